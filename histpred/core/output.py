@@ -1,0 +1,139 @@
+"""Outputs that are whole or not there.
+
+Everything is written in a private folder first, flushed to disk, then renamed. A lock keeps a
+second run out of the same place; what a killed run left behind is swept away by the next one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from histpred.core.errors import OutputError, TemporaryError, first_few
+
+WORK = ".histpred-work"
+LOCK = "lock"
+
+
+def file_digest(path: str | os.PathLike[str]) -> str:
+    """sha256 of a file's bytes, hexadecimal."""
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@contextmanager
+def output_folder(folder: Path, own_names: Iterable[str]) -> Iterator[Path]:
+    """A private folder inside `folder`; on success its files named in `own_names` move up, in that
+    order.
+
+    Raises OutputError where `folder` is a file, holds files that are not ours and no output of
+    ours, or is being written by another run.
+    """
+    names = list(own_names)
+    _check_owner(folder, names)
+    made = not folder.exists()
+    with _private(folder / WORK, f"{folder} is being written by another histpred") as work:
+        try:
+            yield work
+            # The last file is what marks the folder as finished: it goes first and comes back last.
+            with contextlib.suppress(FileNotFoundError):
+                (folder / names[-1]).unlink()
+            for name in names:
+                if (work / name).exists():
+                    publish(work / name, folder / name)
+                else:
+                    (folder / name).unlink(missing_ok=True)
+        except BaseException:
+            shutil.rmtree(work, ignore_errors=True)
+            if made:
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
+            raise
+
+
+@contextmanager
+def output_file(path: Path, overwrite: bool) -> Iterator[Path]:
+    """A private folder beside `path` for what is on its way to be `path`; the caller calls
+    `publish`.
+
+    Raises OutputError where `path` exists (without `overwrite`), is a folder, or is being written
+    by another run.
+    """
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder", "name a file")
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path} exists", "choose another name, or add --overwrite")
+    work = path.with_name(f".{path.name}{WORK}")
+    with _private(work, f"{path} is being written by another histpred") as private:
+        yield private
+
+
+def publish(partial: Path, final: Path) -> None:
+    """Flush `partial` to disk and give it its final name."""
+    with open(partial, "rb") as stream:
+        os.fsync(stream.fileno())
+    os.replace(partial, final)
+
+
+@contextmanager
+def temporary_faults() -> Iterator[None]:
+    """A full disk or a lack of memory as TemporaryError (exit code 75), whoever noticed it."""
+    try:
+        yield
+    except MemoryError as error:
+        raise TemporaryError(
+            "out of memory", "give more memory and run the same command again"
+        ) from error
+    except (OSError, sqlite3.OperationalError) as error:
+        full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        if full or "disk is full" in str(error) or "disk I/O error" in str(error):
+            raise TemporaryError(
+                f"the disk is full or over quota ({error})",
+                "nothing was published; make room and run the same command again",
+            ) from error
+        raise
+
+
+@contextmanager
+def _private(work: Path, busy: str) -> Iterator[Path]:
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"cannot write to {work.parent}: {error.strerror}", "choose another place"
+        ) from error
+    with open(work / LOCK, "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise OutputError(busy, "wait for it, or choose another place") from None
+        except OSError:  # a file system without locks: a second run is the user's to avoid
+            pass
+        for left in work.iterdir():
+            if left.name != LOCK:
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
+        try:
+            yield work
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+
+
+def _check_owner(folder: Path, own_names: list[str]) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"{folder} is a file", "give a folder for -o")
+    if not folder.exists() or (folder / WORK).exists() or (folder / own_names[-1]).exists():
+        return
+    strangers = sorted(path.name for path in folder.iterdir() if path.name not in own_names)
+    if strangers:
+        raise OutputError(
+            f"{folder} is not empty and not an output of histpred: it holds {first_few(strangers)}",
+            "choose another folder for -o",
+        )

@@ -1,0 +1,49 @@
+"""DNA as upper-case bytes over A, C, G, T and N.
+
+Soft-masking carries no meaning here, and an ambiguity code (IUPAC: R, Y, S, W, K, M, B, D, H, V)
+says too little to be scored: it becomes N. RNA letters, protein and gaps are no DNA and are never
+guessed at.
+"""
+
+from __future__ import annotations
+
+AMBIGUOUS = b"RYSWKMBDHVryswkmbdhv"
+
+_CLEAN = bytes.maketrans(b"acgtn" + AMBIGUOUS, b"ACGTN" + b"N" * len(AMBIGUOUS))
+_COMPLEMENT = bytes.maketrans(b"ACGT", b"TGCA")
+
+
+def clean(raw: bytes) -> bytes:
+    """`raw` in upper case with ambiguity codes as N; other letters are left, for `foreign` to find.
+
+    >>> clean(b"acgtRn-")
+    b'ACGTNN-'
+    """
+    return raw.translate(_CLEAN)
+
+
+def foreign(sequence: bytes) -> bytes:
+    """The letters of a cleaned sequence that are no DNA, each once, in order.
+
+    >>> foreign(b"ACGUT*U")
+    b'*U'
+    """
+    return bytes(sorted(set(sequence.translate(None, b"ACGTN"))))
+
+
+def reverse_complement(sequence: bytes) -> bytes:
+    """The other strand of a cleaned sequence, 5' to 3'.
+
+    >>> reverse_complement(b"AACGN")
+    b'NCGTT'
+    """
+    return sequence.translate(_COMPLEMENT)[::-1]
+
+
+def n_fraction(sequence: bytes) -> float:
+    """Share of N in a cleaned sequence; 1.0 for an empty one, which says nothing either.
+
+    >>> n_fraction(b"ACNN"), n_fraction(b"")
+    (0.5, 1.0)
+    """
+    return sequence.count(b"N") / len(sequence) if sequence else 1.0
