@@ -1,0 +1,1 @@
+"""From files to windows: annotation readers, the reference, window geometry, the ledger."""

@@ -1,0 +1,200 @@
+"""One annotation file as a stream of features, whatever its format.
+
+The format is told by the first line that is neither header nor comment: `start` and `end` in
+columns 2 and 3 make a BED, in columns 4 and 5 a GTF (`key "value"`) or a GFF3 (`key=value`).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
+
+from histpred.core.errors import InputError, UsageError, first_few
+from histpred.core.regions import Feature
+from histpred.genome import bed, gff
+from histpred.genome.assembly import assemble
+from histpred.genome.biotypes import expand, normalise
+from histpred.genome.lines import Lines, open_lines
+from histpred.genome.windows import SPLICED
+
+GENE, TRANSCRIPT = gff.GENE, gff.TRANSCRIPT
+NOT_SELECTED = "biotype-not-selected"
+_TAXON = re.compile(r"^##species .*[?&]id=(\d+)")
+_BUILD = re.compile(r"^#!genome-build (.+)")
+
+
+@contextmanager
+def open_annotation(
+    path: str | os.PathLike[str],
+    directory: Path,
+    kind: str,
+    level: str | None,
+    biotypes: tuple[str, ...],
+) -> Iterator[Annotation]:
+    """Open an annotation for windows of `kind`; '-' is standard input.
+
+    `level` None means transcripts for spliced windows and genes for all others. Raises UsageError
+    for spliced genes.
+    """
+    spliced = kind == SPLICED
+    if spliced and level == GENE:
+        raise UsageError(
+            "spliced windows are of transcripts", "use --by transcript with --window spliced"
+        )
+    with open_lines(path) as lines:
+        yield Annotation(
+            lines, directory, level or (TRANSCRIPT if spliced else GENE), spliced, biotypes
+        )
+
+
+class Annotation:
+    """The features of one annotation; iterate once, then look at what was found on the way.
+
+    format: 'BED3'..., 'GTF', 'GFF3' or 'empty'. taxon_id and genome_build: as an NCBI or Ensembl
+    header states them, else None. circular: contigs that a GFF3 says are circular. aliases: the
+    chromosome that a GFF3's region line says a contig is. biotypes: every one seen.
+    """
+
+    def __init__(
+        self,
+        lines: Lines,
+        directory: str | os.PathLike[str],
+        level: str = GENE,
+        with_exons: bool = False,
+        biotypes: tuple[str, ...] = (),
+    ) -> None:
+        self.name = lines.name
+        self.format = "empty"
+        self.taxon_id: int | None = None
+        self.genome_build: str | None = None
+        self.circular: set[str] = set()
+        self.aliases: dict[str, str] = {}
+        self.biotypes: set[str] = set()
+        self._lines = lines
+        self._directory = Path(directory)
+        self._level = level
+        self._with_exons = with_exons
+        self._selected = biotypes
+        self._wanted = expand(biotypes)
+
+    @property
+    def digest(self) -> str:
+        """sha256 of the stored file; valid when all features have been read."""
+        return self._lines.digest
+
+    def __iter__(self) -> Iterator[Feature]:
+        """Features; those that `biotypes` does not select carry the problem 'biotype-not-selected'.
+
+        Raises InputError for what is not an annotation and UsageError for biotypes that it does not
+        have.
+        """
+        count = 0
+        for feature in self._features():
+            count += 1
+            self.biotypes.add(feature.biotype)
+            if self._selected and normalise(feature.biotype) not in self._wanted:
+                feature = feature._replace(problem=NOT_SELECTED)
+            yield feature
+        self._lines.drain()
+
+        if self.format in ("GTF", "GFF3") and not count:
+            raise InputError(
+                self.name,
+                f"a {self.format} without a gene, transcript or exon line",
+                "is this an annotation of genes?",
+            )
+        self._check_selection()
+
+    def _features(self) -> Iterator[Feature]:
+        numbered = iter(self._lines)
+        for number, line in numbered:
+            self._read_header(line)
+            if bed.is_header(line):
+                continue
+            self.format = sniff(self.name, number, line)
+            break
+        if self.format == "empty":
+            return
+
+        rest = self._with_headers(chain([(number, line)], numbered))
+        if self.format.startswith("BED"):
+            if self._selected:
+                raise UsageError(
+                    f"--biotype was given, but {self.name} is a BED, which has no biotypes",
+                    "leave --biotype out, or give the GTF or GFF3",
+                )
+            yield from bed.read_bed(self.name, rest)
+            return
+        if self.format == "GTF":
+            records = gff.read_gtf(self.name, rest)
+        else:
+            records = gff.read_gff3(self.name, rest, self._read_region)
+        yield from assemble(records, self._level, self._with_exons, self._directory)
+
+    def _with_headers(self, numbered: Iterator[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+        for number, line in numbered:
+            if line.startswith("#"):
+                self._read_header(line)
+            yield number, line
+
+    def _read_header(self, line: str) -> None:
+        if taxon := _TAXON.match(line):
+            self.taxon_id = int(taxon[1])
+        elif build := _BUILD.match(line):
+            self.genome_build = build[1].strip()
+
+    def _read_region(self, contig: str, attributes: dict[str, str]) -> None:
+        if attributes.get("Is_circular") == "true":
+            self.circular.add(contig)
+        if chromosome := attributes.get("chromosome"):
+            self.aliases.setdefault(contig, chromosome)
+
+    def _check_selection(self) -> None:
+        if not self._selected or self.format == "empty":
+            return
+        if self.biotypes <= {"."}:
+            raise UsageError(
+                f"--biotype was given, but {self.name} states no biotype",
+                "leave --biotype out, or use a GENCODE, Ensembl or NCBI annotation",
+            )
+        if not any(normalise(biotype) in self._wanted for biotype in self.biotypes):
+            raise UsageError(
+                f"no {self._level} of {self.name} has the biotype {', '.join(self._selected)}",
+                f"it has: {first_few(sorted(self.biotypes))}",
+            )
+
+
+def sniff(name: str, number: int, line: str) -> str:
+    """The format of an annotation by its first row: 'BED<n>', 'GTF' or 'GFF3'.
+
+    >>> sniff("x", 1, "chr1\\t0\\t10\\tname")
+    'BED4'
+    >>> sniff("x", 1, 'chr1\\tsrc\\tgene\\t1\\t10\\t.\\t+\\t.\\tgene_id "a";')
+    'GTF'
+    """
+    fields = line.split("\t")
+    if len(fields) in (8, 9) and _whole(fields[3]) and _whole(fields[4]) and not _whole(fields[1]):
+        return "GFF3" if len(fields) == 9 and re.match(r"\s*[^\s;=\"]+=", fields[8]) else "GTF"
+    if len(fields) < 3 or _whole(fields[1].lstrip("-")) or _whole(fields[2].lstrip("-")):
+        return f"BED{len(fields)}"
+    words = line.split()
+    if len(words) >= 9 and len(fields) < 9 and _whole(words[3]) and _whole(words[4]):
+        raise InputError(
+            name, "not tab-delimited: the columns are separated by spaces", "use tabs", number
+        )
+    raise InputError(
+        name,
+        f"neither BED, GTF nor GFF3: {line[:60]!r}",
+        "BED has whole numbers in columns 2 and 3, GTF and GFF3 in columns 4 and 5, all separated "
+        "by tabs; "
+        "begin a header line with '#'",
+        number,
+    )
+
+
+def _whole(text: str) -> bool:
+    return text.isascii() and text.isdigit()

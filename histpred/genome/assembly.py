@@ -1,0 +1,274 @@
+"""Genes and transcripts put together from GTF or GFF3 records, in whatever order these come.
+
+Records go to a temporary SQLite file, because a position-sorted annotation interleaves its genes
+and a large one does not belong in memory; what a file leaves out is then filled in: transcripts
+from their exons, genes from their transcripts (one gene for each stretch that overlaps, since
+UCSC's refGene repeats a name at several loci).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from itertools import groupby
+from pathlib import Path
+
+from histpred.core.regions import Feature, merge
+from histpred.core.spool import open_spool, pack_blocks, unpack_blocks
+from histpred.genome.gff import EXON, GENE, TRANSCRIPT, Record
+
+BATCH = 10_000
+RECENT = 10_000
+
+_SCHEMA = """
+create table gene (key text, line int, chrom text, start int, end int, strand text,
+                   id text, name text, biotype text);
+create table transcript (key text, line int, chrom text, start int, end int, strand text,
+                         gene text, id text, name text, biotype text);
+create table exon (key text, line int, chrom text, strand text, gene text, biotype text,
+                   blocks text);
+create index gene_key on gene (key);
+create index transcript_key on transcript (key);
+create index transcript_gene on transcript (gene, chrom, strand, start);
+create index exon_key on exon (key, line);
+"""
+
+Blocks = list[tuple[int, int]]
+NO_ID = "no-id"
+TRANS_SPLICED = "exons-on-two-strands-or-contigs"
+
+
+def assemble(
+    records: Iterable[Record], level: str, with_exons: bool, directory: Path
+) -> Iterator[Feature]:
+    """The genes or transcripts (`level`) of `records` as features, in no particular order.
+
+    Transcripts carry their exons if `with_exons`. The temporary file lies in `directory` and is
+    gone afterwards.
+    """
+    path = directory / "annotation.sqlite"
+    try:
+        with closing(open_spool(path, _SCHEMA)) as database:
+            _fill(database, records, level, with_exons)
+            _adopt(database)
+            _imply_transcripts(database)
+            if level == GENE:
+                yield from _genes(database)
+                yield from _implied_genes(database)
+            else:
+                yield from _transcripts(database, with_exons)
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _fill(
+    database: sqlite3.Connection, records: Iterable[Record], level: str, with_exons: bool
+) -> None:
+    """Store `records`, runs of one transcript's exons as one row.
+
+    Most exons are only confirmation and need no room: where exons are not asked for, those that
+    follow their own gene (for genes) or transcript are dropped on sight.
+    """
+    gene_key = ""
+    recent: dict[str, tuple[str, str]] = {}
+    run: Record | None = None
+    blocks: Blocks = []
+
+    for record in records:
+        key = record.key or None
+        if record.kind == EXON:
+            place = (record.chrom, record.strand)
+            if not with_exons and (
+                (level == GENE and gene_key and gene_key == record.gene_id)
+                or all(recent.get(parent) == place for parent in record.parents)
+            ):
+                continue
+            if run is not None and _same_run(run, record):
+                blocks.append((record.start, record.end))
+                continue
+            _store_exons(database, run, blocks)
+            run, blocks = record, [(record.start, record.end)]
+        elif record.kind == TRANSCRIPT:
+            if len(recent) == RECENT:
+                recent.clear()
+            recent[record.key] = (record.chrom, record.strand)
+            gene = record.parents[0] if record.parents else None
+            database.execute(
+                "insert into transcript values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (key, *record[1:6], gene or None, record.gene_id, record.name, record.biotype),
+            )
+        else:
+            gene_key = record.key
+            recent.clear()
+            database.execute(
+                "insert into gene values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (key, *record[1:6], record.gene_id, record.name, record.biotype),
+            )
+    _store_exons(database, run, blocks)
+
+
+def _same_run(run: Record, record: Record) -> bool:
+    return (run.parents, run.chrom, run.strand, run.gene_id) == (
+        record.parents,
+        record.chrom,
+        record.strand,
+        record.gene_id,
+    )
+
+
+def _store_exons(database: sqlite3.Connection, run: Record | None, blocks: Blocks) -> None:
+    """One row for each parent; an exon without a transcript stands for its gene."""
+    if run is None:
+        return
+    packed = pack_blocks(blocks)
+    for parent in run.parents or ("",):
+        database.execute(
+            "insert into exon values (?, ?, ?, ?, ?, ?, ?)",
+            (
+                parent or run.gene_id or None,
+                run.line,
+                run.chrom,
+                run.strand,
+                run.gene_id or None,
+                run.biotype,
+                packed,
+            ),
+        )
+
+
+def _adopt(database: sqlite3.Connection) -> None:
+    """A transcript whose parent is a transcript (NCBI: gene > primary_transcript > miRNA) gets that
+    one's gene.
+    """
+    database.execute(
+        """update transcript set gene = (select parent.gene from transcript parent
+                                         where parent.key = transcript.gene limit 1)
+           where not exists (select 1 from gene where gene.key = transcript.gene)
+             and exists (select 1 from transcript parent where parent.key = transcript.gene)"""
+    )
+
+
+def _imply_transcripts(database: sqlite3.Connection) -> None:
+    """Rows for the transcripts that only exons speak of; exons right below a gene make up one."""
+    rows = database.execute(
+        """select key, line, chrom, strand, gene, biotype, blocks from exon
+           where key is not null
+             and not exists (select 1 from transcript where transcript.key = exon.key)
+           order by key, line"""
+    )
+    implied = []
+    for key, runs in groupby(rows, key=lambda row: row[0]):
+        listed = list(runs)
+        _, line, chrom, strand, gene, biotype, _ = listed[0]
+        blocks = [block for row in listed for block in unpack_blocks(row[6])]
+        below_gene = database.execute(
+            "select id from gene where key = ? limit 1", (key,)
+        ).fetchone()
+        implied.append(
+            (
+                key,
+                line,
+                chrom,
+                min(blocks)[0],
+                max(end for _, end in blocks),
+                strand,
+                key if below_gene else gene,
+                gene,
+                below_gene[0] if below_gene else key,
+                biotype,
+            )
+        )
+        if len(implied) == BATCH:
+            _insert_transcripts(database, implied)
+    _insert_transcripts(database, implied)
+
+
+def _insert_transcripts(database: sqlite3.Connection, rows: list[tuple[object, ...]]) -> None:
+    database.executemany("insert into transcript values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    rows.clear()
+
+
+def _implied_genes(database: sqlite3.Connection) -> Iterator[Feature]:
+    """The genes that only transcripts speak of, one for each stretch of overlapping transcripts."""
+    rows = database.execute(
+        """select coalesce(gene, key) as parent, chrom, strand, start, end, line, id, name, biotype
+           from transcript where not exists (select 1 from gene where gene.key = transcript.gene)
+           order by parent, chrom, strand, start"""
+    )
+    for (_, chrom, strand), members in groupby(rows, key=lambda row: row[:3]):
+        gene: Feature | None = None
+        for parent, _, _, start, end, line, gene_id, name, biotype in members:
+            if gene is not None and start < gene.end:
+                gene = gene._replace(line=min(gene.line, line), end=max(gene.end, end))
+                continue
+            if gene is not None:
+                yield gene
+            gene_id = gene_id or parent or "."
+            label = name if gene_id == "." else gene_id
+            gene = Feature(
+                line,
+                chrom,
+                start,
+                end,
+                strand,
+                label,
+                gene_id,
+                biotype or ".",
+                problem="" if parent else NO_ID,
+            )
+        if gene is not None:
+            yield gene
+
+
+def _genes(database: sqlite3.Connection) -> Iterator[Feature]:
+    for _, line, chrom, start, end, strand, gene_id, name, biotype in database.execute(
+        "select * from gene"
+    ):
+        yield Feature(
+            line,
+            chrom,
+            start,
+            end,
+            strand,
+            name or gene_id or f"{chrom}:{start}-{end}",
+            gene_id or ".",
+            biotype or ".",
+        )
+
+
+def _transcripts(database: sqlite3.Connection, with_exons: bool) -> Iterator[Feature]:
+    rows = database.execute(
+        """select key, line, chrom, start, end, strand, name,
+                  coalesce(nullif(transcript.id, ''),
+                           (select id from gene where gene.key = transcript.gene limit 1), gene),
+                  coalesce(nullif(transcript.biotype, ''),
+                           (select biotype from gene where gene.key = transcript.gene limit 1))
+           from transcript"""
+    )
+    for key, line, chrom, start, end, strand, name, gene_id, biotype in rows:
+        exons, problem = _exons(database, key, chrom, strand) if key else ([], NO_ID)
+        name = name or f"{chrom}:{start}-{end}"
+        blocks = merge(exons) if exons and with_exons else None
+        yield Feature(
+            line, chrom, start, end, strand, name, gene_id or ".", biotype or ".", blocks, problem
+        )
+
+
+def _exons(database: sqlite3.Connection, key: str, chrom: str, strand: str) -> tuple[Blocks, str]:
+    """The exons that lie on the transcript's own contig and strand, and a problem if others lie
+    elsewhere.
+    """
+    exons: Blocks = []
+    for other_chrom, other_strand, blocks in database.execute(
+        "select chrom, strand, blocks from exon where key = ?", (key,)
+    ):
+        if (other_chrom, other_strand) == (chrom, strand):
+            exons.extend(unpack_blocks(blocks))
+        elif not database.execute(
+            "select 1 from transcript where key = ? and chrom = ? and strand = ?",
+            (key, other_chrom, other_strand),
+        ).fetchone():
+            return [], TRANS_SPLICED
+
+    return exons, ""

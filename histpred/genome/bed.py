@@ -1,0 +1,154 @@
+"""BED3 to BED9, BED12 and BEDn+m (narrowPeak is BED6+4): one row, one feature.
+
+Facts enforced, from the BED specification v1 (https://samtools.github.io/hts-specs/BEDv1.pdf):
+tab-delimited, 0-based half-open, strand '+', '-' or '.', BED12 blocks that start at 0, end at the
+feature's end, ascend and do not overlap. Relaxed, because files in use break them: scores may be
+anything (they are not read), rows may come in any order and repeat, a row may have the length zero
+(kept, with its problem named), names may hold spaces. Column counts must be the same in all rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+
+from histpred.core.errors import InputError
+from histpred.core.regions import Blocks, Feature
+
+HEADERS = ("#", "track", "browser")
+STRANDS = ("+", "-", ".")
+ZERO_LENGTH = "zero-length"
+FARTHEST = 2**31 - 1  # what htslib and the browsers can address
+
+
+def is_header(line: str) -> bool:
+    """True for comment, track, browser and blank lines, which carry no feature."""
+    if line.startswith(HEADERS):
+        return line[0] == "#" or line.split(None, 1)[0] in HEADERS
+    return not line.strip()
+
+
+def read_bed(name: str, lines: Iterable[tuple[int, str]]) -> Iterator[Feature]:
+    """Features of numbered BED lines; `name` is the file's, for errors.
+
+    Raises InputError (file:line) for a row that is no BED.
+    """
+    columns = 0
+    for number, line in lines:
+        if is_header(line):
+            continue
+        fields = line.split("\t")
+        if not columns:
+            columns = _column_count(name, number, line, fields)
+        elif len(fields) != columns:
+            raise InputError(
+                name,
+                f"{len(fields)} columns where the rows before have {columns}",
+                "every row needs the same columns; is a tab missing or is the file cut short?",
+                number,
+            )
+
+        chrom, first, last = fields[:3]
+        if not (first.isdecimal() and last.isdecimal()):
+            _refuse_coordinates(name, number, first, last)
+        start, end = int(first), int(last)
+        if start > end:
+            raise InputError(
+                name, f"start {start} is after end {end}", "swap the two, or mend the row", number
+            )
+        if end > FARTHEST:
+            raise InputError(
+                name, f"end {end} is past the end of any contig", "mend the row", number
+            )
+        if not chrom or chrom.isspace():
+            raise InputError(name, f"the contig name is {chrom!r}", "name a contig", number)
+        strand = fields[5] if columns >= 6 else "."
+        if strand not in STRANDS:
+            raise InputError(
+                name, f"strand (column 6) is {strand!r}", "it must be '+', '-' or '.'", number
+            )
+
+        label = (fields[3] if columns >= 4 else "") or f"{chrom}:{start}-{end}"
+        exons = _blocks(name, number, fields, start, end) if columns >= 12 else None
+        problem = ZERO_LENGTH if start == end else ""
+        yield Feature(number, chrom, start, end, strand, label, ".", ".", exons, problem, "")
+
+
+def _column_count(name: str, number: int, line: str, fields: list[str]) -> int:
+    if len(fields) >= 3:
+        return len(fields)
+    if len(line.split()) >= 3:
+        raise InputError(
+            name,
+            "not tab-delimited: the columns are separated by spaces",
+            "turn them into tabs, for example: tr -s ' ' '\\t' < FILE",
+            number,
+        )
+    raise InputError(
+        name,
+        f"{len(fields)} column(s), found {line[:40]!r}",
+        "BED needs at least contig, start and end, separated by tabs",
+        number,
+    )
+
+
+def _refuse_coordinates(name: str, number: int, first: str, last: str) -> None:
+    """Raise for a start or end that is no whole number from 0 on."""
+    for what, text in (("start", first), ("end", last)):
+        if text.startswith("-") and text[1:].isdecimal():
+            raise InputError(name, f"{what} is {text}", "BED coordinates count from 0", number)
+        if not text.isdecimal():
+            raise InputError(
+                name,
+                f"{what} is not a whole number: {text[:40]!r}",
+                "if this is a header line, begin it with '#'",
+                number,
+            )
+
+
+def _blocks(name: str, number: int, fields: list[str], start: int, end: int) -> Blocks | None:
+    """The genomic blocks of a BED12 row; None for the further columns of a BEDn+m that are no
+    blocks.
+    """
+    count, sizes, starts = fields[9], fields[10], fields[11]
+    if not (count.isascii() and count.isdigit()):
+        raise InputError(
+            name, f"blockCount (column 10) is not a whole number: {count[:40]!r}", "", number
+        )
+    try:
+        lengths = [int(size) for size in sizes.rstrip(",").split(",")]
+        offsets = [int(offset) for offset in starts.rstrip(",").split(",")]
+    except ValueError:
+        raise InputError(
+            name,
+            f"blockSizes or blockStarts are not whole numbers: {sizes[:40]!r}, {starts[:40]!r}",
+            "columns 11 and 12 of BED12 are lists separated by commas",
+            number,
+        ) from None
+    if not len(lengths) == len(offsets) == int(count):
+        raise InputError(
+            name,
+            f"blockCount is {count}, but there are {len(lengths)} sizes and {len(offsets)} starts",
+            "mend the row",
+            number,
+        )
+
+    blocks = tuple(
+        (start + offset, start + offset + size)
+        for offset, size in zip(offsets, lengths, strict=True)
+    )
+    if blocks[0][0] != start or blocks[-1][1] != end:
+        raise InputError(
+            name,
+            "the blocks do not reach from the row's start to its end",
+            "BED12's first block starts at 0 and its last one ends at the row's end",
+            number,
+        )
+    if any(size <= 0 for size in lengths) and start != end:
+        raise InputError(name, "a block has no length", "leave it out", number)
+    if any(left[1] > right[0] for left, right in pairwise(blocks)):
+        raise InputError(
+            name, "the blocks overlap or are not in order", "sort or merge them", number
+        )
+
+    return blocks

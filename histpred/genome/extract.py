@@ -1,0 +1,119 @@
+"""The windows of an annotation as a file: TSV, BED or FASTA."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from histpred.core.errors import UsageError
+from histpred.core.output import output_file, publish, temporary_faults
+from histpred.core.regions import Window
+from histpred.genome.annotation import open_annotation
+from histpred.genome.ledger import Ledger
+from histpred.genome.plan import plan, scorable
+from histpred.genome.reference import Reference
+from histpred.genome.windows import WindowSpec
+
+logger = logging.getLogger(__name__)
+
+COLUMNS = ("#chrom", "start", "end", "name", "strand", "gene_id", "biotype", "n_fraction")
+
+
+class Extracted(NamedTuple):
+    """How an extraction went. skipped: rows by reason; past_end: rows clipped because they end past
+    their contig.
+    """
+
+    rows: int
+    written: int
+    skipped: dict[str, int]
+    past_end: int
+    ledger: Path
+
+
+def extract(
+    annotation_path: str,
+    fasta_path: str,
+    out: Path,
+    spec: WindowSpec,
+    *,
+    level: str | None = None,
+    biotypes: tuple[str, ...] = (),
+    unstranded: bool = False,
+    overwrite: bool = False,
+    cache: Path | None = None,
+) -> Extracted:
+    """Write the windows of an annotation to `out` and their ledger to `<out without
+    suffix>.ledger.tsv`.
+
+    The suffix of `out` chooses the format: `.tsv` (the columns of a prediction, without marks),
+    `.bed` (BED6, BED12 for spliced windows) or `.fa`, `.fasta` (`>name::contig:start-end(strand)`,
+    as bedtools getfasta -name -s names them). See `histpred.scoring.predict.predict` for the other
+    arguments. Raises UsageError for another suffix.
+    """
+    formats: dict[str, Callable[[BinaryIO, Window, bytes, float], None]] = {
+        ".tsv": _tsv,
+        ".bed": _bed,
+        ".fa": _fasta,
+        ".fasta": _fasta,
+    }
+    if out.suffix not in formats:
+        raise UsageError(
+            f"{out}: windows are written as {', '.join(formats)}", "choose by the suffix of -o"
+        )
+    write = formats[out.suffix]
+
+    ledger_path = out.with_suffix(".ledger.tsv")
+    with temporary_faults(), ExitStack() as stack:
+        work = stack.enter_context(output_file(out, overwrite))
+        annotation = stack.enter_context(
+            open_annotation(annotation_path, work, spec.kind, level, biotypes)
+        )
+        reference = stack.enter_context(Reference(fasta_path, cache or work))
+        ledger = stack.enter_context(Ledger(work))
+        for notice in reference.notices:
+            logger.info(notice)
+        planned = plan(annotation, reference, spec, unstranded, ledger)
+        for remark in planned.remarks:
+            logger.warning(remark)
+        partial = work / out.name
+        written = 0
+        with open(partial, "wb") as target:
+            if out.suffix == ".tsv":
+                target.write(("\t".join(COLUMNS) + "\n").encode())
+            for batch in scorable(ledger, reference, spec.max_n_fraction):
+                for window, sequence, share in zip(*batch, strict=True):
+                    write(target, window, sequence, share)
+                written += len(batch.windows)
+        ledger.write(work / ledger_path.name)
+        publish(work / ledger_path.name, ledger_path)
+        publish(partial, out)
+
+        return Extracted(ledger.rows, written, ledger.skipped, planned.past_end, ledger_path)
+
+
+def _tsv(target: BinaryIO, window: Window, sequence: bytes, share: float) -> None:
+    chrom, start, end, strand, name, gene_id, biotype, _, _ = window
+    target.write(
+        f"{chrom}\t{start}\t{end}\t{name}\t{strand}\t{gene_id}\t{biotype}\t{share:.6g}\n".encode()
+    )
+
+
+def _bed(target: BinaryIO, window: Window, sequence: bytes, share: float) -> None:
+    chrom, start, end, strand, name, _, _, _, blocks = window
+    row = f"{chrom}\t{start}\t{end}\t{name}\t0\t{strand}"
+    if blocks is not None:
+        sizes = ",".join(str(right - left) for left, right in blocks)
+        starts = ",".join(str(left - start) for left, _ in blocks)
+        row += f"\t{start}\t{end}\t0\t{len(blocks)}\t{sizes}\t{starts}"
+    target.write(f"{row}\n".encode())
+
+
+def _fasta(target: BinaryIO, window: Window, sequence: bytes, share: float) -> None:
+    header = (
+        f">{window.name}::{window.chrom}:{window.start}-{window.end}({window.strand})\n".encode()
+    )
+    target.write(header + sequence + b"\n")

@@ -1,0 +1,173 @@
+"""A FASTA file as it is on disk: what it is wrapped in, and what is wrong with it.
+
+Nothing here needs an index; `histpred.genome.faidx` makes and checks those.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import re
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from histpred.core.errors import InputError
+from histpred.genome.lines import BGZF_EOF, GZIP_MAGIC
+
+BLOCK = 1 << 20
+TWO_BIT = (b"\x43\x27\x41\x1a", b"\x1a\x41\x27\x43")
+
+
+def check_fasta(path: Path) -> bytes:
+    """The first bytes of a file that begins like a FASTA, plain or compressed.
+
+    Raises InputError for what is missing, a folder or a pipe, empty, 2bit, or begins otherwise.
+    """
+    if path.is_dir():
+        raise InputError(path, "is a directory", "give a FASTA file")
+    try:
+        if not path.is_file():
+            raise InputError(
+                path,
+                "is not a regular file" if path.exists() else "no such file",
+                "a FASTA is read at random: give a file, not a pipe"
+                if path.exists()
+                else "check the path",
+            )
+        with open(path, "rb") as stream:
+            head = stream.read(64)
+    except OSError as error:
+        raise InputError(path, f"cannot be read: {error.strerror}", "check the path") from error
+    if not head:
+        raise InputError(path, "the FASTA is empty", "was the download complete?")
+    if head.startswith(TWO_BIT):
+        raise InputError(
+            path, "this is a 2bit file", f"convert it: twoBitToFa {path.name} genome.fa"
+        )
+    start = _uncompressed_head(path) if head.startswith(GZIP_MAGIC) else head
+    if not start.lstrip().startswith(b">"):
+        raise InputError(
+            path,
+            f"not a FASTA: it begins with {start[:20].decode('utf-8', 'replace')!r}",
+            "a FASTA begins with '>'; the order is ANNOTATION FASTA: are the two swapped?",
+            1,
+        )
+    return head
+
+
+def _uncompressed_head(path: Path) -> bytes:
+    try:
+        with gzip.open(path) as stream:
+            return stream.read(64)
+    except (EOFError, OSError, zlib.error) as error:
+        raise _truncated(path, error) from error
+
+
+def is_bgzf(head: bytes) -> bool:
+    return head[:4] == b"\x1f\x8b\x08\x04" and head[12:14] == b"BC"
+
+
+def check_eof_block(path: Path) -> None:
+    with open(path, "rb") as stream:
+        stream.seek(max(path.stat().st_size - len(BGZF_EOF), 0))
+        if stream.read() != BGZF_EOF:
+            raise _truncated(path, "no bgzip end-of-file block")
+
+
+def _truncated(path: Path, why: object) -> InputError:
+    return InputError(
+        path, f"the compressed data is truncated or damaged ({why})", "fetch or copy the file again"
+    )
+
+
+def recompress(path: Path, copy: Path) -> None:
+    """The bgzip form of a gzip file, under its final name only when whole."""
+    import pysam
+
+    partial = Path(f"{copy}.{os.getpid()}.partial")
+    try:
+        with gzip.open(path) as source, pysam.BGZFile(str(partial), "wb") as target:
+            while block := source.read(BLOCK):
+                target.write(block)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        partial.unlink(missing_ok=True)
+        raise _truncated(path, error) from error
+    os.replace(partial, copy)
+
+
+def headers(path: Path) -> Iterator[tuple[str, str, int]]:
+    """Name, description and line number of each contig, by reading the whole file."""
+    with _open(path) as lines:
+        for number, line in enumerate(lines, 1):
+            if line.startswith(b">"):
+                name, _, description = line[1:].decode("utf-8", "replace").strip().partition(" ")
+                yield name, description, number
+
+
+def organism(path: Path) -> str | None:
+    """The species that the first header states, as NCBI writes it, or None.
+
+    `>NC_004353.4 Drosophila melanogaster chromosome 4` is of 'Drosophila melanogaster'.
+    """
+    for _, description, _ in headers(path):
+        found = re.match(
+            r"([A-Z][a-z]+ [a-z]{3,})\b(?= .*(chromosome|scaffold|contig|mitoch))", description
+        )
+        return found[1] if found else None
+    return None
+
+
+def count_headers(path: Path) -> int:
+    count, last = 0, b"\n"
+    with _open(path) as stream:
+        while block := stream.read(BLOCK):
+            count += block.count(b"\n>") + (last == b"\n" and block[:1] == b">")
+            last = block[-1:]
+    return count
+
+
+def _open(path: Path) -> BinaryIO:
+    """The uncompressed bytes, for one pass."""
+    with open(path, "rb") as stream:
+        compressed = stream.read(2) == GZIP_MAGIC
+    return cast(BinaryIO, gzip.open(path)) if compressed else path.open("rb")
+
+
+def explain(path: Path) -> None:
+    """Look for what htslib will not index or passes over in silence, and raise with its line."""
+    seen: dict[str, int] = {}
+    for name, _, number in headers(path):
+        if not name:
+            raise InputError(path, "a contig without a name", "name it after the '>'", number)
+        if name in seen:
+            raise InputError(
+                path,
+                f"the contig name {name!r} appears twice (first in line {seen[name]})",
+                "names must differ: rename or remove one",
+                number,
+            )
+        seen[name] = number
+    _explain_line_lengths(path)
+
+
+def _explain_line_lengths(path: Path) -> None:
+    """All lines of a contig must be as long as its first one; only its last may be shorter."""
+    contig, width, short_line = "", 0, 0
+    with _open(path) as lines:
+        for number, line in enumerate(lines, 1):
+            length = len(line.rstrip(b"\r\n"))
+            if line.startswith(b">"):
+                contig, width, short_line = line[1:].decode("utf-8", "replace").strip(), 0, 0
+            elif length and (short_line or (width and length > width)):
+                found = f"line {short_line} is shorter" if short_line else f"{length} after {width}"
+                raise InputError(
+                    path,
+                    f"lines of contig {contig!r} differ in length: {found}",
+                    "wrap them evenly, for example: seqtk seq -l 60 FASTA",
+                    number,
+                )
+            else:
+                width = width or length
+                short_line = number if length < width else 0

@@ -1,0 +1,139 @@
+"""Every input row, once: scored, or skipped and why; and the windows in the order of the genome.
+
+Both live in one temporary SQLite file, so that memory does not grow with the number of rows: rows
+arrive in any order, windows leave sorted by contig (as bytes), start, end and line, and the ledger
+is written in the order of the input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple
+
+from histpred.core.regions import Feature, Window
+from histpred.core.spool import open_spool, pack_blocks, unpack_blocks
+from histpred.genome.windows import Placed
+
+SCORED, SKIPPED = "scored", "skipped"
+TOO_MANY_N = "too-many-n"
+COLUMNS = (
+    "line",
+    "chrom",
+    "start",
+    "end",
+    "strand",
+    "name",
+    "gene_id",
+    "biotype",
+    "status",
+    "reason",
+    "note",
+)
+
+CHUNK = 1000
+
+# What is only carried along is one text column in the form in which it will be written.
+_SCHEMA = """
+create table ledger (line int, entry int, row text, status text, reason text, note text,
+                     primary key (line, entry)) without rowid;
+create table window (chrom text, start int, end int, line int, entry int, row text, blocks text,
+                     primary key (chrom, start, end, line, entry)) without rowid;
+"""
+
+
+class Queued(NamedTuple):
+    """A window on its way through the run; `entry` is its place in the ledger."""
+
+    window: Window
+    entry: int
+
+
+class Ledger:
+    """A context manager over a temporary file in `directory`.
+
+    rows, queued: how many rows came in, and how many of them have a window.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._path = directory / "ledger.sqlite"
+        self._database = open_spool(self._path, _SCHEMA)
+        self._entries: list[tuple[object, ...]] = []
+        self._windows: list[tuple[object, ...]] = []
+        self.rows = 0
+        self.queued = 0
+        self._reasons: dict[str, int] = {}
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._database.close()
+        self._path.unlink(missing_ok=True)
+
+    @property
+    def skipped(self) -> dict[str, int]:
+        """Rows skipped so far, by reason, sorted."""
+        return dict(sorted(self._reasons.items()))
+
+    def add(self, feature: Feature, placed: Placed) -> None:
+        """Enter one input row and queue its window, if it has one."""
+        self.rows += 1
+        line, chrom, start, end, strand, name, gene_id, biotype, *_ = feature
+        window, reason, note = placed
+        row = f"{line}\t{chrom}\t{start}\t{end}\t{strand}\t{name}\t{gene_id}\t{biotype}"
+        self._entries.append((line, self.rows, row, SCORED if window else SKIPPED, reason, note))
+        if window is None:
+            self._reasons[reason] = self._reasons.get(reason, 0) + 1
+        else:
+            self.queued += 1
+            chrom, start, end, strand, name, gene_id, biotype, line, blocks = window
+            packed = pack_blocks(blocks) if blocks else None
+            carried = f"{strand}\t{name}\t{gene_id}\t{biotype}"
+            self._windows.append((chrom, start, end, line, self.rows, carried, packed))
+        if len(self._entries) == CHUNK:
+            self._store()
+
+    def _store(self) -> None:
+        self._database.executemany("insert into ledger values (?, ?, ?, ?, ?, ?)", self._entries)
+        self._database.executemany("insert into window values (?, ?, ?, ?, ?, ?, ?)", self._windows)
+        self._entries.clear()
+        self._windows.clear()
+
+    def windows(self) -> Iterator[Queued]:
+        """All queued windows, sorted as `LC_ALL=C sort -k1,1 -k2,2n -k3,3n` sorts a BED."""
+        self._store()
+        rows = self._database.execute(
+            "select * from window order by chrom, start, end, line, entry"
+        )
+        for chrom, start, end, line, entry, carried, packed in rows:
+            strand, name, gene_id, biotype = carried.split("\t")
+            blocks = unpack_blocks(packed) if packed else None
+            yield Queued(
+                Window(chrom, start, end, strand, name, gene_id, biotype, line, blocks), entry
+            )
+
+    def skip(self, queued: Queued, reason: str, note: str) -> None:
+        """A window that turned out not to be scorable."""
+        self._reasons[reason] = self._reasons.get(reason, 0) + 1
+        self._database.execute(
+            "update ledger set status = ?, reason = ?, note = trim(note || '; ' || ?, '; ') where "
+            "line = ? and entry = ?",
+            (SKIPPED, reason, note, queued.window.line, queued.entry),
+        )
+
+    def write(self, path: Path) -> None:
+        """The ledger as TSV in the order of the input; coordinates are the row's own, 0-based."""
+        self._store()
+        rows = self._database.execute(
+            "select row, status, reason, note from ledger order by line, entry"
+        )
+        with open(path, "w", encoding="utf-8", newline="\n") as target:
+            target.write("\t".join(COLUMNS) + "\n")
+            target.writelines("\t".join(row) + "\n" for row in rows)

@@ -1,0 +1,118 @@
+"""The genome: contig lengths, names and cleaned sequence, by position."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+
+from histpred.core.errors import InputError
+from histpred.core.output import file_digest
+from histpred.core.sequence import clean, foreign, reverse_complement
+from histpred.genome import faidx, fasta
+from histpred.genome.naming import ContigNames
+
+STRETCH = 1 << 20
+
+
+class Reference:
+    """Random access to a FASTA; a context manager. Not to be shared between processes.
+
+    `lengths` maps contig names to bp, in the order of the file; `organism` is the species that its
+    first header states, or None; `digest` is the file's sha256.
+    Private indexes go to `directory`. Fetches that move along a contig are served from one stretch
+    of about 1 Mbp, so that overlapping windows cost one read.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], directory: Path) -> None:
+        import pysam
+
+        self.name = os.fspath(path)
+        fasta.check_fasta(Path(path))
+        self.digest = file_digest(path)
+        self._indexed = faidx.prepare(path, self.digest, directory)
+        self.notices = list(self._indexed.notices)
+        verbosity = pysam.set_verbosity(0)
+        try:
+            self._file = pysam.FastaFile(
+                str(self._indexed.path),
+                filepath_index=str(self._indexed.fai),
+                filepath_index_compressed=str(self._indexed.gzi) if self._indexed.gzi else None,
+            )
+        except (OSError, ValueError) as error:
+            raise InputError(
+                path, f"cannot be opened as FASTA ({error})", "check the file"
+            ) from error
+        finally:
+            pysam.set_verbosity(verbosity)
+        self.organism = fasta.organism(self._indexed.path)
+        self.lengths = dict(zip(self._file.references, self._file.lengths, strict=True))
+        self.names = ContigNames(self.lengths, self._descriptions)
+        self._contig, self._start, self._end, self._stretch, self._reverse = "", 0, 0, b"", b""
+
+    def __enter__(self) -> Reference:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+    def fetch(self, contig: str, start: int, end: int, strand: str = "+") -> bytes:
+        """Bases [start, end) of `contig`, 5' to 3' on `strand`: upper case, ambiguity codes as N.
+
+        The interval must lie on the contig. Raises InputError where there are letters that are no
+        DNA.
+        """
+        if not 0 <= start <= end <= self.lengths[contig]:
+            raise ValueError(f"{contig}:{start}-{end} is not on the contig")
+
+        if contig != self._contig or start < self._start or end > self._end:
+            self._load(contig, start, max(end, min(start + STRETCH, self.lengths[contig])))
+        if strand == "-":
+            if not self._reverse:
+                self._reverse = reverse_complement(self._stretch)
+            return self._reverse[self._end - end : self._end - start]
+        return self._stretch[start - self._start : end - self._start]
+
+    def _load(self, contig: str, start: int, end: int) -> None:
+        try:
+            raw = self._file.fetch(contig, start, end)
+        except (OSError, ValueError) as error:
+            raise InputError(
+                self.name,
+                f"{contig}:{start}-{end} cannot be read ({error})",
+                "is the file damaged?",
+            ) from error
+        sequence = clean(raw.encode())
+        if len(sequence) != end - start:
+            raise InputError(
+                self.name,
+                f"{contig}:{start}-{end} gave {len(sequence)} bases: the file is cut short or its "
+                "index is wrong",
+                "remove the .fai (and .gzi) beside it, or fetch the file again",
+            )
+        if letters := foreign(sequence):
+            position = start + min(sequence.index(letter) for letter in letters)
+            raise InputError(
+                self.name,
+                f"contig {contig!r} holds {letters.decode('ascii', 'replace')!r}, first at base "
+                f"{position + 1}",
+                "RNA: turn U into T"
+                if letters == b"U" or letters == b"Uu"
+                else "a genome is in DNA letters (A C G T N and IUPAC codes); is this protein?",
+            )
+        self._contig, self._start, self._end, self._stretch, self._reverse = (
+            contig,
+            start,
+            end,
+            sequence,
+            b"",
+        )
+
+    def _descriptions(self) -> Mapping[str, str]:
+        return {name: description for name, description, _ in fasta.headers(self._indexed.path)}

@@ -1,0 +1,136 @@
+"""From a feature to its window, and from the window to its bases.
+
+| kind       | window                                                             | needs  |
+|------------|--------------------------------------------------------------------|--------|
+| `context`  | gene body and `upstream` bp before it (30 kb in the paper, 2.1)     | strand |
+| `body`     | the feature itself                                                 | strand |
+| `promoter` | `upstream` bp before the TSS, `downstream` bp from the TSS on       | strand |
+| `spliced`  | exons joined, in the direction of transcription                    | strand |
+| `interval` | a row as it is; without a strand it is read as '+'                  |        |
+
+Every window is clipped to its contig.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from histpred.core.regions import Feature, Window, around_start, clip, extend_upstream
+from histpred.genome.reference import Reference
+
+CONTEXT, BODY, PROMOTER, SPLICED, INTERVAL = KINDS = (
+    "context",
+    "body",
+    "promoter",
+    "spliced",
+    "interval",
+)
+
+UNKNOWN_CONTIG = "unknown-contig"
+OUTSIDE = "outside-the-contig"
+NO_EXONS = "no-exon-lines"
+UNKNOWN_STRAND = "unknown-strand"
+
+
+MAX_N_FRACTION = 0.5
+REACH = {CONTEXT: (30_000, 0), PROMOTER: (1_000, 1_000)}
+
+
+class WindowSpec(NamedTuple):
+    """A kind of window and its reach in bp; `max_n_fraction` is the share of N up to which a window
+    is scored.
+    """
+
+    kind: str
+    upstream: int
+    downstream: int
+    max_n_fraction: float
+
+
+def usual(kind: str) -> WindowSpec:
+    """A kind with its usual reach: 30 kb upstream for context (paper, 2.1), 1 kb to each side for
+    promoter.
+    """
+    return WindowSpec(kind, *REACH.get(kind, (0, 0)), MAX_N_FRACTION)
+
+
+class Placed(NamedTuple):
+    """What became of a feature: its window, or None and the reason; `note` says what was changed on
+    the way.
+    """
+
+    window: Window | None
+    reason: str
+    note: str
+
+
+def place(feature: Feature, contig: str | None, length: int, spec: WindowSpec) -> Placed:
+    """The window of `feature` on `contig` (None: not in the FASTA) of `length` bp.
+
+    >>> spec = WindowSpec("promoter", 10, 5, 0.5)
+    >>> place(Feature(1, "1", 4, 50, "+", "a"), "chr1", 100, spec).window[:4]
+    ('chr1', 0, 9, '+')
+    """
+    if contig is None:
+        return Placed(None, UNKNOWN_CONTIG, "")
+    if feature.problem:
+        return Placed(None, feature.problem, feature.note)
+    if feature.start >= length:
+        return Placed(None, OUTSIDE, f"contig {contig} has {length} bp")
+    if feature.strand == "?" and spec.kind != INTERVAL:
+        return Placed(None, UNKNOWN_STRAND, feature.note)
+    if spec.kind == SPLICED and feature.exons is None:
+        return Placed(None, NO_EXONS, feature.note)
+
+    strand = feature.strand if feature.strand in "+-" else "+"
+    start, end = _reach(feature, strand, spec)
+    clipped_start, clipped_end = clip(start, end, length)
+    if clipped_start >= clipped_end:
+        return Placed(None, OUTSIDE, f"contig {contig} has {length} bp")
+    notes = [feature.note] if feature.note else []
+    if lost := (clipped_start - start) + (end - clipped_end):
+        notes.append(f"clipped by {lost} bp at the contig's end")
+
+    blocks = None
+    if spec.kind == SPLICED and feature.exons:
+        blocks = tuple(
+            (exon_start, min(exon_end, length))
+            for exon_start, exon_end in feature.exons
+            if exon_start < length
+        )
+    return Placed(
+        Window(
+            contig,
+            clipped_start,
+            clipped_end,
+            feature.strand,
+            feature.name,
+            feature.gene_id,
+            feature.biotype,
+            feature.line,
+            blocks,
+        ),
+        "",
+        "; ".join(notes),
+    )
+
+
+def window_sequence(window: Window, reference: Reference) -> bytes:
+    """The window's bases 5' to 3' on its own strand: upper case, ambiguity codes as N, blocks
+    joined.
+    """
+    contig, start, end, strand = window[:4]
+    if window.blocks is None:
+        return reference.fetch(contig, start, end, strand)
+    blocks = reversed(window.blocks) if strand == "-" else window.blocks
+    return b"".join(reference.fetch(contig, left, right, strand) for left, right in blocks)
+
+
+def _reach(feature: Feature, strand: str, spec: WindowSpec) -> tuple[int, int]:
+    if spec.kind == CONTEXT:
+        return extend_upstream(feature.start, feature.end, strand, spec.upstream)
+    if spec.kind == PROMOTER:
+        return around_start(feature.start, feature.end, strand, spec.upstream, spec.downstream)
+    if spec.kind == SPLICED and feature.exons:
+        return feature.exons[0][0], feature.exons[-1][1]
+    return feature.start, feature.end
