@@ -1,0 +1,17 @@
+"""Histone-mark prediction for non-coding RNA genes from sequence alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__version__ = "0.1.0"
+__all__ = ["__version__", "predict", "windows"]
+
+
+def __getattr__(name: str) -> Any:
+    """`histpred.predict` and `histpred.windows`, loaded when they are asked for."""
+    if name in ("predict", "windows"):
+        from histpred import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module 'histpred' has no attribute {name!r}")

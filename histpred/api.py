@@ -1,0 +1,115 @@
+"""The verbs as functions: paths or DataFrames in, DataFrames out. The command line does the same."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from histpred.models.bundle import DEFAULT_BUNDLE, load_bundle
+from histpred.scoring.record import Options, window_for
+
+if TYPE_CHECKING:
+    import pandas
+
+TEXT_COLUMNS = ("#chrom", "name", "strand", "gene_id", "biotype")
+
+
+def predict(
+    annotation: str | os.PathLike[str] | pandas.DataFrame,
+    fasta: str | os.PathLike[str],
+    out: str | os.PathLike[str] | None = None,
+    *,
+    bundle: str | os.PathLike[str] = DEFAULT_BUNDLE,
+    biotypes: Sequence[str] = (),
+    by: str | None = None,
+    window: str | None = None,
+    unstranded: bool = False,
+    device: str = "auto",
+    overwrite: bool = False,
+) -> pandas.DataFrame:
+    """The probabilities of scores.tsv.gz: a row for each window, sorted by position.
+
+    Parameters
+    ----------
+    annotation
+        BED, GTF or GFF3; or a DataFrame whose columns are those of a BED, in order.
+    fasta
+        The genome of the same assembly.
+    out
+        Folder for the files that `histpred predict` writes; None: they are not kept.
+    bundle, biotypes, by, window, unstranded, device, overwrite
+        As the options of `histpred predict`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns chrom, start, end (0-based half-open), name, strand, gene_id, biotype, n_fraction,
+        then a probability for each mark.
+
+    Raises
+    ------
+    HistpredError
+        For inputs that cannot be used; nothing is written then.
+    """
+    from histpred.scoring import predict as stage
+
+    loaded = load_bundle(bundle)
+    options = Options(window_for(loaded, window), by, tuple(biotypes), unstranded)
+    with _as_file(annotation) as path, tempfile.TemporaryDirectory() as scratch:
+        folder = Path(out) if out is not None else Path(scratch) / "out"
+        stage.predict(
+            path, os.fspath(fasta), folder, loaded, options, device=device, overwrite=overwrite
+        )
+        return _read(folder / "scores.tsv.gz")
+
+
+def windows(
+    annotation: str | os.PathLike[str] | pandas.DataFrame,
+    fasta: str | os.PathLike[str],
+    *,
+    bundle: str | os.PathLike[str] = DEFAULT_BUNDLE,
+    biotypes: Sequence[str] = (),
+    by: str | None = None,
+    window: str | None = None,
+    unstranded: bool = False,
+) -> pandas.DataFrame:
+    """The windows that `predict` would score, with the same arguments and columns, without marks."""
+    from histpred.genome.extract import extract
+
+    spec = window_for(load_bundle(bundle), window)
+    with _as_file(annotation) as path, tempfile.TemporaryDirectory() as scratch:
+        table = Path(scratch) / "windows.tsv"
+        extract(
+            path,
+            os.fspath(fasta),
+            table,
+            spec,
+            level=by,
+            biotypes=tuple(biotypes),
+            unstranded=unstranded,
+        )
+        return _read(table)
+
+
+@contextmanager
+def _as_file(annotation: str | os.PathLike[str] | pandas.DataFrame) -> Iterator[str]:
+    if isinstance(annotation, str | os.PathLike):
+        yield os.fspath(annotation)
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / "annotation.bed"
+        annotation.to_csv(path, sep="\t", header=False, index=False)
+        yield os.fspath(path)
+
+
+def _read(path: Path) -> pandas.DataFrame:
+    import pandas
+
+    table = pandas.read_csv(
+        path, sep="\t", dtype=dict.fromkeys(TEXT_COLUMNS, str), keep_default_na=False, quoting=3
+    )
+    return table.rename(columns={"#chrom": "chrom"})

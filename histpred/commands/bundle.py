@@ -1,0 +1,56 @@
+"""histpred bundle: what bundles there are, what is in them, whether they are whole."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.group()
+def bundle() -> None:
+    """List, show or verify bundles."""
+
+
+@bundle.command("list")
+def list_bundles() -> None:
+    """The bundles that ship with histpred."""
+    from histpred.models.bundle import DEFAULT_BUNDLE, load_bundle, shipped_bundles
+
+    for name in shipped_bundles():
+        manifest = load_bundle(name).manifest
+        default = " (default)" if name == DEFAULT_BUNDLE else ""
+        click.echo(f"{name} {manifest.version}{default}\t{manifest.summary}")
+
+
+@bundle.command()
+@click.argument("name", metavar="NAME|DIR", default="human-promoter")
+@click.option(
+    "--json", "as_json", is_flag=True, help="The manifest (bundle.json) instead of the card."
+)
+def show(name: str, as_json: bool) -> None:
+    """The card of a bundle: what it was trained on, how well it does, what it is not for."""
+    from histpred.models.bundle import load_bundle
+
+    loaded = load_bundle(name)
+    click.echo(
+        loaded.manifest.model_dump_json(indent=2)
+        if as_json
+        else loaded.card_path.read_text(encoding="utf-8").rstrip()
+    )
+
+
+@bundle.command()
+@click.argument("name", metavar="NAME|DIR", default="human-promoter")
+def verify(name: str) -> None:
+    """Check every digest of a bundle, run it, and compare with the answer that it was published
+    with.
+    """
+    from histpred.models.bundle import load_bundle
+    from histpred.scoring.verify import verify as run
+
+    loaded = load_bundle(name)
+    worst = run(loaded)
+    click.echo(
+        f"{loaded.manifest.name} {loaded.manifest.version}: {len(loaded.manifest.files)} files as "
+        "published, "
+        f"known answer within {worst:.1g}\nsha256 {loaded.digest}"
+    )

@@ -1,0 +1,58 @@
+"""histpred demo: the main job on the data that ships with histpred."""
+
+from __future__ import annotations
+
+import gzip
+from itertools import islice
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.option(
+    "-o",
+    "--out",
+    default="histpred-demo",
+    show_default=True,
+    metavar="OUT",
+    type=click.Path(path_type=Path),
+    help="Output folder.",
+)
+@click.pass_context
+def demo(context: click.Context, out: Path) -> None:
+    """Score the non-coding RNA genes of human chr22:20-21 Mb (hg19), show the result, say what to
+    type next.
+    """
+    from histpred.commands.predict import predict
+    from histpred.core.shipped import demo_data
+
+    data = demo_data()
+    annotation, fasta = str(data / "genes.gtf.gz"), str(data / "genome.fa.gz")
+    click.echo(f"$ histpred predict {annotation} {fasta} --biotype ncRNA -o {out}", err=True)
+    context.invoke(
+        predict,
+        annotation=annotation,
+        fasta=fasta,
+        out=out,
+        bundle="human-promoter",
+        biotypes=("ncRNA",),
+        device="auto",
+    )
+
+    for name, what in (
+        ("scores.tsv.gz", "a calibrated probability for each gene and mark"),
+        ("calls.bed.gz", "what is above the bundle's thresholds, for a genome browser (hg19)"),
+        ("ledger.tsv", "what became of each gene of the annotation"),
+    ):
+        click.echo(f"\n{out / name}: {what}")
+        opened = gzip.open if name.endswith(".gz") else open
+        with opened(out / name, "rt", encoding="utf-8") as lines:
+            for line in islice(lines, 4):
+                click.echo(f"  {line.rstrip()}")
+    click.echo(
+        "\nThe demo's region is part of what the bundle was trained on: it shows the formats, not "
+        "the accuracy "
+        "(histpred bundle show).\nNext, with your own files of one assembly:\n"
+        "  histpred predict genes.gtf.gz genome.fa --biotype ncRNA -o my-scores"
+    )

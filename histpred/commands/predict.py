@@ -1,0 +1,83 @@
+"""histpred predict: annotation and genome to a folder of scores."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import click
+
+from histpred.commands import options
+from histpred.commands.report import Progress, check_strict, skipped
+
+logger = logging.getLogger(__name__)
+
+
+@click.command()
+@options.annotation
+@options.fasta
+@click.option(
+    "-o",
+    "--out",
+    required=True,
+    metavar="OUT",
+    type=click.Path(path_type=Path),
+    help="Output folder.",
+)
+@options.bundle
+@options.selection
+@options.device
+@options.running
+def predict(
+    annotation: str,
+    fasta: str,
+    out: Path,
+    bundle: str,
+    biotypes: tuple[str, ...],
+    level: str | None,
+    kind: str | None,
+    unstranded: bool,
+    device: str,
+    strict: bool,
+    overwrite: bool,
+    cache: Path | None,
+    quiet: bool,
+) -> None:
+    """Predict histone marks for the genes of ANNOTATION from the sequence in FASTA.
+
+    ANNOTATION is BED, GTF or GFF3 ('-': standard input), FASTA the same assembly's genome; both may
+    be compressed. OUT gets scores.tsv.gz (a probability for each window and mark), calls.bed.gz
+    (what is above the bundle's thresholds), ledger.tsv (what became of each row) and run.json.
+    """
+    from histpred.models.bundle import load_bundle
+    from histpred.scoring import predict as stage
+    from histpred.scoring.record import Options, window_for
+
+    loaded = load_bundle(bundle)
+    chosen = Options(window_for(loaded, kind), level, biotypes, unstranded)
+    with Progress("scoring windows", quiet) as progress:
+        result = stage.predict(
+            annotation,
+            fasta,
+            out,
+            loaded,
+            chosen,
+            device=device,
+            cache=cache,
+            overwrite=overwrite,
+            progress=progress,
+        )
+
+    if not result.fresh:
+        logger.info("%s already holds this prediction: nothing to do", out)
+    logger.info(
+        "%s: %s of %s rows scored for %d marks on %s, %s calls%s",
+        out,
+        f"{result.scored:,}",
+        f"{result.rows:,}",
+        len(loaded.manifest.marks),
+        result.device,
+        f"{result.calls:,}",
+        skipped(result.skipped),
+    )
+    check_strict(strict, result.skipped, result.past_end, out / "ledger.tsv")

@@ -1,0 +1,104 @@
+"""histpred windows: the windows alone."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import click
+
+from histpred.commands import options
+from histpred.commands.report import check_strict, skipped
+
+logger = logging.getLogger(__name__)
+
+
+@click.command()
+@options.annotation
+@options.fasta
+@click.option(
+    "-o",
+    "--out",
+    required=True,
+    metavar="OUT",
+    type=click.Path(path_type=Path),
+    help="Output file; its suffix chooses the format: .tsv, .bed or .fa.",
+)
+@options.bundle
+@options.selection
+@click.option(
+    "--upstream",
+    type=click.IntRange(min=0),
+    metavar="BP",
+    help="Reach before the TSS (promoter) or the gene (context), in bp. "
+    "[default: the bundle's, or the kind's]",
+)
+@click.option(
+    "--downstream",
+    type=click.IntRange(min=0),
+    metavar="BP",
+    help="Reach from the TSS on (promoter), in bp. [default: the bundle's, or the kind's]",
+)
+@click.option(
+    "--max-n",
+    "max_n_fraction",
+    type=click.FloatRange(0, 1),
+    metavar="FRACTION",
+    help="Skip windows with a larger share of N. [default: the bundle's]",
+)
+@options.running
+def windows(
+    annotation: str,
+    fasta: str,
+    out: Path,
+    bundle: str,
+    biotypes: tuple[str, ...],
+    level: str | None,
+    kind: str | None,
+    unstranded: bool,
+    upstream: int | None,
+    downstream: int | None,
+    max_n_fraction: float | None,
+    strict: bool,
+    overwrite: bool,
+    cache: Path | None,
+    quiet: bool,
+) -> None:
+    """Write the windows of ANNOTATION on FASTA as TSV, BED or FASTA, and their ledger beside it.
+
+    The windows are those that predict would score with the same bundle, unless --window and the
+    reaches say otherwise.
+    """
+    from histpred.core.errors import UsageError
+    from histpred.genome.extract import extract
+    from histpred.genome.windows import CONTEXT, PROMOTER
+    from histpred.models.bundle import load_bundle
+    from histpred.scoring.record import window_for
+
+    window = window_for(load_bundle(bundle), kind)
+    if upstream is not None and window.kind not in (CONTEXT, PROMOTER):
+        raise UsageError(f"--upstream has no meaning for {window.kind} windows", "leave it out")
+    if downstream is not None and window.kind != PROMOTER:
+        raise UsageError(f"--downstream has no meaning for {window.kind} windows", "leave it out")
+    chosen = {"upstream": upstream, "downstream": downstream, "max_n_fraction": max_n_fraction}
+    window = window._replace(**{name: value for name, value in chosen.items() if value is not None})
+
+    result = extract(
+        annotation,
+        fasta,
+        out,
+        window,
+        level=level,
+        biotypes=biotypes,
+        unstranded=unstranded,
+        overwrite=overwrite,
+        cache=cache,
+    )
+    logger.info(
+        "%s: %s windows of %s rows%s",
+        out,
+        f"{result.written:,}",
+        f"{result.rows:,}",
+        skipped(result.skipped),
+    )
+    check_strict(strict, result.skipped, result.past_end, result.ledger)

@@ -1,0 +1,215 @@
+"""The main job: annotation, genome and bundle to a folder of scores.
+
+    annotation + genome -> windows -> embeddings -> probabilities -> tables
+
+Windows pass through in genome order and in batches; nothing grows with their number but files.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from histpred.core.errors import InputError, ModelError
+from histpred.core.output import file_digest, output_folder, temporary_faults
+from histpred.encoders import build
+from histpred.genome.annotation import Annotation, open_annotation
+from histpred.genome.ledger import Ledger
+from histpred.genome.plan import Batch, plan, scorable
+from histpred.genome.reference import Reference
+from histpred.models.bundle import Bundle
+from histpred.models.species import looks_like_species
+from histpred.scoring.record import (
+    RUN,
+    Options,
+    Prediction,
+    finished,
+    identity,
+    versions,
+    window_for,
+)
+from histpred.scoring.scorer import NotFiniteError, Scorer
+from histpred.tracks.tables import Tables
+
+logger = logging.getLogger(__name__)
+
+OUTPUTS = (
+    "scores.tsv.gz",
+    "scores.tsv.gz.tbi",
+    "scores.tsv.gz.csi",
+    "calls.bed.gz",
+    "calls.bed.gz.tbi",
+    "calls.bed.gz.csi",
+    "ledger.tsv",
+    RUN,
+)
+
+Progress = Callable[[int, int], None]
+
+
+def predict(
+    annotation_path: str,
+    fasta_path: str,
+    out: Path,
+    bundle: Bundle,
+    options: Options,
+    *,
+    device: str = "auto",
+    cache: Path | None = None,
+    overwrite: bool = False,
+    progress: Progress = lambda done, total: None,
+) -> Prediction:
+    """Score an annotation's windows into the files of `OUTPUTS` in the folder `out`.
+
+    Parameters
+    ----------
+    annotation_path
+        BED, GTF or GFF3; '-' for standard input.
+    fasta_path
+        The genome, plain, bgzip or gzip.
+    cache
+        A folder for indexes and copies of the genome that outlives the run; None: they go with the
+        run.
+    overwrite
+        Replace another prediction's files in `out`.
+    progress
+        Called with the number of windows done and their total.
+
+    Raises
+    ------
+    HistpredError
+        For inputs, bundles, devices and folders that cannot be used; nothing is published then.
+    """
+    started = time.time()
+    with temporary_faults(), ExitStack() as stack:
+        known = finished(out, annotation_path, fasta_path, bundle, options, overwrite)
+        if known is not None:
+            return known
+
+        scorer = stack.enter_context(Scorer(bundle, device))
+        encoder = build(bundle.manifest.encoder, bundle.directory)
+        work = stack.enter_context(output_folder(out, OUTPUTS))
+        if cache:
+            cache.mkdir(parents=True, exist_ok=True)
+        annotation = stack.enter_context(
+            open_annotation(
+                annotation_path, work, options.window.kind, options.level, options.biotypes
+            )
+        )
+        reference = stack.enter_context(Reference(fasta_path, cache or work))
+        for notice in reference.notices:
+            logger.info(notice)
+        ledger = stack.enter_context(Ledger(work))
+        planned = plan(annotation, reference, options.window, options.unstranded, ledger)
+        warnings = planned.remarks + _domain_warnings(bundle, options, annotation, reference)
+        for warning in warnings:
+            logger.warning(warning)
+
+        thresholds = [mark.threshold for mark in bundle.manifest.marks]
+        done = 0
+        with Tables(work, scorer.marks, thresholds) as tables:
+            for batch in scorable(ledger, reference, options.window.max_n_fraction):
+                probabilities = _score(batch, encoder.embed, scorer)
+                tables.write(batch.windows, batch.n_fractions, probabilities)
+                done += len(batch.windows)
+                progress(done, ledger.queued)
+        _refuse_nothing(annotation, ledger, done)
+        ledger.write(work / "ledger.tsv")
+
+        result = Prediction(
+            rows=ledger.rows,
+            scored=done,
+            calls=tables.calls,
+            skipped=ledger.skipped,
+            past_end=planned.past_end,
+            warnings=warnings,
+            device=scorer.device,
+            fresh=True,
+        )
+        record = identity(annotation.digest, reference.digest, bundle, options) | {
+            "result": result._asdict(),
+            "annotation": {
+                "path": annotation_path,
+                "format": annotation.format,
+                "genome_build": annotation.genome_build,
+            },
+            "fasta": {
+                "path": fasta_path,
+                "contigs": len(reference.lengths),
+                "bases": sum(reference.lengths.values()),
+                "renamed": reference.names.renamed,
+            },
+            "versions": versions(),
+            "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
+            "seconds": round(time.time() - started, 3),
+            "outputs": {
+                name: {"bytes": (work / name).stat().st_size, "sha256": file_digest(work / name)}
+                for name in OUTPUTS
+                if (work / name).exists()
+            },
+        }
+        (work / RUN).write_text(
+            json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
+
+    return result
+
+
+def _score(batch: Batch, embed: Callable[[list[bytes]], Any], scorer: Scorer) -> Any:
+    try:
+        return scorer.probabilities(embed(batch.sequences))
+    except NotFiniteError as error:
+        window = batch.windows[error.row]
+        raise ModelError(
+            f"{window.name} ({window.chrom}:{window.start}-{window.end}) gave NaN or infinity",
+            error.hint or "check the bundle with: histpred bundle verify",
+        ) from error
+
+
+def _domain_warnings(
+    bundle: Bundle, options: Options, annotation: Annotation, reference: Reference
+) -> list[str]:
+    """What is known of inputs that lie outside what the bundle was trained on."""
+    species = bundle.manifest.species
+    warnings = []
+    if annotation.taxon_id is not None and annotation.taxon_id != species.taxon_id:
+        warnings.append(
+            f"{annotation.name} is of taxon {annotation.taxon_id}, the bundle "
+            f"{bundle.manifest.name} was trained on {species.name} (taxon {species.taxon_id}): "
+            "its scores are an extrapolation"
+        )
+    elif reference.organism not in (None, species.name):
+        warnings.append(
+            f"{reference.name} is of {reference.organism}, the bundle {bundle.manifest.name} was "
+            f"trained on {species.name}: its scores are an extrapolation"
+        )
+    elif looks_like_species(reference.lengths.values(), species) is False:
+        warnings.append(
+            f"no contig of {reference.name} is as long as a chromosome of {species.name}, on which "
+            f"the bundle {bundle.manifest.name} was trained: for another species its scores are an "
+            "extrapolation"
+        )
+    trained = window_for(bundle)
+    if options.window.kind != trained.kind:
+        warnings.append(
+            f"the bundle {bundle.manifest.name} was trained on {trained.kind} windows, not on "
+            f"{options.window.kind}: its probabilities are not calibrated for these"
+        )
+    return warnings
+
+
+def _refuse_nothing(annotation: Annotation, ledger: Ledger, done: int) -> None:
+    """Rows that are all skipped are an error; a file without rows is not."""
+    if ledger.rows and not done:
+        reasons = ", ".join(f"{reason} {count}" for reason, count in ledger.skipped.items())
+        raise InputError(
+            annotation.name,
+            f"none of its {ledger.rows} rows can be scored: {reasons}",
+            "histpred windows writes the ledger that says why for each row",
+        )

@@ -1,0 +1,137 @@
+"""run.json: what a prediction was made from, and whether a folder already holds it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from histpred import __version__
+from histpred.core.errors import InputError, OutputError
+from histpred.core.output import file_digest
+from histpred.genome.windows import WindowSpec, usual
+from histpred.models.bundle import Bundle
+
+SCHEMA_VERSION = "1.0"
+RUN = "run.json"
+
+
+class Options(NamedTuple):
+    """What a user may choose; with the inputs and the bundle it fixes the bytes of the result.
+
+    level: 'gene', 'transcript' or None (transcripts for spliced windows, genes else). biotypes:
+    names or groups, all if empty. unstranded: read the strand '.' as '+'.
+    """
+
+    window: WindowSpec
+    level: str | None = None
+    biotypes: tuple[str, ...] = ()
+    unstranded: bool = False
+
+
+class Prediction(NamedTuple):
+    """How a run went.
+
+    skipped: rows by reason; past_end: rows clipped because they end past their contig; warnings:
+    what the user must be told; fresh: False where the folder already held this very result.
+    """
+
+    rows: int
+    scored: int
+    calls: int
+    skipped: dict[str, int]
+    past_end: int
+    warnings: list[str]
+    device: str
+    fresh: bool
+
+
+def window_for(bundle: Bundle, kind: str | None = None) -> WindowSpec:
+    """The window that the bundle was trained on; with another `kind`, that one's usual reach."""
+    window = bundle.manifest.window
+    if kind and kind != window.kind:
+        return usual(kind)._replace(max_n_fraction=window.max_n_fraction)
+    return WindowSpec(window.kind, window.upstream, window.downstream, window.max_n_fraction)
+
+
+def identity(
+    annotation_digest: str, fasta_digest: str, bundle: Bundle, options: Options
+) -> dict[str, Any]:
+    """What fixes the bytes of a result, as run.json records it."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "identity": {
+            "histpred": __version__,
+            "annotation sha256": annotation_digest,
+            "FASTA sha256": fasta_digest,
+            "bundle": f"{bundle.manifest.name} {bundle.manifest.version} {bundle.digest}",
+            "window": list(options.window),
+            "by": options.level,
+            "biotypes": list(options.biotypes),
+            "unstranded": options.unstranded,
+        },
+    }
+
+
+def finished(
+    out: Path,
+    annotation_path: str,
+    fasta_path: str,
+    bundle: Bundle,
+    options: Options,
+    overwrite: bool,
+) -> Prediction | None:
+    """The result that `out` already holds, if it is the one asked for.
+
+    Raises OutputError, naming what differs, where it holds another one.
+    """
+    if overwrite or not (out / RUN).exists():
+        return None
+    try:
+        record = json.loads((out / RUN).read_text(encoding="utf-8"))
+        before, outputs = record["identity"], record["outputs"]
+        result = Prediction(**record["result"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise OutputError(
+            f"{out / RUN} was not written by histpred {__version__}", "choose another folder for -o"
+        ) from error
+
+    digests = (_input_digest(annotation_path), _input_digest(fasta_path))
+    now = identity(*digests, bundle, options)["identity"]
+    differences = [
+        f"{name} ({before.get(name)} -> {now[name]})"
+        for name in now
+        if now[name] != before.get(name)
+    ]
+    damaged = [
+        name
+        for name, entry in outputs.items()
+        if not (out / name).exists() or (out / name).stat().st_size != entry["bytes"]
+    ]
+    if damaged:
+        differences.append(f"files missing or altered since: {', '.join(damaged)}")
+    if differences:
+        raise OutputError(
+            f"{out} holds another prediction; what differs: {'; '.join(differences)}",
+            "choose another folder for -o, or add --overwrite to replace it",
+        )
+    return result._replace(fresh=False)
+
+
+def _input_digest(path: str) -> str:
+    if path == "-":
+        return hashlib.file_digest(sys.stdin.buffer, "sha256").hexdigest()
+    try:
+        return file_digest(path)
+    except OSError as error:
+        raise InputError(path, f"cannot be read: {error.strerror}", "check the path") from error
+
+
+def versions() -> dict[str, str]:
+    """Of Python and of the packages whose release may change a score's last digits."""
+    packages = ("numpy", "onnxruntime", "pysam")
+    return {"python": platform.python_version()} | {name: version(name) for name in packages}

@@ -1,0 +1,1 @@
+"""What histpred writes for people, browsers and other programs."""

@@ -1,0 +1,124 @@
+"""The two tables of a prediction: bgzip-compressed, sorted by position, indexed for tabix.
+
+scores.tsv.gz has a header line that begins with '#', so that tabix and bedtools pass over it;
+calls.bed.gz is BED9 (https://samtools.github.io/hts-specs/BEDv1.pdf): scores are whole numbers from
+0 to 1000, names printable ASCII.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from histpred.core.marks import mark_colour
+from histpred.core.regions import Window
+
+SCORE_COLUMNS = ("#chrom", "start", "end", "name", "strand", "gene_id", "biotype", "n_fraction")
+TBI_LIMIT = (
+    1 << 29
+)  # a .tbi cannot address bases from 512 Mi on (SAM specification, section 5.2); a .csi can
+BED_NAME_LIMIT = 255
+
+
+class Tables:
+    """Writes scores.tsv.gz and calls.bed.gz into a folder; windows must come sorted. A context
+    manager.
+
+    Parameters
+    ----------
+    folder
+        Where the files go.
+    marks
+        Names of the marks, in the order of the columns of `probabilities`.
+    thresholds
+        A window is called for a mark from this probability on.
+    """
+
+    def __init__(self, folder: Path, marks: Sequence[str], thresholds: Sequence[float]) -> None:
+        import pysam
+
+        self.calls = 0
+        self._marks = list(marks)
+        self._thresholds = np.asarray(thresholds)
+        self._colours = [",".join(map(str, mark_colour(mark))) for mark in marks]
+        self._format = "%s\t%d\t%d\t%s\t%s\t%s\t%s\t%.6g" + "\t%.6g" * len(self._marks) + "\n"
+        self.paths = (folder / "scores.tsv.gz", folder / "calls.bed.gz")
+        self._scores, self._calls = (pysam.BGZFile(str(path), "wb") for path in self.paths)
+        self._longest = 0
+        self._scores.write(("\t".join((*SCORE_COLUMNS, *marks)) + "\n").encode())
+
+    def __enter__(self) -> Tables:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._scores.close()
+        self._calls.close()
+        if kind is None:
+            for path in self.paths:
+                index(path, self._longest)
+
+    def write(
+        self, windows: Sequence[Window], n_fractions: Sequence[float], probabilities: np.ndarray
+    ) -> None:
+        """Append windows with their probabilities, float [windows, marks]."""
+        rows, calls = [], []
+        called = probabilities >= self._thresholds
+        for window, share, row, hits in zip(
+            windows, n_fractions, probabilities.tolist(), called, strict=True
+        ):
+            chrom, start, end, strand, name, gene_id, biotype, *_ = window
+            rows.append(
+                self._format % (chrom, start, end, name, strand, gene_id, biotype, share, *row)
+            )
+            for column in np.flatnonzero(hits):
+                label = bed_name(name, self._marks[column])
+                score = min(1000, round(row[column] * 1000))
+                calls.append(
+                    f"{chrom}\t{start}\t{end}\t{label}\t{score}\t{strand}\t{start}\t{end}\t"
+                    f"{self._colours[column]}\n"
+                )
+            self._longest = max(self._longest, end)
+        self.calls += len(calls)
+        self._scores.write("".join(rows).encode())
+        self._calls.write("".join(calls).encode())
+
+
+def bed_name(name: str, mark: str) -> str:
+    """A feature's name in BED: `name|mark`, at most 255 printable ASCII characters, no spaces.
+
+    >>> bed_name("LINC 1", "H3K4me3")
+    'LINC_1|H3K4me3'
+    """
+    plain = "".join(letter if "!" <= letter <= "~" else "_" for letter in name)
+    return f"{plain[: BED_NAME_LIMIT - len(mark) - 1]}|{mark}"
+
+
+def index(path: Path, longest: int) -> None:
+    """A tabix index beside a bgzip table: .tbi, or .csi where a position (bp) is beyond what a .tbi
+    can hold.
+    """
+    import pysam
+
+    verbosity = pysam.set_verbosity(0)
+    try:
+        pysam.tabix_index(
+            os.fspath(path),
+            force=True,
+            seq_col=0,
+            start_col=1,
+            end_col=2,
+            zerobased=True,
+            meta_char="#",
+            csi=longest >= TBI_LIMIT,
+        )
+    finally:
+        pysam.set_verbosity(verbosity)
