@@ -1,0 +1,214 @@
+"""What the README says about speed and memory, measured in one run on one machine.
+
+    bin/histpred --version   # makes the environment
+    .venv/bin/python benchmarks/first_release.py [extraction|memory|start|encoder|demo ...]
+
+Every input is made here from a seed. Needs bedtools and git on the PATH and pyfaidx beside histpred
+(bin/test installs it). Each time is the median of several runs; competitors take turns, so that a
+machine that slows down slows both. Peak memory is the kernel's figure for the finished process.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+HISTPRED = [sys.executable, "-m", "histpred"]
+CONTIG_BASES = 50_000_000
+WINDOW = 2_000
+
+
+def main(sections: list[str]) -> None:
+    """Run the named sections, all if none is named, and print a Markdown table of each."""
+    known: dict[str, Callable[[Path], None]] = {
+        "start": start,
+        "encoder": encoder,
+        "extraction": extraction,
+        "memory": memory,
+        "demo": demo,
+    }
+    with tempfile.TemporaryDirectory() as scratch:
+        for name in sections or list(known):
+            print(f"\n### {name}\n", flush=True)
+            known[name](Path(scratch))
+
+
+def start(scratch: Path) -> None:
+    """`histpred --help` as a whole process, through the entry point of a checkout."""
+    runs = [timed([ROOT / "bin" / "histpred", "--help"])[0] for _ in range(11)]
+    table(["command", "median s", "slowest s"], [["bin/histpred --help", median(runs), max(runs)]])
+
+
+def encoder(scratch: Path) -> None:
+    """The shipped bundle's encoder on one core and its scorer on all, inside this process."""
+    from histpred.encoders import build
+    from histpred.models.bundle import load_bundle
+    from histpred.scoring.scorer import Scorer
+
+    bundle = load_bundle()
+    embed = build(bundle.manifest.encoder, bundle.directory).embed
+    generator = random.Random(1)
+    sequences = ["".join(generator.choices("ACGT", k=WINDOW)).encode() for _ in range(4096)]
+    embeddings = embed(sequences)
+    with Scorer(bundle, "cpu") as scorer:
+        scorer.probabilities(embeddings)
+        encoding = [clock(lambda: embed(sequences)) for _ in range(5)]
+        scoring = [clock(lambda: scorer.probabilities(embeddings)) for _ in range(5)]
+    bases = len(sequences) * WINDOW
+    table(
+        ["step", "rate"],
+        [
+            ["encoder, one core", f"{bases / median(encoding) / 1e6:.1f} Mbp/s"],
+            ["scorer, all cores", f"{len(sequences) / median(scoring):,.0f} windows/s"],
+        ],
+    )
+
+
+def extraction(scratch: Path) -> None:
+    """60,000 windows of 2 kb on both strands to FASTA, sorted and shuffled."""
+    import pyfaidx
+
+    from histpred.genome.reference import Reference
+
+    fasta = genome(scratch)
+    rows = []
+    for order in ("sorted", "shuffled"):
+        bed = intervals(scratch / f"{order}.bed", 60_000, shuffled=order == "shuffled")
+        ours = scratch / "ours.fa"
+        histpred = [*HISTPRED, "windows", bed, fasta, "-o", ours, "--window", "interval", "-q"]
+        bedtools = ["bedtools", "getfasta", "-s", "-name", "-fi", fasta, "-bed", bed, "-fo"]
+        commands: dict[str, list[float]] = {"histpred windows": [], "bedtools getfasta -s": []}
+        for _ in range(5):
+            commands["histpred windows"].append(timed([*histpred, "--overwrite"])[0])
+            commands["bedtools getfasta -s"].append(timed([*bedtools, scratch / "theirs.fa"])[0])
+        rows += [[order, "whole command", name, median(runs)] for name, runs in commands.items()]
+
+        places = [line.split("\t") for line in bed.read_text().splitlines()]
+        windows = [(row[0], int(row[1]), int(row[2]), row[5]) for row in places]
+        loops: dict[str, list[float]] = {"Reference.fetch": [], "pyfaidx": []}
+        for _ in range(3):
+            with Reference(fasta, scratch) as reference, pyfaidx.Fasta(str(fasta)) as faidx:
+                ordered = sorted(windows)
+                loops["Reference.fetch"].append(clock(lambda: fetch_all(reference, ordered)))
+                loops["pyfaidx"].append(clock(lambda: pyfaidx_all(faidx, windows)))
+        rows += [[order, "fetching alone", name, median(runs)] for name, runs in loops.items()]
+    table(["windows", "what", "by", "median s"], rows)
+
+
+def memory(scratch: Path) -> None:
+    """`histpred predict` on 6,000 and on 600,000 windows of one genome."""
+    fasta = genome(scratch)
+    rows = []
+    for count in (6_000, 600_000):
+        bed = intervals(scratch / f"{count}.bed", count, shuffled=True)
+        out = scratch / f"out-{count}"
+        seconds, peak = timed([*HISTPRED, "predict", bed, fasta, "-o", out, "-q"])
+        rows.append([f"{count:,}", f"{peak / 1e6:.0f} MB", f"{seconds:.1f}"])
+    table(["windows", "peak memory", "seconds"], rows)
+
+
+def demo(scratch: Path) -> None:
+    """A fresh clone's first command, with an empty environment, including its installation."""
+    clone = scratch / "clone"
+    subprocess.run(["git", "clone", "-q", ROOT, clone], check=True)
+    bare = {"PATH": os.environ["PATH"], "HOME": str(scratch)}
+    seconds, _ = timed([clone / "bin" / "histpred", "demo"], cwd=clone, env=bare)
+    again, _ = timed([clone / "bin" / "histpred", "demo", "-o", "again"], cwd=clone, env=bare)
+    size = sum(path.lstat().st_size for path in (clone / ".venv").rglob("*")) / 1e6
+    table(
+        ["command", "seconds"],
+        [
+            ["bin/histpred demo, fresh clone, empty environment", f"{seconds:.1f}"],
+            ["the same, environment made", f"{again:.1f}"],
+            ["(environment on disk)", f"{size:.0f} MB"],
+        ],
+    )
+
+
+def fetch_all(reference: object, windows: list[tuple[str, int, int, str]]) -> None:
+    """What histpred does: windows in genome order."""
+    for window in windows:
+        reference.fetch(*window)
+
+
+def pyfaidx_all(faidx: object, windows: list[tuple[str, int, int, str]]) -> None:
+    """What a user would write with pyfaidx: upper case, reverse complement on '-'."""
+    for chrom, first, last, strand in windows:
+        sequence = faidx[chrom][first:last]
+        str(sequence.reverse.complement if strand == "-" else sequence).upper()
+
+
+def genome(scratch: Path) -> Path:
+    """One random contig as indexed plain FASTA, 60 bases a line."""
+    path = scratch / "genome.fa"
+    if not path.exists():
+        import pysam
+
+        generator = random.Random(0)
+        with open(path, "w") as target:
+            target.write(">chr1\n")
+            for _ in range(CONTIG_BASES // 6_000):
+                block = "".join(generator.choices("ACGT", k=6_000))
+                target.writelines(block[i : i + 60] + "\n" for i in range(0, 6_000, 60))
+        pysam.faidx(str(path))
+    return path
+
+
+def intervals(path: Path, count: int, shuffled: bool) -> Path:
+    """A BED6 of `count` windows of 2 kb at random places."""
+    generator = random.Random(count)
+    last = CONTIG_BASES // 6_000 * 6_000 - WINDOW
+    starts = [generator.randrange(last) for _ in range(count)]
+    if not shuffled:
+        starts.sort()
+    with open(path, "w") as target:
+        for number, first in enumerate(starts):
+            strand = generator.choice("+-")
+            target.write(f"chr1\t{first}\t{first + WINDOW}\tw{number}\t0\t{strand}\n")
+    return path
+
+
+def timed(command: list[object], **options: object) -> tuple[float, int]:
+    """Wall seconds and peak bytes of a whole process; raises if it fails."""
+    words = [str(word) for word in command]
+    started = time.perf_counter()
+    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen(words, **({"cwd": ROOT} | silent | options))
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - started
+    if status:
+        raise SystemExit(f"failed ({status}): {' '.join(words)}")
+    return seconds, usage.ru_maxrss * 1024
+
+
+def clock(work: Callable[[], object]) -> float:
+    """Seconds that a call takes."""
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def median(runs: list[float]) -> float:
+    """The median."""
+    return statistics.median(runs)
+
+
+def table(header: list[str], rows: list[list[object]]) -> None:
+    """Print a Markdown table."""
+    print("| " + " | ".join(header) + " |")
+    print("|" + "---|" * len(header))
+    for row in rows:
+        cells = [f"{cell:.2f}" if isinstance(cell, float) else str(cell) for cell in row]
+        print("| " + " | ".join(cells) + " |", flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,62 @@
+"""Fixtures that every test may use, and HISTPRED_NO_SKIP=1: a test that is skipped has failed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+NO_SKIP = os.environ.get("HISTPRED_NO_SKIP") == "1"
+MAY_BE_SKIPPED = "gpu"
+
+# A slow machine is no failure; the same examples every time, so that a failure is everybody's.
+hypothesis.settings.register_profile("histpred", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("histpred")
+
+
+def forbid_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+    report.outcome = "failed"
+    report.longrepr = f"{report.nodeid}: nothing may be skipped here (HISTPRED_NO_SKIP=1): {reason}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    report = yield
+    allowed = item.get_closest_marker(MAY_BE_SKIPPED) or hasattr(report, "wasxfail")
+    if NO_SKIP and report.skipped and not allowed:
+        forbid_skip(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Iterator[None]:
+    report = yield
+    if NO_SKIP and report.skipped:
+        forbid_skip(report)
+    return report
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The root of the checkout."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def demo_data() -> Path:
+    """test-data's real megabase: genome.fa.gz, genes.gtf.gz, genes.bed."""
+    return ROOT / "test-data" / "human-chr22-20M"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The real data that developers keep beside the checkout and that is not part of it."""
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("needs the folder shared/data beside the checkout")
+    return folder
