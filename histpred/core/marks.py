@@ -1,0 +1,135 @@
+"""The vocabulary of histone marks: one spelling, one class and one browser colour for each.
+
+Names follow the Brno nomenclature (Turner 2005, doi:10.1038/nsmb0205-110): histone, residue,
+modification. Variants carry the gene symbol that ENCODE's peak files use (H2AFZ for H2A.Z, H3F3A
+for H3.3). Colours are those of the Roadmap ChromHMM states where a state stands for the class
+(Roadmap Epigenomics 2015, doi:10.1038/nature14248). An unlisted mark is never an error: its class
+is read from its modification.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+Colour = tuple[int, int, int]
+
+CLASS_COLOURS: dict[str, Colour] = {
+    "active promoter": (255, 0, 0),
+    "enhancer": (255, 195, 77),
+    "transcribed": (0, 128, 0),
+    "repressed polycomb": (128, 128, 128),
+    "heterochromatin": (138, 145, 208),
+    "acetylation": (231, 41, 138),
+    "phosphorylation": (140, 86, 75),
+    "variant": (112, 48, 160),
+    "other": (70, 70, 70),
+}
+
+CLASS_MARKS: dict[str, tuple[str, ...]] = {
+    "active promoter": ("H3K4me2", "H3K4me3", "H3K9ac", "H4K16ac"),
+    "enhancer": ("H3K27ac", "H3K4me", "H3K4me1"),
+    "transcribed": (
+        *("H2BK120ub", "H3K36me", "H3K36me1", "H3K36me2", "H3K36me3"),
+        *("H3K79me", "H3K79me1", "H3K79me2", "H3K79me3", "H4K20me", "H4K20me1"),
+    ),
+    "repressed polycomb": ("H2AK119ub", "H3K27me1", "H3K27me2", "H3K27me3"),
+    "heterochromatin": ("H3K9me", "H3K9me1", "H3K9me2", "H3K9me3", "H4K20me2", "H4K20me3"),
+    "acetylation": (
+        *("H2AK5ac", "H2AK9ac", "H2BK5ac", "H2BK12ac", "H2BK15ac", "H2BK20ac", "H2BK120ac"),
+        *("H3K4ac", "H3K14ac", "H3K18ac", "H3K23ac", "H3K56ac"),
+        *("H4K5ac", "H4K8ac", "H4K12ac", "H4K91ac"),
+    ),
+    "phosphorylation": ("H2AS129ph", "H3S10ph", "H3T3ph", "H3T11ph"),
+    "variant": ("H2AFX", "H2AFZ", "H3F3A", "CENPA", "Htz1"),
+    "other": ("H3K23me2", "H4R3me", "H4R3me2s", "H4R3me2a"),
+}
+
+ALIASES = {
+    "H2A.Z": "H2AFZ",
+    "H2AZ": "H2AFZ",
+    "H2AZ1": "H2AFZ",
+    "H2A.X": "H2AFX",
+    "H2AX": "H2AFX",
+    "H3.3": "H3F3A",
+    "H3F3B": "H3F3A",
+    "H3-3A": "H3F3A",
+    "CENP-A": "CENPA",
+    "H2BK120ub1": "H2BK120ub",
+    "H2AK119ub1": "H2AK119ub",
+}
+
+MODIFICATION = re.compile(
+    r"(H(?:1|2A|2B|3|4)(?:[KRSTY]\d+)?)(AC|ME[123]?[AS]?|PH|UB1?|SU|CR|LA)?", re.IGNORECASE
+)
+
+
+class Mark(NamedTuple):
+    """A histone mark: its canonical name, the class of chromatin it belongs to, and that class's
+    RGB.
+    """
+
+    name: str
+    mark_class: str
+    colour: Colour
+
+
+MARKS: dict[str, Mark] = {
+    name: Mark(name, mark_class, CLASS_COLOURS[mark_class])
+    for mark_class, names in CLASS_MARKS.items()
+    for name in names
+}
+
+_SPELLINGS = {name.upper(): name for name in MARKS} | {
+    alias.upper(): name for alias, name in ALIASES.items()
+}
+
+
+def canonical(name: str) -> str:
+    """The one spelling of a mark; a name that follows no known pattern comes back stripped, else as
+    it was.
+
+    >>> canonical("H2A.Z"), canonical("h3k27ME3"), canonical("H3K122AC"), canonical("mine")
+    ('H2AFZ', 'H3K27me3', 'H3K122ac', 'mine')
+    """
+    name = name.strip()
+    known = _SPELLINGS.get(name.upper())
+    if known:
+        return known
+
+    parts = MODIFICATION.fullmatch(name)
+    return parts[1].upper() + (parts[2] or "").lower() if parts else name
+
+
+def mark(name: str) -> Mark:
+    """The vocabulary's entry for a mark in any spelling; an unlisted one is classed by its
+    modification.
+    """
+    name = canonical(name)
+    if name in MARKS:
+        return MARKS[name]
+
+    mark_class = "other"
+    if name.endswith("ac"):
+        mark_class = "acetylation"
+    elif name.endswith("ph"):
+        mark_class = "phosphorylation"
+    return Mark(name, mark_class, CLASS_COLOURS[mark_class])
+
+
+def mark_class(name: str) -> str:
+    """The class of chromatin a mark belongs to.
+
+    >>> mark_class("H3K4me3"), mark_class("H3K27me3")
+    ('active promoter', 'repressed polycomb')
+    """
+    return mark(name).mark_class
+
+
+def mark_colour(name: str) -> Colour:
+    """The browser colour (red, green, blue; 0-255) of a mark's class.
+
+    >>> mark_colour("h3k36me3")
+    (0, 128, 0)
+    """
+    return mark(name).colour

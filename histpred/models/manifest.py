@@ -1,0 +1,149 @@
+"""What `bundle.json` holds, as pydantic models: the one place where its schema is written down.
+
+Version 1.0. A reader accepts its own major version only; an unknown field is an error, since it may
+change what a score means.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+
+SCHEMA_VERSION = "1.0"
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Name = Annotated[str, Field(min_length=1, pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")]
+Length = Annotated[int, Field(gt=0)]
+WindowKind = Literal["context", "body", "promoter", "spliced", "interval"]
+
+
+class Record(BaseModel):
+    """A part of the manifest: immutable, no unknown fields, no NaN."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Species(Record):
+    """The organism trained on; `chromosome_lengths` (bp) by assembly tell its genomes."""
+
+    name: str
+    taxon_id: int
+    assembly: str
+    chromosome_lengths: dict[str, tuple[Length, ...]] = {}
+
+
+class WindowSpec(Record):
+    """The window that the scorer was trained on; lengths in bp."""
+
+    kind: WindowKind
+    upstream: Annotated[int, Field(ge=0)] = 0
+    downstream: Annotated[int, Field(ge=0)] = 0
+    max_n_fraction: Fraction
+
+
+class ChunkSpec(Record):
+    """How a window is cut for the encoder: from its start, or on genome-aligned bins; bp."""
+
+    policy: Literal["window", "grid"]
+    length: Length
+
+
+class EncoderSpec(Record):
+    """The frozen encoder; `settings` are its own. The last three are for neural encoders."""
+
+    kind: Name
+    settings: dict[str, JsonValue] = {}
+    dimension: Length
+    chunks: ChunkSpec | None = None
+    pooling: str | None = None
+    weights_sha256: Digest | None = None
+
+
+class Calibration(Record):
+    """Platt scaling of one mark: probability = sigmoid(slope * logit + intercept)."""
+
+    slope: Annotated[float, Field(gt=0)] = 1.0
+    intercept: float = 0.0
+
+
+class MarkSpec(Record):
+    """One mark that is scored; called where the calibrated probability reaches `threshold`."""
+
+    name: Name
+    threshold: Fraction
+    calibration: Calibration = Calibration()
+
+
+class Training(Record):
+    """Where the weights came from: data, the stretch of each split, seed, windows of each split."""
+
+    data: tuple[str, ...]
+    splits: dict[str, str]
+    seed: int
+    counts: dict[str, int]
+
+
+class Performance(Record):
+    """Ranking, and the calibration error of the probabilities, on one set of windows."""
+
+    auroc: Fraction
+    auprc: Fraction
+    ece: Fraction | None = None
+
+
+class MarkPerformance(Record):
+    """A mark's figures beside those of the baselines, on the same windows."""
+
+    positives: int
+    prevalence: Fraction
+    model: Performance
+    baselines: dict[str, Performance]
+
+
+class Evaluation(Record):
+    """One evaluation set: what it is, how many windows, and the figures of each mark."""
+
+    description: str
+    windows: int
+    marks: dict[str, MarkPerformance]
+
+
+class KnownAnswer(Record):
+    """A sequence, as the encoder sees a window, and its probabilities: for `verify`."""
+
+    sequence: Annotated[str, Field(pattern=r"^[ACGTN]+$")]
+    probabilities: dict[str, Fraction]
+
+
+class Manifest(Record):
+    """All of bundle.json. `files`: the sha256 of every other file, by its path in the folder."""
+
+    schema_version: str
+    name: Name
+    version: str
+    summary: str
+    licence: str
+    species: Species
+    window: WindowSpec
+    encoder: EncoderSpec
+    marks: Annotated[tuple[MarkSpec, ...], Field(min_length=1)]
+    files: dict[str, Digest]
+    training: Training
+    metrics: dict[str, Evaluation]
+    known_answer: KnownAnswer
+
+    @model_validator(mode="after")
+    def _marks_agree(self) -> Manifest:
+        names = self.mark_names
+        if len(set(names)) != len(names):
+            raise ValueError("the same mark is listed twice")
+        if set(self.known_answer.probabilities) != set(names):
+            raise ValueError("known_answer does not cover exactly the marks")
+        return self
+
+    @property
+    def mark_names(self) -> tuple[str, ...]:
+        """The marks in the order of the scorer's output."""
+        return tuple(mark.name for mark in self.marks)

@@ -1,0 +1,150 @@
+"""Writing a bundle, and its card from what it holds."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from histpred.models.bundle import CARD, MANIFEST, SCORER, Bundle, load_bundle
+from histpred.models.manifest import Evaluation, Manifest, Training
+
+
+def write_bundle(directory: Path, manifest: Manifest, scorer: bytes, notes: str) -> Bundle:
+    """Write scorer.onnx, card.md and bundle.json, in this order, and load them back.
+
+    Parameters
+    ----------
+    directory
+        Made where it is missing; files of these names are replaced.
+    manifest
+        All but `files`, which is filled in here.
+    scorer
+        The bytes of scorer.onnx.
+    notes
+        What only the author knows (meaning of the labels, limits), Markdown: goes into the card.
+    """
+    card = render_card(manifest, notes).encode()
+    files = {
+        name: hashlib.sha256(content).hexdigest()
+        for name, content in ((SCORER, scorer), (CARD, card))
+    }
+    complete = manifest.model_copy(update={"files": files})
+
+    directory.mkdir(parents=True, exist_ok=True)
+    for name, content in (
+        (SCORER, scorer),
+        (CARD, card),
+        (MANIFEST, complete.model_dump_json(indent=1).encode() + b"\n"),
+    ):
+        partial = directory / f".{name}.partial"
+        partial.write_bytes(content)
+        os.replace(partial, directory / name)
+
+    return load_bundle(directory)
+
+
+def render_card(manifest: Manifest, notes: str) -> str:
+    """card.md: what the bundle is, what it was trained on, how well it does, in Markdown."""
+    species, window, encoder = manifest.species, manifest.window, manifest.encoder
+    facts = [
+        ("species", f"{species.name} ({species.taxon_id}), {species.assembly}"),
+        (
+            "window",
+            f"{window.kind}, {window.upstream} bp upstream, {window.downstream} bp downstream",
+        ),
+        ("N allowed", f"{window.max_n_fraction:.0%} of a window"),
+        (
+            "encoder",
+            f"{encoder.kind} {encoder.settings}, {encoder.dimension} numbers",
+        ),
+        ("marks", ", ".join(manifest.mark_names)),
+        ("licence of the weights", manifest.licence),
+    ]
+    sections = [
+        f"# {manifest.name} {manifest.version}\n\n{manifest.summary}",
+        "\n".join(f"- **{name}**: {value}" for name, value in facts),
+        notes.strip(),
+        "## Training\n\n" + _training_list(manifest.training),
+        "## Thresholds and calibration\n\n" + _threshold_table(manifest),
+        *(
+            f"## Performance: {name}\n\n{evaluation_section(e)}"
+            for name, e in manifest.metrics.items()
+        ),
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def evaluation_section(evaluation: Evaluation) -> str:
+    """What was evaluated, and a table: a row a mark, the model beside its baselines."""
+    marks = evaluation.marks
+    baselines = list(next(iter(marks.values())).baselines)
+    header = ["mark", "positives", "prevalence", "AUROC", "AUPRC", "ECE"]
+    for baseline in baselines:
+        header += [f"{baseline} AUROC", f"{baseline} AUPRC"]
+
+    rows = []
+    for name, figures in marks.items():
+        ece = figures.model.ece
+        row = [name, str(figures.positives), f"{figures.prevalence:.4f}"]
+        row += [
+            f"{figures.model.auroc:.3f}",
+            f"{figures.model.auprc:.3f}",
+            "" if ece is None else f"{ece:.4f}",
+        ]
+        for baseline in baselines:
+            row += [
+                f"{figures.baselines[baseline].auroc:.3f}",
+                f"{figures.baselines[baseline].auprc:.3f}",
+            ]
+        rows.append(row)
+    rows.append(_mean_row(evaluation, baselines))
+
+    return f"{evaluation.description}\n\n{_table(header, rows)}"
+
+
+def _training_list(training: Training) -> str:
+    items = [
+        *training.data,
+        *(f"{name}: {stretch}" for name, stretch in training.splits.items()),
+        *(f"{name}: {count:,}" for name, count in training.counts.items()),
+        f"seed: {training.seed}",
+    ]
+    return "\n".join(f"- {item}" for item in items)
+
+
+def _mean_row(evaluation: Evaluation, baselines: list[str]) -> list[str]:
+    marks = evaluation.marks.values()
+
+    def mean(values: list[float]) -> str:
+        return f"**{sum(values) / len(values):.3f}**"
+
+    row = ["**mean**", "", mean([m.prevalence for m in marks])]
+    row += [mean([m.model.auroc for m in marks]), mean([m.model.auprc for m in marks])]
+    errors = [m.model.ece for m in marks if m.model.ece is not None]
+    row.append(mean(errors) if errors else "")
+    for baseline in baselines:
+        row += [
+            mean([m.baselines[baseline].auroc for m in marks]),
+            mean([m.baselines[baseline].auprc for m in marks]),
+        ]
+    return row
+
+
+def _threshold_table(manifest: Manifest) -> str:
+    header = ["mark", "called from probability", "slope", "intercept"]
+    rows = [
+        [
+            mark.name,
+            f"{mark.threshold:.4f}",
+            f"{mark.calibration.slope:.3f}",
+            f"{mark.calibration.intercept:.3f}",
+        ]
+        for mark in manifest.marks
+    ]
+    return _table(header, rows)
+
+
+def _table(header: list[str], rows: list[list[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -1,0 +1,239 @@
+"""A bundle's scorer, run by onnxruntime: embeddings in, calibrated probabilities of all marks out.
+
+Rows go through the session in blocks of one fixed size, the last one filled up with zeros: memory
+stays flat, and a row's probabilities do not depend on what else was in the caller's batch.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from histpred.core.errors import BundleError, DeviceError, ModelError, UsageError
+from histpred.models.bundle import Bundle
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+logger = logging.getLogger(__name__)
+
+BLOCK = 256  # rows; large enough that a block keeps all cores busy
+CUDA = "CUDAExecutionProvider"
+CPU = "CPUExecutionProvider"
+CUDA_HINT = (
+    "install onnxruntime-gpu (pip install 'histpred[gpu]') in place of onnxruntime, with the CUDA "
+    "and cuDNN it was built for; or use --device cpu"
+)
+
+
+class NotFiniteError(ModelError):
+    """A NaN or an infinity; `row` is the first row of the batch that has one."""
+
+    def __init__(self, what: str, rows: np.ndarray, total: int) -> None:
+        self.row = int(rows[0])
+        super().__init__(
+            f"the {what} of row {self.row} is NaN or infinite ({len(rows)} of {total} rows)",
+            "an encoder or a bundle is broken: check it with 'histpred bundle verify'",
+        )
+
+
+class Scorer:
+    """An open scorer; a context manager, since it holds threads and device memory.
+
+    Parameters
+    ----------
+    bundle
+        A loaded bundle.
+    device
+        'cpu', 'cuda', 'cuda:N', or 'auto': CUDA where there is one, else the CPU.
+    threads
+        CPU threads; None for the cores this process may use.
+
+    Attributes
+    ----------
+    device : str
+        The device that is really used: 'cpu' or 'cuda:N'.
+    marks : tuple of str
+        Names of the columns of `probabilities`.
+    """
+
+    def __init__(self, bundle: Bundle, device: str = "auto", threads: int | None = None) -> None:
+        self._session, self.device = open_session(bundle, device, threads)
+        self.marks = bundle.manifest.mark_names
+        self._dimension = bundle.manifest.encoder.dimension
+        calibrations = [mark.calibration for mark in bundle.manifest.marks]
+        self._slope = np.array([calibration.slope for calibration in calibrations])
+        self._intercept = np.array([calibration.intercept for calibration in calibrations])
+
+    def __enter__(self) -> Scorer:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        del self._session
+
+    def probabilities(self, embeddings: np.ndarray) -> np.ndarray:
+        """Calibrated probabilities, float64 [n, marks], of embeddings, float32 [n, dimension].
+
+        Raises
+        ------
+        NotFiniteError
+            Where an embedding or a logit is NaN or infinite.
+        ModelError
+            Where the embeddings have another shape.
+        """
+        logits = self.logits(embeddings)
+        with np.errstate(over="ignore"):
+            probabilities: np.ndarray = 1 / (1 + np.exp(-(self._slope * logits + self._intercept)))
+        return probabilities
+
+    def logits(self, embeddings: np.ndarray) -> np.ndarray:
+        """What the network itself gives, before calibration: float32 [n, marks]."""
+        if embeddings.ndim != 2 or embeddings.shape[1] != self._dimension:
+            raise ModelError(
+                f"embeddings of shape {embeddings.shape}, the scorer takes [n, {self._dimension}]"
+            )
+        _check_finite(embeddings, "embedding")
+
+        logits = np.empty((len(embeddings), len(self.marks)), np.float32)
+        block = np.zeros((BLOCK, self._dimension), np.float32)
+        for start in range(0, len(embeddings), BLOCK):
+            rows = embeddings[start : start + BLOCK]
+            block[: len(rows)] = rows
+            block[len(rows) :] = 0
+            (scored,) = self._session.run(["logits"], {"embedding": block})
+            logits[start : start + BLOCK] = scored[: len(rows)]
+
+        _check_finite(logits, "score")
+        return logits
+
+
+def open_session(
+    bundle: Bundle, device: str, threads: int | None
+) -> tuple[onnxruntime.InferenceSession, str]:
+    """An onnxruntime session on the bundle's scorer, and the device that it really runs on."""
+    name, _, index = device.partition(":")
+    if name not in {"auto", "cpu", "cuda"} or (
+        index and not (name == "cuda" and index.isdecimal())
+    ):
+        raise UsageError(f"unknown device {device!r}", "use auto, cpu, cuda or cuda:N")
+    if threads is not None and threads < 1:
+        raise UsageError(f"{threads} threads", "use 1 or more")
+
+    import onnxruntime
+
+    onnxruntime.disable_telemetry_events()
+    onnxruntime.set_default_logger_severity(4)  # fatal only: what matters is raised below
+    has_cuda = CUDA in onnxruntime.get_available_providers()
+    if name == "cuda" and not has_cuda:
+        raise DeviceError(
+            f"device {device!r} was asked for: this onnxruntime has no CUDA", CUDA_HINT
+        )
+
+    number = int(index or 0)
+    if name != "cpu" and has_cuda:
+        # TF32 would round the matrices to ten bits: CPU and GPU could not agree to 1e-4
+        session, reason = _start_cuda(bundle, {"device_id": str(number), "use_tf32": "0"}, threads)
+        if session:
+            _check_fits(bundle, session)
+            return session, f"cuda:{number}"
+        if name == "cuda":
+            raise DeviceError(f"device {device!r} was asked for: {reason}", CUDA_HINT)
+        logger.warning("CUDA is installed but does not start, scoring on the CPU: %s", reason)
+
+    session = _create(bundle, [CPU], threads)
+    _check_fits(bundle, session)
+    return session, "cpu"
+
+
+def _start_cuda(
+    bundle: Bundle, options: dict[str, str], threads: int | None
+) -> tuple[onnxruntime.InferenceSession | None, str]:
+    """A session on CUDA, or None and the reason; onnxruntime may fall back without a word."""
+    try:
+        session = _create(bundle, [(CUDA, options), CPU], threads)
+    except BundleError as error:  # a broken file as much as a missing device: the CPU will tell
+        return None, str(error.__cause__)
+    if session.get_providers()[0] != CUDA:
+        return None, "its libraries cannot be loaded"
+    return session, ""
+
+
+def _create(
+    bundle: Bundle, providers: list[str | tuple[str, dict[str, str]]], threads: int | None
+) -> onnxruntime.InferenceSession:
+    import onnxruntime
+    from onnxruntime.capi import onnxruntime_pybind11_state as errors
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    options.intra_op_num_threads = threads or _usable_cores()
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        return onnxruntime.InferenceSession(
+            bundle.scorer_path,
+            options,
+            providers=providers,
+            enable_fallback=0,  # it would print to standard output
+        )
+    except (
+        RuntimeError,
+        ValueError,
+        errors.EPFail,
+        errors.Fail,
+        errors.InvalidArgument,
+        errors.InvalidGraph,
+        errors.InvalidProtobuf,
+        errors.NoModel,
+        errors.NotImplemented,
+        errors.RuntimeException,
+    ) as error:
+        raise BundleError(
+            f"{bundle.scorer_path}: onnxruntime cannot open it: {error}", "get the bundle again"
+        ) from error
+
+
+def _check_fits(bundle: Bundle, session: onnxruntime.InferenceSession) -> None:
+    """That scorer.onnx is the one which bundle.json describes."""
+    marks = json.loads(session.get_modelmeta().custom_metadata_map.get("histpred.marks", "[]"))
+    if tuple(marks) != bundle.manifest.mark_names:
+        raise BundleError(
+            f"{bundle.scorer_path}: scores the marks {', '.join(marks) or '(unnamed)'}, "
+            f"bundle.json says {', '.join(bundle.manifest.mark_names)}",
+            "get the bundle again",
+        )
+
+    shapes = {
+        value.name: value.shape[-1] for value in [*session.get_inputs(), *session.get_outputs()]
+    }
+    expected = {"embedding": bundle.manifest.encoder.dimension, "logits": len(marks)}
+    if shapes != expected:
+        raise BundleError(
+            f"{bundle.scorer_path}: takes and gives {shapes}, bundle.json says {expected}",
+            "get the bundle again",
+        )
+
+
+def _check_finite(values: np.ndarray, what: str) -> None:
+    rows = np.flatnonzero(~np.isfinite(values).all(axis=1))
+    if rows.size:
+        raise NotFiniteError(what, rows, len(values))
+
+
+def _usable_cores() -> int:
+    """Cores this process may run on, which a container or a scheduler may have made fewer than
+    there are.
+    """
+    if hasattr(os, "sched_getaffinity"):  # not on macOS
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,39 @@
+"""Whether a bundle still gives the answer it was published with: its encoder and scorer run on a
+known sequence.
+"""
+
+from __future__ import annotations
+
+from histpred.core.errors import BundleError
+from histpred.encoders import build
+from histpred.models.bundle import Bundle
+from histpred.scoring.scorer import Scorer
+
+TOLERANCE = 1e-4
+
+
+def verify(bundle: Bundle, device: str = "cpu") -> float:
+    """Run the bundle's known answer; returns the largest difference in a probability.
+
+    Raises
+    ------
+    BundleError
+        Where the difference is above 1e-4.
+    """
+    known = bundle.manifest.known_answer
+    encoder = build(bundle.manifest.encoder, bundle.directory)
+    with Scorer(bundle, device) as scorer:
+        (row,) = scorer.probabilities(encoder.embed([known.sequence.encode()]))
+
+    differences = {
+        mark: abs(float(found) - known.probabilities[mark])
+        for mark, found in zip(scorer.marks, row, strict=True)
+    }
+    mark, worst = max(differences.items(), key=lambda item: item[1])
+    if worst > TOLERANCE:
+        raise BundleError(
+            f"{bundle.directory}: the known answer comes out wrong: {mark} is off by {worst:.2g}",
+            "this machine's onnxruntime does not compute what the bundle was published with; "
+            "try --device cpu, or another onnxruntime",
+        )
+    return worst

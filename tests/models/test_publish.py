@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from histpred.core.errors import BundleError
+from histpred.models.bundle import load_bundle
+from histpred.models.manifest import Manifest
+from histpred.models.publish import render_card, write_bundle
+
+NOTES = "## Limits\n\nFor tests only."
+
+
+@pytest.fixture
+def manifest(bundle_folder) -> Manifest:
+    return load_bundle(bundle_folder).manifest
+
+
+def test_what_is_written_loads_back(manifest, tmp_path):
+    bundle = write_bundle(tmp_path / "new", manifest, b"scorer", NOTES)
+    assert bundle.manifest.marks == manifest.marks
+    assert bundle.scorer_path.read_bytes() == b"scorer"
+    assert sorted(path.name for path in bundle.directory.iterdir()) == [
+        "bundle.json",
+        "card.md",
+        "scorer.onnx",
+    ]
+
+
+def test_writing_twice_gives_the_same_bytes_and_replaces(manifest, tmp_path):
+    first = write_bundle(tmp_path / "one", manifest, b"scorer", NOTES)
+    second = write_bundle(tmp_path / "one", manifest, b"scorer", NOTES)
+    assert first.digest == second.digest
+    assert write_bundle(tmp_path / "one", manifest, b"another", NOTES).digest != first.digest
+
+
+def test_a_bundle_half_replaced_is_refused(manifest, tmp_path):
+    bundle = write_bundle(tmp_path / "one", manifest, b"scorer", NOTES)
+    bundle.scorer_path.write_bytes(b"newer scorer")
+    with pytest.raises(BundleError, match="altered or damaged"):
+        load_bundle(bundle.directory)
+
+
+def test_the_card_says_what_the_manifest_holds(manifest):
+    card = render_card(manifest, NOTES)
+    assert card.startswith("# tiny 1.0.0\n")
+    assert "For tests only." in card
+    for expected in ("Saccharomyces cerevisiae", "sacCer3", "MIT", "100 bp upstream", "seed: 0"):
+        assert expected in card
+    rows = [line for line in card.splitlines() if line.startswith("| H3K4me3 ")]
+    assert rows == [
+        "| H3K4me3 | 0.5000 | 1.000 | 0.000 |",
+        "| H3K4me3 | 2 | 0.2000 | 0.800 | 0.300 | 0.0100 | 0.600 | 0.250 |",
+    ]
+    assert "| **mean** |  | **0.200** | **0.800** | **0.300** | **0.010** | **0.600** |" in card
+
+
+def test_a_card_of_marks_without_calibration_error_leaves_it_empty(manifest):
+    fields = json.loads(manifest.model_dump_json())
+    for figures in fields["metrics"]["validation"]["marks"].values():
+        figures["model"]["ece"] = None
+    card = render_card(Manifest.model_validate(fields), NOTES)
+    assert "| H3K4me3 | 2 | 0.2000 | 0.800 | 0.300 |  | 0.600 | 0.250 |" in card

@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+import dataclasses
+import logging
+import shutil
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from histpred.core.errors import BundleError, DeviceError, ModelError, UsageError
+from histpred.models.bundle import load_bundle
+from histpred.models.manifest import MarkSpec
+from histpred.scoring import scorer as module
+from histpred.scoring.scorer import BLOCK, NotFiniteError, Scorer
+
+
+@pytest.fixture(scope="module")
+def bundle():
+    return load_bundle()
+
+
+@pytest.fixture(scope="module")
+def embeddings(bundle):
+    rng = np.random.default_rng(0)
+    return rng.dirichlet(np.ones(bundle.manifest.encoder.dimension), 2 * BLOCK + 3).astype(
+        np.float32
+    )
+
+
+def with_manifest(bundle, **changes):
+    return dataclasses.replace(bundle, manifest=bundle.manifest.model_copy(update=changes))
+
+
+def test_probabilities_of_all_marks(bundle, embeddings):
+    with Scorer(bundle) as scorer:
+        probabilities = scorer.probabilities(embeddings)
+    assert scorer.marks == bundle.manifest.mark_names
+    assert probabilities.shape == (len(embeddings), len(scorer.marks))
+    assert ((probabilities > 0) & (probabilities < 1)).all()
+
+
+def test_calibration_is_applied_to_the_mark_it_belongs_to(bundle, embeddings):
+    marks = tuple(
+        MarkSpec(name=name, threshold=0.5, calibration={"slope": 0.5 + i, "intercept": i - 2.0})
+        for i, name in enumerate(bundle.manifest.mark_names)
+    )
+    with Scorer(with_manifest(bundle, marks=marks)) as scorer:
+        logits = scorer.logits(embeddings[:20])
+        probabilities = scorer.probabilities(embeddings[:20])
+    for i in range(len(marks)):
+        expected = 1 / (1 + np.exp(-((0.5 + i) * logits[:, i].astype(float) + i - 2.0)))
+        np.testing.assert_allclose(probabilities[:, i], expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("batch", [1, 7, BLOCK - 1, BLOCK, BLOCK + 1])
+def test_batches_of_any_size_give_the_same_bits(bundle, embeddings, batch):
+    with Scorer(bundle) as scorer:
+        whole = scorer.probabilities(embeddings)
+        parts = [
+            scorer.probabilities(embeddings[start : start + batch])
+            for start in range(0, len(embeddings) if batch > 7 else 5 * batch, batch)
+        ]
+    parts = np.vstack(parts)
+    np.testing.assert_array_equal(parts, whole[: len(parts)])
+
+
+def test_the_order_of_rows_changes_nothing(bundle, embeddings):
+    order = np.random.default_rng(1).permutation(len(embeddings))
+    with Scorer(bundle) as scorer:
+        shuffled = scorer.probabilities(embeddings[order])
+        np.testing.assert_allclose(shuffled, scorer.probabilities(embeddings)[order], atol=1e-6)
+
+
+def test_one_thread_and_several_agree(bundle, embeddings):
+    one, two = (Scorer(bundle, threads=n).probabilities(embeddings) for n in (1, 2))
+    np.testing.assert_allclose(one, two, atol=1e-6)
+
+
+def test_an_empty_batch(bundle, embeddings):
+    with Scorer(bundle) as scorer:
+        assert scorer.probabilities(embeddings[:0]).shape == (0, len(scorer.marks))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_value_that_is_not_finite_names_its_row(bundle, embeddings, value):
+    broken = embeddings[:9].copy()
+    broken[[4, 6], 2] = value
+    with Scorer(bundle) as scorer, pytest.raises(NotFiniteError, match=r"row 4 .*2 of 9") as caught:
+        scorer.probabilities(broken)
+    assert caught.value.row == 4
+
+
+def test_a_score_that_is_not_finite_names_its_row(bundle, embeddings):
+    broken = embeddings[:3].copy()
+    broken[1] = 3e38
+    with Scorer(bundle) as scorer, pytest.raises(NotFiniteError, match="score of row 1"):
+        scorer.probabilities(broken)
+
+
+def test_embeddings_of_another_length_are_refused(bundle, embeddings):
+    with Scorer(bundle) as scorer, pytest.raises(ModelError, match=r"the scorer takes \[n, "):
+        scorer.probabilities(embeddings[:, 1:])
+
+
+def test_the_device_used_is_recorded(bundle):
+    with Scorer(bundle, "cpu") as scorer:
+        assert scorer.device == "cpu"
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:x", "cpu:1", "auto:0", "", "cuda:-1"])
+def test_a_device_that_is_none_is_a_usage_error(bundle, device):
+    with pytest.raises(UsageError, match="unknown device"):
+        Scorer(bundle, device)
+
+
+def test_threads_below_one_are_a_usage_error(bundle):
+    with pytest.raises(UsageError, match="0 threads"):
+        Scorer(bundle, threads=0)
+
+
+@pytest.mark.parametrize("device", ["cuda", "cuda:1"])
+def test_cuda_that_is_not_installed_says_what_to_install(bundle, device, monkeypatch):
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [module.CPU])
+    with pytest.raises(DeviceError, match="has no CUDA") as caught:
+        Scorer(bundle, device)
+    assert "onnxruntime-gpu" in caught.value.hint
+
+
+def claim_cuda(monkeypatch):
+    """An onnxruntime that lists CUDA and then, as it does, quietly falls back to the CPU."""
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [module.CUDA, module.CPU])
+    original = module._create
+    monkeypatch.setattr(
+        module, "_create", lambda bundle, _, threads: original(bundle, [module.CPU], threads)
+    )
+
+
+def test_cuda_that_does_not_start_is_an_error_where_it_was_asked_for(bundle, monkeypatch):
+    claim_cuda(monkeypatch)
+    with pytest.raises(DeviceError, match="its libraries cannot be loaded"):
+        Scorer(bundle, "cuda")
+
+
+def test_cuda_that_fails_to_open_is_a_device_error_not_a_bundle_error(bundle, monkeypatch):
+    claim_cuda(monkeypatch)
+
+    def no_such_device(bundle, providers, threads):
+        raise BundleError("cannot open") from RuntimeError("invalid device ordinal")
+
+    monkeypatch.setattr(module, "_create", no_such_device)
+    with pytest.raises(DeviceError, match="'cuda:9' was asked for: invalid device ordinal"):
+        Scorer(bundle, "cuda:9")
+
+
+def test_auto_falls_back_loudly(bundle, monkeypatch, caplog):
+    claim_cuda(monkeypatch)
+    with caplog.at_level(logging.WARNING):
+        scorer = Scorer(bundle, "auto")
+    assert scorer.device == "cpu"
+    assert "CUDA is installed but does not start" in caplog.text
+
+
+def test_marks_other_than_the_scorers_are_refused(bundle):
+    renamed = (
+        bundle.manifest.marks[0].model_copy(update={"name": "H3K99ac"}),
+        *bundle.manifest.marks[1:],
+    )
+    with pytest.raises(
+        BundleError, match=r"scorer\.onnx: scores the marks .*bundle\.json says H3K99ac"
+    ):
+        Scorer(with_manifest(bundle, marks=renamed))
+    with pytest.raises(BundleError, match="scores the marks"):
+        Scorer(with_manifest(bundle, marks=bundle.manifest.marks[::-1]))
+
+
+def test_another_embedding_length_than_the_scorers_is_refused(bundle):
+    encoder = bundle.manifest.encoder.model_copy(update={"dimension": 3})
+    with pytest.raises(BundleError, match="takes and gives"):
+        Scorer(with_manifest(bundle, encoder=encoder))
+
+
+@pytest.mark.parametrize("keep", [0, 100])
+def test_a_scorer_that_is_no_network_is_a_bundle_error(bundle, tmp_path, keep):
+    folder = tmp_path / "broken"
+    shutil.copytree(bundle.directory, folder)
+    (folder / "scorer.onnx").write_bytes(bundle.scorer_path.read_bytes()[:keep])
+    with pytest.raises(BundleError, match="onnxruntime cannot open it"):
+        Scorer(dataclasses.replace(bundle, directory=folder))

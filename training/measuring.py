@@ -1,0 +1,164 @@
+"""Figures of merit, calibration, thresholds and the baselines of a bundle's card."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
+from sklearn.preprocessing import StandardScaler
+
+from histpred.models.manifest import Calibration, Evaluation, MarkPerformance, Performance
+
+ECE_BINS = 10
+FEWEST = 5  # positives, and negatives, below which no figure is given
+BOOTSTRAPS = 1000
+FLAT = 1e-3  # a slope that leaves the intercept alone to speak; 0 is no slope
+
+
+def macro_auroc(labels: np.ndarray, scores: np.ndarray) -> float:
+    """Mean AUROC over the columns."""
+    return float(
+        np.mean(
+            [roc_auc_score(truth, score) for truth, score in zip(labels.T, scores.T, strict=True)]
+        )
+    )
+
+
+def platt(logits: np.ndarray, labels: np.ndarray) -> Calibration:
+    """Platt scaling of one mark: logits [n], labels [n].
+
+    With the smoothed targets of Platt 1999 ((N+ + 1) / (N+ + 2), 1 / (N- + 2)), which keep a few
+    well-ranked genes from looking certain. A slope that comes out negative is no calibration: the
+    base rate is given then.
+    """
+    positives, negatives = labels.sum(), (~labels).sum()
+    targets = np.where(labels, (positives + 1) / (positives + 2), 1 / (negatives + 2))
+    fitted = LogisticRegression(C=np.inf).fit(
+        np.tile(logits[:, None], (2, 1)),
+        np.repeat([True, False], len(logits)),
+        sample_weight=np.concatenate([targets, 1 - targets]),
+    )
+    slope, intercept = float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
+    return Calibration(slope=slope, intercept=intercept) if slope > 0 else base_rate(labels)
+
+
+def base_rate(labels: np.ndarray) -> Calibration:
+    """The calibration of a mark that is not predicted: its rate among `labels`, everywhere."""
+    odds = (labels.sum() + 1) / ((~labels).sum() + 1)
+    return Calibration(slope=FLAT, intercept=float(np.log(odds)))
+
+
+def beats_chance(labels: np.ndarray, scores: np.ndarray, seed: int) -> bool:
+    """Whether the 95 % bootstrap interval of the AUROC lies above a half."""
+    rng = np.random.default_rng(seed)
+    figures = []
+    for _ in range(BOOTSTRAPS):
+        rows = rng.integers(len(labels), size=len(labels))
+        if labels[rows].any() and not labels[rows].all():
+            figures.append(roc_auc_score(labels[rows], scores[rows]))
+    return bool(np.quantile(figures, 0.025) > 0.5)
+
+
+def calibrated(logits: np.ndarray, calibration: Calibration) -> np.ndarray:
+    """Probabilities [n] of one mark's logits [n]."""
+    return 1 / (1 + np.exp(-(calibration.slope * logits.astype(float) + calibration.intercept)))
+
+
+def youden(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """The threshold with the highest sensitivity + specificity - 1 (Youden 1950); called from it
+    on.
+    """
+    false_rate, true_rate, thresholds = roc_curve(labels, probabilities, drop_intermediate=False)
+    return float(thresholds[1:][np.argmax((true_rate - false_rate)[1:])])
+
+
+def expected_calibration_error(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """Mean distance of predicted and observed rate over ten bins of equal count."""
+    bins = np.array_split(np.argsort(probabilities, kind="stable"), ECE_BINS)
+    gaps = [abs(labels[rows].mean() - probabilities[rows].mean()) * len(rows) for rows in bins]
+    return float(sum(gaps) / len(labels))
+
+
+def cross_fitted_error(labels: np.ndarray, logits: np.ndarray, first_half: np.ndarray) -> float:
+    """ECE of one mark where each half of the windows is calibrated on the other: `first_half` is a
+    mask [n].
+    """
+    probabilities = np.empty(len(logits))
+    for half in (first_half, ~first_half):
+        probabilities[half] = calibrated(logits[half], platt(logits[~half], labels[~half]))
+    return expected_calibration_error(labels, probabilities)
+
+
+def logistic(features: np.ndarray, labels: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """A baseline: one logistic regression a mark; from features [n, f] to scores [n, marks]."""
+    scaler = StandardScaler().fit(features)
+    models = [
+        LogisticRegression(C=0.01, max_iter=1000).fit(scaler.transform(features), truth)
+        for truth in labels.T
+    ]
+    return lambda rows: np.stack(
+        [m.decision_function(scaler.transform(rows)) for m in models], axis=1
+    )
+
+
+def evaluate(
+    description: str,
+    marks: tuple[str, ...],
+    labels: np.ndarray,
+    scores: np.ndarray,
+    baselines: dict[str, np.ndarray],
+    errors: list[float] | None = None,
+) -> Evaluation:
+    """The table of one evaluation set.
+
+    Parameters
+    ----------
+    labels, scores
+        [n, marks]; scores of any monotone kind.
+    baselines
+        Name to scores [n, marks]. That of prevalence, a constant, is added: AUROC 0.5, AUPRC the
+        prevalence.
+    errors
+        The calibration error of each mark, if it was measured.
+    """
+    figures = {}
+    for i, mark in enumerate(marks):
+        truth = labels[:, i]
+        if min(truth.sum(), (~truth).sum()) < FEWEST:
+            continue
+        prevalence = float(truth.mean())
+        beside = {"prevalence": Performance(auroc=0.5, auprc=prevalence)}
+        beside |= {name: _ranking(truth, values[:, i]) for name, values in baselines.items()}
+        model = _ranking(truth, scores[:, i], errors[i] if errors else None)
+        figures[mark] = MarkPerformance(
+            positives=int(truth.sum()), prevalence=prevalence, model=model, baselines=beside
+        )
+    return Evaluation(description=description, windows=len(labels), marks=figures)
+
+
+def _ranking(labels: np.ndarray, scores: np.ndarray, ece: float | None = None) -> Performance:
+    return Performance(
+        auroc=float(roc_auc_score(labels, scores)),
+        auprc=float(average_precision_score(labels, scores)),
+        ece=ece,
+    )
+
+
+def call_table(
+    marks: tuple[str, ...], labels: np.ndarray, probabilities: np.ndarray, thresholds: list[float]
+) -> str:
+    """What the thresholds do, in Markdown: shares called, found, and right."""
+    lines = [
+        "| mark | called | recall | precision | prevalence |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for i, mark in enumerate(marks):
+        called, truth = probabilities[:, i] >= thresholds[i], labels[:, i]
+        precision = f"{truth[called].mean():.3f}" if called.any() else ""
+        lines.append(
+            f"| {mark} | {called.mean():.3f} | {called[truth].mean():.3f} "
+            f"| {precision} | {truth.mean():.3f} |"
+        )
+    return "\n".join(lines)
