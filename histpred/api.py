@@ -1,4 +1,4 @@
-"""The verbs as functions: paths or DataFrames in, DataFrames out. The command line does the same."""
+"""The verbs as functions: paths or DataFrames in, DataFrames out."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def windows(
     window: str | None = None,
     unstranded: bool = False,
 ) -> pandas.DataFrame:
-    """The windows that `predict` would score, with the same arguments and columns, without marks."""
+    """The windows that `predict` would score: its arguments, and its columns but for the marks."""
     from histpred.genome.extract import extract
 
     spec = window_for(load_bundle(bundle), window)

@@ -104,19 +104,7 @@ def temporary_faults() -> Iterator[None]:
 
 @contextmanager
 def _private(work: Path, busy: str) -> Iterator[Path]:
-    try:
-        work.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"cannot write to {work.parent}: {error.strerror}", "choose another place"
-        ) from error
-    with open(work / LOCK, "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise OutputError(busy, "wait for it, or choose another place") from None
-        except OSError:  # a file system without locks: a second run is the user's to avoid
-            pass
+    with _locked(work, busy):
         for left in work.iterdir():
             if left.name != LOCK:
                 shutil.rmtree(left) if left.is_dir() else left.unlink()
@@ -124,6 +112,39 @@ def _private(work: Path, busy: str) -> Iterator[Path]:
             yield work
         finally:
             shutil.rmtree(work, ignore_errors=True)
+
+
+@contextmanager
+def _locked(work: Path, busy: str) -> Iterator[None]:
+    """Hold the lock of the folder `work`, made if need be; OutputError(busy) if another does."""
+    while True:
+        try:
+            work.mkdir(parents=True, exist_ok=True)
+            lock = open(work / LOCK, "w")  # noqa: SIM115 - held by the with statement below
+        except FileNotFoundError:  # the run that had it has just removed it
+            continue
+        except OSError as error:
+            raise OutputError(
+                f"cannot write to {work.parent}: {error.strerror}", "choose another place"
+            ) from error
+        with lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise OutputError(busy, "wait for it, or choose another place") from None
+            except OSError:  # a file system without locks: a second run is the user's to avoid
+                pass
+            if _is_at(lock.fileno(), work / LOCK):
+                yield
+                return
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    """Whether an open file is still what lies at `path`."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _check_owner(folder: Path, own_names: list[str]) -> None:

@@ -7,28 +7,30 @@ guessed at.
 
 from __future__ import annotations
 
-AMBIGUOUS = b"RYSWKMBDHVryswkmbdhv"
+BASES = b"ACGTN"
+AMBIGUOUS = b"RYSWKMBDHV"
+FOREIGN = b"?"
 
-_CLEAN = bytes.maketrans(b"acgtn" + AMBIGUOUS, b"ACGTN" + b"N" * len(AMBIGUOUS))
+
+def _cleaning_table() -> bytes:
+    table = bytearray(FOREIGN * 256)
+    for letters, meaning in ((BASES, BASES), (AMBIGUOUS, b"N" * len(AMBIGUOUS))):
+        for letter, base in zip(letters, meaning, strict=True):
+            table[letter] = table[letter + 32] = base
+    return bytes(table)
+
+
+_CLEAN = _cleaning_table()
 _COMPLEMENT = bytes.maketrans(b"ACGT", b"TGCA")
 
 
 def clean(raw: bytes) -> bytes:
-    """`raw` in upper case with ambiguity codes as N; other letters are left, for `foreign` to find.
+    """`raw` in upper case with ambiguity codes as N; what is no DNA becomes '?'.
 
-    >>> clean(b"acgtRn-")
-    b'ACGTNN-'
+    >>> clean(b"acgtRn-U")
+    b'ACGTNN??'
     """
     return raw.translate(_CLEAN)
-
-
-def foreign(sequence: bytes) -> bytes:
-    """The letters of a cleaned sequence that are no DNA, each once, in order.
-
-    >>> foreign(b"ACGUT*U")
-    b'*U'
-    """
-    return bytes(sorted(set(sequence.translate(None, b"ACGTN"))))
 
 
 def reverse_complement(sequence: bytes) -> bytes:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from histpred.core.regions import Blocks
 
-CACHE_KIB = 65_536
+CACHE_KIB = 4096
 
 
 def open_spool(path: Path, schema: str) -> sqlite3.Connection:

@@ -16,6 +16,7 @@ from histpred.core.errors import InputError
 from histpred.core.regions import Blocks, Feature
 
 HEADERS = ("#", "track", "browser")
+MAY_BE_HEADER = frozenset(("", "#", "t", "b", " ", "\t"))
 STRANDS = ("+", "-", ".")
 ZERO_LENGTH = "zero-length"
 FARTHEST = 2**31 - 1  # what htslib and the browsers can address
@@ -35,7 +36,7 @@ def read_bed(name: str, lines: Iterable[tuple[int, str]]) -> Iterator[Feature]:
     """
     columns = 0
     for number, line in lines:
-        if is_header(line):
+        if line[:1] in MAY_BE_HEADER and is_header(line):
             continue
         fields = line.split("\t")
         if not columns:

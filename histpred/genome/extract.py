@@ -19,6 +19,8 @@ from histpred.genome.windows import WindowSpec
 
 logger = logging.getLogger(__name__)
 
+BUFFER = 1 << 20
+
 COLUMNS = ("#chrom", "start", "end", "name", "strand", "gene_id", "biotype", "n_fraction")
 
 
@@ -81,7 +83,7 @@ def extract(
             logger.warning(remark)
         partial = work / out.name
         written = 0
-        with open(partial, "wb") as target:
+        with open(partial, "wb", buffering=BUFFER) as target:
             if out.suffix == ".tsv":
                 target.write(("\t".join(COLUMNS) + "\n").encode())
             for batch in scorable(ledger, reference, spec.max_n_fraction):

@@ -24,6 +24,12 @@ GENE, TRANSCRIPT, EXON = "gene", "transcript", "exon"
 _GTF_ATTRIBUTE = re.compile(
     r"""\s*([^\s;=]+)\s+(?:"((?:[^"\\]|\\.)*)"|'([^']*)'|([^;]*?))\s*(?:;|$)"""
 )
+# What is read of a GTF line, where it stands in double quotes as it nearly always does: a name and
+# a quote can only meet outside of a quoted value.
+_WANTED = re.compile(
+    r"(?:^|;)\s*(gene_id|gene_name|gene_type|gene_biotype|gene|"
+    r'transcript_id|transcript_type|transcript_biotype)\s+"([^"]*)"'
+)
 _TRANSCRIPT_TYPE = re.compile(r"(rna|transcript|ribozyme|gene_segment)$", re.IGNORECASE)
 _NO_TRANSCRIPT = frozenset({"match_rna", "est_match", "cdna_match"})
 
@@ -50,11 +56,15 @@ class Record(NamedTuple):
 
 
 def gtf_attributes(text: str) -> dict[str, str]:
-    """Attributes of a GTF line; of a repeated key the first value counts.
+    """Attributes of a GTF line, at least those that are read here; of a repeated key the first.
 
-    >>> gtf_attributes('gene_id "A;1"; level 2; note \\'x\\'')
-    {'gene_id': 'A;1', 'level': '2', 'note': 'x'}
+    >>> gtf_attributes('gene_id "A;1"; level 2; gene_id "B"')
+    {'gene_id': 'A;1'}
+    >>> gtf_attributes("gene_id A; note 'x'")
+    {'gene_id': 'A', 'note': 'x'}
     """
+    if 'gene_id "' in text and '\\"' not in text:
+        return dict(reversed(_WANTED.findall(text)))
     attributes: dict[str, str] = {}
     for key, double, single, bare in _GTF_ATTRIBUTE.findall(text):
         attributes.setdefault(key, double or single or bare)

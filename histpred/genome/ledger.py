@@ -32,7 +32,7 @@ COLUMNS = (
     "note",
 )
 
-CHUNK = 1000
+CHUNK = 4096
 
 # What is only carried along is one text column in the form in which it will be written.
 _SCHEMA = """
@@ -97,11 +97,12 @@ class Ledger:
             packed = pack_blocks(blocks) if blocks else None
             carried = f"{strand}\t{name}\t{gene_id}\t{biotype}"
             self._windows.append((chrom, start, end, line, self.rows, carried, packed))
-        if len(self._entries) == CHUNK:
+        if self.rows % CHUNK == 0:
             self._store()
 
     def _store(self) -> None:
         self._database.executemany("insert into ledger values (?, ?, ?, ?, ?, ?)", self._entries)
+        self._windows.sort()  # one leaf of the table after the other, not one at random each time
         self._database.executemany("insert into window values (?, ?, ?, ?, ?, ?, ?)", self._windows)
         self._entries.clear()
         self._windows.clear()

@@ -135,8 +135,14 @@ def printable(feature: Feature) -> Feature:
     """`feature` with names that fit in a column of a table: no tabs or control characters, at most
     255 long.
     """
-    texts = (feature.name, feature.gene_id, feature.biotype)
-    if "".join(texts).isprintable() and max(map(len, texts)) <= NAME_LIMIT:
+    texts = name, gene_id, biotype = feature[5:8]
+    if (
+        name.isprintable()
+        and gene_id.isprintable()
+        and biotype.isprintable()
+        and len(name) <= NAME_LIMIT >= len(gene_id)
+        and len(biotype) <= NAME_LIMIT
+    ):
         return feature
     name, gene_id, biotype = (text.translate(_UNPRINTABLE)[:NAME_LIMIT] for text in texts)
     if (name, gene_id, biotype) == texts:

@@ -9,7 +9,7 @@ from types import TracebackType
 
 from histpred.core.errors import InputError
 from histpred.core.output import file_digest
-from histpred.core.sequence import clean, foreign, reverse_complement
+from histpred.core.sequence import FOREIGN, clean, reverse_complement
 from histpred.genome import faidx, fasta
 from histpred.genome.naming import ContigNames
 
@@ -96,22 +96,25 @@ class Reference:
                 "index is wrong",
                 "remove the .fai (and .gzi) beside it, or fetch the file again",
             )
-        if letters := foreign(sequence):
-            position = start + min(sequence.index(letter) for letter in letters)
-            raise InputError(
-                self.name,
-                f"contig {contig!r} holds {letters.decode('ascii', 'replace')!r}, first at base "
-                f"{position + 1}",
-                "RNA: turn U into T"
-                if letters == b"U" or letters == b"Uu"
-                else "a genome is in DNA letters (A C G T N and IUPAC codes); is this protein?",
-            )
+        if FOREIGN in sequence:
+            self._refuse_letters(contig, start, raw)
         self._contig, self._start, self._end, self._stretch, self._reverse = (
             contig,
             start,
             end,
             sequence,
             b"",
+        )
+
+    def _refuse_letters(self, contig: str, start: int, raw: str) -> None:
+        positions = [i for i, base in enumerate(clean(raw.encode())) if base == FOREIGN[0]]
+        letters = "".join(sorted({raw[position] for position in positions}))
+        raise InputError(
+            self.name,
+            f"contig {contig!r} holds {letters!r}, first at base {start + positions[0] + 1}",
+            "this is RNA: turn U into T"
+            if letters in ("U", "u", "Uu")
+            else "a genome is in DNA letters (A C G T N and IUPAC codes); is this protein?",
         )
 
     def _descriptions(self) -> Mapping[str, str]:

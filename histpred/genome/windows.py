@@ -84,12 +84,14 @@ def place(feature: Feature, contig: str | None, length: int, spec: WindowSpec) -
 
     strand = feature.strand if feature.strand in "+-" else "+"
     start, end = _reach(feature, strand, spec)
-    clipped_start, clipped_end = clip(start, end, length)
-    if clipped_start >= clipped_end:
-        return Placed(None, OUTSIDE, f"contig {contig} has {length} bp")
-    notes = [feature.note] if feature.note else []
-    if lost := (clipped_start - start) + (end - clipped_end):
-        notes.append(f"clipped by {lost} bp at the contig's end")
+    note = feature.note
+    if start < 0 or end > length:
+        whole = end - start
+        start, end = clip(start, end, length)
+        if start >= end:
+            return Placed(None, OUTSIDE, f"contig {contig} has {length} bp")
+        clipped = f"clipped by {whole - (end - start)} bp at the contig's end"
+        note = f"{note}; {clipped}" if note else clipped
 
     blocks = None
     if spec.kind == SPLICED and feature.exons:
@@ -98,21 +100,9 @@ def place(feature: Feature, contig: str | None, length: int, spec: WindowSpec) -
             for exon_start, exon_end in feature.exons
             if exon_start < length
         )
-    return Placed(
-        Window(
-            contig,
-            clipped_start,
-            clipped_end,
-            feature.strand,
-            feature.name,
-            feature.gene_id,
-            feature.biotype,
-            feature.line,
-            blocks,
-        ),
-        "",
-        "; ".join(notes),
-    )
+    _, _, _, _, strand, name, gene_id, biotype, *_ = feature
+    window = Window(contig, start, end, strand, name, gene_id, biotype, feature.line, blocks)
+    return Placed(window, "", note)
 
 
 def window_sequence(window: Window, reference: Reference) -> bytes:

@@ -79,8 +79,9 @@ class Tables:
             rows.append(
                 self._format % (chrom, start, end, name, strand, gene_id, biotype, share, *row)
             )
+            plain = printable_ascii(name) if hits.any() else ""
             for column in np.flatnonzero(hits):
-                label = bed_name(name, self._marks[column])
+                label = bed_name(plain, self._marks[column])
                 score = min(1000, round(row[column] * 1000))
                 calls.append(
                     f"{chrom}\t{start}\t{end}\t{label}\t{score}\t{strand}\t{start}\t{end}\t"
@@ -92,14 +93,24 @@ class Tables:
         self._calls.write("".join(calls).encode())
 
 
-def bed_name(name: str, mark: str) -> str:
-    """A feature's name in BED: `name|mark`, at most 255 printable ASCII characters, no spaces.
+def printable_ascii(name: str) -> str:
+    """A name as BED allows it: printable ASCII; without spaces too, since many tools split there.
 
-    >>> bed_name("LINC 1", "H3K4me3")
-    'LINC_1|H3K4me3'
+    >>> printable_ascii("LINC 1é")
+    'LINC_1_'
     """
-    plain = "".join(letter if "!" <= letter <= "~" else "_" for letter in name)
-    return f"{plain[: BED_NAME_LIMIT - len(mark) - 1]}|{mark}"
+    if name.isascii() and name.isprintable() and " " not in name:
+        return name
+    return "".join(letter if "!" <= letter <= "~" else "_" for letter in name)
+
+
+def bed_name(name: str, mark: str) -> str:
+    """The name of a call, at most 255 characters long.
+
+    >>> bed_name("LINC01", "H3K4me3")
+    'LINC01|H3K4me3'
+    """
+    return f"{name[: BED_NAME_LIMIT - len(mark) - 1]}|{mark}"
 
 
 def index(path: Path, longest: int) -> None:
