@@ -14,7 +14,8 @@ from histpred.models.manifest import Calibration, Evaluation, MarkPerformance, P
 ECE_BINS = 10
 FEWEST = 5  # positives, and negatives, below which no figure is given
 BOOTSTRAPS = 1000
-FLAT = 1e-3  # a slope that leaves the intercept alone to speak; 0 is no slope
+FEWEST_TO_CALL = 10  # positives, and negatives, below which no mark is called
+FLAT = 1e-2  # a slope that keeps the order of windows and next to nothing else
 
 
 def macro_auroc(labels: np.ndarray, scores: np.ndarray) -> float:
@@ -51,7 +52,9 @@ def base_rate(labels: np.ndarray) -> Calibration:
 
 
 def beats_chance(labels: np.ndarray, scores: np.ndarray, seed: int) -> bool:
-    """Whether the 95 % bootstrap interval of the AUROC lies above a half."""
+    """Whether the 95 % bootstrap interval of the AUROC lies above a half, given enough labels."""
+    if min(labels.sum(), (~labels).sum()) < FEWEST_TO_CALL:
+        return False
     rng = np.random.default_rng(seed)
     figures = []
     for _ in range(BOOTSTRAPS):
