@@ -60,8 +60,8 @@ def encoder(scratch: Path) -> None:
     embeddings = embed(sequences)
     with Scorer(bundle, "cpu") as scorer:
         scorer.probabilities(embeddings)
-        encoding = [clock(lambda: embed(sequences)) for _ in range(5)]
-        scoring = [clock(lambda: scorer.probabilities(embeddings)) for _ in range(5)]
+        encoding = [clock(embed, sequences) for _ in range(5)]
+        scoring = [clock(scorer.probabilities, embeddings) for _ in range(5)]
     bases = len(sequences) * WINDOW
     table(
         ["step", "rate"],
@@ -97,8 +97,8 @@ def extraction(scratch: Path) -> None:
         for _ in range(3):
             with Reference(fasta, scratch) as reference, pyfaidx.Fasta(str(fasta)) as faidx:
                 ordered = sorted(windows)
-                loops["Reference.fetch"].append(clock(lambda: fetch_all(reference, ordered)))
-                loops["pyfaidx"].append(clock(lambda: pyfaidx_all(faidx, windows)))
+                loops["Reference.fetch"].append(clock(fetch_all, reference, ordered))
+                loops["pyfaidx"].append(clock(pyfaidx_all, faidx, windows))
         rows += [[order, "fetching alone", name, median(runs)] for name, runs in loops.items()]
     table(["windows", "what", "by", "median s"], rows)
 
@@ -189,10 +189,10 @@ def timed(command: list[object], **options: object) -> tuple[float, int]:
     return seconds, usage.ru_maxrss * 1024
 
 
-def clock(work: Callable[[], object]) -> float:
+def clock(work: Callable[..., object], *arguments: object) -> float:
     """Seconds that a call takes."""
     started = time.perf_counter()
-    work()
+    work(*arguments)
     return time.perf_counter() - started
 
 
