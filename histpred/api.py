@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -9,13 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from histpred.core.errors import HistpredError
 from histpred.models.bundle import DEFAULT_BUNDLE, load_bundle
 from histpred.scoring.record import Options, window_for
 
 if TYPE_CHECKING:
     import pandas
 
-TEXT_COLUMNS = ("#chrom", "name", "strand", "gene_id", "biotype")
+TEXT_COLUMNS = dict.fromkeys(("#chrom", "name", "strand", "gene_id", "biotype"), str)
 
 
 def predict(
@@ -101,15 +103,24 @@ def _as_file(annotation: str | os.PathLike[str] | pandas.DataFrame) -> Iterator[
         yield os.fspath(annotation)
         return
     with tempfile.TemporaryDirectory() as scratch:
-        path = Path(scratch) / "annotation.bed"
-        annotation.to_csv(path, sep="\t", header=False, index=False)
-        yield os.fspath(path)
+        path = os.path.join(scratch, "annotation.bed")
+        annotation.to_csv(path, sep="\t", header=False, index=False, quoting=csv.QUOTE_NONE)
+        try:
+            yield path
+        except HistpredError as error:
+            error.message = error.message.replace(path, "<DataFrame>")
+            raise
 
 
 def _read(path: Path) -> pandas.DataFrame:
     import pandas
 
     table = pandas.read_csv(
-        path, sep="\t", dtype=dict.fromkeys(TEXT_COLUMNS, str), keep_default_na=False, quoting=3
+        path,
+        sep="\t",
+        dtype=TEXT_COLUMNS,
+        keep_default_na=False,
+        quoting=csv.QUOTE_NONE,
     )
-    return table.rename(columns={"#chrom": "chrom"})
+    types = {name: float for name in table.columns if name not in TEXT_COLUMNS}
+    return table.astype(types | {"start": int, "end": int}).rename(columns={"#chrom": "chrom"})

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib
 import logging
-import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -16,7 +15,13 @@ from collections.abc import Sequence
 import click
 
 from histpred import __version__
-from histpred.core.errors import EXIT_DATA, EXIT_INTERRUPTED, EXIT_USAGE, HistpredError
+from histpred.core.errors import (
+    EXIT_DATA,
+    EXIT_INTERRUPTED,
+    EXIT_TEMPORARY,
+    EXIT_USAGE,
+    HistpredError,
+)
 from histpred.core.log import set_up
 
 logger = logging.getLogger("histpred")
@@ -64,11 +69,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort):
         logger.error("interrupted; nothing unfinished was published")
         return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        # Nobody reads on (| head): end quietly, and keep the interpreter from flushing into the
-        # closed pipe.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except SystemExit:  # click found that nobody reads on (| head)
         return 0
+    except MemoryError:
+        logger.error("out of memory\n  give more memory and run the same command again")
+        return EXIT_TEMPORARY
     except HistpredError as error:
         logger.error(error, exc_info=debug)
         return error.exit_code

@@ -52,7 +52,7 @@ def demo(context: click.Context, out: Path) -> None:
                 click.echo(f"  {line.rstrip()}")
     click.echo(
         "\nThe demo's region is part of what the bundle was trained on: it shows the formats, not "
-        "the accuracy "
-        "(histpred bundle show).\nNext, with your own files of one assembly (in a checkout, bin/histpred):\n"
+        "the accuracy (histpred bundle show).\n"
+        "Next, with your own files of one assembly (in a checkout, bin/histpred):\n"
         "  histpred predict genes.gtf.gz genome.fa --biotype ncRNA -o my-scores"
     )

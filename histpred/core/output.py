@@ -13,7 +13,7 @@ import hashlib
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,6 +21,8 @@ from histpred.core.errors import OutputError, TemporaryError, first_few
 
 WORK = ".histpred-work"
 LOCK = "lock"
+ATTEMPTS = 5
+SQLITE_NO_ROOM = ("disk is full", "disk I/O error", "unable to open database file")
 
 
 def file_digest(path: str | os.PathLike[str]) -> str:
@@ -60,20 +62,32 @@ def output_folder(folder: Path, own_names: Iterable[str]) -> Iterator[Path]:
 
 
 @contextmanager
-def output_file(path: Path, overwrite: bool) -> Iterator[Path]:
-    """A private folder beside `path` for what is on its way to be `path`; the caller calls
-    `publish`.
+def output_files(paths: Sequence[Path], overwrite: bool) -> Iterator[Path]:
+    """A private folder beside the first of `paths`; on success their files in it move out.
 
-    Raises OutputError where `path` exists (without `overwrite`), is a folder, or is being written
-    by another run.
+    Raises OutputError where one of them exists (without `overwrite`), is a folder, or is being
+    written by another run.
     """
-    if path.is_dir():
-        raise OutputError(f"{path} is a folder", "name a file")
-    if path.exists() and not overwrite:
-        raise OutputError(f"{path} exists", "choose another name, or add --overwrite")
-    work = path.with_name(f".{path.name}{WORK}")
-    with _private(work, f"{path} is being written by another histpred") as private:
+    for path in paths:
+        if path.is_dir():
+            raise OutputError(f"{path} is a folder", "name a file")
+        if path.exists() and not overwrite:
+            raise OutputError(f"{path} exists", "choose another name, or add --overwrite")
+    first = paths[0]
+    work = first.with_name(f".{first.name}{WORK}")
+    with _private(work, f"{first} is being written by another histpred") as private:
         yield private
+        for path in reversed(paths):
+            publish(private / path.name, path)
+
+
+def refuse_inputs(outputs: Iterable[Path], inputs: Iterable[str | os.PathLike[str]]) -> None:
+    """Raise OutputError where an output would replace an input."""
+    given = [os.fspath(path) for path in inputs]
+    for output in outputs:
+        for path in given:
+            if output.exists() and os.path.exists(path) and output.samefile(path):
+                raise OutputError(f"{output} is an input too", "choose another place for -o")
 
 
 def publish(partial: Path, final: Path) -> None:
@@ -94,7 +108,7 @@ def temporary_faults() -> Iterator[None]:
         ) from error
     except (OSError, sqlite3.OperationalError) as error:
         full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        if full or "disk is full" in str(error) or "disk I/O error" in str(error):
+        if full or any(fault in str(error) for fault in SQLITE_NO_ROOM):
             raise TemporaryError(
                 f"the disk is full or over quota ({error})",
                 "nothing was published; make room and run the same command again",
@@ -117,7 +131,7 @@ def _private(work: Path, busy: str) -> Iterator[Path]:
 @contextmanager
 def _locked(work: Path, busy: str) -> Iterator[None]:
     """Hold the lock of the folder `work`, made if need be; OutputError(busy) if another does."""
-    while True:
+    for _ in range(ATTEMPTS):
         try:
             work.mkdir(parents=True, exist_ok=True)
             lock = open(work / LOCK, "w")  # noqa: SIM115 - held by the with statement below
@@ -137,6 +151,7 @@ def _locked(work: Path, busy: str) -> Iterator[None]:
             if _is_at(lock.fileno(), work / LOCK):
                 yield
                 return
+    raise OutputError(f"cannot write to {work.parent}", "choose another place")
 
 
 def _is_at(descriptor: int, path: Path) -> bool:

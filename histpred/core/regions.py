@@ -12,6 +12,9 @@ from typing import NamedTuple
 Blocks = tuple[tuple[int, int], ...]
 
 
+FARTHEST = 2**31 - 1  # bp; what htslib and the browsers can address
+
+
 class Feature(NamedTuple):
     """One annotated item: a BED row, a gene or a transcript.
 
@@ -50,6 +53,15 @@ class Window(NamedTuple):
     biotype: str
     line: int
     blocks: Blocks | None = None
+
+
+def is_too_far(digits: str) -> bool:
+    """Whether a coordinate, as decimal digits, is beyond what any contig can have.
+
+    >>> is_too_far("2147483647"), is_too_far("9" * 5000)
+    (False, True)
+    """
+    return len(digits) > 1000 or int(digits) > FARTHEST
 
 
 def transcription_start(start: int, end: int, strand: str) -> int:

@@ -24,6 +24,7 @@ from histpred.genome.windows import SPLICED
 GENE, TRANSCRIPT = gff.GENE, gff.TRANSCRIPT
 NOT_SELECTED = "biotype-not-selected"
 _TAXON = re.compile(r"^##species .*[?&]id=(\d+)")
+_GFF3_ATTRIBUTES = re.compile(r"\s*([^\s;=\"]+=|\.?$)")
 _BUILD = re.compile(r"^#!genome-build (.+)")
 
 
@@ -40,6 +41,8 @@ def open_annotation(
     `level` None means transcripts for spliced windows and genes for all others. Raises UsageError
     for spliced genes.
     """
+    if level not in (None, GENE, TRANSCRIPT):
+        raise UsageError(f"unknown level {level!r}", f"use {GENE} or {TRANSCRIPT}")
     spliced = kind == SPLICED
     if spliced and level == GENE:
         raise UsageError(
@@ -74,6 +77,7 @@ class Annotation:
         self.circular: set[str] = set()
         self.aliases: dict[str, str] = {}
         self.biotypes: set[str] = set()
+        self._says_gff3 = False
         self._lines = lines
         self._directory = Path(directory)
         self._level = level
@@ -99,12 +103,13 @@ class Annotation:
             if self._selected and normalise(feature.biotype) not in self._wanted:
                 feature = feature._replace(problem=NOT_SELECTED)
             yield feature
-        self._lines.drain()
+        self._lines.drain()  # a GFF3 may end before its file does, in ##FASTA
 
         if self.format in ("GTF", "GFF3") and not count:
+            wanted = "gene, transcript or exon" if self._level == GENE else "transcript or exon"
             raise InputError(
                 self.name,
-                f"a {self.format} without a gene, transcript or exon line",
+                f"a {self.format} without a {wanted} line",
                 "is this an annotation of genes?",
             )
         self._check_selection()
@@ -116,6 +121,8 @@ class Annotation:
             if bed.is_header(line):
                 continue
             self.format = sniff(self.name, number, line)
+            if self.format == "GTF" and self._says_gff3:
+                self.format = "GFF3"
             break
         if self.format == "empty":
             return
@@ -142,7 +149,9 @@ class Annotation:
             yield number, line
 
     def _read_header(self, line: str) -> None:
-        if taxon := _TAXON.match(line):
+        if line.startswith("##gff-version") and line.split()[1:2] == ["3"]:
+            self._says_gff3 = True
+        elif taxon := _TAXON.match(line):
             self.taxon_id = int(taxon[1])
         elif build := _BUILD.match(line):
             self.genome_build = build[1].strip()
@@ -178,14 +187,17 @@ def sniff(name: str, number: int, line: str) -> str:
     """
     fields = line.split("\t")
     if len(fields) in (8, 9) and _whole(fields[3]) and _whole(fields[4]) and not _whole(fields[1]):
-        return "GFF3" if len(fields) == 9 and re.match(r"\s*[^\s;=\"]+=", fields[8]) else "GTF"
+        return "GFF3" if _GFF3_ATTRIBUTES.match(fields[8] if len(fields) == 9 else "") else "GTF"
+    words = line.split()
+    if len(fields) < 9 <= len(words) and _whole(words[3]) and _whole(words[4]):
+        raise InputError(
+            name,
+            "not tab-delimited: the columns are separated by spaces",
+            "use tabs between the nine columns",
+            number,
+        )
     if len(fields) < 3 or _whole(fields[1].lstrip("-")) or _whole(fields[2].lstrip("-")):
         return f"BED{len(fields)}"
-    words = line.split()
-    if len(words) >= 9 and len(fields) < 9 and _whole(words[3]) and _whole(words[4]):
-        raise InputError(
-            name, "not tab-delimited: the columns are separated by spaces", "use tabs", number
-        )
     raise InputError(
         name,
         f"neither BED, GTF nor GFF3: {line[:60]!r}",

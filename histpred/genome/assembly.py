@@ -25,7 +25,7 @@ _SCHEMA = """
 create table gene (key text, line int, chrom text, start int, end int, strand text,
                    id text, name text, biotype text);
 create table transcript (key text, line int, chrom text, start int, end int, strand text,
-                         gene text, id text, name text, biotype text);
+                         gene text, id text, name text, biotype text, problem text);
 create table exon (key text, line int, chrom text, strand text, gene text, biotype text,
                    blocks text);
 create index gene_key on gene (key);
@@ -93,11 +93,9 @@ def _fill(
             if len(recent) == RECENT:
                 recent.clear()
             recent[record.key] = (record.chrom, record.strand)
-            gene = record.parents[0] if record.parents else None
-            database.execute(
-                "insert into transcript values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (key, *record[1:6], gene or None, record.gene_id, record.name, record.biotype),
-            )
+            gene = (record.parents[0] if record.parents else None) or key
+            problem = "" if key else NO_ID
+            _insert_transcripts(database, [(key, *record[1:6], gene, *record[8:11], problem)])
         else:
             gene_key = record.key
             recent.clear()
@@ -157,66 +155,57 @@ def _imply_transcripts(database: sqlite3.Connection) -> None:
              and not exists (select 1 from transcript where transcript.key = exon.key)
            order by key, line"""
     )
-    implied = []
+    implied: list[tuple[object, ...]] = []
     for key, runs in groupby(rows, key=lambda row: row[0]):
         listed = list(runs)
-        _, line, chrom, strand, gene, biotype, _ = listed[0]
+        _, line, chrom, strand, gene_id, biotype, _ = listed[0]
+        places = {(row[2], row[3]) for row in listed}
         blocks = [block for row in listed for block in unpack_blocks(row[6])]
-        below_gene = database.execute(
-            "select id from gene where key = ? limit 1", (key,)
-        ).fetchone()
+        start, end = min(blocks)[0], max(end for _, end in blocks)
+        below = database.execute("select id from gene where key = ? limit 1", (key,)).fetchone()
+        gene = key if below else gene_id or key
+        name = below[0] if below else key
+        problem = TRANS_SPLICED if len(places) > 1 else ""
         implied.append(
-            (
-                key,
-                line,
-                chrom,
-                min(blocks)[0],
-                max(end for _, end in blocks),
-                strand,
-                key if below_gene else gene,
-                gene,
-                below_gene[0] if below_gene else key,
-                biotype,
-            )
+            (key, line, chrom, start, end, strand, gene, gene_id, name, biotype, problem)
         )
         if len(implied) == BATCH:
             _insert_transcripts(database, implied)
+            implied.clear()
     _insert_transcripts(database, implied)
 
 
 def _insert_transcripts(database: sqlite3.Connection, rows: list[tuple[object, ...]]) -> None:
-    database.executemany("insert into transcript values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
-    rows.clear()
+    database.executemany("insert into transcript values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
 
 def _implied_genes(database: sqlite3.Connection) -> Iterator[Feature]:
-    """The genes that only transcripts speak of, one for each stretch of overlapping transcripts."""
+    """The genes that only transcripts speak of, one for each stretch of overlapping transcripts.
+
+    A transcript with a problem stands alone, and makes no gene longer.
+    """
     rows = database.execute(
-        """select coalesce(gene, key) as parent, chrom, strand, start, end, line, id, name, biotype
+        """select gene, chrom, strand, start, end, line, id, name, biotype, problem
            from transcript where not exists (select 1 from gene where gene.key = transcript.gene)
-           order by parent, chrom, strand, start"""
+           order by gene, chrom, strand, start"""
     )
-    for (_, chrom, strand), members in groupby(rows, key=lambda row: row[:3]):
+    for (parent, chrom, strand), members in groupby(rows, key=lambda row: row[:3]):
         gene: Feature | None = None
-        for parent, _, _, start, end, line, gene_id, name, biotype in members:
-            if gene is not None and start < gene.end:
+        for _, _, _, start, end, line, gene_id, name, biotype, problem in members:
+            if gene is not None and start < gene.end and not problem:
                 gene = gene._replace(line=min(gene.line, line), end=max(gene.end, end))
+                continue
+            gene_id = gene_id or parent or "."
+            label = name if gene_id == "." else gene_id
+            feature = Feature(
+                line, chrom, start, end, strand, label, gene_id, biotype or ".", problem=problem
+            )
+            if problem:
+                yield feature
                 continue
             if gene is not None:
                 yield gene
-            gene_id = gene_id or parent or "."
-            label = name if gene_id == "." else gene_id
-            gene = Feature(
-                line,
-                chrom,
-                start,
-                end,
-                strand,
-                label,
-                gene_id,
-                biotype or ".",
-                problem="" if parent else NO_ID,
-            )
+            gene = feature
         if gene is not None:
             yield gene
 
@@ -243,11 +232,14 @@ def _transcripts(database: sqlite3.Connection, with_exons: bool) -> Iterator[Fea
                   coalesce(nullif(transcript.id, ''),
                            (select id from gene where gene.key = transcript.gene limit 1), gene),
                   coalesce(nullif(transcript.biotype, ''),
-                           (select biotype from gene where gene.key = transcript.gene limit 1))
+                           (select biotype from gene where gene.key = transcript.gene limit 1)),
+                  problem
            from transcript"""
     )
-    for key, line, chrom, start, end, strand, name, gene_id, biotype in rows:
-        exons, problem = _exons(database, key, chrom, strand) if key else ([], NO_ID)
+    for key, line, chrom, start, end, strand, name, gene_id, biotype, problem in rows:
+        exons: Blocks = []
+        if not problem:
+            exons, problem = _exons(database, key, chrom, start, end, strand)
         name = name or f"{chrom}:{start}-{end}"
         blocks = merge(exons) if exons and with_exons else None
         yield Feature(
@@ -255,16 +247,19 @@ def _transcripts(database: sqlite3.Connection, with_exons: bool) -> Iterator[Fea
         )
 
 
-def _exons(database: sqlite3.Connection, key: str, chrom: str, strand: str) -> tuple[Blocks, str]:
-    """The exons that lie on the transcript's own contig and strand, and a problem if others lie
-    elsewhere.
+def _exons(
+    database: sqlite3.Connection, key: str, chrom: str, start: int, end: int, strand: str
+) -> tuple[Blocks, str]:
+    """A transcript's exons, and its problem, if some are on a strand or contig that it is not on.
+
+    Of a transcript that lies at several places (UCSC's refGene), those within this one's span.
     """
     exons: Blocks = []
     for other_chrom, other_strand, blocks in database.execute(
         "select chrom, strand, blocks from exon where key = ?", (key,)
     ):
         if (other_chrom, other_strand) == (chrom, strand):
-            exons.extend(unpack_blocks(blocks))
+            exons += [block for block in unpack_blocks(blocks) if start <= block[0] < end]
         elif not database.execute(
             "select 1 from transcript where key = ? and chrom = ? and strand = ?",
             (key, other_chrom, other_strand),

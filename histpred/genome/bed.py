@@ -13,13 +13,12 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
 from histpred.core.errors import InputError
-from histpred.core.regions import Blocks, Feature
+from histpred.core.regions import Blocks, Feature, is_too_far
 
 HEADERS = ("#", "track", "browser")
 MAY_BE_HEADER = frozenset(("", "#", "t", "b", " ", "\t"))
 STRANDS = ("+", "-", ".")
 ZERO_LENGTH = "zero-length"
-FARTHEST = 2**31 - 1  # what htslib and the browsers can address
 
 
 def is_header(line: str) -> bool:
@@ -50,16 +49,14 @@ def read_bed(name: str, lines: Iterable[tuple[int, str]]) -> Iterator[Feature]:
             )
 
         chrom, first, last = fields[:3]
-        if not (first.isdecimal() and last.isdecimal()):
+        if not ((first + last).isascii() and first.isdigit() and last.isdigit()):
+            _refuse_coordinates(name, number, first, last)
+        if is_too_far(first) or is_too_far(last):
             _refuse_coordinates(name, number, first, last)
         start, end = int(first), int(last)
         if start > end:
             raise InputError(
                 name, f"start {start} is after end {end}", "swap the two, or mend the row", number
-            )
-        if end > FARTHEST:
-            raise InputError(
-                name, f"end {end} is past the end of any contig", "mend the row", number
             )
         if not chrom or chrom.isspace():
             raise InputError(name, f"the contig name is {chrom!r}", "name a contig", number)
@@ -94,38 +91,37 @@ def _column_count(name: str, number: int, line: str, fields: list[str]) -> int:
 
 
 def _refuse_coordinates(name: str, number: int, first: str, last: str) -> None:
-    """Raise for a start or end that is no whole number from 0 on."""
+    """Raise for a start or end that is no whole number from 0 on, or too large."""
     for what, text in (("start", first), ("end", last)):
-        if text.startswith("-") and text[1:].isdecimal():
+        if text.startswith("-") and text[1:].isdigit():
             raise InputError(name, f"{what} is {text}", "BED coordinates count from 0", number)
-        if not text.isdecimal():
+        if not (text.isascii() and text.isdigit()):
             raise InputError(
                 name,
                 f"{what} is not a whole number: {text[:40]!r}",
                 "if this is a header line, begin it with '#'",
                 number,
             )
+        if is_too_far(text):
+            raise InputError(
+                name, f"{what} {text[:20]} is past the end of any contig", "mend the row", number
+            )
 
 
-def _blocks(name: str, number: int, fields: list[str], start: int, end: int) -> Blocks | None:
-    """The genomic blocks of a BED12 row; None for the further columns of a BEDn+m that are no
-    blocks.
-    """
-    count, sizes, starts = fields[9], fields[10], fields[11]
-    if not (count.isascii() and count.isdigit()):
-        raise InputError(
-            name, f"blockCount (column 10) is not a whole number: {count[:40]!r}", "", number
-        )
-    try:
-        lengths = [int(size) for size in sizes.rstrip(",").split(",")]
-        offsets = [int(offset) for offset in starts.rstrip(",").split(",")]
-    except ValueError:
+def _blocks(name: str, number: int, fields: list[str], start: int, end: int) -> Blocks:
+    """The genomic blocks of a BED12 row."""
+    count, sizes, starts = fields[9:12]
+    texts = (count, *sizes.rstrip(",").split(","), *starts.rstrip(",").split(","))
+    if not all(text.isascii() and text.isdigit() and not is_too_far(text) for text in texts):
         raise InputError(
             name,
-            f"blockSizes or blockStarts are not whole numbers: {sizes[:40]!r}, {starts[:40]!r}",
-            "columns 11 and 12 of BED12 are lists separated by commas",
+            "blockCount, blockSizes or blockStarts are not whole numbers: "
+            f"{count[:20]!r}, {sizes[:40]!r}, {starts[:40]!r}",
+            "columns 10 to 12 of a BED12 are a number and two lists separated by commas",
             number,
-        ) from None
+        )
+    lengths = [int(size) for size in sizes.rstrip(",").split(",")]
+    offsets = [int(offset) for offset in starts.rstrip(",").split(",")]
     if not len(lengths) == len(offsets) == int(count):
         raise InputError(
             name,

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from histpred.core.errors import UsageError
-from histpred.core.output import output_file, publish, temporary_faults
+from histpred.core.hts import quiet_htslib
+from histpred.core.output import output_files, refuse_inputs, temporary_faults
 from histpred.core.regions import Window
 from histpred.genome.annotation import open_annotation
 from histpred.genome.ledger import Ledger
@@ -68,9 +69,10 @@ def extract(
         )
     write = formats[out.suffix]
 
-    ledger_path = out.with_suffix(".ledger.tsv")
-    with temporary_faults(), ExitStack() as stack:
-        work = stack.enter_context(output_file(out, overwrite))
+    outputs = (out, out.with_name(f"{out.name}.ledger.tsv"))
+    refuse_inputs(outputs, (annotation_path, fasta_path))
+    with quiet_htslib(), temporary_faults(), ExitStack() as stack:
+        work = stack.enter_context(output_files(outputs, overwrite))
         annotation = stack.enter_context(
             open_annotation(annotation_path, work, spec.kind, level, biotypes)
         )
@@ -79,22 +81,19 @@ def extract(
         for notice in reference.notices:
             logger.info(notice)
         planned = plan(annotation, reference, spec, unstranded, ledger)
-        for remark in planned.remarks:
-            logger.warning(remark)
-        partial = work / out.name
+        for warning in (*reference.warnings, *planned.remarks):
+            logger.warning(warning)
         written = 0
-        with open(partial, "wb", buffering=BUFFER) as target:
+        with open(work / outputs[0].name, "wb", buffering=BUFFER) as target:
             if out.suffix == ".tsv":
                 target.write(("\t".join(COLUMNS) + "\n").encode())
             for batch in scorable(ledger, reference, spec.max_n_fraction):
                 for window, sequence, share in zip(*batch, strict=True):
                     write(target, window, sequence, share)
                 written += len(batch.windows)
-        ledger.write(work / ledger_path.name)
-        publish(work / ledger_path.name, ledger_path)
-        publish(partial, out)
+        ledger.write(work / outputs[1].name)
 
-        return Extracted(ledger.rows, written, ledger.skipped, planned.past_end, ledger_path)
+        return Extracted(ledger.rows, written, ledger.skipped, planned.past_end, outputs[1])
 
 
 def _tsv(target: BinaryIO, window: Window, sequence: bytes, share: float) -> None:

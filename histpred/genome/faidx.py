@@ -8,24 +8,40 @@ gzip file cannot be read at random: a private bgzip copy is made and said aloud.
 from __future__ import annotations
 
 import os
+import struct
+from bisect import bisect_right
+from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from histpred.core.errors import InputError
+from histpred.core.hts import has_room, no_room
 from histpred.genome import fasta
-from histpred.genome.lines import GZIP_MAGIC
+from histpred.genome.lines import BGZF_EOF, GZIP_MAGIC
 
 HEADER_LIMIT = 1 << 16
 
 
 class IndexedFasta(NamedTuple):
-    """Paths that pysam needs (`gzi`: None for a plain FASTA), and what had to be done for it."""
+    """Paths that pysam needs (`gzi`: None for a plain FASTA), and what had to be done for it.
+
+    notices are of no consequence; warnings tell of files that are not as they should be.
+    """
 
     path: Path
     fai: Path
     gzi: Path | None
-    notices: tuple[str, ...]
+    notices: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+class Block(NamedTuple):
+    """Where a bgzip block begins: byte of the file, byte of what it holds."""
+
+    compressed: int
+    uncompressed: int
 
 
 class Contig(NamedTuple):
@@ -53,7 +69,7 @@ def prepare(path: str | os.PathLike[str], digest: str, directory: Path) -> Index
     serves the next run. Raises InputError for what is cut short, uneven in its lines or has one
     name twice.
     """
-    path = Path(path)
+    given, path = os.fspath(path), Path(path)
     head = fasta.check_fasta(path)
     notices: list[str] = []
     if head.startswith(GZIP_MAGIC) and not fasta.is_bgzf(head):
@@ -69,24 +85,27 @@ def prepare(path: str | os.PathLike[str], digest: str, directory: Path) -> Index
     compressed = fasta.is_bgzf(head)
     if compressed:
         fasta.check_eof_block(path)
-    beside = IndexedFasta(
-        path, Path(f"{path}.fai"), Path(f"{path}.gzi") if compressed else None, ()
-    )
-    if not beside.fai.exists() or (beside.gzi and not beside.gzi.exists()):
-        fault = "" if path.parent == directory else "no index beside it"
-    else:
+    gzi = Path(f"{path}.gzi") if compressed else None
+    beside = IndexedFasta(path, Path(f"{path}.fai"), gzi)
+    fault = ""
+    if beside.fai.exists() and (gzi is None or gzi.exists()):
         fault = _fault(beside)
         if not fault:
             return beside._replace(notices=tuple(notices))
-    if fault:
-        notices.append(f"{path}: {fault}; a private index is built")
+    elif path.parent != directory:
+        notices.append(f"{path}: no index beside it; a private one is built")
+    warnings = [f"{path}: {fault}; a private one is built"] if fault else []
 
     stem = directory / (path.name if path.parent == directory else f"{digest}.fa")
     private = IndexedFasta(
-        path, Path(f"{stem}.fai"), Path(f"{stem}.gzi") if compressed else None, tuple(notices)
+        path,
+        Path(f"{stem}.fai"),
+        Path(f"{stem}.gzi") if compressed else None,
+        tuple(notices),
+        tuple(warnings),
     )
     if not private.fai.exists() or (private.gzi and not private.gzi.exists()):
-        _build_index(private)
+        _build_index(private, given)
     return private
 
 
@@ -97,7 +116,10 @@ def read_fai(path: Path) -> list[Contig]:
         for line in lines:
             name, *numbers = line.rstrip("\n").split("\t")
             contigs.append(Contig(name, *map(int, numbers[:4])))
-    if not contigs or any(contig.line_bases < 1 for contig in contigs if contig.length):
+    if not contigs or not all(
+        length >= 0 < offset and (bases > 0 or not length)
+        for _, length, offset, bases, _ in contigs
+    ):
         raise ValueError("empty or damaged")
     return contigs
 
@@ -113,80 +135,101 @@ def _fault(indexed: IndexedFasta) -> str:
     except (ValueError, TypeError, OSError):
         return f"its index {indexed.fai.name} is damaged"
 
-    fits = _gzi_fits(indexed, contigs) if indexed.gzi else _fai_fits(indexed.path, contigs)
-    return "" if fits else f"its index does not fit the file ({indexed.fai.name})"
+    if indexed.gzi is None:
+        with open(indexed.path, "rb") as stream:
+            fits = _headers_fit(partial(_read_plain, stream), contigs)
+        return "" if fits else f"its index {indexed.fai.name} does not fit the file"
+
+    import pysam
+
+    blocks = _blocks(indexed.path, indexed.gzi)
+    if blocks is None:
+        return f"its index {indexed.gzi.name} does not fit the file"
+    with pysam.BGZFile(str(indexed.path), "rb") as stream:
+        fits = _headers_fit(partial(_read_bgzf, stream, blocks), contigs)
+    return "" if fits else f"its index {indexed.fai.name} does not fit the file"
 
 
-def _fai_fits(path: Path, contigs: list[Contig]) -> bool:
-    """Between two indexed contigs of a plain FASTA lies the second one's header line and nothing
-    else.
+def _headers_fit(read: Callable[[int, int], bytes], contigs: list[Contig]) -> bool:
+    """Before each indexed contig lies its header line and nothing else, behind the last nothing.
+
+    `read` gives so many bytes from an offset on, of the uncompressed file.
     """
-    size = path.stat().st_size
-    with open(path, "rb") as stream:
-        before = 0
-        for contig in contigs:
-            if not before <= contig.offset <= min(size, before + HEADER_LIMIT):
-                return False
-            stream.seek(before)
-            header = stream.read(contig.offset - before).strip()
-            if header.count(b"\n") or header[1:].split(None, 1)[:1] != [contig.name.encode()]:
-                return False
-            before = contig.stop
-        stream.seek(before)
-        return before <= size and not stream.read(HEADER_LIMIT).strip()
-
-
-def _gzi_fits(indexed: IndexedFasta, contigs: list[Contig]) -> bool:
-    """The last block that the .gzi knows begins a block of the file, and it holds the end of the
-    last contig.
-    """
-    data = indexed.gzi.read_bytes() if indexed.gzi else b""
-    count = int.from_bytes(data[:8], "little")
-    if len(data) != 8 + 16 * count:
-        return False
-    compressed, uncompressed = (
-        (int.from_bytes(data[-16:-8], "little"), int.from_bytes(data[-8:], "little"))
-        if count
-        else (0, 0)
-    )
-    with open(indexed.path, "rb") as stream:
-        stream.seek(compressed)
-        if not fasta.is_bgzf(stream.read(18)):
+    before = 0
+    for contig in contigs:
+        if not before <= contig.offset <= before + HEADER_LIMIT:
             return False
-    gaps_fit = all(
-        left.stop < right.offset <= left.stop + HEADER_LIMIT for left, right in pairwise(contigs)
-    )
-    # htslib's last entry may be the empty end-of-file block, so the last base may lie up to one
-    # block before it.
-    return (
-        gaps_fit
-        and uncompressed - 2 * HEADER_LIMIT < contigs[-1].stop <= uncompressed + HEADER_LIMIT
-    )
+        header = read(before, contig.offset - before).strip()
+        if header.count(b"\n") or header[1:].split(None, 1)[:1] != [contig.name.encode()]:
+            return False
+        before = contig.stop
+    return len(read(before - 1, 1)) == 1 and not read(before, HEADER_LIMIT).strip()
 
 
-def _build_index(indexed: IndexedFasta) -> None:
-    """Build a private index; under its final name only when whole, since runs may share a cache."""
+def _read_plain(stream: BinaryIO, start: int, count: int) -> bytes:
+    stream.seek(start)
+    return stream.read(count)
+
+
+def _read_bgzf(stream: BinaryIO, blocks: list[Block], start: int, count: int) -> bytes:
+    """By virtual offset (SAM specification, 4.1.1): block in the file, byte in the block."""
+    block = blocks[bisect_right(blocks, start, key=lambda block: block.uncompressed) - 1]
+    if start - block.uncompressed >= HEADER_LIMIT:
+        return b""
+    stream.seek(block.compressed << 16 | start - block.uncompressed)
+    return stream.read(count)
+
+
+def _blocks(path: Path, gzi: Path) -> list[Block] | None:
+    """The blocks that a .gzi lists, None where the file has others.
+
+    A .gzi is a count and pairs of offsets, 8 bytes each, without the first block. Each must begin a
+    block, and lie as far behind the one before, uncompressed, as that one says of itself (ISIZE).
+    """
+    data = gzi.read_bytes()
+    numbers = [number for (number,) in struct.iter_unpack("<Q", data[: len(data) // 8 * 8])]
+    if len(data) % 8 or len(numbers) != 1 + 2 * (numbers[0] if numbers else 0):
+        return None
+    blocks = [Block(0, 0), *map(Block, numbers[1::2], numbers[2::2])]
+    with open(path, "rb") as stream:
+        for before, block in pairwise(blocks):
+            if block.compressed < before.compressed + len(BGZF_EOF):
+                return None
+            stream.seek(block.compressed - 4)
+            around = stream.read(22)
+            size = int.from_bytes(around[:4], "little")
+            if size != block.uncompressed - before.uncompressed or not fasta.is_bgzf(around[4:]):
+                return None
+    return blocks
+
+
+def _build_index(indexed: IndexedFasta, name: str) -> None:
+    """Build a private index; under its final name only when whole, since runs may share a cache.
+
+    `name` is the file as the user knows it.
+    """
     import pysam
 
     fai = Path(f"{indexed.fai}.{os.getpid()}.partial")
     gzi = Path(f"{indexed.gzi}.{os.getpid()}.partial")
-    arguments = ["--fai-idx", str(fai), *(["--gzi-idx", str(gzi)] if indexed.gzi else [])]
-    verbosity = pysam.set_verbosity(0)
+    arguments = ["--fai-idx", os.path.abspath(fai)]
+    if indexed.gzi:
+        arguments += ["--gzi-idx", os.path.abspath(gzi)]
+    arguments.append(os.path.abspath(indexed.path))
     try:
-        pysam.faidx(*arguments, str(indexed.path))
+        pysam.faidx(*map(os.fsencode, arguments))
         contigs = read_fai(fai)
-    except (pysam.utils.SamtoolsError, ValueError, OSError) as error:
-        fasta.explain(indexed.path)
+    except (pysam.utils.SamtoolsError, ValueError, FileNotFoundError) as error:
+        if not has_room(fai.parent):
+            raise no_room(fai) from error
+        fasta.explain(indexed.path, name)
         raise InputError(
-            indexed.path,
-            "cannot be indexed as FASTA",
-            f"see what this says: samtools faidx {indexed.path.name}",
+            name, "cannot be indexed as FASTA", "see what samtools faidx says of it"
         ) from error
-    finally:
-        pysam.set_verbosity(verbosity)
 
-    if fasta.count_headers(indexed.path) != len(contigs):
-        fasta.explain(indexed.path)
+    named = all(contig.name for contig in contigs)
+    if not named or fasta.count_headers(indexed.path) != len(contigs):
+        fasta.explain(indexed.path, name)
     if indexed.gzi:
         os.replace(gzi, indexed.gzi)
     os.replace(fai, indexed.fai)

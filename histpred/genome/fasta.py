@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from histpred.core.errors import InputError
+from histpred.core.hts import BgzipWriter
 from histpred.genome.lines import BGZF_EOF, GZIP_MAGIC
 
 BLOCK = 1 << 20
@@ -84,11 +85,9 @@ def _truncated(path: Path, why: object) -> InputError:
 
 def recompress(path: Path, copy: Path) -> None:
     """The bgzip form of a gzip file, under its final name only when whole."""
-    import pysam
-
     partial = Path(f"{copy}.{os.getpid()}.partial")
     try:
-        with gzip.open(path) as source, pysam.BGZFile(str(partial), "wb") as target:
+        with gzip.open(path) as source, BgzipWriter(partial) as target:
             while block := source.read(BLOCK):
                 target.write(block)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
@@ -102,8 +101,8 @@ def headers(path: Path) -> Iterator[tuple[str, str, int]]:
     with _open(path) as lines:
         for number, line in enumerate(lines, 1):
             if line.startswith(b">"):
-                name, _, description = line[1:].decode("utf-8", "replace").strip().partition(" ")
-                yield name, description, number
+                name, *rest = line[1:].decode("utf-8", "replace").split(None, 1) or [""]
+                yield name, "".join(rest).strip(), number
 
 
 def organism(path: Path) -> str | None:
@@ -135,35 +134,45 @@ def _open(path: Path) -> BinaryIO:
     return cast(BinaryIO, gzip.open(path)) if compressed else path.open("rb")
 
 
-def explain(path: Path) -> None:
-    """Look for what htslib will not index or passes over in silence, and raise with its line."""
+def explain(path: Path, name: str) -> None:
+    """Look for what htslib will not index or passes over in silence, and raise with its line.
+
+    `name` is the file as the user knows it: `path`, or what `path` is a copy of.
+    """
+    with _open(path) as stream:
+        head = stream.read(BLOCK)
+    if b"\r" in head.rstrip(b"\r") and b"\n" not in head:
+        raise InputError(
+            name, "lines end in CR only", "convert it, for example: tr '\\r' '\\n' < FASTA", 1
+        )
     seen: dict[str, int] = {}
-    for name, _, number in headers(path):
-        if not name:
-            raise InputError(path, "a contig without a name", "name it after the '>'", number)
-        if name in seen:
+    for contig, _, number in headers(path):
+        if not contig:
+            raise InputError(name, "a contig without a name", "name it after the '>'", number)
+        if contig in seen:
             raise InputError(
-                path,
-                f"the contig name {name!r} appears twice (first in line {seen[name]})",
+                name,
+                f"the contig name {contig!r} appears twice (first in line {seen[contig]})",
                 "names must differ: rename or remove one",
                 number,
             )
-        seen[name] = number
-    _explain_line_lengths(path)
+        seen[contig] = number
+    _explain_lines(path, name)
 
 
-def _explain_line_lengths(path: Path) -> None:
-    """All lines of a contig must be as long as its first one; only its last may be shorter."""
-    contig, width, short_line = "", 0, 0
+def _explain_lines(path: Path, name: str) -> None:
+    """Lines of a contig are as long as its first one, its last may be shorter, none is empty."""
+    contig, header, width, short_line = "", 0, 0, 0
     with _open(path) as lines:
         for number, line in enumerate(lines, 1):
             length = len(line.rstrip(b"\r\n"))
             if line.startswith(b">"):
-                contig, width, short_line = line[1:].decode("utf-8", "replace").strip(), 0, 0
+                contig = line[1:].decode("utf-8", "replace").split(None, 1)[0]
+                header, width, short_line = number, 0, 0
             elif length and (short_line or (width and length > width)):
                 found = f"line {short_line} is shorter" if short_line else f"{length} after {width}"
                 raise InputError(
-                    path,
+                    name,
                     f"lines of contig {contig!r} differ in length: {found}",
                     "wrap them evenly, for example: seqtk seq -l 60 FASTA",
                     number,
@@ -171,3 +180,7 @@ def _explain_line_lengths(path: Path) -> None:
             else:
                 width = width or length
                 short_line = number if length < width else 0
+    if not width:
+        raise InputError(
+            name, f"the last contig, {contig!r}, has no sequence", "remove its header", header
+        )

@@ -18,6 +18,7 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from histpred.core.errors import InputError
+from histpred.core.regions import is_too_far
 
 GENE, TRANSCRIPT, EXON = "gene", "transcript", "exon"
 
@@ -26,10 +27,11 @@ _GTF_ATTRIBUTE = re.compile(
 )
 # What is read of a GTF line, where it stands in double quotes as it nearly always does: a name and
 # a quote can only meet outside of a quoted value.
-_WANTED = re.compile(
-    r"(?:^|;)\s*(gene_id|gene_name|gene_type|gene_biotype|gene|"
-    r'transcript_id|transcript_type|transcript_biotype)\s+"([^"]*)"'
+_KEYS = (
+    "gene_id|gene_name|gene_type|gene_biotype|gene|transcript_id|transcript_type|transcript_biotype"
 )
+_WANTED = re.compile(rf'(?:^|;)\s*({_KEYS})\s+"([^"]*)"')
+_UNQUOTED = re.compile(rf'(?:^|;)\s*(?:{_KEYS})\s+[^"\s]')
 _TRANSCRIPT_TYPE = re.compile(r"(rna|transcript|ribozyme|gene_segment)$", re.IGNORECASE)
 _NO_TRANSCRIPT = frozenset({"match_rna", "est_match", "cdna_match"})
 
@@ -63,7 +65,7 @@ def gtf_attributes(text: str) -> dict[str, str]:
     >>> gtf_attributes("gene_id A; note 'x'")
     {'gene_id': 'A', 'note': 'x'}
     """
-    if 'gene_id "' in text and '\\"' not in text:
+    if 'gene_id "' in text and '\\"' not in text and not _UNQUOTED.search(text):
         return dict(reversed(_WANTED.findall(text)))
     attributes: dict[str, str] = {}
     for key, double, single, bare in _GTF_ATTRIBUTE.findall(text):
@@ -154,6 +156,10 @@ def _interval(name: str, number: int, first: str, last: str) -> tuple[int, int]:
         if not (text.isascii() and text.isdigit()):
             raise InputError(
                 name, f"{what} is not a whole number: {text[:40]!r}", "mend the line", number
+            )
+        if is_too_far(text):
+            raise InputError(
+                name, f"{what} {text[:20]} is past the end of any contig", "mend the line", number
             )
     start, end = int(first), int(last)
     if start < 1:

@@ -38,8 +38,8 @@ CHUNK = 4096
 _SCHEMA = """
 create table ledger (line int, entry int, row text, status text, reason text, note text,
                      primary key (line, entry)) without rowid;
-create table window (chrom text, start int, end int, line int, entry int, row text, blocks text,
-                     primary key (chrom, start, end, line, entry)) without rowid;
+create table window (chrom text, start int, end int, row text, line int, entry int, blocks text,
+                     primary key (chrom, start, end, row, line, entry)) without rowid;
 """
 
 
@@ -96,7 +96,7 @@ class Ledger:
             chrom, start, end, strand, name, gene_id, biotype, line, blocks = window
             packed = pack_blocks(blocks) if blocks else None
             carried = f"{strand}\t{name}\t{gene_id}\t{biotype}"
-            self._windows.append((chrom, start, end, line, self.rows, carried, packed))
+            self._windows.append((chrom, start, end, carried, line, self.rows, packed))
         if self.rows % CHUNK == 0:
             self._store()
 
@@ -108,12 +108,16 @@ class Ledger:
         self._windows.clear()
 
     def windows(self) -> Iterator[Queued]:
-        """All queued windows, sorted as `LC_ALL=C sort -k1,1 -k2,2n -k3,3n` sorts a BED."""
+        """All queued windows, sorted as `LC_ALL=C sort -k1,1 -k2,2n -k3,3n` sorts a BED.
+
+        Windows at one place are in the order of their strand, name, gene and biotype, so that the
+        order of the input's rows does not show.
+        """
         self._store()
         rows = self._database.execute(
-            "select * from window order by chrom, start, end, line, entry"
+            "select * from window order by chrom, start, end, row, line, entry"
         )
-        for chrom, start, end, line, entry, carried, packed in rows:
+        for chrom, start, end, carried, line, entry, packed in rows:
             strand, name, gene_id, biotype = carried.split("\t")
             blocks = unpack_blocks(packed) if packed else None
             yield Queued(

@@ -64,8 +64,31 @@ class _Digesting(io.RawIOBase):
         return count
 
 
+class _Resumed(io.RawIOBase):
+    """A stream of which the first bytes were read already."""
+
+    def __init__(self, head: bytes, rest: io.BufferedReader | gzip.GzipFile) -> None:
+        self.head = head
+        self.rest = rest
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]
+        read = self.head[: len(buffer)] or self.rest.read(len(buffer))
+        self.head = self.head[len(buffer) :]
+        buffer[: len(read)] = read
+        return len(read)
+
+
+def _look(stream: io.BufferedReader | gzip.GzipFile) -> tuple[bytes, io.BufferedReader]:
+    """The first bytes of a stream, and the stream from its start; a pipe may give few at a time."""
+    head = stream.read(PEEK)
+    return head, io.BufferedReader(_Resumed(head, stream), PEEK)
+
+
 class Lines:
-    """Numbered lines of one annotation. Iterate once; `digest` is valid after the last line.
+    """Numbered lines of one annotation. Iterate once; `digest` is valid after `drain`.
 
     `name` is the path as the user gave it, '<stdin>' for '-'.
     """
@@ -76,12 +99,8 @@ class Lines:
         self.name = "<stdin>" if os.fspath(path) == "-" else os.fspath(path)
         self.number = 0
         self._raw = _Digesting(source)
-        buffered = io.BufferedReader(self._raw, PEEK)
-        head = buffered.peek(18)
-        self._bgzf = head[:4] == b"\x1f\x8b\x08\x04" and head[12:14] == b"BC"
-        self._stream: io.BufferedReader = buffered
-        if head.startswith(GZIP_MAGIC):
-            self._stream = io.BufferedReader(gzip.GzipFile(fileobj=buffered), PEEK)  # type: ignore[arg-type]
+        self._bgzf = False
+        self._stream: io.BufferedReader | None = None
 
     @property
     def digest(self) -> str:
@@ -89,12 +108,36 @@ class Lines:
         return self._raw.sha256.hexdigest()
 
     def __iter__(self) -> Iterator[tuple[int, str]]:
-        try:
-            self._refuse_foreign(self._stream.peek(PEEK))
-            for number, raw in enumerate(self._stream, 1):
+        with self._explained():
+            head, stream = _look(io.BufferedReader(self._raw, PEEK))
+            self._bgzf = head[:4] == b"\x1f\x8b\x08\x04" and head[12:14] == b"BC"
+            if head.startswith(GZIP_MAGIC):
+                head, stream = _look(gzip.GzipFile(fileobj=stream))  # type: ignore[arg-type]
+            self._stream = stream
+            self._refuse_foreign(head)
+            for number, raw in enumerate(stream, 1):
                 self.number = number
                 line = raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
                 yield number, line
+        self.drain()
+
+    def drain(self) -> None:
+        """Read on to the end without looking, and check that the file is whole."""
+        with self._explained():
+            while self._stream and self._stream.read(PEEK):
+                pass
+        if self._bgzf and self._raw.tail != BGZF_EOF:
+            raise InputError(
+                self.name,
+                "truncated: a bgzip file without its end-of-file block",
+                "fetch or copy the file again; nothing of it was used",
+            )
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Errors of decompression and decoding, with the line that they are near."""
+        try:
+            yield
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise InputError(
                 self.name,
@@ -109,17 +152,6 @@ class Lines:
                 "convert it, for example: iconv -f LATIN1 -t UTF-8 FILE",
                 self.number,
             ) from error
-        if self._bgzf and self._raw.tail != BGZF_EOF:
-            raise InputError(
-                self.name,
-                "truncated: a bgzip file without its end-of-file block",
-                "fetch or copy the file again; nothing of it was used",
-            )
-
-    def drain(self) -> None:
-        """Read on to the end without looking, so that the digest is that of the whole file."""
-        while self._stream.read(PEEK):
-            pass
 
     def _refuse_foreign(self, head: bytes) -> None:
         for magic, what, hint in FOREIGN:
@@ -131,7 +163,7 @@ class Lines:
                 "not text: it holds NUL bytes (a binary file, or UTF-16)",
                 "give a BED, GTF or GFF3 annotation in UTF-8",
             )
-        if b"\r" in head and b"\n" not in head:
+        if b"\r" in head.rstrip(b"\r") and b"\n" not in head:
             raise InputError(
                 self.name,
                 "lines end in CR only (old Macintosh line endings)",

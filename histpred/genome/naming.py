@@ -92,14 +92,10 @@ class ContigNames:
         if name in self._contigs:
             return name
         meant = [chromosome(candidate) for candidate in (name, alias) if candidate]
-        for candidate in meant:
-            if contigs := self._by_chromosome.get(candidate):
-                return next(iter(contigs)) if len(contigs) == 1 else None
-
-        described = self._descriptions()
-        for candidate in meant:
-            if contigs := described.get(candidate):
-                return next(iter(contigs)) if len(contigs) == 1 else None
+        for contigs_of in (self._by_chromosome.get, lambda key: self._descriptions().get(key)):
+            for candidate in meant:
+                if contigs := contigs_of(candidate):
+                    return _only(contigs, name)
         return None
 
     def _descriptions(self) -> dict[str, set[str]]:
@@ -110,3 +106,11 @@ class ContigNames:
                     if meant := described_chromosome(description):
                         self._described.setdefault(meant, set()).add(contig)
         return self._described
+
+
+def _only(contigs: set[str], name: str) -> str | None:
+    """The single contig, unless it and `name` are different accessions: of different assemblies."""
+    contig = next(iter(contigs))
+    if len(contigs) > 1 or (_ACCESSION.match(contig) and _ACCESSION.match(name)):
+        return None
+    return contig

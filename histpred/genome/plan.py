@@ -86,7 +86,7 @@ def plan(
                     feature = feature._replace(note=_joined(feature.note, "no strand: read as '+'"))
                 else:
                     strandless.add(feature)
-            if feature.end > length:
+            if feature.end > length and not (is_bed and feature.start >= length):
                 if is_bed:
                     bed_past_end.add(feature)
                     past = f"ends {feature.end - length} bp past the contig"

@@ -30,13 +30,13 @@ class Reference:
 
         self.name = os.fspath(path)
         fasta.check_fasta(Path(path))
+        directory.mkdir(parents=True, exist_ok=True)
         self.digest = file_digest(path)
         self._indexed = faidx.prepare(path, self.digest, directory)
-        self.notices = list(self._indexed.notices)
-        verbosity = pysam.set_verbosity(0)
+        self.notices, self.warnings = self._indexed.notices, self._indexed.warnings
         try:
             self._file = pysam.FastaFile(
-                str(self._indexed.path),
+                os.path.abspath(self._indexed.path),
                 filepath_index=str(self._indexed.fai),
                 filepath_index_compressed=str(self._indexed.gzi) if self._indexed.gzi else None,
             )
@@ -44,8 +44,6 @@ class Reference:
             raise InputError(
                 path, f"cannot be opened as FASTA ({error})", "check the file"
             ) from error
-        finally:
-            pysam.set_verbosity(verbosity)
         self.organism = fasta.organism(self._indexed.path)
         self.lengths = dict(zip(self._file.references, self._file.lengths, strict=True))
         self.names = ContigNames(self.lengths, self._descriptions)

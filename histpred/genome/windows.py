@@ -16,6 +16,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from histpred.core.regions import Feature, Window, around_start, clip, extend_upstream
+from histpred.core.sequence import reverse_complement
 from histpred.genome.reference import Reference
 
 CONTEXT, BODY, PROMOTER, SPLICED, INTERVAL = KINDS = (
@@ -71,10 +72,10 @@ def place(feature: Feature, contig: str | None, length: int, spec: WindowSpec) -
     >>> place(Feature(1, "1", 4, 50, "+", "a"), "chr1", 100, spec).window[:4]
     ('chr1', 0, 9, '+')
     """
-    if contig is None:
-        return Placed(None, UNKNOWN_CONTIG, "")
     if feature.problem:
         return Placed(None, feature.problem, feature.note)
+    if contig is None:
+        return Placed(None, UNKNOWN_CONTIG, feature.note)
     if feature.start >= length:
         return Placed(None, OUTSIDE, f"contig {contig} has {length} bp")
     if feature.strand == "?" and spec.kind != INTERVAL:
@@ -100,8 +101,9 @@ def place(feature: Feature, contig: str | None, length: int, spec: WindowSpec) -
             for exon_start, exon_end in feature.exons
             if exon_start < length
         )
-    _, _, _, _, strand, name, gene_id, biotype, *_ = feature
-    window = Window(contig, start, end, strand, name, gene_id, biotype, feature.line, blocks)
+    line, _, _, _, strand, name, gene_id, biotype, *_ = feature
+    strand = "." if strand == "?" else strand  # BED has no '?'
+    window = Window(contig, start, end, strand, name, gene_id, biotype, line, blocks)
     return Placed(window, "", note)
 
 
@@ -112,8 +114,8 @@ def window_sequence(window: Window, reference: Reference) -> bytes:
     contig, start, end, strand = window[:4]
     if window.blocks is None:
         return reference.fetch(contig, start, end, strand)
-    blocks = reversed(window.blocks) if strand == "-" else window.blocks
-    return b"".join(reference.fetch(contig, left, right, strand) for left, right in blocks)
+    joined = b"".join(reference.fetch(contig, left, right) for left, right in window.blocks)
+    return reverse_complement(joined) if strand == "-" else joined
 
 
 def _reach(feature: Feature, strand: str, spec: WindowSpec) -> tuple[int, int]:

@@ -17,6 +17,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from histpred.core.errors import ModelError
+from histpred.core.runtime import load_onnxruntime
 from histpred.models.network import MarkNetwork
 
 OPSET = 17
@@ -130,7 +131,7 @@ def _graph(
 
 
 def _check_parity(network: MarkNetwork, content: bytes, rows: np.ndarray) -> None:
-    import onnxruntime
+    onnxruntime = load_onnxruntime()
 
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     (exported,) = session.run(["logits"], {"embedding": rows})

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from histpred.core.errors import InputError, ModelError
-from histpred.core.output import file_digest, output_folder, temporary_faults
+from histpred.core.hts import quiet_htslib
+from histpred.core.output import file_digest, output_folder, refuse_inputs, temporary_faults
 from histpred.encoders import build
 from histpred.genome.annotation import Annotation, open_annotation
 from histpred.genome.ledger import Ledger
@@ -87,7 +88,8 @@ def predict(
         For inputs, bundles, devices and folders that cannot be used; nothing is published then.
     """
     started = time.time()
-    with temporary_faults(), ExitStack() as stack:
+    refuse_inputs([out / name for name in OUTPUTS], (annotation_path, fasta_path))
+    with quiet_htslib(), temporary_faults(), ExitStack() as stack:
         known = finished(out, annotation_path, fasta_path, bundle, options, overwrite)
         if known is not None:
             return known
@@ -95,8 +97,6 @@ def predict(
         scorer = stack.enter_context(Scorer(bundle, device))
         encoder = build(bundle.manifest.encoder, bundle.directory)
         work = stack.enter_context(output_folder(out, OUTPUTS))
-        if cache:
-            cache.mkdir(parents=True, exist_ok=True)
         annotation = stack.enter_context(
             open_annotation(
                 annotation_path, work, options.window.kind, options.level, options.biotypes
@@ -107,7 +107,8 @@ def predict(
             logger.info(notice)
         ledger = stack.enter_context(Ledger(work))
         planned = plan(annotation, reference, options.window, options.unstranded, ledger)
-        warnings = planned.remarks + _domain_warnings(bundle, options, annotation, reference)
+        warnings = [*reference.warnings, *planned.remarks]
+        warnings += _domain_warnings(bundle, options, annotation, reference)
         for warning in warnings:
             logger.warning(warning)
 
@@ -154,9 +155,7 @@ def predict(
                 if (work / name).exists()
             },
         }
-        (work / RUN).write_text(
-            json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-        )
+        (work / RUN).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
     return result
 

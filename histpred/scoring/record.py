@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from histpred import __version__
-from histpred.core.errors import InputError, OutputError
+from histpred.core.errors import InputError, OutputError, UsageError
 from histpred.core.output import file_digest
-from histpred.genome.windows import WindowSpec, usual
+from histpred.genome.windows import KINDS, WindowSpec, usual
 from histpred.models.bundle import Bundle
 
 SCHEMA_VERSION = "1.0"
@@ -52,6 +52,8 @@ class Prediction(NamedTuple):
 
 def window_for(bundle: Bundle, kind: str | None = None) -> WindowSpec:
     """The window that the bundle was trained on; with another `kind`, that one's usual reach."""
+    if kind is not None and kind not in KINDS:
+        raise UsageError(f"unknown kind of window {kind!r}", f"use {', '.join(KINDS)}")
     window = bundle.manifest.window
     if kind and kind != window.kind:
         return usual(kind)._replace(max_n_fraction=window.max_n_fraction)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from histpred.core.errors import BundleError, DeviceError, ModelError, UsageError
+from histpred.core.runtime import load_onnxruntime
 from histpred.models.bundle import Bundle
 
 if TYPE_CHECKING:
@@ -129,10 +130,7 @@ def open_session(
     if threads is not None and threads < 1:
         raise UsageError(f"{threads} threads", "use 1 or more")
 
-    import onnxruntime
-
-    onnxruntime.disable_telemetry_events()
-    onnxruntime.set_default_logger_severity(4)  # fatal only: what matters is raised below
+    onnxruntime = load_onnxruntime()
     has_cuda = CUDA in onnxruntime.get_available_providers()
     if name == "cuda" and not has_cuda:
         raise DeviceError(
@@ -171,7 +169,7 @@ def _start_cuda(
 def _create(
     bundle: Bundle, providers: list[str | tuple[str, dict[str, str]]], threads: int | None
 ) -> onnxruntime.InferenceSession:
-    import onnxruntime
+    onnxruntime = load_onnxruntime()
     from onnxruntime.capi import onnxruntime_pybind11_state as errors
 
     options = onnxruntime.SessionOptions()

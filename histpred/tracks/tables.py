@@ -14,6 +14,7 @@ from types import TracebackType
 
 import numpy as np
 
+from histpred.core.hts import BgzipWriter, no_room
 from histpred.core.marks import mark_colour
 from histpred.core.regions import Window
 
@@ -39,15 +40,13 @@ class Tables:
     """
 
     def __init__(self, folder: Path, marks: Sequence[str], thresholds: Sequence[float]) -> None:
-        import pysam
-
         self.calls = 0
         self._marks = list(marks)
         self._thresholds = np.asarray(thresholds)
         self._colours = [",".join(map(str, mark_colour(mark))) for mark in marks]
         self._format = "%s\t%d\t%d\t%s\t%s\t%s\t%s\t%.6g" + "\t%.6g" * len(self._marks) + "\n"
         self.paths = (folder / "scores.tsv.gz", folder / "calls.bed.gz")
-        self._scores, self._calls = (pysam.BGZFile(str(path), "wb") for path in self.paths)
+        self._scores, self._calls = map(BgzipWriter, self.paths)
         self._longest = 0
         self._scores.write(("\t".join((*SCORE_COLUMNS, *marks)) + "\n").encode())
 
@@ -60,8 +59,8 @@ class Tables:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._scores.close()
-        self._calls.close()
+        with self._calls, self._scores:
+            pass
         if kind is None:
             for path in self.paths:
                 index(path, self._longest)
@@ -119,10 +118,9 @@ def index(path: Path, longest: int) -> None:
     """
     import pysam
 
-    verbosity = pysam.set_verbosity(0)
     try:
         pysam.tabix_index(
-            os.fspath(path),
+            os.path.abspath(path),
             force=True,
             seq_col=0,
             start_col=1,
@@ -131,5 +129,5 @@ def index(path: Path, longest: int) -> None:
             meta_char="#",
             csi=longest >= TBI_LIMIT,
         )
-    finally:
-        pysam.set_verbosity(verbosity)
+    except OSError as error:
+        raise no_room(path) from error
