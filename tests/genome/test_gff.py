@@ -1,0 +1,140 @@
+"""GTF and GFF3 line by line: attributes, coordinates, and rows 29-38 of the malformed corpus."""
+
+from __future__ import annotations
+
+import pytest
+
+from histpred.core.errors import InputError
+from histpred.genome.gff import gff3_attributes, gtf_attributes, read_gff3, read_gtf
+from support.annotations import features, tabbed, write
+
+GTF_ROW = 'chr1 x gene 11 50 . + . gene_id "A"; gene_name "a"; gene_biotype "lncRNA";'
+GFF3_ROW = "chr1 x gene 11 50 . + . ID=gene:A;Name=a;biotype=lncRNA"
+
+
+def gtf(text: str):
+    return list(read_gtf("a.gtf", enumerate(tabbed(text).splitlines(), 1)))
+
+
+def gff3(text: str):
+    return list(read_gff3("a.gff3", enumerate(tabbed(text).splitlines(), 1)))
+
+
+@pytest.mark.parametrize(
+    ("text", "attributes"),
+    [
+        ('gene_id "A"; level 2;', {"gene_id": "A"}),
+        ('level 2; gene_id "A"', {"gene_id": "A"}),
+        ("gene_id A; transcript_id T", {"gene_id": "A", "transcript_id": "T"}),
+        ('gene_id "A"; transcript_id T;', {"gene_id": "A", "transcript_id": "T"}),
+        ('gene_id "A;B"; note "x; y=z"; gene "a"', {"gene_id": "A;B", "gene": "a"}),
+        ("gene_id 'A;B'; gene_name 'a'", {"gene_id": "A;B", "gene_name": "a"}),
+        ("gene_id \"A\"; gene_name 'a'", {"gene_id": "A", "gene_name": "a"}),
+        ('gene_id "A";gene_name "a"', {"gene_id": "A", "gene_name": "a"}),
+        ('gene_id   "A" ;  gene_name "a" ; ', {"gene_id": "A", "gene_name": "a"}),
+        ('gene_id "A"; transcript_id "";', {"gene_id": "A", "transcript_id": ""}),
+        ('gene_id "A"; gene_id "B"; tag "a"; tag "b"', {"gene_id": "A"}),
+        ('gene_id "A"; note "5\' end"; gene "a"', {"gene_id": "A", "gene": "a"}),
+        ('note "gene_id is"; gene_id "A"', {"gene_id": "A"}),
+        ('note "as; gene_id of"; gene_id "A"', {"gene_id": "A"}),
+        ('old_gene_id "B"; gene_id "A"; gene_ids "C"', {"gene_id": "A"}),
+        (r'gene_id "A"; note "a \"b\" c"; gene_name "a"', {"gene_id": "A", "gene_name": "a"}),
+        ('gene_id "A"; note "open', {"gene_id": "A"}),
+        ("", {}),
+        (".", {}),
+    ],
+)
+def test_gtf_attributes(text, attributes):
+    found = gtf_attributes(text)
+    assert {key: found[key] for key in attributes} == attributes
+
+
+@pytest.mark.parametrize(
+    ("text", "attributes"),
+    [
+        ("ID=a;Name=b", {"ID": "a", "Name": "b"}),
+        ("ID=a; Name=b c ;", {"ID": "a", "Name": "b c"}),
+        ("ID=a%3Bb;Note=50%25 %2C%09x", {"ID": "a;b", "Note": "50% ,\tx"}),
+        ("ID=a;Dbxref=X:1,Y:2", {"ID": "a", "Dbxref": "X:1,Y:2"}),
+        ("ID=a;Target=b=c", {"ID": "a", "Target": "b=c"}),
+        ("ID=a;;broken;Name=b", {"ID": "a", "Name": "b"}),
+        ("ID=%E2%98%83;Name=%", {"ID": "\N{SNOWMAN}", "Name": "%"}),
+        (".", {}),
+    ],
+)
+def test_gff3_attributes(text, attributes):
+    assert gff3_attributes(text) == attributes
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("filler", [" ", ";", '"', "a ", "\\", "' ", 'a "b" '])
+def test_a_hostile_attribute_column_takes_no_long_time(filler):
+    text = 'gene_id "A"; x ' + filler * (20_000 // len(filler))
+    assert gtf_attributes(text)["gene_id"] == "A"
+    gff3_attributes(text)
+
+
+@pytest.mark.parametrize(("read", "row"), [(gtf, GTF_ROW), (gff3, GFF3_ROW)])
+def test_coordinates_are_turned_into_half_open_ones_once(read, row):
+    (record,) = read(row)
+    assert (record.start, record.end, record.strand) == (10, 50, "+")
+    assert (record.gene_id, record.name, record.biotype) == ("A", "a", "lncRNA")
+
+
+def test_lines_of_other_features_are_not_looked_at():
+    other = "CDS start_codon stop_codon five_prime_utr UTR Selenocysteine cDNA_match"
+    text = "".join(f"chr1 x {kind} 0 0 . ! . whatever\n" for kind in other.split())
+    assert gtf(text) == gff3(text) == []
+
+
+TERMS = {
+    "gene": "gene ncRNA_gene pseudogene tRNA_gene transposable_element_gene",
+    "exon": "exon pseudogenic_exon noncoding_exon",
+    "transcript": """mRNA lnc_RNA miRNA tRNA transcript primary_transcript ncRNA pre_miRNA snoRNA
+        pseudogenic_transcript antisense_RNA ribozyme V_gene_segment telomerase_RNA Y_RNA
+        unconfirmed_transcript miRNA_primary_transcript""",
+    None: "cDNA_match EST_match match CDS region intron five_prime_UTR start_codon",
+}
+
+
+@pytest.mark.parametrize(
+    ("feature", "kind"), [(name, kind) for kind, names in TERMS.items() for name in names.split()]
+)
+def test_sequence_ontology_terms(feature, kind):
+    records = gff3(f"chr1 x {feature} 1 9 . + . ID=a")
+    assert [record.kind for record in records] == ([kind] if kind else [])
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("chr1 x gene 0 50 . + . {}", "start is 0, but GTF and GFF3 count from 1"),
+        ("chr1 x gene 51 50 . + . {}", "start 51 is after end 50"),
+        ("chr1 x gene -5 50 . + . {}", "start is not a whole number: '-5'"),
+        ("chr1 x gene 1e3 5000 . + . {}", "start is not a whole number: '1e3'"),
+        ("chr1 x gene 1 . . + . {}", "end is not a whole number: '.'"),
+        (f"chr1 x gene 1 {10**30} . + . {{}}", "past the end of any contig"),
+        ("chr1 x gene 1 " + "9" * 5000 + " . + . {}", "past the end of any contig"),
+        ("chr1 x gene 1 50 . * . {}", r"strand \(column 7\) is '\*'"),
+        ("chr1 x gene 1 50 . +", "7 columns, found 'chr1"),
+        ("chr1 x gene 1 50 . + .", "8 columns where GTF and GFF3 have nine"),
+        ("chr1 x gene 1 50 . + . {}\tmore", "10 columns where GTF and GFF3 have nine"),
+        ("chr1", "1 columns"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("first", "attributes"), [(GTF_ROW, 'gene_id "B";'), (GFF3_ROW, "ID=B")], ids=["GTF", "GFF3"]
+)
+def test_a_malformed_row_is_refused_with_its_line(tmp_path, first, attributes, row, message):
+    text = f"# comment\n{first}\n{row.format(attributes)}\n{first}"
+    path = write(tmp_path / "genes.txt", tabbed(text))
+    with pytest.raises(InputError, match=message) as caught:
+        features(path)
+    assert str(caught.value).startswith(f"{path}:3: ")
+    assert caught.value.hint
+
+
+def test_spaces_in_place_of_tabs(tmp_path):
+    for content in (GTF_ROW, GTF_ROW.replace(" ", "\t", 2)):
+        with pytest.raises(InputError, match=":1: not tab-delimited"):
+            features(write(tmp_path / "genes.gtf", content + "\n"))

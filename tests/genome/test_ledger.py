@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import random
+
+from histpred.core.regions import Feature, Window
+from histpred.genome.ledger import CHUNK, COLUMNS, Ledger
+from histpred.genome.windows import Placed
+from support.extraction import read_ledger
+
+SKIPPED = Placed(None, "unknown-contig", "")
+
+
+def entry(line: int, chrom: str = "chr1", start: int = 0, blocks=None) -> tuple[Feature, Placed]:
+    feature = Feature(line, chrom, start, start + 10, "+", f"n{line}", "g", "lncRNA")
+    window = Window(chrom, start, start + 10, "+", f"n{line}", "g", "lncRNA", line, blocks)
+    return feature, Placed(window, "", "")
+
+
+def test_windows_leave_in_the_order_of_the_genome_and_the_ledger_in_that_of_the_input(tmp_path):
+    rng = random.Random(1)
+    rows = [
+        entry(line, rng.choice(["chr10", "chr2", "Chr1", "é"]), rng.randint(0, 300))
+        for line in range(1, 3 * CHUNK // 2)
+    ]
+    rng.shuffle(rows)
+    with Ledger(tmp_path) as ledger:
+        for row in rows:
+            ledger.add(*row)
+        assert (ledger.rows, ledger.queued) == (len(rows), len(rows))
+        windows = [queued.window for queued in ledger.windows()]
+        ledger.write(tmp_path / "ledger.tsv")
+    assert windows == sorted(
+        (placed.window for _, placed in rows),
+        key=lambda w: (w.chrom.encode(), w.start, w.end, w.strand, w.name.encode(), w.line),
+    )
+    written = read_ledger(tmp_path / "ledger.tsv")
+    assert [int(row["line"]) for row in written] == list(range(1, len(rows) + 1))
+    assert [path.name for path in tmp_path.iterdir()] == ["ledger.tsv"]
+
+
+def test_blocks_come_back(tmp_path):
+    blocks = ((0, 3), (5, 10))
+    with Ledger(tmp_path) as ledger:
+        ledger.add(*entry(1, blocks=blocks))
+        (queued,) = ledger.windows()
+    assert queued.window.blocks == blocks
+
+
+def test_one_line_may_be_several_rows(tmp_path):
+    """An exon of two transcripts that have no line of their own."""
+    with Ledger(tmp_path) as ledger:
+        for _ in range(2):
+            ledger.add(*entry(7))
+        first, second = ledger.windows()
+        ledger.skip(second, "too-many-n", "all of it")
+        ledger.write(tmp_path / "ledger.tsv")
+    assert first.entry != second.entry
+    rows = read_ledger(tmp_path / "ledger.tsv")
+    assert [(row["line"], row["status"]) for row in rows] == [("7", "scored"), ("7", "skipped")]
+
+
+def test_skips_are_counted_and_explained(tmp_path):
+    with Ledger(tmp_path) as ledger:
+        ledger.add(*entry(1))
+        ledger.add(entry(2)[0], SKIPPED)
+        feature, placed = entry(3)
+        ledger.add(feature, placed._replace(note="clipped by 2 bp"))
+        for queued in list(ledger.windows()):
+            ledger.skip(queued, "too-many-n", "0.9 of it")
+        assert ledger.skipped == {"too-many-n": 2, "unknown-contig": 1}
+        ledger.write(tmp_path / "ledger.tsv")
+    rows = read_ledger(tmp_path / "ledger.tsv")
+    assert tuple(rows[0]) == COLUMNS
+    assert [(row["status"], row["reason"], row["note"]) for row in rows] == [
+        ("skipped", "too-many-n", "0.9 of it"),
+        ("skipped", "unknown-contig", ""),
+        ("skipped", "too-many-n", "clipped by 2 bp; 0.9 of it"),
+    ]
+
+
+def test_an_empty_ledger(tmp_path):
+    with Ledger(tmp_path) as ledger:
+        assert list(ledger.windows()) == []
+        ledger.write(tmp_path / "ledger.tsv")
+    assert (tmp_path / "ledger.tsv").read_text() == "\t".join(COLUMNS) + "\n"

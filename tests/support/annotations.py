@@ -1,0 +1,30 @@
+"""Small annotations written by hand, and what histpred makes of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from histpred.core.regions import Feature
+from histpred.genome.annotation import open_annotation
+
+
+def tabbed(text: str, columns: int = 9) -> str:
+    """Rows written with spaces, as a table with tabs; the last of `columns` keeps its spaces."""
+    rows = (line.strip() for line in text.strip().splitlines())
+    return "".join(
+        (row if row.startswith(("#", ">")) else "\t".join(row.split(None, columns - 1))) + "\n"
+        for row in rows
+    )
+
+
+def write(path: Path, content: str | bytes) -> Path:
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def features(
+    path: Path, kind: str = "body", level: str | None = None, biotypes: tuple[str, ...] = ()
+) -> list[Feature]:
+    """All features of an annotation file, sorted."""
+    with open_annotation(path, path.parent, kind, level, biotypes) as annotation:
+        return sorted(annotation)

@@ -1,0 +1,135 @@
+"""The command line as tests use it: in this process, or as a process of its own."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import NamedTuple
+from unittest import mock
+
+from histpred.cli import main
+
+ROOT = Path(__file__).resolve().parents[2]
+COLUMNS = ("chrom", "start", "end", "name", "strand", "gene_id", "biotype", "n_fraction")
+TABLES = ("scores.tsv.gz", "scores.tsv.gz.tbi", "calls.bed.gz", "calls.bed.gz.tbi", "ledger.tsv")
+FILES = {*TABLES, "run.json"}
+Argument = str | os.PathLike[str]
+
+
+class Done(NamedTuple):
+    """A finished command."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Scores(NamedTuple):
+    """scores.tsv.gz, read without histpred; `rows` by column name, as text."""
+
+    marks: list[str]
+    rows: list[dict[str, str]]
+
+    def probability(self, row: int, mark: str) -> float:
+        return float(self.rows[row][mark])
+
+
+def histpred(*arguments: Argument, stdin: bytes = b"") -> Done:
+    """Run histpred in this process."""
+    out, err = io.StringIO(), io.StringIO()
+    handler = signal.getsignal(signal.SIGTERM)
+    with (
+        redirect_stdout(out),
+        redirect_stderr(err),
+        mock.patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin))),
+    ):
+        try:
+            code = main([os.fspath(argument) for argument in arguments])
+        finally:
+            signal.signal(signal.SIGTERM, handler)
+    return Done(code, out.getvalue(), encodable(err.getvalue()))
+
+
+def encodable(text: str) -> str:
+    """`text` as a terminal gets it: bytes of a path that are no UTF-8 are spelled out."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def command(*arguments: Argument) -> list[str]:
+    """The command line of a new process."""
+    return [sys.executable, "-m", "histpred", *map(os.fspath, arguments)]
+
+
+def environment(changes: Mapping[str, str | None] | None = None) -> dict[str, str]:
+    """The environment of a new process, with `changes`; None removes a variable."""
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    merged = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), **(changes or {})}
+    return {name: value for name, value in merged.items() if value is not None}
+
+
+def process(
+    *arguments: Argument,
+    prefix: Sequence[str] = (),
+    changes: Mapping[str, str | None] | None = None,
+    **options: object,
+) -> Done:
+    """Run histpred as a process of its own, behind the command `prefix`."""
+    done = subprocess.run(
+        [*prefix, *command(*arguments)],
+        capture_output=True,
+        encoding="utf-8",
+        env=environment(changes),
+        timeout=100,
+        check=False,
+        **options,
+    )
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+def tree(folder: Path) -> dict[str, tuple[int, bytes]]:
+    """Everything below a folder: modification time and content (a folder's are 0 and b'')."""
+    return {
+        str(path.relative_to(folder)): (
+            (path.stat().st_mtime_ns, path.read_bytes()) if path.is_file() else (0, b"")
+        )
+        for path in sorted(folder.rglob("*"))
+    }
+
+
+def tables(out: Path) -> dict[str, bytes]:
+    """The files of a prediction whose bytes are promised: all but run.json."""
+    return {name: (out / name).read_bytes() for name in TABLES}
+
+
+def read_scores(path: Path) -> Scores:
+    with gzip.open(path, "rt", encoding="utf-8", newline="") as lines:
+        header = next(lines).rstrip("\n").removeprefix("#").split("\t")
+        assert tuple(header[: len(COLUMNS)]) == COLUMNS
+        rows = list(csv.DictReader(lines, header, delimiter="\t", quoting=csv.QUOTE_NONE))
+    return Scores(header[len(COLUMNS) :], rows)
+
+
+def place(row: Mapping[str, str]) -> str:
+    """A row of scores or ledger as `chrom:start-end(strand) name`."""
+    return f"{row['chrom']}:{row['start']}-{row['end']}({row['strand']}) {row['name']}"
+
+
+def said_well(err: str) -> bool:
+    """Whether a failure's last message says what and what to do, briefly and without traceback."""
+    *_, what, hint = ["", *err.splitlines()]
+    return (
+        what.startswith("error: ")
+        and hint.startswith("  ")
+        and "Traceback" not in err
+        and "[E::" not in err  # htslib's own words
+        and "fault of histpred" not in err
+        and len(what) + len(hint) < 900
+    )

@@ -1,0 +1,185 @@
+"""`histpred.predict` and `histpred.windows`: paths or DataFrames in, DataFrames out."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import tempfile
+from pathlib import Path
+
+import pandas
+import pytest
+
+import histpred
+from histpred.core.errors import HistpredError, InputError, OutputError, UsageError
+from histpred.models.bundle import load_bundle
+from support import random_bed_rows, random_genome, random_transcripts, write_fasta, write_gtf
+from support.command_line import COLUMNS, FILES, read_scores
+from support.command_line import histpred as command_line
+
+MARKS = list(load_bundle().manifest.mark_names)
+BED = ["chrom", "start", "end", "name", "score", "strand"]
+
+
+@pytest.fixture
+def inputs(tmp_path, monkeypatch) -> Path:
+    """rows.bed and genes.gtf on genome.fa; temporary files would go to `scratch`."""
+    (tmp_path / "scratch").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "scratch"))
+    logging.getLogger("histpred").handlers[:] = [logging.NullHandler()]
+    rng = random.Random(6)
+    genome = random_genome(rng, {"chr1": 20_000, "chr2": 5_000})
+    write_fasta(tmp_path / "genome.fa", genome)
+    write_gtf(tmp_path / "genes.gtf", random_transcripts(rng, genome, 20))
+    frame(random_bed_rows(rng, genome, 50)).to_csv(
+        tmp_path / "rows.bed", sep="\t", header=False, index=False
+    )
+    return tmp_path
+
+
+def frame(rows: list[tuple]) -> pandas.DataFrame:
+    return pandas.DataFrame(rows, columns=BED[: len(rows[0])])
+
+
+@pytest.fixture
+def rows(inputs) -> pandas.DataFrame:
+    return pandas.read_csv(inputs / "rows.bed", sep="\t", names=BED)
+
+
+def test_predict_gives_what_the_command_line_writes(inputs):
+    table = histpred.predict(inputs / "rows.bed", inputs / "genome.fa")
+    assert list(table.columns) == [*COLUMNS, *MARKS]
+    arguments = (inputs / "rows.bed", inputs / "genome.fa", "-o", inputs / "out", "-q")
+    assert command_line("predict", *arguments).code == 0
+    written = read_scores(inputs / "out" / "scores.tsv.gz").rows
+    assert table["name"].tolist() == [row["name"] for row in written]
+    for mark in MARKS:
+        assert table[mark].tolist() == [float(row[mark]) for row in written]
+        assert table[mark].between(0, 1).all()
+
+
+def test_nothing_is_kept_unless_a_folder_is_named(inputs):
+    before = sorted(inputs.rglob("*"))
+    histpred.predict(inputs / "rows.bed", inputs / "genome.fa")
+    histpred.windows(inputs / "rows.bed", inputs / "genome.fa")
+    assert sorted(inputs.rglob("*")) == before
+    kept = histpred.predict(inputs / "rows.bed", inputs / "genome.fa", inputs / "out")
+    assert {path.name for path in (inputs / "out").iterdir()} == FILES
+    again = histpred.predict(inputs / "rows.bed", inputs / "genome.fa", inputs / "out")
+    pandas.testing.assert_frame_equal(kept, again)
+
+
+def test_windows_are_those_of_predict(inputs):
+    for annotation, options in (
+        ("rows.bed", {"window": "interval"}),
+        ("rows.bed", {}),
+        ("genes.gtf", {"biotypes": ["lncRNA"], "by": "transcript"}),
+        ("genes.gtf", {"window": "spliced"}),
+    ):
+        arguments = (inputs / annotation, inputs / "genome.fa")
+        windows = histpred.windows(*arguments, **options)
+        scores = histpred.predict(*arguments, **options)
+        assert list(windows.columns) == list(COLUMNS)
+        pandas.testing.assert_frame_equal(windows, scores[list(COLUMNS)])
+
+
+def test_a_data_frame_is_as_good_as_a_file(inputs, rows):
+    from_file = histpred.predict(inputs / "rows.bed", inputs / "genome.fa")
+    pandas.testing.assert_frame_equal(histpred.predict(rows, inputs / "genome.fa"), from_file)
+    windows = histpred.windows(inputs / "rows.bed", inputs / "genome.fa")
+    pandas.testing.assert_frame_equal(histpred.windows(rows, inputs / "genome.fa"), windows)
+
+
+def test_three_columns_are_enough_for_intervals(inputs, rows):
+    table = histpred.windows(rows[BED[:3]], inputs / "genome.fa", window="interval")
+    assert len(table) == len(rows)
+    assert set(table["strand"]) == {"."}
+
+
+NAMES = ["NA", "nan", "1e5", "007", "None", "a b", "β", 'a"b', '"a"', "a,b"]
+
+
+def test_names_come_back_as_they_were(inputs):
+    given = frame([("chr1", 10 * i, 500 + 10 * i, name, 0, "+") for i, name in enumerate(NAMES)])
+    table = histpred.windows(given, inputs / "genome.fa", window="body")
+    assert table["name"].tolist() == NAMES
+
+
+def test_columns_have_their_types(inputs, rows):
+    table = histpred.predict(rows, inputs / "genome.fa")
+    assert table["start"].dtype == table["end"].dtype == "int64"
+    assert all(table[column].dtype == "float64" for column in ["n_fraction", *MARKS])
+    assert all(isinstance(value, str) for value in table["name"])
+
+
+def test_a_frame_without_rows(inputs, rows):
+    table = histpred.predict(rows[:0], inputs / "genome.fa")
+    assert list(table.columns) == [*COLUMNS, *MARKS]
+    assert len(table) == 0
+    assert table[MARKS[0]].dtype == "float64"
+
+
+FAULTS = {
+    "float start": lambda rows: rows.assign(start=rows["start"] + 0.5),
+    "missing strand": lambda rows: rows.assign(strand=None),
+    "start after end": lambda rows: rows.assign(start=rows["end"] + 1),
+    "no strand": lambda rows: rows.assign(strand="."),
+    "unknown contigs": lambda rows: rows.assign(chrom="chrZ"),
+    "columns in another order": lambda rows: rows[["name", "chrom", "start", "end"]],
+    "two columns": lambda rows: rows[["chrom", "start"]],
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_wrong_frame_is_refused(fault, inputs, rows):
+    before = sorted(inputs.rglob("*"))
+    with pytest.raises(InputError) as caught:
+        histpred.predict(FAULTS[fault](rows), inputs / "genome.fa")
+    assert caught.value.hint
+    assert sorted(inputs.rglob("*")) == before
+
+
+def test_what_is_wrong_with_a_frame_is_not_looked_for_in_a_file_that_is_gone(inputs, rows):
+    with pytest.raises(InputError) as caught:
+        histpred.windows(FAULTS["start after end"](rows), inputs / "genome.fa")
+    assert "scratch" not in str(caught.value)
+
+
+def test_errors_are_histpreds_own(inputs):
+    rows, fasta = inputs / "rows.bed", inputs / "genome.fa"
+    for error, call in (
+        (InputError, lambda: histpred.predict(inputs / "no.bed", fasta)),
+        (InputError, lambda: histpred.windows(rows, inputs / "no.fa")),
+        (UsageError, lambda: histpred.predict(rows, fasta, biotypes=["miRNA"])),
+        (UsageError, lambda: histpred.predict(rows, fasta, device="tpu")),
+        (HistpredError, lambda: histpred.predict(rows, fasta, bundle=inputs / "none")),
+        (OutputError, lambda: histpred.predict(rows, fasta, rows)),
+    ):
+        with pytest.raises(error):
+            call()
+
+
+@pytest.mark.parametrize("option", [{"window": "gene"}, {"by": "exon"}, {"biotypes": "miRNA"}])
+def test_an_option_that_the_command_line_would_refuse_is_refused(option, inputs):
+    with pytest.raises(UsageError):
+        histpred.windows(inputs / "genes.gtf", inputs / "genome.fa", **option)
+
+
+def test_overwrite(inputs, rows):
+    histpred.predict(rows, inputs / "genome.fa", inputs / "out")
+    with pytest.raises(OutputError, match="annotation sha256"):
+        histpred.predict(rows[:5], inputs / "genome.fa", inputs / "out")
+    table = histpred.predict(rows[:5], inputs / "genome.fa", inputs / "out", overwrite=True)
+    assert len(table) == 5
+
+
+def test_paths_may_be_text(inputs):
+    table = histpred.windows(os.fspath(inputs / "rows.bed"), os.fspath(inputs / "genome.fa"))
+    assert len(table) > 50
+
+
+def test_the_package_offers_what_it_says():
+    assert set(histpred.__all__) == {"__version__", "predict", "windows"}
+    with pytest.raises(AttributeError, match="no attribute 'train_everything'"):
+        _ = histpred.train_everything

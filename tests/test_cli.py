@@ -1,0 +1,216 @@
+"""The command line itself: help, exit codes, and the one place where errors become messages."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+import click
+import pytest
+
+import histpred as package
+from histpred.cli import VERBS, main
+from histpred.core.errors import (
+    BundleError,
+    DeviceError,
+    InputError,
+    ModelError,
+    OutputError,
+    StrictError,
+    TemporaryError,
+    UsageError,
+)
+from histpred.models import bundle
+from support.command_line import environment, histpred, process
+
+HEAVY = ("numpy", "onnxruntime", "pandas", "pydantic", "pysam", "sqlite3", "torch")
+COMMANDS = [[], *[[verb] for verb in VERBS], *[["bundle", v] for v in ("list", "show", "verify")]]
+
+
+@pytest.mark.parametrize("verb", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_help_of_every_verb(verb, flag):
+    done = histpred(*verb, flag)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith(f"Usage: {' '.join(['histpred', *verb])}")
+    assert "  -h, --help" in done.out
+
+
+@pytest.mark.parametrize("verb", ["predict", "windows"])
+def test_every_option_is_explained_with_its_default(verb):
+    command = getattr(__import__(f"histpred.commands.{verb}").commands, verb)
+    options = [option for option in getattr(command, verb).params if option.opts[0][0] == "-"]
+    assert len(options) > 8
+    for option in options:
+        assert option.help, option.name
+        shown = option.is_flag or option.required or option.show_default
+        assert shown or "[default: " in option.help or "see" in option.help, option.name
+
+
+def test_no_verb_shows_the_help_and_is_a_usage_error():
+    done = histpred()
+    assert done.code == 2
+    assert "First time here: histpred demo" in done.out + done.err
+
+
+def test_version():
+    assert histpred("--version") == (0, f"histpred {package.__version__}\n", "")
+
+
+USAGE = [
+    ["nonsense"],
+    ["--nonsense"],
+    ["predict"],
+    ["predict", "a.bed", "g.fa"],
+    ["predict", "a.bed", "g.fa", "-o", "out", "--nonsense"],
+    ["predict", "a.bed", "g.fa", "-o", "out", "--window", "gene"],
+    ["predict", "a.bed", "g.fa", "-o", "out", "--by", "exon"],
+    ["predict", "a.bed", "g.fa", "-o", "out", "--biotype", ","],
+    ["predict", "a.bed", "g.fa", "extra", "-o", "out"],
+    ["windows", "a.bed", "g.fa", "-o", "out.tsv", "--upstream", "-1"],
+    ["windows", "a.bed", "g.fa", "-o", "out.tsv", "--upstream", "1kb"],
+    ["windows", "a.bed", "g.fa", "-o", "out.tsv", "--max-n", "1.5"],
+    ["windows", "a.bed", "g.fa", "-o", "out.gtf"],
+    ["windows", "a.bed", "g.fa", "-o", "out.tsv", "--window", "body", "--upstream", "9"],
+    ["windows", "a.bed", "g.fa", "-o", "out.tsv", "--window", "context", "--downstream", "9"],
+    ["bundle", "nonsense"],
+    ["bundle", "show", "a", "b"],
+]
+
+
+@pytest.mark.parametrize("arguments", USAGE, ids=" ".join)
+def test_usage_errors(arguments, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = histpred(*arguments)
+    assert done.code == 2
+    assert done.out == ""
+    assert done.err
+    assert "Traceback" not in done.err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("arguments", [["--help"], *[[*verb, "--help"] for verb in COMMANDS[1:]]])
+def test_help_imports_nothing_heavy(arguments):
+    code = (
+        "import sys; from histpred.cli import main; code = main(sys.argv[2:]);"
+        "sys.exit(' '.join(set(sys.argv[1].split()) & set(sys.modules)) or code)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, " ".join(HEAVY), *arguments],
+        capture_output=True,
+        encoding="utf-8",
+        env=environment(),
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Usage: histpred" in done.stdout
+
+
+def test_importing_the_package_imports_nothing_heavy():
+    code = f"import sys, histpred; sys.exit(' '.join(set({HEAVY}) & set(sys.modules)) or 0)"
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment())
+
+
+@pytest.mark.slow
+def test_help_is_quick():
+    """The goal is 0.3 s; a busy machine is no failure, so the best of five counts."""
+    seconds = []
+    for _ in range(5):
+        start = time.perf_counter()
+        assert process("--help").code == 0
+        seconds.append(time.perf_counter() - start)
+    assert min(seconds) < 0.3
+
+
+# fmt: off
+ERRORS = [
+    (InputError("a.bed", "is odd", "mend it", 7), 1, "error: a.bed:7: is odd\n  mend it\n"),
+    (BundleError("b: is odd", "mend it"), 1, "error: b: is odd\n  mend it\n"),
+    (ModelError("NaN"), 1, "error: NaN\n"),
+    (DeviceError("no CUDA", "buy one"), 1, "error: no CUDA\n  buy one\n"),
+    (OutputError("in use", "wait"), 1, "error: in use\n  wait\n"),
+    (UsageError("not both", "choose"), 2, "error: not both\n  choose\n"),
+    (StrictError("skipped", "look"), 3, "error: skipped\n  look\n"),
+    (TemporaryError("full", "make room"), 75, "error: full\n  make room\n"),
+    (KeyboardInterrupt(), 130, "error: interrupted; nothing unfinished was published\n"),
+    (click.Abort(), 130, "error: interrupted; nothing unfinished was published\n"),
+    (PermissionError(13, "denied", "x"), 1, "error: [Errno 13] denied: 'x'\n"),
+    (click.UsageError("no such thing"), 2, "no such thing\n"),
+]
+# fmt: on
+
+
+def raising(error: BaseException):
+    def load_bundle(name):
+        raise error
+
+    return load_bundle
+
+
+@pytest.mark.parametrize(("error", "code", "message"), ERRORS, ids=lambda x: type(x).__name__)
+def test_an_error_becomes_a_message_and_an_exit_code(error, code, message, monkeypatch):
+    monkeypatch.setattr(bundle, "load_bundle", raising(error))
+    done = histpred("bundle", "show", "%s")
+    assert (done.code, done.out) == (code, "")
+    assert done.err.endswith(message)
+    assert "Traceback" not in done.err
+
+
+def test_a_fault_of_histpred_says_so_and_how_to_see_more(monkeypatch):
+    monkeypatch.setattr(bundle, "load_bundle", raising(ZeroDivisionError("by zero")))
+    done = histpred("bundle", "show", "100%")
+    assert done.code == 1
+    assert done.err == (
+        "error: ZeroDivisionError: by zero\n  this is a fault of histpred; the traceback is shown "
+        "by: histpred --debug bundle show 100%\n"
+    )
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError("by zero"), BundleError("odd", "mend")])
+def test_debug_shows_the_traceback(error, monkeypatch):
+    monkeypatch.setattr(bundle, "load_bundle", raising(error))
+    done = histpred("--debug", "bundle", "show")
+    assert done.code == 1
+    assert "Traceback" in done.err
+    assert type(error).__name__ in done.err
+
+
+def test_main_returns_the_code_and_raises_nothing(capsys):
+    assert main(["--version"]) == 0
+    assert main(["nonsense"]) == 2
+    assert capsys.readouterr().out.startswith("histpred ")
+
+
+def test_through_the_real_entry_point(tmp_path):
+    assert process("--version").out == f"histpred {package.__version__}\n"
+    assert process("nonsense").code == 2
+    done = process("predict", "no.bed", "no.fa", "-o", tmp_path / "out", cwd=tmp_path)
+    assert done.code == 1
+    assert (
+        done.err == "error: no.bed: cannot be read: No such file or directory\n  check the path\n"
+    )
+    assert not list(tmp_path.iterdir())
+
+
+def test_messages_go_to_standard_error_and_quiet_means_quiet(tmp_path):
+    (tmp_path / "rows.bed").write_text("chr1\t5\t50\ta\t0\t+\n")
+    (tmp_path / "genome.fa").write_text(">chr1\n" + "ACGTTGCA" * 20 + "\n")
+    arguments = ("predict", tmp_path / "rows.bed", tmp_path / "genome.fa", "-o")
+    said = histpred(*arguments, tmp_path / "one")
+    assert said.out == ""
+    assert "1 of 1 rows scored" in said.err
+    assert "\r" not in said.err  # a progress bar is for terminals
+    assert histpred(*arguments, tmp_path / "two", "--quiet") == (0, "", "")
+
+
+def test_demo(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = histpred("demo")
+    assert done.code == 0, done.err
+    assert "#chrom\tstart\tend" in done.out
+    assert "histpred predict genes.gtf.gz genome.fa" in done.out
+    assert "12 of 28 rows scored" in done.err
+    again = histpred("demo")
+    assert (again.code, again.out) == (0, done.out)
+    assert "already holds this prediction" in again.err
