@@ -61,6 +61,13 @@ def output_folder(folder: Path, own_names: Iterable[str]) -> Iterator[Path]:
             raise
 
 
+def sweep(folder: Path) -> None:
+    """Remove what a run left in `folder` that was killed when all but this was done."""
+    if (folder / WORK).exists():
+        with contextlib.suppress(OutputError), _private(folder / WORK, "in use"):
+            pass
+
+
 @contextmanager
 def output_files(paths: Sequence[Path], overwrite: bool) -> Iterator[Path]:
     """A private folder beside the first of `paths`; on success their files in it move out.

@@ -18,7 +18,7 @@ from typing import Any
 
 from histpred.core.errors import InputError, ModelError
 from histpred.core.hts import quiet_htslib
-from histpred.core.output import file_digest, output_folder, refuse_inputs, temporary_faults
+from histpred.core.output import file_digest, output_folder, refuse_inputs, sweep, temporary_faults
 from histpred.encoders import build
 from histpred.genome.annotation import Annotation, open_annotation
 from histpred.genome.ledger import Ledger
@@ -92,6 +92,7 @@ def predict(
     with quiet_htslib(), temporary_faults(), ExitStack() as stack:
         known = finished(out, annotation_path, fasta_path, bundle, options, overwrite)
         if known is not None:
+            sweep(out)
             return known
 
         scorer = stack.enter_context(Scorer(bundle, device))

@@ -19,6 +19,7 @@ from histpred.core.output import (
     output_folder,
     publish,
     refuse_inputs,
+    sweep,
     temporary_faults,
 )
 
@@ -224,3 +225,12 @@ def test_an_input_is_no_output(tmp_path):
     refuse_inputs([tmp_path / "other.bed"], [given, "-"])
     with pytest.raises(OutputError, match="is an input too"):
         refuse_inputs([tmp_path / "link.bed"], [given])
+
+
+def test_what_is_left_in_a_finished_folder_is_swept_up(tmp_path):
+    run(tmp_path, "run.json")
+    sweep(tmp_path)
+    (tmp_path / WORK).mkdir()
+    (tmp_path / WORK / "part").write_text("half")
+    sweep(tmp_path)
+    assert names(tmp_path) == ["run.json"]
