@@ -66,10 +66,9 @@ class Reference:
         The interval must lie on the contig. Raises InputError where there are letters that are no
         DNA.
         """
-        if not 0 <= start <= end <= self.lengths[contig]:
-            raise ValueError(f"{contig}:{start}-{end} is not on the contig")
-
-        if contig != self._contig or start < self._start or end > self._end:
+        if not (contig == self._contig and self._start <= start <= end <= self._end):
+            if not 0 <= start <= end <= self.lengths[contig]:
+                raise ValueError(f"{contig}:{start}-{end} is not on the contig")
             self._load(contig, start, max(end, min(start + STRETCH, self.lengths[contig])))
         if strand == "-":
             if not self._reverse:
