@@ -26,7 +26,7 @@ def predict(
     out: str | os.PathLike[str] | None = None,
     *,
     bundle: str | os.PathLike[str] = DEFAULT_BUNDLE,
-    biotypes: Sequence[str] = (),
+    biotypes: str | Sequence[str] = (),
     by: str | None = None,
     window: str | None = None,
     unstranded: bool = False,
@@ -60,7 +60,7 @@ def predict(
     from histpred.scoring import predict as stage
 
     loaded = load_bundle(bundle)
-    options = Options(window_for(loaded, window), by, tuple(biotypes), unstranded)
+    options = Options(window_for(loaded, window), by, _names(biotypes), unstranded)
     with _as_file(annotation) as path, tempfile.TemporaryDirectory() as scratch:
         folder = Path(out) if out is not None else Path(scratch) / "out"
         stage.predict(
@@ -74,7 +74,7 @@ def windows(
     fasta: str | os.PathLike[str],
     *,
     bundle: str | os.PathLike[str] = DEFAULT_BUNDLE,
-    biotypes: Sequence[str] = (),
+    biotypes: str | Sequence[str] = (),
     by: str | None = None,
     window: str | None = None,
     unstranded: bool = False,
@@ -91,10 +91,14 @@ def windows(
             table,
             spec,
             level=by,
-            biotypes=tuple(biotypes),
+            biotypes=_names(biotypes),
             unstranded=unstranded,
         )
         return _read(table)
+
+
+def _names(biotypes: str | Sequence[str]) -> tuple[str, ...]:
+    return (biotypes,) if isinstance(biotypes, str) else tuple(biotypes)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 NO_SKIP = os.environ.get("HISTPRED_NO_SKIP") == "1"
-MAY_BE_SKIPPED = "gpu"
+MAY_BE_SKIPPED = ("gpu", "shared")
 
 # A slow machine is no failure; the same examples every time, so that a failure is everybody's.
 hypothesis.settings.register_profile("histpred", deadline=None, derandomize=True)
@@ -27,7 +27,7 @@ def forbid_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     report = yield
-    allowed = item.get_closest_marker(MAY_BE_SKIPPED) or hasattr(report, "wasxfail")
+    allowed = any(map(item.get_closest_marker, MAY_BE_SKIPPED)) or hasattr(report, "wasxfail")
     if NO_SKIP and report.skipped and not allowed:
         forbid_skip(report)
     return report

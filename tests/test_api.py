@@ -160,7 +160,7 @@ def test_errors_are_histpreds_own(inputs):
             call()
 
 
-@pytest.mark.parametrize("option", [{"window": "gene"}, {"by": "exon"}, {"biotypes": "miRNA"}])
+@pytest.mark.parametrize("option", [{"window": "gene"}, {"by": "exon"}, {"biotypes": "miRN"}])
 def test_an_option_that_the_command_line_would_refuse_is_refused(option, inputs):
     with pytest.raises(UsageError):
         histpred.windows(inputs / "genes.gtf", inputs / "genome.fa", **option)

@@ -14,16 +14,13 @@ from __future__ import annotations
 
 import argparse
 import logging
-import re
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 import pysam
 import torch
 from assemblies import HUMAN
-from fitting import Examples, Settings, choose, fit, logits_of
+from fitting import Settings, choose, fit, logits_of
 from measuring import (
     base_rate,
     beats_chance,
@@ -33,11 +30,22 @@ from measuring import (
     evaluate,
     logistic,
     platt,
+    rate_table,
     youden,
 )
+from samples import (
+    HALF_WINDOW,
+    MARKS,
+    MAX_N_FRACTION,
+    TRAIN_END,
+    Sample,
+    accessions,
+    read_genes,
+    read_tiles,
+    within,
+)
 
-from histpred.core.regions import around_start
-from histpred.core.sequence import clean, reverse_complement
+from histpred.core.sequence import clean
 from histpred.encoders.kmer import KmerEncoder, from_settings
 from histpred.models.export import to_onnx
 from histpred.models.manifest import (
@@ -58,10 +66,7 @@ from histpred.scoring.verify import verify
 
 logger = logging.getLogger("human_promoter")
 
-MARKS = ("H2AFZ", "H3K27ac", "H3K27me3", "H3K36me3", "H3K4me1", "H3K4me3", "H3K9ac", "H3K9me3")
-HALF_WINDOW = 1_000  # bp upstream, and bp downstream
-MAX_N_FRACTION = 0.5
-TRAIN = (0, 30_000_000)
+TRAIN = (0, TRAIN_END)
 VALIDATION = (30_000_000, 40_000_000)
 HALFWAY = 35_000_000  # between the halves that calibration is cross-fitted on
 INNER_BLOCKS = ((0, 23_200_000), (23_200_000, 26_600_000), (26_600_000, 30_000_000))
@@ -70,10 +75,10 @@ SEED = 22
 
 ENCODER = {"k": [1, 2, 3, 4], "centres": {"400": [1, 2, 3], "1000": [1, 2, 3]}}
 CANDIDATES = {
-    "small hidden layers, blurred input": Settings(),
-    "the same, rare marks weighted in full": Settings(rarity=1.0),
-    "the same, without noise on the input": Settings(noise=0.0),
-    "twice as wide": Settings(hidden=(128, 64, 64, 32, 32)),
+    "blurred input": Settings(),
+    "blurred input, rare marks weighted in full": Settings(rarity=1.0),
+    "input only thinned, without noise": Settings(noise=0.0),
+    "blurred input, hidden layers twice as wide": Settings(hidden=(128, 64, 64, 32, 32)),
 }
 MEMBERS = 5  # networks that differ in their seed and are averaged into one
 
@@ -98,17 +103,11 @@ GENES = (
     "Windows around the transcription starts of the RefSeq genes of chr22 30-40 Mb, on the gene's "
     "strand; here the label is a peak within 2 kb of the start, in at least 25 % of the samples. "
     "Training never saw labels of genes; calibration and thresholds did. ECE: ten bins of equal "
-    "count, each half of the stretch (parted at 35 Mb) calibrated on the other."
+    "count, each half of the stretch (parted at 35 Mb) calibrated on the other; none for marks "
+    "that are not predicted."
 )
 NEVER = 1.0  # a threshold that no probability reaches
 FOUR_MERS = 136  # canonical ones, the last of the embedding
-
-
-class Sample(NamedTuple):
-    """Windows with their sequence, labels and graded targets."""
-
-    examples: Examples
-    gc: np.ndarray
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -133,7 +132,8 @@ def main(arguments: list[str] | None = None) -> None:
     network = averaged(
         [fit(train.examples, CANDIDATES[name], SEED + member) for member in range(MEMBERS)]
     )
-    promoters = within(genes, VALIDATION).examples
+    validation_genes = within(genes, VALIDATION)
+    promoters, coding = validation_genes.examples, validation_genes.coding
     logits = logits_of(network, promoters.embeddings)
     skill = [beats_chance(promoters.labels[:, i], logits[:, i], SEED) for i in range(len(MARKS))]
     calibrations = [
@@ -182,7 +182,7 @@ def main(arguments: list[str] | None = None) -> None:
                 "windows validated on": len(validation.gc),
             },
         ),
-        metrics=measure(train, validation, within(genes, VALIDATION), network),
+        metrics=measure(train, validation, validation_genes, network, skill),
         known_answer=known_answer(encoder, network, calibrations),
     )
     notes = NOTES.read_text().format(
@@ -192,59 +192,13 @@ def main(arguments: list[str] | None = None) -> None:
         accessions=", ".join(accessions(options.data / "peaks")),
         unskilled=", ".join(mark for mark, has in zip(MARKS, skill, strict=True) if not has),
         calls=call_table(MARKS, promoters.labels, probabilities, thresholds),
+        genes=len(coding),
+        coding=int(coding.sum()),
+        rates=rate_table(MARKS, promoters.labels, probabilities, coding),
     )
     scorer = to_onnx(network, MARKS, validation.examples.embeddings[:2000])
     bundle = write_bundle(options.output, manifest, scorer, notes)
     logger.info("wrote %s; known answer met to %.1g", options.output, verify(bundle))
-
-
-def read_tiles(path: Path, chromosome: bytes, encoder: KmerEncoder) -> Sample:
-    """Every tile as the middle of a window on '+'."""
-    table = pd.read_csv(path, sep="\t")
-    middles = ((table["start"] + table["end"]) // 2).to_numpy()
-    windows = [chromosome[middle - HALF_WINDOW : middle + HALF_WINDOW] for middle in middles]
-    return sample(table, middles, windows, encoder)
-
-
-def read_genes(path: Path, chromosome: bytes, encoder: KmerEncoder) -> Sample:
-    """Every gene's window around its transcription start, on its own strand."""
-    table = pd.read_csv(path, sep="\t")
-    windows = []
-    for gene in table.itertuples():
-        start, end = around_start(gene.tx_start, gene.tx_end, gene.strand, HALF_WINDOW, HALF_WINDOW)
-        window = chromosome[start:end]
-        windows.append(reverse_complement(window) if gene.strand == "-" else window)
-    return sample(table, table["tss"].to_numpy(), windows, encoder)
-
-
-def accessions(folder: Path) -> list[str]:
-    """The ENCODE accessions in the names of the peak files of the marks."""
-    names = " ".join(path.name for path in folder.iterdir() if path.name.startswith(MARKS))
-    return sorted(set(re.findall("ENCFF[0-9]{3}[A-Z]{3}", names)))
-
-
-def sample(
-    table: pd.DataFrame, position: np.ndarray, windows: list[bytes], encoder: KmerEncoder
-) -> Sample:
-    """Windows with at most MAX_N_FRACTION of N; a graded target is the samples by their maximum."""
-    labels = table[[f"c25.{mark}" for mark in MARKS]].to_numpy(bool)
-    samples = table[[f"n.{mark}" for mark in MARKS]].to_numpy(np.float32)
-    targets = samples / samples[position < TRAIN[1]].max(axis=0)
-    examples = Examples(encoder.embed(windows), np.minimum(targets, 1), labels, position)
-
-    real = np.array([len(window) - window.count(b"N") for window in windows])
-    gc = np.array([window.count(b"G") + window.count(b"C") for window in windows]) / np.maximum(
-        real, 1
-    )
-    kept = real >= (1 - MAX_N_FRACTION) * 2 * HALF_WINDOW
-    return Sample(examples.where(kept), gc[kept])
-
-
-def within(sample: Sample, stretch: tuple[int, int]) -> Sample:
-    """The windows that lie whole within a stretch (bp)."""
-    position = sample.examples.position
-    kept = (position - HALF_WINDOW >= stretch[0]) & (position + HALF_WINDOW <= stretch[1])
-    return Sample(sample.examples.where(kept), sample.gc[kept])
 
 
 def measure(
@@ -252,6 +206,7 @@ def measure(
     validation: Sample,
     genes: Sample,
     network: MarkNetwork,
+    skill: list[bool],
 ) -> dict[str, Evaluation]:
     """The tables of the card: tiles and genes of the validation stretch, and their baselines."""
     four_mers = slice(-FOUR_MERS, None)
@@ -270,6 +225,8 @@ def measure(
     first_half = promoters.position < HALFWAY
     errors = [
         cross_fitted_error(promoters.labels[:, i], of_promoters[:, i], first_half)
+        if skill[i]
+        else None
         for i in range(len(MARKS))
     ]
     return {

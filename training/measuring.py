@@ -112,7 +112,7 @@ def evaluate(
     labels: np.ndarray,
     scores: np.ndarray,
     baselines: dict[str, np.ndarray],
-    errors: list[float] | None = None,
+    errors: list[float | None] | None = None,
 ) -> Evaluation:
     """The table of one evaluation set.
 
@@ -124,7 +124,7 @@ def evaluate(
         Name to scores [n, marks]. That of prevalence, a constant, is added: AUROC 0.5, AUPRC the
         prevalence.
     errors
-        The calibration error of each mark, if it was measured.
+        The calibration error of each mark, where it was measured.
     """
     figures = {}
     for i, mark in enumerate(marks):
@@ -164,4 +164,22 @@ def call_table(
             f"| {mark} | {called.mean():.3f} | {called[truth].mean():.3f} "
             f"| {precision} | {truth.mean():.3f} |"
         )
+    return "\n".join(lines)
+
+
+def rate_table(
+    marks: tuple[str, ...], labels: np.ndarray, probabilities: np.ndarray, coding: np.ndarray
+) -> str:
+    """Observed rates beside mean probabilities, for coding genes and the others, in Markdown."""
+    lines = [
+        "| mark | coding: observed | predicted | non-coding: observed | predicted |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for i, mark in enumerate(marks):
+        cells = [
+            f"{values[rows, i].mean():.2f}"
+            for rows in (coding, ~coding)
+            for values in (labels, probabilities)
+        ]
+        lines.append(f"| {mark} | {' | '.join(cells)} |")
     return "\n".join(lines)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from histpred.models.bundle import DEFAULT_BUNDLE
+
 
 @click.group()
 def bundle() -> None:
@@ -13,7 +15,7 @@ def bundle() -> None:
 @bundle.command("list")
 def list_bundles() -> None:
     """The bundles that ship with histpred."""
-    from histpred.models.bundle import DEFAULT_BUNDLE, load_bundle, shipped_bundles
+    from histpred.models.bundle import load_bundle, shipped_bundles
 
     for name in shipped_bundles():
         manifest = load_bundle(name).manifest
@@ -22,7 +24,7 @@ def list_bundles() -> None:
 
 
 @bundle.command()
-@click.argument("name", metavar="NAME|DIR", default="human-promoter")
+@click.argument("name", metavar="NAME|DIR", default=DEFAULT_BUNDLE)
 @click.option(
     "--json", "as_json", is_flag=True, help="The manifest (bundle.json) instead of the card."
 )
@@ -39,7 +41,7 @@ def show(name: str, as_json: bool) -> None:
 
 
 @bundle.command()
-@click.argument("name", metavar="NAME|DIR", default="human-promoter")
+@click.argument("name", metavar="NAME|DIR", default=DEFAULT_BUNDLE)
 def verify(name: str) -> None:
     """Check every digest of a bundle, run it, and compare with the answer that it was published
     with.

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from histpred.commands import options
+
 
 @click.command()
 @click.option(
@@ -19,13 +21,15 @@ import click
     type=click.Path(path_type=Path),
     help="Output folder.",
 )
+@options.overwrite
 @click.pass_context
-def demo(context: click.Context, out: Path) -> None:
+def demo(context: click.Context, out: Path, overwrite: bool) -> None:
     """Score the non-coding RNA genes of human chr22:20-21 Mb (hg19), show the result, say what to
     type next.
     """
     from histpred.commands.predict import predict
     from histpred.core.shipped import demo_data
+    from histpred.models.bundle import DEFAULT_BUNDLE
 
     data = demo_data()
     annotation, fasta = str(data / "genes.gtf.gz"), str(data / "genome.fa.gz")
@@ -35,9 +39,10 @@ def demo(context: click.Context, out: Path) -> None:
         annotation=annotation,
         fasta=fasta,
         out=out,
-        bundle="human-promoter",
+        bundle=DEFAULT_BUNDLE,
         biotypes=("ncRNA",),
         device="auto",
+        overwrite=overwrite,
     )
 
     for name, what in (

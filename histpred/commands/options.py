@@ -7,9 +7,10 @@ from pathlib import Path
 
 import click
 
-Decorator = Callable[[Callable[..., object]], Callable[..., object]]
+from histpred.core.regions import KINDS
+from histpred.models.bundle import DEFAULT_BUNDLE
 
-KINDS = ("context", "body", "promoter", "spliced", "interval")
+Decorator = Callable[[Callable[..., object]], Callable[..., object]]
 
 
 class BiotypeList(click.ParamType):
@@ -31,7 +32,7 @@ annotation = click.argument("annotation", metavar="ANNOTATION")
 fasta = click.argument("fasta", metavar="FASTA")
 bundle = click.option(
     "--bundle",
-    default="human-promoter",
+    default=DEFAULT_BUNDLE,
     metavar="NAME|DIR",
     show_default=True,
     help="Bundle: a shipped one (histpred bundle list) or a folder.",

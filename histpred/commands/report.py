@@ -10,10 +10,9 @@ from typing import Any
 import click
 
 from histpred.core.errors import StrictError
+from histpred.core.regions import NOT_SELECTED
 
 logger = logging.getLogger(__name__)
-
-BY_CHOICE = frozenset({"biotype-not-selected"})
 
 
 def skipped(reasons: dict[str, int]) -> str:
@@ -29,7 +28,7 @@ def skipped(reasons: dict[str, int]) -> str:
 
 def check_strict(strict: bool, reasons: dict[str, int], past_end: int, ledger: object) -> None:
     """Raise StrictError where `strict` and rows were lost that the user did not leave out."""
-    lost = sum(count for reason, count in reasons.items() if reason not in BY_CHOICE)
+    lost = sum(count for reason, count in reasons.items() if reason != NOT_SELECTED)
     if strict and (lost or past_end):
         raise StrictError(
             f"--strict: {lost:,} rows were skipped and {past_end:,} end past their contig",

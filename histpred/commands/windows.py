@@ -70,8 +70,8 @@ def windows(
     reaches say otherwise.
     """
     from histpred.core.errors import UsageError
+    from histpred.core.regions import CONTEXT, PROMOTER
     from histpred.genome.extract import extract
-    from histpred.genome.windows import CONTEXT, PROMOTER
     from histpred.models.bundle import load_bundle
     from histpred.scoring.record import window_for
 

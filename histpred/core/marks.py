@@ -117,15 +117,6 @@ def mark(name: str) -> Mark:
     return Mark(name, mark_class, CLASS_COLOURS[mark_class])
 
 
-def mark_class(name: str) -> str:
-    """The class of chromatin a mark belongs to.
-
-    >>> mark_class("H3K4me3"), mark_class("H3K27me3")
-    ('active promoter', 'repressed polycomb')
-    """
-    return mark(name).mark_class
-
-
 def mark_colour(name: str) -> Colour:
     """The browser colour (red, green, blue; 0-255) of a mark's class.
 

@@ -13,7 +13,7 @@ import hashlib
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -32,16 +32,19 @@ def file_digest(path: str | os.PathLike[str]) -> str:
 
 
 @contextmanager
-def output_folder(folder: Path, own_names: Iterable[str]) -> Iterator[Path]:
+def output_folder(
+    folder: Path, own_names: Iterable[str], is_ours: Callable[[Path], bool]
+) -> Iterator[Path]:
     """A private folder inside `folder`; on success its files named in `own_names` move up, in that
     order.
 
-    Raises OutputError where `folder` is a file, holds files that are not ours and no output of
-    ours, or is being written by another run.
+    The last of them marks a finished folder; `is_ours` says of such a file whether histpred wrote
+    it. Raises OutputError where `folder` is a file, holds anything but a finished or broken-off
+    output of ours, or is being written by another run.
     """
     names = list(own_names)
-    _check_owner(folder, names)
-    made = not folder.exists()
+    _check_owner(folder, folder / names[-1], is_ours)
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
     with _private(folder / WORK, f"{folder} is being written by another histpred") as work:
         try:
             yield work
@@ -55,9 +58,9 @@ def output_folder(folder: Path, own_names: Iterable[str]) -> Iterator[Path]:
                     (folder / name).unlink(missing_ok=True)
         except BaseException:
             shutil.rmtree(work, ignore_errors=True)
-            if made:
-                with contextlib.suppress(OSError):
-                    folder.rmdir()
+            with contextlib.suppress(OSError):
+                for path in missing:
+                    path.rmdir()
             raise
 
 
@@ -72,16 +75,17 @@ def sweep(folder: Path) -> None:
 def output_files(paths: Sequence[Path], overwrite: bool) -> Iterator[Path]:
     """A private folder beside the first of `paths`; on success their files in it move out.
 
-    Raises OutputError where one of them exists (without `overwrite`), is a folder, or is being
-    written by another run.
+    Raises OutputError where one of them exists (without `overwrite`, unless it is what a killed run
+    left), is a folder, or is being written by another run.
     """
+    first = paths[0]
+    work = first.with_name(f".{first.name}{WORK}")
+    broken_off = work.exists()
     for path in paths:
         if path.is_dir():
             raise OutputError(f"{path} is a folder", "name a file")
-        if path.exists() and not overwrite:
+        if path.exists() and not overwrite and not broken_off:
             raise OutputError(f"{path} exists", "choose another name, or add --overwrite")
-    first = paths[0]
-    work = first.with_name(f".{first.name}{WORK}")
     with _private(work, f"{first} is being written by another histpred") as private:
         yield private
         for path in reversed(paths):
@@ -169,12 +173,12 @@ def _is_at(descriptor: int, path: Path) -> bool:
         return False
 
 
-def _check_owner(folder: Path, own_names: list[str]) -> None:
+def _check_owner(folder: Path, mark: Path, is_ours: Callable[[Path], bool]) -> None:
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder} is a file", "give a folder for -o")
-    if not folder.exists() or (folder / WORK).exists() or (folder / own_names[-1]).exists():
+    if not folder.exists() or (folder / WORK).exists() or is_ours(mark):
         return
-    strangers = sorted(path.name for path in folder.iterdir() if path.name not in own_names)
+    strangers = sorted(path.name for path in folder.iterdir())
     if strangers:
         raise OutputError(
             f"{folder} is not empty and not an output of histpred: it holds {first_few(strangers)}",

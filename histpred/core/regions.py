@@ -11,6 +11,20 @@ from typing import NamedTuple
 
 Blocks = tuple[tuple[int, int], ...]
 
+# The kinds of windows; what each one is stands in `histpred.genome.windows`.
+CONTEXT, BODY, PROMOTER, SPLICED, INTERVAL = KINDS = (
+    "context",
+    "body",
+    "promoter",
+    "spliced",
+    "interval",
+)
+
+
+# How every table of windows begins.
+WINDOW_COLUMNS = ("#chrom", "start", "end", "name", "strand", "gene_id", "biotype", "n_fraction")
+
+NOT_SELECTED = "biotype-not-selected"  # the problem of a feature that the user left out
 
 FARTHEST = 2**31 - 1  # bp; what htslib and the browsers can address
 
@@ -18,7 +32,8 @@ FARTHEST = 2**31 - 1  # bp; what htslib and the browsers can address
 class Feature(NamedTuple):
     """One annotated item: a BED row, a gene or a transcript.
 
-    `line` is the 1-based line of the input that it came from. `exons` are genomic, ascending and
+    `line` is the 1-based line of the input that it came from. `gene_biotype` is that of the gene,
+    '.' where it states none. `exons` are genomic, ascending and
     disjoint; None where the annotation has none. `problem` is the reason why the reader found it
     unusable, else ''. `note` is what the reader had to change to use it, else ''.
     """
@@ -34,6 +49,7 @@ class Feature(NamedTuple):
     exons: Blocks | None = None
     problem: str = ""
     note: str = ""
+    gene_biotype: str = "."
 
 
 class Window(NamedTuple):
@@ -62,15 +78,6 @@ def is_too_far(digits: str) -> bool:
     (False, True)
     """
     return len(digits) > 1000 or int(digits) > FARTHEST
-
-
-def transcription_start(start: int, end: int, strand: str) -> int:
-    """The first transcribed base of [start, end): `start` on '+', the last base on '-'.
-
-    >>> transcription_start(10, 20, "+"), transcription_start(10, 20, "-")
-    (10, 19)
-    """
-    return end - 1 if strand == "-" else start
 
 
 def extend_upstream(start: int, end: int, strand: str, upstream: int) -> tuple[int, int]:

@@ -14,15 +14,13 @@ from itertools import chain
 from pathlib import Path
 
 from histpred.core.errors import InputError, UsageError, first_few
-from histpred.core.regions import Feature
+from histpred.core.regions import NOT_SELECTED, SPLICED, Feature
 from histpred.genome import bed, gff
 from histpred.genome.assembly import assemble
 from histpred.genome.biotypes import expand, normalise
 from histpred.genome.lines import Lines, open_lines
-from histpred.genome.windows import SPLICED
 
 GENE, TRANSCRIPT = gff.GENE, gff.TRANSCRIPT
-NOT_SELECTED = "biotype-not-selected"
 _TAXON = re.compile(r"^##species .*[?&]id=(\d+)")
 _GFF3_ATTRIBUTES = re.compile(r"\s*([^\s;=\"]+=|\.?$)")
 _BUILD = re.compile(r"^#!genome-build (.+)")
@@ -36,22 +34,23 @@ def open_annotation(
     level: str | None,
     biotypes: tuple[str, ...],
 ) -> Iterator[Annotation]:
-    """Open an annotation for windows of `kind`; '-' is standard input.
+    """Open an annotation for windows of `kind` (`level`: see `level_for`); '-' is stdin."""
+    with open_lines(path) as lines:
+        yield Annotation(lines, directory, level_for(kind, level), kind == SPLICED, biotypes)
 
-    `level` None means transcripts for spliced windows and genes for all others. Raises UsageError
-    for spliced genes.
+
+def level_for(kind: str, level: str | None) -> str:
+    """What makes a row: 'gene' or 'transcript'; without a choice, transcripts for spliced windows.
+
+    Raises UsageError for another level, and for spliced genes.
     """
     if level not in (None, GENE, TRANSCRIPT):
         raise UsageError(f"unknown level {level!r}", f"use {GENE} or {TRANSCRIPT}")
-    spliced = kind == SPLICED
-    if spliced and level == GENE:
+    if kind == SPLICED and level == GENE:
         raise UsageError(
             "spliced windows are of transcripts", "use --by transcript with --window spliced"
         )
-    with open_lines(path) as lines:
-        yield Annotation(
-            lines, directory, level or (TRANSCRIPT if spliced else GENE), spliced, biotypes
-        )
+    return level or (TRANSCRIPT if kind == SPLICED else GENE)
 
 
 class Annotation:
@@ -99,8 +98,9 @@ class Annotation:
         count = 0
         for feature in self._features():
             count += 1
-            self.biotypes.add(feature.biotype)
-            if self._selected and normalise(feature.biotype) not in self._wanted:
+            biotype = feature.biotype if feature.gene_biotype == "." else feature.gene_biotype
+            self.biotypes.add(biotype)
+            if self._selected and normalise(biotype) not in self._wanted:
                 feature = feature._replace(problem=NOT_SELECTED)
             yield feature
         self._lines.drain()  # a GFF3 may end before its file does, in ##FASTA
@@ -159,8 +159,14 @@ class Annotation:
     def _read_region(self, contig: str, attributes: dict[str, str]) -> None:
         if attributes.get("Is_circular") == "true":
             self.circular.add(contig)
-        if chromosome := attributes.get("chromosome"):
-            self.aliases.setdefault(contig, chromosome)
+        # Unplaced scaffolds name their chromosome too, as genome=genomic.
+        if attributes.get("genome") == "chromosome" and "chromosome" in attributes:
+            self.aliases.setdefault(contig, attributes["chromosome"])
+
+    def unmatched(self) -> list[str]:
+        """The names given for biotypes that no row has."""
+        seen = {normalise(biotype) for biotype in self.biotypes}
+        return [name for name in self._selected if not expand([name]) & seen]
 
     def _check_selection(self) -> None:
         if not self._selected or self.format == "empty":
@@ -170,7 +176,7 @@ class Annotation:
                 f"--biotype was given, but {self.name} states no biotype",
                 "leave --biotype out, or use a GENCODE, Ensembl or NCBI annotation",
             )
-        if not any(normalise(biotype) in self._wanted for biotype in self.biotypes):
+        if len(self.unmatched()) == len(self._selected):
             raise UsageError(
                 f"no {self._level} of {self.name} has the biotype {', '.join(self._selected)}",
                 f"it has: {first_few(sorted(self.biotypes))}",

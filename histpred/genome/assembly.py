@@ -25,17 +25,20 @@ _SCHEMA = """
 create table gene (key text, line int, chrom text, start int, end int, strand text,
                    id text, name text, biotype text);
 create table transcript (key text, line int, chrom text, start int, end int, strand text,
-                         gene text, id text, name text, biotype text, problem text);
-create table exon (key text, line int, chrom text, strand text, gene text, biotype text,
-                   blocks text);
+                         gene text, id text, gene_name text, name text, biotype text,
+                         problem text);
+create table exon (key text, line int, chrom text, strand text, gene text, gene_name text,
+                   name text, biotype text, blocks text);
 create index gene_key on gene (key);
 create index transcript_key on transcript (key);
 create index transcript_gene on transcript (gene, chrom, strand, start);
 create index exon_key on exon (key, line);
 """
+_NEW_TRANSCRIPT = f"insert into transcript values ({', '.join('?' * 12)})"
 
 Blocks = list[tuple[int, int]]
 NO_ID = "no-id"
+NO_TRANSCRIPT = "no-transcript"
 TRANS_SPLICED = "exons-on-two-strands-or-contigs"
 
 
@@ -81,7 +84,7 @@ def _fill(
             place = (record.chrom, record.strand)
             if not with_exons and (
                 (level == GENE and gene_key and gene_key == record.gene_id)
-                or all(recent.get(parent) == place for parent in record.parents)
+                or (record.parents and all(recent.get(key) == place for key in record.parents))
             ):
                 continue
             if run is not None and _same_run(run, record):
@@ -95,7 +98,7 @@ def _fill(
             recent[record.key] = (record.chrom, record.strand)
             gene = (record.parents[0] if record.parents else None) or key
             problem = "" if key else NO_ID
-            _insert_transcripts(database, [(key, *record[1:6], gene, *record[8:11], problem)])
+            database.execute(_NEW_TRANSCRIPT, (key, *record[1:6], gene, *record[8:12], problem))
         else:
             gene_key = record.key
             recent.clear()
@@ -116,23 +119,26 @@ def _same_run(run: Record, record: Record) -> bool:
 
 
 def _store_exons(database: sqlite3.Connection, run: Record | None, blocks: Blocks) -> None:
-    """One row for each parent; an exon without a transcript stands for its gene."""
+    """One row for each parent; an exon without a transcript stands for its gene.
+
+    Exons without either stand for a transcript that cannot be told from others.
+    """
     if run is None:
         return
     packed = pack_blocks(blocks)
+    rest = (run.gene_name, run.name, run.biotype)
     for parent in run.parents or ("",):
-        database.execute(
-            "insert into exon values (?, ?, ?, ?, ?, ?, ?)",
-            (
-                parent or run.gene_id or None,
-                run.line,
-                run.chrom,
-                run.strand,
-                run.gene_id or None,
-                run.biotype,
-                packed,
-            ),
-        )
+        key = parent or run.gene_id
+        if key:
+            place = (run.line, run.chrom, run.strand)
+            database.execute(
+                "insert into exon values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (key, *place, run.gene_id or None, *rest, packed),
+            )
+        else:
+            start, end = min(blocks)[0], max(end for _, end in blocks)
+            place = (run.line, run.chrom, start, end, run.strand)
+            database.execute(_NEW_TRANSCRIPT, (None, *place, None, "", *rest, NO_ID))
 
 
 def _adopt(database: sqlite3.Connection) -> None:
@@ -150,33 +156,25 @@ def _adopt(database: sqlite3.Connection) -> None:
 def _imply_transcripts(database: sqlite3.Connection) -> None:
     """Rows for the transcripts that only exons speak of; exons right below a gene make up one."""
     rows = database.execute(
-        """select key, line, chrom, strand, gene, biotype, blocks from exon
-           where key is not null
-             and not exists (select 1 from transcript where transcript.key = exon.key)
+        """select key, line, chrom, strand, gene, gene_name, name, biotype, blocks from exon
+           where not exists (select 1 from transcript where transcript.key = exon.key)
            order by key, line"""
     )
     implied: list[tuple[object, ...]] = []
     for key, runs in groupby(rows, key=lambda row: row[0]):
         listed = list(runs)
-        _, line, chrom, strand, gene_id, biotype, _ = listed[0]
-        places = {(row[2], row[3]) for row in listed}
-        blocks = [block for row in listed for block in unpack_blocks(row[6])]
-        start, end = min(blocks)[0], max(end for _, end in blocks)
+        _, line, chrom, strand, gene_id, gene_name, name, biotype, _ = listed[0]
+        problem = TRANS_SPLICED if len({row[2:4] for row in listed}) > 1 else ""
+        blocks = [block for row in listed for block in unpack_blocks(row[8])]
+        place = (line, chrom, min(blocks)[0], max(end for _, end in blocks), strand)
         below = database.execute("select id from gene where key = ? limit 1", (key,)).fetchone()
         gene = key if below else gene_id or key
-        name = below[0] if below else key
-        problem = TRANS_SPLICED if len(places) > 1 else ""
-        implied.append(
-            (key, line, chrom, start, end, strand, gene, gene_id, name, biotype, problem)
-        )
+        name = below[0] if below else name or key
+        implied.append((key, *place, gene, gene_id, gene_name, name, biotype, problem))
         if len(implied) == BATCH:
-            _insert_transcripts(database, implied)
+            database.executemany(_NEW_TRANSCRIPT, implied)
             implied.clear()
-    _insert_transcripts(database, implied)
-
-
-def _insert_transcripts(database: sqlite3.Connection, rows: list[tuple[object, ...]]) -> None:
-    database.executemany("insert into transcript values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    database.executemany(_NEW_TRANSCRIPT, implied)
 
 
 def _implied_genes(database: sqlite3.Connection) -> Iterator[Feature]:
@@ -185,20 +183,29 @@ def _implied_genes(database: sqlite3.Connection) -> Iterator[Feature]:
     A transcript with a problem stands alone, and makes no gene longer.
     """
     rows = database.execute(
-        """select gene, chrom, strand, start, end, line, id, name, biotype, problem
+        """select gene, chrom, strand, start, end, line, key, id, gene_name, name, biotype, problem
            from transcript where not exists (select 1 from gene where gene.key = transcript.gene)
            order by gene, chrom, strand, start"""
     )
     for (parent, chrom, strand), members in groupby(rows, key=lambda row: row[:3]):
         gene: Feature | None = None
-        for _, _, _, start, end, line, gene_id, name, biotype, problem in members:
+        for _, _, _, start, end, line, key, gene_id, gene_name, name, biotype, problem in members:
             if gene is not None and start < gene.end and not problem:
                 gene = gene._replace(line=min(gene.line, line), end=max(gene.end, end))
                 continue
-            gene_id = gene_id or parent or "."
-            label = name if gene_id == "." else gene_id
+            gene_id = gene_id or (name if parent == key else parent) or "."
+            label = gene_name or gene_id if gene_id != "." else f"{chrom}:{start}-{end}"
             feature = Feature(
-                line, chrom, start, end, strand, label, gene_id, biotype or ".", problem=problem
+                line,
+                chrom,
+                start,
+                end,
+                strand,
+                label,
+                gene_id,
+                biotype or ".",
+                gene_biotype=biotype or ".",
+                problem=problem,
             )
             if problem:
                 yield feature
@@ -211,40 +218,61 @@ def _implied_genes(database: sqlite3.Connection) -> Iterator[Feature]:
 
 
 def _genes(database: sqlite3.Connection) -> Iterator[Feature]:
-    for _, line, chrom, start, end, strand, gene_id, name, biotype in database.execute(
-        "select * from gene"
-    ):
+    rows = database.execute("select * from gene")
+    for key, line, chrom, start, end, strand, gene_id, name, biotype in rows:
+        name = name or gene_id or f"{chrom}:{start}-{end}"
+        biotype = biotype or _biotype_below(database, key)
+        yield Feature(
+            line, chrom, start, end, strand, name, gene_id or ".", biotype, gene_biotype=biotype
+        )
+
+
+def _biotype_below(database: sqlite3.Connection, gene: str | None) -> str:
+    """The biotype of a gene's transcripts, for a gene that states none; '.' where they differ."""
+    rows = database.execute(
+        "select distinct biotype from transcript where gene = ? and biotype != ''", (gene,)
+    )
+    below = {biotype for (biotype,) in rows}
+    if "protein_coding" in below:
+        return "protein_coding"
+    return below.pop() if len(below) == 1 else "."
+
+
+def _transcripts(database: sqlite3.Connection, with_exons: bool) -> Iterator[Feature]:
+    rows = database.execute("select * from transcript")
+    for row in rows:
+        key, line, chrom, start, end, strand, gene, gene_id, _, name, biotype, problem = row
+        above = database.execute(
+            "select id, biotype from gene where key = ? limit 1", (gene,)
+        ).fetchone()
+        above_id, gene_biotype = above or ("", "")
+        exons: Blocks = []
+        if not problem:
+            exons, problem = _exons(database, key, chrom, start, end, strand)
         yield Feature(
             line,
             chrom,
             start,
             end,
             strand,
-            name or gene_id or f"{chrom}:{start}-{end}",
-            gene_id or ".",
-            biotype or ".",
+            name or f"{chrom}:{start}-{end}",
+            gene_id or above_id or (name if gene == key else gene) or ".",
+            biotype or gene_biotype or ".",
+            merge(exons) if exons and with_exons else None,
+            problem,
+            gene_biotype=gene_biotype or ".",
         )
 
-
-def _transcripts(database: sqlite3.Connection, with_exons: bool) -> Iterator[Feature]:
-    rows = database.execute(
-        """select key, line, chrom, start, end, strand, name,
-                  coalesce(nullif(transcript.id, ''),
-                           (select id from gene where gene.key = transcript.gene limit 1), gene),
-                  coalesce(nullif(transcript.biotype, ''),
-                           (select biotype from gene where gene.key = transcript.gene limit 1)),
-                  problem
-           from transcript"""
+    childless = database.execute(
+        """select line, chrom, start, end, strand, name, id, biotype from gene
+           where not exists (select 1 from transcript where transcript.gene = gene.key)"""
     )
-    for key, line, chrom, start, end, strand, name, gene_id, biotype, problem in rows:
-        exons: Blocks = []
-        if not problem:
-            exons, problem = _exons(database, key, chrom, start, end, strand)
-        name = name or f"{chrom}:{start}-{end}"
-        blocks = merge(exons) if exons and with_exons else None
+    for line, chrom, start, end, strand, name, gene_id, biotype in childless:
+        name, biotype = name or f"{chrom}:{start}-{end}", biotype or "."
         yield Feature(
-            line, chrom, start, end, strand, name, gene_id or ".", biotype or ".", blocks, problem
-        )
+            line, chrom, start, end, strand, name, gene_id or ".", biotype,
+            problem=NO_TRANSCRIPT, gene_biotype=biotype,
+        )  # fmt: skip
 
 
 def _exons(
@@ -259,7 +287,10 @@ def _exons(
         "select chrom, strand, blocks from exon where key = ?", (key,)
     ):
         if (other_chrom, other_strand) == (chrom, strand):
-            exons += [block for block in unpack_blocks(blocks) if start <= block[0] < end]
+            inside = [
+                block for block in unpack_blocks(blocks) if start <= block[0] and block[1] <= end
+            ]
+            exons += inside
         elif not database.execute(
             "select 1 from transcript where key = ? and chrom = ? and strand = ?",
             (key, other_chrom, other_strand),

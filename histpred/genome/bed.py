@@ -66,7 +66,9 @@ def read_bed(name: str, lines: Iterable[tuple[int, str]]) -> Iterator[Feature]:
                 name, f"strand (column 6) is {strand!r}", "it must be '+', '-' or '.'", number
             )
 
-        label = (fields[3] if columns >= 4 else "") or f"{chrom}:{start}-{end}"
+        label = fields[3] if columns >= 4 else ""
+        if label in ("", "."):
+            label = f"{chrom}:{start}-{end}"
         exons = _blocks(name, number, fields, start, end) if columns >= 12 else None
         problem = ZERO_LENGTH if start == end else ""
         yield Feature(number, chrom, start, end, strand, label, ".", ".", exons, problem, "")

@@ -79,6 +79,7 @@ SHORT = (
 
 GROUPS = {
     "lncRNA": LONG,
+    "miRNA": ["pre_miRNA", "miRNA_primary_transcript", "miRNA_gene"],
     "ncRNA": [*LONG, *SHORT, "ncRNA", "ncRNA_gene", "other_ncRNA", "nc_RNA", "non_coding_RNA"],
 }
 

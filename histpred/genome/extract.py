@@ -11,7 +11,7 @@ from typing import BinaryIO, NamedTuple
 from histpred.core.errors import UsageError
 from histpred.core.hts import quiet_htslib
 from histpred.core.output import output_files, refuse_inputs, temporary_faults
-from histpred.core.regions import Window
+from histpred.core.regions import WINDOW_COLUMNS, Window
 from histpred.genome.annotation import open_annotation
 from histpred.genome.ledger import Ledger
 from histpred.genome.plan import plan, scorable
@@ -21,8 +21,6 @@ from histpred.genome.windows import WindowSpec
 logger = logging.getLogger(__name__)
 
 BUFFER = 1 << 20
-
-COLUMNS = ("#chrom", "start", "end", "name", "strand", "gene_id", "biotype", "n_fraction")
 
 
 class Extracted(NamedTuple):
@@ -49,8 +47,7 @@ def extract(
     overwrite: bool = False,
     cache: Path | None = None,
 ) -> Extracted:
-    """Write the windows of an annotation to `out` and their ledger to `<out without
-    suffix>.ledger.tsv`.
+    """Write the windows of an annotation to `out` and their ledger to `<out>.ledger.tsv`.
 
     The suffix of `out` chooses the format: `.tsv` (the columns of a prediction, without marks),
     `.bed` (BED6, BED12 for spliced windows) or `.fa`, `.fasta` (`>name::contig:start-end(strand)`,
@@ -78,15 +75,15 @@ def extract(
         )
         reference = stack.enter_context(Reference(fasta_path, cache or work))
         ledger = stack.enter_context(Ledger(work))
-        for notice in reference.notices:
-            logger.info(notice)
         planned = plan(annotation, reference, spec, unstranded, ledger)
-        for warning in (*reference.warnings, *planned.remarks):
+        for notice in (*reference.notices, *planned.notices):
+            logger.info(notice)
+        for warning in (*reference.warnings, *planned.warnings):
             logger.warning(warning)
         written = 0
         with open(work / outputs[0].name, "wb", buffering=BUFFER) as target:
             if out.suffix == ".tsv":
-                target.write(("\t".join(COLUMNS) + "\n").encode())
+                target.write(("\t".join(WINDOW_COLUMNS) + "\n").encode())
             for batch in scorable(ledger, reference, spec.max_n_fraction):
                 for window, sequence, share in zip(*batch, strict=True):
                     write(target, window, sequence, share)

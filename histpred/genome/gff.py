@@ -28,8 +28,11 @@ _GTF_ATTRIBUTE = re.compile(
 # What is read of a GTF line, where it stands in double quotes as it nearly always does: a name and
 # a quote can only meet outside of a quoted value.
 _KEYS = (
-    "gene_id|gene_name|gene_type|gene_biotype|gene|transcript_id|transcript_type|transcript_biotype"
+    "gene_id|gene_name|gene_symbol|gene_type|gene_biotype|gene|"
+    "transcript_id|transcript_type|transcript_biotype"
 )
+_GENE_NAMES = ("gene_name", "gene", "gene_symbol")  # GENCODE and Ensembl, NCBI, FlyBase
+_UNKNOWN_TRANSCRIPT = re.compile(r"(unknown|unassigned)_transcript_\d+$")
 _WANTED = re.compile(rf'(?:^|;)\s*({_KEYS})\s+"([^"]*)"')
 _UNQUOTED = re.compile(rf'(?:^|;)\s*(?:{_KEYS})\s+[^"\s]')
 _TRANSCRIPT_TYPE = re.compile(r"(rna|transcript|ribozyme|gene_segment)$", re.IGNORECASE)
@@ -41,7 +44,8 @@ class Record(NamedTuple):
 
     `key` is what other records refer to it by ('' for exons, and where the line has none);
     `parents` the keys of what it belongs to: a transcript's gene, an exon's transcripts. `gene_id`
-    may be '' where only the parent knows.
+    and `gene_name` may be '' where only the parent knows. `name` is the gene's or transcript's own,
+    for an exon its transcript's.
     """
 
     kind: str
@@ -53,6 +57,7 @@ class Record(NamedTuple):
     key: str
     parents: tuple[str, ...]
     gene_id: str
+    gene_name: str
     name: str
     biotype: str
 
@@ -173,27 +178,37 @@ def _interval(name: str, number: int, first: str, last: str) -> tuple[int, int]:
 
 
 def _gtf_kind(feature: str) -> str:
-    if feature in (GENE, TRANSCRIPT, EXON):
+    if feature in (GENE, EXON):
         return feature
-    return TRANSCRIPT if feature == "mRNA" else ""
+    return TRANSCRIPT if _TRANSCRIPT_TYPE.search(feature) else ""
 
 
 def _gtf_record(kind: str, number: int, fields: list[str], start: int, end: int) -> Record:
     attributes = gtf_attributes(fields[8])
     gene_id = attributes.get("gene_id", "")
-    gene_name = attributes.get("gene_name") or attributes.get("gene") or gene_id
-    gene_biotype = attributes.get("gene_biotype") or attributes.get("gene_type") or ""
     transcript_id = attributes.get("transcript_id", "")
+    if (
+        not attributes
+    ):  # AUGUSTUS and BRAKER write the bare name of a gene (g1) or transcript (g1.t1)
+        bare = fields[8].strip().rstrip(";")
+        gene_id = bare if kind == GENE else bare.rpartition(".")[0]
+        transcript_id = "" if kind == GENE else bare
+    gene_name = next(filter(None, map(attributes.get, _GENE_NAMES)), "")
+    gene_biotype = attributes.get("gene_biotype") or attributes.get("gene_type") or ""
     place = (kind, number, fields[0], start, end, fields[6])
     if kind == GENE:
-        return Record(*place, gene_id, (), gene_id, gene_name, gene_biotype)
+        return Record(*place, gene_id, (), gene_id, gene_name, gene_name or gene_id, gene_biotype)
 
-    biotype = (
-        attributes.get("transcript_biotype") or attributes.get("transcript_type") or gene_biotype
-    )
+    if not gene_id and _UNKNOWN_TRANSCRIPT.match(transcript_id):
+        transcript_id = ""
+    # NCBI numbers its nameless transcripts anew for each gene: only the two IDs together are one.
+    key = f"{gene_id}\t{transcript_id}" if transcript_id else ""
+    biotype = attributes.get("transcript_biotype") or attributes.get("transcript_type")
+    biotype = biotype or gene_biotype or _class_of(kind, fields[2])
+    rest = (gene_id, gene_name, transcript_id or gene_id, _coding(biotype))
     if kind == TRANSCRIPT:
-        return Record(*place, transcript_id, (gene_id,), gene_id, transcript_id, _coding(biotype))
-    return Record(*place, "", (transcript_id,), gene_id, gene_name, _coding(biotype))
+        return Record(*place, key, (gene_id,), *rest)
+    return Record(*place, "", (key,), *rest)
 
 
 def _gff3_kind(feature: str) -> str:
@@ -221,33 +236,27 @@ def _gff3_record(
         return None
 
     key = attributes.get("ID", "")
-    parents = tuple(unquote(parent) for parent in attributes.get("Parent", "").split(",") if parent)
-    plain = _plain_id(key)
-    biotype = (
-        attributes.get("transcript_type" if kind == TRANSCRIPT else "gene_type")
-        or attributes.get("biotype")
-        or (attributes.get("gene_biotype") if kind == GENE else "")
-        or ("" if fields[2] == GENE or kind == EXON else fields[2])
-    )
+    # miRBase hangs a mature miRNA below its hairpin by Derives_from.
+    above = attributes.get("Parent") or attributes.get("Derives_from", "")
+    parents = tuple(unquote(parent) for parent in above.split(",") if parent)
+    own = ("gene_type", "gene_biotype") if kind == GENE else ("transcript_type", "type")
+    biotype = next(filter(None, map(attributes.get, ("biotype", *own))), "")
+    biotype = _coding(biotype or _class_of(kind, fields[2]))
+    gene_id, gene_name = attributes.get("gene_id", ""), attributes.get("gene_name", "")
     if kind == GENE:
-        gene_id = attributes.get("gene_id") or plain
-        name = attributes.get("Name") or attributes.get("gene_name") or gene_id
+        gene_id = gene_id or _plain_id(key)
+        gene_name = attributes.get("Name") or gene_name
+        name = gene_name or gene_id
     else:
-        gene_id = attributes.get("gene_id", "")
-        name = attributes.get("transcript_id") or plain
-    return Record(
-        kind,
-        number,
-        fields[0],
-        start,
-        end,
-        fields[6],
-        key,
-        parents,
-        gene_id,
-        name,
-        _coding(biotype),
-    )
+        name = attributes.get("transcript_id") or attributes.get("Name") or _plain_id(key)
+        name = "" if kind == EXON else name
+    place = (kind, number, fields[0], start, end, fields[6])
+    return Record(*place, key, parents, gene_id, gene_name, name, biotype)
+
+
+def _class_of(kind: str, feature: str) -> str:
+    """The biotype that a feature type states ('lnc_RNA', 'pseudogene'), '' for a plain one."""
+    return "" if kind == EXON or feature.lower() in (GENE, TRANSCRIPT) else feature
 
 
 def _coding(biotype: str) -> str:

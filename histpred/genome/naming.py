@@ -27,7 +27,8 @@ _MOUSE = {number: str(number - 66) for number in range(67, 86)} | {
 
 _DESCRIBED = re.compile(r"\bchromosome:?\s+([0-9A-Za-z]{1,5})\b(?!\S)", re.IGNORECASE)
 _NOT_WHOLE = re.compile(
-    r"unlocalized|unplaced|scaffold|contig|patch|alternate|\balt\b|fragment", re.IGNORECASE
+    r"unlocalized|unplaced|scaffold|contig|patch|alternate (locus|scaffold)|\balt\b|fragment",
+    re.IGNORECASE,
 )
 _LOOKS_LIKE_ACCESSION = re.compile(r"^[A-Z]{1,6}_?\d{5,}(\.\d+)?$")
 

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from histpred.core.errors import SHOWN, InputError, first_few
-from histpred.core.regions import Feature, Window
+from histpred.core.regions import INTERVAL, NOT_SELECTED, Feature, Window
 from histpred.core.sequence import n_fraction
-from histpred.genome.annotation import NOT_SELECTED, Annotation
+from histpred.genome.annotation import Annotation
 from histpred.genome.ledger import TOO_MANY_N, Ledger
 from histpred.genome.naming import MITOCHONDRION, chromosome
 from histpred.genome.reference import Reference
-from histpred.genome.windows import INTERVAL, WindowSpec, place, window_sequence
+from histpred.genome.windows import WindowSpec, place, window_sequence
 
 CROSSES_ORIGIN = "crosses-the-origin"
 NAME_LIMIT = 255
@@ -33,11 +33,14 @@ class Batch(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What came of reading the annotation: sentences for the user, and how many rows end past their
+    """What came of reading the annotation, as sentences for the user.
+
+    notices are of no consequence; past_end: how many rows were clipped as they end past their
     contig.
     """
 
-    remarks: list[str]
+    notices: list[str]
+    warnings: list[str]
     past_end: int
 
 
@@ -49,6 +52,7 @@ class Offenders:
         self.first: list[str] = []
 
     def add(self, feature: Feature) -> None:
+        """One more."""
         self.count += 1
         if self.count <= SHOWN:
             self.first.append(f"{feature.name} (line {feature.line})")
@@ -57,8 +61,23 @@ class Offenders:
         return first_few(self.first, self.count)
 
 
+class Faults:
+    """What is wrong between an annotation and its genome, by kind."""
+
+    def __init__(self) -> None:
+        self.strandless = Offenders()
+        self.past_end = Offenders()
+        self.clipped = Offenders()
+        self.unknown = Offenders()
+        self.unknown_contigs: dict[str, None] = {}
+
+
 def plan(
-    annotation: Annotation, reference: Reference, spec: WindowSpec, unstranded: bool, ledger: Ledger
+    annotation: Annotation,
+    reference: Reference,
+    spec: WindowSpec,
+    unstranded: bool,
+    ledger: Ledger,
 ) -> Plan:
     """Read the whole annotation into `ledger`.
 
@@ -66,40 +85,47 @@ def plan(
     the genome: no contig in common, genes past a contig's end; and for strands that are missing
     where they matter.
     """
-    strandless, past_end, unknown = Offenders(), Offenders(), Offenders()
-    unknown_names: dict[str, None] = {}
-    bed_past_end = Offenders()
+    faults = Faults()
     needs_strand = spec.kind != INTERVAL
     for feature in annotation:
-        is_bed = annotation.format.startswith("BED")
         feature = printable(feature)
         contig = reference.names.resolve(feature.chrom, annotation.aliases.get(feature.chrom))
         length = reference.lengths[contig] if contig else 0
-        if contig is None:
-            if feature.problem != NOT_SELECTED:
-                unknown.add(feature)
-                if len(unknown_names) < 1000:
-                    unknown_names[feature.chrom] = None
-        elif not feature.problem:
+        if feature.problem:
+            pass
+        elif contig is None:
+            faults.unknown.add(feature)
+            if len(faults.unknown_contigs) < 1000:
+                faults.unknown_contigs[feature.chrom] = None
+        else:
             if needs_strand and feature.strand == ".":
                 if unstranded:
-                    feature = feature._replace(note=_joined(feature.note, "no strand: read as '+'"))
+                    feature = _noted(feature, "no strand: read as '+'")
                 else:
-                    strandless.add(feature)
-            if feature.end > length and not (is_bed and feature.start >= length):
-                if is_bed:
-                    bed_past_end.add(feature)
-                    past = f"ends {feature.end - length} bp past the contig"
-                    feature = feature._replace(note=_joined(feature.note, past))
-                elif feature.chrom in annotation.circular or chromosome(contig) == MITOCHONDRION:
-                    feature = feature._replace(problem=CROSSES_ORIGIN)
-                else:
-                    past_end.add(feature)
+                    faults.strandless.add(feature)
+            if feature.end > length:
+                feature = _past_end(feature, contig, length, annotation, faults)
         ledger.add(feature, place(feature, contig, length, spec))
 
-    _refuse(annotation, reference, spec, ledger, strandless, past_end, unknown, unknown_names)
-    remarks = _remarks(annotation, reference, unknown, unknown_names, bed_past_end)
-    return Plan(remarks, bed_past_end.count)
+    _refuse(faults, annotation, reference, spec, ledger)
+    renamed = [f"{name} = {contig}" for name, contig in reference.names.renamed.items()]
+    notices = [f"contigs under another name in the FASTA: {first_few(renamed)}"] if renamed else []
+    return Plan(notices, _warnings(faults, annotation, reference), faults.clipped.count)
+
+
+def _past_end(
+    feature: Feature, contig: str, length: int, annotation: Annotation, faults: Faults
+) -> Feature:
+    """A feature that ends past its contig: clipped if BED, else circular or a wrong assembly."""
+    if annotation.format.startswith("BED"):
+        if feature.start >= length:
+            return feature
+        faults.clipped.add(feature)
+        return _noted(feature, f"ends {feature.end - length} bp past the contig")
+    if feature.chrom in annotation.circular or chromosome(contig) == MITOCHONDRION:
+        return feature._replace(problem=CROSSES_ORIGIN)
+    faults.past_end.add(feature)
+    return feature
 
 
 def scorable(ledger: Ledger, reference: Reference, max_n_fraction: float) -> Iterator[Batch]:
@@ -147,71 +173,56 @@ def printable(feature: Feature) -> Feature:
     name, gene_id, biotype = (text.translate(_UNPRINTABLE)[:NAME_LIMIT] for text in texts)
     if (name, gene_id, biotype) == texts:
         return feature
-    note = _joined(feature.note, "name shortened or control characters replaced")
-    return feature._replace(name=name, gene_id=gene_id, biotype=biotype, note=note)
+    feature = feature._replace(name=name, gene_id=gene_id, biotype=biotype)
+    return _noted(feature, "name shortened or control characters replaced")
 
 
-def _joined(note: str, more: str) -> str:
-    return f"{note}; {more}" if note else more
+def _noted(feature: Feature, more: str) -> Feature:
+    return feature._replace(note=f"{feature.note}; {more}" if feature.note else more)
 
 
 def _refuse(
-    annotation: Annotation,
-    reference: Reference,
-    spec: WindowSpec,
-    ledger: Ledger,
-    strandless: Offenders,
-    past_end: Offenders,
-    unknown: Offenders,
-    unknown_names: dict[str, None],
+    faults: Faults, annotation: Annotation, reference: Reference, spec: WindowSpec, ledger: Ledger
 ) -> None:
-    if unknown.count and unknown.count == ledger.rows - ledger.skipped.get(NOT_SELECTED, 0):
+    selected = ledger.rows - ledger.skipped.get(NOT_SELECTED, 0)
+    if faults.unknown.count and faults.unknown.count == selected:
         raise InputError(
             annotation.name,
-            f"none of its contigs is in {reference.name}: {first_few(unknown_names)} here, "
-            f"{first_few(reference.lengths)} there",
+            f"none of its contigs is in {reference.name}: {first_few(faults.unknown_contigs)} "
+            f"here, {first_few(reference.lengths)} there",
             "do the two belong together? chr1, 1 and NC_000001.11 are taken for the same where "
             "that is unambiguous",
         )
-    if past_end.count:
+    if faults.past_end.count:
         raise InputError(
             annotation.name,
-            f"{past_end.count} of {ledger.rows} rows end past their contig in {reference.name}: "
-            f"{past_end}",
+            f"{faults.past_end.count} of {ledger.rows} rows end past their contig in "
+            f"{reference.name}: {faults.past_end}",
             "wrong assembly? the annotation must be of the same one as the FASTA",
         )
-    if strandless.count:
+    if faults.strandless.count:
         raise InputError(
             annotation.name,
-            f"{strandless.count} of {ledger.rows} rows have no strand, which {spec.kind} windows "
-            f"need: {strandless}",
+            f"{faults.strandless.count} of {ledger.rows} rows have no strand, which {spec.kind} "
+            f"windows need: {faults.strandless}",
             "give strands (column 6 of a BED), or score rows as they are with --window interval, "
             "or read '.' as '+' with --unstranded",
         )
 
 
-def _remarks(
-    annotation: Annotation,
-    reference: Reference,
-    unknown: Offenders,
-    unknown_names: dict[str, None],
-    bed_past_end: Offenders,
-) -> list[str]:
-    remarks = []
+def _warnings(faults: Faults, annotation: Annotation, reference: Reference) -> list[str]:
+    warnings = []
     if annotation.format == "empty":
-        remarks.append(f"{annotation.name} holds no row: the outputs are empty")
-    if renamed := reference.names.renamed:
-        pairs = first_few(f"{name} = {contig}" for name, contig in renamed.items())
-        remarks.append(
-            f"contig names of the annotation found under another name in the FASTA: {pairs}"
+        warnings.append(f"{annotation.name} holds no row: the outputs are empty")
+    if unmatched := annotation.unmatched():
+        warnings.append(f"no row has the biotype {', '.join(unmatched)}")
+    if faults.unknown.count:
+        warnings.append(
+            f"{faults.unknown.count} rows lie on contigs that {reference.name} does not have: "
+            f"{first_few(faults.unknown_contigs)}"
         )
-    if unknown.count:
-        remarks.append(
-            f"{unknown.count} rows lie on contigs that {reference.name} does not have: "
-            f"{first_few(unknown_names)}"
+    if faults.clipped.count:
+        warnings.append(
+            f"{faults.clipped.count} rows end past their contig and were clipped: {faults.clipped}"
         )
-    if bed_past_end.count:
-        remarks.append(
-            f"{bed_past_end.count} rows end past their contig and were clipped: {bed_past_end}"
-        )
-    return remarks
+    return warnings

@@ -15,17 +15,19 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from histpred.core.regions import Feature, Window, around_start, clip, extend_upstream
+from histpred.core.regions import (
+    CONTEXT,
+    INTERVAL,
+    PROMOTER,
+    SPLICED,
+    Feature,
+    Window,
+    around_start,
+    clip,
+    extend_upstream,
+)
 from histpred.core.sequence import reverse_complement
 from histpred.genome.reference import Reference
-
-CONTEXT, BODY, PROMOTER, SPLICED, INTERVAL = KINDS = (
-    "context",
-    "body",
-    "promoter",
-    "spliced",
-    "interval",
-)
 
 UNKNOWN_CONTIG = "unknown-contig"
 OUTSIDE = "outside-the-contig"

@@ -10,13 +10,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from histpred.core.errors import BundleError, first_few
-from histpred.core.marks import canonical
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -49,19 +47,6 @@ class Bundle:
     def card_path(self) -> Path:
         """Where card.md lies."""
         return self.directory / CARD
-
-    def mark_indices(self, names: Iterable[str]) -> list[int]:
-        """The scorer's columns for these marks, in any spelling; BundleError for one it lacks."""
-        columns = {canonical(name): i for i, name in enumerate(self.manifest.mark_names)}
-        names = list(names)
-        unknown = [name for name in names if canonical(name) not in columns]
-        if unknown:
-            raise BundleError(
-                f"{self.directory}: the bundle does not score {first_few(unknown)}",
-                f"its marks are {', '.join(self.manifest.mark_names)}",
-            )
-
-        return [columns[canonical(name)] for name in names]
 
 
 def shipped_bundles() -> list[str]:

@@ -42,23 +42,19 @@ class WindowSpec(Record):
     downstream: Annotated[int, Field(ge=0)] = 0
     max_n_fraction: Fraction
 
-
-class ChunkSpec(Record):
-    """How a window is cut for the encoder: from its start, or on genome-aligned bins; bp."""
-
-    policy: Literal["window", "grid"]
-    length: Length
+    @model_validator(mode="after")
+    def _has_bases(self) -> WindowSpec:
+        if self.kind == "promoter" and not self.upstream + self.downstream:
+            raise ValueError("a promoter window needs bases upstream or downstream")
+        return self
 
 
 class EncoderSpec(Record):
-    """The frozen encoder; `settings` are its own. The last three are for neural encoders."""
+    """The frozen encoder; `settings` are its own."""
 
     kind: Name
     settings: dict[str, JsonValue] = {}
     dimension: Length
-    chunks: ChunkSpec | None = None
-    pooling: str | None = None
-    weights_sha256: Digest | None = None
 
 
 class Calibration(Record):

@@ -32,6 +32,7 @@ from histpred.scoring.record import (
     Prediction,
     finished,
     identity,
+    is_ours,
     versions,
     window_for,
 )
@@ -90,25 +91,25 @@ def predict(
     started = time.time()
     refuse_inputs([out / name for name in OUTPUTS], (annotation_path, fasta_path))
     with quiet_htslib(), temporary_faults(), ExitStack() as stack:
+        scorer = stack.enter_context(Scorer(bundle, device))
         known = finished(out, annotation_path, fasta_path, bundle, options, overwrite)
         if known is not None:
             sweep(out)
             return known
 
-        scorer = stack.enter_context(Scorer(bundle, device))
         encoder = build(bundle.manifest.encoder, bundle.directory)
-        work = stack.enter_context(output_folder(out, OUTPUTS))
+        work = stack.enter_context(output_folder(out, OUTPUTS, is_ours))
         annotation = stack.enter_context(
             open_annotation(
                 annotation_path, work, options.window.kind, options.level, options.biotypes
             )
         )
         reference = stack.enter_context(Reference(fasta_path, cache or work))
-        for notice in reference.notices:
-            logger.info(notice)
         ledger = stack.enter_context(Ledger(work))
         planned = plan(annotation, reference, options.window, options.unstranded, ledger)
-        warnings = [*reference.warnings, *planned.remarks]
+        for notice in (*reference.notices, *planned.notices):
+            logger.info(notice)
+        warnings = [*reference.warnings, *planned.warnings]
         warnings += _domain_warnings(bundle, options, annotation, reference)
         for warning in warnings:
             logger.warning(warning)

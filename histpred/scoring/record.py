@@ -13,7 +13,10 @@ from typing import Any, NamedTuple
 from histpred import __version__
 from histpred.core.errors import InputError, OutputError, UsageError
 from histpred.core.output import file_digest
-from histpred.genome.windows import KINDS, WindowSpec, usual
+from histpred.core.regions import KINDS
+from histpred.genome.annotation import level_for
+from histpred.genome.biotypes import normalise
+from histpred.genome.windows import WindowSpec, usual
 from histpred.models.bundle import Bundle
 
 SCHEMA_VERSION = "1.0"
@@ -72,11 +75,19 @@ def identity(
             "FASTA sha256": fasta_digest,
             "bundle": f"{bundle.manifest.name} {bundle.manifest.version} {bundle.digest}",
             "window": list(options.window),
-            "by": options.level,
-            "biotypes": list(options.biotypes),
+            "by": level_for(options.window.kind, options.level),
+            "biotypes": sorted({normalise(biotype) for biotype in options.biotypes}),
             "unstranded": options.unstranded,
         },
     }
+
+
+def is_ours(path: Path) -> bool:
+    """Whether a run.json was written by histpred."""
+    try:
+        return "histpred" in json.loads(path.read_text(encoding="utf-8"))["identity"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def finished(
@@ -112,7 +123,7 @@ def finished(
     damaged = [
         name
         for name, entry in outputs.items()
-        if not (out / name).exists() or (out / name).stat().st_size != entry["bytes"]
+        if not (out / name).exists() or file_digest(out / name) != entry["sha256"]
     ]
     if damaged:
         differences.append(f"files missing or altered since: {', '.join(damaged)}")

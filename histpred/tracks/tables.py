@@ -16,9 +16,8 @@ import numpy as np
 
 from histpred.core.hts import BgzipWriter, no_room
 from histpred.core.marks import mark_colour
-from histpred.core.regions import Window
+from histpred.core.regions import WINDOW_COLUMNS, Window
 
-SCORE_COLUMNS = ("#chrom", "start", "end", "name", "strand", "gene_id", "biotype", "n_fraction")
 TBI_LIMIT = (
     1 << 29
 )  # a .tbi cannot address bases from 512 Mi on (SAM specification, section 5.2); a .csi can
@@ -48,7 +47,7 @@ class Tables:
         self.paths = (folder / "scores.tsv.gz", folder / "calls.bed.gz")
         self._scores, self._calls = map(BgzipWriter, self.paths)
         self._longest = 0
-        self._scores.write(("\t".join((*SCORE_COLUMNS, *marks)) + "\n").encode())
+        self._scores.write(("\t".join((*WINDOW_COLUMNS, *marks)) + "\n").encode())
 
     def __enter__(self) -> Tables:
         return self

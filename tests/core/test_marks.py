@@ -8,7 +8,6 @@ from histpred.core.marks import (
     MARKS,
     canonical,
     mark,
-    mark_class,
     mark_colour,
 )
 
@@ -57,7 +56,7 @@ def test_canonical_is_idempotent_and_aliases_lead_to_listed_marks():
 )
 def test_an_unlisted_mark_is_spelled_and_classed_by_its_modification(name, spelling, expected):
     assert mark(name).name == spelling
-    assert mark_class(name) == expected
+    assert mark(name).mark_class == expected
     assert mark_colour(name) == CLASS_COLOURS[expected]
 
 

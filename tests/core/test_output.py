@@ -31,7 +31,7 @@ def names(folder: Path) -> list[str]:
 
 
 def run(folder: Path, *written: str, content: str = "new") -> None:
-    with output_folder(folder, NAMES) as work:
+    with output_folder(folder, NAMES, Path.exists) as work:
         for name in written:
             (work / name).write_text(content)
 
@@ -81,7 +81,7 @@ def test_a_failed_run_leaves_what_was_there(tmp_path, error):
     out = tmp_path / "out"
 
     def fail():
-        with output_folder(out, NAMES) as work:
+        with output_folder(out, NAMES, Path.exists) as work:
             (work / NAMES[0]).write_text("half")
             raise error
 
@@ -109,7 +109,7 @@ def test_what_a_killed_run_left_is_swept_away(tmp_path):
 def test_one_run_at_a_time(tmp_path, kind):
     path = tmp_path / "out"
     call = (
-        "output_folder(Path(sys.argv[1]), ['run.json'])"
+        "output_folder(Path(sys.argv[1]), ['run.json'], Path.exists)"
         if kind == "folder"
         else "output_files([Path(sys.argv[1])], False)"
     )
@@ -131,6 +131,26 @@ def test_one_run_at_a_time(tmp_path, kind):
     # The lock of a killed run is no lock.
     run(path, "run.json") if kind == "folder" else run_file(path)
     assert names(tmp_path) == ["out"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_files_of_our_names_that_are_not_ours_are_refused(tmp_path, name):
+    (tmp_path / name).write_text("mine")
+    with (
+        pytest.raises(OutputError, match="not an output of histpred"),
+        output_folder(tmp_path, NAMES, lambda mark: False),
+    ):
+        pass
+    assert (tmp_path / name).read_text() == "mine"
+
+
+def test_a_failed_run_leaves_no_folders(tmp_path):
+    with (
+        pytest.raises(ValueError, match="half"),
+        output_folder(tmp_path / "a" / "b", NAMES, Path.exists),
+    ):
+        raise ValueError("half")
+    assert names(tmp_path) == []
 
 
 def test_a_folder_of_somebody_else_is_refused(tmp_path):

@@ -76,7 +76,7 @@ def test_names_of_all_kinds(tmp_path, name):
     assert feature.name == name
 
 
-@pytest.mark.parametrize(("name", "label"), [("", "chr1:0-9"), (".", ".")])
+@pytest.mark.parametrize(("name", "label"), [("", "chr1:0-9"), (".", "chr1:0-9")])
 def test_a_row_without_a_name_is_called_by_its_place(tmp_path, name, label):
     (feature,) = features(bed(tmp_path, ["chr1", "0", "9", name, "0", "+"]))
     assert feature.name == label

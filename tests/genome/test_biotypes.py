@@ -44,5 +44,5 @@ def test_the_long_ones_are_a_part_of_all_and_have_no_short_ones():
 
 
 def test_other_names_stand_for_themselves():
-    assert expand(["protein_coding", "miRNA"]) == {"proteincoding", "mirna"}
+    assert expand(["protein_coding", "sRNA"]) == {"proteincoding", "srna"}
     assert expand([]) == frozenset()

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from histpred.core.errors import InputError, OutputError, UsageError
+from histpred.core.regions import KINDS
 from histpred.genome.extract import extract
-from histpred.genome.windows import KINDS, WindowSpec, usual
+from histpred.genome.windows import WindowSpec, usual
 from support import write_fasta
 from support.annotations import tabbed, write
 from support.extraction import bedtools, needs_bedtools, read_fasta, read_ledger, window_rows

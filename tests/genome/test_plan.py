@@ -85,7 +85,7 @@ def test_every_row_is_in_the_ledger_once_with_its_reason(tmp_path):
     assert "0.8 of the window is N, the limit is 0.5" in rows[6]["note"]
     assert [row["line"] for row in rows] == list("12345678")
     assert len(windows) == 4
-    remarks = " ".join(result.remarks)
+    remarks = " ".join(result.warnings)
     assert "1 rows lie on contigs that" in remarks
     assert "chrX" in remarks
 
@@ -126,7 +126,7 @@ def test_a_renamed_contig_is_remarked_on(tmp_path, text):
     genome = {"1": "ACGT" * 5}
     result, rows, _ = planned(tmp_path, text.replace("NC_1.1", "chr1"), genome=genome)
     assert rows[0]["status"] == "scored"
-    assert any("chr1 = 1" in remark for remark in result.remarks)
+    assert any("chr1 = 1" in remark for remark in result.notices)
 
 
 def test_genes_past_their_contig_are_of_another_assembly(tmp_path):
@@ -152,7 +152,7 @@ def test_past_end_counts_the_rows_that_were_clipped(tmp_path):
     result, rows, _ = planned(tmp_path, text)
     assert [row["status"] for row in rows] == ["scored", "skipped"]
     assert result.past_end == 1
-    assert not any("b (line 2)" in remark and "clipped" in remark for remark in result.remarks)
+    assert not any("b (line 2)" in remark and "clipped" in remark for remark in result.warnings)
 
 
 @pytest.mark.parametrize("kind", ["context", "body", "promoter"])
@@ -178,7 +178,7 @@ def test_an_interval_needs_no_strand(tmp_path, columns):
 def test_an_empty_annotation_is_remarked_on(tmp_path):
     result, rows, windows = planned(tmp_path, "# nothing\n")
     assert (rows, windows) == ([], [])
-    assert "holds no row" in result.remarks[0]
+    assert "holds no row" in result.warnings[0]
 
 
 @pytest.mark.parametrize(

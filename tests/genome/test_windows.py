@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from histpred.core.regions import Feature
-from histpred.genome.windows import KINDS, WindowSpec, place, usual
+from histpred.core.regions import KINDS, Feature
+from histpred.genome.windows import WindowSpec, place, usual
 
 LENGTH = 100
 EXONS = ((20, 30), (50, 60))

@@ -102,7 +102,7 @@ ACCEPTED = [
      gff("""chr1 x gene 101 200 . + . gene_id "G"; transcript_id "";
             chr1 x transcript 101 190 . + . gene_id "G"; transcript_id "T";
             chr1 x transcript 101 180 . + . gene_id "G"; transcript_id "";"""),
-     ["--by", "transcript"], ["chr1:100-190(+) T", "no-id chr1:100-180"], "no-id 1"),
+     ["--by", "transcript"], ["chr1:100-190(+) T", "no-id G"], "no-id 1"),
     (32, "no gene_name", gff(GENE), [], ["chr1:100-200(+) G"], ""),
     (32, "gene_name", gff(GENE + ' gene_name "Xist";'), [], ["chr1:100-200(+) Xist"], ""),
     (33, "semicolon in quotes", gff('chr1 x gene 101 200 . + . note "a; gene_id b"; gene_id "G"'),

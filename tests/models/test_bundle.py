@@ -162,14 +162,6 @@ def test_a_required_file_without_a_digest(bundle_folder, name):
         load_bundle(bundle_folder)
 
 
-def test_marks_are_found_in_any_spelling(bundle_folder):
-    bundle = load_bundle(bundle_folder)
-    assert bundle.mark_indices(["h3k27ME3", "H3K4me3"]) == [1, 0]
-    with pytest.raises(BundleError, match="does not score H3K9ac") as caught:
-        bundle.mark_indices(["H3K4me3", "H3K9ac"])
-    assert "its marks are H3K4me3, H3K27me3" in str(caught.value)
-
-
 def test_loading_imports_nothing_heavy():
     code = (
         "import sys; from histpred.models.bundle import load_bundle; "

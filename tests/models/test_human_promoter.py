@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pysam
@@ -13,7 +11,6 @@ from histpred.encoders import build
 from histpred.models.bundle import load_bundle
 from histpred.scoring.scorer import Scorer
 
-DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "human" / "chr22"
 VALIDATION = (30_000_000, 40_000_000)
 
 
@@ -24,16 +21,17 @@ def auroc(labels: np.ndarray, scores: np.ndarray) -> float:
     return (ranks[labels].sum() - positives * (positives + 1) / 2) / (positives * negatives)
 
 
-@pytest.mark.skipif(not DATA.is_dir(), reason="needs the data folder ../shared/data")
-def test_the_cards_figures_come_out_again():
+@pytest.mark.shared
+def test_the_cards_figures_come_out_again(shared_data):
+    data = shared_data / "human" / "chr22"
     bundle = load_bundle("human-promoter")
     window = bundle.manifest.window
-    tiles = pd.read_csv(DATA / "labels_tiles.tsv.gz", sep="\t")
+    tiles = pd.read_csv(data / "labels_tiles.tsv.gz", sep="\t")
     middle = (tiles["start"] + tiles["end"]) // 2
     tiles = tiles[
         (middle - window.upstream >= VALIDATION[0]) & (middle + window.downstream <= VALIDATION[1])
     ]
-    with pysam.FastaFile(str(DATA / "hg19.chr22.fa.gz")) as fasta:
+    with pysam.FastaFile(str(data / "hg19.chr22.fa.gz")) as fasta:
         chromosome = fasta.fetch("chr22").upper().encode()
     sequences = [
         chromosome[(start + end) // 2 - window.upstream : (start + end) // 2 + window.downstream]

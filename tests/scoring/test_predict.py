@@ -374,7 +374,7 @@ def edited_bundle(folder: Path) -> Path:
 
 DIFFERENCES = {
     "window": (["--window", "body"], "window (['promoter', 1000, 1000, 0.5] -> ['body', "),
-    "by": (["--by", "transcript"], "by (None -> transcript)"),
+    "by": (["--by", "transcript"], "by (gene -> transcript)"),
     "unstranded": (["--unstranded"], "unstranded (False -> True)"),
     "bundle": (["--bundle", edited_bundle], "bundle (human-promoter "),
 }
@@ -511,7 +511,7 @@ def test_contigs_are_found_under_another_name(theirs, ours, tmp_path):
     result = predict(annotation, fasta, tmp_path / "out")
     found = [row["chrom"] for row in read_scores(tmp_path / "out" / "scores.tsv.gz").rows]
     assert found == sorted(genome)
-    assert ("found under another name in the FASTA" in result.err) is (ours != theirs)
+    assert ("contigs under another name in the FASTA" in result.err) is (ours != theirs)
     renamed = json.loads((tmp_path / "out" / "run.json").read_text())["fasta"]["renamed"]
     assert set(renamed.values()) == (set(genome) if ours != theirs else set())
 

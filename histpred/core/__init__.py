@@ -1,0 +1,1 @@
+"""Values, errors, outputs and texts that everything else builds on; no torch, no click."""
