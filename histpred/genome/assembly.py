@@ -110,6 +110,8 @@ def _fill(
 
 
 def _same_run(run: Record, record: Record) -> bool:
+    if not (any(run.parents) or run.gene_id):
+        return False
     return (run.parents, run.chrom, run.strand, run.gene_id) == (
         record.parents,
         record.chrom,

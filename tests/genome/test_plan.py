@@ -209,3 +209,21 @@ def test_batches_hold_all_windows_in_order_whatever_their_size(tmp_path, monkeyp
     _, _, windows = planned(tmp_path, text)
     assert [window.name for window, _ in windows] == [f"r{start}" for start in range(20)]
     assert all(len(sequence) == 9 for _, sequence in windows)
+
+
+def test_an_unplaced_scaffold_is_not_its_chromosome(tmp_path):
+    """NCBI's region lines name the chromosome of both; only one of them is it."""
+    text = tabbed("""
+        NC_000001.11 x region 1 60 . + . ID=a;chromosome=1;genome=chromosome
+        NC_000001.11 x gene 1 9 . + . ID=gene-A
+        NT_187361.1 x region 1 20 . + . ID=b;chromosome=1;genome=genomic;map=unlocalized
+        NT_187361.1 x gene 1 9 . + . ID=gene-B
+    """)
+    _, rows, _ = planned(tmp_path, text, genome={"chr1": "ACGT" * 5})
+    assert [(row["name"], row["reason"]) for row in rows] == [("A", ""), ("B", "unknown-contig")]
+
+
+def test_a_biotype_that_no_row_has_is_named(tmp_path):
+    text = genes("chr1 1 9 +", biotypes=("miRNA",))
+    result, _, _ = planned(tmp_path, text, biotypes=("miRNA", "lincRN"))
+    assert result.warnings == ["no row has the biotype lincRN"]
