@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -74,12 +73,7 @@ class Scorer:
     def __enter__(self) -> Scorer:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         del self._session
 
     def probabilities(self, embeddings: np.ndarray) -> np.ndarray:

@@ -119,7 +119,7 @@ def test_transcripts_are_selected_by_their_gene(tmp_path):
         chr1 x gene 1 9 . + . gene_id "A"; gene_type "protein_coding";
         chr1 x transcript 1 9 . + . gene_id "A"; transcript_id "T1"; transcript_type "lncRNA";
         chr1 x gene 1 9 . + . gene_id "B"; gene_type "lncRNA";
-        chr1 x transcript 1 9 . + . gene_id "B"; transcript_id "T2"; transcript_type "retained_intron";
+        chr1 x transcript 1 9 . + . gene_id "B"; transcript_id "T2"; transcript_type "TEC";
     """
     path = write(tmp_path / "a.gtf", tabbed(text))
     found = features(path, level="transcript", biotypes=("ncRNA",))
