@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 
 from histpred.core.regions import Feature, merge
@@ -34,6 +35,7 @@ create index transcript_key on transcript (key);
 create index transcript_gene on transcript (gene, chrom, strand, start);
 create index exon_key on exon (key, line);
 """
+_PLACE_AND_PARENTS = attrgetter("chrom", "strand", "gene_id", "parents")
 _NEW_TRANSCRIPT = f"insert into transcript values ({', '.join('?' * 12)})"
 
 Blocks = list[tuple[int, int]]
@@ -84,7 +86,7 @@ def _fill(
             place = (record.chrom, record.strand)
             if not with_exons and (
                 (level == GENE and gene_key and gene_key == record.gene_id)
-                or (record.parents and all(recent.get(key) == place for key in record.parents))
+                or (record.parents and all(recent.get(above) == place for above in record.parents))
             ):
                 continue
             if run is not None and _same_run(run, record):
@@ -110,14 +112,9 @@ def _fill(
 
 
 def _same_run(run: Record, record: Record) -> bool:
-    if not (any(run.parents) or run.gene_id):
-        return False
-    return (run.parents, run.chrom, run.strand, run.gene_id) == (
-        record.parents,
-        record.chrom,
-        record.strand,
-        record.gene_id,
-    )
+    """Whether an exon belongs to the same transcript as those before it, as far as one can tell."""
+    known = any(run.parents) or bool(run.gene_id)
+    return known and _PLACE_AND_PARENTS(run) == _PLACE_AND_PARENTS(record)
 
 
 def _store_exons(database: sqlite3.Connection, run: Record | None, blocks: Blocks) -> None:
