@@ -94,7 +94,8 @@ def windows(
         overwrite=overwrite,
         cache=cache,
     )
-    logger.info(
+    logger.log(
+        logging.WARNING if result.rows and not result.written else logging.INFO,
         "%s: %s windows of %s rows%s",
         out,
         f"{result.written:,}",
