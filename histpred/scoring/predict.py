@@ -21,7 +21,7 @@ from histpred.core.hts import quiet_htslib
 from histpred.core.output import file_digest, output_folder, refuse_inputs, sweep, temporary_faults
 from histpred.encoders import build
 from histpred.genome.annotation import Annotation, open_annotation
-from histpred.genome.ledger import Ledger
+from histpred.genome.ledger import TOO_MANY_N, Ledger
 from histpred.genome.plan import Batch, plan, scorable
 from histpred.genome.reference import Reference
 from histpred.models.bundle import Bundle
@@ -81,7 +81,7 @@ def predict(
     overwrite
         Replace another prediction's files in `out`.
     progress
-        Called with the number of windows done and their total.
+        Called with the number of windows scored or skipped, and their total.
 
     Raises
     ------
@@ -121,7 +121,8 @@ def predict(
                 probabilities = _score(batch, encoder.embed, scorer)
                 tables.write(batch.windows, batch.n_fractions, probabilities)
                 done += len(batch.windows)
-                progress(done, ledger.queued)
+                progress(done + ledger.skipped.get(TOO_MANY_N, 0), ledger.queued)
+            progress(ledger.queued, ledger.queued)
         _refuse_nothing(annotation, ledger, done)
         ledger.write(work / "ledger.tsv")
 

@@ -19,6 +19,8 @@ import pysam
 import pytest
 
 from histpred.models.bundle import load_bundle
+from histpred.scoring import predict as stage
+from histpred.scoring.record import Options, window_for
 from support import (
     random_bed_rows,
     random_genome,
@@ -78,6 +80,26 @@ def text(path: Path) -> str:
 
 def calls(out: Path) -> list[list[str]]:
     return [line.split("\t") for line in text(out / "calls.bed.gz").splitlines()]
+
+
+# What is said meanwhile
+
+
+def test_progress_ends_at_its_total_though_windows_are_skipped(inputs, tmp_path):
+    reports: list[tuple[int, int]] = []
+    bundle = load_bundle()
+    options = Options(window_for(bundle)._replace(max_n_fraction=0.01))
+    result = stage.predict(
+        str(inputs / "rows.bed"),
+        str(inputs / "genome.fa"),
+        tmp_path / "out",
+        bundle,
+        options,
+        progress=lambda done, total: reports.append((done, total)),
+    )
+    assert result.skipped["too-many-n"] > 10
+    assert reports == sorted(reports)
+    assert reports[-1] == (700, 700)
 
 
 # What is written
