@@ -53,6 +53,5 @@ def verify(name: str) -> None:
     worst = run(loaded)
     click.echo(
         f"{loaded.manifest.name} {loaded.manifest.version}: {len(loaded.manifest.files)} files as "
-        "published, "
-        f"known answer within {worst:.1g}\nsha256 {loaded.digest}"
+        f"published, known answer within {worst:.1g}\nsha256 {loaded.digest}"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Iterable
 
 
 class _Style(logging.Formatter):
@@ -22,3 +23,12 @@ def set_up(quiet: bool, debug: bool) -> None:
     logger.handlers[:] = [handler]
     logger.propagate = False
     logger.setLevel(logging.DEBUG if debug else logging.WARNING if quiet else logging.INFO)
+
+
+def tell(notices: Iterable[str], warnings: Iterable[str]) -> None:
+    """Say sentences to the user: notices are of no consequence, warnings are."""
+    logger = logging.getLogger("histpred")
+    for notice in notices:
+        logger.info(notice)
+    for warning in warnings:
+        logger.warning(warning)

@@ -208,8 +208,7 @@ def sniff(name: str, number: int, line: str) -> str:
         name,
         f"neither BED, GTF nor GFF3: {line[:60]!r}",
         "BED has whole numbers in columns 2 and 3, GTF and GFF3 in columns 4 and 5, all separated "
-        "by tabs; "
-        "begin a header line with '#'",
+        "by tabs; begin a header line with '#'",
         number,
     )
 

@@ -49,9 +49,8 @@ def read_bed(name: str, lines: Iterable[tuple[int, str]]) -> Iterator[Feature]:
             )
 
         chrom, first, last = fields[:3]
-        if not ((first + last).isascii() and first.isdigit() and last.isdigit()):
-            _refuse_coordinates(name, number, first, last)
-        if is_too_far(first) or is_too_far(last):
+        whole = (first + last).isascii() and first.isdigit() and last.isdigit()
+        if not whole or is_too_far(first) or is_too_far(last):
             _refuse_coordinates(name, number, first, last)
         start, end = int(first), int(last)
         if start > end:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import BinaryIO, NamedTuple
 
 from histpred.core.errors import UsageError
 from histpred.core.hts import quiet_htslib
+from histpred.core.log import tell
 from histpred.core.output import output_files, refuse_inputs, temporary_faults
 from histpred.core.regions import WINDOW_COLUMNS, Window
 from histpred.genome.annotation import open_annotation
@@ -17,8 +17,6 @@ from histpred.genome.ledger import Ledger
 from histpred.genome.plan import plan, scorable
 from histpred.genome.reference import Reference
 from histpred.genome.windows import WindowSpec
-
-logger = logging.getLogger(__name__)
 
 BUFFER = 1 << 20
 
@@ -76,10 +74,7 @@ def extract(
         reference = stack.enter_context(Reference(fasta_path, cache or work))
         ledger = stack.enter_context(Ledger(work))
         planned = plan(annotation, reference, spec, unstranded, ledger)
-        for notice in (*reference.notices, *planned.notices):
-            logger.info(notice)
-        for warning in (*reference.warnings, *planned.warnings):
-            logger.warning(warning)
+        tell(planned.notices, planned.warnings)
         written = 0
         with open(work / outputs[0].name, "wb", buffering=BUFFER) as target:
             if out.suffix == ".tsv":

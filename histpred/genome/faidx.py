@@ -19,7 +19,7 @@ from typing import BinaryIO, NamedTuple
 from histpred.core.errors import InputError
 from histpred.core.hts import has_room, no_room
 from histpred.genome import fasta
-from histpred.genome.lines import BGZF_EOF, GZIP_MAGIC
+from histpred.genome.lines import BGZF_EOF, GZIP_MAGIC, is_bgzf
 
 HEADER_LIMIT = 1 << 16
 
@@ -72,7 +72,7 @@ def prepare(path: str | os.PathLike[str], digest: str, directory: Path) -> Index
     given, path = os.fspath(path), Path(path)
     head = fasta.check_fasta(path)
     notices: list[str] = []
-    if head.startswith(GZIP_MAGIC) and not fasta.is_bgzf(head):
+    if head.startswith(GZIP_MAGIC) and not is_bgzf(head):
         copy = directory / f"{digest}.fa.gz"
         if not copy.exists():
             fasta.recompress(path, copy)
@@ -82,7 +82,7 @@ def prepare(path: str | os.PathLike[str], digest: str, directory: Path) -> Index
         )
         path, head = copy, fasta.check_fasta(copy)
 
-    compressed = fasta.is_bgzf(head)
+    compressed = is_bgzf(head)
     if compressed:
         fasta.check_eof_block(path)
     gzi = Path(f"{path}.gzi") if compressed else None
@@ -198,7 +198,7 @@ def _blocks(path: Path, gzi: Path) -> list[Block] | None:
             stream.seek(block.compressed - 4)
             around = stream.read(22)
             size = int.from_bytes(around[:4], "little")
-            if size != block.uncompressed - before.uncompressed or not fasta.is_bgzf(around[4:]):
+            if size != block.uncompressed - before.uncompressed or not is_bgzf(around[4:]):
                 return None
     return blocks
 

@@ -66,11 +66,8 @@ def _uncompressed_head(path: Path) -> bytes:
         raise _truncated(path, error) from error
 
 
-def is_bgzf(head: bytes) -> bool:
-    return head[:4] == b"\x1f\x8b\x08\x04" and head[12:14] == b"BC"
-
-
 def check_eof_block(path: Path) -> None:
+    """Raise InputError where a bgzip file lacks its last block: it was cut short."""
     with open(path, "rb") as stream:
         stream.seek(max(path.stat().st_size - len(BGZF_EOF), 0))
         if stream.read() != BGZF_EOF:

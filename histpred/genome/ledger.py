@@ -1,8 +1,8 @@
 """Every input row, once: scored, or skipped and why; and the windows in the order of the genome.
 
 Both live in one temporary SQLite file, so that memory does not grow with the number of rows: rows
-arrive in any order, windows leave sorted by contig (as bytes), start, end and line, and the ledger
-is written in the order of the input.
+arrive in any order, windows leave sorted by contig (as bytes), start and end, and the ledger is
+written in the order of the input.
 """
 
 from __future__ import annotations

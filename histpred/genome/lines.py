@@ -45,6 +45,11 @@ FOREIGN = (
 )
 
 
+def is_bgzf(head: bytes) -> bool:
+    """Whether a file that begins so is bgzip: gzip with the extra field BC (SAM spec., 4.1)."""
+    return head[:4] == b"\x1f\x8b\x08\x04" and head[12:14] == b"BC"
+
+
 class _Digesting(io.RawIOBase):
     """A raw stream that remembers the sha256 and the last bytes of all that passed through."""
 
@@ -110,7 +115,7 @@ class Lines:
     def __iter__(self) -> Iterator[tuple[int, str]]:
         with self._explained():
             head, stream = _look(io.BufferedReader(self._raw, PEEK))
-            self._bgzf = head[:4] == b"\x1f\x8b\x08\x04" and head[12:14] == b"BC"
+            self._bgzf = is_bgzf(head)
             if head.startswith(GZIP_MAGIC):
                 head, stream = _look(gzip.GzipFile(fileobj=stream))  # type: ignore[arg-type]
             self._stream = stream

@@ -33,7 +33,7 @@ class Batch(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What came of reading the annotation, as sentences for the user.
+    """What came of reading the annotation against the genome, as sentences for the user.
 
     notices are of no consequence; past_end: how many rows were clipped as they end past their
     contig.
@@ -108,9 +108,12 @@ def plan(
         ledger.add(feature, place(feature, contig, length, spec))
 
     _refuse(faults, annotation, reference, spec, ledger)
-    renamed = [f"{name} = {contig}" for name, contig in reference.names.renamed.items()]
-    notices = [f"contigs under another name in the FASTA: {first_few(renamed)}"] if renamed else []
-    return Plan(notices, _warnings(faults, annotation, reference), faults.clipped.count)
+    notices = list(reference.notices)
+    if renamed := reference.names.renamed:
+        pairs = first_few(f"{name} = {contig}" for name, contig in renamed.items())
+        notices.append(f"contigs under another name in the FASTA: {pairs}")
+    warnings = [*reference.warnings, *_warnings(faults, annotation, reference)]
+    return Plan(notices, warnings, faults.clipped.count)
 
 
 def _past_end(

@@ -34,7 +34,6 @@ OUTSIDE = "outside-the-contig"
 NO_EXONS = "no-exon-lines"
 UNKNOWN_STRAND = "unknown-strand"
 
-
 MAX_N_FRACTION = 0.5
 REACH = {CONTEXT: (30_000, 0), PROMOTER: (1_000, 1_000)}
 

@@ -8,7 +8,6 @@ Windows pass through in genome order and in batches; nothing grows with their nu
 from __future__ import annotations
 
 import json
-import logging
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -18,6 +17,7 @@ from typing import Any
 
 from histpred.core.errors import InputError, ModelError
 from histpred.core.hts import quiet_htslib
+from histpred.core.log import tell
 from histpred.core.output import file_digest, output_folder, refuse_inputs, sweep, temporary_faults
 from histpred.encoders import build
 from histpred.genome.annotation import Annotation, open_annotation
@@ -34,12 +34,9 @@ from histpred.scoring.record import (
     identity,
     is_ours,
     versions,
-    window_for,
 )
 from histpred.scoring.scorer import NotFiniteError, Scorer
 from histpred.tracks.tables import Tables
-
-logger = logging.getLogger(__name__)
 
 OUTPUTS = (
     "scores.tsv.gz",
@@ -107,12 +104,8 @@ def predict(
         reference = stack.enter_context(Reference(fasta_path, cache or work))
         ledger = stack.enter_context(Ledger(work))
         planned = plan(annotation, reference, options.window, options.unstranded, ledger)
-        for notice in (*reference.notices, *planned.notices):
-            logger.info(notice)
-        warnings = [*reference.warnings, *planned.warnings]
-        warnings += _domain_warnings(bundle, options, annotation, reference)
-        for warning in warnings:
-            logger.warning(warning)
+        warnings = planned.warnings + _domain_warnings(bundle, options, annotation, reference)
+        tell(planned.notices, warnings)
 
         thresholds = [mark.threshold for mark in bundle.manifest.marks]
         done = 0
@@ -170,7 +163,7 @@ def _score(batch: Batch, embed: Callable[[list[bytes]], Any], scorer: Scorer) ->
         window = batch.windows[error.row]
         raise ModelError(
             f"{window.name} ({window.chrom}:{window.start}-{window.end}) gave NaN or infinity",
-            error.hint or "check the bundle with: histpred bundle verify",
+            error.hint,
         ) from error
 
 
@@ -197,10 +190,10 @@ def _domain_warnings(
             f"the bundle {bundle.manifest.name} was trained: for another species its scores are an "
             "extrapolation"
         )
-    trained = window_for(bundle)
-    if options.window.kind != trained.kind:
+    trained = bundle.manifest.window.kind
+    if options.window.kind != trained:
         warnings.append(
-            f"the bundle {bundle.manifest.name} was trained on {trained.kind} windows, not on "
+            f"the bundle {bundle.manifest.name} was trained on {trained} windows, not on "
             f"{options.window.kind}: its probabilities are not calibrated for these"
         )
     return warnings

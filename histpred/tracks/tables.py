@@ -17,9 +17,8 @@ from histpred.core.hts import BgzipWriter, no_room
 from histpred.core.marks import mark_colour
 from histpred.core.regions import WINDOW_COLUMNS, Window
 
-TBI_LIMIT = (
-    1 << 29
-)  # a .tbi cannot address bases from 512 Mi on (SAM specification, section 5.2); a .csi can
+# bp from which on a .tbi cannot address (SAM specification, section 5.2); a .csi can.
+TBI_LIMIT = 1 << 29
 BED_NAME_LIMIT = 255
 
 
