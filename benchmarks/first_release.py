@@ -54,7 +54,7 @@ def encoder(scratch: Path) -> None:
     from histpred.scoring.scorer import Scorer
 
     bundle = load_bundle()
-    embed = build(bundle.manifest.encoder, bundle.directory).embed
+    embed = build(bundle.manifest.encoder, bundle.directory).spectra
     generator = random.Random(1)
     sequences = ["".join(generator.choices("ACGT", k=WINDOW)).encode() for _ in range(4096)]
     embeddings = embed(sequences)

@@ -26,7 +26,7 @@ from histpred.core.log import set_up
 
 logger = logging.getLogger("histpred")
 
-VERBS = ("demo", "predict", "windows", "bundle")
+VERBS = ("demo", "predict", "windows", "embed", "bundle", "encoders", "doctor")
 
 
 class Verbs(click.Group):

@@ -249,7 +249,7 @@ def known_answer(
     bases = np.random.default_rng(SEED).choice(list("ACGT"), 400, p=[0.2, 0.3, 0.3, 0.2])
     bases[200:210] = "N"
     sequence = "".join(bases)
-    logits = logits_of(network, encoder.embed([sequence.encode()]))
+    logits = logits_of(network, encoder.spectra([sequence.encode()]))
     (probabilities,) = all_calibrated(logits, calibrations)
     return KnownAnswer(
         sequence=sequence, probabilities=dict(zip(MARKS, probabilities.tolist(), strict=True))

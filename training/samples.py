@@ -54,7 +54,7 @@ def sample(
     labels = table[[f"c25.{mark}" for mark in MARKS]].to_numpy(bool)
     samples = table[[f"n.{mark}" for mark in MARKS]].to_numpy(np.float32)
     targets = samples / samples[position < TRAIN_END].max(axis=0)
-    examples = Examples(encoder.embed(windows), np.minimum(targets, 1), labels, position)
+    examples = Examples(encoder.spectra(windows), np.minimum(targets, 1), labels, position)
 
     real = np.array([len(window) - window.count(b"N") for window in windows])
     gc = np.array([window.count(b"G") + window.count(b"C") for window in windows]) / np.maximum(

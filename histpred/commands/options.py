@@ -66,8 +66,23 @@ device = click.option(
     "--device",
     default="auto",
     show_default=True,
-    metavar="auto|cpu|cuda|cuda:N",
-    help="Where to score; a device that is named and not there is an error.",
+    metavar="auto|cpu|cuda|cuda:N|mps",
+    help="Where to embed and score; a device that is named and not there is an error.",
+)
+precision = click.option(
+    "--precision",
+    type=click.Choice(["auto", "fp32", "fp16", "bf16", "int8"]),
+    default="auto",
+    show_default=True,
+    help="Of an encoder that runs on torch: fp32 or int8 on a CPU, fp16, bf16 or fp32 on CUDA. "
+    "auto: fp32 on a CPU, fp16 on CUDA.",
+)
+weights = click.option(
+    "--weights",
+    type=click.Path(exists=True, path_type=Path),
+    metavar="PATH",
+    help="Folder (or the one file) of the encoder's weights. "
+    "[default: the bundle's folder, or where 'histpred encoders get' puts them]",
 )
 strict = click.option(
     "--strict",
@@ -102,3 +117,4 @@ def several(*decorators: Decorator) -> Decorator:
 
 selection = several(biotype, by, window, unstranded)
 running = several(strict, overwrite, cache, quiet)
+embedding = several(device, precision, weights)

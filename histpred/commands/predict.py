@@ -26,7 +26,14 @@ logger = logging.getLogger(__name__)
 )
 @options.bundle
 @options.selection
-@options.device
+@options.embedding
+@click.option(
+    "--store",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Folder that keeps embeddings for other runs. "
+    "[default: those of a large encoder stay in OUT until the run is done]",
+)
 @options.running
 def predict(
     annotation: str,
@@ -38,6 +45,9 @@ def predict(
     kind: str | None,
     unstranded: bool,
     device: str,
+    precision: str,
+    weights: Path | None,
+    store: Path | None,
     strict: bool,
     overwrite: bool,
     cache: Path | None,
@@ -54,7 +64,7 @@ def predict(
     from histpred.scoring.record import Options, window_for
 
     loaded = load_bundle(bundle)
-    chosen = Options(window_for(loaded, kind), level, biotypes, unstranded)
+    chosen = Options(window_for(loaded, kind), level, biotypes, unstranded, precision)
     with Progress("scoring windows", quiet) as progress:
         result = stage.predict(
             annotation,
@@ -63,6 +73,8 @@ def predict(
             loaded,
             chosen,
             device=device,
+            weights=weights,
+            store=store,
             cache=cache,
             overwrite=overwrite,
             progress=progress,

@@ -51,6 +51,10 @@ class BundleError(HistpredError):
     """A bundle is incomplete, altered, from another schema, or does not fit its own scorer."""
 
 
+class WeightsError(HistpredError):
+    """Weights are missing, damaged, or not those of the encoder that they are given for."""
+
+
 class ModelError(HistpredError):
     """An encoder or scorer gave something that is no score (NaN, infinity, wrong shape)."""
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from histpred.core.errors import OutputError, TemporaryError, first_few
 
 WORK = ".histpred-work"
+RESUME = ".histpred-embeddings"  # what a run that was broken off hands to the next
 LOCK = "lock"
 ATTEMPTS = 5
 SQLITE_NO_ROOM = ("disk is full", "disk I/O error", "unable to open database file")
@@ -38,9 +39,10 @@ def output_folder(
     """A private folder inside `folder`; on success its files named in `own_names` move up, in that
     order.
 
-    The last of them marks a finished folder; `is_ours` says of such a file whether histpred wrote
-    it. Raises OutputError where `folder` is a file, holds anything but a finished or broken-off
-    output of ours, or is being written by another run.
+    What a run keeps in the folder RESUME inside it outlives a failure, not a success. The last of
+    the names marks a finished folder; `is_ours` says of such a file whether histpred wrote it.
+    Raises OutputError where `folder` is a file, holds anything but a finished or broken-off output
+    of ours, or is being written by another run.
     """
     names = list(own_names)
     _check_owner(folder, folder / names[-1], is_ours)
@@ -56,8 +58,11 @@ def output_folder(
                     publish(work / name, folder / name)
                 else:
                     (folder / name).unlink(missing_ok=True)
+            shutil.rmtree(folder / RESUME, ignore_errors=True)
         except BaseException:
             shutil.rmtree(work, ignore_errors=True)
+            if not any(path.suffix == ".parquet" for path in (folder / RESUME).rglob("*")):
+                shutil.rmtree(folder / RESUME, ignore_errors=True)
             with contextlib.suppress(OSError):
                 for path in missing:
                     path.rmdir()
@@ -66,6 +71,7 @@ def output_folder(
 
 def sweep(folder: Path) -> None:
     """Remove what a run left in `folder` that was killed when all but this was done."""
+    shutil.rmtree(folder / RESUME, ignore_errors=True)
     if (folder / WORK).exists():
         with contextlib.suppress(OutputError), _private(folder / WORK, "in use"):
             pass
@@ -178,7 +184,7 @@ def _check_owner(folder: Path, mark: Path, is_ours: Callable[[Path], bool]) -> N
         raise OutputError(f"{folder} is a file", "give a folder for -o")
     if not folder.exists() or (folder / WORK).exists() or is_ours(mark):
         return
-    strangers = sorted(path.name for path in folder.iterdir())
+    strangers = sorted(path.name for path in folder.iterdir() if path.name != RESUME)
     if strangers:
         raise OutputError(
             f"{folder} is not empty and not an output of histpred: it holds {first_few(strangers)}",

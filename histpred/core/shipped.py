@@ -8,6 +8,8 @@ from histpred.core.errors import HistpredError
 
 PACKAGE = Path(__file__).resolve().parent.parent
 
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+
 
 def demo_data() -> Path:
     """The folder with `genome.fa.gz`, `genes.gtf.gz` and `genes.bed` that `histpred demo` reads."""

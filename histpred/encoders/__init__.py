@@ -1,8 +1,9 @@
 """Encoders: frozen functions from sequences to vectors, built from a bundle's encoder spec.
 
-A sequence is upper-case ACGTN bytes in its window's own orientation. An encoder's module is
-imported when the encoder is built, so that one which needs torch costs nothing to a run that uses
-another.
+A piece is a window, or a chunk of one (`histpred.encoders.chunks`): upper-case ACGTN bytes in the
+window's own orientation. An encoder's module is imported when the encoder is built, so that one
+which needs torch costs nothing to a run that uses another. To add a kind: one module with
+`from_settings`, one line here.
 """
 
 from __future__ import annotations
@@ -10,28 +11,61 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from histpred.core.errors import BundleError
 
-ENCODERS = {"kmer": "histpred.encoders.kmer"}
-"""kind -> the module whose `from_settings(settings, directory)` builds it."""
+ENCODERS = {
+    "kmer": "histpred.encoders.kmer",
+    "onnx": "histpred.encoders.onnx",
+    "dnabert2": "histpred.encoders.dnabert2",
+    "rnafm": "histpred.encoders.rnafm",
+    "hf": "histpred.encoders.hf",
+}
+"""kind -> the module whose `from_settings(settings, directory, device, precision)` builds it."""
+
+EXPENSIVE = ("dnabert2", "rnafm", "hf")
+"""Kinds whose embeddings are kept on disk while a prediction runs, so that it can be resumed."""
+
+
+class Embedded(NamedTuple):
+    """What an encoder makes of pieces.
+
+    vectors: float32 [n, dimension], the mean over each piece's tokens, zeros where it has none;
+    tokens: int64 [n], how many tokens each vector is the mean of.
+    """
+
+    vectors: np.ndarray
+    tokens: np.ndarray
 
 
 class Encoder(Protocol):
-    """Sequences to vectors; the same sequence, the same vector, whatever else is in the batch."""
+    """Pieces to vectors; the same piece, the same vector, whatever else is in the batch.
+
+    dimension: length of a vector; longest: bases that a piece may have, None for any number;
+    pieces_at_once: how many pieces keep it busy; device: where it really runs ('cpu', 'cuda:N',
+    'mps'); precision: 'fp32', 'fp16', 'bf16' or 'int8'; files: what it was read from. `embed` may
+    be called from several threads.
+    """
 
     dimension: int
+    longest: int | None
+    pieces_at_once: int
+    device: str
+    precision: str
+    files: tuple[Path, ...]
 
-    def embed(self, sequences: Sequence[bytes]) -> np.ndarray:
-        """The vectors, float32 [n, dimension]."""
+    def embed(self, pieces: Sequence[bytes]) -> Embedded:
+        """The vectors of pieces and their numbers of tokens."""
         ...
 
 
 class EncoderSpec(Protocol):
-    """What a bundle says of its encoder: see `histpred.models.manifest.EncoderSpec`."""
+    """What a bundle says of its encoder: see `histpred.models.manifest.EncoderSpec`; a dimension of
+    None is whatever the encoder gives.
+    """
 
     @property
     def kind(self) -> str: ...
@@ -40,23 +74,33 @@ class EncoderSpec(Protocol):
     def settings(self) -> Mapping[str, object]: ...
 
     @property
-    def dimension(self) -> int: ...
+    def dimension(self) -> int | None: ...
 
 
-def build(spec: EncoderSpec, directory: Path) -> Encoder:
-    """The encoder that a bundle names.
+def build(
+    spec: EncoderSpec, directory: Path, device: str = "cpu", precision: str = "auto"
+) -> Encoder:
+    """The encoder that a spec names.
 
     Parameters
     ----------
     spec
-        The encoder's part of the manifest.
+        The encoder's part of a manifest.
     directory
-        The bundle's folder, where an encoder's own files lie.
+        Where the encoder's own files lie: the bundle's folder, or that of its weights.
+    device
+        'auto', 'cpu', 'cuda', 'cuda:N' or 'mps'.
+    precision
+        'auto' (fp16 on a GPU, else fp32), 'fp32', 'fp16', 'bf16' or 'int8'.
 
     Raises
     ------
     BundleError
-        For an unknown kind, wrong settings, or a dimension other than the manifest's.
+        For an unknown kind, wrong settings, or a dimension other than the spec's.
+    DeviceError, UsageError
+        For a device or precision that cannot be had.
+    WeightsError
+        For files that are not the weights of such an encoder.
     """
     if spec.kind not in ENCODERS:
         raise BundleError(
@@ -66,16 +110,30 @@ def build(spec: EncoderSpec, directory: Path) -> Encoder:
 
     try:
         encoder: Encoder = importlib.import_module(ENCODERS[spec.kind]).from_settings(
-            spec.settings, directory
+            spec.settings, directory, device, precision
         )
     except ValueError as error:
         raise BundleError(
             f"{directory}: encoder {spec.kind!r} cannot be built: {error}", "get the bundle again"
         ) from error
-    if encoder.dimension != spec.dimension:
+    except ModuleNotFoundError as error:
+        raise BundleError(
+            f"the encoder {spec.kind!r} needs the package {error.name}, which is not installed",
+            "pip install 'histpred[encoders]' (a checkout: HISTPRED_EXTRAS=encoders bin/histpred)",
+        ) from error
+    if spec.dimension not in (None, encoder.dimension):
         raise BundleError(
             f"{directory}: encoder {spec.kind!r} gives {encoder.dimension} numbers a window, "
             f"bundle.json says {spec.dimension}",
             "get the bundle again",
         )
     return encoder
+
+
+def check_settings(settings: Mapping[str, object], known: Mapping[str, type]) -> None:
+    """Raise ValueError for a setting that is unknown or of another type than `known` says."""
+    for name, value in settings.items():
+        if name not in known:
+            raise ValueError(f"settings are {', '.join(map(repr, known))}, found {name!r}")
+        if type(value) is not known[name]:
+            raise ValueError(f"setting {name!r} must be {known[name].__name__}, found {value!r}")

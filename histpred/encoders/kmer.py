@@ -13,6 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
+from histpred.encoders import Embedded
+
 WHOLE = 0
 LONGEST_K = 8  # 4^8 counters for each sequence and scale: beyond that a spectrum is mostly zeros
 SLICE = 1 << 20  # bases and counters worked on at once: keeps memory flat however long the batch
@@ -39,6 +41,11 @@ class KmerEncoder:
         Features in all; 2, 10, 32, 136, 512 for k of 1 to 5 in one stretch.
     """
 
+    longest = None
+    pieces_at_once = 512
+    device, precision = "cpu", "fp32"
+    files: tuple[Path, ...] = ()
+
     def __init__(
         self, k: Sequence[int], centres: Mapping[int, Sequence[int]] | None = None
     ) -> None:
@@ -60,7 +67,12 @@ class KmerEncoder:
         self._strands = {length: _both_strands(length) for length in counted}
         self.dimension = sum(self._strands[length][0].size for length in counted)
 
-    def embed(self, sequences: Sequence[bytes]) -> np.ndarray:
+    def embed(self, pieces: Sequence[bytes]) -> Embedded:
+        """The spectra; a token is a base."""
+        bases = [len(piece) - piece.count(b"N") for piece in pieces]
+        return Embedded(self.spectra(pieces), np.array(bases, np.int64))
+
+    def spectra(self, sequences: Sequence[bytes]) -> np.ndarray:
         """The spectra, float32 [n, dimension]."""
         spectra = np.zeros((len(sequences), self.dimension), np.float32)
         for first, last in self._slices(sequences):
@@ -93,8 +105,14 @@ class KmerEncoder:
             yield first, len(sequences)
 
 
-def from_settings(settings: Mapping[str, object], directory: Path) -> KmerEncoder:
-    """The encoder of a bundle's settings, `k` and, if any, `centres`; it has no files.
+def from_settings(
+    settings: Mapping[str, object],
+    directory: Path | None = None,
+    device: str = "cpu",
+    precision: str = "auto",
+) -> KmerEncoder:
+    """The encoder of a bundle's settings, `k` and, if any, `centres`; it has no files, and runs on
+    the CPU whatever the device of the scorer.
 
     In JSON, {"k": [1, 2, 3, 4], "centres": {"400": [1, 2, 3]}}.
     """

@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from histpred.core.errors import BundleError, first_few
+from histpred.core.shipped import LFS_POINTER
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -26,8 +27,6 @@ SHIPPED = Path(__file__).resolve().parent.parent / "bundles"
 MANIFEST = "bundle.json"
 SCORER = "scorer.onnx"
 CARD = "card.md"
-
-LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """What `bundle.json` holds, as pydantic models: the one place where its schema is written down.
 
-Version 1.0. A reader accepts its own major version only; an unknown field is an error, since it may
-change what a score means.
+Version 1.1 (1.0 had no `chunks`, `published` and `files` of the encoder). A reader accepts its own
+major version only; an unknown field is an error, since it may change what a score means.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -49,12 +49,26 @@ class WindowSpec(Record):
         return self
 
 
+class ChunkSpec(Record):
+    """How a window is cut for its encoder, `length` in bp: see `histpred.encoders.chunks`."""
+
+    policy: Literal["window", "grid"]
+    length: Length
+
+
 class EncoderSpec(Record):
-    """The frozen encoder; `settings` are its own."""
+    """The frozen encoder; `settings` are its own, without `chunks` it sees windows whole.
+
+    files: sha256 of the encoder's files, by name, where it does not ship inside the bundle but is
+    one that users get themselves: `published`, its name in `histpred encoders list`.
+    """
 
     kind: Name
     settings: dict[str, JsonValue] = {}
     dimension: Length
+    chunks: ChunkSpec | None = None
+    published: Name | None = None
+    files: dict[Name, Digest] = {}
 
 
 class Calibration(Record):
@@ -129,6 +143,13 @@ class Manifest(Record):
     training: Training
     metrics: dict[str, Evaluation]
     known_answer: KnownAnswer
+
+    @model_validator(mode="after")
+    def _window_fits_chunks(self) -> Manifest:
+        chunks = self.encoder.chunks
+        if chunks and chunks.policy == "grid" and self.window.kind == "spliced":
+            raise ValueError("spliced windows do not lie on a grid")
+        return self
 
     @model_validator(mode="after")
     def _marks_agree(self) -> Manifest:

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from histpred.models.bundle import CARD, MANIFEST, SCORER, Bundle, load_bundle
 from histpred.models.manifest import Evaluation, Manifest, Training
 
 
-def write_bundle(directory: Path, manifest: Manifest, scorer: bytes, notes: str) -> Bundle:
+def write_bundle(
+    directory: Path,
+    manifest: Manifest,
+    scorer: bytes,
+    notes: str,
+    encoder: Mapping[str, bytes] | None = None,
+) -> Bundle:
     """Write scorer.onnx, card.md and bundle.json, in this order, and load them back.
 
     Parameters
@@ -23,20 +30,17 @@ def write_bundle(directory: Path, manifest: Manifest, scorer: bytes, notes: str)
         The bytes of scorer.onnx.
     notes
         What only the author knows (meaning of the labels, limits), Markdown: goes into the card.
+    encoder
+        Files of an encoder that ships with the bundle, by name.
     """
     card = render_card(manifest, notes).encode()
-    files = {
-        name: hashlib.sha256(content).hexdigest()
-        for name, content in ((SCORER, scorer), (CARD, card))
-    }
+    contents = {**(encoder or {}), SCORER: scorer, CARD: card}
+    files = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
     complete = manifest.model_copy(update={"files": files})
 
     directory.mkdir(parents=True, exist_ok=True)
-    for name, content in (
-        (SCORER, scorer),
-        (CARD, card),
-        (MANIFEST, complete.model_dump_json(indent=1).encode() + b"\n"),
-    ):
+    contents[MANIFEST] = complete.model_dump_json(indent=1).encode() + b"\n"
+    for name, content in contents.items():
         partial = directory / f".{name}.partial"
         partial.write_bytes(content)
         os.replace(partial, directory / name)
@@ -61,6 +65,8 @@ def render_card(manifest: Manifest, notes: str) -> str:
         ("marks", ", ".join(manifest.mark_names)),
         ("licence of the weights", manifest.licence),
     ]
+    if encoder.chunks:
+        facts.insert(4, ("chunks", f"{encoder.chunks.policy}, {encoder.chunks.length} bp"))
     sections = [
         f"# {manifest.name} {manifest.version}\n\n{manifest.summary}",
         "\n".join(f"- **{name}**: {value}" for name, value in facts),

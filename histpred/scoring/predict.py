@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,14 +18,25 @@ from typing import Any
 from histpred.core.errors import InputError, ModelError
 from histpred.core.hts import quiet_htslib
 from histpred.core.log import tell
-from histpred.core.output import file_digest, output_folder, refuse_inputs, sweep, temporary_faults
-from histpred.encoders import build
+from histpred.core.output import (
+    RESUME,
+    file_digest,
+    output_folder,
+    refuse_inputs,
+    sweep,
+    temporary_faults,
+)
+from histpred.encoders import EXPENSIVE
+from histpred.encoders.chunks import check_window
+from histpred.encoders.embedder import EmbeddedWindows, Embedder
+from histpred.encoders.store import Store, encoder_identity
 from histpred.genome.annotation import Annotation, open_annotation
 from histpred.genome.ledger import TOO_MANY_N, Ledger
-from histpred.genome.plan import Batch, plan, scorable
+from histpred.genome.plan import plan, scorable
 from histpred.genome.reference import Reference
 from histpred.models.bundle import Bundle
 from histpred.models.species import looks_like_species
+from histpred.scoring.opening import bundle_chunks, open_encoder
 from histpred.scoring.record import (
     RUN,
     Options,
@@ -60,6 +71,8 @@ def predict(
     options: Options,
     *,
     device: str = "auto",
+    weights: Path | None = None,
+    store: Path | None = None,
     cache: Path | None = None,
     overwrite: bool = False,
     progress: Progress = lambda done, total: None,
@@ -72,6 +85,14 @@ def predict(
         BED, GTF or GFF3; '-' for standard input.
     fasta_path
         The genome, plain, bgzip or gzip.
+    device
+        Where the encoder runs and, if that one is always on the CPU, the scorer.
+    weights
+        Where the encoder's weights lie, if not in the bundle or where `histpred encoders get` puts
+        them.
+    store
+        A folder of embeddings that outlives the run; None: those of an expensive encoder are kept
+        in `out` until the run has succeeded.
     cache
         A folder for indexes and copies of the genome that outlives the run; None: they go with the
         run.
@@ -88,13 +109,17 @@ def predict(
     started = time.time()
     refuse_inputs([out / name for name in OUTPUTS], (annotation_path, fasta_path))
     with quiet_htslib(), temporary_faults(), ExitStack() as stack:
-        scorer = stack.enter_context(Scorer(bundle, device))
+        chunks = bundle_chunks(bundle)
+        check_window(chunks, options.window.kind)
+        expensive = bundle.manifest.encoder.kind in EXPENSIVE
+        # torch has the device then; what the scorer does takes no time beside that
+        scorer = stack.enter_context(Scorer(bundle, "cpu" if expensive else device))
         known = finished(out, annotation_path, fasta_path, bundle, options, overwrite)
         if known is not None:
             sweep(out)
             return known
 
-        encoder = build(bundle.manifest.encoder, bundle.directory)
+        encoder = open_encoder(bundle, device, options.precision, weights)
         work = stack.enter_context(output_folder(out, OUTPUTS, is_ours))
         annotation = stack.enter_context(
             open_annotation(
@@ -106,14 +131,20 @@ def predict(
         planned = plan(annotation, reference, options.window, options.unstranded, ledger)
         warnings = planned.warnings + _domain_warnings(bundle, options, annotation, reference)
         tell(planned.notices, warnings)
+        if expensive and device == "auto" and encoder.device == "cpu":  # said when it was chosen
+            warnings.append("no GPU could be used: the encoder ran on the CPU")
 
+        folder = store or (out / RESUME if expensive else None)
+        kept = Store(folder, encoder_identity(bundle.manifest.encoder, encoder)) if folder else None
+        embedder = Embedder(encoder, chunks, kept)
         thresholds = [mark.threshold for mark in bundle.manifest.marks]
         done = 0
         with Tables(work, scorer.marks, thresholds) as tables:
-            for batch in scorable(ledger, reference, options.window.max_n_fraction):
-                probabilities = _score(batch, encoder.embed, scorer)
-                tables.write(batch.windows, batch.n_fractions, probabilities)
-                done += len(batch.windows)
+            batches = scorable(ledger, reference, options.window.max_n_fraction)
+            for windows in stack.enter_context(closing(embedder.embed(batches, reference))):
+                probabilities = _score(windows, scorer)
+                tables.write(windows.windows, windows.n_fractions, probabilities)
+                done += len(windows.windows)
                 progress(done + ledger.skipped.get(TOO_MANY_N, 0), ledger.queued)
             progress(ledger.queued, ledger.queued)
         _refuse_nothing(annotation, ledger, done)
@@ -126,8 +157,10 @@ def predict(
             skipped=ledger.skipped,
             past_end=planned.past_end,
             warnings=warnings,
-            device=scorer.device,
+            device=encoder.device if expensive else scorer.device,
             fresh=True,
+            embedded=embedder.embedded,
+            reused=embedder.reused,
         )
         record = identity(annotation.digest, reference.digest, bundle, options) | {
             "result": result._asdict(),
@@ -141,6 +174,12 @@ def predict(
                 "contigs": len(reference.lengths),
                 "bases": sum(reference.lengths.values()),
                 "renamed": reference.names.renamed,
+            },
+            "encoder": {
+                "device": encoder.device,
+                "precision": encoder.precision,
+                "chunks": str(chunks) if chunks else None,
+                "files": {path.name: file_digest(path) for path in encoder.files},
             },
             "versions": versions(),
             "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
@@ -156,9 +195,9 @@ def predict(
     return result
 
 
-def _score(batch: Batch, embed: Callable[[list[bytes]], Any], scorer: Scorer) -> Any:
+def _score(batch: EmbeddedWindows, scorer: Scorer) -> Any:
     try:
-        return scorer.probabilities(embed(batch.sequences))
+        return scorer.probabilities(batch.vectors)
     except NotFiniteError as error:
         window = batch.windows[error.row]
         raise ModelError(

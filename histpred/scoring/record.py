@@ -27,20 +27,24 @@ class Options(NamedTuple):
     """What a user may choose; with the inputs and the bundle it fixes the bytes of the result.
 
     level: 'gene', 'transcript' or None (transcripts for spliced windows, genes else). biotypes:
-    names or groups, all if empty. unstranded: read the strand '.' as '+'.
+    names or groups, all if empty. unstranded: read the strand '.' as '+'. precision: that of the
+    encoder, 'auto' for what is usual on its device.
     """
 
     window: WindowSpec
     level: str | None = None
     biotypes: tuple[str, ...] = ()
     unstranded: bool = False
+    precision: str = "auto"
 
 
 class Prediction(NamedTuple):
     """How a run went.
 
     skipped: rows by reason; past_end: rows clipped because they end past their contig; warnings:
-    what the user must be told; fresh: False where the folder already held this very result.
+    what the user must be told; device: where the encoder ran, or the scorer if that one's encoder
+    is always on the CPU; embedded, reused: pieces that went through the encoder, and those that a
+    store had; fresh: False where the folder already held this very result.
     """
 
     rows: int
@@ -51,6 +55,8 @@ class Prediction(NamedTuple):
     warnings: list[str]
     device: str
     fresh: bool
+    embedded: int = 0
+    reused: int = 0
 
 
 def window_for(bundle: Bundle, kind: str | None = None) -> WindowSpec:
@@ -78,6 +84,7 @@ def identity(
             "by": level_for(options.window.kind, options.level),
             "biotypes": sorted({normalise(biotype) for biotype in options.biotypes}),
             "unstranded": options.unstranded,
+            "precision": options.precision,
         },
     }
 
@@ -146,5 +153,6 @@ def _input_digest(path: str) -> str:
 
 def versions() -> dict[str, str]:
     """Of Python and of the packages whose release may change a score's last digits."""
-    packages = ("numpy", "onnxruntime", "pysam")
+    packages = ["numpy", "onnxruntime", "pysam"]
+    packages += [name for name in ("tokenizers", "torch", "transformers") if name in sys.modules]
     return {"python": platform.python_version()} | {name: version(name) for name in packages}

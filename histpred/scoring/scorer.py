@@ -7,28 +7,18 @@ stays flat, and a row's probabilities do not depend on what else was in the call
 from __future__ import annotations
 
 import json
-import logging
-import os
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from histpred.core.errors import BundleError, DeviceError, ModelError, UsageError
-from histpred.core.runtime import load_onnxruntime
+from histpred.core.errors import BundleError, ModelError
+from histpred.core.runtime import open_session
 from histpred.models.bundle import Bundle
 
 if TYPE_CHECKING:
     import onnxruntime
 
-logger = logging.getLogger(__name__)
-
 BLOCK = 256  # rows; large enough that a block keeps all cores busy
-CUDA = "CUDAExecutionProvider"
-CPU = "CPUExecutionProvider"
-CUDA_HINT = (
-    "install onnxruntime-gpu (pip install 'histpred[gpu]') in place of onnxruntime, with the CUDA "
-    "and cuDNN it was built for; or use --device cpu"
-)
 
 
 class NotFiniteError(ModelError):
@@ -63,7 +53,8 @@ class Scorer:
     """
 
     def __init__(self, bundle: Bundle, device: str = "auto", threads: int | None = None) -> None:
-        self._session, self.device = open_session(bundle, device, threads)
+        self._session, self.device = open_session(bundle.scorer_path, device, threads)
+        _check_fits(bundle, self._session)
         self.marks = bundle.manifest.mark_names
         self._dimension = bundle.manifest.encoder.dimension
         calibrations = [mark.calibration for mark in bundle.manifest.marks]
@@ -112,89 +103,6 @@ class Scorer:
         return logits
 
 
-def open_session(
-    bundle: Bundle, device: str, threads: int | None
-) -> tuple[onnxruntime.InferenceSession, str]:
-    """An onnxruntime session on the bundle's scorer, and the device that it really runs on."""
-    name, _, index = device.partition(":")
-    if name not in {"auto", "cpu", "cuda"} or (
-        index and not (name == "cuda" and index.isdecimal())
-    ):
-        raise UsageError(f"unknown device {device!r}", "use auto, cpu, cuda or cuda:N")
-    if threads is not None and threads < 1:
-        raise UsageError(f"{threads} threads", "use 1 or more")
-
-    onnxruntime = load_onnxruntime()
-    has_cuda = CUDA in onnxruntime.get_available_providers()
-    if name == "cuda" and not has_cuda:
-        raise DeviceError(
-            f"device {device!r} was asked for: this onnxruntime has no CUDA", CUDA_HINT
-        )
-
-    number = int(index or 0)
-    if name != "cpu" and has_cuda:
-        # TF32 would round the matrices to ten bits: CPU and GPU could not agree to 1e-4
-        session, reason = _start_cuda(bundle, {"device_id": str(number), "use_tf32": "0"}, threads)
-        if session:
-            _check_fits(bundle, session)
-            return session, f"cuda:{number}"
-        if name == "cuda":
-            raise DeviceError(f"device {device!r} was asked for: {reason}", CUDA_HINT)
-        logger.warning("CUDA is installed but does not start, scoring on the CPU: %s", reason)
-
-    session = _create(bundle, [CPU], threads)
-    _check_fits(bundle, session)
-    return session, "cpu"
-
-
-def _start_cuda(
-    bundle: Bundle, options: dict[str, str], threads: int | None
-) -> tuple[onnxruntime.InferenceSession | None, str]:
-    """A session on CUDA, or None and the reason; onnxruntime may fall back without a word."""
-    try:
-        session = _create(bundle, [(CUDA, options), CPU], threads)
-    except BundleError as error:  # a broken file as much as a missing device: the CPU will tell
-        return None, str(error.__cause__)
-    if session.get_providers()[0] != CUDA:
-        return None, "its libraries cannot be loaded"
-    return session, ""
-
-
-def _create(
-    bundle: Bundle, providers: list[str | tuple[str, dict[str, str]]], threads: int | None
-) -> onnxruntime.InferenceSession:
-    onnxruntime = load_onnxruntime()
-    from onnxruntime.capi import onnxruntime_pybind11_state as errors
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    options.intra_op_num_threads = threads or _usable_cores()
-    options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    try:
-        return onnxruntime.InferenceSession(
-            bundle.scorer_path,
-            options,
-            providers=providers,
-            enable_fallback=0,  # it would print to standard output
-        )
-    except (
-        RuntimeError,
-        ValueError,
-        errors.EPFail,
-        errors.Fail,
-        errors.InvalidArgument,
-        errors.InvalidGraph,
-        errors.InvalidProtobuf,
-        errors.NoModel,
-        errors.NotImplemented,
-        errors.RuntimeException,
-    ) as error:
-        raise BundleError(
-            f"{bundle.scorer_path}: onnxruntime cannot open it: {error}", "get the bundle again"
-        ) from error
-
-
 def _check_fits(bundle: Bundle, session: onnxruntime.InferenceSession) -> None:
     """That scorer.onnx is the one which bundle.json describes."""
     marks = json.loads(session.get_modelmeta().custom_metadata_map.get("histpred.marks", "[]"))
@@ -220,12 +128,3 @@ def _check_finite(values: np.ndarray, what: str) -> None:
     rows = np.flatnonzero(~np.isfinite(values).all(axis=1))
     if rows.size:
         raise NotFiniteError(what, rows, len(values))
-
-
-def _usable_cores() -> int:
-    """Cores this process may run on, which a container or a scheduler may have made fewer than
-    there are.
-    """
-    if hasattr(os, "sched_getaffinity"):  # not on macOS
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

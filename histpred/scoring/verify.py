@@ -4,16 +4,20 @@ known sequence.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from histpred.core.errors import BundleError
-from histpred.encoders import build
+from histpred.encoders.embedder import embed_sequences
 from histpred.models.bundle import Bundle
+from histpred.scoring.opening import bundle_chunks, open_encoder
 from histpred.scoring.scorer import Scorer
 
 TOLERANCE = 1e-4
 
 
-def verify(bundle: Bundle) -> float:
-    """Run the bundle's known answer; returns the largest difference in a probability.
+def verify(bundle: Bundle, weights: Path | None = None) -> float:
+    """Run the bundle's known answer; returns the largest difference in a probability. `weights`:
+    see `histpred.encoders.locate`.
 
     Raises
     ------
@@ -21,9 +25,10 @@ def verify(bundle: Bundle) -> float:
         Where the difference is above 1e-4.
     """
     known = bundle.manifest.known_answer
-    encoder = build(bundle.manifest.encoder, bundle.directory)
+    encoder = open_encoder(bundle, weights=weights)
+    vectors = embed_sequences(encoder, bundle_chunks(bundle), [known.sequence.encode()])
     with Scorer(bundle, "cpu") as scorer:
-        (row,) = scorer.probabilities(encoder.embed([known.sequence.encode()]))
+        (row,) = scorer.probabilities(vectors)
 
     differences = {
         mark: abs(float(found) - known.probabilities[mark])

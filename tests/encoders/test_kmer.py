@@ -33,7 +33,7 @@ def brute_force(sequence: bytes, k: int) -> list[float]:
 
 @given(st.lists(SEQUENCES, min_size=1, max_size=6))
 def test_equals_counting_one_kmer_at_a_time(sequences):
-    spectra = KmerEncoder([1, 2, 3, 4]).embed(sequences)
+    spectra = KmerEncoder([1, 2, 3, 4]).spectra(sequences)
     expected = [[value for k in (1, 2, 3, 4) for value in brute_force(s, k)] for s in sequences]
     np.testing.assert_allclose(spectra, expected, rtol=1e-6)
 
@@ -41,15 +41,15 @@ def test_equals_counting_one_kmer_at_a_time(sequences):
 @given(SEQUENCES)
 def test_a_sequence_and_its_reverse_complement_have_one_spectrum(sequence):
     encoder = KmerEncoder([1, 2, 3, 4, 5], {7: [1, 2, 3], 20: [2]})
-    forward, reverse = encoder.embed([sequence, reverse_complement(sequence)])
+    forward, reverse = encoder.spectra([sequence, reverse_complement(sequence)])
     np.testing.assert_array_equal(forward, reverse)
 
 
 @given(st.lists(SEQUENCES, min_size=1, max_size=6))
 def test_the_rest_of_the_batch_changes_nothing(sequences):
     encoder = KmerEncoder([2, 3], {10: [1, 3]})
-    together = encoder.embed(sequences)
-    alone = np.vstack([encoder.embed([sequence]) for sequence in sequences])
+    together = encoder.spectra(sequences)
+    alone = np.vstack([encoder.spectra([sequence]) for sequence in sequences])
     np.testing.assert_array_equal(together, alone)
 
 
@@ -60,7 +60,7 @@ def test_no_kmer_spans_two_sequences():
 
 def test_a_batch_longer_than_one_slice_is_whole():
     sequences = [b"ACGGT" * 20_000] * (3 * SLICE // 100_000)
-    spectra = KmerEncoder([3]).embed(sequences)
+    spectra = KmerEncoder([3]).spectra(sequences)
     assert (spectra == spectra[0]).all()
     np.testing.assert_allclose(spectra.sum(axis=1), 1, rtol=1e-6)
 
@@ -77,23 +77,23 @@ def test_blocks_of_any_size_count_the_same(block, monkeypatch):
 
 @pytest.mark.parametrize("sequence", [b"", b"A", b"NNNNNNNN", b"ANCNGNTN"])
 def test_too_short_or_too_full_of_n_is_zeros(sequence):
-    assert not KmerEncoder([2, 3]).embed([sequence]).any()
+    assert not KmerEncoder([2, 3]).spectra([sequence]).any()
 
 
 def test_n_at_the_ends_changes_nothing():
-    plain, padded = KmerEncoder([1, 2, 3]).embed([b"ACGTTGCA", b"NNNACGTTGCANN"])
+    plain, padded = KmerEncoder([1, 2, 3]).spectra([b"ACGTTGCA", b"NNNACGTTGCANN"])
     np.testing.assert_array_equal(plain, padded)
 
 
 def test_an_empty_batch_has_no_rows():
-    assert KmerEncoder([1, 2]).embed([]).shape == (0, 12)
+    assert KmerEncoder([1, 2]).spectra([]).shape == (0, 12)
 
 
 def test_a_centre_is_the_spectrum_of_the_central_stretch():
     encoder = KmerEncoder([2], {4: [2]})
     np.testing.assert_array_equal(
-        encoder.embed([b"TTTACGATTT"])[0],
-        np.concatenate([KmerEncoder([2]).embed([s])[0] for s in (b"ACGA", b"TTTACGATTT")]),
+        encoder.spectra([b"TTTACGATTT"])[0],
+        np.concatenate([KmerEncoder([2]).spectra([s])[0] for s in (b"ACGA", b"TTTACGATTT")]),
     )
 
 
@@ -101,8 +101,8 @@ def test_dimensions_are_those_of_the_docstring():
     sizes = [KmerEncoder([k]).dimension for k in (1, 2, 3, 4, 5)]
     assert sizes == [2, 10, 32, 136, 512]
     encoder = KmerEncoder([4, 1], {100: [2]})
-    assert encoder.embed([b"ACGT"]).shape == (1, encoder.dimension) == (1, 148)
-    assert encoder.embed([b"ACGT"]).dtype == np.float32
+    assert encoder.spectra([b"ACGT"]).shape == (1, encoder.dimension) == (1, 148)
+    assert encoder.spectra([b"ACGT"]).dtype == np.float32
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ def spec(kind="kmer", dimension=10, **settings):
 
 
 def test_builds_the_encoder_that_is_named(tmp_path):
-    assert build(spec(), tmp_path).embed([b"ACGT"]).shape == (1, 10)
+    assert build(spec(), tmp_path).embed([b"ACGT"]).vectors.shape == (1, 10)
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ SPOILT = [
      "{bundle}/scorer.onnx: onnxruntime cannot open it"),
     ("empty scorer", content("scorer.onnx", lambda c: b"", honest=True), "{bundle}/scorer.onnx"),
     ("other major version", manifest(lambda f: f.update(schema_version="2.0")),
-     "{bundle}/bundle.json: schema version 2.0, this histpred reads 1.0"),
+     "{bundle}/bundle.json: schema version 2.0, this histpred reads 1.1"),
     ("no version", manifest(lambda f: f.pop("schema_version")), "schema version None"),
     ("unknown field", manifest(lambda f: f.update(temperature=2)),
      "{bundle}/bundle.json: not a valid manifest: temperature"),
@@ -140,7 +140,7 @@ def test_57_auto_is_recorded(inputs, folder, predicted):
 
 @pytest.mark.parametrize("device", ["gpu", "cuda:x", "cpu:1", "tpu", ""])
 def test_57_no_device_at_all(device, inputs, folder, refused):
-    words = (f"unknown device {device!r}", "auto, cpu, cuda or cuda:N")
+    words = (f"unknown device {device!r}", "auto, cpu, cuda, cuda:N or mps")
     refused("predict", *inputs, "-o", folder / "out", "--device", device, code=2, words=words)
 
 
@@ -157,6 +157,9 @@ def test_58_nan_from_the_model_names_the_window(value, inputs, folder, refused, 
             (logits,) = self.session.run(outputs, inputs)
             logits[1, 0] = value
             return [logits]
+
+        def __getattr__(self, name):
+            return getattr(self.session, name)
 
     def broken(*arguments):
         session, device = real(*arguments)

@@ -42,7 +42,7 @@ def test_the_cards_figures_come_out_again(shared_data):
 
     encoder = build(bundle.manifest.encoder, bundle.directory)
     with Scorer(bundle) as scorer:
-        probabilities = scorer.probabilities(encoder.embed(sequences))
+        probabilities = scorer.probabilities(encoder.embed(sequences).vectors)
 
     card = bundle.manifest.metrics["tiles"]
     assert len(sequences) == card.windows

@@ -11,7 +11,7 @@ import pytest
 from histpred.core.errors import BundleError, DeviceError, ModelError, UsageError
 from histpred.models.bundle import load_bundle
 from histpred.models.manifest import MarkSpec
-from histpred.scoring import scorer as module
+from histpred.core import runtime as module
 from histpred.scoring.scorer import BLOCK, NotFiniteError, Scorer
 
 

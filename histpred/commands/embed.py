@@ -1,0 +1,112 @@
+"""histpred embed: the embeddings alone, into a store."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import click
+
+from histpred.commands import options
+from histpred.commands.report import Progress, check_strict, skipped
+
+logger = logging.getLogger(__name__)
+
+
+@click.command()
+@options.annotation
+@options.fasta
+@click.option(
+    "--store",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Folder of embeddings; what it has already is not computed again.",
+)
+@click.option(
+    "-o",
+    "--out",
+    metavar="OUT.parquet",
+    type=click.Path(path_type=Path),
+    help="Also a table of the windows with their vectors, and its ledger beside it.",
+)
+@click.option(
+    "--bundle",
+    metavar="NAME|DIR",
+    help="Take encoder, chunks and windows from this bundle.",
+)
+@click.option(
+    "--encoder",
+    "name",
+    metavar="NAME",
+    help="A published encoder (histpred encoders list), in place of a bundle.",
+)
+@click.option(
+    "--chunks",
+    metavar="window:BP|grid:BP",
+    help="How windows are cut: from their 5' end on, or by bins of the genome, which overlapping "
+    "windows share. [default: the bundle's, or window chunks of the encoder's usual length]",
+)
+@options.selection
+@options.embedding
+@options.running
+def embed(
+    annotation: str,
+    fasta: str,
+    store: Path,
+    out: Path | None,
+    bundle: str | None,
+    name: str | None,
+    chunks: str | None,
+    biotypes: tuple[str, ...],
+    level: str | None,
+    kind: str | None,
+    unstranded: bool,
+    device: str,
+    precision: str,
+    weights: Path | None,
+    strict: bool,
+    overwrite: bool,
+    cache: Path | None,
+    quiet: bool,
+) -> None:
+    """Embed the windows of ANNOTATION on FASTA, for predict --store and for training.
+
+    Killed and run again, it goes on where it was; several may fill one store at once.
+    """
+    from histpred.encoders import embed as stage
+    from histpred.scoring.opening import choose_encoder
+
+    encoder, spec, cut, window = choose_encoder(
+        bundle, name, chunks, kind, device, precision, weights
+    )
+    with Progress("embedding windows", quiet) as progress:
+        result = stage.embed(
+            annotation,
+            fasta,
+            encoder,
+            spec,
+            cut,
+            window,
+            store=store,
+            out=out,
+            level=level,
+            biotypes=biotypes,
+            unstranded=unstranded,
+            overwrite=overwrite,
+            cache=cache,
+            progress=progress,
+        )
+    logger.info(
+        "%s: %s windows of %s rows on %s in %s; %s pieces embedded, %s were there%s",
+        out or store,
+        f"{result.windows:,}",
+        f"{result.rows:,}",
+        encoder.device,
+        encoder.precision,
+        f"{result.embedded:,}",
+        f"{result.reused:,}",
+        skipped(result.skipped),
+    )
+    ledger = out.with_name(f"{out.name}.ledger.tsv") if out else "histpred windows"
+    check_strict(strict, result.skipped, result.past_end, ledger)

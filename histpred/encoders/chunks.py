@@ -1,0 +1,122 @@
+"""From windows to the pieces that an encoder sees at once, and from their vectors to a window's.
+
+| policy   | pieces                                          | a window's vector                   |
+|----------|-------------------------------------------------|-------------------------------------|
+| (none)   | the window itself                               | its own                             |
+| `window` | consecutive chunks from the window's 5' end on  | mean of its chunks' (paper, app. B) |
+| `grid`   | bins of the genome, all that overlap the window | mean weighted by tokens             |
+
+With the grid, what is embedded grows with the union of the windows, not with their sum: isoforms
+and neighbours share their bins. A bin counts with its number of tokens times the share of its bases
+that lie in the window, so the result depends on the window alone. Windows on '-' have the bins'
+reverse complements. Pieces without a base (all N) are left out.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from histpred.core.errors import UsageError
+from histpred.core.regions import SPLICED, Window
+from histpred.genome.reference import Reference
+
+WINDOW, GRID = POLICIES = ("window", "grid")
+
+
+class Chunks(NamedTuple):
+    """How windows are cut: a policy, and the length of a piece in bp."""
+
+    policy: str
+    length: int
+
+    def __str__(self) -> str:
+        return f"{self.policy}:{self.length}"
+
+
+class Piece(NamedTuple):
+    """What the encoder sees at once, 5' to 3' on the window's strand, and its weight in the mean
+    over the window: `share` of its own bases that lie in the window.
+    """
+
+    sequence: bytes
+    share: float
+
+
+def parse_chunks(text: str) -> Chunks:
+    """'grid:2000' as chunks; UsageError for another form.
+
+    >>> parse_chunks("window:1000")
+    Chunks(policy='window', length=1000)
+    """
+    policy, _, length = text.partition(":")
+    if policy not in POLICIES or not length.isdecimal() or not 0 < int(length) < 2**31:
+        raise UsageError(
+            f"{text!r} says no chunks", "write window:BP or grid:BP, for example grid:2000"
+        )
+    return Chunks(policy, int(length))
+
+
+def check_window(chunks: Chunks | None, kind: str) -> None:
+    """Raise UsageError for windows that the policy cannot cut."""
+    if chunks and chunks.policy == GRID and kind == SPLICED:
+        raise UsageError(
+            "spliced windows do not lie on a grid of the genome", "use window chunks for them"
+        )
+
+
+def pieces(
+    window: Window, sequence: bytes, reference: Reference, chunks: Chunks | None
+) -> list[Piece]:
+    """The pieces of a window whose own bases are `sequence`; those without a base are left out."""
+    if chunks is None:
+        found = [Piece(sequence, 1.0)]
+    elif chunks.policy == WINDOW:
+        length = chunks.length
+        found = [Piece(sequence[i : i + length], 1.0) for i in range(0, len(sequence), length)]
+    else:
+        found = _bins(window, sequence, reference, chunks.length)
+    return [piece for piece in found if piece.share and bases(piece.sequence)]
+
+
+def _bins(window: Window, sequence: bytes, reference: Reference, length: int) -> list[Piece]:
+    """The bins of the grid that overlap the window; bin i is [i * length, (i + 1) * length), cut at
+    the contig's end.
+    """
+    chrom, start, end, strand = window[:4]
+    found = []
+    for left in range(start - start % length, end, length):
+        right = min(left + length, reference.lengths[chrom])
+        inside = (max(left, start), min(right, end))
+        whole = inside == (left, right)
+        if whole:  # the window's own bases: no need to read them again
+            first = end - right if strand == "-" else left - start
+            found.append(Piece(sequence[first : first + right - left], 1.0))
+            continue
+        bin_sequence = reference.fetch(chrom, left, right, strand)
+        part = reference.fetch(chrom, *inside)
+        found.append(Piece(bin_sequence, bases(part) / max(bases(bin_sequence), 1)))
+    return found
+
+
+def pool(
+    vectors: np.ndarray, tokens: np.ndarray, shares: np.ndarray, chunks: Chunks | None
+) -> np.ndarray:
+    """The vector of a window, float32 [dimension], from those of its pieces [n, dimension], their
+    tokens [n] and their shares [n]. Zeros where no piece has a token.
+    """
+    weights = shares * tokens if chunks and chunks.policy == GRID else (tokens > 0).astype(float)
+    total = weights.sum()
+    if not total:
+        return np.zeros(vectors.shape[1], np.float32)
+    # Piece by piece, so that the sum is the same on every machine.
+    mean = np.zeros(vectors.shape[1])
+    for vector, weight in zip(vectors, weights / total, strict=True):
+        mean += weight * vector
+    return mean.astype(np.float32)
+
+
+def bases(sequence: bytes) -> int:
+    """How many of a cleaned sequence's letters are bases."""
+    return len(sequence) - sequence.count(b"N")

@@ -1,0 +1,95 @@
+"""Where an encoder that runs on torch runs, and in what precision.
+
+A device that was asked for and is not there is an error. `auto` takes CUDA where there is one, else
+the CPU, and says so.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import torch
+
+from histpred.core.errors import DeviceError, UsageError
+from histpred.core.runtime import parse_device
+
+logger = logging.getLogger(__name__)
+
+PRECISIONS = {"cpu": ("fp32", "int8"), "cuda": ("fp16", "fp32", "bf16"), "mps": ("fp32", "fp16")}
+"""What each type of device can do; the first is what 'auto' means there."""
+
+DTYPES = {
+    "fp32": torch.float32,
+    "fp16": torch.float16,
+    "bf16": torch.bfloat16,
+    "int8": torch.float32,  # the weights are int8, what runs between the layers is not
+}
+
+NVIDIA_DEVICE = Path("/dev/nvidia0")
+CONTAINER_HINT = (
+    "in a container, add --gpus all (Docker, Podman) or --nv (Singularity, Apptainer); "
+    "'histpred doctor' says more"
+)
+
+
+def choose_device(device: str) -> torch.device:
+    """The torch device that `device` ('auto', 'cpu', 'cuda', 'cuda:N', 'mps') means here.
+
+    Raises
+    ------
+    UsageError
+        For another word.
+    DeviceError
+        For a device that is named and not there.
+    """
+    name, number = parse_device(device)
+    if name == "cpu":
+        return torch.device("cpu")
+    if name == "mps":
+        if not torch.backends.mps.is_available():
+            raise DeviceError(
+                "device 'mps' was asked for: this is no Apple GPU, or torch was built without it",
+                "use --device cpu or auto",
+            )
+        return torch.device("mps")
+
+    reason = why_no_cuda()
+    if not reason:
+        count = torch.cuda.device_count()
+        if number >= count:
+            raise DeviceError(
+                f"device {device!r} was asked for: there are {count}, counted from cuda:0",
+                "see CUDA_VISIBLE_DEVICES and nvidia-smi",
+            )
+        return torch.device("cuda", number)
+    if name == "cuda":
+        raise DeviceError(f"device {device!r} was asked for: {reason}", CONTAINER_HINT)
+
+    logger.warning("embedding on the CPU: %s", reason)
+    return torch.device("cpu")
+
+
+def choose_precision(device: torch.device, precision: str) -> str:
+    """The precision that `precision` means on a device; UsageError where it has no such one."""
+    possible = PRECISIONS[device.type]
+    if precision == "auto":
+        return possible[0]
+    if precision not in possible:
+        raise UsageError(
+            f"precision {precision!r} is not for the device {str(device)!r}",
+            f"use auto or {', '.join(possible)}",
+        )
+    return precision
+
+
+def why_no_cuda() -> str:
+    """Why torch cannot use CUDA here, '' if it can."""
+    if torch.cuda.is_available():
+        return ""
+    if torch.version.cuda is None and getattr(torch.version, "hip", None) is None:
+        built = f"this torch ({torch.__version__}) was built without CUDA"
+        return f"{built}, though {NVIDIA_DEVICE} exists" if NVIDIA_DEVICE.exists() else built
+    if NVIDIA_DEVICE.exists():
+        return f"{NVIDIA_DEVICE} exists, but torch {torch.__version__} cannot start CUDA on it"
+    return "there is no NVIDIA device"

@@ -1,0 +1,166 @@
+"""Filling a store: annotation and genome to embeddings, and to a table of them if one is wanted."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from histpred.core.errors import InputError, ModelError, UsageError
+from histpred.core.hts import quiet_htslib
+from histpred.core.log import tell
+from histpred.core.output import output_files, refuse_inputs, temporary_faults
+from histpred.core.regions import WINDOW_COLUMNS
+from histpred.encoders import Encoder, EncoderSpec
+from histpred.encoders.chunks import Chunks, check_window
+from histpred.encoders.embedder import EmbeddedWindows, Embedder
+from histpred.encoders.store import Store, encoder_identity
+from histpred.genome.annotation import open_annotation
+from histpred.genome.ledger import TOO_MANY_N, Ledger
+from histpred.genome.plan import plan, scorable
+from histpred.genome.reference import Reference
+from histpred.genome.windows import WindowSpec
+
+SUFFIX = ".parquet"
+
+
+class EmbeddedRun(NamedTuple):
+    """How filling a store went.
+
+    rows, windows: of the annotation, and with a vector; embedded, reused: pieces computed, and
+    pieces that the store had; skipped: rows by reason; past_end: rows clipped as they end past
+    their contig.
+    """
+
+    rows: int
+    windows: int
+    embedded: int
+    reused: int
+    skipped: dict[str, int]
+    past_end: int
+
+
+def embed(
+    annotation_path: str,
+    fasta_path: str,
+    encoder: Encoder,
+    spec: EncoderSpec,
+    chunks: Chunks | None,
+    window: WindowSpec,
+    *,
+    store: Path,
+    out: Path | None = None,
+    level: str | None = None,
+    biotypes: tuple[str, ...] = (),
+    unstranded: bool = False,
+    overwrite: bool = False,
+    cache: Path | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> EmbeddedRun:
+    """Embed the windows of an annotation into the store at `store`.
+
+    Parameters
+    ----------
+    encoder, spec
+        An encoder and what it was built from.
+    out
+        A `.parquet` file for the windows in genome order (columns of a prediction's table, then
+        `vector`); its ledger goes to `<out>.ledger.tsv`. None: the store alone is filled.
+
+    See `histpred.scoring.predict.predict` for the other arguments.
+
+    Raises
+    ------
+    HistpredError
+        For inputs that cannot be used. What was embedded before stays in the store.
+    """
+    if out is not None and out.suffix != SUFFIX:
+        raise UsageError(f"{out}: embeddings are written as Parquet", f"name it OUT{SUFFIX}")
+    check_window(chunks, window.kind)
+    outputs = (out, out.with_name(f"{out.name}.ledger.tsv")) if out else ()
+    refuse_inputs(outputs, (annotation_path, fasta_path))
+    with quiet_htslib(), temporary_faults(), ExitStack() as stack:
+        embedder = Embedder(encoder, chunks, Store(store, encoder_identity(spec, encoder)))
+        work = stack.enter_context(_work(outputs, store, overwrite))
+        annotation = stack.enter_context(
+            open_annotation(annotation_path, work, window.kind, level, biotypes)
+        )
+        reference = stack.enter_context(Reference(fasta_path, cache or work))
+        ledger = stack.enter_context(Ledger(work))
+        planned = plan(annotation, reference, window, unstranded, ledger)
+        tell(planned.notices, planned.warnings)
+
+        write = stack.enter_context(_table(work / out.name, encoder.dimension)) if out else None
+        done = 0
+        batches = scorable(ledger, reference, window.max_n_fraction)
+        for windows in stack.enter_context(closing(embedder.embed(batches, reference))):
+            _check_finite(windows)
+            if write:
+                write(windows)
+            done += len(windows.windows)
+            progress(done + ledger.skipped.get(TOO_MANY_N, 0), ledger.queued)
+        if ledger.rows and not done:
+            reasons = ", ".join(f"{reason} {count}" for reason, count in ledger.skipped.items())
+            raise InputError(
+                annotation.name,
+                f"none of its {ledger.rows} rows can be embedded: {reasons}",
+                "histpred windows writes the ledger that says why for each row",
+            )
+        if out:
+            ledger.write(work / outputs[1].name)
+        return EmbeddedRun(
+            ledger.rows,
+            done,
+            embedder.embedded,
+            embedder.reused,
+            ledger.skipped,
+            planned.past_end,
+        )
+
+
+@contextmanager
+def _work(outputs: tuple[Path, ...], store: Path, overwrite: bool) -> Iterator[Path]:
+    """A private folder, whose files named as `outputs` come out on success."""
+    if outputs:
+        with output_files(outputs, overwrite) as work:
+            yield work
+    else:
+        with tempfile.TemporaryDirectory(prefix=".histpred-work-", dir=store) as scratch:
+            yield Path(scratch)
+
+
+@contextmanager
+def _table(path: Path, dimension: int) -> Iterator[Callable[[EmbeddedWindows], None]]:
+    """A function that appends windows to a Parquet file, which is whole on leaving."""
+    import pyarrow as arrow
+    from pyarrow import parquet
+
+    whole = ("start", "end")
+    texts = [name.removeprefix("#") for name in WINDOW_COLUMNS[:-1]]
+    fields = [(name, arrow.int64() if name in whole else arrow.string()) for name in texts]
+    fields += [("n_fraction", arrow.float64()), ("vector", arrow.list_(arrow.float32(), dimension))]
+    schema = arrow.schema(fields)
+
+    with parquet.ParquetWriter(path, schema) as writer:
+
+        def write(windows: EmbeddedWindows) -> None:
+            columns = [[getattr(window, name) for window in windows.windows] for name in texts]
+            values = arrow.array(windows.vectors.reshape(-1))
+            vectors = arrow.FixedSizeListArray.from_arrays(values, dimension)
+            writer.write_table(arrow.table([*columns, windows.n_fractions, vectors], schema=schema))
+
+        yield write
+
+
+def _check_finite(windows: EmbeddedWindows) -> None:
+    bad = np.flatnonzero(~np.isfinite(windows.vectors).all(axis=1))
+    if bad.size:
+        window = windows.windows[bad[0]]
+        raise ModelError(
+            f"{window.name} ({window.chrom}:{window.start}-{window.end}) gave NaN or infinity",
+            "the weights are broken or the precision too low: try histpred encoders verify",
+        )

@@ -1,0 +1,168 @@
+"""Windows to vectors: cut into pieces, each piece embedded once, pooled.
+
+Windows are taken in units, each of about as many new pieces as keep the encoder busy. While the
+encoder works on one unit, the pieces of the next are read and tokenised. Which pieces form a unit
+depends on the windows alone, never on what a store holds already: a run that goes on after it was
+killed makes the calls that are left of an unbroken one.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+
+from histpred.core.regions import Window
+from histpred.encoders import Embedded, Encoder
+from histpred.encoders.chunks import Chunks, bases, pieces, pool
+from histpred.encoders.store import Store, piece_key
+from histpred.genome.plan import Batch
+from histpred.genome.reference import Reference
+
+UNITS_AT_ONCE = 2
+WINDOWS_AT_ONCE = 4096
+
+Vectors = dict[bytes, tuple[np.ndarray, int]]
+"""key of a piece -> its vector and number of tokens"""
+
+
+class Unit(NamedTuple):
+    """Windows on their way: `plans` has the keys and shares of each one's pieces; `new` the pieces
+    that the unit before does not have.
+    """
+
+    windows: list[Window]
+    n_fractions: list[float]
+    plans: list[list[tuple[bytes, float]]]
+    new: dict[bytes, bytes]
+    keys: set[bytes]
+
+
+class EmbeddedWindows(NamedTuple):
+    """Windows with their share of N and their vectors, float32 [n, dimension]."""
+
+    windows: list[Window]
+    n_fractions: list[float]
+    vectors: np.ndarray
+
+
+class Embedder:
+    """An encoder with its chunks and, if any, its store.
+
+    embedded, reused: how many pieces were computed, and how many the store had.
+    """
+
+    def __init__(self, encoder: Encoder, chunks: Chunks | None, store: Store | None) -> None:
+        self.encoder = encoder
+        self._chunks = chunks
+        self._store = store
+        self.embedded = 0
+        self.reused = 0
+
+    def embed(self, batches: Iterator[Batch], reference: Reference) -> Iterator[EmbeddedWindows]:
+        """The windows of `batches`, in their order, with their vectors."""
+        workers = ThreadPoolExecutor(UNITS_AT_ONCE)
+        running: deque[tuple[Unit, list[Future[Vectors]], Vectors]] = deque()
+        known: Vectors = {}
+        try:
+            for unit in self._units(batches, reference):
+                running.append((unit, *self._start(unit, workers)))
+                if len(running) == UNITS_AT_ONCE:
+                    known = self._finish(*running[0], known)
+                    yield self._pool(running.popleft()[0], known)
+            while running:
+                known = self._finish(*running[0], known)
+                yield self._pool(running.popleft()[0], known)
+        finally:
+            workers.shutdown(cancel_futures=True)
+
+    def _units(self, batches: Iterator[Batch], reference: Reference) -> Iterator[Unit]:
+        before: set[bytes] = set()
+        unit = Unit([], [], [], {}, set())
+        for batch in batches:
+            for window, sequence, n_fraction in zip(*batch, strict=True):
+                plan = []
+                for piece in pieces(window, sequence, reference, self._chunks):
+                    key = piece_key(piece.sequence)
+                    plan.append((key, piece.share))
+                    unit.keys.add(key)
+                    if key not in before:
+                        unit.new[key] = piece.sequence
+                unit.windows.append(window)
+                unit.n_fractions.append(n_fraction)
+                unit.plans.append(plan)
+                full = len(unit.new) >= self.encoder.pieces_at_once
+                if full or len(unit.windows) == WINDOWS_AT_ONCE:
+                    yield unit
+                    before = unit.keys
+                    unit = Unit([], [], [], {}, set())
+        if unit.windows:
+            yield unit
+
+    def _start(
+        self, unit: Unit, workers: ThreadPoolExecutor
+    ) -> tuple[list[Future[Vectors]], Vectors]:
+        """What will be computed, and what the store has of the unit's new pieces."""
+        keys = list(unit.new)
+        stored = self._store.find(keys) if self._store else {}
+        self.reused += len(stored)
+        size = self.encoder.pieces_at_once
+        calls = []
+        for start in range(0, len(keys), size):
+            missing = [key for key in keys[start : start + size] if key not in stored]
+            if missing:
+                self.embedded += len(missing)
+                calls.append(workers.submit(self._encode, missing, unit))
+        return calls, stored
+
+    def _encode(self, keys: list[bytes], unit: Unit) -> Vectors:
+        result = self.encoder.embed([unit.new[key] for key in keys])
+        if self._store:
+            # What is not finite is an error wherever it ends up: never keep it.
+            good = np.flatnonzero(np.isfinite(result.vectors).all(axis=1))
+            kept = Embedded(result.vectors[good], result.tokens[good])
+            self._store.add([keys[i] for i in good], kept)
+        return {
+            key: (vector, int(tokens))
+            for key, vector, tokens in zip(keys, result.vectors, result.tokens, strict=True)
+        }
+
+    def _finish(
+        self, unit: Unit, calls: list[Future[Vectors]], stored: Vectors, before: Vectors
+    ) -> Vectors:
+        """The vectors of all the unit's pieces."""
+        known = {key: before[key] for key in unit.keys if key in before} | stored
+        for call in calls:
+            known |= call.result()
+        return known
+
+    def _pool(self, unit: Unit, known: Vectors) -> EmbeddedWindows:
+        vectors = np.zeros((len(unit.windows), self.encoder.dimension), np.float32)
+        for row, plan in enumerate(unit.plans):
+            if plan:
+                found = [known[key] for key, _ in plan]
+                vectors[row] = pool(
+                    np.stack([vector for vector, _ in found]),
+                    np.array([tokens for _, tokens in found]),
+                    np.array([share for _, share in plan]),
+                    self._chunks,
+                )
+        return EmbeddedWindows(unit.windows, unit.n_fractions, vectors)
+
+
+def embed_sequences(
+    encoder: Encoder, chunks: Chunks | None, sequences: Iterable[bytes]
+) -> np.ndarray:
+    """Vectors, float32 [n, dimension], of sequences that lie on no genome: their pieces are cut
+    from the first base on, and pooled as the policy says.
+    """
+    vectors = []
+    for sequence in sequences:
+        length = chunks.length if chunks else max(len(sequence), 1)
+        cut = [sequence[i : i + length] for i in range(0, len(sequence), length)]
+        embedded = encoder.embed([piece for piece in cut if bases(piece)])
+        vectors.append(pool(*embedded, np.ones(len(embedded.tokens)), chunks))
+    return np.array(vectors, np.float32).reshape(-1, encoder.dimension)

@@ -1,0 +1,183 @@
+"""Encoders that others published and histpred can load: what they are, their digests, their place.
+
+Digests and sizes are those of the files at the pinned revision of the repository at Hugging Face;
+None where we know none.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from histpred.core.errors import UsageError
+
+FOLDER_VARIABLE = "HISTPRED_ENCODERS"
+
+
+class File(NamedTuple):
+    """A file of an encoder; `size` in bytes."""
+
+    name: str
+    sha256: str | None = None
+    size: int | None = None
+
+
+class Published(NamedTuple):
+    """A published encoder.
+
+    kind, settings, dimension: as in a bundle's encoder spec; window: the kind of windows it is for;
+    chunk_length: usual length of its chunks in bp; revision: a commit of `repository`, None if not
+    pinned.
+    """
+
+    name: str
+    kind: str
+    settings: Mapping[str, object]
+    dimension: int
+    window: str
+    chunk_length: int
+    repository: str
+    revision: str | None
+    files: tuple[File, ...]
+    licence: str
+    note: str
+
+    def url(self, file: File) -> str:
+        """Where a file is downloaded from."""
+        revision = self.revision or "main"
+        return f"https://huggingface.co/{self.repository}/resolve/{revision}/{file.name}"
+
+
+CONFIG, TOKENIZER = File("config.json"), File("tokenizer.json")
+
+PUBLISHED = (
+    Published(
+        name="dnabert2",
+        kind="dnabert2",
+        settings={},
+        dimension=768,
+        window="context",
+        chunk_length=2000,
+        repository="zhihan1996/DNABERT-2-117M",
+        revision="d064dece8a8b41d9fb8729fbe3435278786931f1",
+        files=(
+            File(
+                "pytorch_model.bin",
+                "7ff39ec77a484dd01070a41bfd6e95cdd7247bec80fe357ab43a4be33687aeba",
+                468_354_983,
+            ),
+            CONFIG,
+            File(
+                "tokenizer.json",
+                "5d178e8ce2ba55df97fff197f4b30f40133b95d7096be398c2df6b526c5d8cd3",
+                167_908,
+            ),
+        ),
+        licence="Apache-2.0",
+        note="the paper's encoder of DNA: 117 M parameters, 135 species",
+    ),
+    Published(
+        name="rnafm",
+        kind="rnafm",
+        settings={},
+        dimension=640,
+        window="spliced",
+        chunk_length=1000,
+        repository="cuhkaih/rnafm",
+        revision=None,
+        files=(
+            File(
+                "RNA-FM_pretrained.pth",
+                "5b5d7d87b37c291ef42c140ef9edf7aea29f255fa2a4fd435f776c52e93d5e99",
+                1_194_424_423,
+            ),
+        ),
+        licence="MIT (code), Apache-2.0 (weights)",
+        note="the paper's encoder of RNA: 99 M parameters, non-coding RNA",
+    ),
+    Published(
+        name="rnafm-multimolecule",
+        kind="rnafm",
+        settings={},
+        dimension=640,
+        window="spliced",
+        chunk_length=1000,
+        repository="multimolecule/rnafm",
+        revision=None,
+        files=(File("model.safetensors"),),
+        licence="AGPL-3.0",
+        note="RNA-FM as safetensors, a third of the size",
+    ),
+    Published(
+        name="grover",
+        kind="hf",
+        settings={},
+        dimension=768,
+        window="context",
+        chunk_length=1000,
+        repository="PoetschLab/GROVER",
+        revision=None,
+        files=(File("model.safetensors"), CONFIG, TOKENIZER),
+        licence="not stated",
+        note="human DNA, byte-pair tokens, 87 M parameters",
+    ),
+    Published(
+        name="nucleotide-transformer-500m-human",
+        kind="hf",
+        settings={},
+        dimension=1280,
+        window="context",
+        chunk_length=5000,
+        repository="InstaDeepAI/nucleotide-transformer-500m-human-ref",
+        revision=None,
+        files=(File("pytorch_model.bin"), CONFIG, File("vocab.txt"), File("tokenizer_config.json")),
+        licence="CC-BY-NC-SA-4.0",
+        note="human DNA, 6-mers, 480 M parameters; not for commercial use",
+    ),
+    Published(
+        name="moderngena-base",
+        kind="hf",
+        settings={},
+        dimension=768,
+        window="context",
+        chunk_length=4000,
+        repository="AIRI-Institute/moderngena-base",
+        revision=None,
+        files=(File("model.safetensors"), CONFIG, TOKENIZER),
+        licence="not stated",
+        note="vertebrate DNA around transcription starts, byte-pair tokens",
+    ),
+    Published(
+        name="rnaernie",
+        kind="hf",
+        settings={"alphabet": "rna", "spaced": True},
+        dimension=768,
+        window="spliced",
+        chunk_length=500,
+        repository="LLM-EDA/RNAErnie",
+        revision=None,
+        files=(File("model.safetensors"), CONFIG, File("vocab.txt")),
+        licence="Apache-2.0",
+        note="non-coding RNA, 87 M parameters",
+    ),
+)
+
+
+def find(name: str) -> Published:
+    """The published encoder of a name; UsageError, with the names there are, for another."""
+    for encoder in PUBLISHED:
+        if encoder.name == name:
+            return encoder
+    names = ", ".join(encoder.name for encoder in PUBLISHED)
+    raise UsageError(f"{name!r}: no such encoder", f"there are {names}")
+
+
+def default_folder(name: str) -> Path:
+    """Where `histpred encoders get` puts it: in $HISTPRED_ENCODERS, else among the user's data."""
+    given = os.environ.get(FOLDER_VARIABLE)
+    if given:
+        return Path(given) / name
+    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(data) / "histpred" / "encoders" / name

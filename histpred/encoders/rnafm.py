@@ -1,0 +1,247 @@
+"""RNA-FM (Chen 2022, arXiv:2204.00300): single nucleotides, 12 pre-norm layers, learned positions.
+
+It is ESM-1b with another alphabet, so transformers' own EsmModel runs it once the tensors have its
+names. Two published files are read, told apart by those names: the authors' RNA-FM_pretrained.pth
+(ml4bio/RNA-FM) and multimolecule's model.safetensors (multimolecule/rnafm), whose vocabulary has
+another order. Sizes are those of the tensors; what no tensor shows (no token dropout, epsilon of
+1e-5, heads of 32, erf GELU) is as in the authors' code.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from transformers import EsmConfig, EsmModel
+
+from histpred.core.errors import ModelError, WeightsError
+from histpred.encoders import Embedded, check_settings
+from histpred.encoders.batching import PIECES_AT_ONCE, Batcher, Tokens
+from histpred.encoders.devices import DTYPES, choose_device, choose_precision
+from histpred.encoders.quantised import quantise
+from histpred.encoders.weights import State, fill, find_file, read_state, refuse
+
+WEIGHTS = ("RNA-FM_pretrained.pth", "model.safetensors", "pytorch_model.bin")
+HEAD_WIDTH = 32  # 20 heads in a width of 640
+FIRST_POSITION = 2  # of <cls>: fairseq counts from the number of <pad>, which is 1, plus 1
+LAYER = re.compile(r"encoder\.layer\.(\d+)\.")
+
+
+class Dialect(NamedTuple):
+    """How a published file writes the network.
+
+    mark: the end of a name by which it is known; prefix: cut off every name; heads: how the names
+    begin that are dropped; names: pattern -> what replaces it, to EsmModel's names; alphabet: its
+    tokens in order, the special ones as ^ for <cls>, $ for <eos>, _ for <pad> and ? for what is not
+    used here; sizes: how many tokens the vocabulary may have, those after the alphabet among them.
+    """
+
+    mark: str
+    prefix: re.Pattern[str]
+    heads: tuple[str, ...]
+    names: Mapping[str, str]
+    alphabet: str
+    sizes: range
+
+
+OFFICIAL = Dialect(
+    mark="embed_tokens.weight",
+    prefix=re.compile(r"^(?:(?:encoder|sentence_encoder)\.)+"),
+    heads=("lm_head.", "contact_head."),
+    names={
+        r"^embed_tokens\.": "embeddings.word_embeddings.",
+        r"^embed_positions\.": "embeddings.position_embeddings.",
+        r"^emb_layer_norm_before\.": "embeddings.layer_norm.",
+        r"^emb_layer_norm_after\.": "encoder.emb_layer_norm_after.",
+        r"^layers\.": "encoder.layer.",
+        r"\.self_attn\.q_proj\.": ".attention.self.query.",
+        r"\.self_attn\.k_proj\.": ".attention.self.key.",
+        r"\.self_attn\.v_proj\.": ".attention.self.value.",
+        r"\.self_attn\.out_proj\.": ".attention.output.dense.",
+        r"\.self_attn_layer_norm\.": ".attention.LayerNorm.",
+        r"\.fc1\.": ".intermediate.dense.",
+        r"\.fc2\.": ".output.dense.",
+        r"\.final_layer_norm\.": ".LayerNorm.",
+    },
+    alphabet="^_$?ACGURYKMSWBDHVN",
+    sizes=range(25, 26),
+)
+"""RNA-FM_pretrained.pth of ml4bio/RNA-FM."""
+
+MULTIMOLECULE = Dialect(
+    mark="embeddings.word_embeddings.weight",
+    prefix=re.compile(r"^(?:model|rnafm)\."),
+    heads=("lm_head.", "ss_head.", "contact_head.", "pretrain.", "pretrain_head.", "pooler."),
+    names={
+        r"^encoder\.layer_norm\.": "encoder.emb_layer_norm_after.",
+        r"^(encoder\.layer\.\d+\.(?:attention\.)?)layer_norm\.": r"\1LayerNorm.",
+    },
+    alphabet="_^$???ACGUN",
+    sizes=range(25, 64),  # what follows N differs between versions; mRNA-FM's codons are more
+)
+"""model.safetensors of multimolecule/rnafm, from version 0.0.1 to 0.1."""
+
+
+class RnaFmEncoder:
+    """RNA-FM as an encoder; `special_tokens`: <cls> and <eos> count in the mean."""
+
+    def __init__(
+        self, folder: Path, device: str, precision: str, *, special_tokens: bool = False
+    ) -> None:
+        target = choose_device(device)
+        self.device = str(target)
+        self.precision = choose_precision(target, precision)
+        self.pieces_at_once = PIECES_AT_ONCE[target.type]
+        self._special_tokens = special_tokens
+        self.files = (find_file(folder, WEIGHTS, "weights"),)
+
+        model, alphabet = load_model(folder)
+        self._ids = letter_ids(alphabet)
+        self._ends = [alphabet.index("^")], [alphabet.index("$")]
+        self._unknown = alphabet.index("N")
+        self.dimension = model.config.hidden_size
+        # 1,022 of 1,026 positions: nothing has the first two, <cls> and <eos> have two more.
+        self.longest = model.config.max_position_embeddings - FIRST_POSITION - 2
+        if self.precision == "int8":
+            quantise(model.encoder)
+        self._model = model.to(target, DTYPES[self.precision])
+        self._batcher = Batcher(self._hidden, self.dimension, target, pad=alphabet.index("_"))
+
+    def embed(self, pieces: Sequence[bytes]) -> Embedded:
+        """The mean hidden state of the last layer, after its norm, over each piece's residues."""
+        return self._batcher.means(self.tokenise(pieces))
+
+    def tokenise(self, pieces: Sequence[bytes]) -> list[Tokens]:
+        """<cls>, one token for each base, <eos>; nothing counts in a piece without a base.
+
+        Lower case is read as upper case, T as U. What else is no A, C, G or U is read as N, which
+        the network sees but the mean leaves out. Raises ModelError for a piece above `longest`.
+        """
+        tokens = []
+        for piece in pieces:
+            if len(piece) > self.longest:
+                raise ModelError(
+                    f"RNA-FM takes pieces of at most {self.longest:,} nt, found one of "
+                    f"{len(piece):,} nt",
+                    f"the bundle must cut its windows into chunks of at most {self.longest:,} nt",
+                )
+            residues = self._ids[np.frombuffer(piece, np.uint8)]
+            known = residues != self._unknown
+            end = self._special_tokens and bool(known.any())
+            ids = np.concatenate([self._ends[0], residues, self._ends[1]])
+            tokens.append(Tokens(ids, np.concatenate([[end], known, [end]])))
+        return tokens
+
+    def _hidden(self, ids: Tensor, mask: Tensor | None) -> Tensor:
+        # EsmModel would count positions from the number of <pad>, which is not 1 in multimolecule's
+        # vocabulary. What they are at padding does not matter.
+        stop = FIRST_POSITION + ids.shape[1]
+        positions = torch.arange(FIRST_POSITION, stop, device=ids.device).expand(ids.shape)
+        result = self._model(input_ids=ids, attention_mask=mask, position_ids=positions)
+        return result.last_hidden_state
+
+
+def from_settings(
+    settings: Mapping[str, object], directory: Path, device: str = "auto", precision: str = "auto"
+) -> RnaFmEncoder:
+    """RNA-FM from its weights file, or the folder that holds it.
+
+    Settings: `special_tokens`, whether <cls> and <eos> count in the mean; false if left out, as the
+    authors' extraction cuts both off.
+    """
+    check_settings(settings, {"special_tokens": bool})
+    special_tokens = settings.get("special_tokens", False) is True
+    return RnaFmEncoder(directory, device, precision, special_tokens=special_tokens)
+
+
+def letter_ids(alphabet: str) -> np.ndarray:
+    """The token of each byte, int64 [256]."""
+    ids = np.full(256, alphabet.index("N"), np.int64)
+    for letters in ("Aa", "Cc", "Gg", "UuTt"):
+        ids[list(letters.encode())] = alphabet.index(letters[0])
+    return ids
+
+
+def load_model(folder: Path) -> tuple[EsmModel, str]:
+    """The network in fp32 on the CPU, and its alphabet.
+
+    Heads are dropped. Raises WeightsError for a tensor that is missing, left over or of another
+    shape; names in the message are EsmModel's.
+    """
+    path = find_file(folder, WEIGHTS, "weights")
+    published = read_state(path)
+    dialect = dialect_of(published, path)
+    state = rename(published, dialect, path)
+    config = read_sizes(state, dialect, path)
+    with torch.device("meta"):
+        model = EsmModel(config, add_pooling_layer=False)
+    del model.contact_head  # hidden states do not come from it
+    fill(model, state, path)
+    # Not among the tensors, and still on the meta device.
+    model.embeddings.position_ids = torch.arange(config.max_position_embeddings)[None]
+    return model.eval().requires_grad_(False), dialect.alphabet
+
+
+def dialect_of(state: State, path: Path) -> Dialect:
+    """Which of the published files this is; WeightsError if it is neither."""
+    for dialect in (OFFICIAL, MULTIMOLECULE):
+        if any(name.endswith(dialect.mark) for name in state):
+            return dialect
+    raise WeightsError(
+        f"{path}: is no RNA-FM: holds neither {OFFICIAL.mark} nor {MULTIMOLECULE.mark}",
+        "give RNA-FM_pretrained.pth, or the model.safetensors of multimolecule/rnafm",
+    )
+
+
+def rename(state: State, dialect: Dialect, path: Path) -> State:
+    """`state` with EsmModel's names, without heads; WeightsError if two tensors get one name."""
+    renamed: State = {}
+    for published, tensor in state.items():
+        name = dialect.prefix.sub("", published)
+        if not name.startswith(dialect.heads):
+            for pattern, replacement in dialect.names.items():
+                name = re.sub(pattern, replacement, name)
+            refuse(path, "tensors are there twice", [name] if name in renamed else [])
+            renamed[name] = tensor
+    return renamed
+
+
+def read_sizes(state: State, dialect: Dialect, path: Path) -> EsmConfig:
+    """The network's sizes, from the shapes of its tensors."""
+    vocabulary, width = matrix_shape(state, "embeddings.word_embeddings.weight", path)
+    positions, _ = matrix_shape(state, "embeddings.position_embeddings.weight", path)
+    inner, _ = matrix_shape(state, "encoder.layer.0.intermediate.dense.weight", path)
+    if vocabulary not in dialect.sizes or width % HEAD_WIDTH or positions < FIRST_POSITION + 3:
+        raise WeightsError(
+            f"{path}: is no RNA-FM: {vocabulary} tokens, width {width}, {positions} positions",
+            "RNA-FM has 25 tokens, a width of 640 and 1,026 positions; mRNA-FM reads codons",
+        )
+    return EsmConfig(
+        vocab_size=vocabulary,
+        pad_token_id=dialect.alphabet.index("_"),
+        hidden_size=width,
+        num_hidden_layers=len({match[1] for match in map(LAYER.match, state) if match}),
+        num_attention_heads=width // HEAD_WIDTH,
+        intermediate_size=inner,
+        max_position_embeddings=positions,
+        position_embedding_type="absolute",
+        emb_layer_norm_before=True,
+        token_dropout=False,
+        layer_norm_eps=1e-5,
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+        tie_word_embeddings=False,
+    )
+
+
+def matrix_shape(state: State, name: str, path: Path) -> torch.Size:
+    """Rows and columns of a tensor; WeightsError if it is missing or no matrix."""
+    refuse(path, "tensors are missing", [] if name in state else [name])
+    shape = state[name].shape
+    refuse(path, "tensors are no matrix", [] if len(shape) == 2 else [f"{name} {list(shape)}"])
+    return shape

@@ -1,0 +1,207 @@
+"""Embeddings on disk: what was embedded once is read, not computed again.
+
+A store is a folder. In it each encoder has one of its own, named by a digest of all that fixes a
+vector (kind, settings, files, precision), with `encoder.json` saying what that is and one Parquet
+file, a shard, for each call of the encoder: `piece` (digest of the sequence, 16 bytes), `tokens`,
+`vector`. A shard is named by the sha256 of its content and appears when it is whole; nothing is
+ever changed, so that runs may share a store, be killed, and go on. Two that embed the same piece at
+once each write it; readers take one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from histpred.core.errors import OutputError
+from histpred.core.output import file_digest, publish
+from histpred.encoders import Embedded, Encoder, EncoderSpec
+
+FORMAT = 1
+DESCRIPTION = "encoder.json"
+SUFFIX = ".parquet"
+PARTIAL = ".partial"
+NAME_LENGTH = 32
+KEPT_OPEN = 8  # shards in memory; windows come in the order in which their pieces were stored
+LEFT_BEHIND = 24 * 3600  # seconds after which a partial file is nobody's
+
+
+class Shard(NamedTuple):
+    """A shard in memory: keys uint8 [n, 16], vectors float32 [n, dimension], tokens int64 [n]."""
+
+    keys: np.ndarray
+    vectors: np.ndarray
+    tokens: np.ndarray
+
+
+def piece_key(sequence: bytes) -> bytes:
+    """What a piece is stored under: 16 bytes of BLAKE2b of its bases."""
+    return hashlib.blake2b(sequence, digest_size=16).digest()
+
+
+def encoder_identity(spec: EncoderSpec, encoder: Encoder) -> dict[str, Any]:
+    """All that fixes a piece's vector, to the last digit on one kind of device."""
+    return {
+        "format": FORMAT,
+        "kind": spec.kind,
+        "settings": dict(sorted(spec.settings.items())),
+        "files": {path.name: file_digest(path) for path in sorted(encoder.files)},
+        "device": encoder.device.partition(":")[0],
+        "precision": encoder.precision,
+        "dimension": encoder.dimension,
+    }
+
+
+class Store:
+    """The shards of one encoder in the store at `folder`, which is made if need be. Thread-safe.
+
+    Memory: 16 bytes for each stored piece, and a few shards.
+    """
+
+    def __init__(self, folder: Path, identity: dict[str, Any]) -> None:
+        description = json.dumps(identity, indent=1, sort_keys=True) + "\n"
+        digest = hashlib.sha256(description.encode()).hexdigest()[:NAME_LENGTH]
+        self.folder = folder / f"{identity['kind']}-{digest}"
+        self._dimension = int(identity["dimension"])
+        self._lock = threading.Lock()
+        self._shards: list[Path] = []
+        self._open: OrderedDict[int, Shard] = OrderedDict()
+        # Sorted by the first half of the key, which a shard's own keys are checked against.
+        self._halves = np.zeros(0, np.uint64)
+        self._places = np.zeros((0, 2), np.int32)  # shard and row
+
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            if not (self.folder / DESCRIPTION).exists():
+                self._publish(DESCRIPTION, description.encode())
+            for left in self.folder.glob(f"*{PARTIAL}"):
+                if time.time() - left.stat().st_mtime > LEFT_BEHIND:
+                    left.unlink(missing_ok=True)
+        except PermissionError as error:
+            raise OutputError(
+                f"cannot write to the store {folder}: {error.strerror}", "choose another --store"
+            ) from error
+        for path in sorted(self.folder.glob(f"*{SUFFIX}")):
+            self._enter(path, _read_keys(path))
+
+    def __len__(self) -> int:
+        return len(self._halves)
+
+    def find(self, keys: Sequence[bytes]) -> dict[bytes, tuple[np.ndarray, int]]:
+        """Vector [dimension] and number of tokens of those of `keys` that are stored."""
+        with self._lock:
+            wanted = _halves(_as_array(keys))
+            at = np.searchsorted(self._halves, wanted)
+            there = np.flatnonzero(at < len(self._halves))
+            there = there[self._halves[at[there]] == wanted[there]]
+            places = self._places[at[there]]
+            found = {}
+            for number in np.argsort(places[:, 0], kind="stable"):  # shard by shard
+                shard_number, row = (int(value) for value in places[number])
+                shard, key = self._load(shard_number), keys[there[number]]
+                if shard.keys[row].tobytes() == key:
+                    found[key] = (shard.vectors[row], int(shard.tokens[row]))
+            return found
+
+    def add(self, keys: Sequence[bytes], embedded: Embedded) -> None:
+        """Write one shard; on return it is on the disk."""
+        import pyarrow as arrow
+        from pyarrow import parquet
+
+        if not keys:
+            return
+        values = arrow.array(embedded.vectors.reshape(-1))
+        table = arrow.table(
+            {
+                "piece": arrow.array(list(keys), arrow.binary(16)),
+                "tokens": arrow.array(embedded.tokens),
+                "vector": arrow.FixedSizeListArray.from_arrays(values, self._dimension),
+            }
+        )
+        content = io.BytesIO()
+        parquet.write_table(
+            table, content, compression="none", use_dictionary=False, write_statistics=False
+        )
+        name = hashlib.sha256(content.getbuffer()).hexdigest()[:NAME_LENGTH] + SUFFIX
+        self._publish(name, content.getvalue())
+        with self._lock:
+            if self.folder / name not in self._shards[-KEPT_OPEN:]:
+                self._enter(self.folder / name, _as_array(keys))
+
+    def _publish(self, name: str, content: bytes) -> None:
+        partial = self.folder / f"{name}.{os.getpid()}-{threading.get_ident()}{PARTIAL}"
+        try:
+            partial.write_bytes(content)
+            publish(partial, self.folder / name)
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def _enter(self, path: Path, keys: np.ndarray) -> None:
+        """Take the pieces of a shard into the index; those of earlier shards go before."""
+        halves = _halves(keys)
+        places = np.empty((len(halves), 2), np.int32)
+        places[:, 0], places[:, 1] = len(self._shards), np.arange(len(halves))
+        halves = np.concatenate([self._halves, halves])
+        order = np.argsort(halves, kind="stable")
+        self._halves = halves[order]
+        self._places = np.concatenate([self._places, places])[order]
+        self._shards.append(path)
+
+    def _load(self, number: int) -> Shard:
+        if number not in self._open:
+            self._open[number] = _read_shard(self._shards[number], self._dimension)
+            if len(self._open) > KEPT_OPEN:
+                self._open.popitem(last=False)
+        self._open.move_to_end(number)
+        return self._open[number]
+
+
+def _as_array(keys: Sequence[bytes]) -> np.ndarray:
+    """Keys as uint8 [n, 16]."""
+    return np.frombuffer(b"".join(keys), np.uint8).reshape(-1, 16)
+
+
+def _halves(keys: np.ndarray) -> np.ndarray:
+    """The first half of each key, uint64 [n]."""
+    return np.ascontiguousarray(keys[:, :8]).view(np.uint64)[:, 0]
+
+
+def _read_keys(path: Path) -> np.ndarray:
+    from pyarrow import ArrowException, parquet
+
+    try:
+        return _as_array(parquet.read_table(path, columns=["piece"])["piece"].to_pylist())
+    except (OSError, ArrowException, KeyError) as error:
+        raise _damaged(path) from error
+
+
+def _read_shard(path: Path, dimension: int) -> Shard:
+    from pyarrow import ArrowException, parquet
+
+    try:
+        content = path.read_bytes()
+        if not path.name.startswith(hashlib.sha256(content).hexdigest()[:NAME_LENGTH]):
+            raise _damaged(path)
+        table = parquet.read_table(io.BytesIO(content)).combine_chunks()
+        vectors = table["vector"].chunk(0).flatten().to_numpy().reshape(-1, dimension)
+        keys = _as_array(table["piece"].to_pylist())
+        return Shard(keys, vectors, table["tokens"].to_numpy())
+    except (OSError, ArrowException, KeyError, ValueError) as error:
+        raise _damaged(path) from error
+
+
+def _damaged(path: Path) -> OutputError:
+    return OutputError(
+        f"{path}: a damaged shard of the store of embeddings",
+        "remove this file: what was in it is computed again",
+    )

@@ -1,0 +1,138 @@
+"""Reading weights: only tensors, never code, and none missing or left over.
+
+A weights-only reader loads `.bin`, `.pt` and `.pth`; `.safetensors` holds nothing but tensors.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from histpred.core.errors import WeightsError, first_few
+from histpred.core.output import file_digest
+from histpred.core.shipped import LFS_POINTER
+
+GET_AGAIN = "get the file again: histpred encoders get"
+
+State = dict[str, Tensor]
+
+
+def find_file(folder: Path, names: Sequence[str], what: str) -> Path:
+    """The first of `names` that is in `folder`; `folder` may also be that file itself."""
+    if folder.is_file():
+        return folder
+    if not folder.exists():
+        raise WeightsError(
+            f"{folder}: no such file or folder",
+            "give the folder that holds the weights; 'histpred encoders list' says what they are",
+        )
+    for name in names:
+        if (folder / name).is_file():
+            return folder / name
+    raise WeightsError(
+        f"{folder}: holds no {what}: none of {', '.join(names)}",
+        "give the folder that was downloaded, all its files with it",
+    )
+
+
+def read_state(path: Path) -> State:
+    """The tensors of a weights file, on the CPU, by name.
+
+    A file that holds {"model": tensors, ...} gives those. Raises WeightsError for a file that is
+    cut short, a Git-LFS pointer, or holds anything but tensors.
+    """
+    with open(path, "rb") as stream:
+        if stream.read(len(LFS_POINTER)) == LFS_POINTER:
+            raise WeightsError(
+                f"{path}: a Git-LFS pointer, not the file itself", "run git lfs pull where it is"
+            )
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            return load_file(path)
+        # RNA-FM's file keeps its training arguments beside the tensors.
+        with torch.serialization.safe_globals([argparse.Namespace]):
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # pickle, zip and safetensors each raise their own kinds
+        raise WeightsError(
+            f"{path}: cannot be read as weights: {first_line(error)}",
+            f"it is damaged, cut short, or holds more than tensors; {GET_AGAIN}",
+        ) from error
+
+    state = content.get("model", content) if isinstance(content, dict) else content
+    if not isinstance(state, Mapping) or not all(isinstance(t, Tensor) for t in state.values()):
+        raise WeightsError(f"{path}: holds no tensors by name", "is this a file of weights?")
+    return dict(state)
+
+
+def read_json(path: Path) -> dict[str, object]:
+    """A JSON file beside the weights, such as config.json."""
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"{path}: cannot be read as JSON: {error}", GET_AGAIN) from error
+    if not isinstance(content, dict):
+        raise WeightsError(f"{path}: no JSON object", GET_AGAIN)
+    return content
+
+
+def fill(model: nn.Module, state: State, path: Path) -> None:
+    """Put `state` in a model made on the meta device: every tensor, and none besides.
+
+    Raises WeightsError naming tensors that are missing, left over or of another shape.
+    """
+    wanted = model.state_dict()
+    refuse(path, "tensors are missing", sorted(set(wanted) - set(state)))
+    refuse(path, "tensors are none of this encoder's", sorted(set(state) - set(wanted)))
+    refuse(
+        path,
+        "tensors have another shape",
+        [
+            f"{name} {list(state[name].shape)} instead of {list(wanted[name].shape)}"
+            for name in wanted
+            if state[name].shape != wanted[name].shape
+        ],
+    )
+    model.load_state_dict({name: t.float() for name, t in state.items()}, assign=True)
+
+
+def refuse(path: Path, what: str, names: Sequence[str]) -> None:
+    """WeightsError if there are any `names`."""
+    if names:
+        raise WeightsError(
+            f"{path}: {len(names)} {what}: {first_few(names)}",
+            "these are not the weights of this encoder, or not all of them",
+        )
+
+
+def without_prefixes(state: State, heads: Iterable[str], prefixes: Iterable[str]) -> State:
+    """`state` without the tensors of known heads; each name without the first of `prefixes`."""
+    kept = {}
+    for name, tensor in state.items():
+        if name.startswith(tuple(heads)):
+            continue
+        for prefix in prefixes:
+            if name.startswith(prefix):
+                name = name.removeprefix(prefix)
+                break
+        kept[name] = tensor
+    return kept
+
+
+def digest_of(files: Iterable[Path]) -> str:
+    """One sha256 for several files: of their own, sorted by file name."""
+    lines = sorted(f"{path.name} {file_digest(path)}\n" for path in files)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def first_line(error: Exception) -> str:
+    """What an exception says, in one line of at most 200 letters."""
+    text = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {text[0][:200]}" if text else type(error).__name__
