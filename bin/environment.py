@@ -236,7 +236,8 @@ def prepare(root: Path, folder: Path, extras: frozenset[str]) -> None:
 
 
 def duration(extras: frozenset[str]) -> str:
-    return "a few minutes, 1.5 GB" if "train" in extras else "about half a minute, 250 MB"
+    with_torch = extras & {"train", "encoders"}
+    return "a few minutes, 2 GB" if with_torch else "about half a minute, 250 MB"
 
 
 def stop(number: int, frame: object) -> NoReturn:

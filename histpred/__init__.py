@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "predict", "windows"]
+__all__ = ["__version__", "embed", "predict", "windows"]
 
 
 def __getattr__(name: str) -> Any:
-    """`histpred.predict` and `histpred.windows`, loaded when they are asked for."""
-    if name in ("predict", "windows"):
+    """The functions of `histpred.api`, loaded when they are asked for."""
+    if name in ("embed", "predict", "windows"):
         from histpred import api
 
         return getattr(api, name)

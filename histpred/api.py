@@ -15,6 +15,7 @@ from histpred.models.bundle import DEFAULT_BUNDLE, load_bundle
 from histpred.scoring.record import Options, window_for
 
 if TYPE_CHECKING:
+    import numpy
     import pandas
 
 TEXT_COLUMNS = dict.fromkeys(("#chrom", "name", "strand", "gene_id", "biotype"), str)
@@ -31,6 +32,9 @@ def predict(
     window: str | None = None,
     unstranded: bool = False,
     device: str = "auto",
+    precision: str = "auto",
+    weights: str | os.PathLike[str] | None = None,
+    store: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
 ) -> pandas.DataFrame:
     """The probabilities of scores.tsv.gz: a row for each window, sorted by position.
@@ -43,7 +47,7 @@ def predict(
         The genome of the same assembly.
     out
         Folder for the files that `histpred predict` writes; None: they are not kept.
-    bundle, biotypes, by, window, unstranded, device, overwrite
+    bundle, biotypes, by, window, unstranded, device, precision, weights, store, overwrite
         As the options of `histpred predict`.
 
     Returns
@@ -60,11 +64,19 @@ def predict(
     from histpred.scoring import predict as stage
 
     loaded = load_bundle(bundle)
-    options = Options(window_for(loaded, window), by, _names(biotypes), unstranded)
+    options = Options(window_for(loaded, window), by, _names(biotypes), unstranded, precision)
     with _as_file(annotation) as path, tempfile.TemporaryDirectory() as scratch:
         folder = Path(out) if out is not None else Path(scratch) / "out"
         stage.predict(
-            path, os.fspath(fasta), folder, loaded, options, device=device, overwrite=overwrite
+            path,
+            os.fspath(fasta),
+            folder,
+            loaded,
+            options,
+            device=device,
+            weights=_path(weights),
+            store=_path(store),
+            overwrite=overwrite,
         )
         return _read(folder / "scores.tsv.gz")
 
@@ -95,6 +107,70 @@ def windows(
             unstranded=unstranded,
         )
         return _read(table)
+
+
+def embed(
+    annotation: str | os.PathLike[str] | pandas.DataFrame,
+    fasta: str | os.PathLike[str],
+    *,
+    bundle: str | os.PathLike[str] | None = None,
+    encoder: str | None = None,
+    weights: str | os.PathLike[str] | None = None,
+    chunks: str | None = None,
+    biotypes: str | Sequence[str] = (),
+    by: str | None = None,
+    window: str | None = None,
+    unstranded: bool = False,
+    device: str = "auto",
+    precision: str = "auto",
+    store: str | os.PathLike[str] | None = None,
+) -> tuple[pandas.DataFrame, numpy.ndarray]:
+    """Windows and their embeddings, sorted by position; arguments as options of `histpred embed`.
+
+    Returns
+    -------
+    windows : pandas.DataFrame
+        Columns chrom, start, end (0-based half-open), name, strand, gene_id, biotype, n_fraction.
+    vectors : numpy.ndarray
+        float32 [windows, dimension].
+
+    Raises
+    ------
+    HistpredError
+        For inputs, weights and devices that cannot be used.
+    """
+    from histpred.encoders import embed as stage
+    from histpred.scoring.opening import choose_encoder
+
+    opened, spec, cut, reach = choose_encoder(
+        None if bundle is None else os.fspath(bundle),
+        encoder,
+        chunks,
+        window,
+        device,
+        precision,
+        _path(weights),
+    )
+    with _as_file(annotation) as path, tempfile.TemporaryDirectory() as scratch:
+        table = Path(scratch) / "windows.parquet"
+        stage.embed(
+            path,
+            os.fspath(fasta),
+            opened,
+            spec,
+            cut,
+            reach,
+            store=_path(store) or Path(scratch) / "store",
+            out=table,
+            level=by,
+            biotypes=_names(biotypes),
+            unstranded=unstranded,
+        )
+        return stage.read_table(table)
+
+
+def _path(path: str | os.PathLike[str] | None) -> Path | None:
+    return None if path is None else Path(path)
 
 
 def _names(biotypes: str | Sequence[str]) -> tuple[str, ...]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
+from histpred.commands import options
 from histpred.models.bundle import DEFAULT_BUNDLE
 
 
@@ -42,7 +45,8 @@ def show(name: str, as_json: bool) -> None:
 
 @bundle.command()
 @click.argument("name", metavar="NAME|DIR", default=DEFAULT_BUNDLE)
-def verify(name: str) -> None:
+@options.weights
+def verify(name: str, weights: Path | None) -> None:
     """Check every digest of a bundle, run it, and compare with the answer that it was published
     with.
     """
@@ -50,7 +54,7 @@ def verify(name: str) -> None:
     from histpred.scoring.verify import verify as run
 
     loaded = load_bundle(name)
-    worst = run(loaded)
+    worst = run(loaded, weights)
     click.echo(
         f"{loaded.manifest.name} {loaded.manifest.version}: {len(loaded.manifest.files)} files as "
         f"published, known answer within {worst:.1g}\nsha256 {loaded.digest}"

@@ -11,8 +11,10 @@ import errno
 import fcntl
 import hashlib
 import os
+import secrets
 import shutil
 import sqlite3
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +24,7 @@ from histpred.core.errors import OutputError, TemporaryError, first_few
 WORK = ".histpred-work"
 RESUME = ".histpred-embeddings"  # what a run that was broken off hands to the next
 LOCK = "lock"
+SETTLED = 60  # seconds after which a scratch folder has its lock
 ATTEMPTS = 5
 SQLITE_NO_ROOM = ("disk is full", "disk I/O error", "unable to open database file")
 
@@ -96,6 +99,19 @@ def output_files(paths: Sequence[Path], overwrite: bool) -> Iterator[Path]:
         yield private
         for path in reversed(paths):
             publish(private / path.name, path)
+
+
+@contextmanager
+def scratch_folder(place: Path) -> Iterator[Path]:
+    """A private folder inside `place`, which runs may share; those of killed runs are removed."""
+    for left in place.glob(f"{WORK}-*"):
+        # A new one may not be locked yet; without locks, nobody knows whose it is.
+        with contextlib.suppress(OSError), open(left / LOCK) as lock:
+            if time.time() - left.stat().st_mtime > SETTLED:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(left, ignore_errors=True)
+    with _private(place / f"{WORK}-{secrets.token_hex(8)}", f"{place} is in use") as work:
+        yield work
 
 
 def refuse_inputs(outputs: Iterable[Path], inputs: Iterable[str | os.PathLike[str]]) -> None:

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from histpred.core.errors import UsageError
-from histpred.core.regions import SPLICED, Window
+from histpred.core.regions import SPLICED, Window, is_too_far
 from histpred.genome.reference import Reference
 
 WINDOW, GRID = POLICIES = ("window", "grid")
@@ -51,7 +51,8 @@ def parse_chunks(text: str) -> Chunks:
     Chunks(policy='window', length=1000)
     """
     policy, _, length = text.partition(":")
-    if policy not in POLICIES or not length.isdecimal() or not 0 < int(length) < 2**31:
+    readable = length.isdecimal() and not is_too_far(length) and int(length)
+    if policy not in POLICIES or not readable:
         raise UsageError(
             f"{text!r} says no chunks", "write window:BP or grid:BP, for example grid:2000"
         )

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import logging
 import math
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -174,7 +175,7 @@ class Dnabert2(nn.Module):
         self.embeddings = Embeddings(shape)
         self.encoder = Layers(shape)
         self._slopes = alibi_slopes(shape.heads)
-        self._bias = torch.zeros(0)  # of the last length: sorted batches ask for it again
+        self._last = threading.local()  # bias of the last length: sorted batches ask for it again
 
     def forward(self, ids: Tensor, mask: Tensor | None = None) -> Tensor:
         x = self.embeddings(ids)
@@ -185,13 +186,13 @@ class Dnabert2(nn.Module):
 
     def _alibi(self, length: int, like: Tensor) -> Tensor:
         """-slope * distance, [1, heads, n, n] (Press 2021, arXiv:2108.12409, both directions)."""
-        bias = self._bias
-        if bias.shape[-1] != length or (bias.device, bias.dtype) != (like.device, like.dtype):
+        bias = getattr(self._last, "bias", None)
+        if bias is None or bias.shape[-1] != length or bias.dtype != like.dtype:
             positions = torch.arange(length, device=like.device, dtype=torch.float32)
             distances = (positions[:, None] - positions[None, :]).abs()
             slopes = torch.tensor(self._slopes, device=like.device)
             bias = (-slopes[:, None, None] * distances)[None].to(like.dtype)
-            self._bias = bias
+            self._last.bias = bias
         return bias
 
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from histpred.core.errors import InputError, ModelError, UsageError
 from histpred.core.hts import quiet_htslib
 from histpred.core.log import tell
-from histpred.core.output import output_files, refuse_inputs, temporary_faults
+from histpred.core.output import output_files, refuse_inputs, scratch_folder, temporary_faults
 from histpred.core.regions import WINDOW_COLUMNS
 from histpred.encoders import Encoder, EncoderSpec
 from histpred.encoders.chunks import Chunks, check_window
@@ -24,6 +23,9 @@ from histpred.genome.ledger import TOO_MANY_N, Ledger
 from histpred.genome.plan import plan, scorable
 from histpred.genome.reference import Reference
 from histpred.genome.windows import WindowSpec
+
+if TYPE_CHECKING:
+    import pandas
 
 SUFFIX = ".parquet"
 
@@ -129,8 +131,8 @@ def _work(outputs: tuple[Path, ...], store: Path, overwrite: bool) -> Iterator[P
         with output_files(outputs, overwrite) as work:
             yield work
     else:
-        with tempfile.TemporaryDirectory(prefix=".histpred-work-", dir=store) as scratch:
-            yield Path(scratch)
+        with scratch_folder(store) as work:
+            yield work
 
 
 @contextmanager
@@ -154,6 +156,18 @@ def _table(path: Path, dimension: int) -> Iterator[Callable[[EmbeddedWindows], N
             writer.write_table(arrow.table([*columns, windows.n_fractions, vectors], schema=schema))
 
         yield write
+
+
+def read_table(path: Path) -> tuple[pandas.DataFrame, np.ndarray]:
+    """The windows of a table that `embed` wrote, and their vectors, float32 [n, dimension]."""
+    from pyarrow import parquet
+
+    table = parquet.read_table(path).combine_chunks()
+    column = table["vector"]
+    vectors = np.zeros((0, column.type.list_size), np.float32)
+    if len(table):
+        vectors = column.chunk(0).flatten().to_numpy().reshape(len(table), -1)
+    return table.drop_columns(["vector"]).to_pandas(), vectors
 
 
 def _check_finite(windows: EmbeddedWindows) -> None:

@@ -107,7 +107,7 @@ class Embedder:
     ) -> tuple[list[Future[Vectors]], Vectors]:
         """What will be computed, and what the store has of the unit's new pieces."""
         keys = list(unit.new)
-        stored = self._store.find(keys) if self._store else {}
+        stored = self._store.find(keys) if self._store is not None else {}
         self.reused += len(stored)
         size = self.encoder.pieces_at_once
         calls = []
@@ -120,7 +120,7 @@ class Embedder:
 
     def _encode(self, keys: list[bytes], unit: Unit) -> Vectors:
         result = self.encoder.embed([unit.new[key] for key in keys])
-        if self._store:
+        if self._store is not None:
             # What is not finite is an error wherever it ends up: never keep it.
             good = np.flatnonzero(np.isfinite(result.vectors).all(axis=1))
             kept = Embedded(result.vectors[good], result.tokens[good])

@@ -30,6 +30,8 @@ class OnnxEncoder:
     precision = "fp32"
 
     def __init__(self, path: Path, device: str) -> None:
+        if not path.is_file():  # onnxruntime has an error of its own for it
+            raise BundleError(f"{path} is missing", "get the bundle again")
         self._session, self.device = open_session(path, device)
         self.files = (path,)
         inputs = {value.name: (value.type, value.shape) for value in self._session.get_inputs()}

@@ -10,7 +10,9 @@ once each write it; readers take one.
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import importlib
 import io
 import json
 import os
@@ -69,6 +71,14 @@ class Store:
     """
 
     def __init__(self, folder: Path, identity: dict[str, Any]) -> None:
+        try:
+            importlib.import_module("pyarrow")
+        except ModuleNotFoundError as error:
+            raise OutputError(
+                f"a store of embeddings needs the package {error.name}, which is not installed",
+                "pip install 'histpred[encoders]' "
+                "(a checkout: HISTPRED_EXTRAS=encoders bin/histpred)",
+            ) from error
         description = json.dumps(identity, indent=1, sort_keys=True) + "\n"
         digest = hashlib.sha256(description.encode()).hexdigest()[:NAME_LENGTH]
         self.folder = folder / f"{identity['kind']}-{digest}"
@@ -87,7 +97,9 @@ class Store:
             for left in self.folder.glob(f"*{PARTIAL}"):
                 if time.time() - left.stat().st_mtime > LEFT_BEHIND:
                     left.unlink(missing_ok=True)
-        except PermissionError as error:
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):  # for `temporary_faults`
+                raise
             raise OutputError(
                 f"cannot write to the store {folder}: {error.strerror}", "choose another --store"
             ) from error
@@ -181,7 +193,7 @@ def _read_keys(path: Path) -> np.ndarray:
 
     try:
         return _as_array(parquet.read_table(path, columns=["piece"])["piece"].to_pylist())
-    except (OSError, ArrowException, KeyError) as error:
+    except (OSError, ArrowException, KeyError, TypeError, ValueError) as error:
         raise _damaged(path) from error
 
 
@@ -196,7 +208,7 @@ def _read_shard(path: Path, dimension: int) -> Shard:
         vectors = table["vector"].chunk(0).flatten().to_numpy().reshape(-1, dimension)
         keys = _as_array(table["piece"].to_pylist())
         return Shard(keys, vectors, table["tokens"].to_numpy())
-    except (OSError, ArrowException, KeyError, ValueError) as error:
+    except (OSError, ArrowException, KeyError, TypeError, ValueError) as error:
         raise _damaged(path) from error
 
 

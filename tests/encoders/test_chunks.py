@@ -210,9 +210,11 @@ def test_chunks_are_read_and_written_alike(text, chunks):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "grid", "grid:", ":5", "Grid:5", "bins:5", "grid:0", "grid:-5", "grid:5.0", "grid:1e3"]
-    + ["grid: 5", "grid:5 ", "grid:5:5", "grid:2147483648", "grid:²"]
-    + [pytest.param("grid:" + "9" * 5000, id="5000 digits")],
+    [
+        *("", "grid", "grid:", ":5", "Grid:5", "bins:5", "grid:0", "grid:-5", "grid:5.0"),
+        *("grid:1e3", "grid: 5", "grid:5 ", "grid:5:5", "grid:2147483648", "grid:²"),
+        pytest.param("grid:" + "9" * 5000, id="5000 digits"),
+    ],
 )
 def test_other_forms_of_chunks_are_refused(text):
     with pytest.raises(UsageError, match="says no chunks") as raised:

@@ -1,0 +1,413 @@
+"""What docs/encoders.md says of speed, measured in one run on one machine.
+
+    HISTPRED_EXTRAS=encoders bin/test --version    # makes the environment
+    .venv/bin/python benchmarks/encoders.py --fasta chr22.fa.gz --annotation chr22.gtf.gz \\
+        --tokenizer tokenizer.json [--device cuda] [SECTION ...]
+
+FASTA, GTF and tokenizer are real ones (hg19 chr22 with its RefSeq genes, DNABERT-2's published
+tokenizer); the weights are random ones of the true architecture, since speed does not depend on
+their values. Competitors take turns. The floor is arithmetic: FLOPs of the matrix products over
+what one large product of the same precision reaches on the same device, in the same run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+
+from histpred.encoders.chunks import Chunks, pieces  # noqa: E402
+from histpred.encoders.devices import DTYPES, PRECISIONS  # noqa: E402
+from histpred.encoders.dnabert2 import Dnabert2, Dnabert2Encoder, load_model  # noqa: E402
+from histpred.encoders.embedder import Embedder  # noqa: E402
+from histpred.genome.annotation import open_annotation  # noqa: E402
+from histpred.genome.ledger import Ledger  # noqa: E402
+from histpred.genome.plan import Batch, plan, scorable  # noqa: E402
+from histpred.genome.reference import Reference  # noqa: E402
+from histpred.genome.windows import usual  # noqa: E402
+from support.dnabert2 import PUBLISHED, write_dnabert2  # noqa: E402
+
+BATCH = 32  # of the straightforward way
+ROUNDS = 3
+
+
+def main() -> None:
+    """Run the sections that are named, all if none is."""
+    known = {
+        "straightforward": straightforward,
+        "ladder": ladder,
+        "grid": grid,
+        "tokeniser": tokeniser,
+        "profile": profile,
+    }
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--fasta", required=True)
+    parser.add_argument("--annotation", required=True)
+    parser.add_argument("--tokenizer", required=True, type=Path)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--count", type=int, help="chunks of 2 kb; default 64, on a GPU 8192")
+    parser.add_argument("sections", nargs="*", help=", ".join(known))
+    options = parser.parse_args()
+    options.count = options.count or (64 if options.device == "cpu" else 8192)
+
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        write_dnabert2(folder, PUBLISHED, scale=0.02)
+        (folder / "tokenizer.json").write_bytes(options.tokenizer.read_bytes())
+        for name in options.sections or known:
+            print(f"\n### {name}\n", flush=True)
+            known[name](options, folder)
+
+
+# (a) against what a user would write
+
+
+def straightforward(options: argparse.Namespace, folder: Path) -> None:
+    """Real chunks of 2 kb through the padded fp32 forward, and through ours in each precision."""
+    chunks = real_chunks(options, options.count)
+    bases = sum(map(len, chunks))
+    plain = Straightforward(folder, options.device)
+    tokens = sum(len(tokens.ids) for tokens in plain.encoder.tokenise(chunks))
+    ways: dict[str, Callable[[], np.ndarray]] = {"straightforward fp32": lambda: plain(chunks)}
+    encoders = {}
+    for precision in PRECISIONS[torch.device(options.device).type]:
+        encoder = Dnabert2Encoder(folder, options.device, precision)
+        encoders[precision] = encoder
+        ways[f"histpred {precision}"] = lambda e=encoder: e.embed(chunks).vectors
+
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    results = {}
+    for way in ways.values():
+        way_warm = way  # the first call allocates and chooses kernels
+        way_warm() if options.device != "cpu" else None
+    for _ in range(ROUNDS):
+        for name, way in ways.items():
+            started = time.perf_counter()
+            results[name] = way()
+            times[name].append(time.perf_counter() - started)
+
+    reference = results["histpred fp32"]
+    base = statistics.median(times["straightforward fp32"])
+    rows = []
+    for name in ways:
+        seconds = statistics.median(times[name])
+        precision = name.split()[-1]
+        reached = flops(tokens / len(chunks)) * tokens / seconds / peak(options.device, precision)
+        rows.append(
+            [
+                name,
+                f"{bases / seconds / 1e3:,.1f}",
+                f"{tokens / seconds:,.0f}",
+                f"{base / seconds:.2f}",
+                f"{reached:.0%}",
+                f"{drift(results[name], reference):.1e}",
+            ]
+        )
+    print(f"{len(chunks)} chunks, {bases:,} bp, {tokens:,} tokens, {options.device}\n")
+    header = ["way", "kbp/s", "tokens/s", "times as fast", "of the arithmetic limit", "drift"]
+    table(header, rows)
+
+
+class Straightforward:
+    """DNABERT-2 as its model card suggests: batches as they come, padded, fp32, attention written
+    out, hidden states to the host, numpy's mean over the real tokens.
+    """
+
+    def __init__(self, folder: Path, device: str) -> None:
+        self.encoder = Dnabert2Encoder(folder, "cpu", "fp32")
+        self.model: Dnabert2 = load_model(folder).to(device)
+        self.device = device
+
+    def __call__(self, sequences: Sequence[bytes]) -> np.ndarray:
+        means = []
+        for start in range(0, len(sequences), BATCH):
+            lists = [t.ids for t in self.encoder.tokenise(sequences[start : start + BATCH])]
+            longest = max(map(len, lists))
+            ids = torch.full((len(lists), longest), 3)
+            mask = torch.zeros((len(lists), longest), dtype=torch.bool)
+            for row, tokens in enumerate(lists):
+                ids[row, : len(tokens)] = torch.from_numpy(tokens)
+                mask[row, : len(tokens)] = True
+            with torch.no_grad():
+                hidden = self.forward(ids.to(self.device), mask.to(self.device)).cpu().numpy()
+            means += [hidden[row, : len(tokens)].mean(axis=0) for row, tokens in enumerate(lists)]
+        return np.array(means)
+
+    def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """The published equations, one after the other."""
+        model = self.model
+        batch, length = ids.shape
+        x = model.embeddings(ids)
+        slopes = torch.tensor(model._slopes, device=ids.device)
+        positions = torch.arange(length, device=ids.device)
+        bias = -slopes[:, None, None] * (positions[:, None] - positions[None, :]).abs()
+        bias = bias[None] + (~mask)[:, None, None, :] * -10000.0
+        for layer in model.encoder.layer:
+            heads = layer.attention.self.heads
+            qkv = layer.attention.self.Wqkv(x).view(batch, length, 3, heads, -1)
+            query, key, value = qkv.permute(2, 0, 3, 1, 4)
+            scores = query @ key.transpose(-1, -2) / math.sqrt(query.shape[-1]) + bias
+            mixed = torch.softmax(scores, dim=-1) @ value
+            mixed = mixed.permute(0, 2, 1, 3).reshape(batch, length, -1)
+            x = layer.attention.output(mixed, x)
+            gated, plain = layer.mlp.gated_layers(x).chunk(2, dim=-1)
+            x = layer.mlp.layernorm(layer.mlp.wo(torch.nn.functional.gelu(gated) * plain) + x)
+        return x
+
+
+# (b) the grid against chunks cut window by window
+
+
+def grid(options: argparse.Namespace, folder: Path) -> None:
+    """Context windows of all transcripts: bases that go through the encoder under both policies."""
+    rows = []
+    for policy in ("window", "grid"):
+        for level in ("gene", "transcript"):
+            counting = Counting()
+            embedder = Embedder(counting, Chunks(policy, 2000), None)
+            started = time.perf_counter()
+            windows, total, union = 0, 0, Union()
+            for batch in batches(options, level):
+                for window in batch.windows:
+                    windows += 1
+                    total += window.end - window.start
+                    union.add(window.chrom, window.strand, window.start, window.end)
+            with opened(options, level) as (found, reference):
+                for _ in embedder.embed(found, reference):
+                    pass
+            rows.append(
+                [
+                    policy,
+                    level,
+                    f"{windows:,}",
+                    f"{total / 1e6:.1f}",
+                    f"{union.bases() / 1e6:.1f}",
+                    f"{counting.bases / 1e6:.1f}",
+                    f"{counting.pieces:,}",
+                    f"{time.perf_counter() - started:.1f}",
+                ]
+            )
+    header = ["chunks", "windows of each", "windows", "sum, Mbp", "union, Mbp"]
+    table([*header, "embedded, Mbp", "pieces", "s without the encoder"], rows)
+
+
+class Counting:
+    """An encoder that counts what it is given."""
+
+    dimension, longest, pieces_at_once, device, precision = 8, None, 512, "cpu", "fp32"
+    files: tuple[Path, ...] = ()
+
+    def __init__(self) -> None:
+        self.pieces = self.bases = 0
+
+    def embed(self, sequences: Sequence[bytes]):
+        """Zeros."""
+        from histpred.encoders import Embedded
+
+        self.pieces += len(sequences)
+        self.bases += sum(map(len, sequences))
+        return Embedded(np.zeros((len(sequences), 8), np.float32), np.ones(len(sequences), int))
+
+
+class Union:
+    """Bases covered on each strand."""
+
+    def __init__(self) -> None:
+        self.intervals: dict[tuple[str, str], list[tuple[int, int]]] = {}
+
+    def add(self, chrom: str, strand: str, start: int, end: int) -> None:
+        """One more interval."""
+        self.intervals.setdefault((chrom, strand), []).append((start, end))
+
+    def bases(self) -> int:
+        """How many."""
+        total = 0
+        for intervals in self.intervals.values():
+            reached = -1
+            for start, end in sorted(intervals):
+                total += max(end - max(start, reached), 0)
+                reached = max(reached, end)
+        return total
+
+
+# (c) the tokeniser
+
+
+def tokeniser(options: argparse.Namespace, folder: Path) -> None:
+    """Mbp/s of the tokenizer as the encoder calls it, by length of the pieces."""
+    encoder = Dnabert2Encoder(folder, "cpu", "fp32")
+    rows = []
+    for length in (500, 2000, 10_000, 100_000):
+        sequences = real_chunks(options, max(4_000_000 // length, 8), length)
+        bases = sum(map(len, sequences))
+        runs = [clock(encoder.tokenise, sequences) for _ in range(ROUNDS)]
+        tokens = sum(len(tokens.ids) for tokens in encoder.tokenise(sequences))
+        seconds = statistics.median(runs)
+        rows.append([f"{length:,}", f"{bases / seconds / 1e6:.2f}", f"{bases / tokens:.2f}"])
+    cores = len(os.sched_getaffinity(0))
+    table(["piece, bp", f"Mbp/s on {cores} cores", "bp a token"], rows)
+
+
+# (d) the CPU
+
+
+def ladder(options: argparse.Namespace, folder: Path) -> None:
+    """The same chunks by precision, threads and pieces a batch."""
+    if options.device != "cpu":
+        print("for --device cpu")
+        return
+    chunks = real_chunks(options, 24)
+    bases = sum(map(len, chunks))
+    rows = []
+    cores = len(os.sched_getaffinity(0))
+    for precision in PRECISIONS["cpu"]:
+        encoder = Dnabert2Encoder(folder, "cpu", precision)
+        tokens = encoder.tokenise(chunks)
+        for threads in sorted({1, cores}):
+            torch.set_num_threads(threads)
+            for alone in (True, False):
+                encoder._batcher._alone = alone
+                encoder._batcher.tokens_at_once = 4096
+                seconds = min(clock(encoder._batcher.means, tokens) for _ in range(2))
+                batch = "1" if alone else "4,096 tokens"
+                rows.append([precision, threads, batch, f"{bases / seconds / 1e3:.1f}"])
+        torch.set_num_threads(cores)
+    half = load_model(folder).to(torch.bfloat16)
+    ids = [torch.from_numpy(t.ids)[None] for t in tokens]
+    with torch.inference_mode():
+        seconds = clock(lambda: [half(i) for i in ids])
+    rows.append(["bf16 (not offered)", cores, "1", f"{bases / seconds / 1e3:.1f}"])
+    table(["precision", "threads", "batch", "kbp/s"], rows)
+
+
+def profile(options: argparse.Namespace, folder: Path) -> None:
+    """Where the time of embedding goes, Python against kernels."""
+    precision = PRECISIONS[torch.device(options.device).type][0]
+    encoder = Dnabert2Encoder(folder, options.device, precision)
+    chunks = real_chunks(options, min(options.count, 32 if options.device == "cpu" else 8192))
+    encoder.embed(chunks[:8])
+    tokenising = clock(encoder.tokenise, chunks)
+    tokens = encoder.tokenise(chunks)
+    means = clock(encoder._batcher.means, tokens)
+    activities = [torch.profiler.ProfilerActivity.CPU]
+    if options.device != "cpu":
+        activities.append(torch.profiler.ProfilerActivity.CUDA)
+    with torch.profiler.profile(activities=activities) as measured:
+        encoder._batcher.means(tokens)
+    key = "self_cpu_time_total" if options.device == "cpu" else "self_device_time_total"
+    events = [e for e in measured.key_averages() if getattr(e, key) > 0]
+    events.sort(key=lambda event: -getattr(event, key))
+    total = sum(getattr(event, key) for event in events)
+    print(f"tokenising {tokenising:.2f} s, model and pooling {means:.2f} s ({precision})\n")
+    rows = [[event.key, f"{getattr(event, key) / total:.1%}"] for event in events[:10]]
+    table(["operation", "share of the model's time"], rows)
+
+
+# Shared
+
+
+def flops(length: float) -> float:
+    """Of the matrix products, for each token of a piece of `length` tokens."""
+    return 2 * 12 * (4 * 768 * 768 + 3 * 768 * 3072) + 12 * 4 * 768 * length
+
+
+def peak(device: str, precision: str) -> float:
+    """FLOP/s of a large matrix product."""
+    size = 2048 if device == "cpu" else 8192
+    if precision == "int8":
+        a = torch.randint(-9, 9, (size, size), dtype=torch.int8)
+        multiply = lambda: torch._int_mm(a, a)  # noqa: E731
+    else:
+        b = torch.rand(size, size, device=device, dtype=DTYPES[precision])
+        multiply = lambda: b @ b  # noqa: E731
+    best = math.inf
+    for _ in range(5):
+        if device != "cpu":
+            torch.cuda.synchronize()
+        started = time.perf_counter()
+        for _ in range(3):
+            multiply()
+        if device != "cpu":
+            torch.cuda.synchronize()
+        best = min(best, (time.perf_counter() - started) / 3)
+    return 2 * size**3 / best
+
+
+def drift(found: np.ndarray, reference: np.ndarray) -> float:
+    """Largest relative error of a vector."""
+    lengths = np.linalg.norm(reference, axis=1)
+    return float((np.linalg.norm(found - reference, axis=1) / lengths).max())
+
+
+def real_chunks(options: argparse.Namespace, count: int, length: int = 2000) -> list[bytes]:
+    """Pieces of the context windows of real genes, spread over the chromosome."""
+    found: dict[bytes, None] = {}
+    with opened(options, "gene") as (windows, reference):
+        for batch in windows:
+            for window, sequence in zip(batch.windows, batch.sequences, strict=True):
+                for piece in pieces(window, sequence, reference, Chunks("window", length)):
+                    if piece.sequence.count(b"N") < length / 10:
+                        found[piece.sequence] = None
+    every = list(found)
+    step = max(len(every) // count, 1)
+    chosen = every[::step][:count]
+    return (chosen * (count // len(chosen) + 1))[:count]
+
+
+class opened:
+    """Windows of the annotation with 30 kb upstream, and the reference."""
+
+    def __init__(self, options: argparse.Namespace, level: str) -> None:
+        self.options, self.level = options, level
+
+    def __enter__(self) -> tuple[Iterator[Batch], Reference]:
+        from contextlib import ExitStack
+
+        self.stack = ExitStack()
+        work = Path(self.stack.enter_context(tempfile.TemporaryDirectory()))
+        spec = usual("context")._replace(max_n_fraction=0.9)
+        annotation = self.stack.enter_context(
+            open_annotation(self.options.annotation, work, spec.kind, self.level, ())
+        )
+        reference = self.stack.enter_context(Reference(self.options.fasta, work))
+        ledger = self.stack.enter_context(Ledger(work))
+        plan(annotation, reference, spec, False, ledger)
+        return scorable(ledger, reference, spec.max_n_fraction), reference
+
+    def __exit__(self, *raised: object) -> None:
+        self.stack.close()
+
+
+def batches(options: argparse.Namespace, level: str) -> Iterator[Batch]:
+    """The windows alone."""
+    with opened(options, level) as (found, _):
+        yield from found
+
+
+def clock(function: Callable[..., object], *arguments: object) -> float:
+    """Seconds of one call."""
+    started = time.perf_counter()
+    function(*arguments)
+    return time.perf_counter() - started
+
+
+def table(header: list[str], rows: list[list[object]]) -> None:
+    """A Markdown table."""
+    for line in (header, ["---"] * len(header), *rows):
+        print("| " + " | ".join(map(str, line)) + " |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

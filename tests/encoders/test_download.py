@@ -1,0 +1,359 @@
+"""Downloads, from a huggingface_hub that is a fake: no test needs a network or the package."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import logging
+import os
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import pytest
+
+from histpred.core.errors import OutputError, TemporaryError, UsageError, WeightsError
+from histpred.encoders import download
+from histpred.encoders.download import (
+    ABSENT,
+    INCOMPLETE,
+    INSTALLED,
+    MISSING,
+    RIGHT,
+    UNKNOWN,
+    WRONG,
+    compare,
+    get,
+    partial_folder,
+    state_of,
+)
+from histpred.encoders.published import File, Published, find
+
+CONTENTS = {"model.bin": b"weights" * 1000, "config.json": b"{}"}
+COMMIT = "c" * 40
+
+
+def digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def known(name: str) -> File:
+    return File(name, digest(CONTENTS[name]), len(CONTENTS[name]))
+
+
+PINNED = Published(
+    name="pinned",
+    kind="hf",
+    settings={},
+    dimension=8,
+    window="context",
+    chunk_length=100,
+    repository="some/where",
+    revision="a" * 40,
+    files=(known("model.bin"), File("config.json")),
+    licence="MIT",
+    note="",
+)
+UNPINNED = PINNED._replace(name="unpinned", revision=None)
+BY_DIGEST = UNPINNED._replace(files=(known("model.bin"),))
+
+
+class LocalEntryNotFoundError(FileNotFoundError):
+    pass
+
+
+class RepositoryNotFoundError(OSError):
+    pass
+
+
+class RevisionNotFoundError(OSError):
+    pass
+
+
+class EntryNotFoundError(Exception):
+    pass
+
+
+class Hub:
+    """What hf_hub_download would do: `contents` by name; `error` is raised after `before` bytes."""
+
+    def __init__(self) -> None:
+        self.contents = dict(CONTENTS)
+        self.error: Exception | None = None
+        self.before = 0
+        self.calls: list[tuple[str, str, str]] = []
+        self.resumed_from: list[int] = []
+        self.bars = True
+
+    def hf_hub_download(
+        self, repo_id: str, filename: str, *, revision: str, local_dir: Path
+    ) -> str:
+        self.calls.append((repo_id, filename, revision))
+        whole = Path(local_dir) / filename
+        if whole.exists():
+            return str(whole)
+        begun = Path(local_dir) / ".cache" / f"{filename}.incomplete"
+        begun.parent.mkdir(parents=True, exist_ok=True)
+        got = begun.read_bytes() if begun.exists() else b""
+        self.resumed_from.append(len(got))
+        if self.error:
+            begun.write_bytes(self.contents[filename][: self.before])
+            raise self.error
+        begun.write_bytes(got + self.contents[filename][len(got) :])
+        begun.rename(whole)
+        return str(whole)
+
+
+@pytest.fixture
+def hub(monkeypatch):
+    hub = Hub()
+    module = ModuleType("huggingface_hub")
+    module.hf_hub_download = hub.hf_hub_download
+    module.errors = SimpleNamespace(
+        LocalEntryNotFoundError=LocalEntryNotFoundError,
+        RepositoryNotFoundError=RepositoryNotFoundError,
+        RevisionNotFoundError=RevisionNotFoundError,
+        EntryNotFoundError=EntryNotFoundError,
+    )
+    module.utils = SimpleNamespace(
+        logging=SimpleNamespace(set_verbosity_error=lambda: None),
+        disable_progress_bars=lambda: setattr(hub, "bars", False),
+    )
+    monkeypatch.setitem(sys.modules, "huggingface_hub", module)
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    monkeypatch.setenv("HF_HUB_DISABLE_TELEMETRY", "0")
+    return hub
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+
+
+def test_all_files_arrive_and_nothing_else_is_left(hub, tmp_path):
+    folder = tmp_path / "deep" / "pinned"
+    paths = get(PINNED, folder)
+    assert paths == [folder / "model.bin", folder / "config.json"]
+    assert {path.name: path.read_bytes() for path in paths} == CONTENTS
+    assert names(folder.parent) == ["pinned"]
+    assert names(folder) == ["config.json", "model.bin"]
+    assert {(repository, revision) for repository, _, revision in hub.calls} == {
+        ("some/where", PINNED.revision)
+    }
+    assert os.environ["HF_HUB_DISABLE_TELEMETRY"] == "1"
+    assert not hub.bars
+
+
+def test_progress_is_shown_on_a_terminal_only(hub, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    get(PINNED, tmp_path / "pinned")
+    assert hub.bars
+
+
+def test_what_is_there_and_right_is_not_downloaded_again(hub, tmp_path):
+    folder = tmp_path / "pinned"
+    get(PINNED, folder)
+    before = [(folder / name).stat().st_mtime_ns for name in CONTENTS]
+    hub.calls.clear()
+    get(PINNED, folder)
+    assert not hub.calls
+    assert [(folder / name).stat().st_mtime_ns for name in CONTENTS] == before
+
+
+def test_what_is_there_needs_no_package(tmp_path, hub, monkeypatch):
+    get(PINNED, tmp_path / "pinned")
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert len(get(PINNED, tmp_path / "pinned")) == 2
+
+
+def test_what_is_there_and_wrong_is_replaced_aloud(hub, tmp_path, caplog):
+    folder = tmp_path / "pinned"
+    get(PINNED, folder)
+    (folder / "model.bin").write_bytes(b"x")
+    hub.calls.clear()
+    get(PINNED, folder)
+    assert [name for _, name, _ in hub.calls] == ["model.bin"]
+    assert (folder / "model.bin").read_bytes() == CONTENTS["model.bin"]
+    assert "not as published" in caplog.text
+
+
+def test_what_was_broken_off_is_gone_on_with(hub, tmp_path):
+    folder = tmp_path / "pinned"
+    hub.error, hub.before = ConnectionError("reset"), 5000
+    with pytest.raises(WeightsError, match="reset"):
+        get(PINNED, folder)
+    assert not folder.exists()
+    assert state_of(PINNED, folder) == INCOMPLETE
+    hub.error = None
+    get(PINNED, folder)
+    assert hub.resumed_from == [0, 5000, 0]
+    assert names(tmp_path) == ["pinned"]
+
+
+def test_a_file_that_arrived_before_the_break_stays(hub, tmp_path):
+    both = PINNED._replace(files=PINNED.files[::-1])
+    folder = tmp_path / "pinned"
+    (config, model) = both.files
+    del hub.contents[model.name]
+    with pytest.raises(WeightsError):
+        get(both, folder)
+    assert names(folder) == [config.name]
+    hub.contents = dict(CONTENTS)
+    hub.calls.clear()
+    get(both, folder)
+    assert [name for _, name, _ in hub.calls] == [model.name]
+
+
+@pytest.mark.parametrize("content", [b"other" * 1400, CONTENTS["model.bin"][:-1], b""])
+def test_a_wrong_digest_leaves_nothing_under_the_final_name(hub, tmp_path, content):
+    hub.contents["model.bin"] = content
+    folder = tmp_path / "pinned"
+    with pytest.raises(WeightsError, match="not the published file") as caught:
+        get(PINNED, folder)
+    assert digest(content) in str(caught.value)
+    assert digest(CONTENTS["model.bin"]) in str(caught.value)
+    assert not folder.exists()
+    assert not list(tmp_path.rglob("model.bin"))
+    hub.contents = dict(CONTENTS)
+    get(PINNED, folder)
+    assert state_of(PINNED, folder) == INSTALLED
+
+
+NO_NETWORK = [
+    LocalEntryNotFoundError("cannot be reached"),
+    ConnectionError("cannot be reached"),
+    TimeoutError("cannot be reached"),
+    RuntimeError("cannot be reached"),
+]
+
+
+@pytest.mark.parametrize("error", NO_NETWORK, ids=lambda error: type(error).__name__)
+def test_without_a_network_the_steps_that_do_without_are_told(hub, tmp_path, error):
+    hub.error = error
+    folder = tmp_path / "pinned"
+    with pytest.raises(WeightsError, match="cannot be downloaded") as caught:
+        get(PINNED, folder)
+    assert caught.value.exit_code == 1
+    said = str(caught.value)
+    assert "cannot be reached" in said
+    for file in PINNED.files:
+        assert f"{PINNED.url(file)}\n" in said
+    assert str(folder) in said
+    assert f"histpred encoders verify pinned {folder}" in said
+    assert not names(tmp_path)  # nothing that came is nothing to keep
+
+
+def test_offline_by_choice_asks_nobody(hub, tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(WeightsError, match="HF_HUB_OFFLINE is set") as caught:
+        get(PINNED, tmp_path / "pinned")
+    assert PINNED.url(PINNED.files[0]) in caught.value.hint
+    assert not hub.calls
+
+
+def test_without_the_package_the_steps_that_do_without_are_told(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    with pytest.raises(WeightsError, match="needs the package huggingface_hub") as caught:
+        get(PINNED, tmp_path / "pinned")
+    assert "pip install 'histpred[encoders]'" in caught.value.hint
+    assert PINNED.url(PINNED.files[0]) in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "error", [RepositoryNotFoundError("404"), RevisionNotFoundError("404"), EntryNotFoundError("4")]
+)
+def test_what_is_not_published_is_told_from_no_network(hub, tmp_path, error):
+    hub.error = error
+    with pytest.raises(WeightsError, match="not there, or not for everybody") as caught:
+        get(PINNED, tmp_path / "pinned", COMMIT)
+    assert f"/resolve/{COMMIT}/model.bin" in caught.value.message
+    assert "--revision" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OSError(errno.ENOSPC, "No space left on device"), RuntimeError("No space left on device")],
+)
+def test_a_full_disk_is_temporary(hub, tmp_path, error):
+    hub.error = error
+    with pytest.raises(TemporaryError) as caught:
+        get(PINNED, tmp_path / "pinned")
+    assert caught.value.exit_code == 75
+    assert not (tmp_path / "pinned").exists()
+
+
+def test_without_a_pin_a_revision_must_be_given(hub, tmp_path, caplog):
+    with pytest.raises(UsageError, match="which revision") as caught:
+        get(UNPINNED, tmp_path / "unpinned")
+    assert "--revision COMMIT" in caught.value.hint
+    assert not hub.calls
+
+    with caplog.at_level(logging.INFO):
+        get(UNPINNED, tmp_path / "unpinned", COMMIT)
+    assert {revision for *_, revision in hub.calls} == {COMMIT}
+    assert f"config.json: sha256 {digest(CONTENTS['config.json'])}" in caplog.text
+
+
+def test_known_digests_are_pin_enough(hub, tmp_path):
+    get(BY_DIGEST, tmp_path / "it")
+    assert hub.calls == [("some/where", "model.bin", "main")]
+
+
+def test_two_runs_do_not_download_into_one_folder(hub, tmp_path):
+    folder = tmp_path / "pinned"
+    partial = partial_folder(folder)
+    partial.mkdir()
+    with open(partial / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(OutputError, match="another histpred downloads"):
+            get(PINNED, folder)
+    get(PINNED, folder)
+
+
+def test_a_place_that_cannot_be_is_an_output_error(hub, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="is a file"):
+        get(PINNED, tmp_path / "file")
+    with pytest.raises(OutputError, match="cannot write to"):
+        get(PINNED, tmp_path / "file" / "pinned")
+
+
+def test_what_is_mounted_keeps_its_parts_inside(tmp_path, monkeypatch):
+    monkeypatch.setattr(Path, "is_mount", lambda self: True)
+    assert partial_folder(tmp_path) == tmp_path.resolve() / ".partial"
+
+
+def test_states(tmp_path):
+    folder = tmp_path / "pinned"
+    assert state_of(PINNED, folder) == ABSENT
+    folder.mkdir()
+    assert state_of(PINNED, folder) == ABSENT
+    (folder / "config.json").write_bytes(b"{}")
+    assert state_of(PINNED, folder) == INCOMPLETE
+    (folder / "model.bin").write_bytes(b"short")
+    assert state_of(PINNED, folder) == INCOMPLETE
+    (folder / "model.bin").write_bytes(CONTENTS["model.bin"])
+    assert state_of(PINNED, folder) == INSTALLED
+
+
+def test_files_beside_what_is_known_of_them(tmp_path):
+    def states(encoder: Published, place: Path) -> list[str]:
+        return [compared.state for compared in compare(encoder, place)]
+
+    assert states(PINNED, tmp_path / "nowhere") == [MISSING, MISSING]
+    for name, content in CONTENTS.items():
+        (tmp_path / name).write_bytes(content)
+    assert states(PINNED, tmp_path) == [RIGHT, UNKNOWN]
+    assert states(BY_DIGEST, tmp_path / "model.bin") == [RIGHT]  # the one file itself
+    (tmp_path / "model.bin").write_bytes(b"other")
+    model, config = compare(PINNED, tmp_path)
+    assert (model.state, model.found) == (WRONG, digest(b"other"))
+    assert (config.state, config.found) == (UNKNOWN, digest(CONTENTS["config.json"]))
+
+
+def test_without_torch_loading_is_not_tried(tmp_path, monkeypatch):
+    monkeypatch.setattr(download.importlib.util, "find_spec", lambda name: None)
+    (said,) = download.try_out(find("dnabert2"), tmp_path)
+    assert said.startswith("loading was not tried: it needs torch")
