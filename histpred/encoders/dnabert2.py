@@ -42,6 +42,7 @@ logger = logging.getLogger(__name__)
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 CONFIG = "config.json"
 TOKENIZER = "tokenizer.json"
+ALIGNMENT = 8
 HEADS = ("cls.", "bert.pooler.", "pooler.", "classifier.")
 SPECIAL = {"[UNK]": 0, "[CLS]": 1, "[SEP]": 2, "[PAD]": 3, "[MASK]": 4}
 
@@ -179,17 +180,24 @@ class Dnabert2(nn.Module):
 
     def forward(self, ids: Tensor, mask: Tensor | None = None) -> Tensor:
         x = self.embeddings(ids)
-        bias = self._alibi(ids.shape[1], x)
+        length = ids.shape[1]
+        bias = self._alibi(length, x)
         if mask is not None:
+            mask = functional.pad(mask, (0, bias.shape[-1] - length), value=True)
             bias = bias.masked_fill(~mask[:, None, None, :], -math.inf)
-        return self.encoder(x, bias)
+        return self.encoder(x, bias[..., :length])
 
     def _alibi(self, length: int, like: Tensor) -> Tensor:
-        """-slope * distance, [1, heads, n, n] (Press 2021, arXiv:2108.12409, both directions)."""
+        """-slope * distance, [1, heads, n, n] (Press 2021, arXiv:2108.12409, both directions).
+
+        Each row is filled up to a multiple of 8, as CUDA's memory-efficient attention wants them:
+        it would copy the bias for every layer and piece otherwise.
+        """
         bias = getattr(self._last, "bias", None)
-        if bias is None or bias.shape[-1] != length or bias.dtype != like.dtype:
-            positions = torch.arange(length, device=like.device, dtype=torch.float32)
-            distances = (positions[:, None] - positions[None, :]).abs()
+        if bias is None or bias.shape[-2] != length or bias.dtype != like.dtype:
+            whole = -(-length // ALIGNMENT) * ALIGNMENT
+            positions = torch.arange(whole, device=like.device, dtype=torch.float32)
+            distances = (positions[:length, None] - positions[None, :]).abs()
             slopes = torch.tensor(self._slopes, device=like.device)
             bias = (-slopes[:, None, None] * distances)[None].to(like.dtype)
             self._last.bias = bias
