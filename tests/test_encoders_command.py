@@ -47,13 +47,13 @@ def test_list_shows_every_encoder_aligned(nothing_here):
 
 
 def test_list_says_what_is_there_and_where(nothing_here):
-    folder = nothing_here / "grover"
+    folder = nothing_here / "moderngena-base"
     folder.mkdir(parents=True)
     (folder / "config.json").write_text("{}")
-    assert f"grover (incomplete): {folder}" in histpred("encoders", "list").out
+    assert f"moderngena-base (incomplete): {folder}" in histpred("encoders", "list").out
     (folder / "model.safetensors").touch()
     (folder / "tokenizer.json").touch()
-    assert f"grover (installed): {folder}" in histpred("encoders", "list").out
+    assert f"moderngena-base (installed): {folder}" in histpred("encoders", "list").out
 
 
 def test_get_without_a_network_tells_the_steps(tmp_path):
@@ -68,7 +68,7 @@ def test_get_without_a_network_tells_the_steps(tmp_path):
 
 
 def test_get_without_a_pin_is_a_usage_error():
-    done = histpred("encoders", "get", "grover")
+    done = histpred("encoders", "get", "moderngena-base")
     assert done.code == 2
     assert "--revision COMMIT" in done.err
 
@@ -107,12 +107,12 @@ def test_verify_loads_and_runs_the_encoder(dnabert2, monkeypatch):
     monkeypatch.setattr(module, "known_answer", lambda tokenizer: True)
     done = histpred("encoders", "verify", "dnabert2")
     assert done.code == 1  # these are not the published weights
-    assert done.out.count("WRONG: sha256") == 2
+    assert done.out.count("WRONG: sha256") == 3
     assert "loads on the CPU: every tensor in its place, 768 numbers a window" in done.out
     assert "a run of N in it" in done.out
     assert "the same for lower case" in done.out
     assert "known answer" in done.out
-    assert "not as published: pytorch_model.bin, tokenizer.json" in done.err
+    assert "not as published: pytorch_model.bin, config.json, tokenizer.json" in done.err
 
 
 def test_verify_of_another_tokenizer_fails(dnabert2):

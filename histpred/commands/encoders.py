@@ -104,7 +104,7 @@ def verify(name: str, path: Path | None) -> None:
         size = one.path.stat().st_size if one.found else 0
         click.echo(f"{one.path}: {said[one.state].format(one, size=size)}")
 
-    hint = f"get them again: histpred encoders get {name}"
+    hint = f"move them away and get them again: histpred encoders get {name}"
     missing = [one.path.name for one in compared if one.state == download.MISSING]
     if missing:
         raise WeightsError(f"{path}: lacks {first_few(missing)}", hint)

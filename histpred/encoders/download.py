@@ -98,8 +98,12 @@ def _kept(file: File, path: Path) -> bool:
     """Whether a file that lies under its final name stays."""
     (compared,) = _compare(path, file)
     if compared.state == WRONG:
-        logger.warning("%s: not as published (sha256 %s), it is replaced", path, compared.found)
-    elif compared.state == UNKNOWN:
+        raise WeightsError(
+            f"{path}: there already, and not the published file: sha256 {compared.found}, "
+            f"published is {file.sha256}",
+            "move it away if it is yours, or choose another folder with --to",
+        )
+    if compared.state == UNKNOWN:
         logger.info("%s: kept as it is, sha256 %s; remove it to get it again", path, compared.found)
     return compared.state in (RIGHT, UNKNOWN)
 
@@ -133,6 +137,7 @@ def _download(encoder: Published, file: File, folder: Path, partial: Path) -> Pa
     if os.environ.get("HF_HUB_OFFLINE", "").lower() in YES:
         raise _offline(encoder, folder, "HF_HUB_OFFLINE is set")
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"  # read when the package is imported
+    os.environ["HF_HUB_DISABLE_XET"] = "1"  # it keeps a cache outside the folder that was given
     try:
         import huggingface_hub
         from huggingface_hub import errors, utils

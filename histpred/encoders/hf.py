@@ -39,6 +39,7 @@ HEADS = ("cls.", "lm_head.", "classifier.", "pooler.", "decoder.", "head.")
 UNUSED = ("pooler.", "contact_head.")  # of the network, but no hidden state comes from them
 UNSTEADY = ("big_bird",)  # its attention depends on the inputs that it had before
 ALPHABETS = {"dna": "ACGT", "rna": "ACGU"}
+BASES = frozenset("ACGTUN")
 
 READ = (".json", ".txt", ".model", ".safetensors", ".bin")
 """Suffixes of what transformers may read in a folder."""
@@ -78,7 +79,14 @@ class HfEncoder:
         self._tokenizer = load_tokenizer(folder, alphabet)
         model = load_model(folder, DTYPES[self.precision])
         rows = model.get_input_embeddings().num_embeddings
-        beyond = [token for token, n in self._tokenizer.vocabulary.items() if n >= rows]
+        # Published tokenizers have tokens that no sequence makes and no weights are for: GROVER an
+        # empty one, Nucleotide Transformer <eos> and <bos>.
+        added = {*self._tokenizer.before, *self._tokenizer.after}
+        beyond = [
+            token
+            for token, n in self._tokenizer.vocabulary.items()
+            if n >= rows and (n in added or BASES.intersection(token))
+        ]
         refuse(folder, f"tokens are not among the {rows:,} of the weights", beyond)
         self._most_tokens = most_tokens(model)
         if self.precision == "int8":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -9,11 +10,14 @@ from typing import NamedTuple
 from histpred.core.errors import BundleError, UsageError
 from histpred.encoders import ENCODERS, Encoder, EncoderSpec, build
 from histpred.encoders.chunks import WINDOW, Chunks, parse_chunks
+from histpred.encoders.download import WRONG, compare
 from histpred.encoders.locate import locate
 from histpred.encoders.published import default_folder, find
 from histpred.genome.windows import WindowSpec, usual
 from histpred.models.bundle import Bundle, load_bundle
 from histpred.scoring.record import window_for
+
+logger = logging.getLogger(__name__)
 
 
 def bundle_chunks(bundle: Bundle) -> Chunks | None:
@@ -87,7 +91,17 @@ def choose_encoder(
 
     listed = find(str(name))
     spec = Spec(listed.kind, listed.settings, listed.dimension)
-    encoder = build(spec, weights or default_folder(listed.name), device, precision)
+    folder = weights or default_folder(listed.name)
+    for compared in compare(listed, folder):
+        if compared.state == WRONG:
+            logger.warning(
+                "%s is not the published file of %s: sha256 %s, published is %s",
+                compared.path,
+                listed.name,
+                compared.found,
+                compared.file.sha256,
+            )
+    encoder = build(spec, folder, device, precision)
     cut = cut or Chunks(WINDOW, listed.chunk_length)
     check_length(cut, encoder, listed.name)
     return encoder, spec, cut, usual(window or listed.window)

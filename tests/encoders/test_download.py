@@ -167,15 +167,15 @@ def test_what_is_there_needs_no_package(tmp_path, hub, monkeypatch):
     assert len(get(PINNED, tmp_path / "pinned")) == 2
 
 
-def test_what_is_there_and_wrong_is_replaced_aloud(hub, tmp_path, caplog):
+def test_what_is_there_and_another_file_is_never_replaced(hub, tmp_path):
     folder = tmp_path / "pinned"
     get(PINNED, folder)
-    (folder / "model.bin").write_bytes(b"x")
+    (folder / "model.bin").write_bytes(b"mine")
     hub.calls.clear()
-    get(PINNED, folder)
-    assert [name for _, name, _ in hub.calls] == ["model.bin"]
-    assert (folder / "model.bin").read_bytes() == CONTENTS["model.bin"]
-    assert "not as published" in caplog.text
+    with pytest.raises(WeightsError, match="there already, and not the published file"):
+        get(PINNED, folder)
+    assert hub.calls == []
+    assert (folder / "model.bin").read_bytes() == b"mine"
 
 
 def test_what_was_broken_off_is_gone_on_with(hub, tmp_path):

@@ -527,6 +527,18 @@ def test_a_tokenizer_with_more_tokens_than_the_weights_is_refused(tmp_path):
         from_settings({}, tmp_path, "cpu", "fp32")
 
 
+@pytest.mark.parametrize("token", ["", "<eos>"])
+def test_a_token_beyond_the_weights_that_no_sequence_makes_is_no_reason_to_refuse(token, tmp_path):
+    """GROVER's tokenizer has an empty one, Nucleotide Transformer's <eos> and <bos>."""
+    folder = write(tmp_path, bert_config(vocab_size=60))
+    path = folder / "tokenizer.json"
+    content = json.loads(path.read_text())
+    content["model"]["vocab"][token] = 60
+    path.write_text(json.dumps(content))
+    encoder = from_settings({}, folder, "cpu", "fp32")
+    assert np.isfinite(encoder.embed([b"ACGTTGCA" * 3]).vectors).all()
+
+
 @pytest.mark.parametrize("weights", ["model.safetensors", "pytorch_model.bin"])
 def test_a_truncated_file_is_refused(weights, tmp_path):
     write(tmp_path, bert_config(), weights=weights)
