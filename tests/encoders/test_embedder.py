@@ -323,6 +323,21 @@ def test_a_run_that_goes_on_makes_the_calls_that_are_left(done, chunks, genome, 
     assert vectors.tobytes() == expected.tobytes()
 
 
+def test_a_stored_piece_changes_no_call_but_its_own(genome, folder):
+    """One window whose pieces fill several calls."""
+    places, chunks = [(0, 3000, "+")], Chunks(WINDOW, 70)
+    whole = Fake()
+    embed(whole, genome, places, chunks)
+    piece = whole.calls[0][1]
+    assert len(whole.calls) > 5
+    store = Store(folder, IDENTITY)
+    store.add([piece_key(piece)], Fake().embed([piece]))
+    encoder = Fake()
+    embed(encoder, genome, places, chunks, folder)
+    own = tuple(other for other in whole.calls[0] if other != piece)
+    assert Counter(encoder.calls) == Counter([own, *whole.calls[1:]])
+
+
 def test_other_windows_use_what_is_stored(genome, places, folder):
     chunks = Chunks(GRID, 70)
     embed(Fake(), genome, places[:20], chunks, folder)
