@@ -17,7 +17,7 @@ from histpred.core.regions import WINDOW_COLUMNS
 from histpred.encoders import Encoder, EncoderSpec
 from histpred.encoders.chunks import Chunks, check_window
 from histpred.encoders.embedder import EmbeddedWindows, Embedder
-from histpred.encoders.store import Store, encoder_identity
+from histpred.encoders.store import Store, encoder_identity, read_parquet
 from histpred.genome.annotation import open_annotation
 from histpred.genome.ledger import TOO_MANY_N, Ledger
 from histpred.genome.plan import plan, scorable
@@ -160,9 +160,7 @@ def _table(path: Path, dimension: int) -> Iterator[Callable[[EmbeddedWindows], N
 
 def read_table(path: Path) -> tuple[pandas.DataFrame, np.ndarray]:
     """The windows of a table that `embed` wrote, and their vectors, float32 [n, dimension]."""
-    from pyarrow import parquet
-
-    table = parquet.read_table(path).combine_chunks()
+    table = read_parquet(path).combine_chunks()
     column = table["vector"]
     vectors = np.zeros((0, column.type.list_size), np.float32)
     if len(table):

@@ -10,6 +10,7 @@ once each write it; readers take one.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import importlib
@@ -21,13 +22,16 @@ import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from histpred.core.errors import OutputError
 from histpred.core.output import file_digest, publish
 from histpred.encoders import Embedded, Encoder, EncoderSpec
+
+if TYPE_CHECKING:
+    import pyarrow as arrow
 
 FORMAT = 1
 DESCRIPTION = "encoder.json"
@@ -95,8 +99,9 @@ class Store:
             if not (self.folder / DESCRIPTION).exists():
                 self._publish(DESCRIPTION, description.encode())
             for left in self.folder.glob(f"*{PARTIAL}"):
-                if time.time() - left.stat().st_mtime > LEFT_BEHIND:
-                    left.unlink(missing_ok=True)
+                with contextlib.suppress(FileNotFoundError):  # it was in use a moment ago
+                    if time.time() - left.stat().st_mtime > LEFT_BEHIND:
+                        left.unlink()
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):  # for `temporary_faults`
                 raise
@@ -189,27 +194,37 @@ def _halves(keys: np.ndarray) -> np.ndarray:
 
 
 def _read_keys(path: Path) -> np.ndarray:
-    from pyarrow import ArrowException, parquet
+    from pyarrow import ArrowException
 
     try:
-        return _as_array(parquet.read_table(path, columns=["piece"])["piece"].to_pylist())
+        return _as_array(read_parquet(path, ["piece"])["piece"].to_pylist())
     except (OSError, ArrowException, KeyError, TypeError, ValueError) as error:
         raise _damaged(path) from error
 
 
 def _read_shard(path: Path, dimension: int) -> Shard:
-    from pyarrow import ArrowException, parquet
+    from pyarrow import ArrowException
 
     try:
         content = path.read_bytes()
         if not path.name.startswith(hashlib.sha256(content).hexdigest()[:NAME_LENGTH]):
             raise _damaged(path)
-        table = parquet.read_table(io.BytesIO(content)).combine_chunks()
+        table = read_parquet(io.BytesIO(content)).combine_chunks()
         vectors = table["vector"].chunk(0).flatten().to_numpy().reshape(-1, dimension)
         keys = _as_array(table["piece"].to_pylist())
         return Shard(keys, vectors, table["tokens"].to_numpy())
     except (OSError, ArrowException, KeyError, TypeError, ValueError) as error:
         raise _damaged(path) from error
+
+
+def read_parquet(source: Path | io.BytesIO, columns: list[str] | None = None) -> arrow.Table:
+    """A Parquet file, read by this thread alone: a shard is small, and arrow's threads cost more
+    than they bring.
+    """
+    from pyarrow import parquet
+
+    with parquet.ParquetFile(source) as file:
+        return file.read(columns, use_threads=False)
 
 
 def _damaged(path: Path) -> OutputError:

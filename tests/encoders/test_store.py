@@ -438,3 +438,18 @@ def test_without_pyarrow_it_says_what_to_install(tmp_path, monkeypatch):
     with pytest.raises(OutputError, match="pyarrow") as raised:
         Store(tmp_path, IDENTITY)
     assert "pip install 'histpred[encoders]'" in raised.value.hint
+
+
+def test_a_partial_file_that_is_finished_while_the_store_is_opened(tmp_path, monkeypatch):
+    """As another process does between the listing of the folder and the look at its age."""
+    store = Store(tmp_path, IDENTITY)
+    (store.folder / f"x.{os.getpid()}.partial").touch()
+    real = Path.stat
+
+    def gone(path, **options):
+        if path.suffix == ".partial":
+            path.unlink(missing_ok=True)
+        return real(path, **options)
+
+    monkeypatch.setattr(Path, "stat", gone)
+    assert len(Store(tmp_path, IDENTITY)) == 0
