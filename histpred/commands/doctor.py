@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import click
 
+from histpred.core.errors import first_line
 from histpred.core.machine import NOTE, OK, PROBLEM, Finding
 
 Check = Callable[[], list[Finding]]
@@ -65,12 +66,6 @@ def guarded(what: str, check: Check, verdict: str) -> list[Finding]:
         return [Finding(what, error.message, verdict, error.hint)]
     except Exception as error:  # a broken package raises anything when it is imported
         return [Finding(what, f"fails: {first_line(error)}", verdict)]
-
-
-def first_line(error: BaseException) -> str:
-    """An exception in one line."""
-    said = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {said[0][:200]}" if said else type(error).__name__
 
 
 def torch_devices(used: dict[str, str]) -> list[Finding]:

@@ -85,6 +85,12 @@ class TemporaryError(HistpredError):
     exit_code = EXIT_TEMPORARY
 
 
+def first_line(error: BaseException) -> str:
+    """What an exception says, in one line of at most 200 letters."""
+    text = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {text[0][:200]}" if text else type(error).__name__
+
+
 def first_few(offenders: Iterable[object], total: int | None = None) -> str:
     """The first three of `offenders`, and how many more there are.
 

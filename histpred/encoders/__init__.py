@@ -26,6 +26,10 @@ ENCODERS = {
 }
 """kind -> the module whose `from_settings(settings, directory, device, precision)` builds it."""
 
+INSTALL_ENCODERS = (
+    "pip install 'histpred[encoders]' (a checkout: HISTPRED_EXTRAS=encoders bin/histpred)"
+)
+
 EXPENSIVE = ("dnabert2", "rnafm", "hf")
 """Kinds whose embeddings are kept on disk while a prediction runs, so that it can be resumed."""
 
@@ -119,7 +123,7 @@ def build(
     except ModuleNotFoundError as error:
         raise BundleError(
             f"the encoder {spec.kind!r} needs the package {error.name}, which is not installed",
-            "pip install 'histpred[encoders]' (a checkout: HISTPRED_EXTRAS=encoders bin/histpred)",
+            INSTALL_ENCODERS,
         ) from error
     if spec.dimension not in (None, encoder.dimension):
         raise BundleError(

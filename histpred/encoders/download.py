@@ -21,9 +21,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from histpred.core.errors import HistpredError, OutputError, UsageError, WeightsError
+from histpred.core.errors import HistpredError, OutputError, UsageError, WeightsError, first_line
 from histpred.core.output import file_digest, publish, temporary_faults
-from histpred.encoders import build
+from histpred.encoders import INSTALL_ENCODERS, build
 from histpred.encoders.published import File, Published
 
 logger = logging.getLogger(__name__)
@@ -144,8 +144,7 @@ def _download(encoder: Published, file: File, folder: Path, partial: Path) -> Pa
     except ImportError as error:
         raise WeightsError(
             f"downloading needs the package huggingface_hub, which is not installed ({error})",
-            "pip install 'histpred[encoders]' (a checkout: HISTPRED_EXTRAS=encoders bin/histpred); "
-            f"without it:\n{_steps(encoder, folder)}",
+            f"{INSTALL_ENCODERS}; without it:\n{_steps(encoder, folder)}",
         ) from error
 
     utils.logging.set_verbosity_error()
@@ -161,14 +160,14 @@ def _download(encoder: Published, file: File, folder: Path, partial: Path) -> Pa
             )
         )
     except errors.LocalEntryNotFoundError as error:  # its word for no network
-        raise _offline(encoder, folder, _reason(error.__cause__ or error)) from error
+        raise _offline(encoder, folder, first_line(error.__cause__ or error)) from error
     except (
         errors.RepositoryNotFoundError,
         errors.RevisionNotFoundError,
         errors.EntryNotFoundError,
     ) as error:
         raise WeightsError(
-            f"{encoder.url(file)}: not there, or not for everybody: {_reason(error)}",
+            f"{encoder.url(file)}: not there, or not for everybody: {first_line(error)}",
             "check --revision, if you gave one, and look at "
             f"https://huggingface.co/{encoder.repository}",
         ) from error
@@ -177,19 +176,13 @@ def _download(encoder: Published, file: File, folder: Path, partial: Path) -> Pa
             raise
         if os.strerror(errno.ENOSPC) in str(error):  # hf_xet has only words for it
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
-        raise _offline(encoder, folder, _reason(error)) from error
+        raise _offline(encoder, folder, first_line(error)) from error
 
 
 def _is_of_disk(error: OSError) -> bool:
     return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS) or isinstance(
         error, PermissionError
     )
-
-
-def _reason(error: BaseException) -> str:
-    """An exception's first line, cut short."""
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
 
 
 def _offline(encoder: Published, folder: Path, reason: str) -> WeightsError:

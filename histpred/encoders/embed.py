@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from histpred.core.errors import InputError, ModelError, UsageError
+from histpred.core.errors import ModelError, UsageError
 from histpred.core.hts import quiet_htslib
 from histpred.core.log import tell
 from histpred.core.output import output_files, refuse_inputs, scratch_folder, temporary_faults
@@ -18,10 +18,8 @@ from histpred.encoders import Encoder, EncoderSpec
 from histpred.encoders.chunks import Chunks, check_window
 from histpred.encoders.embedder import EmbeddedWindows, Embedder
 from histpred.encoders.store import Store, encoder_identity, read_parquet
-from histpred.genome.annotation import open_annotation
-from histpred.genome.ledger import TOO_MANY_N, Ledger
-from histpred.genome.plan import plan, scorable
-from histpred.genome.reference import Reference
+from histpred.genome.ledger import TOO_MANY_N
+from histpred.genome.plan import open_windows, refuse_nothing, scorable
 from histpred.genome.windows import WindowSpec
 
 if TYPE_CHECKING:
@@ -88,12 +86,18 @@ def embed(
     with quiet_htslib(), temporary_faults(), ExitStack() as stack:
         embedder = Embedder(encoder, chunks, Store(store, encoder_identity(spec, encoder)))
         work = stack.enter_context(_work(outputs, store, overwrite))
-        annotation = stack.enter_context(
-            open_annotation(annotation_path, work, window.kind, level, biotypes)
+        annotation, reference, ledger, planned = stack.enter_context(
+            open_windows(
+                annotation_path,
+                fasta_path,
+                work,
+                window,
+                level=level,
+                biotypes=biotypes,
+                unstranded=unstranded,
+                cache=cache,
+            )
         )
-        reference = stack.enter_context(Reference(fasta_path, cache or work))
-        ledger = stack.enter_context(Ledger(work))
-        planned = plan(annotation, reference, window, unstranded, ledger)
         tell(planned.notices, planned.warnings)
 
         write = stack.enter_context(_table(work / out.name, encoder.dimension)) if out else None
@@ -105,13 +109,7 @@ def embed(
                 write(windows)
             done += len(windows.windows)
             progress(done + ledger.skipped.get(TOO_MANY_N, 0), ledger.queued)
-        if ledger.rows and not done:
-            reasons = ", ".join(f"{reason} {count}" for reason, count in ledger.skipped.items())
-            raise InputError(
-                annotation.name,
-                f"none of its {ledger.rows} rows can be embedded: {reasons}",
-                "histpred windows writes the ledger that says why for each row",
-            )
+        refuse_nothing(annotation, ledger, done, "embedded")
         if out:
             ledger.write(work / outputs[1].name)
         return EmbeddedRun(

@@ -27,12 +27,12 @@ from torch import Tensor, nn
 from transformers import MODEL_MAPPING, AutoConfig, AutoTokenizer, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
-from histpred.core.errors import ModelError, WeightsError, first_few
+from histpred.core.errors import ModelError, WeightsError, first_few, first_line
 from histpred.encoders import Embedded, check_settings
 from histpred.encoders.batching import PIECES_AT_ONCE, Batcher, Tokens
 from histpred.encoders.devices import DTYPES, choose_device, choose_precision
 from histpred.encoders.quantised import quantise
-from histpred.encoders.weights import GET_AGAIN, find_file, first_line, refuse
+from histpred.encoders.weights import GET_AGAIN, find_file, refuse
 
 LOCAL = {"local_files_only": True, "trust_remote_code": False}
 HEADS = ("cls.", "lm_head.", "classifier.", "pooler.", "decoder.", "head.")

@@ -28,7 +28,7 @@ import numpy as np
 
 from histpred.core.errors import OutputError
 from histpred.core.output import file_digest, publish
-from histpred.encoders import Embedded, Encoder, EncoderSpec
+from histpred.encoders import INSTALL_ENCODERS, Embedded, Encoder, EncoderSpec
 
 if TYPE_CHECKING:
     import pyarrow as arrow
@@ -80,8 +80,7 @@ class Store:
         except ModuleNotFoundError as error:
             raise OutputError(
                 f"a store of embeddings needs the package {error.name}, which is not installed",
-                "pip install 'histpred[encoders]' "
-                "(a checkout: HISTPRED_EXTRAS=encoders bin/histpred)",
+                INSTALL_ENCODERS,
             ) from error
         description = json.dumps(identity, indent=1, sort_keys=True) + "\n"
         digest = hashlib.sha256(description.encode()).hexdigest()[:NAME_LENGTH]

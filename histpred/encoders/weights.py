@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from histpred.core.errors import WeightsError, first_few
+from histpred.core.errors import WeightsError, first_few, first_line
 from histpred.core.output import file_digest
 from histpred.core.shipped import LFS_POINTER
 
@@ -130,9 +130,3 @@ def digest_of(files: Iterable[Path]) -> str:
     """One sha256 for several files: of their own, sorted by file name."""
     lines = sorted(f"{path.name} {file_digest(path)}\n" for path in files)
     return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
-def first_line(error: Exception) -> str:
-    """What an exception says, in one line of at most 200 letters."""
-    text = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {text[0][:200]}" if text else type(error).__name__

@@ -12,10 +12,7 @@ from histpred.core.hts import quiet_htslib
 from histpred.core.log import tell
 from histpred.core.output import output_files, refuse_inputs, temporary_faults
 from histpred.core.regions import WINDOW_COLUMNS, Window
-from histpred.genome.annotation import open_annotation
-from histpred.genome.ledger import Ledger
-from histpred.genome.plan import plan, scorable
-from histpred.genome.reference import Reference
+from histpred.genome.plan import open_windows, scorable
 from histpred.genome.windows import WindowSpec
 
 BUFFER = 1 << 20
@@ -68,12 +65,18 @@ def extract(
     refuse_inputs(outputs, (annotation_path, fasta_path))
     with quiet_htslib(), temporary_faults(), ExitStack() as stack:
         work = stack.enter_context(output_files(outputs, overwrite))
-        annotation = stack.enter_context(
-            open_annotation(annotation_path, work, spec.kind, level, biotypes)
+        _, reference, ledger, planned = stack.enter_context(
+            open_windows(
+                annotation_path,
+                fasta_path,
+                work,
+                spec,
+                level=level,
+                biotypes=biotypes,
+                unstranded=unstranded,
+                cache=cache,
+            )
         )
-        reference = stack.enter_context(Reference(fasta_path, cache or work))
-        ledger = stack.enter_context(Ledger(work))
-        planned = plan(annotation, reference, spec, unstranded, ledger)
         tell(planned.notices, planned.warnings)
         written = 0
         with open(work / outputs[0].name, "wb", buffering=BUFFER) as target:

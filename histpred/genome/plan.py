@@ -5,12 +5,14 @@ in batches.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import NamedTuple
 
 from histpred.core.errors import SHOWN, InputError, first_few
 from histpred.core.regions import INTERVAL, NOT_SELECTED, Feature, Window
 from histpred.core.sequence import n_fraction
-from histpred.genome.annotation import Annotation
+from histpred.genome.annotation import Annotation, open_annotation
 from histpred.genome.ledger import TOO_MANY_N, Ledger
 from histpred.genome.naming import MITOCHONDRION, chromosome
 from histpred.genome.reference import Reference
@@ -44,6 +46,15 @@ class Plan(NamedTuple):
     past_end: int
 
 
+class Opened(NamedTuple):
+    """An annotation that was read against its genome; the ledger holds its windows."""
+
+    annotation: Annotation
+    reference: Reference
+    ledger: Ledger
+    plan: Plan
+
+
 class Offenders:
     """The first few of a kind of fault, and how many there were."""
 
@@ -70,6 +81,44 @@ class Faults:
         self.clipped = Offenders()
         self.unknown = Offenders()
         self.unknown_contigs: dict[str, None] = {}
+
+
+@contextmanager
+def open_windows(
+    annotation_path: str,
+    fasta_path: str,
+    work: Path,
+    spec: WindowSpec,
+    *,
+    level: str | None,
+    biotypes: tuple[str, ...],
+    unstranded: bool,
+    cache: Path | None,
+) -> Iterator[Opened]:
+    """Open annotation, genome and ledger, and `plan` the windows.
+
+    Spools go to `work`, and so do private indexes of the genome if there is no `cache`.
+    """
+    with (
+        open_annotation(annotation_path, work, spec.kind, level, biotypes) as annotation,
+        Reference(fasta_path, cache or work) as reference,
+        Ledger(work) as ledger,
+    ):
+        planned = plan(annotation, reference, spec, unstranded, ledger)
+        yield Opened(annotation, reference, ledger, planned)
+
+
+def refuse_nothing(annotation: Annotation, ledger: Ledger, done: int, what: str) -> None:
+    """Rows that are all skipped are an error; a file without rows is not. `what`: what none of them
+    could be ('scored').
+    """
+    if ledger.rows and not done:
+        reasons = ", ".join(f"{reason} {count}" for reason, count in ledger.skipped.items())
+        raise InputError(
+            annotation.name,
+            f"none of its {ledger.rows} rows can be {what}: {reasons}",
+            "histpred windows writes the ledger that says why for each row",
+        )
 
 
 def plan(

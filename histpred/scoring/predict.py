@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from histpred.core.errors import InputError, ModelError
+from histpred.core.errors import ModelError
 from histpred.core.hts import quiet_htslib
 from histpred.core.log import tell
 from histpred.core.output import (
@@ -30,9 +30,9 @@ from histpred.encoders import EXPENSIVE
 from histpred.encoders.chunks import check_window
 from histpred.encoders.embedder import EmbeddedWindows, Embedder
 from histpred.encoders.store import Store, encoder_identity
-from histpred.genome.annotation import Annotation, open_annotation
-from histpred.genome.ledger import TOO_MANY_N, Ledger
-from histpred.genome.plan import plan, scorable
+from histpred.genome.annotation import Annotation
+from histpred.genome.ledger import TOO_MANY_N
+from histpred.genome.plan import open_windows, refuse_nothing, scorable
 from histpred.genome.reference import Reference
 from histpred.models.bundle import Bundle
 from histpred.models.species import looks_like_species
@@ -121,21 +121,26 @@ def predict(
 
         encoder = open_encoder(bundle, device, options.precision, weights)
         work = stack.enter_context(output_folder(out, OUTPUTS, is_ours))
-        annotation = stack.enter_context(
-            open_annotation(
-                annotation_path, work, options.window.kind, options.level, options.biotypes
+        annotation, reference, ledger, planned = stack.enter_context(
+            open_windows(
+                annotation_path,
+                fasta_path,
+                work,
+                options.window,
+                level=options.level,
+                biotypes=options.biotypes,
+                unstranded=options.unstranded,
+                cache=cache,
             )
         )
-        reference = stack.enter_context(Reference(fasta_path, cache or work))
-        ledger = stack.enter_context(Ledger(work))
-        planned = plan(annotation, reference, options.window, options.unstranded, ledger)
         warnings = planned.warnings + _domain_warnings(bundle, options, annotation, reference)
         tell(planned.notices, warnings)
         if expensive and device == "auto" and encoder.device == "cpu":  # said when it was chosen
             warnings.append("no GPU could be used: the encoder ran on the CPU")
 
+        encoder_is = encoder_identity(bundle.manifest.encoder, encoder)
         folder = store or (out / RESUME if expensive else None)
-        kept = Store(folder, encoder_identity(bundle.manifest.encoder, encoder)) if folder else None
+        kept = Store(folder, encoder_is) if folder else None
         embedder = Embedder(encoder, chunks, kept)
         thresholds = [mark.threshold for mark in bundle.manifest.marks]
         done = 0
@@ -147,7 +152,7 @@ def predict(
                 done += len(windows.windows)
                 progress(done + ledger.skipped.get(TOO_MANY_N, 0), ledger.queued)
             progress(ledger.queued, ledger.queued)
-        _refuse_nothing(annotation, ledger, done)
+        refuse_nothing(annotation, ledger, done, "scored")
         ledger.write(work / "ledger.tsv")
 
         result = Prediction(
@@ -179,7 +184,7 @@ def predict(
                 "device": encoder.device,
                 "precision": encoder.precision,
                 "chunks": str(chunks) if chunks else None,
-                "files": {path.name: file_digest(path) for path in encoder.files},
+                "files": encoder_is["files"],
             },
             "versions": versions(),
             "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
@@ -236,14 +241,3 @@ def _domain_warnings(
             f"{options.window.kind}: its probabilities are not calibrated for these"
         )
     return warnings
-
-
-def _refuse_nothing(annotation: Annotation, ledger: Ledger, done: int) -> None:
-    """Rows that are all skipped are an error; a file without rows is not."""
-    if ledger.rows and not done:
-        reasons = ", ".join(f"{reason} {count}" for reason, count in ledger.skipped.items())
-        raise InputError(
-            annotation.name,
-            f"none of its {ledger.rows} rows can be scored: {reasons}",
-            "histpred windows writes the ledger that says why for each row",
-        )

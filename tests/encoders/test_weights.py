@@ -11,12 +11,11 @@ safetensors_torch = pytest.importorskip("safetensors.torch", reason=REASON)
 
 from torch import nn  # noqa: E402
 
-from histpred.core.errors import WeightsError  # noqa: E402
+from histpred.core.errors import WeightsError, first_line  # noqa: E402
 from histpred.encoders.weights import (  # noqa: E402
     digest_of,
     fill,
     find_file,
-    first_line,
     read_json,
     read_state,
     without_prefixes,
