@@ -26,7 +26,18 @@ from histpred.core.log import set_up
 
 logger = logging.getLogger("histpred")
 
-VERBS = ("demo", "predict", "windows", "embed", "bundle", "encoders", "doctor")
+VERBS = (
+    "demo",
+    "predict",
+    "windows",
+    "embed",
+    "labels",
+    "train",
+    "evaluate",
+    "bundle",
+    "encoders",
+    "doctor",
+)
 
 
 class Verbs(click.Group):

@@ -53,7 +53,7 @@ from support.dnabert2 import write_dnabert2  # noqa: E402
 from support.random_bundle import random_bundle  # noqa: E402
 
 WEIGHTS = ["pytorch_model.bin", "config.json", "tokenizer.json"]
-RESUME = ".histpred-embeddings"
+RESUME = ".histpred-resume"
 UPSTREAM = 300
 GRID, CUT = Chunks("grid", 60), Chunks("window", 90)
 

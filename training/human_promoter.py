@@ -22,16 +22,12 @@ import torch
 from assemblies import HUMAN
 from fitting import Settings, choose, fit, logits_of
 from measuring import (
-    base_rate,
     beats_chance,
-    calibrated,
     call_table,
     cross_fitted_error,
     evaluate,
     logistic,
-    platt,
     rate_table,
-    youden,
 )
 from samples import (
     HALF_WINDOW,
@@ -47,6 +43,7 @@ from samples import (
 
 from histpred.core.sequence import clean
 from histpred.encoders.kmer import KmerEncoder, from_settings
+from histpred.models.calibration import base_rate, platt, youden
 from histpred.models.export import to_onnx
 from histpred.models.manifest import (
     SCHEMA_VERSION,
@@ -61,6 +58,7 @@ from histpred.models.manifest import (
     WindowSpec,
 )
 from histpred.models.network import MarkNetwork, averaged
+from histpred.models.probability import probabilities_of
 from histpred.models.publish import write_bundle
 from histpred.scoring.verify import verify
 
@@ -142,7 +140,7 @@ def main(arguments: list[str] | None = None) -> None:
         else base_rate(promoters.labels[:, i])
         for i in range(len(MARKS))
     ]
-    probabilities = all_calibrated(logits, calibrations)
+    probabilities = probabilities_of(logits, calibrations)
     thresholds = [
         youden(promoters.labels[:, i], probabilities[:, i]) if skill[i] else NEVER
         for i in range(len(MARKS))
@@ -237,11 +235,6 @@ def measure(
     }
 
 
-def all_calibrated(logits: np.ndarray, calibrations: list[Calibration]) -> np.ndarray:
-    """Probabilities [n, marks] of logits [n, marks]."""
-    return np.stack([calibrated(logits[:, i], c) for i, c in enumerate(calibrations)], axis=1)
-
-
 def known_answer(
     encoder: KmerEncoder, network: MarkNetwork, calibrations: list[Calibration]
 ) -> KnownAnswer:
@@ -250,7 +243,7 @@ def known_answer(
     bases[200:210] = "N"
     sequence = "".join(bases)
     logits = logits_of(network, encoder.spectra([sequence.encode()]))
-    (probabilities,) = all_calibrated(logits, calibrations)
+    (probabilities,) = probabilities_of(logits, calibrations)
     return KnownAnswer(
         sequence=sequence, probabilities=dict(zip(MARKS, probabilities.tolist(), strict=True))
     )

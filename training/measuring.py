@@ -1,4 +1,4 @@
-"""Figures of merit, calibration, thresholds and the baselines of a bundle's card."""
+"""Figures of merit and the baselines of a bundle's card."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from collections.abc import Callable
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
+from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
-from histpred.models.manifest import Calibration, Evaluation, MarkPerformance, Performance
+from histpred.models.calibration import calibrated, platt
+from histpred.models.manifest import Evaluation, MarkPerformance, Performance
 
 ECE_BINS = 10
 FEWEST = 5  # positives, and negatives, below which no figure is given
 BOOTSTRAPS = 1000
 FEWEST_TO_CALL = 10  # positives, and negatives, below which no mark is called
-FLAT = 1e-2  # a slope that keeps the order of windows and next to nothing else
 
 
 def macro_auroc(labels: np.ndarray, scores: np.ndarray) -> float:
@@ -25,30 +25,6 @@ def macro_auroc(labels: np.ndarray, scores: np.ndarray) -> float:
             [roc_auc_score(truth, score) for truth, score in zip(labels.T, scores.T, strict=True)]
         )
     )
-
-
-def platt(logits: np.ndarray, labels: np.ndarray) -> Calibration:
-    """Platt scaling of one mark: logits [n], labels [n].
-
-    With the smoothed targets of Platt 1999 ((N+ + 1) / (N+ + 2), 1 / (N- + 2)), which keep a few
-    well-ranked genes from looking certain. A slope that comes out negative is no calibration: the
-    base rate is given then.
-    """
-    positives, negatives = labels.sum(), (~labels).sum()
-    targets = np.where(labels, (positives + 1) / (positives + 2), 1 / (negatives + 2))
-    fitted = LogisticRegression(C=np.inf).fit(
-        np.tile(logits[:, None], (2, 1)),
-        np.repeat([True, False], len(logits)),
-        sample_weight=np.concatenate([targets, 1 - targets]),
-    )
-    slope, intercept = float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
-    return Calibration(slope=slope, intercept=intercept) if slope > 0 else base_rate(labels)
-
-
-def base_rate(labels: np.ndarray) -> Calibration:
-    """The calibration of a mark that is not predicted: its rate among `labels`, everywhere."""
-    odds = (labels.sum() + 1) / ((~labels).sum() + 1)
-    return Calibration(slope=FLAT, intercept=float(np.log(odds)))
 
 
 def beats_chance(labels: np.ndarray, scores: np.ndarray, seed: int) -> bool:
@@ -62,19 +38,6 @@ def beats_chance(labels: np.ndarray, scores: np.ndarray, seed: int) -> bool:
         if labels[rows].any() and not labels[rows].all():
             figures.append(roc_auc_score(labels[rows], scores[rows]))
     return bool(np.quantile(figures, 0.025) > 0.5)
-
-
-def calibrated(logits: np.ndarray, calibration: Calibration) -> np.ndarray:
-    """Probabilities [n] of one mark's logits [n]."""
-    return 1 / (1 + np.exp(-(calibration.slope * logits.astype(float) + calibration.intercept)))
-
-
-def youden(labels: np.ndarray, probabilities: np.ndarray) -> float:
-    """The threshold with the highest sensitivity + specificity - 1 (Youden 1950); called from it
-    on.
-    """
-    false_rate, true_rate, thresholds = roc_curve(labels, probabilities, drop_intermediate=False)
-    return float(thresholds[1:][np.argmax((true_rate - false_rate)[1:])])
 
 
 def expected_calibration_error(labels: np.ndarray, probabilities: np.ndarray) -> float:

@@ -30,23 +30,7 @@ logger = logging.getLogger(__name__)
     type=click.Path(path_type=Path),
     help="Also a table of the windows with their vectors, and its ledger beside it.",
 )
-@click.option(
-    "--bundle",
-    metavar="NAME|DIR",
-    help="Take encoder, chunks and windows from this bundle.",
-)
-@click.option(
-    "--encoder",
-    "name",
-    metavar="NAME",
-    help="A published encoder (histpred encoders list), in place of a bundle.",
-)
-@click.option(
-    "--chunks",
-    metavar="window:BP|grid:BP",
-    help="How windows are cut: from their 5' end on, or by bins of the genome, which overlapping "
-    "windows share. [default: the bundle's, or window chunks of the encoder's usual length]",
-)
+@options.encoder
 @options.selection
 @options.embedding
 @options.running
@@ -56,7 +40,7 @@ def embed(
     store: Path,
     out: Path | None,
     bundle: str | None,
-    name: str | None,
+    encoder_name: str | None,
     chunks: str | None,
     biotypes: tuple[str, ...],
     level: str | None,
@@ -78,7 +62,7 @@ def embed(
     from histpred.scoring.opening import choose_encoder
 
     encoder, spec, cut, window = choose_encoder(
-        bundle, name, chunks, kind, device, precision, weights
+        bundle, encoder_name, chunks, kind, device, precision, weights
     )
     with Progress("embedding windows", quiet) as progress:
         result = stage.embed(

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 
 import click
 
+from histpred.core.errors import UsageError, first_few
 from histpred.core.regions import KINDS
 from histpred.models.bundle import DEFAULT_BUNDLE
 
 Decorator = Callable[[Callable[..., object]], Callable[..., object]]
 
 
-class BiotypeList(click.ParamType):
-    """Names separated by commas."""
+class NameList(click.ParamType):
+    """Names separated by commas; `what` they are of."""
 
     name = "NAME[,NAME...]"
+
+    def __init__(self, what: str) -> None:
+        self._what = what
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
@@ -25,11 +30,47 @@ class BiotypeList(click.ParamType):
         if isinstance(value, tuple):
             return value
         names = tuple(name.strip() for name in str(value).split(",") if name.strip())
-        return names or self.fail("no biotype named", param, ctx)
+        return names or self.fail(f"no {self._what} named", param, ctx)
+
+
+def several(*decorators: Decorator) -> Decorator:
+    """`decorators` as one, in the order in which the help shows them."""
+
+    def apply(function: Callable[..., object]) -> Callable[..., object]:
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        return function
+
+    return apply
+
+
+def widths(text: str) -> tuple[int, ...]:
+    """Whole numbers separated by commas, of layers.
+
+    >>> widths("64,32")
+    (64, 32)
+    """
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isascii() and part.isdigit() and 0 < int(part) < 1 << 16 for part in parts):
+        raise click.BadParameter(f"not widths of layers: {text!r}", param_hint="--hidden")
+    return tuple(map(int, parts))
+
+
+def need(extra: str) -> None:
+    """Raise UsageError unless the packages of `extra` are installed, before any work."""
+    packages = {"train": ("torch", "sklearn", "scipy", "matplotlib", "jinja2", "onnx", "pyarrow")}
+    missing = [name for name in packages[extra] if importlib.util.find_spec(name) is None]
+    if missing:
+        raise UsageError(
+            f"this needs {first_few(missing)}, which is not installed",
+            f"pip install 'histpred[{extra}]', or from a checkout HISTPRED_EXTRAS={extra} "
+            "bin/histpred ...",
+        )
 
 
 annotation = click.argument("annotation", metavar="ANNOTATION")
 fasta = click.argument("fasta", metavar="FASTA")
+labels = click.argument("labels", metavar="LABELS", type=click.Path(exists=True, path_type=Path))
 bundle = click.option(
     "--bundle",
     default=DEFAULT_BUNDLE,
@@ -37,10 +78,35 @@ bundle = click.option(
     show_default=True,
     help="Bundle: a shipped one (histpred bundle list) or a folder.",
 )
+encoder = several(
+    click.option(
+        "--bundle", metavar="NAME|DIR", help="Take encoder, chunks and windows from this bundle."
+    ),
+    click.option(
+        "--encoder",
+        "encoder_name",
+        metavar="NAME",
+        help="A published encoder (histpred encoders list) or 'kmer', in place of a bundle.",
+    ),
+    click.option(
+        "--chunks",
+        metavar="window:BP|grid:BP",
+        help="How windows are cut: from their 5' end on, or by bins of the genome, which "
+        "overlapping windows share. [default: the bundle's, or window chunks of the encoder's "
+        "usual length]",
+    ),
+)
+marks = click.option(
+    "--marks",
+    type=NameList("mark"),
+    default=(),
+    show_default=False,
+    help="Only these marks. [default: all that there are]",
+)
 biotype = click.option(
     "--biotype",
     "biotypes",
-    type=BiotypeList(),
+    type=NameList("biotype"),
     default=(),
     show_default=False,
     help="Only these biotypes; 'ncRNA' and 'lncRNA' stand for all their names in GENCODE, "
@@ -55,7 +121,11 @@ by = click.option(
     "[default: gene; transcript for spliced windows]",
 )
 window = click.option(
-    "--window", "kind", type=click.Choice(KINDS), help="Kind of window. [default: the bundle's]"
+    "--window",
+    "kind",
+    metavar="KIND[:UP[:DOWN]]",
+    help=f"Kind of window ({', '.join(KINDS)}), with bp upstream for context:UP, upstream and "
+    "downstream for promoter:UP:DOWN. [default: the bundle's]",
 )
 unstranded = click.option(
     "--unstranded",
@@ -76,6 +146,13 @@ precision = click.option(
     show_default=True,
     help="Of an encoder that runs on torch: fp32 or int8 on a CPU, fp16, bf16 or fp32 on CUDA. "
     "auto: fp32 on a CPU, fp16 on CUDA.",
+)
+store = click.option(
+    "--store",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Folder of embeddings that outlives the run: what it has is not computed again. "
+    "[default: those of a large encoder are kept with the output until the run has succeeded]",
 )
 weights = click.option(
     "--weights",
@@ -104,17 +181,7 @@ cache = click.option(
 quiet = click.option("-q", "--quiet", is_flag=True, help="Warnings and errors only.")
 
 
-def several(*decorators: Decorator) -> Decorator:
-    """`decorators` as one, in the order in which the help shows them."""
-
-    def apply(function: Callable[..., object]) -> Callable[..., object]:
-        for decorator in reversed(decorators):
-            function = decorator(function)
-        return function
-
-    return apply
-
-
+rows = several(biotype, by, unstranded)
 selection = several(biotype, by, window, unstranded)
 running = several(strict, overwrite, cache, quiet)
 embedding = several(device, precision, weights)

@@ -27,13 +27,7 @@ logger = logging.getLogger(__name__)
 @options.bundle
 @options.selection
 @options.embedding
-@click.option(
-    "--store",
-    type=click.Path(file_okay=False, path_type=Path),
-    metavar="DIR",
-    help="Folder that keeps embeddings for other runs. "
-    "[default: those of a large encoder stay in OUT until the run is done]",
-)
+@options.store
 @options.running
 def predict(
     annotation: str,

@@ -22,7 +22,7 @@ from pathlib import Path
 from histpred.core.errors import OutputError, TemporaryError, first_few
 
 WORK = ".histpred-work"
-RESUME = ".histpred-embeddings"  # what a run that was broken off hands to the next
+RESUME = ".histpred-resume"  # what a run that was broken off hands to the next
 LOCK = "lock"
 SETTLED = 60  # seconds after which a scratch folder has its lock
 ATTEMPTS = 5
@@ -40,7 +40,7 @@ def output_folder(
     folder: Path, own_names: Iterable[str], is_ours: Callable[[Path], bool]
 ) -> Iterator[Path]:
     """A private folder inside `folder`; on success its files named in `own_names` move up, in that
-    order.
+    order; a name may be that of a file in one folder ('figures/roc.svg').
 
     What a run keeps in the folder RESUME inside it outlives a failure, not a success. The last of
     the names marks a finished folder; `is_ours` says of such a file whether histpred wrote it.
@@ -58,13 +58,15 @@ def output_folder(
                 (folder / names[-1]).unlink()
             for name in names:
                 if (work / name).exists():
+                    (folder / name).parent.mkdir(exist_ok=True)
                     publish(work / name, folder / name)
                 else:
                     (folder / name).unlink(missing_ok=True)
             shutil.rmtree(folder / RESUME, ignore_errors=True)
         except BaseException:
             shutil.rmtree(work, ignore_errors=True)
-            if not any(path.suffix == ".parquet" for path in (folder / RESUME).rglob("*")):
+            kept = (folder / RESUME).rglob("*")
+            if not any(path.suffix in (".parquet", ".pt") for path in kept):
                 shutil.rmtree(folder / RESUME, ignore_errors=True)
             with contextlib.suppress(OSError):
                 for path in missing:

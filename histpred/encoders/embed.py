@@ -52,7 +52,7 @@ def embed(
     chunks: Chunks | None,
     window: WindowSpec,
     *,
-    store: Path,
+    store: Path | None,
     out: Path | None = None,
     level: str | None = None,
     biotypes: tuple[str, ...] = (),
@@ -61,7 +61,7 @@ def embed(
     cache: Path | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> EmbeddedRun:
-    """Embed the windows of an annotation into the store at `store`.
+    """Embed the windows of an annotation into the store at `store`, or for `out` alone.
 
     Parameters
     ----------
@@ -84,7 +84,8 @@ def embed(
     outputs = (out, out.with_name(f"{out.name}.ledger.tsv")) if out else ()
     refuse_inputs(outputs, (annotation_path, fasta_path))
     with quiet_htslib(), temporary_faults(), ExitStack() as stack:
-        embedder = Embedder(encoder, chunks, Store(store, encoder_identity(spec, encoder)))
+        kept = Store(store, encoder_identity(spec, encoder)) if store else None
+        embedder = Embedder(encoder, chunks, kept)
         work = stack.enter_context(_work(outputs, store, overwrite))
         annotation, reference, ledger, planned = stack.enter_context(
             open_windows(
@@ -123,12 +124,12 @@ def embed(
 
 
 @contextmanager
-def _work(outputs: tuple[Path, ...], store: Path, overwrite: bool) -> Iterator[Path]:
+def _work(outputs: tuple[Path, ...], store: Path | None, overwrite: bool) -> Iterator[Path]:
     """A private folder, whose files named as `outputs` come out on success."""
     if outputs:
         with output_files(outputs, overwrite) as work:
             yield work
-    else:
+    elif store:
         with scratch_folder(store) as work:
             yield work
 

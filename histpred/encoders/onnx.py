@@ -1,8 +1,10 @@
 """An encoder graph that ships inside a bundle, run by onnxruntime.
 
 `encoder.onnx` takes `codes`, uint8 [batch, length]: A C G T N are 0 to 4; it gives `embedding`,
-float32 [batch, dimension]. The length is either fixed or a free dimension. Pieces of one length go
-together, so that nothing is padded.
+float32 [batch, dimension]. The length is either fixed or a free dimension. With a free one, pieces
+of one length go together, so that nothing is padded. With a fixed one, a shorter piece is filled up
+with N at its 5' end: what is short is mostly a window clipped at its contig's end, and most of a
+window lies upstream.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from histpred.encoders import Embedded, check_settings
 from histpred.encoders.chunks import bases
 
 GRAPH = "encoder.onnx"
-BASES_AT_ONCE = 1 << 19  # of a batch
+BASES_AT_ONCE = 1 << 15  # of a batch; DeepHistone takes some 10 kB a base, and more is no faster
 _CODES = bytes.maketrans(b"ACGTN", bytes(range(5)))
 
 
@@ -53,26 +55,32 @@ class OnnxEncoder:
     def embed(self, pieces: Sequence[bytes]) -> Embedded:
         """The graph's vectors, in the order of `pieces`.
 
-        Raises ModelError for a piece of another length than a graph of fixed length takes.
+        Raises ModelError for a piece longer than a graph of fixed length takes.
         """
         vectors = np.zeros((len(pieces), self.dimension), np.float32)
-        order = sorted(range(len(pieces)), key=lambda i: len(pieces[i]))
-        for length, group in groupby(order, key=lambda i: len(pieces[i])):
+        longest = max(map(len, pieces), default=0)
+        if longest > (self._length or longest):
+            raise ModelError(
+                f"a piece of {longest} bases, the encoder takes {self._length}",
+                "its bundle must cut windows to that length",
+            )
+        order = sorted((i for i in range(len(pieces)) if pieces[i]), key=lambda i: len(pieces[i]))
+        for length, group in groupby(order, key=lambda i: self._length or len(pieces[i])):
             rows = list(group)
-            if not length:
-                continue
-            if length != (self._length or length):
-                raise ModelError(
-                    f"a piece of {length} bases, the encoder takes {self._length}",
-                    "its bundle must cut windows to that length",
-                )
             size = max(BASES_AT_ONCE // length, 1)
             for start in range(0, len(rows), size):
                 batch = rows[start : start + size]
-                joined = b"".join(pieces[i] for i in batch).translate(_CODES)
-                codes = np.frombuffer(joined, np.uint8).reshape(len(batch), length)
+                codes = codes_of([pieces[i] for i in batch], length)
                 (vectors[batch],) = self._session.run(["embedding"], {"codes": codes})
         return Embedded(vectors, np.array([bases(piece) for piece in pieces], np.int64))
+
+
+def codes_of(pieces: Sequence[bytes], length: int) -> np.ndarray:
+    """Pieces (A, C, G, T, N) of at most `length` bases as codes, uint8 [n, length]; shorter ones
+    are filled up with N at the 5' end.
+    """
+    joined = bytearray().join(piece.rjust(length, b"N") for piece in pieces)
+    return np.frombuffer(joined.translate(_CODES), np.uint8).reshape(len(pieces), length)
 
 
 def from_settings(

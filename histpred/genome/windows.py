@@ -15,9 +15,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from histpred.core.errors import UsageError
 from histpred.core.regions import (
     CONTEXT,
     INTERVAL,
+    KINDS,
     PROMOTER,
     SPLICED,
     Feature,
@@ -48,12 +50,42 @@ class WindowSpec(NamedTuple):
     downstream: int
     max_n_fraction: float
 
+    def __str__(self) -> str:
+        """As `parse_window` reads it."""
+        reach = {CONTEXT: [self.upstream], PROMOTER: [self.upstream, self.downstream]}
+        return ":".join(map(str, [self.kind, *reach.get(self.kind, [])]))
+
 
 def usual(kind: str) -> WindowSpec:
     """A kind with its usual reach: 30 kb upstream for context (paper, 2.1), 1 kb to each side for
     promoter.
     """
     return WindowSpec(kind, *REACH.get(kind, (0, 0)), MAX_N_FRACTION)
+
+
+def parse_window(text: str) -> WindowSpec:
+    """`KIND`, `context:UPSTREAM` or `promoter:UPSTREAM:DOWNSTREAM` (bp); what is left out is usual.
+
+    Raises UsageError for anything else.
+
+    >>> parse_window("context:5000")[:3], parse_window("promoter:500:500")[:3]
+    (('context', 5000, 0), ('promoter', 500, 500))
+    """
+    kind, *reach = text.split(":")
+    if kind not in KINDS:
+        raise UsageError(f"unknown kind of window {kind!r}", f"use {', '.join(KINDS)}")
+    if not reach:
+        return usual(kind)
+    lengths = [int(part) for part in reach if part.isascii() and part.isdigit() and len(part) < 9]
+    if len(lengths) < len(reach) or len(lengths) != {CONTEXT: 1, PROMOTER: 2}.get(kind):
+        raise UsageError(
+            f"not a window: {text!r}",
+            f"use {CONTEXT}:UPSTREAM or {PROMOTER}:UPSTREAM:DOWNSTREAM in bp, or a kind alone",
+        )
+    spec = WindowSpec(kind, lengths[0], sum(lengths[1:]), MAX_N_FRACTION)
+    if kind == PROMOTER and not sum(lengths):
+        raise UsageError(f"an empty window: {text!r}", "give it bases upstream or downstream")
+    return spec
 
 
 class Placed(NamedTuple):

@@ -1,28 +1,39 @@
-"""A trained `MarkNetwork` as scorer.onnx: `embedding` [batch, dimension], `logits` [batch, marks].
+"""Trained networks as the ONNX files of a bundle.
 
-The graph is written out node by node rather than traced: it is small, the same weights give the
-same bytes, and what needs no computing at scoring time is folded away beforehand (the
-standardisation into the first layer, each batch norm into the linear layer above it, the marks'
-part of the first layer into one constant).
+| file         | input                                               | output                   |
+|--------------|-----------------------------------------------------|--------------------------|
+| scorer.onnx  | `embedding` float32 [batch, dimension]              | `logits` [batch, marks]  |
+| encoder.onnx | `codes` uint8 [batch, length], A C G T N are 0 to 4 | `embedding` [batch, 925] |
+
+The graphs are written out node by node rather than traced: the same weights give the same bytes,
+and what needs no computing at scoring time is folded away beforehand (the standardisation into the
+first layer, each batch norm into the linear layer beside it, the marks' part of the first layer
+into one constant). DeepHistone's other batch norms stay, since what they scale is also used as it
+is. Each graph is compared with its network before it is given out.
 """
 
 from __future__ import annotations
 
+import copy
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import onnx
 import torch
-from onnx import TensorProto, helper, numpy_helper
+from onnx import NodeProto, TensorProto, helper, numpy_helper
+from torch import nn
 
 from histpred.core.errors import ModelError
 from histpred.core.runtime import load_onnxruntime
+from histpred.models.deephistone import DenseLayer, GlobalPooling, OneHot
 from histpred.models.network import MarkNetwork
 
 OPSET = 17
 IR_VERSION = 8  # both long supported: any onnxruntime since 1.14 reads the file
 PARITY = 1e-4
+CHECKED_WINDOWS = 32  # of an encoder's; a long window takes up to a second
+ROWS_AT_ONCE = 4
 
 Layer = tuple[np.ndarray, np.ndarray]
 
@@ -41,7 +52,71 @@ def to_onnx(network: MarkNetwork, marks: Sequence[str], check_rows: np.ndarray) 
     """
     shared, mark_part, layers = fold(network)
     content = _graph(shared, mark_part, layers, marks).SerializeToString(deterministic=True)
-    _check_parity(network, content, check_rows)
+    training = network.training
+    network.eval()
+    with torch.inference_mode():
+        logits = network(torch.from_numpy(check_rows)).numpy()
+    network.train(training)
+    _check_parity("scorer.onnx", content, "embedding", check_rows, "logits", logits)
+    return content
+
+
+def linear_to_onnx(
+    weight: np.ndarray, bias: np.ndarray, marks: Sequence[str], check_rows: np.ndarray
+) -> bytes:
+    """The bytes of a scorer.onnx of one linear layer, checked against numpy.
+
+    Parameters
+    ----------
+    weight
+        [marks, dimension].
+    bias
+        [marks].
+    marks
+        Names of the marks in order; they go into the file's metadata.
+    check_rows
+        Real embeddings, float32 [n, dimension]; the two must agree on their logits to 1e-4.
+    """
+    nodes = [helper.make_node("Gemm", ["embedding", "weight", "bias"], ["logits"], transB=1)]
+    model = _scorer(nodes, {"weight": weight, "bias": bias}, weight.shape[1], marks)
+    content = model.SerializeToString(deterministic=True)
+    logits = check_rows.astype(float) @ weight.T.astype(float) + bias
+    _check_parity("scorer.onnx", content, "embedding", check_rows, "logits", logits)
+    return content
+
+
+def encoder_to_onnx(encoder: nn.Sequential, check_codes: np.ndarray) -> bytes:
+    """The bytes of encoder.onnx, for codes of one length, checked against the encoder itself.
+
+    Parameters
+    ----------
+    encoder
+        The first part of `histpred.models.deephistone.split_head`.
+    check_codes
+        Real windows as codes, uint8 [n, length]; the two must agree on the embeddings of the first
+        32 to 1e-4 of the largest number in them. The graph takes their length and no other.
+    """
+    check_codes = check_codes[:CHECKED_WINDOWS]
+    original = copy.deepcopy(encoder).cpu().eval()
+    nodes: list[NodeProto] = []
+    constants: dict[str, np.ndarray] = {}
+    _add(original, "", "codes", nodes, constants)
+    nodes[-1].output[:] = ["embedding"]
+    with torch.inference_mode():
+        blocks = [original(torch.from_numpy(rows)) for rows in _blocks(check_codes)]
+    embeddings = torch.cat(blocks).numpy()
+    model = _model(
+        nodes,
+        constants,
+        helper.make_tensor_value_info("codes", TensorProto.UINT8, ["batch", check_codes.shape[1]]),
+        helper.make_tensor_value_info(
+            "embedding", TensorProto.FLOAT, ["batch", embeddings.shape[1]]
+        ),
+        "histpred encoder",
+    )
+    content = model.SerializeToString(deterministic=True)
+    scale = max(float(embeddings.max()), 1.0)
+    _check_parity("encoder.onnx", content, "codes", check_codes, "embedding", embeddings, scale)
     return content
 
 
@@ -57,23 +132,28 @@ def fold(network: MarkNetwork) -> tuple[Layer, np.ndarray, list[Layer]]:
     layers
         Weight [in, out] and bias of each layer above; a ReLU goes before each.
     """
-
-    def array(tensor: torch.Tensor) -> np.ndarray:
-        return tensor.detach().cpu().double().numpy()
-
-    first = array(network.linears[0].weight)
-    of_embedding = (first[:, : network.dimension] / array(network.scale)).T
-    bias = array(network.linears[0].bias) - array(network.mean) @ of_embedding
-    mark_part = array(network.mark_vectors) @ first[:, network.dimension :].T
+    first = _array(network.linears[0].weight)
+    of_embedding = (first[:, : network.dimension] / _array(network.scale)).T
+    bias = _array(network.linears[0].bias) - _array(network.mean) @ of_embedding
+    mark_part = _array(network.mark_vectors) @ first[:, network.dimension :].T
 
     layers = []
     for norm, linear in zip(network.norms, [*network.linears[1:], network.output], strict=True):
-        gain = array(norm.weight) / np.sqrt(array(norm.running_var) + norm.eps)
-        shift = array(norm.bias) - array(norm.running_mean) * gain
-        weight = array(linear.weight)
-        layers.append(((weight * gain).T, array(linear.bias) + weight @ shift))
+        gain, shift = _gain_and_shift(norm)
+        weight = _array(linear.weight)
+        layers.append(((weight * gain).T, _array(linear.bias) + weight @ shift))
 
     return (of_embedding, bias), mark_part, layers
+
+
+def _array(tensor: torch.Tensor) -> np.ndarray:
+    return tensor.detach().cpu().double().numpy()
+
+
+def _gain_and_shift(norm: nn.BatchNorm1d) -> Layer:
+    """A batch norm's eval-time arithmetic, float64: times the first, plus the second."""
+    gain = _array(norm.weight) / np.sqrt(_array(norm.running_var) + norm.eps)
+    return gain, _array(norm.bias) - _array(norm.running_mean) * gain
 
 
 def _graph(
@@ -100,51 +180,151 @@ def _graph(
         ]
     nodes.append(helper.make_node("Reshape", [f"rows{len(layers)}", "logits_shape"], ["logits"]))
 
-    integers = {
-        "mark_axis": [1],
-        "rows_shape": [-1, mark_part.shape[1]],
-        "logits_shape": [-1, len(marks)],
+    constants |= {
+        "mark_axis": np.array([1]),
+        "rows_shape": np.array([-1, mark_part.shape[1]]),
+        "logits_shape": np.array([-1, len(marks)]),
     }
-    graph = helper.make_graph(
+    return _scorer(nodes, constants, len(shared[0]), marks)
+
+
+def _add(
+    module: nn.Module,
+    name: str,
+    value: str,
+    nodes: list[NodeProto],
+    constants: dict[str, np.ndarray],
+) -> str:
+    """Append the nodes of a module of DeepHistone, and its constants, under the module's `name`;
+    the value called `value` goes in, the name of what comes out is returned.
+    """
+
+    def node(kind: str, inputs: Sequence[str], part: str = "out", **attributes: object) -> str:
+        out = f"{name}.{part}"
+        nodes.append(helper.make_node(kind, inputs, [out], **attributes))
+        return out
+
+    def kept(*parts: str) -> list[str]:
+        constants.update({f"{name}.{part}": _array(getattr(module, part)) for part in parts})
+        return [f"{name}.{part}" for part in parts]
+
+    match module:
+        case nn.Sequential():
+            parts = list(module.named_children())
+            while parts:
+                (key, part), *parts = parts
+                if isinstance(part, nn.Linear) and isinstance(parts[0][1], nn.BatchNorm1d):
+                    part = _folded(part, parts.pop(0)[1])
+                value = _add(part, f"{name}.{key}".lstrip("."), value, nodes, constants)
+            return value
+        case OneHot():
+            whole = node("Cast", [value], "whole", to=TensorProto.INT32)
+            rows = node("Gather", [*kept("table"), whole], "rows")
+            return node("Transpose", [rows], perm=[0, 2, 1])
+        case nn.Conv1d():
+            padding = [int(module.padding[0])] * 2
+            return node("Conv", [value, *kept("weight", "bias")], pads=padding)
+        case nn.BatchNorm1d():
+            statistics = kept("weight", "bias", "running_mean", "running_var")
+            return node("BatchNormalization", [value, *statistics], epsilon=module.eps)
+        case DenseLayer():
+            normed = _add(module.norm, f"{name}.norm", value, nodes, constants)
+            active = node("Relu", [normed], "active")
+            added = _add(module.convolution, f"{name}.convolution", active, nodes, constants)
+            return node("Concat", [value, added], axis=1)
+        case nn.ReLU():
+            return node("Relu", [value])
+        case nn.MaxPool1d():
+            size = [int(module.kernel_size)]
+            return node("MaxPool", [value], kernel_shape=size, strides=size)
+        case GlobalPooling():
+            pooled = [
+                node("GlobalMaxPool", [value], "maximum"),
+                node("GlobalAveragePool", [value], "mean"),
+            ]
+            return node("Flatten", [node("Concat", pooled, "both", axis=1)])
+        case nn.Flatten():
+            return node("Flatten", [value])
+        case nn.Linear():
+            return node("Gemm", [value, *kept("weight", "bias")], transB=1)
+        case nn.Dropout():
+            return value
+    raise TypeError(f"no part of DeepHistone: {module}")
+
+
+def _folded(linear: nn.Linear, norm: nn.BatchNorm1d) -> nn.Linear:
+    """A linear layer that does what `linear` and then `norm` do, float64."""
+    gain, shift = map(torch.from_numpy, _gain_and_shift(norm))
+    folded = copy.deepcopy(linear).double()
+    with torch.no_grad():
+        folded.weight.mul_(gain[:, None])
+        folded.bias.mul_(gain).add_(shift)
+    return folded
+
+
+def _scorer(
+    nodes: Sequence[NodeProto],
+    constants: Mapping[str, np.ndarray],
+    dimension: int,
+    marks: Sequence[str],
+) -> onnx.ModelProto:
+    model = _model(
         nodes,
+        constants,
+        helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["batch", dimension]),
+        helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", len(marks)]),
         "histpred scorer",
-        [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["batch", len(shared[0])])],
-        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", len(marks)])],
-        [
-            numpy_helper.from_array(value.astype(np.float32), name)
-            for name, value in constants.items()
-        ]
-        + [
-            numpy_helper.from_array(np.array(value, np.int64), name)
-            for name, value in integers.items()
-        ],
     )
+    helper.set_model_props(model, {"histpred.marks": json.dumps(list(marks))})
+    return model
+
+
+def _model(
+    nodes: Sequence[NodeProto],
+    constants: Mapping[str, np.ndarray],
+    taken: onnx.ValueInfoProto,
+    given: onnx.ValueInfoProto,
+    name: str,
+) -> onnx.ModelProto:
+    """A checked graph; constants go in as float32, or int64 where they are whole numbers."""
+    initializers = [
+        numpy_helper.from_array(
+            value.astype(np.float32 if value.dtype.kind == "f" else np.int64), constant
+        )
+        for constant, value in constants.items()
+    ]
     model = helper.make_model(
-        graph,
+        helper.make_graph(nodes, name, [taken], [given], initializers),
         producer_name="histpred",
         opset_imports=[helper.make_opsetid("", OPSET)],
         ir_version=IR_VERSION,
     )
-    helper.set_model_props(model, {"histpred.marks": json.dumps(list(marks))})
     onnx.checker.check_model(model, full_check=True)
     return model
 
 
-def _check_parity(network: MarkNetwork, content: bytes, rows: np.ndarray) -> None:
+def _check_parity(
+    file: str,
+    content: bytes,
+    taken: str,
+    rows: np.ndarray,
+    given: str,
+    original: np.ndarray,
+    scale: float = 1.0,
+) -> None:
+    """That a graph gives what its network does, to 1e-4 of `scale`."""
     onnxruntime = load_onnxruntime()
 
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    (exported,) = session.run(["logits"], {"embedding": rows})
-    training = network.training
-    network.eval()
-    with torch.inference_mode():
-        original = network(torch.from_numpy(rows)).numpy()
-    network.train(training)
-
+    exported = np.concatenate([session.run([given], {taken: block})[0] for block in _blocks(rows)])
     difference = float(np.abs(exported - original).max())
-    if not difference <= PARITY:
+    if not difference <= PARITY * scale:
         raise ModelError(
-            f"scorer.onnx differs from the trained network by {difference:.2g} in a logit, "
-            f"more than {PARITY:g}",
+            f"{file} differs from the trained network by {difference:.2g} in its {given}, "
+            f"more than {PARITY * scale:.2g}",
             "this is a bug in the export: please report it",
         )
+
+
+def _blocks(rows: np.ndarray) -> list[np.ndarray]:
+    return [rows[i : i + ROWS_AT_ONCE] for i in range(0, len(rows), ROWS_AT_ONCE)]

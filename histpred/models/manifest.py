@@ -1,16 +1,19 @@
 """What `bundle.json` holds, as pydantic models: the one place where its schema is written down.
 
-Version 1.1 (1.0 had no `chunks`, `published` and `files` of the encoder). A reader accepts its own
-major version only; an unknown field is an error, since it may change what a score means.
+Version 1.2. What came when: 1.1 `chunks`, `published` and `files` of the encoder; 1.2 `method`,
+`logits` and `probabilities` of a calibration, `recipe` of the training, a `taxon_id` that may be
+unknown. A reader accepts its own major version only; an unknown field is an error, since it may
+change what a score means.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "1.2"
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -29,7 +32,7 @@ class Species(Record):
     """The organism trained on; `chromosome_lengths` (bp) by assembly tell its genomes."""
 
     name: str
-    taxon_id: int
+    taxon_id: int | None
     assembly: str
     chromosome_lengths: dict[str, tuple[Length, ...]] = {}
 
@@ -72,10 +75,30 @@ class EncoderSpec(Record):
 
 
 class Calibration(Record):
-    """Platt scaling of one mark: probability = sigmoid(slope * logit + intercept)."""
+    """From one mark's logits to its probabilities: see `histpred.models.probability`.
+
+    sigmoid(slope * logit + intercept); but where there are knots (`logits` ascending, with their
+    `probabilities`), the line through them, level beyond either end. method: how it was fitted,
+    for the reader.
+    """
 
     slope: Annotated[float, Field(gt=0)] = 1.0
     intercept: float = 0.0
+    logits: tuple[float, ...] = ()
+    probabilities: tuple[Fraction, ...] = ()
+    method: Literal["temperature", "platt", "isotonic", "base rate"] = "platt"
+
+    @model_validator(mode="after")
+    def _knots_make_a_line(self) -> Calibration:
+        if len(self.logits) != len(self.probabilities):
+            raise ValueError(
+                f"{len(self.logits)} logits for {len(self.probabilities)} probabilities"
+            )
+        if any(left >= right for left, right in pairwise(self.logits)):
+            raise ValueError("the logits do not ascend")
+        if any(left > right for left, right in pairwise(self.probabilities)):
+            raise ValueError("the probabilities descend")
+        return self
 
 
 class MarkSpec(Record):
@@ -87,12 +110,16 @@ class MarkSpec(Record):
 
 
 class Training(Record):
-    """Where the weights came from: data, the stretch of each split, seed, windows of each split."""
+    """Where the weights came from: data, the stretch of each split, seed, windows of each split.
+
+    recipe: digests of the inputs and all options of `histpred train`, where that made the bundle.
+    """
 
     data: tuple[str, ...]
     splits: dict[str, str]
     seed: int
     counts: dict[str, int]
+    recipe: dict[str, JsonValue] = {}
 
 
 class Performance(Record):

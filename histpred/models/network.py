@@ -76,15 +76,17 @@ class MarkNetwork(nn.Module):
         The first layer is linear in embedding and mark, so the embedding's part is computed once
         for all marks.
         """
-        of_embedding, of_mark = self.linears[0].weight.split(
-            [self.dimension, self.mark_vectors.shape[1]], dim=1
-        )
+        of_embedding = self.linears[0].weight[:, : self.dimension]
         shared = nn.functional.linear(
             self._standardised(embedding), of_embedding, self.linears[0].bias
         )
-        first = shared[:, None, :] + (self.mark_vectors @ of_mark.T)[None, :, :]
+        first = shared[:, None, :] + self.mark_part()[None, :, :]
 
         return self._above_first(first.flatten(0, 1)).view(len(embedding), -1)
+
+    def mark_part(self) -> Tensor:
+        """What each mark adds to the first hidden layer, [marks, hidden[0]]."""
+        return self.mark_vectors @ self.linears[0].weight[:, self.dimension :].T
 
     def pairs(self, embedding: Tensor, mark: Tensor) -> Tensor:
         """Logits [n] of pairs: embeddings [n, dimension], each with the index of its mark [n]."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from histpred.models.bundle import CARD, MANIFEST, SCORER, Bundle, load_bundle
-from histpred.models.manifest import Evaluation, Manifest, Training
+from histpred.models.manifest import Evaluation, Manifest, Species, Training
 
 
 def write_bundle(
@@ -16,7 +16,7 @@ def write_bundle(
     manifest: Manifest,
     scorer: bytes,
     notes: str,
-    encoder: Mapping[str, bytes] | None = None,
+    others: Mapping[str, bytes] | None = None,
 ) -> Bundle:
     """Write scorer.onnx, card.md and bundle.json, in this order, and load them back.
 
@@ -30,11 +30,11 @@ def write_bundle(
         The bytes of scorer.onnx.
     notes
         What only the author knows (meaning of the labels, limits), Markdown: goes into the card.
-    encoder
-        Files of an encoder that ships with the bundle, by name.
+    others
+        Further files of the bundle, by name: an encoder that ships, the split, the history.
     """
     card = render_card(manifest, notes).encode()
-    contents = {**(encoder or {}), SCORER: scorer, CARD: card}
+    contents = {**(others or {}), SCORER: scorer, CARD: card}
     files = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
     complete = manifest.model_copy(update={"files": files})
 
@@ -52,7 +52,7 @@ def render_card(manifest: Manifest, notes: str) -> str:
     """card.md: what the bundle is, what it was trained on, how well it does, in Markdown."""
     species, window, encoder = manifest.species, manifest.window, manifest.encoder
     facts = [
-        ("species", f"{species.name} ({species.taxon_id}), {species.assembly}"),
+        ("species", f"{_organism(species)}, {species.assembly}"),
         (
             "window",
             f"{window.kind}, {window.upstream} bp upstream, {window.downstream} bp downstream",
@@ -79,6 +79,10 @@ def render_card(manifest: Manifest, notes: str) -> str:
         ),
     ]
     return "\n\n".join(sections) + "\n"
+
+
+def _organism(species: Species) -> str:
+    return species.name if species.taxon_id is None else f"{species.name} ({species.taxon_id})"
 
 
 def evaluation_section(evaluation: Evaluation) -> str:
@@ -138,16 +142,17 @@ def _mean_row(evaluation: Evaluation, baselines: list[str]) -> list[str]:
 
 
 def _threshold_table(manifest: Manifest) -> str:
-    header = ["mark", "called from probability", "slope", "intercept"]
-    rows = [
-        [
-            mark.name,
-            f"{mark.threshold:.4f}",
-            f"{mark.calibration.slope:.3f}",
-            f"{mark.calibration.intercept:.3f}",
-        ]
-        for mark in manifest.marks
-    ]
+    header = ["mark", "called from probability", "calibration", "slope", "intercept"]
+    rows = []
+    for mark in manifest.marks:
+        calibration = mark.calibration
+        row = [mark.name, f"{mark.threshold:.4f}"]
+        if calibration.logits:
+            row += [f"isotonic, {len(calibration.logits)} knots", "", ""]
+        else:
+            row += [calibration.method.replace("platt", "Platt")]
+            row += [f"{calibration.slope:.3f}", f"{calibration.intercept:.3f}"]
+        rows.append(row)
     return _table(header, rows)
 
 

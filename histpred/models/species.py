@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
+UNSPECIFIED = "unspecified organism"
+
 SMALLEST_TELLING_GENOME = 10_000_000
 """bp in all below which unknown contigs tell nothing: they may be a slice of the right genome."""
 

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from histpred.core.errors import BundleError, UsageError
+from histpred.core.regions import CONTEXT
 from histpred.encoders import ENCODERS, Encoder, EncoderSpec, build
 from histpred.encoders.chunks import WINDOW, Chunks, parse_chunks
 from histpred.encoders.download import WRONG, compare
 from histpred.encoders.locate import locate
 from histpred.encoders.published import default_folder, find
-from histpred.genome.windows import WindowSpec, usual
+from histpred.genome.windows import WindowSpec, parse_window
 from histpred.models.bundle import Bundle, load_bundle
 from histpred.scoring.record import window_for
 
@@ -53,11 +54,18 @@ def check_length(chunks: Chunks | None, encoder: Encoder, who: str) -> None:
 
 
 class Spec(NamedTuple):
-    """An encoder that no bundle names; any dimension will do if it is None."""
+    """An encoder that no bundle names; any dimension will do if it is None. `published`: its name
+    in `histpred encoders list`.
+    """
 
     kind: str
     settings: Mapping[str, object]
     dimension: int | None
+    published: str | None = None
+
+
+KMERS = Spec("kmer", {"k": [1, 2, 3, 4]}, None)
+"""What the kind `kmer` means without a bundle: needs no weights, sees windows whole."""
 
 
 def choose_encoder(
@@ -71,11 +79,12 @@ def choose_encoder(
 ) -> tuple[Encoder, EncoderSpec, Chunks | None, WindowSpec]:
     """What `histpred embed` works with: an encoder with its spec, chunks, and windows.
 
-    Either `bundle` or `name` is given: a published encoder, or a kind for which `weights`, `chunks`
-    and `window` are given. `chunks` and `window` replace the bundle's or the encoder's usual ones.
+    Either `bundle` or `name` is given: a published encoder, `kmer`, or a kind for which `weights`,
+    `chunks` and `window` are given. `chunks` and `window` replace the bundle's or the encoder's
+    usual ones.
     """
     if (bundle is None) == (name is None):
-        raise UsageError("embed needs an encoder", "give either --bundle or --encoder")
+        raise UsageError("an encoder is needed", "give either --bundle or --encoder")
     cut = parse_chunks(chunks) if chunks else None
     if bundle is not None:
         loaded = load_bundle(bundle)
@@ -84,13 +93,17 @@ def choose_encoder(
         check_length(cut, encoder, bundle)
         return encoder, loaded.manifest.encoder, cut, window_for(loaded, window)
 
+    if name == KMERS.kind:
+        encoder = build(KMERS, Path(), device, precision)
+        return encoder, KMERS, cut, parse_window(window or CONTEXT)
+
     if name in ENCODERS and weights and cut and window:  # of a kind, but not one that is listed
         encoder = build(Spec(name, {}, None), weights, device, precision)
         check_length(cut, encoder, str(weights))
-        return encoder, Spec(name, {}, None), cut, usual(window)
+        return encoder, Spec(name, {}, None), cut, parse_window(window)
 
     listed = find(str(name))
-    spec = Spec(listed.kind, listed.settings, listed.dimension)
+    spec = Spec(listed.kind, listed.settings, listed.dimension, listed.name)
     folder = weights or default_folder(listed.name)
     for compared in compare(listed, folder):
         if compared.state == WRONG:
@@ -104,4 +117,4 @@ def choose_encoder(
     encoder = build(spec, folder, device, precision)
     cut = cut or Chunks(WINDOW, listed.chunk_length)
     check_length(cut, encoder, listed.name)
-    return encoder, spec, cut, usual(window or listed.window)
+    return encoder, spec, cut, parse_window(window or listed.window)

@@ -35,7 +35,7 @@ from histpred.genome.ledger import TOO_MANY_N
 from histpred.genome.plan import open_windows, refuse_nothing, scorable
 from histpred.genome.reference import Reference
 from histpred.models.bundle import Bundle
-from histpred.models.species import looks_like_species
+from histpred.models.species import UNSPECIFIED, looks_like_species
 from histpred.scoring.opening import bundle_chunks, open_encoder
 from histpred.scoring.record import (
     RUN,
@@ -45,6 +45,7 @@ from histpred.scoring.record import (
     identity,
     is_ours,
     versions,
+    window_for,
 )
 from histpred.scoring.scorer import NotFiniteError, Scorer
 from histpred.tracks.tables import Tables
@@ -217,13 +218,15 @@ def _domain_warnings(
     """What is known of inputs that lie outside what the bundle was trained on."""
     species = bundle.manifest.species
     warnings = []
-    if annotation.taxon_id is not None and annotation.taxon_id != species.taxon_id:
+    if None not in (annotation.taxon_id, species.taxon_id) and (
+        annotation.taxon_id != species.taxon_id
+    ):
         warnings.append(
             f"{annotation.name} is of taxon {annotation.taxon_id}, the bundle "
             f"{bundle.manifest.name} was trained on {species.name} (taxon {species.taxon_id}): "
             "its scores are an extrapolation"
         )
-    elif reference.organism not in (None, species.name):
+    elif species.name != UNSPECIFIED and reference.organism not in (None, species.name):
         warnings.append(
             f"{reference.name} is of {reference.organism}, the bundle {bundle.manifest.name} was "
             f"trained on {species.name}: its scores are an extrapolation"
@@ -234,10 +237,10 @@ def _domain_warnings(
             f"the bundle {bundle.manifest.name} was trained: for another species its scores are an "
             "extrapolation"
         )
-    trained = bundle.manifest.window.kind
-    if options.window.kind != trained:
+    trained = window_for(bundle)
+    if options.window != trained:
         warnings.append(
             f"the bundle {bundle.manifest.name} was trained on {trained} windows, not on "
-            f"{options.window.kind}: its probabilities are not calibrated for these"
+            f"{options.window}: its probabilities are not calibrated for these"
         )
     return warnings

@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from histpred import __version__
-from histpred.core.errors import InputError, OutputError, UsageError
+from histpred.core.errors import InputError, OutputError
 from histpred.core.output import file_digest
-from histpred.core.regions import KINDS
 from histpred.genome.annotation import level_for
 from histpred.genome.biotypes import normalise
-from histpred.genome.windows import WindowSpec, usual
+from histpred.genome.windows import WindowSpec, parse_window
 from histpred.models.bundle import Bundle
 
 SCHEMA_VERSION = "1.0"
@@ -59,13 +58,11 @@ class Prediction(NamedTuple):
     reused: int = 0
 
 
-def window_for(bundle: Bundle, kind: str | None = None) -> WindowSpec:
-    """The window that the bundle was trained on; with another `kind`, that one's usual reach."""
-    if kind is not None and kind not in KINDS:
-        raise UsageError(f"unknown kind of window {kind!r}", f"use {', '.join(KINDS)}")
+def window_for(bundle: Bundle, wanted: str | None = None) -> WindowSpec:
+    """The window that the bundle was trained on, or the one `wanted` (see `parse_window`)."""
     window = bundle.manifest.window
-    if kind and kind != window.kind:
-        return usual(kind)._replace(max_n_fraction=window.max_n_fraction)
+    if wanted and wanted != window.kind:
+        return parse_window(wanted)._replace(max_n_fraction=window.max_n_fraction)
     return WindowSpec(window.kind, window.upstream, window.downstream, window.max_n_fraction)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from histpred.core.errors import BundleError, ModelError
 from histpred.core.runtime import open_session
 from histpred.models.bundle import Bundle
+from histpred.models.probability import probabilities_of
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -57,9 +58,7 @@ class Scorer:
         _check_fits(bundle, self._session)
         self.marks = bundle.manifest.mark_names
         self._dimension = bundle.manifest.encoder.dimension
-        calibrations = [mark.calibration for mark in bundle.manifest.marks]
-        self._slope = np.array([calibration.slope for calibration in calibrations])
-        self._intercept = np.array([calibration.intercept for calibration in calibrations])
+        self._calibrations = [mark.calibration for mark in bundle.manifest.marks]
 
     def __enter__(self) -> Scorer:
         return self
@@ -77,10 +76,7 @@ class Scorer:
         ModelError
             Where the embeddings have another shape.
         """
-        logits = self.logits(embeddings)
-        with np.errstate(over="ignore"):
-            probabilities: np.ndarray = 1 / (1 + np.exp(-(self._slope * logits + self._intercept)))
-        return probabilities
+        return probabilities_of(self.logits(embeddings), self._calibrations)
 
     def logits(self, embeddings: np.ndarray) -> np.ndarray:
         """What the network itself gives, before calibration: float32 [n, marks]."""

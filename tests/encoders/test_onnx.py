@@ -34,20 +34,28 @@ def graph(
     out: str = "embedding",
     second: bool = False,
     rank: int = 2,
+    placed: bool = False,
 ) -> bytes:
-    """Means of `TABLE` over a piece's codes, as the bytes of encoder.onnx."""
+    """Means of `TABLE` over a piece's codes, as the bytes of encoder.onnx; `placed`: each code
+    counts as often as its place in the piece says, 1 and up.
+    """
     nodes = [
         helper.make_node("Cast", [name], ["whole"], to=TensorProto.INT64),
-        helper.make_node("Gather", ["table", "whole"], ["rows"], axis=0),
+        helper.make_node("Gather", ["table", "whole"], ["found"], axis=0),
+        helper.make_node("Mul", ["found", "places"], ["rows"]),
         helper.make_node("ReduceMean", ["rows"], [out], axes=[1], keepdims=0),
     ]
+    places = np.arange(1, length + 1)[:, None] if placed else np.ones(1)
     inputs = [helper.make_tensor_value_info(name, kind, ["batch", length][:rank])]
     if second:
         inputs.append(helper.make_tensor_value_info("mask", TensorProto.FLOAT, ["batch"]))
     shape = ["batch", DIMENSION] if rank == 2 else [DIMENSION]
     outputs = [helper.make_tensor_value_info(out, TensorProto.FLOAT, shape)]
-    table = [numpy_helper.from_array(TABLE if rank == 2 else TABLE[:, None], "table")]
-    return serialised(helper.make_graph(nodes, "encoder", inputs, outputs, table))
+    constants = [
+        numpy_helper.from_array(TABLE if rank == 2 else TABLE[:, None], "table"),
+        numpy_helper.from_array(places.astype(np.float32), "places"),
+    ]
+    return serialised(helper.make_graph(nodes, "encoder", inputs, outputs, constants))
 
 
 def scorer() -> bytes:
@@ -70,6 +78,13 @@ def mean(piece: bytes) -> np.ndarray:
     """A piece's vector, in numpy."""
     codes = ["ACGTN".index(letter) for letter in piece.decode()]
     return TABLE[codes].mean(axis=0, dtype=float) if codes else np.zeros(DIMENSION)
+
+
+def placed_mean(piece: bytes) -> np.ndarray:
+    """What `graph(placed=True)` gives, in numpy."""
+    codes = ["ACGTN".index(letter) for letter in piece.decode()]
+    rows = [place * TABLE[code] for place, code in enumerate(codes, start=1)]
+    return np.mean(rows, axis=0, dtype=float) if rows else np.zeros(DIMENSION)
 
 
 def opened(folder: Path, content: bytes, dimension: int = DIMENSION, **options):
@@ -121,16 +136,28 @@ def test_what_it_says_of_itself(tmp_path):
     assert encoder.files == (tmp_path / "encoder.onnx",)
 
 
-def test_a_graph_of_fixed_length_takes_that_length_only(tmp_path):
-    encoder = opened(tmp_path, graph(length=7))
+def test_a_graph_of_fixed_length_has_shorter_pieces_filled_up_at_their_5_prime_end(tmp_path):
+    encoder = opened(tmp_path, graph(length=7, placed=True))
     assert encoder.longest == 7
-    pieces = [b"GATTACA", b"NNNNNNN", b""]
-    np.testing.assert_allclose(
-        encoder.embed(pieces).vectors, [mean(piece) for piece in pieces], atol=1e-6
-    )
-    for piece in (b"GATTAC", b"GATTACAT"):
-        with pytest.raises(ModelError, match=f"of {len(piece)} bases, the encoder takes 7"):
-            encoder.embed([b"GATTACA", piece])
+    pieces = [b"GATTACA", b"NNNNNNN", b"", b"GATTAC", b"C"]
+    result = encoder.embed(pieces)
+    filled = [b"GATTACA", b"NNNNNNN", b"", b"NGATTAC", b"NNNNNNC"]
+    expected = [placed_mean(piece) for piece in filled]
+    np.testing.assert_allclose(result.vectors, expected, atol=1e-5)
+    assert result.tokens.tolist() == [7, 0, 0, 6, 1]
+
+
+def test_a_graph_of_fixed_length_takes_no_longer_piece(tmp_path):
+    encoder = opened(tmp_path, graph(length=7))
+    with pytest.raises(ModelError, match="of 8 bases, the encoder takes 7"):
+        encoder.embed([b"GATTACA", b"GATTACAT"])
+
+
+def test_codes_are_filled_up_with_n_at_the_5_prime_end():
+    codes = stage.codes_of([b"ACGTN", b"GT", b""], 5)
+    assert codes.dtype == np.uint8
+    assert codes.tolist() == [[0, 1, 2, 3, 4], [4, 4, 4, 2, 3], [4] * 5]
+    assert stage.codes_of([], 5).shape == (0, 5)
 
 
 @pytest.mark.parametrize(
@@ -241,6 +268,23 @@ def test_a_prediction_is_what_numpy_makes_of_the_windows(length, inputs, tmp_pat
     np.testing.assert_allclose(found, [expected[row["name"]] for row in scores.rows], atol=1e-4)
 
 
+def test_rests_of_chunks_are_filled_up_for_a_graph_of_fixed_length(inputs, tmp_path):
+    chunks = {"policy": "window", "length": 50}
+    bundle = write(tmp_path / "bundle", graph(length=50), chunks, known="N" * 45 + "ACGTN")
+    done = predict(inputs, tmp_path / "out", bundle)
+    assert done.code == 0, done.err
+    expected = {}
+    for row in window_rows(inputs / "rows.bed", inputs / "genome.fa", load_window(bundle)):
+        whole = row.sequence.encode()
+        cut = [whole[i : i + 50] for i in range(0, len(whole), 50)]
+        filled = [b"N" * (50 - len(piece)) + piece for piece in cut if piece.strip(b"N")]
+        expected[row.name] = 1 / (1 + np.exp(-np.mean([*map(mean, filled)], axis=0) @ WEIGHTS))
+    scores = read_scores(tmp_path / "out" / "scores.tsv.gz")
+    assert len(scores.rows) == len(expected) > 80
+    found = [[float(row[mark]) for mark in MARKS] for row in scores.rows]
+    np.testing.assert_allclose(found, [expected[row["name"]] for row in scores.rows], atol=1e-4)
+
+
 def load_window(bundle: Path):
     from histpred.models.bundle import load_bundle
     from histpred.scoring.record import window_for
@@ -277,11 +321,10 @@ def test_the_bundle_gives_its_known_answer(tmp_path):
             {"policy": "window", "length": 60},
             "chunks window:60, the encoder takes at most 50 bases",
         ),
-        (graph(length=50), {"policy": "window", "length": 50}, "the encoder takes 50"),
         (b"no graph", None, "onnxruntime cannot open it"),
         (None, None, "encoder.onnx is missing"),
     ],
-    ids=["not cut", "too long", "a rest", "no graph", "missing"],
+    ids=["not cut", "too long", "no graph", "missing"],
 )
 def test_a_bundle_that_cannot_work_says_why(content, chunks, words, inputs, tmp_path):
     bundle = write(tmp_path / "bundle", content, chunks)

@@ -50,10 +50,34 @@ def test_the_card_says_what_the_manifest_holds(manifest):
         assert expected in card
     rows = [line for line in card.splitlines() if line.startswith("| H3K4me3 ")]
     assert rows == [
-        "| H3K4me3 | 0.5000 | 1.000 | 0.000 |",
+        "| H3K4me3 | 0.5000 | Platt | 1.000 | 0.000 |",
         "| H3K4me3 | 2 | 0.2000 | 0.800 | 0.300 | 0.0100 | 0.600 | 0.250 |",
     ]
     assert "| **mean** |  | **0.200** | **0.800** | **0.300** | **0.010** | **0.600** |" in card
+
+
+def test_the_card_says_how_each_mark_is_calibrated(manifest):
+    fields = json.loads(manifest.model_dump_json())
+    first, second = fields["marks"]
+    first["calibration"] = {"slope": 0.5, "method": "temperature"}
+    second["calibration"] = {
+        "logits": [-1, 0, 1],
+        "probabilities": [0.1, 0.2, 0.3],
+        "method": "isotonic",
+    }
+    third = {"name": "H3K9ac", "threshold": 1, "calibration": {"slope": 0.01, "intercept": -2}}
+    third["calibration"]["method"] = "base rate"
+    fields["marks"].append(third)
+    fields["known_answer"]["probabilities"]["H3K9ac"] = 0.5
+    card = render_card(Manifest.model_validate(fields), NOTES)
+    table = card.partition("## Thresholds and calibration\n\n")[2].splitlines()[:5]
+    assert table == [
+        "| mark | called from probability | calibration | slope | intercept |",
+        "| --- | --- | --- | --- | --- |",
+        "| H3K4me3 | 0.5000 | temperature | 0.500 | 0.000 |",
+        "| H3K27me3 | 0.5000 | isotonic, 3 knots |  |  |",
+        "| H3K9ac | 1.0000 | base rate | 0.010 | -2.000 |",
+    ]
 
 
 def test_a_card_of_marks_without_calibration_error_leaves_it_empty(manifest):

@@ -53,6 +53,29 @@ def test_calibration_is_applied_to_the_mark_it_belongs_to(bundle, embeddings):
         np.testing.assert_allclose(probabilities[:, i], expected, rtol=1e-9)
 
 
+def test_isotonic_marks_are_interpolated_and_the_others_left_alone(bundle, embeddings):
+    """Each knot is where a window's own logit lies."""
+    before, changed = bundle.manifest.marks[:2], 1
+    with Scorer(bundle) as scorer:
+        logits = scorer.logits(embeddings[:20])
+        plain = scorer.probabilities(embeddings[:20])
+    low, high = (float(value) for value in np.sort(logits[:, changed].astype(float))[[4, 12]])
+    knots = {"logits": (low, high), "probabilities": (0.25, 0.75), "method": "isotonic"}
+    marks = [*bundle.manifest.marks]
+    marks[changed] = MarkSpec(name=before[changed].name, threshold=0.5, calibration=knots)
+    with Scorer(with_manifest(bundle, marks=tuple(marks))) as scorer:
+        probabilities = scorer.probabilities(embeddings[:20])
+
+    others = [i for i in range(len(marks)) if i != changed]
+    np.testing.assert_array_equal(probabilities[:, others], plain[:, others])
+    for logit, probability in zip(
+        logits[:, changed].tolist(), probabilities[:, changed], strict=True
+    ):
+        share = min(max((logit - low) / (high - low), 0), 1)
+        assert probability == pytest.approx(0.25 + share / 2, abs=1e-9)
+    assert set(probabilities[:, changed]) > {0.25, 0.75}
+
+
 @pytest.mark.parametrize("batch", [1, 7, BLOCK - 1, BLOCK, BLOCK + 1])
 def test_batches_of_any_size_give_the_same_bits(bundle, embeddings, batch):
     with Scorer(bundle) as scorer:

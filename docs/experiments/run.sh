@@ -1,0 +1,89 @@
+#!/usr/bin/env bash
+# The experiments of docs/experiments/README.md:
+#
+#   docs/experiments/run.sh DATA WORK [chr22|regions|yeast|marks|leakage ...]
+#
+# DATA holds human/ and yeast/; everything is written to WORK. A few hours on two cores for all of them. A run that was
+# broken off goes on.
+set -euo pipefail
+data=$1 work=$2
+shift 2
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+histpred=${HISTPRED:-histpred}
+# The paper's five hidden layers at about a quarter of their width: 27 times less arithmetic.
+narrow=(--hidden 512,256,192,128,64)
+
+[ -f "$work/yeast.labels.tsv" ] || "${PYTHON:-python}" "$here/prepare.py" "$data" "$work"
+cd "$work"
+
+# train and evaluate NAME ANNOTATION FASTA LABELS OPTIONS...
+experiment() {
+    local name=$1 annotation=$2 fasta=$3 labels=$4
+    shift 4
+    echo "== $name: $*"
+    "$histpred" train "$annotation" "$fasta" "$labels" -o "$name" "$@" 2>"$name.log" || { tail -5 "$name.log"; return 1; }
+    "$histpred" evaluate "$name" "$annotation" "$fasta" "$labels" -o "$name-evaluation" 2>>"$name.log"
+}
+
+chr22() {
+    local genome=$data/human/chr22/hg19.chr22.fa.gz genes=$data/human/chr22/genes.chr22.gtf.gz
+    local split=(--split chr22.split.bed)
+    experiment tiles-kmer tiles.bed "$genome" tiles.labels.tsv "${split[@]}" "${narrow[@]}" \
+        --window promoter:1000:1000
+    experiment tiles-deephistone tiles.bed "$genome" tiles.labels.tsv "${split[@]}" \
+        --model deephistone --batch 20 --epochs 5
+
+    "$histpred" labels peaks "$genes" "$data"/human/chr22/peaks/*.bed.gz --min-samples 0.25 -o genes.labels
+    experiment genes-promoter "$genes" "$genome" genes.labels "${split[@]}" "${narrow[@]}" --batch 32 \
+        --window promoter:1000:1000
+    experiment genes-context "$genes" "$genome" genes.labels "${split[@]}" "${narrow[@]}" --batch 32 --window context
+    experiment genes-body "$genes" "$genome" genes.labels "${split[@]}" "${narrow[@]}" --batch 32 --window body
+    experiment genes-deephistone "$genes" "$genome" genes.labels "${split[@]}" --model deephistone --batch 20
+    experiment genes-adapted "$genes" "$genome" genes.labels "${split[@]}" --model deephistone-adapted --batch 20 \
+        --epochs 6
+    "$histpred" evaluate genes-promoter "$genes" "$genome" genes.labels -o genes-together \
+        --beside genes-context --beside genes-body --beside genes-deephistone --beside genes-adapted 2>genes-together.log
+}
+
+regions() {
+    experiment regions regions.gtf regions.fa.gz regions.labels.tsv --split regions.split.tsv "${narrow[@]}" \
+        --window spliced --epochs 20
+}
+
+yeast_genes=$data/yeast/Improved_annotation_for_Scerevisiae.bed yeast_genome=$data/yeast/sacCer3.fa.gz
+by_chromosome=(--split chromosome --test-chromosomes chrII,chrIV,chrIX,chrXIV --validation-chromosomes chrXVI)
+
+yeast() {
+    for window in promoter:500:500 body context:1000 context:30000; do
+        experiment "yeast-${window//:/-}" "$yeast_genes" "$yeast_genome" yeast.labels.tsv "${by_chromosome[@]}" \
+            "${narrow[@]}" --window $window
+    done
+    "$histpred" evaluate yeast-context-1000 "$yeast_genes" "$yeast_genome" yeast.labels.tsv -o yeast-together \
+        --beside yeast-promoter-500-500 --beside yeast-body --beside yeast-context-30000 2>yeast-together.log
+}
+
+marks() {
+    for size in 50 32 16 8 4 2; do
+        experiment "marks-$size" "$yeast_genes" "$yeast_genome" yeast.labels.tsv "${by_chromosome[@]}" "${narrow[@]}" \
+            --window context:1000 --mark-dimension $size
+    done
+    experiment marks-50-undersampled "$yeast_genes" "$yeast_genome" yeast.labels.tsv "${by_chromosome[@]}" \
+        "${narrow[@]}" --window context:1000 --mark-dimension 50 --loss undersampled
+    for loss in undersampled plain; do
+        experiment "loss-$loss" "$yeast_genes" "$yeast_genome" yeast.labels.tsv "${by_chromosome[@]}" "${narrow[@]}" \
+            --window context:1000 --loss $loss
+    done
+}
+
+leakage() {
+    for split in random block locus chromosome; do
+        for window in context:1000 promoter:500:500; do
+            experiment "split-$split-${window//:/-}" "$yeast_genes" "$yeast_genome" yeast.labels.tsv "${narrow[@]}" \
+                --window $window --split $split --block 50000
+        done
+    done
+}
+
+for part in "${@:-chr22 regions yeast marks leakage}"; do
+    for name in $part; do $name; done
+done

@@ -1,0 +1,100 @@
+"""histpred evaluate: how well a bundle does, and beside what."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import click
+
+from histpred.commands import options
+from histpred.commands.report import Progress
+
+logger = logging.getLogger(__name__)
+
+
+@click.command()
+@click.argument("bundle", metavar="BUNDLE")
+@options.annotation
+@options.fasta
+@options.labels
+@click.option(
+    "-o",
+    "--out",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Folder for metrics.json, tables, figures and report.html.",
+)
+@click.option(
+    "--beside",
+    multiple=True,
+    metavar="BUNDLE",
+    help="Another bundle, shown in the same tables on the same rows; may be repeated.",
+)
+@click.option(
+    "--rows",
+    type=click.Choice(["test", "validation", "all"]),
+    default="test",
+    show_default=True,
+    help="Which set of the bundle's split is evaluated; rows that are not in it are, if none is.",
+)
+@options.marks
+@options.rows
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the bootstrap."
+)
+@options.device
+@options.weights
+@options.store
+@options.overwrite
+@options.cache
+@options.quiet
+def evaluate(
+    bundle: str,
+    annotation: str,
+    fasta: str,
+    labels: Path,
+    out: Path,
+    beside: tuple[str, ...],
+    rows: str,
+    marks: tuple[str, ...],
+    biotypes: tuple[str, ...],
+    level: str | None,
+    unstranded: bool,
+    seed: int,
+    device: str,
+    weights: Path | None,
+    store: Path | None,
+    overwrite: bool,
+    cache: Path | None,
+    quiet: bool,
+) -> None:
+    """Evaluate BUNDLE on the rows of ANNOTATION whose marks LABELS tells.
+
+    Micro- and macro-averaged figures with bootstrap intervals, each mark, by biotype and by
+    chromosome, calibration, and baselines fitted on the bundle's own training rows.
+    """
+    options.need("train")
+    from histpred.evaluation import evaluate as stage
+    from histpred.models.bundle import load_bundle
+    from histpred.scoring.inputs import Inputs
+
+    with Progress("embedding windows", quiet) as progress:
+        metrics = stage.evaluate(
+            load_bundle(bundle),
+            Inputs(annotation, fasta, level, biotypes, unstranded, cache),
+            labels,
+            out,
+            beside=[load_bundle(name) for name in beside],
+            rows=rows,
+            marks=marks,
+            seed=seed,
+            device=device,
+            weights=weights,
+            store=store,
+            overwrite=overwrite,
+            progress=progress,
+        )
+    click.echo(stage.summary(metrics))
+    logger.info("%s: open %s", out, out / stage.REPORT)

@@ -1,0 +1,222 @@
+"""histpred train: from labels to a bundle."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import click
+
+from histpred.commands import options
+from histpred.commands.report import Progress
+
+logger = logging.getLogger(__name__)
+
+
+@click.command()
+@options.annotation
+@options.fasta
+@options.labels
+@click.option(
+    "-o",
+    "--out",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="BUNDLE",
+    help="Folder of the bundle; its last part is the bundle's name unless --name is given.",
+)
+@click.option(
+    "--model",
+    type=click.Choice(["mlp", "deephistone", "deephistone-adapted"]),
+    default="mlp",
+    show_default=True,
+    help="The marker-conditioned perceptron on embeddings, or DeepHistone on the bases around the "
+    "TSS: 500 + 500 bp, or 11,000 + 1,000 bp with global pooling.",
+)
+@options.encoder
+@options.selection
+@options.marks
+@click.option(
+    "--mark-dimension",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Trainable mark vectors of N numbers. [default: one-hot marks]",
+)
+@click.option(
+    "--hidden",
+    default="2048,1024,768,512,256",
+    show_default=True,
+    metavar="WIDTH[,WIDTH...]",
+    help="Hidden layers of the perceptron.",
+)
+@click.option(
+    "--dropout", type=click.FloatRange(0, 1, max_open=True), default=0.2, show_default=True
+)
+@click.option(
+    "--split",
+    default="random",
+    show_default=True,
+    metavar="random|chromosome|block|locus|FILE",
+    help="How rows are parted: by gene as in the paper, by chromosome, by blocks of the genome, so "
+    "that no two windows of different sets overlap (locus), or as a file says (a TSV of id and "
+    "set, or a BED whose names are train, validation and test).",
+)
+@click.option(
+    "--block",
+    type=click.IntRange(1),
+    default=1_000_000,
+    show_default=True,
+    metavar="BP",
+    help="Length of the blocks of --split block.",
+)
+@click.option(
+    "--test-chromosomes",
+    type=options.NameList("chromosome"),
+    default=(),
+    show_default=False,
+    help="For --split chromosome. [default: drawn, near 10 % of the rows]",
+)
+@click.option(
+    "--validation-chromosomes",
+    type=options.NameList("chromosome"),
+    default=(),
+    show_default=False,
+    help="For --split chromosome. [default: drawn, near 10 % of the rows]",
+)
+@click.option(
+    "--loss",
+    type=click.Choice(["weighted", "undersampled", "nnpu", "plain"]),
+    default="weighted",
+    show_default=True,
+    help="Cross-entropy with positives weighted up, on equal numbers of both classes, "
+    "positive-unlabelled learning, or plain cross-entropy.",
+)
+@click.option(
+    "--prior",
+    metavar="SHARE|FILE",
+    help="For --loss nnpu: the share of true positives that the labels show, or a TSV of mark and "
+    "prior.",
+)
+@click.option("--epochs", type=click.IntRange(1), default=50, show_default=True)
+@click.option(
+    "--batch", type=click.IntRange(1), default=256, show_default=True, help="Rows at once."
+)
+@click.option(
+    "--learning-rate", type=click.FloatRange(0, min_open=True), default=2e-4, show_default=True
+)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--name", help="Name of the bundle.")
+@click.option("--summary", default="", help="One sentence for the card.")
+@click.option("--licence", default="not stated", help="Licence of the weights.")
+@click.option("--species", help="Scientific name. [default: as the FASTA says, if it does]")
+@click.option("--taxon-id", type=int, help="[default: as the annotation says]")
+@click.option("--assembly", help="[default: as the annotation says]")
+@options.embedding
+@options.store
+@options.overwrite
+@options.cache
+@options.quiet
+def train(
+    annotation: str,
+    fasta: str,
+    labels: Path,
+    out: Path,
+    model: str,
+    bundle: str | None,
+    encoder_name: str | None,
+    chunks: str | None,
+    biotypes: tuple[str, ...],
+    level: str | None,
+    kind: str | None,
+    unstranded: bool,
+    marks: tuple[str, ...],
+    mark_dimension: int | None,
+    hidden: str,
+    dropout: float,
+    split: str,
+    block: int,
+    test_chromosomes: tuple[str, ...],
+    validation_chromosomes: tuple[str, ...],
+    loss: str,
+    prior: str | None,
+    epochs: int,
+    batch: int,
+    learning_rate: float,
+    seed: int,
+    name: str | None,
+    summary: str,
+    licence: str,
+    species: str | None,
+    taxon_id: int | None,
+    assembly: str | None,
+    device: str,
+    precision: str,
+    weights: Path | None,
+    store: Path | None,
+    overwrite: bool,
+    cache: Path | None,
+    quiet: bool,
+) -> None:
+    """Train a bundle on the LABELS of the rows of ANNOTATION.
+
+    LABELS is a folder that 'histpred labels' wrote, or a TSV: an id (gene_id or name of the
+    annotation), then a column of 0, 1 or nothing for each mark.
+
+    Killed and run again, it goes on where it was and ends with the same weights.
+    """
+    options.need("train")
+    from histpred.models import train as stage
+    from histpred.scoring.inputs import Inputs
+
+    source = None
+    if model == stage.MLP:
+        source = stage.open_source(bundle, encoder_name, chunks, kind, device, precision, weights)
+    elif bundle or encoder_name or chunks or kind:
+        raise click.UsageError(f"{model} reads bases: it takes no encoder, chunks or window")
+    recipe = stage.Recipe(
+        model=model,
+        hidden=options.widths(hidden),
+        dropout=dropout,
+        mark_dimension=mark_dimension,
+        loss=loss,
+        prior=prior,
+        split=split,
+        block=block,
+        test_chromosomes=test_chromosomes,
+        validation_chromosomes=validation_chromosomes,
+        marks=marks,
+        settings=stage.Settings(epochs=epochs, batch=batch, learning_rate=learning_rate, seed=seed),
+    )
+    about = stage.About(name or out.resolve().name, summary, licence, species, taxon_id, assembly)
+    with Progress("training", quiet) as progress:
+
+        def tell(epoch: stage.Epoch) -> None:
+            progress(epoch.epoch, epochs)
+            logger.info(
+                "epoch %d: training loss %.4f, validation loss %.4f%s",
+                epoch.epoch,
+                epoch.train_loss,
+                epoch.validation_loss,
+                ", the best so far" if epoch.best else "",
+            )
+
+        trained = stage.train(
+            Inputs(annotation, fasta, level, biotypes, unstranded, cache),
+            labels,
+            out,
+            recipe,
+            about,
+            source,
+            device=device,
+            store=store,
+            overwrite=overwrite,
+            progress=tell,
+        )
+    counts = trained.manifest.training.counts
+    logger.info(
+        "%s: %d marks, trained on %s rows; %s",
+        out,
+        len(trained.manifest.marks),
+        f"{counts['train']:,}",
+        f"next: histpred evaluate {out} {annotation} {fasta} {labels} -o {out}-evaluation",
+    )

@@ -1,0 +1,1 @@
+"""How well a bundle does on rows it was not trained on, and beside what."""

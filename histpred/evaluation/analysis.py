@@ -1,0 +1,92 @@
+"""How marks relate: by the vectors that a model has learned for them, and by where they occur."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas
+from scipy.cluster.hierarchy import leaves_list, linkage
+from scipy.spatial.distance import squareform
+from scipy.stats import pearsonr, spearmanr
+from sklearn.feature_extraction.text import TfidfTransformer
+from sklearn.metrics.pairwise import cosine_similarity
+
+from histpred.evaluation.result import Correlation
+
+STRONG = 0.25  # appendix E of the paper counts pairs of marks beyond it
+
+
+def cosine_similarity_of(vectors: np.ndarray, marks: Sequence[str]) -> pandas.DataFrame:
+    """Cosine similarity of the marks' vectors [marks, d], as a table [marks, marks].
+
+    The paper's Extended Data Fig. 3: the diagonal is fixed at 1. A vector of zeros has no
+    direction; its similarity to any other is 0.
+    """
+    similarity = cosine_similarity(np.asarray(vectors, np.float64)).clip(-1, 1)
+    np.fill_diagonal(similarity, 1)
+    return pandas.DataFrame(similarity, index=list(marks), columns=list(marks))
+
+
+def co_targeting(labels: np.ndarray, marks: Sequence[str]) -> pandas.DataFrame:
+    """Cosine similarity of the marks' TF-IDF-weighted labels [n, marks], as a table [marks, marks].
+
+    The paper's Extended Data Fig. 5: rows (RNAs) are the documents, marks the terms. A label counts
+    ln((1 + n) / (1 + rows with the mark)) + 1, and each row is scaled to length 1 (scikit-learn's
+    TfidfTransformer). Without the scaling, the weight of a mark would cancel in its cosines; with
+    it, ubiquitous marks count less beside rare ones in the rows that have both.
+
+    What is unlabelled (NaN) counts as absent. A mark without a positive has similarity 0 to any
+    other. Needs a row.
+    """
+    weighted = TfidfTransformer().fit_transform(np.nan_to_num(np.asarray(labels, np.float64)))
+    return cosine_similarity_of(weighted.T.toarray(), marks)
+
+
+def hierarchical_linkage(similarity: pandas.DataFrame) -> np.ndarray:
+    """Average linkage of marks on 1 - similarity, as scipy's [marks - 1, 4], neighbouring leaves
+    as similar as the tree allows (Bar-Joseph et al. 2001). Less than two marks: no row.
+    """
+    if len(similarity) < 2:
+        return np.empty((0, 4))
+    distances = 1 - similarity.to_numpy(np.float64)
+    condensed = squareform((distances + distances.T) / 2, checks=False).clip(min=0)
+    tree: np.ndarray = linkage(condensed, "average", optimal_ordering=True)
+    return tree
+
+
+def hierarchical_order(similarity: pandas.DataFrame) -> list[int]:
+    """The positions of the marks in the order of the tree's leaves."""
+    tree = hierarchical_linkage(similarity)
+    return [int(leaf) for leaf in leaves_list(tree)] if len(tree) else [*range(len(similarity))]
+
+
+def correlate(a: pandas.DataFrame, b: pandas.DataFrame) -> Correlation:
+    """Correlation of two similarity tables over the pairs of different marks of `a`.
+
+    NaN where there are fewer than two pairs, or one of the tables is constant.
+    """
+    pairs = [_pairs(a), _pairs(b.loc[a.index, a.columns])]
+    count = len(pairs[0])
+    if count < 2 or min(np.ptp(values) for values in pairs) < 1e-12:
+        return Correlation(np.nan, np.nan, count)
+    return Correlation(float(pearsonr(*pairs).statistic), float(spearmanr(*pairs).statistic), count)
+
+
+def off_diagonal_summary(similarity: pandas.DataFrame) -> dict[str, float]:
+    """Mean, s.d. (of all pairs, not a sample) and share of pairs beyond +-0.25, over the pairs of
+    different marks: appendix E of the paper. NaN where there is no pair.
+    """
+    pairs = _pairs(similarity)
+    if not len(pairs):
+        return dict.fromkeys(("mean", "sd", "share_above_quarter"), np.nan)
+    return {
+        "mean": float(pairs.mean()),
+        "sd": float(pairs.std()),
+        "share_above_quarter": float((abs(pairs) > STRONG).mean()),
+    }
+
+
+def _pairs(similarity: pandas.DataFrame) -> np.ndarray:
+    """The values above the diagonal."""
+    return similarity.to_numpy(np.float64)[np.triu_indices(len(similarity), 1)]

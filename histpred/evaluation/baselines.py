@@ -1,0 +1,223 @@
+"""What a model must beat: predictions from composition, from k-mers, and from where a window lies.
+
+Each is fitted on the training rows alone. Its thresholds maximise Youden's J on the validation rows
+(appendix F of the paper, equation 8), as those of a model do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pandas
+from scipy.special import expit, logit
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsRegressor
+from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
+
+from histpred.encoders.kmer import KmerEncoder
+from histpred.labels.splits import TRAIN, VALIDATION
+from histpred.models.calibration import NEVER, youden
+
+if TYPE_CHECKING:
+    from histpred.models.examples import Examples
+
+PREVALENCE, COMPOSITION, KMERS, NEAREST = (
+    "prevalence",
+    "GC + CpG",
+    "4-mers + logistic",
+    "nearest neighbour",
+)
+INPUTS = {
+    PREVALENCE: "nothing",
+    COMPOSITION: "GC share and CpG ratio",
+    KMERS: "1- to 4-mer frequencies",
+    NEAREST: "labels of neighbouring training windows",
+}
+"""Every baseline, and what it reads."""
+
+NEIGHBOURS = 5
+KMER_STRENGTH = 0.01  # scikit-learn's C: small, as k-mers are many and alike
+COMPOSITION_STRENGTH = 1.0
+EVEN = 0.5
+
+Predictor = Callable[[pandas.DataFrame, "Features"], np.ndarray]
+"""From windows and their features to probabilities, float64 [n, marks]."""
+
+
+class Features(NamedTuple):
+    """Of n sequences.
+
+    composition: float32 [n, 2], GC share of the ACGT bases, and CpG observed over expected
+    (CpG x bases / (C x G), Gardiner-Garden and Frommer 1987), 0 where there is no C or no G.
+    kmers: float32 [n, 180], frequencies of canonical 1- to 4-mers.
+    """
+
+    composition: np.ndarray
+    kmers: np.ndarray
+
+    def of(self, chosen: np.ndarray) -> Features:
+        """Those of some rows: a mask, or their numbers."""
+        return Features(self.composition[chosen], self.kmers[chosen])
+
+
+class Baselines(NamedTuple):
+    """Fitted baselines by name, and the thresholds [marks] of each."""
+
+    predictors: dict[str, Predictor]
+    thresholds: dict[str, np.ndarray]
+
+    def score(
+        self, windows: pandas.DataFrame, features: Features
+    ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Probabilities, float64 [n, marks], and thresholds [marks] of each.
+
+        `windows`: a row each, with chrom, start and end (0-based half-open); `features` of the
+        same, in the same order.
+        """
+        return {
+            name: (predict(windows, features), self.thresholds[name])
+            for name, predict in self.predictors.items()
+        }
+
+
+def sequence_features(sequences: Sequence[bytes]) -> Features:
+    """Features of sequences of upper-case A, C, G, T and N."""
+    counts = np.array(
+        [
+            [sequence.count(base) for base in (b"A", b"C", b"G", b"T", b"CG")]
+            for sequence in sequences
+        ],
+        np.float64,
+    ).reshape(-1, 5)
+    a, c, g, t, cpg = counts.T
+    bases = a + c + g + t
+    composition = np.stack(
+        [
+            np.divide(c + g, bases, out=np.zeros_like(bases), where=bases > 0),
+            np.divide(cpg * bases, c * g, out=np.zeros_like(bases), where=c * g > 0),
+        ],
+        axis=1,
+    )
+    return Features(composition.astype(np.float32), KmerEncoder(k=[1, 2, 3, 4]).spectra(sequences))
+
+
+def fit_baselines(examples: Examples, features: Features) -> Baselines:
+    """Fit on the training rows of `examples`, with thresholds from its validation rows.
+
+    Parameters
+    ----------
+    examples
+        Its windows, labels and sets are used; NaN labels count nowhere.
+    features
+        Of the same rows, in the same order.
+
+    - prevalence: the share of positives, whatever the row.
+    - GC + CpG: logistic regression on both and their squares.
+    - 4-mers + logistic: logistic regression on 1- to 4-mers, strongly regularised.
+    - nearest neighbour: the mean label of the 5 training windows on the same chromosome whose
+      middles lie nearest, and of a sixth that has the prevalence, which keeps the mean off 0 and 1.
+
+    Features are standardised. A mark with one class in the training rows has its prevalence from
+    every baseline, one without a label there 0.5. Where all validation rows have the same
+    probability every threshold has a J of 0, and 0.5 is taken: the more frequent class is called.
+    A mark with one class in the validation rows is not called otherwise: its threshold is 1.
+    """
+    train, validation = examples.sets == TRAIN, examples.sets == VALIDATION
+    labels, windows = examples.labels[train], examples.windows[train]
+    known = ~np.isnan(labels)
+    shares = np.where(
+        known.any(axis=0),
+        np.nansum(labels, axis=0) / np.maximum(known.sum(axis=0), 1),
+        0.5,
+    )
+    composition = _logistic(
+        _with_squares(features.composition[train]), labels, shares, COMPOSITION_STRENGTH
+    )
+    kmers = _logistic(features.kmers[train], labels, shares, KMER_STRENGTH)
+    nearest = _nearest(windows, labels, shares)
+    predictors: dict[str, Predictor] = {
+        PREVALENCE: lambda rows, _: np.tile(shares, (len(rows), 1)),
+        COMPOSITION: lambda _, these: composition(_with_squares(these.composition)),
+        KMERS: lambda _, these: kmers(these.kmers),
+        NEAREST: lambda rows, _: nearest(rows),
+    }
+    judged = examples.windows[validation], features.of(validation)
+    thresholds = {
+        name: _thresholds(examples.labels[validation], predict(*judged))
+        for name, predict in predictors.items()
+    }
+    return Baselines(predictors, thresholds)
+
+
+def _with_squares(composition: np.ndarray) -> np.ndarray:
+    return np.hstack([composition, composition**2])
+
+
+def _logistic(
+    values: np.ndarray, labels: np.ndarray, shares: np.ndarray, strength: float
+) -> Callable[[np.ndarray], np.ndarray]:
+    """One regression a mark, on values [n, f] and labels [n, marks]; from values to probabilities.
+
+    `shares` [marks] is what a mark gets that has one class only.
+    """
+    slopes, intercepts = np.zeros((values.shape[1], len(shares))), logit(shares)
+    if not len(values):
+        return lambda these: expit(these @ slopes + intercepts)
+    scaler = StandardScaler().fit(values.astype(np.float64))
+    scaled = scaler.transform(values.astype(np.float64))
+    # Small systems: BLAS threads only get in each other's way, badly where cores are shared.
+    with threadpool_limits(1, user_api="blas"):
+        for i, truth in enumerate(labels.T):
+            known = ~np.isnan(truth)
+            if len(np.unique(truth[known])) < 2:
+                continue
+            model = LogisticRegression(C=strength, solver="newton-cholesky", max_iter=1000)
+            model.fit(scaled[known], truth[known] == 1)
+            slopes[:, i] = model.coef_[0] / scaler.scale_
+            intercepts[i] = model.intercept_[0] - scaler.mean_ @ slopes[:, i]
+    return lambda these: expit(these.astype(np.float64) @ slopes + intercepts)
+
+
+def _nearest(
+    windows: pandas.DataFrame, labels: np.ndarray, shares: np.ndarray
+) -> Callable[[pandas.DataFrame], np.ndarray]:
+    """From windows to probabilities; see `fit_baselines`."""
+    chroms, middles = _places(windows)
+
+    def predict(rows: pandas.DataFrame) -> np.ndarray:
+        where, places = _places(rows)
+        probabilities = np.tile(shares, (len(rows), 1))
+        for chrom in np.unique(where):
+            here, there = where == chrom, chroms == chrom
+            for i, truth in enumerate(labels.T):
+                near = there & ~np.isnan(truth)
+                count = min(NEIGHBOURS, int(near.sum()))
+                if not count:
+                    continue
+                model = KNeighborsRegressor(count).fit(middles[near], truth[near])
+                means = model.predict(places[here])
+                probabilities[here, i] = (count * means + shares[i]) / (count + 1)
+        return probabilities
+
+    return predict
+
+
+def _places(windows: pandas.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Chromosomes [n] and middles [n, 1]."""
+    middles = (windows["start"].to_numpy(np.float64) + windows["end"].to_numpy(np.float64)) / 2
+    return windows["chrom"].to_numpy(str), middles[:, None]
+
+
+def _thresholds(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Of validation rows, both [n, marks]; see `fit_baselines`."""
+    thresholds = np.full(labels.shape[1], EVEN)
+    for i in range(len(thresholds)):
+        known = ~np.isnan(labels[:, i])
+        truth, scores = labels[known, i] == 1, probabilities[known, i]
+        if len(np.unique(scores)) > 1:
+            both = truth.any() and not truth.all()
+            thresholds[i] = youden(truth, scores) if both else NEVER
+    return thresholds

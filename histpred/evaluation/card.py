@@ -1,0 +1,61 @@
+"""The table of figures that goes on a bundle's card."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from histpred.evaluation.baselines import PREVALENCE
+from histpred.evaluation.metrics import expected_calibration_error
+from histpred.models.manifest import Evaluation, MarkPerformance, Performance
+
+FEWEST = 5  # positives, and negatives, below which no figure is given
+
+
+def card_figures(
+    description: str,
+    marks: Sequence[str],
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    baselines: Mapping[str, np.ndarray],
+) -> Evaluation:
+    """AUROC, AUPRC and calibration error of each mark that has enough of both classes.
+
+    Parameters
+    ----------
+    labels
+        [n, marks]; 1, 0, NaN where unlabelled.
+    probabilities
+        [n, marks].
+    baselines
+        Name to scores [n, marks] of any monotone kind. That of prevalence, a constant, is added:
+        AUROC 0.5, AUPRC the prevalence.
+    """
+    figures = {}
+    for i, mark in enumerate(marks):
+        known = ~np.isnan(labels[:, i])
+        truth = labels[known, i] == 1
+        if min(truth.sum(), (~truth).sum()) < FEWEST:
+            continue
+        prevalence = float(truth.mean())
+        beside = {PREVALENCE: Performance(auroc=0.5, auprc=prevalence)}
+        for name, scores in baselines.items():
+            beside[name] = _ranking(truth, scores[known, i])
+        scores = probabilities[known, i]
+        figures[mark] = MarkPerformance(
+            positives=int(truth.sum()),
+            prevalence=prevalence,
+            model=_ranking(truth, scores, expected_calibration_error(truth, scores)),
+            baselines=beside,
+        )
+    return Evaluation(description=description, windows=len(labels), marks=figures)
+
+
+def _ranking(truth: np.ndarray, scores: np.ndarray, ece: float | None = None) -> Performance:
+    return Performance(
+        auroc=float(roc_auc_score(truth, scores)),
+        auprc=float(average_precision_score(truth, scores)),
+        ece=ece,
+    )

@@ -1,0 +1,446 @@
+"""A bundle, and others beside it, on rows with known labels: figures, tables, pictures."""
+
+from __future__ import annotations
+
+import csv
+import json
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas
+
+from histpred import __version__
+from histpred.core.errors import InputError, OutputError, UsageError, first_few
+from histpred.core.output import (
+    RESUME,
+    file_digest,
+    output_folder,
+    refuse_inputs,
+    sweep,
+    temporary_faults,
+)
+from histpred.encoders import EXPENSIVE
+from histpred.encoders.chunks import check_window
+from histpred.evaluation.analysis import co_targeting, correlate, cosine_similarity_of
+from histpred.evaluation.baselines import INPUTS, Features, fit_baselines, sequence_features
+from histpred.evaluation.metrics import by_group, intervals, measure
+from histpred.evaluation.plots import FIGURE_NAMES, draw
+from histpred.evaluation.report import write_report, write_tables
+from histpred.evaluation.result import BASELINE, MACRO, MICRO, MODEL, Result, Scored
+from histpred.evaluation.result import METRICS as METRIC_HEADS
+from histpred.labels.matrix import labels_file, read_labels
+from histpred.labels.splits import (
+    TEST,
+    TRAIN,
+    UNUSED,
+    leaks,
+    locus_numbers,
+    read_split,
+    warn_of_leaks,
+)
+from histpred.models.bundle import Bundle
+from histpred.models.examples import Examples, choose_marks, labelled
+from histpred.scoring.inputs import Inputs, embed_windows, map_windows
+from histpred.scoring.opening import bundle_chunks, open_encoder
+from histpred.scoring.record import window_for
+from histpred.scoring.scorer import Scorer
+
+logger = logging.getLogger(__name__)
+
+SPLIT, MARK_VECTORS = "split.tsv", "mark_vectors.tsv"
+METRICS, REPORT, FIGURES = "metrics.json", "report.html", "figures"
+TABLES = (
+    "summary.tsv",
+    "marks.tsv",
+    "groups.tsv",
+    "similarity.tsv",
+    "co_targeting.tsv",
+    "predictions.tsv.gz",
+)
+OUTPUTS = (
+    *(f"{FIGURES}/{name}.{suffix}" for name in FIGURE_NAMES for suffix in ("png", "svg")),
+    *TABLES,
+    REPORT,
+    METRICS,
+)
+ALL = "all"
+SAMPLES = 200  # of the bootstrap
+SAME_ROW = ["chrom", "name", "strand", "gene_id"]
+
+
+def evaluate(
+    bundle: Bundle,
+    inputs: Inputs,
+    labels_path: Path,
+    out: Path,
+    *,
+    beside: Sequence[Bundle] = (),
+    rows: str = TEST,
+    marks: tuple[str, ...] = (),
+    seed: int = 0,
+    device: str = "auto",
+    weights: Path | None = None,
+    store: Path | None = None,
+    overwrite: bool = False,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[str, Any]:
+    """Evaluate `bundle` into the folder `out`.
+
+    Parameters
+    ----------
+    beside
+        Bundles to be shown in the same tables, on the same rows and marks.
+    rows
+        The set of the bundle's own split to evaluate ('test' or 'validation'), or 'all'. Where
+        none of the rows is in its split, all are evaluated.
+    marks
+        Those to evaluate; all that bundles and labels share if empty.
+    seed
+        Of the bootstrap.
+
+    Baselines are fitted on the training rows of the bundle's split, as far as they are among these
+    rows, with thresholds from its validation rows.
+
+    Returns
+    -------
+    dict
+        What metrics.json holds.
+
+    Raises
+    ------
+    HistpredError
+        For inputs that cannot be used; nothing is published then.
+    """
+    inputs.refuse_stdin()
+    names = [bundle.manifest.name, *(other.manifest.name for other in beside)]
+    if len(set(names)) < len(names):
+        raise UsageError(
+            f"two of the bundles have the same name: {first_few(names)}",
+            "give them names with histpred train --name",
+        )
+    refuse_inputs([out / METRICS, out / REPORT], (inputs.annotation, inputs.fasta, labels_path))
+    with temporary_faults(), ExitStack() as stack:
+        identity = _identity(bundle, inputs, labels_path, beside, rows, marks, seed)
+        if not overwrite and (known := _finished(out, identity)):
+            sweep(out)
+            return known
+        work = stack.enter_context(output_folder(out, OUTPUTS, _is_ours))
+        kept = store or out / RESUME
+        scored = [
+            _score(each, inputs, device, weights, kept, work, progress)
+            for each in (bundle, *beside)
+        ]
+        result = _compare(bundle, beside, scored, inputs, labels_path, rows, marks, seed, work)
+        logger.info("drawing figures and writing tables")
+        (work / FIGURES).mkdir()
+        figures = draw(result, work / FIGURES)
+        write_tables(result, work)
+        write_report(result, figures, work / REPORT)
+        metrics = json.loads((work / METRICS).read_text(encoding="utf-8"))
+        metrics = {"histpred": __version__, "identity": identity} | metrics
+        text = json.dumps(metrics, indent=1, allow_nan=False)
+        (work / METRICS).write_text(text + "\n", encoding="utf-8")
+    return metrics
+
+
+def summary(metrics: dict[str, Any]) -> str:
+    """The micro and macro figures of each model as a small table, for a terminal."""
+    columns = {MICRO: ("auroc", "auprc", "mcc", "ece"), MACRO: ("auroc", "auprc")}
+    table = pandas.DataFrame(
+        {
+            f"{average} {METRIC_HEADS[name]}": {
+                model: one["figures"][average][name]["value"]
+                for model, one in metrics["models"].items()
+            }
+            for average, names in columns.items()
+            for name in names
+        }
+    )
+    return table.to_string(float_format="{:.3f}".format, na_rep="")
+
+
+def _score(
+    bundle: Bundle,
+    inputs: Inputs,
+    device: str,
+    weights: Path | None,
+    store: Path,
+    work: Path,
+    progress: Callable[[int, int], None],
+) -> pandas.DataFrame:
+    """All windows of a bundle's own kind, with a column of probabilities for each of its marks."""
+    chunks, window = bundle_chunks(bundle), window_for(bundle)
+    check_window(chunks, window.kind)
+    expensive = bundle.manifest.encoder.kind in EXPENSIVE
+    encoder = open_encoder(bundle, device, weights=weights)
+    logger.info("%s: embedding %s windows", bundle.manifest.name, window)
+    windows, vectors = embed_windows(
+        inputs,
+        encoder,
+        bundle.manifest.encoder,
+        chunks,
+        window,
+        work,
+        store if expensive else None,
+        progress,
+    )
+    with Scorer(bundle, "cpu" if expensive else device) as scorer:
+        probabilities = scorer.probabilities(vectors)
+    table = pandas.DataFrame(probabilities, columns=list(bundle.manifest.mark_names))
+    table.insert(0, "copy", windows.groupby(SAME_ROW).cumcount())
+    return pandas.concat([windows, table], axis=1)
+
+
+def _compare(
+    bundle: Bundle,
+    beside: Sequence[Bundle],
+    scored: list[pandas.DataFrame],
+    inputs: Inputs,
+    labels_path: Path,
+    rows: str,
+    marks: tuple[str, ...],
+    seed: int,
+    work: Path,
+) -> Result:
+    labels = read_labels(labels_path)
+    bundles = (bundle, *beside)
+    shared = [
+        mark
+        for mark in bundle.manifest.mark_names
+        if mark in labels.marks and all(mark in each.manifest.mark_names for each in bundles)
+    ]
+    if not marks and not shared:
+        raise InputError(
+            labels_path,
+            f"has none of the marks that the bundles share: {first_few(labels.marks)} here",
+            f"{bundle.manifest.name} has {first_few(bundle.manifest.mark_names)}",
+        )
+    labels = choose_marks(labels, marks or tuple(shared), labels_path)
+    for each in bundles:
+        if absent := [mark for mark in labels.marks if mark not in each.manifest.mark_names]:
+            raise UsageError(
+                f"{each.manifest.name} does not score {first_few(absent)}",
+                f"it scores {', '.join(each.manifest.mark_names)}",
+            )
+    columns = list(labels.marks)
+
+    windows = scored[0].drop(columns=list(bundle.manifest.mark_names))
+    found = labelled(windows, labels, labels_path)
+    sets = _sets(bundle, found.units)
+    chosen = _chosen(sets, rows, bundle)
+    keys = pandas.MultiIndex.from_frame(found.windows[[*SAME_ROW, "copy"]])
+    places = []
+    for each in scored:
+        index = pandas.MultiIndex.from_frame(each[[*SAME_ROW, "copy"]])
+        places.append(index.get_indexer(keys))
+    everywhere = np.all([place >= 0 for place in places], axis=0)
+    warnings = []
+    if lost := int((chosen & ~everywhere).sum()):
+        warnings.append(f"{lost} rows are left out, since not every bundle can score them")
+    chosen &= everywhere
+    if not chosen.any():
+        raise UsageError(
+            f"no row of the set {rows!r} can be evaluated", "choose other rows with --rows"
+        )
+    known_sets = np.where(sets == "", UNUSED, sets)
+    if rows != ALL and (sets != "").any():
+        leaky = warn_of_leaks(leaks(found.windows, known_sets), known_sets)
+        warnings += [leaky] if leaky else []
+    elif (sets == "").all() and _has_split(bundle):
+        warnings.append(
+            "none of these rows is in the bundle's split: all are evaluated, as data that it has "
+            "not seen if they lie elsewhere than its training rows"
+        )
+    for warning in warnings:
+        logger.warning(warning)
+
+    truth = found.labels[chosen]
+    these = found.windows[chosen].reset_index(drop=True).drop(columns="copy")
+    loci = locus_numbers(these)
+    models = {}
+    for each, table, place in zip(bundles, scored, places, strict=True):
+        manifest = each.manifest
+        thresholds = {mark.name: mark.threshold for mark in manifest.marks}
+        models[manifest.name] = _scored(
+            MODEL,
+            f"{window_for(each)} windows, {manifest.encoder.published or manifest.encoder.kind}",
+            table[columns].to_numpy()[place[chosen]],
+            np.array([thresholds[mark] for mark in columns]),
+            truth,
+            labels.marks,
+            loci,
+            seed,
+        )
+    training = found.labels[sets == TRAIN]
+    if len(training):
+        _, parts, _ = map_windows(inputs, window_for(bundle), work, sequence_features, quiet=True)
+        features = Features(*(np.concatenate(p)[found.rows] for p in zip(*parts, strict=True)))
+        examples = Examples(found.windows, found.units, features.kmers, found.labels, known_sets)
+        fitted = fit_baselines(examples, features)
+        beside_it = fitted.score(these, features.of(chosen))
+        for name, (probabilities, thresholds) in beside_it.items():
+            models[name] = _scored(
+                BASELINE,
+                INPUTS[name],
+                probabilities,
+                thresholds,
+                truth,
+                labels.marks,
+                loci,
+                seed,
+            )
+    else:
+        warnings.append("no training row is among these rows: there are no baselines to compare")
+
+    probabilities = {name: model.probabilities for name, model in models.items()}
+    groups = pandas.concat(
+        [
+            by_group(truth, probabilities, these["biotype"], "biotype"),
+            by_group(truth, probabilities, these["chrom"], "chromosome"),
+        ],
+        ignore_index=True,
+    )
+    vectors = _mark_vectors(bundle, columns)
+    similarity = None if vectors is None else cosine_similarity_of(vectors, labels.marks)
+    together = co_targeting(training, labels.marks) if len(training) else None
+    both = similarity is not None and together is not None and len(columns) > 2
+    return Result(
+        title=f"{bundle.manifest.name} {bundle.manifest.version}",
+        about=_about(bundle, inputs, labels_path, rows, sets, chosen, loci),
+        warnings=warnings,
+        marks=labels.marks,
+        windows=these,
+        labels=truth,
+        models=models,
+        groups=groups,
+        similarity=similarity,
+        co_targeting=together,
+        correlation=correlate(similarity, together) if both else None,
+    )
+
+
+def _scored(
+    kind: str,
+    inputs: str,
+    probabilities: np.ndarray,
+    thresholds: np.ndarray,
+    truth: np.ndarray,
+    marks: tuple[str, ...],
+    loci: np.ndarray,
+    seed: int,
+) -> Scored:
+    figures = measure(truth, probabilities, thresholds, marks)
+    low, high = intervals(truth, probabilities, thresholds, marks, loci, SAMPLES, seed)
+    return Scored(kind, inputs, probabilities, thresholds, figures, low, high)
+
+
+def _has_split(bundle: Bundle) -> bool:
+    return SPLIT in bundle.manifest.files
+
+
+def _sets(bundle: Bundle, units: np.ndarray) -> np.ndarray:
+    """The set of each row in the bundle's split, '' for one that is not in it."""
+    known = read_split(bundle.directory / SPLIT) if _has_split(bundle) else {}
+    return np.array([known.get(unit, "") for unit in units])
+
+
+def _chosen(sets: np.ndarray, rows: str, bundle: Bundle) -> np.ndarray:
+    if rows == ALL or (sets == "").all():
+        if (sets == TRAIN).any():
+            logger.warning("training rows are among those evaluated: the figures flatter")
+        return np.ones(len(sets), bool)
+    chosen: np.ndarray = sets == rows
+    if not chosen.any():
+        raise UsageError(
+            f"no row here is in the set {rows!r} of the split of {bundle.manifest.name}",
+            f"choose other rows with --rows; there are {', '.join(sorted(set(sets) - {''}))}",
+        )
+    return chosen
+
+
+def _mark_vectors(bundle: Bundle, marks: list[str]) -> np.ndarray | None:
+    if MARK_VECTORS not in bundle.manifest.files:
+        return None
+    with open(bundle.directory / MARK_VECTORS, encoding="utf-8", newline="") as lines:
+        vectors = {
+            mark: list(map(float, numbers)) for mark, *numbers in csv.reader(lines, "excel-tab")
+        }
+    return np.array([vectors[mark] for mark in marks])
+
+
+def _about(
+    bundle: Bundle,
+    inputs: Inputs,
+    labels_path: Path,
+    rows: str,
+    sets: np.ndarray,
+    chosen: np.ndarray,
+    loci: np.ndarray,
+) -> dict[str, str]:
+    manifest = bundle.manifest
+    facts = {
+        "bundle": f"{manifest.name} {manifest.version}, sha256 {bundle.digest[:12]}",
+        "windows": str(window_for(bundle)),
+        "encoder": f"{manifest.encoder.published or manifest.encoder.kind}, "
+        f"{manifest.encoder.dimension} numbers",
+        "annotation": Path(inputs.annotation).name,
+        "genome": Path(inputs.fasta).name,
+        "labels": labels_path.name,
+        "rows": f"{int(chosen.sum()):,} ({'all' if (sets == '').all() else rows}), "
+        f"at {len(set(loci.tolist())):,} loci that do not overlap",
+    }
+    return facts | {name: text for name, text in manifest.training.splits.items()}
+
+
+def _identity(
+    bundle: Bundle,
+    inputs: Inputs,
+    labels_path: Path,
+    beside: Sequence[Bundle],
+    rows: str,
+    marks: tuple[str, ...],
+    seed: int,
+) -> dict[str, Any]:
+    return {
+        "histpred": __version__,
+        "bundles": [each.digest for each in (bundle, *beside)],
+        "annotation sha256": file_digest(inputs.annotation),
+        "FASTA sha256": file_digest(inputs.fasta),
+        "labels sha256": file_digest(labels_file(labels_path)),
+        "by": inputs.level,
+        "biotypes": sorted(inputs.biotypes),
+        "unstranded": inputs.unstranded,
+        "rows": rows,
+        "marks": list(marks),
+        "seed": seed,
+    }
+
+
+def _finished(out: Path, identity: dict[str, Any]) -> dict[str, Any] | None:
+    """The figures that `out` holds, if they are those asked for.
+
+    Raises OutputError, naming what differs, where it holds others.
+    """
+    if not _is_ours(out / METRICS):
+        return None
+    metrics: dict[str, Any] = json.loads((out / METRICS).read_text(encoding="utf-8"))
+    before = metrics["identity"]
+    differences = [name for name in identity if identity[name] != before.get(name)]
+    if differences:
+        raise OutputError(
+            f"{out} holds another evaluation; what differs: {', '.join(differences)}",
+            "choose another folder for -o, or add --overwrite to replace it",
+        )
+    logger.info("%s holds this evaluation already: nothing to do", out)
+    return metrics
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        return "bundles" in json.loads(path.read_text(encoding="utf-8"))["identity"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False

@@ -1,0 +1,674 @@
+"""The figures of an evaluation, as PNG for slides and SVG for the report.
+
+They follow the paper's Fig. 2 and Extended Data Figs. 1 to 5; curves, calibration and groups are
+added. The bundle and other models are drawn in strong colours, baselines in greys; where marks are
+the subject, they have the colours of their classes.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import textwrap
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import matplotlib
+import matplotlib.style
+import numpy as np
+import pandas
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import Colormap
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.transforms import ScaledTranslation
+from scipy.cluster.hierarchy import dendrogram
+from scipy.stats import binomtest
+from sklearn.metrics import precision_recall_curve, roc_curve
+
+from histpred.core.marks import CLASS_COLOURS, mark
+from histpred.evaluation.analysis import hierarchical_linkage, hierarchical_order
+from histpred.evaluation.metrics import BINS, reliability
+from histpred.evaluation.result import BASELINE, MACRO, MICRO, MODEL, Result
+
+STYLE = {
+    "axes.axisbelow": True,
+    "axes.linewidth": 0.8,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlesize": 9,
+    "figure.constrained_layout.h_pad": 0.06,
+    "figure.constrained_layout.w_pad": 0.06,
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "grid.color": "#dddddd",
+    "grid.linewidth": 0.6,
+    "legend.fontsize": 8.5,
+    "legend.frameon": False,
+    "svg.fonttype": "none",  # text stays text
+    "svg.hashsalt": "histpred",
+    "text.parse_math": False,  # a '$' in a name is a '$'
+}
+DPI = 150
+
+# Okabe and Ito 2008, in an order in which neighbours differ; the bundle has the first.
+MODEL_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#882255")
+BASELINE_COLOURS = ("#222222", "#6f6f6f", "#8c8c8c", "#8a7f72", "#5b6770", "#a8a8a8")
+MODEL_MARKERS = "oDs^vPX"
+BASELINE_MARKERS = "x+|_14"
+DASHES = ("--", ":", "-.", (0, (6, 2)), (0, (1, 3)), (0, (5, 1, 1, 1, 1, 1)))
+NEGATIVE = "#dcdcdc"
+
+HORIZONTAL_NAMES = 10  # marks up to which their names fit side by side
+SHARES_SHOWN = 20  # bars up to which a percentage fits above each
+VALUES_SHOWN = 12  # marks up to which a heat map's cells hold their numbers
+MOST_BIOTYPES = 15
+PANELS, PANEL_COLUMNS = 12, 4
+CURVE_POINTS = 400
+POINT = 1 / 72  # inches
+
+
+class Drawing(NamedTuple):
+    """A figure as the report shows it: `svg` is one <svg> element without a prolog."""
+
+    name: str
+    title: str
+    caption: str
+    svg: str
+
+
+class Draft(NamedTuple):
+    """A figure before it is written."""
+
+    title: str
+    caption: str
+    figure: Figure
+
+
+class Look(NamedTuple):
+    """How one model is drawn in every figure."""
+
+    colour: str
+    marker: str
+    dashes: str | tuple[int, tuple[int, ...]]
+    width: float
+
+
+def draw(result: Result, folder: Path) -> dict[str, Drawing]:
+    """Write NAME.png (150 dpi) and NAME.svg of each figure into `folder`, which exists.
+
+    Returns the figures by name, in the order in which to read them. A figure whose data the result
+    does not have is left out: biotypes and groups where there is one only, curves without both
+    classes, relations of marks without vectors. The same result gives the same bytes.
+    """
+    drawings = {}
+    with matplotlib.style.context(["default", STYLE]), warnings.catch_warnings():
+        # A name in another script than the font's is drawn as boxes in the PNG, no more.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        for name, drawer in DRAWERS.items():
+            draft = drawer(result)
+            if draft is None:
+                continue
+            svg = _write(draft.figure, folder / name)
+            drawings[name] = Drawing(name, draft.title, draft.caption, svg)
+    return drawings
+
+
+# The figures.
+
+
+def _accuracy_by_mark(result: Result) -> Draft:
+    models = {name: one for name, one in result.models.items() if one.kind == MODEL}
+    bundle = next(iter(models.values()))
+    marks = _sorted_marks(result, "accuracy")
+    figure, axes = _mark_figure(len(marks), 4.2)
+    places = np.arange(len(marks))
+    width = 0.82 / len(models)
+    looks = _looks(result)
+    for number, (name, one) in enumerate(models.items()):
+        left = places + (number - (len(models) - 1) / 2) * width
+        colours = [_rgb(mark) for mark in marks] if len(models) == 1 else looks[name].colour
+        axes.bar(left, one.figures["accuracy"].reindex(marks), width * 0.94, color=colours)
+    counts = bundle.figures.loc[marks, ["positives", "negatives"]]
+    commoner = counts.max(axis=1) / counts.sum(axis=1).where(lambda total: total > 0)
+    axes.hlines(commoner, places - 0.45, places + 0.45, color="black", linewidth=1.2)
+    axes.set(ylabel="Accuracy", ylim=(0, 1.02))
+    axes.grid(axis="y")
+    _mark_axis(axes, marks, "x")
+
+    handles = [Patch(color=looks[name].colour) for name in models] if len(models) > 1 else []
+    names = [*models] if len(models) > 1 else []
+    handles.append(Line2D([], [], color="black", linewidth=1.2))
+    _legend(figure, handles, [*names, "share of the commoner class"], "outside upper left")
+    _class_legend(figure, marks)
+    return Draft(
+        "Accuracy by mark",
+        f"Accuracy on the evaluated rows at each mark's threshold, sorted by that of "
+        f"{next(iter(models))}. The black line is what a mark's commoner class gives when it is "
+        "always called: accuracy below it is worse than no model.",
+        figure,
+    )
+
+
+def _auroc_by_mark(result: Result) -> Draft:
+    marks = _sorted_marks(result, "auroc")
+    figure, axes = _mark_figure(len(marks), 4.6)
+    looks = _looks(result)
+    bundle = next(iter(result.models))
+    places = np.arange(len(marks))
+    # Side by side where there is room, so that no point hides another.
+    shifts = np.linspace(-0.32, 0.32, len(result.models)) if len(marks) <= 25 else None
+    handles, names = [], []
+    for number, (name, one) in enumerate(result.models.items()):
+        values = one.figures["auroc"].reindex(marks)
+        look = looks[name]
+        at = places if shifts is None else places + shifts[number]
+        if name == bundle:
+            at = places if shifts is None else places + shifts[0]
+            low, high = one.low["auroc"].reindex(marks), one.high["auroc"].reindex(marks)
+            axes.vlines(at, low, high, color=look.colour, linewidth=1.6, zorder=4)
+        size = 36 if name == bundle else 30 if one.kind == BASELINE else 22
+        axes.scatter(
+            at,
+            values,
+            size,
+            color=look.colour,
+            marker=look.marker,
+            linewidths=1.5 if one.kind == BASELINE else 0.5,
+            zorder=5 if name == bundle else 3,
+        )
+        handles.append(_point(look, one.kind))
+        names.append(f"{name} (macro {_figure(one.figures.loc[MACRO, 'auroc'])})")
+    axes.axhline(0.5, color="black", linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
+    everything = [one.figures["auroc"].reindex(marks).min() for one in result.models.values()]
+    everything.append(result.models[bundle].low["auroc"].reindex(marks).min())
+    lowest = np.nanmin([0.5, *everything])
+    axes.set(ylabel="AUROC", ylim=(max(0, lowest - 0.05), 1.02))
+    axes.grid(axis="y")
+    for border in places[1:] - 0.5:
+        axes.axvline(border, color="#eeeeee", linewidth=0.6, zorder=0)
+    _mark_axis(axes, marks, "x")
+    _legend(figure, handles, names, "outside upper left")
+    _class_legend(figure, marks)
+    return Draft(
+        "AUROC by mark",
+        f"Area under the ROC curve of every model and baseline, sorted by that of {bundle}, whose "
+        "bars are 95 % bootstrap intervals. The broken line is chance. Marks with one class only "
+        "have no figure.",
+        figure,
+    )
+
+
+def _classes(result: Result) -> Draft:
+    labels = pandas.DataFrame(result.labels, columns=list(result.marks))
+    counts = pandas.DataFrame({"positives": (labels == 1).sum(), "negatives": (labels == 0).sum()})
+    counts = counts.sort_values("positives", ascending=False, kind="stable")
+    marks = list(counts.index)
+    figure, axes = _mark_figure(len(marks), 4.2)
+    places = np.arange(len(marks))
+    axes.bar(places, counts["positives"], 0.8, color=[_rgb(mark) for mark in marks])
+    axes.bar(places, counts["negatives"], 0.8, bottom=counts["positives"], color=NEGATIVE)
+    total = counts.sum(axis=1)
+    many = len(marks) > SHARES_SHOWN
+    for place, positives, all_of_it in zip(places, counts["positives"], total, strict=True):
+        if all_of_it:
+            axes.annotate(
+                f"{positives / all_of_it:.0%}",
+                (place, all_of_it),
+                (0, 2),
+                textcoords="offset points",
+                ha="center",
+                va="bottom",
+                fontsize=7 if many else 8,
+                rotation=90 if many else 0,
+            )
+    axes.set(ylabel="Labelled windows", ylim=(0, total.max() * (1.12 if many else 1.07) or 1))
+    axes.yaxis.set_major_formatter("{x:,.0f}")
+    axes.grid(axis="y")
+    _mark_axis(axes, marks, "x")
+    _class_legend(figure, marks, [Patch(color=NEGATIVE)], ["negative"])
+    return Draft(
+        "Positives and negatives",
+        "Windows labelled positive (coloured by class of mark) and negative (grey) among the "
+        "evaluated rows; above each bar, the share of positives.",
+        figure,
+    )
+
+
+def _biotypes(result: Result) -> Draft | None:
+    counts = result.windows["biotype"].value_counts()
+    if list(counts.index) in ([], ["."]):
+        return None
+    if len(counts) > MOST_BIOTYPES:
+        rest = counts.iloc[MOST_BIOTYPES - 1 :]
+        counts = counts.iloc[: MOST_BIOTYPES - 1]
+        counts[f"{len(rest)} others"] = rest.sum()
+    figure = _figure_of(7, 0.9 + 0.27 * len(counts))
+    axes = figure.subplots()
+    names = ["not stated" if name == "." else name for name in counts.index]
+    bars = axes.barh(_wrapped(names), counts, 0.75, color=MODEL_COLOURS[0])
+    shares = [f"{count:,} ({count / counts.sum():.1%})" for count in counts]
+    axes.bar_label(bars, shares, padding=3, fontsize=8)
+    axes.invert_yaxis()
+    axes.set(xlabel="Evaluated windows", xlim=(0, counts.max() * 1.25))
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.tick_params(axis="y", length=0)
+    return Draft("Biotypes", "Evaluated windows of each biotype, and their share.", figure)
+
+
+def _roc(result: Result) -> Draft | None:
+    kept = ~np.isnan(result.labels)
+    truth = result.labels[kept]
+    if len(np.unique(truth)) < 2:
+        return None
+    figure = _figure_of(8.6, 4.25 + 0.19 * len(result.models))
+    left, right = figure.subplots(1, 2)
+    looks = _looks(result)
+    handles, names = [], []
+    for name, one in reversed(result.models.items()):
+        scores = one.probabilities[kept]
+        look = looks[name]
+        line = {"color": look.colour, "linestyle": look.dashes, "linewidth": look.width}
+        false_rate, recall, _ = roc_curve(truth, scores)
+        left.plot(*_thinned(false_rate, recall), **line)
+        precision, recall, _ = precision_recall_curve(truth, scores)
+        # From the highest score down, as the average precision sums it.
+        right.step(*_thinned(recall[::-1], precision[::-1]), where="pre", **line)
+        figures = one.figures.loc[MICRO]
+        handles.insert(0, Line2D([], [], **line))
+        names.insert(
+            0, f"{name}: AUROC {_figure(figures['auroc'])}, AUPRC {_figure(figures['auprc'])}"
+        )
+    left.plot([0, 1], [0, 1], color="#bbbbbb", linewidth=0.8, zorder=0)
+    right.axhline(truth.mean(), color="#bbbbbb", linewidth=0.8, zorder=0)
+    left.set(xlabel="False positive rate", ylabel="True positive rate")
+    right.set(xlabel="Recall", ylabel="Precision")
+    for axes in (left, right):
+        axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
+        axes.grid()
+    figure.legend(handles, names, loc="outside lower center", ncols=1)
+    return Draft(
+        "ROC and precision-recall curves",
+        "Micro-averaged: all labelled pairs of window and mark together. The grey lines are what "
+        f"chance gives; {100 * truth.mean():.1f} % of the pairs are positive.",
+        figure,
+    )
+
+
+def _reliability(result: Result) -> Draft | None:
+    bundle, one = next(iter(result.models.items()))
+    figures = one.figures.loc[list(result.marks)].sort_values(
+        "positives", ascending=False, kind="stable"
+    )
+    marks = [mark for mark in figures.index if figures.loc[mark, "positives"] > 0][:PANELS]
+    if not marks:
+        return None
+    columns = min(PANEL_COLUMNS, len(marks))
+    lines = -(-len(marks) // columns)
+    figure = _figure_of(max(3.2, 2.3 * columns), 2.4 * lines + 0.3)
+    panels = figure.subplots(lines, columns, squeeze=False).ravel()
+    for axes, name in zip(panels, marks, strict=False):
+        column = result.marks.index(name)
+        table = reliability(result.labels[:, column], one.probabilities[:, column], BINS)
+        low, high = np.transpose(
+            [_wilson(*each) for each in zip(table["observed"], table["count"], strict=True)]
+        )
+        top = min(1.02, 1.08 * max(table["predicted"].max(), table["observed"].max(), 0.01))
+        axes.plot([0, 1], [0, 1], color="#999999", linewidth=0.8, zorder=1)
+        axes.vlines(table["predicted"], low, high, color=_rgb(name), linewidth=1.2, zorder=2)
+        axes.plot(
+            *(table["predicted"], table["observed"]), "o-", color=_rgb(name), markersize=4, zorder=3
+        )
+        axes.set(xlim=(0, top), ylim=(0, top), aspect="equal")
+        axes.locator_params(nbins=4)
+        axes.set_title(f"{name}\nECE {_figure(figures.loc[name, 'ece'], 3)}", loc="left")
+    for axes in panels[len(marks) :]:
+        axes.remove()
+    figure.supxlabel("Predicted probability", fontsize=9)
+    figure.supylabel("Observed share of positives", fontsize=9)
+    shown = "" if len(marks) == len(result.marks) else f"The {len(marks)} marks with most positives"
+    return Draft(
+        "Calibration",
+        f"{shown or 'Each mark'}: mean probability of {bundle} and share of positives in {BINS} "
+        "bins of equal count, with 95 % Wilson intervals. On the diagonal, a probability means "
+        "what it says. Axes end where the values do.",
+        figure,
+    )
+
+
+def _mark_similarity(result: Result) -> Draft | None:
+    if result.similarity is None or len(result.similarity) < 2:
+        return None
+    figure = _heat_map(
+        result.similarity, result.similarity, "RdBu_r", (-1, 1), "Cosine similarity of mark vectors"
+    )
+    return Draft(
+        "Similarity of the marks' vectors",
+        "Cosine similarity of the vectors by which the model tells the marks apart, ordered by "
+        "average-linkage clustering. Red marks are alike to the model.",
+        figure,
+    )
+
+
+def _co_targeting(result: Result) -> Draft | None:
+    if result.co_targeting is None or len(result.co_targeting) < 2:
+        return None
+    order = result.co_targeting if result.similarity is None else result.similarity
+    figure = _heat_map(result.co_targeting, order, "YlOrRd", (0, 1), "TF-IDF-weighted cosine")
+    same = "its own clustering" if result.similarity is None else "the order of the marks' vectors"
+    return Draft(
+        "Co-targeting in the labels",
+        "TF-IDF-weighted cosine similarity of the marks over training rows, which weighs "
+        f"ubiquitous marks down, in {same}. It is a property of the labels, not of the model.",
+        figure,
+    )
+
+
+def _similarity_against_co_targeting(result: Result) -> Draft | None:
+    if result.similarity is None or result.co_targeting is None or result.correlation is None:
+        return None
+    marks = list(result.similarity.index)
+    rows, columns = np.triu_indices(len(marks), 1)
+    across = result.co_targeting.reindex(index=marks, columns=marks).to_numpy()[rows, columns]
+    up = result.similarity.to_numpy()[rows, columns]
+    classes = np.array([mark(name).mark_class for name in marks])
+    alike = classes[rows] == classes[columns]
+    figure = _figure_of(5.4, 4.6)
+    axes = figure.subplots()
+    axes.axhline(0, color="#bbbbbb", linewidth=0.8, zorder=0)
+    axes.scatter(across[~alike], up[~alike], 16, color="#999999", alpha=0.6, linewidths=0)
+    axes.scatter(across[alike], up[alike], 22, color=MODEL_COLOURS[1], alpha=0.85, linewidths=0)
+    axes.set(
+        xlabel="Co-targeting in the labels (TF-IDF cosine)",
+        ylabel="Similarity of mark vectors (cosine)",
+        title=f"Pearson {_figure(result.correlation.pearson)}, "
+        f"Spearman {_figure(result.correlation.spearman)}, {result.correlation.pairs:,} pairs",
+    )
+    handles = [
+        Line2D([], [], color=MODEL_COLOURS[1], marker="o", linestyle=""),
+        Line2D([], [], color="#999999", marker="o", linestyle=""),
+    ]
+    _legend(figure, handles, ["same class of marks", "other pairs"], "outside upper left")
+    return Draft(
+        "Similarity against co-targeting",
+        "Each point is a pair of marks. Where the two agree, the vectors reflect which marks occur "
+        "together in the labels.",
+        figure,
+    )
+
+
+def _by(by: str) -> Callable[[Result], Draft | None]:
+    def drawer(result: Result) -> Draft | None:
+        table = result.groups[result.groups["by"] == by]
+        groups = list(dict.fromkeys(table["group"]))
+        if len(groups) < 2:
+            return None
+        counts = table.drop_duplicates("group").set_index("group")["windows"]
+        bundle = next(iter(result.models))
+        looks = _looks(result)
+        figure = _figure_of(8.6, 1.6 + 0.3 * len(groups))
+        panels = figure.subplots(1, 2, sharey=True)
+        places = np.arange(len(groups))
+        lowest = [0.5]
+        columns = {"micro_auroc": "Micro-AUROC", "macro_auroc": "Macro-AUROC"}
+        for axes, (column, title) in zip(panels, columns.items(), strict=True):
+            for name, one in result.models.items():
+                mine = table[table["model"] == name].drop_duplicates("group").set_index("group")
+                values = mine[column].reindex(groups).to_numpy(float)
+                lowest += list(values[~np.isnan(values)])
+                look = looks[name]
+                if name == bundle:
+                    axes.barh(places, values - 0.5, 0.7, left=0.5, color=look.colour, alpha=0.3)
+                    axes.vlines(
+                        values, places - 0.35, places + 0.35, color=look.colour, linewidth=2.5
+                    )
+                else:
+                    axes.scatter(
+                        *(values, places, 26),
+                        color=look.colour,
+                        marker=look.marker,
+                        edgecolors=None if one.kind == BASELINE else "white",
+                        linewidths=1.3 if one.kind == BASELINE else 0.6,
+                        zorder=3,
+                    )
+            axes.axvline(0.5, color="black", linewidth=0.8)
+            axes.set(xlabel=title, ylim=(-0.6, len(groups) - 0.4))
+            axes.grid(axis="x")
+            axes.tick_params(axis="y", length=0)
+        for axes in panels:
+            axes.set_xlim(max(0, min(lowest) - 0.03), 1.0)
+        names = ["not stated" if group == "." else group for group in groups]
+        ticks = [f"{name} ({counts[group]:,})" for name, group in zip(names, groups, strict=True)]
+        panels[0].set_yticks(places, _wrapped(ticks))
+        panels[0].invert_yaxis()
+        handles = [_point(looks[name], one.kind) for name, one in result.models.items()]
+        handles[0] = Patch(color=looks[bundle].colour)
+        _legend(figure, handles, [*result.models], "outside upper left")
+        return Draft(
+            f"AUROC by {by}",
+            f"Bars, from chance (0.5) on: {bundle}; points: the others. In brackets, the windows "
+            f"of each {by}. Small groups are uncertain.",
+            figure,
+        )
+
+    return drawer
+
+
+DRAWERS: dict[str, Callable[[Result], Draft | None]] = {
+    "accuracy_by_mark": _accuracy_by_mark,
+    "auroc_by_mark": _auroc_by_mark,
+    "classes": _classes,
+    "biotypes": _biotypes,
+    "roc": _roc,
+    "reliability": _reliability,
+    "mark_similarity": _mark_similarity,
+    "co_targeting": _co_targeting,
+    "similarity_against_co_targeting": _similarity_against_co_targeting,
+    "by_biotype": _by("biotype"),
+    "by_chromosome": _by("chromosome"),
+}
+
+
+FIGURE_NAMES = tuple(DRAWERS)
+"""Every figure that there may be, in the order in which to read them."""
+
+
+# What they share.
+
+
+def _heat_map(
+    matrix: pandas.DataFrame,
+    clustered: pandas.DataFrame,
+    colours: str,
+    limits: tuple[float, float],
+    title: str,
+) -> Figure:
+    """`matrix` in the order in which `clustered` clusters, its tree above."""
+    order = [clustered.index[i] for i in hierarchical_order(clustered)]
+    values = matrix.reindex(index=order, columns=order)
+    size = float(np.clip(2.2 + 0.19 * len(order), 4, 11))
+    figure = _figure_of(size + 1.4, size + 0.9)
+    axes = figure.subplots()
+    palette: Colormap = matplotlib.colormaps[colours].with_extremes(bad="#eeeeee")
+    image = axes.imshow(values, cmap=palette, vmin=limits[0], vmax=limits[1])
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    _mark_axis(axes, order, "x", upright=True)
+    _mark_axis(axes, order, "y")
+    if len(order) <= VALUES_SHOWN:
+        for (row, column), value in np.ndenumerate(values.to_numpy()):
+            if not np.isnan(value):
+                dark = abs(value) > 0.6
+                axes.text(
+                    *(column, row, f"{value:.2f}"),
+                    ha="center",
+                    va="center",
+                    fontsize=7,
+                    color="white" if dark else "black",
+                )
+    tree = axes.inset_axes((0, 1.01, 1, 0.1))
+    drawn = dendrogram(hierarchical_linkage(clustered), no_plot=True)
+    for across, up in zip(drawn["icoord"], drawn["dcoord"], strict=True):
+        # scipy puts leaf i at 5 + 10 i.
+        tree.plot((np.array(across) - 5) / 10, up, color="#555555", linewidth=0.8)
+    tree.set(xlim=(-0.5, len(order) - 0.5))
+    tree.set_axis_off()
+    bar = figure.colorbar(image, ax=axes, shrink=0.5, aspect=25, pad=0.02)
+    bar.set_label(title)
+    bar.outline.set_visible(False)
+    _class_legend(figure, order)
+    return figure
+
+
+def _sorted_marks(result: Result, metric: str) -> list[str]:
+    """Marks by the bundle's figure, best first, undefined ones last."""
+    figures = next(iter(result.models.values())).figures[metric].reindex(list(result.marks))
+    return list(figures.sort_values(ascending=False, kind="stable").index)
+
+
+def _mark_figure(marks: int, height: float) -> tuple[Figure, Axes]:
+    """A figure with room for a column a mark."""
+    figure = _figure_of(float(np.clip(1.2 + 0.75 * marks, 6, 8.5 if marks < 25 else 13)), height)
+    axes = figure.subplots()
+    axes.set_xlim(-0.6, marks - 0.4)
+    return figure, axes
+
+
+def _figure_of(width: float, height: float) -> Figure:
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _mark_axis(axes: Axes, marks: Sequence[str], which: str, upright: bool = False) -> None:
+    """Names of marks along an axis, each with a square of its class's colour."""
+    places = np.arange(len(marks))
+    along_x = which == "x"
+    turned = along_x and (upright or len(marks) > HORIZONTAL_NAMES)
+    size = 8 if len(marks) > 25 else 9
+    names = _wrapped(marks)
+    getattr(axes, f"set_{which}ticks")(places, names, fontsize=size, rotation=90 if turned else 0)
+    axes.tick_params(axis=which, length=0, pad=10)
+    shift = (0, -6 * POINT) if along_x else (-6 * POINT, 0)
+    offset = ScaledTranslation(*shift, axes.figure.dpi_scale_trans)
+    transform = (axes.get_xaxis_transform() if along_x else axes.get_yaxis_transform()) + offset
+    zeros = np.zeros(len(marks))
+    points = (places, zeros) if along_x else (zeros, places)
+    axes.scatter(
+        *points,
+        26,
+        color=[_rgb(name) for name in marks],
+        marker="s",
+        linewidths=0,
+        transform=transform,
+        clip_on=False,
+    )
+
+
+def _legend(figure: Figure, handles: Iterable, names: Sequence[str], where: str) -> None:
+    names = _wrapped(names)
+    longest = max(len(line) for name in names for line in name.split("\n"))
+    # In points: a letter is about 5 wide, handle and gaps are 32.
+    columns = max(1, int((figure.get_figwidth() / POINT - 20) / (5 * longest + 32)))
+    figure.legend(
+        list(handles),
+        names,
+        loc=where,
+        ncols=min(columns, len(names)),
+        handlelength=1.4,
+        columnspacing=1.5,
+    )
+
+
+def _class_legend(
+    figure: Figure, marks: Iterable[str], handles: Sequence = (), names: Sequence[str] = ()
+) -> None:
+    """What the colours of `marks` mean, below the figure."""
+    found = {mark(name).mark_class for name in marks}
+    classes = [name for name in CLASS_COLOURS if name in found]
+    patches = [Patch(color=_scaled(CLASS_COLOURS[name])) for name in classes]
+    _legend(figure, [*patches, *handles], [*classes, *names], "outside lower left")
+
+
+def _looks(result: Result) -> dict[str, Look]:
+    looks, models, baselines = {}, 0, 0
+    for name, one in result.models.items():
+        if one.kind == MODEL:
+            colour = MODEL_COLOURS[models % len(MODEL_COLOURS)]
+            marker = MODEL_MARKERS[models % len(MODEL_MARKERS)]
+            looks[name] = Look(colour, marker, "-", 1.6 if models else 2.4)
+            models += 1
+        else:
+            number = baselines % len(BASELINE_COLOURS)
+            looks[name] = Look(
+                BASELINE_COLOURS[number], BASELINE_MARKERS[number], DASHES[number], 1.3
+            )
+            baselines += 1
+    return looks
+
+
+def _point(look: Look, kind: str) -> Line2D:
+    edge = 1.5 if kind == BASELINE else 0.5
+    return Line2D([], [], color=look.colour, marker=look.marker, linestyle="", markeredgewidth=edge)
+
+
+def _rgb(name: str) -> tuple[float, float, float]:
+    return _scaled(mark(name).colour)
+
+
+def _scaled(colour: tuple[int, int, int]) -> tuple[float, float, float]:
+    red, green, blue = (part / 255 for part in colour)
+    return red, green, blue
+
+
+def _wrapped(names: Iterable[str]) -> list[str]:
+    # matplotlib passes over a label that begins with '_'.
+    lines = ("\n".join(textwrap.wrap(str(name), 44)) or " " for name in names)
+    return [f"\u200b{name}" if name.startswith("_") else name for name in lines]
+
+
+def _figure(value: float, digits: int = 2) -> str:
+    return "undefined" if pandas.isna(value) else f"{value:.{digits}f}"
+
+
+def _wilson(observed: float, count: int) -> tuple[float, float]:
+    """The 95 % interval of a share of `count` (Wilson 1927)."""
+    interval = binomtest(round(observed * count), int(count)).proportion_ci(method="wilson")
+    return interval.low, interval.high
+
+
+def _thinned(across: np.ndarray, up: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """At most CURVE_POINTS points of a curve, evenly spaced along it, with both ends."""
+    travelled = np.concatenate([[0], np.cumsum(np.abs(np.diff(across)) + np.abs(np.diff(up)))])
+    wanted = np.linspace(0, travelled[-1], CURVE_POINTS)
+    kept = np.unique(np.append(np.searchsorted(travelled, wanted), [0, len(across) - 1]))
+    kept = kept[kept < len(across)]
+    return across[kept], up[kept]
+
+
+def _write(figure: Figure, stem: Path) -> str:
+    """Write PNG and SVG; the SVG comes back as an element for a page of several."""
+    figure.savefig(f"{stem}.png", dpi=DPI, metadata={"Software": None})
+    figure.set_layout_engine("none")  # the same layout, not worked out again
+    stream = io.StringIO()
+    nothing = dict.fromkeys(["Date", "Creator", "Format", "Type"])
+    figure.savefig(stream, format="svg", dpi=DPI, metadata=nothing)
+    svg = stream.getvalue()
+    stem.with_name(f"{stem.name}.svg").write_text(svg, encoding="utf-8")
+    return _element(svg, stem.name)
+
+
+def _element(svg: str, name: str) -> str:
+    """The <svg> element alone; its ids, where anything refers to them, are made its own."""
+    svg = svg[svg.index("<svg") :]
+    used = set(re.findall(r'(?:url\(#|href="#)([^)"]+)', svg))
+    svg = re.sub(r' id="([^"]*)"', lambda found: found[0] if found[1] in used else "", svg)
+    for reference in ('id="', "url(#", 'href="#'):
+        svg = svg.replace(reference, f"{reference}{name}-")
+    # matplotlib's rule is for every element of the page otherwise.
+    svg = svg.replace('<style type="text/css">*{', f'<style type="text/css">.{name} *{{')
+    return svg.replace("<svg ", f'<svg class="{name}" ', 1)

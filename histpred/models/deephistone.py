@@ -1,0 +1,146 @@
+"""DeepHistone's DNA tower, as published and as the paper adapts it: bases to a logit for each mark.
+
+Yin et al. 2019 (doi:10.1186/s12864-019-5489-4; code: QijinYin/DeepHistone, MIT licence) convolve
+one-hot bases and, beside them, a track of accessibility. As in appendix D of the paper, only the
+tower of bases is kept. The published 2-D convolutions have height 1 after the first, whose kernel
+is as high as the bases are many, so they are written as 1-D ones here. There is no sigmoid.
+
+| part   | layers                                        | vanilla     | adapted      | parameters |
+|--------|-----------------------------------------------|-------------|--------------|------------|
+| conv1  | convolution of 9, 4 to 128 channels           | 128 x 1000  | 128 x 12000  | 4,736      |
+| block1 | 3 x batch norm, ReLU, convolution of 9        | 512 x 1000  | 512 x 12000  | 886,656    |
+| trans1 | batch norm, ReLU, convolution of 1, max of 4  | 256 x 250   | 256 x 3000   | 132,352    |
+| block2 | as block1                                     | 1024 x 250  | 1024 x 3000  | 3,542,784  |
+| trans2 | as trans1                                     | 512 x 62    | 512 x 750    | 526,848    |
+| pool   | vanilla: flattened; adapted: max and mean     | 31744       | 1024         |            |
+| dense  | dropout, linear, batch norm, ReLU             | 925         | 925          | see below  |
+| output | linear                                        | marks       | marks        | 926 a mark |
+
+Each layer of a block adds 128 (block1) or 256 (block2) channels to those before it. The dense part
+has 29,365,975 parameters in the vanilla form and 949,975 in the adapted one.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+import torch
+from torch import Tensor, nn
+
+FLATTEN, GLOBAL = POOLINGS = ("flatten", "global")
+WIDTH = 925  # of the last hidden layer, as published
+KERNEL = 9
+SHRINK = 4
+
+
+class OneHot(nn.Module):
+    """Codes, uint8 [batch, length] (A C G T N = 0 to 4), to float32 [batch, 4, length]; N is all
+    zeros.
+    """
+
+    table: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("table", torch.eye(5, 4), persistent=False)
+
+    def forward(self, codes: Tensor) -> Tensor:
+        return nn.functional.embedding(codes.int(), self.table).transpose(1, 2)
+
+
+class DenseLayer(nn.Module):
+    """Batch norm, ReLU and convolution; gives its input [batch, channels, length] with `growth`
+    channels more behind it.
+    """
+
+    def __init__(self, channels: int, growth: int) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm1d(channels)
+        self.convolution = nn.Conv1d(channels, growth, KERNEL, padding=KERNEL // 2)
+
+    def forward(self, values: Tensor) -> Tensor:
+        return torch.cat([values, self.convolution(self.norm(values).relu())], dim=1)
+
+
+class GlobalPooling(nn.Module):
+    """Maximum and mean of each channel: [batch, channels, length] to [batch, 2 x channels]."""
+
+    def forward(self, values: Tensor) -> Tensor:
+        return torch.cat([values.amax(dim=2), values.mean(dim=2)], dim=1)
+
+
+class DeepHistone(nn.Module):
+    """The tower of bases with one output for each mark.
+
+    Parameters
+    ----------
+    marks
+        Number of marks.
+    pooling
+        'flatten' as published, 'global' as adapted in the paper.
+    length
+        Bases of a window.
+
+    Raises
+    ------
+    ValueError
+        For another pooling, or a window too short for the two poolings by four.
+    """
+
+    def __init__(self, marks: int, pooling: str, length: int) -> None:
+        super().__init__()
+        if pooling not in POOLINGS:
+            raise ValueError(f"unknown pooling {pooling!r}: use {' or '.join(POOLINGS)}")
+        if length < SHRINK**2:
+            raise ValueError(f"windows of {length} bp: they must have {SHRINK**2} or more")
+        self.length = length
+        features = 2 * 512 if pooling == GLOBAL else length // SHRINK // SHRINK * 512
+        self.encoder = nn.Sequential(
+            OrderedDict(
+                one_hot=OneHot(),
+                conv1=nn.Conv1d(4, 128, KERNEL, padding=KERNEL // 2),
+                block1=_dense_block(128, 128),
+                trans1=_transition(512, 256),
+                block2=_dense_block(256, 256),
+                trans2=_transition(1024, 512),
+                pool=GlobalPooling() if pooling == GLOBAL else nn.Flatten(),
+                dense=nn.Sequential(
+                    nn.Dropout(0.5), nn.Linear(features, WIDTH), nn.BatchNorm1d(WIDTH), nn.ReLU()
+                ),
+            )
+        )
+        self.output = nn.Linear(WIDTH, marks)
+
+    def forward(self, codes: Tensor) -> Tensor:
+        """Logits [batch, marks] of codes, uint8 [batch, length] (A C G T N = 0 to 4)."""
+        logits: Tensor = self.output(self.encoder(codes))
+        return logits
+
+
+def vanilla(marks: int) -> DeepHistone:
+    """DeepHistone as published, for 1,000 bp centred on the TSS (paper, appendix D)."""
+    return DeepHistone(marks, FLATTEN, 1_000)
+
+
+def adapted(marks: int) -> DeepHistone:
+    """DeepHistone as the paper adapts it, for 11,000 bp upstream of the TSS and 1,000 bp from it on
+    into the gene (appendix D).
+    """
+    return DeepHistone(marks, GLOBAL, 12_000)
+
+
+def split_head(model: DeepHistone) -> tuple[nn.Sequential, nn.Linear]:
+    """The model as an encoder, codes to the 925 numbers after the last ReLU, and a scorer, those to
+    logits; both share its weights.
+    """
+    return model.encoder, model.output
+
+
+def _dense_block(channels: int, growth: int) -> nn.Sequential:
+    return nn.Sequential(*(DenseLayer(channels + i * growth, growth) for i in range(3)))
+
+
+def _transition(channels: int, reduced: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.BatchNorm1d(channels), nn.ReLU(), nn.Conv1d(channels, reduced, 1), nn.MaxPool1d(SHRINK)
+    )

@@ -1,0 +1,275 @@
+"""What training minimises: binary cross-entropy over labelled pairs, or a positive-unlabelled risk.
+
+| strategy       | what is not positive is | loss                                                  |
+|----------------|-------------------------|-------------------------------------------------------|
+| `weighted`     | a negative, if labelled | a positive weighs negatives / positives (appendix A)  |
+| `undersampled` | a negative, if labelled | of as many negatives as positives, drawn (appendix A) |
+| `nnpu`         | unlabelled              | the non-negative risk of Kiryo et al. 2017            |
+| `plain`        | a negative, if labelled | all pairs weigh 1                                     |
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from histpred.core.errors import InputError, UsageError, first_few
+from histpred.core.marks import canonical
+
+WEIGHTED, UNDERSAMPLED, NNPU, PLAIN = STRATEGIES = ("weighted", "undersampled", "nnpu", "plain")
+
+PRIOR_COLUMNS = ("mark", "prior")
+SLACK = 0.99  # a prior may be this much below the observed share: it may have been rounded
+
+
+def pair_weights(
+    labels: np.ndarray,
+    marks: Sequence[str],
+    strategy: str,
+    seed: int,
+    reference: np.ndarray | None = None,
+) -> np.ndarray:
+    """How much each pair of window and mark counts in the loss, float32 [n, marks].
+
+    'plain': 1 where labelled, 0 where not. 'weighted': the same, but a positive weighs as much as
+    negatives / positives of its mark. 'undersampled': 1 for all of a mark's rarer class and as many
+    of the other, drawn; 0 for the rest. 'nnpu': 1 everywhere, since what is not positive is
+    unlabelled.
+
+    Parameters
+    ----------
+    labels
+        [n, marks]; 1, 0, NaN where unlabelled.
+    marks
+        Their names.
+    seed
+        Of the draw; a mark's draw depends on it and on the mark's column alone.
+    reference
+        Labels of the training rows, where `labels` are others': the balance of 'weighted' is
+        theirs, and they are the ones that are checked. None: `labels` themselves.
+
+    Raises
+    ------
+    UsageError
+        For marks that have no positive, or nothing to tell positives from.
+    """
+    positive, negative = labels == 1, labels == 0
+    known = labels if reference is None else reference
+    _check_learnable(known, marks, strategy)
+    if strategy == NNPU:
+        return np.ones(labels.shape, np.float32)
+    if strategy == UNDERSAMPLED:
+        return _balanced(positive, negative, seed)
+
+    weights = (positive | negative).astype(np.float32)
+    if strategy == WEIGHTED:
+        ratio = (known == 0).sum(axis=0) / (known == 1).sum(axis=0)
+        weights = np.where(positive, ratio, weights).astype(np.float32)
+    return weights
+
+
+def weighted_bce(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+    """Binary cross-entropy of logits [batch, marks] as one number: the weighted sum over pairs, by
+    the number of pairs that have a weight, as torch's BCEWithLogitsLoss with pos_weight has it.
+
+    Where the weight is 0, the target may be anything, NaN included.
+    """
+    counted = weights > 0
+    losses = functional.binary_cross_entropy_with_logits(
+        logits, torch.where(counted, targets, 0.0), weights, reduction="sum"
+    )
+    return losses / counted.sum().clamp(min=1)
+
+
+def nnpu(logits: Tensor, positive: Tensor, priors: Tensor) -> Tensor:
+    """The non-negative positive-unlabelled risk of Kiryo et al. 2017 (arXiv:1703.00593, equation
+    6), mean over marks.
+
+    Of each mark, with prior p: R = p * R_p(+) + max(0, R_x(-) - p * R_p(-)), where R_p is the mean
+    loss over positives and R_x over a sample of all windows. In the paper that sample is drawn
+    apart from the positives; here positives are windows that happen to be labelled, so it is all
+    rows of the batch, positives included (the single-training-set scenario of Elkan & Noto 2008,
+    doi:10.1145/1401890.1401920): without them it would have fewer positives than p says. If p is
+    the share of positives in the batch, R is plain binary cross-entropy.
+
+    The loss is the logistic one, not the paper's sigmoid: its logits estimate log-odds, so they
+    rank windows and can be calibrated where a mark is rare.
+
+    Where the maximum is 0, the gradient is that of algorithm 1 with beta = 0 and gamma = 1: it
+    raises the negative part again, since a plain maximum would leave the network overfitted where
+    it is. The number itself is R in either case, so that it can be compared between epochs.
+
+    Parameters
+    ----------
+    logits
+        [batch, marks].
+    positive
+        [batch, marks]; 1 or True for positives, anything else is unlabelled.
+    priors
+        [marks], the share of windows that truly have the mark, labelled or not.
+
+    Marks without a positive or without an unlabelled row in the batch are left out; without any
+    mark, the risk is 0.
+    """
+    labelled = (positive == 1).to(logits.dtype)
+    counts = labelled.sum(dim=0)
+    usable = (counts > 0) & (counts < len(logits))
+    of_positives = labelled / counts.clamp(min=1)
+    as_positive, as_negative = functional.softplus(-logits), functional.softplus(logits)
+
+    prior = priors.to(logits)
+    positive_part = prior * (of_positives * as_positive).sum(dim=0)
+    negative_part = as_negative.mean(dim=0) - prior * (of_positives * as_negative).sum(dim=0)
+    risk = positive_part + negative_part.clamp(min=0)
+    followed = torch.where(negative_part < 0, -negative_part, positive_part + negative_part)
+    value = followed + (risk - followed).detach()  # the risk, with the gradient of `followed`
+    return torch.where(usable, value, 0.0).sum() / usable.sum().clamp(min=1)
+
+
+def mark_priors(labels: np.ndarray, marks: Sequence[str], given: str | None) -> np.ndarray:
+    """The share of windows that truly have each mark, labelled or not: float64 [marks].
+
+    Parameters
+    ----------
+    labels
+        [n, marks]; 1, anything else is unlabelled.
+    marks
+        Their names.
+    given
+        A number c in (0, 1], the share of the true positives that are labelled: a prior is then the
+        share of labelled windows / c (Elkan & Noto 2008). Or the path of a tab-separated table with
+        the columns mark and prior.
+
+    Raises
+    ------
+    UsageError
+        Where nothing is given, c is no share, or it makes a prior of 1 or more.
+    InputError
+        For a table that lacks a mark, has one twice, or has priors that cannot be: outside (0, 1),
+        or less than the share of labelled windows.
+    """
+    if given is None:
+        raise UsageError(
+            "--loss nnpu needs to know how common the marks are",
+            "give --prior: the share of true positives that are labelled (0.5, say), or a "
+            "tab-separated table with the columns mark and prior",
+        )
+    observed = (labels == 1).mean(axis=0)
+    try:
+        share = float(given)
+    except ValueError:
+        return _prior_table(Path(given), marks, observed)
+
+    if not 0 < share <= 1:
+        raise UsageError(
+            f"--prior {given}: no share of true positives that are labelled",
+            "give a number above 0 and up to 1, or a table of priors",
+        )
+    priors: np.ndarray = observed / share
+    if (priors >= 1).any():
+        impossible = [
+            f"{mark} ({value:.2f} of the windows are labelled)"
+            for mark, value in zip(marks, observed, strict=True)
+            if value / share >= 1
+        ]
+        raise UsageError(
+            f"--prior {given}: more than all windows would have {first_few(impossible)}",
+            "give a larger share, or a table with the columns mark and prior",
+        )
+    return priors
+
+
+def _prior_table(path: Path, marks: Sequence[str], observed: np.ndarray) -> np.ndarray:
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as lines:
+            reader = csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
+            missing = [name for name in PRIOR_COLUMNS if name not in (reader.fieldnames or ())]
+            if missing:
+                raise InputError(
+                    path,
+                    f"no column {' and no column '.join(missing)}",
+                    "a table of priors is tab-separated and begins with: mark, prior",
+                    1,
+                )
+            rows = [(reader.line_num, row["mark"] or "", row["prior"] or "") for row in reader]
+    except OSError as error:
+        raise InputError(
+            path,
+            f"cannot be read: {error.strerror}",
+            "--prior is a number above 0 and up to 1, or a table with the columns mark and prior",
+        ) from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(
+            path, "is no text", "a table of priors is tab-separated text: mark, prior"
+        ) from error
+
+    shares = {canonical(mark): share for mark, share in zip(marks, observed, strict=True)}
+    priors: dict[str, float] = {}
+    for line, name, text in rows:
+        mark = canonical(name)
+        if mark in priors:
+            raise InputError(path, f"a second prior of {name}", "keep one row for each mark", line)
+        priors[mark] = _readable_prior(path, line, name, text, shares.get(mark, 0.0))
+    absent = [mark for mark in marks if canonical(mark) not in priors]
+    if absent:
+        raise InputError(
+            path, f"no prior for {first_few(absent)}", "add a row for each, or drop it with --marks"
+        )
+    return np.array([priors[canonical(mark)] for mark in marks])
+
+
+def _readable_prior(path: Path, line: int, name: str, text: str, observed: float) -> float:
+    try:
+        prior = float(text)
+    except ValueError:
+        prior = np.nan
+    if not 0 < prior < 1:
+        raise InputError(
+            path, f"prior of {name}: found {text!r}", "use a number between 0 and 1", line
+        )
+    if prior < SLACK * observed:
+        raise InputError(
+            path,
+            f"prior of {name}: found {text}, but {observed:.4f} of the windows are labelled",
+            "a prior is the share of all windows with the mark, those labelled included",
+            line,
+        )
+    return prior
+
+
+def _check_learnable(labels: np.ndarray, marks: Sequence[str], strategy: str) -> None:
+    positives, negatives = ((labels == value).sum(axis=0) for value in (1, 0))
+    if strategy == NNPU:
+        negatives = len(labels) - positives
+    elif not negatives.any():
+        raise UsageError(
+            "the labels have no negatives, only positives and unlabelled windows",
+            "use --loss nnpu, or make the labels with --unobserved negative",
+        )
+    for counts, what in (
+        (positives, "positive"),
+        (negatives, "unlabelled window" if strategy == NNPU else "negative"),
+    ):
+        lacking = [mark for mark, count in zip(marks, counts, strict=True) if not count]
+        if lacking:
+            raise UsageError(
+                f"no {what} to learn from: {first_few(lacking)}",
+                "leave such marks out with --marks, or get labels of more windows",
+            )
+
+
+def _balanced(positive: np.ndarray, negative: np.ndarray, seed: int) -> np.ndarray:
+    weights = np.zeros(positive.shape, np.float32)
+    for column in range(positive.shape[1]):
+        generator = np.random.default_rng([seed, column])
+        classes = [np.flatnonzero(kind[:, column]) for kind in (positive, negative)]
+        size = min(map(len, classes))
+        for rows in classes:
+            weights[generator.choice(rows, size, replace=False), column] = 1
+    return weights

@@ -1,0 +1,127 @@
+"""An annotation and its genome as a table of windows in memory, with what is computed of each: for
+training and evaluation, which need all rows at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+import pandas
+
+from histpred.core.errors import UsageError
+from histpred.core.hts import quiet_htslib
+from histpred.core.log import tell
+from histpred.core.regions import WINDOW_COLUMNS
+from histpred.encoders import Encoder, EncoderSpec
+from histpred.encoders.chunks import Chunks
+from histpred.encoders.embed import embed, read_table
+from histpred.genome.plan import open_windows, refuse_nothing, scorable
+from histpred.genome.windows import WindowSpec
+
+Computed = TypeVar("Computed")
+
+
+class Inputs(NamedTuple):
+    """Where the windows come from; `level`, `biotypes` and `unstranded` as in predict's options."""
+
+    annotation: str
+    fasta: str
+    level: str | None = None
+    biotypes: tuple[str, ...] = ()
+    unstranded: bool = False
+    cache: Path | None = None
+
+    def refuse_stdin(self) -> None:
+        """Raise UsageError for an annotation from standard input, which can be read only once."""
+        if self.annotation == "-":
+            raise UsageError("the annotation is read more than once", "give a file, not '-'")
+
+
+class Genome(NamedTuple):
+    """What annotation and FASTA say of the organism; None where they say nothing."""
+
+    taxon_id: int | None
+    build: str | None
+    organism: str | None
+    lengths: tuple[int, ...]
+
+
+def embed_windows(
+    inputs: Inputs,
+    encoder: Encoder,
+    spec: EncoderSpec,
+    chunks: Chunks | None,
+    window: WindowSpec,
+    work: Path,
+    store: Path | None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> tuple[pandas.DataFrame, np.ndarray]:
+    """Windows (chrom, start, end, name, strand, gene_id, biotype, n_fraction) and their vectors,
+    float32 [n, dimension], in genome order.
+
+    Raises HistpredError for inputs that cannot be used, and ModelError for vectors with NaN.
+    """
+    table = work / "windows.parquet"
+    embed(
+        inputs.annotation,
+        inputs.fasta,
+        encoder,
+        spec,
+        chunks,
+        window,
+        store=store,
+        out=table,
+        level=inputs.level,
+        biotypes=inputs.biotypes,
+        unstranded=inputs.unstranded,
+        overwrite=True,
+        cache=inputs.cache,
+        progress=progress,
+    )
+    return read_table(table)
+
+
+def map_windows(
+    inputs: Inputs,
+    window: WindowSpec,
+    work: Path,
+    function: Callable[[Sequence[bytes]], Computed],
+    quiet: bool = False,
+) -> tuple[pandas.DataFrame, list[Computed], Genome]:
+    """Windows as `embed_windows` gives them, with what `function` makes of each batch of sequences
+    (5' to 3', cleaned). `quiet`: what the inputs give rise to was said before.
+    """
+    rows, results = [], []
+    with (
+        quiet_htslib(),
+        open_windows(
+            inputs.annotation,
+            inputs.fasta,
+            work,
+            window,
+            level=inputs.level,
+            biotypes=inputs.biotypes,
+            unstranded=inputs.unstranded,
+            cache=inputs.cache,
+        ) as (annotation, reference, ledger, planned),
+    ):
+        if not quiet:
+            tell(planned.notices, planned.warnings)
+        for batch in scorable(ledger, reference, window.max_n_fraction):
+            results.append(function(batch.sequences))
+            rows += [
+                (w.chrom, w.start, w.end, w.name, w.strand, w.gene_id, w.biotype, n)
+                for w, n in zip(batch.windows, batch.n_fractions, strict=True)
+            ]
+        refuse_nothing(annotation, ledger, len(rows), "used")
+        genome = Genome(
+            annotation.taxon_id,
+            annotation.genome_build,
+            reference.organism,
+            tuple(reference.lengths.values()),
+        )
+    columns = [name.removeprefix("#") for name in WINDOW_COLUMNS]
+    return pandas.DataFrame(rows, columns=columns), results, genome

@@ -1,0 +1,190 @@
+"""Evaluations of made-up models on made-up rows: seeded, small, and shaped as a real one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas
+import pytest
+
+from histpred.evaluation.result import (
+    BASELINE,
+    MACRO,
+    METRICS,
+    MICRO,
+    MODEL,
+    Correlation,
+    Result,
+    Scored,
+)
+
+MARKS = (
+    *("H3K4me3", "H3K27ac", "H3K36me3", "H3K27me3", "H3K9me3", "H2AFZ", "H3K23ac", "H3T11ph"),
+    *("H3K4me1", "H3K9ac", "H3K79me2", "H4K20me1"),
+)
+NAMES = {
+    "tiny 1.0": (MODEL, "promoter windows, kmer", 0.9),
+    "no mark vectors": (MODEL, "promoter windows, kmer", 1.1),
+    "prevalence": (BASELINE, "nothing", np.inf),
+    "GC + CpG": (BASELINE, "composition", 1.8),
+    "4-mers + logistic": (BASELINE, "k-mers", 1.2),
+}
+BIOTYPES = ("lncRNA", "miRNA", "snoRNA")
+
+
+def area(truth: np.ndarray, scores: np.ndarray) -> float:
+    """AUROC as the share of (positive, negative) pairs in the right order; NaN without any."""
+    negatives = np.sort(scores[truth == 0])
+    below = [np.searchsorted(negatives, scores[truth == 1], side) for side in ("left", "right")]
+    pairs = 2 * len(negatives) * len(below[0])
+    return float(np.sum(below) / pairs) if pairs else np.nan
+
+
+def measured(truth: np.ndarray, scores: np.ndarray, called: np.ndarray) -> dict[str, float]:
+    """Figures of one mark, or of all pairs: plain ratios, NaN where undefined."""
+    kept = ~np.isnan(truth)
+    truth, scores, called = truth[kept], scores[kept], called[kept]
+    hits, false = int((called & (truth == 1)).sum()), int((called & (truth == 0)).sum())
+    positives, negatives = int((truth == 1).sum()), int((truth == 0).sum())
+    precision = hits / (hits + false) if hits + false else np.nan
+    recall = hits / positives if positives else np.nan
+    return {
+        "positives": positives,
+        "negatives": negatives,
+        "auroc": area(truth, scores),
+        "auprc": precision,
+        "accuracy": (hits + negatives - false) / len(truth),
+        "precision": precision,
+        "recall": recall,
+        "f1": 2 * hits / (hits + false + positives) if positives else np.nan,
+        "mcc": recall - false / negatives if positives and negatives else np.nan,
+        "ece": abs(float(scores.mean() - truth.mean())),
+    }
+
+
+def scored(
+    kind: str, inputs: str, marks: Sequence[str], labels: np.ndarray, probabilities: np.ndarray
+) -> Scored:
+    thresholds = np.nanmean(labels, axis=0)
+    called = probabilities >= thresholds
+    rows = {MICRO: measured(labels.ravel(), probabilities.ravel(), called.ravel())}
+    columns = {
+        mark: measured(labels[:, i], probabilities[:, i], called[:, i])
+        for i, mark in enumerate(marks)
+    }
+    macro = pandas.DataFrame(columns).T.mean().to_dict()
+    macro |= {"positives": rows[MICRO]["positives"], "negatives": rows[MICRO]["negatives"]}
+    figures = pandas.DataFrame({**rows, MACRO: macro, **columns}).T
+    spread = pandas.DataFrame(
+        {name: 0.4 / np.sqrt(figures["positives"] + 1) for name in figures.columns}
+    )
+    return Scored(
+        kind, inputs, probabilities, thresholds, figures, figures - spread, figures + spread
+    )
+
+
+def make(
+    marks: Sequence[str] = MARKS[:8],
+    models: int = len(NAMES),
+    rows: int = 300,
+    seed: int = 0,
+    relations: bool = True,
+) -> Result:
+    """An evaluation of the first `models` of NAMES; the first mark is the most common.
+
+    The last mark has no positive row, the first is unlabelled in the first ten rows.
+    """
+    rng = np.random.default_rng(seed)
+    prevalence = np.linspace(0.6, 0.05, len(marks))
+    hardness = np.resize([0.6, 1.0, 0.8, 2.5, 6.0, 1.2, 0.9, 1.0], len(marks))
+    shared = rng.normal(size=(rows, 1))
+    truth = 0.6 * shared + 0.8 * rng.normal(size=(rows, len(marks)))
+    labels = (truth > np.quantile(truth, 1 - prevalence)).astype(np.float32)
+    if len(marks) > 1:
+        labels[:, -1] = 0
+    labels[:10, 0] = np.nan
+
+    found = {}
+    for name, (kind, inputs, noise) in list(NAMES.items())[:models]:
+        if np.isinf(noise):
+            probabilities = np.tile(prevalence, (rows, 1))
+        else:
+            seen = truth + noise * hardness * rng.normal(size=truth.shape)
+            probabilities = prevalence + (0.95 - prevalence) * np.tanh(np.maximum(seen, 0)) / 1.1
+            probabilities = np.where(seen < 0, prevalence * np.exp(seen), probabilities)
+        found[name] = scored(kind, inputs, marks, labels, probabilities)
+
+    starts = rng.integers(0, 50_000_000, rows)
+    windows = pandas.DataFrame(
+        {
+            "chrom": np.where(np.arange(rows) % 3, "chr8", "chr21"),
+            "start": starts,
+            "end": starts + 2500,
+            "name": [f"gene{i}" for i in range(rows)],
+            "strand": np.where(np.arange(rows) % 2, "+", "-"),
+            "gene_id": [f"ENSG{i:011d}" for i in range(rows)],
+            "biotype": rng.choice(BIOTYPES, rows, p=[0.7, 0.2, 0.1]),
+        }
+    )
+    vectors = rng.normal(size=(len(marks), 4))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    similarity = pandas.DataFrame(vectors @ vectors.T, index=list(marks), columns=list(marks))
+    several = relations and len(marks) > 2
+    return Result(
+        title="tiny 1.0",
+        about={"Bundle": "tiny 1.0", "Genome": "hg19", "Split": "by chromosome: chr8, chr21"},
+        warnings=[],
+        marks=tuple(marks),
+        windows=windows,
+        labels=labels,
+        models=found,
+        groups=groups(windows, found),
+        similarity=similarity if relations else None,
+        co_targeting=similarity.abs() if relations else None,
+        correlation=Correlation(0.41, 0.38, len(marks) * (len(marks) - 1) // 2)
+        if several
+        else None,
+    )
+
+
+def groups(windows: pandas.DataFrame, models: dict[str, Scored]) -> pandas.DataFrame:
+    rows = []
+    for by, column in (("biotype", "biotype"), ("chromosome", "chrom")):
+        for number, (group, part) in enumerate(windows.groupby(column)):
+            for name, one in models.items():
+                micro = one.figures.loc[MICRO, "auroc"] - 0.02 * number
+                rows.append((by, group, len(part), name, one.probabilities.shape[1], micro))
+    columns = ["by", "group", "windows", "model", "marks", "micro_auroc"]
+    table = pandas.DataFrame(rows, columns=columns)
+    return table.assign(macro_auroc=table.micro_auroc - 0.05, micro_auprc=table.micro_auroc / 2)
+
+
+def undefined(result: Result) -> Result:
+    """The same with no figure defined at all."""
+    models = {
+        name: one._replace(
+            figures=one.figures.assign(**dict.fromkeys(METRICS, np.nan)),
+            low=one.low * np.nan,
+            high=one.high * np.nan,
+        )
+        for name, one in result.models.items()
+    }
+    figures = dict.fromkeys(["micro_auroc", "macro_auroc", "micro_auprc"], np.nan)
+    return result._replace(models=models, groups=result.groups.assign(**figures))
+
+
+@pytest.fixture
+def make_result() -> Callable[..., Result]:
+    return make
+
+
+@pytest.fixture(scope="session")
+def result() -> Result:
+    """Eight marks, two models, three baselines."""
+    return make()
+
+
+@pytest.fixture(scope="session")
+def undefined_result() -> Result:
+    return undefined(make(MARKS[:3], rows=40))
