@@ -12,6 +12,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 histpred=${HISTPRED:-histpred}
 # The paper's five hidden layers at about a quarter of their width: 27 times less arithmetic.
 narrow=(--hidden 512,256,192,128,64)
+thin=(--hidden 256,128,96,64,32) # where many runs are compared
 
 [ -f "$work/yeast.labels.tsv" ] || "${PYTHON:-python}" "$here/prepare.py" "$data" "$work"
 cd "$work"
@@ -63,24 +64,28 @@ yeast() {
 }
 
 marks() {
+    local size loss
     for size in 50 32 16 8 4 2; do
-        experiment "marks-$size" "$yeast_genes" "$yeast_genome" yeast.labels.tsv "${by_chromosome[@]}" "${narrow[@]}" \
+        experiment "marks-$size" "$yeast_genes" "$yeast_genome" yeast.labels.tsv "${by_chromosome[@]}" "${thin[@]}" \
             --window context:1000 --mark-dimension $size
     done
     experiment marks-50-undersampled "$yeast_genes" "$yeast_genome" yeast.labels.tsv "${by_chromosome[@]}" \
-        "${narrow[@]}" --window context:1000 --mark-dimension 50 --loss undersampled
-    for loss in undersampled plain; do
-        experiment "loss-$loss" "$yeast_genes" "$yeast_genome" yeast.labels.tsv "${by_chromosome[@]}" "${narrow[@]}" \
+        "${thin[@]}" --window context:1000 --mark-dimension 50 --loss undersampled
+    for loss in weighted undersampled plain; do
+        experiment "loss-$loss" "$yeast_genes" "$yeast_genome" yeast.labels.tsv "${by_chromosome[@]}" "${thin[@]}" \
             --window context:1000 --loss $loss
     done
 }
 
 leakage() {
+    local split
     for split in random block locus chromosome; do
-        for window in context:1000 promoter:500:500; do
-            experiment "split-$split-${window//:/-}" "$yeast_genes" "$yeast_genome" yeast.labels.tsv "${narrow[@]}" \
-                --window $window --split $split --block 50000
-        done
+        experiment "split-$split" "$yeast_genes" "$yeast_genome" yeast.labels.tsv "${thin[@]}" \
+            --window context:1000 --split $split --block 50000
+    done
+    for split in random locus; do
+        experiment "chr22-$split" "$data/human/chr22/genes.chr22.gtf.gz" "$data/human/chr22/hg19.chr22.fa.gz" \
+            genes.labels "${thin[@]}" --batch 32 --window context --split $split
     done
 }
 

@@ -58,7 +58,10 @@ def widths(text: str) -> tuple[int, ...]:
 
 def need(extra: str) -> None:
     """Raise UsageError unless the packages of `extra` are installed, before any work."""
-    packages = {"train": ("torch", "sklearn", "scipy", "matplotlib", "jinja2", "onnx", "pyarrow")}
+    packages = {
+        "train": ("torch", "sklearn", "scipy", "matplotlib", "jinja2", "onnx", "pyarrow"),
+        "labels": ("pybedtools", "sklearn", "scipy", "matplotlib"),
+    }
     missing = [name for name in packages[extra] if importlib.util.find_spec(name) is None]
     if missing:
         raise UsageError(

@@ -14,12 +14,13 @@ import os
 import secrets
 import shutil
 import sqlite3
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from histpred.core.errors import OutputError, TemporaryError, first_few
+from histpred.core.errors import InputError, OutputError, TemporaryError, first_few
 
 WORK = ".histpred-work"
 RESUME = ".histpred-resume"  # what a run that was broken off hands to the next
@@ -33,6 +34,16 @@ def file_digest(path: str | os.PathLike[str]) -> str:
     """sha256 of a file's bytes, hexadecimal."""
     with open(path, "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def input_digest(path: str | os.PathLike[str]) -> str:
+    """sha256 of an input, of all of standard input for '-'; InputError where it cannot be read."""
+    if path == "-":
+        return hashlib.file_digest(sys.stdin.buffer, "sha256").hexdigest()
+    try:
+        return file_digest(path)
+    except OSError as error:
+        raise InputError(path, f"cannot be read: {error.strerror}", "check the path") from error
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from histpred import __version__
 from histpred.core.errors import InputError, OutputError, UsageError, first_few
 from histpred.core.output import (
     RESUME,
-    file_digest,
+    input_digest,
     output_folder,
     refuse_inputs,
     sweep,
@@ -27,7 +27,7 @@ from histpred.encoders import EXPENSIVE
 from histpred.encoders.chunks import check_window
 from histpred.evaluation.analysis import co_targeting, correlate, cosine_similarity_of
 from histpred.evaluation.baselines import INPUTS, Features, fit_baselines, sequence_features
-from histpred.evaluation.metrics import by_group, intervals, measure
+from histpred.evaluation.metrics import by_group, intervals, lead, measure
 from histpred.evaluation.plots import FIGURE_NAMES, draw
 from histpred.evaluation.report import write_report, write_tables
 from histpred.evaluation.result import BASELINE, MACRO, MICRO, MODEL, Result, Scored
@@ -261,7 +261,7 @@ def _compare(
     truth = found.labels[chosen]
     these = found.windows[chosen].reset_index(drop=True).drop(columns="copy")
     loci = locus_numbers(these)
-    models = {}
+    models: dict[str, Scored] = {}
     for each, table, place in zip(bundles, scored, places, strict=True):
         manifest = each.manifest
         thresholds = {mark.name: mark.threshold for mark in manifest.marks}
@@ -274,6 +274,7 @@ def _compare(
             labels.marks,
             loci,
             seed,
+            next(iter(models.values()), None),
         )
     training = found.labels[sets == TRAIN]
     if len(training):
@@ -292,6 +293,7 @@ def _compare(
                 labels.marks,
                 loci,
                 seed,
+                models[bundle.manifest.name],
             )
     else:
         warnings.append("no training row is among these rows: there are no baselines to compare")
@@ -332,10 +334,14 @@ def _scored(
     marks: tuple[str, ...],
     loci: np.ndarray,
     seed: int,
+    bundle: Scored | None,
 ) -> Scored:
     figures = measure(truth, probabilities, thresholds, marks)
     low, high = intervals(truth, probabilities, thresholds, marks, loci, SAMPLES, seed)
-    return Scored(kind, inputs, probabilities, thresholds, figures, low, high)
+    ahead = None
+    if bundle is not None:
+        ahead = lead(bundle.probabilities, probabilities, truth, loci, SAMPLES, seed)
+    return Scored(kind, inputs, probabilities, thresholds, figures, low, high, ahead)
 
 
 def _has_split(bundle: Bundle) -> bool:
@@ -408,9 +414,9 @@ def _identity(
     return {
         "histpred": __version__,
         "bundles": [each.digest for each in (bundle, *beside)],
-        "annotation sha256": file_digest(inputs.annotation),
-        "FASTA sha256": file_digest(inputs.fasta),
-        "labels sha256": file_digest(labels_file(labels_path)),
+        "annotation sha256": input_digest(inputs.annotation),
+        "FASTA sha256": input_digest(inputs.fasta),
+        "labels sha256": input_digest(labels_file(labels_path)),
         "by": inputs.level,
         "biotypes": sorted(inputs.biotypes),
         "unstranded": inputs.unstranded,

@@ -179,7 +179,7 @@ def intervals(
     return low, high
 
 
-def standing(
+def lead(
     a: np.ndarray,
     b: np.ndarray,
     labels: np.ndarray,

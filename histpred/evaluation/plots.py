@@ -118,6 +118,22 @@ def draw(result: Result, folder: Path) -> dict[str, Drawing]:
     return drawings
 
 
+def draw_labels(
+    marks: Sequence[str], labels: np.ndarray, biotypes: pandas.Series, folder: Path
+) -> None:
+    """Write the distribution of labels [genes, marks] over marks and of genes over biotypes: marks
+    and biotypes, each .png and .svg, into `folder`; as Extended Data Fig. 1 and 2 of the paper.
+    """
+    with matplotlib.style.context(["default", STYLE]):
+        drafts = {
+            "marks": _class_draft(marks, labels, "genes"),
+            "biotypes": _biotype_draft(biotypes, "genes"),
+        }
+        for name, draft in drafts.items():
+            if draft:
+                _write(draft.figure, folder / name)
+
+
 # The figures.
 
 
@@ -204,8 +220,13 @@ def _auroc_by_mark(result: Result) -> Draft:
 
 
 def _classes(result: Result) -> Draft:
-    labels = pandas.DataFrame(result.labels, columns=list(result.marks))
-    counts = pandas.DataFrame({"positives": (labels == 1).sum(), "negatives": (labels == 0).sum()})
+    return _class_draft(result.marks, result.labels, "windows")
+
+
+def _class_draft(marks: Sequence[str], labels: np.ndarray, what: str) -> Draft:
+    """Of labels [n, marks] of `what`."""
+    table = pandas.DataFrame(labels, columns=list(marks))
+    counts = pandas.DataFrame({"positives": (table == 1).sum(), "negatives": (table == 0).sum()})
     counts = counts.sort_values("positives", ascending=False, kind="stable")
     marks = list(counts.index)
     figure, axes = _mark_figure(len(marks), 4.2)
@@ -226,21 +247,25 @@ def _classes(result: Result) -> Draft:
                 fontsize=7 if many else 8,
                 rotation=90 if many else 0,
             )
-    axes.set(ylabel="Labelled windows", ylim=(0, total.max() * (1.12 if many else 1.07) or 1))
+    axes.set(ylabel=f"Labelled {what}", ylim=(0, total.max() * (1.12 if many else 1.07) or 1))
     axes.yaxis.set_major_formatter("{x:,.0f}")
     axes.grid(axis="y")
     _mark_axis(axes, marks, "x")
     _class_legend(figure, marks, [Patch(color=NEGATIVE)], ["negative"])
     return Draft(
         "Positives and negatives",
-        "Windows labelled positive (coloured by class of mark) and negative (grey) among the "
-        "evaluated rows; above each bar, the share of positives.",
+        f"{what.capitalize()} labelled positive (coloured by class of mark) and negative (grey); "
+        "above each bar, the share of positives.",
         figure,
     )
 
 
 def _biotypes(result: Result) -> Draft | None:
-    counts = result.windows["biotype"].value_counts()
+    return _biotype_draft(result.windows["biotype"], "windows")
+
+
+def _biotype_draft(biotypes: pandas.Series, what: str) -> Draft | None:
+    counts = biotypes.value_counts()
     if list(counts.index) in ([], ["."]):
         return None
     if len(counts) > MOST_BIOTYPES:
@@ -254,10 +279,10 @@ def _biotypes(result: Result) -> Draft | None:
     shares = [f"{count:,} ({count / counts.sum():.1%})" for count in counts]
     axes.bar_label(bars, shares, padding=3, fontsize=8)
     axes.invert_yaxis()
-    axes.set(xlabel="Evaluated windows", xlim=(0, counts.max() * 1.25))
+    axes.set(xlabel=f"Number of {what}", xlim=(0, counts.max() * 1.25))
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.tick_params(axis="y", length=0)
-    return Draft("Biotypes", "Evaluated windows of each biotype, and their share.", figure)
+    return Draft("Biotypes", f"Number of {what} of each biotype, and their share.", figure)
 
 
 def _roc(result: Result) -> Draft | None:

@@ -1,7 +1,7 @@
 """An evaluation as tables, as JSON, and as one page that reads like the results of a paper.
 
 Tables 1 and 2 have the layout of the paper's (section 3). Its sentences are made from the numbers:
-a model is said to be better than another only where the 95 % intervals of the two do not overlap.
+the bundle is said to be better than another only where the 95 % interval of its lead is above 0.
 """
 
 from __future__ import annotations
@@ -124,7 +124,8 @@ def metrics_of(result: Result) -> dict[str, Any]:
     title, about (facts by name), warnings (sentences), windows (how many), marks (names);
     models: by name, the bundle first: kind ('model' or 'baseline'), inputs, thresholds (by mark),
     figures (by 'micro', 'macro' and mark: positives, negatives, and each metric as value, low and
-    high of the 95 % interval);
+    high of the 95 % interval), lead (of the bundle over it in micro and macro AUROC: difference,
+    low and high; None for the bundle);
     groups: rows with the columns of `Result.groups`;
     similarity, co_targeting: by mark and mark, or None;
     correlation: pearson, spearman, pairs, or None.
@@ -142,6 +143,12 @@ def metrics_of(result: Result) -> dict[str, Any]:
                 "thresholds": {
                     each: _plain(value)
                     for each, value in zip(result.marks, one.thresholds, strict=True)
+                },
+                "lead": None
+                if one.lead is None
+                else {
+                    average: {name: _plain(value) for name, value in row.items()}
+                    for average, row in one.lead.to_dict("index").items()
                 },
                 "figures": {row: _figures(one, row) for row in (MICRO, MACRO, *result.marks)},
             }
@@ -417,9 +424,15 @@ def relation_findings(result: Result) -> list[Finding]:
 def standing(one: Scored, other: Scored, row: str, metric: str = "auroc") -> str:
     """Whether `one` is BETTER or WORSE than `other` in a row of their figures.
 
-    It is OPEN where their 95 % intervals overlap, which is cautious for two models that are
-    measured on the same rows, and UNDEFINED where there are no intervals.
+    By the interval of the bundle's lead over `other` (OPEN where 0 lies in it); where that was not
+    measured, OPEN if the two intervals overlap, which is cautious for models on the same rows.
+    UNDEFINED without intervals.
     """
+    if other.lead is not None and metric == "auroc":
+        low, high = other.lead.loc[row, ["low", "high"]]
+        if np.isnan([low, high]).any():
+            return UNDEFINED
+        return BETTER if low > 0 else WORSE if high < 0 else OPEN
     ends = one.low, one.high, other.low, other.high
     low, high, other_low, other_high = (table.loc[row, metric] for table in ends)
     if np.isnan([low, high, other_low, other_high]).any():

@@ -30,6 +30,8 @@ class Scored(NamedTuple):
     probabilities: float64 [n, marks]. thresholds: float64 [marks]; called from them on. figures:
     one row for MICRO, MACRO and each mark in order (the index), columns positives, negatives and
     METRICS; NaN where undefined. low, high: the 95 % bootstrap interval of each figure, same shape.
+    lead: how far the bundle's AUROC lies above this one's, rows MICRO and MACRO, columns
+    difference, low, high (`histpred.evaluation.metrics.lead`); None for the bundle itself.
     """
 
     kind: str
@@ -39,6 +41,7 @@ class Scored(NamedTuple):
     figures: pandas.DataFrame
     low: pandas.DataFrame
     high: pandas.DataFrame
+    lead: pandas.DataFrame | None = None
 
 
 class Correlation(NamedTuple):

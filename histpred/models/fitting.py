@@ -21,7 +21,8 @@ from torch import Tensor, nn
 
 from histpred.core.errors import ModelError, TemporaryError
 
-ROWS_AT_ONCE = 2048  # of the validation set
+NUMBERS_AT_ONCE = 1 << 17  # of the inputs, outside training: keeps memory flat
+MOST_ROWS_AT_ONCE = 2048
 
 LossOf = Callable[[Tensor, Tensor, Tensor], Tensor]
 """(logits, targets, weights of pairs), each [batch, marks], to a number"""
@@ -171,7 +172,7 @@ def fit(
 def logits_of(network: nn.Module, inputs: Tensor) -> Tensor:
     """Logits, float32 [n, marks], in eval mode; the network is left in it."""
     network.eval()
-    size = ROWS_AT_ONCE if inputs.dtype == torch.float32 else 64  # codes of long windows
+    size = min(max(NUMBERS_AT_ONCE // inputs[0].numel(), 1), MOST_ROWS_AT_ONCE)
     with torch.inference_mode():
         blocks = [network(inputs[i : i + size]).float() for i in range(0, len(inputs), size)]
     return torch.cat(blocks)

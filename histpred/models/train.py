@@ -23,6 +23,7 @@ from histpred.core.errors import BundleError, ModelError, OutputError
 from histpred.core.output import (
     RESUME,
     file_digest,
+    input_digest,
     output_folder,
     refuse_inputs,
     sweep,
@@ -31,7 +32,7 @@ from histpred.core.output import (
 from histpred.core.regions import PROMOTER
 from histpred.encoders import EXPENSIVE, Encoder
 from histpred.encoders import EncoderSpec as AnySpec
-from histpred.encoders.chunks import Chunks, check_window
+from histpred.encoders.chunks import WINDOW, Chunks, check_window
 from histpred.encoders.devices import choose_device
 from histpred.encoders.embedder import embed_sequences
 from histpred.encoders.onnx import GRAPH, codes_of
@@ -81,6 +82,7 @@ CONVOLUTIONAL = {DEEPHISTONE: (vanilla, 500, 500), DEEPHISTONE_ADAPTED: (adapted
 SPLIT, HISTORY, MARK_VECTORS = "split.tsv", "training.tsv", "mark_vectors.tsv"
 OUTPUTS = (SCORER, CARD, GRAPH, SPLIT, HISTORY, MARK_VECTORS, MANIFEST)
 CHECKED = 512  # validation rows that the exported graph is compared on
+CHECKED_BASES = 32  # of them where the network reads bases
 KNOWN_LENGTH = 2_000  # bases of the sequence whose answer goes with the bundle
 
 
@@ -386,12 +388,15 @@ def _export(
 ) -> tuple[EncoderSpec, bytes, dict[str, bytes]]:
     """The bundle's encoder, its scorer.onnx, and its further files."""
     if source is None:
+        check = check[:CHECKED_BASES]
         trunk, head = split_head(network)
         embedded = logits_of(trunk, torch.from_numpy(check)).numpy()
         graph = encoder_to_onnx(trunk, check)
         weight, bias = head.weight.detach().numpy(), head.bias.detach().numpy()
         scorer = linear_to_onnx(weight, bias, marks, embedded)
-        return EncoderSpec(kind="onnx", dimension=embedded.shape[1]), scorer, {GRAPH: graph}
+        whole = ChunkSpec(policy=WINDOW, length=check.shape[1])  # a window is one chunk
+        encoder = EncoderSpec(kind="onnx", dimension=embedded.shape[1], chunks=whole)
+        return encoder, scorer, {GRAPH: graph}
 
     chunks = source.chunks and ChunkSpec(policy=source.chunks.policy, length=source.chunks.length)
     files = {} if source.ships else {p.name: file_digest(p) for p in source.encoder.files}
@@ -454,9 +459,9 @@ def _identity(
     split_file = Path(recipe.split)
     identity: dict[str, Any] = {
         "histpred": __version__,
-        "annotation sha256": file_digest(inputs.annotation),
-        "FASTA sha256": file_digest(inputs.fasta),
-        "labels sha256": file_digest(labels_file(labels_path)),
+        "annotation sha256": input_digest(inputs.annotation),
+        "FASTA sha256": input_digest(inputs.fasta),
+        "labels sha256": input_digest(labels_file(labels_path)),
         "split sha256": file_digest(split_file) if split_file.is_file() else None,
         "by": inputs.level,
         "biotypes": sorted(inputs.biotypes),

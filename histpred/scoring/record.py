@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import platform
 import sys
@@ -11,8 +10,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from histpred import __version__
-from histpred.core.errors import InputError, OutputError
-from histpred.core.output import file_digest
+from histpred.core.errors import OutputError
+from histpred.core.output import file_digest, input_digest
 from histpred.genome.annotation import level_for
 from histpred.genome.biotypes import normalise
 from histpred.genome.windows import WindowSpec, parse_window
@@ -117,7 +116,7 @@ def finished(
             f"{out / RUN} was not written by histpred {__version__}", "choose another folder for -o"
         ) from error
 
-    digests = (_input_digest(annotation_path), _input_digest(fasta_path))
+    digests = (input_digest(annotation_path), input_digest(fasta_path))
     now = identity(*digests, bundle, options)["identity"]
     differences = [
         f"{name} ({before.get(name)} -> {now[name]})"
@@ -137,15 +136,6 @@ def finished(
             "choose another folder for -o, or add --overwrite to replace it",
         )
     return result._replace(fresh=False)
-
-
-def _input_digest(path: str) -> str:
-    if path == "-":
-        return hashlib.file_digest(sys.stdin.buffer, "sha256").hexdigest()
-    try:
-        return file_digest(path)
-    except OSError as error:
-        raise InputError(path, f"cannot be read: {error.strerror}", "check the path") from error
 
 
 def versions() -> dict[str, str]:

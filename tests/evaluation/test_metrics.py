@@ -15,10 +15,10 @@ from histpred.evaluation.metrics import (
     draws,
     expected_calibration_error,
     intervals,
+    lead,
     measure,
     rank,
     reliability,
-    standing,
     weighted_figures,
 )
 from histpred.evaluation.result import MACRO, METRICS, MICRO
@@ -319,7 +319,7 @@ def test_standing(rng):
     labels, good = made_up(rng, 300, 2, ties=False)
     loci = np.arange(300) // 2
     bad = rng.random(good.shape)
-    found = standing(good, bad, labels, loci, samples=100, seed=0)
+    found = lead(good, bad, labels, loci, samples=100, seed=0)
     assert list(found.index) == [MICRO, MACRO]
     macro = [np.mean([auroc(labels[:, i], model[:, i]) for i in (0, 1)]) for model in (good, bad)]
     micro = [auroc(labels.ravel(), model.ravel()) for model in (good, bad)]
@@ -329,7 +329,7 @@ def test_standing(rng):
     assert (found["low"] < found["difference"]).all()
     assert (found["difference"] < found["high"]).all()
 
-    against = standing(bad, good, labels, loci, samples=100, seed=0)
+    against = lead(bad, good, labels, loci, samples=100, seed=0)
     np.testing.assert_allclose(against, -found[["difference", "high", "low"]].to_numpy())
 
 
@@ -340,16 +340,16 @@ def test_standing_is_paired(rng):
     labels, probabilities = made_up(rng, 100, 2, ties=False)
     better = np.where(labels == 1, probabilities + 0.02, probabilities)
     low, high = intervals(labels, probabilities, THRESHOLDS, MARKS, np.arange(100))
-    found = standing(better, probabilities, labels, np.arange(100), samples=200, seed=0)
+    found = lead(better, probabilities, labels, np.arange(100), samples=200, seed=0)
     assert (found["low"] > 0).all()
     width = high.loc[MICRO, "auroc"] - low.loc[MICRO, "auroc"]
     assert found.loc[MICRO, "high"] - found.loc[MICRO, "low"] < width / 4
 
 
 def test_standing_of_a_model_beside_itself_or_on_one_locus():
-    same = standing(PROBABILITIES, PROBABILITIES, LABELS, np.arange(4), samples=50, seed=0)
+    same = lead(PROBABILITIES, PROBABILITIES, LABELS, np.arange(4), samples=50, seed=0)
     assert (same == 0).all(axis=None)
-    alone = standing(PROBABILITIES, PROBABILITIES, LABELS, np.zeros(4), samples=50, seed=0)
+    alone = lead(PROBABILITIES, PROBABILITIES, LABELS, np.zeros(4), samples=50, seed=0)
     assert alone["difference"].to_list() == [0, 0]
     assert alone[["low", "high"]].isna().all(axis=None)
 

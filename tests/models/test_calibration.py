@@ -59,8 +59,8 @@ def cross_entropy(targets, probabilities) -> float:
 
 
 def test_youden_by_hand():
-    """Called from 0.6 on: sensitivity 3/4, specificity 4/5, J 0.55. Others: 0.9 0.25, 0.8 0.5,
-    0.7 0.3, 0.5 0.35, 0.4 0.6 - 0.4 ... 0.3: sensitivity 4/4, specificity 2/5.
+    """J from 0.9 on: 1/4 + 5/5 - 1 = 0.25; 0.8: 0.5; 0.7: 0.3; 0.6: 3/4 + 4/5 - 1 = 0.55; 0.5:
+    0.35; 0.4: 0.15; 0.3: 4/4 + 2/5 - 1 = 0.4; 0.2: 0.2; 0.1: 0.
     """
     probabilities = np.array([0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1])
     labels = np.array([1, 1, 0, 1, 0, 0, 1, 0, 0], bool)
@@ -178,10 +178,10 @@ def test_no_method_is_ever_certain_or_stumbles(method, logits, labels):
 )
 def test_the_simplest_that_fits_is_chosen(curve, expected):
     chosen = Counter()
-    for seed in range(10):
-        logits, labels = drawn(seed, 3000, curve)
-        chosen[choose_calibration(logits, labels, alone(3000), seed).method] += 1
-    assert chosen[expected] >= 8, chosen
+    for seed in range(6):
+        logits, labels = drawn(seed, 1500, curve)
+        chosen[choose_calibration(logits, labels, alone(1500), seed).method] += 1
+    assert chosen[expected] >= 5, chosen
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -200,14 +200,14 @@ def test_rows_of_a_group_are_not_held_out_apart():
     perfect, across loci it knows nothing that Platt does not.
     """
     grouped, apart = Counter(), Counter()
-    for seed in range(12):
+    for seed in range(6):
         of_locus, truth = drawn(seed, 40, lambda x: sigmoid(x - 0.5))
-        locus = np.repeat(np.arange(40), 50)
+        locus = np.repeat(np.arange(40), 20)
         logits, labels = of_locus[locus], truth[locus]
         grouped[choose_calibration(logits, labels, locus, 0).method] += 1
-        apart[choose_calibration(logits, labels, alone(2000), 0).method] += 1
-    assert apart["isotonic"] == 12
-    assert grouped["isotonic"] <= 4, grouped
+        apart[choose_calibration(logits, labels, alone(800), 0).method] += 1
+    assert apart["isotonic"] == 6
+    assert grouped["isotonic"] <= 2, grouped
 
 
 def test_a_seed_gives_the_same_choice_again_in_any_order_of_numbers():
@@ -239,10 +239,10 @@ def test_two_groups_are_enough_to_compare(groups):
 def test_no_skill_gets_the_base_rate():
     """By chance, one in twenty does not."""
     found = Counter()
-    for seed in range(40):
+    for seed in range(20):
         logits, labels = drawn(seed, 100, lambda x: np.full(len(x), 0.3))
         found[choose_calibration(logits, labels, alone(100), 0).method] += 1
-    assert found["base rate"] >= 33
+    assert found["base rate"] >= 17
     logits, labels = drawn(0, 100, lambda x: sigmoid(-x))
     assert choose_calibration(logits, labels, alone(100), 0) == base_rate(labels)
     assert choose_calibration(np.ones(100), labels, alone(100), 0) == base_rate(labels)
@@ -301,7 +301,7 @@ def test_a_mark_of_one_class_is_never_called(label, rate):
     rate=st.sampled_from([0.03, 0.3, 0.9]),
     skill=st.sampled_from([0.0, 1.0, 50.0]),
 )
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_any_labels_give_a_valid_calibration(seed, n, rate, skill):
     rng = np.random.default_rng(seed)
     labels = np.where(rng.random((n, 2)) < 0.2, np.nan, rng.random((n, 2)) < rate)

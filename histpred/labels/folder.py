@@ -1,0 +1,121 @@
+"""The folder that `histpred labels` writes: the matrix, what is in it, and what found no place."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas
+
+from histpred import __version__
+from histpred.core.errors import OutputError
+from histpred.core.hts import quiet_htslib
+from histpred.core.marks import mark
+from histpred.core.output import (
+    input_digest,
+    output_folder,
+    refuse_inputs,
+    sweep,
+    temporary_faults,
+)
+from histpred.evaluation.plots import draw_labels
+from histpred.labels.matrix import LABELS, Made, write_labels
+
+logger = logging.getLogger(__name__)
+
+RECORD = "labels.json"
+OUTPUTS = (
+    LABELS,
+    "unjoined.tsv",
+    "marks.tsv",
+    "biotypes.tsv",
+    *(f"{name}.{suffix}" for name in ("marks", "biotypes") for suffix in ("png", "svg")),
+    RECORD,
+)
+
+
+def make_folder(
+    out: Path,
+    inputs: Sequence[str | Path],
+    options: dict[str, Any],
+    make: Callable[[Path], Made],
+    overwrite: bool,
+) -> dict[str, int]:
+    """Write what `make` makes, given a private folder, into the folder `out`.
+
+    labels.tsv.gz, see `histpred.labels.matrix`; unjoined.tsv; marks.tsv (mark, class, positives,
+    negatives, unlabelled) and biotypes.tsv (biotype, genes, share) with a picture of each;
+    labels.json (version, options, sha256 of the inputs, counts). Returns the counts.
+
+    Raises OutputError where `out` holds something else, and says so and does nothing where it holds
+    the very same.
+    """
+    refuse_inputs([out / name for name in OUTPUTS], inputs)
+    with quiet_htslib(), temporary_faults():
+        identity = {
+            "histpred": __version__,
+            "options": options,
+            "inputs": {str(path): input_digest(path) for path in inputs},
+        }
+        identity = json.loads(json.dumps(identity))
+        if not overwrite and (known := _finished(out, identity)):
+            sweep(out)
+            return known
+        with output_folder(out, OUTPUTS, _is_ours) as work:
+            made = make(work)
+            write_labels(work / LABELS, made)
+            made.unjoined.to_csv(work / "unjoined.tsv", sep="\t", index=False)
+            _mark_table(made).to_csv(work / "marks.tsv", sep="\t", index=False)
+            _biotype_table(made).to_csv(
+                work / "biotypes.tsv", sep="\t", index=False, float_format="%.4f"
+            )
+            draw_labels(made.marks, made.values, made.genes["biotype"], work)
+            record = identity | {"counts": made.counts}
+            (work / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    return made.counts
+
+
+def _mark_table(made: Made) -> pandas.DataFrame:
+    values = made.values
+    return pandas.DataFrame(
+        {
+            "mark": made.marks,
+            "class": [mark(name).mark_class for name in made.marks],
+            "positives": (values == 1).sum(axis=0),
+            "negatives": (values == 0).sum(axis=0),
+            "unlabelled": len(values) - (values == 1).sum(axis=0) - (values == 0).sum(axis=0),
+        }
+    )
+
+
+def _biotype_table(made: Made) -> pandas.DataFrame:
+    counts = made.genes["biotype"].value_counts()
+    return pandas.DataFrame(
+        {"biotype": counts.index, "genes": counts.values, "share": counts.values / counts.sum()}
+    )
+
+
+def _finished(out: Path, identity: dict[str, Any]) -> dict[str, int] | None:
+    if not _is_ours(out / RECORD):
+        return None
+    record = json.loads((out / RECORD).read_text(encoding="utf-8"))
+    differences = [name for name in identity if identity[name] != record.get(name)]
+    if differences:
+        raise OutputError(
+            f"{out} holds other labels; what differs: {', '.join(differences)}",
+            "choose another folder for -o, or add --overwrite to replace it",
+        )
+    logger.info("%s holds these labels already: nothing to do", out)
+    counts: dict[str, int] = record["counts"]
+    return counts
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        return "histpred" in record and "counts" in record
+    except (OSError, ValueError, TypeError):
+        return False

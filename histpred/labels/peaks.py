@@ -1,0 +1,487 @@
+"""A gene x mark matrix from ChIP-seq peaks: a gene has a mark where peaks cover its region.
+
+The region of a gene is a window of `histpred.genome.windows`, without a genome: only the contig's
+start clips it. Peaks are BED3 or more (narrowPeak, broadPeak, gappedPeak), of which the first three
+columns are read. Peaks of one mark and sample are united before anything is counted, by bedtools
+(Quinlan and Hall 2010, doi:10.1093/bioinformatics/btq033) through pybedtools.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas
+
+from histpred.core.errors import InputError, UsageError, first_few
+from histpred.core.hts import no_room
+from histpred.core.marks import ALIASES, MARKS, MODIFICATION, canonical
+from histpred.core.regions import FARTHEST, INTERVAL, PROMOTER, Feature, Window
+from histpred.genome.annotation import TRANSCRIPT, Annotation, level_for, open_annotation
+from histpred.genome.bed import ZERO_LENGTH, read_bed
+from histpred.genome.lines import open_lines
+from histpred.genome.naming import ContigNames
+from histpred.genome.plan import Offenders, printable
+from histpred.genome.windows import WindowSpec, place
+from histpred.labels.matrix import CARRIED, Made
+
+logger = logging.getLogger(__name__)
+
+INSTALL_LABELS = "pip install 'histpred[labels]' (a checkout: HISTPRED_EXTRAS=labels bin/histpred)"
+INSTALL_BEDTOOLS = "install it: apt install bedtools, conda install -c bioconda bedtools, or brew"
+COMPRESSED = (".gz", ".bgz")
+SUFFIXES = (".bed", ".narrowPeak", ".broadPeak", ".gappedPeak")
+SHEET_COLUMNS = ("mark", "file", "sample")
+UNJOINED_COLUMNS = ("line", "gene_id", *CARRIED[1:], "reason")
+
+# A row that every file handed to bedtools ends with, and so every output: bedtools says nothing
+# when the disk is full. Its name sorts behind those of `_contig`.
+LAST = "z\t0\t1"
+
+Peaks = list[tuple[int, int, int]]
+
+
+class PeakFile(NamedTuple):
+    """Peaks of one mark in one sample; mark: canonical."""
+
+    mark: str
+    sample: str
+    path: Path
+
+
+class _Regions(NamedTuple):
+    """What peaks are laid on.
+
+    genes: a row each, as in Made. gene: int64 [regions], the row of `genes` that each region
+    belongs to. bases: int64 [regions], their lengths. blocks: contig, start, end, region; a region
+    has one, or several if it is spliced. contigs: names, by number. aliases: as Annotation's.
+    """
+
+    genes: pandas.DataFrame
+    gene: np.ndarray
+    bases: np.ndarray
+    blocks: list[tuple[int, int, int, int]]
+    contigs: list[str]
+    aliases: dict[str, str]
+
+
+def peak_files(paths: Sequence[Path], sheet: Path | None) -> list[PeakFile]:
+    """Which mark and sample each file of peaks is of.
+
+    Parameters
+    ----------
+    paths
+        Files named MARK.SAMPLE.bed.gz, with anything between SAMPLE and the suffix, or MARK.bed.gz;
+        .narrowPeak, .broadPeak and .gappedPeak likewise, compressed or not. A mark may be spelt
+        with a dot (H2A.Z, H3.3).
+    sheet
+        Instead of `paths`: a tab-separated table with a header that names the columns mark, file
+        (relative to the sheet) and, if need be, sample; others are ignored.
+
+    A file without a sample is a sample of its own.
+
+    Raises
+    ------
+    UsageError
+        For both or neither of the two, and for names that do not begin with a histone mark.
+    InputError
+        (file:line) For a sheet that cannot be used.
+    """
+    if bool(paths) == bool(sheet):
+        raise UsageError(
+            "peaks and a sheet were given" if sheet else "no peaks were given",
+            "give files named MARK.SAMPLE.bed.gz, or a sheet with the columns mark, file, sample",
+        )
+    if sheet:
+        return _read_sheet(Path(sheet))
+    files = [_by_name(Path(path)) for path in paths]
+    if strange := [file.path.name for file in files if not _is_mark(file.mark)]:
+        raise UsageError(
+            f"{len(strange)} of {len(files)} names of files do not begin with a histone mark: "
+            f"{first_few(strange)}",
+            "name them MARK.SAMPLE.bed.gz (H3K4me3.K562.bed.gz), or give a sheet that says which "
+            "mark and sample each is of",
+        )
+    return files
+
+
+def from_peaks(
+    files: list[PeakFile],
+    annotation: str,
+    work: Path,
+    window: WindowSpec,
+    *,
+    level: str | None = None,
+    biotypes: tuple[str, ...] = (),
+    unstranded: bool = False,
+    min_fraction: float = 0.0,
+    min_samples: float = 0.0,
+) -> Made:
+    """The genes of an annotation, and which marks peaks give them.
+
+    A sample has a mark at a gene if its peaks, united, cover a base and the share `min_fraction` of
+    the gene's region; a gene has the mark if one sample and the share `min_samples` of the mark's
+    samples do. Rows with one id (gene_id, the name where it is '.') are one gene, for which it is
+    enough that one of its regions is covered. Genes carry the place of their first row, not of the
+    region.
+
+    Parameters
+    ----------
+    annotation
+        BED, GTF or GFF3; contigs may be named otherwise than in the peaks (chr1, 1).
+    work
+        A private folder for temporary files.
+    window
+        What the region of a row is; its `max_n_fraction` is not used.
+    level, biotypes
+        As for `histpred.genome.annotation.open_annotation`.
+    unstranded
+        Read the strand '.' as '+'.
+
+    Returns
+    -------
+    Made
+        Marks sorted; no value is NaN. unjoined: rows without a region, with the columns
+        UNJOINED_COLUMNS. counts: peak files, samples (of a mark: K562 counts once for each mark
+        that it has peaks of), marks, genes, marked pairs (of gene and mark).
+
+    Raises
+    ------
+    InputError
+        For peaks (file:line) and annotations that cannot be read, rows without a strand where the
+        window needs one, an annotation that leaves no region, and no contig in common.
+    UsageError
+        For shares outside 0 to 1, windows without a base, biotypes that are not there, and where
+        pybedtools or bedtools is missing.
+    """
+    _check(window, min_fraction, min_samples)
+    pybedtools = _import_pybedtools()
+    options = {
+        "window": str(window),
+        "level": level_for(window.kind, level),
+        "biotypes": list(biotypes),
+        "unstranded": unstranded,
+        "min_fraction": min_fraction,
+        "min_samples": min_samples,
+    }
+    with open_annotation(annotation, work, window.kind, level, biotypes) as rows:
+        regions, unjoined = _regions(rows, window, unstranded, options["level"] == TRANSCRIPT)
+        inputs = {str(annotation): rows.digest}
+
+    laid = work / "regions.bed"
+    _write(laid, sorted(regions.blocks))
+    reader = _Reader(regions)
+    samples: dict[str, dict[str, list[Path]]] = {}
+    for mark, sample, path in files:
+        samples.setdefault(mark, {}).setdefault(sample, []).append(path)
+    marks = tuple(sorted(samples))
+    values = np.zeros((len(regions.genes), len(marks)), np.float32)
+    for column, mark in enumerate(marks):
+        having = np.zeros(len(regions.genes), np.int64)
+        for paths in samples[mark].values():
+            peaks = [row for path in dict.fromkeys(paths) for row in reader.read(path, inputs)]
+            covered = _covered(pybedtools, laid, sorted(peaks), work, len(regions.bases))
+            enough = (covered > 0) & (covered / regions.bases >= min_fraction)
+            having[np.unique(regions.gene[enough])] += 1
+        values[:, column] = (having > 0) & (having / len(samples[mark]) >= min_samples)
+    reader.tell(annotation)
+
+    counts = {
+        "peak files": len({file.path for file in files}),
+        "samples": sum(map(len, samples.values())),
+        "marks": len(marks),
+        "genes": len(regions.genes),
+        "marked pairs": int(values.sum()),
+    }
+    return Made(regions.genes, marks, values, unjoined, counts, inputs, options)
+
+
+def _check(window: WindowSpec, min_fraction: float, min_samples: float) -> None:
+    shares = {"region that peaks must cover": min_fraction, "samples with the mark": min_samples}
+    for what, share in shares.items():
+        if not 0 <= share <= 1:
+            raise UsageError(f"the share of the {what} is {share}", "give a number from 0 to 1")
+    if window.kind == PROMOTER and window.upstream + window.downstream <= 0:
+        raise UsageError(f"an empty region: {window}", "give it bases upstream or downstream")
+
+
+def _import_pybedtools() -> Any:
+    """pybedtools, whose import runs bedtools."""
+    if shutil.which("bedtools") is None:
+        raise UsageError(
+            "the program bedtools, which lays peaks on genes, is not installed", (INSTALL_BEDTOOLS)
+        )
+    try:
+        import pybedtools
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"labels from peaks need the package {error.name}, which is not installed",
+            INSTALL_LABELS,
+        ) from error
+    return pybedtools
+
+
+def _is_mark(name: str) -> bool:
+    return name in MARKS or MODIFICATION.fullmatch(name) is not None
+
+
+def _by_name(path: Path) -> PeakFile:
+    name = path.name
+    for suffixes in (COMPRESSED, SUFFIXES):
+        for suffix in suffixes:
+            if name.lower().endswith(suffix.lower()):
+                name = name[: -len(suffix)]
+                break
+    fields = name.split(".")
+    dotted = {alias.upper() for alias in ALIASES if "." in alias}
+    if ".".join(fields[:2]).upper() in dotted:
+        fields[:2] = [".".join(fields[:2])]
+    mark, sample, *_ = [*fields, ""]
+    return PeakFile(canonical(mark), sample or str(path), path)
+
+
+def _read_sheet(sheet: Path) -> list[PeakFile]:
+    files: list[PeakFile] = []
+    columns: list[str] = []
+    with open_lines(sheet) as lines:
+        for number, line in lines:
+            if not line.strip():
+                continue
+            fields = [field.strip() for field in line.split("\t")]
+            if not columns:
+                columns = [field.removeprefix("#").strip().lower() for field in fields]
+                missing = [name for name in SHEET_COLUMNS[:2] if name not in columns]
+                twice = [name for name in SHEET_COLUMNS if columns.count(name) > 1]
+                if missing or twice:
+                    raise InputError(
+                        sheet,
+                        f"{'no column' if missing else 'two columns'} {(missing or twice)[0]!r}: "
+                        f"{first_few(fields)}",
+                        "a sheet is tab-separated, with a header that names mark, file and, if "
+                        "need be, sample",
+                        number,
+                    )
+                continue
+            if len(fields) != len(columns):
+                raise InputError(
+                    sheet,
+                    f"{len(fields)} columns where the header has {len(columns)}",
+                    "is a tab missing, or is the file cut short?",
+                    number,
+                )
+            row = dict(zip(columns, fields, strict=True))
+            if not (row["mark"] and row["file"]):
+                raise InputError(sheet, "a row without a mark or a file", "fill it in", number)
+            path = sheet.parent / row["file"]
+            if not path.exists():
+                raise InputError(
+                    sheet, f"{path} does not exist", "paths are relative to the sheet", number
+                )
+            sample = row.get("sample") or str(path)
+            files.append(PeakFile(canonical(row["mark"]), sample, path))
+    if not files:
+        raise InputError(sheet, "names no file of peaks", "a row for each below a header is needed")
+    return files
+
+
+def _regions(
+    annotation: Annotation, window: WindowSpec, unstranded: bool, of_transcripts: bool
+) -> tuple[_Regions, pandas.DataFrame]:
+    """The regions of an annotation, and the rows that have none."""
+    genes: dict[str, Feature] = {}
+    numbers: dict[str, int] = {}
+    contigs: dict[str, int] = {}
+    gene, bases, blocks, unjoined = [], [], [], []
+    strandless = Offenders()
+    for feature in map(printable, annotation):
+        if feature.strand == "." and window.kind != INTERVAL and not feature.problem:
+            if not unstranded:
+                strandless.add(feature)
+        placed = place(feature, feature.chrom, FARTHEST, window)
+        if placed.window is None:
+            unjoined.append((feature.line, feature.gene_id, *_carried(feature), placed.reason))
+            continue
+        name = feature.gene_id if feature.gene_id != "." else feature.name
+        genes.setdefault(name, feature)
+        contig = contigs.setdefault(feature.chrom, len(contigs))
+        pieces = _blocks(placed.window)
+        blocks += [(contig, start, end, len(gene)) for start, end in pieces]
+        bases.append(sum(end - start for start, end in pieces))
+        gene.append(numbers.setdefault(name, len(numbers)))
+
+    _refuse(annotation, window, strandless, len(gene), unjoined)
+    if unmatched := annotation.unmatched():
+        logger.warning("no row has the biotype %s", ", ".join(unmatched))
+    if repeated := len(gene) - len(genes):
+        logger.log(
+            logging.INFO if of_transcripts else logging.WARNING,
+            "%d rows of %s have the id of an earlier row and are one gene with it",
+            repeated,
+            annotation.name,
+        )
+    table = pandas.DataFrame(
+        [(name, *_carried(feature)) for name, feature in genes.items()],
+        columns=["id", *CARRIED[1:]],
+    )
+    regions = _Regions(
+        table,
+        np.array(gene, np.int64),
+        np.array(bases, np.int64),
+        blocks,
+        list(contigs),
+        annotation.aliases,
+    )
+    return regions, pandas.DataFrame(unjoined, columns=list(UNJOINED_COLUMNS))
+
+
+def _carried(feature: Feature) -> tuple[str, str, str, int, int, str]:
+    strand = feature.strand if feature.strand in "+-" else "."
+    return (feature.name, feature.biotype, feature.chrom, feature.start, feature.end, strand)
+
+
+def _blocks(window: Window) -> Iterable[tuple[int, int]]:
+    return window.blocks or [(window.start, window.end)]
+
+
+def _refuse(
+    annotation: Annotation,
+    window: WindowSpec,
+    strandless: Offenders,
+    found: int,
+    unjoined: list[tuple[Any, ...]],
+) -> None:
+    if strandless.count:
+        raise InputError(
+            annotation.name,
+            f"{strandless.count} rows have no strand, which {window.kind} regions need: "
+            f"{strandless}",
+            "give strands (column 6 of a BED), or take rows as they are with --window interval, "
+            "or read '.' as '+' with --unstranded",
+        )
+    if found:
+        return
+    if not unjoined:
+        raise InputError(
+            annotation.name, "holds no row, so there is nothing to label", "give an annotation"
+        )
+    reasons = pandas.Series([row[-1] for row in unjoined]).value_counts()
+    raise InputError(
+        annotation.name,
+        f"none of its {len(unjoined)} rows has a region: "
+        + ", ".join(f"{reason} {count}" for reason, count in reasons.items()),
+        "give other rows or another kind of window",
+    )
+
+
+class _Reader:
+    """Reads peaks on the contigs of regions, and remembers what is to be told of the files."""
+
+    def __init__(self, regions: _Regions) -> None:
+        self.contigs = regions.contigs
+        self.aliases = regions.aliases
+        self.renamed: dict[str, str] = {}
+        self.files = 0
+        self.apart: list[str] = []
+        self.contigs_apart: dict[str, None] = {}
+        self.empty: list[str] = []
+        self.zero_length = 0
+
+    def read(self, path: Path, digests: dict[str, str]) -> Iterator[tuple[int, int, int]]:
+        """Peaks of a file as contig (its number), start, end; its sha256 goes to `digests`.
+
+        All of the file is checked before the first peak comes.
+        """
+        by_contig: dict[str, list[tuple[int, int]]] = {}
+        with open_lines(path) as lines:
+            # Only the first three columns: what follows them differs between programs.
+            three = ((number, "\t".join(line.split("\t", 3)[:3])) for number, line in lines)
+            for feature in read_bed(lines.name, three):
+                if feature.problem == ZERO_LENGTH:
+                    self.zero_length += 1
+                    continue
+                by_contig.setdefault(feature.chrom, []).append((feature.start, feature.end))
+            digests[str(path)] = lines.digest
+
+        self.files += 1
+        names = ContigNames(by_contig, dict)
+        found = {}
+        for number, contig in enumerate(self.contigs):
+            if name := names.resolve(contig, self.aliases.get(contig)):
+                found[number] = name
+        self.renamed |= names.renamed
+        if not by_contig:
+            self.empty.append(str(path))
+        elif not found:
+            self.apart.append(str(path))
+            self.contigs_apart |= dict.fromkeys(by_contig)
+        for number, name in found.items():
+            for start, end in by_contig[name]:
+                yield number, start, end
+
+    def tell(self, annotation: str) -> None:
+        """Warn of files that gave nothing; raise InputError if none has a contig in common."""
+        with_peaks = self.files - len(self.empty)
+        if self.apart and len(self.apart) == with_peaks:
+            raise InputError(
+                self.apart[0],
+                f"none of the contigs of the {with_peaks} files of peaks is in {annotation}: "
+                f"{first_few(self.contigs_apart)} here, {first_few(self.contigs)} there",
+                "do the two belong together? chr1, 1 and NC_000001.11 are taken for the same where "
+                "that is unambiguous",
+            )
+        if self.renamed:
+            pairs = first_few(f"{name} = {other}" for name, other in self.renamed.items())
+            logger.info("contigs under another name in the peaks: %s", pairs)
+        if self.empty:
+            logger.warning(
+                "%d files of peaks are empty: %s", len(self.empty), first_few(self.empty)
+            )
+        if self.apart:
+            logger.warning(
+                "%d of %d files of peaks have no contig in common with %s: %s",
+                len(self.apart),
+                with_peaks,
+                annotation,
+                first_few(self.apart),
+            )
+        if self.zero_length:
+            logger.warning("%d peaks are 0 bp long and were left out", self.zero_length)
+
+
+def _contig(number: int) -> str:
+    """A contig's name for bedtools: sorts as the number does, whatever the contig is called."""
+    return f"c{number:09d}"
+
+
+def _write(path: Path, rows: Iterable[tuple[int, ...]]) -> None:
+    """Rows of contig, start, end and numbers as a BED with LAST at its end."""
+    with open(path, "w", encoding="ascii") as target:
+        columns = 3
+        for contig, *numbers in rows:
+            columns = 1 + len(numbers)
+            target.write("\t".join([_contig(contig), *map(str, numbers)]) + "\n")
+        target.write(LAST + "\t-1" * (columns - 3) + "\n")
+
+
+def _covered(pybedtools: Any, laid: Path, peaks: Peaks, work: Path, regions: int) -> np.ndarray:
+    """How many bases of each region, int64 [regions], sorted peaks cover."""
+    paths = [work / f"{name}.bed" for name in ("peaks", "united", "overlaps")]
+    written, united, overlaps = map(str, paths)
+    _write(paths[0], peaks)
+    merged = pybedtools.BedTool(written).merge(output=united)
+    pybedtools.BedTool(str(laid)).intersect(merged, wo=True, sorted=True, output=overlaps)
+
+    table = pandas.read_csv(
+        overlaps, sep="\t", header=None, usecols=[3, 7], names=range(8), dtype={3: int, 7: int}
+    )
+    if table.empty or table[3].iloc[-1] != -1:
+        raise no_room(paths[2])
+    covered = np.zeros(regions, np.int64)
+    np.add.at(covered, table[3].to_numpy()[:-1], table[7].to_numpy()[:-1])
+    for path in paths:
+        path.unlink()
+    return covered
