@@ -13,6 +13,9 @@ ROOT = Path(__file__).resolve().parent.parent
 NO_SKIP = os.environ.get("HISTPRED_NO_SKIP") == "1"
 MAY_BE_SKIPPED = ("gpu", "shared")
 
+# Tests run side by side: more threads each only get in one another's way.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # A slow machine is no failure; the same examples every time, so that a failure is everybody's.
 hypothesis.settings.register_profile("histpred", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("histpred")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 import logging
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -100,6 +101,8 @@ def read_labels(path: Path) -> Labels:
                     number,
                 ) from None
             name = fields[0].strip()
+            if not name:
+                raise InputError(path, "a row without an id", "its gene_id or name", number)
             if name not in ids:
                 ids[name] = len(rows)
                 rows.append(values)
@@ -120,14 +123,14 @@ def read_labels(path: Path) -> Labels:
     return Labels(tuple(ids), marks, np.array(rows, np.float32))
 
 
-def _header(
-    path: Path, numbered: Iterator[tuple[int, str]]
-) -> tuple[list[str], tuple[str, ...]]:
+def _header(path: Path, numbered: Iterator[tuple[int, str]]) -> tuple[list[str], tuple[str, ...]]:
     """For each column the mark that it holds, '' if none; and the marks."""
     number, line = next(numbered, (0, ""))
     if not number:
         raise InputError(path, "is empty", "a table of labels has a header: id, then marks")
     names = [name.strip().removeprefix("#") for name in line.split("\t")]
+    if "" in names[1:]:
+        raise InputError(path, "a column without a name", "name it, or take it out", number)
     columns = ["", *("" if n.lower() in CARRIED else canonical(n) for n in names[1:])]
     marks = tuple(filter(None, columns))
     twice = sorted({mark for mark in marks if marks.count(mark) > 1})
@@ -168,16 +171,15 @@ def rows_of(labels: Labels, windows: pandas.DataFrame) -> np.ndarray:
     and ENSG00000228630 are one) where that is unambiguous.
     """
     exact = {name: i for i, name in enumerate(labels.ids)}
-    bare: dict[str, int] = {}
-    for name, i in exact.items():
-        short = without_version(name)
-        bare[short] = i if short not in bare else -1
+    short = Counter(map(without_version, labels.ids))
+    bare = {
+        without_version(name): i for name, i in exact.items() if short[without_version(name)] == 1
+    }
     rows = []
     for gene, name in zip(windows["gene_id"], windows["name"], strict=True):
-        row = exact.get(gene, exact.get(name, -1))
-        if row < 0:
-            row = bare.get(without_version(gene), bare.get(without_version(name), -1))
-        rows.append(row)
+        found = (exact.get(gene), exact.get(name))
+        found += (bare.get(without_version(gene)), bare.get(without_version(name)))
+        rows.append(next((row for row in found if row is not None), -1))
     return np.array(rows, np.int64)
 
 

@@ -9,6 +9,7 @@ columns are read. Peaks of one mark and sample are united before anything is cou
 from __future__ import annotations
 
 import logging
+import re
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -17,13 +18,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas
 
-from histpred.core.errors import InputError, UsageError, first_few
-from histpred.core.hts import no_room
+from histpred.core.errors import HistpredError, InputError, UsageError, first_few, first_line
+from histpred.core.hts import has_room, no_room
 from histpred.core.marks import ALIASES, MARKS, MODIFICATION, canonical
 from histpred.core.regions import FARTHEST, INTERVAL, PROMOTER, Feature, Window
 from histpred.genome.annotation import TRANSCRIPT, Annotation, level_for, open_annotation
-from histpred.genome.bed import ZERO_LENGTH, read_bed
-from histpred.genome.lines import open_lines
+from histpred.genome.bed import HEADERS, read_bed
+from histpred.genome.lines import Lines, open_lines
 from histpred.genome.naming import ContigNames
 from histpred.genome.plan import Offenders, printable
 from histpred.genome.windows import WindowSpec, place
@@ -42,7 +43,8 @@ UNJOINED_COLUMNS = ("line", "gene_id", *CARRIED[1:], "reason")
 # when the disk is full. Its name sorts behind those of `_contig`.
 LAST = "z\t0\t1"
 
-Peaks = list[tuple[int, int, int]]
+ROW = re.compile(r"([^\s#][^\t]*)\t([0-9]{1,9})\t([0-9]{1,9})(?:\t|$)")
+Peaks = dict[int, list[tuple[int, int]]]
 
 
 class PeakFile(NamedTuple):
@@ -175,16 +177,19 @@ def from_peaks(
     laid = work / "regions.bed"
     _write(laid, sorted(regions.blocks))
     reader = _Reader(regions)
-    samples: dict[str, dict[str, list[Path]]] = {}
+    samples: dict[str, dict[str, dict[Path, None]]] = {}
     for mark, sample, path in files:
-        samples.setdefault(mark, {}).setdefault(sample, []).append(path)
+        samples.setdefault(mark, {}).setdefault(sample, {})[path] = None
     marks = tuple(sorted(samples))
     values = np.zeros((len(regions.genes), len(marks)), np.float32)
     for column, mark in enumerate(marks):
         having = np.zeros(len(regions.genes), np.int64)
         for paths in samples[mark].values():
-            peaks = [row for path in dict.fromkeys(paths) for row in reader.read(path, inputs)]
-            covered = _covered(pybedtools, laid, sorted(peaks), work, len(regions.bases))
+            peaks: Peaks = {}
+            for path in paths:
+                for contig, rows in reader.read(path, inputs).items():
+                    peaks.setdefault(contig, []).extend(rows)
+            covered = _covered(pybedtools, laid, peaks, work, len(regions.bases))
             enough = (covered > 0) & (covered / regions.bases >= min_fraction)
             having[np.unique(regions.gene[enough])] += 1
         values[:, column] = (having > 0) & (having / len(samples[mark]) >= min_samples)
@@ -298,9 +303,9 @@ def _regions(
     gene, bases, blocks, unjoined = [], [], [], []
     strandless = Offenders()
     for feature in map(printable, annotation):
-        if feature.strand == "." and window.kind != INTERVAL and not feature.problem:
-            if not unstranded:
-                strandless.add(feature)
+        needs_strand = window.kind != INTERVAL and not unstranded and not feature.problem
+        if needs_strand and feature.strand == ".":
+            strandless.add(feature)
         placed = place(feature, feature.chrom, FARTHEST, window)
         if placed.window is None:
             unjoined.append((feature.line, feature.gene_id, *_carried(feature), placed.reason))
@@ -390,37 +395,32 @@ class _Reader:
         self.empty: list[str] = []
         self.zero_length = 0
 
-    def read(self, path: Path, digests: dict[str, str]) -> Iterator[tuple[int, int, int]]:
-        """Peaks of a file as contig (its number), start, end; its sha256 goes to `digests`.
-
-        All of the file is checked before the first peak comes.
+    def read(self, path: Path, digests: dict[str, str]) -> Peaks:
+        """Starts and ends of a file's peaks by the number of their contig; its sha256 goes to
+        `digests`.
         """
         by_contig: dict[str, list[tuple[int, int]]] = {}
         with open_lines(path) as lines:
-            # Only the first three columns: what follows them differs between programs.
-            three = ((number, "\t".join(line.split("\t", 3)[:3])) for number, line in lines)
-            for feature in read_bed(lines.name, three):
-                if feature.problem == ZERO_LENGTH:
+            for chrom, start, end in _rows(lines):
+                if start < end:
+                    by_contig.setdefault(chrom, []).append((start, end))
+                else:
                     self.zero_length += 1
-                    continue
-                by_contig.setdefault(feature.chrom, []).append((feature.start, feature.end))
             digests[str(path)] = lines.digest
 
         self.files += 1
         names = ContigNames(by_contig, dict)
-        found = {}
+        found: Peaks = {}
         for number, contig in enumerate(self.contigs):
             if name := names.resolve(contig, self.aliases.get(contig)):
-                found[number] = name
+                found[number] = by_contig[name]
         self.renamed |= names.renamed
         if not by_contig:
             self.empty.append(str(path))
         elif not found:
             self.apart.append(str(path))
             self.contigs_apart |= dict.fromkeys(by_contig)
-        for number, name in found.items():
-            for start, end in by_contig[name]:
-                yield number, start, end
+        return found
 
     def tell(self, annotation: str) -> None:
         """Warn of files that gave nothing; raise InputError if none has a contig in common."""
@@ -452,36 +452,73 @@ class _Reader:
             logger.warning("%d peaks are 0 bp long and were left out", self.zero_length)
 
 
+def _rows(lines: Lines) -> Iterator[tuple[str, int, int]]:
+    """Contig, start and end of each peak. What follows differs between programs and is not read."""
+    columns = 0
+    for number, line in lines:
+        match = ROW.match(line)
+        chrom, start, end = (match[1], int(match[2]), int(match[3])) if match else ("", 0, 0)
+        if not match or chrom in HEADERS or start > end:
+            short = "\t".join(line.split("\t", 3)[:3])
+            feature = next(read_bed(lines.name, [(number, short)]), None)  # says what is wrong
+            if feature is None:
+                continue
+            _, chrom, start, end, *_ = feature
+        tabs = line.count("\t")
+        if tabs + 1 != (columns := columns or tabs + 1):
+            raise InputError(
+                lines.name,
+                f"{tabs + 1} columns where the rows before have {columns}",
+                "every row needs the same columns; is a tab missing or is the file cut short?",
+                number,
+            )
+        yield chrom, start, end
+
+
 def _contig(number: int) -> str:
     """A contig's name for bedtools: sorts as the number does, whatever the contig is called."""
     return f"c{number:09d}"
 
 
-def _write(path: Path, rows: Iterable[tuple[int, ...]]) -> None:
-    """Rows of contig, start, end and numbers as a BED with LAST at its end."""
+def _write(path: Path, rows: Iterable[tuple[int, int, int, int]]) -> None:
+    """Sorted rows of contig, start, end, region as a BED4 that ends with LAST."""
     with open(path, "w", encoding="ascii") as target:
-        columns = 3
-        for contig, *numbers in rows:
-            columns = 1 + len(numbers)
-            target.write("\t".join([_contig(contig), *map(str, numbers)]) + "\n")
-        target.write(LAST + "\t-1" * (columns - 3) + "\n")
+        for contig, start, end, region in rows:
+            target.write(f"{_contig(contig)}\t{start}\t{end}\t{region}\n")
+        target.write(f"{LAST}\t-1\n")
 
 
 def _covered(pybedtools: Any, laid: Path, peaks: Peaks, work: Path, regions: int) -> np.ndarray:
-    """How many bases of each region, int64 [regions], sorted peaks cover."""
+    """How many bases of each region, int64 [regions], peaks cover. `laid`: the regions' BED."""
     paths = [work / f"{name}.bed" for name in ("peaks", "united", "overlaps")]
     written, united, overlaps = map(str, paths)
-    _write(paths[0], peaks)
-    merged = pybedtools.BedTool(written).merge(output=united)
-    pybedtools.BedTool(str(laid)).intersect(merged, wo=True, sorted=True, output=overlaps)
+    with open(written, "w", encoding="ascii") as target:
+        for number in sorted(peaks):
+            contig = _contig(number)
+            target.writelines([f"{contig}\t{a}\t{b}\n" for a, b in sorted(peaks[number])])
+        target.write(f"{LAST}\n")
+    try:
+        merged = pybedtools.BedTool(written).merge(output=united)
+        pybedtools.BedTool(str(laid)).intersect(merged, wo=True, sorted=True, output=overlaps)
+    except pybedtools.helpers.BEDToolsError as error:
+        if not has_room(work):
+            raise no_room(paths[2]) from error
+        raise HistpredError(
+            f"bedtools failed: {first_line(error)}", "try a newer one: bedtools --version"
+        ) from error
 
-    table = pandas.read_csv(
-        overlaps, sep="\t", header=None, usecols=[3, 7], names=range(8), dtype={3: int, 7: int}
-    )
-    if table.empty or table[3].iloc[-1] != -1:
+    try:
+        table = pandas.read_csv(
+            overlaps, sep="\t", header=None, usecols=[3, 7], names=range(8), dtype=np.int64
+        )
+        region, bases = table[3].to_numpy(), table[7].to_numpy()
+        whole = region[-1] == -1 and bases[-1] == 1
+    except ValueError:  # empty, or cut within a row
+        whole = False
+    if not whole:
         raise no_room(paths[2])
     covered = np.zeros(regions, np.int64)
-    np.add.at(covered, table[3].to_numpy()[:-1], table[7].to_numpy()[:-1])
+    np.add.at(covered, region[:-1], bases[:-1])
     for path in paths:
         path.unlink()
     return covered

@@ -77,7 +77,7 @@ def split(
           training window that overlaps a window of validation or test, or a validation window that
           overlaps one of test, are unused.
         - 'locus': sets of units whose windows overlap, directly or through others, drawn likewise;
-          sets that are large against 10 % of the windows train. No two windows of different sets
+          those that are large against 10 % of the windows train. No two windows of different sets
           share a base.
         - a path: a table with the columns id (of a unit) and set, tab-separated, as `write_split`
           writes it; or a BED (suffix .bed, .bed.gz) whose names are train, validation and test: a
@@ -337,17 +337,19 @@ def _draw(
     `total`, the others for training. The first draw whose shares all lie within TOLERANCE, else the
     nearest of DRAWS.
 
-    Giant pieces train, unless nothing else is there; so does the largest. With too few pieces for
+    The largest piece trains; so do giant ones, unless the others do not make up half of what is
+    wanted. If the pieces do not make up all of it, they are shared evenly. With too few pieces for
     `wanted`, all train.
     """
     target = SHARE * total
     drawn = np.full(len(sizes), TRAIN, dtype="<U10")
     pieces = np.argsort(sizes, kind="stable")[:-1]
     small = pieces[sizes[pieces] <= GIANT * target]
-    if len(small) >= len(wanted):
+    if len(small) >= len(wanted) and sizes[small].sum() >= len(wanted) * target / 2:
         pieces = small
     if not wanted or len(pieces) < len(wanted):
         return drawn
+    target = min(target, sizes[pieces].sum() / len(wanted))
 
     best, chosen = np.inf, []
     for _ in range(DRAWS):
@@ -360,7 +362,7 @@ def _draw(
             gaps.append(misses.min())
         if sum(gaps) < best:
             best, chosen = sum(gaps), np.split(order, cuts[1:])[:-1]
-        if max(gaps) <= TOLERANCE * total:
+        if max(gaps) <= TOLERANCE / SHARE * target:
             break
     for name, these in zip(wanted, chosen, strict=True):
         drawn[these] = name

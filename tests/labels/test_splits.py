@@ -355,6 +355,33 @@ def test_a_giant_locus_trains_and_missed_shares_are_said(caplog):
     assert f"{counts[TEST] / 96:.1%} test" in caplog.text
 
 
+def pieces(sizes) -> pandas.DataFrame:
+    """Loci of these numbers of windows."""
+    return table(
+        [
+            ("c", 100_000 * i + j, 100_000 * i + j + 9, f"{i}.{j}")
+            for i, n in enumerate(sizes)
+            for j in range(n)
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("sizes", "held_out"),
+    [
+        ([50] * 5 + [1] * 50, {25}),  # giants train; what is left is shared evenly
+        ([16] * 6 + [1] * 2, {16, 17, 18}),  # without giants next to nothing would be tested
+        ([90, 6, 4], {4, 6}),
+        ([40, 30, 30], {30}),
+    ],
+)
+def test_what_is_held_out_of_few_and_large_loci(sizes, held_out):
+    windows = pieces(sizes)
+    for seed in range(20):
+        counts = Counter(split(windows, windows["gene_id"], "locus", seed).sets)
+        assert {counts[name] for name in HELD_OUT} <= held_out
+
+
 def test_a_share_that_is_met_is_not_talked_of(caplog):
     windows = drawn(0, 500, longest=20)
     with caplog.at_level(logging.WARNING):

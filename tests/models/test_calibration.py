@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize, minimize_scalar
 from sklearn.metrics import log_loss
 
+from histpred.models import calibration as module
 from histpred.models.calibration import (
     Calibrated,
     base_rate,
@@ -261,12 +262,19 @@ def test_calibration_improves_on_rows_it_has_not_seen():
 # All marks
 
 
-def test_marks_are_calibrated_each_on_its_labelled_rows():
+def test_marks_are_calibrated_each_on_its_labelled_rows(monkeypatch):
     rng = np.random.default_rng(11)
     logits = rng.normal(0, 2, (300, 2)).astype(np.float32)
     labels = (rng.random((300, 2)) < sigmoid(logits - [0, 2])).astype(float)
     labels[rng.random((300, 2)) < 0.3] = np.nan
     groups = np.arange(300) // 2
+    received = []
+
+    def recorded(*arguments):
+        received.append(arguments)
+        return choose_calibration(*arguments)
+
+    monkeypatch.setattr(module, "choose_calibration", recorded)
     found = calibrate(logits, labels, groups, 3)
 
     assert len(found) == 2
@@ -274,6 +282,8 @@ def test_marks_are_calibrated_each_on_its_labelled_rows():
         known = [row for row in range(300) if labels[row, i] in (0, 1)]
         truth = np.array([labels[row, i] == 1 for row in known])
         scores = logits[known, i].astype(float)
+        for passed, meant in zip(received[i], (scores, truth, groups[known], 3), strict=True):
+            np.testing.assert_array_equal(passed, meant)
         expected = choose_calibration(scores, truth, groups[known], 3)
         threshold = youden(truth, calibrated(scores, expected))
         assert mark == Calibrated(expected, threshold, expected.method)

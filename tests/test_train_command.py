@@ -1,0 +1,378 @@
+"""From labels to a bundle and its evaluation, on the command line."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import random
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+for package in ("torch", "sklearn", "matplotlib", "jinja2", "onnx", "pyarrow"):
+    pytest.importorskip(package, reason="needs the extra train")
+
+from sklearn.metrics import roc_auc_score  # noqa: E402
+
+from histpred.models.bundle import load_bundle  # noqa: E402
+from support.command_line import command, environment, histpred, read_scores, said_well, tree  # noqa: E402
+from support.labelled import Labelled, write_labelled, write_labels  # noqa: E402
+
+LEARNED = ["H3K4me3", "H3K27me3"]
+SMALL = ("--hidden", "16,8", "--learning-rate", "0.01", "--batch", "32", "--epochs", "8")
+WINDOW = ("--window", "promoter:100:100")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Labelled:
+    return write_labelled(tmp_path_factory.mktemp("labelled"))
+
+
+def train(data: Labelled, out: Path, *options: str | Path, labels: Path | None = None):
+    files = (data.annotation, data.fasta, labels or data.labels)
+    return histpred("train", *files, "-o", out, *WINDOW, *SMALL, *options)
+
+
+def evaluate(bundle: Path, data: Labelled, out: Path, *options: str | Path, labels=None):
+    files = (data.annotation, data.fasta, labels or data.labels)
+    return histpred("evaluate", bundle, *files, "-o", out, *options)
+
+
+@pytest.fixture(scope="module")
+def bundle(data, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("trained") / "mine"
+    done = train(data, out, "--split", "locus")
+    assert done.code == 0, done.err
+    return out
+
+
+@pytest.fixture(scope="module")
+def evaluation(bundle, data, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("evaluated") / "evaluation"
+    done = evaluate(bundle, data, out)
+    assert done.code == 0, done.err
+    return out
+
+
+def split_of(bundle: Path) -> dict[str, str]:
+    with open(bundle / "split.tsv") as lines:
+        return {row["id"]: row["set"] for row in csv.DictReader(lines, delimiter="\t")}
+
+
+def test_a_bundle_is_whole_and_says_what_it_was_made_from(bundle, data):
+    manifest = load_bundle(bundle).manifest
+    assert manifest.name == "mine"
+    assert manifest.mark_names == ("H3K4me3", "H3K27me3", "H3K9me3")  # H3K36me3 lies nowhere
+    assert set(split_of(bundle)) == set(data.truth)
+    assert manifest.training.counts == {
+        name: list(split_of(bundle).values()).count(name)
+        for name in ("train", "validation", "test", "unused")
+    }
+    assert set(manifest.metrics) == {"validation", "test"}
+    assert histpred("bundle", "verify", bundle).code == 0
+    history = (bundle / "training.tsv").read_text().splitlines()
+    assert len(history) <= 1 + 8
+    assert sum(line.endswith("\t1") for line in history) >= 1
+    assert "one-hot marks" in (bundle / "card.md").read_text()
+
+
+def test_the_bundle_predicts_what_it_has_learned(bundle, data, tmp_path):
+    done = histpred(
+        "predict", data.annotation, data.fasta, "--bundle", bundle, "-o", tmp_path / "o"
+    )
+    assert done.code == 0, done.err
+    assert "calibrated" not in done.err  # the windows are those of the training
+    scores = read_scores(tmp_path / "o" / "scores.tsv.gz")
+    sets = split_of(bundle)
+    for mark in LEARNED:
+        chosen = [i for i, row in enumerate(scores.rows) if sets[row["name"]] == "test"]
+        truth = [data.truth[scores.rows[i]["name"]][mark] for i in chosen]
+        assert roc_auc_score(truth, [scores.probability(i, mark) for i in chosen]) > 0.75
+
+
+def test_the_figures_are_those_of_the_test_rows(evaluation, bundle, data, tmp_path):
+    """Recomputed from a prediction and the split, without the evaluation's own code."""
+    histpred("predict", data.annotation, data.fasta, "--bundle", bundle, "-o", tmp_path / "o")
+    scores = read_scores(tmp_path / "o" / "scores.tsv.gz")
+    sets = split_of(bundle)
+    rows = [i for i, row in enumerate(scores.rows) if sets[row["name"]] == "test"]
+    metrics = json.loads((evaluation / "metrics.json").read_text())
+    assert metrics["windows"] == len(rows)
+    figures = metrics["models"]["mine"]["figures"]
+    thresholds = {mark.name: mark.threshold for mark in load_bundle(bundle).manifest.marks}
+    counts = np.zeros(4)  # TP FP FN TN, of the paper's appendix F
+    for mark in metrics["marks"]:
+        truth = np.array([data.truth[scores.rows[i]["name"]][mark] for i in rows])
+        probabilities = np.array([scores.probability(i, mark) for i in rows])
+        auroc = roc_auc_score(truth, probabilities)
+        assert figures[mark]["auroc"]["value"] == pytest.approx(auroc, abs=1e-3)
+        called = probabilities >= thresholds[mark]
+        pairs = [(called & (truth == 1)), (called & (truth == 0))]
+        pairs += [(~called & (truth == 1)), (~called & (truth == 0))]
+        counts += [pair.sum() for pair in pairs]
+    hits, false, missed, right = counts
+    assert figures["micro"]["precision"]["value"] == pytest.approx(hits / (hits + false), abs=0.02)
+    assert figures["micro"]["recall"]["value"] == pytest.approx(hits / (hits + missed), abs=0.02)
+    accuracy = (hits + right) / counts.sum()
+    assert figures["micro"]["accuracy"]["value"] == pytest.approx(accuracy, abs=0.02)
+
+
+def test_an_evaluation_has_all_its_parts(evaluation):
+    names = {path.name for path in evaluation.iterdir()}
+    assert {"metrics.json", "report.html", "summary.tsv", "marks.tsv", "figures"} <= names
+    assert (evaluation / "figures" / "auroc_by_mark.png").stat().st_size > 1000
+    metrics = json.loads((evaluation / "metrics.json").read_text())
+    kinds = {name: model["kind"] for name, model in metrics["models"].items()}
+    assert next(iter(kinds)) == "mine"
+    assert [name for name, kind in kinds.items() if kind == "baseline"] == [
+        "prevalence",
+        "GC + CpG",
+        "4-mers + logistic",
+        "nearest neighbour",
+    ]
+    figures = metrics["models"]["GC + CpG"]["figures"]
+    assert figures["H3K4me3"]["auroc"]["value"] > 0.75
+    assert 0.2 < figures["H3K9me3"]["auroc"]["value"] < 0.8
+    assert metrics["models"]["prevalence"]["figures"]["macro"]["auroc"]["value"] == 0.5
+    with gzip.open(evaluation / "predictions.tsv.gz", "rt") as lines:
+        assert sum(1 for _ in lines) == metrics["windows"] + 1
+
+
+def test_the_same_command_does_nothing_and_another_one_is_refused(bundle, data, evaluation):
+    before = tree(bundle) | tree(evaluation)
+    again = train(data, bundle, "--split", "locus")
+    assert again.code == 0
+    assert "nothing to do" in again.err
+    assert evaluate(bundle, data, evaluation).code == 0
+    other = train(data, bundle, "--split", "locus", "--seed", "1")
+    assert other.code == 1
+    assert "holds another bundle; what differs: recipe" in other.err
+    other = evaluate(bundle, data, evaluation, "--rows", "validation")
+    assert other.code == 1
+    assert "what differs: rows" in other.err
+    assert tree(bundle) | tree(evaluation) == before
+
+
+@pytest.mark.slow
+def test_a_training_that_was_killed_goes_on_and_ends_with_the_same_bytes(bundle, data, tmp_path):
+    out = tmp_path / "mine"
+    files = (data.annotation, data.fasta, data.labels)
+    line = command("train", *files, "-o", out, *WINDOW, *SMALL, "--split", "locus")
+    rng = random.Random(4)
+    for _ in range(2):
+        started = subprocess.Popen(line, env=environment(), stderr=subprocess.PIPE, text=True)
+        wanted = rng.randint(1, 3)
+        for text in started.stderr:
+            if text.startswith("epoch"):
+                wanted -= 1
+            if not wanted:
+                break
+        time.sleep(rng.random() * 0.05)
+        started.send_signal(signal.SIGKILL)
+        started.wait()
+        started.stderr.close()
+        assert not (out / "bundle.json").exists()
+    done = train(data, out, "--split", "locus")
+    assert done.code == 0, done.err
+    assert "epoch 1:" not in done.err
+    assert tree(out) == tree(bundle)
+
+
+def test_a_random_split_that_leaks_is_said_loudly(data, tmp_path):
+    done = train(data, tmp_path / "leaky", "--window", "context:2000")
+    assert done.code == 0, done.err
+    assert re.search(r"warning: \d+ of \d+ test windows .* share bases with training", done.err)
+    done = evaluate(tmp_path / "leaky", data, tmp_path / "evaluation")
+    assert "share bases with training windows" in done.err
+    assert "share bases with training windows" in (tmp_path / "evaluation/report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--mark-dimension", "3"),
+        ("--loss", "undersampled"),
+        ("--loss", "nnpu", "--prior", "0.9"),
+        ("--loss", "plain", "--split", "chromosome", "--test-chromosomes", "chr2"),
+        ("--split", "block", "--block", "4000", "--marks", "h3k4ME3"),
+    ],
+    ids=" ".join,
+)
+def test_every_way_of_training_gives_a_bundle_that_works(options, data, tmp_path):
+    done = train(data, tmp_path / "b", *options)
+    assert done.code == 0, done.err
+    assert histpred("bundle", "verify", tmp_path / "b").code == 0
+    assert evaluate(tmp_path / "b", data, tmp_path / "e").code == 0
+    metrics = json.loads((tmp_path / "e" / "metrics.json").read_text())
+    assert metrics["models"]["b"]["figures"]["H3K4me3"]["auroc"]["value"] > 0.7
+
+
+def test_a_split_from_a_file_is_kept(data, bundle, tmp_path):
+    done = train(data, tmp_path / "b", "--split", bundle / "split.tsv")
+    assert done.code == 0, done.err
+    assert split_of(tmp_path / "b") == split_of(bundle)
+
+
+def test_bundles_beside_each_other(bundle, data, tmp_path):
+    """On the same rows and marks, each through windows of its own."""
+    options = ("--split", bundle / "split.tsv", "--marks", "H3K27me3,H3K4me3")
+    assert train(data, tmp_path / "body", *options, "--window", "body").code == 0
+    done = evaluate(bundle, data, tmp_path / "e", "--beside", tmp_path / "body")
+    assert done.code == 0, done.err
+    metrics = json.loads((tmp_path / "e" / "metrics.json").read_text())
+    assert metrics["marks"] == LEARNED
+    assert list(metrics["models"])[:2] == ["mine", "body"]
+    assert metrics["models"]["body"]["kind"] == "model"
+    assert done.out.splitlines()[2].startswith("body")
+    twice = evaluate(bundle, data, tmp_path / "e2", "--beside", bundle)
+    assert twice.code == 2
+    assert "same name" in twice.err
+
+
+def test_rows_that_the_split_does_not_know_are_all_evaluated(bundle, tmp_path):
+    other = write_labelled(tmp_path, seed=9)
+    renamed = {f"new_{name}": row for name, row in other.truth.items()}
+    text = other.annotation.read_text().replace("gene", "new_gene")
+    other.annotation.write_text(text)
+    write_labels(other.labels, renamed)
+    done = evaluate(bundle, other, tmp_path / "e")
+    assert done.code == 0, done.err
+    metrics = json.loads((tmp_path / "e" / "metrics.json").read_text())
+    assert metrics["windows"] == len(renamed)
+    assert list(metrics["models"]) == ["mine"]
+    assert any("no training row" in warning for warning in metrics["warnings"])
+
+
+def changed(data: Labelled, folder: Path, change) -> Path:
+    """The labels as a table after `change` of its lines."""
+    path = folder / "changed.tsv"
+    path.write_text("\n".join(change(data.labels.read_text().splitlines())) + "\n")
+    return path
+
+
+def cut(line: str, column: int, text: str) -> str:
+    fields = line.split("\t")
+    fields[column] = text
+    return "\t".join(fields)
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "message"),
+    [
+        (lambda rows: rows[:1], 1, "no row below the header"),
+        (
+            lambda rows: [cut(rows[0], 1, "H2A.Z").replace("H3K27me3", "H2AFZ"), *rows[1:]],
+            1,
+            ":1: H2AFZ twice",
+        ),
+        (
+            lambda rows: [*rows[:5], cut(rows[5], 2, "0.7"), *rows[6:]],
+            1,
+            ":6: the label '0.7' of gene1_4",
+        ),
+        (lambda rows: [*rows, rows[3] + "\t1"], 1, ":362: 6 columns where the header has 5"),
+        (lambda rows: [*rows, cut(rows[3], 1, "01")], 1, ":362: the label '01'"),
+        (
+            lambda rows: [*rows, cut(rows[3], 1, str(1 - int(rows[3].split("\t")[1])))],
+            1,
+            ":362: gene1_2 has other labels here than in line 4",
+        ),
+        (
+            lambda rows: [rows[0], *(f"other_{row}" for row in rows[1:])],
+            1,
+            "none of its 360 rows is in the annotation",
+        ),
+        (
+            lambda rows: [rows[0], *(cut(cut(cut(r, 1, "0"), 2, "1"), 3, "0") for r in rows[1:])],
+            1,
+            "no mark has 2 training rows",
+        ),
+        (lambda rows: [row.split("\t")[0] for row in rows], 1, "no column of a mark"),
+        (lambda rows: [rows[0], *(row.replace("\t0", "\t") for row in rows[1:])], 1, "--loss nnpu"),
+    ],
+    ids=range(10),
+)
+def test_labels_that_cannot_be_used(change, code, message, data, tmp_path):
+    done = train(data, tmp_path / "b", labels=changed(data, tmp_path, change))
+    assert done.code == code
+    assert message in done.err
+    assert said_well(done.err)
+    assert not (tmp_path / "b").exists()
+
+
+def test_marks_that_hardly_differ_and_genes_without_a_window_are_named(data, tmp_path):
+    def change(rows):
+        alone = [cut(row, 4, "1" if i == 0 else "0") for i, row in enumerate(rows[1:])]
+        return [rows[0], *alone, "elsewhere\t1\t0\t1\t0"]
+
+    done = train(data, tmp_path / "b", labels=changed(data, tmp_path, change))
+    assert done.code == 0, done.err
+    assert "1 marks are left out" in done.err
+    assert "H3K36me3 (1 with" in done.err or "H3K36me3 (0 with" in done.err
+    assert "1 of 361 rows of" in done.err
+    assert "elsewhere" in done.err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--marks", "H3K79me2"), "has no mark H3K79me2"),
+        (("--loss", "nnpu"), "give --prior"),
+        (("--split", "by-hand"), "no kind of split"),
+        (("--window", "context:x"), "not a window"),
+        (("--hidden", "12,"), "not widths of layers"),
+        (("--model", "deephistone"), "takes no encoder, chunks or window"),
+        (("--test-chromosomes", "chr1"), "chromosomes are named"),
+        (("--split", "chromosome", "--test-chromosomes", "chrX"), "no window lies on chrX"),
+        (("--encoder", "kmer", "--bundle", "human-promoter"), "either --bundle or --encoder"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_options_that_do_not_fit(options, message, data, tmp_path):
+    done = train(data, tmp_path / "b", *options)
+    assert done.code == 2
+    assert message in done.err
+    assert not (tmp_path / "b").exists()
+
+
+def test_an_evaluation_that_cannot_be(bundle, data, tmp_path):
+    strange = tmp_path / "strange.tsv"
+    strange.write_text("id\tH3K79me2\n" + "".join(f"{name}\t1\n" for name in data.truth))
+    done = evaluate(bundle, data, tmp_path / "e", labels=strange)
+    assert done.code == 1
+    assert "none of the marks" in done.err
+    done = evaluate(bundle, data, tmp_path / "e", "--marks", "H3K36me3")
+    assert done.code == 2
+    assert "does not score H3K36me3" in done.err
+    files = (data.annotation, data.fasta, data.labels)
+    done = histpred("evaluate", tmp_path / "none", *files, "-o", tmp_path / "e")
+    assert done.code == 1
+    assert "no such bundle" in done.err
+    assert not (tmp_path / "e").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_deephistone_from_labels_to_scores(data, tmp_path):
+    """Windows at the ends of contigs are shorter than 1,000 bp and are filled up."""
+    files = (data.annotation, data.fasta, data.labels)
+    done = histpred(
+        *("train", *files, "-o", tmp_path / "deep", "--model", "deephistone"),
+        *("--epochs", "1", "--batch", "20", "--split", "chromosome", "--marks", "H3K4me3"),
+    )
+    assert done.code == 0, done.err
+    assert "34,460,277 parameters" in done.err
+    assert histpred("bundle", "verify", tmp_path / "deep").code == 0
+    scored = histpred(
+        *("predict", data.annotation, data.fasta),
+        *("--bundle", tmp_path / "deep", "-o", tmp_path / "out"),
+    )
+    assert scored.code == 0, scored.err
+    assert len(read_scores(tmp_path / "out" / "scores.tsv.gz").rows) == len(data.truth)
+    assert evaluate(tmp_path / "deep", data, tmp_path / "e").code == 0
