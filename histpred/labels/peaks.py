@@ -200,7 +200,7 @@ def from_peaks(
         "samples": sum(map(len, samples.values())),
         "marks": len(marks),
         "genes": len(regions.genes),
-        "marked pairs": int(values.sum()),
+        "marked pairs": int((values == 1).sum()),
     }
     return Made(regions.genes, marks, values, unjoined, counts, inputs, options)
 
@@ -218,7 +218,7 @@ def _import_pybedtools() -> Any:
     """pybedtools, whose import runs bedtools."""
     if shutil.which("bedtools") is None:
         raise UsageError(
-            "the program bedtools, which lays peaks on genes, is not installed", (INSTALL_BEDTOOLS)
+            "the program bedtools, which lays peaks on genes, is not installed", INSTALL_BEDTOOLS
         )
     try:
         import pybedtools
@@ -513,7 +513,7 @@ def _covered(pybedtools: Any, laid: Path, peaks: Peaks, work: Path, regions: int
         )
         region, bases = table[3].to_numpy(), table[7].to_numpy()
         whole = region[-1] == -1 and bases[-1] == 1
-    except ValueError:  # empty, or cut within a row
+    except (ValueError, IndexError):  # cut within a row, or empty
         whole = False
     if not whole:
         raise no_room(paths[2])

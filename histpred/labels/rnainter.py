@@ -225,9 +225,10 @@ def _read_table(path: Path, min_score: float | None) -> _Pairs:
             raise InputError(path, "is empty", "RNAInter's table has a header")
         symbol, raw_id, species, partner, *score = _columns(path, number, header, wanted)
         width = header.count("\t") + 1
+        needed = 1 + max(symbol, raw_id, species, partner, *score)
         for number, line in numbered:
             fields = line.split("\t")
-            if len(fields) != width:
+            if not needed <= len(fields) <= width:  # empty columns at the end may be left out
                 raise InputError(
                     path,
                     f"{len(fields)} columns where the header has {width}",

@@ -615,7 +615,7 @@ GOOD = text([row("ALPHA", "H3K4me3"), row("BETA", "H3K4me3")])
         (text([]), "no row below the header"),
         (text([HEADER]), "no row below the header"),
         (GOOD.replace("\t", ","), ":1: no column Interactor1.Symbol"),
-        (text([row("ALPHA", "H3K4me3")[:9]]), ":2: 9 columns where the header has 13"),
+        (text([row("ALPHA", "H3K4me3")[:7]]), ":2: 7 columns where the header has 13"),
         (GOOD[:-30], ":3: "),
         (GOOD + "\t".join([*row("A", "H3K9ac"), "more"]), ":4: 14 columns"),
         (GOOD.encode("utf-16"), "UTF-16"),
