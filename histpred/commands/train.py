@@ -99,7 +99,7 @@ logger = logging.getLogger(__name__)
 )
 @click.option("--epochs", type=click.IntRange(1), default=50, show_default=True)
 @click.option(
-    "--batch", type=click.IntRange(1), default=256, show_default=True, help="Rows at once."
+    "--batch", type=click.IntRange(1), default=64, show_default=True, help="Rows at once."
 )
 @click.option(
     "--learning-rate", type=click.FloatRange(0, min_open=True), default=2e-4, show_default=True

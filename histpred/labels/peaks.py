@@ -23,7 +23,7 @@ from histpred.core.hts import has_room, no_room
 from histpred.core.marks import ALIASES, MARKS, MODIFICATION, canonical
 from histpred.core.regions import FARTHEST, INTERVAL, PROMOTER, Feature, Window
 from histpred.genome.annotation import TRANSCRIPT, Annotation, level_for, open_annotation
-from histpred.genome.bed import HEADERS, read_bed
+from histpred.genome.bed import read_bed
 from histpred.genome.lines import Lines, open_lines
 from histpred.genome.naming import ContigNames
 from histpred.genome.plan import Offenders, printable
@@ -37,6 +37,7 @@ INSTALL_BEDTOOLS = "install it: apt install bedtools, conda install -c bioconda 
 COMPRESSED = (".gz", ".bgz")
 SUFFIXES = (".bed", ".narrowPeak", ".broadPeak", ".gappedPeak")
 SHEET_COLUMNS = ("mark", "file", "sample")
+NO_PEAKS = "no-peak-on-the-contig"
 UNJOINED_COLUMNS = ("line", "gene_id", *CARRIED[1:], "reason")
 
 # A row that every file handed to bedtools ends with, and so every output: bedtools says nothing
@@ -155,7 +156,8 @@ def from_peaks(
     ------
     InputError
         For peaks (file:line) and annotations that cannot be read, rows without a strand where the
-        window needs one, an annotation that leaves no region, and no contig in common.
+        window needs one, an annotation that leaves no region, and files without a contig in
+        common.
     UsageError
         For shares outside 0 to 1, windows without a base, biotypes that are not there, and where
         pybedtools or bedtools is missing.
@@ -194,6 +196,17 @@ def from_peaks(
             having[np.unique(regions.gene[enough])] += 1
         values[:, column] = (having > 0) & (having / len(samples[mark]) >= min_samples)
     reader.tell(annotation)
+    seen, away = _on_contigs_with_peaks(regions, reader.with_peaks)
+    if len(away) and seen.any():
+        contigs = first_few(away["chrom"].unique())
+        logger.warning(
+            "%d genes lie on contigs where no file has a peak (%s): they are left unlabelled",
+            len(away),
+            contigs,
+        )
+        genes = regions.genes[seen].reset_index(drop=True)
+        regions, values = regions._replace(genes=genes), values[seen]
+        unjoined = pandas.concat([unjoined, away], ignore_index=True)
 
     counts = {
         "peak files": len({file.path for file in files}),
@@ -203,6 +216,19 @@ def from_peaks(
         "marked pairs": int((values == 1).sum()),
     }
     return Made(regions.genes, marks, values, unjoined, counts, inputs, options)
+
+
+def _on_contigs_with_peaks(
+    regions: _Regions, contigs: set[int]
+) -> tuple[np.ndarray, pandas.DataFrame]:
+    """Which genes, bool [genes], have a region on one of the contigs, by number; and the others, as
+    rows of `unjoined`. Where there is no peak at all, peaks may not have been called.
+    """
+    seen = np.zeros(len(regions.genes), bool)
+    for contig, _, _, region in regions.blocks:
+        seen[regions.gene[region]] |= contig in contigs
+    away = regions.genes[~seen].rename(columns={"id": "gene_id"})
+    return seen, away.assign(line="", reason=NO_PEAKS)[list(UNJOINED_COLUMNS)]
 
 
 def _check(window: WindowSpec, min_fraction: float, min_samples: float) -> None:
@@ -389,6 +415,7 @@ class _Reader:
         self.contigs = regions.contigs
         self.aliases = regions.aliases
         self.renamed: dict[str, str] = {}
+        self.with_peaks: set[int] = set()
         self.files = 0
         self.apart: list[str] = []
         self.contigs_apart: dict[str, None] = {}
@@ -415,6 +442,7 @@ class _Reader:
             if name := names.resolve(contig, self.aliases.get(contig)):
                 found[number] = by_contig[name]
         self.renamed |= names.renamed
+        self.with_peaks.update(found)
         if not by_contig:
             self.empty.append(str(path))
         elif not found:
@@ -423,13 +451,16 @@ class _Reader:
         return found
 
     def tell(self, annotation: str) -> None:
-        """Warn of files that gave nothing; raise InputError if none has a contig in common."""
+        """Warn of empty files; raise InputError for files without a contig in common: a gene would
+        lack the mark in their samples.
+        """
         with_peaks = self.files - len(self.empty)
-        if self.apart and len(self.apart) == with_peaks:
+        if self.apart:
             raise InputError(
                 self.apart[0],
-                f"none of the contigs of the {with_peaks} files of peaks is in {annotation}: "
-                f"{first_few(self.contigs_apart)} here, {first_few(self.contigs)} there",
+                f"none of the contigs of {len(self.apart)} of {with_peaks} files of peaks is in "
+                f"{annotation}: {first_few(self.contigs_apart)} here, {first_few(self.contigs)} "
+                "there",
                 "do the two belong together? chr1, 1 and NC_000001.11 are taken for the same where "
                 "that is unambiguous",
             )
@@ -439,14 +470,6 @@ class _Reader:
         if self.empty:
             logger.warning(
                 "%d files of peaks are empty: %s", len(self.empty), first_few(self.empty)
-            )
-        if self.apart:
-            logger.warning(
-                "%d of %d files of peaks have no contig in common with %s: %s",
-                len(self.apart),
-                with_peaks,
-                annotation,
-                first_few(self.apart),
             )
         if self.zero_length:
             logger.warning("%d peaks are 0 bp long and were left out", self.zero_length)
@@ -458,7 +481,7 @@ def _rows(lines: Lines) -> Iterator[tuple[str, int, int]]:
     for number, line in lines:
         match = ROW.match(line)
         chrom, start, end = (match[1], int(match[2]), int(match[3])) if match else ("", 0, 0)
-        if not match or chrom in HEADERS or start > end:
+        if not match or start > end:
             short = "\t".join(line.split("\t", 3)[:3])
             feature = next(read_bed(lines.name, [(number, short)]), None)  # says what is wrong
             if feature is None:

@@ -36,7 +36,7 @@ class Settings(NamedTuple):
     """
 
     epochs: int = 50
-    batch: int = 256
+    batch: int = 64
     learning_rate: float = 2e-4
     weight_decay: float = 1e-3
     patience: int = 3

@@ -263,8 +263,10 @@ def test_contigs_under_another_name(here, work, caplog, here_named, there_named)
     genes = bed(f"{here_named} 0 50 A", f"{here_named} 100 150 B", "chrUn 0 50 C")
     with caplog.at_level(logging.INFO, "histpred"):
         made = from_peaks(files, genes, work, INTERVAL)
-    assert marked(made) == {"A": 1, "B": 1, "C": 0}
-    assert list(made.genes["chrom"]) == [here_named, here_named, "chrUn"]
+    assert marked(made) == {"A": 1, "B": 1}
+    assert list(made.genes["chrom"]) == [here_named, here_named]
+    assert made.unjoined[["name", "reason"]].to_numpy().tolist() == [["C", "no-peak-on-the-contig"]]
+    assert "1 genes lie on contigs where no file has a peak (chrUn)" in caplog.text
     assert f"another name in the peaks: {here_named} = {there_named}" in caplog.text
 
 
@@ -286,16 +288,16 @@ def test_no_contig_in_common(here, work):
     files = [*peaks([("chr7", 0, 5), ("chr8", 0, 5)]), *peaks([("9", 0, 5)], "H3K9ac.a.bed")]
     with pytest.raises(
         InputError,
-        match=r"H3K4me3\.a\.bed: none .* 2 files .* in genes\.bed: chr7, chr8, 9 here, chr1 there",
+        match=r"H3K4me3\.a\.bed: none .* of 2 of 2 files .* in genes\.bed: chr7, chr8, 9 here, chr1",
     ):
         from_peaks(files, bed("chr1 0 50 A"), work, INTERVAL)
 
 
-def test_one_file_without_a_contig_in_common(here, work, caplog):
+def test_one_file_without_a_contig_in_common(here, work):
+    """Its sample would count as one without the mark."""
     files = [*peaks([("chr7", 0, 5)]), *peaks([("1", 0, 5)], "H3K4me3.b.bed")]
-    made = from_peaks(files, bed("chr1 0 50 A", "chr2 0 50 B"), work, INTERVAL)
-    assert marked(made) == {"A": 1, "B": 0}
-    assert "1 of 2 files of peaks have no contig in common with genes.bed: H3K4me3.a" in caplog.text
+    with pytest.raises(InputError, match=r"H3K4me3\.a\.bed: none .* of 1 of 2 files .*: chr7 here"):
+        from_peaks(files, bed("chr1 0 50 A", "chr2 0 50 B"), work, INTERVAL)
 
 
 @pytest.mark.parametrize("content", ["", "# nothing\ntrack name=peaks\n\n", gzip.compress(b"")])
@@ -378,7 +380,7 @@ def gtf(here) -> str:
 
 
 def test_genes_by_their_id(here, work, gtf):
-    made = from_peaks(peaks([("1", 1500, 1501)]), gtf, work, parse_window("body"))
+    made = from_peaks(peaks([("1", 1500, 1501), ("2", 0, 9)]), gtf, work, parse_window("body"))
     assert marked(made) == {"ENSG1.2": 1, "ENSG2": 0}
     assert list(made.genes["name"]) == ["A", "B"]
     assert list(made.genes["biotype"]) == ["lncRNA", "protein_coding"]
@@ -415,7 +417,8 @@ def test_a_biotype_that_was_not_chosen_is_told(here, work, gtf):
     ],
 )
 def test_transcripts_of_a_gene_are_united(here, work, gtf, caplog, peak, kind, level, expected):
-    made = from_peaks(peaks([("1", *peak)]), gtf, work, parse_window(kind), level=level)
+    files = peaks([("1", *peak), ("2", 0, 9)])
+    made = from_peaks(files, gtf, work, parse_window(kind), level=level)
     assert marked(made) == {"ENSG1.2": expected, "ENSG2": 0}
     assert not caplog.records
 
