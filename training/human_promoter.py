@@ -25,7 +25,6 @@ from measuring import (
     beats_chance,
     call_table,
     cross_fitted_error,
-    evaluate,
     logistic,
     rate_table,
 )
@@ -43,6 +42,7 @@ from samples import (
 
 from histpred.core.sequence import clean
 from histpred.encoders.kmer import KmerEncoder, from_settings
+from histpred.evaluation.card import card_figures
 from histpred.models.calibration import base_rate, platt, youden
 from histpred.models.export import to_onnx
 from histpred.models.manifest import (
@@ -228,10 +228,12 @@ def measure(
         for i in range(len(MARKS))
     ]
     return {
-        "tiles": evaluate(
+        "tiles": card_figures(
             TILES, MARKS, tiles.labels, logits_of(network, tiles.embeddings), baselines(validation)
         ),
-        "genes": evaluate(GENES, MARKS, promoters.labels, of_promoters, baselines(genes), errors),
+        "genes": card_figures(
+            GENES, MARKS, promoters.labels, of_promoters, baselines(genes), errors
+        ),
     }
 
 

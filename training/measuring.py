@@ -6,14 +6,12 @@ from collections.abc import Callable
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
+from histpred.evaluation.metrics import expected_calibration_error
 from histpred.models.calibration import calibrated, platt
-from histpred.models.manifest import Evaluation, MarkPerformance, Performance
 
-ECE_BINS = 10
-FEWEST = 5  # positives, and negatives, below which no figure is given
 BOOTSTRAPS = 1000
 FEWEST_TO_CALL = 10  # positives, and negatives, below which no mark is called
 
@@ -40,13 +38,6 @@ def beats_chance(labels: np.ndarray, scores: np.ndarray, seed: int) -> bool:
     return bool(np.quantile(figures, 0.025) > 0.5)
 
 
-def expected_calibration_error(labels: np.ndarray, probabilities: np.ndarray) -> float:
-    """Mean distance of predicted and observed rate over ten bins of equal count."""
-    bins = np.array_split(np.argsort(probabilities, kind="stable"), ECE_BINS)
-    gaps = [abs(labels[rows].mean() - probabilities[rows].mean()) * len(rows) for rows in bins]
-    return float(sum(gaps) / len(labels))
-
-
 def cross_fitted_error(labels: np.ndarray, logits: np.ndarray, first_half: np.ndarray) -> float:
     """ECE of one mark where each half of the windows is calibrated on the other: `first_half` is a
     mask [n].
@@ -66,49 +57,6 @@ def logistic(features: np.ndarray, labels: np.ndarray) -> Callable[[np.ndarray],
     ]
     return lambda rows: np.stack(
         [m.decision_function(scaler.transform(rows)) for m in models], axis=1
-    )
-
-
-def evaluate(
-    description: str,
-    marks: tuple[str, ...],
-    labels: np.ndarray,
-    scores: np.ndarray,
-    baselines: dict[str, np.ndarray],
-    errors: list[float | None] | None = None,
-) -> Evaluation:
-    """The table of one evaluation set.
-
-    Parameters
-    ----------
-    labels, scores
-        [n, marks]; scores of any monotone kind.
-    baselines
-        Name to scores [n, marks]. That of prevalence, a constant, is added: AUROC 0.5, AUPRC the
-        prevalence.
-    errors
-        The calibration error of each mark, where it was measured.
-    """
-    figures = {}
-    for i, mark in enumerate(marks):
-        truth = labels[:, i]
-        if min(truth.sum(), (~truth).sum()) < FEWEST:
-            continue
-        prevalence = float(truth.mean())
-        beside = {"prevalence": Performance(auroc=0.5, auprc=prevalence)}
-        beside |= {name: _ranking(truth, values[:, i]) for name, values in baselines.items()}
-        model = _ranking(truth, scores[:, i], errors[i] if errors else None)
-        figures[mark] = MarkPerformance(
-            positives=int(truth.sum()), prevalence=prevalence, model=model, baselines=beside
-        )
-    return Evaluation(description=description, windows=len(labels), marks=figures)
-
-
-def _ranking(labels: np.ndarray, scores: np.ndarray, ece: float | None = None) -> Performance:
-    return Performance(
-        auroc=float(roc_auc_score(labels, scores)),
-        auprc=float(average_precision_score(labels, scores)),
-        ece=ece,
     )
 
 

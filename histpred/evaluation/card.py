@@ -8,7 +8,6 @@ import numpy as np
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from histpred.evaluation.baselines import PREVALENCE
-from histpred.evaluation.metrics import expected_calibration_error
 from histpred.models.manifest import Evaluation, MarkPerformance, Performance
 
 FEWEST = 5  # positives, and negatives, below which no figure is given
@@ -18,20 +17,23 @@ def card_figures(
     description: str,
     marks: Sequence[str],
     labels: np.ndarray,
-    probabilities: np.ndarray,
+    scores: np.ndarray,
     baselines: Mapping[str, np.ndarray],
+    errors: Sequence[float | None] | None = None,
 ) -> Evaluation:
-    """AUROC, AUPRC and calibration error of each mark that has enough of both classes.
+    """AUROC and AUPRC of each mark that has enough of both classes.
 
     Parameters
     ----------
     labels
         [n, marks]; 1, 0, NaN where unlabelled.
-    probabilities
-        [n, marks].
+    scores
+        [n, marks], of any monotone kind.
     baselines
-        Name to scores [n, marks] of any monotone kind. That of prevalence, a constant, is added:
-        AUROC 0.5, AUPRC the prevalence.
+        Name to scores [n, marks]. That of prevalence, a constant, is added: AUROC 0.5, AUPRC the
+        prevalence.
+    errors
+        The calibration error of each mark, where it was measured.
     """
     figures = {}
     for i, mark in enumerate(marks):
@@ -41,13 +43,11 @@ def card_figures(
             continue
         prevalence = float(truth.mean())
         beside = {PREVALENCE: Performance(auroc=0.5, auprc=prevalence)}
-        for name, scores in baselines.items():
-            beside[name] = _ranking(truth, scores[known, i])
-        scores = probabilities[known, i]
+        beside |= {name: _ranking(truth, values[known, i]) for name, values in baselines.items()}
         figures[mark] = MarkPerformance(
             positives=int(truth.sum()),
             prevalence=prevalence,
-            model=_ranking(truth, scores, expected_calibration_error(truth, scores)),
+            model=_ranking(truth, scores[known, i], errors[i] if errors else None),
             baselines=beside,
         )
     return Evaluation(description=description, windows=len(labels), marks=figures)

@@ -10,6 +10,7 @@ from pydantic import JsonValue
 
 from histpred.evaluation.baselines import PREVALENCE, Features, fit_baselines
 from histpred.evaluation.card import card_figures
+from histpred.evaluation.metrics import expected_calibration_error
 from histpred.genome.windows import WindowSpec
 from histpred.labels.splits import TEST, TRAIN, UNUSED, VALIDATION
 from histpred.models.calibration import Calibrated
@@ -163,9 +164,12 @@ def _figures(
             for name, (scores, _) in fitted.score(these.windows, features.of(chosen)).items()
             if name != PREVALENCE
         }
-        evaluation = card_figures(
-            description, marks, these.labels, probabilities_of(these.inputs), beside
-        )
+        probabilities = probabilities_of(these.inputs)
+        errors = [
+            expected_calibration_error(*mark)
+            for mark in zip(these.labels.T, probabilities.T, strict=True)
+        ]
+        evaluation = card_figures(description, marks, these.labels, probabilities, beside, errors)
         if evaluation.marks:
             figures[name] = evaluation
     return figures

@@ -18,8 +18,22 @@ NEED_EXTRAS = {
     "histpred.encoders.quantised",
     "histpred.encoders.rnafm",
     "histpred.encoders.weights",
+    "histpred.evaluation.analysis",
+    "histpred.evaluation.baselines",
+    "histpred.evaluation.card",
+    "histpred.evaluation.evaluate",
+    "histpred.evaluation.metrics",
+    "histpred.evaluation.plots",
+    "histpred.evaluation.report",
+    "histpred.labels.folder",
+    "histpred.models.calibration",
+    "histpred.models.deephistone",
+    "histpred.models.describe",
     "histpred.models.export",
+    "histpred.models.fitting",
+    "histpred.models.losses",
     "histpred.models.network",
+    "histpred.models.train",
 }
 MODULES = [module.name for module in pkgutil.walk_packages(histpred.__path__, "histpred.")]
 
@@ -27,6 +41,6 @@ MODULES = [module.name for module in pkgutil.walk_packages(histpred.__path__, "h
 @pytest.mark.parametrize("name", MODULES)
 def test_examples(name):
     if name in NEED_EXTRAS:
-        for package in ("torch", "transformers", "onnx"):
-            pytest.importorskip(package, reason="needs the extras encoders and train")
+        for package in ("torch", "transformers", "onnx", "sklearn", "matplotlib"):
+            pytest.importorskip(package, reason="needs the extras encoders, labels and train")
     assert doctest.testmod(importlib.import_module(name)).failed == 0
