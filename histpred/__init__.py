@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "embed", "predict", "windows"]
+__all__ = ["__version__", "embed", "evaluate", "predict", "train", "windows"]
 
 
 def __getattr__(name: str) -> Any:
     """The functions of `histpred.api`, loaded when they are asked for."""
-    if name in ("embed", "predict", "windows"):
+    if name in __all__:
         from histpred import api
 
         return getattr(api, name)

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from histpred.core.errors import HistpredError
 from histpred.models.bundle import DEFAULT_BUNDLE, load_bundle
@@ -167,6 +167,138 @@ def embed(
             unstranded=unstranded,
         )
         return stage.read_table(table)
+
+
+def train(
+    annotation: str | os.PathLike[str] | pandas.DataFrame,
+    fasta: str | os.PathLike[str],
+    labels: str | os.PathLike[str] | pandas.DataFrame,
+    out: str | os.PathLike[str],
+    *,
+    name: str | None = None,
+    bundle: str | os.PathLike[str] | None = None,
+    encoder: str | None = None,
+    weights: str | os.PathLike[str] | None = None,
+    chunks: str | None = None,
+    biotypes: str | Sequence[str] = (),
+    by: str | None = None,
+    window: str | None = None,
+    unstranded: bool = False,
+    device: str = "auto",
+    precision: str = "auto",
+    store: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
+    epochs: int = 50,
+    batch: int = 64,
+    learning_rate: float = 2e-4,
+    seed: int = 0,
+    **recipe: Any,
+) -> Path:
+    """Train a bundle; returns its folder, which `predict` and `evaluate` take.
+
+    Parameters
+    ----------
+    labels
+        A table that `histpred train` reads, or a DataFrame of the same columns: an id, then a
+        column of 1, 0 or NaN for each mark.
+    out
+        The bundle's folder.
+    recipe
+        Fields of `histpred.models.train.Recipe`: model, hidden, dropout, mark_dimension, loss,
+        prior, split, block, test_chromosomes, validation_chromosomes, marks.
+
+    The others are as the options of `histpred train`. Raises HistpredError for inputs that cannot
+    be used; nothing is written then.
+    """
+    from histpred.models import train as stage
+    from histpred.scoring.inputs import Inputs
+
+    settings = stage.Settings(epochs=epochs, batch=batch, learning_rate=learning_rate, seed=seed)
+    chosen = stage.Recipe(**recipe, settings=settings)
+    source = None
+    if chosen.model == stage.MLP:
+        source = stage.open_source(
+            None if bundle is None else os.fspath(bundle),
+            encoder,
+            chunks,
+            window,
+            device,
+            precision,
+            _path(weights),
+        )
+    folder = Path(out)
+    with _as_file(annotation) as rows, _as_table(labels) as table:
+        stage.train(
+            Inputs(rows, os.fspath(fasta), by, _names(biotypes), unstranded),
+            table,
+            folder,
+            chosen,
+            stage.About(name or folder.resolve().name),
+            source,
+            device=device,
+            store=_path(store),
+            overwrite=overwrite,
+        )
+    return folder
+
+
+def evaluate(
+    bundle: str | os.PathLike[str],
+    annotation: str | os.PathLike[str] | pandas.DataFrame,
+    fasta: str | os.PathLike[str],
+    labels: str | os.PathLike[str] | pandas.DataFrame,
+    out: str | os.PathLike[str] | None = None,
+    *,
+    beside: Sequence[str | os.PathLike[str]] = (),
+    rows: str = "test",
+    marks: str | Sequence[str] = (),
+    biotypes: str | Sequence[str] = (),
+    by: str | None = None,
+    unstranded: bool = False,
+    seed: int = 0,
+    device: str = "auto",
+    weights: str | os.PathLike[str] | None = None,
+    store: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
+) -> dict[str, Any]:
+    """What metrics.json holds (see `histpred.evaluation.report.metrics_of`).
+
+    `labels` as for `train`; `out` is a folder for the tables, figures and report, None: they are
+    not kept. The others are as the options of `histpred evaluate`.
+    """
+    from histpred.evaluation import evaluate as stage
+    from histpred.scoring.inputs import Inputs
+
+    with (
+        _as_file(annotation) as path,
+        _as_table(labels) as table,
+        tempfile.TemporaryDirectory() as scratch,
+    ):
+        return stage.evaluate(
+            load_bundle(bundle),
+            Inputs(path, os.fspath(fasta), by, _names(biotypes), unstranded),
+            table,
+            Path(out) if out is not None else Path(scratch) / "out",
+            beside=[load_bundle(other) for other in beside],
+            rows=rows,
+            marks=_names(marks),
+            seed=seed,
+            device=device,
+            weights=_path(weights),
+            store=_path(store),
+            overwrite=overwrite,
+        )
+
+
+@contextmanager
+def _as_table(labels: str | os.PathLike[str] | pandas.DataFrame) -> Iterator[Path]:
+    if isinstance(labels, str | os.PathLike):
+        yield Path(labels)
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / "labels.tsv"
+        labels.to_csv(path, sep="\t", index=False)
+        yield path
 
 
 def _path(path: str | os.PathLike[str] | None) -> Path | None:

@@ -180,6 +180,8 @@ def test_paths_may_be_text(inputs):
 
 
 def test_the_package_offers_what_it_says():
-    assert set(histpred.__all__) == {"__version__", "embed", "predict", "windows"}
+    assert set(histpred.__all__) == {
+        *("__version__", "embed", "evaluate", "predict", "train", "windows")
+    }
     with pytest.raises(AttributeError, match="no attribute 'train_everything'"):
         _ = histpred.train_everything

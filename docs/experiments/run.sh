@@ -44,9 +44,9 @@ chr22() {
     experiment genes-body "$genes" "$genome" genes.labels "${split[@]}" "${thin[@]}" --batch 32 --window body
     # Shortened: an epoch of the adapted form takes a quarter of an hour on one core.
     experiment genes-deephistone "$genes" "$genome" genes.labels "${split[@]}" --model deephistone --batch 20 \
-        --epochs 10
+        --epochs 6
     experiment genes-adapted "$genes" "$genome" genes.labels "${split[@]}" --model deephistone-adapted --batch 20 \
-        --epochs 3
+        --epochs 2
     "$histpred" evaluate genes-promoter "$genes" "$genome" genes.labels -o genes-together \
         --beside genes-context --beside genes-body --beside genes-deephistone --beside genes-adapted 2>genes-together.log
 }

@@ -103,7 +103,8 @@ def rnainter(
     metavar="TSV",
     help="The peak files, in place of PEAKS: columns mark, file and, if there are several, sample.",
 )
-@options.selection
+@options.rows
+@options.window_or("promoter:2000:2000")
 @click.option(
     "--min-fraction",
     type=click.FloatRange(0, 1),
@@ -125,7 +126,7 @@ def peaks(
     sheet: Path | None,
     biotypes: tuple[str, ...],
     level: str | None,
-    kind: str | None,
+    kind: str,
     unstranded: bool,
     min_fraction: float,
     min_samples: float,
@@ -134,15 +135,15 @@ def peaks(
 ) -> None:
     """Labels of the genes of ANNOTATION from ChIP-seq peaks (BED, narrowPeak, broadPeak).
 
-    PEAKS are named MARK.SAMPLE.bed.gz or MARK.bed. A gene has a mark if peaks lie in the window
-    around its TSS (--window, promoter:2000:2000 unless another is given).
+    PEAKS are named MARK.SAMPLE.bed.gz or MARK.bed. A gene has a mark if peaks lie in its window,
+    which is around its TSS unless --window says otherwise.
     """
     options.need("labels")
     from histpred.genome.windows import parse_window
     from histpred.labels.folder import make_folder
     from histpred.labels.peaks import from_peaks, peak_files
 
-    window = parse_window(kind or "promoter:2000:2000")
+    window = parse_window(kind)
     files = peak_files(peaks, sheet)
     inputs = [annotation, *(file.path for file in files), *([sheet] if sheet else [])]
     counts = make_folder(

@@ -71,6 +71,19 @@ def need(extra: str) -> None:
         )
 
 
+def window_or(default: str | None) -> Decorator:
+    """The option --window; without a `default`, the bundle's window is meant."""
+    told = default or "the bundle's"
+    return click.option(
+        "--window",
+        "kind",
+        default=default,
+        metavar="KIND[:UP[:DOWN]]",
+        help=f"Kind of window ({', '.join(KINDS)}), with bp upstream for context:UP, upstream and "
+        f"downstream for promoter:UP:DOWN. [default: {told}]",
+    )
+
+
 annotation = click.argument("annotation", metavar="ANNOTATION")
 fasta = click.argument("fasta", metavar="FASTA")
 labels = click.argument("labels", metavar="LABELS", type=click.Path(exists=True, path_type=Path))
@@ -123,13 +136,7 @@ by = click.option(
     help="One window for each gene or each transcript of a GTF or GFF3. "
     "[default: gene; transcript for spliced windows]",
 )
-window = click.option(
-    "--window",
-    "kind",
-    metavar="KIND[:UP[:DOWN]]",
-    help=f"Kind of window ({', '.join(KINDS)}), with bp upstream for context:UP, upstream and "
-    "downstream for promoter:UP:DOWN. [default: the bundle's]",
-)
+window = window_or(None)
 unstranded = click.option(
     "--unstranded",
     is_flag=True,

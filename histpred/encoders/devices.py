@@ -66,7 +66,7 @@ def choose_device(device: str) -> torch.device:
     if name == "cuda":
         raise DeviceError(f"device {device!r} was asked for: {reason}", CONTAINER_HINT)
 
-    logger.warning("embedding on the CPU: %s", reason)
+    logger.warning("working on the CPU: %s", reason)
     return torch.device("cpu")
 
 

@@ -11,10 +11,11 @@ from typing import Any
 import pandas
 
 from histpred import __version__
-from histpred.core.errors import OutputError
+from histpred.core.errors import OutputError, UsageError
 from histpred.core.hts import quiet_htslib
 from histpred.core.marks import mark
 from histpred.core.output import (
+    file_digest,
     input_digest,
     output_folder,
     refuse_inputs,
@@ -48,11 +49,15 @@ def make_folder(
 
     labels.tsv.gz, see `histpred.labels.matrix`; unjoined.tsv; marks.tsv (mark, class, positives,
     negatives, unlabelled) and biotypes.tsv (biotype, genes, share) with a picture of each;
-    labels.json (version, options, sha256 of the inputs, counts). Returns the counts.
+    labels.json (version, options, sha256 of inputs and outputs, counts). Returns the counts.
 
-    Raises OutputError where `out` holds something else, and says so and does nothing where it holds
-    the very same.
+    Raises UsageError for standard input and pipes, which can be read only once, and OutputError
+    where `out` holds something else. Where it holds the very same, says so and does nothing.
     """
+    for path in inputs:
+        if path == "-" or Path(path).is_fifo():
+            name = "standard input" if path == "-" else path
+            raise UsageError(f"{name} can be read only once", "give a file: it is read twice")
     refuse_inputs([out / name for name in OUTPUTS], inputs)
     with quiet_htslib(), temporary_faults():
         identity = {
@@ -73,7 +78,8 @@ def make_folder(
                 work / "biotypes.tsv", sep="\t", index=False, float_format="%.4f"
             )
             draw_labels(made.marks, made.values, made.genes["biotype"], work)
-            record = identity | {"counts": made.counts}
+            digests = {name: file_digest(work / name) for name in OUTPUTS if (work / name).exists()}
+            record = identity | {"outputs": digests, "counts": made.counts}
             (work / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     return made.counts
 
@@ -102,7 +108,15 @@ def _finished(out: Path, identity: dict[str, Any]) -> dict[str, int] | None:
     if not _is_ours(out / RECORD):
         return None
     record = json.loads((out / RECORD).read_text(encoding="utf-8"))
-    differences = [name for name in identity if identity[name] != record.get(name)]
+    now, before = ({**of, **of["options"]} for of in (identity, record))
+    differences = [name for name in now if name != "options" and now[name] != before.get(name)]
+    damaged = [
+        name
+        for name, digest in record["outputs"].items()
+        if not (out / name).exists() or file_digest(out / name) != digest
+    ]
+    if damaged:
+        differences.append(f"files missing or altered since: {', '.join(damaged)}")
     if differences:
         raise OutputError(
             f"{out} holds other labels; what differs: {', '.join(differences)}",
@@ -116,6 +130,6 @@ def _finished(out: Path, identity: dict[str, Any]) -> dict[str, int] | None:
 def _is_ours(path: Path) -> bool:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-        return "histpred" in record and "counts" in record
-    except (OSError, ValueError, TypeError):
+        return all(isinstance(record[name], dict) for name in ("options", "outputs", "counts"))
+    except (OSError, ValueError, TypeError, KeyError):
         return False

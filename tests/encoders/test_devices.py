@@ -74,7 +74,7 @@ def test_cuda_that_was_asked_for_and_is_not_there_is_an_error(machine, device):
 def test_auto_falls_back_loudly(machine, caplog):
     with caplog.at_level(logging.WARNING):
         assert choose_device("auto") == torch.device("cpu")
-    assert "embedding on the CPU: there is no NVIDIA device" in caplog.text
+    assert "working on the CPU: there is no NVIDIA device" in caplog.text
 
 
 def test_auto_falls_back_loudly_where_cuda_does_not_start(machine, caplog):
