@@ -76,7 +76,7 @@ marks() {
     done
     experiment marks-50-undersampled "$yeast_genes" "$yeast_genome" yeast.labels.tsv "${by_chromosome[@]}" \
         "${thin[@]}" --window context:1000 --mark-dimension 50 --loss undersampled
-    for loss in weighted undersampled plain; do
+    for loss in weighted undersampled; do
         experiment "loss-$loss" "$yeast_genes" "$yeast_genome" yeast.labels.tsv "${by_chromosome[@]}" "${thin[@]}" \
             --window context:1000 --loss $loss
     done
@@ -84,7 +84,7 @@ marks() {
 
 leakage() {
     local split
-    for split in random block locus chromosome; do
+    for split in random locus; do
         experiment "split-$split" "$yeast_genes" "$yeast_genome" yeast.labels.tsv "${thin[@]}" \
             --window context:1000 --split $split --block 50000
     done
