@@ -146,13 +146,13 @@ def promoter(gene: Gene) -> set[int]:
 
 @pytest.fixture(scope="module")
 def peaks(tmp_path_factory) -> Source:
-    """Three samples of each mark, one of them in two files; chr3 has no peak."""
+    """Four samples of each mark, one of them in two files; chr3 has no peak."""
     folder = tmp_path_factory.mktemp("peaks")
     rng = random.Random(5)
     genes = random_genes(rng, 3, 12)
     files, covered = [], {}
     for mark in CLASSES:
-        for name in ("K562.a", "K562.b", "liver", "H1"):
+        for name in ("K562.a", "K562.b", "liver", "H1", "HeLa"):
             rows = []
             for _ in range(16):
                 chrom, start = rng.choice(["chr1", "chr2"]), rng.randrange(8000)
@@ -300,14 +300,14 @@ def test_peaks(from_peaks, peaks):
     assert [row["gene_id"] for row in unjoined] == [gene.id for gene in peaks.genes[24:]]
     assert {row["reason"] for row in unjoined} == {"no-peak-on-the-contig"}
     counts = json.loads((from_peaks / "labels.json").read_text())["counts"]
-    assert (counts["peak files"], counts["samples"]) == (16, 12)
+    assert (counts["peak files"], counts["samples"]) == (20, 16)
 
 
 @needs_bedtools
 def test_a_sheet_names_the_peaks(peaks, from_peaks, tmp_path):
     """Under names that say nothing, with the same samples."""
     lines = ["file\tmark\tsample"]
-    files = [Path(path) for path in peaks.arguments[3:19]]
+    files = [Path(path) for path in peaks.arguments[3:23]]
     for number, path in enumerate(files):
         write(tmp_path / f"{number}.bed.gz", path.read_bytes())
         mark, sample, *_ = path.name.split(".")
@@ -330,7 +330,7 @@ def test_the_window_is_said_and_used(peaks, tmp_path):
     assert "promoter:UP:DOWN. [default: the bundle's]" in " ".join(
         run("predict", "--help").out.split()
     )
-    files = peaks.arguments[2:19]
+    files = peaks.arguments[2:23]
     run("labels", "peaks", *files, "-o", tmp_path / "a")
     run("labels", "peaks", *files, "-o", tmp_path / "b", "--window", "promoter:2000:2000")
     assert tree_of_bytes(tmp_path / "a") == tree_of_bytes(tmp_path / "b")
@@ -364,6 +364,39 @@ def test_pictures(made, request):
 def test_the_same_inputs_give_the_same_bytes(peaks, from_peaks, tmp_path):
     run(*peaks.arguments, "-q", "-o", tmp_path / "out")
     assert tree_of_bytes(tmp_path / "out") == tree_of_bytes(from_peaks)
+
+
+@pytest.mark.parametrize("verb", ["rnainter", pytest.param("peaks", marks=needs_bedtools)])
+def test_genes_of_a_biotype(verb, request, tmp_path):
+    source = request.getfixturevalue(verb)
+    run(*source.arguments, "--biotype", "MiRNA", "-o", tmp_path / "out")
+    genes = [gene for gene in source.genes if gene.id in source.truth]
+    rows = rows_of(tmp_path / "out" / "labels.tsv.gz")
+    assert [row["id"] for row in rows] == [gene.id for gene in genes if gene.biotype == "miRNA"]
+    unjoined = [row["reason"] for row in rows_of(tmp_path / "out" / "unjoined.tsv")]
+    others = source.genes if verb == "peaks" else genes
+    count = sum(gene.biotype == "lncRNA" for gene in others)
+    assert unjoined.count("biotype-not-selected") == count
+
+
+def test_pairs_of_a_species_and_score(rnainter, tmp_path):
+    """Of the mouse's one pair and the stranger's, neither; at 0.9, all that have a gene."""
+    options = ["--species", "homo sapiens", "--min-score", "0.9"]
+    run(*rnainter.arguments, *options, "-o", tmp_path / "out")
+    check(tmp_path / "out", rnainter)
+    assert rows_of(tmp_path / "out" / "unjoined.tsv") == []
+    said = refused(2, *rnainter.arguments, "--species", "Danio rerio", "-o", tmp_path / "other")
+    assert "holds no RNA of Danio rerio" in said
+
+
+@needs_bedtools
+def test_rows_without_a_strand(tmp_path):
+    bed = write(tmp_path / "genes.bed", "chr1\t500\t600\tA\t0\t.\n")
+    file = write(tmp_path / "H3K4me3.bed", "chr1\t480\t490\n")
+    line = ["labels", "peaks", bed, file, "--window", "promoter:30:0", "-o", tmp_path / "out"]
+    assert "--unstranded" in refused(1, *line)
+    run(*line, "--unstranded")
+    assert [row["H3K4me3"] for row in rows_of(tmp_path / "out" / "labels.tsv.gz")] == ["1"]
 
 
 # Again
@@ -409,7 +442,7 @@ def test_other_options_of_peaks_are_refused(peaks, from_peaks):
     before = tree(from_peaks)
     said = refused(1, *peaks.arguments, "--min-samples", "1", "-o", from_peaks)
     assert "what differs: min_samples\n" in said
-    fewer = [*peaks.arguments[:18], *PROMOTERS]
+    fewer = [*peaks.arguments[:22], *PROMOTERS]
     assert "what differs: inputs, files\n" in refused(1, *fewer, "-o", from_peaks)
     assert tree(from_peaks) == before
 

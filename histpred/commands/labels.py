@@ -65,7 +65,7 @@ def rnainter(
     Genes are found by Ensembl ID, else NCBI gene ID, else symbol; unjoined.tsv has the RNAs that
     are not in the annotation.
     """
-    options.need("labels")
+    options.need("labels", but="pybedtools")  # for peaks alone
     from histpred.labels.folder import make_folder
     from histpred.labels.rnainter import from_rnainter
 

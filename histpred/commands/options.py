@@ -56,13 +56,14 @@ def widths(text: str) -> tuple[int, ...]:
     return tuple(map(int, parts))
 
 
-def need(extra: str) -> None:
-    """Raise UsageError unless the packages of `extra` are installed, before any work."""
+def need(extra: str, but: str | None = None) -> None:
+    """Raise UsageError unless the packages of `extra`, but one, are installed, before any work."""
     packages = {
         "train": ("torch", "sklearn", "scipy", "matplotlib", "jinja2", "onnx", "pyarrow"),
         "labels": ("pybedtools", "sklearn", "scipy", "matplotlib"),
     }
-    missing = [name for name in packages[extra] if importlib.util.find_spec(name) is None]
+    wanted = [name for name in packages[extra] if name != but]
+    missing = [name for name in wanted if importlib.util.find_spec(name) is None]
     if missing:
         raise UsageError(
             f"this needs {first_few(missing)}, which is not installed",

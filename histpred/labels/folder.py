@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import logging
 from collections.abc import Callable, Sequence
@@ -72,7 +73,13 @@ def make_folder(
         with output_folder(out, OUTPUTS, _is_ours) as work:
             made = make(work)
             write_labels(work / LABELS, made)
-            made.unjoined.to_csv(work / "unjoined.tsv", sep="\t", index=False)
+            made.unjoined.to_csv(
+                work / "unjoined.tsv",
+                sep="\t",
+                index=False,
+                quoting=csv.QUOTE_NONE,
+                escapechar="\\",
+            )
             _mark_table(made).to_csv(work / "marks.tsv", sep="\t", index=False)
             _biotype_table(made).to_csv(
                 work / "biotypes.tsv", sep="\t", index=False, float_format="%.4f"

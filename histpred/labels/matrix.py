@@ -7,6 +7,7 @@ annotation has it); the columns of CARRIED are for the reader; every other colum
 
 from __future__ import annotations
 
+import csv
 import gzip
 import logging
 from collections import Counter
@@ -154,7 +155,7 @@ def write_labels(path: Path, made: Made) -> None:
     table = made.genes[["id", *CARRIED[1:]]].reset_index(drop=True)
     cells = np.where(np.isnan(made.values), "", np.where(made.values == 1, "1", "0"))
     whole = pandas.concat([table, pandas.DataFrame(cells, columns=list(made.marks))], axis=1)
-    text = whole.to_csv(sep="\t", index=False, lineterminator="\n").encode()
+    text = whole.to_csv(sep="\t", index=False, lineterminator="\n", quoting=csv.QUOTE_NONE).encode()
     path.write_bytes(gzip.compress(text, mtime=0))
 
 

@@ -35,7 +35,7 @@ def test_a_table_is_read(compress, tmp_path):
 
 def test_what_is_written_is_read_back_from_the_folder(tmp_path):
     genes = pandas.DataFrame(
-        {"id": ["g1", "g2"], "name": ["x", "y"], "biotype": ["lncRNA", "."]}
+        {"id": ['g"1', "g2"], "name": ["x", "'y"], "biotype": ["lncRNA", "."]}
     ).assign(chrom="chr1", start=[0, 5], end=[10, 20], strand="+")
     values = np.array([[1, np.nan], [0, 1]], np.float32)
     made = Made(genes, ("H3K4me3", "H3K9ac"), values, pandas.DataFrame(), {}, {}, {})
@@ -43,12 +43,12 @@ def test_what_is_written_is_read_back_from_the_folder(tmp_path):
     once = (tmp_path / "labels.tsv.gz").read_bytes()
     assert gzip.decompress(once).decode().splitlines() == [
         "id\tname\tbiotype\tchrom\tstart\tend\tstrand\tH3K4me3\tH3K9ac",
-        "g1\tx\tlncRNA\tchr1\t0\t10\t+\t1\t",
-        "g2\ty\t.\tchr1\t5\t20\t+\t0\t1",
+        'g"1\tx\tlncRNA\tchr1\t0\t10\t+\t1\t',
+        "g2\t'y\t.\tchr1\t5\t20\t+\t0\t1",
     ]
     assert labels_file(tmp_path) == tmp_path / "labels.tsv.gz"
     labels = read_labels(tmp_path)
-    assert (labels.ids, labels.marks) == (("g1", "g2"), made.marks)
+    assert (labels.ids, labels.marks) == (('g"1', "g2"), made.marks)
     np.testing.assert_array_equal(labels.values, values)
     write_labels(tmp_path / "labels.tsv.gz", made)
     assert (tmp_path / "labels.tsv.gz").read_bytes() == once
