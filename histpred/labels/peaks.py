@@ -148,9 +148,10 @@ def from_peaks(
     Returns
     -------
     Made
-        Marks sorted; no value is NaN. unjoined: rows without a region, and genes on
-        contigs where no file has a peak, with the columns UNJOINED_COLUMNS. counts: peak files, samples (of a mark: K562 counts once for each mark
-        that it has peaks of), marks, genes, marked pairs (of gene and mark).
+        Marks sorted; no value is NaN. unjoined: rows without a region, and genes on contigs where
+        no file has a peak, with the columns UNJOINED_COLUMNS. counts: peak files, samples (of a
+        mark: K562 counts once for each mark that it has peaks of), marks, genes, marked pairs (of
+        gene and mark).
 
     Raises
     ------
