@@ -406,3 +406,100 @@ def test_from_python(data, bundle, tmp_path):
     figures = metrics["models"]["mine"]["figures"]["H3K4me3"]
     assert 0.6 * metrics["windows"] < figures["positives"] + figures["negatives"]
     assert figures["positives"] + figures["negatives"] < metrics["windows"]
+
+
+@pytest.fixture(scope="module")
+def foundation(tmp_path_factory) -> list[str | Path]:
+    """Options for an encoder with tiny random weights of DNABERT-2's architecture."""
+    pytest.importorskip("tokenizers", reason="needs the extra encoders")
+    from histpred.encoders.chunks import Chunks
+    from support.dnabert2 import write_dnabert2
+    from support.random_bundle import random_bundle
+
+    folder = tmp_path_factory.mktemp("foundation")
+    write_dnabert2(folder / "weights", scale=0.3)
+    random_bundle(
+        folder / "bundle",
+        "dnabert2",
+        folder / "weights",
+        ["pytorch_model.bin", "config.json", "tokenizer.json"],
+        chunks=Chunks("window", 90),
+        window={"kind": "promoter", "upstream": 100, "downstream": 100},
+    )
+    return ["--bundle", folder / "bundle", "--weights", folder / "weights"]
+
+
+def train_on(data: Labelled, out: Path, *options: str | Path):
+    files = (data.annotation, data.fasta, data.labels)
+    return histpred("train", *files, "-o", out, *SMALL, *options)
+
+
+def pieces(err: str) -> tuple[int, int]:
+    """How many were embedded, and how many were there."""
+    found = re.search(r"([\d,]+) pieces embedded on cpu, ([\d,]+) were there", err)
+    return int(found[1].replace(",", "")), int(found[2].replace(",", ""))
+
+
+def test_a_foundation_model_is_run_once_for_embed_train_evaluate_and_predict(
+    data, foundation, tmp_path
+):
+    store = ("--store", tmp_path / "store")
+    files = (data.annotation, data.fasta)
+    assert histpred("embed", *files, *foundation, *store).code == 0
+    done = train_on(data, tmp_path / "b", *foundation, *store)
+    assert done.code == 0, done.err
+    embedded, there = pieces(done.err)
+    assert (embedded, there > 300) == (0, True)
+    spec = load_bundle(tmp_path / "b").manifest.encoder
+    assert (spec.kind, spec.chunks.length) == ("dnabert2", 90)
+    assert set(spec.files) == {"pytorch_model.bin", "config.json", "tokenizer.json"}
+
+    weights = foundation[2:]
+    done = evaluate(tmp_path / "b", data, tmp_path / "e", *weights, *store)
+    assert done.code == 0, done.err
+    assert pieces(done.err) == (0, there)
+    done = histpred(
+        "predict", *files, "--bundle", tmp_path / "b", *weights, *store, "-o", tmp_path / "o"
+    )
+    assert done.code == 0, done.err
+    assert histpred("bundle", "verify", tmp_path / "b", *weights).code == 0
+
+    missing = evaluate(tmp_path / "b", data, tmp_path / "e2")
+    assert missing.code == 1
+    assert "--weights" in missing.err
+
+
+def test_embeddings_outlive_a_training_that_was_broken_off(data, foundation, tmp_path):
+    """As a failure after the embeddings: the next run embeds nothing."""
+    failed = train_on(data, tmp_path / "b", *foundation, "--split", tmp_path / "later.tsv")
+    assert failed.code == 2
+    assert {path.name for path in (tmp_path / "b").iterdir()} == {".histpred-resume"}
+    embedded, _ = pieces(failed.err)
+    assert embedded > 300
+    done = train_on(data, tmp_path / "b", *foundation)
+    assert done.code == 0, done.err
+    assert pieces(done.err) == (0, embedded)
+    assert ".histpred-resume" not in {path.name for path in (tmp_path / "b").iterdir()}
+
+
+def test_embeddings_that_are_no_numbers_are_refused(data, tmp_path):
+    pytest.importorskip("tokenizers", reason="needs the extra encoders")
+    from histpred.encoders.chunks import Chunks
+    from support.dnabert2 import write_dnabert2
+    from support.random_bundle import random_bundle
+
+    write_dnabert2(tmp_path / "weights", scale=0.3)
+    random_bundle(
+        tmp_path / "bundle",
+        "dnabert2",
+        tmp_path / "weights",
+        ["config.json", "tokenizer.json"],  # not the weights, which are broken now
+        chunks=Chunks("window", 90),
+        window={"kind": "body"},
+    )
+    write_dnabert2(tmp_path / "weights", scale=float("inf"))
+    options = ("--bundle", tmp_path / "bundle", "--weights", tmp_path / "weights")
+    done = train_on(data, tmp_path / "b", *options)
+    assert done.code == 1
+    assert "gave NaN or infinity" in done.err
+    assert not (tmp_path / "b" / "bundle.json").exists()

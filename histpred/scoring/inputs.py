@@ -4,6 +4,7 @@ training and evaluation, which need all rows at once.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -20,6 +21,8 @@ from histpred.encoders.chunks import Chunks
 from histpred.encoders.embed import embed, read_table
 from histpred.genome.plan import open_windows, refuse_nothing, scorable
 from histpred.genome.windows import WindowSpec
+
+logger = logging.getLogger(__name__)
 
 Computed = TypeVar("Computed")
 
@@ -65,7 +68,7 @@ def embed_windows(
     Raises HistpredError for inputs that cannot be used, and ModelError for vectors with NaN.
     """
     table = work / "windows.parquet"
-    embed(
+    run = embed(
         inputs.annotation,
         inputs.fasta,
         encoder,
@@ -81,6 +84,13 @@ def embed_windows(
         cache=inputs.cache,
         progress=progress,
     )
+    if store:
+        logger.info(
+            "%s pieces embedded on %s, %s were there",
+            f"{run.embedded:,}",
+            encoder.device,
+            f"{run.reused:,}",
+        )
     return read_table(table)
 
 
