@@ -216,6 +216,7 @@ def prepare(root: Path, folder: Path, extras: frozenset[str]) -> None:
             # Fails where a download would, while what is there is still whole.
             pip_install(root, folder, wanted.extras, lock, "--dry-run")
         else:
+            wanted = wanted._replace(extras=extras | (found.extras if found else frozenset()))
             why = "making the environment again" if found else "first use"
             say(f"{why}: installing into {folder}: {duration(extras)}, just this once")
             empty(folder, keep=(LOCK,))

@@ -210,14 +210,16 @@ def train(
     The others are as the options of `histpred train`. Raises HistpredError for inputs that cannot
     be used; nothing is written then.
     """
+    from histpred.models import recipe as recipes
     from histpred.models import train as stage
+    from histpred.models.fitting import Settings
     from histpred.scoring.inputs import Inputs
 
-    settings = stage.Settings(epochs=epochs, batch=batch, learning_rate=learning_rate, seed=seed)
-    chosen = stage.Recipe(**recipe, settings=settings)
+    settings = Settings(epochs=epochs, batch=batch, learning_rate=learning_rate, seed=seed)
+    chosen = recipes.Recipe(**recipe, settings=settings)
     source = None
-    if chosen.model == stage.MLP:
-        source = stage.open_source(
+    if chosen.model == recipes.MLP:
+        source = recipes.open_source(
             None if bundle is None else os.fspath(bundle),
             encoder,
             chunks,
@@ -233,7 +235,7 @@ def train(
             table,
             folder,
             chosen,
-            stage.About(name or folder.resolve().name),
+            recipes.About(name or folder.resolve().name),
             source,
             device=device,
             store=_path(store),

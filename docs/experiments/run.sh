@@ -46,7 +46,7 @@ chr22() {
     experiment genes-deephistone "$genes" "$genome" genes.labels "${split[@]}" --model deephistone --batch 20 \
         --epochs 6
     experiment genes-adapted "$genes" "$genome" genes.labels "${split[@]}" --model deephistone-adapted --batch 20 \
-        --epochs 2
+        --epochs 1
     "$histpred" evaluate genes-promoter "$genes" "$genome" genes.labels -o genes-together \
         --beside genes-context --beside genes-body --beside genes-deephistone --beside genes-adapted 2>genes-together.log
 }

@@ -165,15 +165,17 @@ def train(
     Killed and run again, it goes on where it was and ends with the same weights.
     """
     options.need("train")
+    from histpred.models import recipe as recipes
     from histpred.models import train as stage
+    from histpred.models.fitting import Epoch, Settings
     from histpred.scoring.inputs import Inputs
 
     source = None
-    if model == stage.MLP:
-        source = stage.open_source(bundle, encoder_name, chunks, kind, device, precision, weights)
-    elif bundle or encoder_name or chunks or kind:
+    if model == recipes.MLP:
+        source = recipes.open_source(bundle, encoder_name, chunks, kind, device, precision, weights)
+    elif bundle or encoder_name or chunks or kind or weights:
         raise click.UsageError(f"{model} reads bases: it takes no encoder, chunks or window")
-    recipe = stage.Recipe(
+    recipe = recipes.Recipe(
         model=model,
         hidden=options.widths(hidden),
         dropout=dropout,
@@ -185,12 +187,12 @@ def train(
         test_chromosomes=test_chromosomes,
         validation_chromosomes=validation_chromosomes,
         marks=marks,
-        settings=stage.Settings(epochs=epochs, batch=batch, learning_rate=learning_rate, seed=seed),
+        settings=Settings(epochs=epochs, batch=batch, learning_rate=learning_rate, seed=seed),
     )
-    about = stage.About(name or out.resolve().name, summary, licence, species, taxon_id, assembly)
-    with Progress("training", quiet) as progress:
+    about = recipes.About(name or out.resolve().name, summary, licence, species, taxon_id, assembly)
+    with Progress("training", quiet) as progress, Progress("embedding windows", quiet) as embedded:
 
-        def tell(epoch: stage.Epoch) -> None:
+        def tell(epoch: Epoch) -> None:
             progress(epoch.epoch, epochs)
             logger.info(
                 "epoch %d: training loss %.4f, validation loss %.4f%s",
@@ -211,6 +213,7 @@ def train(
             store=store,
             overwrite=overwrite,
             progress=tell,
+            embedding_progress=embedded,
         )
     counts = trained.manifest.training.counts
     logger.info(

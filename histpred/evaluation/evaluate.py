@@ -17,6 +17,7 @@ from histpred import __version__
 from histpred.core.errors import InputError, OutputError, UsageError, first_few
 from histpred.core.output import (
     RESUME,
+    file_digest,
     input_digest,
     output_folder,
     refuse_inputs,
@@ -32,11 +33,14 @@ from histpred.evaluation.plots import FIGURE_NAMES, draw
 from histpred.evaluation.report import write_report, write_tables
 from histpred.evaluation.result import BASELINE, MACRO, MICRO, MODEL, Result, Scored
 from histpred.evaluation.result import METRICS as METRIC_HEADS
-from histpred.labels.matrix import labels_file, read_labels
+from histpred.genome.annotation import level_for
+from histpred.genome.biotypes import normalise
+from histpred.labels.matrix import labels_file, read_labels, without_version
 from histpred.labels.splits import (
     TEST,
     TRAIN,
     UNUSED,
+    VALIDATION,
     leaks,
     locus_numbers,
     read_split,
@@ -70,6 +74,8 @@ OUTPUTS = (
 ALL = "all"
 SAMPLES = 200  # of the bootstrap
 SAME_ROW = ["chrom", "name", "strand", "gene_id"]
+COPY = "copy #"  # of rows that are the same otherwise; no mark is called so
+LEAKY = "share bases with training windows"
 
 
 def evaluate(
@@ -115,11 +121,11 @@ def evaluate(
     HistpredError
         For inputs that cannot be used; nothing is published then.
     """
-    inputs.refuse_stdin()
+    inputs.refuse_streams(labels_path)
     names = [bundle.manifest.name, *(other.manifest.name for other in beside)]
-    if len(set(names)) < len(names):
+    if len({*names, *INPUTS}) < len(names) + len(INPUTS):
         raise UsageError(
-            f"two of the bundles have the same name: {first_few(names)}",
+            f"two of the bundles, or one and a baseline, have the same name: {first_few(names)}",
             "give them names with histpred train --name",
         )
     refuse_inputs([out / METRICS, out / REPORT], (inputs.annotation, inputs.fasta, labels_path))
@@ -141,7 +147,10 @@ def evaluate(
         write_tables(result, work)
         write_report(result, figures, work / REPORT)
         metrics = json.loads((work / METRICS).read_text(encoding="utf-8"))
-        metrics = {"histpred": __version__, "identity": identity} | metrics
+        outputs = {name: file_digest(work / name) for name in OUTPUTS if (work / name).exists()}
+        outputs.pop(METRICS)
+        record = {"histpred": __version__, "identity": identity, "outputs": outputs}
+        metrics = record | metrics
         text = json.dumps(metrics, indent=1, allow_nan=False)
         (work / METRICS).write_text(text + "\n", encoding="utf-8")
     return metrics
@@ -160,7 +169,7 @@ def summary(metrics: dict[str, Any]) -> str:
             for name in names
         }
     )
-    return table.to_string(float_format="{:.3f}".format, na_rep="")
+    return table.astype(float).to_string(float_format="{:.3f}".format, na_rep="")
 
 
 def _score(
@@ -191,7 +200,7 @@ def _score(
     with Scorer(bundle, "cpu" if expensive else device) as scorer:
         probabilities = scorer.probabilities(vectors)
     table = pandas.DataFrame(probabilities, columns=list(bundle.manifest.mark_names))
-    table.insert(0, "copy", windows.groupby(SAME_ROW).cumcount())
+    table.insert(0, COPY, windows.groupby(SAME_ROW).cumcount())
     return pandas.concat([windows, table], axis=1)
 
 
@@ -231,14 +240,19 @@ def _compare(
     windows = scored[0].drop(columns=list(bundle.manifest.mark_names))
     found = labelled(windows, labels, labels_path)
     sets = _sets(bundle, found.units)
-    chosen = _chosen(sets, rows, bundle)
-    keys = pandas.MultiIndex.from_frame(found.windows[[*SAME_ROW, "copy"]])
+    warnings: list[str] = []
+    chosen = _chosen(sets, rows, bundle, warnings)
+    keys = pandas.MultiIndex.from_frame(found.windows[[*SAME_ROW, COPY]])
     places = []
     for each in scored:
-        index = pandas.MultiIndex.from_frame(each[[*SAME_ROW, "copy"]])
+        index = pandas.MultiIndex.from_frame(each[[*SAME_ROW, COPY]])
         places.append(index.get_indexer(keys))
     everywhere = np.all([place >= 0 for place in places], axis=0)
-    warnings = []
+    if not everywhere.any():
+        raise UsageError(
+            "the windows of the bundles have no row in common",
+            "name one level for all of them, --by gene or --by transcript",
+        )
     if lost := int((chosen & ~everywhere).sum()):
         warnings.append(f"{lost} rows are left out, since not every bundle can score them")
     chosen &= everywhere
@@ -247,19 +261,38 @@ def _compare(
             f"no row of the set {rows!r} can be evaluated", "choose other rows with --rows"
         )
     known_sets = np.where(sets == "", UNUSED, sets)
-    if rows != ALL and (sets != "").any():
-        leaky = warn_of_leaks(leaks(found.windows, known_sets), known_sets)
-        warnings += [leaky] if leaky else []
-    elif (sets == "").all() and _has_split(bundle):
+    leaky = warn_of_leaks(leaks(found.windows, known_sets), known_sets)
+    if not leaky and (sets != "").any():  # what leaked when it was trained may not be here
+        leaky = next(
+            (text for text in bundle.manifest.training.splits.values() if LEAKY in text), None
+        )
+    warnings += [leaky] if leaky else []
+    for each in beside:
+        seen = int((chosen & np.isin(_sets(each, found.units), (TRAIN, VALIDATION))).sum())
+        if seen:
+            warnings.append(
+                f"{seen:,} of the {chosen.sum():,} rows trained or validated {each.manifest.name}: "
+                f"its figures flatter; train it with --split and the {SPLIT} of "
+                f"{bundle.manifest.name}"
+            )
+    training = found.labels[sets == TRAIN]
+    trained = bundle.manifest.training.counts.get(TRAIN, 0)
+    if not len(training):
+        warnings.append("no training row is among these rows: there are no baselines to compare")
+    elif len(training) < trained:
         warnings.append(
-            "none of these rows is in the bundle's split: all are evaluated, as data that it has "
-            "not seen if they lie elsewhere than its training rows"
+            f"only {len(training):,} of the {trained:,} training rows are among these rows: "
+            "baselines fitted on them are weaker than they could be"
         )
     for warning in warnings:
         logger.warning(warning)
 
     truth = found.labels[chosen]
-    these = found.windows[chosen].reset_index(drop=True).drop(columns="copy")
+    if np.isnan(truth).all():
+        raise UsageError(
+            f"the {len(truth):,} rows to evaluate have no labels", "choose other rows with --rows"
+        )
+    these = found.windows[chosen].reset_index(drop=True).drop(columns=COPY)
     loci = locus_numbers(these)
     models: dict[str, Scored] = {}
     for each, table, place in zip(bundles, scored, places, strict=True):
@@ -276,7 +309,6 @@ def _compare(
             seed,
             next(iter(models.values()), None),
         )
-    training = found.labels[sets == TRAIN]
     if len(training):
         _, parts, _ = map_windows(inputs, window_for(bundle), work, sequence_features, quiet=True)
         features = Features(*(np.concatenate(p)[found.rows] for p in zip(*parts, strict=True)))
@@ -295,8 +327,6 @@ def _compare(
                 seed,
                 models[bundle.manifest.name],
             )
-    else:
-        warnings.append("no training row is among these rows: there are no baselines to compare")
 
     probabilities = {name: model.probabilities for name, model in models.items()}
     groups = pandas.concat(
@@ -344,21 +374,27 @@ def _scored(
     return Scored(kind, inputs, probabilities, thresholds, figures, low, high, ahead)
 
 
-def _has_split(bundle: Bundle) -> bool:
-    return SPLIT in bundle.manifest.files
-
-
 def _sets(bundle: Bundle, units: np.ndarray) -> np.ndarray:
     """The set of each row in the bundle's split, '' for one that is not in it."""
-    known = read_split(bundle.directory / SPLIT) if _has_split(bundle) else {}
-    return np.array([known.get(unit, "") for unit in units])
+    if SPLIT not in bundle.manifest.files:
+        return np.full(len(units), "")
+    known = read_split(bundle.directory / SPLIT)
+    bare = {without_version(unit): name for unit, name in known.items()}
+    return np.array([known.get(unit, bare.get(without_version(unit), "")) for unit in units])
 
 
-def _chosen(sets: np.ndarray, rows: str, bundle: Bundle) -> np.ndarray:
+def _chosen(sets: np.ndarray, rows: str, bundle: Bundle, warnings: list[str]) -> np.ndarray:
     if rows == ALL or (sets == "").all():
         if (sets == TRAIN).any():
-            logger.warning("training rows are among those evaluated: the figures flatter")
+            warnings.append("training rows are among those evaluated: the figures flatter")
+        elif (sets == "").all():
+            warnings.append(
+                f"the split of {bundle.manifest.name} names none of these rows: all are evaluated. "
+                "Nothing here tells whether they, or rows that overlap them, were trained on"
+            )
         return np.ones(len(sets), bool)
+    if rows == VALIDATION:
+        warnings.append("validation rows chose the epoch and the thresholds: the figures flatter")
     chosen: np.ndarray = sets == rows
     if not chosen.any():
         raise UsageError(
@@ -417,8 +453,8 @@ def _identity(
         "annotation sha256": input_digest(inputs.annotation),
         "FASTA sha256": input_digest(inputs.fasta),
         "labels sha256": input_digest(labels_file(labels_path)),
-        "by": inputs.level,
-        "biotypes": sorted(inputs.biotypes),
+        "by": [level_for(window_for(each).kind, inputs.level) for each in (bundle, *beside)],
+        "biotypes": sorted({normalise(biotype) for biotype in inputs.biotypes}),
         "unstranded": inputs.unstranded,
         "rows": rows,
         "marks": list(marks),
@@ -436,6 +472,11 @@ def _finished(out: Path, identity: dict[str, Any]) -> dict[str, Any] | None:
     metrics: dict[str, Any] = json.loads((out / METRICS).read_text(encoding="utf-8"))
     before = metrics["identity"]
     differences = [name for name in identity if identity[name] != before.get(name)]
+    differences += [
+        f"{name} missing or altered since"
+        for name, digest in metrics["outputs"].items()
+        if not (out / name).exists() or file_digest(out / name) != digest
+    ]
     if differences:
         raise OutputError(
             f"{out} holds another evaluation; what differs: {', '.join(differences)}",
@@ -447,6 +488,7 @@ def _finished(out: Path, identity: dict[str, Any]) -> dict[str, Any] | None:
 
 def _is_ours(path: Path) -> bool:
     try:
-        return "bundles" in json.loads(path.read_text(encoding="utf-8"))["identity"]
+        metrics = json.loads(path.read_text(encoding="utf-8"))
+        return "bundles" in metrics["identity"] and isinstance(metrics["outputs"], dict)
     except (OSError, ValueError, KeyError, TypeError):
         return False

@@ -169,8 +169,12 @@ def rows_of(labels: Labels, windows: pandas.DataFrame) -> np.ndarray:
     """The row of `labels` for each window, int [windows], -1 where there is none.
 
     By gene_id, else by name, else by either without the version of an Ensembl id (ENSG00000228630.5
-    and ENSG00000228630 are one) where that is unambiguous.
+    and ENSG00000228630 are one) where that is unambiguous. A name that several genes have (Y_RNA)
+    is none of theirs; that is said.
     """
+    genes_of = windows.loc[windows["gene_id"] != ".", ["name", "gene_id"]].drop_duplicates()
+    counts = genes_of["name"].value_counts()
+    shared = set(counts.index[counts > 1])
     exact = {name: i for i, name in enumerate(labels.ids)}
     short = Counter(map(without_version, labels.ids))
     bare = {
@@ -178,9 +182,15 @@ def rows_of(labels: Labels, windows: pandas.DataFrame) -> np.ndarray:
     }
     rows = []
     for gene, name in zip(windows["gene_id"], windows["name"], strict=True):
-        found = (exact.get(gene), exact.get(name))
-        found += (bare.get(without_version(gene)), bare.get(without_version(name)))
+        keys = [gene] if name in shared else [gene, name]
+        found = [*map(exact.get, keys), *(bare.get(without_version(key)) for key in keys)]
         rows.append(next((row for row in found if row is not None), -1))
+    if ambiguous := sorted(shared.intersection(labels.ids)):
+        logger.warning(
+            "%d labels are of a name that several genes have, and are not used: %s",
+            len(ambiguous),
+            first_few(ambiguous),
+        )
     return np.array(rows, np.int64)
 
 

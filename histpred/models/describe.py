@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,7 +31,7 @@ from histpred.models.species import UNSPECIFIED
 from histpred.scoring.inputs import Genome
 
 if TYPE_CHECKING:
-    from histpred.models.train import About, Recipe
+    from histpred.models.recipe import About, Recipe
 
 LOSSES = {
     "weighted": "binary cross-entropy in which the positives of a mark weigh negatives/positives",
@@ -48,7 +48,7 @@ SETS = {
 def describe(
     examples: Examples,
     features: Features,
-    probabilities_of: Callable[[np.ndarray], np.ndarray],
+    probabilities: Mapping[str, np.ndarray],
     marks: tuple[str, ...],
     calibrated: list[Calibrated],
     *,
@@ -68,8 +68,8 @@ def describe(
     ----------
     features
         Of the examples, in their order, for the baselines.
-    probabilities_of
-        From inputs [n, ...] to calibrated probabilities [n, marks].
+    probabilities
+        Calibrated, [n, marks], of the rows of each set but the training set.
     how
         How the rows were split.
     known
@@ -110,7 +110,7 @@ def describe(
             counts=counts,
             recipe=identity,
         ),
-        metrics=_figures(examples, features, probabilities_of, marks),
+        metrics=_figures(examples, features, probabilities, marks),
         known_answer=KnownAnswer(sequence=known[0], probabilities=known[1]),
     )
     notes = "\n".join(
@@ -151,7 +151,7 @@ def _model(recipe: Recipe) -> str:
 def _figures(
     examples: Examples,
     features: Features,
-    probabilities_of: Callable[[np.ndarray], np.ndarray],
+    probabilities: Mapping[str, np.ndarray],
     marks: tuple[str, ...],
 ) -> dict[str, Evaluation]:
     fitted = fit_baselines(examples, features)
@@ -164,12 +164,11 @@ def _figures(
             for name, (scores, _) in fitted.score(these.windows, features.of(chosen)).items()
             if name != PREVALENCE
         }
-        probabilities = probabilities_of(these.inputs)
+        scores = probabilities[name]
         errors = [
-            expected_calibration_error(*mark)
-            for mark in zip(these.labels.T, probabilities.T, strict=True)
+            expected_calibration_error(*mark) for mark in zip(these.labels.T, scores.T, strict=True)
         ]
-        evaluation = card_figures(description, marks, these.labels, probabilities, beside, errors)
+        evaluation = card_figures(description, marks, these.labels, scores, beside, errors)
         if evaluation.marks:
             figures[name] = evaluation
     return figures

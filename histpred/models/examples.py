@@ -5,7 +5,6 @@ each row belongs to, and which marks can be learned.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -54,10 +53,11 @@ class Labelled(NamedTuple):
 def labelled(windows: pandas.DataFrame, labels: Labels, path: Path) -> Labelled:
     """The windows that have a label; what is left over on either side is said.
 
-    Raises InputError where none has.
+    A row without any label is no row. Raises InputError where no window has one.
     """
     found = rows_of(labels, windows)
-    rows = np.flatnonzero(found >= 0)
+    empty = np.isnan(labels.values).all(axis=1)
+    rows = np.flatnonzero((found >= 0) & ~empty[found])
     absent = np.setdiff1d(np.arange(len(labels.ids)), found)
     if not rows.size:
         raise InputError(
@@ -85,7 +85,7 @@ def choose_marks(labels: Labels, names: tuple[str, ...], path: Path) -> Labels:
     """The labels of some marks, in the order of `names`; all of them if it is empty."""
     if not names:
         return labels
-    wanted = [canonical(name) for name in names]
+    wanted = list(dict.fromkeys(canonical(name) for name in names))
     if missing := [name for name in wanted if name not in labels.marks]:
         raise UsageError(
             f"{path} has no mark {first_few(missing)}", f"it has {', '.join(labels.marks)}"
@@ -94,17 +94,14 @@ def choose_marks(labels: Labels, names: tuple[str, ...], path: Path) -> Labels:
     return Labels(labels.ids, tuple(wanted), labels.values[:, columns])
 
 
-def learnable(
-    marks: tuple[str, ...], train: np.ndarray, path: Path, negatives: Callable[[np.ndarray], object]
-) -> np.ndarray:
+def learnable(marks: tuple[str, ...], train: np.ndarray, path: Path) -> np.ndarray:
     """Which marks, bool [marks], have enough of both classes in the training labels [n, marks].
 
-    The others are named in a warning. `negatives`: which cells of a label count as the other class
-    (zeros; for positive-unlabelled learning, all but ones).
+    The others are named in a warning.
 
     Raises InputError where no mark has enough.
     """
-    positive, negative = (train == 1).sum(0), np.asarray(negatives(train)).sum(0)
+    positive, negative = (train == 1).sum(0), (train == 0).sum(0)
     enough = (positive >= FEWEST) & (negative >= FEWEST)
     few = [
         f"{mark} ({p} with, {n} without it)"

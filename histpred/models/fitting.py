@@ -111,12 +111,14 @@ def fit(
         best_weights = state["best"]
         history = [Epoch(*values) for values in json.loads(state["history"])]
     device = train.inputs.device
-    batches = max(round(len(train.inputs) / settings.batch), 1)
+    size = len(train.inputs)
+    batches = max(min(round(size / settings.batch), size // 2), 1)  # a batch norm needs two rows
+    torch.backends.cudnn.deterministic = True
     half = torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
 
     while len(history) < settings.epochs and _stale(history) < settings.stop:
         number = len(history) + 1
-        torch.manual_seed(settings.seed * 1_000_003 + number)
+        torch.manual_seed((settings.seed * 1_000_003 + number) % 2**63)
         order = np.random.default_rng([settings.seed, number]).permutation(len(train.inputs))
         network.train()
         total = torch.zeros((), device=device)

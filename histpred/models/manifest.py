@@ -17,7 +17,8 @@ SCHEMA_VERSION = "1.2"
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Name = Annotated[str, Field(min_length=1, pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")]
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._+-]*$"
+Name = Annotated[str, Field(min_length=1, pattern=NAME_PATTERN)]
 Length = Annotated[int, Field(gt=0)]
 WindowKind = Literal["context", "body", "promoter", "spliced", "interval"]
 

@@ -11,34 +11,30 @@ import logging
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
+import pandas
 import torch
 from pydantic import JsonValue
 from torch import nn
 
-from histpred import __version__
-from histpred.core.errors import BundleError, ModelError, OutputError
+from histpred.core.errors import BundleError, InputError, ModelError, OutputError
 from histpred.core.output import (
     RESUME,
     file_digest,
-    input_digest,
     output_folder,
     refuse_inputs,
     sweep,
     temporary_faults,
 )
-from histpred.core.regions import PROMOTER
-from histpred.encoders import EXPENSIVE, Encoder
-from histpred.encoders import EncoderSpec as AnySpec
-from histpred.encoders.chunks import WINDOW, Chunks, check_window
+from histpred.encoders import EXPENSIVE
+from histpred.encoders.chunks import GRID, WINDOW, Chunks, check_window
 from histpred.encoders.devices import choose_device
 from histpred.encoders.embedder import embed_sequences
 from histpred.encoders.onnx import GRAPH, codes_of
 from histpred.evaluation.baselines import Features, sequence_features
-from histpred.genome.windows import MAX_N_FRACTION, WindowSpec
-from histpred.labels.matrix import labels_file, read_labels
+from histpred.genome.windows import WindowSpec
+from histpred.labels.matrix import read_labels
 from histpred.labels.splits import (
     TEST,
     TRAIN,
@@ -50,13 +46,13 @@ from histpred.labels.splits import (
     warn_of_leaks,
     write_split,
 )
-from histpred.models.bundle import CARD, MANIFEST, SCORER, Bundle, load_bundle
+from histpred.models.bundle import CARD, MANIFEST, SCORER, Bundle, load_bundle, parse_manifest
 from histpred.models.calibration import Calibrated, calibrate
-from histpred.models.deephistone import adapted, split_head, vanilla
+from histpred.models.deephistone import split_head
 from histpred.models.describe import describe
 from histpred.models.examples import Examples, choose_marks, labelled, learnable
 from histpred.models.export import encoder_to_onnx, linear_to_onnx, to_onnx
-from histpred.models.fitting import Epoch, Rows, Settings, fit, logits_of
+from histpred.models.fitting import Epoch, Rows, fit, logits_of
 from histpred.models.losses import (
     NNPU,
     UNDERSAMPLED,
@@ -66,70 +62,30 @@ from histpred.models.losses import (
     pair_weights,
     weighted_bce,
 )
-from histpred.models.manifest import ChunkSpec, EncoderSpec
-from histpred.models.network import PAPER_HIDDEN, MarkNetwork
+from histpred.models.manifest import Calibration, ChunkSpec, EncoderSpec
+from histpred.models.network import MarkNetwork
 from histpred.models.probability import probabilities_of
 from histpred.models.publish import write_bundle
+from histpred.models.recipe import (
+    CONVOLUTIONAL,
+    MLP,
+    About,
+    Recipe,
+    Source,
+    check,
+    files_of,
+    identify,
+    promoter,
+)
 from histpred.scoring.inputs import Genome, Inputs, embed_windows, map_windows
-from histpred.scoring.opening import KMERS, choose_encoder
 
 logger = logging.getLogger(__name__)
-
-MLP, DEEPHISTONE, DEEPHISTONE_ADAPTED = MODELS = ("mlp", "deephistone", "deephistone-adapted")
-CONVOLUTIONAL = {DEEPHISTONE: (vanilla, 500, 500), DEEPHISTONE_ADAPTED: (adapted, 11_000, 1_000)}
-"""constructor, bp upstream and downstream of the TSS (paper, appendix D)"""
 
 SPLIT, HISTORY, MARK_VECTORS = "split.tsv", "training.tsv", "mark_vectors.tsv"
 OUTPUTS = (SCORER, CARD, GRAPH, SPLIT, HISTORY, MARK_VECTORS, MANIFEST)
 CHECKED = 512  # validation rows that the exported graph is compared on
 CHECKED_BASES = 32  # of them where the network reads bases
 KNOWN_LENGTH = 2_000  # bases of the sequence whose answer goes with the bundle
-
-
-class Source(NamedTuple):
-    """Where a perceptron's embeddings come from: an encoder, what it was built from, windows.
-
-    ships: the encoder's own files, by name, where they travel with the bundle.
-    """
-
-    encoder: Encoder
-    spec: AnySpec
-    chunks: Chunks | None
-    window: WindowSpec
-    ships: dict[str, bytes]
-
-
-class Recipe(NamedTuple):
-    """What is trained, and how; all of it is kept in the bundle.
-
-    mark_dimension: of trainable mark vectors, None for one-hot ones. loss, prior: see
-    `histpred.models.losses`. split and what follows: see `histpred.labels.splits`. marks: those to
-    train on, all if empty.
-    """
-
-    model: str = MLP
-    hidden: tuple[int, ...] = PAPER_HIDDEN
-    dropout: float = 0.2
-    mark_dimension: int | None = None
-    loss: str = "weighted"
-    prior: str | None = None
-    split: str = "random"
-    block: int = 1_000_000
-    test_chromosomes: tuple[str, ...] = ()
-    validation_chromosomes: tuple[str, ...] = ()
-    marks: tuple[str, ...] = ()
-    settings: Settings = Settings()
-
-
-class About(NamedTuple):
-    """What the user says of the bundle; None: what annotation and FASTA say."""
-
-    name: str
-    summary: str = ""
-    licence: str = "not stated"
-    species: str | None = None
-    taxon_id: int | None = None
-    assembly: str | None = None
 
 
 def train(
@@ -144,6 +100,7 @@ def train(
     store: Path | None = None,
     overwrite: bool = False,
     progress: Callable[[Epoch], None] = lambda epoch: None,
+    embedding_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Bundle:
     """Train a bundle into the folder `out`.
 
@@ -160,46 +117,56 @@ def train(
         in `out` until the run has succeeded, as the state of the training is.
     progress
         Called after each epoch.
+    embedding_progress
+        Called with the number of windows embedded, and their total.
 
     Raises
     ------
     HistpredError
         For inputs, labels and settings that cannot be used; nothing is published then.
     """
-    inputs.refuse_stdin()
-    refuse_inputs([out / name for name in OUTPUTS], (inputs.annotation, inputs.fasta, labels_path))
-    window = source.window if source else _promoter(recipe.model)
+    inputs.refuse_streams(labels_path)
+    check(recipe, about)
+    refuse_inputs(
+        [out / name for name in OUTPUTS],
+        (inputs.annotation, inputs.fasta, labels_path, *files_of(recipe).values()),
+    )
+    window = source.window if source else promoter(recipe.model)
     labels = choose_marks(read_labels(labels_path), recipe.marks, labels_path)
     chosen_device = choose_device(device)
     with temporary_faults(), ExitStack() as stack:
-        identity = _identity(inputs, labels_path, recipe, about, source, window)
+        identity = identify(inputs, labels_path, recipe, about, source, window)
         if not overwrite and (known := _finished(out, identity)):
             sweep(out)
             return known
-        work = stack.enter_context(output_folder(out, OUTPUTS, _is_ours))
+        names = (*(source.ships if source else ()), *OUTPUTS)
+        work = stack.enter_context(output_folder(out, names, _is_ours))
         resume = out / RESUME
         expensive = source is not None and source.spec.kind in EXPENSIVE
         kept = store or (resume / "store" if expensive else None)
-        windows, values, features, genome = _gather(inputs, window, source, work, kept)
-        rows, windows, units, targets = labelled(windows, labels, labels_path)
-        sets, how = _split(windows, units, recipe)
-        unlabelled = recipe.loss == NNPU
-        enough = learnable(
-            labels.marks,
-            targets[sets == TRAIN],
-            labels_path,
-            (lambda cells: cells != 1) if unlabelled else (lambda cells: cells == 0),
+        windows, values, features, genome = _gather(
+            inputs, window, source, work, kept, embedding_progress
         )
+        rows, windows, units, targets = labelled(windows, labels, labels_path)
+        sets, how = _split(windows, units, recipe, source.chunks if source else None)
+        if recipe.loss == NNPU:  # what is not positive is unlabelled there, and not observed here
+            targets = np.nan_to_num(targets)
+        enough = learnable(labels.marks, targets[sets == TRAIN], labels_path)
         marks = tuple(np.array(labels.marks)[enough])
         examples = Examples(windows, units, values[rows], targets[:, enough], sets)
 
         network, history = _fit(
             examples, marks, recipe, chosen_device, resume / "checkpoint.pt", identity, progress
         )
+        logits = {
+            name: _logits(network, examples.of(name).inputs, chosen_device)
+            for name in (VALIDATION, TEST)
+        }
+        network.cpu()
         validation = examples.of(VALIDATION)
-        logits = logits_of(network, torch.from_numpy(validation.inputs)).numpy()
         loci = locus_numbers(validation.windows)
-        calibrated = calibrate(logits, validation.labels, loci, recipe.settings.seed)
+        calibrated = calibrate(logits[VALIDATION], validation.labels, loci, recipe.settings.seed)
+        calibrations = [mark.calibration for mark in calibrated]
         _tell_uncalled(marks, calibrated)
 
         encoder, scorer, others = _export(network, source, marks, validation.inputs[:CHECKED])
@@ -209,7 +176,7 @@ def train(
         manifest, notes = describe(
             examples,
             Features(*(part[rows] for part in features)),
-            lambda these: _probabilities(network, these, calibrated),
+            {name: probabilities_of(values, calibrations) for name, values in logits.items()},
             marks,
             calibrated,
             recipe=recipe,
@@ -220,48 +187,27 @@ def train(
             how=how,
             history=history,
             identity=identity,
-            known=_known_answer(network, source, window, marks, calibrated, recipe.settings.seed),
+            known=_known_answer(network, source, window, marks, calibrations, recipe.settings.seed),
         )
         write_bundle(work, manifest, scorer, notes, others)
-    return load_bundle(out)
-
-
-def open_source(
-    bundle: str | None,
-    name: str | None,
-    chunks: str | None,
-    window: str | None,
-    device: str,
-    precision: str,
-    weights: Path | None,
-) -> Source:
-    """The encoder of a bundle, or the one of that `name`, k-mers if neither is given; see
-    `histpred.scoring.opening.choose_encoder`.
-    """
-    if bundle is None and name is None:
-        name = KMERS.kind
-    encoder, spec, cut, reach = choose_encoder(
-        bundle, name, chunks, window, device, precision, weights
-    )
-    ships = bundle is not None and not spec.files
-    files = {path.name: path.read_bytes() for path in encoder.files} if ships else {}
-    return Source(encoder, spec, cut, reach, files)
-
-
-def _promoter(model: str) -> WindowSpec:
-    _, upstream, downstream = CONVOLUTIONAL[model]
-    return WindowSpec(PROMOTER, upstream, downstream, MAX_N_FRACTION)
+    return load_bundle(out.resolve())
 
 
 def _gather(
-    inputs: Inputs, window: WindowSpec, source: Source | None, work: Path, store: Path | None
-) -> tuple[Any, np.ndarray, Features, Genome]:
+    inputs: Inputs,
+    window: WindowSpec,
+    source: Source | None,
+    work: Path,
+    store: Path | None,
+    progress: Callable[[int, int], None],
+) -> tuple[pandas.DataFrame, np.ndarray, Features, Genome]:
     """All windows, what the network takes of each, and what the baselines take."""
     if source:
         check_window(source.chunks, window.kind)
         windows, values = embed_windows(
-            inputs, source.encoder, source.spec, source.chunks, window, work, store
+            inputs, source.encoder, source.spec, source.chunks, window, work, store, progress
         )
+        _refuse_none(windows, inputs)
         _check_varied(values)
         _, features, genome = map_windows(inputs, window, work, sequence_features, quiet=True)
     else:
@@ -272,10 +218,16 @@ def _gather(
             work,
             lambda batch: (codes_of(batch, length), sequence_features(batch)),
         )
+        _refuse_none(windows, inputs)
         values = np.concatenate([codes for codes, _ in both])
         features = [batch for _, batch in both]
     joined = Features(*(np.concatenate(parts) for parts in zip(*features, strict=True)))
     return windows, values, joined, genome
+
+
+def _refuse_none(windows: pandas.DataFrame, inputs: Inputs) -> None:
+    if windows.empty:
+        raise InputError(inputs.annotation, "holds no row", "there is nothing to train on")
 
 
 def _check_varied(embeddings: np.ndarray) -> None:
@@ -289,7 +241,14 @@ def _check_varied(embeddings: np.ndarray) -> None:
         logger.info("%d of %d numbers of the embedding are constant", constant.sum(), constant.size)
 
 
-def _split(windows: Any, units: np.ndarray, recipe: Recipe) -> tuple[np.ndarray, str]:
+def _split(
+    windows: pandas.DataFrame, units: np.ndarray, recipe: Recipe, chunks: Chunks | None
+) -> tuple[np.ndarray, str]:
+    if chunks and chunks.policy == GRID:  # the vector of a bin is of all its bases
+        bins = chunks.length
+        windows = windows.assign(
+            start=windows["start"] // bins * bins, end=-(-windows["end"] // bins) * bins
+        )
     sets, how = split(
         windows,
         units,
@@ -319,7 +278,7 @@ def _fit(
     identity: dict[str, JsonValue],
     progress: Callable[[Epoch], None],
 ) -> tuple[nn.Module, list[Epoch]]:
-    """The trained network, on the CPU, and its history."""
+    """The trained network, on `device`, and its history."""
     train, validation = examples.of(TRAIN), examples.of(VALIDATION)
     torch.manual_seed(recipe.settings.seed)
     network: nn.Module
@@ -343,7 +302,7 @@ def _fit(
     validation_weights = pair_weights(validation.labels, marks, even, seed, train.labels)
     loss_of = weighted_bce
     if recipe.loss == NNPU:
-        priors = torch.from_numpy(mark_priors(train.labels, marks, recipe.prior)).to(device)
+        priors = torch.from_numpy(mark_priors(train.labels, marks, recipe.prior)).float().to(device)
 
         def loss_of(logits: torch.Tensor, targets: torch.Tensor, _: torch.Tensor) -> torch.Tensor:
             return nnpu(logits, targets == 1, priors)
@@ -355,10 +314,16 @@ def _fit(
         loss_of,
         recipe.settings,
         checkpoint,
-        json.dumps([identity, str(device)], sort_keys=True),
+        _checkpoint_identity(identity, device),
         progress,
     )
-    return network.cpu(), history
+    return network, history
+
+
+def _checkpoint_identity(identity: dict[str, JsonValue], device: torch.device) -> str:
+    """What fixes the weights: not what the bundle is called, but how sums are added up."""
+    fixed = {name: value for name, value in identity.items() if name != "about"}
+    return json.dumps([fixed, str(device), torch.get_num_threads()], sort_keys=True)
 
 
 def _rows(examples: Examples, weights: np.ndarray, device: torch.device) -> Rows:
@@ -366,11 +331,10 @@ def _rows(examples: Examples, weights: np.ndarray, device: torch.device) -> Rows
     return Rows(*(torch.from_numpy(array).to(device) for array in arrays))
 
 
-def _probabilities(
-    network: nn.Module, inputs: np.ndarray, calibrated: list[Calibrated]
-) -> np.ndarray:
-    logits = logits_of(network, torch.from_numpy(inputs)).numpy()
-    return probabilities_of(logits, [mark.calibration for mark in calibrated])
+def _logits(network: nn.Module, inputs: np.ndarray, device: torch.device) -> np.ndarray:
+    """Logits [n, marks] of inputs [n, ...]."""
+    logits: np.ndarray = logits_of(network, torch.from_numpy(inputs).to(device)).cpu().numpy()
+    return logits
 
 
 def _tell_uncalled(marks: tuple[str, ...], calibrated: list[Calibrated]) -> None:
@@ -424,7 +388,7 @@ def _known_answer(
     source: Source | None,
     window: WindowSpec,
     marks: tuple[str, ...],
-    calibrated: list[Calibrated],
+    calibrations: list[Calibration],
     seed: int,
 ) -> tuple[str, dict[str, float]]:
     """A random sequence and its probabilities, for `histpred bundle verify`."""
@@ -432,10 +396,10 @@ def _known_answer(
     sequence = np.random.default_rng(seed).choice(np.frombuffer(b"ACGT", np.uint8), length)
     sequences = [sequence.tobytes()]
     if source:
-        values = embed_sequences(source.encoder, source.chunks, sequences)
+        values = embed_sequences(source.exact(), source.chunks, sequences)
     else:
         values = codes_of(sequences, length)
-    (row,) = _probabilities(network, values, calibrated)
+    (row,) = probabilities_of(_logits(network, values, torch.device("cpu")), calibrations)
     return sequences[0].decode(), dict(zip(marks, map(float, row), strict=True))
 
 
@@ -447,40 +411,6 @@ def _history_table(history: list[Epoch]) -> bytes:
     return ("\n".join(lines) + "\n").encode()
 
 
-def _identity(
-    inputs: Inputs,
-    labels_path: Path,
-    recipe: Recipe,
-    about: About,
-    source: Source | None,
-    window: WindowSpec,
-) -> dict[str, JsonValue]:
-    """What fixes the bundle, as its manifest records it."""
-    split_file = Path(recipe.split)
-    identity: dict[str, Any] = {
-        "histpred": __version__,
-        "annotation sha256": input_digest(inputs.annotation),
-        "FASTA sha256": input_digest(inputs.fasta),
-        "labels sha256": input_digest(labels_file(labels_path)),
-        "split sha256": file_digest(split_file) if split_file.is_file() else None,
-        "by": inputs.level,
-        "biotypes": sorted(inputs.biotypes),
-        "unstranded": inputs.unstranded,
-        "window": str(window),
-        "about": about._asdict(),
-        "recipe": recipe._asdict() | {"settings": recipe.settings._asdict()},
-    }
-    if source:
-        identity["encoder"] = {
-            "kind": source.spec.kind,
-            "settings": dict(source.spec.settings),
-            "chunks": str(source.chunks) if source.chunks else None,
-            "files": {path.name: file_digest(path) for path in source.encoder.files},
-            "precision": source.encoder.precision,
-        }
-    return json.loads(json.dumps(identity))
-
-
 def _finished(out: Path, identity: dict[str, JsonValue]) -> Bundle | None:
     """The bundle that `out` holds, if it is the one asked for.
 
@@ -488,9 +418,16 @@ def _finished(out: Path, identity: dict[str, JsonValue]) -> Bundle | None:
     """
     if not (out / MANIFEST).exists():
         return None
-    bundle = load_bundle(out)
-    before = bundle.manifest.training.recipe
-    differences = [name for name in identity if identity[name] != before.get(name)]
+    try:
+        bundle = load_bundle(out.resolve())
+    except BundleError as error:
+        raise OutputError(
+            f"{out} holds a bundle that is damaged: {error.message}",
+            "choose another folder for -o, or add --overwrite to replace it",
+        ) from error
+    differences = [
+        name for name in identity if identity[name] != bundle.manifest.training.recipe.get(name)
+    ]
     if differences:
         raise OutputError(
             f"{out} holds another bundle; what differs: {', '.join(differences)}",
@@ -502,7 +439,7 @@ def _finished(out: Path, identity: dict[str, JsonValue]) -> Bundle | None:
 
 def _is_ours(path: Path) -> bool:
     try:
-        load_bundle(path.parent)
-    except BundleError:
+        parse_manifest(path.read_bytes(), path)
+    except (OSError, BundleError):
         return False
     return True

@@ -37,10 +37,13 @@ class Inputs(NamedTuple):
     unstranded: bool = False
     cache: Path | None = None
 
-    def refuse_stdin(self) -> None:
-        """Raise UsageError for an annotation from standard input, which can be read only once."""
-        if self.annotation == "-":
-            raise UsageError("the annotation is read more than once", "give a file, not '-'")
+    def refuse_streams(self, *others: Path) -> None:
+        """Raise UsageError where these or other inputs come from standard input or a pipe, which
+        can be read only once.
+        """
+        for path in (self.annotation, self.fasta, *map(str, others)):
+            if path == "-" or Path(path).is_fifo():
+                raise UsageError(f"{path} is read more than once", "give a file, no pipe")
 
 
 class Genome(NamedTuple):

@@ -102,3 +102,10 @@ def test_windows_find_their_row(tmp_path):
     )
     assert rows_of(labels, table).tolist() == [0, 0, -1, 3, -1, 4, 0, 0]
     assert unit_ids(table)[:4] == ["ENSG01.4", "ENSG01.9", "ENSG02", "name.1"]
+
+
+def test_a_name_that_several_genes_have_is_nobodys(tmp_path, caplog):
+    labels = read_labels(written(tmp_path, "id\tH3K4me3\nY_RNA\t1\nA\t1\n"))
+    table = windows(("g1", "Y_RNA"), ("g2", "Y_RNA"), ("g3", "A"), ("g3", "A"))
+    assert rows_of(labels, table).tolist() == [-1, -1, 1, 1]
+    assert "1 labels are of a name that several genes have" in caplog.text
