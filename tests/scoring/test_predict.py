@@ -591,7 +591,7 @@ def test_a_kind_that_the_bundle_was_not_trained_on_is_said(inputs, tmp_path):
     result = predict(
         inputs / "rows.bed", inputs / "genome.fa", tmp_path / "out", "--window", "body"
     )
-    assert "trained on promoter windows, not on body" in result.err
+    assert "trained on promoter:1000:1000 windows, not on body" in result.err
 
 
 # Large
