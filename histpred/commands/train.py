@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 from pathlib import Path
 
 import click
@@ -216,10 +217,13 @@ def train(
             embedding_progress=embedded,
         )
     counts = trained.manifest.training.counts
+    files = [str(out), annotation, fasta, str(labels), "-o", f"{out}-evaluation"]
+    rows = ["--by", level] if level else []
+    rows += ["--biotype", ",".join(biotypes)] if biotypes else []
     logger.info(
         "%s: %d marks, trained on %s rows; %s",
         out,
         len(trained.manifest.marks),
         f"{counts['train']:,}",
-        f"next: histpred evaluate {out} {annotation} {fasta} {labels} -o {out}-evaluation",
+        f"next: {shlex.join(['histpred', 'evaluate', *files, *rows])}",
     )
