@@ -16,6 +16,7 @@ from torch import Tensor, nn
 PAPER_HIDDEN = (2048, 1024, 768, 512, 256)
 """The paper gives five hidden layers and about 5 M parameters, no widths: these make 5.1 M of
 DNABERT-2's 768 numbers and 50 one-hot marks."""
+ALIKE = 0.01  # length of a trainable mark vector's numbers at first
 
 
 class MarkNetwork(nn.Module):
@@ -50,8 +51,11 @@ class MarkNetwork(nn.Module):
         self.dimension = dimension
         self.register_buffer("mean", torch.zeros(dimension))
         self.register_buffer("scale", torch.ones(dimension))
+        # Trainable vectors start next to one another, so that what they are in the end was learned.
         self.mark_vectors = nn.Parameter(
-            torch.eye(marks) if mark_dimension is None else torch.randn(marks, mark_dimension),
+            torch.eye(marks)
+            if mark_dimension is None
+            else ALIKE * torch.randn(marks, mark_dimension),
             requires_grad=mark_dimension is not None,
         )
 
