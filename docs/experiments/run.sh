@@ -76,7 +76,7 @@ marks() {
     done
     experiment marks-50-undersampled "$yeast_genes" "$yeast_genome" yeast.labels.tsv "${by_chromosome[@]}" \
         "${thin[@]}" --window context:1000 --mark-dimension 50 --loss undersampled
-    for loss in weighted undersampled; do
+    for loss in weighted undersampled plain; do
         experiment "loss-$loss" "$yeast_genes" "$yeast_genome" yeast.labels.tsv "${by_chromosome[@]}" "${thin[@]}" \
             --window context:1000 --loss $loss
     done
