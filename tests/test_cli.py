@@ -214,3 +214,17 @@ def test_demo(tmp_path, monkeypatch):
     again = histpred("demo")
     assert (again.code, again.out) == (0, done.out)
     assert "already holds this prediction" in again.err
+
+
+@pytest.mark.parametrize("verb", ["train", "evaluate"])
+def test_a_verb_whose_packages_are_missing_says_which_and_how(verb, tmp_path, monkeypatch):
+    """Before any work, and whatever else is wrong."""
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    labels = tmp_path / "labels.tsv"
+    labels.write_text("id\tH3K4me3\na\t1\n")
+    files = ("genes.bed", "genome.fa", labels)
+    arguments = ("mine", *files) if verb == "evaluate" else files
+    done = histpred(verb, *arguments, "-o", tmp_path / "out")
+    assert done.code == 2
+    assert "torch, sklearn, scipy and 4 more, which is not installed" in done.err
+    assert "pip install 'histpred[train]'" in done.err
