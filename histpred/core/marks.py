@@ -101,6 +101,16 @@ def canonical(name: str) -> str:
     return parts[1].upper() + (parts[2] or "").lower() if parts else name
 
 
+def is_mark(name: str) -> bool:
+    """Whether a name is one of the vocabulary's histone marks or spelt like one.
+
+    >>> is_mark("h3k4ME3"), is_mark("H2A.Z"), is_mark("H3K122ac"), is_mark("POLR2A")
+    (True, True, True, False)
+    """
+    name = canonical(name)
+    return name in MARKS or MODIFICATION.fullmatch(name) is not None
+
+
 def mark(name: str) -> Mark:
     """The vocabulary's entry for a mark in any spelling; an unlisted one is classed by its
     modification.

@@ -16,11 +16,18 @@ import shutil
 import sqlite3
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
-from histpred.core.errors import InputError, OutputError, TemporaryError, first_few
+from histpred.core.errors import (
+    InputError,
+    OutputError,
+    TemporaryError,
+    UsageError,
+    first_few,
+)
 
 WORK = ".histpred-work"
 RESUME = ".histpred-resume"  # what a run that was broken off hands to the next
@@ -134,6 +141,33 @@ def refuse_inputs(outputs: Iterable[Path], inputs: Iterable[str | os.PathLike[st
         for path in given:
             if output.exists() and os.path.exists(path) and output.samefile(path):
                 raise OutputError(f"{output} is an input too", "choose another place for -o")
+
+
+def refuse_streams(inputs: Iterable[str | os.PathLike[str]]) -> None:
+    """Raise UsageError for standard input and pipes, where inputs are read more than once."""
+    for path in inputs:
+        if os.fspath(path) == "-" or Path(path).is_fifo():
+            name = "standard input" if os.fspath(path) == "-" else path
+            raise UsageError(
+                f"{name} can be read only once", "give a file: it is read more than once"
+            )
+
+
+def altered(folder: Path, digests: Mapping[str, str]) -> list[str]:
+    """The files of a finished output, by name with their sha256, that are missing or others now."""
+    return [
+        name
+        for name, digest in digests.items()
+        if not (folder / name).exists() or file_digest(folder / name) != digest
+    ]
+
+
+def refuse_another(folder: Path, what: str, differences: str) -> NoReturn:
+    """Raise OutputError: `folder` holds `what` ('another prediction'), and how that differs."""
+    raise OutputError(
+        f"{folder} holds {what}; what differs: {differences}",
+        "choose another folder for -o, or add --overwrite to replace it",
+    )
 
 
 def publish(partial: Path, final: Path) -> None:

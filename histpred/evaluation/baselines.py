@@ -104,6 +104,11 @@ def sequence_features(sequences: Sequence[bytes]) -> Features:
     return Features(composition.astype(np.float32), KmerEncoder(k=[1, 2, 3, 4]).spectra(sequences))
 
 
+def joined(parts: Sequence[Features]) -> Features:
+    """Features of several batches as one."""
+    return Features(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+
+
 def fit_baselines(examples: Examples, features: Features) -> Baselines:
     """Fit on the training rows of `examples`, with thresholds from its validation rows.
 

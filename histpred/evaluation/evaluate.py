@@ -14,20 +14,23 @@ import numpy as np
 import pandas
 
 from histpred import __version__
-from histpred.core.errors import InputError, OutputError, UsageError, first_few
+from histpred.core.errors import InputError, UsageError, first_few
 from histpred.core.output import (
     RESUME,
+    altered,
     file_digest,
     input_digest,
     output_folder,
+    refuse_another,
     refuse_inputs,
+    refuse_streams,
     sweep,
     temporary_faults,
 )
 from histpred.encoders import EXPENSIVE
 from histpred.encoders.chunks import check_window
 from histpred.evaluation.analysis import co_targeting, correlate, cosine_similarity_of
-from histpred.evaluation.baselines import INPUTS, Features, fit_baselines, sequence_features
+from histpred.evaluation.baselines import INPUTS, fit_baselines, joined, sequence_features
 from histpred.evaluation.metrics import by_group, intervals, lead, measure
 from histpred.evaluation.plots import FIGURE_NAMES, draw
 from histpred.evaluation.report import write_report, write_tables
@@ -37,6 +40,7 @@ from histpred.genome.annotation import level_for
 from histpred.genome.biotypes import normalise
 from histpred.labels.matrix import labels_file, read_labels, without_version
 from histpred.labels.splits import (
+    LEAKY,
     TEST,
     TRAIN,
     UNUSED,
@@ -46,7 +50,7 @@ from histpred.labels.splits import (
     read_split,
     warn_of_leaks,
 )
-from histpred.models.bundle import Bundle
+from histpred.models.bundle import MARK_VECTORS, SPLIT, Bundle
 from histpred.models.examples import Examples, choose_marks, labelled
 from histpred.scoring.inputs import Inputs, embed_windows, map_windows
 from histpred.scoring.opening import bundle_chunks, open_encoder
@@ -55,7 +59,6 @@ from histpred.scoring.scorer import Scorer
 
 logger = logging.getLogger(__name__)
 
-SPLIT, MARK_VECTORS = "split.tsv", "mark_vectors.tsv"
 METRICS, REPORT, FIGURES = "metrics.json", "report.html", "figures"
 TABLES = (
     "summary.tsv",
@@ -75,7 +78,6 @@ ALL = "all"
 SAMPLES = 200  # of the bootstrap
 SAME_ROW = ["chrom", "name", "strand", "gene_id"]
 COPY = "copy #"  # of rows that are the same otherwise; no mark is called so
-LEAKY = "share bases with training windows"
 
 
 def evaluate(
@@ -121,7 +123,7 @@ def evaluate(
     HistpredError
         For inputs that cannot be used; nothing is published then.
     """
-    inputs.refuse_streams(labels_path)
+    refuse_streams((inputs.annotation, inputs.fasta, labels_path))
     names = [bundle.manifest.name, *(other.manifest.name for other in beside)]
     if len({*names, *INPUTS}) < len(names) + len(INPUTS):
         raise UsageError(
@@ -311,7 +313,7 @@ def _compare(
         )
     if len(training):
         _, parts, _ = map_windows(inputs, window_for(bundle), work, sequence_features, quiet=True)
-        features = Features(*(np.concatenate(p)[found.rows] for p in zip(*parts, strict=True)))
+        features = joined(parts).of(found.rows)
         examples = Examples(found.windows, found.units, features.kmers, found.labels, known_sets)
         fitted = fit_baselines(examples, features)
         beside_it = fitted.score(these, features.of(chosen))
@@ -472,16 +474,9 @@ def _finished(out: Path, identity: dict[str, Any]) -> dict[str, Any] | None:
     metrics: dict[str, Any] = json.loads((out / METRICS).read_text(encoding="utf-8"))
     before = metrics["identity"]
     differences = [name for name in identity if identity[name] != before.get(name)]
-    differences += [
-        f"{name} missing or altered since"
-        for name, digest in metrics["outputs"].items()
-        if not (out / name).exists() or file_digest(out / name) != digest
-    ]
+    differences += [f"{name} missing or altered since" for name in altered(out, metrics["outputs"])]
     if differences:
-        raise OutputError(
-            f"{out} holds another evaluation; what differs: {', '.join(differences)}",
-            "choose another folder for -o, or add --overwrite to replace it",
-        )
+        refuse_another(out, "another evaluation", ", ".join(differences))
     logger.info("%s holds this evaluation already: nothing to do", out)
     return metrics
 

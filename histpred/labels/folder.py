@@ -12,14 +12,16 @@ from typing import Any
 import pandas
 
 from histpred import __version__
-from histpred.core.errors import OutputError, UsageError
 from histpred.core.hts import quiet_htslib
 from histpred.core.marks import mark
 from histpred.core.output import (
+    altered,
     file_digest,
     input_digest,
     output_folder,
+    refuse_another,
     refuse_inputs,
+    refuse_streams,
     sweep,
     temporary_faults,
 )
@@ -55,10 +57,7 @@ def make_folder(
     Raises UsageError for standard input and pipes, which can be read only once, and OutputError
     where `out` holds something else. Where it holds the very same, says so and does nothing.
     """
-    for path in inputs:
-        if path == "-" or Path(path).is_fifo():
-            name = "standard input" if path == "-" else path
-            raise UsageError(f"{name} can be read only once", "give a file: it is read twice")
+    refuse_streams(inputs)
     refuse_inputs([out / name for name in OUTPUTS], inputs)
     with quiet_htslib(), temporary_faults():
         identity = {
@@ -117,18 +116,10 @@ def _finished(out: Path, identity: dict[str, Any]) -> dict[str, int] | None:
     record = json.loads((out / RECORD).read_text(encoding="utf-8"))
     now, before = ({**of, **of["options"]} for of in (identity, record))
     differences = [name for name in now if name != "options" and now[name] != before.get(name)]
-    damaged = [
-        name
-        for name, digest in record["outputs"].items()
-        if not (out / name).exists() or file_digest(out / name) != digest
-    ]
-    if damaged:
+    if damaged := altered(out, record["outputs"]):
         differences.append(f"files missing or altered since: {', '.join(damaged)}")
     if differences:
-        raise OutputError(
-            f"{out} holds other labels; what differs: {', '.join(differences)}",
-            "choose another folder for -o, or add --overwrite to replace it",
-        )
+        refuse_another(out, "other labels", ", ".join(differences))
     logger.info("%s holds these labels already: nothing to do", out)
     counts: dict[str, int] = record["counts"]
     return counts

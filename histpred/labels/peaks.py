@@ -20,7 +20,7 @@ import pandas
 
 from histpred.core.errors import HistpredError, InputError, UsageError, first_few, first_line
 from histpred.core.hts import has_room, no_room
-from histpred.core.marks import ALIASES, MARKS, MODIFICATION, canonical
+from histpred.core.marks import ALIASES, canonical, is_mark
 from histpred.core.regions import FARTHEST, INTERVAL, PROMOTER, Feature, Window
 from histpred.genome.annotation import TRANSCRIPT, Annotation, level_for, open_annotation
 from histpred.genome.bed import read_bed
@@ -102,7 +102,7 @@ def peak_files(paths: Sequence[Path], sheet: Path | None) -> list[PeakFile]:
     if sheet:
         return _read_sheet(Path(sheet))
     files = [_by_name(Path(path)) for path in paths]
-    if strange := [file.path.name for file in files if not _is_mark(file.mark)]:
+    if strange := [file.path.name for file in files if not is_mark(file.mark)]:
         raise UsageError(
             f"{len(strange)} of {len(files)} names of files do not begin with a histone mark: "
             f"{first_few(strange)}",
@@ -255,10 +255,6 @@ def _import_pybedtools() -> Any:
             INSTALL_LABELS,
         ) from error
     return pybedtools
-
-
-def _is_mark(name: str) -> bool:
-    return name in MARKS or MODIFICATION.fullmatch(name) is not None
 
 
 def _by_name(path: Path) -> PeakFile:

@@ -25,7 +25,7 @@ import numpy as np
 import pandas
 
 from histpred.core.errors import InputError, UsageError, first_few
-from histpred.core.marks import MARKS, MODIFICATION, canonical
+from histpred.core.marks import canonical, is_mark
 from histpred.core.output import file_digest
 from histpred.core.regions import Feature
 from histpred.genome.annotation import GENE, Annotation
@@ -197,16 +197,6 @@ def from_rnainter(
             "biotypes": list(biotypes),
         },
     )
-
-
-def is_mark(name: str) -> bool:
-    """Whether a name is one of the vocabulary's histone marks or spelt like one.
-
-    >>> is_mark("h3k4ME3"), is_mark("H2A.Z"), is_mark("H3K122ac"), is_mark("POLR2A")
-    (True, True, True, False)
-    """
-    name = canonical(name)
-    return name in MARKS or MODIFICATION.fullmatch(name) is not None
 
 
 def _read_table(path: Path, min_score: float | None) -> _Pairs:

@@ -31,6 +31,8 @@ RANDOM, CHROMOSOME, BLOCK, LOCUS = HOWS = ("random", "chromosome", "block", "loc
 SHARE = 0.1  # of the windows, for test and for validation (paper, 2.1)
 GIANT = 1.5  # times the wanted share: larger pieces are for training
 DRAWS = 100  # after which the nearest to the wanted shares is taken
+LEAKY = "share bases with training windows"
+
 TOLERANCE = 0.02  # of the windows, by which a share may miss
 
 _COLUMNS = ("id", "chrom", "start", "end", "set")
@@ -161,7 +163,7 @@ def warn_of_leaks(leaks: Leaks, sets: np.ndarray) -> str | None:
     if not found:
         return None
     return (
-        f"{' and '.join(found)} share bases with training windows: figures on them flatter the "
+        f"{' and '.join(found)} {LEAKY}: figures on them flatter the "
         f"model. Split by {LOCUS}, {CHROMOSOME} or {BLOCK} for figures that hold on new genes"
     )
 

@@ -27,6 +27,7 @@ SHIPPED = Path(__file__).resolve().parent.parent / "bundles"
 MANIFEST = "bundle.json"
 SCORER = "scorer.onnx"
 CARD = "card.md"
+SPLIT, HISTORY, MARK_VECTORS = "split.tsv", "training.tsv", "mark_vectors.tsv"  # if it was trained
 
 
 @dataclass(frozen=True)

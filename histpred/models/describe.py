@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import JsonValue
@@ -27,11 +26,9 @@ from histpred.models.manifest import (
     Training,
 )
 from histpred.models.manifest import WindowSpec as ManifestWindow
+from histpred.models.recipe import MLP, About, Recipe
 from histpred.models.species import UNSPECIFIED
 from histpred.scoring.inputs import Genome
-
-if TYPE_CHECKING:
-    from histpred.models.recipe import About, Recipe
 
 LOSSES = {
     "weighted": "binary cross-entropy in which the positives of a mark weigh negatives/positives",
@@ -138,7 +135,7 @@ def describe(
 
 
 def _model(recipe: Recipe) -> str:
-    if recipe.model != "mlp":
+    if recipe.model != MLP:
         return recipe.model
     marks = (
         f"trainable mark vectors of {recipe.mark_dimension}"

@@ -23,7 +23,9 @@ from histpred.core.output import (
     RESUME,
     file_digest,
     output_folder,
+    refuse_another,
     refuse_inputs,
+    refuse_streams,
     sweep,
     temporary_faults,
 )
@@ -32,7 +34,7 @@ from histpred.encoders.chunks import GRID, WINDOW, Chunks, check_window
 from histpred.encoders.devices import choose_device
 from histpred.encoders.embedder import embed_sequences
 from histpred.encoders.onnx import GRAPH, codes_of
-from histpred.evaluation.baselines import Features, sequence_features
+from histpred.evaluation.baselines import Features, joined, sequence_features
 from histpred.genome.windows import WindowSpec
 from histpred.labels.matrix import read_labels
 from histpred.labels.splits import (
@@ -46,7 +48,17 @@ from histpred.labels.splits import (
     warn_of_leaks,
     write_split,
 )
-from histpred.models.bundle import CARD, MANIFEST, SCORER, Bundle, load_bundle, parse_manifest
+from histpred.models.bundle import (
+    CARD,
+    HISTORY,
+    MANIFEST,
+    MARK_VECTORS,
+    SCORER,
+    SPLIT,
+    Bundle,
+    load_bundle,
+    parse_manifest,
+)
 from histpred.models.calibration import Calibrated, calibrate
 from histpred.models.deephistone import split_head
 from histpred.models.describe import describe
@@ -81,7 +93,6 @@ from histpred.scoring.inputs import Genome, Inputs, embed_windows, map_windows
 
 logger = logging.getLogger(__name__)
 
-SPLIT, HISTORY, MARK_VECTORS = "split.tsv", "training.tsv", "mark_vectors.tsv"
 OUTPUTS = (SCORER, CARD, GRAPH, SPLIT, HISTORY, MARK_VECTORS, MANIFEST)
 CHECKED = 512  # validation rows that the exported graph is compared on
 CHECKED_BASES = 32  # of them where the network reads bases
@@ -125,7 +136,7 @@ def train(
     HistpredError
         For inputs, labels and settings that cannot be used; nothing is published then.
     """
-    inputs.refuse_streams(labels_path)
+    refuse_streams((inputs.annotation, inputs.fasta, labels_path))
     check(recipe, about)
     refuse_inputs(
         [out / name for name in OUTPUTS],
@@ -175,7 +186,7 @@ def train(
         others[HISTORY] = _history_table(history)
         manifest, notes = describe(
             examples,
-            Features(*(part[rows] for part in features)),
+            features.of(rows),
             {name: probabilities_of(values, calibrations) for name, values in logits.items()},
             marks,
             calibrated,
@@ -221,8 +232,7 @@ def _gather(
         _refuse_none(windows, inputs)
         values = np.concatenate([codes for codes, _ in both])
         features = [batch for _, batch in both]
-    joined = Features(*(np.concatenate(parts) for parts in zip(*features, strict=True)))
-    return windows, values, joined, genome
+    return windows, values, joined(features), genome
 
 
 def _refuse_none(windows: pandas.DataFrame, inputs: Inputs) -> None:
@@ -429,10 +439,7 @@ def _finished(out: Path, identity: dict[str, JsonValue]) -> Bundle | None:
         name for name in identity if identity[name] != bundle.manifest.training.recipe.get(name)
     ]
     if differences:
-        raise OutputError(
-            f"{out} holds another bundle; what differs: {', '.join(differences)}",
-            "choose another folder for -o, or add --overwrite to replace it",
-        )
+        refuse_another(out, "another bundle", ", ".join(differences))
     logger.info("%s holds this bundle already: nothing to do", out)
     return bundle
 

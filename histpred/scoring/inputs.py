@@ -12,7 +12,6 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 import pandas
 
-from histpred.core.errors import UsageError
 from histpred.core.hts import quiet_htslib
 from histpred.core.log import tell
 from histpred.core.regions import WINDOW_COLUMNS
@@ -36,14 +35,6 @@ class Inputs(NamedTuple):
     biotypes: tuple[str, ...] = ()
     unstranded: bool = False
     cache: Path | None = None
-
-    def refuse_streams(self, *others: Path) -> None:
-        """Raise UsageError where these or other inputs come from standard input or a pipe, which
-        can be read only once.
-        """
-        for path in (self.annotation, self.fasta, *map(str, others)):
-            if path == "-" or Path(path).is_fifo():
-                raise UsageError(f"{path} is read more than once", "give a file, no pipe")
 
 
 class Genome(NamedTuple):

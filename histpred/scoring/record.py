@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from histpred import __version__
 from histpred.core.errors import OutputError
-from histpred.core.output import file_digest, input_digest
+from histpred.core.output import altered, input_digest, refuse_another
 from histpred.genome.annotation import level_for
 from histpred.genome.biotypes import normalise
 from histpred.genome.windows import WindowSpec, parse_window
@@ -123,18 +123,10 @@ def finished(
         for name in now
         if now[name] != before.get(name)
     ]
-    damaged = [
-        name
-        for name, entry in outputs.items()
-        if not (out / name).exists() or file_digest(out / name) != entry["sha256"]
-    ]
-    if damaged:
+    if damaged := altered(out, {name: entry["sha256"] for name, entry in outputs.items()}):
         differences.append(f"files missing or altered since: {', '.join(damaged)}")
     if differences:
-        raise OutputError(
-            f"{out} holds another prediction; what differs: {'; '.join(differences)}",
-            "choose another folder for -o, or add --overwrite to replace it",
-        )
+        refuse_another(out, "another prediction", "; ".join(differences))
     return result._replace(fresh=False)
 
 
