@@ -12,7 +12,7 @@ from histpred.models.bundle import DEFAULT_BUNDLE
 
 @click.group()
 def bundle() -> None:
-    """List, show or verify bundles."""
+    """List, show, tell apart or verify bundles."""
 
 
 @bundle.command("list")
@@ -41,6 +41,16 @@ def show(name: str, as_json: bool) -> None:
         if as_json
         else loaded.card_path.read_text(encoding="utf-8").rstrip()
     )
+
+
+@bundle.command()
+@click.argument("name", metavar="NAME|DIR", default=DEFAULT_BUNDLE)
+def digest(name: str) -> None:
+    """What tells a bundle from all others: the sha256 of all that is in it, and its name."""
+    from histpred.models.bundle import load_bundle
+
+    loaded = load_bundle(name)
+    click.echo(f"{loaded.digest}  {loaded.manifest.name} {loaded.manifest.version}")
 
 
 @bundle.command()

@@ -55,17 +55,18 @@ def input_digest(path: str | os.PathLike[str]) -> str:
 
 @contextmanager
 def output_folder(
-    folder: Path, own_names: Iterable[str], is_ours: Callable[[Path], bool]
+    folder: Path, own_names: Sequence[str], is_ours: Callable[[Path], bool]
 ) -> Iterator[Path]:
     """A private folder inside `folder`; on success its files named in `own_names` move up, in that
-    order; a name may be that of a file in one folder ('figures/roc.svg').
+    order; a name may be that of a file in one folder ('figures/roc.svg'). The names are read at the
+    end: a run may add to them.
 
     What a run keeps in the folder RESUME inside it outlives a failure, not a success. The last of
     the names marks a finished folder; `is_ours` says of such a file whether histpred wrote it.
     Raises OutputError where `folder` is a file, holds anything but a finished or broken-off output
     of ours, or is being written by another run.
     """
-    names = list(own_names)
+    names = own_names
     _check_owner(folder, folder / names[-1], is_ours)
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
     with _private(folder / WORK, f"{folder} is being written by another histpred") as work:

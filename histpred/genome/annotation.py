@@ -1,7 +1,8 @@
 """One annotation file as a stream of features, whatever its format.
 
 The format is told by the first line that is neither header nor comment: `start` and `end` in
-columns 2 and 3 make a BED, in columns 4 and 5 a GTF (`key "value"`) or a GFF3 (`key=value`).
+columns 2 and 3 make a BED, in columns 4 and 5 a GTF (`key "value"`) or a GFF3 (`key=value`). A
+table of windows that histpred wrote is told by its header.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ from pathlib import Path
 
 from histpred.core.errors import InputError, UsageError, first_few
 from histpred.core.regions import NOT_SELECTED, SPLICED, Feature
-from histpred.genome import bed, gff
+from histpred.genome import bed, gff, table
 from histpred.genome.assembly import assemble
 from histpred.genome.biotypes import expand, normalise
 from histpred.genome.lines import Lines, open_lines
 
 GENE, TRANSCRIPT = gff.GENE, gff.TRANSCRIPT
+TABLE = "windows"
 _TAXON = re.compile(r"^##species .*[?&]id=(\d+)")
 _GFF3_ATTRIBUTES = re.compile(r"\s*([^\s;=\"]+=|\.?$)")
 _BUILD = re.compile(r"^#!genome-build (.+)")
@@ -56,9 +58,10 @@ def level_for(kind: str, level: str | None) -> str:
 class Annotation:
     """The features of one annotation; iterate once, then look at what was found on the way.
 
-    format: 'BED3'..., 'GTF', 'GFF3' or 'empty'. taxon_id and genome_build: as an NCBI or Ensembl
-    header states them, else None. circular: contigs that a GFF3 says are circular. aliases: the
-    chromosome that a GFF3's region line says a contig is. biotypes: every one seen.
+    format: 'BED3'..., 'GTF', 'GFF3', 'windows' (a table of them) or 'empty'. taxon_id and
+    genome_build: as an NCBI or Ensembl header states them, else None. circular: contigs that a GFF3
+    says are circular. aliases: the chromosome that a GFF3's region line says a contig is. biotypes:
+    every one seen.
     """
 
     def __init__(
@@ -118,6 +121,10 @@ class Annotation:
         numbered = iter(self._lines)
         for number, line in numbered:
             self._read_header(line)
+            if line == table.HEADER:
+                self.format = TABLE
+                yield from table.read_windows(self.name, numbered)
+                return
             if bed.is_header(line):
                 continue
             self.format = sniff(self.name, number, line)

@@ -11,8 +11,9 @@ from histpred.core.errors import UsageError
 from histpred.core.hts import quiet_htslib
 from histpred.core.log import tell
 from histpred.core.output import output_files, refuse_inputs, temporary_faults
-from histpred.core.regions import WINDOW_COLUMNS, Window
+from histpred.core.regions import Window
 from histpred.genome.plan import open_windows, scorable
+from histpred.genome.table import HEADER, table_row
 from histpred.genome.windows import WindowSpec
 
 BUFFER = 1 << 20
@@ -44,7 +45,7 @@ def extract(
 ) -> Extracted:
     """Write the windows of an annotation to `out` and their ledger to `<out>.ledger.tsv`.
 
-    The suffix of `out` chooses the format: `.tsv` (the columns of a prediction, without marks),
+    The suffix of `out` chooses the format: `.tsv` (see `histpred.genome.table`),
     `.bed` (BED6, BED12 for spliced windows) or `.fa`, `.fasta` (`>name::contig:start-end(strand)`,
     as bedtools getfasta -name -s names them). See `histpred.scoring.predict.predict` for the other
     arguments. Raises UsageError for another suffix.
@@ -81,7 +82,7 @@ def extract(
         written = 0
         with open(work / outputs[0].name, "wb", buffering=BUFFER) as target:
             if out.suffix == ".tsv":
-                target.write(("\t".join(WINDOW_COLUMNS) + "\n").encode())
+                target.write(f"{HEADER}\n".encode())
             for batch in scorable(ledger, reference, spec.max_n_fraction):
                 for window, sequence, share in zip(*batch, strict=True):
                     write(target, window, sequence, share)
@@ -92,10 +93,7 @@ def extract(
 
 
 def _tsv(target: BinaryIO, window: Window, sequence: bytes, share: float) -> None:
-    chrom, start, end, strand, name, gene_id, biotype, _, _ = window
-    target.write(
-        f"{chrom}\t{start}\t{end}\t{name}\t{strand}\t{gene_id}\t{biotype}\t{share:.6g}\n".encode()
-    )
+    target.write(table_row(window, share).encode())
 
 
 def _bed(target: BinaryIO, window: Window, sequence: bytes, share: float) -> None:

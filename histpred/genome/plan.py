@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from histpred.core.errors import SHOWN, InputError, first_few
-from histpred.core.regions import INTERVAL, NOT_SELECTED, Feature, Window
+from histpred.core.regions import INTERVAL, NOT_SELECTED, SPLICED, Feature, Window
 from histpred.core.sequence import n_fraction
-from histpred.genome.annotation import Annotation, open_annotation
+from histpred.genome.annotation import TABLE, Annotation, open_annotation
 from histpred.genome.ledger import TOO_MANY_N, Ledger
 from histpred.genome.naming import MITOCHONDRION, chromosome
 from histpred.genome.reference import Reference
@@ -128,15 +128,16 @@ def plan(
     unstranded: bool,
     ledger: Ledger,
 ) -> Plan:
-    """Read the whole annotation into `ledger`.
+    """Read the whole annotation into `ledger`; the rows of a table of windows are no longer cut.
 
     `unstranded` reads the strand '.' as '+'. Raises InputError where the file does not belong to
     the genome: no contig in common, genes past a contig's end; and for strands that are missing
     where they matter.
     """
     faults = Faults()
-    needs_strand = spec.kind != INTERVAL
     for feature in annotation:
+        if annotation.format == TABLE:
+            spec = spec._replace(kind=SPLICED if feature.exons else INTERVAL)
         feature = printable(feature)
         contig = reference.names.resolve(feature.chrom, annotation.aliases.get(feature.chrom))
         length = reference.lengths[contig] if contig else 0
@@ -147,7 +148,7 @@ def plan(
             if len(faults.unknown_contigs) < 1000:
                 faults.unknown_contigs[feature.chrom] = None
         else:
-            if needs_strand and feature.strand == ".":
+            if spec.kind != INTERVAL and feature.strand == ".":
                 if unstranded:
                     feature = _noted(feature, "no strand: read as '+'")
                 else:
@@ -158,6 +159,8 @@ def plan(
 
     _refuse(faults, annotation, reference, spec, ledger)
     notices = list(reference.notices)
+    if annotation.format == TABLE:
+        notices.append(f"{annotation.name} is a table of windows: they are taken as they are")
     if renamed := reference.names.renamed:
         pairs = first_few(f"{name} = {contig}" for name, contig in renamed.items())
         notices.append(f"contigs under another name in the FASTA: {pairs}")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,6 +16,7 @@ from histpred.genome import faidx, fasta
 from histpred.genome.naming import ContigNames
 
 STRETCH = 1 << 20
+SETTLED = 2  # seconds; a file that was changed later may change again without another time
 
 
 class Reference:
@@ -20,7 +24,7 @@ class Reference:
 
     `lengths` maps contig names to bp, in the order of the file; `organism` is the species that its
     first header states, or None; `digest` is the file's sha256.
-    Private indexes go to `directory`. Fetches that move along a contig are served from one stretch
+    Private indexes go to `directory`, and so does the digest. Fetches that move along a contig are served from one stretch
     of about 1 Mbp, so that overlapping windows cost one read.
     """
 
@@ -30,7 +34,7 @@ class Reference:
         self.name = os.fspath(path)
         fasta.check_fasta(Path(path))
         directory.mkdir(parents=True, exist_ok=True)
-        self.digest = file_digest(path)
+        self.digest = remembered_digest(Path(path), directory)
         self._indexed = faidx.prepare(path, self.digest, directory)
         self.notices, self.warnings = self._indexed.notices, self._indexed.warnings
         try:
@@ -110,3 +114,22 @@ class Reference:
 
     def _descriptions(self) -> Mapping[str, str]:
         return {name: description for name, description, _ in fasta.headers(self._indexed.path)}
+
+
+def remembered_digest(path: Path, directory: Path) -> str:
+    """sha256 of a file, kept in `directory` for as long as it has the same place, size and times.
+
+    A genome is large, and each of many shards needs its digest.
+    """
+    found = path.stat()
+    fixed = (os.path.realpath(path), found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+    kept = directory / f"{hashlib.sha256(repr(fixed).encode()).hexdigest()}.sha256"
+    if kept.exists() and re.fullmatch("[0-9a-f]{64}", known := kept.read_text(encoding="ascii")):
+        return known
+
+    digest = file_digest(path)
+    if time.time() - max(found.st_mtime, found.st_ctime) > SETTLED:
+        partial = Path(f"{kept}.{os.getpid()}.partial")
+        partial.write_text(digest, encoding="ascii")
+        os.replace(partial, kept)
+    return digest

@@ -13,7 +13,7 @@ from histpred.encoders import ENCODERS, Encoder, EncoderSpec, build
 from histpred.encoders.chunks import WINDOW, Chunks, parse_chunks
 from histpred.encoders.download import WRONG, compare
 from histpred.encoders.locate import locate
-from histpred.encoders.published import default_folder, find
+from histpred.encoders.published import Published, default_folder, find
 from histpred.genome.windows import WindowSpec, parse_window
 from histpred.models.bundle import Bundle, load_bundle
 from histpred.scoring.record import window_for
@@ -68,6 +68,55 @@ KMERS = Spec("kmer", {"k": [1, 2, 3, 4]}, None)
 """What the kind `kmer` means without a bundle: needs no weights, sees windows whole."""
 
 
+class Choice(NamedTuple):
+    """What windows are embedded with, before anything is opened. `folder`: of the weights; `who`:
+    how errors name it; `listed`: the published encoder, if it is one.
+    """
+
+    spec: EncoderSpec
+    chunks: Chunks | None
+    window: WindowSpec
+    folder: Path
+    who: str
+    bundle: Bundle | None = None
+    listed: Published | None = None
+
+
+def choose(
+    bundle: str | None,
+    name: str | None,
+    chunks: str | None,
+    window: str | None,
+    weights: Path | None,
+) -> Choice:
+    """The encoder, chunks and windows that the user means; see `choose_encoder`."""
+    if (bundle is None) == (name is None):
+        raise UsageError("an encoder is needed", "give either --bundle or --encoder")
+    cut = parse_chunks(chunks) if chunks else None
+    if bundle is not None:
+        loaded = load_bundle(bundle)
+        spec = loaded.manifest.encoder
+        cut = cut or bundle_chunks(loaded)
+        reach = window_for(loaded, window)
+        return Choice(spec, cut, reach, loaded.directory, bundle, loaded)
+
+    if name == KMERS.kind:
+        return Choice(KMERS, cut, parse_window(window or CONTEXT), Path(), name)
+
+    if name in ENCODERS and weights and cut and window:  # of a kind, but not one that is listed
+        return Choice(Spec(name, {}, None), cut, parse_window(window), weights, str(weights))
+
+    listed = find(str(name))
+    return Choice(
+        Spec(listed.kind, listed.settings, listed.dimension, listed.name),
+        cut or Chunks(WINDOW, listed.chunk_length),
+        parse_window(window or listed.window),
+        weights or default_folder(listed.name),
+        listed.name,
+        listed=listed,
+    )
+
+
 def choose_encoder(
     bundle: str | None,
     name: str | None,
@@ -83,38 +132,19 @@ def choose_encoder(
     `chunks` and `window` are given. `chunks` and `window` replace the bundle's or the encoder's
     usual ones.
     """
-    if (bundle is None) == (name is None):
-        raise UsageError("an encoder is needed", "give either --bundle or --encoder")
-    cut = parse_chunks(chunks) if chunks else None
-    if bundle is not None:
-        loaded = load_bundle(bundle)
-        encoder = open_encoder(loaded, device, precision, weights)
-        cut = cut or bundle_chunks(loaded)
-        check_length(cut, encoder, bundle)
-        return encoder, loaded.manifest.encoder, cut, window_for(loaded, window)
-
-    if name == KMERS.kind:
-        encoder = build(KMERS, Path(), device, precision)
-        return encoder, KMERS, cut, parse_window(window or CONTEXT)
-
-    if name in ENCODERS and weights and cut and window:  # of a kind, but not one that is listed
-        encoder = build(Spec(name, {}, None), weights, device, precision)
-        check_length(cut, encoder, str(weights))
-        return encoder, Spec(name, {}, None), cut, parse_window(window)
-
-    listed = find(str(name))
-    spec = Spec(listed.kind, listed.settings, listed.dimension, listed.name)
-    folder = weights or default_folder(listed.name)
-    for compared in compare(listed, folder):
-        if compared.state == WRONG:
-            logger.warning(
-                "%s is not the published file of %s: sha256 %s, published is %s",
-                compared.path,
-                listed.name,
-                compared.found,
-                compared.file.sha256,
-            )
-    encoder = build(spec, folder, device, precision)
-    cut = cut or Chunks(WINDOW, listed.chunk_length)
-    check_length(cut, encoder, listed.name)
-    return encoder, spec, cut, parse_window(window or listed.window)
+    choice = choose(bundle, name, chunks, window, weights)
+    if choice.bundle:
+        encoder = open_encoder(choice.bundle, device, precision, weights)
+    else:
+        for compared in compare(choice.listed, choice.folder) if choice.listed else ():
+            if compared.state == WRONG:
+                logger.warning(
+                    "%s is not the published file of %s: sha256 %s, published is %s",
+                    compared.path,
+                    choice.who,
+                    compared.found,
+                    compared.file.sha256,
+                )
+        encoder = build(choice.spec, choice.folder, device, precision)
+    check_length(choice.chunks, encoder, choice.who)
+    return encoder, choice.spec, choice.chunks, choice.window

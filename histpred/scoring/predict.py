@@ -11,7 +11,6 @@ import json
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,6 @@ from histpred.core.hts import quiet_htslib
 from histpred.core.log import tell
 from histpred.core.output import (
     RESUME,
-    file_digest,
     output_folder,
     refuse_inputs,
     sweep,
@@ -43,7 +41,10 @@ from histpred.scoring.record import (
     Prediction,
     finished,
     identity,
+    inputs_of,
     is_ours,
+    outputs_of,
+    times,
     versions,
     window_for,
 )
@@ -60,6 +61,8 @@ OUTPUTS = (
     "ledger.tsv",
     RUN,
 )
+
+NO_GPU = "no GPU could be used: the encoder ran on the CPU"
 
 Progress = Callable[[int, int], None]
 
@@ -134,10 +137,10 @@ def predict(
                 cache=cache,
             )
         )
-        warnings = planned.warnings + _domain_warnings(bundle, options, annotation, reference)
+        warnings = planned.warnings + domain_warnings(bundle, options, annotation, reference)
         tell(planned.notices, warnings)
         if expensive and device == "auto" and encoder.device == "cpu":  # said when it was chosen
-            warnings.append("no GPU could be used: the encoder ran on the CPU")
+            warnings.append(NO_GPU)
 
         encoder_is = encoder_identity(bundle.manifest.encoder, encoder)
         folder = store or (out / RESUME if expensive else None)
@@ -170,17 +173,7 @@ def predict(
         )
         record = identity(annotation.digest, reference.digest, bundle, options) | {
             "result": result._asdict(),
-            "annotation": {
-                "path": annotation_path,
-                "format": annotation.format,
-                "genome_build": annotation.genome_build,
-            },
-            "fasta": {
-                "path": fasta_path,
-                "contigs": len(reference.lengths),
-                "bases": sum(reference.lengths.values()),
-                "renamed": reference.names.renamed,
-            },
+            **inputs_of(annotation_path, fasta_path, annotation, reference),
             "encoder": {
                 "device": encoder.device,
                 "precision": encoder.precision,
@@ -188,13 +181,8 @@ def predict(
                 "files": encoder_is["files"],
             },
             "versions": versions(),
-            "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
-            "seconds": round(time.time() - started, 3),
-            "outputs": {
-                name: {"bytes": (work / name).stat().st_size, "sha256": file_digest(work / name)}
-                for name in OUTPUTS
-                if (work / name).exists()
-            },
+            **times(started),
+            "outputs": outputs_of(work, OUTPUTS),
         }
         (work / RUN).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
@@ -212,7 +200,7 @@ def _score(batch: EmbeddedWindows, scorer: Scorer) -> Any:
         ) from error
 
 
-def _domain_warnings(
+def domain_warnings(
     bundle: Bundle, options: Options, annotation: Annotation, reference: Reference
 ) -> list[str]:
     """What is known of inputs that lie outside what the bundle was trained on."""

@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 import platform
 import sys
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from histpred import __version__
-from histpred.core.errors import OutputError
-from histpred.core.output import altered, input_digest, refuse_another
-from histpred.genome.annotation import level_for
+from histpred.core.errors import OutputError, first_few
+from histpred.core.output import altered, file_digest, input_digest, refuse_another
+from histpred.genome.annotation import Annotation, level_for
 from histpred.genome.biotypes import normalise
+from histpred.genome.reference import Reference
 from histpred.genome.windows import WindowSpec, parse_window
 from histpred.models.bundle import Bundle
 
@@ -66,16 +70,17 @@ def window_for(bundle: Bundle, wanted: str | None = None) -> WindowSpec:
 
 
 def identity(
-    annotation_digest: str, fasta_digest: str, bundle: Bundle, options: Options
+    annotation_digest: str, fasta_digest: str, bundle: Bundle | None, options: Options
 ) -> dict[str, Any]:
-    """What fixes the bytes of a result, as run.json records it."""
+    """What fixes the bytes of a result, as run.json records it; without a bundle, of windows."""
     return {
         "schema_version": SCHEMA_VERSION,
         "identity": {
             "histpred": __version__,
             "annotation sha256": annotation_digest,
             "FASTA sha256": fasta_digest,
-            "bundle": f"{bundle.manifest.name} {bundle.manifest.version} {bundle.digest}",
+            "bundle": bundle
+            and f"{bundle.manifest.name} {bundle.manifest.version} {bundle.digest}",
             "window": list(options.window),
             "by": level_for(options.window.kind, options.level),
             "biotypes": sorted({normalise(biotype) for biotype in options.biotypes}),
@@ -118,16 +123,60 @@ def finished(
 
     digests = (input_digest(annotation_path), input_digest(fasta_path))
     now = identity(*digests, bundle, options)["identity"]
-    differences = [
+    damaged = altered(out, {name: entry["sha256"] for name, entry in outputs.items()})
+    if different := differences(before, now, damaged):
+        refuse_another(out, "another prediction", different)
+    return result._replace(fresh=False)
+
+
+def differences(before: dict[str, Any], now: dict[str, Any], damaged: list[str]) -> str:
+    """What tells a finished output from the one asked for, as a phrase; '' for nothing. `damaged`:
+    its files that are not what they were.
+    """
+    found = [
         f"{name} ({before.get(name)} -> {now[name]})"
         for name in now
         if now[name] != before.get(name)
     ]
-    if damaged := altered(out, {name: entry["sha256"] for name, entry in outputs.items()}):
-        differences.append(f"files missing or altered since: {', '.join(damaged)}")
-    if differences:
-        refuse_another(out, "another prediction", "; ".join(differences))
-    return result._replace(fresh=False)
+    if damaged:
+        found.append(f"files missing or altered since: {first_few(damaged)}")
+    return "; ".join(found)
+
+
+def inputs_of(
+    annotation_path: str, fasta_path: str, annotation: Annotation, reference: Reference
+) -> dict[str, Any]:
+    """What a record says of the inputs, besides their digests."""
+    return {
+        "annotation": {
+            "path": annotation_path,
+            "format": annotation.format,
+            "genome_build": annotation.genome_build,
+        },
+        "fasta": {
+            "path": fasta_path,
+            "contigs": len(reference.lengths),
+            "bases": sum(reference.lengths.values()),
+            "renamed": reference.names.renamed,
+        },
+    }
+
+
+def outputs_of(work: Path, names: Iterable[str]) -> dict[str, Any]:
+    """Bytes and sha256 of those files of a finished folder that are there."""
+    return {
+        name: {"bytes": (work / name).stat().st_size, "sha256": file_digest(work / name)}
+        for name in names
+        if (work / name).exists()
+    }
+
+
+def times(started: float) -> dict[str, Any]:
+    """When a run `started` (seconds since the epoch), and how long it took until now."""
+    return {
+        "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
+        "seconds": round(time.time() - started, 3),
+    }
 
 
 def versions() -> dict[str, str]:

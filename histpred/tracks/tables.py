@@ -7,12 +7,15 @@ calls.bed.gz is BED9 (https://samtools.github.io/hts-specs/BEDv1.pdf): scores ar
 
 from __future__ import annotations
 
+import gzip
 import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from histpred.core.errors import InputError
 from histpred.core.hts import BgzipWriter, no_room
 from histpred.core.marks import mark_colour
 from histpred.core.regions import WINDOW_COLUMNS, Window
@@ -20,6 +23,8 @@ from histpred.core.regions import WINDOW_COLUMNS, Window
 # bp from which on a .tbi cannot address (SAM specification, section 5.2); a .csi can.
 TBI_LIMIT = 1 << 29
 BED_NAME_LIMIT = 255
+JOIN_BUFFER = 1 << 20
+REMAKE = "make this part again"
 
 
 class Tables:
@@ -82,6 +87,28 @@ class Tables:
         self.calls += len(calls)
         self._scores.write("".join(rows).encode())
         self._calls.write("".join(calls).encode())
+
+
+def join(parts: Sequence[Path], whole: Path) -> None:
+    """Write the rows of several such tables, in this order, as one, and index it.
+
+    The first line of those that begin with '#' is written once; InputError where it is not the same
+    in all. What comes out is what `Tables` would have written.
+    """
+    header = b""
+    with BgzipWriter(whole) as target:
+        for part in parts:
+            with gzip.open(part) as source:
+                first = source.readline()
+                if header and first != header:
+                    raise InputError(part, "its columns are not those of the other parts", REMAKE)
+                if not header:
+                    target.write(first)
+                if first.startswith(b"#"):
+                    header = first
+                shutil.copyfileobj(source, target, JOIN_BUFFER)
+    wide = any(part.with_name(f"{part.name}.csi").exists() for part in parts)
+    index(whole, TBI_LIMIT if wide else 0)
 
 
 def printable_ascii(name: str) -> str:

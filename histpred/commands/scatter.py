@@ -1,0 +1,90 @@
+"""histpred scatter: one prediction as several that run side by side."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import click
+
+from histpred.commands import options
+from histpred.commands.report import check_strict, skipped
+
+logger = logging.getLogger(__name__)
+
+
+@click.command()
+@options.annotation
+@options.fasta
+@click.option(
+    "-o",
+    "--out",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Folder for the shards, the ledger and scatter.json.",
+)
+@options.encoder
+@options.selection
+@click.option(
+    "--shard-bases",
+    type=click.IntRange(1),
+    default=100_000_000,
+    show_default=True,
+    metavar="BP",
+    help="Bases that a shard's windows have together, at most but for one window; all shards get "
+    "about the same.",
+)
+@options.weights
+@options.running
+def scatter(
+    annotation: str,
+    fasta: str,
+    out: Path,
+    bundle: str | None,
+    encoder_name: str | None,
+    chunks: str | None,
+    biotypes: tuple[str, ...],
+    level: str | None,
+    kind: str | None,
+    unstranded: bool,
+    shard_bases: int,
+    weights: Path | None,
+    strict: bool,
+    overwrite: bool,
+    cache: Path | None,
+    quiet: bool,
+) -> None:
+    """Check ANNOTATION against FASTA and write its windows as shards that take about equally long.
+
+    Each of DIR/shards/*.tsv is an annotation that predict and embed take, with the same FASTA and
+    bundle, on any machine. Then histpred gather joins what predict made of them: the files are
+    those of one predict, byte for byte.
+    """
+    from histpred.scoring import scatter as stage
+    from histpred.scoring.opening import choose
+    from histpred.scoring.record import Options
+
+    chosen = choose(bundle, encoder_name, chunks, kind, weights)
+    result = stage.scatter(
+        annotation,
+        fasta,
+        out,
+        chosen,
+        Options(chosen.window, level, biotypes, unstranded),
+        shard_bases,
+        cache=cache,
+        overwrite=overwrite,
+    )
+    if not result.fresh:
+        logger.info("%s already holds these shards: nothing to do", out)
+    logger.info(
+        "%s: %s windows of %s rows, %s bp, in %d shards%s",
+        out,
+        f"{result.windows:,}",
+        f"{result.rows:,}",
+        f"{result.bases:,}",
+        result.shards,
+        skipped(result.skipped),
+    )
+    check_strict(strict, result.skipped, result.past_end, out / "ledger.tsv")

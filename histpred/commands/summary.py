@@ -1,0 +1,43 @@
+"""histpred summary: finished outputs as sections of a MultiQC report."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import click
+
+from histpred.commands import options
+
+logger = logging.getLogger(__name__)
+
+
+@click.command()
+@click.argument(
+    "folders", metavar="FOLDER...", nargs=-1, required=True, type=click.Path(path_type=Path)
+)
+@click.option(
+    "-o",
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder for the *_mqc.json files.",
+)
+@options.overwrite
+@options.quiet
+def summary(folders: tuple[Path, ...], out: Path, overwrite: bool, quiet: bool) -> None:
+    """Write what MultiQC shows of the outputs of predict and evaluate in each FOLDER.
+
+    A sample is called as its folder is. Then: multiqc DIR
+    """
+    from histpred.tracks.summary import summarise
+
+    files = summarise(folders, out, overwrite=overwrite)
+    logger.info(
+        "%s: %d folders as %d sections; show them with: multiqc %s",
+        out,
+        len(folders),
+        len(files),
+        out,
+    )

@@ -1,0 +1,87 @@
+"""A table of windows: what `histpred windows -o X.tsv` and `histpred scatter` write, and every
+command that takes an annotation reads.
+
+The columns are those of a prediction without marks, then `blocks`: the genomic pieces of a spliced
+window as `start-end`, ascending, separated by commas; '.' for a window in one piece. Its rows are
+windows as they are: none is cut from them again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import chain, pairwise
+
+from histpred.core.errors import InputError
+from histpred.core.regions import WINDOW_COLUMNS, Blocks, Feature, Window, is_too_far
+from histpred.genome.bed import STRANDS, ZERO_LENGTH
+
+HEADER = "\t".join((*WINDOW_COLUMNS, "blocks"))
+
+
+def table_row(window: Window, n_fraction: float) -> str:
+    """A window as a line of the table."""
+    chrom, start, end, strand, name, gene_id, biotype, _, blocks = window
+    pieces = ",".join(f"{left}-{right}" for left, right in blocks) if blocks else "."
+    return (
+        f"{chrom}\t{start}\t{end}\t{name}\t{strand}\t{gene_id}\t{biotype}\t{n_fraction:.6g}\t"
+        f"{pieces}\n"
+    )
+
+
+def read_windows(name: str, lines: Iterable[tuple[int, str]]) -> Iterator[Feature]:
+    """Features that are windows, of the numbered lines behind the header; `name` is the file's.
+
+    Raises InputError (file:line) for a row that is none.
+    """
+    columns = HEADER.count("\t") + 1
+    for number, line in lines:
+        if not line.strip():
+            continue
+        fields = line.split("\t")
+        if len(fields) != columns:
+            raise InputError(
+                name,
+                f"{len(fields)} columns where the header has {columns}",
+                "this begins as a table of windows that histpred wrote: write it again",
+                number,
+            )
+        chrom, first, last, label, strand, gene_id, biotype, _, pieces = fields
+        start, end = _whole(name, number, first), _whole(name, number, last)
+        if start > end or not chrom or strand not in STRANDS:
+            raise InputError(
+                name,
+                f"no window: contig {chrom!r}, start {start}, end {end}, strand {strand!r}",
+                "write the table again with histpred windows",
+                number,
+            )
+        blocks = None if pieces == "." else _blocks(name, number, pieces, start, end)
+        problem = "" if start < end else ZERO_LENGTH
+        yield Feature(
+            number, chrom, start, end, strand, label, gene_id, biotype, blocks, problem, ""
+        )
+
+
+def _blocks(name: str, number: int, text: str, start: int, end: int) -> Blocks:
+    pairs = [piece.split("-") for piece in text.split(",")]
+    whole = all(len(pair) == 2 for pair in pairs)
+    blocks = [tuple(_whole(name, number, part) for part in pair) for pair in pairs] if whole else []
+    edges = list(chain.from_iterable(blocks))
+    if not whole or edges[0] != start or edges[-1] != end or any(a > b for a, b in pairwise(edges)):
+        raise InputError(
+            name,
+            f"blocks of {start}-{end} are {text[:60]!r}",
+            "they reach from start to end, ascending, as in 100-200,300-400",
+            number,
+        )
+    return tuple((left, right) for left, right in blocks)
+
+
+def _whole(name: str, number: int, text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or is_too_far(text):
+        raise InputError(
+            name,
+            f"not a position: {text[:40]!r}",
+            "positions are whole numbers from 0 on",
+            number,
+        )
+    return int(text)
