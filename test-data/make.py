@@ -213,6 +213,21 @@ def bed_rows(genes: Iterable[Gene]) -> list[str]:
     return rows
 
 
+def label_rows(genes: Iterable[Gene], sequence: str) -> list[str]:
+    """Marks that are nobody's measurement, told from the bases around each gene's start: something
+    that a training can learn, for trying it.
+    """
+    rows = ["id\tH3K4me3\tH3K27me3\n"]
+    for gene in genes:
+        start = gene.start if gene.transcripts[0].strand == "+" else gene.end
+        around = sequence[start - MARGIN - START : start + MARGIN - START].upper()
+        c, g = around.count("C"), around.count("G")
+        islands = around.count("CG") * len(around) > 0.4 * c * g
+        rich = c + g > 0.55 * len(around)
+        rows.append(f"{gene.name}\t{islands:d}\t{rich:d}\n")
+    return rows
+
+
 def write_bgzip(path: Path, pieces: Iterable[str]) -> None:
     with pysam.BGZFile(str(path), "wb") as output:
         for piece in pieces:
@@ -278,6 +293,7 @@ def write_readme(path: Path, genes: list[Gene], sequence: str, inputs: tuple[Pat
         "genome.fa.gz": "bgzip FASTA",
         "genes.gtf.gz": "bgzip GTF, sorted: gene, transcript, exon",
         "genes.bed": "BED12, a row for each transcript",
+        "labels.tsv": "**made up**: marks told from CpG and GC near the TSS, for trying the training",
     }
     files = [
         f"| `{name}` | {description} | {digest(path.parent / name)} |"
@@ -320,6 +336,8 @@ def main() -> None:
         write_bgzip(options.output / "genome.fa.gz", fasta_pieces(sequence))
         write_bgzip(options.output / "genes.gtf.gz", gtf_rows(genes))
         (options.output / "genes.bed").write_text("".join(bed_rows(genes)), encoding="ascii")
+        labels = "".join(label_rows(genes, sequence))
+        (options.output / "labels.tsv").write_text(labels, encoding="ascii")
         write_readme(options.output / "README.md", genes, sequence, (fasta, table))
 
 

@@ -31,13 +31,13 @@ def summary(folders: tuple[Path, ...], out: Path, overwrite: bool, quiet: bool) 
 
     A sample is called as its folder is. Then: multiqc DIR
     """
-    from histpred.tracks.summary import summarise
+    from histpred.core.errors import first_few
+    from histpred.tracks.summary import sample_name, summarise
 
-    files = summarise(folders, out, overwrite=overwrite)
+    summarise(folders, out, overwrite=overwrite)
     logger.info(
-        "%s: %d folders as %d sections; show them with: multiqc %s",
+        "%s: summary of %s; show it with: multiqc %s",
         out,
-        len(folders),
-        len(files),
+        first_few(sorted({sample_name(folder) for folder in folders})),
         out,
     )

@@ -24,8 +24,8 @@ class Reference:
 
     `lengths` maps contig names to bp, in the order of the file; `organism` is the species that its
     first header states, or None; `digest` is the file's sha256.
-    Private indexes go to `directory`, and so does the digest. Fetches that move along a contig are served from one stretch
-    of about 1 Mbp, so that overlapping windows cost one read.
+    Private indexes and the digest go to `directory`. Fetches that move along a contig are served
+    from one stretch of about 1 Mbp, so that overlapping windows cost one read.
     """
 
     def __init__(self, path: str | os.PathLike[str], directory: Path) -> None:

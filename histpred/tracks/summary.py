@@ -45,7 +45,11 @@ CHAPTER = {
     "parent_description": "predicts the histone marks of non-coding RNA genes from sequence.",
 }
 SCORED = "scored"
-SCORED_COLOUR, REASON_COLOURS = "#3b7dae", ("#e0a13c", "#b5533c", "#7b6aa8", "#6f9e5a", "#8c8c8c")
+SCORED_COLOUR = "#3b7dae"
+REASON_COLOURS = (  # as many as there are reasons
+    *("#e0a13c", "#b5533c", "#7b6aa8", "#6f9e5a", "#8c8c8c"),
+    *("#c98fb5", "#4fa3a0", "#8a6d3b", "#d8c24a", "#4a4a6a"),
+)
 NOT_SELECTED_COLOUR = "#d9d9d9"
 
 Section = dict[str, Any]

@@ -1,0 +1,99 @@
+#!/usr/bin/env nextflow
+// histpred: from annotations and genomes to histone marks; bundles trained and evaluated. `--help` lists the parameters.
+
+include { check      } from './nextflow/schema/parameters'
+include { flags      } from './nextflow/schema/parameters'
+include { given      } from './nextflow/schema/parameters'
+include { help       } from './nextflow/schema/parameters'
+include { samples    } from './nextflow/schema/parameters'
+include { BUNDLE     } from './nextflow/modules/bundle'
+include { SUMMARY    } from './nextflow/modules/summary'
+include { EMBEDDING  } from './nextflow/workflows/embed'
+include { EVALUATION } from './nextflow/workflows/evaluate'
+include { PREDICTION } from './nextflow/workflows/predict'
+include { SHARDS     } from './nextflow/workflows/shards'
+include { TRAINING   } from './nextflow/workflows/train'
+
+// A file in the folder of what outlives the run, embeddings and indexes of genomes. Containers mount the folders of
+// input files: that is how tasks reach it, and its growth changes no task's hash. (https://bford.info/cachedir)
+def kept_in(folder) {
+    def tag = folder.resolve('CACHEDIR.TAG')
+    folder.mkdirs()
+    if (!tag.exists()) {
+        tag.text = 'Signature: 8a477f597d28d172789f06886806bc55\n# Kept by histpred from run to run.\n'
+    }
+    return tag
+}
+
+// What a sample's windows are embedded with, as the options of the command line.
+def source_of(sample) {
+    if (sample.bundle) {
+        return sample.bundle instanceof Path ? "--bundle ./${sample.bundle.name}" : "--bundle ${sample.bundle}"
+    }
+    if (params.encoder) {
+        return "--encoder ${params.encoder}"
+    }
+    return params.mode == 'train' ? '--encoder kmer' : '--bundle human-promoter'
+}
+
+workflow HISTPRED {
+    take:
+    schema
+
+    main:
+    def verbs = ['scatter', 'predict', 'embed', 'train', 'evaluate']
+    def options = verbs.collectEntries { verb -> [verb, flags(params, schema, verb)] }
+    def files = verbs.collectEntries { verb -> [verb, given(params, schema, verb)] }
+    def kept = kept_in(file(params.store ?: "${workflow.workDir}/histpred"))
+    // [meta, annotation, fasta, labels, bundle, what the bundle is]
+    inputs = channel.fromList(samples(params)).map { sample ->
+        def meta = [id: sample.id, source: source_of(sample).toString()]
+        [meta.source, meta, sample.annotation, sample.fasta, sample.labels, sample.bundle instanceof Path ? sample.bundle : []]
+    }
+    BUNDLE(inputs.map { source, _meta, _annotation, _fasta, _labels, bundle -> [source, bundle] }.unique())
+    inputs = inputs.combine(BUNDLE.out.identity, by: 0).map { input -> input.drop(1) }
+
+    // DeepHistone reads bases: there is nothing to embed.
+    reads_bases = params.mode == 'train' && params.model != 'mlp'
+    SHARDS(
+        inputs
+            .filter { !reads_bases }
+            .map { meta, annotation, fasta, _labels, bundle, identity -> [meta, annotation, fasta, bundle, identity] },
+        kept,
+        files.scatter,
+        options.scatter,
+    )
+    if (params.mode == 'predict') {
+        PREDICTION(SHARDS.out.shards, SHARDS.out.scattered, kept, files.predict, options.predict)
+        results = PREDICTION.out.predictions
+    }
+    else {
+        EMBEDDING(inputs, SHARDS.out.shards, kept, files.embed, options.embed)
+        ready = reads_bases ? inputs : EMBEDDING.out.ready
+        if (params.mode == 'train') {
+            TRAINING(ready, kept, files, options)
+            results = TRAINING.out.evaluations
+        }
+        else {
+            EVALUATION(ready, kept, files.evaluate, options.evaluate)
+            results = EVALUATION.out.evaluations
+        }
+    }
+    SUMMARY(results.map { _meta, folder -> folder }.toSortedList { folder -> folder.name })
+
+    channel.topic('versions')
+        .map { program, version -> "${program}: ${version}\n" }
+        .unique()
+        .collectFile(name: 'versions.yml', storeDir: "${params.outdir}/pipeline_info", sort: true)
+}
+
+workflow {
+    def schema = new groovy.json.JsonSlurper().parse(file("${projectDir}/nextflow/schema/nextflow_schema.json"))
+    if (params.help) {
+        println(help(schema))
+    }
+    else {
+        check(params, schema).each { warning -> log.warn(warning) }
+        HISTPRED(schema)
+    }
+}

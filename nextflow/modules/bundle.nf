@@ -1,0 +1,27 @@
+// What the scores will come from, as a value. A task's hash does not cover the package in its container, nor a bundle
+// that ships in it: this is asked anew at every launch, so that -resume never serves the scores of another bundle.
+process BUNDLE {
+    tag "${source}"
+    label 'process_single'
+    container "histpred:${workflow.manifest.version}"
+    cache false
+
+    input:
+    tuple val(source), path(bundle)
+
+    output:
+    tuple val(source), eval('cat identity'), emit: identity
+    tuple val('histpred'), eval('histpred --version'), topic: versions
+
+    script:
+    // Encoders by name have no bundle.
+    def digest = source.startsWith('--bundle') ? "histpred bundle digest ${source - '--bundle '}" : 'true'
+    """
+    { histpred --version; ${digest}; } > identity
+    """
+
+    stub:
+    """
+    echo stub > identity
+    """
+}

@@ -1,0 +1,28 @@
+// The windows of one shard into the store of embeddings, for the training or evaluation that follows.
+process EMBED {
+    tag "${meta.id} ${meta.shard} ${meta.bases} bp"
+    label 'process_gpu'
+    container "histpred:${workflow.manifest.version}-train"
+
+    input:
+    tuple val(meta), path(shard), path(fasta), path(bundle), val(identity)
+    path kept
+    path given, stageAs: 'given/*'
+    val flags
+
+    output:
+    val meta, emit: done
+    tuple val('histpred'), eval('histpred --version'), topic: versions
+
+    script:
+    """
+    kept=\$(dirname "\$(readlink -f ${kept})")
+    histpred embed ${shard} ${fasta} --store "\$kept/embeddings/${meta.genome}" ${meta.source} ${flags} \\
+        --cache "\$kept/genomes"
+    """
+
+    stub:
+    """
+    true
+    """
+}

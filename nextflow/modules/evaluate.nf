@@ -1,0 +1,31 @@
+// How well a bundle does on labelled rows, and beside what.
+process EVALUATE {
+    tag "${meta.id}"
+    label 'process_gpu'
+    label 'process_high'
+    container "histpred:${workflow.manifest.version}-train"
+
+    input:
+    tuple val(meta), path(annotation), path(fasta), path(labels), path(bundle), val(identity)
+    path kept
+    path given, stageAs: 'given/*'
+    val flags
+
+    output:
+    tuple val(meta), path("evaluations/${meta.id}"), emit: evaluation
+    tuple val('histpred'), eval('histpred --version'), topic: versions
+
+    script:
+    def store = meta.expensive ? "--store \"\$kept/embeddings/${meta.genome}\"" : ''
+    """
+    kept=\$(dirname "\$(readlink -f ${kept})")
+    histpred evaluate ${meta.source - '--bundle '} ${annotation} ${fasta} ${labels} -o evaluations/${meta.id} ${flags} \\
+        --cache "\$kept/genomes" ${store}
+    """
+
+    stub:
+    """
+    mkdir -p evaluations/${meta.id}
+    touch evaluations/${meta.id}/report.html
+    """
+}

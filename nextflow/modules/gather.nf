@@ -1,0 +1,24 @@
+// The predictions of a sample's shards as one: the files that one `histpred predict` would have written.
+process GATHER {
+    tag "${meta.id}"
+    label 'process_single'
+    container "histpred:${workflow.manifest.version}"
+
+    input:
+    tuple val(meta), path(scattered), path(parts, stageAs: 'parts/*')
+
+    output:
+    tuple val(meta), path("predictions/${meta.id}"), emit: prediction
+    tuple val('histpred'), eval('histpred --version'), topic: versions
+
+    script:
+    """
+    histpred gather ${scattered} parts/* -o predictions/${meta.id}
+    """
+
+    stub:
+    """
+    mkdir -p predictions/${meta.id}
+    touch predictions/${meta.id}/scores.tsv.gz
+    """
+}

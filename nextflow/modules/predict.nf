@@ -1,0 +1,29 @@
+// The windows of one shard, embedded and scored.
+process PREDICT {
+    tag "${meta.id} ${meta.shard} ${meta.bases} bp"
+    label 'process_gpu'
+    container "histpred:${workflow.manifest.version}${meta.expensive ? '-train' : ''}"
+
+    input:
+    tuple val(meta), path(shard), path(fasta), path(bundle), val(identity)
+    path kept
+    path given, stageAs: 'given/*'
+    val flags
+
+    output:
+    tuple val(meta), path("${shard.baseName}"), emit: part
+    tuple val('histpred'), eval('histpred --version'), topic: versions
+
+    script:
+    def store = meta.expensive ? "--store \"\$kept/embeddings/${meta.genome}\"" : ''
+    """
+    kept=\$(dirname "\$(readlink -f ${kept})")
+    histpred predict ${shard} ${fasta} -o ${shard.baseName} ${meta.source} ${flags} --cache "\$kept/genomes" ${store}
+    """
+
+    stub:
+    """
+    mkdir ${shard.baseName}
+    touch ${shard.baseName}/scores.tsv.gz
+    """
+}

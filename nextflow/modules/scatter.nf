@@ -1,0 +1,30 @@
+// Annotation and genome, checked against each other, to shards of windows that take about equally long.
+process SCATTER {
+    tag "${meta.id}"
+    label 'process_single'
+    container "histpred:${workflow.manifest.version}"
+
+    input:
+    tuple val(meta), path(annotation), path(fasta), path(bundle), val(identity)
+    path kept
+    path given, stageAs: 'given/*'
+    val flags
+
+    output:
+    tuple val(meta), path('scatter'), emit: shards
+    tuple val('histpred'), eval('histpred --version'), topic: versions
+
+    script:
+    """
+    histpred scatter ${annotation} ${fasta} -o scatter ${meta.source} ${flags} \\
+        --cache "\$(dirname "\$(readlink -f ${kept})")/genomes"
+    """
+
+    stub:
+    """
+    mkdir -p scatter/shards
+    touch scatter/ledger.tsv scatter/shards/0001.tsv scatter/shards/0002.tsv
+    echo '{"expensive": true, "identity": {"FASTA sha256": "stub"}, "shards": [
+        {"file": "shards/0001.tsv", "bases": 1}, {"file": "shards/0002.tsv", "bases": 1}]}' > scatter/scatter.json
+    """
+}

@@ -1,0 +1,31 @@
+// Labels, windows and their stored embeddings to a bundle.
+process TRAIN {
+    tag "${meta.id}"
+    label 'process_gpu'
+    label 'process_high'
+    container "histpred:${workflow.manifest.version}-train"
+
+    input:
+    tuple val(meta), path(annotation), path(fasta), path(labels), path(bundle), val(identity)
+    path kept
+    path given, stageAs: 'given/*'
+    val flags
+
+    output:
+    tuple val(meta), path("bundles/${meta.id}"), emit: bundle
+    tuple val('histpred'), eval('histpred --version'), topic: versions
+
+    script:
+    def store = meta.expensive ? "--store \"\$kept/embeddings/${meta.genome}\"" : ''
+    """
+    kept=\$(dirname "\$(readlink -f ${kept})")
+    histpred train ${annotation} ${fasta} ${labels} -o bundles/${meta.id} ${meta.source} ${flags} \\
+        --cache "\$kept/genomes" ${store}
+    """
+
+    stub:
+    """
+    mkdir -p bundles/${meta.id}
+    touch bundles/${meta.id}/bundle.json
+    """
+}

@@ -1,0 +1,30 @@
+include { PREDICT } from '../modules/predict'
+include { GATHER  } from '../modules/gather'
+
+workflow PREDICTION {
+    take:
+    shards    // [meta, shard, fasta, bundle, identity]
+    scattered // [meta, folder]
+    kept      // a file in the folder of what outlives the run
+    given     // files that flags name
+    flags
+
+    main:
+    PREDICT(shards, kept, given, flags)
+
+    // By name, not by time of arrival: the task that gathers is then the same one at each -resume.
+    parts = PREDICT.out.part
+        .map { meta, part -> [groupKey(meta.id, meta.shards), part] }
+        .groupTuple()
+        .map { id, parts -> [id.toString(), parts.toSorted { part -> part.name }] }
+    GATHER(
+        scattered
+            .map { meta, folder -> [meta.id, meta, folder] }
+            .join(parts)
+            .map { _id, meta, folder, found -> [meta, folder, found] }
+    )
+    predictions = GATHER.out.prediction
+
+    emit:
+    predictions // [meta, folder]
+}

@@ -1,0 +1,35 @@
+include { SCATTER } from '../modules/scatter'
+
+// What scatter.json says of a sample's shards: [meta with shard, shards, bases, genome and expensive, the shard's file].
+def shards_of(meta, folder) {
+    def record = new groovy.json.JsonSlurper().parse(folder.resolve('scatter.json'))
+    def common = meta + [
+        expensive: record.expensive,
+        genome: record.identity['FASTA sha256'].take(16),
+        shards: record.shards.size(),
+    ]
+    return record.shards.withIndex(1).collect { shard, number ->
+        [common + [shard: "${number}/${common.shards}".toString(), bases: shard.bases], folder.resolve(shard.file)]
+    }
+}
+
+workflow SHARDS {
+    take:
+    samples // [meta, annotation, fasta, bundle, identity]
+    kept    // a file in the folder of what outlives the run
+    given   // files that flags name
+    flags
+
+    main:
+    SCATTER(samples, kept, given, flags)
+    scattered = SCATTER.out.shards
+    shards = scattered
+        .flatMap { meta, folder -> shards_of(meta, folder) }
+        .map { meta, shard -> [meta.id, meta, shard] }
+        .combine(samples.map { meta, _annotation, fasta, bundle, identity -> [meta.id, fasta, bundle, identity] }, by: 0)
+        .map { _id, meta, shard, fasta, bundle, identity -> [meta, shard, fasta, bundle, identity] }
+
+    emit:
+    shards    // [meta, shard, fasta, bundle, identity]
+    scattered // [meta, folder]
+}

@@ -1,0 +1,27 @@
+include { TRAIN    } from '../modules/train'
+include { EVALUATE } from '../modules/evaluate'
+
+workflow TRAINING {
+    take:
+    samples // [meta, annotation, fasta, labels, bundle of the encoder, identity]
+    kept    // a file in the folder of what outlives the run
+    given   // [verb: files that its flags name]
+    flags   // [verb: its flags]
+
+    main:
+    TRAIN(samples, kept, given.train, flags.train)
+
+    trained = samples
+        .map { meta, annotation, fasta, labels, _bundle, _identity -> [meta.id, annotation, fasta, labels] }
+        .join(TRAIN.out.bundle.map { meta, bundle -> [meta.id, meta, bundle] })
+        .map { id, annotation, fasta, labels, meta, bundle ->
+            [meta + [source: "--bundle ./${id}".toString()], annotation, fasta, labels, bundle, 'trained here']
+        }
+    EVALUATE(trained, kept, given.evaluate, flags.evaluate)
+    bundles = TRAIN.out.bundle
+    evaluations = EVALUATE.out.evaluation
+
+    emit:
+    bundles     // [meta, folder]
+    evaluations // [meta, folder]
+}
