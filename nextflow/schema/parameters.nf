@@ -1,0 +1,372 @@
+// The pipeline's parameters: help, checks, samples, and the flags of histpred's verbs. The schema is made by make.py.
+
+// {name: property} of all groups of the schema.
+def properties_of(schema) {
+    return schema['$defs'].values().collectEntries { group -> group.properties }
+}
+
+// A file or folder, or why it cannot be one. Characters of globs in its name mean themselves.
+def path_of(text) {
+    try {
+        return file(text.toString(), glob: false)
+    }
+    catch (Exception fault) {
+        return "'${text}' cannot be read: ${fault.message}".toString()
+    }
+}
+
+// What is wrong with a path that must be there, or null.
+def path_fault(path, format) {
+    if (path instanceof String) {
+        return path
+    }
+    if (!path.exists()) {
+        return "there is no ${path}"
+    }
+    if (!java.nio.file.Files.isReadable(path)) {
+        return "${path} may not be read"
+    }
+    if (format == 'file-path' && path.isDirectory()) {
+        return "${path} is a folder, not a file"
+    }
+    return format == 'directory-path' && !path.isDirectory() ? "${path} is a file, not a folder" : null
+}
+
+// Whether a parameter changes anything in a mode. A verb that prepares another one's work must be told what that one
+// is: windows that scatter cuts by a --chunks which predict does not take would be wrong.
+def has_effect(property, mode) {
+    def verbs = property['x-histpred']?.keySet()
+    def ends = [predict: ['predict'], train: ['train', 'evaluate'], evaluate: ['evaluate']][mode]
+    if (verbs) {
+        return verbs.any { verb -> verb in ends } || verbs.every { verb -> verb == 'scatter' }
+    }
+    return !property['x-modes'] || mode in property['x-modes']
+}
+
+def is_number(text) {
+    return text ==~ /[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?/
+}
+
+// Whether a value is there and not the default; numbers come as text, Integer, Double or BigDecimal.
+def is_given(value, property) {
+    if (property.type == 'number' && value != null && property.default != null && is_number(value.toString())) {
+        return new BigDecimal(value.toString()).compareTo(new BigDecimal(property.default.toString())) != 0
+    }
+    return value != null && value.toString() != property.default?.toString()
+}
+
+// The file or folder that a value names, where it names one and is no word that histpred knows.
+def staged(value, property) {
+    def words = property['x-value']?.tokenize('|')?.findAll { word -> word == word.toLowerCase() }
+    if (value == null || !property['x-staged'] || value.toString() in words) {
+        return null
+    }
+    def path = path_of(value)
+    return path_fault(path, 'path') ? null : path
+}
+
+// [flag, value, property] of what a verb is told.
+def told(parameters, schema, verb) {
+    return properties_of(schema)
+        .findAll { name, property ->
+            property['x-histpred']?.containsKey(verb)
+                && has_effect(property, parameters.mode)
+                && is_given(parameters[name], property)
+        }
+        .collect { name, property -> [property['x-histpred'][verb], parameters[name], property] }
+}
+
+// The files and folders that a verb's flags name, to be staged in the folder given.
+def given(parameters, schema, verb) {
+    return told(parameters, schema, verb)
+        .collect { _flag, value, property -> staged(value, property) }
+        .findAll { path -> path != null }
+}
+
+// The flags of a verb, quoted for bash.
+def flags(parameters, schema, verb) {
+    return told(parameters, schema, verb)
+        .collect { flag, value, property ->
+            def path = staged(value, property)
+            property.type == 'boolean' ? flag : "${flag} ${quoted(path == null ? value : "given/${path.name}")}"
+        }
+        .join(' ')
+}
+
+def quoted(value) {
+    def text = value.toString()
+    return text ==~ /[A-Za-z0-9._:,\/+=-]+/ ? text : "'" + text.replace("'", "'\\''") + "'"
+}
+
+// What is wrong with a value, or null.
+def fault_of(value, property) {
+    def text = value.toString()
+    if (property.type == 'boolean') {
+        return text in ['true', 'false'] ? null : "'${text}' is neither true nor false"
+    }
+    if (value instanceof Boolean || text == '' && property.default != '') {
+        return 'no value is given'
+    }
+    if (value instanceof Map || value instanceof Collection) {
+        return "'${text}' is not one value; separate names by commas"
+    }
+    if (property.type == 'integer' && !(text ==~ /[+-]?\d+/)) {
+        return "'${text}' is not a whole number"
+    }
+    if (property.type == 'number' && !is_number(text)) {
+        return "'${text}' is not a number"
+    }
+    if (property.type in ['integer', 'number']) {
+        return range_fault(new BigDecimal(text), property)
+    }
+    if (property['enum'] && !(text in property['enum'])) {
+        return "'${text}' is none of ${property['enum'].join(', ')}"
+    }
+    if (property.pattern && !(text ==~ property.pattern)) {
+        return "'${text}' is not of letters, digits and . _ + - with a letter or digit first"
+    }
+    if (property.exists || property['x-staged'] && text.contains('/')) {
+        return path_fault(path_of(text), property.format)
+    }
+    return null
+}
+
+def range_fault(number, property) {
+    if (property.minimum != null && number < property.minimum) {
+        return "${number} is less than ${property.minimum}, the least"
+    }
+    if (property.exclusiveMinimum != null && number <= property.exclusiveMinimum) {
+        return "${number} is not more than ${property.exclusiveMinimum}"
+    }
+    if (property.maximum != null && number > property.maximum) {
+        return "${number} is more than ${property.maximum}, the most"
+    }
+    if (property.exclusiveMaximum != null && number >= property.exclusiveMaximum) {
+        return "${number} is not less than ${property.exclusiveMaximum}"
+    }
+    return null
+}
+
+// How many letters are to be changed, added, left out or swapped to make one name of the other.
+def distance(one, other) {
+    def (first, second) = [one, other].collect { name -> name.toList().toArray() }
+    return org.codehaus.groovy.runtime.MethodRankHelper.damerauLevenshteinDistance(first, second)
+}
+
+// What to say of a name that is none of `known`. Nextflow makes shardBases of --shard-bases.
+def unknown(name, known) {
+    def snake = name.replaceAll(/([a-z0-9])([A-Z])/, '$1_$2').replace('-', '_').toLowerCase()
+    def typed = name == snake || name != name.uncapitalize() ? name : snake.replace('_', '-')
+    if (snake in known) {
+        return "--${typed}: write --${snake}"
+    }
+    def near = known.findAll { other -> snake.size() > 2 && other.startsWith(snake) || distance(snake, other) < 3 }
+    def closest = near.min { other -> distance(snake, other) }
+    def hint = closest && snake.size() > 2 ? "did you mean --${closest}?" : '--help lists them all'
+    return "--${typed}: no such parameter; ${hint}"
+}
+
+// Ends the run with all that is wrong; returns warnings of what has no effect.
+def check(parameters, schema) {
+    def known = properties_of(schema)
+    def faults = known.collectEntries { name, property ->
+        [name, parameters[name] == null ? null : fault_of(parameters[name], property)]
+    }
+    def problems = parameters.keySet()
+        .findAll { name -> !known.containsKey(name) }
+        .collect { name -> unknown(name, known.keySet()) }
+    problems += faults.findAll { _name, fault -> fault }.collect { name, fault -> "--${name}: ${fault}" }
+    if (!faults.mode) {
+        def paths = known
+            .findAll { _name, property -> has_effect(property, parameters.mode) }
+            .collect { name, property -> staged(parameters[name], property) }
+            .findAll { path -> path != null }
+        problems += paths.unique()
+            .groupBy { path -> path.name }
+            .findAll { _name, same -> same.size() > 1 }
+            .collect { name, same -> "${same.join(', ')}: files beside each other cannot all be called ${name}" }
+        // A parameter that is wrong in itself needs no second remark.
+        problems += read_samples(parameters).problems.findAll { problem ->
+            !faults.any { name, fault -> fault && problem.startsWith("--${name}:") }
+        }
+    }
+    if (problems) {
+        def lines = problems.collect { problem -> "  ${problem}".toString() }.unique()
+        error("${lines.size()} problem${lines.size() == 1 ? '' : 's'} with the parameters:\n${lines.join('\n')}")
+    }
+    return known
+        .findAll { name, property -> is_given(parameters[name], property) && !has_effect(property, parameters.mode) }
+        .collect { name, _property -> "--${name} has no effect with --mode ${parameters.mode}".toString() }
+}
+
+// The samples as [id, annotation, fasta, labels, bundle]: paths, but for a bundle's name; null for what is not given.
+def samples(parameters) {
+    def read = read_samples(parameters)
+    return read.problems ? error(read.problems.join('\n')) : read.samples
+}
+
+// samples, and problems as lines of text.
+def read_samples(parameters) {
+    if (parameters.input != null) {
+        return read_sheet(parameters)
+    }
+    if (parameters.annotation == null && parameters.fasta == null) {
+        return [samples: [], problems: ['--annotation and --fasta are needed, or --input; --help says more']]
+    }
+    def named = parameters.annotation == null ? null : new File(parameters.annotation.toString()).name.tokenize('.')[0]
+    def cells = ['sample', 'annotation', 'fasta', 'labels', 'bundle']
+        .collectEntries { name -> [name, parameters[name]?.toString()] }
+    def read = sample_of([sample: named] + cells.findAll { _name, text -> text }, parameters, { text -> path_of(text) })
+    def problems = read.problems.collect { name, problem -> "--${name}: ${problem}".toString() }
+    return [samples: [read.sample], problems: problems]
+}
+
+// One sample of {column: text}, and its {column: problem}.
+def sample_of(cells, parameters, resolve) {
+    def needed = ['sample', 'annotation', 'fasta']
+    needed += parameters.mode == 'predict' ? [] : ['labels']
+    needed += parameters.mode == 'evaluate' ? ['bundle'] : []
+    def problems = needed
+        .findAll { column -> !cells[column] }
+        .collectEntries { column -> [column, "needed with --mode ${parameters.mode}"] }
+
+    def name = [pattern: '[A-Za-z0-9][A-Za-z0-9._+-]*']
+    def formats = [annotation: 'file-path', fasta: 'file-path', labels: 'path', bundle: 'directory-path']
+    def paths = formats.collectEntries { column, _format ->
+        [column, cells[column] ? resolve.call(cells[column]) : null]
+    }
+    if (paths.bundle && !cells.bundle.contains('/') && path_fault(paths.bundle, 'directory-path')) {
+        paths.bundle = cells.bundle // of one that ships with histpred
+        formats.bundle = null
+        problems.bundle = fault_of(cells.bundle, name)
+    }
+    problems += formats
+        .findAll { column, format -> format && paths[column] != null }
+        .collectEntries { column, format -> [column, path_fault(paths[column], format)] }
+    if (cells.sample && fault_of(cells.sample, name)) {
+        problems.sample = fault_of(cells.sample, name)
+    }
+    if (cells.bundle && parameters.encoder && parameters.mode == 'train') {
+        problems.bundle = 'not together with --encoder'
+    }
+    return [sample: [id: cells.sample] + paths, problems: problems.findAll { _column, problem -> problem }]
+}
+
+// The samplesheet: CSV with a header; cells may be quoted; relative paths start at its folder.
+def read_sheet(parameters) {
+    def problems = ['annotation', 'fasta', 'labels', 'sample']
+        .findAll { name -> parameters[name] != null }
+        .collect { name -> "--${name}: not together with --input, which has a column for it".toString() }
+    def sheet = path_of(parameters.input)
+    def fault = path_fault(sheet, 'file-path')
+    if (fault) {
+        return [samples: [], problems: problems + "--input: ${fault}".toString()]
+    }
+
+    def text = sheet.getText('UTF-8').replaceFirst('^\uFEFF', '')
+    def rows = text.readLines().withIndex(1)
+        .findAll { line, _number -> line.trim() }
+        .collect { line, number -> [cells_of(line), "${parameters.input}:${number}".toString()] }
+    problems += header_faults(rows, text)
+        .collect { problem -> "${rows ? rows[0][1] : parameters.input}: ${problem}".toString() }
+    if (problems) {
+        return [samples: [], problems: problems]
+    }
+
+    def header = rows[0][0]
+    def resolve = { cell -> cell.contains('://') ? path_of(cell) : sheet.parent.resolve(cell).normalize() }
+    def folder = path_of(parameters.bundle ?: 'none')
+    def common = path_fault(folder, 'directory-path') ? parameters.bundle?.toString() : folder.toString()
+    def seen = [:]
+    def read = rows.drop(1).collect { cells, where ->
+        if (cells == null || cells.size() != header.size()) {
+            def what = cells == null ? 'a quote is not closed' : "${cells.size()} cells under ${header.size()} columns"
+            problems << "${where}: ${what}".toString()
+            return null
+        }
+        def named = [header, cells].transpose().collectEntries()
+        def found = sample_of(named + [bundle: named.bundle ?: common], parameters, resolve)
+        problems += found.problems.collect { column, problem -> "${where}: ${column}: ${problem}".toString() }
+        if (seen.containsKey(named.sample)) {
+            problems << "${where}: sample: '${named.sample}' is that of ${seen[named.sample]} too".toString()
+        }
+        seen[named.sample] = where
+        return found.sample
+    }
+    return [samples: read, problems: problems]
+}
+
+// The cells of a line, or null where a quote is not closed. Two quotes within quotes mean one.
+def cells_of(line) {
+    def found = ("${line}," =~ /\G\s*(?:"([^"]*(?:""[^"]*)*)"|([^",]*))\s*,/).collect { match -> match }
+    def rest = line.size() + 1 - found.sum { match -> match[0].size() }
+    return rest ? null : found.collect { match -> (match[1]?.replace('""', '"') ?: match[2] ?: '').trim() }
+}
+
+// What is wrong with a samplesheet's header, or with there being nothing under it.
+def header_faults(rows, text) {
+    def needed = ['sample', 'annotation', 'fasta']
+    def columns = needed + ['labels', 'bundle']
+    if (text.contains('\uFFFD') || text.contains('\u0000')) {
+        return ['not text in UTF-8']
+    }
+    def header = rows ? rows[0][0] : []
+    if (header == null) {
+        return ['a quote is not closed']
+    }
+    def foreign = header - columns
+    if (foreign) {
+        return ["no such column: ${foreign.join(' | ')}; there are ${columns.join(',')}, with commas between them"]
+    }
+    def faults = (needed - header).collect { column -> "the column ${column} is missing" }
+    faults += header.countBy { column -> column }
+        .findAll { _column, count -> count > 1 }
+        .collect { column, count -> "the column ${column} is there ${count} times" }
+    return faults + (rows.size() < 2 ? ['no samples under a header'] : [])
+}
+
+// The help of all parameters, 100 columns wide.
+def help(schema) {
+    def usage = [
+        'Histone marks of non-coding RNA genes from sequence alone: predicted, learned, evaluated.',
+        '',
+        '  nextflow run main.nf --annotation genes.gtf.gz --fasta genome.fa.gz -profile docker',
+        '  nextflow run main.nf --mode train --annotation genes.gtf.gz --fasta genome.fa.gz \\',
+        '      --labels labels.tsv --encoder kmer',
+        '  nextflow run main.nf --mode evaluate --annotation genes.gtf.gz --fasta genome.fa.gz \\',
+        '      --labels labels.tsv --bundle results/bundles/genes',
+        '  nextflow run main.nf --input samples.csv -profile slurm,singularity -resume',
+        '',
+        'where samples.csv is, for example:',
+        '',
+        '  sample,annotation,fasta,bundle',
+        '  human,gencode.v48.gtf.gz,GRCh38.fa.gz,human-promoter',
+        '  mouse,gencode.vM37.gtf.gz,GRCm39.fa.gz,../bundles/mouse',
+    ].join('\n')
+    def groups = schema['$defs'].values().collect { group ->
+        def rows = group.properties.collect { name, property -> help_row(name, property) }
+        "${group.title}: ${group.description}\n${rows.join('\n')}"
+    }
+    return ([usage] + groups).join('\n\n')
+}
+
+def help_row(name, property) {
+    def kind = [string: 'TEXT', integer: 'INTEGER', number: 'NUMBER', boolean: ''][property.type]
+    def left = "  --${name} ${property['enum']?.join('|') ?: property['x-value'] ?: kind}".stripTrailing()
+    def notes = [
+        property.default in [null, '', false] ? null : "default: ${property.default}",
+        property.help_text?.uncapitalize()?.replaceFirst(/\.$/, ''),
+        property.minimum == null ? null : "at least ${property.minimum}",
+        property.exclusiveMinimum == null ? null : "more than ${property.exclusiveMinimum}",
+        property.maximum == null ? null : "at most ${property.maximum}",
+        property.exclusiveMaximum == null ? null : "less than ${property.exclusiveMaximum}",
+    ].findAll { note -> note }
+    def text = property.description + (notes ? " [${notes.join('; ')}]" : '')
+    def lines = text.tokenize(' ').inject([]) { done, word ->
+        done && "${done.last()} ${word}".size() <= 70 ? done.init() + "${done.last()} ${word}" : done + word
+    }
+    def fits = left.size() < 29
+    return ((fits ? [] : [left]) + lines.withIndex().collect { line, index ->
+        (fits && index == 0 ? left : '').padRight(30) + line
+    }).join('\n')
+}
