@@ -82,7 +82,8 @@ workflow HISTPRED {
     SUMMARY(results.map { _meta, folder -> folder }.toSortedList { folder -> folder.name })
 
     channel.topic('versions')
-        .map { program, version -> "${program}: ${version}\n" }
+        .mix(channel.of(['Nextflow', "${workflow.nextflow.version}"]))
+        .map { program, version -> "${program}: ${version.tokenize(' ').last()}\n" }
         .unique()
         .collectFile(name: 'versions.yml', storeDir: "${params.outdir}/pipeline_info", sort: true)
 }
@@ -95,5 +96,12 @@ workflow {
     else {
         check(params, schema).each { warning -> log.warn(warning) }
         HISTPRED(schema)
+        workflow.onComplete {
+            log.info(
+                workflow.success
+                    ? "Results are in ${params.outdir}."
+                    : "Failed: see the error above. What is done stays done with -resume."
+            )
+        }
     }
 }

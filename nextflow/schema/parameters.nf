@@ -147,10 +147,10 @@ def range_fault(number, property) {
     return null
 }
 
-// How many letters are to be changed, added, left out or swapped to make one name of the other.
+// How unlike two names are, as Groovy has it for its own messages: 10 for each letter that is another, new or left out,
+// 5 for two that are swapped.
 def distance(one, other) {
-    def (first, second) = [one, other].collect { name -> name.toList().toArray() }
-    return org.codehaus.groovy.runtime.MethodRankHelper.damerauLevenshteinDistance(first, second)
+    return org.codehaus.groovy.runtime.MethodRankHelper.delDistance(one, other)
 }
 
 // What to say of a name that is none of `known`. Nextflow makes shardBases of --shard-bases.
@@ -160,7 +160,7 @@ def unknown(name, known) {
     if (snake in known) {
         return "--${typed}: write --${snake}"
     }
-    def near = known.findAll { other -> snake.size() > 2 && other.startsWith(snake) || distance(snake, other) < 3 }
+    def near = known.findAll { other -> snake.size() > 2 && other.startsWith(snake) || distance(snake, other) <= 20 }
     def closest = near.min { other -> distance(snake, other) }
     def hint = closest && snake.size() > 2 ? "did you mean --${closest}?" : '--help lists them all'
     return "--${typed}: no such parameter; ${hint}"

@@ -1,0 +1,254 @@
+"""The pipeline, run by a real Nextflow: what comes out is what the command line writes."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from histpred import __version__
+from support.command_line import ROOT, histpred, tables
+from support.nextflow import needs_nextflow, run_nextflow
+
+pytestmark = [pytest.mark.slow, pytest.mark.nextflow, pytest.mark.timeout(600), needs_nextflow]
+
+DATA = ROOT / "test-data" / "human-chr22-20M"
+INPUTS = (DATA / "genes.gtf.gz", DATA / "genome.fa.gz")
+LABELS = DATA / "labels.tsv"
+PREDICTIONS = Path("results/predictions/chr22-20M")
+
+
+def launch(
+    folder: Path, *arguments: str | Path, profile: str = "test", **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """The pipeline in `folder`, with this Python's histpred ahead of the checkout's own."""
+    path = os.pathsep.join([environment.pop("first", ""), str(Path(sys.executable).parent)])
+    return run_nextflow(
+        ["run", ROOT / "main.nf", "-profile", profile, *arguments],
+        cwd=folder,
+        env={"PATH": os.pathsep.join([path.strip(os.pathsep), os.environ["PATH"]]), **environment},
+    )
+
+
+def succeed(folder: Path, *arguments: str | Path, **more: str) -> str:
+    done = launch(folder, *arguments, **more)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def tasks(output: str, how: str = "Submitted") -> list[str]:
+    """Processes of the tasks that were submitted, or cached, sorted."""
+    return sorted(re.findall(rf"{how} process > (?:\w+:)*(\w+)", output))
+
+
+def trace_of(folder: Path) -> list[dict[str, str]]:
+    newest = max((folder / "results" / "pipeline_info").glob("trace_*.txt"))
+    with open(newest, encoding="utf-8", newline="") as lines:
+        return list(csv.DictReader(lines, delimiter="\t"))
+
+
+@pytest.fixture(scope="session")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What one `histpred predict` writes."""
+    out = tmp_path_factory.mktemp("plain") / "scores"
+    assert histpred("predict", *INPUTS, "-o", out).code == 0
+    return out
+
+
+def assert_same(found: Path, expected: Path) -> None:
+    assert tables(found) == tables(expected)
+
+
+def wrapper(folder: Path, body: str) -> Path:
+    """A folder with a `histpred` that runs `body` (bash), in which $REAL is the real one."""
+    real = Path(sys.executable).with_name("histpred")
+    program = folder / "histpred"
+    folder.mkdir()
+    program.write_text(f'#!/usr/bin/env bash\nREAL={real}\n{body}\nexec $REAL "$@"\n')
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    return folder
+
+
+def test_the_test_profile_writes_what_predict_writes(tmp_path: Path, plain: Path) -> None:
+    said = succeed(tmp_path)
+    assert tasks(said) == ["BUNDLE", "GATHER", *["PREDICT"] * 7, "SCATTER", "SUMMARY"]
+    assert_same(tmp_path / PREDICTIONS, plain)
+    assert not (tmp_path / PREDICTIONS / "scores.tsv.gz").is_symlink()
+
+    # The folder is a prediction like any other.
+    again = histpred("predict", *INPUTS, "-o", tmp_path / PREDICTIONS)
+    assert "nothing to do" in again.err
+
+    results = tmp_path / "results"
+    general = json.loads((results / "multiqc" / "histpred_general_mqc.json").read_text())
+    assert general["data"]["chr22-20M"]["scored"] == 28
+    versions = (results / "pipeline_info" / "versions.yml").read_text()
+    assert re.fullmatch(rf"Nextflow: [\d.]+\nhistpred: {__version__}\n", versions)
+    for name in ("report", "timeline", "dag"):
+        assert list((results / "pipeline_info").glob(f"{name}_*.html"))
+    trace = trace_of(tmp_path)
+    assert {row["status"] for row in trace} == {"COMPLETED"}
+    assert all(row["peak_rss"] not in ("-", "") for row in trace)  # its metrics are whole
+
+
+def test_any_number_of_shards_gives_the_same_bytes(tmp_path: Path, plain: Path) -> None:
+    for shard_bases, shards in ((1, 28), (10**9, 1)):
+        said = succeed(tmp_path, "--shard_bases", str(shard_bases))
+        assert tasks(said).count("PREDICT") == shards
+        assert_same(tmp_path / PREDICTIONS, plain)
+        shutil.rmtree(tmp_path / "results")
+
+
+@pytest.mark.parametrize("mode", ["predict", "train", "evaluate"])
+def test_stubs_run_under_the_strict_parser(tmp_path: Path, mode: str) -> None:
+    more = ["--labels", LABELS, "--bundle", "human-promoter"] if mode != "predict" else []
+    said = succeed(tmp_path, "-stub-run", "--mode", mode, *more, NXF_SYNTAX_PARSER="v2")
+    expected = {
+        "predict": ["BUNDLE", "GATHER", "PREDICT", "PREDICT", "SCATTER", "SUMMARY"],
+        "train": ["BUNDLE", "EMBED", "EMBED", "EVALUATE", "SCATTER", "SUMMARY", "TRAIN"],
+        "evaluate": ["BUNDLE", "EMBED", "EMBED", "EVALUATE", "SCATTER", "SUMMARY"],
+    }
+    assert tasks(said) == expected[mode]
+
+
+def test_after_a_killed_task_resume_goes_on(tmp_path: Path, plain: Path) -> None:
+    # Shard 3 is killed each time, retries and all.
+    bin_folder = wrapper(tmp_path / "killed", '[[ "$*" != "predict 0003.tsv"* ]] || kill -9 $$')
+    done = launch(tmp_path, first=str(bin_folder))
+    assert done.returncode != 0
+    assert "exit status (137)" in done.stdout
+    assert not (tmp_path / "results" / "predictions").exists()
+    assert sum(row["status"] == "FAILED" for row in trace_of(tmp_path)) == 3
+
+    said = succeed(tmp_path, "-resume")
+    assert tasks(said) == ["BUNDLE", "GATHER", "PREDICT", "SUMMARY"]
+    assert tasks(said, "Cached") == [*["PREDICT"] * 6, "SCATTER"]
+    assert_same(tmp_path / PREDICTIONS, plain)
+
+    said = succeed(tmp_path, "-resume")
+    assert tasks(said) == ["BUNDLE"]
+    assert_same(tmp_path / PREDICTIONS, plain)
+
+
+def test_a_task_that_ran_out_of_memory_is_tried_again(tmp_path: Path, plain: Path) -> None:
+    second = '[[ "$*" = "predict 0002.tsv"* ]]'
+    once = f"if {second} && mkdir {tmp_path}/once 2>/dev/null; then exit 75; fi"
+    said = succeed(tmp_path, first=str(wrapper(tmp_path / "short", once)))
+    assert "Execution is retried (1)" in said
+    assert_same(tmp_path / PREDICTIONS, plain)
+
+
+def test_another_bundle_is_not_served_from_the_cache(tmp_path: Path) -> None:
+    bundle = tmp_path / "mine"
+    shutil.copytree(ROOT / "histpred" / "bundles" / "human-promoter", bundle)
+    succeed(tmp_path, "--bundle", bundle)
+    before = os.stat(bundle)
+    manifest = json.loads((bundle / "bundle.json").read_text())
+    manifest["marks"][0]["threshold"] = 0.0
+    (bundle / "bundle.json").write_text(json.dumps(manifest))
+    os.utime(bundle, ns=(before.st_atime_ns, before.st_mtime_ns))  # as a folder, it is as it was
+
+    said = succeed(tmp_path, "--bundle", bundle, "-resume")
+    assert tasks(said).count("PREDICT") == 7
+
+
+def test_wrong_inputs_end_the_run_with_their_message(tmp_path: Path) -> None:
+    bed = tmp_path / "genes.bed"
+    bed.write_text("chr1\t100\t200\ta\t0\t+\n")
+    done = launch(tmp_path, "--annotation", bed)
+    assert done.returncode != 0
+    assert "none of its contigs is in genome.fa.gz: chr1 here, chr22 there" in done.stdout
+    assert "What is done stays done with -resume" in done.stdout
+    assert not (tmp_path / "results" / "predictions").exists()
+
+
+def test_wrong_parameters_are_refused_before_any_task(tmp_path: Path) -> None:
+    done = launch(tmp_path, "--mode", "train", "--batch", "ten")
+    assert done.returncode != 0
+    assert "--labels" in done.stdout
+    assert "--batch: 'ten' is not a whole number" in done.stdout
+    assert not tasks(done.stdout)
+
+
+def test_a_samplesheet_runs_several_samples(tmp_path: Path) -> None:
+    folder = tmp_path / "my files"
+    folder.mkdir()
+    genes = folder / "a gene's.bed"
+    shutil.copy(DATA / "genes.bed", genes)
+    sheet = folder / "samples.csv"
+    sheet.write_text(
+        "sample,annotation,fasta,bundle\n"
+        f"genes,{INPUTS[0]},{INPUTS[1]},\n"
+        f'transcripts,"{genes.name}",{INPUTS[1]},human-promoter\n'
+    )
+    # The test profile's own inputs are for one sample.
+    done = launch(tmp_path, "--input", sheet, "--shard_bases", "40000", profile="standard")
+    assert done.returncode == 0, done.stdout
+    for sample, annotation in (("genes", INPUTS[0]), ("transcripts", genes)):
+        out = tmp_path / sample
+        assert histpred("predict", annotation, INPUTS[1], "-o", out).code == 0
+        assert_same(tmp_path / "results" / "predictions" / sample, out)
+
+
+def test_training_makes_the_bundle_that_train_makes(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="needs the extra train")
+    options = ["--hidden", "16", "--epochs", "2", "--window", "promoter"]
+    said = succeed(tmp_path, "--mode", "train", "--labels", LABELS, *options)
+    assert tasks(said) == ["BUNDLE", "EVALUATE", "SCATTER", "SUMMARY", "TRAIN"]
+    bundle = tmp_path / "results" / "bundles" / "chr22-20M"
+    assert histpred("bundle", "verify", bundle).code == 0
+    assert (tmp_path / "results" / "evaluations" / "chr22-20M" / "report.html").exists()
+
+    out = tmp_path / "chr22-20M"
+    command = [sys.executable, "-m", "histpred", "train", *INPUTS, LABELS, "-o", out, *options]
+    subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
+    assert (bundle / "scorer.onnx").read_bytes() == (out / "scorer.onnx").read_bytes()
+
+    said = succeed(tmp_path, "--mode", "evaluate", "--labels", LABELS, "--bundle", bundle)
+    assert tasks(said) == ["BUNDLE", "EVALUATE", "SCATTER", "SUMMARY"]
+
+
+def test_a_large_encoder_embeds_once(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="needs the extra encoders")
+    from histpred.encoders.chunks import Chunks
+    from support.dnabert2 import write_dnabert2
+    from support.random_bundle import random_bundle
+
+    weights = tmp_path / "weights"
+    write_dnabert2(weights)
+    names = [path.name for path in sorted(weights.iterdir())]
+    window = {"kind": "promoter", "upstream": 1000, "downstream": 1000, "max_n_fraction": 0.5}
+    bundle = tmp_path / "bundle"
+    random_bundle(bundle, "dnabert2", weights, names, chunks=Chunks("grid", 500), window=window)
+    options = ["--bundle", bundle, "--weights", weights, "--store", tmp_path / "kept"]
+
+    plain = tmp_path / "plain"
+    assert histpred("predict", *INPUTS, "-o", plain, *options[:4]).code == 0
+    reused = []
+    for _ in range(2):
+        said = succeed(tmp_path, *options)
+        assert "PREDICT" in tasks(said)
+        assert_same(tmp_path / PREDICTIONS, plain)
+        result = json.loads((tmp_path / PREDICTIONS / "run.json").read_text())["result"]
+        reused.append((result["embedded"] > 0, result["reused"] > 0))
+    assert reused == [(True, False), (False, True)]
+
+
+@pytest.mark.slurm
+@pytest.mark.skipif(
+    shutil.which("sinfo") is None or subprocess.run(["sinfo"], capture_output=True).returncode != 0,
+    reason="no Slurm answers here",
+)
+def test_on_slurm(tmp_path: Path, plain: Path) -> None:
+    said = succeed(tmp_path, "--shard_bases", "20000", profile="test,slurm")
+    assert tasks(said).count("PREDICT") == 3
+    assert "slurm" in (tmp_path / ".nextflow.log").read_text()
+    assert_same(tmp_path / PREDICTIONS, plain)
