@@ -5,6 +5,7 @@ include { check      } from './nextflow/schema/parameters'
 include { flags      } from './nextflow/schema/parameters'
 include { given      } from './nextflow/schema/parameters'
 include { help       } from './nextflow/schema/parameters'
+include { quoted     } from './nextflow/schema/parameters'
 include { samples    } from './nextflow/schema/parameters'
 include { BUNDLE     } from './nextflow/modules/bundle'
 include { SUMMARY    } from './nextflow/modules/summary'
@@ -25,15 +26,26 @@ def kept_in(folder) {
     return tag
 }
 
-// What a sample's windows are embedded with, as the options of the command line.
+// DeepHistone reads bases: it has no encoder, and there is nothing to embed.
+def reads_bases() {
+    return params.mode == 'train' && params.model != 'mlp'
+}
+
+// What a sample's windows are embedded with, as the options of the command line; a bundle's folder is staged.
 def source_of(sample) {
+    if (reads_bases()) {
+        return ''
+    }
     if (sample.bundle) {
-        return sample.bundle instanceof Path ? "--bundle ./${sample.bundle.name}" : "--bundle ${sample.bundle}"
+        return "--bundle ${sample.bundle instanceof Path ? './bundle' : sample.bundle}"
     }
-    if (params.encoder) {
-        return "--encoder ${params.encoder}"
-    }
-    return params.mode == 'train' ? '--encoder kmer' : '--bundle human-promoter'
+    return params.mode == 'train' ? "--encoder ${quoted(params.encoder ?: 'kmer')}" : '--bundle human-promoter'
+}
+
+def outcome() {
+    return workflow.success
+        ? "Results are in ${params.outdir}."
+        : "Failed: see the error above. Run the same with -resume, and what is done stays done."
 }
 
 workflow HISTPRED {
@@ -45,19 +57,19 @@ workflow HISTPRED {
     def options = verbs.collectEntries { verb -> [verb, flags(params, schema, verb)] }
     def files = verbs.collectEntries { verb -> [verb, given(params, schema, verb)] }
     def kept = kept_in(file(params.store ?: "${workflow.workDir}/histpred"))
-    // [meta, annotation, fasta, labels, bundle, what the bundle is]
-    inputs = channel.fromList(samples(params)).map { sample ->
-        def meta = [id: sample.id, source: source_of(sample).toString()]
-        [meta.source, meta, sample.annotation, sample.fasta, sample.labels, sample.bundle instanceof Path ? sample.bundle : []]
+    named = channel.fromList(samples(params)).map { sample ->
+        def source = source_of(sample).toString()
+        def folder = sample.bundle instanceof Path ? sample.bundle : []
+        def name = folder ? folder.toString() : source ?: 'none'
+        [name, [id: sample.id, source: source], sample.annotation, sample.fasta, sample.labels, folder]
     }
-    BUNDLE(inputs.map { source, _meta, _annotation, _fasta, _labels, bundle -> [source, bundle] }.unique())
-    inputs = inputs.combine(BUNDLE.out.identity, by: 0).map { input -> input.drop(1) }
+    BUNDLE(named.map { name, meta, _annotation, _fasta, _labels, bundle -> [name, meta.source, bundle] }.unique())
+    // [meta, annotation, fasta, labels, bundle, what the bundle is]
+    inputs = named.combine(BUNDLE.out.identity, by: 0).map { sample -> sample.drop(1) }
 
-    // DeepHistone reads bases: there is nothing to embed.
-    reads_bases = params.mode == 'train' && params.model != 'mlp'
     SHARDS(
         inputs
-            .filter { !reads_bases }
+            .filter { !reads_bases() }
             .map { meta, annotation, fasta, _labels, bundle, identity -> [meta, annotation, fasta, bundle, identity] },
         kept,
         files.scatter,
@@ -69,7 +81,7 @@ workflow HISTPRED {
     }
     else {
         EMBEDDING(inputs, SHARDS.out.shards, kept, files.embed, options.embed)
-        ready = reads_bases ? inputs : EMBEDDING.out.ready
+        ready = reads_bases() ? inputs : EMBEDDING.out.ready
         if (params.mode == 'train') {
             TRAINING(ready, kept, files, options)
             results = TRAINING.out.evaluations
@@ -96,12 +108,6 @@ workflow {
     else {
         check(params, schema).each { warning -> log.warn(warning) }
         HISTPRED(schema)
-        workflow.onComplete {
-            log.info(
-                workflow.success
-                    ? "Results are in ${params.outdir}."
-                    : "Failed: see the error above. What is done stays done with -resume."
-            )
-        }
+        workflow.onComplete { log.info(outcome()) }
     }
 }

@@ -130,13 +130,14 @@ def plan(
 ) -> Plan:
     """Read the whole annotation into `ledger`; the rows of a table of windows are no longer cut.
 
-    `unstranded` reads the strand '.' as '+'. Raises InputError where the file does not belong to
-    the genome: no contig in common, genes past a contig's end; and for strands that are missing
-    where they matter.
+    `unstranded` reads the strand '.' as '+', and so it is in a table of windows. Raises InputError
+    where the file does not belong to the genome: no contig in common, genes past a contig's end;
+    and for strands that are missing where they matter.
     """
     faults = Faults()
     for feature in annotation:
-        if annotation.format == TABLE:
+        cut = annotation.format == TABLE
+        if cut:
             spec = spec._replace(kind=SPLICED if feature.exons else INTERVAL)
         feature = printable(feature)
         contig = reference.names.resolve(feature.chrom, annotation.aliases.get(feature.chrom))
@@ -148,7 +149,7 @@ def plan(
             if len(faults.unknown_contigs) < 1000:
                 faults.unknown_contigs[feature.chrom] = None
         else:
-            if spec.kind != INTERVAL and feature.strand == ".":
+            if spec.kind != INTERVAL and feature.strand == "." and not cut:
                 if unstranded:
                     feature = _noted(feature, "no strand: read as '+'")
                 else:
@@ -171,13 +172,16 @@ def plan(
 def _past_end(
     feature: Feature, contig: str, length: int, annotation: Annotation, faults: Faults
 ) -> Feature:
-    """A feature that ends past its contig: clipped if BED, else circular or a wrong assembly."""
+    """A feature that ends past its contig: clipped if BED, else circular or a wrong assembly. A
+    window was clipped when it was cut.
+    """
     if annotation.format.startswith("BED"):
         if feature.start >= length:
             return feature
         faults.clipped.add(feature)
         return _noted(feature, f"ends {feature.end - length} bp past the contig")
-    if feature.chrom in annotation.circular or chromosome(contig) == MITOCHONDRION:
+    circular = feature.chrom in annotation.circular or chromosome(contig) == MITOCHONDRION
+    if circular and annotation.format != TABLE:
         return feature._replace(problem=CROSSES_ORIGIN)
     faults.past_end.add(feature)
     return feature

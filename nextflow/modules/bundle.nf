@@ -1,20 +1,20 @@
 // What the scores will come from, as a value. A task's hash does not cover the package in its container, nor a bundle
 // that ships in it: this is asked anew at every launch, so that -resume never serves the scores of another bundle.
 process BUNDLE {
-    tag "${source}"
+    tag "${name}"
     label 'process_single'
     container "histpred:${workflow.manifest.version}"
     cache false
 
     input:
-    tuple val(source), path(bundle)
+    tuple val(name), val(source), path(bundle, stageAs: 'bundle')
 
     output:
-    tuple val(source), eval('cat identity'), emit: identity
+    tuple val(name), eval('cat identity'), emit: identity
     tuple val('histpred'), eval('histpred --version'), topic: versions
 
     script:
-    // Encoders by name have no bundle.
+    // Nothing else has a digest of its own: an encoder by name, or no encoder at all.
     def digest = source.startsWith('--bundle') ? "histpred bundle digest ${source - '--bundle '}" : 'true'
     """
     { histpred --version; ${digest}; } > identity

@@ -5,7 +5,7 @@ process EMBED {
     container "histpred:${workflow.manifest.version}-train"
 
     input:
-    tuple val(meta), path(shard), path(fasta), path(bundle), val(identity)
+    tuple val(meta), path(shard), path(fasta), path(bundle, stageAs: 'bundle'), val(identity)
     path kept
     path given, stageAs: 'given/*'
     val flags

@@ -6,7 +6,7 @@ process EVALUATE {
     container "histpred:${workflow.manifest.version}-train"
 
     input:
-    tuple val(meta), path(annotation), path(fasta), path(labels), path(bundle), val(identity)
+    tuple val(meta), path(annotation), path(fasta), path(labels), path(bundle, stageAs: 'bundle'), val(identity)
     path kept
     path given, stageAs: 'given/*'
     val flags

@@ -213,11 +213,14 @@ def read_samples(parameters) {
     if (parameters.annotation == null && parameters.fasta == null) {
         return [samples: [], problems: ['--annotation and --fasta are needed, or --input; --help says more']]
     }
-    def named = parameters.annotation == null ? null : new File(parameters.annotation.toString()).name.tokenize('.')[0]
+    def named = new File((parameters.annotation ?: '').toString()).name.tokenize('.')[0] ?: 'sample'
     def cells = ['sample', 'annotation', 'fasta', 'labels', 'bundle']
         .collectEntries { name -> [name, parameters[name]?.toString()] }
     def read = sample_of([sample: named] + cells.findAll { _name, text -> text }, parameters, { text -> path_of(text) })
-    def problems = read.problems.collect { name, problem -> "--${name}: ${problem}".toString() }
+    def problems = read.problems.collect { name, problem ->
+        def derived = name == 'sample' && parameters.sample == null ? ' (the name of --annotation): give --sample' : ''
+        "--${name}: ${problem}${derived}".toString()
+    }
     return [samples: [read.sample], problems: problems]
 }
 
@@ -263,7 +266,7 @@ def read_sheet(parameters) {
         return [samples: [], problems: problems + "--input: ${fault}".toString()]
     }
 
-    def text = sheet.getText('UTF-8').replaceFirst('^\uFEFF', '')
+    def text = new String(sheet.bytes, 'UTF-8').replaceFirst('^\uFEFF', '')
     def rows = text.readLines().withIndex(1)
         .findAll { line, _number -> line.trim() }
         .collect { line, number -> [cells_of(line), "${parameters.input}:${number}".toString()] }

@@ -14,8 +14,8 @@ workflow TRAINING {
     trained = samples
         .map { meta, annotation, fasta, labels, _bundle, _identity -> [meta.id, annotation, fasta, labels] }
         .join(TRAIN.out.bundle.map { meta, bundle -> [meta.id, meta, bundle] })
-        .map { id, annotation, fasta, labels, meta, bundle ->
-            [meta + [source: "--bundle ./${id}".toString()], annotation, fasta, labels, bundle, 'trained here']
+        .map { _id, annotation, fasta, labels, meta, bundle ->
+            [meta + [source: '--bundle ./bundle'], annotation, fasta, labels, bundle, 'trained here']
         }
     EVALUATE(trained, kept, given.evaluate, flags.evaluate)
     bundles = TRAIN.out.bundle

@@ -344,7 +344,9 @@ def test_a_cache_keeps_the_copy_for_the_next_run(verb, names, folder, rows, geno
         arguments = (rows, fasta, "-o", folder / name, "--cache", folder / "new" / "cache")
         done = process(verb, *arguments, "--window", "body")  # htslib may crash on a wrong path
         assert done.code == 0, done
-        kept.append(tree(folder / "new" / "cache"))
+        files = tree(folder / "new" / "cache")
+        # The digest is kept only once the FASTA is older than a moment.
+        kept.append({name: file for name, file in files.items() if not name.endswith(".sha256")})
     assert kept[0] == kept[1]
     assert len(kept[0]) == 3  # the copy, its .fai and its .gzi
     assert not [name for name in kept[0] if "partial" in name]

@@ -1,0 +1,203 @@
+"""Tables of windows: written, read again, and what is refused in them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from histpred.core.errors import InputError
+from histpred.core.regions import KINDS, Window
+from histpred.genome.annotation import open_annotation
+from histpred.genome.extract import extract
+from histpred.genome.plan import open_windows, scorable
+from histpred.genome.table import HEADER, read_windows, table_row
+from histpred.genome.windows import WindowSpec, place
+from support import write_fasta
+from support.annotations import tabbed, write
+from support.extraction import read_fasta, read_ledger
+
+CONTIG = 1_000_000
+GENOME = {"chr1": "ACGTTGCATC" * 30, "chr2": "GATTC" * 20}
+
+# As `plan.printable` leaves names: nothing that ends a line or a column.
+names = st.text(
+    st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="\u2028\u2029"),
+    min_size=1,
+    max_size=12,
+)
+
+
+@st.composite
+def windows(draw) -> Window:
+    edges = sorted(draw(st.sets(st.integers(0, CONTIG), min_size=2, max_size=8)))
+    edges = edges[: len(edges) // 2 * 2]
+    pieces = tuple(zip(edges[::2], edges[1::2], strict=True))
+    return Window(
+        draw(st.sampled_from(["chr1", "HLA-A*01:01", "β 2"])),
+        edges[0],
+        edges[-1],
+        draw(st.sampled_from("+-.")),
+        draw(names),
+        draw(names),
+        draw(names),
+        draw(st.integers(1, 9)),
+        draw(st.sampled_from([None, pieces])),
+    )
+
+
+@given(st.lists(windows(), max_size=4), st.floats(0, 1))
+def test_a_window_comes_back_as_it_was(given_windows, share):
+    text = "".join(table_row(window, share) for window in given_windows)
+    rows = text.split("\n")[:-1]
+    assert len(rows) == len(given_windows)
+    features = read_windows("x.tsv", enumerate(rows, 2))
+    for feature, window, row in zip(features, given_windows, rows, strict=True):
+        kind = "spliced" if window.blocks else "interval"
+        placed = place(feature, window.chrom, CONTIG, WindowSpec(kind, 0, 0, 1.0))
+        found = placed.window
+        assert found == window._replace(line=found.line)
+        assert (placed.reason, placed.note) == ("", "")
+        assert table_row(found, share) == f"{row}\n"
+
+
+def test_a_row_is_what_the_documentation_says():
+    window = Window("chr1", 5, 90, "-", "LINC 1", "G", "lncRNA", 3, ((5, 20), (70, 90)))
+    assert HEADER == "#chrom\tstart\tend\tname\tstrand\tgene_id\tbiotype\tn_fraction\tblocks"
+    assert table_row(window, 1 / 3) == "chr1\t5\t90\tLINC 1\t-\tG\tlncRNA\t0.333333\t5-20,70-90\n"
+    assert table_row(window._replace(blocks=None), 0) == "chr1\t5\t90\tLINC 1\t-\tG\tlncRNA\t0\t.\n"
+
+
+# fmt: off
+MALFORMED = {
+    "a column too few":  ("chr1 0 9 a + g b 0", "8 columns where the header has 9"),
+    "a column too many": ("chr1 0 9 a + g b 0 . x", "10 columns where the header has 9"),
+    "another header":    (HEADER.replace("\t", " "), "not a position: 'start'"),
+    "no start":          ("chr1 x 9 a + g b 0 .", "not a position: 'x'"),
+    "a negative start":  ("chr1 -1 9 a + g b 0 .", "not a position: '-1'"),
+    "a fraction":        ("chr1 0 9.5 a + g b 0 .", "not a position: '9.5'"),
+    "other digits":      ("chr1 0 ٣ a + g b 0 .", "not a position: '٣'"),
+    "an end too far":    ("chr1 0 2147483648 a + g b 0 .", "not a position: '2147483648'"),
+    "endless digits":    (f"chr1 0 {'9' * 5000} a + g b 0 .", "not a position: '9999"),
+    "start after end":   ("chr1 9 8 a + g b 0 .", "start 9, end 8"),
+    "no contig":         ("@ 0 9 a + g b 0 .", "no window: contig ''"),
+    "no strand":         ("chr1 0 9 a @ g b 0 .", "strand ''"),
+    "another strand":    ("chr1 0 9 a ? g b 0 .", "strand '?'"),
+    "no blocks":         ("chr1 0 9 a + g b 0 @", "blocks of 0-9 are ''"),
+    "half a block":      ("chr1 0 9 a + g b 0 0-4,9", "blocks of 0-9 are '0-4,9'"),
+    "blocks too short":  ("chr1 0 9 a + g b 0 0-4,6-8", "blocks of 0-9 are"),
+    "blocks too late":   ("chr1 0 9 a + g b 0 1-4,6-9", "blocks of 0-9 are"),
+    "blocks descending": ("chr1 0 9 a + g b 0 6-9,0-4", "blocks of 0-9 are"),
+    "blocks overlap":    ("chr1 0 9 a + g b 0 0-5,4-9", "blocks of 0-9 are"),
+    "a block reversed":  ("chr1 0 9 a + g b 0 0-5,8-7,8-9", "blocks of 0-9 are"),
+    "letters in blocks": ("chr1 0 9 a + g b 0 0-x,6-9", "not a position: 'x'"),
+}
+# fmt: on
+
+
+@pytest.mark.parametrize("what", MALFORMED)
+def test_a_malformed_row_is_refused_by_line(what, tmp_path):
+    row, words = MALFORMED[what]
+    row = row.replace(" ", "\t").replace("@", "")
+    path = write(tmp_path / "w.tsv", f"{HEADER}\nchr1\t0\t9\tgood\t+\tg\tb\t0\t.\n{row}\n")
+    with (
+        open_annotation(path, tmp_path, "interval", None, ()) as annotation,
+        pytest.raises(InputError) as caught,
+    ):
+        list(annotation)
+    assert str(caught.value).startswith(f"{path}:3: ")
+    assert words in caught.value.message
+    assert caught.value.hint
+    assert len(str(caught.value)) < 400
+
+
+def test_blank_lines_and_lines_before_the_header_are_passed_over(tmp_path):
+    path = write(tmp_path / "w.tsv", f"# mine\n\n{HEADER}\r\n\nchr1\t0\t9\ta\t+\tg\tb\t0\t.\r\n\n")
+    with open_annotation(path, tmp_path, "context", None, ()) as annotation:
+        (feature,) = annotation
+        assert annotation.format == "windows"
+    assert feature[:8] == (5, "chr1", 0, 9, "+", "a", "g", "b")
+
+
+def test_a_window_of_length_zero_is_skipped_and_not_an_error(tmp_path):
+    rows = "chr1\t5\t5\tnone\t+\t.\t.\t0\t.\nchr1\t5\t9\tsome\t+\t.\t.\t0\t.\n"
+    path = write(tmp_path / "w.tsv", f"{HEADER}\n{rows}")
+    fasta = write_fasta(tmp_path / "genome.fa", GENOME)
+    result = extract(str(path), str(fasta), tmp_path / "out.tsv", WindowSpec("body", 0, 0, 1))
+    assert result.skipped == {"zero-length": 1}
+
+
+# fmt: off
+GTF = tabbed("""
+    chr1 x transcript 11 200 . + . gene_id "g1"; transcript_id "t1"; gene_biotype "lncRNA";
+    chr1 x exon 11 40 . + . gene_id "g1"; transcript_id "t1"; gene_biotype "lncRNA";
+    chr1 x exon 101 200 . + . gene_id "g1"; transcript_id "t1"; gene_biotype "lncRNA";
+    chr1 x transcript 51 120 . - . gene_id "g2"; transcript_id "t2 é"; gene_biotype "miRNA";
+    chr1 x exon 51 60 . - . gene_id "g2"; transcript_id "t2 é"; gene_biotype "miRNA";
+    chr1 x exon 91 120 . - . gene_id "g2"; transcript_id "t2 é"; gene_biotype "miRNA";
+    chr2 x transcript 1 90 . . . gene_id "g3"; transcript_id "t3"; gene_biotype "snoRNA";
+    chr2 x exon 1 20 . . . gene_id "g3"; transcript_id "t3"; gene_biotype "snoRNA";
+    chr2 x exon 41 90 . . . gene_id "g3"; transcript_id "t3"; gene_biotype "snoRNA";
+""")
+# fmt: on
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_table_gives_the_same_windows_whatever_windows_are_asked_for(kind, tmp_path):
+    """Rows are no longer cut, a strand '.' was accepted when they were: nothing is said twice."""
+    annotation = str(write(tmp_path / "a.gtf", GTF))
+    fasta = str(write_fasta(tmp_path / "genome.fa", GENOME))
+    spec = WindowSpec(kind, 20, 10, 1.0)
+    table = tmp_path / "one.tsv"
+    first = extract(annotation, fasta, table, spec, level="transcript", unstranded=True)
+    assert first.written == 3
+    extract(annotation, fasta, tmp_path / "one.fa", spec, level="transcript", unstranded=True)
+    wanted = read_fasta((tmp_path / "one.fa").read_text())
+    for other in KINDS:
+        again = WindowSpec(other, 33, 44, 1.0)
+        extract(str(table), fasta, tmp_path / "two.tsv", again, overwrite=True)
+        assert (tmp_path / "two.tsv").read_bytes() == table.read_bytes()
+        extract(str(table), fasta, tmp_path / "two.fa", again, overwrite=True)
+        assert read_fasta((tmp_path / "two.fa").read_text()) == wanted
+    ledger = read_ledger(tmp_path / "two.tsv.ledger.tsv")
+    assert [row["line"] for row in ledger] == ["2", "3", "4"]
+    assert {row["note"] for row in ledger} == {""}
+
+
+def test_mixed_windows_in_one_table(tmp_path):
+    rows = (
+        "chr1\t0\t50\tspliced\t-\t.\t.\t0\t0-10,40-50\n"
+        "chr1\t0\t50\twhole\t-\t.\t.\t0\t.\n"
+        "chr1\t0\t50\tagain\t.\t.\t.\t0\t0-10,40-50\n"
+    )
+    path = write(tmp_path / "w.tsv", f"{HEADER}\n{rows}")
+    fasta = write_fasta(tmp_path / "genome.fa", GENOME)
+    found = {window.name: window for window in _windows(path, fasta, tmp_path)}
+    assert found["spliced"].blocks == found["again"].blocks == ((0, 10), (40, 50))
+    assert found["whole"].blocks is None
+
+
+def _windows(path: Path, fasta: Path, work: Path) -> list[Window]:
+    spec = WindowSpec("promoter", 5, 5, 1.0)
+    options = {"level": None, "biotypes": (), "unstranded": False, "cache": None}
+    with open_windows(str(path), str(fasta), work, spec, **options) as opened:
+        batches = list(scorable(opened.ledger, opened.reference, 1.0))
+    return [window for batch in batches for window in batch.windows]
+
+
+@pytest.mark.parametrize(("contig", "end"), [("chr2", 101), ("chrM", 31)])
+def test_a_table_of_another_assembly_is_refused(contig, end, tmp_path):
+    path = write(tmp_path / "w.tsv", f"{HEADER}\n{contig}\t0\t{end}\ta\t+\t.\t.\t0\t.\n")
+    fasta = write_fasta(tmp_path / "genome.fa", GENOME | {"chrM": "ACGTA" * 6})
+    with pytest.raises(InputError, match=r"1 of 1 rows end past their contig .*: a \(line 2\)"):
+        extract(str(path), str(fasta), tmp_path / "out.tsv", WindowSpec("body", 0, 0, 1))
+
+
+def test_a_header_alone_is_no_window_and_no_fault(tmp_path):
+    path = write(tmp_path / "w.tsv", f"{HEADER}\n")
+    fasta = write_fasta(tmp_path / "genome.fa", GENOME)
+    result = extract(str(path), str(fasta), tmp_path / "out.tsv", WindowSpec("body", 0, 0, 1))
+    assert (result.rows, result.written) == (0, 0)
+    assert (tmp_path / "out.tsv").read_text() == f"{HEADER}\n"

@@ -1,0 +1,102 @@
+"""The image of containers/cpu as tests use it: built with podman, once however many ask."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+import histpred
+from support.command_line import ROOT, Argument
+
+IMAGE = f"histpred:{histpred.__version__}"
+BASE = "docker.io/library/debian:bookworm-slim"
+BUILD_SECONDS = 1200
+
+
+def podman(*arguments: Argument, timeout: int = 120) -> subprocess.CompletedProcess[str]:
+    """Run podman, with what it says as text."""
+    return subprocess.run(
+        ["podman", *map(os.fspath, arguments)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=timeout,
+        check=False,
+    )
+
+
+@functools.cache
+def why_no_podman() -> str:
+    """Why no image can be built here, '' if one can."""
+    if shutil.which("podman") is None:
+        return "needs podman on PATH"
+    if podman("image", "exists", BASE).returncode != 0:
+        return f"needs the image {BASE} in podman's store"
+    return ""
+
+
+@functools.cache
+def built_image() -> str:
+    """The name of the image of containers/cpu, built of this checkout; skips where it cannot be.
+
+    Layers that podman has kept are used again.
+    """
+    reason = why_no_podman()
+    if reason:
+        pytest.skip(reason)
+    with tempfile.TemporaryDirectory() as folder:
+        build = podman(
+            "build",
+            "--isolation=chroot",
+            "--pull=never",
+            *mounts_of_pip_settings(Path(folder)),
+            f"--file={ROOT / 'containers' / 'cpu' / 'Dockerfile'}",
+            f"--tag={IMAGE}",
+            ROOT,
+            timeout=BUILD_SECONDS,
+        )
+    assert build.returncode == 0, f"{build.stdout[-4000:]}\n{build.stderr[-4000:]}"
+    return IMAGE
+
+
+def mounts_of_pip_settings(folder: Path) -> list[str]:
+    """Options of `podman build` that give pip in there the settings that it has here.
+
+    They are written to a file in `folder` that is mounted, as are the files and folders that they
+    name: a machine behind a mirror can build, and nothing of the mirror stays in the image.
+    """
+    command = [sys.executable, "-m", "pip", "config", "list"]
+    listed = subprocess.run(command, capture_output=True, encoding="utf-8", check=True).stdout
+    settings = pip_settings(listed)
+    configuration = folder / "pip.conf"
+    lines = [f"{name} = {value}\n" for name, value in settings.items()]
+    configuration.write_text("".join(["[global]\n", *lines]), encoding="utf-8")
+    words = {word.removeprefix("file://") for value in settings.values() for word in value.split()}
+    named = sorted(word for word in words if word.startswith("/") and Path(word).exists())
+    return [
+        f"--volume={configuration}:/etc/pip.conf:ro",
+        *(f"--volume={path}:{path}:ro" for path in named),
+    ]
+
+
+def pip_settings(listed: str) -> dict[str, str]:
+    """Option -> value, of the lines of `pip config list`; the environment's win, as with pip.
+
+    >>> pip_settings("global.timeout='9'\\n:env:.find-links='/a /b'\\nfreeze.all='1'\\n")
+    {'timeout': '9', 'find-links': '/a /b'}
+    """
+    lines = [line.partition("=") for line in listed.splitlines()]
+    return {
+        key.removeprefix(f"{section}."): " ".join(ast.literal_eval(value).split())
+        for section in ("global", "install", ":env:")
+        for key, _, value in lines
+        if key.startswith(f"{section}.")
+    }
