@@ -167,13 +167,15 @@ class Run(NamedTuple):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("traces", nargs="+", metavar="TRACE")
-    parser.add_argument("--rate", type=float, default=RATE, help="bp/s that a GPU embeds")
+    parser.add_argument("--rate", type=_positive, default=RATE, help="bp/s that a GPU embeds")
     parser.add_argument("--load", type=float, default=LOAD, help="seconds to load its model")
-    parser.add_argument("--queue-size", type=int, default=Cluster().queue_size)
+    parser.add_argument("--queue-size", type=_count, default=Cluster().queue_size)
     parser.add_argument("--poll", type=float, default=Cluster().poll, help="seconds")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, help="plot, .svg or .png")
     options = parser.parse_args()
+    if options.out and options.out.suffix not in (".svg", ".png"):
+        parser.error(f"--out {options.out}: neither .svg nor .png")
     try:
         measured = measure(options.traces)
     except HistpredError as error:
@@ -217,7 +219,7 @@ def main() -> None:
     at_goal = best[best["GPUs"] == GOAL_GPUS]
     chosen = cases[at_goal["efficiency"].idxmax()]
     print(
-        f"Best at {GOAL_GPUS} GPUs: {chosen.cluster.tasks_per_gpu} tasks a GPU, shards of "
+        f"Best at {GOAL_GPUS} GPUs: tasks a GPU {chosen.cluster.tasks_per_gpu}, shards of "
         f"{chosen.shard_bases / 1e6:g} Mbp, efficiency {at_goal['efficiency'].max():.1%} (goal "
         f"{GOAL:.0%}). One thing changed at a time:\n"
     )
@@ -227,6 +229,16 @@ def main() -> None:
     print(formatted(pd.DataFrame(reach(chosen, row))))
     if options.out:
         draw(table, options)
+
+
+def _positive(text: str) -> float:
+    if not 0 < (value := float(text)) < inf:
+        raise ValueError
+    return value
+
+
+def _count(text: str) -> int:
+    return int(_positive(str(int(text))))
 
 
 def variants(base: Case) -> Iterator[tuple[str, Case]]:
@@ -254,7 +266,7 @@ def variants(base: Case) -> Iterator[tuple[str, Case]]:
     yield "10 times the failures", other(killed=10 * killed, lost=10 * lost)
     yield "no slow GPU", other(slow=0.0)
     yield "10 % slow GPUs", other(slow=0.1)
-    yield "10,000 genomes", base._replace(genomes=np.tile(base.genomes, 10))
+    yield "10 times the genomes", base._replace(genomes=np.tile(base.genomes, 10))
 
 
 def reach(base: Case, row: Callable[[Case, int], dict[str, float]]) -> Iterator[dict[str, str]]:
@@ -423,7 +435,7 @@ def simulate(made: Plan, cluster: Cluster, seed: int) -> Run:
     rng = np.random.default_rng(seed)
     table = (len(made.seconds), cluster.retries + 1)
     noise = np.exp(rng.normal(0, made.sigma, table)).tolist()
-    seconds = made.seconds.tolist()
+    nominal = made.seconds.tolist()
     killed = np.where(rng.random(table) < cluster.killed, rng.random(table), inf).tolist()
     hours = rng.exponential(1 / cluster.lost, table) if cluster.lost else np.full(table, inf)
     lost = (3600 * hours).tolist()
@@ -481,12 +493,12 @@ def simulate(made: Plan, cluster: Cluster, seed: int) -> Run:
             if gpu:
                 which = node[task] % cluster.gpus
                 factor *= paces[which]
-                embedding = (seconds[task] - made.fixed) * factor
+                embedding = (nominal[task] - made.fixed) * factor
                 # Tasks of one GPU embed one after another, in the order in which they came.
                 begin = max(now + made.fixed * factor, embedded[which])
                 time = begin + embedding - now
             else:
-                time = seconds[task] * factor
+                time = nominal[task] * factor
             outcome[task] = DONE
             limit = cluster.walltime * (turn + 1)
             if (cut := min(killed[task][turn] * time, limit)) < time:
@@ -636,7 +648,7 @@ def _cell(name: str, value: float | str) -> str:
     if isinstance(value, str):
         return value
     if name in ("efficiency", *LOSSES):
-        return f"{value:.1%}"
+        return f"{round(value, 3) + 0.0:.1%}"  # no -0.0
     if name == "makespan":
         minutes, rest = divmod(round(value), 60)
         return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"

@@ -7,6 +7,7 @@ import os
 import re
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from histpred.core.errors import InputError
@@ -119,17 +120,23 @@ class Reference:
 def remembered_digest(path: Path, directory: Path) -> str:
     """sha256 of a file, kept in `directory` for as long as it has the same place, size and times.
 
-    A genome is large, and each of many shards needs its digest.
+    A genome is large, and each of many shards needs its digest. A folder that cannot be read or
+    written costs time, nothing else.
     """
     found = path.stat()
     fixed = (os.path.realpath(path), found.st_size, found.st_mtime_ns, found.st_ctime_ns)
     kept = directory / f"{hashlib.sha256(repr(fixed).encode()).hexdigest()}.sha256"
-    if kept.exists() and re.fullmatch("[0-9a-f]{64}", known := kept.read_text(encoding="ascii")):
-        return known
+    with suppress(OSError, UnicodeDecodeError):
+        if re.fullmatch("[0-9a-f]{64}", known := kept.read_text(encoding="ascii")):
+            return known
 
     digest = file_digest(path)
     if time.time() - max(found.st_mtime, found.st_ctime) > SETTLED:
         partial = Path(f"{kept}.{os.getpid()}.partial")
-        partial.write_text(digest, encoding="ascii")
-        os.replace(partial, kept)
+        with suppress(OSError):
+            try:
+                partial.write_text(digest, encoding="ascii")
+                os.replace(partial, kept)
+            finally:
+                partial.unlink(missing_ok=True)
     return digest

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from histpred.core.errors import InputError, UsageError, first_few
 from histpred.core.hts import quiet_htslib
-from histpred.core.output import altered, output_folder, refuse_another, temporary_faults
+from histpred.core.output import (
+    altered,
+    output_folder,
+    refuse_another,
+    refuse_inputs,
+    temporary_faults,
+)
 from histpred.scoring.predict import NO_GPU, OUTPUTS
 from histpred.scoring.record import (
     RUN,
@@ -25,7 +33,7 @@ from histpred.scoring.scatter import LEDGER, read_scattered
 from histpred.tracks.tables import join
 
 AGREEING = ("histpred", "bundle", "precision")
-"""What must be the same for all parts."""
+"""What all parts say of themselves, and the whole too."""
 
 
 class Part(NamedTuple):
@@ -50,15 +58,25 @@ def gather(
     Raises
     ------
     UsageError
-        Where a shard has no part, or more than one.
+        Where a shard has no part, or more than one; where no bundle was named to scatter.
     InputError
-        Where a part is no prediction of a shard, was made with another genome, bundle, precision or
-        version, or was altered since.
+        Where a part is no prediction of all of a shard, was made with another genome, bundle,
+        precision or version, or was altered since.
     OutputError
-        Where `out` holds something else.
+        Where `out` holds something else, or is a part.
     """
     started = time.time()
     record = read_scattered(scattered)
+    if not record["identity"]["bundle"]:
+        raise UsageError(
+            f"{scattered} was scattered for an encoder, not for a bundle",
+            "scatter with the --bundle of the predictions: windows and warnings are a bundle's",
+        )
+    refuse_inputs([out / RUN], [part / RUN for part in parts])
+    if damaged := altered(scattered, {LEDGER: record["outputs"][LEDGER]}):
+        raise InputError(
+            scattered, f"missing or altered since: {first_few(damaged)}", "scatter again"
+        )
     ordered = _in_order(scattered, record, [_read(folder) for folder in parts])
     first = ordered[0].run["identity"]
     identity = {
@@ -87,7 +105,7 @@ def gather(
     with quiet_htslib(), temporary_faults(), output_folder(out, OUTPUTS, is_ours) as work:
         for name in ("scores.tsv.gz", "calls.bed.gz"):
             join([part.folder / name for part in ordered], work / name)
-        (work / LEDGER).write_bytes((scattered / LEDGER).read_bytes())
+        shutil.copyfile(scattered / LEDGER, work / LEDGER)
         run = {
             "schema_version": SCHEMA_VERSION,
             "identity": identity,
@@ -118,7 +136,7 @@ def _read(folder: Path) -> Part:
         run = json.loads(path.read_text(encoding="utf-8"))
         outputs = {name: entry["sha256"] for name, entry in run["outputs"].items()}
         Prediction(**run["result"])
-        run["identity"]["annotation sha256"]
+        run["identity"]["annotation sha256"], run["encoder"]["precision"]
     except OSError as error:
         raise InputError(
             folder,
@@ -135,43 +153,58 @@ def _read(folder: Path) -> Part:
 
 
 def _in_order(scattered: Path, record: dict[str, Any], parts: list[Part]) -> list[Part]:
-    """The parts in the order of their shards, after checking that they belong together."""
-    shards = {shard["sha256"]: shard["file"] for shard in record["shards"]}
-    by_shard: dict[str, Part] = {}
+    """The parts in the order of their shards, after checking that they belong together.
+
+    Shards with the same bytes, of rows that repeat, share their parts.
+    """
+    shards = {shard["sha256"]: shard for shard in record["shards"]}
+    wanted = Counter(shard["sha256"] for shard in record["shards"])
+    found: dict[str, dict[Path, Part]] = {}
+    fixed = {name: record["identity"][name] for name in ("FASTA sha256", "histpred", "bundle")}
+    expected = _made_with(parts[0]) | fixed
     for part in parts:
-        identity = part.run["identity"]
-        digest = identity["annotation sha256"]
+        digest = part.run["identity"]["annotation sha256"]
         if digest not in shards:
             raise InputError(
                 part.folder,
                 f"not a prediction of a shard in {scattered}",
                 "scatter, predict and gather the same annotation",
             )
-        if digest in by_shard and by_shard[digest].folder != part.folder:
+        same = found.setdefault(digest, {})
+        same[part.folder] = part
+        if len(same) > wanted[digest]:
             raise UsageError(
-                f"{by_shard[digest].folder} and {part.folder} are both of {shards[digest]}",
+                f"{' and '.join(map(str, same))} are both of {shards[digest]['file']}",
                 "give each shard's prediction once",
             )
-        by_shard[digest] = part
-        expected = record["identity"]
-        compared = {"FASTA sha256": expected["FASTA sha256"], "histpred": expected["histpred"]}
-        if expected["bundle"]:
-            compared["bundle"] = expected["bundle"]
-        reference = parts[0].run["identity"]
-        compared |= {name: reference[name] for name in AGREEING if name not in compared}
-        if different := differences(identity, compared, []):
+        if different := differences(_made_with(part), expected, []):
             raise InputError(
                 part.folder,
                 f"does not belong to the other parts; what differs: {different}",
                 "make this part again",
             )
-    missing = [file for digest, file in shards.items() if digest not in by_shard]
+        scored, windows = part.run["result"]["scored"], shards[digest]["windows"]
+        if scored != windows:
+            raise InputError(
+                part.folder,
+                f"scored {scored:,} of the {windows:,} windows of {shards[digest]['file']}",
+                "make this part again, without --biotype",
+            )
+    missing = [shard["file"] for digest, shard in shards.items() if digest not in found]
     if missing:
         raise UsageError(
-            f"no part is the prediction of {first_few(missing, len(missing))}",
+            f"no part is the prediction of {first_few(missing)}",
             f"run histpred predict on each of {scattered / 'shards'}",
         )
-    return [by_shard[digest] for digest in shards]
+    return [next(iter(found[shard["sha256"]].values())) for shard in record["shards"]]
+
+
+def _made_with(part: Part) -> dict[str, Any]:
+    """What must be the same for all parts."""
+    identity = part.run["identity"]
+    made = {name: identity.get(name) for name in ("FASTA sha256", *AGREEING)}
+    # 'auto' is one on a GPU and another on a CPU.
+    return made | {"the encoder's precision": part.run["encoder"]["precision"]}
 
 
 def _finished(out: Path, identity: dict[str, Any], overwrite: bool) -> Prediction | None:

@@ -9,7 +9,8 @@ what became of them.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from array import array
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -85,7 +86,8 @@ def scatter(
         For what `predict` would refuse; nothing is published then.
     """
     check_window(choice.chunks, choice.window.kind)
-    refuse_inputs([out / SCATTER, out / LEDGER], (annotation_path, fasta_path))
+    inputs = (annotation_path, fasta_path)
+    refuse_inputs([out / SCATTER, out / LEDGER, *_shards_in(out)], inputs)
     made_from = {"shard bases": shard_bases, "chunks": str(choice.chunks)}
     before = read_scattered(out) if (out / SCATTER).exists() else None
     if before and not overwrite:
@@ -93,7 +95,7 @@ def scatter(
         now = _identity(*digests, choice, options) | made_from
         return _finished(out, before, now)
 
-    names = [*(before["outputs"] if before else ()), LEDGER, SCATTER]
+    names = [LEDGER, SCATTER]
     with quiet_htslib(), temporary_faults(), ExitStack() as stack:
         work = stack.enter_context(output_folder(out, names, is_ours))
         (work / SHARDS).mkdir()
@@ -146,8 +148,9 @@ def scatter(
             "outputs": outputs,
         }
         (work / SCATTER).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-        # What a scattering into other shards left goes; scatter.json comes last.
-        names[:] = [*dict.fromkeys([*names[:-1], *outputs]), SCATTER]
+        # What a scattering into other shards left goes, even if it was killed.
+        left = (f"{SHARDS}/{path.name}" for path in _shards_in(out))
+        names[:] = [*dict.fromkeys([*left, *outputs]), SCATTER]
     return result
 
 
@@ -159,23 +162,23 @@ class Costs:
     """
 
     def __init__(self, chunks: Chunks | None) -> None:
-        self.bases: list[int] = []
-        self.work: list[int] = []
+        self.bases = array("q")  # 8 bytes each: all else of a window is on disk
+        self.work = array("q")
         self._shared = chunks is not None and chunks.policy == GRID
-        self._reached: dict[tuple[str, str], int] = {}
+        self._reached: dict[tuple[str, bool], int] = {}
 
     def add(self, window: Window) -> None:
         """The next window."""
         blocks = window.blocks or ((window.start, window.end),)
         bases = sum(end - start for start, end in blocks)
-        place = (window.chrom, window.strand)
+        place = (window.chrom, window.strand == "-")  # '.' is read as '+'
         reached = self._reached.get(place, 0)
         self.bases.append(bases)
         self.work.append(max(0, window.end - max(window.start, reached)) if self._shared else bases)
         self._reached[place] = max(reached, window.end)
 
 
-def cuts(work: list[int], most: int) -> list[int]:
+def cuts(work: Sequence[int], most: int) -> list[int]:
     """Where to cut a row of pieces of `work` so that parts are few and alike: the index behind the
     last piece of each part.
 
@@ -214,6 +217,11 @@ def _identity(
     """What fixes the shards, as `record.identity` has it; the precision is for `predict` to say."""
     found = identity(annotation_digest, fasta_digest, choice.bundle, options)["identity"]
     return {name: value for name, value in found.items() if name != "precision"}
+
+
+def _shards_in(out: Path) -> list[Path]:
+    """The files below `out` that are named as shards are."""
+    return [path for path in (out / SHARDS).glob("*.tsv") if path.stem.isdecimal()]
 
 
 def _finished(out: Path, before: dict[str, Any], now: dict[str, Any]) -> Scattered:

@@ -163,6 +163,12 @@ GROUPS: dict[str, tuple[str, str, dict[str, Property]]] = {
                 "description": "Queue or partition of the cluster.",
                 "help_text": "Default: the cluster's.",
             },
+            "gpu_queue": {
+                "type": "string",
+                "x-value": "NAME",
+                "description": "Queue or partition of tasks that get a GPU.",
+                "help_text": "Default: that of all tasks.",
+            },
             "cluster_options": {
                 "type": "string",
                 "x-value": "OPTIONS",

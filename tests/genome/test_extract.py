@@ -43,7 +43,7 @@ def inputs(tmp_path) -> tuple[str, str]:
             "tsv",
             "spliced",
             "#chrom\tstart\tend\tname\tstrand\tgene_id\tbiotype\tn_fraction\tblocks\n"
-            "chr1\t10\t50\tone\t-\t.\t.\t0.133333\t10-15,40-50\n"
+            "chr1\t10\t50\tone\t-\t.\t.\t0.2\t10-15,40-50\n"
             "chr2\t0\t9\ttwo\t+\t.\t.\t0\t0-9\n",
         ),
         ("bed", "body", "chr1\t10\t50\tone\t0\t-\nchr2\t0\t9\ttwo\t0\t+\n"),

@@ -23,6 +23,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.nextflow, pytest.mark.timeout(600), 
 DATA = ROOT / "test-data" / "human-chr22-20M"
 INPUTS = (DATA / "genes.gtf.gz", DATA / "genome.fa.gz")
 LABELS = DATA / "labels.tsv"
+TWO_SHARDS = ("--shard_bases", "30000")
 PREDICTIONS = Path("results/predictions/chr22-20M")
 
 
@@ -141,7 +142,7 @@ def test_after_a_killed_task_resume_goes_on(tmp_path: Path, plain: Path) -> None
 def test_a_task_that_ran_out_of_memory_is_tried_again(tmp_path: Path, plain: Path) -> None:
     second = '[[ "$*" = "predict 0002.tsv"* ]]'
     once = f"if {second} && mkdir {tmp_path}/once 2>/dev/null; then exit 75; fi"
-    said = succeed(tmp_path, first=str(wrapper(tmp_path / "short", once)))
+    said = succeed(tmp_path, *TWO_SHARDS, first=str(wrapper(tmp_path / "short", once)))
     assert "Execution is retried (1)" in said
     assert_same(tmp_path / PREDICTIONS, plain)
 
@@ -149,15 +150,15 @@ def test_a_task_that_ran_out_of_memory_is_tried_again(tmp_path: Path, plain: Pat
 def test_another_bundle_is_not_served_from_the_cache(tmp_path: Path) -> None:
     bundle = tmp_path / "my bundle"
     shutil.copytree(ROOT / "histpred" / "bundles" / "human-promoter", bundle)
-    succeed(tmp_path, "--bundle", bundle)
+    succeed(tmp_path, "--bundle", bundle, *TWO_SHARDS)
     before = os.stat(bundle)
     manifest = json.loads((bundle / "bundle.json").read_text())
     manifest["marks"][0]["threshold"] = 0.0
     (bundle / "bundle.json").write_text(json.dumps(manifest))
     os.utime(bundle, ns=(before.st_atime_ns, before.st_mtime_ns))  # as a folder, it is as it was
 
-    said = succeed(tmp_path, "--bundle", bundle, "-resume")
-    assert tasks(said).count("PREDICT") == 7
+    said = succeed(tmp_path, "--bundle", bundle, "-resume", *TWO_SHARDS)
+    assert tasks(said).count("PREDICT") == 2
 
 
 def test_wrong_inputs_end_the_run_with_their_message(tmp_path: Path) -> None:
@@ -228,10 +229,11 @@ def test_a_large_encoder_embeds_once(tmp_path: Path) -> None:
     window = {"kind": "promoter", "upstream": 1000, "downstream": 1000, "max_n_fraction": 0.5}
     bundle = tmp_path / "bundle"
     random_bundle(bundle, "dnabert2", weights, names, chunks=Chunks("grid", 500), window=window)
-    options = ["--bundle", bundle, "--weights", weights, "--store", tmp_path / "kept"]
+    options = ["--bundle", bundle, "--weights", weights]
 
     plain = tmp_path / "plain"
-    assert histpred("predict", *INPUTS, "-o", plain, *options[:4]).code == 0
+    assert histpred("predict", *INPUTS, "-o", plain, *options).code == 0
+    options += ["--store", tmp_path / "kept", *TWO_SHARDS]
     reused = []
     for _ in range(2):
         said = succeed(tmp_path, *options)
@@ -249,7 +251,7 @@ def test_a_large_encoder_embeds_once(tmp_path: Path) -> None:
     reason="no Slurm answers here",
 )
 def test_on_slurm(tmp_path: Path, plain: Path) -> None:
-    said = succeed(tmp_path, "--shard_bases", "20000", profile="test,slurm")
-    assert tasks(said).count("PREDICT") == 3
+    said = succeed(tmp_path, *TWO_SHARDS, profile="test,slurm")
+    assert tasks(said).count("PREDICT") == 2
     assert "slurm" in (tmp_path / ".nextflow.log").read_text()
     assert_same(tmp_path / PREDICTIONS, plain)

@@ -1,0 +1,101 @@
+"""The pipeline's files as text: each process has its parts, each command exists, and facts that
+stand in two places agree.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+import pytest
+
+from histpred import __version__
+from histpred.cli import histpred
+from support.command_line import ROOT
+
+MODULES = sorted((ROOT / "nextflow" / "modules").glob("*.nf"))
+SCRIPTS = [ROOT / "main.nf", *MODULES, *sorted((ROOT / "nextflow" / "workflows").glob("*.nf"))]
+CONFIG = (ROOT / "nextflow.config").read_text(encoding="utf-8")
+CONTAINERS = {"docker", "podman", "singularity", "apptainer"}
+PROFILES = {"standard", "slurm", "gpu", "offline", "test"} | CONTAINERS  # as in docs/pipeline.md
+CALL = re.compile(r"^ *(?:.*[{\"] *)?histpred (\w+)([^\n]*)", re.MULTILINE)
+LONGEST_MODULE, LONGEST_MAIN = 60, 130
+
+
+def read(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def test_main_is_short() -> None:
+    assert len(read(ROOT / "main.nf").splitlines()) <= LONGEST_MAIN
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+def test_a_module_is_one_process_with_all_its_parts(path: Path) -> None:
+    text = read(path)
+    assert len(text.splitlines()) <= LONGEST_MODULE
+    assert re.findall(r"^process (\w+)", text, re.MULTILINE) == [path.stem.upper()]
+    for part in ("label", "container", "input:", "output:", "script:", "stub:"):
+        assert re.search(rf"^    {part}", text, re.MULTILINE), part
+    assert "eval('histpred --version'), topic: versions" in text
+    assert '"histpred:${workflow.manifest.version}' in text
+    assert "params" not in text  # what a task is told comes through its inputs
+
+
+def commands() -> list[tuple[str, str, str]]:
+    """Module, verb and the rest of the line of each histpred that a script calls."""
+    found = []
+    for path in MODULES:
+        text = read(path).replace("\\\\\n", " ")
+        for verb, rest in re.findall(
+            r"^ *(?:.*[{\"] *)?histpred (\w+)([^\n]*)", text, re.MULTILINE
+        ):
+            found.append((path.stem, verb, rest))
+    return found
+
+
+def test_every_module_calls_histpred() -> None:
+    assert {module for module, _, _ in commands()} == {path.stem for path in MODULES}
+
+
+@pytest.mark.parametrize(("module", "verb", "rest"), commands())
+def test_every_command_and_option_exists(module: str, verb: str, rest: str) -> None:
+    context = click.Context(histpred)
+    command = histpred.get_command(context, verb)
+    assert command is not None, verb
+    if isinstance(command, click.Group):
+        command = command.get_command(context, rest.split()[0])
+        assert command is not None, rest
+    known = {name for option in command.params for name in option.opts}
+    used = set(re.findall(r"(?<!\S)(--[a-z-]+|-o)", rest))
+    used |= set(re.findall(r"(--[a-z-]+)", read(ROOT / "nextflow" / "modules" / f"{module}.nf")))
+    assert used - {"--version", "--bundle"} <= known
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
+def test_every_include_exists(path: Path) -> None:
+    for name, source in re.findall(r"include \{ (\w+) +\} from '([^']+)'", read(path)):
+        target = (path.parent / source).with_suffix(".nf")
+        assert re.search(rf"^(process|workflow|def) {name}\b", read(target), re.MULTILINE), name
+
+
+def test_every_configuration_exists() -> None:
+    named = set(re.findall(r"includeConfig '([^']+)'", CONFIG))
+    there = {f"nextflow/conf/{path.name}" for path in (ROOT / "nextflow" / "conf").iterdir()}
+    assert named == there
+
+
+def test_the_profiles_are_those_we_tell_of() -> None:
+    block = CONFIG[CONFIG.index("profiles {") :]
+    assert set(re.findall(r"^    (\w+) +\{", block, re.MULTILINE)) == PROFILES
+    page = read(ROOT / "docs" / "pipeline.md")
+    assert all(f"`{profile}`" in page for profile in PROFILES)
+
+
+def test_the_version_is_the_package_s() -> None:
+    assert re.search(r"version +=\s*'([^']+)'", CONFIG)[1] == __version__
+
+
+def test_nothing_is_fetched_from_a_plugin_registry() -> None:
+    assert not any("plugins" in read(path) for path in [ROOT / "nextflow.config", *SCRIPTS])

@@ -1,0 +1,298 @@
+"""Shards: what the windows cost, where they are cut, and what is written of it."""
+
+from __future__ import annotations
+
+import json
+import random
+from itertools import combinations, pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from histpred.core.errors import InputError, OutputError, UsageError
+from histpred.core.regions import Window
+from histpred.encoders.chunks import Chunks, parse_chunks
+from histpred.models.bundle import load_bundle
+from histpred.scoring.opening import choose
+from histpred.scoring.record import Options
+from histpred.scoring.scatter import Costs, cuts, read_scattered, scatter
+from support import (
+    random_bed_rows,
+    random_genome,
+    random_transcripts,
+    write_bed,
+    write_fasta,
+    write_gtf,
+)
+from support.command_line import tree
+
+COLUMNS = ["#chrom", "start", "end", "name", "strand", "gene_id", "biotype", "n_fraction"]
+
+
+# Where it is cut
+
+
+@given(st.lists(st.integers(0, 50), max_size=60), st.integers(1, 300))
+def test_cuts_leave_nothing_out_and_no_part_empty(work, most):
+    ends = cuts(work, most)
+    assert ends[-1] == len(work)
+    assert all(left < right for left, right in pairwise([0, *ends])) or (not work and ends == [0])
+    parts = [work[left:right] for left, right in pairwise([0, *ends])]
+    assert len(parts) <= max(1, -(-sum(work) // most))
+    assert all(sum(part) <= most + max(part, default=0) for part in parts)
+
+
+@given(st.lists(st.integers(1, 20), min_size=1, max_size=9), st.integers(1, 60))
+def test_cuts_are_nearly_as_balanced_as_can_be(work, most):
+    """Against every way to cut into as many parts: the heaviest is at most one piece heavier."""
+    ends = cuts(work, most)
+    heaviest = max(sum(work[left:right]) for left, right in pairwise([0, *ends]))
+    best = min(
+        max(sum(work[left:right]) for left, right in pairwise([0, *inner, len(work)]))
+        for inner in combinations(range(1, len(work)), len(ends) - 1)
+    )
+    assert best <= heaviest <= best + max(work)
+
+
+@pytest.mark.parametrize(
+    ("work", "most", "ends"),
+    [
+        ([], 10, [0]),
+        ([0, 0, 0], 1, [3]),
+        ([7], 3, [1]),
+        ([1] * 9, 3, [3, 6, 9]),
+        ([5, 0, 0, 5], 5, [1, 4]),
+        ([1, 100, 1], 10, [1, 2, 3]),
+        ([10**12] * 4, 10**12, [1, 2, 3, 4]),
+    ],
+)
+def test_cuts_worked_out_by_hand(work, most, ends):
+    assert cuts(work, most) == ends
+
+
+# What a window costs
+
+
+def windows_in_order(rng: random.Random, count: int) -> list[Window]:
+    places = []
+    for _ in range(count):
+        start = rng.randrange(300)
+        end = start + rng.randint(1, 80)
+        places.append((rng.choice(["1", "2"]), start, end, rng.choice("+-.")))
+    return [Window(*place, "a", ".", ".", 1) for place in sorted(places)]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_on_a_grid_work_is_the_union_of_the_bases_on_a_strand(seed):
+    windows = windows_in_order(random.Random(seed), 60)
+    costs = Costs(Chunks("grid", 50))
+    seen: set[tuple[str, bool, int]] = set()
+    for number, window in enumerate(windows):
+        costs.add(window)
+        own = {(window.chrom, window.strand == "-", i) for i in range(window.start, window.end)}
+        assert costs.work[number] == len(own - seen)
+        assert costs.bases[number] == len(own)
+        seen |= own
+    assert sum(costs.work) == len(seen) < sum(costs.bases)
+
+
+@pytest.mark.parametrize("chunks", [None, Chunks("window", 50)])
+def test_without_a_grid_work_is_every_windows_own_bases(chunks):
+    windows = windows_in_order(random.Random(1), 30)
+    spliced = windows[0]._replace(start=0, end=100, blocks=((0, 10), (95, 100)))
+    costs = Costs(chunks)
+    for window in [spliced, *windows]:
+        costs.add(window)
+    assert list(costs.work) == list(costs.bases)
+    assert list(costs.bases) == [15, *(window.end - window.start for window in windows)]
+
+
+# What is written
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("inputs")
+    rng = random.Random(4)
+    genome = random_genome(rng, {"chr1": 9000, "chr2": 4000, "chr10": 3000}, n_fraction=0.35)
+    write_fasta(folder / "genome.fa", genome)
+    rows = random_bed_rows(rng, genome, 70)
+    write_bed(folder / "rows.bed", [*rows, ("chr2", 7, 7, "empty", 0, "+")])
+    write_gtf(folder / "genes.gtf", random_transcripts(rng, genome, 20))
+    return folder
+
+
+def run(inputs: Path, out: Path, shard_bases: int = 20_000, name: str = "rows.bed", **options):
+    chunks, window = options.pop("chunks", None), options.pop("window", None)
+    bundle = str(load_bundle().directory) if not options.get("encoder") else None
+    choice = choose(bundle, options.pop("encoder", None), chunks, window, None)
+    chosen = Options(choice.window)
+    paths = (str(inputs / name), str(inputs / "genome.fa"))
+    return scatter(*paths, out, choice, chosen, shard_bases, **options)
+
+
+def rows_of(shard: Path) -> list[list[str]]:
+    header, *rows = [line.split("\t") for line in shard.read_text().splitlines()]
+    assert header == [*COLUMNS, "blocks"]
+    return rows
+
+
+def test_scatter_json_says_what_the_shards_hold(inputs, tmp_path):
+    result = run(inputs, tmp_path / "out")
+    record = json.loads((tmp_path / "out" / "scatter.json").read_text())
+    assert len(record["shards"]) == result.shards > 3
+    total = 0
+    for number, shard in enumerate(record["shards"], 1):
+        assert shard["file"] == f"shards/{number:04}.tsv"
+        rows = rows_of(tmp_path / "out" / shard["file"])
+        assert shard["windows"] == len(rows) > 0
+        bases = sum(int(row[2]) - int(row[1]) for row in rows)
+        assert shard["bases"] == shard["work"] == bases <= 20_000 + 2_000
+        total += bases
+    assert result.bases == total
+    assert result.windows == sum(shard["windows"] for shard in record["shards"])
+    assert result.rows == result.windows + sum(result.skipped.values())
+    assert {"zero-length", "too-many-n"} == set(result.skipped)
+    assert record["expensive"] is False
+    written = {path for path in tree(tmp_path / "out") if "." in path}
+    assert written == {*record["outputs"], "scatter.json"}
+
+
+def test_the_shards_together_are_the_table_of_windows_in_genome_order(inputs, tmp_path):
+    run(inputs, tmp_path / "out", 5_000, "genes.gtf")
+    rows = [
+        row for shard in sorted((tmp_path / "out" / "shards").iterdir()) for row in rows_of(shard)
+    ]
+    places = [(row[0], int(row[1]), int(row[2])) for row in rows]
+    assert places == sorted(places)
+    assert len(set(map(tuple, rows))) == len(rows)
+
+
+def test_the_same_command_gives_the_same_bytes(inputs, tmp_path):
+    found = []
+    for name in "ab":
+        run(inputs, tmp_path / name)
+        found.append({path: content for path, (_, content) in tree(tmp_path / name).items()})
+    assert found[0] == found[1]
+
+
+def test_the_record_is_that_of_the_chunks(inputs, tmp_path):
+    run(inputs, tmp_path / "out", name="genes.gtf", chunks="grid:100")
+    record = read_scattered(tmp_path / "out")
+    assert record["identity"]["chunks"] == str(parse_chunks("grid:100"))
+    assert sum(shard["work"] for shard in record["shards"]) < record["result"]["bases"]
+
+
+def test_without_a_bundle_windows_are_those_of_the_encoder(inputs, tmp_path):
+    result = run(inputs, tmp_path / "out", encoder="kmer", window="body")
+    assert result.windows > 40
+    assert read_scattered(tmp_path / "out")["identity"]["bundle"] is None
+
+
+def test_spliced_windows_on_a_grid_are_refused_before_any_work(inputs, tmp_path):
+    with pytest.raises(UsageError, match="grid"):
+        run(inputs, tmp_path / "out", name="genes.gtf", chunks="grid:100", window="spliced")
+    assert not (tmp_path / "out").exists()
+
+
+# The folder
+
+
+def test_a_finished_folder_is_left_alone(inputs, tmp_path):
+    first = run(inputs, tmp_path / "out")
+    before = tree(tmp_path / "out")
+    assert run(inputs, tmp_path / "out") == first._replace(fresh=False)
+    assert tree(tmp_path / "out") == before
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"shard_bases": 10_000}, r"shard bases \(20000 -> 10000\)"),
+        ({"chunks": "grid:100"}, r"chunks \(None -> grid:100\)"),
+        ({"window": "body"}, r"window \(\["),
+        ({"name": "genes.gtf"}, r"annotation sha256 \("),
+        ({"encoder": "kmer"}, r"bundle \(human-promoter .* -> None\)"),
+    ],
+)
+def test_other_shards_are_refused_by_name(options, words, inputs, tmp_path):
+    run(inputs, tmp_path / "out")
+    before = tree(tmp_path / "out")
+    with pytest.raises(OutputError, match=f"holds other shards; what differs: .*{words}"):
+        run(inputs, tmp_path / "out", **options)
+    assert tree(tmp_path / "out") == before
+
+
+@pytest.mark.parametrize("name", ["shards/0002.tsv", "ledger.tsv"])
+def test_a_damaged_folder_is_not_called_finished(name, inputs, tmp_path):
+    run(inputs, tmp_path / "out")
+    (tmp_path / "out" / name).write_text("other")
+    with pytest.raises(OutputError, match=f"files missing or altered since: {name}"):
+        run(inputs, tmp_path / "out")
+
+
+def test_overwrite_leaves_no_shard_of_before(inputs, tmp_path):
+    many = run(inputs, tmp_path / "out", 5_000)
+    (tmp_path / "out" / "shards" / "notes.txt").write_text("mine")
+    few = run(inputs, tmp_path / "out", 50_000, overwrite=True)
+    assert few.shards < many.shards
+    names = {f"{number:04}.tsv" for number in range(1, few.shards + 1)}
+    found = {path.name for path in (tmp_path / "out" / "shards").iterdir()}
+    assert found == names | {"notes.txt"}
+
+
+def test_what_a_killed_run_left_is_no_shard(inputs, tmp_path):
+    """It died while it published: scatter.json was gone, shards and scratch were there."""
+    out = tmp_path / "out"
+    run(inputs, out, 5_000)
+    (out / "scatter.json").unlink()
+    (out / ".histpred-work").mkdir()
+    few = run(inputs, out, 50_000)
+    assert len(list((out / "shards").iterdir())) == few.shards
+    assert {path.name for path in out.iterdir()} == {"scatter.json", "ledger.tsv", "shards"}
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_shard_in_the_same_folder_is_no_input(overwrite, inputs, tmp_path):
+    run(inputs, tmp_path / "out")
+    before = tree(tmp_path / "out")
+    (tmp_path / "genome.fa").symlink_to(inputs / "genome.fa")
+    with pytest.raises(OutputError, match="is an input too"):
+        run(tmp_path, tmp_path / "out", name="out/shards/0001.tsv", overwrite=overwrite)
+    assert tree(tmp_path / "out") == before
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", "{}", '{"schema_version": "1.0"}', '{"schema_version": "9"}', "\udcff"]
+)
+def test_another_scatter_json_is_refused(content, inputs, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "scatter.json").write_text(content, errors="surrogateescape")
+    for overwrite in (False, True):
+        with pytest.raises((InputError, OutputError), match="scatter"):
+            run(inputs, out, overwrite=overwrite)
+    assert [path.name for path in out.iterdir()] == ["scatter.json"]
+
+
+# What cannot be scattered
+
+
+@pytest.mark.parametrize("rows", ["chr1\t9\t5\n", "chr7\t0\t9\n", "chr1\t5\t5\n"])
+def test_what_predict_refuses_leaves_nothing(rows, inputs, tmp_path):
+    (tmp_path / "bad.bed").write_text(rows)
+    (tmp_path / "genome.fa").symlink_to(inputs / "genome.fa")
+    before = tree(tmp_path)
+    with pytest.raises((InputError, UsageError)):
+        run(tmp_path, tmp_path / "new" / "out", name="bad.bed", window="interval")
+    assert tree(tmp_path) == before
+
+
+def test_no_row_is_one_shard_without_windows(inputs, tmp_path):
+    (tmp_path / "none.bed").write_text("# nothing\n")
+    (tmp_path / "genome.fa").symlink_to(inputs / "genome.fa")
+    result = run(tmp_path, tmp_path / "out", name="none.bed")
+    assert (result.rows, result.windows, result.bases, result.shards) == (0, 0, 0, 1)
+    assert rows_of(tmp_path / "out" / "shards" / "0001.tsv") == []
