@@ -16,6 +16,7 @@ import pytest
 
 from histpred import __version__
 from support.command_line import ROOT, histpred, tables
+from support.containers import built_image
 from support.nextflow import needs_nextflow, run_nextflow
 
 pytestmark = [pytest.mark.slow, pytest.mark.nextflow, pytest.mark.timeout(600), needs_nextflow]
@@ -255,3 +256,12 @@ def test_on_slurm(tmp_path: Path, plain: Path) -> None:
     assert tasks(said).count("PREDICT") == 2
     assert "slurm" in (tmp_path / ".nextflow.log").read_text()
     assert_same(tmp_path / PREDICTIONS, plain)
+
+
+@pytest.mark.podman
+def test_in_containers_without_network(tmp_path: Path, plain: Path) -> None:
+    built_image()
+    succeed(tmp_path, *TWO_SHARDS, profile="test,podman,offline")
+    assert_same(tmp_path / PREDICTIONS, plain)
+    (run,) = tmp_path.glob("work/*/*/predictions/../.command.run")
+    assert re.search(r"podman run .*--network none .*histpred:", run.read_text())
