@@ -106,7 +106,7 @@ def windows(
             biotypes=_names(biotypes),
             unstranded=unstranded,
         )
-        return _read(table)
+        return _read(table).drop(columns="blocks")
 
 
 def embed(
@@ -336,5 +336,6 @@ def _read(path: Path) -> pandas.DataFrame:
         keep_default_na=False,
         quoting=csv.QUOTE_NONE,
     )
-    types = {name: float for name in table.columns if name not in TEXT_COLUMNS}
+    texts = {*TEXT_COLUMNS, "blocks"}
+    types = {name: float for name in table.columns if name not in texts}
     return table.astype(types | {"start": int, "end": int}).rename(columns={"#chrom": "chrom"})

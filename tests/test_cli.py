@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
 import time
@@ -25,7 +26,11 @@ from histpred.models import bundle
 from support.command_line import environment, histpred, process
 
 HEAVY = ("numpy", "onnxruntime", "pandas", "pydantic", "pysam", "sqlite3", "torch")
-COMMANDS = [[], *[[verb] for verb in VERBS], *[["bundle", v] for v in ("list", "show", "verify")]]
+COMMANDS = [
+    [],
+    *[[verb] for verb in VERBS],
+    *[["bundle", v] for v in ("list", "show", "digest", "verify")],
+]
 
 
 @pytest.mark.parametrize("verb", COMMANDS, ids=" ".join)
@@ -74,6 +79,13 @@ USAGE = [
     ["windows", "a.bed", "g.fa", "-o", "out.gtf"],
     ["windows", "a.bed", "g.fa", "-o", "out.tsv", "--window", "body", "--upstream", "9"],
     ["windows", "a.bed", "g.fa", "-o", "out.tsv", "--window", "context", "--downstream", "9"],
+    ["scatter", "a.bed", "g.fa", "-o", "out"],
+    ["scatter", "a.bed", "g.fa", "-o", "out", "--encoder", "kmer", "--shard-bases", "0"],
+    ["scatter", "a.bed", "g.fa", "-o", "out", "--encoder", "kmer", "--chunks", "100"],
+    ["scatter", "a.bed", "g.fa", "-o", "out", "--encoder", "kmer", "--bundle", "human-promoter"],
+    ["gather", "."],
+    ["gather", ".", "-o", "out"],
+    ["gather", ".", "missing", "-o", "out"],
     ["bundle", "nonsense"],
     ["bundle", "show", "a", "b"],
 ]
@@ -191,6 +203,16 @@ def test_through_the_real_entry_point(tmp_path):
         done.err == "error: no.bed: cannot be read: No such file or directory\n  check the path\n"
     )
     assert not list(tmp_path.iterdir())
+
+
+def test_the_digest_of_a_bundle_is_that_of_its_manifest():
+    loaded = bundle.load_bundle()
+    content = (loaded.directory / "bundle.json").read_bytes()
+    expected = f"{hashlib.sha256(content).hexdigest()}  {loaded.manifest.name} "
+    done = histpred("bundle", "digest")
+    assert (done.code, done.out) == (0, f"{expected}{loaded.manifest.version}\n")
+    assert histpred("bundle", "digest", loaded.directory) == done
+    assert histpred("bundle", "digest", "nonsense").code == 1
 
 
 def test_messages_go_to_standard_error_and_quiet_means_quiet(tmp_path):

@@ -70,13 +70,17 @@ def check_window(chunks: Chunks | None, kind: str) -> None:
 def pieces(
     window: Window, sequence: bytes, reference: Reference, chunks: Chunks | None
 ) -> list[Piece]:
-    """The pieces of a window whose own bases are `sequence`; those without a base are left out."""
+    """The pieces of a window whose own bases are `sequence`; those without a base are left out.
+
+    Raises UsageError for a spliced window on a grid.
+    """
     if chunks is None:
         found = [Piece(sequence, 1.0)]
     elif chunks.policy == WINDOW:
         length = chunks.length
         found = [Piece(sequence[i : i + length], 1.0) for i in range(0, len(sequence), length)]
     else:
+        check_window(chunks, SPLICED if window.blocks else "")  # one of a table may be spliced
         found = _bins(window, sequence, reference, chunks.length)
     return [piece for piece in found if piece.share and bases(piece.sequence)]
 

@@ -30,7 +30,7 @@ from histpred.core.output import (
     refuse_inputs,
     temporary_faults,
 )
-from histpred.core.regions import Window
+from histpred.core.regions import SPLICED, Window
 from histpred.encoders import EXPENSIVE
 from histpred.encoders.chunks import GRID, Chunks, check_window
 from histpred.genome.plan import open_windows, refuse_nothing, scorable
@@ -121,6 +121,8 @@ def scatter(
         with open(spool, "w", encoding="utf-8", newline="\n") as target:
             for batch in scorable(ledger, reference, options.window.max_n_fraction):
                 for window, share in zip(batch.windows, batch.n_fractions, strict=True):
+                    if window.blocks:  # a row of a table
+                        check_window(choice.chunks, SPLICED)
                     target.write(table_row(window, share))
                     costs.add(window)
         refuse_nothing(annotation, ledger, len(costs.bases), "scored")

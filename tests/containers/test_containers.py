@@ -217,6 +217,7 @@ def test_pip_settings_are_those_of_pip() -> None:
         "freeze.timeout='10'\n"
         "global.extra-index-url='\\nhttps://one/simple\\nhttps://two/simple'\n"
         "global.find-links='/elsewhere'\n"
+        "global.index-url='file:///somewhere/simple'\n"
     )
     assert pip_settings(listed) == {
         "extra-index-url": "https://one/simple https://two/simple",

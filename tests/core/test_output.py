@@ -61,6 +61,21 @@ def test_what_a_run_does_not_write_again_is_gone_but_what_is_not_ours_stays(tmp_
     assert (tmp_path / "out" / "second.tsv").read_text() == "newer"
 
 
+def test_a_run_may_name_more_files_while_it_works(tmp_path):
+    """How many shards there are is known only in the end; those of the run before go."""
+    for count in (3, 1):
+        own = ["run.json"]
+        with output_folder(tmp_path / "out", own, Path.exists) as work:
+            (work / "shards").mkdir()
+            for number in range(count):
+                (work / "shards" / f"{number}.tsv").write_text(str(count))
+            (work / "run.json").write_text("new")
+            own[:] = [*(f"shards/{number}.tsv" for number in range(3)), "run.json"]
+        shards = {path.name: path.read_text() for path in (tmp_path / "out" / "shards").iterdir()}
+        assert shards == {f"{number}.tsv": str(count) for number in range(count)}
+        assert names(tmp_path / "out") == ["run.json", "shards"]
+
+
 def test_the_mark_of_a_finished_folder_goes_first_and_comes_last(tmp_path, monkeypatch):
     out = tmp_path / "out"
     run(out, *NAMES)

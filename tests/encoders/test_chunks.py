@@ -227,6 +227,12 @@ def test_spliced_windows_lie_on_no_grid():
         check_window(Chunks(GRID, 100), SPLICED)
 
 
+def test_a_spliced_window_of_a_table_lies_on_no_grid_either():
+    window = Window("chr1", 0, 8, "+", "a", ".", ".", 1, ((0, 2), (6, 8)))
+    with pytest.raises(UsageError, match="do not lie on a grid"):
+        pieces(window, b"ACGT", Genome({"chr1": "ACGTACGT"}), Chunks(GRID, 4))
+
+
 @pytest.mark.parametrize("chunks", [None, Chunks(WINDOW, 4), Chunks(GRID, 4)])
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_other_window_can_be_cut(chunks, kind):

@@ -95,7 +95,7 @@ def shard_bases_for(inputs: Path, count: int, folder: Path, **options) -> int:
     """How large shards must be for there to be `count`; 1 bp gives each window its own."""
     scattered(inputs, folder / "all", 10**9, **options)
     bases = json.loads((folder / "all" / "scatter.json").read_text())["result"]["bases"]
-    return -(-bases // count)
+    return max(-(-bases // count), 1)
 
 
 # The promise
@@ -192,8 +192,8 @@ def test_what_is_known_of_another_species_is_said_as_by_predict(where, inputs, t
     parts = parts_of(tmp_path, tmp_path, 3_000, name=name)
     result = gather(tmp_path / "scattered", parts, tmp_path / "out")
     assert len(parts) > 1
-    assert "its scores are an extrapolation" in expected.warnings[0] or where != "header"
-    assert result.warnings == expected.warnings != []
+    assert "extrapolation" in expected.warnings[0]
+    assert result.warnings == expected.warnings
     assert_recorded_like(tmp_path / "out", tmp_path / "whole")
 
 

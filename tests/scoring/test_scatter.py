@@ -197,6 +197,17 @@ def test_spliced_windows_on_a_grid_are_refused_before_any_work(inputs, tmp_path)
     assert not (tmp_path / "out").exists()
 
 
+def test_a_table_of_spliced_windows_on_a_grid_is_refused_too(inputs, tmp_path):
+    """What is spliced there is known only when it is read."""
+    run(inputs, tmp_path / "one", name="genes.gtf", window="spliced")
+    (tmp_path / "genome.fa").symlink_to(inputs / "genome.fa")
+    table = "one/shards/0001.tsv"
+    assert run(tmp_path, tmp_path / "two", name=table).windows > 1
+    with pytest.raises(UsageError, match="grid"):
+        run(tmp_path, tmp_path / "three", name=table, chunks="grid:100")
+    assert not (tmp_path / "three").exists()
+
+
 # The folder
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import fcntl
 import functools
 import os
 import shutil
@@ -47,12 +48,14 @@ def why_no_podman() -> str:
 def built_image() -> str:
     """The name of the image of containers/cpu, built of this checkout; skips where it cannot be.
 
-    Layers that podman has kept are used again.
+    Layers that podman has kept are used again, also by tests in other processes, which wait.
     """
     reason = why_no_podman()
     if reason:
         pytest.skip(reason)
-    with tempfile.TemporaryDirectory() as folder:
+    lock = Path(tempfile.gettempdir()) / f"histpred-image-{os.getuid()}.lock"
+    with tempfile.TemporaryDirectory() as folder, lock.open("w") as locked:
+        fcntl.flock(locked, fcntl.LOCK_EX)
         build = podman(
             "build",
             "--isolation=chroot",
@@ -79,7 +82,7 @@ def mounts_of_pip_settings(folder: Path) -> list[str]:
     configuration = folder / "pip.conf"
     lines = [f"{name} = {value}\n" for name, value in settings.items()]
     configuration.write_text("".join(["[global]\n", *lines]), encoding="utf-8")
-    words = {word.removeprefix("file://") for value in settings.values() for word in value.split()}
+    words = {word for value in settings.values() for word in value.split()}
     named = sorted(word for word in words if word.startswith("/") and Path(word).exists())
     return [
         f"--volume={configuration}:/etc/pip.conf:ro",
@@ -90,13 +93,20 @@ def mounts_of_pip_settings(folder: Path) -> list[str]:
 def pip_settings(listed: str) -> dict[str, str]:
     """Option -> value, of the lines of `pip config list`; the environment's win, as with pip.
 
+    Without indexes that are files: what they refer to may lie anywhere.
+
     >>> pip_settings("global.timeout='9'\\n:env:.find-links='/a /b'\\nfreeze.all='1'\\n")
     {'timeout': '9', 'find-links': '/a /b'}
     """
     lines = [line.partition("=") for line in listed.splitlines()]
-    return {
-        key.removeprefix(f"{section}."): " ".join(ast.literal_eval(value).split())
+    settings = {
+        key.removeprefix(f"{section}."): ast.literal_eval(value).split()
         for section in ("global", "install", ":env:")
         for key, _, value in lines
         if key.startswith(f"{section}.")
     }
+    usable = {
+        name: " ".join(word for word in words if not word.startswith("file:"))
+        for name, words in settings.items()
+    }
+    return {name: value for name, value in usable.items() if value}

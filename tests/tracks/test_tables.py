@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import gzip
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pysam
 import pytest
 
+from histpred.core.errors import InputError
 from histpred.core.marks import mark_colour
 from histpred.core.regions import Window
-from histpred.tracks.tables import BED_NAME_LIMIT, TBI_LIMIT, Tables, index
+from histpred.tracks.tables import BED_NAME_LIMIT, TBI_LIMIT, Tables, index, join
 
 MARKS = ("H3K4me3", "H3K27me3")
 
@@ -138,3 +140,53 @@ def test_a_call_has_a_name_that_bed_allows_and_the_score_keeps_its_own(name, tmp
     write(tmp_path, [(window("chr1", 0, 9, name), [1.0, 0.0])])
     assert lines(tmp_path, "calls.bed.gz")[0][3] == f"{NAMES[name]}|H3K4me3"
     assert lines(tmp_path, "scores.tsv.gz")[1][3] == name
+
+
+# Joined
+
+
+def joined(folder: Path, parts: list[list[tuple[Window, list[float]]]]) -> list[Path]:
+    """The parts' rows written as tables of their own, then joined in the folder `whole`."""
+    (folder / "whole").mkdir()
+    for number, rows in enumerate(parts):
+        (folder / f"part{number}").mkdir()
+        write(folder / f"part{number}", rows)
+    wholes = [folder / "whole" / name for name in ("scores.tsv.gz", "calls.bed.gz")]
+    for whole in wholes:
+        join([folder / f"part{number}" / whole.name for number in range(len(parts))], whole)
+    return wholes
+
+
+@pytest.mark.parametrize("cut", [[], [0], [4000], [0, 0, 1], [1500], [700, 701, 2500, 4000]])
+@pytest.mark.parametrize("last", [5_000, TBI_LIMIT + 9])
+def test_joined_tables_are_the_bytes_of_one(cut, last, tmp_path):
+    """Also where parts are empty, and where only the last has a position that needs a .csi."""
+    rng = np.random.default_rng(1)
+    rows = [(window("chr1", i, i + 50, f"w{i}"), rng.random(2).tolist()) for i in range(3999)]
+    rows.append((window("chr1", last, last + 9), [0.9, 0.9]))
+    edges = [0, *cut, len(rows)]
+    joined(tmp_path, [rows[left:right] for left, right in pairwise(edges)])
+    (tmp_path / "one").mkdir()
+    write(tmp_path / "one", rows)
+    one, whole = (
+        {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()}
+        for name in ("one", "whole")
+    )
+    assert whole == one
+    assert any(name.endswith(".csi" if last > TBI_LIMIT else ".tbi") for name in one)
+
+
+def test_parts_of_which_none_has_a_call_join_to_a_table_without_rows(tmp_path):
+    joined(tmp_path, [[(window("chr1", 0, 9), [0.1, 0.1])], [], [(window("chr2", 0, 9), [0, 0])]])
+    assert lines(tmp_path / "whole", "calls.bed.gz") == []
+    assert len(lines(tmp_path / "whole", "scores.tsv.gz")) == 3
+
+
+def test_tables_of_other_marks_are_not_joined(tmp_path):
+    for name, marks in (("a", MARKS), ("b", MARKS[::-1])):
+        (tmp_path / name).mkdir()
+        with Tables(tmp_path / name, marks, (0.5, 0.5)):
+            pass
+    parts = [tmp_path / name / "scores.tsv.gz" for name in "aab"]
+    with pytest.raises(InputError, match=r"b/scores\.tsv\.gz: its columns are not"):
+        join(parts, tmp_path / "scores.tsv.gz")
