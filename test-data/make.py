@@ -293,7 +293,7 @@ def write_readme(path: Path, genes: list[Gene], sequence: str, inputs: tuple[Pat
         "genome.fa.gz": "bgzip FASTA",
         "genes.gtf.gz": "bgzip GTF, sorted: gene, transcript, exon",
         "genes.bed": "BED12, a row for each transcript",
-        "labels.tsv": "**made up**: marks told from CpG and GC near the TSS, for trying the training",
+        "labels.tsv": "**made up**, from CpG and GC near each TSS: for trying the training",
     }
     files = [
         f"| `{name}` | {description} | {digest(path.parent / name)} |"

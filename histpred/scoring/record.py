@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from histpred import __version__
 from histpred.core.errors import OutputError, first_few
 from histpred.core.output import altered, file_digest, input_digest, refuse_another
+from histpred.core.runtime import load_onnxruntime
 from histpred.genome.annotation import Annotation, level_for
 from histpred.genome.biotypes import normalise
 from histpred.genome.reference import Reference
@@ -181,6 +182,11 @@ def times(started: float) -> dict[str, Any]:
 
 def versions() -> dict[str, str]:
     """Of Python and of the packages whose release may change a score's last digits."""
-    packages = ["numpy", "onnxruntime", "pysam"]
+    packages = ["numpy", "pysam"]
     packages += [name for name in ("tokenizers", "torch", "transformers") if name in sys.modules]
-    return {"python": platform.python_version()} | {name: version(name) for name in packages}
+    return {
+        "python": platform.python_version(),
+        # It may have come as the package onnxruntime-gpu.
+        "onnxruntime": load_onnxruntime().__version__,
+        **{name: version(name) for name in packages},
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import importlib.metadata
 import importlib.util
 import io
 import json
@@ -20,6 +21,7 @@ import pytest
 
 from histpred.models.bundle import load_bundle
 from histpred.scoring import predict as stage
+from histpred.scoring import record
 from histpred.scoring.record import Options, window_for
 from support import (
     random_bed_rows,
@@ -692,3 +694,13 @@ def test_the_control(done):
     ledger = list(csv.DictReader(io.StringIO((done / "ledger.tsv").read_text()), delimiter="\t"))
     assert len(ledger) > 700
     assert ROOT.joinpath("histpred").is_dir()
+
+
+def test_the_version_of_onnxruntime_is_told_whatever_package_it_came_as(monkeypatch):
+    def only_gpu(name: str) -> str:
+        if name == "onnxruntime":
+            raise importlib.metadata.PackageNotFoundError(name)
+        return "1.0"
+
+    monkeypatch.setattr(record, "version", only_gpu)
+    assert record.versions()["onnxruntime"][0].isdigit()
