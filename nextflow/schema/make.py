@@ -169,6 +169,13 @@ GROUPS: dict[str, tuple[str, str, dict[str, Property]]] = {
                 "description": "Queue or partition of tasks that get a GPU.",
                 "help_text": "Default: that of all tasks.",
             },
+            "gres": {
+                "type": "string",
+                "default": "gpu:1",
+                "x-value": "GRES",
+                "description": "What a GPU task asks Slurm for: gpu:1, gpu:a100:1, or shard:1 "
+                "where the site lets tasks share a GPU.",
+            },
             "cluster_options": {
                 "type": "string",
                 "x-value": "OPTIONS",
