@@ -67,7 +67,10 @@ def parsed(verb: str, flags: list[str]) -> dict[str, Any]:
         if option.required
         for word in (flag, "somewhere")
     ]
-    context = verb_command(verb).make_context(verb, [*words, *needed, *flags])
+    # A command keeps the first --help that it is asked for: under a parent, the one it always has.
+    parent = click.Context(histpred, **histpred.context_settings)
+    command = verb_command(verb)
+    context = command.make_context(verb, [*words, *needed, *flags], parent=parent)
     return {flag: context.params[option.name] for flag, option in options(verb).items()}
 
 
