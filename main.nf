@@ -22,6 +22,8 @@ def kept_in(folder) {
     folder.mkdirs()
     if (!tag.exists()) {
         tag.text = 'Signature: 8a477f597d28d172789f06886806bc55\n# Kept by histpred from run to run.\n'
+        // A folder that was emptied and made again is the same one to -resume.
+        java.nio.file.Files.setLastModifiedTime(tag, java.nio.file.attribute.FileTime.fromMillis(0))
     }
     return tag
 }
@@ -91,7 +93,7 @@ workflow HISTPRED {
             results = EVALUATION.out.evaluations
         }
     }
-    SUMMARY(results.map { _meta, folder -> folder }.toSortedList { folder -> folder.name })
+    SUMMARY(results.map { _meta, folder -> folder }.toSortedList { folder -> folder.name }.filter { folders -> folders })
 
     channel.topic('versions')
         .mix(channel.of(['Nextflow', "${workflow.nextflow.version}"]))

@@ -1,6 +1,6 @@
 """The pipeline on a simulated Slurm cluster of 10 to 1,000 GPUs, 1,000 genomes: which shard size?
 
-    python benchmarks/cluster.py TRACE [TRACE ...] [--rate 5.8e6] [--load 10] [--queue-size 2000]
+    python benchmarks/cluster.py TRACE [TRACE ...] [--rate 5.8e6] [--load 10] [--queue-size 1000]
         [--poll 5] [--seed 0] [--out cluster.svg]
 
 TRACE is what `nextflow run . -with-trace` wrote (the pipeline does so by itself); traces of
@@ -106,7 +106,7 @@ class Cluster(NamedTuple):
     gpus: int = GOAL_GPUS
     tasks_per_gpu: int = 1  # with Slurm's gres/shard: one loads while another embeds
     cpus: int = 500
-    queue_size: int = 2000
+    queue_size: int = 1000  # as in nextflow/conf/slurm.config
     submissions: float = 0.0  # submitRateLimit, a second; 0: none
     scatter_array: int = 100  # SCATTER tasks that one call of sbatch submits: its `array`
     poll: float = 5.0

@@ -16,7 +16,12 @@ process BUNDLE {
     script:
     // Nothing else has a digest of its own: an encoder by name, or no encoder at all.
     def digest = source.startsWith('--bundle') ? "histpred bundle digest ${source - '--bundle '}" : 'true'
+    def expected = "histpred ${workflow.manifest.version}"
     """
+    if [ "\$(histpred --version)" != "${expected}" ]; then
+        echo "error: this is the pipeline of ${expected}, the tasks have \$(histpred --version): \$(command -v histpred)" >&2
+        exit 1
+    fi
     { histpred --version; ${digest}; } > identity
     """
 

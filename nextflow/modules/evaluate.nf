@@ -6,7 +6,8 @@ process EVALUATE {
     container "histpred:${workflow.manifest.version}-train"
 
     input:
-    tuple val(meta), path(annotation), path(fasta), path(labels), path(bundle, stageAs: 'bundle'), val(identity)
+    tuple val(meta), path(annotation, stageAs: 'annotation/*'), path(fasta, stageAs: 'genome/*'),
+        path(labels, stageAs: 'labels/*'), path(bundle, stageAs: 'bundle'), val(identity)
     path kept
     path given, stageAs: 'given/*'
     val flags

@@ -5,7 +5,8 @@ process PREDICT {
     container "histpred:${workflow.manifest.version}${meta.expensive ? '-train' : ''}"
 
     input:
-    tuple val(meta), path(shard), path(fasta), path(bundle, stageAs: 'bundle'), val(identity)
+    tuple val(meta), path(shard, stageAs: 'shard/*'), path(fasta, stageAs: 'genome/*'),
+        path(bundle, stageAs: 'bundle'), val(identity)
     path kept
     path given, stageAs: 'given/*'
     val flags

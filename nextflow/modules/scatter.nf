@@ -5,7 +5,8 @@ process SCATTER {
     container "histpred:${workflow.manifest.version}"
 
     input:
-    tuple val(meta), path(annotation), path(fasta), path(bundle, stageAs: 'bundle'), val(identity)
+    tuple val(meta), path(annotation, stageAs: 'annotation/*'), path(fasta, stageAs: 'genome/*'),
+        path(bundle, stageAs: 'bundle'), val(identity)
     path kept
     path given, stageAs: 'given/*'
     val flags

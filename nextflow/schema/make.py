@@ -111,6 +111,7 @@ GROUPS: dict[str, tuple[str, str, dict[str, Property]]] = {
                 "format": "directory-path",
                 "default": "results",
                 "x-value": "DIR",
+                "x-made": True,
                 "description": "Folder for the results.",
             },
         },
@@ -139,6 +140,7 @@ GROUPS: dict[str, tuple[str, str, dict[str, Property]]] = {
                 "type": "string",
                 "format": "directory-path",
                 "x-value": "DIR",
+                "x-made": True,
                 "description": "Folder of embeddings that outlives the run: what it has is not "
                 "computed again.",
                 "help_text": "Default: in the work directory.",
@@ -154,27 +156,27 @@ GROUPS: dict[str, tuple[str, str, dict[str, Property]]] = {
                 "type": "integer",
                 "minimum": 1,
                 "x-value": "N",
-                "description": "GPU tasks at once, on a machine with few GPUs.",
+                "description": "With -profile gpu: GPU tasks at once, on a machine with few GPUs.",
                 "help_text": "Default: no limit.",
             },
             "queue": {
                 "type": "string",
                 "x-value": "NAME",
-                "description": "Queue or partition of the cluster.",
+                "description": "With -profile slurm: queue or partition.",
                 "help_text": "Default: the cluster's.",
             },
             "gpu_queue": {
                 "type": "string",
                 "x-value": "NAME",
-                "description": "Queue or partition of tasks that get a GPU.",
+                "description": "With -profile slurm,gpu: queue or partition of GPU tasks.",
                 "help_text": "Default: that of all tasks.",
             },
             "gres": {
                 "type": "string",
                 "default": "gpu:1",
                 "x-value": "GRES",
-                "description": "What a GPU task asks Slurm for: gpu:1, gpu:a100:1, or shard:1 "
-                "where the site lets tasks share a GPU.",
+                "description": "With -profile slurm,gpu: what a GPU task asks for: gpu:1, "
+                "gpu:a100:1, or shard:1 where the site lets tasks share a GPU.",
             },
             "cluster_options": {
                 "type": "string",

@@ -32,6 +32,17 @@ def path_fault(path, format) {
     return format == 'directory-path' && !path.isDirectory() ? "${path} is a file, not a folder" : null
 }
 
+// What is wrong with a folder that is made where it is not there, or null.
+def made_fault(path) {
+    if (path instanceof String || path.exists()) {
+        return path_fault(path, 'directory-path')
+    }
+    def there = path.toAbsolutePath().parent
+    return there == null || !there.exists()
+        ? there == null ? null : made_fault(there)
+        : java.nio.file.Files.isWritable(there) && there.isDirectory() ? null : "${path} cannot be made in ${there}"
+}
+
 // Whether a parameter changes anything in a mode. A verb that prepares another one's work must be told what that one
 // is: windows that scatter cuts by a --chunks which predict does not take would be wrong.
 def has_effect(property, mode) {
@@ -55,10 +66,15 @@ def is_given(value, property) {
     return value != null && value.toString() != property.default?.toString()
 }
 
-// The file or folder that a value names, where it names one and is no word that histpred knows.
-def staged(value, property) {
+// Whether a value is no number and no word that histpred knows.
+def names_a_file(value, property) {
     def words = property['x-value']?.tokenize('|')?.findAll { word -> word == word.toLowerCase() }
-    if (value == null || !property['x-staged'] || value.toString() in words) {
+    return !(value.toString() in words) && !is_number(value.toString())
+}
+
+// The file or folder that a value names, where it names one.
+def staged(value, property) {
+    if (value == null || !property['x-staged'] || !names_a_file(value, property)) {
         return null
     }
     def path = path_of(value)
@@ -125,10 +141,10 @@ def fault_of(value, property) {
     if (property.pattern && !(text ==~ property.pattern)) {
         return "'${text}' is not of letters, digits and . _ + - with a letter or digit first"
     }
-    if (property.exists || property['x-staged'] && text.contains('/')) {
+    if (property.exists || property['x-staged'] && names_a_file(text, property)) {
         return path_fault(path_of(text), property.format)
     }
-    return null
+    return property['x-made'] ? made_fault(path_of(text)) : null
 }
 
 def range_fault(number, property) {
@@ -176,6 +192,11 @@ def check(parameters, schema) {
         .findAll { name -> !known.containsKey(name) }
         .collect { name -> unknown(name, known.keySet()) }
     problems += faults.findAll { _name, fault -> fault }.collect { name, fault -> "--${name}: ${fault}" }
+    if (parameters.mode == 'train' && parameters.model != 'mlp') {
+        problems += ['encoder', 'bundle', 'chunks', 'window', 'weights']
+            .findAll { name -> parameters[name] != null }
+            .collect { name -> "--${name}: not together with --model ${parameters.model}, which reads bases" }
+    }
     if (!faults.mode) {
         def paths = known
             .findAll { _name, property -> has_effect(property, parameters.mode) }

@@ -55,6 +55,17 @@ def commands() -> list[tuple[str, str, str]]:
     return found
 
 
+def test_every_label_is_one_that_gets_something() -> None:
+    known = set(re.findall(r"withLabel: (\w+)", read(ROOT / "nextflow" / "conf" / "base.config")))
+    used = {label for path in MODULES for label in re.findall(r"label '(\w+)'", read(path))}
+    assert used == known
+
+
+def test_what_needs_torch_gets_the_image_with_it() -> None:
+    with_torch = {path.stem for path in MODULES if "-train" in read(path)}
+    assert with_torch == {"predict", "embed", "train", "evaluate"}
+
+
 def test_every_module_calls_histpred() -> None:
     assert {module for module, _, _ in commands()} == {path.stem for path in MODULES}
 
@@ -68,9 +79,26 @@ def test_every_command_and_option_exists(module: str, verb: str, rest: str) -> N
         command = command.get_command(context, rest.split()[0])
         assert command is not None, rest
     known = {name for option in command.params for name in option.opts}
-    used = set(re.findall(r"(?<!\S)(--[a-z-]+|-o)", rest))
-    used |= set(re.findall(r"(--[a-z-]+)", read(ROOT / "nextflow" / "modules" / f"{module}.nf")))
-    assert used - {"--version", "--bundle"} <= known
+    used = set(re.findall(r"(?<!\S)(--[a-z-]+|-\w)(?= )", rest.partition('"')[0]))
+    text = read(ROOT / "nextflow" / "modules" / f"{module}.nf")
+    used |= set(re.findall(r"(--[a-z-]+)", text)) - {"--version"}
+    if "${meta.source}" in text:
+        assert "--bundle" in known
+    elif module in ("bundle", "evaluate"):  # there the bundle is an argument
+        used -= {"--bundle"}
+    assert used <= known
+
+
+def test_what_main_says_of_bundles_and_encoders_exists() -> None:
+    text = read(ROOT / "main.nf")
+    body = text[text.index("def source_of") : text.index("def outcome")]
+    said = set(re.findall(r"(--[a-z-]+) ", body))
+    assert said == {"--bundle", "--encoder"}
+    for verb in ("scatter", "embed", "train"):
+        known = {
+            n for o in histpred.get_command(click.Context(histpred), verb).params for n in o.opts
+        }
+        assert said <= known
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)

@@ -123,7 +123,9 @@ def test_stubs_run_under_the_strict_parser(tmp_path: Path, mode: str) -> None:
 
 def test_after_a_killed_task_resume_goes_on(tmp_path: Path, plain: Path) -> None:
     # Shard 3 is killed each time, retries and all.
-    bin_folder = wrapper(tmp_path / "killed", '[[ "$*" != "predict 0003.tsv"* ]] || kill -9 $$')
+    bin_folder = wrapper(
+        tmp_path / "killed", '[[ "$*" != "predict shard/0003.tsv"* ]] || kill -9 $$'
+    )
     done = launch(tmp_path, first=str(bin_folder))
     assert done.returncode != 0
     assert "exit status (137)" in done.stdout
@@ -141,11 +143,49 @@ def test_after_a_killed_task_resume_goes_on(tmp_path: Path, plain: Path) -> None
 
 
 def test_a_task_that_ran_out_of_memory_is_tried_again(tmp_path: Path, plain: Path) -> None:
-    second = '[[ "$*" = "predict 0002.tsv"* ]]'
+    second = '[[ "$*" = "predict shard/0002.tsv"* ]]'
     once = f"if {second} && mkdir {tmp_path}/once 2>/dev/null; then exit 75; fi"
     said = succeed(tmp_path, *TWO_SHARDS, first=str(wrapper(tmp_path / "short", once)))
     assert "Execution is retried (1)" in said
     assert_same(tmp_path / PREDICTIONS, plain)
+
+
+def test_an_emptied_store_and_any_names_of_files(tmp_path: Path, plain: Path) -> None:
+    # Names that would be those of outputs, of one another, of what else a task has.
+    names = {"--annotation": tmp_path / "a" / "scatter", "--fasta": tmp_path / "b" / "scatter"}
+    for path, source in zip(names.values(), INPUTS, strict=True):
+        path.parent.mkdir()
+        shutil.copy(source, path)
+    options = [word for pair in names.items() for word in pair]
+    succeed(tmp_path, *options, *TWO_SHARDS)
+    assert_same(tmp_path / PREDICTIONS, plain)
+    shutil.rmtree(tmp_path / "work" / "histpred")
+    said = succeed(tmp_path, *options, *TWO_SHARDS, "-resume")
+    assert tasks(said) == ["BUNDLE"]
+
+
+def test_another_histpred_than_the_pipeline_s_is_refused(tmp_path: Path) -> None:
+    old = wrapper(tmp_path / "old", 'if [ "$1" = --version ]; then echo histpred 0.0.9; exit; fi')
+    done = launch(tmp_path, first=str(old))
+    assert done.returncode != 0
+    assert f"this is the pipeline of histpred {__version__}, the tasks have" in done.stdout
+
+
+@pytest.mark.parametrize("parser", ["v1", "v2"])
+def test_what_a_gpu_task_gets(tmp_path: Path, parser: str) -> None:
+    config = run_nextflow(
+        ["config", ROOT, "-profile", "slurm,docker,gpu", "-flat"],
+        cwd=tmp_path,
+        env={"NXF_SYNTAX_PARSER": parser},
+    ).stdout
+    for setting in (
+        "process.'withLabel:process_gpu'.time = { 12.h * task.attempt }",
+        "process.'withLabel:process_gpu'.memory = { 16.GB * task.attempt }",
+        "process.'withLabel:process_high'.memory = { 32.GB * task.attempt }",
+        "params.shard_bases = 400000000",
+        "process.executor = 'slurm'",
+    ):
+        assert setting in config, config
 
 
 def test_another_bundle_is_not_served_from_the_cache(tmp_path: Path) -> None:
@@ -167,7 +207,7 @@ def test_wrong_inputs_end_the_run_with_their_message(tmp_path: Path) -> None:
     bed.write_text("chr1\t100\t200\ta\t0\t+\n")
     done = launch(tmp_path, "--annotation", bed)
     assert done.returncode != 0
-    assert "none of its contigs is in genome.fa.gz: chr1 here, chr22 there" in done.stdout
+    assert "none of its contigs is in genome/genome.fa.gz: chr1 here, chr22 there" in done.stdout
     assert "Run the same with -resume" in done.stdout
     assert not (tmp_path / "results" / "predictions").exists()
 
