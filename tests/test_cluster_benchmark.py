@@ -423,3 +423,11 @@ def test_options_that_make_no_sense_are_refused(
         cluster.main()
     assert ended.value.code == 2
     assert options[0] in capsys.readouterr().err
+
+
+def test_the_cluster_s_settings_are_those_of_the_slurm_profile() -> None:
+    root = Path(cluster.__file__).parent.parent
+    profile = (root / "nextflow" / "conf" / "slurm.config").read_text(encoding="utf-8")
+    settings = cluster.Cluster(gpus=1)
+    assert f"queueSize    = {settings.queue_size}\n" in profile
+    assert f"pollInterval = '{settings.poll:g} sec'" in profile
