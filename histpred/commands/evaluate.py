@@ -18,14 +18,7 @@ logger = logging.getLogger(__name__)
 @options.annotation
 @options.fasta
 @options.labels
-@click.option(
-    "-o",
-    "--out",
-    required=True,
-    type=click.Path(file_okay=False, path_type=Path),
-    metavar="DIR",
-    help="Folder for metrics.json, tables, figures and report.html.",
-)
+@options.out_folder("DIR", "Folder for metrics.json, tables, figures and report.html.")
 @click.option(
     "--beside",
     multiple=True,

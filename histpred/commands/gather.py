@@ -26,14 +26,7 @@ logger = logging.getLogger(__name__)
     required=True,
     type=click.Path(exists=True, file_okay=False, path_type=Path),
 )
-@click.option(
-    "-o",
-    "--out",
-    required=True,
-    type=click.Path(file_okay=False, path_type=Path),
-    metavar="OUT",
-    help="Output folder, as of predict.",
-)
+@options.out_folder("OUT", "Output folder, as of predict.")
 @options.overwrite
 @options.quiet
 def gather(

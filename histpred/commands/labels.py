@@ -11,13 +11,8 @@ from histpred.commands import options
 
 logger = logging.getLogger(__name__)
 
-_out = click.option(
-    "-o",
-    "--out",
-    required=True,
-    type=click.Path(file_okay=False, path_type=Path),
-    metavar="LABELS",
-    help="Folder for the matrix (labels.tsv.gz), tables and pictures of what is in it.",
+_out = options.out_folder(
+    "LABELS", "Folder for the matrix (labels.tsv.gz), tables and pictures of what is in it."
 )
 _existing = click.Path(exists=True, dir_okay=False, path_type=Path)
 

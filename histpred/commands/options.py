@@ -85,6 +85,18 @@ def window_or(default: str | None) -> Decorator:
     )
 
 
+def out_folder(metavar: str, told: str) -> Decorator:
+    """The option -o of verbs that write a folder; `told`: its help."""
+    return click.option(
+        "-o",
+        "--out",
+        required=True,
+        type=click.Path(file_okay=False, path_type=Path),
+        metavar=metavar,
+        help=told,
+    )
+
+
 annotation = click.argument("annotation", metavar="ANNOTATION")
 fasta = click.argument("fasta", metavar="FASTA")
 labels = click.argument("labels", metavar="LABELS", type=click.Path(exists=True, path_type=Path))

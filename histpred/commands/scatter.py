@@ -16,14 +16,7 @@ logger = logging.getLogger(__name__)
 @click.command()
 @options.annotation
 @options.fasta
-@click.option(
-    "-o",
-    "--out",
-    required=True,
-    type=click.Path(file_okay=False, path_type=Path),
-    metavar="DIR",
-    help="Folder for the shards, the ledger and scatter.json.",
-)
+@options.out_folder("DIR", "Folder for the shards, the ledger and scatter.json.")
 @options.encoder
 @options.selection
 @click.option(

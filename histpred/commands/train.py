@@ -18,13 +18,8 @@ logger = logging.getLogger(__name__)
 @options.annotation
 @options.fasta
 @options.labels
-@click.option(
-    "-o",
-    "--out",
-    required=True,
-    type=click.Path(file_okay=False, path_type=Path),
-    metavar="BUNDLE",
-    help="Folder of the bundle; its last part is the bundle's name unless --name is given.",
+@options.out_folder(
+    "BUNDLE", "Folder of the bundle; its last part is the bundle's name unless --name is given."
 )
 @click.option(
     "--model",

@@ -15,6 +15,7 @@ from histpred.core.regions import Feature, Window
 from histpred.core.spool import open_spool, pack_blocks, unpack_blocks
 from histpred.genome.windows import Placed
 
+LEDGER = "ledger.tsv"  # in a folder of outputs
 SCORED, SKIPPED = "scored", "skipped"
 TOO_MANY_N = "too-many-n"
 COLUMNS = (

@@ -15,22 +15,23 @@ from histpred.core.hts import quiet_htslib
 from histpred.core.output import (
     altered,
     output_folder,
-    refuse_another,
     refuse_inputs,
     temporary_faults,
 )
+from histpred.genome.ledger import LEDGER
 from histpred.scoring.predict import NO_GPU, OUTPUTS
 from histpred.scoring.record import (
     RUN,
     SCHEMA_VERSION,
     Prediction,
     differences,
+    held,
     is_ours,
     outputs_of,
     times,
 )
-from histpred.scoring.scatter import LEDGER, read_scattered
-from histpred.tracks.tables import join
+from histpred.scoring.scatter import read_scattered
+from histpred.tracks.tables import CALLS, SCORES, join
 
 AGREEING = ("histpred", "bundle", "precision")
 """What all parts say of themselves, and the whole too."""
@@ -83,9 +84,8 @@ def gather(
         **{name: value for name, value in record["identity"].items() if name in first},
         **{name: first[name] for name in AGREEING},
     }
-    known = _finished(out, identity, overwrite)
-    if known is not None:
-        return known
+    if not overwrite and is_ours(out / RUN):
+        return held(out, identity)
 
     results = [part.run["result"] for part in ordered]
     devices = sorted({result["device"] for result in results})
@@ -103,7 +103,7 @@ def gather(
         reused=sum(result["reused"] for result in results),
     )
     with quiet_htslib(), temporary_faults(), output_folder(out, OUTPUTS, is_ours) as work:
-        for name in ("scores.tsv.gz", "calls.bed.gz"):
+        for name in (SCORES, CALLS):
             join([part.folder / name for part in ordered], work / name)
         shutil.copyfile(scattered / LEDGER, work / LEDGER)
         run = {
@@ -205,14 +205,3 @@ def _made_with(part: Part) -> dict[str, Any]:
     made = {name: identity.get(name) for name in ("FASTA sha256", *AGREEING)}
     # 'auto' is one on a GPU and another on a CPU.
     return made | {"the encoder's precision": part.run["encoder"]["precision"]}
-
-
-def _finished(out: Path, identity: dict[str, Any], overwrite: bool) -> Prediction | None:
-    """The result that `out` already holds, if it is this one; OutputError for another."""
-    if overwrite or not (out / RUN).exists() or not is_ours(out / RUN):
-        return None
-    before = json.loads((out / RUN).read_text(encoding="utf-8"))
-    damaged = altered(out, {name: entry["sha256"] for name, entry in before["outputs"].items()})
-    if different := differences(before["identity"], identity, damaged):
-        refuse_another(out, "another prediction", different)
-    return Prediction(**before["result"])._replace(fresh=False)

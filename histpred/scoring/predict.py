@@ -29,7 +29,7 @@ from histpred.encoders.chunks import check_window
 from histpred.encoders.embedder import EmbeddedWindows, Embedder
 from histpred.encoders.store import Store, encoder_identity
 from histpred.genome.annotation import Annotation
-from histpred.genome.ledger import TOO_MANY_N
+from histpred.genome.ledger import LEDGER, TOO_MANY_N
 from histpred.genome.plan import open_windows, refuse_nothing, scorable
 from histpred.genome.reference import Reference
 from histpred.models.bundle import Bundle
@@ -49,16 +49,11 @@ from histpred.scoring.record import (
     window_for,
 )
 from histpred.scoring.scorer import NotFiniteError, Scorer
-from histpred.tracks.tables import Tables
+from histpred.tracks.tables import CALLS, SCORES, Tables
 
 OUTPUTS = (
-    "scores.tsv.gz",
-    "scores.tsv.gz.tbi",
-    "scores.tsv.gz.csi",
-    "calls.bed.gz",
-    "calls.bed.gz.tbi",
-    "calls.bed.gz.csi",
-    "ledger.tsv",
+    *(f"{table}{suffix}" for table in (SCORES, CALLS) for suffix in ("", ".tbi", ".csi")),
+    LEDGER,
     RUN,
 )
 
@@ -157,7 +152,7 @@ def predict(
                 progress(done + ledger.skipped.get(TOO_MANY_N, 0), ledger.queued)
             progress(ledger.queued, ledger.queued)
         refuse_nothing(annotation, ledger, done, "scored")
-        ledger.write(work / "ledger.tsv")
+        ledger.write(work / LEDGER)
 
         result = Prediction(
             rows=ledger.rows,

@@ -113,6 +113,12 @@ def finished(
     """
     if overwrite or not (out / RUN).exists():
         return None
+    digests = (input_digest(annotation_path), input_digest(fasta_path))
+    return held(out, identity(*digests, bundle, options)["identity"])
+
+
+def held(out: Path, now: dict[str, Any]) -> Prediction:
+    """The result in `out`, if its identity is `now`; OutputError, naming what differs, if not."""
     try:
         record = json.loads((out / RUN).read_text(encoding="utf-8"))
         before, outputs = record["identity"], record["outputs"]
@@ -122,8 +128,6 @@ def finished(
             f"{out / RUN} was not written by histpred {__version__}", "choose another folder for -o"
         ) from error
 
-    digests = (input_digest(annotation_path), input_digest(fasta_path))
-    now = identity(*digests, bundle, options)["identity"]
     damaged = altered(out, {name: entry["sha256"] for name, entry in outputs.items()})
     if different := differences(before, now, damaged):
         refuse_another(out, "another prediction", different)

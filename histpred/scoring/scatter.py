@@ -33,13 +33,14 @@ from histpred.core.output import (
 from histpred.core.regions import SPLICED, Window
 from histpred.encoders import EXPENSIVE
 from histpred.encoders.chunks import GRID, Chunks, check_window
+from histpred.genome.ledger import LEDGER
 from histpred.genome.plan import open_windows, refuse_nothing, scorable
 from histpred.genome.table import HEADER, table_row
 from histpred.scoring.opening import Choice
 from histpred.scoring.predict import domain_warnings
 from histpred.scoring.record import Options, differences, identity, inputs_of, is_ours
 
-SCATTER, LEDGER, SHARDS = "scatter.json", "ledger.tsv", "shards"
+SCATTER, SHARDS = "scatter.json", "shards"
 SCHEMA_VERSION = "1.0"
 
 

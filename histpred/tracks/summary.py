@@ -25,9 +25,9 @@ from histpred.core.output import output_folder, refuse_inputs, temporary_faults
 from histpred.core.regions import NOT_SELECTED, WINDOW_COLUMNS
 from histpred.genome.windows import WindowSpec
 from histpred.scoring.record import RUN, SCHEMA_VERSION
+from histpred.tracks.tables import CALLS, SCORES
 
 METRICS = "metrics.json"  # of an evaluation
-SCORES, CALLS = "scores.tsv.gz", "calls.bed.gz"  # of a prediction
 
 GENERAL = "histpred_general"
 SECTIONS = (

@@ -23,6 +23,7 @@ from histpred.core.regions import WINDOW_COLUMNS, Window
 # bp from which on a .tbi cannot address (SAM specification, section 5.2); a .csi can.
 TBI_LIMIT = 1 << 29
 BED_NAME_LIMIT = 255
+SCORES, CALLS = "scores.tsv.gz", "calls.bed.gz"
 JOIN_BUFFER = 1 << 20
 REMAKE = "make this part again"
 
@@ -47,7 +48,7 @@ class Tables:
         self._thresholds = np.asarray(thresholds)
         self._colours = [",".join(map(str, mark_colour(mark))) for mark in marks]
         self._format = "%s\t%d\t%d\t%s\t%s\t%s\t%s\t%.6g" + "\t%.6g" * len(self._marks) + "\n"
-        self.paths = (folder / "scores.tsv.gz", folder / "calls.bed.gz")
+        self.paths = (folder / SCORES, folder / CALLS)
         self._scores, self._calls = map(BgzipWriter, self.paths)
         self._longest = 0
         self._scores.write(("\t".join((*WINDOW_COLUMNS, *marks)) + "\n").encode())

@@ -18,11 +18,12 @@ process BUNDLE {
     def digest = source.startsWith('--bundle') ? "histpred bundle digest ${source - '--bundle '}" : 'true'
     def expected = "histpred ${workflow.manifest.version}"
     """
-    if [ "\$(histpred --version)" != "${expected}" ]; then
-        echo "error: this is the pipeline of ${expected}, the tasks have \$(histpred --version): \$(command -v histpred)" >&2
+    version=\$(histpred --version)
+    if [ "\$version" != "${expected}" ]; then
+        echo "error: this is the pipeline of ${expected}, the tasks have \$version: \$(command -v histpred)" >&2
         exit 1
     fi
-    { histpred --version; ${digest}; } > identity
+    { echo "\$version"; ${digest}; } > identity
     """
 
     stub:
