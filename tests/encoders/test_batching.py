@@ -112,7 +112,8 @@ def test_the_longest_go_first():
 def test_on_a_cpu_each_piece_goes_alone():
     fake = Fake()
     Batcher(fake, 3, CPU, pad=PAD).means(pieces(4, 4, 6))
-    assert [ids.shape for ids, _ in fake.batches] == [(1, 6), (1, 4), (1, 4)]
+    # In any order: each has a core of its own.
+    assert sorted(tuple(ids.shape) for ids, _ in fake.batches) == [(1, 4), (1, 4), (1, 6)]
 
 
 def test_padding_follows_the_tokens_and_the_mask_tells_it():
