@@ -1,9 +1,9 @@
 """Trained networks as the ONNX files of a bundle.
 
-| file         | input                                               | output                   |
-|--------------|-----------------------------------------------------|--------------------------|
-| scorer.onnx  | `embedding` float32 [batch, dimension]              | `logits` [batch, marks]  |
-| encoder.onnx | `codes` uint8 [batch, length], A C G T N are 0 to 4 | `embedding` [batch, 925] |
+| file         | input                                        | output                         |
+|--------------|----------------------------------------------|--------------------------------|
+| scorer.onnx  | `embedding` float32 [batch, dimension]       | `logits` [batch, marks]        |
+| encoder.onnx | `codes` uint8 [batch, length], 0-4 for ACGTN | `embedding` [batch, dimension] |
 
 The graphs are written out node by node rather than traced: the same weights give the same bytes,
 and what needs no computing at scoring time is folded away beforehand (the standardisation into the
@@ -28,6 +28,7 @@ from histpred.core.errors import ModelError
 from histpred.core.runtime import load_onnxruntime
 from histpred.models.deephistone import DenseLayer, GlobalPooling, OneHot
 from histpred.models.network import MarkNetwork
+from histpred.models.spectra import FEWEST, KINDS, UNITS, Beside, BinCounts, K, StretchMeans
 
 OPSET = 17
 IR_VERSION = 8  # both long supported: any onnxruntime since 1.14 reads the file
@@ -86,15 +87,16 @@ def linear_to_onnx(
 
 
 def encoder_to_onnx(encoder: nn.Sequential, check_codes: np.ndarray) -> bytes:
-    """The bytes of encoder.onnx, for codes of one length, checked against the encoder itself.
+    """The bytes of encoder.onnx, checked against the encoder itself.
 
     Parameters
     ----------
     encoder
-        The first part of `histpred.models.deephistone.split_head`.
+        What comes before the last layer of a `DeepHistone` or a `SpectraNetwork`.
     check_codes
         Real windows as codes, uint8 [n, length]; the two must agree on the embeddings of the first
-        32 to 1e-4 of the largest number in them. The graph takes their length and no other.
+        32 to 1e-4 of the largest number in them. DeepHistone's graph takes their length and no
+        other, that of spectra any.
     """
     check_codes = check_codes[:CHECKED_WINDOWS]
     original = copy.deepcopy(encoder).cpu().eval()
@@ -105,10 +107,11 @@ def encoder_to_onnx(encoder: nn.Sequential, check_codes: np.ndarray) -> bytes:
     with torch.inference_mode():
         blocks = [original(torch.from_numpy(rows)) for rows in _blocks(check_codes)]
     embeddings = torch.cat(blocks).numpy()
+    length = "length" if isinstance(original[0], BinCounts) else check_codes.shape[1]
     model = _model(
         nodes,
         constants,
-        helper.make_tensor_value_info("codes", TensorProto.UINT8, ["batch", check_codes.shape[1]]),
+        helper.make_tensor_value_info("codes", TensorProto.UINT8, ["batch", length]),
         helper.make_tensor_value_info(
             "embedding", TensorProto.FLOAT, ["batch", embeddings.shape[1]]
         ),
@@ -195,7 +198,7 @@ def _add(
     nodes: list[NodeProto],
     constants: dict[str, np.ndarray],
 ) -> str:
-    """Append the nodes of a module of DeepHistone, and its constants, under the module's `name`;
+    """Append the nodes of a module of an encoder, and its constants, under the module's `name`;
     the value called `value` goes in, the name of what comes out is returned.
     """
 
@@ -207,6 +210,10 @@ def _add(
     def kept(*parts: str) -> list[str]:
         constants.update({f"{name}.{part}": _array(getattr(module, part)) for part in parts})
         return [f"{name}.{part}" for part in parts]
+
+    def constant(part: str, number: object, kind: type = np.int64) -> str:
+        constants[f"{name}.{part}"] = np.array(number, kind)
+        return f"{name}.{part}"
 
     match module:
         case nn.Sequential():
@@ -249,7 +256,79 @@ def _add(
             return node("Gemm", [value, *kept("weight", "bias")], transB=1)
         case nn.Dropout():
             return value
-    raise TypeError(f"no part of DeepHistone: {module}")
+        case BinCounts():
+            reach, bases = module.reach, module.bin_length
+            one = constant("one", [1])
+            padding = constant("padding", [0, reach, 0, reach])
+            padded = node("Pad", [value, padding, constant("N", 4, np.uint8)], "padded")
+            length = node("Gather", [node("Shape", [value], "shape"), one], "length")
+            start = node("Div", [length, constant("two", [2])], "start")
+            end = node("Add", [start, constant("span", [2 * reach])], "end")
+            whole = node("Slice", [padded, start, end, one], "whole")
+            rows = node("Reshape", [whole, constant("rows_shape", [-1, bases])], "rows")
+            values = constant("values", [0, 1, 2, 3, KINDS], np.int32)  # as of the torch module
+            four, most = constant("four", 4, np.int32), constant("most", KINDS, np.int32)
+            digits = node(
+                "Gather", [values, node("Cast", [rows], "cast", to=TensorProto.INT32)], "digits"
+            )
+            for i in range(K):
+                ends = constant(f"from{i}", [i]), constant(f"to{i}", [bases - K + 1 + i])
+                digit = node("Slice", [digits, *ends, one], f"digit{i}")
+                if i == 0:
+                    number = digit
+                else:
+                    shifted = node("Mul", [number, four], f"shifted{i}")
+                    number = node("Add", [shifted, digit], f"number{i}")
+            number = node("Min", [number, most], "number")
+            size = node("Shape", [number], "size")
+            height = node("Gather", [size, constant("first", [0])], "height")
+            table = node("Concat", [height, constant("width", [KINDS + 1])], "table", axis=0)
+            empty = node("Expand", [constant("zero", [[0]], np.float32), table], "empty")
+            ones = node("Expand", [constant("unit", [[1]], np.float32), size], "ones")
+            counts = node("ScatterElements", [empty, number, ones], "all", axis=1, reduction="add")
+            known = [constant("known_from", [0]), constant("known_to", [KINDS])]
+            counts = node("Slice", [counts, *known, one], "counts")
+            return node(
+                "Reshape", [counts, constant("bins_shape", [-1, 2 * reach // bases, KINDS])]
+            )
+        case StretchMeans():
+            weight, bias = _of_shares(module)
+            constants.update({f"{name}.weight": weight, f"{name}.bias": bias})
+            last = constant("last", [2])
+            known = node("ReduceSum", [value, last], "known", keepdims=1)
+            total = node("Max", [known, constant("fewest", 1, np.float32)], "total")
+            shares = node("Div", [value, total], "shares")
+            product = node("MatMul", [shares, f"{name}.weight"], "product")
+            units = node("Add", [product, f"{name}.bias"], "units")
+            zero, half, all_ = (constant(f"unit{i}", [i]) for i in (0, UNITS // 2, UNITS))
+            bent = node("Relu", [node("Slice", [units, zero, half, last], "bent")], "relu")
+            straight = node("Slice", [units, half, all_, last], "straight")
+            both = node("Concat", [bent, straight], "both", axis=2)
+            four_mers = constant("four_mers", module.bin_length - K + 1, np.float32)
+            share = node("Div", [known, four_mers], "share")
+            (members,) = kept("members")
+            sums = node("MatMul", [members, node("Mul", [both, share], "weighted")], "sums")
+            weights = node("MatMul", [members, share], "weights")
+            weights = node("Max", [weights, constant("least", FEWEST, np.float32)], "divisor")
+            means = node("Div", [sums, weights], "means")
+            width = UNITS * len(module.stretches)
+            return node("Reshape", [means, constant("width", [-1, width])])
+        case Beside():
+            outputs = [
+                _add(part, f"{name}.{i}", value, nodes, constants)
+                for i, part in enumerate(module.networks)
+            ]
+            return node("Concat", outputs, axis=1)
+    raise TypeError(f"no part of an encoder: {module}")
+
+
+def _of_shares(means: StretchMeans) -> Layer:
+    """The linear layer of a `StretchMeans` with the folding of its 4-mers and the standardisation:
+    weight [256, UNITS] and bias.
+    """
+    weight = (_array(means.linear.weight) / _array(means.scale)).T
+    bias = _array(means.linear.bias) - _array(means.mean) @ weight
+    return _array(means.fold) @ weight, bias
 
 
 def _folded(linear: nn.Linear, norm: nn.BatchNorm1d) -> nn.Linear:
@@ -286,10 +365,10 @@ def _model(
     given: onnx.ValueInfoProto,
     name: str,
 ) -> onnx.ModelProto:
-    """A checked graph; constants go in as float32, or int64 where they are whole numbers."""
+    """A checked graph; constants go in as they are, float64 as float32."""
     initializers = [
         numpy_helper.from_array(
-            value.astype(np.float32 if value.dtype.kind == "f" else np.int64), constant
+            value.astype(np.float32) if value.dtype.kind == "f" else value, constant
         )
         for constant, value in constants.items()
     ]
