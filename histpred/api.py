@@ -30,6 +30,7 @@ def predict(
     biotypes: str | Sequence[str] = (),
     by: str | None = None,
     window: str | None = None,
+    tile: int | None = None,
     unstranded: bool = False,
     device: str = "auto",
     precision: str = "auto",
@@ -42,12 +43,13 @@ def predict(
     Parameters
     ----------
     annotation
-        BED, GTF or GFF3; or a DataFrame whose columns are those of a BED, in order.
+        BED, GTF or GFF3; or a DataFrame whose columns are those of a BED, in order; with `tile`,
+        the FASTA itself for all its contigs.
     fasta
         The genome of the same assembly.
     out
         Folder for the files that `histpred predict` writes; None: they are not kept.
-    bundle, biotypes, by, window, unstranded, device, precision, weights, store, overwrite
+    bundle, biotypes, by, window, tile, unstranded, device, precision, weights, store, overwrite
         As the options of `histpred predict`.
 
     Returns
@@ -64,7 +66,7 @@ def predict(
     from histpred.scoring import predict as stage
 
     loaded = load_bundle(bundle)
-    options = Options(window_for(loaded, window), by, _names(biotypes), unstranded, precision)
+    options = Options(window_for(loaded, window, tile), by, _names(biotypes), unstranded, precision)
     with _as_file(annotation) as path, tempfile.TemporaryDirectory() as scratch:
         folder = Path(out) if out is not None else Path(scratch) / "out"
         stage.predict(

@@ -56,6 +56,19 @@ def widths(text: str) -> tuple[int, ...]:
     return tuple(map(int, parts))
 
 
+def inputs(annotation: str, fasta: str | None, tile: int | None) -> tuple[str, str]:
+    """ANNOTATION and FASTA, of which the first may be left out with --tile: the FASTA is both then.
+
+    Raises UsageError where one is missing.
+    """
+    if fasta is None and not tile:
+        raise UsageError(
+            f"only one file was given: {annotation}",
+            "give ANNOTATION and FASTA, or --tile BP to score a FASTA's whole contigs",
+        )
+    return annotation, fasta or annotation
+
+
 def need(extra: str, but: str | None = None) -> None:
     """Raise UsageError unless the packages of `extra`, but one, are installed, before any work."""
     packages = {
@@ -81,7 +94,8 @@ def window_or(default: str | None) -> Decorator:
         default=default,
         metavar="KIND[:UP[:DOWN]]",
         help=f"Kind of window ({', '.join(KINDS)}), with bp upstream for context:UP, upstream and "
-        f"downstream for promoter:UP:DOWN. [default: {told}]",
+        "downstream of the TSS for promoter:UP:DOWN, of the middle for interval:UP:DOWN. "
+        f"[default: {told}]",
     )
 
 
@@ -99,6 +113,10 @@ def out_folder(metavar: str, told: str) -> Decorator:
 
 annotation = click.argument("annotation", metavar="ANNOTATION")
 fasta = click.argument("fasta", metavar="FASTA")
+annotation_or_contigs = several(
+    click.argument("annotation", metavar="[ANNOTATION]"),
+    click.argument("fasta", metavar="FASTA", required=False),
+)
 labels = click.argument("labels", metavar="LABELS", type=click.Path(exists=True, path_type=Path))
 bundle = click.option(
     "--bundle",
@@ -150,6 +168,13 @@ by = click.option(
     "[default: gene; transcript for spliced windows]",
 )
 window = window_or(None)
+tile = click.option(
+    "--tile",
+    type=click.IntRange(1),
+    metavar="BP",
+    help="Cut rows into tiles that begin at multiples of BP, each scored as an interval; without "
+    "ANNOTATION, all of FASTA. [default: rows as they are]",
+)
 unstranded = click.option(
     "--unstranded",
     is_flag=True,

@@ -14,8 +14,7 @@ logger = logging.getLogger(__name__)
 
 
 @click.command()
-@options.annotation
-@options.fasta
+@options.annotation_or_contigs
 @click.option(
     "-o",
     "--out",
@@ -26,18 +25,20 @@ logger = logging.getLogger(__name__)
 )
 @options.bundle
 @options.selection
+@options.tile
 @options.embedding
 @options.store
 @options.running
 def predict(
     annotation: str,
-    fasta: str,
+    fasta: str | None,
     out: Path,
     bundle: str,
     biotypes: tuple[str, ...],
     level: str | None,
     kind: str | None,
     unstranded: bool,
+    tile: int | None,
     device: str,
     precision: str,
     weights: Path | None,
@@ -50,15 +51,17 @@ def predict(
     """Predict histone marks for the genes of ANNOTATION from the sequence in FASTA.
 
     ANNOTATION is BED, GTF or GFF3 ('-': standard input), FASTA the same assembly's genome; both may
-    be compressed. OUT gets scores.tsv.gz (a probability for each window and mark), calls.bed.gz
-    (what is above the bundle's thresholds), ledger.tsv (what became of each row) and run.json.
+    be compressed. With --tile, a continuous track along ANNOTATION's rows, or along all of FASTA.
+    OUT gets scores.tsv.gz (a probability for each window and mark), calls.bed.gz (what is above the
+    bundle's thresholds), ledger.tsv (what became of each row) and run.json.
     """
     from histpred.models.bundle import load_bundle
     from histpred.scoring import predict as stage
     from histpred.scoring.record import Options, window_for
 
+    annotation, fasta = options.inputs(annotation, fasta, tile)
     loaded = load_bundle(bundle)
-    chosen = Options(window_for(loaded, kind), level, biotypes, unstranded, precision)
+    chosen = Options(window_for(loaded, kind, tile), level, biotypes, unstranded, precision)
     with Progress("scoring windows", quiet) as progress:
         result = stage.predict(
             annotation,

@@ -14,11 +14,11 @@ logger = logging.getLogger(__name__)
 
 
 @click.command()
-@options.annotation
-@options.fasta
+@options.annotation_or_contigs
 @options.out_folder("DIR", "Folder for the shards, the ledger and scatter.json.")
 @options.encoder
 @options.selection
+@options.tile
 @click.option(
     "--shard-bases",
     type=click.IntRange(1),
@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 @options.running
 def scatter(
     annotation: str,
-    fasta: str,
+    fasta: str | None,
     out: Path,
     bundle: str | None,
     encoder_name: str | None,
@@ -41,6 +41,7 @@ def scatter(
     level: str | None,
     kind: str | None,
     unstranded: bool,
+    tile: int | None,
     shard_bases: int,
     weights: Path | None,
     strict: bool,
@@ -58,7 +59,8 @@ def scatter(
     from histpred.scoring.opening import choose
     from histpred.scoring.record import Options
 
-    chosen = choose(bundle, encoder_name, chunks, kind, weights)
+    annotation, fasta = options.inputs(annotation, fasta, tile)
+    chosen = choose(bundle, encoder_name, chunks, kind, weights, tile)
     result = stage.scatter(
         annotation,
         fasta,

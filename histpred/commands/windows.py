@@ -14,8 +14,7 @@ logger = logging.getLogger(__name__)
 
 
 @click.command()
-@options.annotation
-@options.fasta
+@options.annotation_or_contigs
 @click.option(
     "-o",
     "--out",
@@ -26,6 +25,7 @@ logger = logging.getLogger(__name__)
 )
 @options.bundle
 @options.selection
+@options.tile
 @click.option(
     "--upstream",
     type=click.IntRange(min=0),
@@ -49,13 +49,14 @@ logger = logging.getLogger(__name__)
 @options.running
 def windows(
     annotation: str,
-    fasta: str,
+    fasta: str | None,
     out: Path,
     bundle: str,
     biotypes: tuple[str, ...],
     level: str | None,
     kind: str | None,
     unstranded: bool,
+    tile: int | None,
     upstream: int | None,
     downstream: int | None,
     max_n_fraction: float | None,
@@ -75,7 +76,8 @@ def windows(
     from histpred.models.bundle import load_bundle
     from histpred.scoring.record import window_for
 
-    window = window_for(load_bundle(bundle), kind)
+    annotation, fasta = options.inputs(annotation, fasta, tile)
+    window = window_for(load_bundle(bundle), kind, tile)
     if upstream is not None and window.kind not in (CONTEXT, PROMOTER):
         raise UsageError(f"--upstream has no meaning for {window.kind} windows", "leave it out")
     if downstream is not None and window.kind != PROMOTER:

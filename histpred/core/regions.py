@@ -56,8 +56,9 @@ class Window(NamedTuple):
     """The stretch of a contig that stands for one feature; `chrom` is the FASTA's name for the
     contig.
 
-    `blocks` are the genomic pieces that make up a spliced window, ascending; None for a window in
-    one piece.
+    `blocks` are the genomic pieces that are read, ascending, where they are not [start, end): the
+    exons of a spliced window; or one piece around the window that may reach beyond the contig, and
+    is N there.
     """
 
     chrom: str

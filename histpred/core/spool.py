@@ -29,15 +29,15 @@ def open_spool(path: Path, schema: str) -> sqlite3.Connection:
 
 
 def pack_blocks(blocks: Iterable[tuple[int, int]]) -> str:
-    """Blocks as one text column.
+    """Blocks as one text column; a start may be negative.
 
-    >>> pack_blocks([(1, 5), (7, 9)]), unpack_blocks("1-5,7-9")
-    ('1-5,7-9', ((1, 5), (7, 9)))
+    >>> pack_blocks([(1, 5), (7, 9)]), unpack_blocks("-1-5,7-9")
+    ('1-5,7-9', ((-1, 5), (7, 9)))
     """
     return ",".join(f"{start}-{end}" for start, end in blocks)
 
 
 def unpack_blocks(packed: str) -> Blocks:
     """The blocks of `pack_blocks`."""
-    pairs = (block.partition("-") for block in packed.split(","))
+    pairs = (block.rpartition("-") for block in packed.split(","))
     return tuple((int(start), int(end)) for start, _, end in pairs)

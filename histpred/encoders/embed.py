@@ -103,7 +103,7 @@ def embed(
 
         write = stack.enter_context(_table(work / out.name, encoder.dimension)) if out else None
         done = 0
-        batches = scorable(ledger, reference, window.max_n_fraction)
+        batches = scorable(ledger, reference, window)
         for windows in stack.enter_context(closing(embedder.embed(batches, reference))):
             _check_finite(windows)
             if write:

@@ -32,7 +32,7 @@ from sklearn.metrics import precision_recall_curve, roc_curve
 
 from histpred.core.marks import CLASS_COLOURS, mark
 from histpred.evaluation.analysis import hierarchical_linkage, hierarchical_order
-from histpred.evaluation.metrics import BINS, reliability
+from histpred.evaluation.metrics import BINS, expected_calibration_error, reliability
 from histpred.evaluation.result import BASELINE, MACRO, MICRO, MODEL, Result
 
 STYLE = {
@@ -135,6 +135,15 @@ def draw_labels(
 
 
 # The figures.
+
+
+def draw_calibration(marks: Sequence[str], labels: np.ndarray, probabilities: np.ndarray) -> bytes:
+    """Mean probability against share of positives for each mark, of labels and probabilities
+    [n, marks], as an SVG file."""
+    with matplotlib.style.context(["default", STYLE]), io.BytesIO() as content:
+        figure = _reliability_figure(marks, labels, probabilities)
+        figure.savefig(content, format="svg", metadata={"Date": None})
+        return content.getvalue()
 
 
 def _accuracy_by_mark(result: Result) -> Draft:
@@ -332,13 +341,28 @@ def _reliability(result: Result) -> Draft | None:
     marks = [mark for mark in figures.index if figures.loc[mark, "positives"] > 0][:PANELS]
     if not marks:
         return None
+    columns = [result.marks.index(mark) for mark in marks]
+    figure = _reliability_figure(marks, result.labels[:, columns], one.probabilities[:, columns])
+    shown = "" if len(marks) == len(result.marks) else f"The {len(marks)} marks with most positives"
+    return Draft(
+        "Calibration",
+        f"{shown or 'Each mark'}: mean probability of {bundle} and share of positives in {BINS} "
+        "bins of equal count, with 95 % Wilson intervals. On the diagonal, a probability means "
+        "what it says. Axes end where the values do.",
+        figure,
+    )
+
+
+def _reliability_figure(
+    marks: Sequence[str], labels: np.ndarray, probabilities: np.ndarray
+) -> Figure:
+    """A panel a mark, of labels and probabilities [n, marks]."""
     columns = min(PANEL_COLUMNS, len(marks))
     lines = -(-len(marks) // columns)
     figure = _figure_of(max(3.2, 2.3 * columns), 2.4 * lines + 0.3)
     panels = figure.subplots(lines, columns, squeeze=False).ravel()
-    for axes, name in zip(panels, marks, strict=False):
-        column = result.marks.index(name)
-        table = reliability(result.labels[:, column], one.probabilities[:, column], BINS)
+    for axes, name, truth, scores in zip(panels, marks, labels.T, probabilities.T, strict=False):
+        table = reliability(truth, scores, BINS)
         low, high = np.transpose(
             [_wilson(*each) for each in zip(table["observed"], table["count"], strict=True)]
         )
@@ -350,19 +374,13 @@ def _reliability(result: Result) -> Draft | None:
         )
         axes.set(xlim=(0, top), ylim=(0, top), aspect="equal")
         axes.locator_params(nbins=4)
-        axes.set_title(f"{name}\nECE {_figure(figures.loc[name, 'ece'], 3)}", loc="left")
+        error = expected_calibration_error(truth, scores)
+        axes.set_title(f"{name}\nECE {_figure(error, 3)}", loc="left")
     for axes in panels[len(marks) :]:
         axes.remove()
     figure.supxlabel("Predicted probability", fontsize=9)
     figure.supylabel("Observed share of positives", fontsize=9)
-    shown = "" if len(marks) == len(result.marks) else f"The {len(marks)} marks with most positives"
-    return Draft(
-        "Calibration",
-        f"{shown or 'Each mark'}: mean probability of {bundle} and share of positives in {BINS} "
-        "bins of equal count, with 95 % Wilson intervals. On the diagonal, a probability means "
-        "what it says. Axes end where the values do.",
-        figure,
-    )
+    return figure
 
 
 def _mark_similarity(result: Result) -> Draft | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -188,6 +188,34 @@ class Annotation:
                 f"no {self._level} of {self.name} has the biotype {', '.join(self._selected)}",
                 f"it has: {first_few(sorted(self.biotypes))}",
             )
+
+
+class Contigs(Annotation):
+    """The contigs of a FASTA as an annotation, a row each; `lengths` in bp, `digest` its sha256."""
+
+    format = "contigs"
+
+    def __init__(
+        self, name: str, lengths: Mapping[str, int], digest: str, biotypes: tuple[str, ...]
+    ) -> None:
+        if biotypes:
+            raise UsageError("--biotype was given, but contigs have no biotypes", "leave it out")
+        self.name, self._lengths, self._sha256 = name, lengths, digest
+        self.taxon_id = self.genome_build = None
+        self.aliases, self.circular = {}, set()
+
+    @property
+    def digest(self) -> str:
+        """sha256 of the FASTA."""
+        return self._sha256
+
+    def __iter__(self) -> Iterator[Feature]:
+        for number, (contig, length) in enumerate(self._lengths.items(), 1):
+            yield Feature(number, contig, 0, length, "+", contig)
+
+    def unmatched(self) -> list[str]:
+        """Nothing: there are no biotypes to name."""
+        return []
 
 
 def sniff(name: str, number: int, line: str) -> str:

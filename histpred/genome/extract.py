@@ -14,7 +14,7 @@ from histpred.core.output import output_files, refuse_inputs, temporary_faults
 from histpred.core.regions import Window
 from histpred.genome.plan import open_windows, scorable
 from histpred.genome.table import HEADER, table_row
-from histpred.genome.windows import WindowSpec
+from histpred.genome.windows import WindowSpec, reads_around
 
 BUFFER = 1 << 20
 
@@ -83,7 +83,7 @@ def extract(
         with open(work / outputs[0].name, "wb", buffering=BUFFER) as target:
             if out.suffix == ".tsv":
                 target.write(f"{HEADER}\n".encode())
-            for batch in scorable(ledger, reference, spec.max_n_fraction):
+            for batch in scorable(ledger, reference, spec):
                 for window, sequence, share in zip(*batch, strict=True):
                     write(target, window, sequence, share)
                 written += len(batch.windows)
@@ -99,7 +99,7 @@ def _tsv(target: BinaryIO, window: Window, sequence: bytes, share: float) -> Non
 def _bed(target: BinaryIO, window: Window, sequence: bytes, share: float) -> None:
     chrom, start, end, strand, name, _, _, _, blocks = window
     row = f"{chrom}\t{start}\t{end}\t{name}\t0\t{strand}"
-    if blocks is not None:
+    if blocks is not None and not reads_around(window):
         sizes = ",".join(str(right - left) for left, right in blocks)
         starts = ",".join(str(left - start) for left, _ in blocks)
         row += f"\t{start}\t{end}\t0\t{len(blocks)}\t{sizes}\t{starts}"

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from histpred.core.errors import SHOWN
 from histpred.core.regions import Feature, Window
 from histpred.core.spool import open_spool, pack_blocks, unpack_blocks
 from histpred.genome.windows import Placed
@@ -118,6 +119,14 @@ class Ledger:
             yield Queued(
                 Window(chrom, start, end, strand, name, gene_id, biotype, line, blocks), entry
             )
+
+    def longer_than(self, length: int) -> tuple[int, list[str]]:
+        """How many queued windows are longer than `length` bp, and the names of the first few."""
+        self._store()
+        condition = "from window where end - start > ?"
+        ((count,),) = self._database.execute(f"select count(*) {condition}", (length,))
+        rows = self._database.execute(f"select row {condition} limit ?", (length, SHOWN))
+        return count, [carried.split("\t")[1] for (carried,) in rows]
 
     def skip(self, queued: Queued, reason: str, note: str) -> None:
         """A window that turned out not to be scorable."""

@@ -5,20 +5,27 @@ in batches.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from histpred.core.errors import SHOWN, InputError, first_few
-from histpred.core.regions import INTERVAL, NOT_SELECTED, SPLICED, Feature, Window
-from histpred.core.sequence import n_fraction
-from histpred.genome.annotation import TABLE, Annotation, open_annotation
+from histpred.core.regions import INTERVAL, NOT_SELECTED, Feature, Window
+from histpred.genome.annotation import TABLE, Annotation, Contigs, open_annotation
 from histpred.genome.ledger import TOO_MANY_N, Ledger
 from histpred.genome.naming import MITOCHONDRION, chromosome
 from histpred.genome.reference import Reference
-from histpred.genome.windows import WindowSpec, place, window_sequence
+from histpred.genome.windows import (
+    WindowSpec,
+    as_it_is,
+    place,
+    share_of_n,
+    tiles,
+    window_sequence,
+)
 
 CROSSES_ORIGIN = "crosses-the-origin"
+SAME_TILE = "tile-of-another-row"
 NAME_LIMIT = 255
 BATCH_WINDOWS = 512
 BATCH_BASES = 4_000_000
@@ -97,13 +104,20 @@ def open_windows(
 ) -> Iterator[Opened]:
     """Open annotation, genome and ledger, and `plan` the windows.
 
-    Spools go to `work`, and so do private indexes of the genome if there is no `cache`.
+    With tiles, the FASTA may be the annotation too: its rows are the contigs. Spools go to `work`,
+    and so do private indexes of the genome if there is no `cache`.
     """
-    with (
-        open_annotation(annotation_path, work, spec.kind, level, biotypes) as annotation,
-        Reference(fasta_path, cache or work) as reference,
-        Ledger(work) as ledger,
-    ):
+    with ExitStack() as stack:
+        annotation: Annotation
+        if spec.tile and annotation_path == fasta_path:
+            reference = stack.enter_context(Reference(fasta_path, cache or work))
+            annotation = Contigs(reference.name, reference.lengths, reference.digest, biotypes)
+        else:
+            annotation = stack.enter_context(
+                open_annotation(annotation_path, work, spec.kind, level, biotypes)
+            )
+            reference = stack.enter_context(Reference(fasta_path, cache or work))
+        ledger = stack.enter_context(Ledger(work))
         planned = plan(annotation, reference, spec, unstranded, ledger)
         yield Opened(annotation, reference, ledger, planned)
 
@@ -137,8 +151,6 @@ def plan(
     faults = Faults()
     for feature in annotation:
         cut = annotation.format == TABLE
-        if cut:
-            spec = spec._replace(kind=SPLICED if feature.exons else INTERVAL)
         feature = printable(feature)
         contig = reference.names.resolve(feature.chrom, annotation.aliases.get(feature.chrom))
         length = reference.lengths[contig] if contig else 0
@@ -156,7 +168,13 @@ def plan(
                     faults.strandless.add(feature)
             if feature.end > length:
                 feature = _past_end(feature, contig, length, annotation, faults)
-        ledger.add(feature, place(feature, contig, length, spec))
+        if cut and contig:
+            ledger.add(feature, as_it_is(feature, contig, length))
+        elif spec.tile and contig and not feature.problem and feature.start < length:
+            for part in tiles(feature, length, spec.tile):
+                ledger.add(part, place(part, contig, length, spec))
+        else:
+            ledger.add(feature, place(feature, contig, length, spec))
 
     _refuse(faults, annotation, reference, spec, ledger)
     notices = list(reference.notices)
@@ -187,20 +205,25 @@ def _past_end(
     return feature
 
 
-def scorable(ledger: Ledger, reference: Reference, max_n_fraction: float) -> Iterator[Batch]:
+def scorable(ledger: Ledger, reference: Reference, spec: WindowSpec) -> Iterator[Batch]:
     """The queued windows in genome order, in batches; those with too many N are skipped in the
-    ledger.
+    ledger, and so are tiles that an earlier row has too.
     """
     batch = Batch([], [], [])
     bases = 0
+    before = None
     for queued in ledger.windows():
+        if spec.tile and queued.window[:3] == before:
+            ledger.skip(queued, SAME_TILE, "another row has this tile too")
+            continue
+        before = queued.window[:3]
         sequence = window_sequence(queued.window, reference)
-        share = n_fraction(sequence)
-        if share > max_n_fraction:
+        share = share_of_n(queued.window, sequence, reference)
+        if share > spec.max_n_fraction:
             ledger.skip(
                 queued,
                 TOO_MANY_N,
-                f"{share:.4g} of the window is N, the limit is {max_n_fraction:g}",
+                f"{share:.4g} of the window is N, the limit is {spec.max_n_fraction:g}",
             )
             continue
         if batch.windows and (

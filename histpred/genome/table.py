@@ -1,13 +1,15 @@
 """A table of windows: what `histpred windows -o X.tsv` and `histpred scatter` write, and every
 command that takes an annotation reads.
 
-The columns are those of a prediction without marks, then `blocks`: the genomic pieces of a spliced
-window as `start-end`, ascending, separated by commas; '.' for a window in one piece. Its rows are
-windows as they are: none is cut from them again.
+The columns are those of a prediction without marks, then `blocks`: the genomic pieces that are read
+of a window as `start-end`, ascending, separated by commas; '.' where that is the window itself. A
+single piece may reach beyond the window, and beyond the contig (`-150-850`). Rows are windows as
+they are: none is cut from them again.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from itertools import chain, pairwise
 
@@ -15,6 +17,7 @@ from histpred.core.errors import InputError
 from histpred.core.regions import WINDOW_COLUMNS, Blocks, Feature, Window, is_too_far
 from histpred.genome.bed import STRANDS, ZERO_LENGTH
 
+_PIECE = re.compile(r"(-?[0-9]{1,10})-([0-9]{1,10})", re.ASCII)
 HEADER = "\t".join((*WINDOW_COLUMNS, "blocks"))
 
 
@@ -62,6 +65,10 @@ def read_windows(name: str, lines: Iterable[tuple[int, str]]) -> Iterator[Featur
 
 
 def _blocks(name: str, number: int, text: str, start: int, end: int) -> Blocks:
+    if piece := _PIECE.fullmatch(text):
+        left, right = int(piece[1]), int(piece[2])
+        if left < right and not is_too_far(piece[2]):
+            return ((left, right),)
     pairs = [piece.split("-") for piece in text.split(",")]
     whole = all(len(pair) == 2 for pair in pairs)
     blocks = [tuple(_whole(name, number, part) for part in pair) for pair in pairs] if whole else []

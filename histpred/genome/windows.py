@@ -8,11 +8,15 @@
 | `spliced`  | exons joined, in the direction of transcription                    | strand |
 | `interval` | a row as it is; without a strand it is read as '+'                  |        |
 
-Every window is clipped to its contig.
+Every window is clipped to its contig. For an encoder that looks at what is around a point, a
+promoter can be `whole`: what was clipped is read as N, so that the TSS stays where it was. An
+interval can have a reach, and is whole then: read are `upstream` bp before its middle and
+`downstream` bp from it on, while the window is still the row. Intervals can be cut into tiles.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from histpred.core.errors import UsageError
@@ -22,13 +26,14 @@ from histpred.core.regions import (
     KINDS,
     PROMOTER,
     SPLICED,
+    Blocks,
     Feature,
     Window,
     around_start,
     clip,
     extend_upstream,
 )
-from histpred.core.sequence import reverse_complement
+from histpred.core.sequence import n_fraction, reverse_complement
 from histpred.genome.reference import Reference
 
 UNKNOWN_CONTIG = "unknown-contig"
@@ -43,16 +48,22 @@ REACH = {CONTEXT: (30_000, 0), PROMOTER: (1_000, 1_000)}
 class WindowSpec(NamedTuple):
     """A kind of window and its reach in bp; `max_n_fraction` is the share of N up to which a window
     is scored.
+
+    whole: read in full length, with N beyond the contig. tile: bp of the tiles that intervals are
+    cut into, 0 for none.
     """
 
     kind: str
     upstream: int
     downstream: int
     max_n_fraction: float
+    whole: bool = False
+    tile: int = 0
 
     def __str__(self) -> str:
         """As `parse_window` reads it."""
-        reach = {CONTEXT: [self.upstream], PROMOTER: [self.upstream, self.downstream]}
+        both = [self.upstream, self.downstream]
+        reach = {CONTEXT: both[:1], PROMOTER: both, INTERVAL: both if self.whole else []}
         return ":".join(map(str, [self.kind, *reach.get(self.kind, [])]))
 
 
@@ -64,7 +75,8 @@ def usual(kind: str) -> WindowSpec:
 
 
 def parse_window(text: str) -> WindowSpec:
-    """`KIND`, `context:UPSTREAM` or `promoter:UPSTREAM:DOWNSTREAM` (bp); what is left out is usual.
+    """`KIND`, `context:UPSTREAM`, `promoter:UPSTREAM:DOWNSTREAM` or `interval:UPSTREAM:DOWNSTREAM`
+    (bp); what is left out is usual.
 
     Raises UsageError for anything else.
 
@@ -77,13 +89,16 @@ def parse_window(text: str) -> WindowSpec:
     if not reach:
         return usual(kind)
     lengths = [int(part) for part in reach if part.isascii() and part.isdigit() and len(part) < 9]
-    if len(lengths) < len(reach) or len(lengths) != {CONTEXT: 1, PROMOTER: 2}.get(kind):
+    if len(lengths) < len(reach) or len(lengths) != {CONTEXT: 1, PROMOTER: 2, INTERVAL: 2}.get(
+        kind
+    ):
         raise UsageError(
             f"not a window: {text!r}",
-            f"use {CONTEXT}:UPSTREAM or {PROMOTER}:UPSTREAM:DOWNSTREAM in bp, or a kind alone",
+            f"use {CONTEXT}:UPSTREAM, {PROMOTER}:UPSTREAM:DOWNSTREAM or {INTERVAL}:UPSTREAM:"
+            "DOWNSTREAM in bp, or a kind alone",
         )
-    spec = WindowSpec(kind, lengths[0], sum(lengths[1:]), MAX_N_FRACTION)
-    if kind == PROMOTER and not sum(lengths):
+    spec = WindowSpec(kind, lengths[0], sum(lengths[1:]), MAX_N_FRACTION, kind == INTERVAL)
+    if kind != CONTEXT and not sum(lengths):
         raise UsageError(f"an empty window: {text!r}", "give it bases upstream or downstream")
     return spec
 
@@ -117,38 +132,91 @@ def place(feature: Feature, contig: str | None, length: int, spec: WindowSpec) -
         return Placed(None, NO_EXONS, feature.note)
 
     strand = feature.strand if feature.strand in "+-" else "+"
-    start, end = _reach(feature, strand, spec)
+    start, end = reach = _reach(feature, strand, spec)
     note = feature.note
+    blocks: Blocks | None = None
     if start < 0 or end > length:
-        whole = end - start
         start, end = clip(start, end, length)
         if start >= end:
             return Placed(None, OUTSIDE, f"contig {contig} has {length} bp")
-        clipped = f"clipped by {whole - (end - start)} bp at the contig's end"
+        missing = reach[1] - reach[0] - (end - start)
+        clipped = f"clipped by {missing} bp at the contig's end"
+        if spec.whole and spec.kind == PROMOTER:
+            blocks = (reach,)
+            clipped = f"{missing} bp lie beyond the contig's end and are read as N"
         note = f"{note}; {clipped}" if note else clipped
 
-    blocks = None
+    if spec.kind == INTERVAL and spec.whole:
+        middle = (start + end) // 2
+        blocks = (around_start(middle, middle, strand, spec.upstream, spec.downstream),)
     if spec.kind == SPLICED and feature.exons:
         blocks = tuple(
             (exon_start, min(exon_end, length))
             for exon_start, exon_end in feature.exons
             if exon_start < length
         )
-    line, _, _, _, strand, name, gene_id, biotype, *_ = feature
-    strand = "." if strand == "?" else strand  # BED has no '?'
-    window = Window(contig, start, end, strand, name, gene_id, biotype, line, blocks)
-    return Placed(window, "", note)
+    return Placed(_window(feature, contig, start, end, blocks), "", note)
+
+
+def as_it_is(feature: Feature, contig: str, length: int) -> Placed:
+    """The window that a row of a table of windows is, on `contig` of `length` bp."""
+    if feature.problem:
+        return Placed(None, feature.problem, feature.note)
+    if feature.start >= length:
+        return Placed(None, OUTSIDE, f"contig {contig} has {length} bp")
+    end = min(feature.end, length)
+    return Placed(_window(feature, contig, feature.start, end, feature.exons), "", feature.note)
+
+
+def tiles(feature: Feature, length: int, tile: int) -> Iterator[Feature]:
+    """The tiles that a row touches, on a contig of `length` bp: they begin at multiples of `tile`
+    bp, and only the contig's last one may be shorter.
+
+    >>> [part[2:4] for part in tiles(Feature(1, "1", 150, 420, "+", "a"), 450, 200)]
+    [(0, 200), (200, 400), (400, 450)]
+    """
+    for start in range(feature.start // tile * tile, min(feature.end, length), tile):
+        yield feature._replace(start=start, end=min(start + tile, length), exons=None)
 
 
 def window_sequence(window: Window, reference: Reference) -> bytes:
-    """The window's bases 5' to 3' on its own strand: upper case, ambiguity codes as N, blocks
-    joined.
+    """The bases that are read of a window, 5' to 3' on its own strand: upper case, ambiguity codes
+    and what lies beyond the contig as N, blocks joined.
     """
     contig, start, end, strand = window[:4]
     if window.blocks is None:
         return reference.fetch(contig, start, end, strand)
-    joined = b"".join(reference.fetch(contig, left, right) for left, right in window.blocks)
+    length = reference.lengths[contig]
+    pieces = []
+    for left, right in window.blocks:
+        first, last = clip(left, right, length)
+        if first < last:
+            bases = reference.fetch(contig, first, last)
+            pieces.append(b"N" * (first - left) + bases + b"N" * (right - last))
+        else:
+            pieces.append(b"N" * (right - left))
+    joined = b"".join(pieces)
     return reverse_complement(joined) if strand == "-" else joined
+
+
+def share_of_n(window: Window, sequence: bytes, reference: Reference) -> float:
+    """The share of N in a window, `sequence` being what is read of it: of its own bases only, where
+    it is read with what is around it.
+    """
+    around = reads_around(window)
+    return n_fraction(reference.fetch(*window[:3]) if around else sequence)
+
+
+def reads_around(window: Window) -> bool:
+    """Whether more is read than the window."""
+    (left, _), *_, (_, right) = 2 * (window.blocks or ((window.start, window.end),))
+    return left < window.start or window.end < right
+
+
+def _window(feature: Feature, contig: str, start: int, end: int, blocks: Blocks | None) -> Window:
+    line, _, _, _, strand, name, gene_id, biotype, *_ = feature
+    strand = "." if strand == "?" else strand  # BED has no '?'
+    return Window(contig, start, end, strand, name, gene_id, biotype, line, blocks)
 
 
 def _reach(feature: Feature, strand: str, spec: WindowSpec) -> tuple[int, int]:

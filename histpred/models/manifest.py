@@ -1,9 +1,9 @@
 """What `bundle.json` holds, as pydantic models: the one place where its schema is written down.
 
-Version 1.2. What came when: 1.1 `chunks`, `published` and `files` of the encoder; 1.2 `method`,
+Version 1.3. What came when: 1.1 `chunks`, `published` and `files` of the encoder; 1.2 `method`,
 `logits` and `probabilities` of a calibration, `recipe` of the training, a `taxon_id` that may be
-unknown. A reader accepts its own major version only; an unknown field is an error, since it may
-change what a score means.
+unknown; 1.3 `interval`, `whole` of a window, `meaning` of a mark. A reader accepts its own major
+version only; an unknown field is an error, since it may change what a score means.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
-SCHEMA_VERSION = "1.2"
+SCHEMA_VERSION = "1.3"
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -39,17 +39,27 @@ class Species(Record):
 
 
 class WindowSpec(Record):
-    """The window that the scorer was trained on; lengths in bp."""
+    """The window that the scorer was trained on; lengths in bp.
+
+    whole: always read in full length, with N beyond the contig. An interval is read as it is, or,
+    where it has a reach, whole and around its middle: see `histpred.genome.windows`.
+    """
 
     kind: WindowKind
     upstream: Annotated[int, Field(ge=0)] = 0
     downstream: Annotated[int, Field(ge=0)] = 0
     max_n_fraction: Fraction
+    whole: bool = False
 
     @model_validator(mode="after")
     def _has_bases(self) -> WindowSpec:
-        if self.kind == "promoter" and not self.upstream + self.downstream:
+        reach = self.upstream + self.downstream
+        if self.kind == "promoter" and not reach:
             raise ValueError("a promoter window needs bases upstream or downstream")
+        if self.whole and self.kind not in ("promoter", "interval"):
+            raise ValueError(f"a {self.kind} window is not read whole")
+        if self.kind == "interval" and self.whole != bool(reach):
+            raise ValueError("an interval is whole where it has a reach, and only there")
         return self
 
 
@@ -103,11 +113,33 @@ class Calibration(Record):
 
 
 class MarkSpec(Record):
-    """One mark that is scored; called where the calibrated probability reaches `threshold`."""
+    """One mark that is scored; called where the calibrated probability reaches `threshold`.
+
+    meaning: what its labels were, as a phrase for the card.
+    """
 
     name: Name
     threshold: Fraction
     calibration: Calibration = Calibration()
+    meaning: str = ""
+
+
+class IntervalOutput(Record):
+    """What the same encoder and scorer say of any interval, beside the window of a gene.
+
+    resolution: the stretch in bp, around an interval's middle, that a probability is of. marks: in
+    the order of the manifest's, with calibrations and thresholds of their own.
+    """
+
+    window: WindowSpec
+    resolution: Length
+    marks: Annotated[tuple[MarkSpec, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _is_of_intervals(self) -> IntervalOutput:
+        if not self.window.whole or self.window.kind != "interval":
+            raise ValueError("the window of the interval output is no interval with a reach")
+        return self
 
 
 class Training(Record):
@@ -167,6 +199,7 @@ class Manifest(Record):
     window: WindowSpec
     encoder: EncoderSpec
     marks: Annotated[tuple[MarkSpec, ...], Field(min_length=1)]
+    interval: IntervalOutput | None = None
     files: dict[str, Digest]
     training: Training
     metrics: dict[str, Evaluation]
@@ -186,6 +219,8 @@ class Manifest(Record):
             raise ValueError("the same mark is listed twice")
         if set(self.known_answer.probabilities) != set(names):
             raise ValueError("known_answer does not cover exactly the marks")
+        if self.interval and tuple(mark.name for mark in self.interval.marks) != names:
+            raise ValueError("the interval output has other marks, or another order")
         return self
 
     @property

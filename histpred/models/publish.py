@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from histpred.models.bundle import CARD, MANIFEST, SCORER, Bundle, load_bundle
-from histpred.models.manifest import Evaluation, Manifest, Species, Training
+from histpred.models.manifest import (
+    Evaluation,
+    Manifest,
+    MarkSpec,
+    Species,
+    Training,
+    WindowSpec,
+)
 
 
 def write_bundle(
@@ -53,10 +60,7 @@ def render_card(manifest: Manifest, notes: str) -> str:
     species, window, encoder = manifest.species, manifest.window, manifest.encoder
     facts = [
         ("species", f"{_organism(species)}, {species.assembly}"),
-        (
-            "window",
-            f"{window.kind}, {window.upstream} bp upstream, {window.downstream} bp downstream",
-        ),
+        ("window", _window(window)),
         ("N allowed", f"{window.max_n_fraction:.0%} of a window"),
         (
             "encoder",
@@ -65,6 +69,10 @@ def render_card(manifest: Manifest, notes: str) -> str:
         ("marks", ", ".join(manifest.mark_names)),
         ("licence of the weights", manifest.licence),
     ]
+    if interval := manifest.interval:
+        allowed = f"N allowed in {interval.window.max_n_fraction:.0%} of its bases"
+        told = f"{_window(interval.window)}; of the {interval.resolution} bp there; {allowed}"
+        facts.insert(3, ("intervals", told))
     if encoder.chunks:
         facts.insert(4, ("chunks", f"{encoder.chunks.policy}, {encoder.chunks.length} bp"))
     sections = [
@@ -72,7 +80,10 @@ def render_card(manifest: Manifest, notes: str) -> str:
         "\n".join(f"- **{name}**: {value}" for name, value in facts),
         notes.strip(),
         "## Training\n\n" + _training_list(manifest.training),
-        "## Thresholds and calibration\n\n" + _threshold_table(manifest),
+        *(
+            f"## Thresholds and calibration{of_what}\n\n{_threshold_table(marks)}"
+            for of_what, marks in _outputs(manifest)
+        ),
         *(
             f"## Performance: {name}\n\n{evaluation_section(e)}"
             for name, e in manifest.metrics.items()
@@ -141,10 +152,29 @@ def _mean_row(evaluation: Evaluation, baselines: list[str]) -> list[str]:
     return row
 
 
-def _threshold_table(manifest: Manifest) -> str:
+def _window(window: WindowSpec) -> str:
+    middle = " of the middle" if window.kind == "interval" else ""
+    whole = ", N beyond the contig" if window.whole else ""
+    return (
+        f"{window.kind}, {window.upstream} bp upstream, {window.downstream} bp "
+        f"downstream{middle}{whole}"
+    )
+
+
+def _outputs(manifest: Manifest) -> list[tuple[str, tuple[MarkSpec, ...]]]:
+    """The marks of each output, with what a heading calls it."""
+    if manifest.interval is None:
+        return [("", manifest.marks)]
+    return [
+        (f" of {manifest.window.kind}s", manifest.marks),
+        (" of intervals", manifest.interval.marks),
+    ]
+
+
+def _threshold_table(marks: Sequence[MarkSpec]) -> str:
     header = ["mark", "called from probability", "calibration", "slope", "intercept"]
     rows = []
-    for mark in manifest.marks:
+    for mark in marks:
         calibration = mark.calibration
         row = [mark.name, f"{mark.threshold:.4f}"]
         if calibration.logits:
@@ -153,7 +183,9 @@ def _threshold_table(manifest: Manifest) -> str:
             row += [calibration.method.replace("platt", "Platt")]
             row += [f"{calibration.slope:.3f}", f"{calibration.intercept:.3f}"]
         rows.append(row)
-    return _table(header, rows)
+    meanings = list(dict.fromkeys(mark.meaning for mark in marks if mark.meaning))
+    told = f"A positive is {' or '.join(meanings)}.\n\n" if meanings else ""
+    return told + _table(header, rows)
 
 
 def _table(header: list[str], rows: list[list[str]]) -> str:

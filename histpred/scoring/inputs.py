@@ -114,7 +114,7 @@ def map_windows(
     ):
         if not quiet:
             tell(planned.notices, planned.warnings)
-        for batch in scorable(ledger, reference, window.max_n_fraction):
+        for batch in scorable(ledger, reference, window):
             results.append(function(batch.sequences))
             rows += [
                 (w.chrom, w.start, w.end, w.name, w.strand, w.gene_id, w.biotype, n)

@@ -88,8 +88,11 @@ def choose(
     chunks: str | None,
     window: str | None,
     weights: Path | None,
+    tile: int | None = None,
 ) -> Choice:
     """The encoder, chunks and windows that the user means; see `choose_encoder`."""
+    if tile and bundle is None:
+        raise UsageError("--tile needs a bundle", "give --bundle")
     if (bundle is None) == (name is None):
         raise UsageError("an encoder is needed", "give either --bundle or --encoder")
     cut = parse_chunks(chunks) if chunks else None
@@ -97,7 +100,7 @@ def choose(
         loaded = load_bundle(bundle)
         spec = loaded.manifest.encoder
         cut = cut or bundle_chunks(loaded)
-        reach = window_for(loaded, window)
+        reach = window_for(loaded, window, tile)
         return Choice(spec, cut, reach, loaded.directory, bundle, loaded)
 
     if name == KMERS.kind:

@@ -14,7 +14,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
-from histpred.core.errors import ModelError
+from histpred.core.errors import ModelError, first_few
 from histpred.core.hts import quiet_htslib
 from histpred.core.log import tell
 from histpred.core.output import (
@@ -24,12 +24,13 @@ from histpred.core.output import (
     sweep,
     temporary_faults,
 )
+from histpred.core.regions import INTERVAL
 from histpred.encoders import EXPENSIVE
 from histpred.encoders.chunks import check_window
 from histpred.encoders.embedder import EmbeddedWindows, Embedder
 from histpred.encoders.store import Store, encoder_identity
 from histpred.genome.annotation import Annotation
-from histpred.genome.ledger import LEDGER, TOO_MANY_N
+from histpred.genome.ledger import LEDGER, TOO_MANY_N, Ledger
 from histpred.genome.plan import open_windows, refuse_nothing, scorable
 from histpred.genome.reference import Reference
 from histpred.models.bundle import Bundle
@@ -43,9 +44,11 @@ from histpred.scoring.record import (
     identity,
     inputs_of,
     is_ours,
+    marks_for,
     outputs_of,
     times,
     versions,
+    was_trained_on,
     window_for,
 )
 from histpred.scoring.scorer import NotFiniteError, Scorer
@@ -57,6 +60,7 @@ OUTPUTS = (
     RUN,
 )
 
+MANY_TIMES = 5  # the resolution: longer intervals are warned of
 NO_GPU = "no GPU could be used: the encoder ran on the CPU"
 
 Progress = Callable[[int, int], None]
@@ -112,7 +116,8 @@ def predict(
         check_window(chunks, options.window.kind)
         expensive = bundle.manifest.encoder.kind in EXPENSIVE
         # torch has the device then; what the scorer does takes no time beside that
-        scorer = stack.enter_context(Scorer(bundle, "cpu" if expensive else device))
+        marks = marks_for(bundle, options.window)
+        scorer = stack.enter_context(Scorer(bundle, "cpu" if expensive else device, marks=marks))
         known = finished(out, annotation_path, fasta_path, bundle, options, overwrite)
         if known is not None:
             sweep(out)
@@ -132,7 +137,9 @@ def predict(
                 cache=cache,
             )
         )
-        warnings = planned.warnings + domain_warnings(bundle, options, annotation, reference)
+        warnings = planned.warnings + domain_warnings(
+            bundle, options, annotation, reference, ledger
+        )
         tell(planned.notices, warnings)
         if expensive and device == "auto" and encoder.device == "cpu":  # said when it was chosen
             warnings.append(NO_GPU)
@@ -141,10 +148,10 @@ def predict(
         folder = store or (out / RESUME if expensive else None)
         kept = Store(folder, encoder_is) if folder else None
         embedder = Embedder(encoder, chunks, kept)
-        thresholds = [mark.threshold for mark in bundle.manifest.marks]
+        thresholds = [mark.threshold for mark in marks]
         done = 0
         with Tables(work, scorer.marks, thresholds) as tables:
-            batches = scorable(ledger, reference, options.window.max_n_fraction)
+            batches = scorable(ledger, reference, options.window)
             for windows in stack.enter_context(closing(embedder.embed(batches, reference))):
                 probabilities = _score(windows, scorer)
                 tables.write(windows.windows, windows.n_fractions, probabilities)
@@ -196,7 +203,11 @@ def _score(batch: EmbeddedWindows, scorer: Scorer) -> Any:
 
 
 def domain_warnings(
-    bundle: Bundle, options: Options, annotation: Annotation, reference: Reference
+    bundle: Bundle,
+    options: Options,
+    annotation: Annotation,
+    reference: Reference,
+    ledger: Ledger,
 ) -> list[str]:
     """What is known of inputs that lie outside what the bundle was trained on."""
     species = bundle.manifest.species
@@ -220,10 +231,18 @@ def domain_warnings(
             f"the bundle {bundle.manifest.name} was trained: for another species its scores are an "
             "extrapolation"
         )
-    trained = window_for(bundle)
-    if options.window != trained:
+    interval = bundle.manifest.interval
+    if not was_trained_on(bundle, options.window):
         warnings.append(
-            f"the bundle {bundle.manifest.name} was trained on {trained} windows, not on "
-            f"{options.window}: its probabilities are not calibrated for these"
+            f"the bundle {bundle.manifest.name} was trained on {window_for(bundle)} windows, not "
+            f"on {options.window}: its probabilities are not calibrated for these"
         )
+    elif interval and options.window.kind == INTERVAL:
+        count, names = ledger.longer_than(MANY_TIMES * interval.resolution)
+        if count:
+            warnings.append(
+                f"{count:,} intervals are longer than {MANY_TIMES * interval.resolution} bp: "
+                f"{first_few(names, count)}. A probability is of the {interval.resolution} bp at "
+                f"the middle; cut them with --tile {interval.resolution}"
+            )
     return warnings

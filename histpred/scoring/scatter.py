@@ -114,13 +114,13 @@ def scatter(
         )
         warnings = list(planned.warnings)
         if choice.bundle:
-            warnings += domain_warnings(choice.bundle, options, annotation, reference)
+            warnings += domain_warnings(choice.bundle, options, annotation, reference, ledger)
         tell(planned.notices, warnings)
 
         costs = Costs(choice.chunks)
         spool = work / "windows.tsv"
         with open(spool, "w", encoding="utf-8", newline="\n") as target:
-            for batch in scorable(ledger, reference, options.window.max_n_fraction):
+            for batch in scorable(ledger, reference, options.window):
                 for window, share in zip(batch.windows, batch.n_fractions, strict=True):
                     if window.blocks:  # a row of a table
                         check_window(choice.chunks, SPLICED)

@@ -7,6 +7,7 @@ stays flat, and a row's probabilities do not depend on what else was in the call
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 from histpred.core.errors import BundleError, ModelError
 from histpred.core.runtime import open_session
 from histpred.models.bundle import Bundle
+from histpred.models.manifest import MarkSpec
 from histpred.models.probability import probabilities_of
 
 if TYPE_CHECKING:
@@ -44,6 +46,8 @@ class Scorer:
         'cpu', 'cuda', 'cuda:N', or 'auto': CUDA where there is one, else the CPU.
     threads
         CPU threads; None for the cores this process may use.
+    marks
+        The marks with the calibrations that are meant; None: the bundle's for its own windows.
 
     Attributes
     ----------
@@ -53,12 +57,18 @@ class Scorer:
         Names of the columns of `probabilities`.
     """
 
-    def __init__(self, bundle: Bundle, device: str = "auto", threads: int | None = None) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        device: str = "auto",
+        threads: int | None = None,
+        marks: Sequence[MarkSpec] | None = None,
+    ) -> None:
         self._session, self.device = open_session(bundle.scorer_path, device, threads)
         _check_fits(bundle, self._session)
         self.marks = bundle.manifest.mark_names
         self._dimension = bundle.manifest.encoder.dimension
-        self._calibrations = [mark.calibration for mark in bundle.manifest.marks]
+        self._calibrations = [mark.calibration for mark in marks or bundle.manifest.marks]
 
     def __enter__(self) -> Scorer:
         return self

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from histpred.core.errors import InputError
+from histpred.core.errors import InputError, UsageError
 from histpred.core.regions import Feature
 from histpred.genome import plan as module
 from histpred.genome.annotation import open_annotation
 from histpred.genome.ledger import Ledger
-from histpred.genome.plan import plan, printable, scorable
+from histpred.genome.plan import open_windows, plan, printable, scorable
 from histpred.genome.reference import Reference
 from histpred.genome.windows import WindowSpec
 from support import reverse_complement, write_fasta
@@ -35,7 +35,7 @@ def planned(tmp_path, text, kind="body", unstranded=False, biotypes=(), genome=G
         Ledger(tmp_path) as ledger,
     ):
         result = plan(annotation, reference, spec, unstranded, ledger)
-        batches = list(scorable(ledger, reference, spec.max_n_fraction))
+        batches = list(scorable(ledger, reference, spec))
         ledger.write(tmp_path / "ledger.tsv")
     windows = [
         pair for batch in batches for pair in zip(batch.windows, batch.sequences, strict=True)
@@ -227,3 +227,73 @@ def test_a_biotype_that_no_row_has_is_named(tmp_path):
     text = genes("chr1 1 9 +", biotypes=("miRNA",))
     result, _, _ = planned(tmp_path, text, biotypes=("miRNA", "lincRN"))
     assert result.warnings == ["no row has the biotype lincRN"]
+
+
+# Tiles
+
+
+def tiled(tmp_path, rows: str | None, genome=GENOME):
+    """The ledger's rows, and (window, sequence) of tiles of 20 bp, of rows or of whole contigs."""
+    fasta = write_fasta(tmp_path / "genome.fa", genome)
+    annotation = write(tmp_path / "rows.bed", rows) if rows else fasta
+    spec = WindowSpec("interval", 0, 0, 0.5, tile=20)
+    with open_windows(
+        str(annotation),
+        str(fasta),
+        tmp_path,
+        spec,
+        level=None,
+        biotypes=(),
+        unstranded=False,
+        cache=None,
+    ) as opened:
+        batches = list(scorable(opened.ledger, opened.reference, spec))
+        opened.ledger.write(tmp_path / "ledger.tsv")
+        assert opened.annotation.digest
+    pairs = [pair for batch in batches for pair in zip(batch.windows, batch.sequences, strict=True)]
+    return read_ledger(tmp_path / "ledger.tsv"), pairs
+
+
+def test_rows_are_cut_into_tiles_and_each_place_is_scored_once(tmp_path):
+    text = bed("chr1 10 50 a 0 +", "chr2 0 5 b 0 -", "chr1 41 61 c 0 -", "chr9 0 5 d 0 +")
+    ledger, pairs = tiled(tmp_path, text)
+    places = [(w.chrom, w.start, w.end, w.name) for w, _ in pairs]
+    assert places == [
+        ("chr1", 0, 20, "a"),
+        ("chr1", 20, 40, "a"),
+        ("chr1", 40, 60, "a"),
+        ("chr1", 60, 80, "c"),
+        ("chr2", 0, 20, "b"),
+    ]
+    reasons = [(row["name"], row["start"], row["reason"]) for row in ledger if row["reason"]]
+    assert reasons == [("c", "40", "tile-of-another-row"), ("d", "0", "unknown-contig")]
+    assert len(ledger) == 7
+
+
+def test_without_rows_the_contigs_are_tiled_from_end_to_end(tmp_path):
+    ledger, pairs = tiled(tmp_path, None)
+    assert len(ledger) == sum(-(-len(bases) // 20) for bases in GENOME.values())
+    skipped = [(row["chrom"], row["start"]) for row in ledger if row["status"] == "skipped"]
+    assert skipped == [("chrN", "0"), ("chrN", "20")]
+    for contig in ("chr1", "chr2", "chrM"):
+        joined = b"".join(bases for window, bases in pairs if window.chrom == contig)
+        assert joined.decode() == GENOME[contig]
+    assert {window.name for window, _ in pairs} == set(GENOME)
+
+
+def test_contigs_have_no_biotypes(tmp_path):
+    fasta = write_fasta(tmp_path / "genome.fa", GENOME)
+    with (
+        pytest.raises(UsageError, match="contigs have no biotypes"),
+        open_windows(
+            str(fasta),
+            str(fasta),
+            tmp_path,
+            WindowSpec("interval", 0, 0, 0.5, tile=20),
+            level=None,
+            biotypes=("lncRNA",),
+            unstranded=False,
+            cache=None,
+        ),
+    ):
+        pass

@@ -14,7 +14,7 @@ from histpred.genome.annotation import open_annotation
 from histpred.genome.extract import extract
 from histpred.genome.plan import open_windows, scorable
 from histpred.genome.table import HEADER, read_windows, table_row
-from histpred.genome.windows import WindowSpec, place
+from histpred.genome.windows import WindowSpec, as_it_is
 from support import write_fasta
 from support.annotations import tabbed, write
 from support.extraction import read_fasta, read_ledger
@@ -35,6 +35,8 @@ def windows(draw) -> Window:
     edges = sorted(draw(st.sets(st.integers(0, CONTIG), min_size=2, max_size=8)))
     edges = edges[: len(edges) // 2 * 2]
     pieces = tuple(zip(edges[::2], edges[1::2], strict=True))
+    left = draw(st.integers(-50_000, CONTIG))
+    around = ((left, max(left, 0) + draw(st.integers(1, 50_000))),)
     return Window(
         draw(st.sampled_from(["chr1", "HLA-A*01:01", "β 2"])),
         edges[0],
@@ -44,7 +46,7 @@ def windows(draw) -> Window:
         draw(names),
         draw(names),
         draw(st.integers(1, 9)),
-        draw(st.sampled_from([None, pieces])),
+        draw(st.sampled_from([None, pieces, around])),
     )
 
 
@@ -55,8 +57,7 @@ def test_a_window_comes_back_as_it_was(given_windows, share):
     assert len(rows) == len(given_windows)
     features = read_windows("x.tsv", enumerate(rows, 2))
     for feature, window, row in zip(features, given_windows, rows, strict=True):
-        kind = "spliced" if window.blocks else "interval"
-        placed = place(feature, window.chrom, CONTIG, WindowSpec(kind, 0, 0, 1.0))
+        placed = as_it_is(feature, window.chrom, CONTIG)
         found = placed.window
         assert found == window._replace(line=found.line)
         assert (placed.reason, placed.note) == ("", "")
@@ -92,6 +93,9 @@ MALFORMED = {
     "blocks descending": ("chr1 0 9 a + g b 0 6-9,0-4", "blocks of 0-9 are"),
     "blocks overlap":    ("chr1 0 9 a + g b 0 0-5,4-9", "blocks of 0-9 are"),
     "a block reversed":  ("chr1 0 9 a + g b 0 0-5,8-7,8-9", "blocks of 0-9 are"),
+    "a piece reversed":  ("chr1 0 9 a + g b 0 9-9", "blocks of 0-9 are '9-9'"),
+    "a piece too far":   ("chr1 0 9 a + g b 0 0-2147483648", "not a position: '2147483648'"),
+    "two negative ones": ("chr1 0 9 a + g b 0 -5-4,6-9", "blocks of 0-9 are"),
     "letters in blocks": ("chr1 0 9 a + g b 0 0-x,6-9", "not a position: 'x'"),
 }
 # fmt: on
@@ -183,7 +187,7 @@ def _windows(path: Path, fasta: Path, work: Path) -> list[Window]:
     spec = WindowSpec("promoter", 5, 5, 1.0)
     options = {"level": None, "biotypes": (), "unstranded": False, "cache": None}
     with open_windows(str(path), str(fasta), work, spec, **options) as opened:
-        batches = list(scorable(opened.ledger, opened.reference, 1.0))
+        batches = list(scorable(opened.ledger, opened.reference, spec))
     return [window for batch in batches for window in batch.windows]
 
 

@@ -1,9 +1,22 @@
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from histpred.core.regions import KINDS, Feature
-from histpred.genome.windows import WindowSpec, place, usual
+from histpred.genome.reference import Reference
+from histpred.genome.windows import (
+    WindowSpec,
+    parse_window,
+    place,
+    reads_around,
+    share_of_n,
+    tiles,
+    usual,
+    window_sequence,
+)
+from support import reverse_complement, write_fasta
 
 LENGTH = 100
 EXONS = ((20, 30), (50, 60))
@@ -111,3 +124,75 @@ def test_usual_reaches():
         "spliced": (0, 0),
         "interval": (0, 0),
     }
+
+
+# Read with what is around
+
+
+@pytest.mark.parametrize("strand", "+-")
+@pytest.mark.parametrize(("kind", "up", "down"), [("promoter", 30, 50), ("interval", 40, 25)])
+def test_whole_windows_are_read_in_full_length_with_n_beyond_the_contig(
+    kind, up, down, strand, tmp_path
+):
+    rng = random.Random(4)
+    contig = "".join(rng.choices("ACGT", k=LENGTH))
+    padded = "N" * LENGTH + contig + "N" * LENGTH
+    spec = WindowSpec(kind, up, down, 0.5, whole=True)
+    with Reference(write_fasta(tmp_path / "genome.fa", {"chr1": contig}), tmp_path) as reference:
+        for start, end in [(0, 1), (0, 100), (3, 10), (20, 60), (45, 46), (70, 100), (99, 100)]:
+            feature = Feature(1, "1", start, end, strand, "name")
+            window, _, note = place(feature, "chr1", LENGTH, spec)
+            if kind == "interval":
+                assert (window.start, window.end) == (start, end)
+                point = (start + end) // 2
+            else:
+                point = start if strand == "+" else end
+            first, last = (
+                (point - up, point + down) if strand == "+" else (point - down, point + up)
+            )
+            expected = padded[LENGTH + first : LENGTH + last]
+            expected = reverse_complement(expected) if strand == "-" else expected
+            assert window_sequence(window, reference).decode() == expected
+            missing = max(-first, 0) + max(last - LENGTH, 0)
+            beyond = f"{missing} bp lie beyond the contig's end and are read as N"
+            assert note == (beyond if missing and kind == "promoter" else "")
+            if kind == "promoter":
+                assert (window.start, window.end) == (max(first, 0), min(last, LENGTH))
+                assert reads_around(window) == (missing > 0)
+
+
+def test_n_counts_where_it_lies_in_the_window_itself(tmp_path):
+    contig = "N" * 30 + "ACGT" * 10 + "N" * 30
+    fasta = write_fasta(tmp_path / "genome.fa", {"chr1": contig})
+    with Reference(fasta, tmp_path) as reference:
+        for spec, start, end, expected in [
+            (WindowSpec("interval", 50, 50, 0.5, whole=True), 30, 70, 0),
+            (WindowSpec("interval", 50, 50, 0.5, whole=True), 20, 40, 0.5),
+            (WindowSpec("interval", 5, 5, 0.5, whole=True), 20, 60, 0),
+            (WindowSpec("interval", 0, 0, 0.5), 20, 40, 0.5),
+            (WindowSpec("promoter", 50, 10, 0.5, whole=True), 40, 60, 0.6),
+            (WindowSpec("promoter", 50, 10, 0.5), 40, 60, 0.6),
+        ]:
+            window = place(Feature(1, "1", start, end, "+", "a"), "chr1", LENGTH, spec).window
+            sequence = window_sequence(window, reference)
+            assert share_of_n(window, sequence, reference) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("row", [(0, 1), (0, 200), (199, 201), (200, 400), (350, 990), (0, 990)])
+def test_tiles_are_those_of_the_contig_that_a_row_touches(row):
+    whole = [(start, min(start + 200, 990)) for start in range(0, 990, 200)]
+    found = tiles(Feature(1, "1", *row, "-", "a"), 990, 200)
+    expected = [tile for tile in whole if tile[0] < row[1] and row[0] < tile[1]]
+    assert [(part.start, part.end) for part in found] == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["context:5", "promoter:3:0", "interval:15100:15100", "interval", "body", "spliced"]
+)
+def test_a_window_reads_as_it_is_written(text):
+    assert str(parse_window(text)) == text
+
+
+def test_an_interval_with_a_reach_is_whole():
+    assert parse_window("interval:10:20") == WindowSpec("interval", 10, 20, 0.5, whole=True)
+    assert not parse_window("interval").whole

@@ -398,7 +398,7 @@ def edited_bundle(folder: Path) -> Path:
 
 
 DIFFERENCES = {
-    "window": (["--window", "body"], "window (['promoter', 1000, 1000, 0.5] -> ['body', "),
+    "window": (["--window", "body"], "window (["),
     "by": (["--by", "transcript"], "by (gene -> transcript)"),
     "unstranded": (["--unstranded"], "unstranded (False -> True)"),
     "bundle": (["--bundle", edited_bundle], "bundle (human-promoter "),

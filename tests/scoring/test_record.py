@@ -1,0 +1,98 @@
+"""Which window and which marks a bundle means."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from pydantic import ValidationError
+
+from histpred.core.errors import UsageError
+from histpred.genome.windows import WindowSpec
+from histpred.models.bundle import Bundle, load_bundle
+from histpred.models.manifest import Manifest
+from histpred.scoring.record import marks_for, was_trained_on, window_for
+
+GENES = {"kind": "promoter", "upstream": 300, "downstream": 300, "whole": True}
+INTERVALS = {"kind": "interval", "upstream": 250, "downstream": 350, "whole": True}
+
+
+def bundle(**changes) -> Bundle:
+    """The default bundle with two outputs of made-up windows; `changes` to its fields."""
+    loaded = load_bundle()
+    fields = loaded.manifest.model_dump()
+    marks = [{**mark, "threshold": 0.123} for mark in fields["marks"]]
+    fields["window"] = {**GENES, "max_n_fraction": 0.9}
+    fields["interval"] = {
+        "window": {**INTERVALS, "max_n_fraction": 0.4},
+        "resolution": 200,
+        "marks": marks,
+    }
+    return dataclasses.replace(loaded, manifest=Manifest.model_validate({**fields, **changes}))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "tile", "expected"),
+    [
+        (None, None, ("promoter", 300, 300, 0.9, True, 0)),
+        ("promoter", None, ("promoter", 300, 300, 0.9, True, 0)),
+        ("promoter:5:7", None, ("promoter", 5, 7, 0.9, True, 0)),
+        ("interval", None, ("interval", 250, 350, 0.4, True, 0)),
+        ("interval:5:7", None, ("interval", 5, 7, 0.4, True, 0)),
+        ("body", None, ("body", 0, 0, 0.9, False, 0)),
+        (None, 50, ("interval", 250, 350, 0.4, True, 50)),
+        ("interval", 50, ("interval", 250, 350, 0.4, True, 50)),
+    ],
+)
+def test_the_window_of_a_bundle_with_two_outputs(wanted, tile, expected):
+    assert window_for(bundle(), wanted, tile) == WindowSpec(*expected)
+
+
+def test_a_bundle_with_one_output_takes_intervals_as_they_are():
+    alone = bundle(interval=None)
+    assert window_for(alone, "interval") == WindowSpec("interval", 0, 0, 0.9)
+    assert window_for(alone, None, 200) == WindowSpec("interval", 0, 0, 0.9, tile=200)
+    assert marks_for(alone, window_for(alone, "interval")) == alone.manifest.marks
+    assert not was_trained_on(alone, window_for(alone, "interval"))
+
+
+def test_calibrations_and_thresholds_are_those_of_the_output():
+    both = bundle()
+    assert {mark.threshold for mark in marks_for(both, window_for(both, "interval"))} == {0.123}
+    assert marks_for(both, window_for(both)) == both.manifest.marks
+    assert was_trained_on(both, window_for(both, None, 7))
+    assert was_trained_on(both, window_for(both))
+    assert not was_trained_on(both, window_for(both, "interval:5:7"))
+
+
+def test_tiles_are_of_intervals():
+    with pytest.raises(UsageError, match="--tile is for interval windows, not for body"):
+        window_for(bundle(), "body", 200)
+
+
+IMPOSSIBLE = {
+    "an interval without reach": {"window": {"kind": "interval", "max_n_fraction": 0.5}},
+    "a window of another kind": {"window": {**GENES, "max_n_fraction": 0.5}},
+    "marks in another order": {"marks": [{"name": "H3K9me3", "threshold": 0.5}]},
+    "no resolution": {"resolution": 0},
+}
+
+
+@pytest.mark.parametrize("what", IMPOSSIBLE)
+def test_an_interval_output_that_cannot_be_is_refused(what):
+    interval = bundle().manifest.interval.model_dump()
+    with pytest.raises(ValidationError):
+        bundle(interval={**interval, **IMPOSSIBLE[what]})
+
+
+@pytest.mark.parametrize(
+    "window",
+    [
+        {"kind": "context", "whole": True},
+        {"kind": "interval", "whole": True},
+        {"kind": "interval", "upstream": 5},
+    ],
+)
+def test_a_window_that_cannot_be_whole_is_refused(window):
+    with pytest.raises(ValidationError, match="whole"):
+        bundle(window={**window, "max_n_fraction": 0.5})
