@@ -2,54 +2,78 @@
 
     python training/human_promoter.py --data PATH/human/chr22 -o histpred/bundles/human-promoter
 
-Needs the `train` extra; a few minutes on two cores. The folder holds hg19.chr22.fa.gz,
-labels_tiles.tsv.gz and labels_genes.tsv.gz. Every 200 bp tile is the middle of a 2 kb window on
-'+'; its labels are whether a mark is there in at least 25 % of the samples. Windows before 30 Mb
-train, and choose the settings on blocks of their own; those in 30-40 Mb only measure, and the
-windows of that stretch's genes, which are what the bundle is used on, calibrate and set thresholds.
-The same seed and library versions give the same bundle.
+Needs the `train` extra; about half an hour on one core. The folder holds hg19.chr22.fa.gz,
+labels_tiles.tsv.gz, labels_genes.tsv.gz and peaks/. Several spectra networks are trained along the
+chromosome on all tiles before 40 Mb and distilled into one scorer. Before that, the same is done
+without each of six blocks in turn: what the card says of accuracy, the calibrations and the
+thresholds come from the blocks that were left out. The same seed and library versions give the same
+bundle.
+
+The card's tables of other methods and of ingredients were made by `training/rivals.py` and
+`training/ablation.py`.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import logging
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-import pysam
 import torch
 from assemblies import HUMAN
-from fitting import Settings, choose, fit, logits_of
-from measuring import (
-    beats_chance,
-    call_table,
-    cross_fitted_error,
-    logistic,
-    rate_table,
+from blocks import (
+    ALONG,
+    BLOCKS,
+    STRETCH,
+    aurocs,
+    before,
+    block_of,
+    by_block,
+    intervals,
+    name_of,
+    outside,
 )
+from fitting import (
+    LENGTHS,
+    Bins,
+    Distillation,
+    Settings,
+    bins_of,
+    distil,
+    embed_bins,
+    fit,
+    joined,
+    mean_logits,
+)
+from measuring import beats_chance, call_table, cross_fitted, logistic, rate_table, table
 from samples import (
-    HALF_WINDOW,
+    BIN,
+    END,
     MARKS,
-    MAX_N_FRACTION,
-    TRAIN_END,
-    Sample,
+    Places,
     accessions,
+    bin_counts,
+    read_chromosome,
     read_genes,
     read_tiles,
-    within,
+    spectra_around,
 )
 
-from histpred.core.sequence import clean
-from histpred.encoders.kmer import KmerEncoder, from_settings
+from histpred.encoders.onnx import GRAPH, codes_of
 from histpred.evaluation.card import card_figures
+from histpred.evaluation.metrics import expected_calibration_error
+from histpred.evaluation.plots import draw_calibration
 from histpred.models.calibration import base_rate, platt, youden
-from histpred.models.export import to_onnx
+from histpred.models.export import encoder_to_onnx, to_onnx
 from histpred.models.manifest import (
     SCHEMA_VERSION,
-    Calibration,
     EncoderSpec,
     Evaluation,
+    IntervalOutput,
     KnownAnswer,
     Manifest,
     MarkSpec,
@@ -57,55 +81,78 @@ from histpred.models.manifest import (
     Training,
     WindowSpec,
 )
-from histpred.models.network import MarkNetwork, averaged
+from histpred.models.network import MarkNetwork
 from histpred.models.probability import probabilities_of
 from histpred.models.publish import write_bundle
+from histpred.models.spectra import SpectraNetwork
 from histpred.scoring.verify import verify
 
 logger = logging.getLogger("human_promoter")
 
-TRAIN = (0, TRAIN_END)
-VALIDATION = (30_000_000, 40_000_000)
-HALFWAY = 35_000_000  # between the halves that calibration is cross-fitted on
-INNER_BLOCKS = ((0, 23_200_000), (23_200_000, 26_600_000), (26_600_000, 30_000_000))
-INNER_GAP = 100_000
 SEED = 22
+MEMBERS = 6
+REACH = max(LENGTHS) // 2
+BASELINE_REACH = 1_100  # bp either side that the baselines read, in whole bins
+FEWEST_KNOWN = 0.5  # of a bin; bins of which less is known teach the scorer nothing
+MAX_N_OF_WINDOW = 0.9
+MAX_N_OF_TILE = 0.5
+WINDOWS_AT_ONCE = 32
+NEVER = 1.0  # a threshold that no probability reaches
 
-ENCODER = {"k": [1, 2, 3, 4], "centres": {"400": [1, 2, 3], "1000": [1, 2, 3]}}
-CANDIDATES = {
-    "blurred input": Settings(),
-    "blurred input, rare marks weighted in full": Settings(rarity=1.0),
-    "input only thinned, without noise": Settings(noise=0.0),
-    "blurred input, hidden layers twice as wide": Settings(hidden=(128, 64, 64, 32, 32)),
-}
-MEMBERS = 5  # networks that differ in their seed and are averaged into one
-
-NOTES = Path(__file__).with_name("human_promoter_notes.md")
+HERE = Path(__file__).parent
+NOTES = HERE / "human_promoter_notes.md"
+RIVALS = HERE / "human_promoter_rivals.tsv"
+ABLATION = HERE / "human_promoter_ablation.tsv"
 
 DATA = (
     "128 histone ChIP-seq peak files of 9 marks from ENCODE and from Nott et al. 2019 (brain cell "
     "types), hg19 (77 native, 51 lifted over); ENCODE data are free to use with citation",
     "chromosome 22 of hg19 as far as public alignments hold it (22,265,293 real bases)",
-    "RefSeq genes of chromosome 22, for the table on genes",
+    "RefSeq genes of chromosome 22, for the probabilities of genes",
 )
 SUMMARY = (
-    "Histone marks that many human cell types share, from 2 kb of DNA around a transcription "
-    "start: k-mer spectra and a marker-conditioned perceptron, trained on chromosome 22."
+    "Histone marks that many human cell types share, from 30 kb of DNA: k-mer spectra in nested "
+    "stretches, distilled into a marker-conditioned perceptron, trained on chromosome 22."
 )
-TILES = (
-    "Windows around the 200 bp tiles of chr22 30-40 Mb. Baselines: prevalence (a constant); GC of "
-    "the same window and its square; canonical 4-mers of the same window; both by logistic "
-    "regression, fitted on the training stretch."
+GENE_MEANING = "a peak within 2 kb of the transcription start in at least 25 % of the samples"
+TILE_MEANING = "peaks over half of the 200 bp or more in at least 25 % of the samples"
+HELD_OUT = (
+    "Each of six blocks of chr22 17-40 Mb scored by a model that was trained without it and 200 kb "
+    "either side; all blocks in one. Baselines, fitted on the same rows: GC of the 2,200 bp around "
+    "the point, and its square; canonical 1- to 4-mers of the same; both by logistic regression. "
+    "ECE: ten bins of equal count, each block calibrated on the others."
 )
+TILES = f"Tiles of 200 bp. {HELD_OUT}"
 GENES = (
-    "Windows around the transcription starts of the RefSeq genes of chr22 30-40 Mb, on the gene's "
-    "strand; here the label is a peak within 2 kb of the start, in at least 25 % of the samples. "
-    "Training never saw labels of genes; calibration and thresholds did. ECE: ten bins of equal "
-    "count, each half of the stretch (parted at 35 Mb) calibrated on the other; none for marks "
-    "that are not predicted."
+    "Transcription starts of RefSeq genes; the label is a peak within 2 kb in at least 25 % of the "
+    f"samples. Training saw tiles only. {HELD_OUT}"
 )
-NEVER = 1.0  # a threshold that no probability reaches
-FOUR_MERS = 136  # canonical ones, the last of the embedding
+
+
+class Data(NamedTuple):
+    """Chromosome 22: its codes, uint8 [bp], its bins, and what is known of tiles and genes."""
+
+    codes: np.ndarray
+    bins: Bins
+    tiles: Places
+    genes: Places
+
+
+class Model(NamedTuple):
+    """Networks, and the scorer distilled from them."""
+
+    members: list[SpectraNetwork]
+    scorer: MarkNetwork
+
+
+class Judged(NamedTuple):
+    """Held-out places, the block of each [n], and scores [n, marks] by different means."""
+
+    places: Places
+    block: np.ndarray
+    logits: np.ndarray
+    gc: np.ndarray
+    kmers: np.ndarray
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -119,136 +166,251 @@ def main(arguments: list[str] | None = None) -> None:
     torch.use_deterministic_algorithms(True)
     torch.set_num_threads(1)  # sums in one order: the same weights on any number of cores
 
-    encoder = from_settings(ENCODER, options.output)
-    with pysam.FastaFile(str(options.data / "hg19.chr22.fa.gz")) as fasta:
-        chromosome = clean(fasta.fetch("chr22").encode())
-    tiles = read_tiles(options.data / "labels_tiles.tsv.gz", chromosome, encoder)
-    genes = read_genes(options.data / "labels_genes.tsv.gz", chromosome, encoder)
-    train, validation = within(tiles, TRAIN), within(tiles, VALIDATION)
+    data = read(options.data)
+    tiles, genes = judge(data, BLOCKS, outside)
+    stretch, _ = judge(data, [STRETCH], before)
+    model = train(data, lambda positions: positions < END)
+    encoder = joined(model.members).eval()
+    windows = windows_at(data.codes, data.genes.position)
+    graph = encoder_to_onnx(encoder, windows)
+    with torch.inference_mode():
+        embeddings = encoder(torch.from_numpy(windows)).numpy()
+    scorer = to_onnx(model.scorer, MARKS, embeddings)
 
-    name, figures = choose(train.examples, CANDIDATES, INNER_BLOCKS, HALF_WINDOW, INNER_GAP, SEED)
-    network = averaged(
-        [fit(train.examples, CANDIDATES[name], SEED + member) for member in range(MEMBERS)]
-    )
-    validation_genes = within(genes, VALIDATION)
-    promoters, coding = validation_genes.examples, validation_genes.coding
-    logits = logits_of(network, promoters.embeddings)
-    skill = [beats_chance(promoters.labels[:, i], logits[:, i], SEED) for i in range(len(MARKS))]
-    calibrations = [
-        platt(logits[:, i], promoters.labels[:, i])
-        if skill[i]
-        else base_rate(promoters.labels[:, i])
-        for i in range(len(MARKS))
-    ]
-    probabilities = probabilities_of(logits, calibrations)
-    thresholds = [
-        youden(promoters.labels[:, i], probabilities[:, i]) if skill[i] else NEVER
-        for i in range(len(MARKS))
-    ]
-
+    gene_marks, tile_marks = calls(genes, GENE_MEANING), calls(tiles, TILE_MEANING)
+    reach = {"upstream": REACH, "downstream": REACH, "whole": True}
     manifest = Manifest(
         schema_version=SCHEMA_VERSION,
         name="human-promoter",
-        version="0.1.0",
+        version="1.0.0",
         summary=SUMMARY,
         licence="MIT",
         species=Species(
             name="Homo sapiens", taxon_id=9606, assembly="hg19", chromosome_lengths=HUMAN
         ),
-        window=WindowSpec(
-            kind="promoter",
-            upstream=HALF_WINDOW,
-            downstream=HALF_WINDOW,
-            max_n_fraction=MAX_N_FRACTION,
-        ),
-        encoder=EncoderSpec(kind="kmer", settings=ENCODER, dimension=encoder.dimension),
-        marks=tuple(
-            MarkSpec(name=mark, threshold=threshold, calibration=calibration)
-            for mark, threshold, calibration in zip(MARKS, thresholds, calibrations, strict=True)
+        window=WindowSpec(kind="promoter", **reach, max_n_fraction=MAX_N_OF_WINDOW),
+        encoder=EncoderSpec(kind="onnx", dimension=embeddings.shape[1]),
+        marks=gene_marks,
+        interval=IntervalOutput(
+            window=WindowSpec(kind="interval", **reach, max_n_fraction=MAX_N_OF_TILE),
+            resolution=BIN,
+            marks=tile_marks,
         ),
         files={},
         training=Training(
             data=DATA,
             splits={
-                "training": "chr22 before 30 Mb",
-                "validation": "chr22 30-40 Mb",
-                "never seen": "chr22 beyond 40 Mb, all other chromosomes",
+                "training": "chr22 before 40 Mb",
+                "accuracy and calibration": "six blocks of it, each left out in turn: "
+                + ", ".join(map(name_of, BLOCKS)),
+                "never seen": "labels of chr22 beyond 40 Mb, all other chromosomes",
             },
             seed=SEED,
             counts={
-                "windows trained on": len(train.gc),
-                "windows validated on": len(validation.gc),
+                "tiles trained on": len(data.tiles.position),
+                "genes calibrated on": len(genes.block),
             },
         ),
-        metrics=measure(train, validation, validation_genes, network, skill),
-        known_answer=known_answer(encoder, network, calibrations),
+        metrics={"tiles": evaluation(TILES, tiles), "genes": evaluation(GENES, genes)},
+        known_answer=known_answer(model.scorer, encoder, gene_marks),
     )
+    of_genes, of_tiles = probabilities(genes, gene_marks), probabilities(tiles, tile_marks)
     notes = NOTES.read_text().format(
-        choice="\n".join(f"- {figure:.3f} {candidate}" for candidate, figure in figures.items()),
-        chosen=name,
         members=MEMBERS,
+        rivals=rival_table(tiles, stretch),
+        ablation=ablation_table(),
+        intervals=interval_table(tiles),
         accessions=", ".join(accessions(options.data / "peaks")),
-        unskilled=", ".join(mark for mark, has in zip(MARKS, skill, strict=True) if not has),
-        calls=call_table(MARKS, promoters.labels, probabilities, thresholds),
-        genes=len(coding),
-        coding=int(coding.sum()),
-        rates=rate_table(MARKS, promoters.labels, probabilities, coding),
+        unskilled=", ".join(m.name for m in gene_marks if m.threshold == NEVER) or "none",
+        genes=len(genes.block),
+        coding=int((~genes.places.non_coding).sum()),
+        gene_calls=call_table(gene_marks, genes.places.labels, of_genes),
+        tile_calls=call_table(tile_marks, tiles.places.labels, of_tiles),
+        rates=rate_table(MARKS, genes.places.labels, of_genes, genes.places.non_coding),
     )
-    scorer = to_onnx(network, MARKS, validation.examples.embeddings[:2000])
-    bundle = write_bundle(options.output, manifest, scorer, notes)
+    drawings = {
+        f"calibration-{name}.svg": draw_calibration(MARKS, judged.places.labels, held_out(judged))
+        for name, judged in (("tiles", tiles), ("genes", genes))
+    }
+    bundle = write_bundle(options.output, manifest, scorer, notes, {GRAPH: graph, **drawings})
     logger.info("wrote %s; known answer met to %.1g", options.output, verify(bundle))
 
 
-def measure(
-    train: Sample,
-    validation: Sample,
-    genes: Sample,
-    network: MarkNetwork,
-    skill: list[bool],
-) -> dict[str, Evaluation]:
-    """The tables of the card: tiles and genes of the validation stretch, and their baselines."""
-    four_mers = slice(-FOUR_MERS, None)
-    labels = train.examples.labels
-    gc_model = logistic(np.stack([train.gc, train.gc**2], axis=1), labels)
-    kmer_model = logistic(train.examples.embeddings[:, four_mers], labels)
+def read(folder: Path) -> Data:
+    """The chromosome, its tiles, and those of its genes of which enough is known."""
+    codes = read_chromosome(folder / "hg19.chr22.fa.gz")
+    genes = read_genes(folder / "labels_genes.tsv.gz")
+    known = (windows_at(codes, genes.position) < 4).mean(axis=1)
+    return Data(
+        codes,
+        bins_of(bin_counts(codes)),
+        read_tiles(folder / "labels_tiles.tsv.gz"),
+        genes.where(known >= 1 - MAX_N_OF_WINDOW),
+    )
 
-    def baselines(part: Sample) -> dict[str, np.ndarray]:
-        return {
-            "GC": gc_model(np.stack([part.gc, part.gc**2], axis=1)),
-            "4-mers": kmer_model(part.examples.embeddings[:, four_mers]),
-        }
 
-    tiles, promoters = validation.examples, genes.examples
-    of_promoters = logits_of(network, promoters.embeddings)
-    first_half = promoters.position < HALFWAY
+def windows_at(codes: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """What the encoder reads around positions, uint8 [n, 2 x REACH]."""
+    return codes[positions[:, None] + np.arange(-REACH, REACH)]
+
+
+def train(data: Data, usable: Callable[[np.ndarray], np.ndarray]) -> Model:
+    """Networks on the tiles, and a scorer of their logits on the bins, whose middles are usable
+    ([n] to a mask [n]).
+    """
+    tiles = data.tiles.where(usable(data.tiles.position))
+    members = [fit(data.bins, tiles, Settings(), SEED + i) for i in range(MEMBERS)]
+    middles = np.arange(len(data.bins.weight)) * BIN + BIN // 2
+    taught = usable(middles) & (middles < END) & (data.bins.weight.numpy() >= FEWEST_KNOWN)
+    embeddings = embed_bins(members, data.bins, taught)
+    scorer = distil(embeddings, mean_logits(members, embeddings), Distillation(), SEED)
+    return Model(members, scorer)
+
+
+def logits_at(model: Model, codes: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """The scorer's logits around positions, float32 [n, marks]."""
+    encoder = joined(model.members).eval()
+    blocks = []
+    with torch.inference_mode():
+        for first in range(0, len(positions), WINDOWS_AT_ONCE):
+            windows = windows_at(codes, positions[first : first + WINDOWS_AT_ONCE])
+            blocks.append(model.scorer(encoder(torch.from_numpy(windows))).numpy())
+    return np.concatenate(blocks)
+
+
+def judge(
+    data: Data,
+    blocks: Sequence[tuple[int, int]],
+    trains: Callable[[np.ndarray, tuple[int, int]], np.ndarray],
+) -> tuple[Judged, Judged]:
+    """The tiles and the genes of the blocks, scored by what was trained on the positions that
+    `trains` (positions [n], block) allows.
+    """
+    judged = []
+    for places in (data.tiles, data.genes):
+        block = block_of(places.position, blocks)
+        inside = places.where(block >= 0)
+        empty = [np.full(inside.labels.shape, np.nan, np.float32) for _ in range(3)]
+        judged.append(Judged(inside, block[block >= 0], *empty))
+    features = spectra_around(data.codes, data.tiles.position, BASELINE_REACH)
+    for number, block in enumerate(blocks):
+
+        def usable(positions: np.ndarray, block: tuple[int, int] = block) -> np.ndarray:
+            return trains(positions, block)
+
+        training = usable(data.tiles.position)
+        labels = data.tiles.labels[training]
+        gc_model = logistic(gc_of(features[training]), labels)
+        kmer_model = logistic(features[training], labels)
+        model = train(data, usable)
+        for places, numbers, logits, gc, kmers in judged:
+            rows = numbers == number
+            positions = places.position[rows]
+            around = spectra_around(data.codes, positions, BASELINE_REACH)
+            logits[rows] = logits_at(model, data.codes, positions)
+            gc[rows], kmers[rows] = gc_model(gc_of(around)), kmer_model(around)
+            auroc = np.nanmean(aurocs(places.labels[rows], logits[rows]))
+            logger.info("%s: macro AUROC %.4f of %d", name_of(block), auroc, rows.sum())
+    tiles, genes = judged
+    return tiles, genes
+
+
+def gc_of(features: np.ndarray) -> np.ndarray:
+    """GC and its square, [n, 2], of what `spectra_around` gives."""
+    gc = features[:, 1]  # of the 1-mers, A/T and C/G
+    return np.stack([gc, gc**2], axis=1)
+
+
+def calls(judged: Judged, meaning: str) -> tuple[MarkSpec, ...]:
+    """Calibration and threshold of each mark, from held-out logits."""
+    marks = []
+    for mark, logits, labels in zip(MARKS, judged.logits.T, judged.places.labels.T, strict=True):
+        skilled = beats_chance(labels, logits, SEED)
+        calibration = platt(logits, labels) if skilled else base_rate(labels)
+        probability = probabilities_of(logits[:, None], [calibration])[:, 0]
+        threshold = youden(labels, probability) if skilled else NEVER
+        marks.append(
+            MarkSpec(name=mark, threshold=threshold, calibration=calibration, meaning=meaning)
+        )
+    return tuple(marks)
+
+
+def probabilities(judged: Judged, marks: Sequence[MarkSpec]) -> np.ndarray:
+    """As the bundle would give them for the held-out logits, [n, marks]."""
+    return probabilities_of(judged.logits, [mark.calibration for mark in marks])
+
+
+def held_out(judged: Judged) -> np.ndarray:
+    """Probabilities [n, marks] of each block, calibrated on the others."""
+    columns = zip(judged.places.labels.T, judged.logits.T, strict=True)
+    return np.stack([cross_fitted(*column, judged.block) for column in columns], axis=1)
+
+
+def evaluation(description: str, judged: Judged) -> Evaluation:
+    """A table of the card."""
+    labels = judged.places.labels
     errors = [
-        cross_fitted_error(promoters.labels[:, i], of_promoters[:, i], first_half)
-        if skill[i]
-        else None
-        for i in range(len(MARKS))
+        expected_calibration_error(*mark) for mark in zip(labels.T, held_out(judged).T, strict=True)
     ]
-    return {
-        "tiles": card_figures(
-            TILES, MARKS, tiles.labels, logits_of(network, tiles.embeddings), baselines(validation)
-        ),
-        "genes": card_figures(
-            GENES, MARKS, promoters.labels, of_promoters, baselines(genes), errors
-        ),
-    }
+    baselines = {"GC": judged.gc, "4-mers": judged.kmers}
+    return card_figures(description, MARKS, labels, judged.logits, baselines, errors)
+
+
+def rival_table(tiles: Judged, stretch: Judged) -> str:
+    """Macro AUROC of each method on each block, in Markdown: ours, the baselines, RIVALS."""
+    figures: dict[str, dict[str, float]] = {}
+    for name, of_tiles, of_stretch in (
+        ("**this bundle**", tiles.logits, stretch.logits),
+        ("1- to 4-mers of 2.2 kb, logistic regression", tiles.kmers, stretch.kmers),
+        ("GC of 2.2 kb, logistic regression", tiles.gc, stretch.gc),
+    ):
+        means = np.nanmean(by_block(tiles.places.labels, tiles.block, of_tiles), axis=1)
+        figures[name] = dict(zip(map(name_of, BLOCKS), means, strict=True))
+        figures[name]["mean"] = means.mean()
+        along = aurocs(stretch.places.labels, of_stretch)
+        figures[name][ALONG] = np.nanmean(along)
+    with open(RIVALS, newline="") as lines:
+        for row in csv.DictReader(lines, delimiter="\t"):
+            figures.setdefault(row["method"], {})[row["block"]] = float(row["macro_auroc"])
+    columns = [*map(name_of, BLOCKS), "mean", ALONG]
+    rows = [
+        [name, *(f"{of[column]:.3f}" if column in of else "" for column in columns)]
+        for name, of in figures.items()
+    ]
+    return table(["method", *columns], rows)
+
+
+def interval_table(tiles: Judged) -> str:
+    """AUROC and AUPRC of each mark with their intervals, as means over blocks, in Markdown."""
+    figures = intervals(tiles.places, tiles.block, tiles.logits, SEED)
+    rows = []
+    for mark, truth, both in zip(MARKS, tiles.places.labels.T, figures, strict=True):
+        cells = [f"{mean:.3f} ({low:.3f}-{high:.3f})" for mean, low, high in both]
+        rows.append([mark, *cells, f"{truth.mean():.4f}"])
+    means = figures[:, :, 0].mean(axis=0)
+    rows.append(["**mean**", *(f"**{mean:.3f}**" for mean in means), ""])
+    return table(["mark", "AUROC", "AUPRC", "prevalence"], rows)
+
+
+def ablation_table() -> str:
+    """ABLATION in Markdown."""
+    with open(ABLATION, newline="") as lines:
+        header, *rows = csv.reader(lines, delimiter="\t")
+    return table(header, rows)
 
 
 def known_answer(
-    encoder: KmerEncoder, network: MarkNetwork, calibrations: list[Calibration]
+    scorer: MarkNetwork, encoder: torch.nn.Module, marks: Sequence[MarkSpec]
 ) -> KnownAnswer:
-    """The answer for 400 made-up bases with a run of N, from the network and not its export."""
+    """The answer for 400 made-up bases with a run of N, from the networks and not their export."""
     bases = np.random.default_rng(SEED).choice(list("ACGT"), 400, p=[0.2, 0.3, 0.3, 0.2])
     bases[200:210] = "N"
     sequence = "".join(bases)
-    logits = logits_of(network, encoder.spectra([sequence.encode()]))
-    (probabilities,) = probabilities_of(logits, calibrations)
-    return KnownAnswer(
-        sequence=sequence, probabilities=dict(zip(MARKS, probabilities.tolist(), strict=True))
-    )
+    with torch.inference_mode():
+        codes = torch.from_numpy(codes_of([sequence.encode()], len(sequence)).copy())
+        logits = scorer(encoder(codes)).numpy()
+    (row,) = probabilities_of(logits, [mark.calibration for mark in marks])
+    return KnownAnswer(sequence=sequence, probabilities=dict(zip(MARKS, row.tolist(), strict=True)))
 
 
 if __name__ == "__main__":

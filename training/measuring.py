@@ -1,28 +1,19 @@
-"""Figures of merit and the baselines of a bundle's card."""
+"""Calibration, baselines and tables of a bundle's card."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
-from histpred.evaluation.metrics import expected_calibration_error
 from histpred.models.calibration import calibrated, platt
+from histpred.models.manifest import MarkSpec
 
 BOOTSTRAPS = 1000
 FEWEST_TO_CALL = 10  # positives, and negatives, below which no mark is called
-
-
-def macro_auroc(labels: np.ndarray, scores: np.ndarray) -> float:
-    """Mean AUROC over the columns."""
-    return float(
-        np.mean(
-            [roc_auc_score(truth, score) for truth, score in zip(labels.T, scores.T, strict=True)]
-        )
-    )
 
 
 def beats_chance(labels: np.ndarray, scores: np.ndarray, seed: int) -> bool:
@@ -38,14 +29,14 @@ def beats_chance(labels: np.ndarray, scores: np.ndarray, seed: int) -> bool:
     return bool(np.quantile(figures, 0.025) > 0.5)
 
 
-def cross_fitted_error(labels: np.ndarray, logits: np.ndarray, first_half: np.ndarray) -> float:
-    """ECE of one mark where each half of the windows is calibrated on the other: `first_half` is a
-    mask [n].
-    """
+def cross_fitted(labels: np.ndarray, logits: np.ndarray, block: np.ndarray) -> np.ndarray:
+    """Probabilities [n] of one mark where each block was calibrated on the others."""
     probabilities = np.empty(len(logits))
-    for half in (first_half, ~first_half):
-        probabilities[half] = calibrated(logits[half], platt(logits[~half], labels[~half]))
-    return expected_calibration_error(labels, probabilities)
+    for number in np.unique(block):
+        inside = block == number
+        fitted = platt(logits[~inside], labels[~inside])
+        probabilities[inside] = calibrated(logits[inside], fitted)
+    return probabilities
 
 
 def logistic(features: np.ndarray, labels: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
@@ -60,37 +51,34 @@ def logistic(features: np.ndarray, labels: np.ndarray) -> Callable[[np.ndarray],
     )
 
 
-def call_table(
-    marks: tuple[str, ...], labels: np.ndarray, probabilities: np.ndarray, thresholds: list[float]
-) -> str:
+def call_table(marks: Sequence[MarkSpec], labels: np.ndarray, probabilities: np.ndarray) -> str:
     """What the thresholds do, in Markdown: shares called, found, and right."""
-    lines = [
-        "| mark | called | recall | precision | prevalence |",
-        "| --- | --- | --- | --- | --- |",
-    ]
+    lines = []
     for i, mark in enumerate(marks):
-        called, truth = probabilities[:, i] >= thresholds[i], labels[:, i]
+        called, truth = probabilities[:, i] >= mark.threshold, labels[:, i]
         precision = f"{truth[called].mean():.3f}" if called.any() else ""
-        lines.append(
-            f"| {mark} | {called.mean():.3f} | {called[truth].mean():.3f} "
-            f"| {precision} | {truth.mean():.3f} |"
-        )
-    return "\n".join(lines)
+        shares = [f"{share:.3f}" for share in (called.mean(), called[truth].mean())]
+        lines.append([mark.name, *shares, precision, f"{truth.mean():.3f}"])
+    return table(["mark", "called", "recall", "precision", "prevalence"], lines)
 
 
 def rate_table(
-    marks: tuple[str, ...], labels: np.ndarray, probabilities: np.ndarray, coding: np.ndarray
+    marks: Sequence[str], labels: np.ndarray, probabilities: np.ndarray, non_coding: np.ndarray
 ) -> str:
     """Observed rates beside mean probabilities, for coding genes and the others, in Markdown."""
-    lines = [
-        "| mark | coding: observed | predicted | non-coding: observed | predicted |",
-        "| --- | --- | --- | --- | --- |",
-    ]
+    header = ["mark", "coding: observed", "predicted", "non-coding: observed", "predicted"]
+    lines = []
     for i, mark in enumerate(marks):
         cells = [
             f"{values[rows, i].mean():.2f}"
-            for rows in (coding, ~coding)
+            for rows in (~non_coding, non_coding)
             for values in (labels, probabilities)
         ]
-        lines.append(f"| {mark} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+        lines.append([mark, *cells])
+    return table(header, lines)
+
+
+def table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
+    rows = [header, ["---"] * len(header), *lines]
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)

@@ -1,4 +1,4 @@
-"""The rows of the data folder human/chr22 as windows with labels: tiles, and genes."""
+"""The data folder human/chr22 as the training scripts take it: bins, tiles, genes."""
 
 from __future__ import annotations
 
@@ -8,68 +8,89 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from fitting import Examples
+import pysam
+import torch
 
-from histpred.core.regions import around_start
-from histpred.core.sequence import reverse_complement
-from histpred.encoders.kmer import KmerEncoder
+from histpred.core.sequence import clean
+from histpred.encoders.onnx import codes_of
+from histpred.models.spectra import BinCounts, fold_of
 
 MARKS = ("H2AFZ", "H3K27ac", "H3K27me3", "H3K36me3", "H3K4me1", "H3K4me3", "H3K9ac", "H3K9me3")
-HALF_WINDOW = 1_000  # bp upstream, and bp downstream
-MAX_N_FRACTION = 0.5
-TRAIN_END = 30_000_000  # bp; graded targets are scaled by what was seen before it
+BIN = 200  # bp; a tile is a bin
+END = 40_000_000  # bp; no label beyond it is used
+BINS_AT_ONCE = 20_000
+WINDOWS_AT_ONCE = 1_000
 
 
-class Sample(NamedTuple):
-    """Windows with their embeddings, labels and graded targets; `coding` is of genes only."""
+class Places(NamedTuple):
+    """Points of the chromosome with what is known of them.
 
-    examples: Examples
-    gc: np.ndarray
-    coding: np.ndarray
+    position: int [n], bp. labels: bool [n, marks], what is predicted in the end. targets: float32
+    [n, marks], the number of samples with the mark there by the highest number anywhere.
+    non_coding: bool [n], of genes.
+    """
+
+    position: np.ndarray
+    labels: np.ndarray
+    targets: np.ndarray
+    non_coding: np.ndarray
+
+    def where(self, keep: np.ndarray) -> Places:
+        """Those of a boolean mask [n]."""
+        return Places(*(values[keep] for values in self))
 
 
-def read_tiles(path: Path, chromosome: bytes, encoder: KmerEncoder) -> Sample:
-    """Every tile as the middle of a window on '+'."""
+def read_chromosome(path: Path) -> np.ndarray:
+    """chr22 as codes, uint8 [bp]."""
+    with pysam.FastaFile(str(path)) as fasta:
+        sequence = clean(fasta.fetch("chr22").encode())
+    return codes_of([sequence], len(sequence))[0]
+
+
+def bin_counts(codes: np.ndarray) -> torch.Tensor:
+    """4-mers of the whole bins of a chromosome, uint8 [bins, 256]."""
+    rows = codes[: len(codes) // BIN * BIN].reshape(-1, BIN)
+    count = BinCounts(BIN, BIN // 2)
+    blocks = [
+        count(torch.from_numpy(rows[i : i + BINS_AT_ONCE]))[:, 0].byte()
+        for i in range(0, len(rows), BINS_AT_ONCE)
+    ]
+    return torch.cat(blocks)
+
+
+def spectra_around(codes: np.ndarray, positions: np.ndarray, reach: int) -> np.ndarray:
+    """Shares of canonical 1- to 4-mers in `reach` bp either side of positions, [n, k-mers]."""
+    count, fold = BinCounts(BIN, reach), fold_of(both_strands=True)
+    blocks = []
+    for first in range(0, len(positions), WINDOWS_AT_ONCE):
+        places = positions[first : first + WINDOWS_AT_ONCE, None] + np.arange(-reach, reach)
+        counts = count(torch.from_numpy(codes[places])).sum(1)
+        blocks.append((counts / counts.sum(1, keepdim=True).clamp(min=1) @ fold).numpy())
+    return np.concatenate(blocks)
+
+
+def read_tiles(path: Path) -> Places:
+    """The 200 bp tiles, each with its middle as the point."""
     table = pd.read_csv(path, sep="\t")
-    middles = ((table["start"] + table["end"]) // 2).to_numpy()
-    windows = [chromosome[middle - HALF_WINDOW : middle + HALF_WINDOW] for middle in middles]
-    return sample(table, middles, windows, encoder)
+    return _places(table, (table["start"] + table["end"]).to_numpy() // 2)
 
 
-def read_genes(path: Path, chromosome: bytes, encoder: KmerEncoder) -> Sample:
-    """Every gene's window around its transcription start, on its own strand."""
+def read_genes(path: Path) -> Places:
+    """The genes, each with its transcription start as the point."""
     table = pd.read_csv(path, sep="\t")
-    windows = []
-    for gene in table.itertuples():
-        start, end = around_start(gene.tx_start, gene.tx_end, gene.strand, HALF_WINDOW, HALF_WINDOW)
-        window = chromosome[start:end]
-        windows.append(reverse_complement(window) if gene.strand == "-" else window)
-    return sample(table, table["tss"].to_numpy(), windows, encoder)
+    return _places(table, table["tss"].to_numpy() + (table["strand"] == "-").to_numpy())
 
 
-def sample(
-    table: pd.DataFrame, position: np.ndarray, windows: list[bytes], encoder: KmerEncoder
-) -> Sample:
-    """Windows with at most MAX_N_FRACTION of N; a graded target is the samples by their maximum."""
-    labels = table[[f"c25.{mark}" for mark in MARKS]].to_numpy(bool)
+def _places(table: pd.DataFrame, position: np.ndarray) -> Places:
     samples = table[[f"n.{mark}" for mark in MARKS]].to_numpy(np.float32)
-    targets = samples / samples[position < TRAIN_END].max(axis=0)
-    examples = Examples(encoder.spectra(windows), np.minimum(targets, 1), labels, position)
-
-    real = np.array([len(window) - window.count(b"N") for window in windows])
-    gc = np.array([window.count(b"G") + window.count(b"C") for window in windows]) / np.maximum(
-        real, 1
+    non_coding = table.get("biotype", table["chrom"]).ne("protein_coding").to_numpy()
+    places = Places(
+        position,
+        table[[f"c25.{mark}" for mark in MARKS]].to_numpy(bool),
+        samples / samples.max(axis=0),
+        non_coding,
     )
-    kept = real >= (1 - MAX_N_FRACTION) * 2 * HALF_WINDOW
-    coding = table.get("biotype", table["chrom"]).eq("protein_coding").to_numpy()
-    return Sample(examples.where(kept), gc[kept], coding[kept])
-
-
-def within(sample: Sample, stretch: tuple[int, int]) -> Sample:
-    """The windows that lie whole within a stretch (bp)."""
-    position = sample.examples.position
-    kept = (position - HALF_WINDOW >= stretch[0]) & (position + HALF_WINDOW <= stretch[1])
-    return Sample(sample.examples.where(kept), sample.gc[kept], sample.coding[kept])
+    return places.where(position < END)
 
 
 def accessions(folder: Path) -> list[str]:
