@@ -386,6 +386,56 @@ def test_deephistone_from_labels_to_scores(data, tmp_path):
     assert done.code == 0, done.err
 
 
+def test_spectra_from_labels_to_scores(data, tmp_path):
+    """Windows at the ends of contigs are read whole; several networks make one bundle."""
+    few = tmp_path / "few.bed"
+    rows = data.annotation.read_text().splitlines(keepends=True)
+    few.write_text("".join(rows[::3]))
+    files = (few, data.fasta, data.labels)
+    options = ("--model", "spectra", "--members", "2", "--epochs", "2", "--loss", "plain")
+    split = ("--split", "chromosome", "--test-chromosomes", "chr1", "--learning-rate", "0.002")
+    done = histpred("train", *files, "-o", tmp_path / "b", *options, *split)
+    assert done.code == 0, done.err
+    assert "member 2 of 2" in done.err
+    made = load_bundle(tmp_path / "b").manifest
+    assert (made.encoder.kind, made.encoder.dimension, made.encoder.chunks) == ("onnx", 128, None)
+    assert (made.window.upstream, made.window.downstream, made.window.whole) == (
+        10_000,
+        10_000,
+        True,
+    )
+    assert "the mean of 2: spectra" in (tmp_path / "b" / "card.md").read_text()
+    history = (tmp_path / "b" / "training.tsv").read_text().splitlines()
+    assert [line.split("\t")[0] for line in history] == ["member", "1", "1", "2", "2"]
+    assert histpred("bundle", "verify", tmp_path / "b").code == 0
+
+    again = histpred("train", *files, "-o", tmp_path / "again", "--name", "b", *options, *split)
+    assert again.code == 0, again.err
+    assert contents(tmp_path / "again") == contents(tmp_path / "b")
+    scored = histpred(
+        "predict", few, data.fasta, "--bundle", tmp_path / "b", "-o", tmp_path / "out"
+    )
+    assert scored.code == 0, scored.err
+    assert "calibrated" not in scored.err
+    assert len(read_scores(tmp_path / "out" / "scores.tsv.gz").rows) == len(rows[::3])
+
+
+def test_several_perceptrons_are_averaged(data, tmp_path):
+    assert train(data, tmp_path / "b", "--members", "3").code == 0
+    assert "the mean of 3: perceptron" in (tmp_path / "b" / "card.md").read_text()
+    assert histpred("bundle", "verify", tmp_path / "b").code == 0
+    members = (tmp_path / "b" / "training.tsv").read_text().splitlines()[1:]
+    assert {line.split("\t")[0] for line in members} == {"1", "2", "3"}
+
+
+def test_deephistone_is_too_large_to_be_averaged(data, tmp_path):
+    files = (data.annotation, data.fasta, data.labels)
+    options = ("--model", "deephistone", "--members", "2")
+    done = histpred("train", *files, "-o", tmp_path / "b", *options)
+    assert done.code == 2
+    assert "--members 2: deephistone is too large for that" in done.err
+
+
 def test_from_python(data, bundle, tmp_path):
     """The same bytes as from the command line, and a DataFrame for the labels."""
     import pandas

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import math
-from collections import OrderedDict
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -21,9 +20,9 @@ from torch.nn import functional
 from histpred.models.network import MarkNetwork
 from histpred.models.spectra import (
     FEWEST,
-    Beside,
     SpectraNetwork,
     StretchMeans,
+    averaged,
     nested,
 )
 
@@ -40,12 +39,14 @@ class Settings(NamedTuple):
 
     lengths: of the nested stretches, bp. rarity: the power of negatives/positives that positives of
     a mark are weighted with. graded: whether the target is the share of samples, or the label.
-    segment: bins of a stretch of the chromosome, of which `segments_at_once` make a step.
+    near: whether it is the highest share within 2 kb. segment: bins of a stretch of the chromosome,
+    of which `segments_at_once` make a step.
     """
 
     lengths: tuple[int, ...] = LENGTHS
     rarity: float = 0.5
     graded: bool = True
+    near: bool = False
     input_dropout: float = 0.3
     epochs: int = 12
     learning_rate: float = 2e-3
@@ -90,7 +91,8 @@ def fit(bins: Bins, places: Places, settings: Settings, seed: int) -> SpectraNet
     """A network trained on all the places; the learning rate goes through one cycle."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    targets = places.targets if settings.graded else places.labels.astype(np.float32)
+    shares = places.near if settings.near else places.targets
+    targets = shares if settings.graded else places.labels.astype(np.float32)
     network = SpectraNetwork(targets.shape[1], BIN, nested(*settings.lengths), both_strands=True)
     counts, means, norm, hidden = network.encoder
     means.mean.copy_(bins.mean)
@@ -161,18 +163,10 @@ def means_along(means: StretchMeans, units: Tensor, weight: Tensor, count: int) 
     return torch.cat(values, dim=2)
 
 
-def joined(members: Sequence[SpectraNetwork]) -> nn.Sequential:
-    """The members' encoders as one: their last hidden layers one after the other."""
-    return nn.Sequential(
-        OrderedDict(
-            counts=members[0].encoder[0],
-            members=Beside([member.encoder[1:] for member in members]),
-        )
-    )
-
-
 def embed_bins(members: Sequence[SpectraNetwork], bins: Bins, chosen: np.ndarray) -> Tensor:
-    """What `joined` gives around the middles of the bins of a mask [bins]: [chosen, dimension]."""
+    """What the encoder of `averaged` gives around the middles of the bins of a mask [bins]:
+    [chosen, dimension].
+    """
     counts = members[0].encoder[0]
     margin = counts.reach // BIN
     shares = functional.pad(bins.shares, (0, 0, margin, margin))
@@ -192,11 +186,9 @@ def embed_bins(members: Sequence[SpectraNetwork], bins: Bins, chosen: np.ndarray
 
 
 def mean_logits(members: Sequence[SpectraNetwork], embeddings: Tensor) -> Tensor:
-    """The mean of the members' logits [n, marks], of embeddings that `joined` gave."""
-    parts = embeddings.chunk(len(members), dim=1)
+    """The mean of the members' logits [n, marks], of embeddings of `embed_bins`."""
     with torch.inference_mode():
-        logits = [member.output(part) for member, part in zip(members, parts, strict=True)]
-    return torch.stack(logits).mean(0)
+        return averaged(members).output(embeddings)
 
 
 def distil(embeddings: Tensor, logits: Tensor, settings: Distillation, seed: int) -> MarkNetwork:

@@ -46,10 +46,9 @@ from fitting import (
     distil,
     embed_bins,
     fit,
-    joined,
     mean_logits,
 )
-from measuring import beats_chance, call_table, cross_fitted, logistic, rate_table, table
+from measuring import beats, beats_chance, call_table, cross_fitted, logistic, rate_table, table
 from samples import (
     BIN,
     END,
@@ -84,19 +83,20 @@ from histpred.models.manifest import (
 from histpred.models.network import MarkNetwork
 from histpred.models.probability import probabilities_of
 from histpred.models.publish import write_bundle
-from histpred.models.spectra import SpectraNetwork
+from histpred.models.spectra import HIDDEN, SpectraNetwork, averaged
 from histpred.scoring.verify import verify
 
 logger = logging.getLogger("human_promoter")
 
 SEED = 22
-MEMBERS = 6
+MEMBERS, GENE_MEMBERS = 5, 3
 REACH = max(LENGTHS) // 2
 BASELINE_REACH = 1_100  # bp either side that the baselines read, in whole bins
 FEWEST_KNOWN = 0.5  # of a bin; bins of which less is known teach the scorer nothing
 MAX_N_OF_WINDOW = 0.9
 MAX_N_OF_TILE = 0.5
 WINDOWS_AT_ONCE = 32
+INTERVAL_SCORER = "scorer-interval.onnx"
 NEVER = 1.0  # a threshold that no probability reaches
 
 HERE = Path(__file__).parent
@@ -139,10 +139,11 @@ class Data(NamedTuple):
 
 
 class Model(NamedTuple):
-    """Networks, and the scorer distilled from them."""
+    """Networks, and the scorers of tiles and of genes that were distilled from them."""
 
     members: list[SpectraNetwork]
-    scorer: MarkNetwork
+    of_tiles: MarkNetwork
+    of_genes: MarkNetwork
 
 
 class Judged(NamedTuple):
@@ -170,12 +171,14 @@ def main(arguments: list[str] | None = None) -> None:
     tiles, genes = judge(data, BLOCKS, outside)
     stretch, _ = judge(data, [STRETCH], before)
     model = train(data, lambda positions: positions < END)
-    encoder = joined(model.members).eval()
+    encoder = averaged(model.members).encoder
     windows = windows_at(data.codes, data.genes.position)
     graph = encoder_to_onnx(encoder, windows)
     with torch.inference_mode():
         embeddings = encoder(torch.from_numpy(windows)).numpy()
-    scorer = to_onnx(model.scorer, MARKS, embeddings)
+    scorer, interval_scorer = (
+        to_onnx(network, MARKS, embeddings) for network in (model.of_genes, model.of_tiles)
+    )
 
     gene_marks, tile_marks = calls(genes, GENE_MEANING), calls(tiles, TILE_MEANING)
     reach = {"upstream": REACH, "downstream": REACH, "whole": True}
@@ -194,6 +197,7 @@ def main(arguments: list[str] | None = None) -> None:
         interval=IntervalOutput(
             window=WindowSpec(kind="interval", **reach, max_n_fraction=MAX_N_OF_TILE),
             resolution=BIN,
+            scorer=INTERVAL_SCORER,
             marks=tile_marks,
         ),
         files={},
@@ -212,11 +216,12 @@ def main(arguments: list[str] | None = None) -> None:
             },
         ),
         metrics={"tiles": evaluation(TILES, tiles), "genes": evaluation(GENES, genes)},
-        known_answer=known_answer(model.scorer, encoder, gene_marks),
+        known_answer=known_answer(model.of_genes, encoder, gene_marks),
     )
     of_genes, of_tiles = probabilities(genes, gene_marks), probabilities(tiles, tile_marks)
     notes = NOTES.read_text().format(
         members=MEMBERS,
+        gene_members=GENE_MEMBERS,
         rivals=rival_table(tiles, stretch),
         ablation=ablation_table(),
         intervals=interval_table(tiles),
@@ -228,11 +233,12 @@ def main(arguments: list[str] | None = None) -> None:
         tile_calls=call_table(tile_marks, tiles.places.labels, of_tiles),
         rates=rate_table(MARKS, genes.places.labels, of_genes, genes.places.non_coding),
     )
-    drawings = {
+    others = {GRAPH: graph, INTERVAL_SCORER: interval_scorer}
+    others |= {
         f"calibration-{name}.svg": draw_calibration(MARKS, judged.places.labels, held_out(judged))
         for name, judged in (("tiles", tiles), ("genes", genes))
     }
-    bundle = write_bundle(options.output, manifest, scorer, notes, {GRAPH: graph, **drawings})
+    bundle = write_bundle(options.output, manifest, scorer, notes, others)
     logger.info("wrote %s; known answer met to %.1g", options.output, verify(bundle))
 
 
@@ -259,22 +265,30 @@ def train(data: Data, usable: Callable[[np.ndarray], np.ndarray]) -> Model:
     ([n] to a mask [n]).
     """
     tiles = data.tiles.where(usable(data.tiles.position))
-    members = [fit(data.bins, tiles, Settings(), SEED + i) for i in range(MEMBERS)]
+    of_tiles = [fit(data.bins, tiles, Settings(), SEED + i) for i in range(MEMBERS)]
+    of_genes = [fit(data.bins, tiles, Settings(near=True), SEED + i) for i in range(GENE_MEMBERS)]
+    members = [*of_tiles, *of_genes]
     middles = np.arange(len(data.bins.weight)) * BIN + BIN // 2
     taught = usable(middles) & (middles < END) & (data.bins.weight.numpy() >= FEWEST_KNOWN)
     embeddings = embed_bins(members, data.bins, taught)
-    scorer = distil(embeddings, mean_logits(members, embeddings), Distillation(), SEED)
-    return Model(members, scorer)
+    parts = embeddings.split([MEMBERS * HIDDEN[1], GENE_MEMBERS * HIDDEN[1]], dim=1)
+    scorers = [
+        distil(embeddings, mean_logits(teachers, part), Distillation(), SEED)
+        for teachers, part in zip((of_tiles, of_genes), parts, strict=True)
+    ]
+    return Model(members, *scorers)
 
 
-def logits_at(model: Model, codes: np.ndarray, positions: np.ndarray) -> np.ndarray:
+def logits_at(
+    members: list[SpectraNetwork], scorer: MarkNetwork, codes: np.ndarray, positions: np.ndarray
+) -> np.ndarray:
     """The scorer's logits around positions, float32 [n, marks]."""
-    encoder = joined(model.members).eval()
+    encoder = averaged(members).encoder
     blocks = []
     with torch.inference_mode():
         for first in range(0, len(positions), WINDOWS_AT_ONCE):
             windows = windows_at(codes, positions[first : first + WINDOWS_AT_ONCE])
-            blocks.append(model.scorer(encoder(torch.from_numpy(windows))).numpy())
+            blocks.append(scorer(encoder(torch.from_numpy(windows))).numpy())
     return np.concatenate(blocks)
 
 
@@ -303,11 +317,12 @@ def judge(
         gc_model = logistic(gc_of(features[training]), labels)
         kmer_model = logistic(features[training], labels)
         model = train(data, usable)
-        for places, numbers, logits, gc, kmers in judged:
+        scorers = (model.of_tiles, model.of_genes)
+        for (places, numbers, logits, gc, kmers), scorer in zip(judged, scorers, strict=True):
             rows = numbers == number
             positions = places.position[rows]
             around = spectra_around(data.codes, positions, BASELINE_REACH)
-            logits[rows] = logits_at(model, data.codes, positions)
+            logits[rows] = logits_at(model.members, scorer, data.codes, positions)
             gc[rows], kmers[rows] = gc_model(gc_of(around)), kmer_model(around)
             auroc = np.nanmean(aurocs(places.labels[rows], logits[rows]))
             logger.info("%s: macro AUROC %.4f of %d", name_of(block), auroc, rows.sum())
@@ -322,10 +337,13 @@ def gc_of(features: np.ndarray) -> np.ndarray:
 
 
 def calls(judged: Judged, meaning: str) -> tuple[MarkSpec, ...]:
-    """Calibration and threshold of each mark, from held-out logits."""
+    """Calibration and threshold of each mark, from held-out logits; one that chance or GC explains
+    as well is never called.
+    """
     marks = []
-    for mark, logits, labels in zip(MARKS, judged.logits.T, judged.places.labels.T, strict=True):
-        skilled = beats_chance(labels, logits, SEED)
+    columns = (judged.logits.T, judged.gc.T, judged.places.labels.T)
+    for mark, logits, gc, labels in zip(MARKS, *columns, strict=True):
+        skilled = beats_chance(labels, logits, SEED) and beats(labels, logits, gc)
         calibration = platt(logits, labels) if skilled else base_rate(labels)
         probability = probabilities_of(logits[:, None], [calibration])[:, 0]
         threshold = youden(labels, probability) if skilled else NEVER

@@ -29,6 +29,11 @@ def beats_chance(labels: np.ndarray, scores: np.ndarray, seed: int) -> bool:
     return bool(np.quantile(figures, 0.025) > 0.5)
 
 
+def beats(labels: np.ndarray, scores: np.ndarray, others: np.ndarray) -> bool:
+    """Whether scores have the higher AUROC, all [n]."""
+    return bool(roc_auc_score(labels, scores) > roc_auc_score(labels, others))
+
+
 def cross_fitted(labels: np.ndarray, logits: np.ndarray, block: np.ndarray) -> np.ndarray:
     """Probabilities [n] of one mark where each block was calibrated on the others."""
     probabilities = np.empty(len(logits))

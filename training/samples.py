@@ -17,6 +17,7 @@ from histpred.models.spectra import BinCounts, fold_of
 
 MARKS = ("H2AFZ", "H3K27ac", "H3K27me3", "H3K36me3", "H3K4me1", "H3K4me3", "H3K9ac", "H3K9me3")
 BIN = 200  # bp; a tile is a bin
+NEAR = 2_000  # bp; the labels of genes are of peaks so near to the transcription start
 END = 40_000_000  # bp; no label beyond it is used
 BINS_AT_ONCE = 20_000
 WINDOWS_AT_ONCE = 1_000
@@ -26,13 +27,14 @@ class Places(NamedTuple):
     """Points of the chromosome with what is known of them.
 
     position: int [n], bp. labels: bool [n, marks], what is predicted in the end. targets: float32
-    [n, marks], the number of samples with the mark there by the highest number anywhere.
-    non_coding: bool [n], of genes.
+    [n, marks], the number of samples with the mark there by the highest number anywhere. near:
+    the highest such share of a place within 2 kb. non_coding: bool [n], of genes.
     """
 
     position: np.ndarray
     labels: np.ndarray
     targets: np.ndarray
+    near: np.ndarray
     non_coding: np.ndarray
 
     def where(self, keep: np.ndarray) -> Places:
@@ -84,13 +86,19 @@ def read_genes(path: Path) -> Places:
 def _places(table: pd.DataFrame, position: np.ndarray) -> Places:
     samples = table[[f"n.{mark}" for mark in MARKS]].to_numpy(np.float32)
     non_coding = table.get("biotype", table["chrom"]).ne("protein_coding").to_numpy()
-    places = Places(
-        position,
-        table[[f"c25.{mark}" for mark in MARKS]].to_numpy(bool),
-        samples / samples.max(axis=0),
-        non_coding,
-    )
-    return places.where(position < END)
+    labels = table[[f"c25.{mark}" for mark in MARKS]].to_numpy(bool)
+    shares = samples / samples.max(axis=0)
+    near = _highest_near(position, shares)
+    return Places(position, labels, shares, near, non_coding).where(position < END)
+
+
+def _highest_near(position: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """The highest share [n, marks] at a position within NEAR bp, of positions in any order."""
+    order = position.argsort(kind="stable")
+    ascending, shares_of = position[order], shares[order]
+    first = np.searchsorted(ascending, position - NEAR)
+    last = np.searchsorted(ascending, position + NEAR, side="right")
+    return np.array([shares_of[i:j].max(axis=0) for i, j in zip(first, last, strict=True)])
 
 
 def accessions(folder: Path) -> list[str]:

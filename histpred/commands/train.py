@@ -23,11 +23,19 @@ logger = logging.getLogger(__name__)
 )
 @click.option(
     "--model",
-    type=click.Choice(["mlp", "deephistone", "deephistone-adapted"]),
+    type=click.Choice(["mlp", "spectra", "deephistone", "deephistone-adapted"]),
     default="mlp",
     show_default=True,
-    help="The marker-conditioned perceptron on embeddings, or DeepHistone on the bases around the "
-    "TSS: 500 + 500 bp, or 11,000 + 1,000 bp with global pooling.",
+    help="The marker-conditioned perceptron on embeddings; or, on the bases around the TSS: a "
+    "small network over k-mer spectra and reading frames (10,000 + 10,000 bp), or DeepHistone "
+    "(500 + 500 bp, or 11,000 + 1,000 bp with global pooling).",
+)
+@click.option(
+    "--members",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Networks that differ in their seed and are averaged (mlp and spectra).",
 )
 @options.encoder
 @options.selection
@@ -118,6 +126,7 @@ def train(
     labels: Path,
     out: Path,
     model: str,
+    members: int,
     bundle: str | None,
     encoder_name: str | None,
     chunks: str | None,
@@ -173,6 +182,7 @@ def train(
         raise click.UsageError(f"{model} reads bases: it takes no encoder, chunks or window")
     recipe = recipes.Recipe(
         model=model,
+        members=members,
         hidden=options.widths(hidden),
         dropout=dropout,
         mark_dimension=mark_dimension,

@@ -135,7 +135,8 @@ def _readable(error: ValidationError) -> str:
 
 
 def _check_files(directory: Path, manifest: Manifest) -> None:
-    unlisted = [name for name in (SCORER, CARD) if name not in manifest.files]
+    needed = [SCORER, CARD, *([manifest.interval.scorer] if manifest.interval else [])]
+    unlisted = [name for name in needed if name not in manifest.files]
     if unlisted:
         raise BundleError(
             f"{directory / MANIFEST}: 'files' does not list {first_few(unlisted)}",

@@ -55,7 +55,7 @@ def describe(
     window: WindowSpec,
     genome: Genome,
     how: str,
-    history: list[Epoch],
+    histories: list[list[Epoch]],
     identity: dict[str, JsonValue],
     known: tuple[str, dict[str, float]],
 ) -> tuple[Manifest, str]:
@@ -72,7 +72,10 @@ def describe(
     known
         A sequence and its probabilities.
     """
-    best = max(epoch.epoch for epoch in history if epoch.best)
+    bests = [max(epoch.epoch for epoch in history if epoch.best) for history in histories]
+    epochs = ", ".join(
+        f"{best} of {len(history)}" for best, history in zip(bests, histories, strict=True)
+    )
     counts = {
         name: int((examples.sets == name).sum()) for name in (TRAIN, VALIDATION, TEST, UNUSED)
     }
@@ -89,7 +92,9 @@ def describe(
             assembly=assembly,
             chromosome_lengths={assembly: genome.lengths},
         ),
-        window=ManifestWindow(**window._asdict()),
+        window=ManifestWindow(
+            **{name: value for name, value in window._asdict().items() if name != "tile"}
+        ),
         encoder=encoder,
         marks=tuple(
             MarkSpec(name=mark, threshold=chosen.threshold, calibration=chosen.calibration)
@@ -118,7 +123,7 @@ def describe(
             f"- **loss**: {LOSSES[recipe.loss]}",
             f"- **optimiser**: AdamW, learning rate {recipe.settings.learning_rate:g}, weight "
             f"decay {recipe.settings.weight_decay:g}, {recipe.settings.batch} rows a batch; the "
-            f"weights of epoch {best} of {len(history)}, the one with the lowest validation loss",
+            f"weights of epoch {epochs}, the one with the lowest validation loss",
             "- **thresholds**: for each mark the one with the highest Youden's J on the validation "
             "rows",
             "",
@@ -135,14 +140,17 @@ def describe(
 
 
 def _model(recipe: Recipe) -> str:
+    several = f"the mean of {recipe.members}: " if recipe.members > 1 else ""
     if recipe.model != MLP:
-        return recipe.model
+        return several + recipe.model
     marks = (
         f"trainable mark vectors of {recipe.mark_dimension}"
         if recipe.mark_dimension
         else "one-hot marks"
     )
-    return f"perceptron with hidden layers of {', '.join(map(str, recipe.hidden))}, {marks}"
+    return (
+        several + f"perceptron with hidden layers of {', '.join(map(str, recipe.hidden))}, {marks}"
+    )
 
 
 def _figures(

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import onnx
@@ -28,7 +28,20 @@ from histpred.core.errors import ModelError
 from histpred.core.runtime import load_onnxruntime
 from histpred.models.deephistone import DenseLayer, GlobalPooling, OneHot
 from histpred.models.network import MarkNetwork
-from histpred.models.spectra import FEWEST, KINDS, UNITS, Beside, BinCounts, K, StretchMeans
+from histpred.models.spectra import (
+    CODONS,
+    FEWEST,
+    KINDS,
+    OPEN,
+    STOPS,
+    TEN,
+    UNITS,
+    Beside,
+    BinCounts,
+    CodonCounts,
+    K,
+    StretchMeans,
+)
 
 OPSET = 17
 IR_VERSION = 8  # both long supported: any onnxruntime since 1.14 reads the file
@@ -107,7 +120,7 @@ def encoder_to_onnx(encoder: nn.Sequential, check_codes: np.ndarray) -> bytes:
     with torch.inference_mode():
         blocks = [original(torch.from_numpy(rows)) for rows in _blocks(check_codes)]
     embeddings = torch.cat(blocks).numpy()
-    length = "length" if isinstance(original[0], BinCounts) else check_codes.shape[1]
+    length = "length" if isinstance(original[0], BinCounts | Beside) else check_codes.shape[1]
     model = _model(
         nodes,
         constants,
@@ -257,55 +270,35 @@ def _add(
         case nn.Dropout():
             return value
         case BinCounts():
-            reach, bases = module.reach, module.bin_length
-            one = constant("one", [1])
-            padding = constant("padding", [0, reach, 0, reach])
-            padded = node("Pad", [value, padding, constant("N", 4, np.uint8)], "padded")
-            length = node("Gather", [node("Shape", [value], "shape"), one], "length")
-            start = node("Div", [length, constant("two", [2])], "start")
-            end = node("Add", [start, constant("span", [2 * reach])], "end")
-            whole = node("Slice", [padded, start, end, one], "whole")
-            rows = node("Reshape", [whole, constant("rows_shape", [-1, bases])], "rows")
-            values = constant("values", [0, 1, 2, 3, KINDS], np.int32)  # as of the torch module
-            four, most = constant("four", 4, np.int32), constant("most", KINDS, np.int32)
-            digits = node(
-                "Gather", [values, node("Cast", [rows], "cast", to=TensorProto.INT32)], "digits"
-            )
-            for i in range(K):
-                ends = constant(f"from{i}", [i]), constant(f"to{i}", [bases - K + 1 + i])
-                digit = node("Slice", [digits, *ends, one], f"digit{i}")
-                if i == 0:
-                    number = digit
-                else:
-                    shifted = node("Mul", [number, four], f"shifted{i}")
-                    number = node("Add", [shifted, digit], f"number{i}")
-            number = node("Min", [number, most], "number")
-            size = node("Shape", [number], "size")
-            height = node("Gather", [size, constant("first", [0])], "height")
-            table = node("Concat", [height, constant("width", [KINDS + 1])], "table", axis=0)
-            empty = node("Expand", [constant("zero", [[0]], np.float32), table], "empty")
-            ones = node("Expand", [constant("unit", [[1]], np.float32), size], "ones")
-            counts = node("ScatterElements", [empty, number, ones], "all", axis=1, reduction="add")
-            known = [constant("known_from", [0]), constant("known_to", [KINDS])]
-            counts = node("Slice", [counts, *known, one], "counts")
-            return node(
-                "Reshape", [counts, constant("bins_shape", [-1, 2 * reach // bases, KINDS])]
-            )
+            digits = _digits(module.reach, value, node, constant)
+            shape = constant("rows_shape", [-1, module.bin_length])
+            rows = node("Reshape", [digits, shape], "rows")
+            number = _numbers(rows, module.bin_length, K, node, constant)
+            counts = _histogram(number, KINDS, node, constant)
+            shape = constant("bins_shape", [-1, 2 * module.reach // module.bin_length, KINDS])
+            return node("Reshape", [counts, shape])
+        case CodonCounts():
+            return _codons(module, value, node, constant, *kept("stops"))
         case StretchMeans():
             weight, bias = _of_shares(module)
             constants.update({f"{name}.weight": weight, f"{name}.bias": bias})
             last = constant("last", [2])
-            known = node("ReduceSum", [value, last], "known", keepdims=1)
+            four_mers, end = constant("four_mers", [KINDS]), constant("end", [len(weight)])
+            zero, half, full = (constant(f"unit{i}", [i]) for i in (0, UNITS // 2, UNITS))
+            counts = node("Slice", [value, zero, four_mers, last], "counts")
+            known = node("ReduceSum", [counts, last], "known", keepdims=1)
             total = node("Max", [known, constant("fewest", 1, np.float32)], "total")
-            shares = node("Div", [value, total], "shares")
+            shares = node("Div", [counts, total], "shares")
+            if len(weight) > KINDS:
+                codons = node("Slice", [value, four_mers, end, last], "codons")
+                shares = node("Concat", [shares, codons], "shares_and_codons", axis=2)
             product = node("MatMul", [shares, f"{name}.weight"], "product")
             units = node("Add", [product, f"{name}.bias"], "units")
-            zero, half, all_ = (constant(f"unit{i}", [i]) for i in (0, UNITS // 2, UNITS))
             bent = node("Relu", [node("Slice", [units, zero, half, last], "bent")], "relu")
-            straight = node("Slice", [units, half, all_, last], "straight")
+            straight = node("Slice", [units, half, full, last], "straight")
             both = node("Concat", [bent, straight], "both", axis=2)
-            four_mers = constant("four_mers", module.bin_length - K + 1, np.float32)
-            share = node("Div", [known, four_mers], "share")
+            most = constant("most", module.bin_length - K + 1, np.float32)
+            share = node("Div", [known, most], "share")
             (members,) = kept("members")
             sums = node("MatMul", [members, node("Mul", [both, share], "weighted")], "sums")
             weights = node("MatMul", [members, share], "weights")
@@ -318,17 +311,108 @@ def _add(
                 _add(part, f"{name}.{i}", value, nodes, constants)
                 for i, part in enumerate(module.networks)
             ]
-            return node("Concat", outputs, axis=1)
+            return node("Concat", outputs, axis=-1)
     raise TypeError(f"no part of an encoder: {module}")
 
 
+Node = Callable[..., str]
+"""(operator, inputs, part of the output's name, attributes) to the output's name"""
+Constant = Callable[..., str]
+"""(part of its name, value, type) to the constant's name"""
+
+
+def _digits(reach: int, codes: str, node: Node, constant: Constant) -> str:
+    """`histpred.models.spectra.digits_of`."""
+    one, padding = constant("one", [1]), constant("padding", [0, reach, 0, reach])
+    padded = node("Pad", [codes, padding, constant("N", 4, np.uint8)], "padded")
+    length = node("Gather", [node("Shape", [codes], "shape"), one], "length")
+    start = node("Div", [length, constant("two", [2])], "start")
+    end = node("Add", [start, constant("span", [2 * reach])], "end")
+    whole = node("Slice", [padded, start, end, one], "whole")
+    values = constant("values", [0, 1, 2, 3, KINDS], np.int32)
+    return node("Gather", [values, node("Cast", [whole], "cast", to=TensorProto.INT32)], "digits")
+
+
+def _numbers(digits: str, length: int, k: int, node: Node, constant: Constant) -> str:
+    """`histpred.models.spectra.numbers_of`, of rows of `length` digits."""
+    axis, four = constant("axis", [1]), constant("four", 4, np.int32)
+    number = ""
+    for i in range(k):
+        ends = constant(f"from{i}", [i]), constant(f"to{i}", [length - k + 1 + i])
+        digit = node("Slice", [digits, *ends, axis], f"digit{i}")
+        if i:
+            digit = node("Add", [node("Mul", [number, four], f"shifted{i}"), digit], f"number{i}")
+        number = digit
+    return node("Min", [number, constant("kinds", 4**k, np.int32)], "number")
+
+
+def _histogram(numbers: str, kinds: int, node: Node, constant: Constant, of: str = "") -> str:
+    """`histpred.models.spectra.histogram`."""
+    size = node("Shape", [numbers], f"size{of}")
+    height = node("Gather", [size, constant("first", [0])], f"height{of}")
+    table = node("Concat", [height, constant("columns", [kinds + 1])], f"table{of}", axis=0)
+    empty = node("Expand", [constant("zero", [[0]], np.float32), table], f"empty{of}")
+    ones = node("Expand", [constant("unit", [[1]], np.float32), size], f"ones{of}")
+    counts = node("ScatterElements", [empty, numbers, ones], f"all{of}", axis=1, reduction="add")
+    known = constant("first", [0]), constant("known", [kinds]), constant("axis", [1])
+    return node("Slice", [counts, *known], f"counts{of}")
+
+
+def _codons(module: CodonCounts, codes: str, node: Node, constant: Constant, stops: str) -> str:
+    """`histpred.models.spectra.CodonCounts`."""
+    length, strands = 2 * module.reach, len(STOPS)
+    thirds = -(-length // 3)
+
+    def filled(value: str, before: int, behind: int, with_: str, part: str, rank: int = 2) -> str:
+        ends = [0] * (rank - 1)
+        padding = constant(f"{part}_padding", [*ends, before, *ends, behind])
+        return node("Pad", [value, padding, with_], part)
+
+    def shaped(value: str, shape: list[int], part: str) -> str:
+        return node("Reshape", [value, constant(f"{part}_shape", shape)], part)
+
+    def highest(value: str, part: str) -> str:
+        pooling = {"kernel_shape": [TEN], "strides": [1]}
+        of_ten = node("MaxPool", [value], f"{part}_of_ten", **pooling)
+        return node("MaxPool", [of_ten], part, dilations=[TEN], **pooling)
+
+    digits = _digits(module.reach, codes, node, constant)
+    digits = filled(digits, 0, 2, constant("unknown", KINDS, np.int32), "longer")
+    codons = _numbers(digits, length + 2, 3, node, constant)
+    none = constant("none", CODONS, np.int32)
+    frames = shaped(filled(codons, 0, 3 * thirds - length, none, "frames"), [-1, thirds, 3], "by3")
+    found = node("Gather", [stops, frames], "found")
+    found = node("Transpose", [found], "by_frame", perm=[0, 3, 2, 1])
+    closed = highest(shaped(found, [-1, 3 * strands, thirds], "stops_here"), "closed")
+    opened = node("Sub", [constant("one_float", 1, np.float32), closed], "opened")
+    nothing = constant("nothing", 0, np.float32)
+    is_open = highest(filled(opened, OPEN - 1, OPEN - 1, nothing, "around", 3), "open")
+    is_open = shaped(is_open, [-1, strands, 3, thirds], "open_by_frame")
+    is_open = node("Transpose", [is_open], "open_by_base", perm=[0, 1, 3, 2])
+    is_open = shaped(is_open, [-1, strands, 3 * thirds], "open_by_strand")
+    is_open = node("Greater", [is_open, nothing], "is_open")
+    counts = []
+    for strand in range(strands):
+        row = node("Gather", [is_open, constant(f"strand{strand}", strand)], f"on{strand}", axis=1)
+        ends = constant("base0", [0]), constant("base_end", [length]), constant("axis", [1])
+        row = node("Slice", [row, *ends], f"here{strand}")
+        inside = node("Where", [row, codons, none], f"inside{strand}")
+        rows = shaped(inside, [-1, module.bin_length], f"rows{strand}")
+        counts.append(_histogram(rows, CODONS, node, constant, f"_{strand}"))
+    both = node("Concat", counts, "of_both", axis=1)
+    bins = length // module.bin_length
+    return shaped(both, [-1, bins, strands * CODONS], "out")
+
+
 def _of_shares(means: StretchMeans) -> Layer:
-    """The linear layer of a `StretchMeans` with the folding of its 4-mers and the standardisation:
-    weight [256, UNITS] and bias.
+    """The linear layer of a `StretchMeans` with the folding of its 4-mers, the lengths of its bins
+    and the standardisation: weight [256 or 384, UNITS] and bias.
     """
     weight = (_array(means.linear.weight) / _array(means.scale)).T
     bias = _array(means.linear.bias) - _array(means.mean) @ weight
-    return _array(means.fold) @ weight, bias
+    fold = _array(means.fold)
+    of_codons = weight[fold.shape[1] :] * (3 / means.bin_length)
+    return np.vstack([fold @ weight[: fold.shape[1]], of_codons]), bias
 
 
 def _folded(linear: nn.Linear, norm: nn.BatchNorm1d) -> nn.Linear:

@@ -125,14 +125,16 @@ class MarkSpec(Record):
 
 
 class IntervalOutput(Record):
-    """What the same encoder and scorer say of any interval, beside the window of a gene.
+    """What the same encoder says of any interval, beside the window of a gene.
 
-    resolution: the stretch in bp, around an interval's middle, that a probability is of. marks: in
-    the order of the manifest's, with calibrations and thresholds of their own.
+    resolution: the stretch in bp, around an interval's middle, that a probability is of. scorer:
+    the bundle's file that scores it. marks: in the order of the manifest's, with calibrations and
+    thresholds of their own.
     """
 
     window: WindowSpec
     resolution: Length
+    scorer: str = "scorer.onnx"
     marks: Annotated[tuple[MarkSpec, ...], Field(min_length=1)]
 
     @model_validator(mode="after")

@@ -27,12 +27,22 @@ from histpred.models.fitting import Settings
 from histpred.models.losses import NNPU
 from histpred.models.manifest import NAME_PATTERN
 from histpred.models.network import PAPER_HIDDEN
+from histpred.models.spectra import spectra
 from histpred.scoring.inputs import Inputs
 from histpred.scoring.opening import KMERS, choose_encoder
 
-MLP, DEEPHISTONE, DEEPHISTONE_ADAPTED = MODELS = ("mlp", "deephistone", "deephistone-adapted")
-CONVOLUTIONAL = {DEEPHISTONE: (vanilla, 500, 500), DEEPHISTONE_ADAPTED: (adapted, 11_000, 1_000)}
-"""constructor, bp upstream and downstream of the TSS (paper, appendix D)"""
+MLP, SPECTRA, DEEPHISTONE, DEEPHISTONE_ADAPTED = MODELS = (
+    "mlp",
+    "spectra",
+    "deephistone",
+    "deephistone-adapted",
+)
+OF_BASES: dict[str, tuple[Callable[[int], Any], int, int]] = {
+    SPECTRA: (spectra, 10_000, 10_000),
+    DEEPHISTONE: (vanilla, 500, 500),
+    DEEPHISTONE_ADAPTED: (adapted, 11_000, 1_000),
+}
+"""constructor, bp upstream and downstream of the TSS (DeepHistone: paper, appendix D)"""
 
 
 class Source(NamedTuple):
@@ -53,14 +63,15 @@ class Source(NamedTuple):
 class Recipe(NamedTuple):
     """What is trained, and how; all of it is kept in the bundle.
 
-    mark_dimension: of trainable mark vectors, None for one-hot ones. loss, prior: see
-    `histpred.models.losses`. split and what follows: see `histpred.labels.splits`. marks: those to
-    train on, all if empty.
+    members: networks that differ in their seed and are averaged. mark_dimension: of trainable mark
+    vectors, None for one-hot ones. loss, prior: see `histpred.models.losses`. split and what
+    follows: see `histpred.labels.splits`. marks: those to train on, all if empty.
     """
 
     model: str = MLP
     hidden: tuple[int, ...] = PAPER_HIDDEN
     dropout: float = 0.2
+    members: int = 1
     mark_dimension: int | None = None
     loss: str = "weighted"
     prior: str | None = None
@@ -112,8 +123,8 @@ def open_source(
 
 def promoter(model: str) -> WindowSpec:
     """The windows of a model that reads bases."""
-    _, upstream, downstream = CONVOLUTIONAL[model]
-    return WindowSpec(PROMOTER, upstream, downstream, MAX_N_FRACTION)
+    _, upstream, downstream = OF_BASES[model]
+    return WindowSpec(PROMOTER, upstream, downstream, MAX_N_FRACTION, whole=model == SPECTRA)
 
 
 def check(recipe: Recipe, about: About) -> None:
@@ -127,6 +138,11 @@ def check(recipe: Recipe, about: About) -> None:
         raise UsageError(f"--prior is not for --loss {recipe.loss}", f"it is for --loss {NNPU}")
     if recipe.mark_dimension is not None and recipe.model != MLP:
         raise UsageError(f"{recipe.model} has no mark vectors", "leave --mark-dimension out")
+    if recipe.members > 1 and recipe.model not in (MLP, SPECTRA):
+        raise UsageError(
+            f"--members {recipe.members}: {recipe.model} is too large for that",
+            f"it is for --model {MLP} and {SPECTRA}",
+        )
     if not (math.isfinite(recipe.settings.learning_rate) and 0 <= recipe.dropout < 1):
         raise UsageError(
             f"a learning rate of {recipe.settings.learning_rate}, a dropout of {recipe.dropout}",

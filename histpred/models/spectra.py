@@ -14,6 +14,10 @@ bins around the point, a perceptron, and a linear layer with a logit for each ma
 | hidden    | 2 x linear, ReLU, batch norm, dropout                 | 64                |
 | output    | linear                                                | marks             |
 
+For compact genomes, `frames` adds the codons of open reading frames on either strand, per bin: what
+is not interrupted by a stop for `OPEN` codons is taken for coding, and marks of gene bodies follow
+where genes lie.
+
 A base that is not known (N) takes part in no 4-mer, and a bin weighs as its share of known 4-mers,
 so that neither the number of N nor their place changes anything but what is missing. Where the two
 strands are told apart, the window must lie 5' to 3'; where they are not, both strands of a window
@@ -25,6 +29,7 @@ gradient boosting were the line to beat.
 
 from __future__ import annotations
 
+import copy
 from collections import OrderedDict
 from collections.abc import Sequence
 from itertools import product
@@ -40,10 +45,21 @@ KINDS = 4**K
 UNITS = 64
 HIDDEN = (128, 64)
 INPUT_DROPOUT = HIDDEN_DROPOUT = 0.3
+TEN = 10
+OPEN = TEN * TEN  # codons without a stop that make an open reading frame
+CODONS = 64
+STOPS = {"+": (b"TAA", b"TAG", b"TGA"), "-": (b"TTA", b"CTA", b"TCA")}
+"""as read on '+'"""
 FEWEST = 1e-3  # the weight below which a stretch has no known bases
 
 Stretches = Sequence[tuple[int, int]]
 """From and to, in bp from the point; negative is 5' of it"""
+
+AROUND_START = (
+    *((-200, 0), (-600, 0), (-1_000, 0), (-2_000, 0), (0, 200), (0, 600), (0, 1_000), (0, 2_000)),
+    *((-600, 600), (-1_000, 1_000), (-2_000, 2_000), (-5_000, 5_000), (-10_000, 10_000)),
+)
+"""bp from the TSS"""
 
 
 class BinCounts(nn.Module):
@@ -59,23 +75,86 @@ class BinCounts(nn.Module):
         self.bin_length, self.reach = bin_length, reach
 
     def forward(self, codes: Tensor) -> Tensor:
-        middle = codes.shape[1] // 2
-        whole = functional.pad(codes, (self.reach, self.reach), value=4)
-        rows = whole[:, middle : middle + 2 * self.reach].reshape(-1, self.bin_length).long()
-        rows = torch.where(rows < 4, rows, KINDS)  # one N makes a number beyond all 4-mers
-        last = self.bin_length - K + 1
-        number = rows[:, :last]
-        for i in range(1, K):
-            number = number * 4 + rows[:, i : i + last]
-        number = number.clamp(max=KINDS)
-        counts = torch.zeros(len(rows), KINDS + 1, device=codes.device)
-        counts.scatter_add_(1, number, torch.ones_like(number, dtype=counts.dtype))
-        return counts[:, :KINDS].view(len(codes), -1, KINDS)
+        digits = digits_of(codes, self.reach)
+        number = numbers_of(digits.reshape(-1, self.bin_length), K)
+        return histogram(number, KINDS).view(len(codes), -1, KINDS)
+
+
+class CodonCounts(nn.Module):
+    """Codes as `BinCounts` takes them to counts of the codons that begin in each bin and lie in an
+    open reading frame, float32 [batch, bins, 128]: those of '+', then those of '-', both as they
+    read on '+', in the order AAA to TTT.
+    """
+
+    stops: Tensor
+
+    def __init__(self, bin_length: int, reach: int) -> None:
+        super().__init__()
+        self.bin_length, self.reach = bin_length, reach
+        stops = torch.zeros(CODONS + 1, len(STOPS))
+        for strand, codons in enumerate(STOPS.values()):
+            stops[[_number(codon) for codon in codons], strand] = 1
+        stops[CODONS] = 1  # with an N
+        self.register_buffer("stops", stops, persistent=False)
+
+    def forward(self, codes: Tensor) -> Tensor:
+        digits = digits_of(codes, self.reach)
+        batch, length = digits.shape
+        filled = functional.pad(digits, (0, 2), value=KINDS)
+        codons = numbers_of(filled, 3)
+        missing = -length % 3
+        frames = functional.pad(codons, (0, missing), value=CODONS).view(batch, -1, 3)
+        stops = functional.embedding(frames, self.stops).permute(0, 3, 2, 1).flatten(1, 2)
+        closed = _highest_of_open(stops)  # by where a stretch begins: [batch, strands x frames, n]
+        is_open = _highest_of_open(functional.pad(1 - closed, (OPEN - 1, OPEN - 1)))
+        is_open = is_open.view(batch, len(STOPS), 3, -1).transpose(2, 3).flatten(2)[..., :length]
+        counts = [
+            histogram(
+                torch.where(is_open[:, strand] > 0, codons, CODONS).view(-1, self.bin_length),
+                CODONS,
+            )
+            for strand in range(len(STOPS))
+        ]
+        return torch.cat(counts, dim=1).view(batch, -1, len(STOPS) * CODONS)
+
+
+def _highest_of_open(values: Tensor) -> Tensor:
+    """The maximum of OPEN values from each on, [batch, rows, n] to [batch, rows, n - OPEN + 1]."""
+    of_ten = functional.max_pool1d(values, TEN, stride=1)
+    return functional.max_pool1d(of_ten, TEN, stride=1, dilation=TEN)
+
+
+def digits_of(codes: Tensor, reach: int) -> Tensor:
+    """The bases `reach` bp either side of the middle as numbers 0 to 3, int64 [batch, 2 x reach];
+    N is 256, so that a k-mer with one has a number beyond all k-mers.
+    """
+    middle = codes.shape[1] // 2
+    whole = functional.pad(codes, (reach, reach), value=4)
+    digits = whole[:, middle : middle + 2 * reach].long()
+    return torch.where(digits < 4, digits, KINDS)
+
+
+def numbers_of(digits: Tensor, k: int) -> Tensor:
+    """The number of the k-mer that begins at each base, int64 [rows, length - k + 1]; 4^k for one
+    with an N.
+    """
+    last = digits.shape[1] - k + 1
+    number = digits[:, :last]
+    for i in range(1, k):
+        number = number * 4 + digits[:, i : i + last]
+    return number.clamp(max=4**k)
+
+
+def histogram(numbers: Tensor, kinds: int) -> Tensor:
+    """How often each of `kinds` numbers is in a row, float32 [rows, kinds]."""
+    counts = torch.zeros(len(numbers), kinds + 1, device=numbers.device)
+    counts.scatter_add_(1, numbers, torch.ones_like(numbers, dtype=counts.dtype))
+    return counts[:, :kinds]
 
 
 class StretchMeans(nn.Module):
-    """Counts, float32 [batch, bins, 256], to means over stretches of units of the bins, float32
-    [batch, stretches x UNITS].
+    """Counts, float32 [batch, bins, 256 or, with codons, 384], to means over stretches of units of
+    the bins, float32 [batch, stretches x UNITS].
 
     Parameters
     ----------
@@ -85,6 +164,8 @@ class StretchMeans(nn.Module):
         In bp from the middle of the bins; each begins and ends between two bins.
     both_strands
         Whether a k-mer and its reverse complement are one.
+    frames
+        Whether there are codons behind the 4-mers.
 
     Raises
     ------
@@ -97,7 +178,9 @@ class StretchMeans(nn.Module):
     mean: Tensor
     scale: Tensor
 
-    def __init__(self, bin_length: int, stretches: Stretches, both_strands: bool) -> None:
+    def __init__(
+        self, bin_length: int, stretches: Stretches, both_strands: bool, frames: bool = False
+    ) -> None:
         super().__init__()
         self.bin_length, self.stretches = bin_length, tuple(stretches)
         self.reach = max(max(-start, end) for start, end in stretches)
@@ -110,22 +193,29 @@ class StretchMeans(nn.Module):
         fold = fold_of(both_strands)
         self.register_buffer("fold", fold, persistent=False)
         self.register_buffer("members", members, persistent=False)
-        self.register_buffer("mean", torch.zeros(fold.shape[1]))
-        self.register_buffer("scale", torch.ones(fold.shape[1]))
+        features = fold.shape[1] + (len(STOPS) * CODONS if frames else 0)
+        self.register_buffer("mean", torch.zeros(features))
+        self.register_buffer("scale", torch.ones(features))
         self.dropout = nn.Dropout(INPUT_DROPOUT)
-        self.linear = nn.Linear(fold.shape[1], UNITS)
+        self.linear = nn.Linear(features, UNITS)
 
     def standardise_like(self, counts: Tensor) -> None:
-        """Take mean and scale of the shares from bins [n, 256] of which half or more is known."""
-        known = counts.sum(1)
+        """Take mean and scale of the shares from bins [n, 256 or 384] of which half or more is
+        known.
+        """
+        known = counts[:, :KINDS].sum(1)
         shares = self.shares(counts[known * 2 >= self.bin_length - K + 1])
         if len(shares) > 1:
             self.mean.copy_(shares.mean(0))
             self.scale.copy_(shares.std(0) + 1e-5)
 
     def shares(self, counts: Tensor) -> Tensor:
-        """Shares of the 1- to 4-mers of bins, [..., 256] to [..., k-mers]."""
-        return counts / counts.sum(-1, keepdim=True).clamp(min=1) @ self.fold
+        """Shares of the 1- to 4-mers of bins, [..., 256] to [..., k-mers]; of codons, [..., 384],
+        behind them the share of the bin that each of them is.
+        """
+        four_mers, codons = counts[..., :KINDS], counts[..., KINDS:]
+        shares = four_mers / four_mers.sum(-1, keepdim=True).clamp(min=1) @ self.fold
+        return torch.cat([shares, codons * (3 / self.bin_length)], dim=-1)
 
     def units(self, standardised: Tensor, weight: Tensor) -> Tensor:
         """Weighted units [..., UNITS] of bins: their standardised shares [..., k-mers], and how
@@ -136,21 +226,22 @@ class StretchMeans(nn.Module):
         return torch.cat([bent.relu(), straight], dim=-1) * weight[..., None]
 
     def forward(self, counts: Tensor) -> Tensor:
-        weight = counts.sum(-1) / (self.bin_length - K + 1)
+        counts = counts.float()
+        weight = counts[..., :KINDS].sum(-1) / (self.bin_length - K + 1)
         units = self.units((self.shares(counts) - self.mean) / self.scale, weight)
         known = (weight @ self.members.T).clamp(min=FEWEST)
         return (self.members @ units / known[..., None]).flatten(1)
 
 
 class Beside(nn.Module):
-    """Networks side by side on one input: their outputs one after the other."""
+    """Networks side by side on one input: what they give, one after the other."""
 
     def __init__(self, networks: Sequence[nn.Module]) -> None:
         super().__init__()
         self.networks = nn.ModuleList(networks)
 
     def forward(self, values: Tensor) -> Tensor:
-        return torch.cat([network(values) for network in self.networks], dim=1)
+        return torch.cat([network(values) for network in self.networks], dim=-1)
 
 
 class SpectraNetwork(nn.Module):
@@ -160,19 +251,27 @@ class SpectraNetwork(nn.Module):
     ----------
     marks
         Number of marks.
-    bin_length, stretches, both_strands
+    bin_length, stretches, both_strands, frames
         See `StretchMeans`.
     """
 
     def __init__(
-        self, marks: int, bin_length: int, stretches: Stretches, both_strands: bool
+        self,
+        marks: int,
+        bin_length: int,
+        stretches: Stretches,
+        both_strands: bool,
+        frames: bool = False,
     ) -> None:
         super().__init__()
-        means = StretchMeans(bin_length, stretches, both_strands)
+        means = StretchMeans(bin_length, stretches, both_strands, frames)
         width = UNITS * len(stretches)
+        counts: nn.Module = BinCounts(bin_length, means.reach)
+        if frames:
+            counts = Beside([counts, CodonCounts(bin_length, means.reach)])
         self.encoder = nn.Sequential(
             OrderedDict(
-                counts=BinCounts(bin_length, means.reach),
+                counts=counts,
                 stretches=means,
                 norm=nn.BatchNorm1d(width),
                 hidden=nn.Sequential(*_hidden(width, HIDDEN[0]), *_hidden(*HIDDEN)),
@@ -180,15 +279,55 @@ class SpectraNetwork(nn.Module):
         )
         self.output = nn.Linear(HIDDEN[1], marks)
 
-    def standardise_like(self, codes: Tensor) -> None:
-        """Take the scale of the shares from windows, uint8 [n, length]."""
-        counts, means = self.encoder[0], self.encoder[1]
-        means.standardise_like(counts(codes).flatten(0, 1))
+    def counts_of(self, codes: Tensor) -> Tensor:
+        """What is counted in windows, uint8 [n, length]: uint8 [n, bins, 256 or 384]; no bin is
+        longer than 255.
+        """
+        with torch.inference_mode():
+            counts: Tensor = self.encoder[0](codes)
+            return counts.byte()
+
+    def after_counts(self) -> nn.Sequential:
+        """The network behind what `counts_of` gives, sharing its weights: to train it, since the
+        counts of a window never change.
+        """
+        return nn.Sequential(self.encoder[1:], self.output)
+
+    def standardise_like(self, counts: Tensor) -> None:
+        """Take the scale of the shares from what `counts_of` gives."""
+        self.encoder[1].standardise_like(counts.flatten(0, 1).float())
 
     def forward(self, codes: Tensor) -> Tensor:
         """Logits [batch, marks] of codes, uint8 [batch, length] (A C G T N = 0 to 4)."""
         logits: Tensor = self.output(self.encoder(codes))
         return logits
+
+
+def spectra(marks: int) -> SpectraNetwork:
+    """The network of `histpred train --model spectra`: 10 kb to each side of the TSS in bins of
+    200 bp, strands told apart, with reading frames.
+    """
+    return SpectraNetwork(marks, 200, AROUND_START, both_strands=False, frames=True)
+
+
+def averaged(networks: Sequence[SpectraNetwork]) -> SpectraNetwork:
+    """One network that gives the mean of the logits of several of one shape; its encoder gives
+    their last hidden layers one after the other.
+    """
+    wide = copy.deepcopy(networks[0])
+    wide.encoder = nn.Sequential(
+        OrderedDict(
+            counts=wide.encoder[0],
+            members=Beside([copy.deepcopy(network.encoder[1:]) for network in networks]),
+        )
+    )
+    outputs = [network.output for network in networks]
+    wide.output = nn.Linear(HIDDEN[1] * len(networks), outputs[0].out_features)
+    with torch.no_grad():
+        weights = torch.cat([output.weight for output in outputs], dim=1)
+        wide.output.weight.copy_(weights / len(networks))
+        wide.output.bias.copy_(torch.stack([output.bias for output in outputs]).mean(0))
+    return wide.eval()
 
 
 def nested(*lengths: int) -> list[tuple[int, int]]:
@@ -217,6 +356,10 @@ def fold_of(both_strands: bool) -> Tensor:
                 column[row, names.index(name)] += 1 / (K - k + 1)
         columns.append(column)
     return torch.cat(columns, dim=1)
+
+
+def _number(word: bytes) -> int:
+    return sum(4 ** (len(word) - 1 - i) * b"ACGT".index(base) for i, base in enumerate(word))
 
 
 def _name(word: bytes, both_strands: bool) -> bytes:

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas
@@ -48,6 +49,7 @@ from histpred.labels.splits import (
     warn_of_leaks,
     write_split,
 )
+from histpred.models import spectra
 from histpred.models.bundle import (
     CARD,
     HISTORY,
@@ -75,12 +77,13 @@ from histpred.models.losses import (
     weighted_bce,
 )
 from histpred.models.manifest import Calibration, ChunkSpec, EncoderSpec
-from histpred.models.network import MarkNetwork
+from histpred.models.network import MarkNetwork, averaged
 from histpred.models.probability import probabilities_of
 from histpred.models.publish import write_bundle
 from histpred.models.recipe import (
-    CONVOLUTIONAL,
     MLP,
+    OF_BASES,
+    SPECTRA,
     About,
     Recipe,
     Source,
@@ -95,6 +98,7 @@ logger = logging.getLogger(__name__)
 
 OUTPUTS = (SCORER, CARD, GRAPH, SPLIT, HISTORY, MARK_VECTORS, MANIFEST)
 CHECKED = 512  # validation rows that the exported graph is compared on
+SCALED_ROWS = 500  # whose bases tell the scale of spectra
 CHECKED_BASES = 32  # of them where the network reads bases
 KNOWN_LENGTH = 2_000  # bases of the sequence whose answer goes with the bundle
 
@@ -156,7 +160,7 @@ def train(
         expensive = source is not None and source.spec.kind in EXPENSIVE
         kept = store or (resume / "store" if expensive else None)
         windows, values, features, genome = _gather(
-            inputs, window, source, work, kept, embedding_progress
+            inputs, window, source, work, kept, embedding_progress, recipe.model
         )
         rows, windows, units, targets = labelled(windows, labels, labels_path)
         sets, how = _split(windows, units, recipe, source.chunks if source else None)
@@ -166,11 +170,11 @@ def train(
         marks = tuple(np.array(labels.marks)[enough])
         examples = Examples(windows, units, values[rows], targets[:, enough], sets)
 
-        network, history = _fit(
-            examples, marks, recipe, chosen_device, resume / "checkpoint.pt", identity, progress
+        network, histories = _fit(
+            examples, marks, recipe, chosen_device, resume, identity, progress
         )
         logits = {
-            name: _logits(network, examples.of(name).inputs, chosen_device)
+            name: _logits(_behind(network), examples.of(name).inputs, chosen_device)
             for name in (VALIDATION, TEST)
         }
         network.cpu()
@@ -180,10 +184,11 @@ def train(
         calibrations = [mark.calibration for mark in calibrated]
         _tell_uncalled(marks, calibrated)
 
-        encoder, scorer, others = _export(network, source, marks, validation.inputs[:CHECKED])
+        sample = validation.inputs[:CHECKED] if source else _random_codes(window, CHECKED_BASES)
+        encoder, scorer, others = _export(network, source, marks, sample)
         write_split(work / SPLIT, windows, units, sets)
         others[SPLIT] = (work / SPLIT).read_bytes()
-        others[HISTORY] = _history_table(history)
+        others[HISTORY] = _history_table(histories)
         manifest, notes = describe(
             examples,
             features.of(rows),
@@ -196,7 +201,7 @@ def train(
             window=window,
             genome=genome,
             how=how,
-            history=history,
+            histories=histories,
             identity=identity,
             known=_known_answer(network, source, window, marks, calibrations, recipe.settings.seed),
         )
@@ -211,6 +216,7 @@ def _gather(
     work: Path,
     store: Path | None,
     progress: Callable[[int, int], None],
+    model: str,
 ) -> tuple[pandas.DataFrame, np.ndarray, Features, Genome]:
     """All windows, what the network takes of each, and what the baselines take."""
     if source:
@@ -223,11 +229,12 @@ def _gather(
         _, features, genome = map_windows(inputs, window, work, sequence_features, quiet=True)
     else:
         length = window.upstream + window.downstream
+        read = _reader(model)
         windows, both, genome = map_windows(
             inputs,
             window,
             work,
-            lambda batch: (codes_of(batch, length), sequence_features(batch)),
+            lambda batch: (read(codes_of(batch, length)), sequence_features(batch)),
         )
         _refuse_none(windows, inputs)
         values = np.concatenate([codes for codes, _ in both])
@@ -249,6 +256,25 @@ def _check_varied(embeddings: np.ndarray) -> None:
         )
     if constant.any():
         logger.info("%d of %d numbers of the embedding are constant", constant.sum(), constant.size)
+
+
+def _reader(model: str) -> Callable[[np.ndarray], np.ndarray]:
+    """From codes, uint8 [n, length], to what the network of a model is trained on."""
+    if model != SPECTRA:
+        return lambda codes: codes
+    network = spectra.spectra(1)
+    return lambda codes: network.counts_of(torch.from_numpy(codes.copy())).numpy()
+
+
+def _behind(network: nn.Module) -> nn.Module:
+    """The part of a network that takes what `_reader` gives."""
+    return network.after_counts() if isinstance(network, spectra.SpectraNetwork) else network
+
+
+def _random_codes(window: WindowSpec, rows: int) -> np.ndarray:
+    """Windows of random bases, uint8 [rows, length]."""
+    length = window.upstream + window.downstream
+    return np.random.default_rng(0).integers(0, 4, (rows, length), dtype=np.uint8)
 
 
 def _split(
@@ -284,27 +310,12 @@ def _fit(
     marks: tuple[str, ...],
     recipe: Recipe,
     device: torch.device,
-    checkpoint: Path,
+    resume: Path,
     identity: dict[str, JsonValue],
     progress: Callable[[Epoch], None],
-) -> tuple[nn.Module, list[Epoch]]:
-    """The trained network, on `device`, and its history."""
+) -> tuple[nn.Module, list[list[Epoch]]]:
+    """The trained network, on `device`, and the history of each of its members."""
     train, validation = examples.of(TRAIN), examples.of(VALIDATION)
-    torch.manual_seed(recipe.settings.seed)
-    network: nn.Module
-    if recipe.model == MLP:
-        network = MarkNetwork(
-            train.inputs.shape[1], len(marks), recipe.hidden, recipe.mark_dimension, recipe.dropout
-        )
-        network.standardise_like(torch.from_numpy(train.inputs))
-    else:
-        network = CONVOLUTIONAL[recipe.model][0](len(marks))
-    logger.info(
-        "%s parameters are trained on %s",
-        f"{sum(p.numel() for p in network.parameters() if p.requires_grad):,}",
-        device,
-    )
-
     seed = recipe.settings.seed
     weights = pair_weights(train.labels, marks, recipe.loss, seed)
     # What undersampling is in expectation, on all validation rows rather than some drawn ones.
@@ -317,17 +328,53 @@ def _fit(
         def loss_of(logits: torch.Tensor, targets: torch.Tensor, _: torch.Tensor) -> torch.Tensor:
             return nnpu(logits, targets == 1, priors)
 
-    history = fit(
-        network.to(device),
+    rows, validation_rows = (
         _rows(train, weights, device),
         _rows(validation, validation_weights, device),
-        loss_of,
-        recipe.settings,
-        checkpoint,
-        _checkpoint_identity(identity, device),
-        progress,
     )
-    return network, history
+    networks, histories = [], []
+    for member in range(recipe.members):
+        settings = recipe.settings._replace(seed=seed + member)
+        network = _new_network(train.inputs, len(marks), recipe, settings.seed)
+        logger.info(
+            "%s parameters are trained on %s%s",
+            f"{sum(p.numel() for p in network.parameters() if p.requires_grad):,}",
+            device,
+            f", member {member + 1} of {recipe.members}" if recipe.members > 1 else "",
+        )
+        history = fit(
+            _behind(network).to(device),
+            rows,
+            validation_rows,
+            loss_of,
+            settings,
+            resume / f"checkpoint{member}.pt",
+            _checkpoint_identity(identity, device),
+            progress,
+        )
+        networks.append(network)
+        histories.append(history)
+    if recipe.members > 1:
+        average = averaged if recipe.model == MLP else spectra.averaged
+        return average([network.cpu() for network in networks]).to(device), histories
+    return networks[0], histories
+
+
+def _new_network(inputs: np.ndarray, marks: int, recipe: Recipe, seed: int) -> Any:
+    """A network before its training, that knows the scale of its inputs."""
+    torch.manual_seed(seed)
+    if recipe.model == MLP:
+        network = MarkNetwork(
+            inputs.shape[1], marks, recipe.hidden, recipe.mark_dimension, recipe.dropout
+        )
+    else:
+        network = OF_BASES[recipe.model][0](marks)
+    if recipe.model == MLP:
+        network.standardise_like(torch.from_numpy(inputs))
+    if recipe.model == SPECTRA:
+        every = max(len(inputs) // SCALED_ROWS, 1)
+        network.standardise_like(torch.from_numpy(inputs[::every]))
+    return network
 
 
 def _checkpoint_identity(identity: dict[str, JsonValue], device: torch.device) -> str:
@@ -362,14 +409,15 @@ def _export(
 ) -> tuple[EncoderSpec, bytes, dict[str, bytes]]:
     """The bundle's encoder, its scorer.onnx, and its further files."""
     if source is None:
-        check = check[:CHECKED_BASES]
         trunk, head = split_head(network)
         embedded = logits_of(trunk, torch.from_numpy(check)).numpy()
         graph = encoder_to_onnx(trunk, check)
         weight, bias = head.weight.detach().numpy(), head.bias.detach().numpy()
         scorer = linear_to_onnx(weight, bias, marks, embedded)
-        whole = ChunkSpec(policy=WINDOW, length=check.shape[1])  # a window is one chunk
-        encoder = EncoderSpec(kind="onnx", dimension=embedded.shape[1], chunks=whole)
+        # A window is one chunk; a graph of spectra takes any.
+        whole = ChunkSpec(policy=WINDOW, length=check.shape[1])
+        chunks = None if isinstance(network, spectra.SpectraNetwork) else whole
+        encoder = EncoderSpec(kind="onnx", dimension=embedded.shape[1], chunks=chunks)
         return encoder, scorer, {GRAPH: graph}
 
     chunks = source.chunks and ChunkSpec(policy=source.chunks.policy, length=source.chunks.length)
@@ -413,10 +461,12 @@ def _known_answer(
     return sequences[0].decode(), dict(zip(marks, map(float, row), strict=True))
 
 
-def _history_table(history: list[Epoch]) -> bytes:
-    lines = ["\t".join(Epoch._fields)]
+def _history_table(histories: list[list[Epoch]]) -> bytes:
+    lines = ["\t".join(("member", *Epoch._fields))]
     lines += [
-        "\t".join(f"{value:.8g}" for value in epoch[:4]) + f"\t{epoch.best:d}" for epoch in history
+        "\t".join([f"{member}", *(f"{value:.8g}" for value in epoch[:4]), f"{epoch.best:d}"])
+        for member, history in enumerate(histories, 1)
+        for epoch in history
     ]
     return ("\n".join(lines) + "\n").encode()
 

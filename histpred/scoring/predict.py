@@ -24,7 +24,6 @@ from histpred.core.output import (
     sweep,
     temporary_faults,
 )
-from histpred.core.regions import INTERVAL
 from histpred.encoders import EXPENSIVE
 from histpred.encoders.chunks import check_window
 from histpred.encoders.embedder import EmbeddedWindows, Embedder
@@ -43,8 +42,8 @@ from histpred.scoring.record import (
     finished,
     identity,
     inputs_of,
+    interval_output,
     is_ours,
-    marks_for,
     outputs_of,
     times,
     versions,
@@ -116,8 +115,10 @@ def predict(
         check_window(chunks, options.window.kind)
         expensive = bundle.manifest.encoder.kind in EXPENSIVE
         # torch has the device then; what the scorer does takes no time beside that
-        marks = marks_for(bundle, options.window)
-        scorer = stack.enter_context(Scorer(bundle, "cpu" if expensive else device, marks=marks))
+        interval = interval_output(bundle, options.window)
+        scorer = stack.enter_context(
+            Scorer(bundle, "cpu" if expensive else device, interval=interval)
+        )
         known = finished(out, annotation_path, fasta_path, bundle, options, overwrite)
         if known is not None:
             sweep(out)
@@ -148,6 +149,7 @@ def predict(
         folder = store or (out / RESUME if expensive else None)
         kept = Store(folder, encoder_is) if folder else None
         embedder = Embedder(encoder, chunks, kept)
+        marks = interval.marks if interval else bundle.manifest.marks
         thresholds = [mark.threshold for mark in marks]
         done = 0
         with Tables(work, scorer.marks, thresholds) as tables:
@@ -231,13 +233,13 @@ def domain_warnings(
             f"the bundle {bundle.manifest.name} was trained: for another species its scores are an "
             "extrapolation"
         )
-    interval = bundle.manifest.interval
+    interval = interval_output(bundle, options.window)
     if not was_trained_on(bundle, options.window):
         warnings.append(
             f"the bundle {bundle.manifest.name} was trained on {window_for(bundle)} windows, not "
             f"on {options.window}: its probabilities are not calibrated for these"
         )
-    elif interval and options.window.kind == INTERVAL:
+    elif interval:
         count, names = ledger.longer_than(MANY_TIMES * interval.resolution)
         if count:
             warnings.append(

@@ -22,7 +22,7 @@ from histpred.genome.biotypes import normalise
 from histpred.genome.reference import Reference
 from histpred.genome.windows import WindowSpec, parse_window
 from histpred.models.bundle import Bundle
-from histpred.models.manifest import MarkSpec
+from histpred.models.manifest import IntervalOutput
 
 SCHEMA_VERSION = "1.0"
 RUN = "run.json"
@@ -95,10 +95,9 @@ def was_trained_on(bundle: Bundle, window: WindowSpec) -> bool:
     return window._replace(tile=0) in _trained(bundle).values()
 
 
-def marks_for(bundle: Bundle, window: WindowSpec) -> tuple[MarkSpec, ...]:
-    """The bundle's marks, with the calibrations and thresholds for a window of this kind."""
-    interval = bundle.manifest.interval
-    return interval.marks if interval and window.kind == INTERVAL else bundle.manifest.marks
+def interval_output(bundle: Bundle, window: WindowSpec) -> IntervalOutput | None:
+    """The bundle's output for intervals, if it has one and such are the windows."""
+    return bundle.manifest.interval if window.kind == INTERVAL else None
 
 
 def _trained(bundle: Bundle) -> dict[str, WindowSpec]:

@@ -7,7 +7,7 @@ stays flat, and a row's probabilities do not depend on what else was in the call
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy as np
 from histpred.core.errors import BundleError, ModelError
 from histpred.core.runtime import open_session
 from histpred.models.bundle import Bundle
-from histpred.models.manifest import MarkSpec
+from histpred.models.manifest import IntervalOutput
 from histpred.models.probability import probabilities_of
 
 if TYPE_CHECKING:
@@ -46,8 +46,8 @@ class Scorer:
         'cpu', 'cuda', 'cuda:N', or 'auto': CUDA where there is one, else the CPU.
     threads
         CPU threads; None for the cores this process may use.
-    marks
-        The marks with the calibrations that are meant; None: the bundle's for its own windows.
+    interval
+        The bundle's output for intervals, if that is meant and not the one for its own windows.
 
     Attributes
     ----------
@@ -62,13 +62,15 @@ class Scorer:
         bundle: Bundle,
         device: str = "auto",
         threads: int | None = None,
-        marks: Sequence[MarkSpec] | None = None,
+        interval: IntervalOutput | None = None,
     ) -> None:
-        self._session, self.device = open_session(bundle.scorer_path, device, threads)
-        _check_fits(bundle, self._session)
+        path = bundle.directory / interval.scorer if interval else bundle.scorer_path
+        self._session, self.device = open_session(path, device, threads)
+        _check_fits(bundle, path, self._session)
         self.marks = bundle.manifest.mark_names
         self._dimension = bundle.manifest.encoder.dimension
-        self._calibrations = [mark.calibration for mark in marks or bundle.manifest.marks]
+        marks = interval.marks if interval else bundle.manifest.marks
+        self._calibrations = [mark.calibration for mark in marks]
 
     def __enter__(self) -> Scorer:
         return self
@@ -109,12 +111,12 @@ class Scorer:
         return logits
 
 
-def _check_fits(bundle: Bundle, session: onnxruntime.InferenceSession) -> None:
-    """That scorer.onnx is the one which bundle.json describes."""
+def _check_fits(bundle: Bundle, path: Path, session: onnxruntime.InferenceSession) -> None:
+    """That the scorer in `path` is the one which bundle.json describes."""
     marks = json.loads(session.get_modelmeta().custom_metadata_map.get("histpred.marks", "[]"))
     if tuple(marks) != bundle.manifest.mark_names:
         raise BundleError(
-            f"{bundle.scorer_path}: scores the marks {', '.join(marks) or '(unnamed)'}, "
+            f"{path}: scores the marks {', '.join(marks) or '(unnamed)'}, "
             f"bundle.json says {', '.join(bundle.manifest.mark_names)}",
             "get the bundle again",
         )
@@ -125,7 +127,7 @@ def _check_fits(bundle: Bundle, session: onnxruntime.InferenceSession) -> None:
     expected = {"embedding": bundle.manifest.encoder.dimension, "logits": len(marks)}
     if shapes != expected:
         raise BundleError(
-            f"{bundle.scorer_path}: takes and gives {shapes}, bundle.json says {expected}",
+            f"{path}: takes and gives {shapes}, bundle.json says {expected}",
             "get the bundle again",
         )
 

@@ -11,11 +11,14 @@ from histpred.core.sequence import reverse_complement  # noqa: E402
 from histpred.encoders.onnx import OnnxEncoder, codes_of  # noqa: E402
 from histpred.models.export import encoder_to_onnx  # noqa: E402
 from histpred.models.spectra import (  # noqa: E402
+    OPEN,
     UNITS,
     Beside,
     BinCounts,
+    CodonCounts,
     SpectraNetwork,
     StretchMeans,
+    averaged,
     fold_of,
     nested,
 )
@@ -38,7 +41,7 @@ def network_of(sequences: list[bytes], both_strands: bool = True, seed: int = 0)
     torch.manual_seed(seed)
     network = SpectraNetwork(3, 20, STRETCHES, both_strands)
     codes = torch.from_numpy(codes_of(sequences, len(sequences[0])).copy())
-    network.standardise_like(codes)
+    network.standardise_like(network.counts_of(codes))
     for _ in range(3):
         network(codes)
     return network.eval()
@@ -67,6 +70,45 @@ def test_counts_are_the_4_mers_that_lie_within_a_bin_and_hold_no_n():
         for number, found in enumerate(of_bins):
             inside = words(sequence[20 * number : 20 * number + 20], 4)
             assert found.tolist() == [inside.count(name) for name in names]
+
+
+def coding_sequence(rng: np.random.Generator, codons: int) -> str:
+    """Codons without a stop."""
+    stops = ("TAA", "TAG", "TGA")
+    every = [a + b + c for a in "ACGT" for b in "ACGT" for c in "ACGT"]
+    return "".join(rng.choice([codon for codon in every if codon not in stops], codons))
+
+
+@pytest.mark.parametrize("reach", [600, 640])
+def test_codons_count_where_no_stop_is_near(reach):
+    """Against runs of codons between stops, found one by one."""
+    rng = np.random.default_rng(1)
+    sequences = []
+    for codons in (OPEN - 1, OPEN, OPEN + 40):
+        middle = "TAA" + coding_sequence(rng, codons) + "TAGNTGA"
+        around = "".join(rng.choice(list("AATTTGC"), 2 * reach))
+        start = int(rng.integers(50, 2 * reach - len(middle) - 50))
+        sequence = (around[:start] + middle + around[start:])[: 2 * reach].encode()
+        sequences += [sequence, reverse_complement(sequence)]
+    counts = CodonCounts(20, reach)(torch.from_numpy(codes_of(sequences, 2 * reach).copy()))
+    total = 0
+    for sequence, found in zip(sequences, counts, strict=True):
+        expected = np.zeros(found.shape)
+        for strand, stops in enumerate([(b"TAA", b"TAG", b"TGA"), (b"TTA", b"CTA", b"TCA")]):
+            for frame in range(3):
+                run: list[int] = []
+                for place in [*range(frame, len(sequence) - 2, 3), None]:
+                    codon = sequence[place : place + 3] if place is not None else b"N"
+                    if codon not in stops and b"N" not in codon:
+                        run.append(place)
+                        continue
+                    for inside in run if len(run) >= OPEN else []:
+                        kind = 64 * strand + _number(sequence[inside : inside + 3])
+                        expected[inside // 20, kind] += 1
+                    run = []
+        total += expected.sum()
+        np.testing.assert_array_equal(found, expected)
+    assert total > 4 * OPEN
 
 
 @pytest.mark.parametrize("length", [60, 99, 100, 101, 150])
@@ -131,7 +173,7 @@ def test_a_stretch_is_the_mean_of_its_bins_weighted_by_what_is_known_of_each():
 
 
 def _number(word: bytes) -> int:
-    return sum(4 ** (3 - i) * b"ACGT".index(base) for i, base in enumerate(word))
+    return sum(4 ** (len(word) - 1 - i) * b"ACGT".index(base) for i, base in enumerate(word))
 
 
 def test_without_strands_both_give_the_same_and_with_them_they_do_not():
@@ -178,6 +220,30 @@ def test_the_graph_gives_the_networks_numbers_for_any_length(tmp_path):
         np.testing.assert_allclose(vector, expected, atol=1e-4)
 
 
+def test_the_graph_with_reading_frames_gives_the_networks_numbers(tmp_path):
+    sequences = random_sequences(6, 1200)
+    sequences[3] = b"GCA" * 400
+    torch.manual_seed(0)
+    networks = [SpectraNetwork(3, 20, [(-600, 0), (0, 600)], False, frames=True) for _ in range(2)]
+    codes = torch.from_numpy(codes_of(sequences, 1200).copy())
+    for network in networks:
+        network.standardise_like(network.counts_of(codes))
+        for _ in range(3):
+            network(codes)
+        network.eval()
+    both = averaged(networks)
+    with torch.inference_mode():
+        mean = torch.stack([network(codes) for network in networks]).mean(0)
+        np.testing.assert_allclose(both(codes), mean, atol=1e-5)
+        np.testing.assert_allclose(both.after_counts()(both.counts_of(codes)), mean, atol=1e-5)
+        expected = both.encoder(codes).numpy()
+    path = tmp_path / "encoder.onnx"
+    path.write_bytes(encoder_to_onnx(both.encoder, codes.numpy()))
+    found = OnnxEncoder(path, "cpu").embed(sequences).vectors
+    assert np.ptp(expected, axis=0).max() > 0.1
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
 def test_a_network_learns_what_lies_on_one_side_of_the_point():
     """With strands and one-sided stretches, C and G tell upstream from downstream."""
     rng = np.random.default_rng(0)
@@ -190,7 +256,7 @@ def test_a_network_learns_what_lies_on_one_side_of_the_point():
     torch.manual_seed(0)
     network = SpectraNetwork(1, 10, [(-50, 0), (0, 50)], both_strands=False)
     inputs, targets = torch.from_numpy(codes), torch.from_numpy(labels).float()[:, None]
-    network.standardise_like(inputs)
+    network.standardise_like(network.counts_of(inputs))
     optimiser = torch.optim.AdamW(network.parameters(), 1e-2)
     for _ in range(30):
         loss = torch.nn.functional.binary_cross_entropy_with_logits(

@@ -11,7 +11,7 @@ from histpred.core.errors import UsageError
 from histpred.genome.windows import WindowSpec
 from histpred.models.bundle import Bundle, load_bundle
 from histpred.models.manifest import Manifest
-from histpred.scoring.record import marks_for, was_trained_on, window_for
+from histpred.scoring.record import interval_output, was_trained_on, window_for
 
 GENES = {"kind": "promoter", "upstream": 300, "downstream": 300, "whole": True}
 INTERVALS = {"kind": "interval", "upstream": 250, "downstream": 350, "whole": True}
@@ -52,14 +52,14 @@ def test_a_bundle_with_one_output_takes_intervals_as_they_are():
     alone = bundle(interval=None)
     assert window_for(alone, "interval") == WindowSpec("interval", 0, 0, 0.9)
     assert window_for(alone, None, 200) == WindowSpec("interval", 0, 0, 0.9, tile=200)
-    assert marks_for(alone, window_for(alone, "interval")) == alone.manifest.marks
+    assert interval_output(alone, window_for(alone, "interval")) is None
     assert not was_trained_on(alone, window_for(alone, "interval"))
 
 
-def test_calibrations_and_thresholds_are_those_of_the_output():
+def test_the_output_goes_with_the_window():
     both = bundle()
-    assert {mark.threshold for mark in marks_for(both, window_for(both, "interval"))} == {0.123}
-    assert marks_for(both, window_for(both)) == both.manifest.marks
+    assert interval_output(both, window_for(both, "interval")) == both.manifest.interval
+    assert interval_output(both, window_for(both)) is None
     assert was_trained_on(both, window_for(both, None, 7))
     assert was_trained_on(both, window_for(both))
     assert not was_trained_on(both, window_for(both, "interval:5:7"))
