@@ -325,9 +325,9 @@ def test_the_window_is_said_and_used(peaks, tmp_path):
     """promoter:2000:2000 unless another is given, and no word of a bundle."""
     done = run("labels", "peaks", "--help")
     shown = " ".join(done.out.split())
-    assert "promoter:UP:DOWN. [default: promoter:2000:2000]" in shown
+    assert "interval:UP:DOWN. [default: promoter:2000:2000]" in shown
     assert "bundle" not in shown
-    assert "promoter:UP:DOWN. [default: the bundle's]" in " ".join(
+    assert "interval:UP:DOWN. [default: the bundle's]" in " ".join(
         run("predict", "--help").out.split()
     )
     files = peaks.arguments[2:23]

@@ -190,7 +190,8 @@ def test_no_room_for_the_shards(size, many, tmp_path):
 
 def test_no_room_for_the_whole(many, tmp_path):
     fasta = many / "genome.fa"
-    run("scatter", many / "rows.bed", fasta, "-o", tmp_path / "s", *BUNDLE)
+    whole = ("--shard-bases", "1000000000")
+    run("scatter", many / "rows.bed", fasta, "-o", tmp_path / "s", *BUNDLE, *whole)
     run("predict", tmp_path / "s" / "shards" / "0001.tsv", fasta, "-o", tmp_path / "p")
     before = tree(tmp_path)
     sizes = [path.stat().st_size for path in (tmp_path / "p").glob("*.gz")]

@@ -1,10 +1,13 @@
-"""The inputs of the bundle `yeast` from the data folder yeast: genes.bed and labels.tsv.
+"""The bundle `yeast`: its inputs from the data folder yeast, and how it ships.
 
-    python training/yeast.py --data PATH/yeast -o yeast
+    python training/yeast.py inputs --data PATH/yeast -o yeast
+    python training/yeast.py ship BUNDLE -o histpred/bundles/yeast
 
-A gene carries a mark where the mean log2 of its nucleosomes (Weiner et al. 2015,
-doi:10.1016/j.molcel.2015.02.008) is in the top quarter of all genes that have a value. The commands
-from there to the bundle are in docs/train-your-own.md.
+The first writes genes.bed and labels.tsv: a gene carries a mark where the mean log2 of its
+nucleosomes (Weiner et al. 2015, doi:10.1016/j.molcel.2015.02.008) is in the top quarter of all
+genes that have a value. The commands from there to a bundle are in docs/train-your-own.md. The
+second puts that bundle into the package: with the notes of yeast_notes.md on its card, and without
+the names of the genes it was trained on.
 """
 
 from __future__ import annotations
@@ -14,30 +17,72 @@ from pathlib import Path
 
 import pandas as pd
 
+from histpred.models.bundle import CARD, MANIFEST, SCORER, SPLIT, load_bundle
+from histpred.models.publish import write_bundle
+from histpred.scoring.verify import verify
+
 TABLE = "yeast_sacCer3_gene_x_26marks_weiner_projected.tsv.gz"
 FIRST_MARK = "H2AK5ac"
 SHARE = 0.25
 MITOCHONDRION = "chrM"
+NOTES = Path(__file__).with_name("yeast_notes.md")
+DATA = (
+    "log2 of 26 marks at nucleosomes of 4,858 genes (Weiner et al. 2015, GEO GSE61888), laid on "
+    "all genes and transcripts that they overlap",
+    "sacCer3, whole genome",
+)
 
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--data", type=Path, required=True, help="the folder yeast")
-    parser.add_argument("-o", "--output", type=Path, required=True, help="folder of the two files")
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    verb = verbs.add_parser("inputs")
+    verb.add_argument("--data", type=Path, required=True, help="the folder yeast")
+    verb.add_argument("-o", "--output", type=Path, required=True, help="folder of the two files")
+    verb = verbs.add_parser("ship")
+    verb.add_argument("bundle", type=Path, help="what histpred train wrote")
+    verb.add_argument("-o", "--output", type=Path, required=True, help="the bundle's folder")
     options = parser.parse_args(arguments)
-    table = pd.read_csv(options.data / TABLE, sep="\t")
+    if options.verb == "inputs":
+        write_inputs(options.data, options.output)
+    else:
+        ship(options.bundle, options.output)
+
+
+def write_inputs(data: Path, output: Path) -> None:
+    """genes.bed and labels.tsv of the nuclear genes that have a value of every mark."""
+    table = pd.read_csv(data / TABLE, sep="\t")
     marks = table.columns[table.columns.get_loc(FIRST_MARK) :]
     known = table[marks].notna().all(axis=1) & (table["chrom"] != MITOCHONDRION)
     table = table[known].drop_duplicates("gene")
     labels = (table[marks] >= table[marks].quantile(1 - SHARE)).astype(int)
     labels.insert(0, "name", table["gene"])
 
-    options.output.mkdir(parents=True, exist_ok=True)
-    labels.to_csv(options.output / "labels.tsv", sep="\t", index=False)
+    output.mkdir(parents=True, exist_ok=True)
+    labels.to_csv(output / "labels.tsv", sep="\t", index=False)
     rows = table[["chrom", "start0", "end", "gene"]].assign(score=0, strand=table["strand"])
-    rows.to_csv(options.output / "genes.bed", sep="\t", index=False, header=False)
+    rows.to_csv(output / "genes.bed", sep="\t", index=False, header=False)
+
+
+def ship(trained: Path, output: Path) -> None:
+    """The bundle with the card's notes, its data named, and without its split."""
+    bundle = load_bundle(trained.resolve())
+    training = bundle.manifest.training
+    manifest = bundle.manifest.model_copy(
+        update={"training": training.model_copy(update={"data": (*DATA, *training.data)})}
+    )
+    card = bundle.card_path.read_text(encoding="utf-8")
+    how = card[card.index("## How it was trained") : card.index("## Limits")]
+    left_out = {CARD, MANIFEST, SCORER, SPLIT}
+    others = {
+        name: (bundle.directory / name).read_bytes()
+        for name in manifest.files
+        if name not in left_out
+    }
+    notes = f"{NOTES.read_text(encoding='utf-8').strip()}\n\n{how.strip()}"
+    verify(write_bundle(output, manifest, bundle.scorer_path.read_bytes(), notes, others))
 
 
 if __name__ == "__main__":

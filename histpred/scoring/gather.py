@@ -18,6 +18,7 @@ from histpred.core.output import (
     refuse_inputs,
     temporary_faults,
 )
+from histpred.core.regions import INTERVAL
 from histpred.genome.ledger import LEDGER
 from histpred.scoring.predict import NO_GPU, OUTPUTS
 from histpred.scoring.record import (
@@ -33,6 +34,7 @@ from histpred.scoring.record import (
 from histpred.scoring.scatter import read_scattered
 from histpred.tracks.tables import CALLS, SCORES, join
 
+CALIBRATED_FOR = "--window or --tile"
 AGREEING = ("histpred", "bundle", "precision")
 """What all parts say of themselves, and the whole too."""
 
@@ -161,6 +163,7 @@ def _in_order(scattered: Path, record: dict[str, Any], parts: list[Part]) -> lis
     wanted = Counter(shard["sha256"] for shard in record["shards"])
     found: dict[str, dict[Path, Part]] = {}
     fixed = {name: record["identity"][name] for name in ("FASTA sha256", "histpred", "bundle")}
+    fixed[CALIBRATED_FOR] = _calibrated_for(record["identity"])
     expected = _made_with(parts[0]) | fixed
     for part in parts:
         digest = part.run["identity"]["annotation sha256"]
@@ -181,7 +184,7 @@ def _in_order(scattered: Path, record: dict[str, Any], parts: list[Part]) -> lis
             raise InputError(
                 part.folder,
                 f"does not belong to the other parts; what differs: {different}",
-                "make this part again",
+                "make this part again, with the --window or --tile that scatter was given",
             )
         scored, windows = part.run["result"]["scored"], shards[digest]["windows"]
         if scored != windows:
@@ -203,5 +206,11 @@ def _made_with(part: Part) -> dict[str, Any]:
     """What must be the same for all parts."""
     identity = part.run["identity"]
     made = {name: identity.get(name) for name in ("FASTA sha256", *AGREEING)}
+    made[CALIBRATED_FOR] = _calibrated_for(identity)
     # 'auto' is one on a GPU and another on a CPU.
     return made | {"the encoder's precision": part.run["encoder"]["precision"]}
+
+
+def _calibrated_for(identity: dict[str, Any]) -> str:
+    """Of which a bundle's outputs the probabilities are."""
+    return "intervals" if identity["window"][0] == INTERVAL else "genes"

@@ -60,6 +60,11 @@ def drop_mark(fields: dict) -> None:
     del fields["known_answer"]["probabilities"][name]
 
 
+def reverse_marks(fields):
+    fields["marks"].reverse()
+    fields["interval"]["marks"].reverse()
+
+
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"
 
 # fmt: off
@@ -81,12 +86,13 @@ SPOILT = [
      "{bundle}/scorer.onnx: onnxruntime cannot open it"),
     ("empty scorer", content("scorer.onnx", lambda c: b"", honest=True), "{bundle}/scorer.onnx"),
     ("other major version", manifest(lambda f: f.update(schema_version="2.0")),
-     "{bundle}/bundle.json: schema version 2.0, this histpred reads 1.2"),
+     "{bundle}/bundle.json: schema version 2.0, this histpred reads 1.3"),
     ("no version", manifest(lambda f: f.pop("schema_version")), "schema version None"),
     ("unknown field", manifest(lambda f: f.update(temperature=2)),
      "{bundle}/bundle.json: not a valid manifest: temperature"),
-    ("a mark fewer", manifest(drop_mark), "{bundle}/scorer.onnx: scores the marks"),
-    ("marks in another order", manifest(lambda f: f["marks"].reverse()),
+    ("a mark fewer", manifest(drop_mark), "{bundle}/bundle.json: not a valid manifest"),
+    ("marks in another order", manifest(lambda f: f["marks"].reverse()), "another order"),
+    ("other marks than the scorer", manifest(reverse_marks),
      "{bundle}/scorer.onnx: scores the marks"),
     ("another dimension", manifest(lambda f: f["encoder"].update(dimension=3)), "{bundle}"),
     ("another k", manifest(lambda f: f["encoder"]["settings"].update(k=[1])), "bundle"),
@@ -166,7 +172,7 @@ def test_58_nan_from_the_model_names_the_window(value, inputs, folder, refused, 
         return Broken(session), device
 
     monkeypatch.setattr(scorer, "open_session", broken)
-    words = ("b (chr2:0-1090) gave NaN or infinity", "histpred bundle verify")
+    words = ("b (chr2:0-2000) gave NaN or infinity", "histpred bundle verify")
     options = ("--bundle", load_bundle().directory)
     refused("predict", *inputs, "-o", folder / "out", *options, words=words)
 

@@ -35,6 +35,7 @@ ODD_ROWS = [
     ("chrUn", 7, 90, "on no contig", 0, "+"),
     ("chr2", 3900, 4100, "past the end", 0, "-"),
     ("chr1", 100, 200, "naïve β", 0, "-"),
+    ("chrN", 100, 200, "of N", 0, "-"),
     ("chr1", 100, 200, "a b", 0, "-"),
 ]
 
@@ -45,6 +46,7 @@ def inputs(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("inputs")
     rng = random.Random(4)
     genome = random_genome(rng, {"chr1": 9000, "chr2": 4000, "chr10": 3000}, n_fraction=0.35)
+    genome["chrN"] = "N" * 4000 + "ACGT" * 10
     write_fasta(folder / "genome.fa", genome)
     rows = [*random_bed_rows(rng, genome, 70), *ODD_ROWS]
     rng.shuffle(rows)
@@ -88,7 +90,8 @@ def part(inputs: Path, shard: Path, out: Path, **options) -> Path:
 def parts_of(inputs: Path, folder: Path, shard_bases: int, **options) -> list[Path]:
     """Scatter to folder/scattered, and predict each shard."""
     shards = scattered(inputs, folder / "scattered", shard_bases, **options)
-    return [part(inputs, shard, folder / shard.stem) for shard in shards]
+    window = options.get("window")
+    return [part(inputs, shard, folder / shard.stem, window=window) for shard in shards]
 
 
 def shard_bases_for(inputs: Path, count: int, folder: Path, **options) -> int:

@@ -16,17 +16,21 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pysam
 import pytest
 
+from histpred.encoders import build
 from histpred.models.bundle import load_bundle
 from histpred.scoring import predict as stage
 from histpred.scoring import record
 from histpred.scoring.record import Options, window_for
+from histpred.scoring.scorer import Scorer
 from support import (
     random_bed_rows,
     random_genome,
     random_transcripts,
+    reverse_complement,
     write_bed,
     write_fasta,
     write_gtf,
@@ -45,7 +49,8 @@ from support.command_line import (
 from support.extraction import bedtools, needs_bedtools, read_ledger
 
 needs_tabix = pytest.mark.skipif(shutil.which("tabix") is None, reason="needs the program tabix")
-MARKS = load_bundle().manifest.marks
+BUNDLE = load_bundle().manifest
+MARKS = BUNDLE.marks
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +59,9 @@ def inputs(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("inputs")
     rng = random.Random(3)
     genome = random_genome(rng, {"chr1": 60_000, "chr2": 20_000, "chr10": 9_000}, n_fraction=0.1)
+    rows = [*random_bed_rows(rng, genome, 700), ("chrN", 100, 200, "of N", 0, "-")]
+    genome["chrN"] = "N" * 4000 + "ACGT" * 10
     write_fasta(folder / "genome.fa", genome)
-    rows = random_bed_rows(rng, genome, 700)
     write_bed(folder / "rows.bed", [*rows, ("chr2", 7, 7, "empty", 0, "+")])
     write_gtf(folder / "genes.gtf", random_transcripts(rng, genome, 60))
     return folder
@@ -593,7 +599,122 @@ def test_a_kind_that_the_bundle_was_not_trained_on_is_said(inputs, tmp_path):
     result = predict(
         inputs / "rows.bed", inputs / "genome.fa", tmp_path / "out", "--window", "body"
     )
-    assert "trained on promoter:1000:1000 windows, not on body" in result.err
+    assert f"trained on {window_for(load_bundle())} windows, not on body" in result.err
+
+
+# Intervals
+
+
+def around(genome: dict[str, str], chrom: str, middle: int, strand: str) -> bytes:
+    """What the default bundle reads around a point, cut from the text of the genome."""
+    reach = BUNDLE.interval.window.upstream
+    padded = "N" * reach + genome[chrom] + "N" * reach
+    bases = padded[middle : middle + 2 * reach]
+    return (reverse_complement(bases) if strand == "-" else bases).encode()
+
+
+def expected_scores(sequences: list[bytes]) -> np.ndarray:
+    loaded = load_bundle()
+    vectors = build(loaded.manifest.encoder, loaded.directory).embed(sequences).vectors
+    with Scorer(loaded, "cpu", interval=BUNDLE.interval) as scorer:
+        return scorer.probabilities(vectors)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory) -> tuple[Path, dict[str, str]]:
+    """A genome of two short contigs, and its sequences."""
+    genome = random_genome(random.Random(8), {"chr1": 4_130, "chr2": 900})
+    genome["chr1"] = genome["chr1"][:2_000] + "N" * 500 + genome["chr1"][2_500:]
+    fasta = tmp_path_factory.mktemp("small") / "genome.fa"
+    write_fasta(fasta, genome)
+    return fasta, genome
+
+
+def test_intervals_are_scored_at_their_middle_and_keep_their_place(small, tmp_path):
+    fasta, genome = small
+    rows = [("chr1", 0, 10, "a", 0, "+"), ("chr1", 700, 901, "b", 0, "-")]
+    rows += [("chr1", 2_700, 4_100, "long", 0, "."), ("chr2", 880, 900, "c", 0, "-")]
+    annotation = write_bed(tmp_path / "rows.bed", rows)
+    result = predict(annotation, fasta, tmp_path / "out", "--window", "interval")
+    assert "calibrated" not in result.err
+    assert "1 intervals are longer than 1000 bp: long. A probability is of the 200 bp" in result.err
+    scores = read_scores(tmp_path / "out" / "scores.tsv.gz")
+    sequences = [
+        around(genome, chrom, (start + end) // 2, strand)
+        for chrom, start, end, _, _, strand in rows
+    ]
+    found = [[scores.probability(i, mark.name) for mark in MARKS] for i in range(len(rows))]
+    places = [(row["chrom"], int(row["start"]), int(row["end"])) for row in scores.rows]
+    assert places == [row[:3] for row in rows]
+    np.testing.assert_allclose(found, expected_scores(sequences), atol=2e-4)
+    thresholds = [mark.threshold for mark in BUNDLE.interval.marks]
+    expected_calls = (expected_scores(sequences) >= thresholds).sum()
+    assert len(calls(tmp_path / "out")) == expected_calls
+
+
+def test_whole_contigs_in_tiles(small, tmp_path):
+    fasta, genome = small
+    done = histpred("predict", fasta, "--tile", "200", "-o", tmp_path / "out")
+    assert done.code == 0, done.err
+    scores = read_scores(tmp_path / "out" / "scores.tsv.gz")
+    tiles = [
+        (chrom, start, min(start + 200, len(genome[chrom])))
+        for chrom in ("chr1", "chr2")
+        for start in range(0, len(genome[chrom]), 200)
+    ]
+    kept = [t for t in tiles if genome[t[0]][t[1] : t[2]].count("N") <= (t[2] - t[1]) / 2]
+    assert 0 < len(tiles) - len(kept) < 4
+    places = [(row["chrom"], int(row["start"]), int(row["end"])) for row in scores.rows]
+    assert places == kept
+    sequences = [around(genome, chrom, (start + end) // 2, "+") for chrom, start, end in kept]
+    found = [[scores.probability(i, mark.name) for mark in MARKS] for i in range(len(kept))]
+    np.testing.assert_allclose(found, expected_scores(sequences), atol=2e-4)
+    assert len(read_ledger(tmp_path / "out" / "ledger.tsv")) == len(tiles)
+    run = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert run["identity"]["window"][0] == "interval"
+    assert run["identity"]["window"][-1] == 200
+    assert (
+        "nothing to do" in histpred("predict", fasta, "--tile", "200", "-o", tmp_path / "out").err
+    )
+    other = histpred("predict", fasta, "--tile", "100", "-o", tmp_path / "out")
+    assert "holds another prediction" in other.err
+
+
+def test_tiles_in_shards_are_those_of_one_prediction(small, tmp_path):
+    fasta, _ = small
+    rows = write_bed(tmp_path / "rows.bed", [("chr1", 5, 4_000, "a", 0, "+")])
+    tile = ("--tile", "200")
+    predict(rows, fasta, tmp_path / "whole", *tile)
+    options = ("--bundle", "human-promoter", "--shard-bases", "200000", *tile)
+    assert histpred("scatter", rows, fasta, "-o", tmp_path / "s", *options).code == 0
+    shards = sorted((tmp_path / "s" / "shards").iterdir())
+    assert len(shards) > 1
+    for shard in shards:
+        predict(shard, fasta, tmp_path / "parts" / shard.stem, *tile)
+    parts = sorted((tmp_path / "parts").iterdir())
+    done = histpred("gather", tmp_path / "s", *parts, "-o", tmp_path / "joined")
+    assert done.code == 0, done.err
+    assert tables(tmp_path / "joined") == tables(tmp_path / "whole")
+
+    predict(shards[0], fasta, tmp_path / "parts" / shards[0].stem, "--overwrite")
+    done = histpred("gather", tmp_path / "s", *parts, "-o", tmp_path / "other")
+    assert done.code == 1
+    assert "--window or --tile (genes -> intervals)" in done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--tile", "0"], "--tile"),
+        (["--tile", "200", "--window", "body"], "--tile is for interval windows, not for body"),
+        ([], "only one file was given"),
+    ],
+)
+def test_contigs_without_tiles_or_with_wrong_ones_are_refused(arguments, words, small, tmp_path):
+    done = histpred("predict", small[0], "-o", tmp_path / "out", *arguments)
+    assert done.code == 2
+    assert words in done.err
+    assert not (tmp_path / "out").exists()
 
 
 # Large

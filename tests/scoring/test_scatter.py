@@ -16,7 +16,7 @@ from histpred.core.regions import Window
 from histpred.encoders.chunks import Chunks, parse_chunks
 from histpred.models.bundle import load_bundle
 from histpred.scoring.opening import choose
-from histpred.scoring.record import Options
+from histpred.scoring.record import Options, window_for
 from histpred.scoring.scatter import Costs, cuts, read_scattered, scatter
 from support import (
     random_bed_rows,
@@ -117,8 +117,9 @@ def inputs(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("inputs")
     rng = random.Random(4)
     genome = random_genome(rng, {"chr1": 9000, "chr2": 4000, "chr10": 3000}, n_fraction=0.35)
+    rows = [*random_bed_rows(rng, genome, 70), ("chrN", 100, 200, "of N", 0, "-")]
+    genome["chrN"] = "N" * 4000 + "ACGT" * 10
     write_fasta(folder / "genome.fa", genome)
-    rows = random_bed_rows(rng, genome, 70)
     write_bed(folder / "rows.bed", [*rows, ("chr2", 7, 7, "empty", 0, "+")])
     write_gtf(folder / "genes.gtf", random_transcripts(rng, genome, 20))
     return folder
@@ -140,7 +141,7 @@ def rows_of(shard: Path) -> list[list[str]]:
 
 
 def test_scatter_json_says_what_the_shards_hold(inputs, tmp_path):
-    result = run(inputs, tmp_path / "out")
+    result = run(inputs, tmp_path / "out", 20 * 30_200)
     record = json.loads((tmp_path / "out" / "scatter.json").read_text())
     assert len(record["shards"]) == result.shards > 3
     total = 0
@@ -148,8 +149,9 @@ def test_scatter_json_says_what_the_shards_hold(inputs, tmp_path):
         assert shard["file"] == f"shards/{number:04}.tsv"
         rows = rows_of(tmp_path / "out" / shard["file"])
         assert shard["windows"] == len(rows) > 0
-        bases = sum(int(row[2]) - int(row[1]) for row in rows)
-        assert shard["bases"] == shard["work"] == bases <= 20_000 + 2_000
+        window = window_for(load_bundle())
+        bases = len(rows) * (window.upstream + window.downstream)  # read whole
+        assert shard["bases"] == shard["work"] == bases <= 20 * 30_200 + 2 * 30_200
         total += bases
     assert result.bases == total
     assert result.windows == sum(shard["windows"] for shard in record["shards"])
@@ -179,7 +181,7 @@ def test_the_same_command_gives_the_same_bytes(inputs, tmp_path):
 
 
 def test_the_record_is_that_of_the_chunks(inputs, tmp_path):
-    run(inputs, tmp_path / "out", name="genes.gtf", chunks="grid:100")
+    run(inputs, tmp_path / "out", name="genes.gtf", chunks="grid:100", window="body")
     record = read_scattered(tmp_path / "out")
     assert record["identity"]["chunks"] == str(parse_chunks("grid:100"))
     assert sum(shard["work"] for shard in record["shards"]) < record["result"]["bases"]
