@@ -108,8 +108,9 @@ def test_bundles_of_every_minor_version_load(bundle_folder, version):
 
 @pytest.mark.parametrize("name", shipped_bundles())
 def test_shipped_bundles_keep_their_probabilities(name):
-    """As the formula of schema 1.0 has them."""
-    marks = load_bundle(name).manifest.marks
+    """As the formula of schema 1.0 has them, where there are no knots."""
+    marks = [m for m in load_bundle(name).manifest.marks if not m.calibration.logits]
+    assert marks
     logits = np.random.default_rng(0).normal(0, 3, (9, len(marks))).astype(np.float32)
     found = probabilities_of(logits, [mark.calibration for mark in marks])
     for i, mark in enumerate(marks):
