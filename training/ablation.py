@@ -32,7 +32,6 @@ VARIANTS = {
     "0/1 labels in place of the share of samples": Settings(graded=False),
     "no dropout of the spectra": Settings(input_dropout=0.0),
     "rare marks not weighted": Settings(rarity=0.0),
-    "twice the epochs": Settings(epochs=24),
 }
 
 

@@ -53,6 +53,7 @@ from samples import (
     BIN,
     END,
     MARKS,
+    NEAR,
     Places,
     accessions,
     bin_counts,
@@ -93,8 +94,8 @@ MEMBERS, GENE_MEMBERS = 5, 3
 REACH = max(LENGTHS) // 2
 BASELINE_REACH = 1_100  # bp either side that the baselines read, in whole bins
 FEWEST_KNOWN = 0.5  # of a bin; bins of which less is known teach the scorer nothing
-MAX_N_OF_WINDOW = 0.9
-MAX_N_OF_TILE = 0.5
+FEWEST_KNOWN_AROUND = 0.1  # of what is read around a gene's start; those with less do not calibrate
+MAX_N = 0.5  # of the 200 bp, or of the stretch around a gene's start, that a probability is of
 WINDOWS_AT_ONCE = 32
 INTERVAL_SCORER = "scorer-interval.onnx"
 NEVER = 1.0  # a threshold that no probability reaches
@@ -191,11 +192,11 @@ def main(arguments: list[str] | None = None) -> None:
         species=Species(
             name="Homo sapiens", taxon_id=9606, assembly="hg19", chromosome_lengths=HUMAN
         ),
-        window=WindowSpec(kind="promoter", **reach, max_n_fraction=MAX_N_OF_WINDOW),
+        window=WindowSpec(kind="promoter", **reach, shown=NEAR, max_n_fraction=MAX_N),
         encoder=EncoderSpec(kind="onnx", dimension=embeddings.shape[1]),
         marks=gene_marks,
         interval=IntervalOutput(
-            window=WindowSpec(kind="interval", **reach, max_n_fraction=MAX_N_OF_TILE),
+            window=WindowSpec(kind="interval", **reach, max_n_fraction=MAX_N),
             resolution=BIN,
             scorer=INTERVAL_SCORER,
             marks=tile_marks,
@@ -251,7 +252,7 @@ def read(folder: Path) -> Data:
         codes,
         bins_of(bin_counts(codes)),
         read_tiles(folder / "labels_tiles.tsv.gz"),
-        genes.where(known >= 1 - MAX_N_OF_WINDOW),
+        genes.where(known >= FEWEST_KNOWN_AROUND),
     )
 
 

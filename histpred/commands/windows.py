@@ -83,6 +83,8 @@ def windows(
     if downstream is not None and window.kind != PROMOTER:
         raise UsageError(f"--downstream has no meaning for {window.kind} windows", "leave it out")
     chosen = {"upstream": upstream, "downstream": downstream, "max_n_fraction": max_n_fraction}
+    if upstream is not None or downstream is not None:
+        window = window._replace(shown=0)
     window = window._replace(**{name: value for name, value in chosen.items() if value is not None})
 
     result = extract(

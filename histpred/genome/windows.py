@@ -9,9 +9,10 @@
 | `interval` | a row as it is; without a strand it is read as '+'                  |        |
 
 Every window is clipped to its contig. For an encoder that looks at what is around a point, a
-promoter can be `whole`: what was clipped is read as N, so that the TSS stays where it was. An
-interval can have a reach, and is whole then: read are `upstream` bp before its middle and
-`downstream` bp from it on, while the window is still the row. Intervals can be cut into tiles.
+promoter can be `whole`: what was clipped is read as N, so that the TSS stays where it was; and the
+window can be less than what is read (`shown`). An interval can have a reach, and is whole then:
+read are `upstream` bp before its middle and `downstream` bp from it on, while the window is still
+the row. Intervals can be cut into tiles.
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ class WindowSpec(NamedTuple):
     """A kind of window and its reach in bp; `max_n_fraction` is the share of N up to which a window
     is scored.
 
-    whole: read in full length, with N beyond the contig. tile: bp of the tiles that intervals are
+    whole: read in full length, with N beyond the contig. shown: bp to each side of the TSS that are
+    a whole promoter's window, 0 for all that is read. tile: bp of the tiles that intervals are
     cut into, 0 for none.
     """
 
@@ -58,6 +60,7 @@ class WindowSpec(NamedTuple):
     downstream: int
     max_n_fraction: float
     whole: bool = False
+    shown: int = 0
     tile: int = 0
 
     def __str__(self) -> str:
@@ -135,15 +138,18 @@ def place(feature: Feature, contig: str | None, length: int, spec: WindowSpec) -
     start, end = reach = _reach(feature, strand, spec)
     note = feature.note
     blocks: Blocks | None = None
+    if spec.shown:
+        blocks = (reach,)
+        start, end = around_start(feature.start, feature.end, strand, spec.shown, spec.shown)
     if start < 0 or end > length:
+        whole = end - start
         start, end = clip(start, end, length)
         if start >= end:
             return Placed(None, OUTSIDE, f"contig {contig} has {length} bp")
-        missing = reach[1] - reach[0] - (end - start)
+        missing = whole - (end - start)
         clipped = f"clipped by {missing} bp at the contig's end"
         if spec.whole and spec.kind == PROMOTER:
             blocks = (reach,)
-            clipped = f"{missing} bp lie beyond the contig's end and are read as N"
         note = f"{note}; {clipped}" if note else clipped
 
     if spec.kind == INTERVAL and spec.whole:

@@ -41,8 +41,9 @@ class Species(Record):
 class WindowSpec(Record):
     """The window that the scorer was trained on; lengths in bp.
 
-    whole: always read in full length, with N beyond the contig. An interval is read as it is, or,
-    where it has a reach, whole and around its middle: see `histpred.genome.windows`.
+    whole: always read in full length, with N beyond the contig. shown: the bp to each side of the
+    TSS that a whole promoter's probability is of, which are its window; 0: all. An interval is read
+    as it is, or, where it has a reach, whole and around its middle: see `histpred.genome.windows`.
     """
 
     kind: WindowKind
@@ -50,6 +51,7 @@ class WindowSpec(Record):
     downstream: Annotated[int, Field(ge=0)] = 0
     max_n_fraction: Fraction
     whole: bool = False
+    shown: Annotated[int, Field(ge=0)] = 0
 
     @model_validator(mode="after")
     def _has_bases(self) -> WindowSpec:
@@ -58,6 +60,8 @@ class WindowSpec(Record):
             raise ValueError("a promoter window needs bases upstream or downstream")
         if self.whole and self.kind not in ("promoter", "interval"):
             raise ValueError(f"a {self.kind} window is not read whole")
+        if self.shown and not (self.kind == "promoter" and self.whole):
+            raise ValueError("only a promoter that is read whole shows less than is read")
         if self.kind == "interval" and self.whole != bool(reach):
             raise ValueError("an interval is whole where it has a reach, and only there")
         return self

@@ -155,6 +155,8 @@ def _mean_row(evaluation: Evaluation, baselines: list[str]) -> list[str]:
 def _window(window: WindowSpec) -> str:
     middle = " of the middle" if window.kind == "interval" else ""
     whole = ", N beyond the contig" if window.whole else ""
+    if window.shown:
+        whole += f"; of the {window.shown} bp to each side of the start"
     return (
         f"{window.kind}, {window.upstream} bp upstream, {window.downstream} bp "
         f"downstream{middle}{whole}"

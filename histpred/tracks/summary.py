@@ -64,7 +64,7 @@ class _Record(BaseModel):
 
 class _Identity(_Record):
     bundle: str
-    window: tuple[str, Count, Count, float, bool, Count] = Field(strict=False)
+    window: tuple[str, Count, Count, float, bool, Count, Count] = Field(strict=False)
     by: str
     biotypes: list[str]
 

@@ -154,11 +154,22 @@ def test_whole_windows_are_read_in_full_length_with_n_beyond_the_contig(
             expected = reverse_complement(expected) if strand == "-" else expected
             assert window_sequence(window, reference).decode() == expected
             missing = max(-first, 0) + max(last - LENGTH, 0)
-            beyond = f"{missing} bp lie beyond the contig's end and are read as N"
+            beyond = f"clipped by {missing} bp at the contig's end"
             assert note == (beyond if missing and kind == "promoter" else "")
             if kind == "promoter":
                 assert (window.start, window.end) == (max(first, 0), min(last, LENGTH))
                 assert reads_around(window) == (missing > 0)
+
+
+@pytest.mark.parametrize("strand", "+-")
+def test_a_promoter_may_show_less_than_is_read(strand):
+    spec = WindowSpec("promoter", 40, 40, 0.5, whole=True, shown=8)
+    for start, end in [(0, 1), (3, 60), (50, 60), (95, 100)]:
+        window = place(Feature(1, "1", start, end, strand, "a"), "chr1", LENGTH, spec).window
+        point = start if strand == "+" else end
+        assert (window.start, window.end) == (max(point - 8, 0), min(point + 8, LENGTH))
+        assert window.blocks == ((point - 40, point + 40),)
+        assert reads_around(window)
 
 
 def test_n_counts_where_it_lies_in_the_window_itself(tmp_path):

@@ -34,14 +34,14 @@ def bundle(**changes) -> Bundle:
 @pytest.mark.parametrize(
     ("wanted", "tile", "expected"),
     [
-        (None, None, ("promoter", 300, 300, 0.9, True, 0)),
-        ("promoter", None, ("promoter", 300, 300, 0.9, True, 0)),
-        ("promoter:5:7", None, ("promoter", 5, 7, 0.9, True, 0)),
-        ("interval", None, ("interval", 250, 350, 0.4, True, 0)),
-        ("interval:5:7", None, ("interval", 5, 7, 0.4, True, 0)),
-        ("body", None, ("body", 0, 0, 0.9, False, 0)),
-        (None, 50, ("interval", 250, 350, 0.4, True, 50)),
-        ("interval", 50, ("interval", 250, 350, 0.4, True, 50)),
+        (None, None, ("promoter", 300, 300, 0.9, True, 0, 0)),
+        ("promoter", None, ("promoter", 300, 300, 0.9, True, 0, 0)),
+        ("promoter:5:7", None, ("promoter", 5, 7, 0.9, True, 0, 0)),
+        ("interval", None, ("interval", 250, 350, 0.4, True, 0, 0)),
+        ("interval:5:7", None, ("interval", 5, 7, 0.4, True, 0, 0)),
+        ("body", None, ("body", 0, 0, 0.9, False, 0, 0)),
+        (None, 50, ("interval", 250, 350, 0.4, True, 0, 50)),
+        ("interval", 50, ("interval", 250, 350, 0.4, True, 0, 50)),
     ],
 )
 def test_the_window_of_a_bundle_with_two_outputs(wanted, tile, expected):
@@ -91,6 +91,7 @@ def test_an_interval_output_that_cannot_be_is_refused(what):
         {"kind": "context", "whole": True},
         {"kind": "interval", "whole": True},
         {"kind": "interval", "upstream": 5},
+        {"kind": "promoter", "upstream": 5, "shown": 2},
     ],
 )
 def test_a_window_that_cannot_be_whole_is_refused(window):
