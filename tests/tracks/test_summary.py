@@ -34,7 +34,7 @@ def prediction(
             "histpred": "0.1.0",
             "annotation sha256": "a" * 64,
             "bundle": f"some-bundle 1.2 {'b' * 64}",
-            "window": ["promoter", 1000, 500, 0.5],
+            "window": ["promoter", 1000, 500, 0.5, False, 0, 0],
             "by": "gene",
             "biotypes": [],
         },
