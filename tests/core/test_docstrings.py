@@ -34,6 +34,7 @@ NEED_EXTRAS = {
     "histpred.models.losses",
     "histpred.models.network",
     "histpred.models.recipe",
+    "histpred.models.spectra",
     "histpred.models.train",
 }
 MODULES = [module.name for module in pkgutil.walk_packages(histpred.__path__, "histpred.")]

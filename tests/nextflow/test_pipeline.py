@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.nextflow, pytest.mark.timeout(600), 
 DATA = ROOT / "test-data" / "human-chr22-20M"
 INPUTS = (DATA / "genes.gtf.gz", DATA / "genome.fa.gz")
 LABELS = DATA / "labels.tsv"
-TWO_SHARDS = ("--shard_bases", "30000")
+TWO_SHARDS = ("--shard_bases", "450000")
 PREDICTIONS = Path("results/predictions/chr22-20M")
 
 
@@ -232,7 +232,7 @@ def test_a_samplesheet_runs_several_samples(tmp_path: Path) -> None:
         f'transcripts,"{genes.name}",{INPUTS[1]},human-promoter\n'
     )
     # The test profile's own inputs are for one sample.
-    done = launch(tmp_path, "--input", sheet, "--shard_bases", "40000", profile="standard")
+    done = launch(tmp_path, "--input", sheet, "--shard_bases", "600000", profile="standard")
     assert done.returncode == 0, done.stdout
     for sample, annotation in (("genes", INPUTS[0]), ("transcripts", genes)):
         out = tmp_path / sample
