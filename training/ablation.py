@@ -1,7 +1,7 @@
 """What each ingredient of human-promoter gives: one network with one thing changed, on left-out
 blocks.
 
-    python training/ablation.py --data PATH/human/chr22
+    python training/ablation.py --data PATH/human
 
 Writes human_promoter_ablation.tsv; a quarter of an hour on one core.
 """
@@ -39,13 +39,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--data", type=Path, required=True, help="the folder human/chr22")
+    parser.add_argument("--data", type=Path, required=True, help="the folder human")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(1)
 
-    bins = bins_of(bin_counts(read_chromosome(options.data / "hg19.chr22.fa.gz")))
-    tiles = read_tiles(options.data / "labels_tiles.tsv.gz")
+    bins = bins_of(bin_counts(read_chromosome(options.data / "chr22" / "hg19.chr22.fa.gz")))
+    tiles = read_tiles(options.data / "chr22" / "labels_tiles.tsv.gz")
     with open(ABLATION, "w", newline="") as lines:
         writer = csv.writer(lines, delimiter="\t", lineterminator="\n")
         writer.writerow(["one network, trained with", "mean of blocks", *MARKS])

@@ -16,17 +16,26 @@ BOOTSTRAPS = 1000
 FEWEST_TO_CALL = 10  # positives, and negatives, below which no mark is called
 
 
+Baseline = Callable[[np.ndarray], np.ndarray]
+
+
 def beats_chance(labels: np.ndarray, scores: np.ndarray, seed: int) -> bool:
     """Whether the 95 % bootstrap interval of the AUROC lies above a half, given enough labels."""
     if min(labels.sum(), (~labels).sum()) < FEWEST_TO_CALL:
         return False
+    return auroc_interval(labels, scores, seed)[0] > 0.5
+
+
+def auroc_interval(labels: np.ndarray, scores: np.ndarray, seed: int) -> tuple[float, float]:
+    """The 95 % bootstrap interval over rows."""
     rng = np.random.default_rng(seed)
     figures = []
     for _ in range(BOOTSTRAPS):
         rows = rng.integers(len(labels), size=len(labels))
         if labels[rows].any() and not labels[rows].all():
             figures.append(roc_auc_score(labels[rows], scores[rows]))
-    return bool(np.quantile(figures, 0.025) > 0.5)
+    low, high = np.quantile(figures, [0.025, 0.975])
+    return float(low), float(high)
 
 
 def beats(labels: np.ndarray, scores: np.ndarray, others: np.ndarray) -> bool:
@@ -44,16 +53,25 @@ def cross_fitted(labels: np.ndarray, logits: np.ndarray, block: np.ndarray) -> n
     return probabilities
 
 
-def logistic(features: np.ndarray, labels: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    """A baseline: one logistic regression a mark; from features [n, f] to scores [n, marks]."""
+def logistic(features: np.ndarray, labels: np.ndarray) -> Baseline:
+    """One logistic regression a mark; from features [n, f] to scores [n, marks], 0 for a mark that
+    all rows or none have.
+    """
     scaler = StandardScaler().fit(features)
+    taught = labels.any(axis=0) & ~labels.all(axis=0)
     models = [
         LogisticRegression(C=0.01, max_iter=1000).fit(scaler.transform(features), truth)
-        for truth in labels.T
+        for truth in labels.T[taught]
     ]
-    return lambda rows: np.stack(
-        [m.decision_function(scaler.transform(rows)) for m in models], axis=1
-    )
+
+    def score(rows: np.ndarray) -> np.ndarray:
+        scores = np.zeros((len(rows), len(taught)))
+        scores[:, taught] = np.transpose(
+            [model.decision_function(scaler.transform(rows)) for model in models]
+        )
+        return scores
+
+    return score
 
 
 def call_table(marks: Sequence[MarkSpec], labels: np.ndarray, probabilities: np.ndarray) -> str:

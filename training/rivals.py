@@ -1,6 +1,6 @@
 """Other methods on the rows of human-promoter, for the table on its card.
 
-    python training/rivals.py --data PATH/human/chr22 boosting-10kb boosting-30kb deephistone
+    python training/rivals.py --data PATH/human boosting-10kb boosting-30kb deephistone
 
 Writes human_promoter_rivals.tsv, a row a method and block; methods that are not named keep their
 rows. Needs the `train` extra and lightgbm. On one core, boosting takes an hour for the six blocks
@@ -69,14 +69,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--data", type=Path, required=True, help="the folder human/chr22")
+    parser.add_argument("--data", type=Path, required=True, help="the folder human")
     parser.add_argument("methods", nargs="+", choices=METHODS)
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(1)
 
-    codes = read_chromosome(options.data / "hg19.chr22.fa.gz")
-    tiles = read_tiles(options.data / "labels_tiles.tsv.gz")
+    codes = read_chromosome(options.data / "chr22" / "hg19.chr22.fa.gz")
+    tiles = read_tiles(options.data / "chr22" / "labels_tiles.tsv.gz")
     for name in options.methods:
         title, make, blocks = METHODS[name]
         predict = make(codes)

@@ -40,6 +40,7 @@ from histpred.models.spectra import (
     BinCounts,
     CodonCounts,
     K,
+    Middle,
     StretchMeans,
 )
 
@@ -283,13 +284,14 @@ def _add(
             weight, bias = _of_shares(module)
             constants.update({f"{name}.weight": weight, f"{name}.bias": bias})
             last = constant("last", [2])
-            four_mers, end = constant("four_mers", [KINDS]), constant("end", [len(weight)])
+            four_mers = constant("four_mers", [KINDS])
             zero, half, full = (constant(f"unit{i}", [i]) for i in (0, UNITS // 2, UNITS))
             counts = node("Slice", [value, zero, four_mers, last], "counts")
             known = node("ReduceSum", [counts, last], "known", keepdims=1)
             total = node("Max", [known, constant("fewest", 1, np.float32)], "total")
             shares = node("Div", [counts, total], "shares")
             if len(weight) > KINDS:
+                end = constant("end", [len(weight)])
                 codons = node("Slice", [value, four_mers, end, last], "codons")
                 shares = node("Concat", [shares, codons], "shares_and_codons", axis=2)
             product = node("MatMul", [shares, f"{name}.weight"], "product")
@@ -306,6 +308,12 @@ def _add(
             means = node("Div", [sums, weights], "means")
             width = UNITS * len(module.stretches)
             return node("Reshape", [means, constant("width", [-1, width])])
+        case Middle():
+            ends = [
+                constant(part, [at])
+                for part, at in (("first", module.skipped), ("end", -module.skipped), ("axis", 1))
+            ]
+            return node("Slice", [value, *ends])
         case Beside():
             outputs = [
                 _add(part, f"{name}.{i}", value, nodes, constants)

@@ -73,6 +73,9 @@ def render_card(manifest: Manifest, notes: str) -> str:
         allowed = f"N allowed in {interval.window.max_n_fraction:.0%} of its bases"
         told = f"{_window(interval.window)}; of the {interval.resolution} bp there; {allowed}"
         facts.insert(3, ("intervals", told))
+        further = [mark.name for mark in interval.marks if mark.name not in manifest.mark_names]
+        if further:
+            facts.insert(6, ("marks of intervals only", ", ".join(further)))
     if encoder.chunks:
         facts.insert(4, ("chunks", f"{encoder.chunks.policy}, {encoder.chunks.length} bp"))
     sections = [
@@ -185,9 +188,16 @@ def _threshold_table(marks: Sequence[MarkSpec]) -> str:
             row += [calibration.method.replace("platt", "Platt")]
             row += [f"{calibration.slope:.3f}", f"{calibration.intercept:.3f}"]
         rows.append(row)
-    meanings = list(dict.fromkeys(mark.meaning for mark in marks if mark.meaning))
-    told = f"A positive is {' or '.join(meanings)}.\n\n" if meanings else ""
-    return told + _table(header, rows)
+    names: dict[str, list[str]] = {}
+    for mark in marks:
+        if mark.meaning:
+            names.setdefault(mark.meaning, []).append(mark.name)
+    whole = [mark.name for mark in marks]
+    told = [
+        f"A positive{'' if of == whole else ' of ' + ', '.join(of)} is {meaning}.\n\n"
+        for meaning, of in names.items()
+    ]
+    return "".join(told) + _table(header, rows)
 
 
 def _table(header: list[str], rows: list[list[str]]) -> str:

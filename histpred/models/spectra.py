@@ -77,7 +77,7 @@ class BinCounts(nn.Module):
     def forward(self, codes: Tensor) -> Tensor:
         digits = digits_of(codes, self.reach)
         number = numbers_of(digits.reshape(-1, self.bin_length), K)
-        return histogram(number, KINDS).view(len(codes), -1, KINDS)
+        return histogram(number, KINDS).view(len(codes), 2 * self.reach // self.bin_length, KINDS)
 
 
 class CodonCounts(nn.Module):
@@ -244,6 +244,17 @@ class Beside(nn.Module):
         return torch.cat([network(values) for network in self.networks], dim=-1)
 
 
+class Middle(nn.Module):
+    """All bins but `skipped` at either end, [batch, bins, counts]."""
+
+    def __init__(self, skipped: int) -> None:
+        super().__init__()
+        self.skipped = skipped
+
+    def forward(self, counts: Tensor) -> Tensor:
+        return counts[:, self.skipped : counts.shape[1] - self.skipped]
+
+
 class SpectraNetwork(nn.Module):
     """The network with one output for each mark.
 
@@ -310,17 +321,24 @@ def spectra(marks: int) -> SpectraNetwork:
     return SpectraNetwork(marks, 200, AROUND_START, both_strands=False, frames=True)
 
 
-def averaged(networks: Sequence[SpectraNetwork]) -> SpectraNetwork:
-    """One network that gives the mean of the logits of several of one shape; its encoder gives
-    their last hidden layers one after the other.
+def side_by_side(networks: Sequence[SpectraNetwork]) -> nn.Sequential:
+    """An encoder that gives the last hidden layers of several networks one after the other; none
+    may reach farther than the first, nor have bins of another length.
     """
+    counts, widest = networks[0].encoder[:2]
+    members = []
+    for network in networks:
+        skipped = (widest.reach - network.encoder[1].reach) // widest.bin_length
+        ahead = [Middle(skipped)] if skipped else []
+        members.append(nn.Sequential(*ahead, *network.encoder[1:]))
+    both = OrderedDict(counts=counts, members=Beside(members))
+    return copy.deepcopy(nn.Sequential(both)).eval()
+
+
+def averaged(networks: Sequence[SpectraNetwork]) -> SpectraNetwork:
+    """One network that gives the mean of the logits of several of one shape."""
     wide = copy.deepcopy(networks[0])
-    wide.encoder = nn.Sequential(
-        OrderedDict(
-            counts=wide.encoder[0],
-            members=Beside([copy.deepcopy(network.encoder[1:]) for network in networks]),
-        )
-    )
+    wide.encoder = side_by_side(networks)
     outputs = [network.output for network in networks]
     wide.output = nn.Linear(HIDDEN[1] * len(networks), outputs[0].out_features)
     with torch.no_grad():

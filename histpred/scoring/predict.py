@@ -149,8 +149,7 @@ def predict(
         folder = store or (out / RESUME if expensive else None)
         kept = Store(folder, encoder_is) if folder else None
         embedder = Embedder(encoder, chunks, kept)
-        marks = interval.marks if interval else bundle.manifest.marks
-        thresholds = [mark.threshold for mark in marks]
+        thresholds = [mark.threshold for mark in (interval or bundle.manifest).marks]
         done = 0
         with Tables(work, scorer.marks, thresholds) as tables:
             batches = scorable(ledger, reference, options.window)

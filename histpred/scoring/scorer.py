@@ -66,10 +66,10 @@ class Scorer:
     ) -> None:
         path = bundle.directory / interval.scorer if interval else bundle.scorer_path
         self._session, self.device = open_session(path, device, threads)
-        _check_fits(bundle, path, self._session)
-        self.marks = bundle.manifest.mark_names
+        marks = (interval or bundle.manifest).marks
+        self.marks = tuple(mark.name for mark in marks)
         self._dimension = bundle.manifest.encoder.dimension
-        marks = interval.marks if interval else bundle.manifest.marks
+        _check_fits(path, self._session, self.marks, self._dimension)
         self._calibrations = [mark.calibration for mark in marks]
 
     def __enter__(self) -> Scorer:
@@ -111,20 +111,22 @@ class Scorer:
         return logits
 
 
-def _check_fits(bundle: Bundle, path: Path, session: onnxruntime.InferenceSession) -> None:
+def _check_fits(
+    path: Path, session: onnxruntime.InferenceSession, names: tuple[str, ...], dimension: int
+) -> None:
     """That the scorer in `path` is the one which bundle.json describes."""
     marks = json.loads(session.get_modelmeta().custom_metadata_map.get("histpred.marks", "[]"))
-    if tuple(marks) != bundle.manifest.mark_names:
+    if tuple(marks) != names:
         raise BundleError(
             f"{path}: scores the marks {', '.join(marks) or '(unnamed)'}, "
-            f"bundle.json says {', '.join(bundle.manifest.mark_names)}",
+            f"bundle.json says {', '.join(names)}",
             "get the bundle again",
         )
 
     shapes = {
         value.name: value.shape[-1] for value in [*session.get_inputs(), *session.get_outputs()]
     }
-    expected = {"embedding": bundle.manifest.encoder.dimension, "logits": len(marks)}
+    expected = {"embedding": dimension, "logits": len(marks)}
     if shapes != expected:
         raise BundleError(
             f"{path}: takes and gives {shapes}, bundle.json says {expected}",

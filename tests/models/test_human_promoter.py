@@ -47,7 +47,8 @@ def test_tiles_are_ranked_as_the_card_says(shared_data):
     found = probabilities(sequences, of_intervals=True)
 
     card = bundle.manifest.metrics["tiles"]
-    for column, mark in enumerate(bundle.manifest.interval.marks):
+    assert len(card.marks) == 8
+    for column, mark in enumerate(bundle.manifest.interval.marks[:8]):
         labels = tiles[f"c25.{mark.name}"].to_numpy(bool)
         figures = card.marks[mark.name]
         assert auroc(labels, found[:, column]) > figures.model.auroc - 0.01

@@ -21,6 +21,7 @@ from histpred.models.spectra import (  # noqa: E402
     averaged,
     fold_of,
     nested,
+    side_by_side,
 )
 
 STRETCHES = [(-10, 10), (-30, 30), (-50, 10)]  # bp; bins of 20, so that 100 bp are read
@@ -241,6 +242,23 @@ def test_the_graph_with_reading_frames_gives_the_networks_numbers(tmp_path):
     path.write_bytes(encoder_to_onnx(both.encoder, codes.numpy()))
     found = OnnxEncoder(path, "cpu").embed(sequences).vectors
     assert np.ptp(expected, axis=0).max() > 0.1
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_networks_of_unlike_reach_side_by_side(tmp_path):
+    """Each gives what it gives alone, of the same middle."""
+    sequences = random_sequences(8, 2 * REACH)
+    codes = torch.from_numpy(codes_of(sequences, 2 * REACH).copy())
+    wide = network_of(sequences)
+    narrow = SpectraNetwork(5, 20, nested(20), both_strands=True).eval()
+    narrow.standardise_like(narrow.counts_of(codes))
+    encoder = side_by_side([wide, narrow])
+    with torch.inference_mode():
+        expected = torch.cat([wide.encoder(codes), narrow.encoder(codes)], dim=1).numpy()
+    assert np.ptp(expected[:, 64:], axis=0).max() > 0.01
+    path = tmp_path / "encoder.onnx"
+    path.write_bytes(encoder_to_onnx(encoder, codes.numpy()))
+    found = OnnxEncoder(path, "cpu").embed(sequences).vectors
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 

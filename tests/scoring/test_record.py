@@ -73,7 +73,7 @@ def test_tiles_are_of_intervals():
 IMPOSSIBLE = {
     "an interval without reach": {"window": {"kind": "interval", "max_n_fraction": 0.5}},
     "a window of another kind": {"window": {**GENES, "max_n_fraction": 0.5}},
-    "marks in another order": {"marks": [{"name": "H3K9me3", "threshold": 0.5}]},
+    "a mark twice": {"marks": [{"name": "H3K9me3", "threshold": 0.5}] * 2},
     "no resolution": {"resolution": 0},
 }
 
