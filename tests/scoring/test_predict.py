@@ -643,7 +643,10 @@ def test_intervals_are_scored_at_their_middle_and_keep_their_place(small, tmp_pa
         around(genome, chrom, (start + end) // 2, strand)
         for chrom, start, end, _, _, strand in rows
     ]
-    found = [[scores.probability(i, mark.name) for mark in MARKS] for i in range(len(rows))]
+    found = [
+        [scores.probability(i, mark.name) for mark in BUNDLE.interval.marks]
+        for i in range(len(rows))
+    ]
     places = [(row["chrom"], int(row["start"]), int(row["end"])) for row in scores.rows]
     assert places == [row[:3] for row in rows]
     np.testing.assert_allclose(found, expected_scores(sequences), atol=2e-4)
@@ -667,7 +670,10 @@ def test_whole_contigs_in_tiles(small, tmp_path):
     places = [(row["chrom"], int(row["start"]), int(row["end"])) for row in scores.rows]
     assert places == kept
     sequences = [around(genome, chrom, (start + end) // 2, "+") for chrom, start, end in kept]
-    found = [[scores.probability(i, mark.name) for mark in MARKS] for i in range(len(kept))]
+    found = [
+        [scores.probability(i, mark.name) for mark in BUNDLE.interval.marks]
+        for i in range(len(kept))
+    ]
     np.testing.assert_allclose(found, expected_scores(sequences), atol=2e-4)
     assert len(read_ledger(tmp_path / "out" / "ledger.tsv")) == len(tiles)
     run = json.loads((tmp_path / "out" / "run.json").read_text())
