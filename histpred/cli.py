@@ -36,6 +36,7 @@ VERBS = (
     "labels",
     "train",
     "evaluate",
+    "tracks",
     "summary",
     "bundle",
     "encoders",

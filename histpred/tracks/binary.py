@@ -1,0 +1,293 @@
+"""The tables of a prediction as indexed binary tracks: bigBed, and bigWig where windows tile.
+
+The scores are read once, whatever their number of marks: the columns that all tracks share go to
+one file, each mark's probabilities to another, and each track is written from the two. pybigtools
+writes the formats (Kent et al. 2010, doi:10.1093/bioinformatics/btq351); what it prints in place of
+raising becomes an error here, and a file that holds less than it was given is never kept.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import struct
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from histpred.core.errors import InputError
+from histpred.core.hts import no_room
+from histpred.core.marks import mark_colour
+from histpred.core.regions import WINDOW_COLUMNS
+from histpred.tracks.tables import BED_NAME_LIMIT, printable_ascii
+
+AT_ONCE = 50_000  # rows
+AGAIN = "run histpred predict again"
+NAME, STRAND, GENE, BIOTYPE, N_FRACTION = range(3, 8)
+
+BED9 = """string chrom; "contig"
+uint chromStart; "start, counted from 0"
+uint chromEnd; "end"
+string name; "{name}"
+uint score; "probability x 1000"
+char[1] strand; "+, - or ."
+uint thickStart; "start"
+uint thickEnd; "end"
+uint reserved; "colour of the mark's class"
+"""
+WINDOW_FIELDS = f"""table histpredWindow
+"A window and the probability of a histone mark in it"
+(
+{BED9.format(name="gene or interval")}double probability; "calibrated probability"
+string geneId; "identifier of the gene"
+string biotype; "biotype"
+double nFraction; "share of its bases that are N"
+)
+"""
+CALL_FIELDS = f"""table histpredCall
+"A histone mark whose probability reaches the bundle's threshold"
+(
+{BED9.format(name="gene or interval, and mark")}string mark; "histone mark"
+)
+"""
+"""autoSql (https://genome.ucsc.edu/goldenPath/help/bigBed.html)"""
+
+
+class Spread(NamedTuple):
+    """A table of scores as files in a folder.
+
+    marks: in the order of its columns. windows: their number. covered: bp, where no window overlaps
+    another, so that a continuous track can be made; else None.
+    """
+
+    folder: Path
+    marks: tuple[str, ...]
+    windows: int
+    covered: int | None
+
+    @property
+    def shared(self) -> Path:
+        """The columns before the probabilities, as text."""
+        return self.folder / "windows.tsv"
+
+    def values(self, number: int) -> Path:
+        """The probabilities of a mark, float64."""
+        return self.folder / f"{number}.f8"
+
+
+def spread(scores: Path, lengths: Mapping[str, int], folder: Path) -> Spread:
+    """Read scores.tsv.gz into files in `folder`.
+
+    Parameters
+    ----------
+    lengths
+        Of the genome's contigs, bp.
+
+    Raises
+    ------
+    InputError
+        With the line, where the table is not one of histpred's, not sorted by contig and start, or
+        holds a window that is not on a contig, or a probability that is none.
+    """
+    shared = len(WINDOW_COLUMNS)
+    with ExitStack() as stack:
+        lines = stack.enter_context(gzip.open(scores, "rt", encoding="utf-8"))
+        header = tuple(next(lines, "").rstrip("\n").split("\t"))
+        if header[:shared] != WINDOW_COLUMNS or len(header) == shared:
+            raise InputError(scores, "is not a table of scores", AGAIN, line=1)
+        marks = header[shared:]
+        result = Spread(folder, marks, 0, None)
+        columns = [stack.enter_context(open(result.values(i), "wb")) for i in range(len(marks))]
+        windows = stack.enter_context(open(result.shared, "w", encoding="utf-8"))
+        order = _Order(lengths)
+        count = 0
+        while block := list(islice(lines, AT_ONCE)):
+            table = np.empty((len(block), len(marks)))
+            for row, line in enumerate(block):
+                fields = line.rstrip("\n").split("\t")
+                try:
+                    order.take(fields[0], int(fields[1]), int(fields[2]))
+                    values = fields[shared:]
+                    if len(values) != len(marks):
+                        raise ValueError(
+                            f"{len(marks)} probabilities are due, here is {len(values)}"
+                        )
+                    table[row] = values
+                    if not ((table[row] >= 0) & (table[row] <= 1)).all():
+                        raise ValueError("a probability is not from 0 to 1")
+                except (ValueError, IndexError) as error:
+                    number = count + row + 2
+                    raise InputError(scores, f"{error}", AGAIN, line=number) from error
+                windows.write("\t".join(fields[:shared]) + "\n")
+            for column, values in zip(columns, table.T, strict=True):
+                values.tofile(column)
+            count += len(block)
+    return result._replace(windows=count, covered=order.covered)
+
+
+class _Order:
+    """Whether intervals come sorted and lie on their contigs; `covered` as in `Spread`."""
+
+    def __init__(self, lengths: Mapping[str, int]) -> None:
+        self._lengths = lengths
+        self._seen: set[str] = set()
+        self._contig, self._start, self._end = "", 0, 0
+        self.covered: int | None = 0
+
+    def take(self, contig: str, start: int, end: int) -> None:
+        """The next interval; ValueError for one that cannot be next."""
+        if contig != self._contig:
+            if contig not in self._lengths:
+                raise ValueError(f"the FASTA has no contig {contig!r}")
+            if contig in self._seen:
+                raise ValueError(f"contig {contig!r} is in several places")
+            self._seen.add(contig)
+            self._contig, self._start, self._end = contig, 0, 0
+        if not 0 <= start < end <= self._lengths[contig]:
+            raise ValueError(
+                f"{contig}:{start}-{end} is not on the contig of {self._lengths[contig]} bp"
+            )
+        if start < self._start:
+            raise ValueError(f"{contig}:{start}-{end} is not sorted")
+        if self.covered is not None:
+            self.covered = None if start < self._end else self.covered + end - start
+        self._start, self._end = start, max(end, self._end)
+
+
+def write_windows(table: Spread, number: int, lengths: Mapping[str, int], path: Path) -> None:
+    """A mark's probability in every window, as bigBed 9+4."""
+    colour = ",".join(map(str, mark_colour(table.marks[number])))
+
+    def rows() -> Iterator[tuple[str, int, int, str]]:
+        for fields, probability in _windows(table, number):
+            chrom, start, end = fields[:3]
+            name = printable_ascii(fields[NAME])[:BED_NAME_LIMIT]
+            rest = (
+                *(name, str(score_of(probability)), fields[STRAND], start, end, colour),
+                f"{probability:.6g}",
+                *(printable_ascii(fields[i])[:BED_NAME_LIMIT] for i in (GENE, BIOTYPE)),
+                fields[N_FRACTION],
+            )
+            yield chrom, int(start), int(end), "\t".join(rest)
+
+    _write(path, lengths, rows(), table.windows, WINDOW_FIELDS)
+
+
+def write_calls(calls: Path, lengths: Mapping[str, int], path: Path) -> int:
+    """The calls of all marks (calls.bed.gz) as bigBed 9+1; their number. Of none, no file."""
+
+    def rows() -> Iterator[tuple[str, int, int, str]]:
+        with gzip.open(calls, "rt", encoding="utf-8") as lines:
+            for line in lines:
+                chrom, start, end, rest = line.rstrip("\n").split("\t", 3)
+                mark = rest.partition("\t")[0].rpartition("|")[2]
+                yield chrom, int(start), int(end), f"{rest}\t{mark}"
+
+    order = _Order(lengths)
+    count = 0
+    for count, (chrom, start, end, _) in enumerate(rows(), start=1):
+        try:
+            order.take(chrom, start, end)
+        except ValueError as error:
+            raise InputError(calls, f"{error}", AGAIN, line=count) from error
+    if count:
+        _write(path, lengths, rows(), count, CALL_FIELDS)
+    return count
+
+
+def write_signal(table: Spread, number: int, lengths: Mapping[str, int], path: Path) -> None:
+    """A mark's probability along the genome, as bigWig, of a table whose windows do not overlap."""
+    values = (
+        (fields[0], int(fields[1]), int(fields[2]), probability)
+        for fields, probability in _windows(table, number)
+    )
+    _write(path, lengths, values, table.covered or 0, None)
+
+
+def score_of(probability: float) -> int:
+    """The score of a BED, 0 to 1000.
+
+    >>> score_of(0.1234), score_of(1.0)
+    (123, 1000)
+    """
+    return round(probability * 1000)
+
+
+def _windows(table: Spread, number: int) -> Iterator[tuple[list[str], float]]:
+    with open(table.shared, encoding="utf-8") as lines, open(table.values(number), "rb") as column:
+        while block := list(islice(lines, AT_ONCE)):
+            values = np.fromfile(column, count=len(block))
+            for line, value in zip(block, values.tolist(), strict=True):
+                yield line.rstrip("\n").split("\t"), value
+
+
+def _write(
+    path: Path,
+    lengths: Mapping[str, int],
+    rows: Iterable[tuple[Any, ...]],
+    expected: int,
+    fields: str | None,
+) -> None:
+    """A bigBed with these fields and `expected` rows, or, without fields, a bigWig of `expected`
+    bp.
+    """
+    import pybigtools
+
+    failed: list[BaseException] = []
+
+    def kept() -> Iterator[tuple[Any, ...]]:
+        try:
+            yield from rows
+        except (Exception, KeyboardInterrupt) as error:  # pybigtools would print it and go on
+            failed.append(error)
+            raise
+
+    with _quiet():
+        try:
+            writer = pybigtools.open(str(path), "w")
+            writer.write(dict(lengths), kept(), *([fields] if fields else []))
+        except BaseException as error:  # a panic of Rust is no Exception
+            failed.append(error)
+    for error in failed:
+        if type(error).__name__ != "PanicException":
+            raise error
+    try:
+        found = _rows_of(path) if fields else _covered_by(path)
+    except (OSError, struct.error, pybigtools.BBIReadError):
+        found = -1
+    if failed or found != expected:
+        raise no_room(path)
+
+
+def _rows_of(path: Path) -> int:
+    """As a bigBed's data section begins with."""
+    with open(path, "rb") as stream:
+        *_, data = struct.unpack("<IHHQQ", stream.read(24))
+        stream.seek(data)
+        (rows,) = struct.unpack("<Q", stream.read(8))
+    return int(rows)
+
+
+def _covered_by(path: Path) -> int:
+    import pybigtools
+
+    with pybigtools.open(str(path)) as reader:
+        return int(reader.info()["summary"]["basesCovered"])
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep pybigtools from printing to standard error: what goes wrong is raised."""
+    kept = os.dup(2)
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nothing, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nothing)

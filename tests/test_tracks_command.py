@@ -1,0 +1,176 @@
+"""histpred tracks on what predict has really written, read back by pyBigWig."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+from pathlib import Path
+
+import pytest
+
+from support.command_line import histpred, read_scores, said_well, tree
+
+pyBigWig = pytest.importorskip("pyBigWig", reason="needs pyBigWig")
+
+CLASSES = {
+    "active promoter": ["H3K4me3", "H3K9ac"],
+    "enhancer": ["H3K27ac", "H3K4me1"],
+    "transcribed": ["H3K36me3"],
+}
+
+
+@pytest.fixture(scope="module")
+def genome(demo_data) -> Path:
+    return demo_data / "genome.fa.gz"
+
+
+@pytest.fixture(scope="module")
+def genes(demo_data, genome, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("genes") / "scores"
+    assert histpred("predict", demo_data / "genes.gtf.gz", genome, "-o", folder).code == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tiles(genome, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("tiles")
+    (folder / "part.bed").write_text("chr22\t20200000\t20220000\tpart\t0\t.\n")
+    done = histpred(
+        "predict", folder / "part.bed", genome, "--tile", "200", "-o", folder / "scores"
+    )
+    assert done.code == 0, done.err
+    return folder / "scores"
+
+
+def hub_of(scores: Path, genome: Path, out: Path, *more: str) -> Path:
+    done = histpred("tracks", scores, genome, "--assembly", "hg19", "-o", out, *more)
+    assert (done.code, done.out) == (0, ""), done.err
+    return out
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {name: content for name, (_, content) in tree(folder).items()}
+
+
+def stanzas(path: Path) -> list[dict[str, str]]:
+    """A file of settings, an empty line between two stanzas."""
+    blocks = path.read_text(encoding="ascii").rstrip("\n").split("\n\n")
+    return [dict(line.split(" ", 1) for line in block.split("\n")) for block in blocks]
+
+
+def test_a_hub_of_genes(genes, genome, tmp_path):
+    hub = hub_of(genes, genome, tmp_path / "hub")
+    scores = read_scores(genes / "scores.tsv.gz")
+    expected = {f"hg19/{mark}.bb" for mark in scores.marks}
+    texts = {"hub.txt", "genomes.txt", "one-file-hub.txt", "hg19/trackDb.txt"}
+    files = {str(path.relative_to(hub)) for path in hub.rglob("*") if path.is_file()}
+    assert files == {*expected, *texts, "hg19/calls.bb"}
+
+    with pyBigWig.open(str(hub / "hg19" / "H3K4me3.bb")) as reader:
+        entries = reader.entries("chr22", 0, reader.chroms("chr22"))
+    found = [(start, end, *(rest.split("\t")[i] for i in (0, 6))) for start, end, rest in entries]
+    assert sorted(found) == sorted(
+        (int(row["start"]), int(row["end"]), row["name"], row["H3K4me3"]) for row in scores.rows
+    )
+    with pyBigWig.open(str(hub / "hg19" / "calls.bb")) as reader:
+        entries = reader.entries("chr22", 0, reader.chroms("chr22"))
+    calls = gzip.decompress((genes / "calls.bed.gz").read_bytes()).decode().splitlines()
+    assert sorted(rest.rpartition("\t")[0] for *_, rest in entries) == sorted(
+        line.split("\t", 3)[3] for line in calls
+    )
+
+
+def test_what_the_hub_says(genes, genome, tmp_path):
+    hub = hub_of(genes, genome, tmp_path / "hub")
+    (main,) = stanzas(hub / "hub.txt")
+    (assembly,) = stanzas(hub / main["genomesFile"])
+    assert assembly["genome"] == "hg19"
+    tracks = stanzas(hub / assembly["trackDb"])
+    names = [track["track"] for track in tracks]
+    assert len(set(names)) == len(names)
+    assert all(name.isalnum() for name in names)
+    assert all(
+        track.get("parent", "histpred").split(" ")[0] in names[: names.index(track["track"]) or 1]
+        for track in tracks
+    )
+    by_label = {track["shortLabel"]: track for track in tracks}
+    for mark_class, marks in CLASSES.items():
+        group = by_label[mark_class]
+        assert group["compositeTrack"] == "on"
+        for mark in marks:
+            assert by_label[mark]["parent"] == f"{group['track']} on"
+            assert by_label[mark]["color"] == group["color"]
+    for track in tracks:
+        if "bigDataUrl" in track:
+            assert (hub / "hg19" / track["bigDataUrl"]).exists()
+
+    first, genome_line, *beside = stanzas(hub / "one-file-hub.txt")
+    assert (first["useOneFile"], genome_line) == ("on", {"genome": "hg19"})
+    assert [track["track"] for track in beside] == names
+    assert all((hub / track["bigDataUrl"]).exists() for track in beside if "bigDataUrl" in track)
+
+
+def test_tiles_become_a_signal(tiles, genome, tmp_path):
+    hub = hub_of(tiles, genome, tmp_path / "hub")
+    scores = read_scores(tiles / "scores.tsv.gz")
+    assert {path.stem for path in (hub / "hg19").glob("*.bw")} == set(scores.marks)
+    assert {path.name for path in (hub / "hg19").glob("*.bb")} <= {"calls.bb"}
+    with pyBigWig.open(str(hub / "hg19" / "H3K27ac.bw")) as reader:
+        found = reader.intervals("chr22")
+    assert [(start, end) for start, end, _ in found] == [
+        (int(row["start"]), int(row["end"])) for row in scores.rows
+    ]
+    assert [value for *_, value in found] == pytest.approx(
+        [float(row["H3K27ac"]) for row in scores.rows], rel=1e-6
+    )
+    assert "type bigWig 0 1" in (hub / "hg19" / "trackDb.txt").read_text()
+
+
+def test_the_same_prediction_gives_the_same_bytes(genes, genome, tmp_path):
+    one, two = (hub_of(genes, genome, tmp_path / name) for name in "ab")
+    assert contents(one) == contents(two)
+
+
+def test_an_earlier_hub_is_replaced_only_if_asked_for_and_wholly(genes, tiles, genome, tmp_path):
+    hub = hub_of(genes, genome, tmp_path / "hub")
+    before = tree(hub)
+    done = histpred("tracks", tiles, genome, "--assembly", "hg19", "-o", hub)
+    assert done.code == 1
+    assert f"{hub} holds a hub" in done.err
+    assert tree(hub) == before
+    hub_of(tiles, genome, hub, "--overwrite")
+    assert contents(hub) == contents(hub_of(tiles, genome, tmp_path / "fresh"))
+
+
+def test_a_folder_of_other_things_is_never_touched(genes, genome, tmp_path):
+    (tmp_path / "mine.txt").write_text("mine")
+    done = histpred("tracks", genes, genome, "--assembly", "hg19", "-o", tmp_path, "--overwrite")
+    assert done.code == 1
+    assert said_well(done.err)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_another_genome_or_no_prediction_is_refused(genes, genome, tmp_path):
+    other = tmp_path / "other.fa"
+    other.write_text(">chr22\nACGT\n")
+    done = histpred("tracks", genes, other, "--assembly", "hg19", "-o", tmp_path / "hub")
+    assert done.code == 1
+    assert "is not the genome of" in done.err
+    done = histpred("tracks", tmp_path, genome, "--assembly", "hg19", "-o", tmp_path / "hub")
+    assert done.code == 1
+    assert "is no finished prediction" in done.err
+    done = histpred("tracks", genes, genome, "--assembly", "../x", "-o", tmp_path / "hub")
+    assert done.code == 2
+    assert not (tmp_path / "hub").exists()
+
+
+def test_a_damaged_table_leaves_no_hub(genes, genome, tmp_path):
+    broken = tmp_path / "scores"
+    shutil.copytree(genes, broken)
+    table = gzip.decompress((broken / "scores.tsv.gz").read_bytes()).decode().splitlines()
+    table[3] = table[3].rsplit("\t", 1)[0] + "\tnan"
+    (broken / "scores.tsv.gz").write_bytes(gzip.compress("\n".join(table).encode()))
+    done = histpred("tracks", broken, genome, "--assembly", "hg19", "-o", tmp_path / "hub")
+    assert done.code == 1
+    assert "scores.tsv.gz:4: a probability is not from 0 to 1" in done.err
+    assert not (tmp_path / "hub").exists()
