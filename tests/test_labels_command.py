@@ -25,6 +25,7 @@ from support.annotations import write  # noqa: E402
 from support.command_line import (  # noqa: E402
     Argument,
     Done,
+    contents,
     environment,
     histpred,
     said_well,
@@ -333,11 +334,7 @@ def test_the_window_is_said_and_used(peaks, tmp_path):
     files = peaks.arguments[2:23]
     run("labels", "peaks", *files, "-o", tmp_path / "a")
     run("labels", "peaks", *files, "-o", tmp_path / "b", "--window", "promoter:2000:2000")
-    assert tree_of_bytes(tmp_path / "a") == tree_of_bytes(tmp_path / "b")
-
-
-def tree_of_bytes(folder: Path) -> dict[str, bytes]:
-    return {name: content for name, (_, content) in tree(folder).items()}
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
 
 
 @pytest.mark.parametrize(
@@ -363,7 +360,7 @@ def test_pictures(made, request):
 @needs_bedtools
 def test_the_same_inputs_give_the_same_bytes(peaks, from_peaks, tmp_path):
     run(*peaks.arguments, "-q", "-o", tmp_path / "out")
-    assert tree_of_bytes(tmp_path / "out") == tree_of_bytes(from_peaks)
+    assert contents(tmp_path / "out") == contents(from_peaks)
 
 
 @pytest.mark.parametrize("verb", ["rnainter", pytest.param("peaks", marks=needs_bedtools)])
@@ -471,11 +468,11 @@ def test_a_changed_input_is_refused(rnainter, tmp_path):
 def test_a_damaged_folder_is_not_taken_for_finished(change, rnainter, tmp_path):
     out = tmp_path / "out"
     run(*rnainter.arguments, "-o", out)
-    whole = tree_of_bytes(out)
+    whole = contents(out)
     change(out / "labels.tsv.gz")
     assert "missing or altered since: labels.tsv.gz" in refused(1, *rnainter.arguments, "-o", out)
     run(*rnainter.arguments, "-o", out, "--overwrite")
-    assert tree_of_bytes(out) == whole
+    assert contents(out) == whole
 
 
 def test_overwriting(rnainter, from_rnainter, tmp_path):
@@ -498,7 +495,7 @@ def test_overwriting(rnainter, from_rnainter, tmp_path):
     assert {path.name for path in out.iterdir()} == FILES - {"biotypes.png", "biotypes.svg"}
     assert rows_of(out / "biotypes.tsv")[0]["biotype"] == "."
     run(*rnainter.arguments, "-o", out, "--overwrite")
-    assert tree_of_bytes(out) == tree_of_bytes(from_rnainter)
+    assert contents(out) == contents(from_rnainter)
 
 
 # Not there
@@ -568,7 +565,7 @@ def test_a_killed_run_leaves_nothing(number, code, rnainter, from_rnainter, tmp_
     left = {path.name for path in out.iterdir()} if out.exists() else set()
     assert left == ({WORK} if number == "SIGKILL" else set())
     run(*rnainter.arguments, "-o", out)
-    assert tree_of_bytes(out) == tree_of_bytes(from_rnainter)
+    assert contents(out) == contents(from_rnainter)
 
 
 def test_killed_while_it_overwrites(rnainter, from_rnainter, tmp_path):
@@ -580,7 +577,7 @@ def test_killed_while_it_overwrites(rnainter, from_rnainter, tmp_path):
     assert code == -signal.SIGKILL
     assert not (out / "labels.json").exists()
     run(*rnainter.arguments, "-o", out)
-    assert tree_of_bytes(out) == tree_of_bytes(from_rnainter)
+    assert contents(out) == contents(from_rnainter)
 
 
 def test_a_failed_run_leaves_what_was_there(rnainter, tmp_path):

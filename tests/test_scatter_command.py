@@ -27,6 +27,7 @@ from support.command_line import (
     Argument,
     Done,
     command,
+    contents,
     environment,
     histpred,
     said_well,
@@ -239,11 +240,7 @@ def test_a_run_stopped_in_the_middle(stop, number, many, tmp_path):
 
     run(*arguments)
     run(*arguments[:4], tmp_path / "unbroken", *arguments[5:])
-    contents = [
-        {name: content for name, (_, content) in tree(tmp_path / folder).items()}
-        for folder in ("out", "unbroken")
-    ]
-    assert contents[0] == contents[1]
+    assert contents(tmp_path / "out") == contents(tmp_path / "unbroken")
 
 
 PEAK = """

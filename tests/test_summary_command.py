@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from support.command_line import histpred, read_scores, said_well, tree
+from support.command_line import contents, histpred, read_scores, said_well, tree
 from support.extraction import read_ledger
 from support.labelled import write_labelled
 
@@ -58,11 +58,7 @@ def test_predictions_are_summarised_as_their_tables_tell(predictions, tmp_path):
 def test_the_order_of_folders_does_not_show(predictions, tmp_path):
     for name, folders in {"one": predictions, "two": predictions[::-1]}.items():
         assert histpred("summary", *folders, "-o", tmp_path / name).code == 0
-    one, two = (
-        {name: content for name, (_, content) in tree(tmp_path / name).items()}
-        for name in ("one", "two")
-    )
-    assert one == two
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
 
 
 def test_an_evaluation_is_summarised(predictions, tmp_path):

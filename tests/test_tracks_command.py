@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from support.command_line import histpred, read_scores, said_well, tree
+from support.command_line import contents, histpred, read_scores, said_well, tree
 
 pyBigWig = pytest.importorskip("pyBigWig", reason="needs pyBigWig")
 
@@ -46,10 +46,6 @@ def hub_of(scores: Path, genome: Path, out: Path, *more: str) -> Path:
     done = histpred("tracks", scores, genome, "--assembly", "hg19", "-o", out, *more)
     assert (done.code, done.out) == (0, ""), done.err
     return out
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {name: content for name, (_, content) in tree(folder).items()}
 
 
 def stanzas(path: Path) -> list[dict[str, str]]:

@@ -22,7 +22,15 @@ for package in ("torch", "sklearn", "matplotlib", "jinja2", "onnx", "pyarrow"):
 from sklearn.metrics import roc_auc_score  # noqa: E402
 
 from histpred.models.bundle import load_bundle  # noqa: E402
-from support.command_line import command, environment, histpred, read_scores, said_well, tree  # noqa: E402
+from support.command_line import (  # noqa: E402
+    command,
+    contents,
+    environment,
+    histpred,
+    read_scores,
+    said_well,
+    tree,
+)
 from support.labelled import Labelled, write_labelled, write_labels  # noqa: E402
 
 LEARNED = ["H3K4me3", "H3K27me3"]
@@ -59,10 +67,6 @@ def evaluation(bundle, data, tmp_path_factory) -> Path:
     done = evaluate(bundle, data, out)
     assert done.code == 0, done.err
     return out
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {name: content for name, (_, content) in tree(folder).items()}
 
 
 def split_of(bundle: Path) -> dict[str, str]:

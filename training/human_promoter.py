@@ -304,9 +304,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def read(folder: Path) -> Data:
-    """What the folder human holds; of genes and regions those around which enough is known, of
-    further marks those that enough regions of chr22 have.
-    """
+    """What the folder human holds; of genes and regions those around which enough is known."""
     codes = read_chromosome(folder / "chr22" / "hg19.chr22.fa.gz")
     bins = bins_of(bin_counts(codes))
     regions = read_regions(folder, codes)

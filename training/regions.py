@@ -8,7 +8,6 @@ left for judging.
 
 from __future__ import annotations
 
-import logging
 import math
 from pathlib import Path
 from typing import NamedTuple
@@ -25,8 +24,6 @@ from torch.nn import functional
 from histpred.core.sequence import reverse_complement
 from histpred.encoders.onnx import codes_of
 from histpred.models.spectra import BinCounts, SpectraNetwork, nested
-
-logger = logging.getLogger(__name__)
 
 FURTHER = (
     *("H2AK5ac", "H2AK9ac", "H2BK120ac", "H2BK12ac", "H2BK15ac", "H2BK20ac", "H2BK5ac", "H3F3A"),

@@ -57,7 +57,7 @@ def predict(
     """
     from histpred.models.bundle import load_bundle
     from histpred.scoring import predict as stage
-    from histpred.scoring.record import Options, interval_output, window_for
+    from histpred.scoring.record import Options, marks_of, window_for
 
     annotation, fasta = options.inputs(annotation, fasta, tile)
     loaded = load_bundle(bundle)
@@ -84,7 +84,7 @@ def predict(
         out,
         f"{result.scored:,}",
         f"{result.rows:,}",
-        len((interval_output(loaded, chosen.window) or loaded.manifest).marks),
+        len(marks_of(loaded, chosen.window)),
         result.device,
         f"{result.calls:,}",
         skipped(result.skipped),

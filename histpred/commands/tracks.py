@@ -16,14 +16,7 @@ logger = logging.getLogger(__name__)
 @click.command()
 @click.argument("scores", type=click.Path(path_type=Path))
 @click.argument("fasta")
-@click.option(
-    "-o",
-    "--out",
-    required=True,
-    type=click.Path(path_type=Path),
-    metavar="HUB",
-    help="Folder for the hub; put it on a web server.",
-)
+@options.out_folder("HUB", "Folder for the hub; put it on a web server.")
 @click.option(
     "--assembly", required=True, metavar="NAME", help="As UCSC calls it, such as hg38 or sacCer3."
 )

@@ -62,22 +62,21 @@ def render_card(manifest: Manifest, notes: str) -> str:
         ("species", f"{_organism(species)}, {species.assembly}"),
         ("window", _window(window)),
         ("N allowed", f"{window.max_n_fraction:.0%} of a window"),
-        (
-            "encoder",
-            f"{encoder.kind} {encoder.settings}, {encoder.dimension} numbers",
-        ),
-        ("marks", ", ".join(manifest.mark_names)),
-        ("licence of the weights", manifest.licence),
     ]
+    further: list[str] = []
     if interval := manifest.interval:
         allowed = f"N allowed in {interval.window.max_n_fraction:.0%} of its bases"
         told = f"{_window(interval.window)}; of the {interval.resolution} bp there; {allowed}"
-        facts.insert(3, ("intervals", told))
+        facts.append(("intervals", told))
         further = [mark.name for mark in interval.marks if mark.name not in manifest.mark_names]
-        if further:
-            facts.insert(6, ("marks of intervals only", ", ".join(further)))
+    told = f"{encoder.kind} {encoder.settings}, {encoder.dimension} numbers"
+    facts.append(("encoder", told))
     if encoder.chunks:
-        facts.insert(4, ("chunks", f"{encoder.chunks.policy}, {encoder.chunks.length} bp"))
+        facts.append(("chunks", f"{encoder.chunks.policy}, {encoder.chunks.length} bp"))
+    facts.append(("marks", ", ".join(manifest.mark_names)))
+    if further:
+        facts.append(("marks of intervals only", ", ".join(further)))
+    facts.append(("licence of the weights", manifest.licence))
     sections = [
         f"# {manifest.name} {manifest.version}\n\n{manifest.summary}",
         "\n".join(f"- **{name}**: {value}" for name, value in facts),

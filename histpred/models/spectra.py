@@ -77,7 +77,7 @@ class BinCounts(nn.Module):
     def forward(self, codes: Tensor) -> Tensor:
         digits = digits_of(codes, self.reach)
         number = numbers_of(digits.reshape(-1, self.bin_length), K)
-        return histogram(number, KINDS).view(len(codes), 2 * self.reach // self.bin_length, KINDS)
+        return histogram(number, KINDS).view(len(codes), -1, KINDS)
 
 
 class CodonCounts(nn.Module):

@@ -44,6 +44,7 @@ from histpred.scoring.record import (
     inputs_of,
     interval_output,
     is_ours,
+    marks_of,
     outputs_of,
     times,
     versions,
@@ -149,7 +150,7 @@ def predict(
         folder = store or (out / RESUME if expensive else None)
         kept = Store(folder, encoder_is) if folder else None
         embedder = Embedder(encoder, chunks, kept)
-        thresholds = [mark.threshold for mark in (interval or bundle.manifest).marks]
+        thresholds = [mark.threshold for mark in marks_of(bundle, options.window)]
         done = 0
         with Tables(work, scorer.marks, thresholds) as tables:
             batches = scorable(ledger, reference, options.window)

@@ -22,7 +22,7 @@ from histpred.genome.biotypes import normalise
 from histpred.genome.reference import Reference
 from histpred.genome.windows import WindowSpec, parse_window
 from histpred.models.bundle import Bundle
-from histpred.models.manifest import IntervalOutput
+from histpred.models.manifest import IntervalOutput, MarkSpec
 
 SCHEMA_VERSION = "1.0"
 RUN = "run.json"
@@ -98,6 +98,11 @@ def was_trained_on(bundle: Bundle, window: WindowSpec) -> bool:
 def interval_output(bundle: Bundle, window: WindowSpec) -> IntervalOutput | None:
     """The bundle's output for intervals, if it has one and such are the windows."""
     return bundle.manifest.interval if window.kind == INTERVAL else None
+
+
+def marks_of(bundle: Bundle, window: WindowSpec) -> tuple[MarkSpec, ...]:
+    """The marks of the output that scores such windows."""
+    return (interval_output(bundle, window) or bundle.manifest).marks
 
 
 def _trained(bundle: Bundle) -> dict[str, WindowSpec]:

@@ -21,13 +21,11 @@ import numpy as np
 
 from histpred.core.errors import InputError
 from histpred.core.hts import no_room
-from histpred.core.marks import mark_colour
 from histpred.core.regions import WINDOW_COLUMNS
-from histpred.tracks.tables import BED_NAME_LIMIT, printable_ascii
+from histpred.tracks.tables import BED_NAME_LIMIT, bed_colour, bed_score, printable_ascii
 
 AT_ONCE = 50_000  # rows
 AGAIN = "run histpred predict again"
-NAME, STRAND, GENE, BIOTYPE, N_FRACTION = range(3, 8)
 
 BED9 = """string chrom; "contig"
 uint chromStart; "start, counted from 0"
@@ -160,19 +158,17 @@ class _Order:
 
 def write_windows(table: Spread, number: int, lengths: Mapping[str, int], path: Path) -> None:
     """A mark's probability in every window, as bigBed 9+4."""
-    colour = ",".join(map(str, mark_colour(table.marks[number])))
+    colour = bed_colour(table.marks[number])
 
     def rows() -> Iterator[tuple[str, int, int, str]]:
         for fields, probability in _windows(table, number):
-            chrom, start, end = fields[:3]
-            name = printable_ascii(fields[NAME])[:BED_NAME_LIMIT]
+            chrom, start, end, *texts, n_fraction = fields
+            name, strand, gene, biotype = (printable_ascii(text)[:BED_NAME_LIMIT] for text in texts)
             rest = (
-                *(name, str(score_of(probability)), fields[STRAND], start, end, colour),
-                f"{probability:.6g}",
-                *(printable_ascii(fields[i])[:BED_NAME_LIMIT] for i in (GENE, BIOTYPE)),
-                fields[N_FRACTION],
+                f"{name}\t{bed_score(probability)}\t{strand}\t{start}\t{end}\t{colour}\t"
+                f"{probability:.6g}\t{gene}\t{biotype}\t{n_fraction}"
             )
-            yield chrom, int(start), int(end), "\t".join(rest)
+            yield chrom, int(start), int(end), rest
 
     _write(path, lengths, rows(), table.windows, WINDOW_FIELDS)
 
@@ -206,15 +202,6 @@ def write_signal(table: Spread, number: int, lengths: Mapping[str, int], path: P
         for fields, probability in _windows(table, number)
     )
     _write(path, lengths, values, table.covered or 0, None)
-
-
-def score_of(probability: float) -> int:
-    """The score of a BED, 0 to 1000.
-
-    >>> score_of(0.1234), score_of(1.0)
-    (123, 1000)
-    """
-    return round(probability * 1000)
 
 
 def _windows(table: Spread, number: int) -> Iterator[tuple[list[str], float]]:

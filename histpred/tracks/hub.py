@@ -18,7 +18,7 @@ from histpred.core.output import output_folder, refuse_inputs, temporary_faults
 from histpred.genome.reference import Reference
 from histpred.scoring.record import RUN
 from histpred.tracks.binary import Spread, spread, write_calls, write_signal, write_windows
-from histpred.tracks.tables import CALLS, SCORES
+from histpred.tracks.tables import CALLS, SCORES, bed_colour
 
 HUB, GENOMES, TRACKS, ONE_FILE = "hub.txt", "genomes.txt", "trackDb.txt", "one-file-hub.txt"
 OURS = "hub histpred\n"
@@ -112,9 +112,14 @@ def write_hub(
         }
         genome = {"genome": assembly}
         stanzas = track_stanzas(table, signal, bool(calls), title)
-        beside = [{**stanza, **_at(assembly, stanza)} for stanza in stanzas]
+        beside = [
+            stanza | {"bigDataUrl": f"{assembly}/{stanza['bigDataUrl']}"}
+            if "bigDataUrl" in stanza
+            else stanza
+            for stanza in stanzas
+        ]
         texts = {
-            f"{assembly}/{TRACKS}": [*stanzas],
+            f"{assembly}/{TRACKS}": stanzas,
             GENOMES: [{**genome, "trackDb": f"{assembly}/{TRACKS}"}],
             ONE_FILE: [{**hub, "useOneFile": "on", "email": NO_MAIL}, genome, *beside],
             HUB: [{**hub, "genomesFile": GENOMES, "email": NO_MAIL}],
@@ -152,17 +157,17 @@ def track_stanzas(table: Spread, signal: bool, calls: bool, title: str) -> list[
                 "visibility": "pack",
             }
         )
-    classes = {mark(name).mark_class: None for name in table.marks} if table.windows else {}
-    for mark_class in classes:
+    classes: dict[str, list[str]] = {}
+    for name in table.marks if table.windows else ():
+        classes.setdefault(mark(name).mark_class, []).append(name)
+    for mark_class, names in classes.items():
         group = f"histpred{word_of(mark_class)}"
-        colour = ",".join(
-            map(str, next(mark(n).colour for n in table.marks if mark(n).mark_class == mark_class))
-        )
         what = (
             {"type": "bigWig 0 1", "viewLimits": "0:1", "maxHeightPixels": "100:32:8"}
             if signal
             else {"type": "bigBed 9 +", "spectrum": "on"}
         )
+        colour = bed_colour(names[0])  # its class's
         shown = {"visibility": "full" if signal else "dense", "color": colour, **what}
         stanzas.append(
             {
@@ -174,18 +179,17 @@ def track_stanzas(table: Spread, signal: bool, calls: bool, title: str) -> list[
                 **shown,
             }
         )
-        for name in table.marks:
-            if mark(name).mark_class == mark_class:
-                stanzas.append(
-                    {
-                        "track": f"{group}{word_of(name)}",
-                        "parent": f"{group} on",
-                        "bigDataUrl": f"{name}.{'bw' if signal else 'bb'}",
-                        "shortLabel": name,
-                        "longLabel": f"{name}: probability in each window ({title})",
-                        **shown,
-                    }
-                )
+        stanzas += [
+            {
+                "track": f"{group}{word_of(name)}",
+                "parent": f"{group} on",
+                "bigDataUrl": f"{name}.{'bw' if signal else 'bb'}",
+                "shortLabel": name,
+                "longLabel": f"{name}: probability in each window ({title})",
+                **shown,
+            }
+            for name in names
+        ]
     return stanzas
 
 
@@ -205,11 +209,6 @@ def word_of(text: str) -> str:
     ('ActivePromoter', 'H3K4me3')
     """
     return "".join(part[:1].upper() + part[1:] for part in re.split("[^A-Za-z0-9]+", text))
-
-
-def _at(assembly: str, stanza: Stanza) -> Stanza:
-    url = stanza.get("bigDataUrl")
-    return {"bigDataUrl": f"{assembly}/{url}"} if url else {}
 
 
 def _read_run(folder: Path) -> dict[str, Any]:

@@ -46,7 +46,7 @@ class Tables:
         self.calls = 0
         self._marks = list(marks)
         self._thresholds = np.asarray(thresholds)
-        self._colours = [",".join(map(str, mark_colour(mark))) for mark in marks]
+        self._colours = [bed_colour(mark) for mark in marks]
         self._format = "%s\t%d\t%d\t%s\t%s\t%s\t%s\t%.6g" + "\t%.6g" * len(self._marks) + "\n"
         self.paths = (folder / SCORES, folder / CALLS)
         self._scores, self._calls = map(BgzipWriter, self.paths)
@@ -79,10 +79,9 @@ class Tables:
             plain = printable_ascii(name) if hits.any() else ""
             for column in np.flatnonzero(hits):
                 label = bed_name(plain, self._marks[column])
-                score = min(1000, round(row[column] * 1000))
                 calls.append(
-                    f"{chrom}\t{start}\t{end}\t{label}\t{score}\t{strand}\t{start}\t{end}\t"
-                    f"{self._colours[column]}\n"
+                    f"{chrom}\t{start}\t{end}\t{label}\t{bed_score(row[column])}\t{strand}\t"
+                    f"{start}\t{end}\t{self._colours[column]}\n"
                 )
             self._longest = max(self._longest, end)
         self.calls += len(calls)
@@ -121,6 +120,24 @@ def printable_ascii(name: str) -> str:
     if name.isascii() and name.isprintable() and " " not in name:
         return name
     return "".join(letter if "!" <= letter <= "~" else "_" for letter in name)
+
+
+def bed_score(probability: float) -> int:
+    """The score of a BED, 0 to 1000.
+
+    >>> bed_score(0.1234), bed_score(1.0)
+    (123, 1000)
+    """
+    return min(1000, round(probability * 1000))
+
+
+def bed_colour(mark: str) -> str:
+    """The colour of a mark's class, as the field itemRgb has it.
+
+    >>> bed_colour("H3K36me3")
+    '0,128,0'
+    """
+    return ",".join(map(str, mark_colour(mark)))
 
 
 def bed_name(name: str, mark: str) -> str:

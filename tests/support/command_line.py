@@ -104,6 +104,11 @@ def tree(folder: Path) -> dict[str, tuple[int, bytes]]:
     }
 
 
+def contents(folder: Path) -> dict[str, bytes]:
+    """As `tree`, without the times."""
+    return {name: content for name, (_, content) in tree(folder).items()}
+
+
 def tables(out: Path) -> dict[str, bytes]:
     """The files of a prediction whose bytes are promised: all but run.json."""
     return {name: (out / name).read_bytes() for name in TABLES}
