@@ -154,7 +154,7 @@ def test_another_genome_or_no_prediction_is_refused(genes, genome, tmp_path):
     assert "is not the genome of" in done.err
     done = histpred("tracks", tmp_path, genome, "--assembly", "hg19", "-o", tmp_path / "hub")
     assert done.code == 1
-    assert "is no finished prediction" in done.err
+    assert "no finished prediction: run.json cannot be read" in done.err
     done = histpred("tracks", genes, genome, "--assembly", "../x", "-o", tmp_path / "hub")
     assert done.code == 2
     assert not (tmp_path / "hub").exists()
@@ -168,5 +168,5 @@ def test_a_damaged_table_leaves_no_hub(genes, genome, tmp_path):
     (broken / "scores.tsv.gz").write_bytes(gzip.compress("\n".join(table).encode()))
     done = histpred("tracks", broken, genome, "--assembly", "hg19", "-o", tmp_path / "hub")
     assert done.code == 1
-    assert "scores.tsv.gz:4: a probability is not from 0 to 1" in done.err
+    assert f"{broken}: files missing or altered since: scores.tsv.gz" in done.err
     assert not (tmp_path / "hub").exists()

@@ -29,12 +29,14 @@ from histpred.scoring.record import (
     held,
     is_ours,
     outputs_of,
+    read_finished,
     times,
 )
 from histpred.scoring.scatter import read_scattered
 from histpred.tracks.tables import CALLS, SCORES, join
 
 CALIBRATED_FOR = "--window or --tile"
+PARTS_AGAIN = "give the folders of histpred predict, one a shard; or make this part again"
 AGREEING = ("histpred", "bundle", "precision")
 """What all parts say of themselves, and the whole too."""
 
@@ -80,7 +82,9 @@ def gather(
         raise InputError(
             scattered, f"missing or altered since: {first_few(damaged)}", "scatter again"
         )
-    ordered = _in_order(scattered, record, [_read(folder) for folder in parts])
+    ordered = _in_order(
+        scattered, record, [Part(folder, read_finished(folder, PARTS_AGAIN)) for folder in parts]
+    )
     first = ordered[0].run["identity"]
     identity = {
         **{name: value for name, value in record["identity"].items() if name in first},
@@ -130,28 +134,6 @@ def gather(
         }
         (work / RUN).write_text(json.dumps(run, indent=2) + "\n", encoding="utf-8")
     return result
-
-
-def _read(folder: Path) -> Part:
-    path = folder / RUN
-    try:
-        run = json.loads(path.read_text(encoding="utf-8"))
-        outputs = {name: entry["sha256"] for name, entry in run["outputs"].items()}
-        Prediction(**run["result"])
-        run["identity"]["annotation sha256"], run["encoder"]["precision"]
-    except OSError as error:
-        raise InputError(
-            folder,
-            f"no finished prediction: {RUN} cannot be read ({error.strerror})",
-            "give the folders that histpred predict wrote, one for each shard",
-        ) from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(path, "not written by histpred predict", "make this part again") from error
-    if damaged := altered(folder, outputs):
-        raise InputError(
-            folder, f"files missing or altered since: {first_few(damaged)}", "make this part again"
-        )
-    return Part(folder, run)
 
 
 def _in_order(scattered: Path, record: dict[str, Any], parts: list[Part]) -> list[Part]:

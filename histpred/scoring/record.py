@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from histpred import __version__
-from histpred.core.errors import OutputError, UsageError, first_few
+from histpred.core.errors import InputError, OutputError, UsageError, first_few
 from histpred.core.output import altered, file_digest, input_digest, refuse_another
 from histpred.core.regions import INTERVAL, PROMOTER
 from histpred.core.runtime import load_onnxruntime
@@ -140,6 +140,32 @@ def is_ours(path: Path) -> bool:
         return "histpred" in json.loads(path.read_text(encoding="utf-8"))["identity"]
     except (OSError, ValueError, KeyError, TypeError):
         return False
+
+
+def read_finished(folder: Path, again: str) -> dict[str, Any]:
+    """run.json of a folder of `histpred predict`, whose files are as they were written.
+
+    `again`: what a user is to do otherwise. Raises InputError where the folder is none, was written
+    by a version of another schema, or where files are missing or altered.
+    """
+    path = folder / RUN
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        Prediction(**record["result"])
+        outputs = {name: entry["sha256"] for name, entry in record["outputs"].items()}
+        record["identity"]["annotation sha256"], record["encoder"]["precision"]
+        schema = record["schema_version"]
+    except OSError as error:
+        raise InputError(
+            folder, f"no finished prediction: {RUN} cannot be read ({error.strerror})", again
+        ) from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(path, "not written by histpred predict", again) from error
+    if str(schema).split(".")[0] != SCHEMA_VERSION.split(".")[0]:
+        raise InputError(path, f"of schema version {schema}, here {SCHEMA_VERSION} is read", again)
+    if damaged := altered(folder, outputs):
+        raise InputError(folder, f"files missing or altered since: {first_few(damaged)}", again)
+    return dict(record)
 
 
 def finished(

@@ -25,7 +25,7 @@ from histpred.core.regions import WINDOW_COLUMNS
 from histpred.tracks.tables import BED_NAME_LIMIT, bed_colour, bed_score, printable_ascii
 
 AT_ONCE = 50_000  # rows
-AGAIN = "run histpred predict again"
+AGAIN = "give a folder of histpred predict as that wrote it, or run it again"
 
 BED9 = """string chrom; "contig"
 uint chromStart; "start, counted from 0"

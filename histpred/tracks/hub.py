@@ -6,18 +6,17 @@ class: a composite track each, in the colours of `histpred.core.marks`.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from histpred.core.errors import InputError, OutputError, UsageError
 from histpred.core.marks import mark
 from histpred.core.output import output_folder, refuse_inputs, temporary_faults
 from histpred.genome.reference import Reference
-from histpred.scoring.record import RUN
-from histpred.tracks.binary import Spread, spread, write_calls, write_signal, write_windows
+from histpred.scoring.record import read_finished
+from histpred.tracks.binary import AGAIN, Spread, spread, write_calls, write_signal, write_windows
 from histpred.tracks.tables import CALLS, SCORES, bed_colour
 
 HUB, GENOMES, TRACKS, ONE_FILE = "hub.txt", "genomes.txt", "trackDb.txt", "one-file-hub.txt"
@@ -77,7 +76,7 @@ def write_hub(
     """
     if not ASSEMBLY.fullmatch(assembly):
         raise UsageError(f"{assembly!r} is no name of an assembly", "as UCSC has it: hg38, sacCer3")
-    run = _read_run(scores)
+    run = read_finished(scores, AGAIN)
     if not overwrite and (out / HUB).exists():
         raise OutputError(f"{out} holds a hub", "choose another folder, or add --overwrite")
     refuse_inputs([out], [scores])
@@ -209,20 +208,6 @@ def word_of(text: str) -> str:
     ('ActivePromoter', 'H3K4me3')
     """
     return "".join(part[:1].upper() + part[1:] for part in re.split("[^A-Za-z0-9]+", text))
-
-
-def _read_run(folder: Path) -> dict[str, Any]:
-    path = folder / RUN
-    try:
-        run = json.loads(path.read_text(encoding="utf-8"))
-        run["identity"]["FASTA sha256"], run["identity"]["window"][-1], run["identity"]["bundle"]
-    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
-        raise InputError(
-            folder,
-            f"is no finished prediction: {RUN} is missing or another's",
-            "give a folder of histpred predict",
-        ) from error
-    return dict(run)
 
 
 def _is_ours(path: Path) -> bool:

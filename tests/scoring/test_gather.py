@@ -453,7 +453,7 @@ def test_a_part_is_no_place_for_the_whole(overwrite, made):
 def test_tables_that_do_not_fit_leave_nothing(made, monkeypatch):
     """Found out only when half is written."""
     scattering, parts = made
-    monkeypatch.setattr("histpred.scoring.gather.altered", lambda folder, digests: [])
+    monkeypatch.setattr("histpred.scoring.record.altered", lambda folder, digests: [])
     with gzip.open(parts[2] / "scores.tsv.gz", "wb") as target:
         target.write(f"{HEADER}\tother\n".encode())
     refused(InputError, "its columns are not those of the other parts", scattering, parts)
