@@ -37,6 +37,7 @@ def predict(
     weights: str | os.PathLike[str] | None = None,
     store: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
+    tracks: bool = False,
 ) -> pandas.DataFrame:
     """The probabilities of scores.tsv.gz: a row for each window, sorted by position.
 
@@ -49,7 +50,8 @@ def predict(
         The genome of the same assembly.
     out
         Folder for the files that `histpred predict` writes; None: they are not kept.
-    bundle, biotypes, by, window, tile, unstranded, device, precision, weights, store, overwrite
+    bundle, biotypes, by, window, tile, unstranded, device, precision, weights, store, overwrite,
+    tracks
         As the options of `histpred predict`.
 
     Returns
@@ -64,6 +66,7 @@ def predict(
         For inputs that cannot be used; nothing is written then.
     """
     from histpred.scoring import predict as stage
+    from histpred.tracks.hub import FOLDER, write_hub
 
     loaded = load_bundle(bundle)
     options = Options(window_for(loaded, window, tile), by, _names(biotypes), unstranded, precision)
@@ -80,6 +83,8 @@ def predict(
             store=_path(store),
             overwrite=overwrite,
         )
+        if tracks:
+            write_hub(folder, os.fspath(fasta), folder / FOLDER, overwrite=True)
         return _read(folder / "scores.tsv.gz")
 
 

@@ -59,6 +59,8 @@ def test_a_hub_of_genes(genes, genome, tmp_path):
     scores = read_scores(genes / "scores.tsv.gz")
     expected = {f"hg19/{mark}.bb" for mark in scores.marks}
     texts = {"hub.txt", "genomes.txt", "one-file-hub.txt", "hg19/trackDb.txt"}
+    texts |= {"igv-session.json", "igv-session.xml", "jbrowse-config.json"}
+    texts |= {"hg19/contigs.chrom.sizes"}
     files = {str(path.relative_to(hub)) for path in hub.rglob("*") if path.is_file()}
     assert files == {*expected, *texts, "hg19/calls.bb"}
 

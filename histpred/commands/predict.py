@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 @options.bundle
 @options.selection
 @options.tile
+@click.option("--tracks", is_flag=True, help="Also write OUT/hub, as histpred tracks does.")
 @options.embedding
 @options.store
 @options.running
@@ -39,6 +40,7 @@ def predict(
     kind: str | None,
     unstranded: bool,
     tile: int | None,
+    tracks: bool,
     device: str,
     precision: str,
     weights: Path | None,
@@ -55,9 +57,11 @@ def predict(
     OUT gets scores.tsv.gz (a probability for each window and mark), calls.bed.gz (what is above the
     bundle's thresholds), ledger.tsv (what became of each row) and run.json.
     """
+    from histpred.commands.tracks import write as write_tracks
     from histpred.models.bundle import load_bundle
     from histpred.scoring import predict as stage
     from histpred.scoring.record import Options, marks_of, window_for
+    from histpred.tracks.hub import FOLDER, HUB
 
     annotation, fasta = options.inputs(annotation, fasta, tile)
     loaded = load_bundle(bundle)
@@ -89,4 +93,6 @@ def predict(
         f"{result.calls:,}",
         skipped(result.skipped),
     )
+    if tracks and (result.fresh or not (out / FOLDER / HUB).exists()):
+        write_tracks(out, fasta, out / FOLDER, None, True, cache, quiet)
     check_strict(strict, result.skipped, result.past_end, out / "ledger.tsv")

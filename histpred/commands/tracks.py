@@ -18,28 +18,54 @@ logger = logging.getLogger(__name__)
 @click.argument("fasta")
 @options.out_folder("HUB", "Folder for the hub; put it on a web server.")
 @click.option(
-    "--assembly", required=True, metavar="NAME", help="As UCSC calls it, such as hg38 or sacCer3."
+    "--assembly",
+    metavar="NAME",
+    help="As UCSC calls it, such as hg38 or sacCer3. [default: known by the contigs' lengths, else "
+    "the beginning of FASTA's name]",
 )
 @options.overwrite
+@options.cache
 @options.quiet
 def tracks(
-    scores: Path, fasta: str, out: Path, assembly: str, overwrite: bool, quiet: bool
+    scores: Path,
+    fasta: str,
+    out: Path,
+    assembly: str | None,
+    overwrite: bool,
+    cache: Path | None,
+    quiet: bool,
 ) -> None:
-    """Write a track hub of SCORES, a folder of predict, that was made with FASTA.
+    """Write tracks of SCORES, a folder of predict, that was made with FASTA.
 
-    HUB gets hub.txt for UCSC's genome browser, IGV and JBrowse, with a bigBed of calls and one for
-    each mark, or a bigWig for each mark where SCORES are of tiles.
+    HUB gets a bigBed of calls and one for each mark, or a bigWig for each mark where SCORES are of
+    tiles, with what opens them: hub.txt for UCSC's genome browser and IGV, sessions for IGV, a
+    configuration for JBrowse 2.
     """
-    from histpred.tracks.hub import write_hub
+    write(scores, fasta, out, assembly, overwrite, cache, quiet)
+
+
+def write(
+    scores: Path,
+    fasta: str,
+    out: Path,
+    assembly: str | None,
+    overwrite: bool,
+    cache: Path | None,
+    quiet: bool,
+) -> None:
+    """The tracks, with a progress bar, and what is said of them."""
+    from histpred.tracks.hub import HUB, write_hub
 
     with Progress("writing tracks", quiet) as progress:
-        hub = write_hub(scores, fasta, out, assembly, overwrite=overwrite, progress=progress)
+        hub = write_hub(
+            scores, fasta, out, assembly, cache=cache, overwrite=overwrite, progress=progress
+        )
     logger.info(
-        "%s: %d marks in %s windows as %s, %s calls; open %s",
-        out,
+        "%s: %d marks in %s windows of %s as %s, %s calls",
+        out / HUB,
         len(hub.marks),
         f"{hub.windows:,}",
+        hub.assembly,
         "bigWig" if hub.signal else "bigBed",
         f"{hub.calls:,}",
-        out / "hub.txt",
     )

@@ -1,8 +1,10 @@
-"""Whether a genome can be that of a bundle's species, told by the lengths of its contigs."""
+"""Whether a genome can be that of a bundle's species, and which assembly it is, told by the lengths
+of its contigs.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Protocol
 
 UNSPECIFIED = "unspecified organism"
@@ -35,3 +37,15 @@ def looks_like_species(contig_lengths: Iterable[int], species: KnownLengths) -> 
     if known.intersection(contigs):
         return True
     return False if sum(contigs) >= SMALLEST_TELLING_GENOME else None
+
+
+def assembly_of(contig_lengths: Collection[int], species: KnownLengths) -> str | None:
+    """The assembly of the species that shares most chromosomes with contigs of these lengths (bp),
+    None if none shares any.
+    """
+    shared = {
+        assembly: len(set(lengths).intersection(contig_lengths))
+        for assembly, lengths in species.chromosome_lengths.items()
+    }
+    best = max(shared, key=lambda assembly: shared[assembly], default=None)
+    return best if best and shared[best] else None

@@ -52,6 +52,7 @@ from histpred.scoring.record import (
     window_for,
 )
 from histpred.scoring.scorer import NotFiniteError, Scorer
+from histpred.tracks.hub import FOLDER, remove_hub
 from histpred.tracks.tables import CALLS, SCORES, Tables
 
 OUTPUTS = (
@@ -189,6 +190,7 @@ def predict(
             "outputs": outputs_of(work, OUTPUTS),
         }
         (work / RUN).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        remove_hub(out / FOLDER)  # of another prediction
 
     return result
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import gzip
 import os
-import struct
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from itertools import islice
@@ -23,6 +22,7 @@ from histpred.core.errors import InputError
 from histpred.core.hts import no_room
 from histpred.core.regions import WINDOW_COLUMNS
 from histpred.tracks.tables import BED_NAME_LIMIT, bed_colour, bed_score, printable_ascii
+from histpred.tracks.validate import check_bigbed, check_bigwig
 
 AT_ONCE = 50_000  # rows
 AGAIN = "give a folder of histpred predict as that wrote it, or run it again"
@@ -59,13 +59,14 @@ class Spread(NamedTuple):
     """A table of scores as files in a folder.
 
     marks: in the order of its columns. windows: their number. covered: bp, where no window overlaps
-    another, so that a continuous track can be made; else None.
+    another, so that a continuous track can be made; else None. contigs: those with windows.
     """
 
     folder: Path
     marks: tuple[str, ...]
     windows: int
     covered: int | None
+    contigs: tuple[str, ...] = ()
 
     @property
     def shared(self) -> Path:
@@ -124,7 +125,7 @@ def spread(scores: Path, lengths: Mapping[str, int], folder: Path) -> Spread:
             for column, values in zip(columns, table.T, strict=True):
                 values.tofile(column)
             count += len(block)
-    return result._replace(windows=count, covered=order.covered)
+    return result._replace(windows=count, covered=order.covered, contigs=order.contigs)
 
 
 class _Order:
@@ -132,9 +133,14 @@ class _Order:
 
     def __init__(self, lengths: Mapping[str, int]) -> None:
         self._lengths = lengths
-        self._seen: set[str] = set()
+        self._seen: dict[str, None] = {}
         self._contig, self._start, self._end = "", 0, 0
         self.covered: int | None = 0
+
+    @property
+    def contigs(self) -> tuple[str, ...]:
+        """Those seen, in their order."""
+        return tuple(self._seen)
 
     def take(self, contig: str, start: int, end: int) -> None:
         """The next interval; ValueError for one that cannot be next."""
@@ -143,7 +149,7 @@ class _Order:
                 raise ValueError(f"the FASTA has no contig {contig!r}")
             if contig in self._seen:
                 raise ValueError(f"contig {contig!r} is in several places")
-            self._seen.add(contig)
+            self._seen[contig] = None
             self._contig, self._start, self._end = contig, 0, 0
         if not 0 <= start < end <= self._lengths[contig]:
             raise ValueError(
@@ -154,6 +160,18 @@ class _Order:
         if self.covered is not None:
             self.covered = None if start < self._end else self.covered + end - start
         self._start, self._end = start, max(end, self._end)
+
+
+def middle(table: Spread, beside: int = 10) -> str:
+    """Where a browser may open a table: its middle window and some `beside` it on its contig, as
+    'contig:start-end' (counted from 1).
+    """
+    first = max(0, table.windows // 2 - beside)
+    with open(table.shared, encoding="utf-8") as lines:
+        rows = [line.split("\t", 3) for line in islice(lines, first, first + 2 * beside + 1)]
+    contig = rows[len(rows) // 2][0]
+    there = [(int(start), int(end)) for name, start, end, _ in rows if name == contig]
+    return f"{contig}:{there[0][0] + 1}-{max(end for _, end in there)}"
 
 
 def write_windows(table: Spread, number: int, lengths: Mapping[str, int], path: Path) -> None:
@@ -170,7 +188,8 @@ def write_windows(table: Spread, number: int, lengths: Mapping[str, int], path: 
             )
             yield chrom, int(start), int(end), rest
 
-    _write(path, lengths, rows(), table.windows, WINDOW_FIELDS)
+    _write(path, lengths, rows(), WINDOW_FIELDS)
+    check_bigbed(path, lengths, table.contigs, table.windows)
 
 
 def write_calls(calls: Path, lengths: Mapping[str, int], path: Path) -> int:
@@ -191,7 +210,8 @@ def write_calls(calls: Path, lengths: Mapping[str, int], path: Path) -> int:
         except ValueError as error:
             raise InputError(calls, f"{error}", AGAIN, line=count) from error
     if count:
-        _write(path, lengths, rows(), count, CALL_FIELDS)
+        _write(path, lengths, rows(), CALL_FIELDS)
+        check_bigbed(path, lengths, order.contigs, count)
     return count
 
 
@@ -201,7 +221,8 @@ def write_signal(table: Spread, number: int, lengths: Mapping[str, int], path: P
         (fields[0], int(fields[1]), int(fields[2]), probability)
         for fields, probability in _windows(table, number)
     )
-    _write(path, lengths, values, table.covered or 0, None)
+    _write(path, lengths, values)
+    check_bigwig(path, lengths, table.contigs, table.covered or 0)
 
 
 def _windows(table: Spread, number: int) -> Iterator[tuple[list[str], float]]:
@@ -216,12 +237,9 @@ def _write(
     path: Path,
     lengths: Mapping[str, int],
     rows: Iterable[tuple[Any, ...]],
-    expected: int,
-    fields: str | None,
+    fields: str | None = None,
 ) -> None:
-    """A bigBed with these fields and `expected` rows, or, without fields, a bigWig of `expected`
-    bp.
-    """
+    """A bigBed with these fields or, without, a bigWig."""
     import pybigtools
 
     failed: list[BaseException] = []
@@ -242,28 +260,8 @@ def _write(
     for error in failed:
         if type(error).__name__ != "PanicException":
             raise error
-    try:
-        found = _rows_of(path) if fields else _covered_by(path)
-    except (OSError, struct.error, pybigtools.BBIReadError):
-        found = -1
-    if failed or found != expected:
+    if failed:
         raise no_room(path)
-
-
-def _rows_of(path: Path) -> int:
-    """As a bigBed's data section begins with."""
-    with open(path, "rb") as stream:
-        *_, data = struct.unpack("<IHHQQ", stream.read(24))
-        stream.seek(data)
-        (rows,) = struct.unpack("<Q", stream.read(8))
-    return int(rows)
-
-
-def _covered_by(path: Path) -> int:
-    import pybigtools
-
-    with pybigtools.open(str(path)) as reader:
-        return int(reader.info()["summary"]["basesCovered"])
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""A track hub from a finished prediction: what UCSC's browser, IGV and JBrowse 2 open.
+"""A folder of tracks from a finished prediction: what UCSC's browser, IGV and JBrowse 2 open.
 
 Text files after https://genome.ucsc.edu/goldenPath/help/hgTrackHubHelp.html. Marks are grouped by
 class: a composite track each, in the colours of `histpred.core.marks`.
@@ -7,21 +7,37 @@ class: a composite track each, in the colours of `histpred.core.marks`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from histpred.core.errors import InputError, OutputError, UsageError
-from histpred.core.marks import mark
+from histpred.core.marks import CLASS_COLOURS, mark
 from histpred.core.output import output_folder, refuse_inputs, temporary_faults
 from histpred.genome.reference import Reference
+from histpred.models.bundle import MANIFEST, SHIPPED, parse_manifest, shipped_bundles
+from histpred.models.species import assembly_of
 from histpred.scoring.record import read_finished
-from histpred.tracks.binary import AGAIN, Spread, spread, write_calls, write_signal, write_windows
+from histpred.tracks.binary import (
+    AGAIN,
+    Spread,
+    middle,
+    spread,
+    write_calls,
+    write_signal,
+    write_windows,
+)
+from histpred.tracks.sessions import Track, igv_json, igv_xml, jbrowse
 from histpred.tracks.tables import CALLS, SCORES, bed_colour
 
 HUB, GENOMES, TRACKS, ONE_FILE = "hub.txt", "genomes.txt", "trackDb.txt", "one-file-hub.txt"
+IGV_JSON, IGV_XML, JBROWSE = "igv-session.json", "igv-session.xml", "jbrowse-config.json"
+SIZES = "contigs.chrom.sizes"  # IGV Desktop goes by the ending
+FOLDER = "hub"  # in that of a prediction, of predict --tracks
 OURS = "hub histpred\n"
 NO_MAIL = "nobody@example.org"  # UCSC wants an address; the hub's owner may put theirs
+UCSC_NAMES = {"T2T-CHM13v2.0": "hs1"}
 ASSEMBLY = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 Stanza = dict[str, str]
 Progress = Callable[[int, int], None]
@@ -30,6 +46,7 @@ Progress = Callable[[int, int], None]
 class Hub(NamedTuple):
     """What was written. marks: in the order of the scores. signal: whether they have bigWigs."""
 
+    assembly: str
     marks: tuple[str, ...]
     windows: int
     calls: int
@@ -40,8 +57,9 @@ def write_hub(
     scores: Path,
     fasta: str,
     out: Path,
-    assembly: str,
+    assembly: str | None = None,
     *,
+    cache: Path | None = None,
     overwrite: bool = False,
     progress: Progress = lambda done, total: None,
 ) -> Hub:
@@ -54,11 +72,14 @@ def write_hub(
     fasta
         The genome that it was made with: contigs have their lengths from it.
     out
-        Gets hub.txt, genomes.txt, one-file-hub.txt, and in a folder called as the assembly
-        trackDb.txt, calls.bb (if there are calls), and for each mark MARK.bb; MARK.bw in place of
-        that where no window overlaps another and rows are tiles.
+        Gets hub.txt, genomes.txt, one-file-hub.txt, the sessions of IGV and JBrowse, and in a
+        folder called as the assembly trackDb.txt, contigs.chrom.sizes, calls.bb (if there are
+        calls), and for each mark MARK.bb; MARK.bw in place of that where no window overlaps another
+        and rows are tiles.
     assembly
-        As UCSC calls it: hg38, sacCer3.
+        As UCSC calls it: hg38, sacCer3. None: see `likely_assembly`.
+    cache
+        A folder for indexes and copies of the genome that outlives the run.
     overwrite
         Replace an earlier hub.
     progress
@@ -74,7 +95,7 @@ def write_hub(
     UsageError
         For an assembly that cannot name a folder.
     """
-    if not ASSEMBLY.fullmatch(assembly):
+    if assembly is not None and not ASSEMBLY.fullmatch(assembly):
         raise UsageError(f"{assembly!r} is no name of an assembly", "as UCSC has it: hg38, sacCer3")
     run = read_finished(scores, AGAIN)
     if not overwrite and (out / HUB).exists():
@@ -83,7 +104,7 @@ def write_hub(
     tiles = bool(run["identity"]["window"][-1])
     names = [HUB]
     with temporary_faults(), output_folder(out, names, _is_ours) as work:
-        with Reference(fasta, work / "genome") as reference:
+        with Reference(fasta, cache or work / "genome") as reference:
             if reference.digest != run["identity"]["FASTA sha256"]:
                 raise InputError(
                     fasta,
@@ -91,6 +112,7 @@ def write_hub(
                     "give the FASTA that was predicted with",
                 )
             lengths = dict(reference.lengths)
+        assembly = assembly or likely_assembly(lengths.values(), fasta)
         folder, scratch = work / assembly, work / "columns"
         folder.mkdir()
         scratch.mkdir()
@@ -99,10 +121,10 @@ def write_hub(
         calls = write_calls(scores / CALLS, lengths, folder / "calls.bb")
         suffix, write = ("bw", write_signal) if signal else ("bb", write_windows)
         for number, name in enumerate(table.marks):
-            if table.windows:
-                write(table, number, lengths, folder / f"{name}.{suffix}")
+            write(table, number, lengths, folder / f"{name}.{suffix}")
             progress(number + 1, len(table.marks))
         bundle = run["identity"]["bundle"].rpartition(" ")[0]  # without its digest
+        tracks = tracks_of(table, signal, bool(calls), assembly)
         title = f"{bundle}, histpred {run['identity']['histpred']}"
         hub = {
             "hub": "histpred",
@@ -110,31 +132,90 @@ def write_hub(
             "longLabel": f"Histone marks predicted from sequence: {title}",
         }
         genome = {"genome": assembly}
-        stanzas = track_stanzas(table, signal, bool(calls), title)
+        stanzas = track_stanzas(tracks, title)
         beside = [
             stanza | {"bigDataUrl": f"{assembly}/{stanza['bigDataUrl']}"}
             if "bigDataUrl" in stanza
             else stanza
             for stanza in stanzas
         ]
+        sizes = f"{assembly}/{SIZES}"
+        shown = (tracks, assembly, sizes, middle(table))
         texts = {
-            f"{assembly}/{TRACKS}": stanzas,
-            GENOMES: [{**genome, "trackDb": f"{assembly}/{TRACKS}"}],
-            ONE_FILE: [{**hub, "useOneFile": "on", "email": NO_MAIL}, genome, *beside],
-            HUB: [{**hub, "genomesFile": GENOMES, "email": NO_MAIL}],
+            sizes: "".join(f"{contig}\t{length}\n" for contig, length in lengths.items()),
+            f"{assembly}/{TRACKS}": text_of(stanzas),
+            IGV_JSON: igv_json(*shown),
+            IGV_XML: igv_xml(*shown),
+            JBROWSE: jbrowse(*shown),
+            GENOMES: text_of([{**genome, "trackDb": f"{assembly}/{TRACKS}"}]),
+            ONE_FILE: text_of([{**hub, "useOneFile": "on", "email": NO_MAIL}, genome, *beside]),
+            HUB: text_of([{**hub, "genomesFile": GENOMES, "email": NO_MAIL}]),
         }
         for name, text in texts.items():
-            (work / name).write_text(text_of(text), encoding="utf-8")
+            (work / name).write_text(text, encoding="utf-8")
         # An earlier hub's tracks that this one does not have are taken away with it.
-        places = (folder, out / assembly)
-        tracks = {path.name for place in places for path in place.glob("*.b[bw]")}
-        names[:0] = [f"{assembly}/{name}" for name in sorted({*tracks, TRACKS})]
-        names[-1:] = [GENOMES, ONE_FILE, HUB]
-    return Hub(table.marks, table.windows, calls, signal)
+        binary = {f"{assembly}/{path.name}" for path in folder.glob("*.b[bw]")}
+        names[:] = [*sorted(binary.union(_files_of(out)).difference(texts)), *texts]
+    _remove_empty(out)
+    return Hub(assembly, table.marks, table.windows, calls, signal)
 
 
-def track_stanzas(table: Spread, signal: bool, calls: bool, title: str) -> list[Stanza]:
-    """A super track with the calls, and in it a composite of marks for each class that there is."""
+def likely_assembly(lengths: Collection[int], fasta: str) -> str:
+    """The assembly whose chromosomes have these lengths (bp), as UCSC calls it, where a shipped
+    bundle knows it; else the beginning of the FASTA's name.
+    """
+    for name in shipped_bundles():
+        path = SHIPPED / name / MANIFEST
+        species = parse_manifest(path.read_bytes(), path).species
+        if found := assembly_of(lengths, species):
+            return UCSC_NAMES.get(found, found)
+    beginning = Path(fasta).name.partition(".")[0]
+    return beginning if ASSEMBLY.fullmatch(beginning) else "genome"
+
+
+def tracks_of(table: Spread, signal: bool, calls: bool, assembly: str) -> list[Track]:
+    """The calls, if there are any, then the marks by class, in the order of the vocabulary."""
+    tracks = [Track("called marks", f"{assembly}/calls.bb", "", "0,0,0")] if calls else []
+    classes = list(CLASS_COLOURS)
+    suffix = "bw" if signal else "bb"
+    for name in sorted(table.marks, key=lambda name: classes.index(mark(name).mark_class)):
+        path = f"{assembly}/{name}.{suffix}"
+        tracks.append(Track(name, path, mark(name).mark_class, bed_colour(name), signal))
+    return tracks
+
+
+def remove_hub(folder: Path) -> None:
+    """Take away a hub of `write_hub`, and nothing else that may lie there."""
+    for name in _files_of(folder):
+        (folder / name).unlink(missing_ok=True)
+    _remove_empty(folder)
+    with suppress(OSError):
+        folder.rmdir()
+
+
+def _remove_empty(folder: Path) -> None:
+    for place in folder.glob("*/"):
+        with suppress(OSError):  # a folder that is not empty stays
+            place.rmdir()
+
+
+def _files_of(folder: Path) -> list[str]:
+    """The files that a hub of ours in a folder may have; the one that marks it comes last."""
+    if not _is_ours(folder / HUB):
+        return []
+    inner = [
+        f"{path.parent.name}/{path.name}"
+        for pattern in ("*.b[bw]", TRACKS, SIZES)
+        for path in folder.glob(f"*/{pattern}")
+    ]
+    return [*sorted(inner), IGV_JSON, IGV_XML, JBROWSE, GENOMES, ONE_FILE, HUB]
+
+
+def track_stanzas(tracks: Iterable[Track], title: str) -> list[Stanza]:
+    """A super track with the calls, and in it a composite of marks for each class that there is.
+
+    Files are told by their names alone: trackDb.txt lies beside them.
+    """
     stanzas = [
         {
             "track": "histpred",
@@ -143,31 +224,32 @@ def track_stanzas(table: Spread, signal: bool, calls: bool, title: str) -> list[
             "longLabel": f"Histone marks predicted from sequence ({title})",
         }
     ]
-    if calls:
+    classes: dict[str, list[Track]] = {}
+    for track in tracks:
+        if track.mark_class:
+            classes.setdefault(track.mark_class, []).append(track)
+            continue
         stanzas.append(
             {
                 "track": "histpredCalls",
                 "parent": "histpred",
                 "type": "bigBed 9 +",
-                "bigDataUrl": "calls.bb",
-                "shortLabel": "called marks",
+                "bigDataUrl": Path(track.path).name,
+                "shortLabel": track.name,
                 "longLabel": f"Marks whose probability reaches the threshold ({title})",
                 "itemRgb": "on",
                 "visibility": "pack",
             }
         )
-    classes: dict[str, list[str]] = {}
-    for name in table.marks if table.windows else ():
-        classes.setdefault(mark(name).mark_class, []).append(name)
-    for mark_class, names in classes.items():
+    for mark_class, members in classes.items():
         group = f"histpred{word_of(mark_class)}"
         what = (
             {"type": "bigWig 0 1", "viewLimits": "0:1", "maxHeightPixels": "100:32:8"}
-            if signal
+            if members[0].signal
             else {"type": "bigBed 9 +", "spectrum": "on"}
         )
-        colour = bed_colour(names[0])  # its class's
-        shown = {"visibility": "full" if signal else "dense", "color": colour, **what}
+        visibility = "full" if members[0].signal else "dense"
+        shown = {"visibility": visibility, "color": members[0].colour, **what}
         stanzas.append(
             {
                 "track": group,
@@ -180,14 +262,14 @@ def track_stanzas(table: Spread, signal: bool, calls: bool, title: str) -> list[
         )
         stanzas += [
             {
-                "track": f"{group}{word_of(name)}",
+                "track": f"{group}{word_of(track.name)}",
                 "parent": f"{group} on",
-                "bigDataUrl": f"{name}.{'bw' if signal else 'bb'}",
-                "shortLabel": name,
-                "longLabel": f"{name}: probability in each window ({title})",
+                "bigDataUrl": Path(track.path).name,
+                "shortLabel": track.name,
+                "longLabel": f"{track.name}: probability in each window ({title})",
                 **shown,
             }
-            for name in names
+            for track in members
         ]
     return stanzas
 

@@ -1,0 +1,171 @@
+"""The tracks of a hub as IGV and JBrowse 2 open them: sessions that name the files beside them.
+
+IGV: https://igv.org/doc/igvjs/#Sessions and the sessions that IGV Desktop saves. JBrowse 2:
+https://jbrowse.org/jb2/docs/config_guide/. Paths are relative, so that a folder can be moved.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+from xml.etree import ElementTree
+
+KNOWN_TO_IGV = (
+    *("hg38", "hg19", "hg18", "hs1", "mm39", "mm10", "mm9", "rn7", "rn6", "danRer11", "danRer10"),
+    *("dm6", "dm3", "ce11", "sacCer3", "galGal6", "xenTro10", "susScr11", "bosTau9", "canFam6"),
+)
+"""Assemblies that IGV fetches by name, with their sequence and genes; of others it gets contigs."""
+
+WINDOW_HEIGHT, SIGNAL_HEIGHT, CALLS_HEIGHT = 24, 50, 120  # pixels
+
+
+class Track(NamedTuple):
+    """A binary track. path: from the hub's folder. mark_class: '' for the calls of all marks.
+    colour: '255,0,0'. signal: bigWig, else bigBed.
+    """
+
+    name: str
+    path: str
+    mark_class: str
+    colour: str
+    signal: bool = False
+
+    @property
+    def height(self) -> int:
+        """In pixels, so that some thirty marks fit on a screen."""
+        if not self.mark_class:
+            return CALLS_HEIGHT
+        return SIGNAL_HEIGHT if self.signal else WINDOW_HEIGHT
+
+
+def igv_json(tracks: Sequence[Track], assembly: str, sizes: str, locus: str) -> str:
+    """A session for igv.js and IGV-Web.
+
+    Parameters
+    ----------
+    sizes
+        Path of the contigs' lengths, for an assembly that IGV does not know.
+    locus
+        What is shown first, 'contig:start-end' counted from 1.
+    """
+    known = assembly in KNOWN_TO_IGV
+    contigs = {"id": assembly, "name": assembly, "format": "chromsizes", "fastaURL": sizes}
+    genome: dict[str, Any] = {"genome": assembly} if known else {"reference": contigs}
+    return _text({**genome, "locus": locus, "tracks": [_igv_track(track) for track in tracks]})
+
+
+def _igv_track(track: Track) -> dict[str, Any]:
+    shown: dict[str, Any] = {"type": "annotation", "format": "bigbed"}
+    if track.signal:
+        shown = {"type": "wig", "format": "bigwig", "min": 0, "max": 1}
+    elif track.mark_class:
+        shown |= {"displayMode": "COLLAPSED", "useScore": True}
+    else:
+        shown |= {"displayMode": "EXPANDED"}
+    colour = {"color": f"rgb({track.colour})"} if track.mark_class else {}
+    return {"name": track.name, "url": track.path, **shown, **colour, "height": track.height}
+
+
+def igv_xml(tracks: Sequence[Track], assembly: str, sizes: str, locus: str) -> str:
+    """A session for IGV Desktop; arguments as of `igv_json`."""
+    genome = assembly if assembly in KNOWN_TO_IGV else sizes
+    session = ElementTree.Element("Session", genome=genome, locus=locus, version="8")
+    resources = ElementTree.SubElement(session, "Resources")
+    panel = ElementTree.SubElement(session, "Panel", name="DataPanel")
+    for track in tracks:
+        kind = "bigwig" if track.signal else "bigbed"
+        ElementTree.SubElement(resources, "Resource", path=track.path, type=kind)
+        shown = {"id": track.path, "name": track.name, "height": str(track.height)}
+        if track.signal:
+            shown |= {"renderer": "BAR_CHART", "autoScale": "false"}
+        else:
+            shown |= {"displayMode": "COLLAPSED" if track.mark_class else "EXPANDED"}
+        if track.mark_class:
+            shown |= {"color": track.colour}
+            shown |= {} if track.signal else {"useScore": "true"}
+        element = ElementTree.SubElement(panel, "Track", shown)
+        if track.signal:
+            limits = {"minimum": "0.0", "baseline": "0.0", "maximum": "1.0", "type": "LINEAR"}
+            ElementTree.SubElement(element, "DataRange", limits)
+    ElementTree.indent(session)
+    head = '<?xml version="1.0" encoding="UTF-8"?>\n'
+    return head + ElementTree.tostring(session, encoding="unicode") + "\n"
+
+
+def jbrowse(tracks: Sequence[Track], assembly: str, sizes: str, locus: str) -> str:
+    """A configuration of JBrowse 2, where tracks lie in categories by class of mark; arguments as
+    of `igv_json`. Its assembly has contigs and no sequence: name another's in its place.
+    """
+    sequence = {
+        "type": "ReferenceSequenceTrack",
+        "trackId": f"{assembly}-sequence",
+        "adapter": {"type": "ChromSizesAdapter", "chromSizesLocation": _location(sizes)},
+    }
+    view = {"loc": locus, "assembly": assembly, "tracks": [_track_id(track) for track in tracks]}
+    return _text(
+        {
+            "assemblies": [{"name": assembly, "sequence": sequence}],
+            "tracks": [_jbrowse_track(track, assembly) for track in tracks],
+            "defaultSession": {
+                "name": "histpred",
+                "views": [{"type": "LinearGenomeView", "id": "histpred", "init": view}],
+            },
+        }
+    )
+
+
+def _jbrowse_track(track: Track, assembly: str) -> dict[str, Any]:
+    if track.signal:
+        kind, display = "QuantitativeTrack", "LinearWiggleDisplay"
+        adapter = {"type": "BigWigAdapter", "bigWigLocation": _location(track.path)}
+        look: dict[str, Any] = {
+            "minScore": 0,
+            "maxScore": 1,
+            "renderers": {
+                "XYPlotRenderer": {"type": "XYPlotRenderer", "color": f"rgb({track.colour})"}
+            },
+        }
+    else:
+        kind, display = "FeatureTrack", "LinearBasicDisplay"
+        adapter = {"type": "BigBedAdapter", "bigBedLocation": _location(track.path)}
+        colour = "jexl:'rgb('+get(feature,'reserved')+')'"
+        if track.mark_class:
+            colour = f"jexl:'rgba({track.colour},'+get(feature,'score')/1000+')'"
+        look = {
+            "renderer": {
+                "type": "SvgFeatureRenderer",
+                "color1": colour,
+                "displayMode": "collapse" if track.mark_class else "compact",
+                "showLabels": not track.mark_class,
+                "showDescriptions": False,
+            }
+        }
+    return {
+        "type": kind,
+        "trackId": _track_id(track),
+        "name": track.name,
+        "assemblyNames": [assembly],
+        "category": ["histpred", *filter(None, [track.mark_class])],
+        "adapter": adapter,
+        "displays": [
+            {
+                "type": display,
+                "displayId": f"{_track_id(track)}-{display}",
+                "height": track.height,
+                **look,
+            }
+        ],
+    }
+
+
+def _track_id(track: Track) -> str:
+    return f"histpred-{track.name.replace(' ', '-')}"
+
+
+def _location(path: str) -> dict[str, str]:
+    return {"uri": path, "locationType": "UriLocation"}
+
+
+def _text(content: dict[str, Any]) -> str:
+    return json.dumps(content, indent=1) + "\n"

@@ -1,0 +1,87 @@
+"""Binary tracks read back, before anything is published, by a library that did not write them:
+libBigWig, through pyBigWig (https://github.com/deeptools/pyBigWig).
+
+The rules are those of https://genome.ucsc.edu/goldenPath/help/bigBed.html and bigWig.html: rows
+sorted and on their contigs, scores from 0 to 1000, names that every reader takes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from histpred.core.errors import OutputError
+from histpred.core.hts import no_room
+
+STRETCH = 1 << 24  # bp read at once
+REST = re.compile(
+    r"[!-~]{1,255}\t(?:\d{1,3}|1000)\t[-+.]\t\d+\t\d+\t\d{1,3},\d{1,3},\d{1,3}(?:\t[^\t]*)*"
+)
+"""A row behind its interval: name, score, strand, thick start and end, colour, what is ours."""
+
+
+def check_bigbed(path: Path, lengths: Mapping[str, int], contigs: Iterable[str], rows: int) -> None:
+    """Raise OutputError unless a bigBed holds `rows` rows by the rules, all on `contigs`.
+
+    A file that holds fewer, or cannot be read, was cut short: TemporaryError.
+    """
+    found = 0
+    for contig, start, end, rest in _entries(path, lengths, contigs, "entries"):
+        found += 1
+        if not REST.fullmatch(rest):
+            raise _broken(path, f"{contig}:{start}-{end} reads {rest[:80]!r}")
+    if found != rows:
+        raise no_room(path)
+
+
+def check_bigwig(
+    path: Path, lengths: Mapping[str, int], contigs: Iterable[str], bases: int
+) -> None:
+    """Raise OutputError unless a bigWig has a value from 0 to 1 at `bases` bp, all on `contigs`.
+
+    A file that has fewer, or cannot be read, was cut short: TemporaryError.
+    """
+    found = 0
+    for contig, start, end, value in _entries(path, lengths, contigs, "intervals"):
+        found += end - start
+        if not 0 <= value <= 1:
+            raise _broken(path, f"{contig}:{start}-{end} has the value {value}")
+    if found != bases:
+        raise no_room(path)
+
+
+def _entries(
+    path: Path, lengths: Mapping[str, int], contigs: Iterable[str], method: str
+) -> Iterator[tuple[str, int, int, Any]]:
+    """Rows in order, a stretch at a time; those that two stretches share, once."""
+    import pyBigWig
+
+    try:
+        reader = pyBigWig.open(str(path))
+    except RuntimeError as error:
+        raise no_room(path) from error
+    with reader:
+        if reader.chroms() is None:
+            raise no_room(path)
+        for contig in contigs:
+            length, before = lengths[contig], 0
+            if reader.chroms(contig) != length:
+                raise no_room(path)
+            for first in range(0, length, STRETCH):
+                last = min(first + STRETCH, length)
+                for start, end, value in getattr(reader, method)(contig, first, last) or ():
+                    if start < first:
+                        continue
+                    if not before <= start < end <= length:
+                        raise _broken(path, f"{contig}:{start}-{end} is not sorted or not on it")
+                    before = start
+                    yield contig, start, end, value
+
+
+def _broken(path: Path, what: str) -> OutputError:
+    return OutputError(
+        f"{path.name}, just written, breaks the rules of its format: {what}",
+        "this is a fault of histpred: report it, with the prediction's run.json",
+    )
