@@ -24,6 +24,7 @@ from histpred.scoring.verify import verify
 TABLE = "yeast_sacCer3_gene_x_26marks_weiner_projected.tsv.gz"
 FIRST_MARK = "H2AK5ac"
 SHARE = 0.25
+SHOWN = 500  # bp to each side of the start in tables and tracks: about a gene, not its neighbours
 MITOCHONDRION = "chrM"
 NOTES = Path(__file__).with_name("yeast_notes.md")
 DATA = (
@@ -71,7 +72,10 @@ def ship(trained: Path, output: Path) -> None:
     bundle = load_bundle(trained.resolve())
     training = bundle.manifest.training
     manifest = bundle.manifest.model_copy(
-        update={"training": training.model_copy(update={"data": (*DATA, *training.data)})}
+        update={
+            "training": training.model_copy(update={"data": (*DATA, *training.data)}),
+            "window": bundle.manifest.window.model_copy(update={"shown": SHOWN}),
+        }
     )
     card = bundle.card_path.read_text(encoding="utf-8")
     how = card[card.index("## How it was trained") : card.index("## Limits")]

@@ -39,6 +39,7 @@ LEFT_OUT = {
     "overwrite": "each task has a folder of its own",
     "cache": "lies beside the store",
     "quiet": "a task's output is a log",
+    "tracks": "made once, of what is gathered",
     "name": "a trained bundle is called what its sample is",
     "beside": "one bundle a sample; the summary shows them side by side",
     "bundle": "of the pipeline: may differ from sample to sample, and a folder is staged",
