@@ -8,10 +8,8 @@ the subject, they have the colours of their classes.
 from __future__ import annotations
 
 import io
-import re
-import textwrap
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,40 +18,30 @@ import matplotlib.style
 import numpy as np
 import pandas
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.transforms import ScaledTranslation
 from scipy.cluster.hierarchy import dendrogram
 from scipy.stats import binomtest
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from histpred.core.marks import CLASS_COLOURS, mark
+from histpred.core.figures import (
+    DPI,
+    STYLE,
+    Drawing,
+    class_legend,
+    figure_of,
+    legend,
+    mark_axis,
+    mark_rgb,
+    svg_element,
+    wrapped,
+)
+from histpred.core.marks import mark
 from histpred.evaluation.analysis import hierarchical_linkage, hierarchical_order
 from histpred.evaluation.metrics import BINS, expected_calibration_error, reliability
 from histpred.evaluation.result import BASELINE, MACRO, MICRO, MODEL, Result
-
-STYLE = {
-    "axes.axisbelow": True,
-    "axes.linewidth": 0.8,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "axes.titlesize": 9,
-    "figure.constrained_layout.h_pad": 0.06,
-    "figure.constrained_layout.w_pad": 0.06,
-    "font.family": "DejaVu Sans",
-    "font.size": 9,
-    "grid.color": "#dddddd",
-    "grid.linewidth": 0.6,
-    "legend.fontsize": 8.5,
-    "legend.frameon": False,
-    "svg.fonttype": "none",  # text stays text
-    "svg.hashsalt": "histpred",
-    "text.parse_math": False,  # a '$' in a name is a '$'
-}
-DPI = 150
 
 # Okabe and Ito 2008, in an order in which neighbours differ; the bundle has the first.
 MODEL_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#882255")
@@ -63,22 +51,11 @@ BASELINE_MARKERS = "x+|_14"
 DASHES = ("--", ":", "-.", (0, (6, 2)), (0, (1, 3)), (0, (5, 1, 1, 1, 1, 1)))
 NEGATIVE = "#dcdcdc"
 
-HORIZONTAL_NAMES = 10  # marks up to which their names fit side by side
 SHARES_SHOWN = 20  # bars up to which a percentage fits above each
 VALUES_SHOWN = 12  # marks up to which a heat map's cells hold their numbers
 MOST_BIOTYPES = 15
 PANELS, PANEL_COLUMNS = 12, 4
 CURVE_POINTS = 400
-POINT = 1 / 72  # inches
-
-
-class Drawing(NamedTuple):
-    """A figure as the report shows it: `svg` is one <svg> element without a prolog."""
-
-    name: str
-    title: str
-    caption: str
-    svg: str
 
 
 class Draft(NamedTuple):
@@ -156,20 +133,20 @@ def _accuracy_by_mark(result: Result) -> Draft:
     looks = _looks(result)
     for number, (name, one) in enumerate(models.items()):
         left = places + (number - (len(models) - 1) / 2) * width
-        colours = [_rgb(mark) for mark in marks] if len(models) == 1 else looks[name].colour
+        colours = [mark_rgb(mark) for mark in marks] if len(models) == 1 else looks[name].colour
         axes.bar(left, one.figures["accuracy"].reindex(marks), width * 0.94, color=colours)
     counts = bundle.figures.loc[marks, ["positives", "negatives"]]
     commoner = counts.max(axis=1) / counts.sum(axis=1).where(lambda total: total > 0)
     axes.hlines(commoner, places - 0.45, places + 0.45, color="black", linewidth=1.2)
     axes.set(ylabel="Accuracy", ylim=(0, 1.02))
     axes.grid(axis="y")
-    _mark_axis(axes, marks, "x")
+    mark_axis(axes, marks, "x")
 
     handles = [Patch(color=looks[name].colour) for name in models] if len(models) > 1 else []
     names = [*models] if len(models) > 1 else []
     handles.append(Line2D([], [], color="black", linewidth=1.2))
-    _legend(figure, handles, [*names, "share of the commoner class"], "outside upper left")
-    _class_legend(figure, marks)
+    legend(figure, handles, [*names, "share of the commoner class"], "outside upper left")
+    class_legend(figure, marks)
     return Draft(
         "Accuracy by mark",
         f"Accuracy on the evaluated rows at each mark's threshold, sorted by that of "
@@ -216,9 +193,9 @@ def _auroc_by_mark(result: Result) -> Draft:
     axes.grid(axis="y")
     for border in places[1:] - 0.5:
         axes.axvline(border, color="#eeeeee", linewidth=0.6, zorder=0)
-    _mark_axis(axes, marks, "x")
-    _legend(figure, handles, names, "outside upper left")
-    _class_legend(figure, marks)
+    mark_axis(axes, marks, "x")
+    legend(figure, handles, names, "outside upper left")
+    class_legend(figure, marks)
     return Draft(
         "AUROC by mark",
         f"Area under the ROC curve of every model and baseline, sorted by that of {bundle}, whose "
@@ -240,7 +217,7 @@ def _class_draft(marks: Sequence[str], labels: np.ndarray, what: str) -> Draft:
     marks = list(counts.index)
     figure, axes = _mark_figure(len(marks), 4.2)
     places = np.arange(len(marks))
-    axes.bar(places, counts["positives"], 0.8, color=[_rgb(mark) for mark in marks])
+    axes.bar(places, counts["positives"], 0.8, color=[mark_rgb(mark) for mark in marks])
     axes.bar(places, counts["negatives"], 0.8, bottom=counts["positives"], color=NEGATIVE)
     total = counts.sum(axis=1)
     many = len(marks) > SHARES_SHOWN
@@ -259,8 +236,8 @@ def _class_draft(marks: Sequence[str], labels: np.ndarray, what: str) -> Draft:
     axes.set(ylabel=f"Labelled {what}", ylim=(0, total.max() * (1.12 if many else 1.07) or 1))
     axes.yaxis.set_major_formatter("{x:,.0f}")
     axes.grid(axis="y")
-    _mark_axis(axes, marks, "x")
-    _class_legend(figure, marks, [Patch(color=NEGATIVE)], ["negative"])
+    mark_axis(axes, marks, "x")
+    class_legend(figure, marks, [Patch(color=NEGATIVE)], ["negative"])
     return Draft(
         "Positives and negatives",
         f"{what.capitalize()} labelled positive (coloured by class of mark) and negative (grey); "
@@ -281,10 +258,10 @@ def _biotype_draft(biotypes: pandas.Series, what: str) -> Draft | None:
         rest = counts.iloc[MOST_BIOTYPES - 1 :]
         counts = counts.iloc[: MOST_BIOTYPES - 1]
         counts[f"{len(rest)} others"] = rest.sum()
-    figure = _figure_of(7, 0.9 + 0.27 * len(counts))
+    figure = figure_of(7, 0.9 + 0.27 * len(counts))
     axes = figure.subplots()
     names = ["not stated" if name == "." else name for name in counts.index]
-    bars = axes.barh(_wrapped(names), counts, 0.75, color=MODEL_COLOURS[0])
+    bars = axes.barh(wrapped(names), counts, 0.75, color=MODEL_COLOURS[0])
     shares = [f"{count:,} ({count / counts.sum():.1%})" for count in counts]
     axes.bar_label(bars, shares, padding=3, fontsize=8)
     axes.invert_yaxis()
@@ -299,7 +276,7 @@ def _roc(result: Result) -> Draft | None:
     truth = result.labels[kept]
     if len(np.unique(truth)) < 2:
         return None
-    figure = _figure_of(8.6, 4.25 + 0.19 * len(result.models))
+    figure = figure_of(8.6, 4.25 + 0.19 * len(result.models))
     left, right = figure.subplots(1, 2)
     looks = _looks(result)
     handles, names = [], []
@@ -359,7 +336,7 @@ def _reliability_figure(
     """A panel a mark, of labels and probabilities [n, marks]."""
     columns = min(PANEL_COLUMNS, len(marks))
     lines = -(-len(marks) // columns)
-    figure = _figure_of(max(3.2, 2.3 * columns), 2.4 * lines + 0.3)
+    figure = figure_of(max(3.2, 2.3 * columns), 2.4 * lines + 0.3)
     panels = figure.subplots(lines, columns, squeeze=False).ravel()
     for axes, name, truth, scores in zip(panels, marks, labels.T, probabilities.T, strict=False):
         table = reliability(truth, scores, BINS)
@@ -368,9 +345,13 @@ def _reliability_figure(
         )
         top = min(1.02, 1.08 * max(table["predicted"].max(), table["observed"].max(), 0.01))
         axes.plot([0, 1], [0, 1], color="#999999", linewidth=0.8, zorder=1)
-        axes.vlines(table["predicted"], low, high, color=_rgb(name), linewidth=1.2, zorder=2)
+        axes.vlines(table["predicted"], low, high, color=mark_rgb(name), linewidth=1.2, zorder=2)
         axes.plot(
-            *(table["predicted"], table["observed"]), "o-", color=_rgb(name), markersize=4, zorder=3
+            *(table["predicted"], table["observed"]),
+            "o-",
+            color=mark_rgb(name),
+            markersize=4,
+            zorder=3,
         )
         axes.set(xlim=(0, top), ylim=(0, top), aspect="equal")
         axes.locator_params(nbins=4)
@@ -420,7 +401,7 @@ def _similarity_against_co_targeting(result: Result) -> Draft | None:
     up = result.similarity.to_numpy()[rows, columns]
     classes = np.array([mark(name).mark_class for name in marks])
     alike = classes[rows] == classes[columns]
-    figure = _figure_of(5.4, 4.6)
+    figure = figure_of(5.4, 4.6)
     axes = figure.subplots()
     axes.axhline(0, color="#bbbbbb", linewidth=0.8, zorder=0)
     axes.scatter(across[~alike], up[~alike], 16, color="#999999", alpha=0.6, linewidths=0)
@@ -435,7 +416,7 @@ def _similarity_against_co_targeting(result: Result) -> Draft | None:
         Line2D([], [], color=MODEL_COLOURS[1], marker="o", linestyle=""),
         Line2D([], [], color="#999999", marker="o", linestyle=""),
     ]
-    _legend(figure, handles, ["same class of marks", "other pairs"], "outside upper left")
+    legend(figure, handles, ["same class of marks", "other pairs"], "outside upper left")
     return Draft(
         "Similarity against co-targeting",
         "Each point is a pair of marks. Where the two agree, the vectors reflect which marks occur "
@@ -453,7 +434,7 @@ def _by(by: str) -> Callable[[Result], Draft | None]:
         counts = table.drop_duplicates("group").set_index("group")["windows"]
         bundle = next(iter(result.models))
         looks = _looks(result)
-        figure = _figure_of(8.6, 1.6 + 0.3 * len(groups))
+        figure = figure_of(8.6, 1.6 + 0.3 * len(groups))
         panels = figure.subplots(1, 2, sharey=True)
         places = np.arange(len(groups))
         lowest = [0.5]
@@ -486,11 +467,11 @@ def _by(by: str) -> Callable[[Result], Draft | None]:
             axes.set_xlim(max(0, min(lowest) - 0.03), 1.0)
         names = ["not stated" if group == "." else group for group in groups]
         ticks = [f"{name} ({counts[group]:,})" for name, group in zip(names, groups, strict=True)]
-        panels[0].set_yticks(places, _wrapped(ticks))
+        panels[0].set_yticks(places, wrapped(ticks))
         panels[0].invert_yaxis()
         handles = [_point(looks[name], one.kind) for name, one in result.models.items()]
         handles[0] = Patch(color=looks[bundle].colour)
-        _legend(figure, handles, [*result.models], "outside upper left")
+        legend(figure, handles, [*result.models], "outside upper left")
         return Draft(
             f"AUROC by {by}",
             f"Bars, from chance (0.5) on: {bundle}; points: the others. In brackets, the windows "
@@ -534,14 +515,14 @@ def _heat_map(
     order = [clustered.index[i] for i in hierarchical_order(clustered)]
     values = matrix.reindex(index=order, columns=order)
     size = float(np.clip(2.2 + 0.19 * len(order), 4, 11))
-    figure = _figure_of(size + 1.4, size + 0.9)
+    figure = figure_of(size + 1.4, size + 0.9)
     axes = figure.subplots()
     palette: Colormap = matplotlib.colormaps[colours].with_extremes(bad="#eeeeee")
     image = axes.imshow(values, cmap=palette, vmin=limits[0], vmax=limits[1])
     for spine in axes.spines.values():
         spine.set_visible(False)
-    _mark_axis(axes, order, "x", upright=True)
-    _mark_axis(axes, order, "y")
+    mark_axis(axes, order, "x", upright=True)
+    mark_axis(axes, order, "y")
     if len(order) <= VALUES_SHOWN:
         for (row, column), value in np.ndenumerate(values.to_numpy()):
             if not np.isnan(value):
@@ -563,7 +544,7 @@ def _heat_map(
     bar = figure.colorbar(image, ax=axes, shrink=0.5, aspect=25, pad=0.02)
     bar.set_label(title)
     bar.outline.set_visible(False)
-    _class_legend(figure, order)
+    class_legend(figure, order)
     return figure
 
 
@@ -575,66 +556,10 @@ def _sorted_marks(result: Result, metric: str) -> list[str]:
 
 def _mark_figure(marks: int, height: float) -> tuple[Figure, Axes]:
     """A figure with room for a column a mark."""
-    figure = _figure_of(float(np.clip(1.2 + 0.75 * marks, 6, 8.5 if marks < 25 else 13)), height)
+    figure = figure_of(float(np.clip(1.2 + 0.75 * marks, 6, 8.5 if marks < 25 else 13)), height)
     axes = figure.subplots()
     axes.set_xlim(-0.6, marks - 0.4)
     return figure, axes
-
-
-def _figure_of(width: float, height: float) -> Figure:
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def _mark_axis(axes: Axes, marks: Sequence[str], which: str, upright: bool = False) -> None:
-    """Names of marks along an axis, each with a square of its class's colour."""
-    places = np.arange(len(marks))
-    along_x = which == "x"
-    turned = along_x and (upright or len(marks) > HORIZONTAL_NAMES)
-    size = 8 if len(marks) > 25 else 9
-    names = _wrapped(marks)
-    getattr(axes, f"set_{which}ticks")(places, names, fontsize=size, rotation=90 if turned else 0)
-    axes.tick_params(axis=which, length=0, pad=10)
-    shift = (0, -6 * POINT) if along_x else (-6 * POINT, 0)
-    offset = ScaledTranslation(*shift, axes.figure.dpi_scale_trans)
-    transform = (axes.get_xaxis_transform() if along_x else axes.get_yaxis_transform()) + offset
-    zeros = np.zeros(len(marks))
-    points = (places, zeros) if along_x else (zeros, places)
-    axes.scatter(
-        *points,
-        26,
-        color=[_rgb(name) for name in marks],
-        marker="s",
-        linewidths=0,
-        transform=transform,
-        clip_on=False,
-    )
-
-
-def _legend(figure: Figure, handles: Iterable, names: Sequence[str], where: str) -> None:
-    names = _wrapped(names)
-    longest = max(len(line) for name in names for line in name.split("\n"))
-    # In points: a letter is about 5 wide, handle and gaps are 32.
-    columns = max(1, int((figure.get_figwidth() / POINT - 20) / (5 * longest + 32)))
-    figure.legend(
-        list(handles),
-        names,
-        loc=where,
-        ncols=min(columns, len(names)),
-        handlelength=1.4,
-        columnspacing=1.5,
-    )
-
-
-def _class_legend(
-    figure: Figure, marks: Iterable[str], handles: Sequence = (), names: Sequence[str] = ()
-) -> None:
-    """What the colours of `marks` mean, below the figure."""
-    found = {mark(name).mark_class for name in marks}
-    classes = [name for name in CLASS_COLOURS if name in found]
-    patches = [Patch(color=_scaled(CLASS_COLOURS[name])) for name in classes]
-    _legend(figure, [*patches, *handles], [*classes, *names], "outside lower left")
 
 
 def _looks(result: Result) -> dict[str, Look]:
@@ -659,21 +584,6 @@ def _point(look: Look, kind: str) -> Line2D:
     return Line2D([], [], color=look.colour, marker=look.marker, linestyle="", markeredgewidth=edge)
 
 
-def _rgb(name: str) -> tuple[float, float, float]:
-    return _scaled(mark(name).colour)
-
-
-def _scaled(colour: tuple[int, int, int]) -> tuple[float, float, float]:
-    red, green, blue = (part / 255 for part in colour)
-    return red, green, blue
-
-
-def _wrapped(names: Iterable[str]) -> list[str]:
-    # matplotlib passes over a label that begins with '_'.
-    lines = ("\n".join(textwrap.wrap(str(name), 44)) or " " for name in names)
-    return [f"\u200b{name}" if name.startswith("_") else name for name in lines]
-
-
 def _figure(value: float, digits: int = 2) -> str:
     return "undefined" if pandas.isna(value) else f"{value:.{digits}f}"
 
@@ -696,22 +606,6 @@ def _thinned(across: np.ndarray, up: np.ndarray) -> tuple[np.ndarray, np.ndarray
 def _write(figure: Figure, stem: Path) -> str:
     """Write PNG and SVG; the SVG comes back as an element for a page of several."""
     figure.savefig(f"{stem}.png", dpi=DPI, metadata={"Software": None})
-    figure.set_layout_engine("none")  # the same layout, not worked out again
-    stream = io.StringIO()
-    nothing = dict.fromkeys(["Date", "Creator", "Format", "Type"])
-    figure.savefig(stream, format="svg", dpi=DPI, metadata=nothing)
-    svg = stream.getvalue()
+    svg, element = svg_element(figure, stem.name)
     stem.with_name(f"{stem.name}.svg").write_text(svg, encoding="utf-8")
-    return _element(svg, stem.name)
-
-
-def _element(svg: str, name: str) -> str:
-    """The <svg> element alone; its ids, where anything refers to them, are made its own."""
-    svg = svg[svg.index("<svg") :]
-    used = set(re.findall(r'(?:url\(#|href="#)([^)"]+)', svg))
-    svg = re.sub(r' id="([^"]*)"', lambda found: found[0] if found[1] in used else "", svg)
-    for reference in ('id="', "url(#", 'href="#'):
-        svg = svg.replace(reference, f"{reference}{name}-")
-    # matplotlib's rule is for every element of the page otherwise.
-    svg = svg.replace('<style type="text/css">*{', f'<style type="text/css">.{name} *{{')
-    return svg.replace("<svg ", f'<svg class="{name}" ', 1)
+    return element

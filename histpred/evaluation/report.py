@@ -9,17 +9,15 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import jinja2
 import numpy as np
 import pandas
 from markupsafe import Markup
 
-from histpred import __version__
 from histpred.core.marks import mark
+from histpred.core.page import render
 from histpred.evaluation.analysis import off_diagonal_summary
 from histpred.evaluation.result import BASELINE, MACRO, METRICS, MICRO, Result, Scored
 
@@ -172,19 +170,10 @@ def write_report(result: Result, figures: Mapping[str, Drawing], path: Path) -> 
     The page loads nothing and works without JavaScript, which only sorts tables by a click on a
     column's head. The same result gives the same bytes.
     """
-    environment = jinja2.Environment(
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    source = resources.files("histpred.evaluation").joinpath("report.html.j2")
-    template = environment.from_string(source.read_text(encoding="utf-8"))
     bundle, scored = next(iter(result.models.items()))
-    page = template.render(
+    page = render(
+        "evaluation/report.html.j2",
         result=result,
-        version=__version__,
         bundle=bundle,
         facts=_facts(result, scored),
         figures={

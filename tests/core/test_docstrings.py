@@ -11,6 +11,8 @@ import pytest
 import histpred
 
 NEED_EXTRAS = {
+    "histpred.core.figures",
+    "histpred.core.page",
     "histpred.encoders.batching",
     "histpred.encoders.devices",
     "histpred.encoders.dnabert2",
