@@ -37,6 +37,7 @@ VERBS = (
     "train",
     "evaluate",
     "tracks",
+    "report",
     "summary",
     "bundle",
     "encoders",

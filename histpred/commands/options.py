@@ -74,6 +74,7 @@ def need(extra: str, but: str | None = None) -> None:
     packages = {
         "train": ("torch", "sklearn", "scipy", "matplotlib", "jinja2", "onnx", "pyarrow"),
         "labels": ("pybedtools", "sklearn", "scipy", "matplotlib"),
+        "report": ("jinja2", "markdown_it", "matplotlib", "scipy", "igv_notebook"),
     }
     wanted = [name for name in packages[extra] if name != but]
     missing = [name for name in wanted if importlib.util.find_spec(name) is None]

@@ -1,64 +1,44 @@
-"""What a verb says when it is done, and the progress bar until then."""
+"""histpred report: a finished prediction as one page."""
 
 from __future__ import annotations
 
 import logging
-import sys
-from typing import Any
+from pathlib import Path
 
 import click
 
-from histpred.core.errors import StrictError
-from histpred.core.regions import NOT_SELECTED
+from histpred.commands import options
 
 logger = logging.getLogger(__name__)
 
 
-def skipped(reasons: dict[str, int]) -> str:
-    """Reasons and counts as one phrase, '' for none.
+@click.command()
+@click.argument("scores", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--out",
+    metavar="PAGE.html",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The page. [default: SCORES/report.html]",
+)
+@click.option(
+    "--bundle",
+    metavar="NAME|DIR",
+    help="Bundle that SCORES were made with. [default: the shipped one of that name]",
+)
+@options.overwrite
+@options.quiet
+def report(
+    scores: Path, out: Path | None, bundle: str | None, overwrite: bool, quiet: bool
+) -> None:
+    """Write a page of HTML about SCORES, a folder of predict: rows, marks, biotypes, top loci.
 
-    >>> skipped({"too-many-n": 2})
-    '; skipped: too-many-n 2'
+    The page loads nothing: it can be sent to anybody, and opened without a network.
     """
-    if not reasons:
-        return ""
-    return "; skipped: " + ", ".join(f"{reason} {count:,}" for reason, count in reasons.items())
+    options.need("report")
+    from histpred.models.bundle import load_bundle
+    from histpred.tracks.report import write_report
 
-
-def check_strict(strict: bool, reasons: dict[str, int], past_end: int, ledger: object) -> None:
-    """Raise StrictError where `strict` and rows were lost that the user did not leave out."""
-    lost = sum(count for reason, count in reasons.items() if reason != NOT_SELECTED)
-    if strict and (lost or past_end):
-        raise StrictError(
-            f"--strict: {lost:,} rows were skipped and {past_end:,} end past their contig",
-            f"the outputs are written; {ledger} has the reason of each row",
-        )
-
-
-class Progress:
-    """click's bar on a terminal, nothing elsewhere: log files of batch systems stay readable. A
-    context manager.
-    """
-
-    def __init__(self, label: str, quiet: bool) -> None:
-        self._label = label
-        self._shown = not quiet and sys.stderr.isatty()
-        self._bar: Any = None
-        self._done = 0
-
-    def __enter__(self) -> Progress:
-        return self
-
-    def __call__(self, done: int, total: int) -> None:
-        """`done` of `total` windows are finished."""
-        if not self._shown:
-            return
-        if self._bar is None:
-            self._bar = click.progressbar(length=total, label=self._label, file=sys.stderr)
-            self._bar.__enter__()
-        self._bar.update(done - self._done)
-        self._done = done
-
-    def __exit__(self, *raised: Any) -> None:
-        if self._bar is not None:
-            self._bar.__exit__(*raised)
+    loaded = load_bundle(bundle) if bundle else None
+    page = write_report(scores, out, loaded, overwrite=overwrite)
+    logger.info("%s: %.1f MB, for any browser", page, page.stat().st_size / 1e6)

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from histpred.commands import options
-from histpred.commands.report import Progress
+from histpred.commands.progress import Progress
 
 logger = logging.getLogger(__name__)
 

@@ -21,7 +21,16 @@ from histpred.core.runtime import usable_cores
 OK, NOTE, PROBLEM = "ok", "note", "problem"
 
 OLDEST_PYTHON = (3, 11)
-REQUIRED = ("click", "numpy", "onnxruntime", "pandas", "pybigtools", "pydantic", "pysam")
+REQUIRED = (
+    "click",
+    "numpy",
+    "onnxruntime",
+    "pandas",
+    "pybigtools",
+    "pybigwig",
+    "pydantic",
+    "pysam",
+)
 OPTIONAL = {
     "torch": "encoders",
     "transformers": "encoders",

@@ -10,6 +10,7 @@ is read from its modification.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 Colour = tuple[int, int, int]
@@ -125,6 +126,16 @@ def mark(name: str) -> Mark:
     elif name.endswith("ph"):
         mark_class = "phosphorylation"
     return Mark(name, mark_class, CLASS_COLOURS[mark_class])
+
+
+def by_class(names: Iterable[str]) -> list[str]:
+    """Names in the order of the vocabulary's classes; those of one class keep theirs.
+
+    >>> by_class(["H3K27me3", "H3K4me3", "H3K27ac"])
+    ['H3K4me3', 'H3K27ac', 'H3K27me3']
+    """
+    classes = list(CLASS_COLOURS)
+    return sorted(names, key=lambda name: classes.index(mark(name).mark_class))
 
 
 def mark_colour(name: str) -> Colour:

@@ -53,11 +53,12 @@ from histpred.scoring.record import (
 )
 from histpred.scoring.scorer import NotFiniteError, Scorer
 from histpred.tracks.hub import FOLDER, remove_hub
-from histpred.tracks.tables import CALLS, SCORES, Tables
+from histpred.tracks.tables import CALLS, REPORT, SCORES, Tables
 
 OUTPUTS = (
     *(f"{table}{suffix}" for table in (SCORES, CALLS) for suffix in ("", ".tbi", ".csi")),
     LEDGER,
+    REPORT,  # of another prediction
     RUN,
 )
 

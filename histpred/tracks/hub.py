@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from histpred.core.errors import InputError, OutputError, UsageError
-from histpred.core.marks import CLASS_COLOURS, mark
+from histpred.core.marks import by_class, mark
 from histpred.core.output import output_folder, refuse_inputs, temporary_faults
 from histpred.genome.reference import Reference
 from histpred.models.bundle import MANIFEST, SHIPPED, parse_manifest, shipped_bundles
@@ -176,9 +176,8 @@ def likely_assembly(lengths: Collection[int], fasta: str) -> str:
 def tracks_of(table: Spread, signal: bool, calls: bool, assembly: str) -> list[Track]:
     """The calls, if there are any, then the marks by class, in the order of the vocabulary."""
     tracks = [Track("called marks", f"{assembly}/calls.bb", "", "0,0,0")] if calls else []
-    classes = list(CLASS_COLOURS)
     suffix = "bw" if signal else "bb"
-    for name in sorted(table.marks, key=lambda name: classes.index(mark(name).mark_class)):
+    for name in by_class(table.marks):
         path = f"{assembly}/{name}.{suffix}"
         tracks.append(Track(name, path, mark(name).mark_class, bed_colour(name), signal))
     return tracks

@@ -24,6 +24,7 @@ from histpred.core.regions import WINDOW_COLUMNS, Window
 TBI_LIMIT = 1 << 29
 BED_NAME_LIMIT = 255
 SCORES, CALLS = "scores.tsv.gz", "calls.bed.gz"
+REPORT = "report.html"  # of histpred report
 JOIN_BUFFER = 1 << 20
 REMAKE = "make this part again"
 

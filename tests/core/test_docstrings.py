@@ -29,6 +29,8 @@ NEED_EXTRAS = {
     "histpred.evaluation.report",
     "histpred.labels.folder",
     "histpred.models.calibration",
+    "histpred.tracks.pictures",
+    "histpred.tracks.report",
     "histpred.models.deephistone",
     "histpred.models.describe",
     "histpred.models.export",
