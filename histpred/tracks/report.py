@@ -209,7 +209,7 @@ def _view(
 
     rows: dict[tuple[str, ...], None] = {}
     loci = []
-    with pysam.TabixFile(str(scores)) as table:
+    with pysam.TabixFile(str(scores), encoding="utf-8") as table:
         for row in _top_rows(landscape):
             if len(rows) >= MOST_SHOWN:
                 break
