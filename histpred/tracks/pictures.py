@@ -29,6 +29,7 @@ from histpred.tracks.landscape import BINS, Landscape
 SHARES_SHOWN = 500  # cells up to which a heat map has its numbers in them
 SPREAD = 2.5  # standard deviations at which a heat map's colours end
 LINES = 500  # of a heat map at most
+SAME = 0.05  # s.d. of the log-odds below which a mark says nothing of windows
 LEAST, FEW = 0.02, 0.0995  # shares
 RIDGE = 0.86  # of the distance between two rows
 
@@ -124,7 +125,7 @@ def _groups(landscape: Landscape, _: Sequence[float]) -> Draft | None:
 def _heat_map(landscape: Landscape, _: Sequence[float]) -> Draft | None:
     values = landscape.sample[list(landscape.marks)].to_numpy(np.float64).clip(1e-6, 1 - 1e-6)
     logits = pandas.DataFrame(np.log(values / (1 - values)), columns=list(landscape.marks))
-    logits = logits.loc[:, logits.std() > 1e-6]  # a mark that is the same everywhere says nothing
+    logits = logits.loc[:, logits.std() > SAME]
     if len(logits) < 3 or logits.shape[1] < 2:
         return None
     scaled = ((logits - logits.mean()) / logits.std()).clip(-SPREAD, SPREAD)
@@ -132,7 +133,7 @@ def _heat_map(landscape: Landscape, _: Sequence[float]) -> Draft | None:
     columns = leaves_list(linkage(scaled.T, "average", metric="correlation"))
     scaled = scaled.iloc[rows, columns]
     marks = list(scaled.columns)
-    figure = figure_of(2.4 + 0.3 * max(len(marks), 8), 7)
+    figure = figure_of(2.4 + 0.3 * max(len(marks), 10), min(7.0, 2.4 + 0.09 * len(scaled)))
     axes = figure.subplots()
     together = -(-len(scaled) // LINES)
     lines = scaled.groupby(np.arange(len(scaled)) // together).mean()
@@ -160,8 +161,8 @@ def _heat_map(landscape: Landscape, _: Sequence[float]) -> Draft | None:
         "Windows and marks, clustered",
         f"{every}. A row is a {each}, a column a mark: the log-odds of the probability, in "
         "standard deviations from the mark's mean, so that rare and common marks are seen alike. "
-        "Rows: Ward's clustering; columns: average linkage of 1 - correlation. A mark with one "
-        "probability for all windows is left out.",
+        "Rows: Ward's clustering; columns: average linkage of 1 - correlation. A mark with "
+        "nearly the same probability for all windows is left out.",
         figure,
     )
 

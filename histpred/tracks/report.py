@@ -11,6 +11,7 @@ import csv
 import json
 import re
 from collections import defaultdict
+from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,8 @@ def write_report(
         landscape = read_landscape(scores / SCORES, thresholds, run["result"]["scored"])
         if landscape.marks != tuple(one.name for one in marks):
             raise InputError(scores / SCORES, "its marks are not the bundle's", AGAIN)
+        mark_rows = _mark_rows(landscape, marks, bundle, window)
+        measured = dict.fromkeys(row["measured"][0] for row in mark_rows if row["measured"])
         card = bundle.card_path.read_text(encoding="utf-8")
         page = render(
             "tracks/report.html.j2",
@@ -81,15 +84,15 @@ def write_report(
                 name: {"title": one.title, "caption": one.caption, "svg": Markup(one.svg)}
                 for name, one in draw(landscape, thresholds).items()
             },
-            marks=_mark_rows(landscape, marks, bundle, window),
+            marks=mark_rows,
             top=_top_rows(landscape),
             by=landscape.by,
             bundle=f"{bundle.manifest.name} {bundle.manifest.version}",
             meaning=_chapter(card, MEANING),
             limits=_chapter(card, LIMITS),
             card=_html(card),
-            pictures=_pictures(bundle),
-            evaluations=bundle.manifest.metrics,
+            pictures=_pictures(bundle, measured),
+            evaluations={name: bundle.manifest.metrics[name] for name in measured},
             view=_inline_json(_view(scores / SCORES, landscape, marks, bool(window.tile))),
             igv=Markup(_igv()),
         )
@@ -253,13 +256,13 @@ def _chapter(card: str, title: str) -> Markup:
     return _html(found[1]) if found else Markup("")
 
 
-def _pictures(bundle: Bundle) -> dict[str, str]:
-    """The bundle's pictures of its calibration, by name, as addresses that hold them."""
+def _pictures(bundle: Bundle, evaluations: Iterable[str]) -> dict[str, str]:
+    """The bundle's pictures of its calibration on these sets, as addresses that hold them."""
     return {
-        Path(name).stem: "data:image/svg+xml;base64,"
-        + base64.b64encode((bundle.directory / name).read_bytes()).decode()
-        for name in bundle.manifest.files
-        if name.startswith("calibration") and name.endswith(".svg")
+        name: "data:image/svg+xml;base64,"
+        + base64.b64encode((bundle.directory / path).read_bytes()).decode()
+        for name in evaluations
+        if (path := f"calibration-{name}.svg") in bundle.manifest.files
     }
 
 
