@@ -101,7 +101,7 @@ def test_marks_and_their_calls(genes, page):
         assert called == f"{count:,}"
         assert share == f"{count / len(values):.1%}"
         assert mean == f"{sum(values) / len(values):.3f}"
-        assert threshold == f"{thresholds[name]:.3f}"
+        assert threshold == (f"{thresholds[name]:.3f}" if thresholds[name] < 1 else "never")
         figures = manifest["metrics"]["genes"]["marks"][name]["model"]
         assert (auroc, ece) == (f"{figures['auroc']:.3f}", f"{figures['ece']:.3f}")
         assert measured == "genes"

@@ -1,0 +1,163 @@
+"""A hub as a part of a prediction's folder, and what a hub may never do."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from histpred.tracks.hub import likely_assembly, remove_hub, write_hub
+from support.command_line import contents, histpred, process, said_well, tree
+
+pyBigWig = pytest.importorskip("pyBigWig", reason="needs pyBigWig")
+
+HOSTILE = ("a'b\"c", "<i>&amp;", "été", "x" * 10_000, "|", "H3K4me3", "ends in a dot.")
+LIMITED = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]),) * 2)
+from histpred.cli import main
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+@pytest.fixture(scope="module")
+def genome(demo_data) -> Path:
+    return demo_data / "genome.fa.gz"
+
+
+@pytest.fixture(scope="module")
+def genes(demo_data, genome, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("genes") / "scores"
+    done = histpred("predict", demo_data / "genes.gtf.gz", genome, "-o", folder, "--tracks")
+    assert done.code == 0, done.err
+    return folder
+
+
+@pytest.fixture
+def scores(genes, tmp_path) -> Path:
+    """The same, to be changed."""
+    return Path(shutil.copytree(genes, tmp_path / "scores"))
+
+
+def test_predict_writes_what_tracks_writes(genes, genome, tmp_path):
+    assert histpred("tracks", genes, genome, "-o", tmp_path / "hub").code == 0
+    assert contents(genes / "hub") == contents(tmp_path / "hub")
+    genomes = (genes / "hub" / "genomes.txt").read_text()
+    assert genomes == "genome genome\ntrackDb genome/trackDb.txt\n"  # a slice that none knows
+
+
+def test_the_same_command_again_has_nothing_to_do(demo_data, genome, scores):
+    before = tree(scores)
+    arguments = ("predict", demo_data / "genes.gtf.gz", genome, "-o", scores, "--tracks")
+    assert histpred(*arguments).code == 0
+    assert tree(scores) == before
+    remove_hub(scores / "hub")
+    assert not (scores / "hub").exists()
+    assert histpred(*arguments).code == 0
+    assert contents(scores) == {name: content for name, (_, content) in before.items()}
+
+
+def test_a_hub_goes_with_its_prediction_and_nothing_else_does(demo_data, genome, scores):
+    (scores / "hub" / "mine.txt").write_text("mine")
+    arguments = ("predict", demo_data / "genes.bed", genome, "-o", scores, "--overwrite")
+    assert histpred(*arguments).code == 0
+    assert {path.name for path in (scores / "hub").iterdir()} == {"mine.txt"}
+
+
+def test_a_hub_under_another_assembly_replaces_the_first_wholly(genes, genome, tmp_path):
+    hub = tmp_path / "hub"
+    write_hub(genes, str(genome), hub, "hg19")
+    write_hub(genes, str(genome), hub, "hg38", overwrite=True)
+    write_hub(genes, str(genome), tmp_path / "fresh", "hg38")
+    assert contents(hub) == contents(tmp_path / "fresh")
+
+
+@pytest.mark.parametrize(
+    ("lengths", "fasta", "expected"),
+    [
+        ([249250621, 1000], "a.fa", "hg19"),
+        ([248956422], "a.fa", "hg38"),
+        ([230218, 813184], "a.fa", "sacCer3"),
+        ([1234], "dir/My_plant.v2.fa.gz", "My_plant"),
+        ([1234], "1.fa", "genome"),
+        ([1234], "-", "genome"),
+    ],
+)
+def test_assemblies_are_known_by_their_chromosomes(lengths, fasta, expected):
+    assert likely_assembly(lengths, fasta) == expected
+
+
+@pytest.mark.parametrize("assembly", ["hg19", "plant"])
+def test_every_session_names_every_track(genes, genome, tmp_path, assembly):
+    hub = tmp_path / "hub"
+    write_hub(genes, str(genome), hub, assembly)
+    tracks = {f"{assembly}/{path.name}" for path in (hub / assembly).glob("*.bb")}
+    sizes = f"{assembly}/contigs.chrom.sizes"
+    assert (hub / sizes).read_text().startswith("chr22\t")
+
+    session = json.loads((hub / "igv-session.json").read_text())
+    assert {track["url"] for track in session["tracks"]} == tracks
+    assert session.get("genome", session.get("reference", {}).get("fastaURL")) in (assembly, sizes)
+    assert ("genome" in session) == (assembly == "hg19")
+
+    xml = ElementTree.parse(hub / "igv-session.xml").getroot()
+    assert {resource.get("path") for resource in xml.iter("Resource")} == tracks
+    assert {track.get("id") for track in xml.iter("Track")} >= tracks
+
+    config = json.loads((hub / "jbrowse-config.json").read_text())
+    assert [one["name"] for one in config["assemblies"]] == [assembly]
+    assert {track["adapter"]["bigBedLocation"]["uri"] for track in config["tracks"]} == tracks
+    names = [track["trackId"] for track in config["tracks"]]
+    assert len(set(names)) == len(names)
+    colours = {track["name"]: track.get("color") for track in session["tracks"]}
+    assert colours["H3K4me3"] == "rgb(255,0,0)"
+    assert colours["H3K27me3"] == "rgb(128,128,128)"
+
+
+def test_names_are_safe_whatever_they_were(demo_data, genome, tmp_path):
+    lines = (demo_data / "genes.bed").read_text().splitlines()[: len(HOSTILE)]
+    rows = [
+        "\t".join([*line.split("\t")[:3], name, *line.split("\t")[4:]])
+        for line, name in zip(lines, HOSTILE, strict=True)
+    ]
+    (tmp_path / "genes.bed").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    done = histpred(
+        "predict", tmp_path / "genes.bed", genome, "-o", tmp_path / "scores", "--tracks"
+    )
+    assert done.code == 0, done.err
+    for path in (tmp_path / "scores" / "hub" / "genome").glob("*.bb"):
+        with pyBigWig.open(str(path)) as reader:
+            entries = reader.entries("chr22", 0, reader.chroms("chr22")) or []
+        names = [rest.split("\t")[0] for *_, rest in entries]
+        assert names or path.name == "calls.bb"
+        assert all(0 < len(name) <= 255 for name in names)
+        assert all(letter.isascii() and letter.isprintable() for letter in "".join(names))
+        assert " " not in "".join(names)
+
+
+@pytest.mark.parametrize("limit", [300, 8_000, 100_000])
+def test_a_full_disk_leaves_no_half_hub(genes, genome, tmp_path, limit):
+    """A limit on the size of files stands for a full disk; larger ones let it get further."""
+    import subprocess
+    import sys
+
+    from support.command_line import environment
+
+    before = tree(genes)
+    arguments = ["tracks", genes, genome, "-o", tmp_path / "hub", "-q"]
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(limit), *map(str, arguments)],
+        capture_output=True,
+        encoding="utf-8",
+        env=environment(),
+        check=False,
+    )
+    assert done.returncode == 75, done.stderr
+    assert said_well(done.stderr)
+    assert "disk is full" in done.stderr
+    assert not (tmp_path / "hub").exists()
+    assert tree(genes) == before
+    assert process("tracks", genes, genome, "-o", tmp_path / "hub").code == 0
