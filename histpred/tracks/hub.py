@@ -16,8 +16,8 @@ from histpred.core.marks import mark
 from histpred.core.output import output_folder, refuse_inputs, temporary_faults
 from histpred.genome.reference import Reference
 from histpred.scoring.record import read_finished
-from histpred.tracks.binary import AGAIN, Spread, spread, write_calls, write_signal, write_windows
-from histpred.tracks.tables import CALLS, SCORES, bed_colour
+from histpred.tracks.binary import Spread, spread, write_calls, write_signal, write_windows
+from histpred.tracks.tables import AGAIN, CALLS, SCORES, bed_colour
 
 HUB, GENOMES, TRACKS, ONE_FILE = "hub.txt", "genomes.txt", "trackDb.txt", "one-file-hub.txt"
 OURS = "hub histpred\n"
