@@ -37,6 +37,7 @@ VERBS = (
     "train",
     "evaluate",
     "tracks",
+    "convert",
     "summary",
     "bundle",
     "encoders",
