@@ -148,6 +148,21 @@ def test_the_index_is_the_names_where_they_are_alone(genes, odd, tmp_path):
     assert found.obs_names.tolist() == expected
 
 
+def test_tiles_with_the_vectors_of_their_table(demo_data, tmp_path):
+    genome = demo_data / "genome.fa.gz"
+    rows = write_bed(tmp_path / "part.bed", [("chr22", 20_200_000, 20_202_000, "part")])
+    tiles, scores, vectors = (tmp_path / name for name in ("t.tsv", "scores", "v.parquet"))
+    run("predict", rows, genome, "--tile", "200", "-o", scores)
+    run("windows", rows, genome, "--tile", "200", "-o", tiles)
+    store = ("--store", tmp_path / "store")
+    run("embed", tiles, genome, "--bundle", "human-promoter", *store, "-o", vectors)
+    run("convert", scores, "--embeddings", vectors, "-o", tmp_path / "a.h5ad")
+    found = anndata.read_h5ad(tmp_path / "a.h5ad")
+    assert found.shape == (10, 30)
+    assert found.obs_names[1] == "part::chr22:20200200-20200400(.)"
+    assert found.obsm["embedding"].tolist() == read_vectors(vectors)
+
+
 def test_a_plain_reader_of_hdf5_finds_compressed_numbers(genes, tmp_path):
     run("convert", genes[0], "-o", tmp_path / "a.h5ad")
     with h5py.File(tmp_path / "a.h5ad") as file:
@@ -306,6 +321,19 @@ def test_embeddings_that_cannot_be_read(content, genes, tmp_path):
     assert done.code == 1
     assert said_well(done.err)
     assert f"{vectors}: cannot be read: " in done.err
+    assert tree(tmp_path) == before
+
+
+def test_embeddings_with_a_damaged_page(genes, tmp_path):
+    content = bytearray(genes[1].read_bytes())
+    content[2_000:40_000] = bytes(38_000)
+    (tmp_path / "vectors.parquet").write_bytes(content)
+    before = tree(tmp_path)
+    arguments = ("--embeddings", tmp_path / "vectors.parquet", "-o", tmp_path / "a.h5ad")
+    done = histpred("convert", genes[0], *arguments)
+    assert done.code == 1
+    assert said_well(done.err)
+    assert "vectors.parquet: cannot be read: " in done.err
     assert tree(tmp_path) == before
 
 

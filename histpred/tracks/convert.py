@@ -276,11 +276,17 @@ def _vectors(
     import pyarrow as arrow
     from pyarrow import parquet
 
-    try:
-        file = parquet.ParquetFile(path)
-    except (OSError, arrow.ArrowException) as error:
-        raise InputError(path, f"cannot be read: {first_line(error)}", EMBED_AGAIN) from error
-    with file:
+    @contextmanager
+    def reading() -> Iterator[None]:
+        try:
+            yield
+        except (OSError, arrow.ArrowException) as error:
+            raise InputError(path, f"cannot be read: {first_line(error)}", EMBED_AGAIN) from error
+
+    with ExitStack() as stack:
+        with reading():
+            # pyarrow would else keep in memory what it has read.
+            file = stack.enter_context(parquet.ParquetFile(path, pre_buffer=False))
         schema, columns = file.schema_arrow, [*SAME, VECTOR]
         vector = schema.field(VECTOR).type if {*columns} <= {*schema.names} else arrow.null()
         if not arrow.types.is_fixed_size_list(vector) or vector.value_type != arrow.float32():
@@ -292,8 +298,9 @@ def _vectors(
         def take(windows: list[list[str]]) -> np.ndarray:
             nonlocal rest, done
             wanted = len(windows) or 1  # after the last window there must be none
-            while len(rest) < wanted and (batch := next(batches, None)):
-                rest = arrow.concat_tables([rest, arrow.Table.from_batches([batch])])
+            with reading():
+                while len(rest) < wanted and (batch := next(batches, None)):
+                    rest = arrow.concat_tables([rest, arrow.Table.from_batches([batch])])
             here, rest = rest.slice(0, wanted), rest.slice(wanted)
             due = [(row[0], int(row[1]), int(row[2]), row[3], row[4]) for row in windows]
             found = list(zip(*(here[name].to_pylist() for name in SAME), strict=True))
