@@ -180,7 +180,7 @@ def test_60_no_room_for_a_converted_table(suffix, inputs, tmp_path):
     assert histpred("convert", tmp_path / "scores", "-o", out).code == 0
     whole = out.stat().st_size
     out.unlink()
-    for size in (0, 1_000, 60_000, whole - 1):
+    for size in (0, 60_000, whole - 1):
         done = with_file_limit(size, "convert", tmp_path / "scores", "-o", out)
         assert done.code == 75, done.err
         assert said_well(done.err), done.err
