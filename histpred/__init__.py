@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "embed", "evaluate", "predict", "train", "windows"]
+__all__ = ["__version__", "embed", "evaluate", "predict", "to_anndata", "train", "windows"]
 
 
 def __getattr__(name: str) -> Any:

@@ -15,6 +15,7 @@ from histpred.models.bundle import DEFAULT_BUNDLE, load_bundle
 from histpred.scoring.record import Options, window_for
 
 if TYPE_CHECKING:
+    import anndata
     import numpy
     import pandas
 
@@ -297,6 +298,25 @@ def evaluate(
             store=_path(store),
             overwrite=overwrite,
         )
+
+
+def to_anndata(
+    scores: str | os.PathLike[str], embeddings: str | os.PathLike[str] | None = None
+) -> anndata.AnnData:
+    """A finished prediction as AnnData, as `histpred convert` writes it; needs the extra anndata.
+
+    Parameters
+    ----------
+    scores
+        The folder of `predict`.
+    embeddings
+        A table that `histpred embed` wrote with the options of the prediction; None: no vectors.
+
+    See `histpred.tracks.convert.to_anndata` for what is in it and what is raised.
+    """
+    from histpred.tracks import convert as stage
+
+    return stage.to_anndata(Path(scores), _path(embeddings))
 
 
 @contextmanager

@@ -38,6 +38,7 @@ VERBS = (
     "evaluate",
     "tracks",
     "report",
+    "convert",
     "summary",
     "bundle",
     "encoders",

@@ -181,7 +181,7 @@ def test_paths_may_be_text(inputs):
 
 def test_the_package_offers_what_it_says():
     assert set(histpred.__all__) == {
-        *("__version__", "embed", "evaluate", "predict", "train", "windows")
+        *("__version__", "embed", "evaluate", "predict", "to_anndata", "train", "windows")
     }
     with pytest.raises(AttributeError, match="no attribute 'train_everything'"):
         _ = histpred.train_everything

@@ -73,6 +73,7 @@ def need(extra: str, but: str | None = None) -> None:
     """Raise UsageError unless the packages of `extra`, but one, are installed, before any work."""
     packages = {
         "train": ("torch", "sklearn", "scipy", "matplotlib", "jinja2", "onnx", "pyarrow"),
+        "anndata": ("anndata", "pyarrow"),
         "labels": ("pybedtools", "sklearn", "scipy", "matplotlib"),
         "report": ("jinja2", "markdown_it", "matplotlib", "scipy", "igv_notebook"),
     }

@@ -145,3 +145,12 @@ def mark_colour(name: str) -> Colour:
     (0, 128, 0)
     """
     return mark(name).colour
+
+
+def hex_colour(name: str) -> str:
+    """The same as HTML has it.
+
+    >>> hex_colour("H3K36me3")
+    '#008000'
+    """
+    return "#{:02x}{:02x}{:02x}".format(*mark_colour(name))

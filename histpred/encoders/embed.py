@@ -24,8 +24,9 @@ from histpred.genome.windows import WindowSpec
 
 if TYPE_CHECKING:
     import pandas
+    import pyarrow as arrow
 
-SUFFIX = ".parquet"
+SUFFIX, VECTOR = ".parquet", "vector"
 
 
 class EmbeddedRun(NamedTuple):
@@ -140,11 +141,9 @@ def _table(path: Path, dimension: int) -> Iterator[Callable[[EmbeddedWindows], N
     import pyarrow as arrow
     from pyarrow import parquet
 
-    whole = ("start", "end")
-    texts = [name.removeprefix("#") for name in WINDOW_COLUMNS[:-1]]
-    fields = [(name, arrow.int64() if name in whole else arrow.string()) for name in texts]
-    fields += [("n_fraction", arrow.float64()), ("vector", arrow.list_(arrow.float32(), dimension))]
-    schema = arrow.schema(fields)
+    vector = arrow.field(VECTOR, arrow.list_(arrow.float32(), dimension))
+    schema = arrow.schema([*window_fields(), vector])
+    texts = schema.names[:-2]
 
     with parquet.ParquetWriter(path, schema) as writer:
 
@@ -157,14 +156,23 @@ def _table(path: Path, dimension: int) -> Iterator[Callable[[EmbeddedWindows], N
         yield write
 
 
+def window_fields() -> list[arrow.Field]:
+    """The columns of a table of windows in Parquet."""
+    import pyarrow as arrow
+
+    types = {"start": arrow.int64(), "end": arrow.int64(), "n_fraction": arrow.float64()}
+    names = [name.removeprefix("#") for name in WINDOW_COLUMNS]
+    return [arrow.field(name, types.get(name, arrow.string())) for name in names]
+
+
 def read_table(path: Path) -> tuple[pandas.DataFrame, np.ndarray]:
     """The windows of a table that `embed` wrote, and their vectors, float32 [n, dimension]."""
     table = read_parquet(path).combine_chunks()
-    column = table["vector"]
+    column = table[VECTOR]
     vectors = np.zeros((0, column.type.list_size), np.float32)
     if len(table):
         vectors = column.chunk(0).flatten().to_numpy().reshape(len(table), -1)
-    return table.drop_columns(["vector"]).to_pandas(), vectors
+    return table.drop_columns([VECTOR]).to_pandas(), vectors
 
 
 def _check_finite(windows: EmbeddedWindows) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 import pandas
 from markupsafe import Markup
 
-from histpred.core.marks import mark
+from histpred.core.marks import hex_colour, mark
 from histpred.core.page import render
 from histpred.evaluation.analysis import off_diagonal_summary
 from histpred.evaluation.result import BASELINE, MACRO, METRICS, MICRO, Result, Scored
@@ -504,7 +504,7 @@ def _mark_rows(result: Result) -> list[dict[str, Any]]:
         rows.append(
             {
                 "mark": each,
-                "colour": "#{:02x}{:02x}{:02x}".format(*mark(each).colour),
+                "colour": hex_colour(each),
                 "mark_class": mark(each).mark_class,
                 "positives": positives,
                 "share": Cell(_percent(share), _sortable(share)),

@@ -20,12 +20,16 @@ import numpy as np
 
 from histpred.core.errors import InputError
 from histpred.core.hts import no_room
-from histpred.core.regions import WINDOW_COLUMNS
-from histpred.tracks.tables import BED_NAME_LIMIT, bed_colour, bed_score, printable_ascii
+from histpred.tracks.tables import (
+    AGAIN,
+    AT_ONCE,
+    BED_NAME_LIMIT,
+    bed_colour,
+    bed_score,
+    printable_ascii,
+    read_scores,
+)
 from histpred.tracks.validate import check_bigbed, check_bigwig
-
-AT_ONCE = 50_000  # rows
-AGAIN = "give a folder of histpred predict as that wrote it, or run it again"
 
 BED9 = """string chrom; "contig"
 uint chromStart; "start, counted from 0"
@@ -92,39 +96,23 @@ def spread(scores: Path, lengths: Mapping[str, int], folder: Path) -> Spread:
         With the line, where the table is not one of histpred's, not sorted by contig and start, or
         holds a window that is not on a contig, or a probability that is none.
     """
-    shared = len(WINDOW_COLUMNS)
     with ExitStack() as stack:
-        lines = stack.enter_context(gzip.open(scores, "rt", encoding="utf-8"))
-        header = tuple(next(lines, "").rstrip("\n").split("\t"))
-        if header[:shared] != WINDOW_COLUMNS or len(header) == shared:
-            raise InputError(scores, "is not a table of scores", AGAIN, line=1)
-        marks = header[shared:]
+        marks, blocks = stack.enter_context(read_scores(scores))
         result = Spread(folder, marks, 0, None)
         columns = [stack.enter_context(open(result.values(i), "wb")) for i in range(len(marks))]
         windows = stack.enter_context(open(result.shared, "w", encoding="utf-8"))
         order = _Order(lengths)
         count = 0
-        while block := list(islice(lines, AT_ONCE)):
-            table = np.empty((len(block), len(marks)))
-            for row, line in enumerate(block):
-                fields = line.rstrip("\n").split("\t")
+        for block in blocks:
+            for line, fields in enumerate(block.windows, block.line):
                 try:
                     order.take(fields[0], int(fields[1]), int(fields[2]))
-                    values = fields[shared:]
-                    if len(values) != len(marks):
-                        raise ValueError(
-                            f"{len(marks)} probabilities are due, here is {len(values)}"
-                        )
-                    table[row] = values
-                    if not ((table[row] >= 0) & (table[row] <= 1)).all():
-                        raise ValueError("a probability is not from 0 to 1")
-                except (ValueError, IndexError) as error:
-                    number = count + row + 2
-                    raise InputError(scores, f"{error}", AGAIN, line=number) from error
-                windows.write("\t".join(fields[:shared]) + "\n")
-            for column, values in zip(columns, table.T, strict=True):
+                except ValueError as error:
+                    raise InputError(scores, str(error), AGAIN, line=line) from error
+                windows.write("\t".join(fields) + "\n")
+            for column, values in zip(columns, block.probabilities.T, strict=True):
                 values.tofile(column)
-            count += len(block)
+            count += len(block.windows)
     return result._replace(windows=count, covered=order.covered, contigs=order.contigs)
 
 
@@ -163,8 +151,8 @@ class _Order:
 
 
 def middle(table: Spread, beside: int = 10) -> str:
-    """Where a browser may open a table: its middle window and some `beside` it on its contig, as
-    'contig:start-end' (counted from 1).
+    """Where a browser may open a table of windows: the middle one and some `beside` it on its
+    contig, as 'contig:start-end' (counted from 1).
     """
     first = max(0, table.windows // 2 - beside)
     with open(table.shared, encoding="utf-8") as lines:

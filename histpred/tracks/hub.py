@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from histpred.core.errors import InputError, OutputError, UsageError
+from histpred.core.hts import quiet_htslib
 from histpred.core.marks import by_class, mark
 from histpred.core.output import output_folder, refuse_inputs, temporary_faults
 from histpred.genome.reference import Reference
@@ -20,7 +21,6 @@ from histpred.models.bundle import MANIFEST, SHIPPED, parse_manifest, shipped_bu
 from histpred.models.species import assembly_of
 from histpred.scoring.record import read_finished
 from histpred.tracks.binary import (
-    AGAIN,
     Spread,
     middle,
     spread,
@@ -29,7 +29,7 @@ from histpred.tracks.binary import (
     write_windows,
 )
 from histpred.tracks.sessions import Track, igv_json, igv_xml, jbrowse
-from histpred.tracks.tables import CALLS, SCORES, bed_colour
+from histpred.tracks.tables import AGAIN, CALLS, SCORES, bed_colour
 
 HUB, GENOMES, TRACKS, ONE_FILE = "hub.txt", "genomes.txt", "trackDb.txt", "one-file-hub.txt"
 IGV_JSON, IGV_XML, JBROWSE = "igv-session.json", "igv-session.xml", "jbrowse-config.json"
@@ -103,7 +103,7 @@ def write_hub(
     refuse_inputs([out], [scores])
     tiles = bool(run["identity"]["window"][-1])
     names = [HUB]
-    with temporary_faults(), output_folder(out, names, _is_ours) as work:
+    with quiet_htslib(), temporary_faults(), output_folder(out, names, _is_ours) as work:
         with Reference(fasta, cache or work / "genome") as reference:
             if reference.digest != run["identity"]["FASTA sha256"]:
                 raise InputError(
@@ -121,7 +121,8 @@ def write_hub(
         calls = write_calls(scores / CALLS, lengths, folder / "calls.bb")
         suffix, write = ("bw", write_signal) if signal else ("bb", write_windows)
         for number, name in enumerate(table.marks):
-            write(table, number, lengths, folder / f"{name}.{suffix}")
+            if table.windows:
+                write(table, number, lengths, folder / f"{name}.{suffix}")
             progress(number + 1, len(table.marks))
         bundle = run["identity"]["bundle"].rpartition(" ")[0]  # without its digest
         tracks = tracks_of(table, signal, bool(calls), assembly)
@@ -140,7 +141,7 @@ def write_hub(
             for stanza in stanzas
         ]
         sizes = f"{assembly}/{SIZES}"
-        shown = (tracks, assembly, sizes, middle(table))
+        shown = (tracks, assembly, sizes, middle(table) if table.windows else next(iter(lengths)))
         texts = {
             sizes: "".join(f"{contig}\t{length}\n" for contig, length in lengths.items()),
             f"{assembly}/{TRACKS}": text_of(stanzas),
@@ -177,7 +178,7 @@ def tracks_of(table: Spread, signal: bool, calls: bool, assembly: str) -> list[T
     """The calls, if there are any, then the marks by class, in the order of the vocabulary."""
     tracks = [Track("called marks", f"{assembly}/calls.bb", "", "0,0,0")] if calls else []
     suffix = "bw" if signal else "bb"
-    for name in by_class(table.marks):
+    for name in by_class(table.marks if table.windows else ()):
         path = f"{assembly}/{name}.{suffix}"
         tracks.append(Track(name, path, mark(name).mark_class, bed_colour(name), signal))
     return tracks

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,9 +12,8 @@ import pandas
 
 from histpred.core.errors import InputError
 from histpred.core.regions import WINDOW_COLUMNS
-from histpred.tracks.binary import AGAIN
+from histpred.tracks.tables import AGAIN, Rows, read_scores
 
-AT_ONCE = 50_000  # rows
 BINS = 100  # of a histogram of probabilities
 SAMPLE = 2_000  # windows at most that are kept as they are
 TOP = 10  # loci of a mark
@@ -23,7 +21,7 @@ CANDIDATES = 300  # windows of a mark among which they are looked for
 APART = 1_000  # bp at least between two of them
 GROUPS = 15  # that are told apart at most
 NOT_STATED = "."
-TEXTS = dict.fromkeys(("#chrom", "name", "strand", "gene_id", "biotype"), str)
+COLUMNS = [name.removeprefix("#") for name in WINDOW_COLUMNS]
 
 
 class Landscape(NamedTuple):
@@ -50,59 +48,65 @@ class Landscape(NamedTuple):
 
 
 def read_landscape(scores: Path, thresholds: Sequence[float], windows: int) -> Landscape:
-    """Read scores.tsv.gz of so many `windows`; `thresholds`: from where on its marks are called.
+    """Read scores.tsv.gz of one or more `windows`; its marks are called from the `thresholds` on.
 
-    Raises InputError where the table's marks are not as many as the thresholds.
+    Raises InputError where the table is damaged, or its marks are not as many as the thresholds.
     """
-    with gzip.open(scores, "rt", encoding="utf-8") as lines:
-        columns = lines.readline().rstrip("\n").split("\t")
-    marks = columns[len(WINDOW_COLUMNS) :]
-    if tuple(columns[: len(WINDOW_COLUMNS)]) != WINDOW_COLUMNS or len(marks) != len(thresholds):
-        raise InputError(scores, f"has not the {len(thresholds)} marks of the bundle", AGAIN)
+    with read_scores(scores) as (marks, blocks):
+        if len(marks) != len(thresholds):
+            raise InputError(scores, f"has not the {len(thresholds)} marks of the bundle", AGAIN)
+        return _read(marks, blocks, np.asarray(thresholds), windows)
+
+
+def _read(
+    marks: tuple[str, ...], blocks: Iterable[Rows], thresholds: np.ndarray, windows: int
+) -> Landscape:
     every = -(-windows // SAMPLE)
     histograms = np.zeros((len(marks), BINS), np.int64)
     sums, called = np.zeros(len(marks)), np.zeros(len(marks), np.int64)
     groups: dict[str, list[pandas.DataFrame]] = defaultdict(list)
     samples, tops = [], [pandas.DataFrame() for _ in marks]
     ends: dict[str, int] = {}
-    chunks = pandas.read_csv(
-        scores, sep="\t", dtype=TEXTS, keep_default_na=False, quoting=3, chunksize=AT_ONCE
-    )
-    for chunk in chunks:
-        values = chunk[marks].to_numpy(np.float64)
-        hits = values >= np.asarray(thresholds)
+    done = 0
+    for block in blocks:
+        values = block.probabilities
+        chunk = pandas.DataFrame(block.windows, columns=COLUMNS)
+        chunk = chunk.astype({"start": int, "end": int})
+        hits = values >= thresholds
         bins = np.minimum((values * BINS).astype(int), BINS - 1)
         for number, column in enumerate(bins.T):
             histograms[number] += np.bincount(column, minlength=BINS)
         sums += values.sum(axis=0)
         called += hits.sum(axis=0)
         counted = pandas.DataFrame(hits, columns=marks).assign(windows=1)
-        for by, name in (("biotype", "biotype"), ("contig", "#chrom")):
+        for by, name in (("biotype", "biotype"), ("contig", "chrom")):
             groups[by].append(counted.groupby(chunk[name].to_numpy()).sum())
             groups[by] = [pandas.concat(groups[by]).groupby(level=0).sum()]
-        samples.append(chunk[chunk.index % every == 0])
+        first = -done % every
+        sampled = pandas.DataFrame(values[first::every], columns=marks)
+        samples.append(pandas.concat([chunk[first::every].reset_index(drop=True), sampled], axis=1))
+        done += len(chunk)
         for number, name in enumerate(marks):
             best = np.argsort(-values[:, number], kind="stable")[:CANDIDATES]
             best = best[hits[best, number]]
-            found = chunk.iloc[best][columns[: len(WINDOW_COLUMNS)]]
-            found = found.assign(mark=name, probability=values[best, number])
+            found = chunk.iloc[best].assign(mark=name, probability=values[best, number])
             both = pandas.concat([tops[number], found])
             tops[number] = both.sort_values("probability", ascending=False, kind="stable").head(
                 CANDIDATES
             )
-        for contig, end in chunk.groupby("#chrom", sort=False)["end"].max().items():
+        for contig, end in chunk.groupby("chrom", sort=False)["end"].max().items():
             ends[contig] = max(ends.get(contig, 0), int(end))
     by = "biotype" if len(groups["biotype"][0]) > 1 else "contig"
     return Landscape(
-        marks=tuple(marks),
+        marks=marks,
         windows=int(groups[by][0]["windows"].sum()),
         histograms=histograms,
         sums=sums,
         called=called,
         by=by,
         groups=_largest(groups[by][0]),
-        sample=pandas.concat(samples).rename(columns={"#chrom": "chrom"}),
-        top=pandas.concat([_apart(top) for top in tops]).rename(columns={"#chrom": "chrom"}),
+        sample=pandas.concat(samples),
+        top=pandas.concat([_apart(top) for top in tops]),
         ends=ends,
     )
 
@@ -121,7 +125,7 @@ def _largest(groups: pandas.DataFrame) -> pandas.DataFrame:
 def _apart(candidates: pandas.DataFrame) -> pandas.DataFrame:
     """The first TOP windows that do not lie at one that is taken already."""
     taken: list[int] = []
-    places = candidates[["#chrom", "start", "end"]].to_numpy() if len(candidates) else []
+    places = candidates[["chrom", "start", "end"]].to_numpy() if len(candidates) else []
     for number, (contig, start, end) in enumerate(places):
         if len(taken) == TOP:
             break

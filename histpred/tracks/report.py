@@ -20,7 +20,7 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from histpred.core.errors import BundleError, InputError
-from histpred.core.marks import by_class, mark
+from histpred.core.marks import by_class, hex_colour, mark
 from histpred.core.output import output_files, temporary_faults
 from histpred.core.page import render
 from histpred.core.regions import NOT_SELECTED
@@ -29,10 +29,9 @@ from histpred.genome.windows import WindowSpec
 from histpred.models.bundle import Bundle, load_bundle, shipped_bundles
 from histpred.models.manifest import MarkSpec
 from histpred.scoring.record import interval_output, marks_of, read_finished
-from histpred.tracks.binary import AGAIN
 from histpred.tracks.landscape import Landscape, read_landscape
 from histpred.tracks.pictures import draw
-from histpred.tracks.tables import REPORT, SCORES
+from histpred.tracks.tables import AGAIN, REPORT, SCORES
 
 AROUND = 10_000  # bp to each side of a locus that the browser has
 MOST_SHOWN = 3_000  # windows in the browser
@@ -67,6 +66,8 @@ def write_report(
     marks = marks_of(bundle, window)
     thresholds = [one.threshold for one in marks]
     target = out or scores / REPORT
+    if not run["result"]["scored"]:
+        raise InputError(scores, "no window was scored: there is nothing to report", AGAIN)
     with temporary_faults(), output_files([target], overwrite) as work:
         landscape = read_landscape(scores / SCORES, thresholds, run["result"]["scored"])
         if landscape.marks != tuple(one.name for one in marks):
@@ -175,7 +176,7 @@ def _mark_rows(
             "measured": measured[0] if measured else None,
             "name": one.name,
             "mark_class": known.mark_class,
-            "colour": _hex(one.name),
+            "colour": hex_colour(one.name),
             "called": int(landscape.called[number]),
             "share": landscape.called[number] / landscape.windows,
             "mean": landscape.sums[number] / landscape.windows,
@@ -192,7 +193,7 @@ def _top_rows(landscape: Landscape) -> list[dict[str, Any]]:
     return [
         {
             **row,
-            "colour": _hex(row["mark"]),
+            "colour": hex_colour(row["mark"]),
             "locus": f"{row['chrom']}:{row['start'] + 1:,}-{row['end']:,}",
         }
         for row in rows
@@ -264,10 +265,6 @@ def _pictures(bundle: Bundle, evaluations: Iterable[str]) -> dict[str, str]:
         for name in evaluations
         if (path := f"calibration-{name}.svg") in bundle.manifest.files
     }
-
-
-def _hex(name: str) -> str:
-    return "#{:02x}{:02x}{:02x}".format(*mark(name).colour)
 
 
 def _html(text: str) -> Markup:

@@ -10,8 +10,11 @@ from __future__ import annotations
 import gzip
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -27,6 +30,8 @@ SCORES, CALLS = "scores.tsv.gz", "calls.bed.gz"
 REPORT = "report.html"  # of histpred report
 JOIN_BUFFER = 1 << 20
 REMAKE = "make this part again"
+AT_ONCE = 1 << 14  # rows that are read
+AGAIN = "give a folder of histpred predict as that wrote it, or run it again"
 
 
 class Tables:
@@ -88,6 +93,63 @@ class Tables:
         self.calls += len(calls)
         self._scores.write("".join(rows).encode())
         self._calls.write("".join(calls).encode())
+
+
+class Rows(NamedTuple):
+    """Some rows of scores.tsv.gz.
+
+    line: of the first of them, counted from 1. windows: the columns before the probabilities, as
+    text. probabilities: float64 [rows, marks].
+    """
+
+    line: int
+    windows: list[list[str]]
+    probabilities: np.ndarray
+
+
+@contextmanager
+def read_scores(path: Path) -> Iterator[tuple[tuple[str, ...], Iterator[Rows]]]:
+    """The marks of scores.tsv.gz, and its rows, at most `AT_ONCE` of them at once.
+
+    Raises
+    ------
+    InputError
+        With the line, where the table is not one of histpred's, or a row has too few or too many
+        columns, a coordinate that is no number, or a probability that is none.
+    """
+    shared = len(WINDOW_COLUMNS)
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        header = tuple(next(lines, "").rstrip("\n").split("\t"))
+        if header[:shared] != WINDOW_COLUMNS or len(header) == shared:
+            raise InputError(path, "is not a table of scores", AGAIN, line=1)
+
+        def rows() -> Iterator[Rows]:
+            line = 2
+            while block := list(islice(lines, AT_ONCE)):
+                windows = []
+                probabilities = np.empty((len(block), len(header) - shared))
+                for row, text in enumerate(block):
+                    fields = text.rstrip("\n").split("\t")
+                    try:
+                        probabilities[row] = _probabilities(fields, len(header))
+                    except ValueError as error:
+                        raise InputError(path, str(error), AGAIN, line=line + row) from error
+                    windows.append(fields[:shared])
+                yield Rows(line, windows, probabilities)
+                line += len(block)
+
+        yield header[shared:], rows()
+
+
+def _probabilities(fields: list[str], columns: int) -> list[float]:
+    """Those of a row of scores.tsv.gz; ValueError where it is not one of `columns`."""
+    if len(fields) != columns:
+        raise ValueError(f"{columns} columns are due, here are {len(fields)}")
+    int(fields[1]), int(fields[2]), float(fields[7])  # raise where they are no numbers
+    found = list(map(float, fields[len(WINDOW_COLUMNS) :]))
+    if not all(0 <= probability <= 1 for probability in found):
+        raise ValueError("a probability is not from 0 to 1")
+    return found
 
 
 def join(parts: Sequence[Path], whole: Path) -> None:

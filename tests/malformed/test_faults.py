@@ -171,6 +171,23 @@ def test_60_windows_says_it_too(inputs, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("suffix", [".h5ad", ".parquet"])
+def test_60_no_room_for_a_converted_table(suffix, inputs, tmp_path):
+    for package in ("anndata", "pyarrow"):
+        pytest.importorskip(package, reason="needs the extra anndata")
+    assert histpred("predict", *inputs, "-o", tmp_path / "scores").code == 0
+    out = tmp_path / f"a{suffix}"
+    assert histpred("convert", tmp_path / "scores", "-o", out).code == 0
+    whole = out.stat().st_size
+    out.unlink()
+    for size in (0, 60_000, whole - 1):
+        done = with_file_limit(size, "convert", tmp_path / "scores", "-o", out)
+        assert done.code == 75, done.err
+        assert said_well(done.err), done.err
+        assert "disk is full or over quota" in done.err
+        assert names(tmp_path) == {"scores"}
+
+
 # 61: killed
 
 STOPS = {

@@ -10,7 +10,7 @@ import pytest
 
 from histpred.core.errors import InputError
 from histpred.core.regions import WINDOW_COLUMNS
-from histpred.tracks import landscape
+from histpred.tracks import landscape, tables
 from histpred.tracks.landscape import APART, BINS, SAMPLE, TOP, read_landscape
 
 MARKS = ("H3K4me3", "H3K27ac", "H3K9me3")
@@ -41,7 +41,7 @@ def rows():
 
 @pytest.mark.parametrize("at_once", [97, 100_000])
 def test_sums_are_those_of_the_rows(rows, tmp_path, monkeypatch, at_once):
-    monkeypatch.setattr(landscape, "AT_ONCE", at_once)
+    monkeypatch.setattr(tables, "AT_ONCE", at_once)
     found = read_landscape(table_of(tmp_path / "t.gz", rows), THRESHOLDS, len(rows))
     assert (found.marks, found.windows, found.by) == (MARKS, len(rows), "biotype")
     for number, threshold in enumerate(THRESHOLDS):
@@ -74,7 +74,7 @@ def test_the_sample_is_evenly_spaced_and_small(rows, tmp_path):
 
 @pytest.mark.parametrize("at_once", [311, 100_000])
 def test_top_loci_are_the_highest_that_lie_apart(rows, tmp_path, monkeypatch, at_once):
-    monkeypatch.setattr(landscape, "AT_ONCE", at_once)
+    monkeypatch.setattr(tables, "AT_ONCE", at_once)
     found = read_landscape(table_of(tmp_path / "t.gz", rows), THRESHOLDS, len(rows)).top
     for number, (name, threshold) in enumerate(zip(MARKS, THRESHOLDS, strict=True)):
         ranked = sorted(
