@@ -1,7 +1,7 @@
 """What the README says about speed and memory, measured in one run on one machine.
 
     bin/histpred --version   # makes the environment
-    .venv/bin/python benchmarks/first_release.py [extraction|memory|start|encoder|demo ...]
+    .venv/bin/python benchmarks/first_release.py [extraction|memory|tracks|start|encoder|demo ...]
 
 Every input is made here from a seed. Needs bedtools and git on the PATH and pyfaidx beside histpred
 (bin/test installs it). Each time is the median of several runs; competitors take turns, so that a
@@ -35,6 +35,7 @@ def main(sections: list[str]) -> None:
         "encoder": encoder,
         "extraction": extraction,
         "memory": memory,
+        "tracks": tracks,
         "demo": demo,
     }
     with tempfile.TemporaryDirectory() as scratch:
@@ -120,6 +121,49 @@ def memory(scratch: Path) -> None:
         seconds, peak = timed([*HISTPRED, "predict", bed, fasta, "-o", out, "-q"])
         rows.append([f"{count:,}", f"{peak / 1e6:.0f} MB", f"{seconds:.1f}"])
     table(["windows", "peak memory", "seconds"], rows)
+
+
+def tracks(scratch: Path) -> None:
+    """Tracks and report of 6,000 and of 60,000 windows, and of as many tiles, of 30 marks; beside
+    the tiles, bigWigs as a user would write them with pandas and pyBigWig.
+    """
+    fasta = genome(scratch)
+    rows = []
+    for count, what in ((6_000, "windows"), (60_000, "windows"), (60_000, "tiles")):
+        out, bed = scratch / f"{what}-{count}", scratch / f"{what}-{count}.bed"
+        kind = ["--window", "interval"]
+        if what == "tiles":
+            bed.write_text(f"chr1\t0\t{count * 200}\trow\t0\t.\n")
+            kind = ["--tile", "200"]
+        else:
+            intervals(bed, count, shuffled=False)
+        timed([*HISTPRED, "predict", bed, fasta, "-o", out, "-q", *kind])
+        commands = {
+            "histpred tracks": [*HISTPRED, "tracks", out, fasta, "-o", out / "hub", "-q"],
+            "histpred report": [*HISTPRED, "report", out, "-q"],
+        }
+        if what == "tiles":
+            (scratch / "bigwigs").mkdir()
+            script = [sys.executable, "-c", PYBIGWIG, out / "scores.tsv.gz", scratch / "bigwigs"]
+            commands["pandas and pyBigWig"] = script
+        for name, command in commands.items():
+            seconds, peak = timed(command)
+            rows.append([f"{count:,} {what}", name, seconds, f"{peak / 1e6:.0f} MB"])
+    table(["of", "by", "seconds", "peak memory"], rows)
+
+
+PYBIGWIG = f"""
+import sys
+import pandas, pyBigWig
+table = pandas.read_csv(sys.argv[1], sep="\\t")
+for mark in table.columns[8:]:
+    with pyBigWig.open(f"{{sys.argv[2]}}/{{mark}}.bw", "w") as track:
+        track.addHeader([("chr1", {CONTIG_BASES // 6_000 * 6_000})])
+        track.addEntries(
+            table["#chrom"].tolist(), table["start"].tolist(), table["end"].tolist(),
+            table[mark].tolist(),
+        )
+"""
 
 
 def demo(scratch: Path) -> None:

@@ -31,7 +31,7 @@ from histpred.core.errors import (
 
 WORK = ".histpred-work"
 RESUME = ".histpred-resume"  # what a run that was broken off hands to the next
-LOCK = "lock"
+LOCK = ".lock"
 SETTLED = 60  # seconds after which a scratch folder has its lock
 ATTEMPTS = 5
 SQLITE_NO_ROOM = ("disk is full", "disk I/O error", "unable to open database file")

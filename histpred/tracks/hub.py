@@ -104,7 +104,7 @@ def write_hub(
     tiles = bool(run["identity"]["window"][-1])
     names = [HUB]
     with quiet_htslib(), temporary_faults(), output_folder(out, names, _is_ours) as work:
-        with Reference(fasta, cache or work / "genome") as reference:
+        with Reference(fasta, cache or work / ".genome") as reference:
             if reference.digest != run["identity"]["FASTA sha256"]:
                 raise InputError(
                     fasta,
@@ -113,7 +113,7 @@ def write_hub(
                 )
             lengths = dict(reference.lengths)
         assembly = assembly or likely_assembly(lengths.values(), fasta)
-        folder, scratch = work / assembly, work / "columns"
+        folder, scratch = work / assembly, work / ".columns"  # no assembly begins with a dot
         folder.mkdir()
         scratch.mkdir()
         table = spread(scores / SCORES, lengths, scratch)

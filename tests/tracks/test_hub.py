@@ -158,3 +158,9 @@ def test_a_full_disk_leaves_no_half_hub(genes, genome, tmp_path, limit):
     assert not (tmp_path / "hub").exists()
     assert tree(genes) == before
     assert histpred("tracks", genes, genome, "-o", tmp_path / "hub").code == 0
+
+
+@pytest.mark.parametrize("assembly", ["genome", "columns", "lock"])
+def test_an_assembly_may_be_called_anything(genes, genome, tmp_path, assembly):
+    write_hub(genes, str(genome), tmp_path / "hub", assembly)
+    assert (tmp_path / "hub" / assembly / "trackDb.txt").exists()
