@@ -15,7 +15,7 @@ from typing import Any
 from histpred.core.errors import OutputError
 from histpred.core.hts import no_room
 
-STRETCH = 1 << 24  # bp read at once
+STRETCH = 1 << 20  # bp read at once
 REST = re.compile(
     r"[!-~]{1,255}\t(?:\d{1,3}|1000)\t[-+.]\t\d+\t\d+\t\d{1,3},\d{1,3},\d{1,3}(?:\t[^\t]*)*"
 )
