@@ -17,7 +17,7 @@ KNOWN_TO_IGV = (
 )
 """Assemblies that IGV fetches by name, with their sequence and genes; of others it gets contigs."""
 
-WINDOW_HEIGHT, SIGNAL_HEIGHT, CALLS_HEIGHT = 15, 24, 120  # pixels
+WINDOW_HEIGHT, SIGNAL_HEIGHT, CALLS_HEIGHT = 15, 24, 98  # pixels
 
 
 class Track(NamedTuple):
@@ -40,7 +40,7 @@ class Track(NamedTuple):
 
 
 def igv_json(tracks: Sequence[Track], assembly: str, sizes: str, locus: str) -> str:
-    """A session for igv.js and IGV-Web.
+    """A session for igv.js in a page of the hub's folder: it takes paths as relative to its page.
 
     Parameters
     ----------
