@@ -97,7 +97,7 @@ def test_what_the_hub_says(genes, genome, tmp_path):
         assert group["compositeTrack"] == "on"
         for mark in marks:
             assert by_label[mark]["parent"] == f"{group['track']} on"
-            assert by_label[mark]["color"] == group["color"]
+            assert (by_label[mark]["itemRgb"], "color" in by_label[mark]) == ("on", False)
     for track in tracks:
         if "bigDataUrl" in track:
             assert (hub / "hg19" / track["bigDataUrl"]).exists()
@@ -121,7 +121,13 @@ def test_tiles_become_a_signal(tiles, genome, tmp_path):
     assert [value for *_, value in found] == pytest.approx(
         [float(row["H3K27ac"]) for row in scores.rows], rel=1e-6
     )
-    assert "type bigWig 0 1" in (hub / "hg19" / "trackDb.txt").read_text()
+    composites = {
+        track["shortLabel"]: track
+        for track in stanzas(hub / "hg19" / "trackDb.txt")
+        if "compositeTrack" in track
+    }
+    assert composites["enhancer"]["type"] == "bigWig 0 1"
+    assert composites["enhancer"]["color"] == "255,195,77"
 
 
 def test_the_same_prediction_gives_the_same_bytes(genes, genome, tmp_path):

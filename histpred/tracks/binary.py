@@ -24,8 +24,8 @@ from histpred.tracks.tables import (
     AGAIN,
     AT_ONCE,
     BED_NAME_LIMIT,
-    bed_colour,
     bed_score,
+    bed_shades,
     printable_ascii,
     read_scores,
 )
@@ -39,15 +39,13 @@ uint score; "probability x 1000"
 char[1] strand; "+, - or ."
 uint thickStart; "start"
 uint thickEnd; "end"
-uint reserved; "colour of the mark's class"
+uint reserved; "colour of the mark's class, in windows paler for a lower probability"
 """
 WINDOW_FIELDS = f"""table histpredWindow
 "A window and the probability of a histone mark in it"
 (
 {BED9.format(name="gene or interval")}double probability; "calibrated probability"
-string geneId; "identifier of the gene"
-string biotype; "biotype"
-double nFraction; "share of its bases that are N"
+string gene; "identifier of the gene and its biotype"
 )
 """
 CALL_FIELDS = f"""table histpredCall
@@ -56,7 +54,9 @@ CALL_FIELDS = f"""table histpredCall
 {BED9.format(name="gene or interval, and mark")}string mark; "histone mark"
 )
 """
-"""autoSql (https://genome.ucsc.edu/goldenPath/help/bigBed.html)"""
+"""autoSql (https://genome.ucsc.edu/goldenPath/help/bigBed.html). Eleven fields at most: where there
+are twelve, IGV Desktop reads the last three as the blocks of a BED12, whatever they are called.
+"""
 
 
 class Spread(NamedTuple):
@@ -150,7 +150,7 @@ class _Order:
         self._start, self._end = start, max(end, self._end)
 
 
-def middle(table: Spread, beside: int = 10) -> str:
+def middle(table: Spread, beside: int) -> str:
     """Where a browser may open a table of windows: the middle one and some `beside` it on its
     contig, as 'contig:start-end' (counted from 1).
     """
@@ -163,16 +163,22 @@ def middle(table: Spread, beside: int = 10) -> str:
 
 
 def write_windows(table: Spread, number: int, lengths: Mapping[str, int], path: Path) -> None:
-    """A mark's probability in every window, as bigBed 9+4."""
-    colour = bed_colour(table.marks[number])
+    """A mark's probability in every window, as bigBed 9+2.
+
+    Shades are opaque and in the file: browsers that shade by score add up those of windows that
+    overlap, which then look likelier than they are.
+    """
+    shades = bed_shades(table.marks[number])
 
     def rows() -> Iterator[tuple[str, int, int, str]]:
         for fields, probability in _windows(table, number):
-            chrom, start, end, *texts, n_fraction = fields
+            chrom, start, end, *texts, _ = fields
             name, strand, gene, biotype = (printable_ascii(text)[:BED_NAME_LIMIT] for text in texts)
+            of_gene = " ".join(text for text in (gene, biotype) if text != ".") or "."
+            score = bed_score(probability)
             rest = (
-                f"{name}\t{bed_score(probability)}\t{strand}\t{start}\t{end}\t{colour}\t"
-                f"{probability:.6g}\t{gene}\t{biotype}\t{n_fraction}"
+                f"{name}\t{score}\t{strand}\t{start}\t{end}\t{shades[score]}\t"
+                f"{probability:.6g}\t{of_gene}"
             )
             yield chrom, int(start), int(end), rest
 

@@ -141,7 +141,9 @@ def write_hub(
             for stanza in stanzas
         ]
         sizes = f"{assembly}/{SIZES}"
-        shown = (tracks, assembly, sizes, middle(table) if table.windows else next(iter(lengths)))
+        wide = 50 if signal else 10
+        locus = middle(table, wide) if table.windows else next(iter(lengths))
+        shown = (tracks, assembly, sizes, locus)
         texts = {
             sizes: "".join(f"{contig}\t{length}\n" for contig, length in lengths.items()),
             f"{assembly}/{TRACKS}": text_of(stanzas),
@@ -243,13 +245,18 @@ def track_stanzas(tracks: Iterable[Track], title: str) -> list[Stanza]:
         )
     for mark_class, members in classes.items():
         group = f"histpred{word_of(mark_class)}"
-        what = (
-            {"type": "bigWig 0 1", "viewLimits": "0:1", "maxHeightPixels": "100:32:8"}
+        # IGV would paint windows in a color given here, and not in their own.
+        shown = (
+            {
+                "visibility": "full",
+                "color": members[0].colour,
+                "type": "bigWig 0 1",
+                "viewLimits": "0:1",
+                "maxHeightPixels": "100:32:8",
+            }
             if members[0].signal
-            else {"type": "bigBed 9 +", "spectrum": "on"}
+            else {"visibility": "dense", "type": "bigBed 9 +", "itemRgb": "on"}
         )
-        visibility = "full" if members[0].signal else "dense"
-        shown = {"visibility": visibility, "color": members[0].colour, **what}
         stanzas.append(
             {
                 "track": group,

@@ -17,7 +17,7 @@ KNOWN_TO_IGV = (
 )
 """Assemblies that IGV fetches by name, with their sequence and genes; of others it gets contigs."""
 
-WINDOW_HEIGHT, SIGNAL_HEIGHT, CALLS_HEIGHT = 24, 50, 120  # pixels
+WINDOW_HEIGHT, SIGNAL_HEIGHT, CALLS_HEIGHT = 15, 24, 98  # pixels
 
 
 class Track(NamedTuple):
@@ -40,7 +40,7 @@ class Track(NamedTuple):
 
 
 def igv_json(tracks: Sequence[Track], assembly: str, sizes: str, locus: str) -> str:
-    """A session for igv.js and IGV-Web.
+    """A session for igv.js in a page of the hub's folder: it takes paths as relative to its page.
 
     Parameters
     ----------
@@ -51,7 +51,9 @@ def igv_json(tracks: Sequence[Track], assembly: str, sizes: str, locus: str) -> 
     """
     known = assembly in KNOWN_TO_IGV
     contigs = {"id": assembly, "name": assembly, "format": "chromsizes", "fastaURL": sizes}
-    genome: dict[str, Any] = {"genome": assembly} if known else {"reference": contigs}
+    genome: dict[str, Any] = (
+        {"genome": assembly} if known else {"reference": contigs, "showSequence": False}
+    )
     return _text({**genome, "locus": locus, "tracks": [_igv_track(track) for track in tracks]})
 
 
@@ -59,12 +61,13 @@ def _igv_track(track: Track) -> dict[str, Any]:
     shown: dict[str, Any] = {"type": "annotation", "format": "bigbed"}
     if track.signal:
         shown = {"type": "wig", "format": "bigwig", "min": 0, "max": 1}
+        shown |= {"color": f"rgb({track.colour})"}
     elif track.mark_class:
-        shown |= {"displayMode": "COLLAPSED", "useScore": True}
-    else:
-        shown |= {"displayMode": "EXPANDED"}
-    colour = {"color": f"rgb({track.colour})"} if track.mark_class else {}
-    return {"name": track.name, "url": track.path, **shown, **colour, "height": track.height}
+        shown |= {"displayMode": "COLLAPSED", "margin": 1, "featureHeight": WINDOW_HEIGHT - 2}
+    else:  # a row of 7 pixels for each call of a window
+        shown |= {"displayMode": "SQUISHED", "margin": 2}
+        shown |= {"squishedRowHeight": 8, "featureHeight": 14}
+    return {"name": track.name, "url": track.path, **shown, "height": track.height}
 
 
 def igv_xml(tracks: Sequence[Track], assembly: str, sizes: str, locus: str) -> str:
@@ -72,19 +75,19 @@ def igv_xml(tracks: Sequence[Track], assembly: str, sizes: str, locus: str) -> s
     genome = assembly if assembly in KNOWN_TO_IGV else sizes
     session = ElementTree.Element("Session", genome=genome, locus=locus, version="8")
     resources = ElementTree.SubElement(session, "Resources")
-    panel = ElementTree.SubElement(session, "Panel", name="DataPanel")
+    # Calls have a panel of their own, to be scrolled: IGV makes their track as high as they stack.
+    marks = ElementTree.SubElement(session, "Panel", name="DataPanel")
+    calls = ElementTree.SubElement(session, "Panel", name="FeaturePanel")
+    ElementTree.SubElement(session, "PanelLayout", dividerFractions="0.75")
     for track in tracks:
         kind = "bigwig" if track.signal else "bigbed"
         ElementTree.SubElement(resources, "Resource", path=track.path, type=kind)
         shown = {"id": track.path, "name": track.name, "height": str(track.height)}
         if track.signal:
-            shown |= {"renderer": "BAR_CHART", "autoScale": "false"}
+            shown |= {"renderer": "BAR_CHART", "autoScale": "false", "color": track.colour}
         else:
-            shown |= {"displayMode": "COLLAPSED" if track.mark_class else "EXPANDED"}
-        if track.mark_class:
-            shown |= {"color": track.colour}
-            shown |= {} if track.signal else {"useScore": "true"}
-        element = ElementTree.SubElement(panel, "Track", shown)
+            shown |= {"displayMode": "COLLAPSED" if track.mark_class else "SQUISHED"}
+        element = ElementTree.SubElement(marks if track.mark_class else calls, "Track", shown)
         if track.signal:
             limits = {"minimum": "0.0", "baseline": "0.0", "maximum": "1.0", "type": "LINEAR"}
             ElementTree.SubElement(element, "DataRange", limits)
@@ -105,6 +108,7 @@ def jbrowse(tracks: Sequence[Track], assembly: str, sizes: str, locus: str) -> s
     view = {"loc": locus, "assembly": assembly, "tracks": [_track_id(track) for track in tracks]}
     return _text(
         {
+            "configuration": {"theme": {"typography": {"fontSize": 10}, "spacing": 2}},
             "assemblies": [{"name": assembly, "sequence": sequence}],
             "tracks": [_jbrowse_track(track, assembly) for track in tracks],
             "defaultSession": {
@@ -129,17 +133,19 @@ def _jbrowse_track(track: Track, assembly: str) -> dict[str, Any]:
     else:
         kind, display = "FeatureTrack", "LinearBasicDisplay"
         adapter = {"type": "BigBedAdapter", "bigBedLocation": _location(track.path)}
-        colour = "jexl:'rgb('+get(feature,'reserved')+')'"
-        if track.mark_class:
-            colour = f"jexl:'rgba({track.colour},'+get(feature,'score')/1000+')'"
+        windows = {"displayMode": "collapse", "height": WINDOW_HEIGHT - 2}
+        calls = {"displayMode": "compact", "height": 12}  # compact: half of it
         look = {
+            "maxFeatureScreenDensity": 5,  # of the calls
+            "mouseover": "jexl:get(feature,'name')+': '+get(feature,'score')/1000",
             "renderer": {
                 "type": "SvgFeatureRenderer",
-                "color1": colour,
-                "displayMode": "collapse" if track.mark_class else "compact",
-                "showLabels": not track.mark_class,
+                "color1": "jexl:'rgb('+get(feature,'reserved')+')'",
+                "color2": "silver",
+                "showLabels": False,
                 "showDescriptions": False,
-            }
+                **(windows if track.mark_class else calls),
+            },
         }
     return {
         "type": kind,

@@ -203,6 +203,20 @@ def bed_colour(mark: str) -> str:
     return ",".join(map(str, mark_colour(mark)))
 
 
+def bed_shades(mark: str) -> list[str]:
+    """The colour for each score from 0 to 1000, opaque: that of the mark's class, the paler the
+    lower the score, but never white.
+
+    >>> bed_shades("H3K36me3")[0], bed_shades("H3K36me3")[500], bed_shades("H3K36me3")[1000]
+    ('230,242,230', '115,185,115', '0,128,0')
+    """
+    strengths = [0.1 + 0.9 * score / 1000 for score in range(1001)]
+    return [
+        ",".join(str(round(255 - strength * (255 - part))) for part in mark_colour(mark))
+        for strength in strengths
+    ]
+
+
 def bed_name(name: str, mark: str) -> str:
     """The name of a call, at most 255 characters long.
 

@@ -52,18 +52,17 @@ def test_windows_come_back_as_they_were(number, tmp_path):
         assert reader.chroms() == LENGTHS
         assert reader.SQL().decode().startswith("table histpredWindow")
         entries = {name: reader.entries(name, 0, length) for name, length in LENGTHS.items()}
-    colour = ("255,0,0", "128,128,128")[number]
+    full = ((255, 0, 0), (128, 128, 128))[number]
     for contig in LENGTHS:
-        expected = [
-            (
-                int(start),
-                int(end),
-                f"{name}\t{round(float(values[number]) * 1000)}\t{strand}\t{start}\t{end}\t"
-                f"{colour}\t{values[number]}\tG1\tlncRNA\t0.25",
-            )
-            for chrom, start, end, name, strand, _, _, _, *values in rows
-            if chrom == contig
-        ]
+        expected = []
+        for chrom, start, end, name, strand, _, _, _, *values in rows:
+            if chrom == contig:
+                score = round(float(values[number]) * 1000)
+                parts = [round(255 - (0.1 + 0.0009 * score) * (255 - part)) for part in full]
+                shade = ",".join(map(str, parts))
+                rest = f"{name}\t{score}\t{strand}\t{start}\t{end}\t{shade}"
+                rest += f"\t{values[number]}\tG1 lncRNA"
+                expected.append((int(start), int(end), rest))
         assert sorted(entries[contig]) == sorted(expected)
 
 

@@ -1,0 +1,76 @@
+"""Hubs of the real megabase, as `histpred tracks` writes them, and Chromium."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+from histpred.tracks.tables import bed_shades
+from support import browsers
+from support.command_line import Scores, histpred, read_scores
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+
+class Hub(NamedTuple):
+    """A hub and the table that it was made from."""
+
+    folder: Path
+    scores: Scores
+
+    def between(self, start: int, end: int) -> list[dict[str, str]]:
+        """The rows that lie wholly there."""
+        return [
+            row for row in self.scores.rows if start < int(row["start"]) < int(row["end"]) < end
+        ]
+
+    def shades(self, rows: list[dict[str, str]], mark: str) -> list[tuple[int, int, int]]:
+        """What colour each of these rows must be."""
+        shades = bed_shades(mark)
+        scores = [round(float(row[mark]) * 1000) for row in rows]
+        return [tuple(map(int, shades[score].split(","))) for score in scores]
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    reason = browsers.why_no_browser()
+    if reason:
+        pytest.skip(reason)
+    with browsers.chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(chromium: Browser) -> Iterator[Page]:
+    """An empty page; what goes wrong in it fails the test (`browsers.watched_page`)."""
+    with browsers.watched_page(chromium) as page:
+        yield page
+
+
+def hub_of(annotation: Path, genome: Path, folder: Path, assembly: str, *options: str) -> Hub:
+    done = histpred("predict", annotation, genome, "-o", folder / "scores", *options)
+    assert done.code == 0, done.err
+    named = ("--assembly", assembly)
+    done = histpred("tracks", folder / "scores", genome, *named, "-o", folder / "hub")
+    assert done.code == 0, done.err
+    return Hub(folder / "hub", read_scores(folder / "scores" / "scores.tsv.gz"))
+
+
+@pytest.fixture(scope="session")
+def genes(demo_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Hub:
+    """Of genes, so that marks are bigBeds, of an assembly that IGV does not know."""
+    folder = tmp_path_factory.mktemp("genes")
+    return hub_of(demo_data / "genes.gtf.gz", demo_data / "genome.fa.gz", folder, "demo")
+
+
+@pytest.fixture(scope="session")
+def tiles(demo_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Hub:
+    """Of tiles, so that marks are bigWigs, of an assembly that IGV fetches by its name."""
+    folder = tmp_path_factory.mktemp("tiles")
+    (folder / "part.bed").write_text("chr22\t20200000\t20220000\tpart\t0\t.\n")
+    genome = demo_data / "genome.fa.gz"
+    return hub_of(folder / "part.bed", genome, folder, "hg19", "--tile", "200")
