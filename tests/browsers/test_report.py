@@ -1,0 +1,114 @@
+"""The report as a reader has it: a file, opened without a network on a laptop's screen."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from histpred.core.marks import mark_colour
+from support.browsers import SCREEN, colours
+from support.command_line import histpred
+
+NEEDED = ("jinja2", "markdown_it", "matplotlib", "scipy", "igv_notebook")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(
+        not all(map(importlib.util.find_spec, NEEDED)), reason="needs the extra report"
+    ),
+]
+
+
+@pytest.fixture(scope="module", params=["genes", "tiles"])
+def path(request, tmp_path_factory) -> Path:
+    hub = request.getfixturevalue(request.param)
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    done = histpred("report", hub.folder.parent / "scores", "-o", path)
+    assert done.code == 0, done.err
+    return path
+
+
+@pytest.fixture
+def report(path, page) -> Iterator[object]:
+    """The page, with the browser in it drawn. What it asks for lies in the page itself."""
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(path.as_uri())
+    page.wait_for_selector("#browser[data-ready=yes]")
+    yield page
+    assert [url for url in asked if not url.startswith(("data:", "blob:"))] == [path.as_uri()]
+
+
+def test_it_fits_a_laptop(report):
+    assert report.evaluate("document.documentElement.scrollWidth") <= SCREEN["width"]
+    narrow = "[...document.querySelectorAll('figure svg, figure img')].map(one => one.clientWidth)"
+    assert max(report.evaluate(narrow)) <= SCREEN["width"]
+    assert report.locator("figure svg").count() == 3
+
+
+def test_its_browser_shows_the_mark_that_one_asks_for(report):
+    button = report.locator("#buttons button").first
+    mark = button.text_content().removeprefix("best of ")
+    button.click()
+    report.wait_for_timeout(1_000)
+    report.locator("#view").scroll_into_view_if_needed()
+    report.locator("#browser").scroll_into_view_if_needed()
+    seen = colours(report, report.locator("#browser").screenshot())
+    red, green, blue = mark_colour(mark)
+    near = sum(
+        count
+        for (r, g, b), count in seen.items()
+        if max(abs(r - red), abs(g - green), abs(b - blue)) < 120
+    )
+    assert near > 100  # in its colour: it is the most likely of all
+
+
+def test_a_click_on_a_place_goes_there(report):
+    place = report.locator("#top-table td.place button").nth(3)
+    locus = place.text_content()
+    place.click()
+    report.wait_for_timeout(500)
+    shown = report.locator("#browser input").first.input_value()
+    contig, _, rest = shown.replace(",", "").partition(":")
+    start, end = map(int, rest.split("-"))
+    wanted, _, rest = locus.replace(",", "").partition(":")
+    first, last = map(int, rest.split("-"))
+    assert contig == wanted
+    assert start <= first < last <= end
+
+
+def test_tables_sort_and_search(report):
+    rows = report.locator("#mark-table tbody tr:visible")
+    count = rows.count()
+    report.locator("#mark-table thead th", has_text="Called").click()
+    called = [
+        int(text.replace(",", ""))
+        for text in report.locator("#mark-table tbody td:nth-child(3)").all_text_contents()
+    ]
+    assert called == sorted(called, reverse=True)
+    assert len(called) == count
+    report.locator("input[data-for=mark-table]").fill("promoter h3k4")
+    assert [text.strip() for text in rows.locator("th").all_text_contents()] == [
+        name for name in rows.locator("th").all_text_contents() if name.startswith("H3K4")
+    ]
+    assert 0 < rows.count() < count
+    report.locator("input[data-for=mark-table]").fill("")
+    assert rows.count() == count
+
+
+def test_its_tables_can_be_read(report):
+    """A head that stays in sight, and no table that runs out of the page."""
+    report.locator("#top-table").scroll_into_view_if_needed()
+    box = report.locator("#top-table").bounding_box()
+    assert box["width"] <= SCREEN["width"]
+
+
+def test_the_same_without_javascript(chromium, path):
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(path.as_uri())
+    assert page.locator("#mark-table tbody tr").count() in (8, 30)
+    assert page.locator("figure svg").count() == 3
+    context.close()
