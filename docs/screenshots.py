@@ -1,6 +1,7 @@
-"""Pictures of genome browsers for the documentation: python docs/screenshots.py HUB OUT
+"""Pictures for the documentation: python docs/screenshots.py SCORES OUT
 
-HUB is that of yeast (docs/tracks.md). Needs what the tests in tests/browsers need.
+SCORES is the prediction of yeast with its tracks (docs/tracks.md) and its report. Needs what the
+tests in tests/browsers need.
 """
 
 from __future__ import annotations
@@ -25,10 +26,10 @@ from support.browsers import (
 LOCUS = "chrI:102,500-130,200"  # no gene lies beneath the names of the tracks
 
 
-def main(hub: Path, out: Path) -> None:
-    """Write tracks-igv.png and tracks-jbrowse.png into the folder `out`."""
+def main(scores: Path, out: Path) -> None:
+    """Write tracks-igv.png, tracks-jbrowse.png and report.png into the folder `out`."""
     out.mkdir(parents=True, exist_ok=True)
-    with served(hub) as address, chromium() as browser:
+    with served(scores / "hub") as address, chromium() as browser:
         sizes = {"format": "chromsizes", "fastaURL": "sacCer3/contigs.chrom.sizes"}
         with watched_page(browser) as page:
             open_igv(page, address, genomes=[{"id": "sacCer3", "name": "sacCer3", **sizes}])
@@ -37,6 +38,12 @@ def main(hub: Path, out: Path) -> None:
         with watched_page(browser) as page:
             open_jbrowse(page, address, LOCUS)
             page.screenshot(path=out / "tracks-jbrowse.png")
+        with watched_page(browser) as page:
+            page.goto((scores / "report.html").resolve().as_uri())
+            page.wait_for_selector("#browser[data-ready=yes]")
+            top = page.locator("#landscape").bounding_box()["y"]
+            clip = {"x": 60, "y": top, "width": 1246, "height": 1310}
+            page.screenshot(path=out / "report.png", full_page=True, clip=clip)
 
 
 if __name__ == "__main__":
