@@ -9,6 +9,7 @@ include { quoted     } from './nextflow/schema/parameters'
 include { samples    } from './nextflow/schema/parameters'
 include { BUNDLE     } from './nextflow/modules/bundle'
 include { SUMMARY    } from './nextflow/modules/summary'
+include { TRACKS     } from './nextflow/modules/tracks'
 include { EMBEDDING  } from './nextflow/workflows/embed'
 include { EVALUATION } from './nextflow/workflows/evaluate'
 include { PREDICTION } from './nextflow/workflows/predict'
@@ -80,6 +81,15 @@ workflow HISTPRED {
     if (params.mode == 'predict') {
         PREDICTION(SHARDS.out.shards, SHARDS.out.scattered, kept, files.predict, options.predict)
         results = PREDICTION.out.predictions
+        if (params.tracks) {
+            TRACKS(
+                results
+                    .map { meta, folder -> [meta.id, meta, folder] }
+                    .join(inputs.map { meta, _annotation, fasta, _labels, _bundle, _identity -> [meta.id, fasta] })
+                    .map { _id, meta, folder, fasta -> [meta, folder, fasta] },
+                kept,
+            )
+        }
     }
     else {
         EMBEDDING(inputs, SHARDS.out.shards, kept, files.embed, options.embed)

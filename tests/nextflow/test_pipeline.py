@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from histpred import __version__
-from support.command_line import ROOT, histpred, tables
+from support.command_line import ROOT, contents, histpred, tables
 from support.containers import built_image
 from support.nextflow import needs_nextflow, run_nextflow
 
@@ -99,6 +99,14 @@ def test_the_test_profile_writes_what_predict_writes(tmp_path: Path, plain: Path
     trace = trace_of(tmp_path)
     assert {row["status"] for row in trace} == {"COMPLETED"}
     assert all(row["peak_rss"] not in ("-", "") for row in trace)  # its metrics are whole
+
+
+def test_tracks_are_those_of_the_command(tmp_path: Path, plain: Path) -> None:
+    said = succeed(tmp_path, *TWO_SHARDS, "--tracks")
+    assert tasks(said).count("TRACKS") == 1
+    done = histpred("tracks", plain, INPUTS[1], "-o", tmp_path / "hub")
+    assert done.code == 0, done.err
+    assert contents(tmp_path / "results" / "tracks" / "chr22-20M") == contents(tmp_path / "hub")
 
 
 def test_any_number_of_shards_gives_the_same_bytes(tmp_path: Path, plain: Path) -> None:
