@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from histpred.core.errors import HistpredError
+from histpred.core.errors import HistpredError, UsageError
 from histpred.models.bundle import DEFAULT_BUNDLE, load_bundle
 from histpred.scoring.record import Options, window_for
 
@@ -67,13 +67,17 @@ def predict(
         For inputs that cannot be used; nothing is written then.
     """
     from histpred.scoring import predict as stage
-    from histpred.tracks.hub import FOLDER, write_hub
+    from histpred.tracks.hub import FOLDER, hub_is_due, refuse_other_hub, write_hub
 
     loaded = load_bundle(bundle)
     options = Options(window_for(loaded, window, tile), by, _names(biotypes), unstranded, precision)
+    if tracks:
+        if out is None:
+            raise UsageError("tracks need a folder", "give out=")
+        refuse_other_hub(Path(out))
     with _as_file(annotation) as path, tempfile.TemporaryDirectory() as scratch:
         folder = Path(out) if out is not None else Path(scratch) / "out"
-        stage.predict(
+        result = stage.predict(
             path,
             os.fspath(fasta),
             folder,
@@ -84,7 +88,7 @@ def predict(
             store=_path(store),
             overwrite=overwrite,
         )
-        if tracks:
+        if tracks and hub_is_due(folder, result.fresh):
             write_hub(folder, os.fspath(fasta), folder / FOLDER, overwrite=True)
         return _read(folder / "scores.tsv.gz")
 

@@ -380,7 +380,7 @@ def test_the_work_of_another_run_is_left_alone(inputs, filled, tmp_path):
         (running / "ledger.sqlite").touch()
         os.utime(running, (an_hour_ago, an_hour_ago))
         run("embed", *inputs.arguments(), "--store", store)
-        assert names(running) == {"lock", "ledger.sqlite"}
+        assert names(running) == {".lock", "ledger.sqlite"}
     assert len(names(store)) == 1
 
 

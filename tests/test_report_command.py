@@ -95,9 +95,11 @@ def test_marks_and_their_calls(genes, page):
     head, *rows = page.tables["Marks in this"]
     assert head[:6] == ["Mark", "Class", "Called", "Share", "Mean probability", "Threshold"]
     assert {row[0] for row in rows} == set(scores.marks)
+    with gzip.open(genes / "calls.bed.gz", "rt") as lines:
+        calls = Counter(line.split("\t")[3].rpartition("|")[2] for line in lines)
     for name, mark_class, called, share, mean, threshold, auroc, ece, measured in rows:
         values = [float(row[name]) for row in scores.rows]
-        count = sum(value >= thresholds[name] for value in values)
+        count = calls[name]
         assert called == f"{count:,}"
         assert share == f"{count / len(values):.1%}"
         assert mean == f"{sum(values) / len(values):.3f}"
@@ -135,7 +137,7 @@ def test_what_the_browser_gets_is_in_the_table(genes, page):
     known = {(row["chrom"], row["start"], row["end"], row["name"]): row for row in scores.rows}
     view = json.loads(page.data)
     assert view["windows"]
-    for chrom, start, end, name, strand, *values in view["windows"]:
+    for chrom, start, end, name, strand, values in view["windows"]:
         row = known[chrom, str(start), str(end), name]
         assert strand == row["strand"]
         assert values == [pytest.approx(float(row[mark]), abs=1e-4) for mark in scores.marks]
@@ -202,6 +204,52 @@ def test_what_is_no_prediction_is_refused(genes, tmp_path):
     assert "is not the bundle human-promoter" in done.err
     assert said_well(done.err)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_prediction_is_never_written_over(genes, tmp_path):
+    before = tree(genes)
+    for name in ("scores.tsv.gz", "run.json"):
+        done = histpred("report", genes, "-o", genes / name, "--overwrite")
+        assert done.code == 1
+        assert "is an input too" in done.err
+    assert tree(genes) == before
+
+
+def test_no_window_is_no_report(genome, tmp_path):
+    (tmp_path / "none.bed").write_text("# nothing\n")
+    out = tmp_path / "scores"
+    assert histpred("predict", tmp_path / "none.bed", genome, "-o", out, "--tracks").code == 0
+    done = histpred("report", out)
+    assert done.code == 1
+    assert said_well(done.err)
+    assert "no window was scored" in done.err
+    tracks = json.loads((out / "hub" / "igv-session.json").read_text())["tracks"]
+    assert tracks == []
+
+
+def test_contigs_that_igv_cannot_read_and_long_ones(demo_data, tmp_path):
+    """Names as of HLA contigs; and a .csi beside the tables in place of a .tbi."""
+    sequence = gzip.decompress((demo_data / "genome.fa.gz").read_bytes()).decode().split("\n", 1)[1]
+    bases = sequence.replace("\n", "").lstrip("N")[:60_000]
+    names = ("HLA-A*01:01:01:01", "chr1-2:3", "c,omma")
+    (tmp_path / "odd.fa").write_text("".join(f">{name}\n{bases}\n" for name in names))
+    rows = "".join(f"{name}\t9000\t20000\tgene\t0\t+\n" for name in names)
+    (tmp_path / "odd.bed").write_text(rows)
+    out = tmp_path / "scores"
+    done = histpred("predict", tmp_path / "odd.bed", tmp_path / "odd.fa", "-o", out, "--tracks")
+    assert done.code == 0, done.err
+    pysam = pytest.importorskip("pysam")
+    for name in ("scores.tsv.gz", "calls.bed.gz"):
+        options = {"seq_col": 0, "start_col": 1, "end_col": 2, "zerobased": True}
+        pysam.tabix_index(str(out / name), force=True, csi=True, meta_char="#", **options)
+        (out / f"{name}.tbi").unlink()
+    record = json.loads((out / "run.json").read_text())
+    record["outputs"] = {}
+    (out / "run.json").write_text(json.dumps(record))
+    assert histpred("report", out).code == 0
+    view = json.loads(Page(out / "report.html").data)
+    assert len(view["windows"]) == 3
+    assert all(":" not in name and "," not in name for name in view["contigs"])
 
 
 def test_tiles_have_a_signal(genome, tmp_path):

@@ -61,9 +61,11 @@ def predict(
     from histpred.models.bundle import load_bundle
     from histpred.scoring import predict as stage
     from histpred.scoring.record import Options, marks_of, window_for
-    from histpred.tracks.hub import FOLDER, HUB
+    from histpred.tracks.hub import FOLDER, hub_is_due, refuse_other_hub
 
     annotation, fasta = options.inputs(annotation, fasta, tile)
+    if tracks:
+        refuse_other_hub(out)
     loaded = load_bundle(bundle)
     chosen = Options(window_for(loaded, kind, tile), level, biotypes, unstranded, precision)
     with Progress("scoring windows", quiet) as progress:
@@ -93,6 +95,6 @@ def predict(
         f"{result.calls:,}",
         skipped(result.skipped),
     )
-    if tracks and (result.fresh or not (out / FOLDER / HUB).exists()):
+    if tracks and hub_is_due(out, result.fresh):
         write_tracks(out, fasta, out / FOLDER, None, True, cache, quiet)
     check_strict(strict, result.skipped, result.past_end, out / "ledger.tsv")

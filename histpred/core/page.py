@@ -27,5 +27,14 @@ def render(template: str, **values: Any) -> str:
     return environment.get_template(template).render(version=__version__, **values)
 
 
+def counted(count: int, word: str) -> str:
+    """A number of things.
+
+    >>> counted(1, "window"), counted(1_200, "window")
+    ('1 window', '1,200 windows')
+    """
+    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
+
+
 def _source(name: str) -> str:
     return resources.files("histpred").joinpath(name).read_text(encoding="utf-8")

@@ -23,6 +23,7 @@ CONTEXT, BODY, PROMOTER, SPLICED, INTERVAL = KINDS = (
 
 # How every table of windows begins.
 WINDOW_COLUMNS = ("#chrom", "start", "end", "name", "strand", "gene_id", "biotype", "n_fraction")
+COLUMN_NAMES = tuple(name.removeprefix("#") for name in WINDOW_COLUMNS)
 
 NOT_SELECTED = "biotype-not-selected"  # the problem of a feature that the user left out
 

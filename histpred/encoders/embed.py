@@ -13,7 +13,7 @@ from histpred.core.errors import ModelError, UsageError
 from histpred.core.hts import quiet_htslib
 from histpred.core.log import tell
 from histpred.core.output import output_files, refuse_inputs, scratch_folder, temporary_faults
-from histpred.core.regions import WINDOW_COLUMNS
+from histpred.core.regions import COLUMN_NAMES
 from histpred.encoders import Encoder, EncoderSpec
 from histpred.encoders.chunks import Chunks, check_window
 from histpred.encoders.embedder import EmbeddedWindows, Embedder
@@ -161,8 +161,7 @@ def window_fields() -> list[arrow.Field]:
     import pyarrow as arrow
 
     types = {"start": arrow.int64(), "end": arrow.int64(), "n_fraction": arrow.float64()}
-    names = [name.removeprefix("#") for name in WINDOW_COLUMNS]
-    return [arrow.field(name, types.get(name, arrow.string())) for name in names]
+    return [arrow.field(name, types.get(name, arrow.string())) for name in COLUMN_NAMES]
 
 
 def read_table(path: Path) -> tuple[pandas.DataFrame, np.ndarray]:

@@ -17,7 +17,7 @@ import pandas
 from markupsafe import Markup
 
 from histpred.core.marks import hex_colour, mark
-from histpred.core.page import render
+from histpred.core.page import counted, render
 from histpred.evaluation.analysis import off_diagonal_summary
 from histpred.evaluation.result import BASELINE, MACRO, METRICS, MICRO, Result, Scored
 
@@ -208,8 +208,8 @@ def performance_findings(result: Result) -> list[Finding]:
         Finding(
             f"{name} reaches a macro-AUROC of {_with_interval(bundle, MACRO, 'auroc')} and a "
             f"micro-AUROC of {_with_interval(bundle, MICRO, 'auroc')} over "
-            f"{_counted(len(result.windows), 'window')} and "
-            f"{_counted(len(result.marks), 'mark')}"
+            f"{counted(len(result.windows), 'window')} and "
+            f"{counted(len(result.marks), 'mark')}"
             + ("." if defined == len(result.marks) else f", {defined} of them with both classes.")
         )
     ]
@@ -287,7 +287,7 @@ def mark_findings(result: Result) -> list[Finding]:
     if chance:
         findings.append(
             Finding(
-                f"For {len(chance)} of {_counted(len(defined), 'mark')} the interval reaches down "
+                f"For {len(chance)} of {counted(len(defined), 'mark')} the interval reaches down "
                 f"to 0.5: {name} is not shown to beat chance at {_listed(chance)}.",
                 True,
             )
@@ -305,7 +305,7 @@ def mark_findings(result: Result) -> list[Finding]:
     if matched:
         findings.append(
             Finding(
-                f"A baseline has an AUROC at least as high for {_counted(len(matched), 'mark')}: "
+                f"A baseline has an AUROC at least as high for {counted(len(matched), 'mark')}: "
                 f"{_listed(matched)}.",
                 True,
             )
@@ -319,7 +319,7 @@ def mark_findings(result: Result) -> list[Finding]:
         findings.append(
             Finding(
                 "Accuracy is below that of always calling the commoner class for "
-                f"{len(below)} of {_counted(len(result.marks), 'mark')}: {_listed(below)}.",
+                f"{len(below)} of {counted(len(result.marks), 'mark')}: {_listed(below)}.",
                 True,
             )
         )
@@ -346,8 +346,8 @@ def group_findings(result: Result) -> list[Finding]:
         findings.append(
             Finding(
                 f"By {by}, macro-AUROC goes from {_number(worst.macro_auroc)} "
-                f"({worst.group}, {_counted(worst.windows, 'window')}) to "
-                f"{_number(best.macro_auroc)} ({best.group}, {_counted(best.windows, 'window')})."
+                f"({worst.group}, {counted(worst.windows, 'window')}) to "
+                f"{_number(best.macro_auroc)} ({best.group}, {counted(best.windows, 'window')})."
             )
         )
         if chance := list(table.loc[table.macro_auroc <= 0.5, "group"]):
@@ -400,7 +400,7 @@ def relation_findings(result: Result) -> list[Finding]:
                 f"With co-targeting in the labels it correlates with Pearson's r = "
                 f"{_number(pearson, sign=True)} (Spearman "
                 f"{_number(result.correlation.spearman, sign=True)}, "
-                f"{_counted(result.correlation.pairs, 'pair')} of marks)."
+                f"{counted(result.correlation.pairs, 'pair')} of marks)."
             )
         )
         if pearson < UNRELATED:
@@ -590,10 +590,6 @@ def _with_interval(one: Scored, row: str, metric: str) -> str:
     return _number(one.figures.loc[row, metric]) + (
         f" (95 % interval {interval})" if interval else ""
     )
-
-
-def _counted(count: int, word: str) -> str:
-    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
 
 
 def _listed(names: Iterable[object]) -> str:

@@ -13,10 +13,13 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
+from histpred.core.regions import COLUMN_NAMES
+
 SCHEMA_VERSION = "1.3"
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+RESERVED = (*COLUMN_NAMES, "calls", "vector", "windows")  # what columns and tracks are called
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._+-]*$"
 Name = Annotated[str, Field(min_length=1, pattern=NAME_PATTERN)]
 Length = Annotated[int, Field(gt=0)]
@@ -224,6 +227,8 @@ class Manifest(Record):
             names = [mark.name for mark in output.marks]
             if len(set(names)) != len(names):
                 raise ValueError("the same mark is listed twice")
+            if taken := sorted(set(RESERVED).intersection(names)):
+                raise ValueError(f"no mark may be called {taken[0]!r}")
         if set(self.known_answer.probabilities) != set(self.mark_names):
             raise ValueError("known_answer does not cover exactly the marks")
         return self

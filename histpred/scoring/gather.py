@@ -33,7 +33,7 @@ from histpred.scoring.record import (
     times,
 )
 from histpred.scoring.scatter import read_scattered
-from histpred.tracks.hub import FOLDER, remove_hub
+from histpred.tracks.hub import remove_shown
 from histpred.tracks.tables import CALLS, SCORES, join
 
 CALIBRATED_FOR = "--window or --tile"
@@ -134,7 +134,7 @@ def gather(
             "outputs": outputs_of(work, OUTPUTS),
         }
         (work / RUN).write_text(json.dumps(run, indent=2) + "\n", encoding="utf-8")
-        remove_hub(out / FOLDER)  # of another prediction
+        remove_shown(out)
     return result
 
 

@@ -14,7 +14,7 @@ import pandas
 
 from histpred.core.hts import quiet_htslib
 from histpred.core.log import tell
-from histpred.core.regions import WINDOW_COLUMNS
+from histpred.core.regions import COLUMN_NAMES
 from histpred.encoders import Encoder, EncoderSpec
 from histpred.encoders.chunks import Chunks
 from histpred.encoders.embed import embed, read_table
@@ -127,5 +127,4 @@ def map_windows(
             reference.organism,
             tuple(reference.lengths.values()),
         )
-    columns = [name.removeprefix("#") for name in WINDOW_COLUMNS]
-    return pandas.DataFrame(rows, columns=columns), results, genome
+    return pandas.DataFrame(rows, columns=COLUMN_NAMES), results, genome

@@ -52,13 +52,12 @@ from histpred.scoring.record import (
     window_for,
 )
 from histpred.scoring.scorer import NotFiniteError, Scorer
-from histpred.tracks.hub import FOLDER, remove_hub
-from histpred.tracks.tables import CALLS, REPORT, SCORES, Tables
+from histpred.tracks.hub import remove_shown
+from histpred.tracks.tables import CALLS, SCORES, Tables
 
 OUTPUTS = (
     *(f"{table}{suffix}" for table in (SCORES, CALLS) for suffix in ("", ".tbi", ".csi")),
     LEDGER,
-    REPORT,  # of another prediction
     RUN,
 )
 
@@ -191,7 +190,7 @@ def predict(
             "outputs": outputs_of(work, OUTPUTS),
         }
         (work / RUN).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-        remove_hub(out / FOLDER)  # of another prediction
+        remove_shown(out)  # now rather than later: no hub or report may tell of another prediction
 
     return result
 

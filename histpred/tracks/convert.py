@@ -19,7 +19,7 @@ import numpy as np
 from histpred.core.errors import InputError, UsageError, first_line
 from histpred.core.marks import hex_colour, mark
 from histpred.core.output import output_files, refuse_inputs, temporary_faults
-from histpred.core.regions import WINDOW_COLUMNS
+from histpred.core.regions import COLUMN_NAMES
 from histpred.encoders.embed import VECTOR, window_fields
 from histpred.scoring.record import read_finished
 from histpred.tracks.tables import AGAIN, AT_ONCE, SCORES, Rows, read_scores
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 H5AD, PARQUET = ".h5ad", ".parquet"
 IDENTITY = "histpred"  # the key under which both formats keep the prediction's identity
-COLUMNS = [name.removeprefix("#") for name in WINDOW_COLUMNS]
 CATEGORIES = ("chrom", "strand", "biotype")
 NUMBERS = {"start": np.int64, "end": np.int64, "n_fraction": np.float64}
 SAME = ("chrom", "start", "end", "name", "strand")  # what a window of embeddings is known by
@@ -171,7 +170,7 @@ def _anndata(table: Table) -> AnnData:
 
     probabilities = np.empty((table.windows, len(table.marks)), np.float32)
     vectors = np.empty((table.windows, table.dimension or 0), np.float32)
-    windows = [pandas.DataFrame(columns=COLUMNS, dtype=object).astype(NUMBERS)]
+    windows = [pandas.DataFrame(columns=COLUMN_NAMES, dtype=object).astype(NUMBERS)]
     done = 0
     for rows, some in table.rows:
         here = slice(done, done := done + len(rows.windows))
@@ -179,7 +178,7 @@ def _anndata(table: Table) -> AnnData:
         if some is not None:
             vectors[here] = some
         windows.append(
-            pandas.DataFrame(rows.windows, columns=COLUMNS, dtype=object).astype(NUMBERS)
+            pandas.DataFrame(rows.windows, columns=COLUMN_NAMES, dtype=object).astype(NUMBERS)
         )
     obs = pandas.concat(windows, ignore_index=True)
     for column in CATEGORIES:
@@ -226,7 +225,7 @@ def _write_parquet(table: Table, path: Path) -> None:
     schema = arrow.schema(fields, metadata={IDENTITY: json.dumps(table.identity)})
     with parquet.ParquetWriter(path, schema) as writer:
         for rows, vectors in table.rows:
-            texts = zip(COLUMNS, zip(*rows.windows, strict=True), strict=True)
+            texts = zip(COLUMN_NAMES, zip(*rows.windows, strict=True), strict=True)
             columns = [np.array(column, NUMBERS.get(name, object)) for name, column in texts]
             columns += list(rows.probabilities.T)
             if vectors is not None:

@@ -29,13 +29,14 @@ from histpred.tracks.binary import (
     write_windows,
 )
 from histpred.tracks.sessions import Track, igv_json, igv_xml, jbrowse
-from histpred.tracks.tables import AGAIN, CALLS, SCORES, bed_colour
+from histpred.tracks.tables import AGAIN, CALLS, REPORT, SCORES, bed_colour
 
 HUB, GENOMES, TRACKS, ONE_FILE = "hub.txt", "genomes.txt", "trackDb.txt", "one-file-hub.txt"
 IGV_JSON, IGV_XML, JBROWSE = "igv-session.json", "igv-session.xml", "jbrowse-config.json"
 SIZES = "contigs.chrom.sizes"  # IGV Desktop goes by the ending
 FOLDER = "hub"  # in that of a prediction, of predict --tracks
 OURS = "hub histpred\n"
+GENERATOR, HEAD = b'<meta name="generator" content="histpred ', 500  # in the head of a page of ours
 NO_MAIL = "nobody@example.org"  # UCSC wants an address; the hub's owner may put theirs
 UCSC_NAMES = {"T2T-CHM13v2.0": "hs1"}
 ASSEMBLY = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
@@ -95,7 +96,8 @@ def write_hub(
     UsageError
         For an assembly that cannot name a folder.
     """
-    if assembly is not None and not ASSEMBLY.fullmatch(assembly):
+    named = assembly in (HUB, GENOMES, ONE_FILE, IGV_JSON, IGV_XML, JBROWSE)
+    if assembly is not None and (named or not ASSEMBLY.fullmatch(assembly)):
         raise UsageError(f"{assembly!r} is no name of an assembly", "as UCSC has it: hg38, sacCer3")
     run = read_finished(scores, AGAIN)
     if not overwrite and (out / HUB).exists():
@@ -157,9 +159,11 @@ def write_hub(
         for name, text in texts.items():
             (work / name).write_text(text, encoding="utf-8")
         # An earlier hub's tracks that this one does not have are taken away with it.
-        binary = {f"{assembly}/{path.name}" for path in folder.glob("*.b[bw]")}
-        names[:] = [*sorted(binary.union(_files_of(out)).difference(texts)), *texts]
-    _remove_empty(out)
+        before = _files_of(out)
+        binary = [track.path for track in tracks]
+        old_and_new = dict.fromkeys((*before, *binary))
+        names[:] = [*(name for name in old_and_new if name not in texts), *texts]
+    _remove_empty(out, before)
     return Hub(assembly, table.marks, table.windows, calls, signal)
 
 
@@ -186,31 +190,66 @@ def tracks_of(table: Spread, signal: bool, calls: bool, assembly: str) -> list[T
     return tracks
 
 
+def hub_is_due(out: Path, fresh: bool) -> bool:
+    """Whether a prediction in `out` needs its hub written: it is `fresh`, or has none."""
+    return fresh or not _is_ours(out / FOLDER / HUB)
+
+
+def refuse_other_hub(out: Path) -> None:
+    """Raise OutputError where the hub of a prediction in `out` would lie among other files."""
+    hub = out / FOLDER
+    if hub.exists() and not _is_ours(hub / HUB) and any(hub.iterdir()):
+        raise OutputError(
+            f"{hub} holds something else than a hub of histpred",
+            "move it away, or write the tracks elsewhere: histpred tracks",
+        )
+
+
+def remove_shown(out: Path) -> None:
+    """Take away what was made of an earlier prediction in `out`: its hub and its report."""
+    remove_hub(out / FOLDER)
+    report = out / REPORT
+    with suppress(OSError):
+        if GENERATOR in report.read_bytes()[:HEAD]:
+            report.unlink()
+
+
 def remove_hub(folder: Path) -> None:
     """Take away a hub of `write_hub`, and nothing else that may lie there."""
-    for name in _files_of(folder):
+    names = _files_of(folder)
+    for name in names:
         (folder / name).unlink(missing_ok=True)
-    _remove_empty(folder)
-    with suppress(OSError):
+    _remove_empty(folder, names)
+    with suppress(OSError):  # a folder that is not empty stays
         folder.rmdir()
 
 
-def _remove_empty(folder: Path) -> None:
-    for place in folder.glob("*/"):
-        with suppress(OSError):  # a folder that is not empty stays
+def _remove_empty(folder: Path, names: Iterable[str]) -> None:
+    """The folders of these files, where nothing else lies in them."""
+    for place in {(folder / name).parent for name in names} - {folder}:
+        with suppress(OSError):
             place.rmdir()
 
 
 def _files_of(folder: Path) -> list[str]:
-    """The files that a hub of ours in a folder may have; the one that marks it comes last."""
+    """The files of a hub of ours in a folder, as itself says; the one that marks it comes last."""
     if not _is_ours(folder / HUB):
         return []
-    inner = [
-        f"{path.parent.name}/{path.name}"
-        for pattern in ("*.b[bw]", TRACKS, SIZES)
-        for path in folder.glob(f"*/{pattern}")
-    ]
-    return [*sorted(inner), IGV_JSON, IGV_XML, JBROWSE, GENOMES, ONE_FILE, HUB]
+    inner = []
+    for track_list in _settings(folder / GENOMES, "trackDb"):
+        assembly = Path(track_list).parent.name
+        files = [*_settings(folder / assembly / TRACKS, "bigDataUrl"), TRACKS, SIZES]
+        inner += [f"{assembly}/{Path(name).name}" for name in files]  # never beyond the hub
+    return [*inner, IGV_JSON, IGV_XML, JBROWSE, GENOMES, ONE_FILE, HUB]
+
+
+def _settings(path: Path, name: str) -> list[str]:
+    """What a text of a hub gives as a setting, everywhere it does."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return []
+    return [line.partition(" ")[2] for line in lines if line.partition(" ")[0] == name]
 
 
 def track_stanzas(tracks: Iterable[Track], title: str) -> list[Stanza]:
@@ -269,14 +308,14 @@ def track_stanzas(tracks: Iterable[Track], title: str) -> list[Stanza]:
         )
         stanzas += [
             {
-                "track": f"{group}{word_of(track.name)}",
+                "track": f"{group}{number}{word_of(track.name)}",  # H2A.Z and H2AZ are two
                 "parent": f"{group} on",
                 "bigDataUrl": Path(track.path).name,
                 "shortLabel": track.name,
                 "longLabel": f"{track.name}: probability in each window ({title})",
                 **shown,
             }
-            for track in members
+            for number, track in enumerate(members, 1)
         ]
     return stanzas
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,28 +12,28 @@ import numpy as np
 import pandas
 
 from histpred.core.errors import InputError
-from histpred.core.regions import WINDOW_COLUMNS
-from histpred.tracks.tables import AGAIN, Rows, read_scores
+from histpred.core.regions import COLUMN_NAMES
+from histpred.tracks.tables import AGAIN, CALLS, SCORES, Rows, read_scores
 
 BINS = 100  # of a histogram of probabilities
 SAMPLE = 2_000  # windows at most that are kept as they are
 TOP = 10  # loci of a mark
-CANDIDATES = 300  # windows of a mark among which they are looked for
-APART = 1_000  # bp at least between two of them
+STRETCH = 10_000  # bp in which there is one locus of a mark
 GROUPS = 15  # that are told apart at most
 NOT_STATED = "."
-COLUMNS = [name.removeprefix("#") for name in WINDOW_COLUMNS]
+
+Call = tuple[str, str, str, str, str]  # contig, start, end, strand, mark
 
 
 class Landscape(NamedTuple):
     """Of n windows and m marks.
 
     histograms: windows by probability, int [m, BINS]. sums: of probabilities, float [m]. called:
-    windows from the threshold on, int [m]. by: what `groups` tells apart, 'biotype' or 'contig'.
-    groups: a row each, columns windows and, for each mark, how many are called. sample: windows
-    evenly spaced along the table, with their probabilities. top: the loci of highest probability
-    that are called, columns mark, rank, those of a window (0-based half-open), and probability.
-    ends: the last bp with a window, by contig.
+    windows that are called, int [m]. by: what `groups` tells apart, 'biotype' or 'contig'. groups:
+    a row each, columns windows and, for each mark, how many are called. sample: probabilities of
+    windows evenly spaced along the table, columns marks. top: of each mark the called windows of
+    highest probability, the best of a stretch of the genome each; columns mark, rank, those of a
+    window (0-based half-open), and probability. ends: of the last window, bp, by contig.
     """
 
     marks: tuple[str, ...]
@@ -47,19 +48,66 @@ class Landscape(NamedTuple):
     ends: dict[str, int]
 
 
-def read_landscape(scores: Path, thresholds: Sequence[float], windows: int) -> Landscape:
-    """Read scores.tsv.gz of one or more `windows`; its marks are called from the `thresholds` on.
+def read_landscape(folder: Path, thresholds: Sequence[float], windows: int) -> Landscape:
+    """Read scores.tsv.gz of one or more `windows`, and calls.bed.gz beside it.
 
-    Raises InputError where the table is damaged, or its marks are not as many as the thresholds.
+    Parameters
+    ----------
+    thresholds
+        From where on a mark is called, one for each column.
+
+    Raises
+    ------
+    InputError
+        Where a table is damaged, the calls are not those of the scores at these thresholds, or
+        there are more or fewer marks than thresholds.
     """
-    with read_scores(scores) as (marks, blocks):
+    with read_scores(folder / SCORES) as (marks, blocks):
         if len(marks) != len(thresholds):
-            raise InputError(scores, f"has not the {len(thresholds)} marks of the bundle", AGAIN)
-        return _read(marks, blocks, np.asarray(thresholds), windows)
+            raise InputError(
+                folder / SCORES, f"has not the {len(thresholds)} marks of the bundle", AGAIN
+            )
+        # As the table has them: six digits.
+        rounded = np.array([float(f"{threshold:.6g}") for threshold in thresholds])
+        return _read(marks, _with_calls(blocks, marks, rounded, folder / CALLS), windows)
+
+
+def _with_calls(
+    blocks: Iterable[Rows], marks: tuple[str, ...], thresholds: np.ndarray, path: Path
+) -> Iterator[tuple[Rows, np.ndarray]]:
+    """Rows, and which marks are called, bool [rows, marks].
+
+    Whether a probability that equals the threshold once both are rounded was called, only the calls
+    tell; they have the order of the windows, and of the marks in each.
+    """
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        calls = map(_call, lines)
+        head = next(calls, None)
+        for rows in blocks:
+            above = rows.probabilities > thresholds
+            due = above | (rows.probabilities == thresholds)
+            hits = np.zeros_like(above)
+            for row in np.flatnonzero(due.any(axis=1)):
+                chrom, start, end, _, strand, *_ = rows.windows[row]
+                for column in np.flatnonzero(due[row]):
+                    if head == (chrom, start, end, strand, marks[column]):
+                        hits[row, column] = True
+                        head = next(calls, None)
+                    elif above[row, column]:
+                        where = f"{chrom}:{start}-{end}"
+                        raise InputError(path, f"{marks[column]} of {where} is missing", AGAIN)
+            yield rows, hits
+        if head:
+            raise InputError(path, f"{head[4]} of {head[0]}:{head[1]}-{head[2]} is too much", AGAIN)
+
+
+def _call(line: str) -> Call:
+    chrom, start, end, label, _, strand, *_ = line.split("\t")
+    return chrom, start, end, strand, label.rpartition("|")[2]
 
 
 def _read(
-    marks: tuple[str, ...], blocks: Iterable[Rows], thresholds: np.ndarray, windows: int
+    marks: tuple[str, ...], blocks: Iterable[tuple[Rows, np.ndarray]], windows: int
 ) -> Landscape:
     every = -(-windows // SAMPLE)
     histograms = np.zeros((len(marks), BINS), np.int64)
@@ -68,47 +116,63 @@ def _read(
     samples, tops = [], [pandas.DataFrame() for _ in marks]
     ends: dict[str, int] = {}
     done = 0
-    for block in blocks:
+    for block, hits in blocks:
         values = block.probabilities
-        chunk = pandas.DataFrame(block.windows, columns=COLUMNS)
+        chunk = pandas.DataFrame(block.windows, columns=list(COLUMN_NAMES))
         chunk = chunk.astype({"start": int, "end": int})
-        hits = values >= thresholds
         bins = np.minimum((values * BINS).astype(int), BINS - 1)
         for number, column in enumerate(bins.T):
             histograms[number] += np.bincount(column, minlength=BINS)
+            tops[number] = _best(tops[number], chunk, values[:, number], hits[:, number])
         sums += values.sum(axis=0)
         called += hits.sum(axis=0)
         counted = pandas.DataFrame(hits, columns=marks).assign(windows=1)
         for by, name in (("biotype", "biotype"), ("contig", "chrom")):
             groups[by].append(counted.groupby(chunk[name].to_numpy()).sum())
             groups[by] = [pandas.concat(groups[by]).groupby(level=0).sum()]
-        first = -done % every
-        sampled = pandas.DataFrame(values[first::every], columns=marks)
-        samples.append(pandas.concat([chunk[first::every].reset_index(drop=True), sampled], axis=1))
+        samples.append(pandas.DataFrame(values[-done % every :: every], columns=marks))
         done += len(chunk)
-        for number, name in enumerate(marks):
-            best = np.argsort(-values[:, number], kind="stable")[:CANDIDATES]
-            best = best[hits[best, number]]
-            found = chunk.iloc[best].assign(mark=name, probability=values[best, number])
-            both = pandas.concat([tops[number], found])
-            tops[number] = both.sort_values("probability", ascending=False, kind="stable").head(
-                CANDIDATES
-            )
         for contig, end in chunk.groupby("chrom", sort=False)["end"].max().items():
             ends[contig] = max(ends.get(contig, 0), int(end))
+    ranked = [
+        top.assign(mark=name, rank=range(1, len(top) + 1))
+        for name, top in zip(marks, tops, strict=True)
+        if len(top)
+    ]
     by = "biotype" if len(groups["biotype"][0]) > 1 else "contig"
     return Landscape(
         marks=marks,
-        windows=int(groups[by][0]["windows"].sum()),
+        windows=done,
         histograms=histograms,
         sums=sums,
         called=called,
         by=by,
         groups=_largest(groups[by][0]),
-        sample=pandas.concat(samples),
-        top=pandas.concat([_apart(top) for top in tops]),
+        sample=pandas.concat(samples, ignore_index=True),
+        top=pandas.concat(ranked) if ranked else pandas.DataFrame(columns=["mark", "rank"]),
         ends=ends,
     )
+
+
+def _best(
+    so_far: pandas.DataFrame, chunk: pandas.DataFrame, values: np.ndarray, hits: np.ndarray
+) -> pandas.DataFrame:
+    """The TOP stretches of the genome with the likeliest called windows, a window each."""
+    beaten = so_far["probability"].iloc[-1] if len(so_far) == TOP else -1.0
+    rows = np.flatnonzero(hits & (values > beaten))
+    if not len(rows):
+        return so_far
+    rows = rows[np.argsort(-values[rows], kind="stable")]
+    stretches = pandas.MultiIndex.from_arrays(
+        [chunk["chrom"].to_numpy()[rows], chunk["start"].to_numpy()[rows] // STRETCH]
+    )
+    rows = rows[~stretches.duplicated()][:TOP]
+    found = chunk.iloc[rows].assign(
+        probability=values[rows], stretch=chunk["start"].to_numpy()[rows] // STRETCH
+    )
+    both = pandas.concat([so_far, found]) if len(so_far) else found
+    both = both.sort_values("probability", ascending=False, kind="stable")
+    return both.drop_duplicates(["chrom", "stretch"]).head(TOP)
 
 
 def _largest(groups: pandas.DataFrame) -> pandas.DataFrame:
@@ -120,21 +184,3 @@ def _largest(groups: pandas.DataFrame) -> pandas.DataFrame:
         groups = groups.iloc[: GROUPS - 1].copy()
         groups.loc[f"{len(rest):,} others"] = rest.sum()
     return groups
-
-
-def _apart(candidates: pandas.DataFrame) -> pandas.DataFrame:
-    """The first TOP windows that do not lie at one that is taken already."""
-    taken: list[int] = []
-    places = candidates[["chrom", "start", "end"]].to_numpy() if len(candidates) else []
-    for number, (contig, start, end) in enumerate(places):
-        if len(taken) == TOP:
-            break
-        if not any(
-            contig == places[other][0]
-            and start < places[other][2] + APART
-            and places[other][1] < end + APART
-            for other in taken
-        ):
-            taken.append(number)
-    found = candidates.iloc[taken] if taken else candidates.head(0)
-    return found.assign(rank=range(1, len(taken) + 1))

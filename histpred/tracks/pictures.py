@@ -123,7 +123,7 @@ def _groups(landscape: Landscape, _: Sequence[float]) -> Draft | None:
 
 
 def _heat_map(landscape: Landscape, _: Sequence[float]) -> Draft | None:
-    values = landscape.sample[list(landscape.marks)].to_numpy(np.float64).clip(1e-6, 1 - 1e-6)
+    values = landscape.sample.to_numpy(np.float64).clip(1e-6, 1 - 1e-6)
     logits = pandas.DataFrame(np.log(values / (1 - values)), columns=list(landscape.marks))
     logits = logits.loc[:, logits.std() > SAME]
     if len(logits) < 3 or logits.shape[1] < 2:
@@ -154,13 +154,14 @@ def _heat_map(landscape: Landscape, _: Sequence[float]) -> Draft | None:
     every = (
         "All windows"
         if len(scaled) == landscape.windows
-        else f"{len(scaled):,} of {landscape.windows:,} windows, evenly spaced along the genome"
+        else f"{len(scaled):,} of {landscape.windows:,} windows, evenly spaced along the table"
     )
-    each = "window" if together == 1 else f"{together} neighbours of the clustering"
+    each = "a window" if together == 1 else f"the mean of {together} neighbours"
     return Draft(
         "Windows and marks, clustered",
-        f"{every}. A row is a {each}, a column a mark: the log-odds of the probability, in "
-        "standard deviations from the mark's mean, so that rare and common marks are seen alike. "
+        f"{every}. A row is {each}, a column a mark: the log-odds of the probability, in "
+        "standard deviations from the mark's mean (cut at 2.5), so that rare and common marks are "
+        "seen alike. "
         "Rows: Ward's clustering; columns: average linkage of 1 - correlation. A mark with "
         "nearly the same probability for all windows is left out.",
         figure,

@@ -13,6 +13,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable
 from importlib import metadata
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +22,23 @@ from markupsafe import Markup
 
 from histpred.core.errors import BundleError, InputError
 from histpred.core.marks import by_class, hex_colour, mark
-from histpred.core.output import output_files, temporary_faults
-from histpred.core.page import render
+from histpred.core.output import output_files, refuse_inputs, temporary_faults
+from histpred.core.page import counted, render
 from histpred.core.regions import NOT_SELECTED
 from histpred.genome.ledger import LEDGER, MEANINGS, SKIPPED
 from histpred.genome.windows import WindowSpec
 from histpred.models.bundle import Bundle, load_bundle, shipped_bundles
 from histpred.models.manifest import MarkSpec
-from histpred.scoring.record import interval_output, marks_of, read_finished
+from histpred.scoring.record import (
+    RUN,
+    interval_output,
+    marks_of,
+    read_finished,
+    was_trained_on,
+)
 from histpred.tracks.landscape import Landscape, read_landscape
 from histpred.tracks.pictures import draw
-from histpred.tracks.tables import AGAIN, REPORT, SCORES
+from histpred.tracks.tables import AGAIN, PALEST, REPORT, SCORES
 
 AROUND = 10_000  # bp to each side of a locus that the browser has
 MOST_SHOWN = 3_000  # windows in the browser
@@ -66,14 +73,18 @@ def write_report(
     marks = marks_of(bundle, window)
     thresholds = [one.threshold for one in marks]
     target = out or scores / REPORT
+    refuse_inputs([target], [scores / name for name in (*run["outputs"], RUN)])
     if not run["result"]["scored"]:
-        raise InputError(scores, "no window was scored: there is nothing to report", AGAIN)
+        raise InputError(
+            scores, "no window was scored: there is nothing to report", f"see its {LEDGER}"
+        )
     with temporary_faults(), output_files([target], overwrite) as work:
-        landscape = read_landscape(scores / SCORES, thresholds, run["result"]["scored"])
+        landscape = read_landscape(scores, thresholds, run["result"]["scored"])
         if landscape.marks != tuple(one.name for one in marks):
             raise InputError(scores / SCORES, "its marks are not the bundle's", AGAIN)
         mark_rows = _mark_rows(landscape, marks, bundle, window)
         measured = dict.fromkeys(row["measured"][0] for row in mark_rows if row["measured"])
+        view = _view(scores / SCORES, landscape, marks, bool(window.tile))
         card = bundle.card_path.read_text(encoding="utf-8")
         page = render(
             "tracks/report.html.j2",
@@ -87,14 +98,16 @@ def write_report(
             },
             marks=mark_rows,
             top=_top_rows(landscape),
-            by=landscape.by,
+            meanings=_meanings(marks),
+            trained=was_trained_on(bundle, window),
             bundle=f"{bundle.manifest.name} {bundle.manifest.version}",
             meaning=_chapter(card, MEANING),
             limits=_chapter(card, LIMITS),
             card=_html(card),
             pictures=_pictures(bundle, measured),
             evaluations={name: bundle.manifest.metrics[name] for name in measured},
-            view=_inline_json(_view(scores / SCORES, landscape, marks, bool(window.tile))),
+            loci=view["loci"],
+            view=_inline_json(view),
             igv=Markup(_igv()),
         )
         (work / target.name).write_text(page, encoding="utf-8")
@@ -123,18 +136,42 @@ def _facts(run: dict[str, Any], bundle: Bundle, window: WindowSpec) -> dict[str,
     identity, result, species = run["identity"], run["result"], bundle.manifest.species
     fasta = run["fasta"]
     return {
-        "annotation": f"{_title(run)} ({run['annotation']['format']}), {result['rows']:,} rows",
-        "genome": f"{Path(fasta['path']).name}, {fasta['contigs']:,} contigs, "
+        "annotation": f"{_title(run)} ({run['annotation']['format']}), "
+        f"{counted(result['rows'], 'row')}",
+        "genome": f"{Path(fasta['path']).name}, {counted(fasta['contigs'], 'contig')}, "
         f"{fasta['bases']:,} bp",
         "bundle": f"{bundle.manifest.name} {bundle.manifest.version}: {bundle.manifest.summary}",
         "trained on": f"{species.name}, {species.assembly}" if species.assembly else species.name,
-        "windows": f"{window}, one for each {identity['by']}",
+        "windows": _of_windows(window, identity["by"], run["annotation"]["format"]),
         "biotypes": ", ".join(identity["biotypes"]) or "all",
-        "scored": f"{result['scored']:,} windows, {result['calls']:,} calls",
+        "scored": f"{counted(result['scored'], 'window')}, {counted(result['calls'], 'call')}",
         "made": f"{run['started']}, in {run['seconds']:,.0f} s on {result['device']}, by histpred "
         f"{identity['histpred']}",
         "digests": f"annotation {identity['annotation sha256'][:16]}..., genome "
         f"{identity['FASTA sha256'][:16]}..., bundle {bundle.digest[:16]}... (whole in run.json)",
+    }
+
+
+def _of_windows(window: WindowSpec, by: str, annotation_format: str) -> str:
+    if window.tile:
+        return (
+            f"tiles of {window.tile:,} bp, read with {window.upstream:,} bp upstream and "
+            f"{window.downstream:,} bp downstream of the middle"
+        )
+    shown = f"; shown are the {window.shown:,} bp to each side of the start" if window.shown else ""
+    each = by if annotation_format.startswith(("GTF", "GFF")) else "row"
+    return f"{window}, one for each {each}{shown}"
+
+
+def _meanings(marks: tuple[MarkSpec, ...]) -> dict[str, str]:
+    """What a probability is of, where the bundle says so: marks by meaning."""
+    found: dict[str, list[str]] = {}
+    for one in marks:
+        found.setdefault(one.meaning, []).append(one.name)
+    return {
+        meaning: "all marks" if len(names) == len(marks) else ", ".join(names)
+        for meaning, names in found.items()
+        if meaning
     }
 
 
@@ -144,8 +181,9 @@ def _rows(ledger: Path, run: dict[str, Any]) -> list[dict[str, Any]]:
     with open(ledger, encoding="utf-8", newline="") as lines:
         for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE):
             found = names[row["reason"]]
-            if row["status"] == SKIPPED and len(found) < EXAMPLES:
-                found.append(f"{row['name']} (line {row['line']})")
+            text = f"{row['name']} (line {row['line']})"
+            if row["status"] == SKIPPED and len(found) < EXAMPLES and text not in found:
+                found.append(text)
     rows = [{"what": "scored", "rows": run["result"]["scored"], "why": "", "examples": ""}]
     for reason, count in sorted(run["result"]["skipped"].items(), key=lambda item: -item[1]):
         rows.append(
@@ -181,7 +219,6 @@ def _mark_rows(
             "share": landscape.called[number] / landscape.windows,
             "mean": landscape.sums[number] / landscape.windows,
             "threshold": one.threshold,
-            "meaning": one.meaning,
         }
     return [found[name] for name in by_class(found)]
 
@@ -195,6 +232,7 @@ def _top_rows(landscape: Landscape) -> list[dict[str, Any]]:
             **row,
             "colour": hex_colour(row["mark"]),
             "locus": f"{row['chrom']}:{row['start'] + 1:,}-{row['end']:,}",
+            "place": [_plain(row["chrom"]), row["start"], row["end"]],
         }
         for row in rows
     ]
@@ -206,36 +244,47 @@ def _view(
     """What the browser shows: around the best locus of each mark, then the second, as far as
     MOST_SHOWN windows go.
 
-    contigs: as long as there are windows. windows: chrom, start, end, name, strand, then a
-    probability for each mark. loci: places to begin at, called by what is there.
+    contigs: as long as there are windows. windows: chrom, start, end, name, strand, and a
+    probability for each mark. loci: how many of the table's first rows are in it.
     """
     import pysam
 
     rows: dict[tuple[str, ...], None] = {}
-    loci = []
-    with pysam.TabixFile(str(scores), encoding="utf-8") as table:
+    loci = 0
+    index = next(path for end in (".tbi", ".csi") if (path := Path(f"{scores}{end}")).exists())
+    with pysam.TabixFile(str(scores), index=str(index), encoding="utf-8") as table:
         for row in _top_rows(landscape):
-            if len(rows) >= MOST_SHOWN:
-                break
             start, end = max(0, row["start"] - AROUND), row["end"] + AROUND
-            for line in table.fetch(row["chrom"], start, end):
-                fields = line.split("\t")
-                rows[(*fields[:5], *fields[8:])] = None
-            loci.append({"mark": row["mark"], "rank": row["rank"], "locus": row["locus"]})
+            near = [line.split("\t") for line in table.fetch(row["chrom"], start, end)]
+            found = {(*fields[:5], *fields[8:]): None for fields in near}
+            if loci and len(rows | found) > MOST_SHOWN:
+                break
+            rows |= dict(islice(found.items(), MOST_SHOWN))
+            loci += 1
     return {
-        "contigs": landscape.ends,
+        "contigs": {_plain(contig): end for contig, end in landscape.ends.items()},
         "signal": signal,
-        "marks": [
-            {"name": one.name, "colour": mark(one.name).colour, "threshold": one.threshold}
-            for one in marks
-        ],
+        "marks": [{"name": one.name, "colour": mark(one.name).colour} for one in marks],
         "order": by_class(landscape.marks),
+        "palest": PALEST,
         "windows": [
-            [chrom, int(start), int(end), name, strand, *(round(float(p), 4) for p in values)]
+            [
+                _plain(chrom),
+                int(start),
+                int(end),
+                name,
+                strand,
+                [round(float(p), 4) for p in values],
+            ]
             for chrom, start, end, name, strand, *values in rows
         ],
         "loci": loci,
     }
+
+
+def _plain(contig: str) -> str:
+    """A contig's name as igv.js can read it in 'contig:start-end': 'HLA-A*01:01' cannot be."""
+    return re.sub("[^A-Za-z0-9_.|-]", "_", contig)
 
 
 def _inline_json(content: dict[str, Any]) -> Markup:

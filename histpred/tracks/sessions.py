@@ -7,6 +7,7 @@ https://jbrowse.org/jb2/docs/config_guide/. Paths are relative, so that a folder
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 from xml.etree import ElementTree
@@ -16,6 +17,9 @@ KNOWN_TO_IGV = (
     *("dm6", "dm3", "ce11", "sacCer3", "galGal6", "xenTro10", "susScr11", "bosTau9", "canFam6"),
 )
 """Assemblies that IGV fetches by name, with their sequence and genes; of others it gets contigs."""
+
+PLAIN_LOCUS = re.compile(r"[A-Za-z0-9_.|-]+(?::\d+-\d+)?")
+"""IGV cannot go to a contig that is called HLA-A*01:01: it begins where it likes then."""
 
 WINDOW_HEIGHT, SIGNAL_HEIGHT, CALLS_HEIGHT = 15, 24, 98  # pixels
 
@@ -54,7 +58,8 @@ def igv_json(tracks: Sequence[Track], assembly: str, sizes: str, locus: str) -> 
     genome: dict[str, Any] = (
         {"genome": assembly} if known else {"reference": contigs, "showSequence": False}
     )
-    return _text({**genome, "locus": locus, "tracks": [_igv_track(track) for track in tracks]})
+    begin = {"locus": locus} if PLAIN_LOCUS.fullmatch(locus) else {}
+    return _text({**genome, **begin, "tracks": [_igv_track(track) for track in tracks]})
 
 
 def _igv_track(track: Track) -> dict[str, Any]:
@@ -73,7 +78,8 @@ def _igv_track(track: Track) -> dict[str, Any]:
 def igv_xml(tracks: Sequence[Track], assembly: str, sizes: str, locus: str) -> str:
     """A session for IGV Desktop; arguments as of `igv_json`."""
     genome = assembly if assembly in KNOWN_TO_IGV else sizes
-    session = ElementTree.Element("Session", genome=genome, locus=locus, version="8")
+    begin = {"locus": locus} if PLAIN_LOCUS.fullmatch(locus) else {}
+    session = ElementTree.Element("Session", genome=genome, **begin, version="8")
     resources = ElementTree.SubElement(session, "Resources")
     # Calls have a panel of their own, to be scrolled: IGV makes their track as high as they stack.
     marks = ElementTree.SubElement(session, "Panel", name="DataPanel")

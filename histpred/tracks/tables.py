@@ -27,6 +27,7 @@ from histpred.core.regions import WINDOW_COLUMNS, Window
 TBI_LIMIT = 1 << 29
 BED_NAME_LIMIT = 255
 SCORES, CALLS = "scores.tsv.gz", "calls.bed.gz"
+PALEST = 0.1  # how much of a mark's colour a window has whose probability is 0
 REPORT = "report.html"  # of histpred report
 JOIN_BUFFER = 1 << 20
 REMAKE = "make this part again"
@@ -210,7 +211,7 @@ def bed_shades(mark: str) -> list[str]:
     >>> bed_shades("H3K36me3")[0], bed_shades("H3K36me3")[500], bed_shades("H3K36me3")[1000]
     ('230,242,230', '115,185,115', '0,128,0')
     """
-    strengths = [0.1 + 0.9 * score / 1000 for score in range(1001)]
+    strengths = [PALEST + (1 - PALEST) * score / 1000 for score in range(1001)]
     return [
         ",".join(str(round(255 - strength * (255 - part))) for part in mark_colour(mark))
         for strength in strengths

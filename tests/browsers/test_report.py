@@ -49,10 +49,19 @@ def test_it_fits_a_laptop(report):
 
 
 def test_its_browser_shows_the_mark_that_one_asks_for(report):
-    button = report.locator("#buttons button").first
+    box = report.locator("#browser input").first
+    before = box.input_value()
+    best = report.evaluate(
+        """() => [...document.querySelectorAll("#top-table tbody tr")].filter(
+            row => row.cells[1].textContent === "1").map(row => row.dataset.place)"""
+    )
+    # One that is not where the page opens.
+    number = next(i for i, place in enumerate(best) if place != best[0])
+    button = report.locator("#buttons button").nth(number)
     mark = button.text_content().removeprefix("best of ")
     button.click()
     report.wait_for_timeout(1_000)
+    assert box.input_value() != before
     report.locator("#view").scroll_into_view_if_needed()
     report.locator("#browser").scroll_into_view_if_needed()
     seen = colours(report, report.locator("#browser").screenshot())
@@ -77,6 +86,21 @@ def test_a_click_on_a_place_goes_there(report):
     first, last = map(int, rest.split("-"))
     assert contig == wanted
     assert start <= first < last <= end
+
+
+def test_windows_are_found_by_name_and_nothing_is_asked_of_anybody(report):
+    box = report.locator("#browser input").first
+    _, start, end, name, *_ = report.evaluate("view.windows.at(-1)")
+    if not report.evaluate("view.signal"):  # tiles have no names of their own
+        box.fill(name)
+        box.press("Enter")
+        report.wait_for_timeout(500)
+        first, last = map(int, box.input_value().replace(",", "").partition(":")[2].split("-"))
+        assert first <= start + 1
+        assert end <= last
+    box.fill("no such gene")
+    box.press("Enter")
+    report.wait_for_timeout(500)  # igv.js would ask its server
 
 
 def test_tables_sort_and_search(report):

@@ -11,7 +11,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from histpred.tracks.hub import likely_assembly, remove_hub, write_hub
+from histpred.tracks.hub import likely_assembly, remove_hub, track_stanzas, write_hub
+from histpred.tracks.sessions import Track, igv_json, igv_xml
 from support.command_line import contents, environment, histpred, said_well, tree
 
 pyBigWig = pytest.importorskip("pyBigWig", reason="needs pyBigWig")
@@ -63,10 +64,27 @@ def test_the_same_command_again_has_nothing_to_do(demo_data, genome, scores):
 
 
 def test_a_hub_goes_with_its_prediction_and_nothing_else_does(demo_data, genome, scores):
-    (scores / "hub" / "mine.txt").write_text("mine")
+    mine = {"mine.txt", "mine/rnaseq.bw", "mine/trackDb.txt", "hg19/other.bb"}
+    (scores / "hub" / "mine").mkdir()
+    for name in mine:
+        (scores / "hub" / name).write_text("mine")
+    (scores / "report.html").write_text("<html>mine</html>")
     arguments = ("predict", demo_data / "genes.bed", genome, "-o", scores, "--overwrite")
     assert histpred(*arguments).code == 0
-    assert {path.name for path in (scores / "hub").iterdir()} == {"mine.txt"}
+    left = {str(path.relative_to(scores / "hub")) for path in (scores / "hub").rglob("*.*")}
+    assert left == mine
+    assert (scores / "report.html").read_text() == "<html>mine</html>"
+
+
+def test_a_place_that_holds_something_else_is_refused_before_any_work(demo_data, genome, tmp_path):
+    out = tmp_path / "scores"
+    (out / "hub").mkdir(parents=True)
+    (out / "hub" / "notes.txt").write_text("mine")
+    done = histpred("predict", demo_data / "genes.bed", genome, "-o", out, "--tracks")
+    assert done.code == 1
+    assert said_well(done.err)
+    assert f"{out / 'hub'} holds something else" in done.err
+    assert {path.name for path in out.rglob("*")} == {"hub", "notes.txt"}
 
 
 def test_a_hub_under_another_assembly_replaces_the_first_wholly(genes, genome, tmp_path):
@@ -155,6 +173,26 @@ def test_a_full_disk_leaves_no_half_hub(genes, genome, tmp_path, limit):
     assert not (tmp_path / "hub").exists()
     assert tree(genes) == before
     assert histpred("tracks", genes, genome, "-o", tmp_path / "hub").code == 0
+
+
+@pytest.mark.parametrize("assembly", ["hub.txt", "igv-session.json", ".hidden", "a/b"])
+def test_an_assembly_that_names_no_folder_is_refused(genes, genome, tmp_path, assembly):
+    out = tmp_path / "hub"
+    done = histpred("tracks", genes, genome, "-o", out, "--assembly", assembly)
+    assert done.code == 2
+    assert not out.exists()
+
+
+def test_contigs_and_marks_of_odd_names(tmp_path):
+    hla = "HLA-A*01:01:01:01"
+    tracks = [Track(name, f"g/{name}.bb", "variant", "1,2,3") for name in ("H2A.Z", "H2AZ")]
+    names = [stanza["track"] for stanza in track_stanzas(tracks, "title")]
+    assert len(set(names)) == len(names)
+    assert all(name.isalnum() for name in names)
+    session = json.loads(igv_json(tracks, "g", "g/sizes", f"{hla}:1-100"))
+    assert "locus" not in session
+    assert json.loads(igv_json(tracks, "g", "g/sizes", "chr1:1-100"))["locus"] == "chr1:1-100"
+    assert ElementTree.fromstring(igv_xml(tracks, "g", "g/sizes", hla).split("?>", 1)[1])
 
 
 @pytest.mark.parametrize("assembly", ["genome", "columns", "lock"])
