@@ -12,7 +12,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable
-from importlib import metadata
+from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -294,9 +294,10 @@ def _inline_json(content: dict[str, Any]) -> Markup:
 
 def _igv() -> str:
     """igv.js, as text that may stand inside a <script>."""
-    files = metadata.files("igv-notebook") or []
-    (script,) = [file for file in files if file.name == "igv.iife.js"]
-    text = Path(str(script.locate())).read_text(encoding="utf-8")
+    package = find_spec("igv_notebook")  # not imported: it would want a notebook
+    if package is None or package.origin is None:
+        raise ModuleNotFoundError("igv-notebook is not installed")
+    text = (Path(package.origin).parent / "js" / "igv.iife.js").read_text(encoding="utf-8")
     return re.sub("</(?=script)", r"<\\/", text, flags=re.IGNORECASE)
 
 
