@@ -15,7 +15,7 @@ from typing import NamedTuple
 from histpred.core.errors import InputError, OutputError, UsageError
 from histpred.core.hts import quiet_htslib
 from histpred.core.marks import by_class, mark
-from histpred.core.output import output_folder, refuse_inputs, temporary_faults
+from histpred.core.output import WORK, output_folder, refuse_inputs, temporary_faults
 from histpred.genome.reference import Reference
 from histpred.models.bundle import MANIFEST, SHIPPED, parse_manifest, shipped_bundles
 from histpred.models.species import assembly_of
@@ -198,7 +198,8 @@ def hub_is_due(out: Path, fresh: bool) -> bool:
 def refuse_other_hub(out: Path) -> None:
     """Raise OutputError where the hub of a prediction in `out` would lie among other files."""
     hub = out / FOLDER
-    if hub.exists() and not _is_ours(hub / HUB) and any(hub.iterdir()):
+    ours = _is_ours(hub / HUB) or (hub / WORK).exists()  # the latter of a run that was killed
+    if hub.exists() and not ours and any(hub.iterdir()):
         raise OutputError(
             f"{hub} holds something else than a hub of histpred",
             "move it away, or write the tracks elsewhere: histpred tracks",

@@ -87,6 +87,16 @@ def test_a_place_that_holds_something_else_is_refused_before_any_work(demo_data,
     assert {path.name for path in out.rglob("*")} == {"hub", "notes.txt"}
 
 
+def test_what_a_killed_run_left_is_swept_up(demo_data, genome, scores):
+    expected = contents(scores / "hub")
+    remove_hub(scores / "hub")
+    (scores / "hub" / ".histpred-work" / "hg19").mkdir(parents=True)
+    (scores / "hub" / ".histpred-work" / "hg19" / "H3K4me3.bb").write_bytes(b"half")
+    arguments = ("predict", demo_data / "genes.gtf.gz", genome, "-o", scores, "--tracks")
+    assert histpred(*arguments).code == 0
+    assert contents(scores / "hub") == expected
+
+
 def test_a_hub_under_another_assembly_replaces_the_first_wholly(genes, genome, tmp_path):
     hub = tmp_path / "hub"
     write_hub(genes, str(genome), hub, "hg19")
