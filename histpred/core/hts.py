@@ -58,12 +58,13 @@ class BgzipWriter:
             raise no_room(self._path) from failure
 
     def _abandon(self) -> None:
-        """Let go of the file; its destructor's complaint adds nothing."""
-        hook, sys.unraisablehook = sys.unraisablehook, lambda fault: None
+        """Let go of the file; its destructor's complaint adds nothing, and takes either way out."""
+        hooks = sys.unraisablehook, sys.excepthook
+        sys.unraisablehook = sys.excepthook = lambda *fault: None
         try:
             del self._file
         finally:
-            sys.unraisablehook = hook
+            sys.unraisablehook, sys.excepthook = hooks
 
 
 def no_room(path: Path) -> TemporaryError:
