@@ -326,7 +326,7 @@ def test_three_at_once_install_once(clone: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGINT])
 def test_killed_installation_is_made_again(clone: Path, sign: signal.Signals) -> None:
     venv = clone / ".venv"
     killed = start(clone, "--version")

@@ -80,10 +80,13 @@ def wrapper(folder: Path, body: str) -> Path:
 
 
 def test_the_test_profile_writes_what_predict_writes(tmp_path: Path, plain: Path) -> None:
-    said = succeed(tmp_path)
-    assert tasks(said) == ["BUNDLE", "GATHER", *["PREDICT"] * 7, "SCATTER", "SUMMARY"]
+    said = succeed(tmp_path, "--tracks")
+    assert tasks(said) == ["BUNDLE", "GATHER", *["PREDICT"] * 7, "SCATTER", "SUMMARY", "TRACKS"]
     assert_same(tmp_path / PREDICTIONS, plain)
     assert not (tmp_path / PREDICTIONS / "scores.tsv.gz").is_symlink()
+    done = histpred("tracks", plain, INPUTS[1], "-o", tmp_path / "hub")
+    assert done.code == 0, done.err
+    assert contents(tmp_path / "results" / "tracks" / "chr22-20M") == contents(tmp_path / "hub")
 
     # The folder is a prediction like any other.
     again = histpred("predict", *INPUTS, "-o", tmp_path / PREDICTIONS)
@@ -99,14 +102,6 @@ def test_the_test_profile_writes_what_predict_writes(tmp_path: Path, plain: Path
     trace = trace_of(tmp_path)
     assert {row["status"] for row in trace} == {"COMPLETED"}
     assert all(row["peak_rss"] not in ("-", "") for row in trace)  # its metrics are whole
-
-
-def test_tracks_are_those_of_the_command(tmp_path: Path, plain: Path) -> None:
-    said = succeed(tmp_path, *TWO_SHARDS, "--tracks")
-    assert tasks(said).count("TRACKS") == 1
-    done = histpred("tracks", plain, INPUTS[1], "-o", tmp_path / "hub")
-    assert done.code == 0, done.err
-    assert contents(tmp_path / "results" / "tracks" / "chr22-20M") == contents(tmp_path / "hub")
 
 
 def test_any_number_of_shards_gives_the_same_bytes(tmp_path: Path, plain: Path) -> None:
