@@ -128,6 +128,7 @@ def test_tiles_become_a_signal(tiles, genome, tmp_path):
     }
     assert composites["enhancer"]["type"] == "bigWig 0 1"
     assert composites["enhancer"]["color"] == "255,195,77"
+    assert "probability in each tile of 200 bp (" in composites["enhancer"]["longLabel"]
 
 
 def test_the_same_prediction_gives_the_same_bytes(genes, genome, tmp_path):

@@ -103,7 +103,7 @@ def write_hub(
     if not overwrite and (out / HUB).exists():
         raise OutputError(f"{out} holds a hub", "choose another folder, or add --overwrite")
     refuse_inputs([out], [scores])
-    tiles = bool(run["identity"]["window"][-1])
+    tile = run["identity"]["window"][-1]
     names = [HUB]
     with quiet_htslib(), temporary_faults(), output_folder(out, names, _is_ours) as work:
         with Reference(fasta, cache or work / ".genome") as reference:
@@ -119,7 +119,7 @@ def write_hub(
         folder.mkdir()
         scratch.mkdir()
         table = spread(scores / SCORES, lengths, scratch)
-        signal = tiles and bool(table.covered)
+        signal = bool(tile and table.covered)
         calls = write_calls(scores / CALLS, lengths, folder / "calls.bb")
         suffix, write = ("bw", write_signal) if signal else ("bb", write_windows)
         for number, name in enumerate(table.marks):
@@ -135,7 +135,7 @@ def write_hub(
             "longLabel": f"Histone marks predicted from sequence: {title}",
         }
         genome = {"genome": assembly}
-        stanzas = track_stanzas(tracks, title)
+        stanzas = track_stanzas(tracks, title, f"tile of {tile} bp" if tile else "window")
         beside = [
             stanza | {"bigDataUrl": f"{assembly}/{stanza['bigDataUrl']}"}
             if "bigDataUrl" in stanza
@@ -253,8 +253,9 @@ def _settings(path: Path, name: str) -> list[str]:
     return [line.partition(" ")[2] for line in lines if line.partition(" ")[0] == name]
 
 
-def track_stanzas(tracks: Iterable[Track], title: str) -> list[Stanza]:
-    """A super track with the calls, and in it a composite of marks for each class that there is.
+def track_stanzas(tracks: Iterable[Track], title: str, of: str = "window") -> list[Stanza]:
+    """A super track with the calls, and in it a composite of marks for each class that there is;
+    `of`: what a probability is of.
 
     Files are told by their names alone: trackDb.txt lies beside them.
     """
@@ -303,7 +304,7 @@ def track_stanzas(tracks: Iterable[Track], title: str) -> list[Stanza]:
                 "parent": "histpred",
                 "compositeTrack": "on",
                 "shortLabel": mark_class,
-                "longLabel": f"Marks of class {mark_class}: probability in each window ({title})",
+                "longLabel": f"Marks of class {mark_class}: probability in each {of} ({title})",
                 **shown,
             }
         )
@@ -313,7 +314,7 @@ def track_stanzas(tracks: Iterable[Track], title: str) -> list[Stanza]:
                 "parent": f"{group} on",
                 "bigDataUrl": Path(track.path).name,
                 "shortLabel": track.name,
-                "longLabel": f"{track.name}: probability in each window ({title})",
+                "longLabel": f"{track.name}: probability in each {of} ({title})",
                 **shown,
             }
             for number, track in enumerate(members, 1)
