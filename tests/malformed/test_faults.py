@@ -248,7 +248,7 @@ def test_61_kill_9_while_reading_the_annotation(inputs, unbroken, tmp_path):
 def test_61_kill_9_at_random_moments(inputs, unbroken, tmp_path):
     """Never a moment with a finished folder that is not whole."""
     rng = random.Random(61)
-    for attempt in range(15):
+    for attempt in range(8):
         out = tmp_path / f"out{attempt}"
         with started("predict", *inputs, "-o", out) as child:
             with contextlib.suppress(subprocess.TimeoutExpired):
