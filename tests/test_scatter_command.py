@@ -33,6 +33,7 @@ from support.command_line import (
     said_well,
     tables,
     tree,
+    with_file_limit,
 )
 
 BUNDLE = ("--bundle", "human-promoter")
@@ -153,26 +154,6 @@ def test_a_missing_part_is_a_usage_error(inputs, tmp_path):
 
 
 # Whole or not there
-
-
-LIMITED = """
-import resource, sys
-resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]),) * 2)
-from histpred.cli import main
-sys.exit(main(sys.argv[2:]))
-"""
-
-
-def with_file_limit(size: int, *arguments: Argument) -> Done:
-    """A limit on the size of files stands for a full disk."""
-    done = subprocess.run(
-        [sys.executable, "-c", LIMITED, str(size), *map(os.fspath, arguments)],
-        capture_output=True,
-        encoding="utf-8",
-        env=environment(),
-        check=False,
-    )
-    return Done(done.returncode, done.stdout, done.stderr)
 
 
 @pytest.mark.parametrize("size", [0, 1_000, 100_000, "one byte too few"])

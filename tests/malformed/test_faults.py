@@ -21,7 +21,6 @@ import pytest
 from support import random_bed_rows, random_genome, write_bed, write_fasta
 from support.command_line import (
     FILES,
-    Done,
     command,
     contents,
     environment,
@@ -30,6 +29,7 @@ from support.command_line import (
     said_well,
     tables,
     tree,
+    with_file_limit,
 )
 
 WORK = ".histpred-work"
@@ -116,25 +116,6 @@ def held(folder: Path, annotation: Path, **options) -> Iterator[tuple[subprocess
 
 
 # 60: a full disk
-
-
-LIMITED = """
-import resource, sys
-resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]),) * 2)
-from histpred.cli import main
-sys.exit(main(sys.argv[2:]))
-"""
-
-
-def with_file_limit(size: int, *arguments: str | Path) -> Done:
-    done = subprocess.run(
-        [sys.executable, "-c", LIMITED, str(size), *map(str, arguments)],
-        capture_output=True,
-        encoding="utf-8",
-        env=environment(),
-        check=False,
-    )
-    return Done(done.returncode, done.stdout, done.stderr)
 
 
 @pytest.mark.parametrize("suffix", ["", ".gz"], ids=["plain", "gzip"])

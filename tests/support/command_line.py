@@ -22,6 +22,12 @@ COLUMNS = ("chrom", "start", "end", "name", "strand", "gene_id", "biotype", "n_f
 TABLES = ("scores.tsv.gz", "scores.tsv.gz.tbi", "calls.bed.gz", "calls.bed.gz.tbi", "ledger.tsv")
 FILES = {*TABLES, "run.json"}
 Argument = str | os.PathLike[str]
+LIMITED = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]),) * 2)
+from histpred.cli import main
+sys.exit(main(sys.argv[2:]))
+"""
 
 
 class Done(NamedTuple):
@@ -90,6 +96,18 @@ def process(
         timeout=100,
         check=False,
         **options,
+    )
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+def with_file_limit(size: int, *arguments: Argument) -> Done:
+    """A limit on the size of files stands for a full disk."""
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(size), *map(os.fspath, arguments)],
+        capture_output=True,
+        encoding="utf-8",
+        env=environment(),
+        check=False,
     )
     return Done(done.returncode, done.stdout, done.stderr)
 

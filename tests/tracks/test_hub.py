@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -13,17 +11,11 @@ import pytest
 
 from histpred.tracks.hub import likely_assembly, remove_hub, track_stanzas, write_hub
 from histpred.tracks.sessions import Track, igv_json, igv_xml
-from support.command_line import contents, environment, histpred, said_well, tree
+from support.command_line import contents, histpred, said_well, tree, with_file_limit
 
 pyBigWig = pytest.importorskip("pyBigWig", reason="needs pyBigWig")
 
 HOSTILE = ("a'b\"c", "<i>&amp;", "été", "x" * 10_000, "|", "H3K4me3", "ends in a dot.")
-LIMITED = """
-import resource, sys
-resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]),) * 2)
-from histpred.cli import main
-sys.exit(main(sys.argv[2:]))
-"""
 
 
 @pytest.fixture(scope="module")
@@ -169,17 +161,10 @@ def test_names_are_safe_whatever_they_were(demo_data, genome, tmp_path):
 def test_a_full_disk_leaves_no_half_hub(genes, genome, tmp_path, limit):
     """A limit on the size of files stands for a full disk; larger ones let it get further."""
     before = tree(genes)
-    arguments = ["tracks", genes, genome, "-o", tmp_path / "hub", "-q"]
-    done = subprocess.run(
-        [sys.executable, "-c", LIMITED, str(limit), *map(str, arguments)],
-        capture_output=True,
-        encoding="utf-8",
-        env=environment(),
-        check=False,
-    )
-    assert done.returncode == 75, done.stderr
-    assert said_well(done.stderr)
-    assert "disk is full" in done.stderr
+    done = with_file_limit(limit, "tracks", genes, genome, "-o", tmp_path / "hub", "-q")
+    assert done.code == 75, done.err
+    assert said_well(done.err)
+    assert "disk is full" in done.err
     assert not (tmp_path / "hub").exists()
     assert tree(genes) == before
     assert histpred("tracks", genes, genome, "-o", tmp_path / "hub").code == 0
