@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 
 @click.command()
-@click.argument("scores", type=click.Path(path_type=Path))
+@options.scores
 @click.option(
     "-o",
     "--out",

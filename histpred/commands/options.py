@@ -119,6 +119,7 @@ annotation_or_contigs = several(
     click.argument("annotation", metavar="[ANNOTATION]"),
     click.argument("fasta", metavar="FASTA", required=False),
 )
+scores = click.argument("scores", type=click.Path(path_type=Path))
 labels = click.argument("labels", metavar="LABELS", type=click.Path(exists=True, path_type=Path))
 bundle = click.option(
     "--bundle",

@@ -57,7 +57,7 @@ def predict(
     OUT gets scores.tsv.gz (a probability for each window and mark), calls.bed.gz (what is above the
     bundle's thresholds), ledger.tsv (what became of each row) and run.json.
     """
-    from histpred.commands.tracks import write as write_tracks
+    from histpred.commands.tracks import tracks as write_tracks
     from histpred.models.bundle import load_bundle
     from histpred.scoring import predict as stage
     from histpred.scoring.record import Options, marks_of, window_for
@@ -96,5 +96,13 @@ def predict(
         skipped(result.skipped),
     )
     if tracks and hub_is_due(out, result.fresh):
-        write_tracks(out, fasta, out / FOLDER, None, True, cache, quiet)
+        click.get_current_context().invoke(
+            write_tracks,
+            scores=out,
+            fasta=fasta,
+            out=out / FOLDER,
+            overwrite=True,
+            cache=cache,
+            quiet=quiet,
+        )
     check_strict(strict, result.skipped, result.past_end, out / "ledger.tsv")

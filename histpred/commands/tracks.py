@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 
 @click.command()
-@click.argument("scores", type=click.Path(path_type=Path))
+@options.scores
 @click.argument("fasta")
 @options.out_folder("HUB", "Folder for the hub; put it on a web server.")
 @click.option(
@@ -41,19 +41,6 @@ def tracks(
     tiles, with what opens them: hub.txt for UCSC's genome browser and IGV, sessions for IGV, a
     configuration for JBrowse 2.
     """
-    write(scores, fasta, out, assembly, overwrite, cache, quiet)
-
-
-def write(
-    scores: Path,
-    fasta: str,
-    out: Path,
-    assembly: str | None,
-    overwrite: bool,
-    cache: Path | None,
-    quiet: bool,
-) -> None:
-    """The tracks, with a progress bar, and what is said of them."""
     from histpred.tracks.hub import HUB, write_hub
 
     with Progress("writing tracks", quiet) as progress:

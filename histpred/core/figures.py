@@ -12,6 +12,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.patches import Patch
 from matplotlib.transforms import ScaledTranslation
 
@@ -47,6 +48,14 @@ class Drawing(NamedTuple):
     title: str
     caption: str
     svg: str
+
+
+class Draft(NamedTuple):
+    """A figure before it is written."""
+
+    title: str
+    caption: str
+    figure: Figure
 
 
 def figure_of(width: float, height: float) -> Figure:
@@ -105,6 +114,14 @@ def class_legend(
     classes = [name for name in CLASS_COLOURS if name in found]
     patches = [Patch(color=scaled(CLASS_COLOURS[name])) for name in classes]
     legend(figure, [*patches, *handles], [*classes, *names], "outside lower left")
+
+
+def colour_bar(figure: Figure, axes: Axes, image: AxesImage, title: str, **shape: float) -> Axes:
+    """What the colours of a heat map mean, beside it; `shape` as matplotlib has it."""
+    bar = figure.colorbar(image, ax=axes, pad=0.02, **shape)
+    bar.set_label(title)
+    bar.outline.set_visible(False)
+    return bar.ax
 
 
 def mark_rgb(name: str) -> tuple[float, float, float]:

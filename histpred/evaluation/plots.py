@@ -29,8 +29,10 @@ from sklearn.metrics import precision_recall_curve, roc_curve
 from histpred.core.figures import (
     DPI,
     STYLE,
+    Draft,
     Drawing,
     class_legend,
+    colour_bar,
     figure_of,
     legend,
     mark_axis,
@@ -56,14 +58,6 @@ VALUES_SHOWN = 12  # marks up to which a heat map's cells hold their numbers
 MOST_BIOTYPES = 15
 PANELS, PANEL_COLUMNS = 12, 4
 CURVE_POINTS = 400
-
-
-class Draft(NamedTuple):
-    """A figure before it is written."""
-
-    title: str
-    caption: str
-    figure: Figure
 
 
 class Look(NamedTuple):
@@ -541,9 +535,7 @@ def _heat_map(
         tree.plot((np.array(across) - 5) / 10, up, color="#555555", linewidth=0.8)
     tree.set(xlim=(-0.5, len(order) - 0.5))
     tree.set_axis_off()
-    bar = figure.colorbar(image, ax=axes, shrink=0.5, aspect=25, pad=0.02)
-    bar.set_label(title)
-    bar.outline.set_visible(False)
+    colour_bar(figure, axes, image, title, shrink=0.5, aspect=25)
     class_legend(figure, order)
     return figure
 

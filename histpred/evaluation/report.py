@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas
-from markupsafe import Markup
 
 from histpred.core.marks import hex_colour, mark
 from histpred.core.page import counted, render
@@ -176,10 +175,7 @@ def write_report(result: Result, figures: Mapping[str, Drawing], path: Path) -> 
         result=result,
         bundle=bundle,
         facts=_facts(result, scored),
-        figures={
-            name: {"title": one.title, "caption": one.caption, "svg": Markup(one.svg)}
-            for name, one in figures.items()
-        },
+        figures=figures,
         performance=performance_findings(result),
         by_mark=mark_findings(result),
         by_group=group_findings(result),

@@ -121,13 +121,13 @@ def write_hub(
         table = spread(scores / SCORES, lengths, scratch)
         signal = bool(tile and table.covered)
         calls = write_calls(scores / CALLS, lengths, folder / "calls.bb")
-        suffix, write = ("bw", write_signal) if signal else ("bb", write_windows)
-        for number, name in enumerate(table.marks):
-            if table.windows:
-                write(table, number, lengths, folder / f"{name}.{suffix}")
-            progress(number + 1, len(table.marks))
-        bundle = run["identity"]["bundle"].rpartition(" ")[0]  # without its digest
         tracks = tracks_of(table, signal, bool(calls), assembly)
+        write = write_signal if signal else write_windows
+        marks = [track for track in tracks if track.mark_class]
+        for done, track in enumerate(marks, 1):
+            write(table, table.marks.index(track.name), lengths, work / track.path)
+            progress(done, len(marks))
+        bundle = run["identity"]["bundle"].rpartition(" ")[0]  # without its digest
         title = f"{bundle}, histpred {run['identity']['histpred']}"
         hub = {
             "hub": "histpred",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -112,8 +111,9 @@ def _read(
     every = -(-windows // SAMPLE)
     histograms = np.zeros((len(marks), BINS), np.int64)
     sums, called = np.zeros(len(marks)), np.zeros(len(marks), np.int64)
-    groups: dict[str, list[pandas.DataFrame]] = defaultdict(list)
-    samples, tops = [], [pandas.DataFrame() for _ in marks]
+    groups: dict[str, pandas.DataFrame] = {}
+    samples: list[pandas.DataFrame] = []
+    tops: list[pandas.DataFrame | None] = [None] * len(marks)
     ends: dict[str, int] = {}
     done = 0
     for block, hits in blocks:
@@ -128,8 +128,8 @@ def _read(
         called += hits.sum(axis=0)
         counted = pandas.DataFrame(hits, columns=marks).assign(windows=1)
         for by, name in (("biotype", "biotype"), ("contig", "chrom")):
-            groups[by].append(counted.groupby(chunk[name].to_numpy()).sum())
-            groups[by] = [pandas.concat(groups[by]).groupby(level=0).sum()]
+            here = counted.groupby(chunk[name].to_numpy()).sum()
+            groups[by] = pandas.concat([groups.get(by), here]).groupby(level=0).sum()
         samples.append(pandas.DataFrame(values[-done % every :: every], columns=marks))
         done += len(chunk)
         for contig, end in chunk.groupby("chrom", sort=False)["end"].max().items():
@@ -137,9 +137,9 @@ def _read(
     ranked = [
         top.assign(mark=name, rank=range(1, len(top) + 1))
         for name, top in zip(marks, tops, strict=True)
-        if len(top)
+        if top is not None
     ]
-    by = "biotype" if len(groups["biotype"][0]) > 1 else "contig"
+    by = "biotype" if len(groups["biotype"]) > 1 else "contig"
     return Landscape(
         marks=marks,
         windows=done,
@@ -147,7 +147,7 @@ def _read(
         sums=sums,
         called=called,
         by=by,
-        groups=_largest(groups[by][0]),
+        groups=_largest(groups[by]),
         sample=pandas.concat(samples, ignore_index=True),
         top=pandas.concat(ranked) if ranked else pandas.DataFrame(columns=["mark", "rank"]),
         ends=ends,
@@ -155,22 +155,19 @@ def _read(
 
 
 def _best(
-    so_far: pandas.DataFrame, chunk: pandas.DataFrame, values: np.ndarray, hits: np.ndarray
-) -> pandas.DataFrame:
-    """The TOP stretches of the genome with the likeliest called windows, a window each."""
-    beaten = so_far["probability"].iloc[-1] if len(so_far) == TOP else -1.0
+    so_far: pandas.DataFrame | None, chunk: pandas.DataFrame, values: np.ndarray, hits: np.ndarray
+) -> pandas.DataFrame | None:
+    """The TOP stretches of the genome with the likeliest called windows, a window each; None where
+    there is none.
+    """
+    full = so_far is not None and len(so_far) == TOP
+    beaten = so_far["probability"].iloc[-1] if full else -1.0
     rows = np.flatnonzero(hits & (values > beaten))
     if not len(rows):
         return so_far
-    rows = rows[np.argsort(-values[rows], kind="stable")]
-    stretches = pandas.MultiIndex.from_arrays(
-        [chunk["chrom"].to_numpy()[rows], chunk["start"].to_numpy()[rows] // STRETCH]
-    )
-    rows = rows[~stretches.duplicated()][:TOP]
-    found = chunk.iloc[rows].assign(
-        probability=values[rows], stretch=chunk["start"].to_numpy()[rows] // STRETCH
-    )
-    both = pandas.concat([so_far, found]) if len(so_far) else found
+    found = chunk.iloc[rows]
+    found = found.assign(probability=values[rows], stretch=found["start"] // STRETCH)
+    both = pandas.concat([so_far, found])
     both = both.sort_values("probability", ascending=False, kind="stable")
     return both.drop_duplicates(["chrom", "stretch"]).head(TOP)
 

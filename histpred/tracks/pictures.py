@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 import matplotlib
 import matplotlib.style
 import numpy as np
 import pandas
-from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from scipy.cluster.hierarchy import leaves_list, linkage
 
 from histpred.core.figures import (
     STYLE,
+    Draft,
     Drawing,
     class_legend,
+    colour_bar,
     figure_of,
     mark_axis,
     mark_rgb,
@@ -32,14 +32,6 @@ LINES = 500  # of a heat map at most
 SAME = 0.05  # s.d. of the log-odds below which a mark says nothing of windows
 LEAST, FEW = 0.02, 0.0995  # shares
 RIDGE = 0.86  # of the distance between two rows
-
-
-class Draft(NamedTuple):
-    """A figure before it is written."""
-
-    title: str
-    caption: str
-    figure: Figure
 
 
 def draw(landscape: Landscape, thresholds: Sequence[float]) -> dict[str, Drawing]:
@@ -109,10 +101,8 @@ def _groups(landscape: Landscape, _: Sequence[float]) -> Draft | None:
     axes.set_yticks(range(len(names)), wrapped(names))
     axes.tick_params(axis="y", length=0)
     mark_axis(axes, marks, "x", upright=True)
-    bar = figure.colorbar(image, ax=axes, shrink=0.8, aspect=15, pad=0.02)
-    bar.set_label("called")
-    bar.ax.yaxis.set_major_formatter(PercentFormatter(1, 0 if most > FEW else 1))
-    bar.outline.set_visible(False)
+    bar = colour_bar(figure, axes, image, "called", shrink=0.8, aspect=15)
+    bar.yaxis.set_major_formatter(PercentFormatter(1, 0 if most > FEW else 1))
     class_legend(figure, marks)
     return Draft(
         f"Marks by {landscape.by}",
@@ -147,9 +137,8 @@ def _heat_map(landscape: Landscape, _: Sequence[float]) -> Draft | None:
     axes.set_yticks([])
     what = f"{len(scaled):,} windows"
     axes.set_ylabel(what if len(scaled) == landscape.windows else f"{what}, evenly spaced")
-    bar = figure.colorbar(image, ax=axes, shrink=0.5, aspect=25, pad=0.02)
-    bar.set_label("log-odds, s.d. from the mark's mean")
-    bar.outline.set_visible(False)
+    title = "log-odds, s.d. from the mark's mean"
+    colour_bar(figure, axes, image, title, shrink=0.5, aspect=25)
     class_legend(figure, marks)
     every = (
         "All windows"

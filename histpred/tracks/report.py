@@ -84,7 +84,8 @@ def write_report(
             raise InputError(scores / SCORES, "its marks are not the bundle's", AGAIN)
         mark_rows = _mark_rows(landscape, marks, bundle, window)
         measured = dict.fromkeys(row["measured"][0] for row in mark_rows if row["measured"])
-        view = _view(scores / SCORES, landscape, marks, bool(window.tile))
+        top = _top_rows(landscape)
+        view = _view(scores / SCORES, landscape, top, marks, bool(window.tile))
         card = bundle.card_path.read_text(encoding="utf-8")
         page = render(
             "tracks/report.html.j2",
@@ -92,12 +93,9 @@ def write_report(
             run=run,
             facts=_facts(run, bundle, window),
             rows=_rows(scores / LEDGER, run),
-            figures={
-                name: {"title": one.title, "caption": one.caption, "svg": Markup(one.svg)}
-                for name, one in draw(landscape, thresholds).items()
-            },
+            figures=draw(landscape, thresholds),
             marks=mark_rows,
-            top=_top_rows(landscape),
+            top=top,
             meanings=_meanings(marks),
             trained=was_trained_on(bundle, window),
             bundle=f"{bundle.manifest.name} {bundle.manifest.version}",
@@ -239,7 +237,11 @@ def _top_rows(landscape: Landscape) -> list[dict[str, Any]]:
 
 
 def _view(
-    scores: Path, landscape: Landscape, marks: tuple[MarkSpec, ...], signal: bool
+    scores: Path,
+    landscape: Landscape,
+    top: list[dict[str, Any]],
+    marks: tuple[MarkSpec, ...],
+    signal: bool,
 ) -> dict[str, Any]:
     """What the browser shows: around the best locus of each mark, then the second, as far as
     MOST_SHOWN windows go.
@@ -253,7 +255,7 @@ def _view(
     loci = 0
     index = next(path for end in (".tbi", ".csi") if (path := Path(f"{scores}{end}")).exists())
     with pysam.TabixFile(str(scores), index=str(index), encoding="utf-8") as table:
-        for row in _top_rows(landscape):
+        for row in top:
             start, end = max(0, row["start"] - AROUND), row["end"] + AROUND
             near = [line.split("\t") for line in table.fetch(row["chrom"], start, end)]
             found = {(*fields[:5], *fields[8:]): None for fields in near}
