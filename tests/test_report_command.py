@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import importlib.util
 import json
 import re
 import shutil
@@ -13,12 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from support.command_line import histpred, process, read_scores, said_well, tree
+from support.command_line import histpred, lacks, process, read_scores, said_well, tree
 
-NEEDED = ("jinja2", "markdown_it", "matplotlib", "scipy", "igv_notebook")
-pytestmark = pytest.mark.skipif(
-    not all(map(importlib.util.find_spec, NEEDED)), reason="needs the extra report"
-)
+pytestmark = pytest.mark.skipif(lacks("report"), reason="needs the extra report")
 HOSTILE = ("</script><b>", "<i>&amp;'\"", "été", "x" * 200)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,14 +9,11 @@ import pytest
 
 from histpred.core.marks import mark_colour
 from support.browsers import SCREEN, colours
-from support.command_line import histpred
+from support.command_line import histpred, lacks
 
-NEEDED = ("jinja2", "markdown_it", "matplotlib", "scipy", "igv_notebook")
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.skipif(
-        not all(map(importlib.util.find_spec, NEEDED)), reason="needs the extra report"
-    ),
+    pytest.mark.skipif(lacks("report"), reason="needs the extra report"),
 ]
 
 

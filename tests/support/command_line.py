@@ -16,6 +16,8 @@ from typing import NamedTuple
 from unittest import mock
 
 from histpred.cli import main
+from histpred.commands.options import need
+from histpred.core.errors import UsageError
 
 ROOT = Path(__file__).resolve().parents[2]
 COLUMNS = ("chrom", "start", "end", "name", "strand", "gene_id", "biotype", "n_fraction")
@@ -28,6 +30,15 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]),) * 2)
 from histpred.cli import main
 sys.exit(main(sys.argv[2:]))
 """
+
+
+def lacks(extra: str) -> bool:
+    """Whether a verb that needs this extra would say so here."""
+    try:
+        need(extra)
+    except UsageError:
+        return True
+    return False
 
 
 class Done(NamedTuple):
