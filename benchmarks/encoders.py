@@ -28,7 +28,7 @@ import torch
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
-from histpred.encoders.chunks import Chunks, pieces  # noqa: E402
+from histpred.encoders.chunks import ChunkPolicy, pieces  # noqa: E402
 from histpred.encoders.devices import DTYPES, PRECISIONS  # noqa: E402
 from histpred.encoders.dnabert2 import Dnabert2, Dnabert2Encoder, load_model  # noqa: E402
 from histpred.encoders.embedder import Embedder  # noqa: E402
@@ -176,7 +176,7 @@ def grid(options: argparse.Namespace, folder: Path) -> None:
     for policy in ("window", "grid"):
         for level in ("gene", "transcript"):
             counting = Counting()
-            embedder = Embedder(counting, Chunks(policy, 2000), None)
+            embedder = Embedder(counting, ChunkPolicy(policy, 2000), None)
             started = time.perf_counter()
             windows, total, union = 0, 0, Union()
             for batch in batches(options, level):
@@ -206,7 +206,7 @@ def grid(options: argparse.Namespace, folder: Path) -> None:
 class Counting:
     """An encoder that counts what it is given."""
 
-    dimension, longest, pieces_at_once, device, precision = 8, None, 512, "cpu", "fp32"
+    dimension, longest, chunks_at_once, device, precision = 8, None, 512, "cpu", "fp32"
     files: tuple[Path, ...] = ()
 
     def __init__(self) -> None:
@@ -367,7 +367,7 @@ def real_chunks(options: argparse.Namespace, count: int, length: int = 2000) -> 
     with opened(options, "gene") as (windows, reference):
         for batch in windows:
             for window, sequence in zip(batch.windows, batch.sequences, strict=True):
-                for piece in pieces(window, sequence, reference, Chunks("window", length)):
+                for piece in pieces(window, sequence, reference, ChunkPolicy("window", length)):
                     if piece.sequence.count(b"N") < length / 10:
                         found[piece.sequence] = None
     every = list(found)

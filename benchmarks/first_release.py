@@ -52,8 +52,8 @@ def start(scratch: Path) -> None:
 
 def encoder(scratch: Path) -> None:
     """The shipped bundle's encoder and its scorer on all cores, inside this process."""
+    from histpred.bundle.folder import load_bundle
     from histpred.encoders import build
-    from histpred.models.bundle import load_bundle
     from histpred.scoring.scorer import Scorer
 
     bundle = load_bundle()

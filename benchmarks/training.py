@@ -18,9 +18,9 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from histpred.models.fitting import Rows, Settings, fit
-from histpred.models.losses import weighted_bce
-from histpred.models.network import MarkNetwork
+from histpred.training.fitting import Rows, Settings, fit
+from histpred.training.losses import weighted_bce
+from histpred.training.perceptron import MarkNetwork
 
 BATCH = 64
 REPEATS = 3

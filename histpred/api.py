@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from histpred.bundle.folder import DEFAULT_BUNDLE, load_bundle
+from histpred.bundle.outputs import window_for
 from histpred.core.errors import HistpredError, UsageError
-from histpred.models.bundle import DEFAULT_BUNDLE, load_bundle
-from histpred.scoring.record import Options, window_for
+from histpred.scoring.record import Options
 
 if TYPE_CHECKING:
     import anndata
@@ -67,7 +68,8 @@ def predict(
         For inputs that cannot be used; nothing is written then.
     """
     from histpred.scoring import predict as stage
-    from histpred.tracks.hub import FOLDER, hub_is_due, refuse_other_hub, write_hub
+    from histpred.scoring.derived import FOLDER, hub_is_due, refuse_other_hub
+    from histpred.tracks.hub import write_hub
 
     loaded = load_bundle(bundle)
     options = Options(window_for(loaded, window, tile), by, _names(biotypes), unstranded, precision)
@@ -151,8 +153,8 @@ def embed(
     HistpredError
         For inputs, weights and devices that cannot be used.
     """
+    from histpred.bundle.encoding import choose_encoder
     from histpred.encoders import embed as stage
-    from histpred.scoring.opening import choose_encoder
 
     opened, spec, cut, reach = choose_encoder(
         None if bundle is None else os.fspath(bundle),
@@ -216,16 +218,16 @@ def train(
     out
         The bundle's folder.
     recipe
-        Fields of `histpred.models.train.Recipe`: model, hidden, dropout, mark_dimension, loss,
+        Fields of `histpred.training.train.Recipe`: model, hidden, dropout, mark_dimension, loss,
         prior, split, block, test_chromosomes, validation_chromosomes, marks.
 
     The others are as the options of `histpred train`. Raises HistpredError for inputs that cannot
     be used; nothing is written then.
     """
-    from histpred.models import recipe as recipes
-    from histpred.models import train as stage
-    from histpred.models.fitting import Settings
-    from histpred.scoring.inputs import Inputs
+    from histpred.genome.request import Request
+    from histpred.training import recipe as recipes
+    from histpred.training import train as stage
+    from histpred.training.fitting import Settings
 
     settings = Settings(epochs=epochs, batch=batch, learning_rate=learning_rate, seed=seed)
     chosen = recipes.Recipe(**recipe, settings=settings)
@@ -243,7 +245,7 @@ def train(
     folder = Path(out)
     with _as_file(annotation) as rows, _as_table(labels) as table:
         stage.train(
-            Inputs(rows, os.fspath(fasta), by, _names(biotypes), unstranded),
+            Request(rows, os.fspath(fasta), by, _names(biotypes), unstranded),
             table,
             folder,
             chosen,
@@ -275,13 +277,13 @@ def evaluate(
     store: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
 ) -> dict[str, Any]:
-    """What metrics.json holds (see `histpred.evaluation.report.metrics_of`).
+    """What metrics.json holds (see `histpred.reports.evaluation.metrics_of`).
 
     `labels` as for `train`; `out` is a folder for the tables, figures and report, None: they are
     not kept. The others are as the options of `histpred evaluate`.
     """
-    from histpred.evaluation import evaluate as stage
-    from histpred.scoring.inputs import Inputs
+    from histpred.genome.request import Request
+    from histpred.reports import evaluate as stage
 
     with (
         _as_file(annotation) as path,
@@ -290,7 +292,7 @@ def evaluate(
     ):
         return stage.evaluate(
             load_bundle(bundle),
-            Inputs(path, os.fspath(fasta), by, _names(biotypes), unstranded),
+            Request(path, os.fspath(fasta), by, _names(biotypes), unstranded),
             table,
             Path(out) if out is not None else Path(scratch) / "out",
             beside=[load_bundle(other) for other in beside],
@@ -316,9 +318,9 @@ def to_anndata(
     embeddings
         A table that `histpred embed` wrote with the options of the prediction; None: no vectors.
 
-    See `histpred.tracks.convert.to_anndata` for what is in it and what is raised.
+    See `histpred.reports.convert.to_anndata` for what is in it and what is raised.
     """
-    from histpred.tracks import convert as stage
+    from histpred.reports import convert as stage
 
     return stage.to_anndata(Path(scores), _path(embeddings))
 

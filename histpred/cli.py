@@ -14,7 +14,6 @@ from collections.abc import Sequence
 
 import click
 
-from histpred import __version__
 from histpred.core.errors import (
     EXIT_DATA,
     EXIT_INTERRUPTED,
@@ -23,6 +22,7 @@ from histpred.core.errors import (
     HistpredError,
 )
 from histpred.core.log import set_up
+from histpred.core.version import __version__
 
 logger = logging.getLogger("histpred")
 

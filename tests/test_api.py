@@ -12,8 +12,8 @@ import pandas
 import pytest
 
 import histpred
+from histpred.bundle.folder import load_bundle
 from histpred.core.errors import HistpredError, InputError, OutputError, UsageError
-from histpred.models.bundle import load_bundle
 from support import random_bed_rows, random_genome, random_transcripts, write_fasta, write_gtf
 from support.command_line import COLUMNS, FILES, read_scores
 from support.command_line import histpred as command_line

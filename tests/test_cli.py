@@ -11,6 +11,7 @@ import click
 import pytest
 
 import histpred as package
+from histpred.bundle import folder as bundle
 from histpred.cli import VERBS, main
 from histpred.core.errors import (
     BundleError,
@@ -22,7 +23,6 @@ from histpred.core.errors import (
     TemporaryError,
     UsageError,
 )
-from histpred.models import bundle
 from support.command_line import environment, histpred, process
 
 HEAVY = ("numpy", "onnxruntime", "pandas", "pydantic", "pysam", "sqlite3", "torch")

@@ -17,8 +17,8 @@ from samples import BIN, Places
 from torch import Tensor, nn
 from torch.nn import functional
 
-from histpred.models.network import MarkNetwork
-from histpred.models.spectra import (
+from histpred.training.perceptron import MarkNetwork
+from histpred.training.spectra import (
     FEWEST,
     SpectraNetwork,
     StretchMeans,

@@ -1,6 +1,6 @@
 """Train the bundle `human-promoter` from the data folder human and write it with its card.
 
-    python training/human_promoter.py --data PATH/human -o histpred/bundles/human-promoter
+    python training/human_promoter.py --data PATH/human -o histpred/bundle/shipped/human-promoter
 
 Needs the `train` extra; about an hour on one core. The folder holds chr22 (hg19.chr22.fa.gz,
 labels_tiles.tsv.gz, labels_genes.tsv.gz and peaks/) and two tables of regions. Several spectra
@@ -83,13 +83,7 @@ from samples import (
 from sklearn.metrics import roc_auc_score
 from torch import nn
 
-from histpred.encoders.onnx import GRAPH, codes_of
-from histpred.evaluation.card import card_figures
-from histpred.evaluation.metrics import expected_calibration_error
-from histpred.evaluation.plots import draw_calibration
-from histpred.models.calibration import base_rate, platt, youden
-from histpred.models.export import encoder_to_onnx, to_onnx
-from histpred.models.manifest import (
+from histpred.bundle.manifest import (
     SCHEMA_VERSION,
     EncoderSpec,
     Evaluation,
@@ -101,11 +95,17 @@ from histpred.models.manifest import (
     Training,
     WindowSpec,
 )
-from histpred.models.network import MarkNetwork
-from histpred.models.probability import probabilities_of
-from histpred.models.publish import write_bundle
-from histpred.models.spectra import HIDDEN, SpectraNetwork, side_by_side
+from histpred.bundle.probability import probabilities_of
+from histpred.bundle.publish import write_bundle
+from histpred.encoders.onnx import GRAPH, codes_of
+from histpred.evaluation.calibration import base_rate, platt, youden
+from histpred.evaluation.card import card_figures
+from histpred.evaluation.metrics import expected_calibration_error
+from histpred.reports.evaluation_figures import draw_calibration
 from histpred.scoring.verify import verify
+from histpred.training.export import encoder_to_onnx, to_onnx
+from histpred.training.perceptron import MarkNetwork
+from histpred.training.spectra import HIDDEN, SpectraNetwork, side_by_side
 
 logger = logging.getLogger("human_promoter")
 

@@ -9,8 +9,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
-from histpred.models.calibration import calibrated, platt
-from histpred.models.manifest import MarkSpec
+from histpred.bundle.manifest import MarkSpec
+from histpred.evaluation.calibration import calibrated, platt
 
 BOOTSTRAPS = 1000
 FEWEST_TO_CALL = 10  # positives, and negatives, below which no mark is called

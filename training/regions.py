@@ -23,7 +23,7 @@ from torch.nn import functional
 
 from histpred.core.sequence import reverse_complement
 from histpred.encoders.onnx import codes_of
-from histpred.models.spectra import BinCounts, SpectraNetwork, nested
+from histpred.training.spectra import BinCounts, SpectraNetwork, nested
 
 FURTHER = (
     *("H2AK5ac", "H2AK9ac", "H2BK120ac", "H2BK12ac", "H2BK15ac", "H2BK20ac", "H2BK5ac", "H3F3A"),

@@ -25,7 +25,7 @@ from samples import BIN, MARKS, Places, read_chromosome, read_tiles
 from torch.nn import functional
 
 from histpred.core.sequence import reverse_complement
-from histpred.models.deephistone import vanilla
+from histpred.training.deephistone import vanilla
 
 logger = logging.getLogger("rivals")
 

@@ -13,7 +13,7 @@ import torch
 
 from histpred.core.sequence import clean
 from histpred.encoders.onnx import codes_of
-from histpred.models.spectra import BinCounts, fold_of
+from histpred.training.spectra import BinCounts, fold_of
 
 MARKS = ("H2AFZ", "H3K27ac", "H3K27me3", "H3K36me3", "H3K4me1", "H3K4me3", "H3K9ac", "H3K9me3")
 BIN = 200  # bp; a tile is a bin

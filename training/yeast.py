@@ -1,7 +1,7 @@
 """The bundle `yeast`: its inputs from the data folder yeast, and how it ships.
 
     python training/yeast.py inputs --data PATH/yeast -o yeast
-    python training/yeast.py ship BUNDLE -o histpred/bundles/yeast
+    python training/yeast.py ship BUNDLE -o histpred/bundle/shipped/yeast
 
 The first writes genes.bed and labels.tsv: a gene carries a mark where the mean log2 of its
 nucleosomes (Weiner et al. 2015, doi:10.1016/j.molcel.2015.02.008) is in the top quarter of all
@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from histpred.models.bundle import CARD, MANIFEST, SCORER, SPLIT, load_bundle
-from histpred.models.publish import write_bundle
+from histpred.bundle.folder import CARD, MANIFEST, SCORER, SPLIT, load_bundle
+from histpred.bundle.publish import write_bundle
 from histpred.scoring.verify import verify
 
 TABLE = "yeast_sacCer3_gene_x_26marks_weiner_projected.tsv.gz"

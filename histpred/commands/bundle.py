@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
+from histpred.bundle.folder import DEFAULT_BUNDLE
 from histpred.commands import options
-from histpred.models.bundle import DEFAULT_BUNDLE
 
 
 @click.group()
@@ -18,7 +18,7 @@ def bundle() -> None:
 @bundle.command("list")
 def list_bundles() -> None:
     """The bundles that ship with histpred."""
-    from histpred.models.bundle import load_bundle, shipped_bundles
+    from histpred.bundle.folder import load_bundle, shipped_bundles
 
     for name in shipped_bundles():
         manifest = load_bundle(name).manifest
@@ -33,7 +33,7 @@ def list_bundles() -> None:
 )
 def show(name: str, as_json: bool) -> None:
     """The card of a bundle: what it was trained on, how well it does, what it is not for."""
-    from histpred.models.bundle import load_bundle
+    from histpred.bundle.folder import load_bundle
 
     loaded = load_bundle(name)
     click.echo(
@@ -47,7 +47,7 @@ def show(name: str, as_json: bool) -> None:
 @click.argument("name", metavar="NAME|DIR", default=DEFAULT_BUNDLE)
 def digest(name: str) -> None:
     """What tells a bundle from all others: the sha256 of all that is in it, and its name."""
-    from histpred.models.bundle import load_bundle
+    from histpred.bundle.folder import load_bundle
 
     loaded = load_bundle(name)
     click.echo(f"{loaded.digest}  {loaded.manifest.name} {loaded.manifest.version}")
@@ -60,7 +60,7 @@ def verify(name: str, weights: Path | None) -> None:
     """Check every digest of a bundle, run it, and compare with the answer that it was published
     with.
     """
-    from histpred.models.bundle import load_bundle
+    from histpred.bundle.folder import load_bundle
     from histpred.scoring.verify import verify as run
 
     loaded = load_bundle(name)

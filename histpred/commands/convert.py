@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 @options.quiet
 def convert(scores: Path, out: Path, embeddings: Path | None, overwrite: bool, quiet: bool) -> None:
     """Write SCORES, a folder of predict, as one table of windows and marks for Python."""
-    from histpred.tracks import convert as stage
+    from histpred.reports import convert as stage
 
     if stage.suffix_of(out) == stage.PARQUET:
         options.need("anndata", but="anndata")

@@ -27,9 +27,9 @@ def demo(context: click.Context, out: Path, overwrite: bool) -> None:
     """Score the non-coding RNA genes of human chr22:20-21 Mb (hg19), show the result, say what to
     type next.
     """
+    from histpred.bundle.folder import DEFAULT_BUNDLE
     from histpred.commands.predict import predict
     from histpred.core.shipped import demo_data
-    from histpred.models.bundle import DEFAULT_BUNDLE
 
     data = demo_data()
     annotation, fasta = str(data / "genes.gtf.gz"), str(data / "genome.fa.gz")

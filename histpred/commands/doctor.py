@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import click
 
+from histpred.commands.machine import NOTE, OK, PROBLEM, Finding
 from histpred.core.errors import first_line
-from histpred.core.machine import NOTE, OK, PROBLEM, Finding
 
 Check = Callable[[], list[Finding]]
 
@@ -23,9 +23,9 @@ def doctor() -> None:
 
     Exit code 1 if the main job, scoring on the CPU, would fail or give wrong numbers.
     """
-    from histpred import __version__
-    from histpred.core import machine
+    from histpred.commands import machine
     from histpred.core.errors import HistpredError
+    from histpred.core.version import __version__
 
     used: dict[str, str] = {}
     checks: list[tuple[str, Check, str]] = [
@@ -124,8 +124,8 @@ def scoring(used: dict[str, str]) -> list[Finding]:
     """onnxruntime's providers, and the device that the shipped scorer really gets."""
     import numpy as np
 
+    from histpred.bundle.folder import load_bundle
     from histpred.core.runtime import CUDA, CUDA_HINT, load_onnxruntime
-    from histpred.models.bundle import load_bundle
     from histpred.scoring.scorer import Scorer
     from histpred.scoring.verify import TOLERANCE
 
@@ -155,7 +155,7 @@ def scoring(used: dict[str, str]) -> list[Finding]:
 
 def shipped_bundle() -> list[Finding]:
     """The main job on its known answer."""
-    from histpred.models.bundle import load_bundle
+    from histpred.bundle.folder import load_bundle
     from histpred.scoring.verify import verify
 
     bundle = load_bundle()

@@ -58,8 +58,8 @@ def embed(
 
     Killed and run again, it goes on where it was; several may fill one store at once.
     """
+    from histpred.bundle.encoding import choose_encoder
     from histpred.encoders import embed as stage
-    from histpred.scoring.opening import choose_encoder
 
     encoder, spec, cut, window = choose_encoder(
         bundle, encoder_name, chunks, kind, device, precision, weights

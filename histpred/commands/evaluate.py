@@ -69,14 +69,14 @@ def evaluate(
     chromosome, calibration, and baselines fitted on the bundle's own training rows.
     """
     options.need("train")
-    from histpred.evaluation import evaluate as stage
-    from histpred.models.bundle import load_bundle
-    from histpred.scoring.inputs import Inputs
+    from histpred.bundle.folder import load_bundle
+    from histpred.genome.request import Request
+    from histpred.reports import evaluate as stage
 
     with Progress("embedding windows", quiet) as progress:
         metrics = stage.evaluate(
             load_bundle(bundle),
-            Inputs(annotation, fasta, level, biotypes, unstranded, cache),
+            Request(annotation, fasta, level, biotypes, unstranded, cache),
             labels,
             out,
             beside=[load_bundle(name) for name in beside],

@@ -63,6 +63,7 @@ def rnainter(
     options.need("labels", but="pybedtools")  # for peaks alone
     from histpred.labels.folder import make_folder
     from histpred.labels.rnainter import from_rnainter
+    from histpred.reports.evaluation_figures import draw_labels
 
     counts = make_folder(
         out,
@@ -83,6 +84,7 @@ def rnainter(
             min_score=min_score,
             biotypes=biotypes,
         ),
+        draw_labels,
         overwrite,
     )
     _tell(out, counts)
@@ -137,6 +139,7 @@ def peaks(
     from histpred.genome.windows import parse_window
     from histpred.labels.folder import make_folder
     from histpred.labels.peaks import from_peaks, peak_files
+    from histpred.reports.evaluation_figures import draw_labels
 
     window = parse_window(kind)
     files = peak_files(peaks, sheet)
@@ -165,6 +168,7 @@ def peaks(
             min_fraction=min_fraction,
             min_samples=min_samples,
         ),
+        draw_labels,
         overwrite,
     )
     _tell(out, counts)

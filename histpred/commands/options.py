@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
+from histpred.bundle.folder import DEFAULT_BUNDLE
 from histpred.core.errors import UsageError, first_few
-from histpred.core.regions import KINDS
-from histpred.models.bundle import DEFAULT_BUNDLE
+from histpred.genome.regions import KINDS
 
 Decorator = Callable[[Callable[..., object]], Callable[..., object]]
 

@@ -57,11 +57,12 @@ def predict(
     OUT gets scores.tsv.gz (a probability for each window and mark), calls.bed.gz (what is above the
     bundle's thresholds), ledger.tsv (what became of each row) and run.json.
     """
+    from histpred.bundle.folder import load_bundle
+    from histpred.bundle.outputs import marks_of, window_for
     from histpred.commands.tracks import tracks as write_tracks
-    from histpred.models.bundle import load_bundle
     from histpred.scoring import predict as stage
-    from histpred.scoring.record import Options, marks_of, window_for
-    from histpred.tracks.hub import FOLDER, hub_is_due, refuse_other_hub
+    from histpred.scoring.derived import FOLDER, hub_is_due, refuse_other_hub
+    from histpred.scoring.record import Options
 
     annotation, fasta = options.inputs(annotation, fasta, tile)
     if tracks:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from histpred.core.errors import StrictError
-from histpred.core.regions import NOT_SELECTED
+from histpred.genome.regions import NOT_SELECTED
 
 logger = logging.getLogger(__name__)
 

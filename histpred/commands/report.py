@@ -36,8 +36,8 @@ def report(
     The page loads nothing: it can be sent to anybody, and opened without a network.
     """
     options.need("report")
-    from histpred.models.bundle import load_bundle
-    from histpred.tracks.report import write_report
+    from histpred.bundle.folder import load_bundle
+    from histpred.reports.prediction import write_report
 
     loaded = load_bundle(bundle) if bundle else None
     page = write_report(scores, out, loaded, overwrite=overwrite)

@@ -55,8 +55,8 @@ def scatter(
     bundle, on any machine. Then histpred gather joins what predict made of them: the files are
     those of one predict, byte for byte.
     """
+    from histpred.bundle.encoding import choose
     from histpred.scoring import scatter as stage
-    from histpred.scoring.opening import choose
     from histpred.scoring.record import Options
 
     annotation, fasta = options.inputs(annotation, fasta, tile)

@@ -32,7 +32,7 @@ def summary(folders: tuple[Path, ...], out: Path, overwrite: bool, quiet: bool) 
     A sample is called as its folder is. Then: multiqc DIR
     """
     from histpred.core.errors import first_few
-    from histpred.tracks.summary import sample_name, summarise
+    from histpred.reports.summary import sample_name, summarise
 
     summarise(folders, out, overwrite=overwrite)
     logger.info(

@@ -41,7 +41,8 @@ def tracks(
     tiles, with what opens them: hub.txt for UCSC's genome browser and IGV, sessions for IGV, a
     configuration for JBrowse 2.
     """
-    from histpred.tracks.hub import HUB, write_hub
+    from histpred.scoring.derived import HUB
+    from histpred.tracks.hub import write_hub
 
     with Progress("writing tracks", quiet) as progress:
         hub = write_hub(

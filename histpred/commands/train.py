@@ -170,10 +170,10 @@ def train(
     Killed and run again, it goes on where it was and ends with the same weights.
     """
     options.need("train")
-    from histpred.models import recipe as recipes
-    from histpred.models import train as stage
-    from histpred.models.fitting import Epoch, Settings
-    from histpred.scoring.inputs import Inputs
+    from histpred.genome.request import Request
+    from histpred.training import recipe as recipes
+    from histpred.training import train as stage
+    from histpred.training.fitting import Epoch, Settings
 
     source = None
     if model == recipes.MLP:
@@ -209,7 +209,7 @@ def train(
             )
 
         trained = stage.train(
-            Inputs(annotation, fasta, level, biotypes, unstranded, cache),
+            Request(annotation, fasta, level, biotypes, unstranded, cache),
             labels,
             out,
             recipe,

@@ -70,11 +70,11 @@ def windows(
     The windows are those that predict would score with the same bundle, unless --window and the
     reaches say otherwise.
     """
+    from histpred.bundle.folder import load_bundle
+    from histpred.bundle.outputs import window_for
     from histpred.core.errors import UsageError
-    from histpred.core.regions import CONTEXT, PROMOTER
     from histpred.genome.extract import extract
-    from histpred.models.bundle import load_bundle
-    from histpred.scoring.record import window_for
+    from histpred.genome.regions import CONTEXT, PROMOTER
 
     annotation, fasta = options.inputs(annotation, fasta, tile)
     window = window_for(load_bundle(bundle), kind, tile)

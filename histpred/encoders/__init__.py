@@ -49,14 +49,14 @@ class Encoder(Protocol):
     """Pieces to vectors; the same piece, the same vector, whatever else is in the batch.
 
     dimension: length of a vector; longest: bases that a piece may have, None for any number;
-    pieces_at_once: how many pieces keep it busy; device: where it really runs ('cpu', 'cuda:N',
+    chunks_at_once: how many pieces keep it busy; device: where it really runs ('cpu', 'cuda:N',
     'mps'); precision: 'fp32', 'fp16', 'bf16' or 'int8'; files: what it was read from. `embed` may
     be called from several threads.
     """
 
     dimension: int
     longest: int | None
-    pieces_at_once: int
+    chunks_at_once: int
     device: str
     precision: str
     files: tuple[Path, ...]
@@ -67,7 +67,7 @@ class Encoder(Protocol):
 
 
 class EncoderSpec(Protocol):
-    """What a bundle says of its encoder: see `histpred.models.manifest.EncoderSpec`; a dimension of
+    """What a bundle says of its encoder: see `histpred.bundle.manifest.EncoderSpec`; a dimension of
     None is whatever the encoder gives.
     """
 

@@ -28,7 +28,7 @@ from histpred.encoders import Embedded
 logger = logging.getLogger(__name__)
 
 TOKENS_AT_ONCE = 32_768
-PIECES_AT_ONCE = {"cpu": 32, "cuda": 4096, "mps": 512}
+CHUNKS_AT_ONCE = {"cpu": 32, "cuda": 4096, "mps": 512}
 OUT_OF_MEMORY = (  # torch's words on the CPU, where it has no type of its own, and on MPS
     "can't allocate memory",
     "not enough memory",

@@ -19,13 +19,13 @@ from typing import NamedTuple
 import numpy as np
 
 from histpred.core.errors import UsageError
-from histpred.core.regions import SPLICED, Window, is_too_far
 from histpred.genome.reference import Reference
+from histpred.genome.regions import SPLICED, Window, is_too_far
 
 WINDOW, GRID = POLICIES = ("window", "grid")
 
 
-class Chunks(NamedTuple):
+class ChunkPolicy(NamedTuple):
     """How windows are cut: a policy, and the length of a piece in bp."""
 
     policy: str
@@ -35,7 +35,7 @@ class Chunks(NamedTuple):
         return f"{self.policy}:{self.length}"
 
 
-class Piece(NamedTuple):
+class Chunk(NamedTuple):
     """What the encoder sees at once, 5' to 3' on the window's strand, and its weight in the mean
     over the window: `share` of its own bases that lie in the window.
     """
@@ -44,11 +44,11 @@ class Piece(NamedTuple):
     share: float
 
 
-def parse_chunks(text: str) -> Chunks:
+def parse_chunks(text: str) -> ChunkPolicy:
     """'grid:2000' as chunks; UsageError for another form.
 
     >>> parse_chunks("window:1000")
-    Chunks(policy='window', length=1000)
+    ChunkPolicy(policy='window', length=1000)
     """
     policy, _, length = text.partition(":")
     readable = length.isdecimal() and not is_too_far(length) and int(length)
@@ -56,10 +56,10 @@ def parse_chunks(text: str) -> Chunks:
         raise UsageError(
             f"{text!r} says no chunks", "write window:BP or grid:BP, for example grid:2000"
         )
-    return Chunks(policy, int(length))
+    return ChunkPolicy(policy, int(length))
 
 
-def check_window(chunks: Chunks | None, kind: str) -> None:
+def check_window(chunks: ChunkPolicy | None, kind: str) -> None:
     """Raise UsageError for windows that the policy cannot cut."""
     if chunks and chunks.policy == GRID and kind == SPLICED:
         raise UsageError(
@@ -67,25 +67,25 @@ def check_window(chunks: Chunks | None, kind: str) -> None:
         )
 
 
-def pieces(
-    window: Window, sequence: bytes, reference: Reference, chunks: Chunks | None
-) -> list[Piece]:
+def chunks_of(
+    window: Window, sequence: bytes, reference: Reference, chunks: ChunkPolicy | None
+) -> list[Chunk]:
     """The pieces of a window whose own bases are `sequence`; those without a base are left out.
 
     Raises UsageError for a spliced window on a grid.
     """
     if chunks is None:
-        found = [Piece(sequence, 1.0)]
+        found = [Chunk(sequence, 1.0)]
     elif chunks.policy == WINDOW:
         length = chunks.length
-        found = [Piece(sequence[i : i + length], 1.0) for i in range(0, len(sequence), length)]
+        found = [Chunk(sequence[i : i + length], 1.0) for i in range(0, len(sequence), length)]
     else:
         check_window(chunks, SPLICED if window.blocks else "")  # one of a table may be spliced
         found = _bins(window, sequence, reference, chunks.length)
     return [piece for piece in found if piece.share and bases(piece.sequence)]
 
 
-def _bins(window: Window, sequence: bytes, reference: Reference, length: int) -> list[Piece]:
+def _bins(window: Window, sequence: bytes, reference: Reference, length: int) -> list[Chunk]:
     """The bins of the grid that overlap the window; bin i is [i * length, (i + 1) * length), cut at
     the contig's end.
     """
@@ -97,16 +97,16 @@ def _bins(window: Window, sequence: bytes, reference: Reference, length: int) ->
         whole = inside == (left, right)
         if whole:  # the window's own bases: no need to read them again
             first = end - right if strand == "-" else left - start
-            found.append(Piece(sequence[first : first + right - left], 1.0))
+            found.append(Chunk(sequence[first : first + right - left], 1.0))
             continue
         bin_sequence = reference.fetch(chrom, left, right, strand)
         part = reference.fetch(chrom, *inside)
-        found.append(Piece(bin_sequence, bases(part) / max(bases(bin_sequence), 1)))
+        found.append(Chunk(bin_sequence, bases(part) / max(bases(bin_sequence), 1)))
     return found
 
 
 def pool(
-    vectors: np.ndarray, tokens: np.ndarray, shares: np.ndarray, chunks: Chunks | None
+    vectors: np.ndarray, tokens: np.ndarray, shares: np.ndarray, chunks: ChunkPolicy | None
 ) -> np.ndarray:
     """The vector of a window, float32 [dimension], from those of its pieces [n, dimension], their
     tokens [n] and their shares [n]. Zeros where no piece has a token.
@@ -115,7 +115,7 @@ def pool(
     total = weights.sum()
     if not total:
         return np.zeros(vectors.shape[1], np.float32)
-    # Piece by piece, so that the sum is the same on every machine.
+    # Chunk by piece, so that the sum is the same on every machine.
     mean = np.zeros(vectors.shape[1])
     for vector, weight in zip(vectors, weights / total, strict=True):
         mean += weight * vector

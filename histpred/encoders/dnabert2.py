@@ -25,7 +25,7 @@ from torch.nn import functional
 
 from histpred.core.errors import ModelError, WeightsError
 from histpred.encoders import Embedded, check_settings
-from histpred.encoders.batching import PIECES_AT_ONCE, Batcher, Tokens
+from histpred.encoders.batching import CHUNKS_AT_ONCE, Batcher, Tokens
 from histpred.encoders.devices import DTYPES, choose_device, choose_precision
 from histpred.encoders.quantised import quantise
 from histpred.encoders.weights import (
@@ -229,7 +229,7 @@ class Dnabert2Encoder:
         target = choose_device(device)
         self.device = str(target)
         self.precision = choose_precision(target, precision)
-        self.pieces_at_once = PIECES_AT_ONCE[target.type]
+        self.chunks_at_once = CHUNKS_AT_ONCE[target.type]
         self._tokenizer = load_tokenizer(find_file(folder, [TOKENIZER], "tokenizer"))
         self._special_tokens = special_tokens
         named = ((WEIGHTS, "weights"), ([CONFIG], "configuration"), ([TOKENIZER], "tokenizer"))

@@ -13,13 +13,13 @@ from histpred.core.errors import ModelError, UsageError
 from histpred.core.hts import quiet_htslib
 from histpred.core.log import tell
 from histpred.core.output import output_files, refuse_inputs, scratch_folder, temporary_faults
-from histpred.core.regions import COLUMN_NAMES
 from histpred.encoders import Encoder, EncoderSpec
-from histpred.encoders.chunks import Chunks, check_window
+from histpred.encoders.chunks import ChunkPolicy, check_window
 from histpred.encoders.embedder import EmbeddedWindows, Embedder
 from histpred.encoders.store import Store, encoder_identity, read_parquet
 from histpred.genome.ledger import TOO_MANY_N
 from histpred.genome.plan import open_windows, refuse_nothing, scorable
+from histpred.genome.regions import COLUMN_NAMES
 from histpred.genome.windows import WindowSpec
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def embed(
     fasta_path: str,
     encoder: Encoder,
     spec: EncoderSpec,
-    chunks: Chunks | None,
+    chunks: ChunkPolicy | None,
     window: WindowSpec,
     *,
     store: Path | None,

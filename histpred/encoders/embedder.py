@@ -15,12 +15,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from histpred.core.regions import Window
 from histpred.encoders import Embedded, Encoder
-from histpred.encoders.chunks import Chunks, bases, pieces, pool
-from histpred.encoders.store import Store, piece_key
+from histpred.encoders.chunks import ChunkPolicy, bases, chunks_of, pool
+from histpred.encoders.store import Store, chunk_key
 from histpred.genome.plan import Batch
 from histpred.genome.reference import Reference
+from histpred.genome.regions import Window
 
 UNITS_AT_ONCE = 2
 WINDOWS_AT_ONCE = 4096
@@ -55,7 +55,7 @@ class Embedder:
     embedded, reused: how many pieces were computed, and how many the store had.
     """
 
-    def __init__(self, encoder: Encoder, chunks: Chunks | None, store: Store | None) -> None:
+    def __init__(self, encoder: Encoder, chunks: ChunkPolicy | None, store: Store | None) -> None:
         self.encoder = encoder
         self._chunks = chunks
         self._store = store
@@ -85,8 +85,8 @@ class Embedder:
         for batch in batches:
             for window, sequence, n_fraction in zip(*batch, strict=True):
                 plan = []
-                for piece in pieces(window, sequence, reference, self._chunks):
-                    key = piece_key(piece.sequence)
+                for piece in chunks_of(window, sequence, reference, self._chunks):
+                    key = chunk_key(piece.sequence)
                     plan.append((key, piece.share))
                     unit.keys.add(key)
                     if key not in before:
@@ -94,7 +94,7 @@ class Embedder:
                 unit.windows.append(window)
                 unit.n_fractions.append(n_fraction)
                 unit.plans.append(plan)
-                full = len(unit.new) >= self.encoder.pieces_at_once
+                full = len(unit.new) >= self.encoder.chunks_at_once
                 if full or len(unit.windows) == WINDOWS_AT_ONCE:
                     yield unit
                     before = unit.keys
@@ -109,7 +109,7 @@ class Embedder:
         keys = list(unit.new)
         stored = self._store.find(keys) if self._store is not None else {}
         self.reused += len(stored)
-        size = self.encoder.pieces_at_once
+        size = self.encoder.chunks_at_once
         calls = []
         for start in range(0, len(keys), size):
             missing = [key for key in keys[start : start + size] if key not in stored]
@@ -154,7 +154,7 @@ class Embedder:
 
 
 def embed_sequences(
-    encoder: Encoder, chunks: Chunks | None, sequences: Iterable[bytes]
+    encoder: Encoder, chunks: ChunkPolicy | None, sequences: Iterable[bytes]
 ) -> np.ndarray:
     """Vectors, float32 [n, dimension], of sequences that lie on no genome: their pieces are cut
     from the first base on, and pooled as the policy says.

@@ -29,7 +29,7 @@ from transformers.utils import logging as transformers_logging
 
 from histpred.core.errors import ModelError, WeightsError, first_few, first_line
 from histpred.encoders import Embedded, check_settings
-from histpred.encoders.batching import PIECES_AT_ONCE, Batcher, Tokens
+from histpred.encoders.batching import CHUNKS_AT_ONCE, Batcher, Tokens
 from histpred.encoders.devices import DTYPES, choose_device, choose_precision
 from histpred.encoders.quantised import quantise
 from histpred.encoders.weights import GET_AGAIN, find_file, refuse
@@ -68,7 +68,7 @@ class HfEncoder:
         target = choose_device(device)
         self.device = str(target)
         self.precision = choose_precision(target, precision)
-        self.pieces_at_once = PIECES_AT_ONCE[target.type]
+        self.chunks_at_once = CHUNKS_AT_ONCE[target.type]
         self._special_tokens = settings.get("special_tokens", True)
         self._between = " " if settings.get("spaced", False) else ""
         alphabet = ALPHABETS[str(settings.get("alphabet", "dna"))]

@@ -42,7 +42,7 @@ class KmerEncoder:
     """
 
     longest = None
-    pieces_at_once = 512
+    chunks_at_once = 512
     device, precision = "cpu", "fp32"
     files: tuple[Path, ...] = ()
 

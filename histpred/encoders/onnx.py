@@ -28,7 +28,7 @@ _CODES = bytes.maketrans(b"ACGTN", bytes(range(5)))
 class OnnxEncoder:
     """A graph as an encoder; a token is a base."""
 
-    pieces_at_once = 512
+    chunks_at_once = 512
     precision = "fp32"
 
     def __init__(self, path: Path, device: str) -> None:

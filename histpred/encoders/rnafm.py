@@ -21,7 +21,7 @@ from transformers import EsmConfig, EsmModel
 
 from histpred.core.errors import ModelError, WeightsError
 from histpred.encoders import Embedded, check_settings
-from histpred.encoders.batching import PIECES_AT_ONCE, Batcher, Tokens
+from histpred.encoders.batching import CHUNKS_AT_ONCE, Batcher, Tokens
 from histpred.encoders.devices import DTYPES, choose_device, choose_precision
 from histpred.encoders.quantised import quantise
 from histpred.encoders.weights import State, fill, find_file, read_state, refuse
@@ -96,7 +96,7 @@ class RnaFmEncoder:
         target = choose_device(device)
         self.device = str(target)
         self.precision = choose_precision(target, precision)
-        self.pieces_at_once = PIECES_AT_ONCE[target.type]
+        self.chunks_at_once = CHUNKS_AT_ONCE[target.type]
         self._special_tokens = special_tokens
         self.files = (find_file(folder, WEIGHTS, "weights"),)
 

@@ -50,7 +50,7 @@ class Shard(NamedTuple):
     tokens: np.ndarray
 
 
-def piece_key(sequence: bytes) -> bytes:
+def chunk_key(sequence: bytes) -> bytes:
     """What a piece is stored under: 16 bytes of BLAKE2b of its bases."""
     return hashlib.blake2b(sequence, digest_size=16).digest()
 

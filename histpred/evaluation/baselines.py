@@ -18,11 +18,11 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from histpred.encoders.kmer import KmerEncoder
+from histpred.evaluation.calibration import NEVER, youden
 from histpred.labels.splits import TRAIN, VALIDATION
-from histpred.models.calibration import NEVER, youden
 
 if TYPE_CHECKING:
-    from histpred.models.examples import Examples
+    from histpred.labels.examples import Examples
 
 PREVALENCE, COMPOSITION, KMERS, NEAREST = (
     "prevalence",

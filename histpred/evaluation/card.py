@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from histpred.bundle.manifest import Evaluation, MarkPerformance, Performance
 from histpred.evaluation.baselines import PREVALENCE
-from histpred.models.manifest import Evaluation, MarkPerformance, Performance
 
 FEWEST = 5  # positives, and negatives, below which no figure is given
 

@@ -15,11 +15,11 @@ from itertools import chain
 from pathlib import Path
 
 from histpred.core.errors import InputError, UsageError, first_few
-from histpred.core.regions import NOT_SELECTED, SPLICED, Feature
 from histpred.genome import bed, gff, table
 from histpred.genome.assembly import assemble
 from histpred.genome.biotypes import expand, normalise
 from histpred.genome.lines import Lines, open_lines
+from histpred.genome.regions import NOT_SELECTED, SPLICED, Feature
 
 GENE, TRANSCRIPT = gff.GENE, gff.TRANSCRIPT
 TABLE = "windows"

@@ -15,9 +15,9 @@ from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 
-from histpred.core.regions import Feature, merge
-from histpred.core.spool import open_spool, pack_blocks, unpack_blocks
 from histpred.genome.gff import EXON, GENE, TRANSCRIPT, Record
+from histpred.genome.regions import Feature, merge
+from histpred.genome.spool import open_spool, pack_blocks, unpack_blocks
 
 BATCH = 10_000
 RECENT = 10_000

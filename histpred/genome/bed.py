@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
 from histpred.core.errors import InputError
-from histpred.core.regions import Blocks, Feature, is_too_far
+from histpred.genome.regions import Blocks, Feature, is_too_far
 
 HEADERS = ("#", "track", "browser")
 MAY_BE_HEADER = frozenset(("", "#", "t", "b", " ", "\t"))

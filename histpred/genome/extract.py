@@ -11,8 +11,8 @@ from histpred.core.errors import UsageError
 from histpred.core.hts import quiet_htslib
 from histpred.core.log import tell
 from histpred.core.output import output_files, refuse_inputs, temporary_faults
-from histpred.core.regions import Window
 from histpred.genome.plan import open_windows, scorable
+from histpred.genome.regions import Window
 from histpred.genome.table import HEADER, table_row
 from histpred.genome.windows import WindowSpec, reads_around
 

@@ -18,7 +18,7 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from histpred.core.errors import InputError
-from histpred.core.regions import is_too_far
+from histpred.genome.regions import is_too_far
 
 GENE, TRANSCRIPT, EXON = "gene", "transcript", "exon"
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from histpred.core.errors import SHOWN
-from histpred.core.regions import Feature, Window
-from histpred.core.spool import open_spool, pack_blocks, unpack_blocks
+from histpred.genome.regions import Feature, Window
+from histpred.genome.spool import open_spool, pack_blocks, unpack_blocks
 from histpred.genome.windows import Placed
 
 LEDGER = "ledger.tsv"  # in a folder of outputs

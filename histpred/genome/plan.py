@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from histpred.core.errors import SHOWN, InputError, first_few
-from histpred.core.regions import INTERVAL, NOT_SELECTED, Feature, Window
 from histpred.genome.annotation import TABLE, Annotation, Contigs, open_annotation
 from histpred.genome.ledger import TOO_MANY_N, Ledger
 from histpred.genome.naming import MITOCHONDRION, chromosome
 from histpred.genome.reference import Reference
+from histpred.genome.regions import INTERVAL, NOT_SELECTED, Feature, Window
 from histpred.genome.windows import (
     WindowSpec,
     as_it_is,

@@ -14,8 +14,8 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, pairwise
 
 from histpred.core.errors import InputError
-from histpred.core.regions import WINDOW_COLUMNS, Blocks, Feature, Window, is_too_far
 from histpred.genome.bed import STRANDS, ZERO_LENGTH
+from histpred.genome.regions import WINDOW_COLUMNS, Blocks, Feature, Window, is_too_far
 
 _PIECE = re.compile(r"(-?[0-9]{1,10})-([0-9]{1,10})", re.ASCII)
 HEADER = "\t".join((*WINDOW_COLUMNS, "blocks"))

@@ -21,7 +21,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from histpred.core.errors import UsageError
-from histpred.core.regions import (
+from histpred.core.sequence import n_fraction, reverse_complement
+from histpred.genome.reference import Reference
+from histpred.genome.regions import (
     CONTEXT,
     INTERVAL,
     KINDS,
@@ -34,8 +36,6 @@ from histpred.core.regions import (
     clip,
     extend_upstream,
 )
-from histpred.core.sequence import n_fraction, reverse_complement
-from histpred.genome.reference import Reference
 
 UNKNOWN_CONTIG = "unknown-contig"
 OUTSIDE = "outside-the-contig"

@@ -11,7 +11,6 @@ from typing import Any
 
 import pandas
 
-from histpred import __version__
 from histpred.core.hts import quiet_htslib
 from histpred.core.marks import mark
 from histpred.core.output import (
@@ -25,7 +24,7 @@ from histpred.core.output import (
     sweep,
     temporary_faults,
 )
-from histpred.evaluation.plots import draw_labels
+from histpred.core.version import __version__
 from histpred.labels.matrix import LABELS, Made, write_labels
 
 logger = logging.getLogger(__name__)
@@ -46,9 +45,10 @@ def make_folder(
     inputs: Sequence[str | Path],
     options: dict[str, Any],
     make: Callable[[Path], Made],
+    draw: Callable[[Made, Path], None],
     overwrite: bool,
 ) -> dict[str, int]:
-    """Write what `make` makes, given a private folder, into the folder `out`.
+    """Write what `make` makes, given a private folder, into the folder `out`, and `draw` it.
 
     labels.tsv.gz, see `histpred.labels.matrix`; unjoined.tsv; marks.tsv (mark, class, positives,
     negatives, unlabelled) and biotypes.tsv (biotype, genes, share) with a picture of each;
@@ -83,7 +83,7 @@ def make_folder(
             _biotype_table(made).to_csv(
                 work / "biotypes.tsv", sep="\t", index=False, float_format="%.4f"
             )
-            draw_labels(made.marks, made.values, made.genes["biotype"], work)
+            draw(made, work)
             digests = {name: file_digest(work / name) for name in OUTPUTS if (work / name).exists()}
             record = identity | {"outputs": digests, "counts": made.counts}
             (work / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")

@@ -21,12 +21,12 @@ import pandas
 from histpred.core.errors import HistpredError, InputError, UsageError, first_few, first_line
 from histpred.core.hts import has_room, no_room
 from histpred.core.marks import ALIASES, canonical, is_mark
-from histpred.core.regions import FARTHEST, INTERVAL, PROMOTER, Feature, Window
 from histpred.genome.annotation import TRANSCRIPT, Annotation, level_for, open_annotation
 from histpred.genome.bed import read_bed
 from histpred.genome.lines import Lines, open_lines
 from histpred.genome.naming import ContigNames
 from histpred.genome.plan import Offenders, printable
+from histpred.genome.regions import FARTHEST, INTERVAL, PROMOTER, Feature, Window
 from histpred.genome.windows import WindowSpec, place
 from histpred.labels.matrix import CARRIED, Made
 

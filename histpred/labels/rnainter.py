@@ -27,10 +27,10 @@ import pandas
 from histpred.core.errors import InputError, UsageError, first_few
 from histpred.core.marks import canonical, is_mark
 from histpred.core.output import file_digest
-from histpred.core.regions import Feature
 from histpred.genome.annotation import GENE, Annotation
 from histpred.genome.lines import GZIP_MAGIC, PEEK, Lines, open_lines
 from histpred.genome.plan import printable
+from histpred.genome.regions import Feature
 from histpred.labels.matrix import CARRIED, Made, without_version
 
 logger = logging.getLogger(__name__)

@@ -18,9 +18,9 @@ import numpy as np
 import pandas
 
 from histpred.core.errors import InputError, UsageError, first_few
-from histpred.core.regions import merge
 from histpred.genome.bed import read_bed
 from histpred.genome.lines import open_lines
+from histpred.genome.regions import merge
 
 logger = logging.getLogger(__name__)
 

@@ -18,8 +18,9 @@ from histpred.core.output import (
     refuse_inputs,
     temporary_faults,
 )
-from histpred.core.regions import INTERVAL
 from histpred.genome.ledger import LEDGER
+from histpred.genome.regions import INTERVAL
+from histpred.scoring.derived import remove_shown
 from histpred.scoring.predict import NO_GPU, OUTPUTS
 from histpred.scoring.record import (
     RUN,
@@ -33,8 +34,7 @@ from histpred.scoring.record import (
     times,
 )
 from histpred.scoring.scatter import read_scattered
-from histpred.tracks.hub import remove_shown
-from histpred.tracks.tables import CALLS, SCORES, join
+from histpred.scoring.tables import CALLS, SCORES, join
 
 CALIBRATED_FOR = "--window or --tile"
 PARTS_AGAIN = "give the folders of histpred predict, one a shard; or make this part again"

@@ -14,27 +14,17 @@ import pandas
 
 from histpred.core.hts import quiet_htslib
 from histpred.core.log import tell
-from histpred.core.regions import COLUMN_NAMES
 from histpred.encoders import Encoder, EncoderSpec
-from histpred.encoders.chunks import Chunks
+from histpred.encoders.chunks import ChunkPolicy
 from histpred.encoders.embed import embed, read_table
 from histpred.genome.plan import open_windows, refuse_nothing, scorable
+from histpred.genome.regions import COLUMN_NAMES
+from histpred.genome.request import Request
 from histpred.genome.windows import WindowSpec
 
 logger = logging.getLogger(__name__)
 
 Computed = TypeVar("Computed")
-
-
-class Inputs(NamedTuple):
-    """Where the windows come from; `level`, `biotypes` and `unstranded` as in predict's options."""
-
-    annotation: str
-    fasta: str
-    level: str | None = None
-    biotypes: tuple[str, ...] = ()
-    unstranded: bool = False
-    cache: Path | None = None
 
 
 class Genome(NamedTuple):
@@ -47,10 +37,10 @@ class Genome(NamedTuple):
 
 
 def embed_windows(
-    inputs: Inputs,
+    inputs: Request,
     encoder: Encoder,
     spec: EncoderSpec,
-    chunks: Chunks | None,
+    chunks: ChunkPolicy | None,
     window: WindowSpec,
     work: Path,
     store: Path | None,
@@ -89,7 +79,7 @@ def embed_windows(
 
 
 def map_windows(
-    inputs: Inputs,
+    inputs: Request,
     window: WindowSpec,
     work: Path,
     function: Callable[[Sequence[bytes]], Computed],

@@ -14,6 +14,10 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
+from histpred.bundle.encoding import bundle_chunks, open_encoder
+from histpred.bundle.folder import Bundle
+from histpred.bundle.outputs import interval_output, marks_of, was_trained_on, window_for
+from histpred.bundle.species import UNSPECIFIED, looks_like_species
 from histpred.core.errors import ModelError, first_few
 from histpred.core.hts import quiet_htslib
 from histpred.core.log import tell
@@ -32,9 +36,7 @@ from histpred.genome.annotation import Annotation
 from histpred.genome.ledger import LEDGER, TOO_MANY_N, Ledger
 from histpred.genome.plan import open_windows, refuse_nothing, scorable
 from histpred.genome.reference import Reference
-from histpred.models.bundle import Bundle
-from histpred.models.species import UNSPECIFIED, looks_like_species
-from histpred.scoring.opening import bundle_chunks, open_encoder
+from histpred.scoring.derived import remove_shown
 from histpred.scoring.record import (
     RUN,
     Options,
@@ -42,18 +44,13 @@ from histpred.scoring.record import (
     finished,
     identity,
     inputs_of,
-    interval_output,
     is_ours,
-    marks_of,
     outputs_of,
     times,
     versions,
-    was_trained_on,
-    window_for,
 )
 from histpred.scoring.scorer import NotFiniteError, Scorer
-from histpred.tracks.hub import remove_shown
-from histpred.tracks.tables import CALLS, SCORES, Tables
+from histpred.scoring.tables import CALLS, SCORES, Tables
 
 OUTPUTS = (
     *(f"{table}{suffix}" for table in (SCORES, CALLS) for suffix in ("", ".tbi", ".csi")),

@@ -12,17 +12,15 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from histpred import __version__
-from histpred.core.errors import InputError, OutputError, UsageError, first_few
+from histpred.bundle.folder import Bundle
+from histpred.core.errors import InputError, OutputError, first_few
 from histpred.core.output import altered, file_digest, input_digest, refuse_another
-from histpred.core.regions import INTERVAL, PROMOTER
 from histpred.core.runtime import load_onnxruntime
+from histpred.core.version import __version__
 from histpred.genome.annotation import Annotation, level_for
 from histpred.genome.biotypes import normalise
 from histpred.genome.reference import Reference
-from histpred.genome.windows import WindowSpec, parse_window
-from histpred.models.bundle import Bundle
-from histpred.models.manifest import IntervalOutput, MarkSpec
+from histpred.genome.windows import WindowSpec
 
 SCHEMA_VERSION = "1.0"
 RUN = "run.json"
@@ -62,55 +60,6 @@ class Prediction(NamedTuple):
     fresh: bool
     embedded: int = 0
     reused: int = 0
-
-
-def window_for(bundle: Bundle, wanted: str | None = None, tile: int | None = None) -> WindowSpec:
-    """The window that the bundle was trained on, or the one `wanted` (see `parse_window`); its
-    intervals cut into tiles of `tile` bp.
-
-    Raises UsageError for tiles of another kind of window.
-    """
-    if tile:
-        wanted = wanted or INTERVAL
-        if wanted.partition(":")[0] != INTERVAL:
-            raise UsageError(
-                f"--tile is for {INTERVAL} windows, not for {wanted}", "leave --window out"
-            )
-    trained = _trained(bundle)
-    kind = wanted or bundle.manifest.window.kind
-    if kind in trained:
-        window = trained[kind]
-    else:
-        window = parse_window(kind)
-        like = trained.get(window.kind, trained[bundle.manifest.window.kind])
-        window = window._replace(
-            max_n_fraction=like.max_n_fraction,
-            whole=like.whole if window.kind == PROMOTER else window.whole,
-        )
-    return window._replace(tile=tile or 0)
-
-
-def was_trained_on(bundle: Bundle, window: WindowSpec) -> bool:
-    """Whether the bundle's probabilities are of such windows."""
-    return window._replace(tile=0) in _trained(bundle).values()
-
-
-def interval_output(bundle: Bundle, window: WindowSpec) -> IntervalOutput | None:
-    """The bundle's output for intervals, if it has one and such are the windows."""
-    return bundle.manifest.interval if window.kind == INTERVAL else None
-
-
-def marks_of(bundle: Bundle, window: WindowSpec) -> tuple[MarkSpec, ...]:
-    """The marks of the output that scores such windows."""
-    return (interval_output(bundle, window) or bundle.manifest).marks
-
-
-def _trained(bundle: Bundle) -> dict[str, WindowSpec]:
-    """The windows that a bundle was trained on, by kind."""
-    specs = [bundle.manifest.window]
-    if bundle.manifest.interval:
-        specs.append(bundle.manifest.interval.window)
-    return {spec.kind: WindowSpec(**spec.model_dump()) for spec in specs}
 
 
 def identity(

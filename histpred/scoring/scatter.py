@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from histpred import __version__
+from histpred.bundle.encoding import Choice
 from histpred.core.errors import InputError
 from histpred.core.hts import quiet_htslib
 from histpred.core.log import tell
@@ -30,13 +30,13 @@ from histpred.core.output import (
     refuse_inputs,
     temporary_faults,
 )
-from histpred.core.regions import SPLICED, Window
+from histpred.core.version import __version__
 from histpred.encoders import EXPENSIVE
-from histpred.encoders.chunks import GRID, Chunks, check_window
+from histpred.encoders.chunks import GRID, ChunkPolicy, check_window
 from histpred.genome.ledger import LEDGER
 from histpred.genome.plan import open_windows, refuse_nothing, scorable
+from histpred.genome.regions import SPLICED, Window
 from histpred.genome.table import HEADER, table_row
-from histpred.scoring.opening import Choice
 from histpred.scoring.predict import domain_warnings
 from histpred.scoring.record import Options, differences, identity, inputs_of, is_ours
 
@@ -164,7 +164,7 @@ class Costs:
     windows on the same strand have in common is seen once.
     """
 
-    def __init__(self, chunks: Chunks | None) -> None:
+    def __init__(self, chunks: ChunkPolicy | None) -> None:
         self.bases = array("q")  # 8 bytes each: all else of a window is on disk
         self.work = array("q")
         self._shared = chunks is not None and chunks.policy == GRID

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from histpred.bundle.folder import Bundle
+from histpred.bundle.manifest import IntervalOutput
+from histpred.bundle.probability import probabilities_of
 from histpred.core.errors import BundleError, ModelError
 from histpred.core.runtime import open_session
-from histpred.models.bundle import Bundle
-from histpred.models.manifest import IntervalOutput
-from histpred.models.probability import probabilities_of
 
 if TYPE_CHECKING:
     import onnxruntime

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from histpred.bundle.encoding import bundle_chunks, open_encoder
+from histpred.bundle.folder import Bundle
 from histpred.core.errors import BundleError
 from histpred.encoders.embedder import embed_sequences
-from histpred.models.bundle import Bundle
-from histpred.scoring.opening import bundle_chunks, open_encoder
 from histpred.scoring.scorer import Scorer
 
 TOLERANCE = 1e-4

@@ -20,7 +20,7 @@ import numpy as np
 
 from histpred.core.errors import InputError
 from histpred.core.hts import no_room
-from histpred.tracks.tables import (
+from histpred.scoring.tables import (
     AGAIN,
     AT_ONCE,
     BED_NAME_LIMIT,

@@ -8,18 +8,31 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable
-from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from histpred.bundle.folder import MANIFEST, SHIPPED, parse_manifest, shipped_bundles
+from histpred.bundle.species import assembly_of
 from histpred.core.errors import InputError, OutputError, UsageError
 from histpred.core.hts import quiet_htslib
 from histpred.core.marks import by_class, mark
-from histpred.core.output import WORK, output_folder, refuse_inputs, temporary_faults
+from histpred.core.output import output_folder, refuse_inputs, temporary_faults
 from histpred.genome.reference import Reference
-from histpred.models.bundle import MANIFEST, SHIPPED, parse_manifest, shipped_bundles
-from histpred.models.species import assembly_of
+from histpred.scoring.derived import (
+    GENOMES,
+    HUB,
+    IGV_JSON,
+    IGV_XML,
+    JBROWSE,
+    ONE_FILE,
+    SIZES,
+    TRACKS,
+    hub_files,
+    is_hub,
+    remove_empty,
+)
 from histpred.scoring.record import read_finished
+from histpred.scoring.tables import AGAIN, CALLS, SCORES, bed_colour
 from histpred.tracks.binary import (
     Spread,
     middle,
@@ -29,14 +42,7 @@ from histpred.tracks.binary import (
     write_windows,
 )
 from histpred.tracks.sessions import Track, igv_json, igv_xml, jbrowse
-from histpred.tracks.tables import AGAIN, CALLS, REPORT, SCORES, bed_colour
 
-HUB, GENOMES, TRACKS, ONE_FILE = "hub.txt", "genomes.txt", "trackDb.txt", "one-file-hub.txt"
-IGV_JSON, IGV_XML, JBROWSE = "igv-session.json", "igv-session.xml", "jbrowse-config.json"
-SIZES = "contigs.chrom.sizes"  # IGV Desktop goes by the ending
-FOLDER = "hub"  # in that of a prediction, of predict --tracks
-OURS = "hub histpred\n"
-GENERATOR, HEAD = b'<meta name="generator" content="histpred ', 500  # in the head of a page of ours
 NO_MAIL = "nobody@example.org"  # UCSC wants an address; the hub's owner may put theirs
 UCSC_NAMES = {"T2T-CHM13v2.0": "hs1"}
 ASSEMBLY = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
@@ -105,7 +111,7 @@ def write_hub(
     refuse_inputs([out], [scores])
     tile = run["identity"]["window"][-1]
     names = [HUB]
-    with quiet_htslib(), temporary_faults(), output_folder(out, names, _is_ours) as work:
+    with quiet_htslib(), temporary_faults(), output_folder(out, names, is_hub) as work:
         with Reference(fasta, cache or work / ".genome") as reference:
             if reference.digest != run["identity"]["FASTA sha256"]:
                 raise InputError(
@@ -159,11 +165,11 @@ def write_hub(
         for name, text in texts.items():
             (work / name).write_text(text, encoding="utf-8")
         # An earlier hub's tracks that this one does not have are taken away with it.
-        before = _files_of(out)
+        before = hub_files(out)
         binary = [track.path for track in tracks]
         old_and_new = dict.fromkeys((*before, *binary))
         names[:] = [*(name for name in old_and_new if name not in texts), *texts]
-    _remove_empty(out, before)
+    remove_empty(out, before)
     return Hub(assembly, table.marks, table.windows, calls, signal)
 
 
@@ -188,69 +194,6 @@ def tracks_of(table: Spread, signal: bool, calls: bool, assembly: str) -> list[T
         path = f"{assembly}/{name}.{suffix}"
         tracks.append(Track(name, path, mark(name).mark_class, bed_colour(name), signal))
     return tracks
-
-
-def hub_is_due(out: Path, fresh: bool) -> bool:
-    """Whether a prediction in `out` needs its hub written: it is `fresh`, or has none."""
-    return fresh or not _is_ours(out / FOLDER / HUB)
-
-
-def refuse_other_hub(out: Path) -> None:
-    """Raise OutputError where the hub of a prediction in `out` would lie among other files."""
-    hub = out / FOLDER
-    ours = _is_ours(hub / HUB) or (hub / WORK).exists()  # the latter of a run that was killed
-    if hub.exists() and not ours and any(hub.iterdir()):
-        raise OutputError(
-            f"{hub} holds something else than a hub of histpred",
-            "move it away, or write the tracks elsewhere: histpred tracks",
-        )
-
-
-def remove_shown(out: Path) -> None:
-    """Take away what was made of an earlier prediction in `out`: its hub and its report."""
-    remove_hub(out / FOLDER)
-    report = out / REPORT
-    with suppress(OSError):
-        if GENERATOR in report.read_bytes()[:HEAD]:
-            report.unlink()
-
-
-def remove_hub(folder: Path) -> None:
-    """Take away a hub of `write_hub`, and nothing else that may lie there."""
-    names = _files_of(folder)
-    for name in names:
-        (folder / name).unlink(missing_ok=True)
-    _remove_empty(folder, names)
-    with suppress(OSError):  # a folder that is not empty stays
-        folder.rmdir()
-
-
-def _remove_empty(folder: Path, names: Iterable[str]) -> None:
-    """The folders of these files, where nothing else lies in them."""
-    for place in {(folder / name).parent for name in names} - {folder}:
-        with suppress(OSError):
-            place.rmdir()
-
-
-def _files_of(folder: Path) -> list[str]:
-    """The files of a hub of ours in a folder, as itself says; the one that marks it comes last."""
-    if not _is_ours(folder / HUB):
-        return []
-    inner = []
-    for track_list in _settings(folder / GENOMES, "trackDb"):
-        assembly = Path(track_list).parent.name
-        files = [*_settings(folder / assembly / TRACKS, "bigDataUrl"), TRACKS, SIZES]
-        inner += [f"{assembly}/{Path(name).name}" for name in files]  # never beyond the hub
-    return [*inner, IGV_JSON, IGV_XML, JBROWSE, GENOMES, ONE_FILE, HUB]
-
-
-def _settings(path: Path, name: str) -> list[str]:
-    """What a text of a hub gives as a setting, everywhere it does."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
-        return []
-    return [line.partition(" ")[2] for line in lines if line.partition(" ")[0] == name]
 
 
 def track_stanzas(tracks: Iterable[Track], title: str, of: str = "window") -> list[Stanza]:
@@ -338,11 +281,3 @@ def word_of(text: str) -> str:
     ('ActivePromoter', 'H3K4me3')
     """
     return "".join(part[:1].upper() + part[1:] for part in re.split("[^A-Za-z0-9]+", text))
-
-
-def _is_ours(path: Path) -> bool:
-    try:
-        with open(path, "rb") as stream:
-            return stream.read(len(OURS)) == OURS.encode()
-    except OSError:
-        return False

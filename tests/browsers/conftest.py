@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from histpred.tracks.tables import bed_shades
+from histpred.scoring.tables import bed_shades
 from support import browsers
 from support.command_line import Scores, histpred, read_scores
 

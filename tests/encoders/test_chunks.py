@@ -8,17 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from histpred.core.errors import UsageError
-from histpred.core.regions import KINDS, SPLICED, Window
 from histpred.encoders.chunks import (
     GRID,
     WINDOW,
-    Chunks,
-    Piece,
+    Chunk,
+    ChunkPolicy,
     check_window,
+    chunks_of,
     parse_chunks,
-    pieces,
     pool,
 )
+from histpred.genome.regions import KINDS, SPLICED, Window
 from support import reverse_complement
 
 
@@ -35,12 +35,14 @@ class Genome:
         return (reverse_complement(part) if strand == "-" else part).encode()
 
 
-def cut(genome: Genome, start: int, end: int, strand: str, chunks: Chunks | None) -> list[Piece]:
+def cut(
+    genome: Genome, start: int, end: int, strand: str, chunks: ChunkPolicy | None
+) -> list[Chunk]:
     window = Window("chr1", start, end, strand, "a", ".", ".", 1)
-    return pieces(window, genome.fetch("chr1", start, end, strand), genome, chunks)
+    return chunks_of(window, genome.fetch("chr1", start, end, strand), genome, chunks)
 
 
-def walk(sequence: str, start: int, end: int, strand: str, length: int) -> list[Piece]:
+def walk(sequence: str, start: int, end: int, strand: str, length: int) -> list[Chunk]:
     """The bins of a contig that have a base in [start, end), found base by base."""
     letters: dict[int, str] = defaultdict(str)
     inside: Counter[int] = Counter()
@@ -56,7 +58,7 @@ def walk(sequence: str, start: int, end: int, strand: str, length: int) -> list[
         if count:
             own = letters[number]
             on_strand = reverse_complement(own) if strand == "-" else own
-            found.append(Piece(on_strand.encode(), count / known[number]))
+            found.append(Chunk(on_strand.encode(), count / known[number]))
     return found
 
 
@@ -83,7 +85,7 @@ def windows(draw) -> tuple[str, int, int, str, int]:
 @given(st.text("ACGT", max_size=200), st.integers(1, 60))
 def test_window_pieces_join_back_to_the_window(sequence, length):
     genome = Genome({"chr1": sequence})
-    found = cut(genome, 0, len(sequence), "+", Chunks(WINDOW, length))
+    found = cut(genome, 0, len(sequence), "+", ChunkPolicy(WINDOW, length))
     assert b"".join(piece.sequence for piece in found) == sequence.encode()
     assert all(len(piece.sequence) == length for piece in found[:-1])
     assert all(0 < len(piece.sequence) <= length and piece.share == 1 for piece in found)
@@ -91,8 +93,8 @@ def test_window_pieces_join_back_to_the_window(sequence, length):
 
 def test_window_pieces_start_at_the_windows_own_first_base():
     genome = Genome({"chr1": "AACCCTTTTG"})
-    plus = cut(genome, 1, 9, "+", Chunks(WINDOW, 3))
-    minus = cut(genome, 1, 9, "-", Chunks(WINDOW, 3))
+    plus = cut(genome, 1, 9, "+", ChunkPolicy(WINDOW, 3))
+    minus = cut(genome, 1, 9, "-", ChunkPolicy(WINDOW, 3))
     assert [piece.sequence for piece in plus] == [b"ACC", b"CTT", b"TT"]
     assert [piece.sequence for piece in minus] == [b"AAA", b"AGG", b"GT"]
 
@@ -102,14 +104,14 @@ def test_without_chunks_the_window_is_its_own_piece(example):
     sequence, start, end, strand, _ = example
     genome = Genome({"chr1": sequence})
     own = genome.fetch("chr1", start, end, strand)
-    expected = [Piece(own, 1.0)] if own.strip(b"N") else []
+    expected = [Chunk(own, 1.0)] if own.strip(b"N") else []
     assert cut(genome, start, end, strand, None) == expected
 
 
 @given(windows())
 def test_grid_pieces_are_those_found_base_by_base(example):
     sequence, start, end, strand, length = example
-    found = cut(Genome({"chr1": sequence}), start, end, strand, Chunks(GRID, length))
+    found = cut(Genome({"chr1": sequence}), start, end, strand, ChunkPolicy(GRID, length))
     assert sorted(found) == sorted(walk(sequence, start, end, strand, length))
 
 
@@ -132,8 +134,8 @@ GENOME = "ACGTA" + "CCCCC" + "GGTGG" + "NNNNN" + "TTNNA" + "GA"  # bins of 5, th
     ],
 )
 def test_bins_lie_on_the_genome_and_count_with_their_share_of_bases(start, end, strand, expected):
-    found = cut(Genome({"chr1": GENOME}), start, end, strand, Chunks(GRID, 5))
-    assert sorted(found) == sorted(Piece(sequence, share) for sequence, share in expected)
+    found = cut(Genome({"chr1": GENOME}), start, end, strand, ChunkPolicy(GRID, 5))
+    assert sorted(found) == sorted(Chunk(sequence, share) for sequence, share in expected)
 
 
 @given(st.data(), st.integers(1, 12), st.integers(1, 8))
@@ -142,12 +144,12 @@ def test_the_strands_mirror_each_other_where_the_grid_does(data, length, bins):
     sequence = data.draw(st.text("ACGTN", min_size=size, max_size=size))
     start = data.draw(st.integers(0, size - 1))
     end = data.draw(st.integers(start + 1, size))
-    minus = cut(Genome({"chr1": sequence}), start, end, "-", Chunks(GRID, length))
+    minus = cut(Genome({"chr1": sequence}), start, end, "-", ChunkPolicy(GRID, length))
     mirrored = Genome({"chr1": reverse_complement(sequence)})
-    assert minus == cut(mirrored, size - end, size - start, "+", Chunks(GRID, length))[::-1]
+    assert minus == cut(mirrored, size - end, size - start, "+", ChunkPolicy(GRID, length))[::-1]
 
 
-@pytest.mark.parametrize("chunks", [None, Chunks(WINDOW, 4), Chunks(GRID, 4)])
+@pytest.mark.parametrize("chunks", [None, ChunkPolicy(WINDOW, 4), ChunkPolicy(GRID, 4)])
 def test_a_window_of_n_has_no_pieces_and_zeros_as_its_vector(chunks):
     found = cut(Genome({"chr1": "ACGT" + "N" * 20}), 6, 17, "+", chunks)
     assert found == []
@@ -157,7 +159,7 @@ def test_a_window_of_n_has_no_pieces_and_zeros_as_its_vector(chunks):
 
 
 def test_chunks_of_n_are_left_out():
-    found = cut(Genome({"chr1": "ACGTNNNNNNNNACNN"}), 0, 16, "+", Chunks(WINDOW, 4))
+    found = cut(Genome({"chr1": "ACGTNNNNNNNNACNN"}), 0, 16, "+", ChunkPolicy(WINDOW, 4))
     assert [piece.sequence for piece in found] == [b"ACGT", b"ACNN"]
 
 
@@ -169,28 +171,28 @@ def pooled(vectors, tokens, shares, chunks) -> list[float]:
 
 def test_window_chunks_count_alike_however_many_tokens_they_have():
     vectors = [[1, 0], [2, 4], [6, 2]]
-    assert pooled(vectors, [10, 1, 5], [1, 1, 1], Chunks(WINDOW, 9)) == [3, 2]
+    assert pooled(vectors, [10, 1, 5], [1, 1, 1], ChunkPolicy(WINDOW, 9)) == [3, 2]
 
 
 def test_a_chunk_without_a_token_does_not_count():
     vectors = [[1, 8], [0, 0], [3, 4]]
-    assert pooled(vectors, [10, 0, 5], [1, 1, 1], Chunks(WINDOW, 9)) == [2, 6]
-    assert pooled(vectors, [6, 0, 2], [1, 1, 1], Chunks(GRID, 9)) == [1.5, 7]
+    assert pooled(vectors, [10, 0, 5], [1, 1, 1], ChunkPolicy(WINDOW, 9)) == [2, 6]
+    assert pooled(vectors, [6, 0, 2], [1, 1, 1], ChunkPolicy(GRID, 9)) == [1.5, 7]
 
 
 def test_bins_count_with_their_tokens_times_their_share():
     vectors = [[1, 0], [2, 4], [6, 8]]
     # weights 4, 3 and 1
-    assert pooled(vectors, [8, 3, 4], [0.5, 1, 0.25], Chunks(GRID, 9)) == [2, 2.5]
+    assert pooled(vectors, [8, 3, 4], [0.5, 1, 0.25], ChunkPolicy(GRID, 9)) == [2, 2.5]
 
 
-@pytest.mark.parametrize("chunks", [None, Chunks(WINDOW, 4), Chunks(GRID, 4)])
+@pytest.mark.parametrize("chunks", [None, ChunkPolicy(WINDOW, 4), ChunkPolicy(GRID, 4)])
 def test_one_piece_keeps_its_vector_to_the_last_bit(chunks):
     vector = [0.1, -1e-30, 3e20]
     assert pooled([vector], [7], [0.3], chunks) == np.array(vector, np.float32).tolist()
 
 
-@pytest.mark.parametrize("chunks", [Chunks(WINDOW, 4), Chunks(GRID, 4)])
+@pytest.mark.parametrize("chunks", [ChunkPolicy(WINDOW, 4), ChunkPolicy(GRID, 4)])
 def test_pieces_without_any_token_give_zeros(chunks):
     assert pooled([[1, 2], [3, 4]], [0, 0], [1, 0.5], chunks) == [0, 0]
 
@@ -198,9 +200,9 @@ def test_pieces_without_any_token_give_zeros(chunks):
 @pytest.mark.parametrize(
     ("text", "chunks"),
     [
-        ("window:1000", Chunks(WINDOW, 1000)),
-        ("grid:1", Chunks(GRID, 1)),
-        ("grid:2147483647", Chunks(GRID, 2**31 - 1)),
+        ("window:1000", ChunkPolicy(WINDOW, 1000)),
+        ("grid:1", ChunkPolicy(GRID, 1)),
+        ("grid:2147483647", ChunkPolicy(GRID, 2**31 - 1)),
     ],
 )
 def test_chunks_are_read_and_written_alike(text, chunks):
@@ -224,17 +226,17 @@ def test_other_forms_of_chunks_are_refused(text):
 
 def test_spliced_windows_lie_on_no_grid():
     with pytest.raises(UsageError, match="do not lie on a grid"):
-        check_window(Chunks(GRID, 100), SPLICED)
+        check_window(ChunkPolicy(GRID, 100), SPLICED)
 
 
 def test_a_spliced_window_of_a_table_lies_on_no_grid_either():
     window = Window("chr1", 0, 8, "+", "a", ".", ".", 1, ((0, 2), (6, 8)))
     with pytest.raises(UsageError, match="do not lie on a grid"):
-        pieces(window, b"ACGT", Genome({"chr1": "ACGTACGT"}), Chunks(GRID, 4))
+        chunks_of(window, b"ACGT", Genome({"chr1": "ACGTACGT"}), ChunkPolicy(GRID, 4))
 
 
-@pytest.mark.parametrize("chunks", [None, Chunks(WINDOW, 4), Chunks(GRID, 4)])
+@pytest.mark.parametrize("chunks", [None, ChunkPolicy(WINDOW, 4), ChunkPolicy(GRID, 4)])
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_other_window_can_be_cut(chunks, kind):
-    if chunks != Chunks(GRID, 4) or kind != SPLICED:
+    if chunks != ChunkPolicy(GRID, 4) or kind != SPLICED:
         check_window(chunks, kind)

@@ -253,7 +253,7 @@ def test_what_was_chosen_is_recorded(tiny):
     encoder = from_settings({}, tiny[0], "cpu", "auto")
     assert (encoder.device, encoder.precision) == ("cpu", "fp32")
     assert (encoder.dimension, encoder.longest) == (TINY.width, None)
-    assert encoder.pieces_at_once > 0
+    assert encoder.chunks_at_once > 0
 
 
 # The weights

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from histpred.core.regions import Window
 from histpred.encoders import Embedded
 from histpred.encoders import embedder as stage
-from histpred.encoders.chunks import GRID, WINDOW, Chunks
+from histpred.encoders.chunks import GRID, WINDOW, ChunkPolicy
 from histpred.encoders.embedder import EmbeddedWindows, Embedder, embed_sequences
-from histpred.encoders.store import Store, piece_key
+from histpred.encoders.store import Store, chunk_key
 from histpred.genome.plan import Batch
+from histpred.genome.regions import Window
 from support import random_genome, reverse_complement
 
 DIMENSION = 6
@@ -41,8 +41,8 @@ class Fake:
     precision = "fp32"
     files = ()
 
-    def __init__(self, pieces_at_once: int = 4, fails_at: bytes = b"", nan_at: bytes = b"") -> None:
-        self.pieces_at_once = pieces_at_once
+    def __init__(self, chunks_at_once: int = 4, fails_at: bytes = b"", nan_at: bytes = b"") -> None:
+        self.chunks_at_once = chunks_at_once
         self.fails_at, self.nan_at = fails_at, nan_at
         self.calls: list[tuple[bytes, ...]] = []
         self._lock = threading.Lock()
@@ -89,7 +89,7 @@ def embed(
     encoder: Fake,
     genome: Genome,
     places: Sequence[Place],
-    chunks: Chunks | None,
+    chunks: ChunkPolicy | None,
     store: Path | None = None,
 ) -> tuple[np.ndarray, Embedder, list[EmbeddedWindows]]:
     embedder = Embedder(encoder, chunks, Store(store, IDENTITY) if store else None)
@@ -98,7 +98,7 @@ def embed(
     return np.vstack(vectors), embedder, found
 
 
-def by_hand(genome: Genome, place: Place, chunks: Chunks | None) -> np.ndarray:
+def by_hand(genome: Genome, place: Place, chunks: ChunkPolicy | None) -> np.ndarray:
     """A window's vector: of a grid base by base, each real base counting with its bin's vector."""
     start, end, strand = place
     if chunks is None or chunks.policy == WINDOW:
@@ -150,16 +150,16 @@ def places() -> list[Place]:
     return [(start, end, rng.choice("+-")) for start, end in zip(starts, ends, strict=True)]
 
 
-POLICIES = [None, Chunks(WINDOW, 70), Chunks(GRID, 70)]
+POLICIES = [None, ChunkPolicy(WINDOW, 70), ChunkPolicy(GRID, 70)]
 
 
 # What comes out
 
 
 @pytest.mark.parametrize("chunks", POLICIES, ids=str)
-@pytest.mark.parametrize("pieces_at_once", [1, 4, 1000])
-def test_every_window_has_the_vector_found_by_hand(pieces_at_once, chunks, genome, places):
-    vectors, _, found = embed(Fake(pieces_at_once), genome, places, chunks)
+@pytest.mark.parametrize("chunks_at_once", [1, 4, 1000])
+def test_every_window_has_the_vector_found_by_hand(chunks_at_once, chunks, genome, places):
+    vectors, _, found = embed(Fake(chunks_at_once), genome, places, chunks)
     assert vectors.dtype == np.float32
     expected = [by_hand(genome, place, chunks) for place in places]
     np.testing.assert_allclose(vectors, expected, atol=2e-6)
@@ -180,12 +180,12 @@ def test_windows_in_any_order_and_of_any_size(data):
     drawn = data.draw(st.lists(interval, max_size=12))
     places = [(start, min(start + length, size), strand) for start, length, strand in drawn]
     policy = data.draw(st.sampled_from([WINDOW, GRID]))
-    chunks = Chunks(policy, data.draw(st.integers(1, 30)))
+    chunks = ChunkPolicy(policy, data.draw(st.integers(1, 30)))
     encoder = Fake(data.draw(st.integers(1, 5)))
     vectors, _, _ = embed(encoder, genome, places, chunks)
     expected = [by_hand(genome, place, chunks) for place in places]
     np.testing.assert_allclose(vectors, np.reshape(expected, (-1, DIMENSION)), atol=2e-6)
-    assert all(0 < len(call) <= encoder.pieces_at_once for call in encoder.calls)
+    assert all(0 < len(call) <= encoder.chunks_at_once for call in encoder.calls)
 
 
 @pytest.mark.parametrize("chunks", POLICIES, ids=str)
@@ -208,7 +208,7 @@ def test_a_window_without_a_base_has_zeros_and_costs_nothing(chunks):
 
 def test_no_windows_no_calls(genome, folder):
     encoder = Fake()
-    vectors, _, found = embed(encoder, genome, [], Chunks(GRID, 70), folder)
+    vectors, _, found = embed(encoder, genome, [], ChunkPolicy(GRID, 70), folder)
     assert (len(vectors), found, encoder.calls) == (0, [], [])
 
 
@@ -217,7 +217,7 @@ def test_no_windows_no_calls(genome, folder):
 
 def test_each_bin_is_embedded_once(genome, places, folder):
     encoder = Fake()
-    _, embedder, _ = embed(encoder, genome, places, Chunks(GRID, 70), folder)
+    _, embedder, _ = embed(encoder, genome, places, ChunkPolicy(GRID, 70), folder)
     assert encoder.seen == Counter(bins(genome, places, 70))
     assert embedder.embedded == len(encoder.seen)
 
@@ -226,7 +226,7 @@ def test_without_a_store_neighbours_share_their_bins(genome):
     """Windows one after the other: what the unit before has is not computed again."""
     places = [(start, start + 300, "+") for start in range(0, 2700, 20)]
     encoder = Fake()
-    _, embedder, _ = embed(encoder, genome, places, Chunks(GRID, 50))
+    _, embedder, _ = embed(encoder, genome, places, ChunkPolicy(GRID, 50))
     assert len(encoder.calls) > 5
     assert encoder.seen == Counter(bins(genome, places, 50))
     assert embedder.embedded == len(encoder.seen)
@@ -235,7 +235,7 @@ def test_without_a_store_neighbours_share_their_bins(genome):
 def test_the_two_strands_have_bins_of_their_own():
     genome = Genome(random_genome(random.Random(3), {"chr1": 400})["chr1"])
     encoder = Fake()
-    embed(encoder, genome, [(0, 400, "+"), (0, 400, "-")], Chunks(GRID, 100))
+    embed(encoder, genome, [(0, 400, "+"), (0, 400, "-")], ChunkPolicy(GRID, 100))
     assert len(encoder.seen) == 8
 
 
@@ -246,27 +246,29 @@ def test_isoforms_cost_what_their_union_costs(stored, folder):
     genome = Genome(random_genome(rng, {"chr1": 120_000})["chr1"])
     starts = [rng.randrange(30_500, 42_000) for _ in range(50)]
     places = sorted((start - 30_000, start + rng.randrange(200, 9_000), "+") for start in starts)
-    encoder = Fake(pieces_at_once=8)
-    _, embedder, _ = embed(encoder, genome, places, Chunks(GRID, 500), folder if stored else None)
+    encoder = Fake(chunks_at_once=8)
+    _, embedder, _ = embed(
+        encoder, genome, places, ChunkPolicy(GRID, 500), folder if stored else None
+    )
     left, right = places[0][0] // 500, -(-max(end for _, end, _ in places) // 500)
     assert embedder.embedded == sum(encoder.seen.values()) == right - left
     windows = sum(end - start for start, end, _ in places) / 500
     assert windows > 20 * embedder.embedded
 
 
-@pytest.mark.parametrize("pieces_at_once", [1, 3, 7])
-def test_no_call_is_larger_than_the_encoder_asks_for(pieces_at_once, genome, places):
-    encoder = Fake(pieces_at_once)
-    embed(encoder, genome, places, Chunks(WINDOW, 30))
+@pytest.mark.parametrize("chunks_at_once", [1, 3, 7])
+def test_no_call_is_larger_than_the_encoder_asks_for(chunks_at_once, genome, places):
+    encoder = Fake(chunks_at_once)
+    embed(encoder, genome, places, ChunkPolicy(WINDOW, 30))
     sizes = Counter(map(len, encoder.calls))
-    assert max(sizes) == pieces_at_once
-    assert sizes[pieces_at_once] > len(encoder.calls) / 3
+    assert max(sizes) == chunks_at_once
+    assert sizes[chunks_at_once] > len(encoder.calls) / 3
 
 
 def test_windows_that_cost_nothing_still_come_out_in_units(genome, monkeypatch):
     monkeypatch.setattr(stage, "WINDOWS_AT_ONCE", 10)
     places = [(500, 600, "+")] * 25
-    vectors, embedder, found = embed(Fake(1000), genome, places, Chunks(GRID, 50))
+    vectors, embedder, found = embed(Fake(1000), genome, places, ChunkPolicy(GRID, 50))
     assert [len(unit.windows) for unit in found] == [10, 10, 5]
     assert embedder.embedded == len(bins(genome, places, 50))
     assert len({row.tobytes() for row in vectors}) == 1
@@ -282,7 +284,7 @@ def test_windows_are_read_little_ahead_of_what_comes_out(genome, places):
             taken += 1
             yield batch
 
-    running = Embedder(Fake(4), Chunks(WINDOW, 70), None).embed(counted(), genome)
+    running = Embedder(Fake(4), ChunkPolicy(WINDOW, 70), None).embed(counted(), genome)
     given = len(next(running).windows)
     assert taken <= given + 4
     running.close()
@@ -292,7 +294,7 @@ def test_windows_are_read_little_ahead_of_what_comes_out(genome, places):
 
 
 def test_a_second_run_embeds_nothing_and_has_the_same_bits(genome, places, folder):
-    chunks = Chunks(GRID, 70)
+    chunks = ChunkPolicy(GRID, 70)
     first, one, _ = embed(Fake(), genome, places, chunks, folder)
     encoder = Fake()
     second, two, _ = embed(encoder, genome, places, chunks, folder)
@@ -314,7 +316,7 @@ def test_a_run_that_goes_on_makes_the_calls_that_are_left(done, chunks, genome, 
     first, left = whole.calls[:done], whole.calls[done:]
     assert left
     for call in first:
-        store.add([piece_key(piece) for piece in call], Fake().embed(call))
+        store.add([chunk_key(piece) for piece in call], Fake().embed(call))
 
     encoder = Fake()
     vectors, embedder, _ = embed(encoder, genome, places, chunks, folder.with_name("begun"))
@@ -325,13 +327,13 @@ def test_a_run_that_goes_on_makes_the_calls_that_are_left(done, chunks, genome, 
 
 def test_a_stored_piece_changes_no_call_but_its_own(genome, folder):
     """One window whose pieces fill several calls."""
-    places, chunks = [(0, 3000, "+")], Chunks(WINDOW, 70)
+    places, chunks = [(0, 3000, "+")], ChunkPolicy(WINDOW, 70)
     whole = Fake()
     embed(whole, genome, places, chunks)
     piece = whole.calls[0][1]
     assert len(whole.calls) > 5
     store = Store(folder, IDENTITY)
-    store.add([piece_key(piece)], Fake().embed([piece]))
+    store.add([chunk_key(piece)], Fake().embed([piece]))
     encoder = Fake()
     embed(encoder, genome, places, chunks, folder)
     own = tuple(other for other in whole.calls[0] if other != piece)
@@ -339,7 +341,7 @@ def test_a_stored_piece_changes_no_call_but_its_own(genome, folder):
 
 
 def test_other_windows_use_what_is_stored(genome, places, folder):
-    chunks = Chunks(GRID, 70)
+    chunks = ChunkPolicy(GRID, 70)
     embed(Fake(), genome, places[:20], chunks, folder)
     encoder = Fake()
     vectors, embedder, _ = embed(encoder, genome, places, chunks, folder)
@@ -353,12 +355,12 @@ def test_keys_that_share_their_first_half_only_cost_time(genome, places, folder,
     """All pieces in four heaps of the index."""
 
     def alike(sequence: bytes) -> bytes:
-        key = piece_key(sequence)
+        key = chunk_key(sequence)
         return bytes(7) + bytes([key[0] % 4]) + key[8:]
 
-    chunks = Chunks(GRID, 70)
+    chunks = ChunkPolicy(GRID, 70)
     expected, _, _ = embed(Fake(), genome, places, chunks)
-    monkeypatch.setattr(stage, "piece_key", alike)
+    monkeypatch.setattr(stage, "chunk_key", alike)
     for _ in range(2):
         vectors, _, _ = embed(Fake(), genome, places, chunks, folder)
         assert vectors.tobytes() == expected.tobytes()
@@ -368,7 +370,7 @@ def test_keys_that_share_their_first_half_only_cost_time(genome, places, folder,
 
 
 def test_a_fault_of_the_encoder_arrives_and_what_was_stored_stays(genome, places, folder):
-    chunks = Chunks(WINDOW, 70)
+    chunks = ChunkPolicy(WINDOW, 70)
     unbroken = Fake()
     expected, whole, _ = embed(unbroken, genome, places, chunks, folder.with_name("whole"))
     bad = unbroken.calls[len(unbroken.calls) // 2][0]
@@ -378,8 +380,8 @@ def test_a_fault_of_the_encoder_arrives_and_what_was_stored_stays(genome, places
         embed(broken, genome, places, chunks, folder)
     good = {piece for call in broken.calls if bad not in call for piece in call}
     store = Store(folder, IDENTITY)
-    assert set(store.find([piece_key(piece) for piece in unbroken.seen])) == {
-        piece_key(piece) for piece in good
+    assert set(store.find([chunk_key(piece) for piece in unbroken.seen])) == {
+        chunk_key(piece) for piece in good
     }
     assert len(good) > 20
 
@@ -396,7 +398,7 @@ def test_a_fault_of_the_store_arrives(genome, places, folder, monkeypatch):
 
     monkeypatch.setattr(Store, "add", fail)
     with pytest.raises(OSError, match="No space left"):
-        embed(Fake(), genome, places, Chunks(GRID, 70), folder)
+        embed(Fake(), genome, places, ChunkPolicy(GRID, 70), folder)
 
 
 def test_a_fault_of_the_reader_arrives(genome, places):
@@ -405,7 +407,7 @@ def test_a_fault_of_the_reader_arrives(genome, places):
         raise ValueError("not DNA")
 
     with pytest.raises(ValueError, match="not DNA"):
-        list(Embedder(Fake(), Chunks(GRID, 70), None).embed(broken(), genome))
+        list(Embedder(Fake(), ChunkPolicy(GRID, 70), None).embed(broken(), genome))
 
 
 def test_nothing_runs_on_after_a_fault_or_an_early_end(genome, places):
@@ -422,7 +424,7 @@ def test_nothing_runs_on_after_a_fault_or_an_early_end(genome, places):
 
 
 def test_what_is_not_finite_comes_out_but_is_never_stored(genome, places, folder):
-    chunks = Chunks(GRID, 70)
+    chunks = ChunkPolicy(GRID, 70)
     bad = genome.fetch("chr1", 1400, 1470)
     touched = [start < 1470 and end > 1400 and strand == "+" for start, end, strand in places]
     assert 0 < sum(touched) < len(places)
@@ -432,8 +434,8 @@ def test_what_is_not_finite_comes_out_but_is_never_stored(genome, places, folder
         assert (~np.isfinite(vectors).all(axis=1)).tolist() == touched
     assert set(encoder.seen) == {bad}
     store = Store(folder, IDENTITY)
-    keys = [piece_key(piece) for piece in bins(genome, places, 70)]
-    assert set(keys) - set(store.find(keys)) == {piece_key(bad)}
+    keys = [chunk_key(piece) for piece in bins(genome, places, 70)]
+    assert set(keys) - set(store.find(keys)) == {chunk_key(bad)}
 
     mended, _, _ = embed(Fake(), genome, places, chunks, folder)
     np.testing.assert_array_equal(mended, embed(Fake(), genome, places, chunks)[0])

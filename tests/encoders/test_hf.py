@@ -18,7 +18,7 @@ transformers = pytest.importorskip("transformers", reason=REASON)
 safetensors_torch = pytest.importorskip("safetensors.torch", reason=REASON)
 
 from histpred.core.errors import ModelError, UsageError, WeightsError  # noqa: E402
-from histpred.encoders.batching import PIECES_AT_ONCE  # noqa: E402
+from histpred.encoders.batching import CHUNKS_AT_ONCE  # noqa: E402
 from histpred.encoders.hf import from_settings  # noqa: E402
 
 SPECIAL = ["[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]"]
@@ -175,7 +175,7 @@ def test_special_tokens_count_unless_said_otherwise(folders, bert):
 
 def test_what_it_says_of_itself(bert):
     assert (bert.dimension, bert.longest) == (32, None)
-    assert bert.pieces_at_once == PIECES_AT_ONCE["cpu"]
+    assert bert.chunks_at_once == CHUNKS_AT_ONCE["cpu"]
     assert (bert.device, bert.precision) == ("cpu", "fp32")
 
 

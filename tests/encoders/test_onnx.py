@@ -10,11 +10,11 @@ import pytest
 onnx = pytest.importorskip("onnx", reason="needs the package onnx")
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
+from histpred.bundle.manifest import EncoderSpec, Manifest  # noqa: E402
+from histpred.bundle.publish import write_bundle  # noqa: E402
 from histpred.core.errors import BundleError, ModelError, UsageError  # noqa: E402
 from histpred.encoders import build  # noqa: E402
 from histpred.encoders import onnx as stage  # noqa: E402
-from histpred.models.manifest import EncoderSpec, Manifest  # noqa: E402
-from histpred.models.publish import write_bundle  # noqa: E402
 from support import random_bed_rows, random_genome, write_bed, write_fasta  # noqa: E402
 from support.command_line import FILES, histpred, read_scores, said_well, tables  # noqa: E402
 from support.extraction import window_rows  # noqa: E402
@@ -286,8 +286,8 @@ def test_rests_of_chunks_are_filled_up_for_a_graph_of_fixed_length(inputs, tmp_p
 
 
 def load_window(bundle: Path):
-    from histpred.models.bundle import load_bundle
-    from histpred.scoring.record import window_for
+    from histpred.bundle.folder import load_bundle
+    from histpred.bundle.outputs import window_for
 
     return window_for(load_bundle(bundle))
 

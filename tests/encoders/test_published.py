@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from histpred.core.errors import UsageError
-from histpred.core.regions import KINDS
 from histpred.encoders import ENCODERS
 from histpred.encoders.published import FOLDER_VARIABLE, PUBLISHED, default_folder, find
+from histpred.genome.regions import KINDS
 
 BY_NAME = {encoder.name: encoder for encoder in PUBLISHED}
 

@@ -16,7 +16,7 @@ transformers = pytest.importorskip("transformers", reason=REASON)
 safetensors_torch = pytest.importorskip("safetensors.torch", reason=REASON)
 
 from histpred.core.errors import ModelError, UsageError, WeightsError  # noqa: E402
-from histpred.encoders.batching import PIECES_AT_ONCE  # noqa: E402
+from histpred.encoders.batching import CHUNKS_AT_ONCE  # noqa: E402
 from histpred.encoders.rnafm import RnaFmEncoder, from_settings  # noqa: E402
 
 WIDTH, LAYERS, INNER, POSITIONS = 64, 3, 96, 1026
@@ -211,7 +211,7 @@ def test_wrong_settings_are_refused(settings, folder):
 def test_what_it_says_of_itself(encoder):
     assert (encoder.dimension, encoder.longest) == (WIDTH, 1022)
     assert (encoder.device, encoder.precision) == ("cpu", "fp32")
-    assert encoder.pieces_at_once == PIECES_AT_ONCE["cpu"]
+    assert encoder.chunks_at_once == CHUNKS_AT_ONCE["cpu"]
 
 
 def test_the_published_sizes_give_the_published_network(tmp_path):

@@ -13,7 +13,7 @@ import pytest
 
 from histpred.core.errors import OutputError
 from histpred.encoders import Embedded
-from histpred.encoders.store import Store, encoder_identity, piece_key
+from histpred.encoders.store import Store, chunk_key, encoder_identity
 from support.command_line import environment
 
 REASON = "needs the extra encoders: pip install 'histpred[encoders]'"
@@ -25,7 +25,7 @@ IDENTITY = {"kind": "fake", "precision": "fp32", "dimension": DIMENSION}
 
 
 def keys_of(numbers) -> list[bytes]:
-    return [piece_key(b"%d" % number) for number in numbers]
+    return [chunk_key(b"%d" % number) for number in numbers]
 
 
 def embedded(numbers, dimension: int = DIMENSION) -> Embedded:

@@ -24,8 +24,8 @@ from histpred.evaluation.baselines import (
     fit_baselines,
     sequence_features,
 )
+from histpred.labels.examples import Examples
 from histpred.labels.splits import TEST, TRAIN, VALIDATION
-from histpred.models.examples import Examples
 
 ROWS = 240
 GC_MARK, PLACE_MARK, NOISE_MARK = range(3)

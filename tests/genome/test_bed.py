@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from histpred.core.errors import InputError
-from histpred.core.regions import Feature
+from histpred.genome.regions import Feature
 from support.annotations import features, write
 
 FULL = ["chr1", "10", "50", "one", "7", "-", "20", "30", "255,0,0", "2", "5,10", "0,30"]

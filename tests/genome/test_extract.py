@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from histpred.core.errors import InputError, OutputError, UsageError
-from histpred.core.regions import KINDS
 from histpred.genome.extract import extract
+from histpred.genome.regions import KINDS
 from histpred.genome.windows import WindowSpec, usual
 from support import write_fasta
 from support.annotations import tabbed, write
@@ -210,7 +210,7 @@ def test_the_demo_data_as_gtf_and_as_bed_gives_the_same_spliced_transcripts(demo
 MEASURE = """
 import sys
 from pathlib import Path
-from histpred.core import spool
+from histpred.genome import spool
 from histpred.genome.extract import extract
 from histpred.genome.windows import usual
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 import random
 import re
 
-from histpred.core.regions import NOT_SELECTED, Feature, Window
 from histpred.genome import assembly, bed, plan, windows
 from histpred.genome.ledger import CHUNK, COLUMNS, MEANINGS, TOO_MANY_N, Ledger
+from histpred.genome.regions import NOT_SELECTED, Feature, Window
 from histpred.genome.windows import Placed
 from support.extraction import read_ledger
 

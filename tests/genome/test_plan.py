@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from histpred.core.errors import InputError, UsageError
-from histpred.core.regions import Feature
 from histpred.genome import plan as module
 from histpred.genome.annotation import open_annotation
 from histpred.genome.ledger import Ledger
 from histpred.genome.plan import open_windows, plan, printable, scorable
 from histpred.genome.reference import Reference
+from histpred.genome.regions import Feature
 from histpred.genome.windows import WindowSpec
 from support import reverse_complement, write_fasta
 from support.annotations import tabbed, write

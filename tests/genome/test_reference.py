@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from histpred.core.errors import InputError
-from histpred.core.regions import Window
 from histpred.genome import reference as module
 from histpred.genome.reference import SETTLED, Reference, remembered_digest
+from histpred.genome.regions import Window
 from histpred.genome.windows import window_sequence
 from support import random_genome, reverse_complement, write_fasta
 from support.annotations import write

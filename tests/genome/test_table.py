@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from histpred.core.errors import InputError
-from histpred.core.regions import KINDS, Window
 from histpred.genome.annotation import open_annotation
 from histpred.genome.extract import extract
 from histpred.genome.plan import open_windows, scorable
+from histpred.genome.regions import KINDS, Window
 from histpred.genome.table import HEADER, read_windows, table_row
 from histpred.genome.windows import WindowSpec, as_it_is
 from support import write_fasta

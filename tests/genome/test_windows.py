@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from histpred.core.regions import KINDS, Feature
 from histpred.genome.reference import Reference
+from histpred.genome.regions import KINDS, Feature
 from histpred.genome.windows import (
     WindowSpec,
     parse_window,

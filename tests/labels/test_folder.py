@@ -19,6 +19,7 @@ from histpred.core.errors import InputError, OutputError, TemporaryError, UsageE
 from histpred.core.output import WORK, output_folder
 from histpred.labels.folder import OUTPUTS, make_folder
 from histpred.labels.matrix import Made, read_labels
+from histpred.reports.evaluation_figures import draw_labels
 from support.annotations import write
 from support.command_line import tree
 
@@ -52,7 +53,9 @@ def made_at(tmp_path, monkeypatch) -> Callable[..., dict[str, int]]:
     write(Path("table"), "one")
 
     def make(options=None, make=lambda work: made(), overwrite=False, inputs=("table",)):
-        return make_folder(Path("out"), inputs, options or {"least": 0.5}, make, overwrite)
+        return make_folder(
+            Path("out"), inputs, options or {"least": 0.5}, make, draw_labels, overwrite
+        )
 
     return make
 

@@ -12,7 +12,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from histpred.models.bundle import load_bundle
+from histpred.bundle.folder import load_bundle
 from histpred.scoring import scorer
 from support.command_line import histpred
 

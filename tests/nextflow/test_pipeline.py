@@ -193,7 +193,7 @@ def test_what_a_gpu_task_gets(tmp_path: Path, parser: str) -> None:
 
 def test_another_bundle_is_not_served_from_the_cache(tmp_path: Path) -> None:
     bundle = tmp_path / "my bundle"
-    shutil.copytree(ROOT / "histpred" / "bundles" / "human-promoter", bundle)
+    shutil.copytree(ROOT / "histpred" / "bundle" / "shipped" / "human-promoter", bundle)
     succeed(tmp_path, "--bundle", bundle, *TWO_SHARDS)
     before = os.stat(bundle)
     manifest = json.loads((bundle / "bundle.json").read_text())
@@ -263,7 +263,7 @@ def test_training_makes_the_bundle_that_train_makes(tmp_path: Path) -> None:
 
 def test_a_large_encoder_embeds_once(tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="needs the extra encoders")
-    from histpred.encoders.chunks import Chunks
+    from histpred.encoders.chunks import ChunkPolicy
     from support.dnabert2 import write_dnabert2
     from support.random_bundle import random_bundle
 
@@ -272,7 +272,9 @@ def test_a_large_encoder_embeds_once(tmp_path: Path) -> None:
     names = [path.name for path in sorted(weights.iterdir())]
     window = {"kind": "promoter", "upstream": 1000, "downstream": 1000, "max_n_fraction": 0.5}
     bundle = tmp_path / "bundle"
-    random_bundle(bundle, "dnabert2", weights, names, chunks=Chunks("grid", 500), window=window)
+    random_bundle(
+        bundle, "dnabert2", weights, names, chunks=ChunkPolicy("grid", 500), window=window
+    )
     options = ["--bundle", bundle, "--weights", weights]
 
     plain = tmp_path / "plain"

@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from histpred.bundle.encoding import choose
+from histpred.bundle.folder import load_bundle
+from histpred.bundle.outputs import window_for
 from histpred.core.errors import HistpredError, InputError, OutputError, UsageError
 from histpred.genome.table import HEADER
-from histpred.models.bundle import load_bundle
 from histpred.scoring.gather import gather
-from histpred.scoring.opening import choose
 from histpred.scoring.predict import NO_GPU, predict
-from histpred.scoring.record import Options, window_for
+from histpred.scoring.record import Options
 from histpred.scoring.scatter import scatter
 from support import (
     random_bed_rows,

@@ -20,11 +20,12 @@ import numpy as np
 import pysam
 import pytest
 
+from histpred.bundle.folder import load_bundle
+from histpred.bundle.outputs import window_for
 from histpred.encoders import build
-from histpred.models.bundle import load_bundle
 from histpred.scoring import predict as stage
 from histpred.scoring import record
-from histpred.scoring.record import Options, window_for
+from histpred.scoring.record import Options
 from histpred.scoring.scorer import Scorer
 from support import (
     random_bed_rows,

@@ -7,11 +7,11 @@ import dataclasses
 import pytest
 from pydantic import ValidationError
 
+from histpred.bundle.folder import Bundle, load_bundle
+from histpred.bundle.manifest import Manifest
+from histpred.bundle.outputs import interval_output, was_trained_on, window_for
 from histpred.core.errors import UsageError
 from histpred.genome.windows import WindowSpec
-from histpred.models.bundle import Bundle, load_bundle
-from histpred.models.manifest import Manifest
-from histpred.scoring.record import interval_output, was_trained_on, window_for
 
 GENES = {"kind": "promoter", "upstream": 300, "downstream": 300, "whole": True}
 INTERVALS = {"kind": "interval", "upstream": 250, "downstream": 350, "whole": True}

@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from histpred.bundle.encoding import choose
+from histpred.bundle.folder import load_bundle
+from histpred.bundle.outputs import window_for
 from histpred.core.errors import InputError, OutputError, UsageError
-from histpred.core.regions import Window
-from histpred.encoders.chunks import Chunks, parse_chunks
-from histpred.models.bundle import load_bundle
-from histpred.scoring.opening import choose
-from histpred.scoring.record import Options, window_for
+from histpred.encoders.chunks import ChunkPolicy, parse_chunks
+from histpred.genome.regions import Window
+from histpred.scoring.record import Options
 from histpred.scoring.scatter import Costs, cuts, read_scattered, scatter
 from support import (
     random_bed_rows,
@@ -87,7 +88,7 @@ def windows_in_order(rng: random.Random, count: int) -> list[Window]:
 @pytest.mark.parametrize("seed", range(5))
 def test_on_a_grid_work_is_the_union_of_the_bases_on_a_strand(seed):
     windows = windows_in_order(random.Random(seed), 60)
-    costs = Costs(Chunks("grid", 50))
+    costs = Costs(ChunkPolicy("grid", 50))
     seen: set[tuple[str, bool, int]] = set()
     for number, window in enumerate(windows):
         costs.add(window)
@@ -98,7 +99,7 @@ def test_on_a_grid_work_is_the_union_of_the_bases_on_a_strand(seed):
     assert sum(costs.work) == len(seen) < sum(costs.bases)
 
 
-@pytest.mark.parametrize("chunks", [None, Chunks("window", 50)])
+@pytest.mark.parametrize("chunks", [None, ChunkPolicy("window", 50)])
 def test_without_a_grid_work_is_every_windows_own_bases(chunks):
     windows = windows_in_order(random.Random(1), 30)
     spliced = windows[0]._replace(start=0, end=100, blocks=((0, 10), (95, 100)))

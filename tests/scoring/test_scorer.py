@@ -8,10 +8,10 @@ import numpy as np
 import onnxruntime
 import pytest
 
+from histpred.bundle.folder import load_bundle
+from histpred.bundle.manifest import MarkSpec
 from histpred.core import runtime as module
 from histpred.core.errors import BundleError, DeviceError, ModelError, UsageError
-from histpred.models.bundle import load_bundle
-from histpred.models.manifest import MarkSpec
 from histpred.scoring.scorer import BLOCK, NotFiniteError, Scorer
 
 

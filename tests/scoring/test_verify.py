@@ -4,8 +4,8 @@ import dataclasses
 
 import pytest
 
+from histpred.bundle.folder import load_bundle, shipped_bundles
 from histpred.core.errors import BundleError
-from histpred.models.bundle import load_bundle, shipped_bundles
 from histpred.scoring.verify import verify
 
 

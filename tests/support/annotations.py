@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from histpred.core.regions import Feature
 from histpred.genome.annotation import open_annotation
+from histpred.genome.regions import Feature
 
 
 def tabbed(text: str, columns: int = 9) -> str:

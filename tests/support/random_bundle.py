@@ -8,16 +8,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from histpred.bundle.encoding import Spec
+from histpred.bundle.folder import Bundle
+from histpred.bundle.manifest import EncoderSpec, Manifest
+from histpred.bundle.publish import write_bundle
 from histpred.encoders import build
-from histpred.encoders.chunks import Chunks
+from histpred.encoders.chunks import ChunkPolicy
 from histpred.encoders.embedder import embed_sequences
-from histpred.models.bundle import Bundle
-from histpred.models.export import to_onnx
-from histpred.models.manifest import EncoderSpec, Manifest
-from histpred.models.network import MarkNetwork
-from histpred.models.publish import write_bundle
-from histpred.scoring.opening import Spec
 from histpred.scoring.scorer import Scorer
+from histpred.training.export import to_onnx
+from histpred.training.perceptron import MarkNetwork
 
 MARKS = ("H3K27ac", "H3K27me3", "H3K4me3")
 SEQUENCE = "ACGTTGCANNGATTACAGGCCTTAAC" * 40
@@ -29,7 +29,7 @@ def random_bundle(
     weights: Path,
     names: list[str],
     *,
-    chunks: Chunks,
+    chunks: ChunkPolicy,
     window: dict[str, object],
     hidden: tuple[int, ...] = (32, 16),
 ) -> Bundle:

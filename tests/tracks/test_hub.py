@@ -9,7 +9,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from histpred.tracks.hub import likely_assembly, remove_hub, track_stanzas, write_hub
+from histpred.scoring.derived import remove_hub
+from histpred.tracks.hub import likely_assembly, track_stanzas, write_hub
 from histpred.tracks.sessions import Track, igv_json, igv_xml
 from support.command_line import contents, histpred, said_well, tree, with_file_limit
 

@@ -1,0 +1,239 @@
+"""What `bundle.json` holds, as pydantic models: the one place where its schema is written down.
+
+Version 1.3. What came when: 1.1 `chunks`, `published` and `files` of the encoder; 1.2 `method`,
+`logits` and `probabilities` of a calibration, `recipe` of the training, a `taxon_id` that may be
+unknown; 1.3 `interval`, `whole` of a window, `meaning` of a mark. A reader accepts its own major
+version only; an unknown field is an error, since it may change what a score means.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+
+from histpred.genome.regions import COLUMN_NAMES
+
+SCHEMA_VERSION = "1.3"
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+RESERVED = (*COLUMN_NAMES, "calls", "vector", "windows")  # what columns and tracks are called
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._+-]*$"
+Name = Annotated[str, Field(min_length=1, pattern=NAME_PATTERN)]
+Length = Annotated[int, Field(gt=0)]
+WindowKind = Literal["context", "body", "promoter", "spliced", "interval"]
+
+
+class Record(BaseModel):
+    """A part of the manifest: immutable, no unknown fields, no NaN."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Species(Record):
+    """The organism trained on; `chromosome_lengths` (bp) by assembly tell its genomes."""
+
+    name: str
+    taxon_id: int | None
+    assembly: str
+    chromosome_lengths: dict[str, tuple[Length, ...]] = {}
+
+
+class WindowSpec(Record):
+    """The window that the scorer was trained on; lengths in bp.
+
+    whole: always read in full length, with N beyond the contig. shown: the bp to each side of the
+    TSS that a whole promoter's probability is of, which are its window; 0: all. An interval is read
+    as it is, or, where it has a reach, whole and around its middle: see `histpred.genome.windows`.
+    """
+
+    kind: WindowKind
+    upstream: Annotated[int, Field(ge=0)] = 0
+    downstream: Annotated[int, Field(ge=0)] = 0
+    max_n_fraction: Fraction
+    whole: bool = False
+    shown: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _has_bases(self) -> WindowSpec:
+        reach = self.upstream + self.downstream
+        if self.kind == "promoter" and not reach:
+            raise ValueError("a promoter window needs bases upstream or downstream")
+        if self.whole and self.kind not in ("promoter", "interval"):
+            raise ValueError(f"a {self.kind} window is not read whole")
+        if self.shown and not (self.kind == "promoter" and self.whole):
+            raise ValueError("only a promoter that is read whole shows less than is read")
+        if self.kind == "interval" and self.whole != bool(reach):
+            raise ValueError("an interval is whole where it has a reach, and only there")
+        return self
+
+
+class ChunkSpec(Record):
+    """How a window is cut for its encoder, `length` in bp: see `histpred.encoders.chunks`."""
+
+    policy: Literal["window", "grid"]
+    length: Length
+
+
+class EncoderSpec(Record):
+    """The frozen encoder; `settings` are its own, without `chunks` it sees windows whole.
+
+    files: sha256 of the encoder's files, by name, where it does not ship inside the bundle but is
+    one that users get themselves: `published`, its name in `histpred encoders list`.
+    """
+
+    kind: Name
+    settings: dict[str, JsonValue] = {}
+    dimension: Length
+    chunks: ChunkSpec | None = None
+    published: Name | None = None
+    files: dict[Name, Digest] = {}
+
+
+class Calibration(Record):
+    """From one mark's logits to its probabilities: see `histpred.bundle.probability`.
+
+    sigmoid(slope * logit + intercept); but where there are knots (`logits` ascending, with their
+    `probabilities`), the line through them, level beyond either end. method: how it was fitted,
+    for the reader.
+    """
+
+    slope: Annotated[float, Field(gt=0)] = 1.0
+    intercept: float = 0.0
+    logits: tuple[float, ...] = ()
+    probabilities: tuple[Fraction, ...] = ()
+    method: Literal["temperature", "platt", "isotonic", "base rate"] = "platt"
+
+    @model_validator(mode="after")
+    def _knots_make_a_line(self) -> Calibration:
+        if len(self.logits) != len(self.probabilities):
+            raise ValueError(
+                f"{len(self.logits)} logits for {len(self.probabilities)} probabilities"
+            )
+        if any(left >= right for left, right in pairwise(self.logits)):
+            raise ValueError("the logits do not ascend")
+        if any(left > right for left, right in pairwise(self.probabilities)):
+            raise ValueError("the probabilities descend")
+        return self
+
+
+class MarkSpec(Record):
+    """One mark that is scored; called where the calibrated probability reaches `threshold`.
+
+    meaning: what its labels were, as a phrase for the card.
+    """
+
+    name: Name
+    threshold: Fraction
+    calibration: Calibration = Calibration()
+    meaning: str = ""
+
+
+class IntervalOutput(Record):
+    """What the same encoder says of any interval, beside the window of a gene.
+
+    resolution: the stretch in bp, around an interval's middle, that a probability is of. scorer:
+    the bundle's file that scores it. marks: in the order of that scorer's output, with calibrations
+    and thresholds of their own; there may be others than a gene has.
+    """
+
+    window: WindowSpec
+    resolution: Length
+    scorer: str = "scorer.onnx"
+    marks: Annotated[tuple[MarkSpec, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _is_of_intervals(self) -> IntervalOutput:
+        if not self.window.whole or self.window.kind != "interval":
+            raise ValueError("the window of the interval output is no interval with a reach")
+        return self
+
+
+class Training(Record):
+    """Where the weights came from: data, the stretch of each split, seed, windows of each split.
+
+    recipe: digests of the inputs and all options of `histpred train`, where that made the bundle.
+    """
+
+    data: tuple[str, ...]
+    splits: dict[str, str]
+    seed: int
+    counts: dict[str, int]
+    recipe: dict[str, JsonValue] = {}
+
+
+class Performance(Record):
+    """Ranking, and the calibration error of the probabilities, on one set of windows."""
+
+    auroc: Fraction
+    auprc: Fraction
+    ece: Fraction | None = None
+
+
+class MarkPerformance(Record):
+    """A mark's figures beside those of the baselines, on the same windows."""
+
+    positives: int
+    prevalence: Fraction
+    model: Performance
+    baselines: dict[str, Performance]
+
+
+class Evaluation(Record):
+    """One evaluation set: what it is, how many windows, and the figures of each mark."""
+
+    description: str
+    windows: int
+    marks: dict[str, MarkPerformance]
+
+
+class KnownAnswer(Record):
+    """A sequence, as the encoder sees a window, and its probabilities: for `verify`."""
+
+    sequence: Annotated[str, Field(pattern=r"^[ACGTN]+$")]
+    probabilities: dict[str, Fraction]
+
+
+class Manifest(Record):
+    """All of bundle.json. `files`: the sha256 of every other file, by its path in the folder."""
+
+    schema_version: str
+    name: Name
+    version: str
+    summary: str
+    licence: str
+    species: Species
+    window: WindowSpec
+    encoder: EncoderSpec
+    marks: Annotated[tuple[MarkSpec, ...], Field(min_length=1)]
+    interval: IntervalOutput | None = None
+    files: dict[str, Digest]
+    training: Training
+    metrics: dict[str, Evaluation]
+    known_answer: KnownAnswer
+
+    @model_validator(mode="after")
+    def _window_fits_chunks(self) -> Manifest:
+        chunks = self.encoder.chunks
+        if chunks and chunks.policy == "grid" and self.window.kind == "spliced":
+            raise ValueError("spliced windows do not lie on a grid")
+        return self
+
+    @model_validator(mode="after")
+    def _marks_agree(self) -> Manifest:
+        for output in filter(None, (self, self.interval)):
+            names = [mark.name for mark in output.marks]
+            if len(set(names)) != len(names):
+                raise ValueError("the same mark is listed twice")
+            if taken := sorted(set(RESERVED).intersection(names)):
+                raise ValueError(f"no mark may be called {taken[0]!r}")
+        if set(self.known_answer.probabilities) != set(self.mark_names):
+            raise ValueError("known_answer does not cover exactly the marks")
+        return self
+
+    @property
+    def mark_names(self) -> tuple[str, ...]:
+        """The marks in the order of the scorer's output."""
+        return tuple(mark.name for mark in self.marks)

@@ -1,0 +1,204 @@
+"""Writing a bundle, and its card from what it holds."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from histpred.bundle.folder import CARD, MANIFEST, SCORER, Bundle, load_bundle
+from histpred.bundle.manifest import (
+    Evaluation,
+    Manifest,
+    MarkSpec,
+    Species,
+    Training,
+    WindowSpec,
+)
+
+
+def write_bundle(
+    directory: Path,
+    manifest: Manifest,
+    scorer: bytes,
+    notes: str,
+    others: Mapping[str, bytes] | None = None,
+) -> Bundle:
+    """Write scorer.onnx, card.md and bundle.json, in this order, and load them back.
+
+    Parameters
+    ----------
+    directory
+        Made where it is missing; files of these names are replaced.
+    manifest
+        All but `files`, which is filled in here.
+    scorer
+        The bytes of scorer.onnx.
+    notes
+        What only the author knows (meaning of the labels, limits), Markdown: goes into the card.
+    others
+        Further files of the bundle, by name: an encoder that ships, the split, the history.
+    """
+    card = render_card(manifest, notes).encode()
+    contents = {**(others or {}), SCORER: scorer, CARD: card}
+    files = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
+    complete = manifest.model_copy(update={"files": files})
+
+    directory.mkdir(parents=True, exist_ok=True)
+    contents[MANIFEST] = complete.model_dump_json(indent=1).encode() + b"\n"
+    for name, content in contents.items():
+        partial = directory / f".{name}.partial"
+        partial.write_bytes(content)
+        os.replace(partial, directory / name)
+
+    return load_bundle(directory)
+
+
+def render_card(manifest: Manifest, notes: str) -> str:
+    """card.md: what the bundle is, what it was trained on, how well it does, in Markdown."""
+    species, window, encoder = manifest.species, manifest.window, manifest.encoder
+    facts = [
+        ("species", f"{_organism(species)}, {species.assembly}"),
+        ("window", _window(window)),
+        ("N allowed", f"{window.max_n_fraction:.0%} of a window"),
+    ]
+    further: list[str] = []
+    if interval := manifest.interval:
+        allowed = f"N allowed in {interval.window.max_n_fraction:.0%} of its bases"
+        told = f"{_window(interval.window)}; of the {interval.resolution} bp there; {allowed}"
+        facts.append(("intervals", told))
+        further = [mark.name for mark in interval.marks if mark.name not in manifest.mark_names]
+    told = f"{encoder.kind} {encoder.settings}, {encoder.dimension} numbers"
+    facts.append(("encoder", told))
+    if encoder.chunks:
+        facts.append(("chunks", f"{encoder.chunks.policy}, {encoder.chunks.length} bp"))
+    facts.append(("marks", ", ".join(manifest.mark_names)))
+    if further:
+        facts.append(("marks of intervals only", ", ".join(further)))
+    facts.append(("licence of the weights", manifest.licence))
+    sections = [
+        f"# {manifest.name} {manifest.version}\n\n{manifest.summary}",
+        "\n".join(f"- **{name}**: {value}" for name, value in facts),
+        notes.strip(),
+        "## Training\n\n" + _training_list(manifest.training),
+        *(
+            f"## Thresholds and calibration{of_what}\n\n{_threshold_table(marks)}"
+            for of_what, marks in _outputs(manifest)
+        ),
+        *(
+            f"## Performance: {name}\n\n{evaluation_section(e)}"
+            for name, e in manifest.metrics.items()
+        ),
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _organism(species: Species) -> str:
+    return species.name if species.taxon_id is None else f"{species.name} ({species.taxon_id})"
+
+
+def evaluation_section(evaluation: Evaluation) -> str:
+    """What was evaluated, and a table: a row a mark, the model beside its baselines."""
+    marks = evaluation.marks
+    baselines = list(next(iter(marks.values())).baselines)
+    header = ["mark", "positives", "prevalence", "AUROC", "AUPRC", "ECE"]
+    for baseline in baselines:
+        header += [f"{baseline} AUROC", f"{baseline} AUPRC"]
+
+    rows = []
+    for name, figures in marks.items():
+        ece = figures.model.ece
+        row = [name, str(figures.positives), f"{figures.prevalence:.4f}"]
+        row += [
+            f"{figures.model.auroc:.3f}",
+            f"{figures.model.auprc:.3f}",
+            "" if ece is None else f"{ece:.4f}",
+        ]
+        for baseline in baselines:
+            row += [
+                f"{figures.baselines[baseline].auroc:.3f}",
+                f"{figures.baselines[baseline].auprc:.3f}",
+            ]
+        rows.append(row)
+    rows.append(_mean_row(evaluation, baselines))
+
+    return f"{evaluation.description}\n\n{_table(header, rows)}"
+
+
+def _training_list(training: Training) -> str:
+    items = [
+        *training.data,
+        *(f"{name}: {stretch}" for name, stretch in training.splits.items()),
+        *(f"{name}: {count:,}" for name, count in training.counts.items()),
+        f"seed: {training.seed}",
+    ]
+    return "\n".join(f"- {item}" for item in items)
+
+
+def _mean_row(evaluation: Evaluation, baselines: list[str]) -> list[str]:
+    marks = evaluation.marks.values()
+
+    def mean(values: list[float]) -> str:
+        return f"**{sum(values) / len(values):.3f}**"
+
+    row = ["**mean**", "", mean([m.prevalence for m in marks])]
+    row += [mean([m.model.auroc for m in marks]), mean([m.model.auprc for m in marks])]
+    errors = [m.model.ece for m in marks if m.model.ece is not None]
+    row.append(mean(errors) if errors else "")
+    for baseline in baselines:
+        row += [
+            mean([m.baselines[baseline].auroc for m in marks]),
+            mean([m.baselines[baseline].auprc for m in marks]),
+        ]
+    return row
+
+
+def _window(window: WindowSpec) -> str:
+    middle = " of the middle" if window.kind == "interval" else ""
+    whole = ", N beyond the contig" if window.whole else ""
+    if window.shown:
+        whole += f"; of the {window.shown} bp to each side of the start"
+    return (
+        f"{window.kind}, {window.upstream} bp upstream, {window.downstream} bp "
+        f"downstream{middle}{whole}"
+    )
+
+
+def _outputs(manifest: Manifest) -> list[tuple[str, tuple[MarkSpec, ...]]]:
+    """The marks of each output, with what a heading calls it."""
+    if manifest.interval is None:
+        return [("", manifest.marks)]
+    return [
+        (f" of {manifest.window.kind}s", manifest.marks),
+        (" of intervals", manifest.interval.marks),
+    ]
+
+
+def _threshold_table(marks: Sequence[MarkSpec]) -> str:
+    header = ["mark", "called from probability", "calibration", "slope", "intercept"]
+    rows = []
+    for mark in marks:
+        calibration = mark.calibration
+        row = [mark.name, f"{mark.threshold:.4f}"]
+        if calibration.logits:
+            row += [f"isotonic, {len(calibration.logits)} knots", "", ""]
+        else:
+            row += [calibration.method.replace("platt", "Platt")]
+            row += [f"{calibration.slope:.3f}", f"{calibration.intercept:.3f}"]
+        rows.append(row)
+    names: dict[str, list[str]] = {}
+    for mark in marks:
+        if mark.meaning:
+            names.setdefault(mark.meaning, []).append(mark.name)
+    whole = [mark.name for mark in marks]
+    told = [
+        f"A positive{'' if of == whole else ' of ' + ', '.join(of)} is {meaning}.\n\n"
+        for meaning, of in names.items()
+    ]
+    return "".join(told) + _table(header, rows)
+
+
+def _table(header: list[str], rows: list[list[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

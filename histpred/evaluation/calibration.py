@@ -1,0 +1,196 @@
+"""Calibration and thresholds of each mark, from the logits of validation rows.
+
+Temperature scaling (Guo et al. 2017, arXiv:1706.04599) has one number, Platt scaling (Platt 1999,
+Advances in Large Margin Classifiers) two, isotonic regression (Zadrozny & Elkan 2002,
+doi:10.1145/775047.775151) as many as the data bear. Which one a mark gets is chosen on held-out
+loci. Thresholds are those of the highest Youden's J (paper, appendix F, equation 8).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.stats import mannwhitneyu
+from sklearn.isotonic import IsotonicRegression
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_curve
+from sklearn.model_selection import GroupKFold
+
+from histpred.bundle.manifest import Calibration
+from histpred.bundle.probability import probabilities_of
+
+FLAT = 1e-2  # a slope that keeps the order of windows and next to nothing else
+FEWEST = 10  # positives, and negatives, below which methods are not compared
+FOLDS = 5
+SIGNIFICANT = 0.05  # chance of as good a ranking without skill, above which there is none
+NEVER = 1.0  # a threshold that no probability reaches
+BASE_RATE = "base rate"
+
+
+class Calibrated(NamedTuple):
+    """What a mark gets; `method` is the calibration's. A mark is called from `threshold` on, never
+    if that is 1.
+    """
+
+    calibration: Calibration
+    threshold: float
+    method: str
+
+
+def calibrate(
+    logits: np.ndarray, labels: np.ndarray, groups: np.ndarray, seed: int
+) -> list[Calibrated]:
+    """Calibration and threshold of each mark.
+
+    Where `choose_calibration` finds the base rate to be all that is known of a mark (one class
+    only, or no skill), its threshold is 1.
+
+    Parameters
+    ----------
+    logits
+        [n, marks], of validation rows.
+    labels
+        [n, marks]: 0, 1, or NaN where unlabelled; such pairs are left out.
+    groups
+        int [n]: rows of one number are kept together (see `histpred.labels.splits.locus_numbers`).
+    """
+    marks = []
+    for score, label in zip(logits.astype(float).T, labels.T, strict=True):
+        known = ~np.isnan(label)
+        truth = label[known] == 1
+        calibration = choose_calibration(score[known], truth, groups[known], seed)
+        threshold = NEVER
+        if calibration.method != BASE_RATE:
+            threshold = youden(truth, calibrated(score[known], calibration))
+        marks.append(Calibrated(calibration, threshold, calibration.method))
+    return marks
+
+
+def choose_calibration(
+    logits: np.ndarray, labels: np.ndarray, groups: np.ndarray, seed: int
+) -> Calibration:
+    """The calibration of one mark: logits [n], labels bool [n], groups int [n].
+
+    - The base rate, where the logits do not rank positives above negatives (one-sided Mann-Whitney
+      test, p >= 0.05), or only one class is there.
+    - Platt scaling, where there are fewer than ten positives or negatives, or only one group.
+    - Else temperature, Platt or isotonic, by log loss over (at most) five folds that keep groups
+      together: the simplest of them, in this order, whose loss exceeds the lowest one by no more
+      than one standard error of the difference (taken over groups).
+    """
+    if not _ranks(logits, labels):
+        return base_rate(labels)
+    numbers, group = np.unique(groups, return_inverse=True)
+    if min(labels.sum(), (~labels).sum()) < FEWEST or len(numbers) < 2:
+        return platt(logits, labels)
+
+    methods = (temperature, platt, isotonic)
+    folds = GroupKFold(min(FOLDS, len(numbers)))
+    shuffled = np.random.default_rng(seed).permutation(len(numbers))[group]
+    losses = np.empty((len(methods), len(labels)))
+    for fitted, held_out in folds.split(logits, labels, shuffled):
+        for row, method in enumerate(methods):
+            calibration = method(logits[fitted], labels[fitted])
+            probabilities = calibrated(logits[held_out], calibration)
+            losses[row, held_out] = _log_loss(labels[held_out], probabilities)
+
+    best = losses[losses.mean(axis=1).argmin()]
+    chosen = next(
+        method
+        for method, loss in zip(methods, losses, strict=True)
+        if (loss - best).mean() <= _standard_error(loss - best, group)
+    )
+    return chosen(logits, labels)
+
+
+def _ranks(logits: np.ndarray, labels: np.ndarray) -> bool:
+    """Whether positives tend to have higher logits than negatives."""
+    if not labels.any() or labels.all() or np.ptp(logits) == 0:
+        return False
+    test = mannwhitneyu(logits[labels], logits[~labels], alternative="greater")
+    return bool(test.pvalue < SIGNIFICANT)
+
+
+def _log_loss(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    of_truth = np.where(labels, probabilities, 1 - probabilities)
+    return -np.log(np.maximum(of_truth, np.finfo(float).tiny))
+
+
+def _standard_error(values: np.ndarray, group: np.ndarray) -> float:
+    """Of the mean of `values` [n], of which those of one group (numbered from 0) go together."""
+    sums = np.bincount(group, values - values.mean())
+    return float(np.sqrt((sums**2).sum() * len(sums) / (len(sums) - 1)) / len(values))
+
+
+def temperature(logits: np.ndarray, labels: np.ndarray) -> Calibration:
+    """Temperature scaling of one mark: logits [n], labels bool [n]. The slope is 1 / temperature.
+
+    With the targets of Platt scaling, and the base rate where the slope is negative, as there.
+    """
+    slope, _ = _logistic(logits, labels, intercept=False)
+    return Calibration(slope=slope, method="temperature") if slope > 0 else base_rate(labels)
+
+
+def platt(logits: np.ndarray, labels: np.ndarray) -> Calibration:
+    """Platt scaling of one mark: logits [n], labels bool [n].
+
+    With the smoothed targets of Platt 1999 ((N+ + 1) / (N+ + 2), 1 / (N- + 2)), which keep a few
+    well-ranked genes from looking certain. A slope that comes out negative is no calibration: the
+    base rate is given then.
+    """
+    slope, intercept = _logistic(logits, labels, intercept=True)
+    return Calibration(slope=slope, intercept=intercept) if slope > 0 else base_rate(labels)
+
+
+def _logistic(logits: np.ndarray, labels: np.ndarray, intercept: bool) -> tuple[float, float]:
+    """Slope and intercept of the lowest log loss against Platt's targets."""
+    logits = logits.astype(float)
+    centre = logits.mean() if intercept else 0.0
+    scale = np.sqrt(np.mean((logits - centre) ** 2)) or 1.0  # the solver wants numbers around 1
+    positives, negatives = labels.sum(), (~labels).sum()
+    targets = np.where(labels, (positives + 1) / (positives + 2), 1 / (negatives + 2))
+    fitted = LogisticRegression(C=np.inf, tol=1e-8, fit_intercept=intercept).fit(
+        np.tile((logits - centre)[:, None] / scale, (2, 1)),
+        np.repeat([True, False], len(logits)),
+        sample_weight=np.concatenate([targets, 1 - targets]),
+    )
+    slope = float(fitted.coef_[0, 0] / scale)
+    return slope, float(fitted.intercept_[0] - slope * centre) if intercept else 0.0
+
+
+def isotonic(logits: np.ndarray, labels: np.ndarray) -> Calibration:
+    """Isotonic calibration of one mark: logits [n], labels bool [n].
+
+    Rates are kept off 0 and 1, within [1 / (n + 2), (n + 1) / (n + 2)], as by Laplace's rule.
+    """
+    n = len(labels)
+    fitted = IsotonicRegression(y_min=1 / (n + 2), y_max=(n + 1) / (n + 2)).fit(
+        logits.astype(float), labels.astype(float)
+    )
+    return Calibration(
+        logits=tuple(fitted.X_thresholds_.tolist()),
+        probabilities=tuple(fitted.y_thresholds_.tolist()),
+        method="isotonic",
+    )
+
+
+def base_rate(labels: np.ndarray) -> Calibration:
+    """The calibration of a mark that is not predicted: its rate among `labels` (bool [n]), by
+    Laplace's rule, nearly everywhere; a half where there are no labels.
+    """
+    odds = (labels.sum() + 1) / ((~labels).sum() + 1)
+    return Calibration(slope=FLAT, intercept=float(np.log(odds)), method=BASE_RATE)
+
+
+def calibrated(logits: np.ndarray, calibration: Calibration) -> np.ndarray:
+    """Probabilities [n] of one mark's logits [n]."""
+    return probabilities_of(logits[:, None], [calibration])[:, 0]
+
+
+def youden(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """The threshold with the highest sensitivity + specificity - 1 (Youden 1950), the highest of
+    several; called from it on. Both classes must be there.
+    """
+    false_rate, true_rate, thresholds = roc_curve(labels, probabilities, drop_intermediate=False)
+    return float(thresholds[1:][np.argmax((true_rate - false_rate)[1:])])

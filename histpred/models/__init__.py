@@ -1,1 +1,0 @@
-"""Bundles and the network inside them."""

@@ -1,0 +1,1 @@
+"""What people look at: pages, pictures, summaries, and tables for other programs."""

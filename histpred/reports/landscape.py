@@ -1,0 +1,183 @@
+"""What a table of scores says as a whole, read once, in memory that does not grow with it."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas
+
+from histpred.core.errors import InputError
+from histpred.genome.regions import COLUMN_NAMES
+from histpred.scoring.tables import AGAIN, CALLS, SCORES, Rows, read_scores
+
+BINS = 100  # of a histogram of probabilities
+SAMPLE = 2_000  # windows at most that are kept as they are
+TOP = 10  # loci of a mark
+STRETCH = 10_000  # bp in which there is one locus of a mark
+GROUPS = 15  # that are told apart at most
+NOT_STATED = "."
+
+Call = tuple[str, str, str, str, str]  # contig, start, end, strand, mark
+
+
+class Landscape(NamedTuple):
+    """Of n windows and m marks.
+
+    histograms: windows by probability, int [m, BINS]. sums: of probabilities, float [m]. called:
+    windows that are called, int [m]. by: what `groups` tells apart, 'biotype' or 'contig'. groups:
+    a row each, columns windows and, for each mark, how many are called. sample: probabilities of
+    windows evenly spaced along the table, columns marks. top: of each mark the called windows of
+    highest probability, the best of a stretch of the genome each; columns mark, rank, those of a
+    window (0-based half-open), and probability. ends: of the last window, bp, by contig.
+    """
+
+    marks: tuple[str, ...]
+    windows: int
+    histograms: np.ndarray
+    sums: np.ndarray
+    called: np.ndarray
+    by: str
+    groups: pandas.DataFrame
+    sample: pandas.DataFrame
+    top: pandas.DataFrame
+    ends: dict[str, int]
+
+
+def read_landscape(folder: Path, thresholds: Sequence[float], windows: int) -> Landscape:
+    """Read scores.tsv.gz of one or more `windows`, and calls.bed.gz beside it.
+
+    Parameters
+    ----------
+    thresholds
+        From where on a mark is called, one for each column.
+
+    Raises
+    ------
+    InputError
+        Where a table is damaged, the calls are not those of the scores at these thresholds, or
+        there are more or fewer marks than thresholds.
+    """
+    with read_scores(folder / SCORES) as (marks, blocks):
+        if len(marks) != len(thresholds):
+            raise InputError(
+                folder / SCORES, f"has not the {len(thresholds)} marks of the bundle", AGAIN
+            )
+        # As the table has them: six digits.
+        rounded = np.array([float(f"{threshold:.6g}") for threshold in thresholds])
+        return _read(marks, _with_calls(blocks, marks, rounded, folder / CALLS), windows)
+
+
+def _with_calls(
+    blocks: Iterable[Rows], marks: tuple[str, ...], thresholds: np.ndarray, path: Path
+) -> Iterator[tuple[Rows, np.ndarray]]:
+    """Rows, and which marks are called, bool [rows, marks].
+
+    Whether a probability that equals the threshold once both are rounded was called, only the calls
+    tell; they have the order of the windows, and of the marks in each.
+    """
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        calls = map(_call, lines)
+        head = next(calls, None)
+        for rows in blocks:
+            above = rows.probabilities > thresholds
+            due = above | (rows.probabilities == thresholds)
+            hits = np.zeros_like(above)
+            for row in np.flatnonzero(due.any(axis=1)):
+                chrom, start, end, _, strand, *_ = rows.windows[row]
+                for column in np.flatnonzero(due[row]):
+                    if head == (chrom, start, end, strand, marks[column]):
+                        hits[row, column] = True
+                        head = next(calls, None)
+                    elif above[row, column]:
+                        where = f"{chrom}:{start}-{end}"
+                        raise InputError(path, f"{marks[column]} of {where} is missing", AGAIN)
+            yield rows, hits
+        if head:
+            raise InputError(path, f"{head[4]} of {head[0]}:{head[1]}-{head[2]} is too much", AGAIN)
+
+
+def _call(line: str) -> Call:
+    chrom, start, end, label, _, strand, *_ = line.split("\t")
+    return chrom, start, end, strand, label.rpartition("|")[2]
+
+
+def _read(
+    marks: tuple[str, ...], blocks: Iterable[tuple[Rows, np.ndarray]], windows: int
+) -> Landscape:
+    every = -(-windows // SAMPLE)
+    histograms = np.zeros((len(marks), BINS), np.int64)
+    sums, called = np.zeros(len(marks)), np.zeros(len(marks), np.int64)
+    groups: dict[str, pandas.DataFrame] = {}
+    samples: list[pandas.DataFrame] = []
+    tops: list[pandas.DataFrame | None] = [None] * len(marks)
+    ends: dict[str, int] = {}
+    done = 0
+    for block, hits in blocks:
+        values = block.probabilities
+        chunk = pandas.DataFrame(block.windows, columns=list(COLUMN_NAMES))
+        chunk = chunk.astype({"start": int, "end": int})
+        bins = np.minimum((values * BINS).astype(int), BINS - 1)
+        for number, column in enumerate(bins.T):
+            histograms[number] += np.bincount(column, minlength=BINS)
+            tops[number] = _best(tops[number], chunk, values[:, number], hits[:, number])
+        sums += values.sum(axis=0)
+        called += hits.sum(axis=0)
+        counted = pandas.DataFrame(hits, columns=marks).assign(windows=1)
+        for by, name in (("biotype", "biotype"), ("contig", "chrom")):
+            here = counted.groupby(chunk[name].to_numpy()).sum()
+            groups[by] = pandas.concat([groups.get(by), here]).groupby(level=0).sum()
+        samples.append(pandas.DataFrame(values[-done % every :: every], columns=marks))
+        done += len(chunk)
+        for contig, end in chunk.groupby("chrom", sort=False)["end"].max().items():
+            ends[contig] = max(ends.get(contig, 0), int(end))
+    ranked = [
+        top.assign(mark=name, rank=range(1, len(top) + 1))
+        for name, top in zip(marks, tops, strict=True)
+        if top is not None
+    ]
+    by = "biotype" if len(groups["biotype"]) > 1 else "contig"
+    return Landscape(
+        marks=marks,
+        windows=done,
+        histograms=histograms,
+        sums=sums,
+        called=called,
+        by=by,
+        groups=_largest(groups[by]),
+        sample=pandas.concat(samples, ignore_index=True),
+        top=pandas.concat(ranked) if ranked else pandas.DataFrame(columns=["mark", "rank"]),
+        ends=ends,
+    )
+
+
+def _best(
+    so_far: pandas.DataFrame | None, chunk: pandas.DataFrame, values: np.ndarray, hits: np.ndarray
+) -> pandas.DataFrame | None:
+    """The TOP stretches of the genome with the likeliest called windows, a window each; None where
+    there is none.
+    """
+    full = so_far is not None and len(so_far) == TOP
+    beaten = so_far["probability"].iloc[-1] if full else -1.0
+    rows = np.flatnonzero(hits & (values > beaten))
+    if not len(rows):
+        return so_far
+    found = chunk.iloc[rows]
+    found = found.assign(probability=values[rows], stretch=found["start"] // STRETCH)
+    both = pandas.concat([so_far, found])
+    both = both.sort_values("probability", ascending=False, kind="stable")
+    return both.drop_duplicates(["chrom", "stretch"]).head(TOP)
+
+
+def _largest(groups: pandas.DataFrame) -> pandas.DataFrame:
+    """Largest groups first, those beyond GROUPS as one."""
+    groups = groups.sort_values("windows", ascending=False, kind="stable")
+    groups = groups.rename(index={NOT_STATED: "not stated"})
+    if len(groups) > GROUPS:
+        rest = groups.iloc[GROUPS - 1 :]
+        groups = groups.iloc[: GROUPS - 1].copy()
+        groups.loc[f"{len(rest):,} others"] = rest.sum()
+    return groups

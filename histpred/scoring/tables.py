@@ -1,0 +1,247 @@
+"""The two tables of a prediction: bgzip-compressed, sorted by position, indexed for tabix.
+
+scores.tsv.gz has a header line that begins with '#', so that tabix and bedtools pass over it;
+calls.bed.gz is BED9 (https://samtools.github.io/hts-specs/BEDv1.pdf): scores are whole numbers from
+0 to 1000, names printable ASCII.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from histpred.core.errors import InputError
+from histpred.core.hts import BgzipWriter, no_room
+from histpred.core.marks import mark_colour
+from histpred.genome.regions import WINDOW_COLUMNS, Window
+
+# bp from which on a .tbi cannot address (SAM specification, section 5.2); a .csi can.
+TBI_LIMIT = 1 << 29
+BED_NAME_LIMIT = 255
+SCORES, CALLS = "scores.tsv.gz", "calls.bed.gz"
+PALEST = 0.1  # how much of a mark's colour a window has whose probability is 0
+JOIN_BUFFER = 1 << 20
+REMAKE = "make this part again"
+AT_ONCE = 1 << 14  # rows that are read
+AGAIN = "give a folder of histpred predict as that wrote it, or run it again"
+
+
+class Tables:
+    """Writes scores.tsv.gz and calls.bed.gz into a folder; windows must come sorted. A context
+    manager.
+
+    Parameters
+    ----------
+    folder
+        Where the files go.
+    marks
+        Names of the marks, in the order of the columns of `probabilities`.
+    thresholds
+        A window is called for a mark from this probability on.
+    """
+
+    def __init__(self, folder: Path, marks: Sequence[str], thresholds: Sequence[float]) -> None:
+        self.calls = 0
+        self._marks = list(marks)
+        self._thresholds = np.asarray(thresholds)
+        self._colours = [bed_colour(mark) for mark in marks]
+        self._format = "%s\t%d\t%d\t%s\t%s\t%s\t%s\t%.6g" + "\t%.6g" * len(self._marks) + "\n"
+        self.paths = (folder / SCORES, folder / CALLS)
+        self._scores, self._calls = map(BgzipWriter, self.paths)
+        self._longest = 0
+        self._scores.write(("\t".join((*WINDOW_COLUMNS, *marks)) + "\n").encode())
+
+    def __enter__(self) -> Tables:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        with self._calls, self._scores:
+            pass
+        if kind is None:
+            for path in self.paths:
+                index(path, self._longest)
+
+    def write(
+        self, windows: Sequence[Window], n_fractions: Sequence[float], probabilities: np.ndarray
+    ) -> None:
+        """Append windows with their probabilities, float [windows, marks]."""
+        rows, calls = [], []
+        called = probabilities >= self._thresholds
+        for window, share, row, hits in zip(
+            windows, n_fractions, probabilities.tolist(), called, strict=True
+        ):
+            chrom, start, end, strand, name, gene_id, biotype, *_ = window
+            rows.append(
+                self._format % (chrom, start, end, name, strand, gene_id, biotype, share, *row)
+            )
+            plain = printable_ascii(name) if hits.any() else ""
+            for column in np.flatnonzero(hits):
+                label = bed_name(plain, self._marks[column])
+                calls.append(
+                    f"{chrom}\t{start}\t{end}\t{label}\t{bed_score(row[column])}\t{strand}\t"
+                    f"{start}\t{end}\t{self._colours[column]}\n"
+                )
+            self._longest = max(self._longest, end)
+        self.calls += len(calls)
+        self._scores.write("".join(rows).encode())
+        self._calls.write("".join(calls).encode())
+
+
+class Rows(NamedTuple):
+    """Some rows of scores.tsv.gz.
+
+    line: of the first of them, counted from 1. windows: the columns before the probabilities, as
+    text. probabilities: float64 [rows, marks].
+    """
+
+    line: int
+    windows: list[list[str]]
+    probabilities: np.ndarray
+
+
+@contextmanager
+def read_scores(path: Path) -> Iterator[tuple[tuple[str, ...], Iterator[Rows]]]:
+    """The marks of scores.tsv.gz, and its rows, at most `AT_ONCE` of them at once.
+
+    Raises
+    ------
+    InputError
+        With the line, where the table is not one of histpred's, or a row has too few or too many
+        columns, a coordinate that is no number, or a probability that is none.
+    """
+    shared = len(WINDOW_COLUMNS)
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        header = tuple(next(lines, "").rstrip("\n").split("\t"))
+        if header[:shared] != WINDOW_COLUMNS or len(header) == shared:
+            raise InputError(path, "is not a table of scores", AGAIN, line=1)
+
+        def rows() -> Iterator[Rows]:
+            line = 2
+            while block := list(islice(lines, AT_ONCE)):
+                windows = []
+                probabilities = np.empty((len(block), len(header) - shared))
+                for row, text in enumerate(block):
+                    fields = text.rstrip("\n").split("\t")
+                    try:
+                        probabilities[row] = _probabilities(fields, len(header))
+                    except ValueError as error:
+                        raise InputError(path, str(error), AGAIN, line=line + row) from error
+                    windows.append(fields[:shared])
+                yield Rows(line, windows, probabilities)
+                line += len(block)
+
+        yield header[shared:], rows()
+
+
+def _probabilities(fields: list[str], columns: int) -> list[float]:
+    """Those of a row of scores.tsv.gz; ValueError where it is not one of `columns`."""
+    if len(fields) != columns:
+        raise ValueError(f"{columns} columns are due, here are {len(fields)}")
+    int(fields[1]), int(fields[2]), float(fields[7])  # raise where they are no numbers
+    found = list(map(float, fields[len(WINDOW_COLUMNS) :]))
+    if not all(0 <= probability <= 1 for probability in found):
+        raise ValueError("a probability is not from 0 to 1")
+    return found
+
+
+def join(parts: Sequence[Path], whole: Path) -> None:
+    """Write the rows of several such tables, in this order, as one, and index it.
+
+    The first line of those that begin with '#' is written once; InputError where it is not the same
+    in all. What comes out is what `Tables` would have written.
+    """
+    header = b""
+    with BgzipWriter(whole) as target:
+        for part in parts:
+            with gzip.open(part) as source:
+                first = source.readline()
+                if header and first != header:
+                    raise InputError(part, "its columns are not those of the other parts", REMAKE)
+                if not header:
+                    target.write(first)
+                if first.startswith(b"#"):
+                    header = first
+                shutil.copyfileobj(source, target, JOIN_BUFFER)
+    wide = any(part.with_name(f"{part.name}.csi").exists() for part in parts)
+    index(whole, TBI_LIMIT if wide else 0)
+
+
+def printable_ascii(name: str) -> str:
+    """A name as BED allows it: printable ASCII; without spaces too, since many tools split there.
+
+    >>> printable_ascii("LINC 1é")
+    'LINC_1_'
+    """
+    if name.isascii() and name.isprintable() and " " not in name:
+        return name
+    return "".join(letter if "!" <= letter <= "~" else "_" for letter in name)
+
+
+def bed_score(probability: float) -> int:
+    """The score of a BED, 0 to 1000.
+
+    >>> bed_score(0.1234), bed_score(1.0)
+    (123, 1000)
+    """
+    return min(1000, round(probability * 1000))
+
+
+def bed_colour(mark: str) -> str:
+    """The colour of a mark's class, as the field itemRgb has it.
+
+    >>> bed_colour("H3K36me3")
+    '0,128,0'
+    """
+    return ",".join(map(str, mark_colour(mark)))
+
+
+def bed_shades(mark: str) -> list[str]:
+    """The colour for each score from 0 to 1000, opaque: that of the mark's class, the paler the
+    lower the score, but never white.
+
+    >>> bed_shades("H3K36me3")[0], bed_shades("H3K36me3")[500], bed_shades("H3K36me3")[1000]
+    ('230,242,230', '115,185,115', '0,128,0')
+    """
+    strengths = [PALEST + (1 - PALEST) * score / 1000 for score in range(1001)]
+    return [
+        ",".join(str(round(255 - strength * (255 - part))) for part in mark_colour(mark))
+        for strength in strengths
+    ]
+
+
+def bed_name(name: str, mark: str) -> str:
+    """The name of a call, at most 255 characters long.
+
+    >>> bed_name("LINC01", "H3K4me3")
+    'LINC01|H3K4me3'
+    """
+    return f"{name[: BED_NAME_LIMIT - len(mark) - 1]}|{mark}"
+
+
+def index(path: Path, longest: int) -> None:
+    """A tabix index beside a bgzip table: .tbi, or .csi where a position (bp) is beyond what a .tbi
+    can hold.
+    """
+    import pysam
+
+    try:
+        pysam.tabix_index(
+            os.path.abspath(path),
+            force=True,
+            seq_col=0,
+            start_col=1,
+            end_col=2,
+            zerobased=True,
+            meta_char="#",
+            csi=longest >= TBI_LIMIT,
+        )
+    except OSError as error:
+        raise no_room(path) from error

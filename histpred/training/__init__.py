@@ -1,0 +1,1 @@
+"""From labelled embeddings or bases to the files of a bundle."""

@@ -1,0 +1,179 @@
+"""What a training run says of its bundle: the manifest with its figures, and the card's notes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from pydantic import JsonValue
+
+from histpred.bundle.manifest import (
+    SCHEMA_VERSION,
+    EncoderSpec,
+    Evaluation,
+    KnownAnswer,
+    Manifest,
+    MarkSpec,
+    Species,
+    Training,
+)
+from histpred.bundle.manifest import WindowSpec as ManifestWindow
+from histpred.bundle.species import UNSPECIFIED
+from histpred.evaluation.baselines import PREVALENCE, Features, fit_baselines
+from histpred.evaluation.calibration import Calibrated
+from histpred.evaluation.card import card_figures
+from histpred.evaluation.metrics import expected_calibration_error
+from histpred.genome.windows import WindowSpec
+from histpred.labels.examples import Examples
+from histpred.labels.splits import TEST, TRAIN, UNUSED, VALIDATION
+from histpred.scoring.inputs import Genome
+from histpred.training.fitting import Epoch
+from histpred.training.recipe import MLP, About, Recipe
+
+LOSSES = {
+    "weighted": "binary cross-entropy in which the positives of a mark weigh negatives/positives",
+    "undersampled": "binary cross-entropy on equal numbers of positives and negatives of each mark",
+    "nnpu": "the non-negative positive-unlabelled risk (Kiryo et al. 2017)",
+    "plain": "binary cross-entropy",
+}
+SETS = {
+    VALIDATION: "Rows that chose the epoch, the thresholds and the calibration: flattering.",
+    TEST: "Rows that were held out and chose nothing.",
+}
+
+
+def describe(
+    examples: Examples,
+    features: Features,
+    probabilities: Mapping[str, np.ndarray],
+    marks: tuple[str, ...],
+    calibrated: list[Calibrated],
+    *,
+    recipe: Recipe,
+    about: About,
+    encoder: EncoderSpec,
+    window: WindowSpec,
+    genome: Genome,
+    how: str,
+    histories: list[list[Epoch]],
+    identity: dict[str, JsonValue],
+    known: tuple[str, dict[str, float]],
+) -> tuple[Manifest, str]:
+    """The manifest, but for `files`, and the notes of the card.
+
+    Parameters
+    ----------
+    features
+        Of the examples, in their order, for the baselines.
+    probabilities
+        Calibrated, [n, marks], of the rows of each set but the training set.
+    how
+        How the rows were split.
+    known
+        A sequence and its probabilities.
+    """
+    bests = [max(epoch.epoch for epoch in history if epoch.best) for history in histories]
+    epochs = ", ".join(
+        f"{best} of {len(history)}" for best, history in zip(bests, histories, strict=True)
+    )
+    counts = {
+        name: int((examples.sets == name).sum()) for name in (TRAIN, VALIDATION, TEST, UNUSED)
+    }
+    assembly = about.assembly or genome.build or "unspecified assembly"
+    manifest = Manifest(
+        schema_version=SCHEMA_VERSION,
+        name=about.name,
+        version="1",
+        summary=about.summary or f"{len(marks)} histone marks from {window} windows.",
+        licence=about.licence,
+        species=Species(
+            name=about.species or genome.organism or UNSPECIFIED,
+            taxon_id=genome.taxon_id if about.taxon_id is None else about.taxon_id,
+            assembly=assembly,
+            chromosome_lengths={assembly: genome.lengths},
+        ),
+        window=ManifestWindow(
+            **{name: value for name, value in window._asdict().items() if name != "tile"}
+        ),
+        encoder=encoder,
+        marks=tuple(
+            MarkSpec(name=mark, threshold=chosen.threshold, calibration=chosen.calibration)
+            for mark, chosen in zip(marks, calibrated, strict=True)
+        ),
+        files={},
+        training=Training(
+            data=(
+                f"annotation sha256 {identity['annotation sha256']}",
+                f"genome sha256 {identity['FASTA sha256']}",
+                f"labels sha256 {identity['labels sha256']}",
+            ),
+            splits={"split": how},
+            seed=recipe.settings.seed,
+            counts=counts,
+            recipe=identity,
+        ),
+        metrics=_figures(examples, features, probabilities, marks),
+        known_answer=KnownAnswer(sequence=known[0], probabilities=known[1]),
+    )
+    notes = "\n".join(
+        [
+            "## How it was trained",
+            "",
+            f"- **model**: {_model(recipe)}",
+            f"- **loss**: {LOSSES[recipe.loss]}",
+            f"- **optimiser**: AdamW, learning rate {recipe.settings.learning_rate:g}, weight "
+            f"decay {recipe.settings.weight_decay:g}, {recipe.settings.batch} rows a batch; the "
+            f"weights of epoch {epochs}, the one with the lowest validation loss",
+            "- **thresholds**: for each mark the one with the highest Youden's J on the validation "
+            "rows",
+            "",
+            "## Limits",
+            "",
+            "A probability says how likely a row of the training labels' kind carries the mark, "
+            "judged from sequence: not in which cell type, and nothing about causes. Where "
+            "unobserved pairs were taken for negatives, it is a probability of being observed. "
+            "Rows unlike the training rows (another species, kind of gene or window) are an "
+            "extrapolation.",
+        ]
+    )
+    return manifest, notes
+
+
+def _model(recipe: Recipe) -> str:
+    several = f"the mean of {recipe.members}: " if recipe.members > 1 else ""
+    if recipe.model != MLP:
+        return several + recipe.model
+    marks = (
+        f"trainable mark vectors of {recipe.mark_dimension}"
+        if recipe.mark_dimension
+        else "one-hot marks"
+    )
+    return (
+        several + f"perceptron with hidden layers of {', '.join(map(str, recipe.hidden))}, {marks}"
+    )
+
+
+def _figures(
+    examples: Examples,
+    features: Features,
+    probabilities: Mapping[str, np.ndarray],
+    marks: tuple[str, ...],
+) -> dict[str, Evaluation]:
+    fitted = fit_baselines(examples, features)
+    figures = {}
+    for name, description in SETS.items():
+        chosen = examples.sets == name
+        these = examples.of(name)
+        beside = {
+            name: scores
+            for name, (scores, _) in fitted.score(these.windows, features.of(chosen)).items()
+            if name != PREVALENCE
+        }
+        scores = probabilities[name]
+        errors = [
+            expected_calibration_error(*mark) for mark in zip(these.labels.T, scores.T, strict=True)
+        ]
+        evaluation = card_figures(description, marks, these.labels, scores, beside, errors)
+        if evaluation.marks:
+            figures[name] = evaluation
+    return figures

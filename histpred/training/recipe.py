@@ -1,0 +1,193 @@
+"""What `histpred train` is asked for: the model, its encoder, the rows, and what to call it all."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import JsonValue
+
+from histpred.bundle.encoding import KMERS, choose_encoder
+from histpred.bundle.manifest import NAME_PATTERN
+from histpred.core.errors import UsageError
+from histpred.core.output import file_digest, input_digest
+from histpred.core.version import __version__
+from histpred.encoders import Encoder
+from histpred.encoders import EncoderSpec as AnySpec
+from histpred.encoders.chunks import ChunkPolicy
+from histpred.genome.annotation import level_for
+from histpred.genome.biotypes import normalise
+from histpred.genome.regions import PROMOTER
+from histpred.genome.request import Request
+from histpred.genome.windows import MAX_N_FRACTION, WindowSpec
+from histpred.labels.matrix import labels_file
+from histpred.training.deephistone import adapted, vanilla
+from histpred.training.fitting import Settings
+from histpred.training.losses import NNPU
+from histpred.training.perceptron import PAPER_HIDDEN
+from histpred.training.spectra import spectra
+
+MLP, SPECTRA, DEEPHISTONE, DEEPHISTONE_ADAPTED = MODELS = (
+    "mlp",
+    "spectra",
+    "deephistone",
+    "deephistone-adapted",
+)
+OF_BASES: dict[str, tuple[Callable[[int], Any], int, int]] = {
+    SPECTRA: (spectra, 10_000, 10_000),
+    DEEPHISTONE: (vanilla, 500, 500),
+    DEEPHISTONE_ADAPTED: (adapted, 11_000, 1_000),
+}
+"""constructor, bp upstream and downstream of the TSS (DeepHistone: paper, appendix D)"""
+
+
+class Source(NamedTuple):
+    """Where a perceptron's embeddings come from: an encoder, what it was built from, windows.
+
+    ships: the encoder's own files, by name, where they travel with the bundle. exact: opens the
+    encoder as `histpred bundle verify` does, on the CPU in full precision.
+    """
+
+    encoder: Encoder
+    spec: AnySpec
+    chunks: ChunkPolicy | None
+    window: WindowSpec
+    ships: dict[str, bytes]
+    exact: Callable[[], Encoder]
+
+
+class Recipe(NamedTuple):
+    """What is trained, and how; all of it is kept in the bundle.
+
+    members: networks that differ in their seed and are averaged. mark_dimension: of trainable mark
+    vectors, None for one-hot ones. loss, prior: see `histpred.training.losses`. split and what
+    follows: see `histpred.labels.splits`. marks: those to train on, all if empty.
+    """
+
+    model: str = MLP
+    hidden: tuple[int, ...] = PAPER_HIDDEN
+    dropout: float = 0.2
+    members: int = 1
+    mark_dimension: int | None = None
+    loss: str = "weighted"
+    prior: str | None = None
+    split: str = "random"
+    block: int = 1_000_000
+    test_chromosomes: tuple[str, ...] = ()
+    validation_chromosomes: tuple[str, ...] = ()
+    marks: tuple[str, ...] = ()
+    settings: Settings = Settings()
+
+
+class About(NamedTuple):
+    """What the user says of the bundle; None: what annotation and FASTA say."""
+
+    name: str
+    summary: str = ""
+    licence: str = "not stated"
+    species: str | None = None
+    taxon_id: int | None = None
+    assembly: str | None = None
+
+
+def open_source(
+    bundle: str | None,
+    name: str | None,
+    chunks: str | None,
+    window: str | None,
+    device: str,
+    precision: str,
+    weights: Path | None,
+) -> Source:
+    """The encoder of a bundle, or the one of that `name`, k-mers if neither is given; see
+    `histpred.bundle.encoding.choose_encoder`.
+    """
+    if bundle is None and name is None:
+        name = KMERS.kind
+
+    def choose(
+        device: str, precision: str
+    ) -> tuple[Encoder, AnySpec, ChunkPolicy | None, WindowSpec]:
+        return choose_encoder(bundle, name, chunks, window, device, precision, weights)
+
+    encoder, spec, cut, reach = choose(device, precision)
+    ships = bundle is not None and not spec.files
+    files = {path.name: path.read_bytes() for path in encoder.files} if ships else {}
+    same = encoder.device == "cpu" and encoder.precision == "fp32"
+    return Source(
+        encoder, spec, cut, reach, files, lambda: encoder if same else choose("cpu", "fp32")[0]
+    )
+
+
+def promoter(model: str) -> WindowSpec:
+    """The windows of a model that reads bases."""
+    _, upstream, downstream = OF_BASES[model]
+    return WindowSpec(PROMOTER, upstream, downstream, MAX_N_FRACTION, whole=model == SPECTRA)
+
+
+def check(recipe: Recipe, about: About) -> None:
+    """Raise UsageError for what cannot be trained, before any work."""
+    if not re.fullmatch(NAME_PATTERN, about.name):
+        raise UsageError(
+            f"{about.name!r} cannot be the name of a bundle",
+            "give --name: letters, digits and . _ + -, beginning with a letter or digit",
+        )
+    if recipe.prior is not None and recipe.loss != NNPU:
+        raise UsageError(f"--prior is not for --loss {recipe.loss}", f"it is for --loss {NNPU}")
+    if recipe.mark_dimension is not None and recipe.model != MLP:
+        raise UsageError(f"{recipe.model} has no mark vectors", "leave --mark-dimension out")
+    if recipe.members > 1 and recipe.model not in (MLP, SPECTRA):
+        raise UsageError(
+            f"--members {recipe.members}: {recipe.model} is too large for that",
+            f"it is for --model {MLP} and {SPECTRA}",
+        )
+    if not (math.isfinite(recipe.settings.learning_rate) and 0 <= recipe.dropout < 1):
+        raise UsageError(
+            f"a learning rate of {recipe.settings.learning_rate}, a dropout of {recipe.dropout}",
+            "give numbers; the dropout must be below 1",
+        )
+
+
+def files_of(recipe: Recipe) -> dict[str, Path]:
+    """The files that a recipe names, by what they are."""
+    named = {"split": Path(recipe.split), "prior": Path(recipe.prior or "")}
+    return {what: path for what, path in named.items() if path.is_file()}
+
+
+def identify(
+    inputs: Request,
+    labels_path: Path,
+    recipe: Recipe,
+    about: About,
+    source: Source | None,
+    window: WindowSpec,
+) -> dict[str, JsonValue]:
+    """What fixes a bundle, as its manifest records it: digests in place of paths."""
+    files = files_of(recipe)
+    options = recipe._asdict() | {"settings": recipe.settings._asdict()}
+    identity: dict[str, Any] = {
+        "histpred": __version__,
+        "annotation sha256": input_digest(inputs.annotation),
+        "FASTA sha256": input_digest(inputs.fasta),
+        "labels sha256": input_digest(labels_file(labels_path)),
+        "by": level_for(window.kind, inputs.level),
+        "biotypes": sorted({normalise(biotype) for biotype in inputs.biotypes}),
+        "unstranded": inputs.unstranded,
+        "window": str(window),
+        "about": about._asdict(),
+        "recipe": options | {what: file_digest(path) for what, path in files.items()},
+    }
+    if source:
+        identity["encoder"] = {
+            "kind": source.spec.kind,
+            "settings": dict(source.spec.settings),
+            "chunks": str(source.chunks) if source.chunks else None,
+            "files": {path.name: file_digest(path) for path in source.encoder.files},
+            "precision": source.encoder.precision,
+        }
+    known: dict[str, JsonValue] = json.loads(json.dumps(identity))
+    return known

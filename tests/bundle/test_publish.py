@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from histpred.bundle.folder import load_bundle
+from histpred.bundle.manifest import Manifest
+from histpred.bundle.publish import render_card, write_bundle
+from histpred.core.errors import BundleError
+
+NOTES = "## Limits\n\nFor tests only."
+
+
+@pytest.fixture
+def manifest(bundle_folder) -> Manifest:
+    return load_bundle(bundle_folder).manifest
+
+
+def test_what_is_written_loads_back(manifest, tmp_path):
+    bundle = write_bundle(tmp_path / "new", manifest, b"scorer", NOTES)
+    assert bundle.manifest.marks == manifest.marks
+    assert bundle.scorer_path.read_bytes() == b"scorer"
+    assert sorted(path.name for path in bundle.directory.iterdir()) == [
+        "bundle.json",
+        "card.md",
+        "scorer.onnx",
+    ]
+
+
+def test_writing_twice_gives_the_same_bytes_and_replaces(manifest, tmp_path):
+    first = write_bundle(tmp_path / "one", manifest, b"scorer", NOTES)
+    second = write_bundle(tmp_path / "one", manifest, b"scorer", NOTES)
+    assert first.digest == second.digest
+    assert write_bundle(tmp_path / "one", manifest, b"another", NOTES).digest != first.digest
+
+
+def test_a_bundle_half_replaced_is_refused(manifest, tmp_path):
+    bundle = write_bundle(tmp_path / "one", manifest, b"scorer", NOTES)
+    bundle.scorer_path.write_bytes(b"newer scorer")
+    with pytest.raises(BundleError, match="altered or damaged"):
+        load_bundle(bundle.directory)
+
+
+def test_the_card_says_what_the_manifest_holds(manifest):
+    card = render_card(manifest, NOTES)
+    assert card.startswith("# tiny 1.0.0\n")
+    assert "For tests only." in card
+    for expected in ("Saccharomyces cerevisiae", "sacCer3", "MIT", "100 bp upstream", "seed: 0"):
+        assert expected in card
+    rows = [line for line in card.splitlines() if line.startswith("| H3K4me3 ")]
+    assert rows == [
+        "| H3K4me3 | 0.5000 | Platt | 1.000 | 0.000 |",
+        "| H3K4me3 | 2 | 0.2000 | 0.800 | 0.300 | 0.0100 | 0.600 | 0.250 |",
+    ]
+    assert "| **mean** |  | **0.200** | **0.800** | **0.300** | **0.010** | **0.600** |" in card
+
+
+def test_the_card_says_how_each_mark_is_calibrated(manifest):
+    fields = json.loads(manifest.model_dump_json())
+    first, second = fields["marks"]
+    first["calibration"] = {"slope": 0.5, "method": "temperature"}
+    second["calibration"] = {
+        "logits": [-1, 0, 1],
+        "probabilities": [0.1, 0.2, 0.3],
+        "method": "isotonic",
+    }
+    third = {"name": "H3K9ac", "threshold": 1, "calibration": {"slope": 0.01, "intercept": -2}}
+    third["calibration"]["method"] = "base rate"
+    fields["marks"].append(third)
+    fields["known_answer"]["probabilities"]["H3K9ac"] = 0.5
+    card = render_card(Manifest.model_validate(fields), NOTES)
+    table = card.partition("## Thresholds and calibration\n\n")[2].splitlines()[:5]
+    assert table == [
+        "| mark | called from probability | calibration | slope | intercept |",
+        "| --- | --- | --- | --- | --- |",
+        "| H3K4me3 | 0.5000 | temperature | 0.500 | 0.000 |",
+        "| H3K27me3 | 0.5000 | isotonic, 3 knots |  |  |",
+        "| H3K9ac | 1.0000 | base rate | 0.010 | -2.000 |",
+    ]
+
+
+def test_a_card_of_marks_without_calibration_error_leaves_it_empty(manifest):
+    fields = json.loads(manifest.model_dump_json())
+    for figures in fields["metrics"]["validation"]["marks"].values():
+        figures["model"]["ece"] = None
+    card = render_card(Manifest.model_validate(fields), NOTES)
+    assert "| H3K4me3 | 2 | 0.2000 | 0.800 | 0.300 |  | 0.600 | 0.250 |" in card

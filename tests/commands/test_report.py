@@ -1,0 +1,259 @@
+"""histpred report on what predict has really written: what the page says is what the tables say."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import shutil
+from collections import Counter
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from support.command_line import histpred, lacks, process, read_scores, said_well, tree
+
+pytestmark = pytest.mark.skipif(lacks("report"), reason="needs the extra report")
+HOSTILE = ("</script><b>", "<i>&amp;'\"", "été", "x" * 200)
+
+
+class Page(HTMLParser):
+    """Tables as rows of texts by the first words of their captions, and what would be loaded."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.tables: dict[str, list[list[str]]] = {}
+        self.loads: list[str] = []
+        self.text: list[str] = []
+        self.caption = ""
+        self.data = ""
+        self._rows: list[list[str]] = []
+        self._inside: list[str] = []
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attributes):
+        self._inside.append(tag)
+        given = dict(attributes)
+        self.loads += [given[name] for name in ("src", "href") if given.get(name)]
+        if tag == "table":
+            self._rows, self.caption = [], ""
+        elif tag == "tr":
+            self._rows.append([])
+        elif tag in ("td", "th"):
+            self._rows[-1].append("")
+        if tag == "script" and given.get("id") == "data":
+            self._inside[-1] = "data"
+
+    def handle_endtag(self, tag):
+        if tag == "table" and self.caption:
+            self.tables[" ".join(self.caption.split()[3:6])] = self._rows
+        while self._inside and self._inside.pop() not in (tag, "data"):
+            pass
+
+    def handle_data(self, text):
+        if "caption" in self._inside:
+            self.caption = "" if "b" in self._inside else self.caption + text
+            self.caption = f"Table 1 | {self.caption}" if "b" in self._inside else self.caption
+        elif self._inside and self._inside[-1] == "data":
+            self.data += text
+        elif "script" not in self._inside and "style" not in self._inside:
+            self.text.append(text)
+            if {"td", "th"} & set(self._inside) and self._rows and self._rows[-1]:
+                self._rows[-1][-1] += text.strip()
+
+
+@pytest.fixture(scope="module")
+def genome(demo_data) -> Path:
+    return demo_data / "genome.fa.gz"
+
+
+@pytest.fixture(scope="module")
+def genes(demo_data, genome, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("genes") / "scores"
+    arguments = ("--biotype", "ncRNA", "-o", folder)
+    assert histpred("predict", demo_data / "genes.gtf.gz", genome, *arguments).code == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page(genes, tmp_path_factory) -> Page:
+    out = tmp_path_factory.mktemp("report") / "page.html"
+    done = histpred("report", genes, "-o", out)
+    assert (done.code, done.out) == (0, ""), done.err
+    return Page(out)
+
+
+def test_marks_and_their_calls(genes, page):
+    scores = read_scores(genes / "scores.tsv.gz")
+    manifest = json.loads(Path("histpred/bundle/shipped/human-promoter/bundle.json").read_text())
+    thresholds = {mark["name"]: mark["threshold"] for mark in manifest["marks"]}
+    head, *rows = page.tables["Marks in this"]
+    assert head[:6] == ["Mark", "Class", "Called", "Share", "Mean probability", "Threshold"]
+    assert {row[0] for row in rows} == set(scores.marks)
+    with gzip.open(genes / "calls.bed.gz", "rt") as lines:
+        calls = Counter(line.split("\t")[3].rpartition("|")[2] for line in lines)
+    for name, mark_class, called, share, mean, threshold, auroc, ece, measured in rows:
+        values = [float(row[name]) for row in scores.rows]
+        count = calls[name]
+        assert called == f"{count:,}"
+        assert share == f"{count / len(values):.1%}"
+        assert mean == f"{sum(values) / len(values):.3f}"
+        assert threshold == (f"{thresholds[name]:.3f}" if thresholds[name] < 1 else "never")
+        figures = manifest["metrics"]["genes"]["marks"][name]["model"]
+        assert (auroc, ece) == (f"{figures['auroc']:.3f}", f"{figures['ece']:.3f}")
+        assert measured == "genes"
+        assert mark_class
+
+
+def test_rows_and_reasons(genes, page):
+    ledger = [line.split("\t") for line in (genes / "ledger.tsv").read_text().splitlines()[1:]]
+    expected = Counter(row[9] or row[8] for row in ledger)
+    _, *rows = page.tables["What became of"]
+    assert {row[0]: row[1] for row in rows} == {
+        reason: f"{count:,}" for reason, count in expected.items()
+    }
+    because = {row[0]: row[3] for row in rows}
+    assert because["biotype-not-selected"] == "--biotype left it out"
+
+
+def test_top_loci_are_called_and_the_highest(genes, page):
+    scores = read_scores(genes / "scores.tsv.gz")
+    _, *rows = page.tables["For each mark"]
+    best = {row[0]: row for row in rows if row[1] == "1"}
+    with gzip.open(genes / "calls.bed.gz", "rt") as lines:
+        called = {line.split("\t")[3].rpartition("|")[2] for line in lines}
+    assert set(best) == set(called)
+    for name, row in best.items():
+        assert row[6] == f"{max(float(one[name]) for one in scores.rows):.3f}"
+
+
+def test_what_the_browser_gets_is_in_the_table(genes, page):
+    scores = read_scores(genes / "scores.tsv.gz")
+    known = {(row["chrom"], row["start"], row["end"], row["name"]): row for row in scores.rows}
+    view = json.loads(page.data)
+    assert view["windows"]
+    for chrom, start, end, name, strand, values in view["windows"]:
+        row = known[chrom, str(start), str(end), name]
+        assert strand == row["strand"]
+        assert values == [pytest.approx(float(row[mark]), abs=1e-4) for mark in scores.marks]
+
+
+def test_it_loads_nothing(page):
+    assert all(address.startswith(("#", "data:")) for address in page.loads), page.loads
+
+
+def test_it_says_what_the_card_says(page):
+    text = re.sub(r"\s+", " ", "".join(page.text))
+    assert "Not for clinical use" in text
+    assert "The region of histpred demo (chr22:20-21 Mb) lies inside the training stretch" in text
+
+
+def test_the_same_prediction_gives_the_same_page(genes, tmp_path):
+    for name in "ab":
+        # Processes of their own: of other hashes.
+        assert process("report", genes, "-o", tmp_path / name).code == 0
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_names_are_text_and_nothing_else(demo_data, genome, tmp_path):
+    lines = (demo_data / "genes.bed").read_text().splitlines()[: len(HOSTILE)]
+    renamed = [
+        "\t".join([*line.split("\t")[:3], name, *line.split("\t")[4:]])
+        for line, name in zip(lines, HOSTILE, strict=True)
+    ]
+    (tmp_path / "genes.bed").write_text("\n".join(renamed) + "\n", encoding="utf-8")
+    out = tmp_path / "scores"
+    assert histpred("predict", tmp_path / "genes.bed", genome, "-o", out).code == 0
+    done = histpred("report", out)
+    assert done.code == 0, done.err
+    page = Page(out / "report.html")
+    names = {window[3] for window in json.loads(page.data)["windows"]}
+    assert names <= set(HOSTILE)
+    content = (out / "report.html").read_text(encoding="utf-8")
+    assert "</script><b>" not in content
+    assert "<i>&amp;" not in content
+
+
+def test_it_lies_beside_the_tables_and_goes_with_them(genes, demo_data, genome, tmp_path):
+    out = tmp_path / "scores"
+    shutil.copytree(genes, out)
+    assert histpred("report", out).code == 0
+    before = tree(out)
+    done = histpred("report", out)
+    assert done.code == 1
+    assert f"{out / 'report.html'} exists" in done.err
+    assert tree(out) == before
+    assert histpred("report", out, "--overwrite").code == 0
+    arguments = ("predict", demo_data / "genes.gtf.gz", genome, "-o", out)
+    assert histpred(*arguments, "--overwrite").code == 0
+    assert not (out / "report.html").exists()
+
+
+def test_what_is_no_prediction_is_refused(genes, tmp_path):
+    done = histpred("report", tmp_path)
+    assert done.code == 1
+    assert said_well(done.err)
+    assert "no finished prediction" in done.err
+    done = histpred("report", genes, "--bundle", "yeast", "-o", tmp_path / "page.html")
+    assert done.code == 1
+    assert "is not the bundle human-promoter" in done.err
+    assert said_well(done.err)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_prediction_is_never_written_over(genes, tmp_path):
+    before = tree(genes)
+    for name in ("scores.tsv.gz", "run.json"):
+        done = histpred("report", genes, "-o", genes / name, "--overwrite")
+        assert done.code == 1
+        assert "is an input too" in done.err
+    assert tree(genes) == before
+
+
+def test_no_window_is_no_report(genome, tmp_path):
+    (tmp_path / "none.bed").write_text("# nothing\n")
+    out = tmp_path / "scores"
+    assert histpred("predict", tmp_path / "none.bed", genome, "-o", out, "--tracks").code == 0
+    done = histpred("report", out)
+    assert done.code == 1
+    assert said_well(done.err)
+    assert "no window was scored" in done.err
+    tracks = json.loads((out / "hub" / "igv-session.json").read_text())["tracks"]
+    assert tracks == []
+
+
+def test_contigs_that_igv_cannot_read_and_long_ones(demo_data, tmp_path):
+    """Names as of HLA contigs; and a .csi beside the tables in place of a .tbi."""
+    sequence = gzip.decompress((demo_data / "genome.fa.gz").read_bytes()).decode().split("\n", 1)[1]
+    bases = sequence.replace("\n", "").lstrip("N")[:60_000]
+    names = ("HLA-A*01:01:01:01", "chr1-2:3", "c,omma")
+    (tmp_path / "odd.fa").write_text("".join(f">{name}\n{bases}\n" for name in names))
+    rows = "".join(f"{name}\t9000\t20000\tgene\t0\t+\n" for name in names)
+    (tmp_path / "odd.bed").write_text(rows)
+    out = tmp_path / "scores"
+    done = histpred("predict", tmp_path / "odd.bed", tmp_path / "odd.fa", "-o", out, "--tracks")
+    assert done.code == 0, done.err
+    pysam = pytest.importorskip("pysam")
+    for name in ("scores.tsv.gz", "calls.bed.gz"):
+        options = {"seq_col": 0, "start_col": 1, "end_col": 2, "zerobased": True}
+        pysam.tabix_index(str(out / name), force=True, csi=True, meta_char="#", **options)
+        (out / f"{name}.tbi").unlink()
+    record = json.loads((out / "run.json").read_text())
+    record["outputs"] = {}
+    (out / "run.json").write_text(json.dumps(record))
+    assert histpred("report", out).code == 0
+    view = json.loads(Page(out / "report.html").data)
+    assert len(view["windows"]) == 3
+    assert all(":" not in name and "," not in name for name in view["contigs"])
+
+
+def test_tiles_have_a_signal(genome, tmp_path):
+    (tmp_path / "part.bed").write_text("chr22\t20200000\t20230000\tpart\t0\t.\n")
+    out = tmp_path / "scores"
+    done = histpred("predict", tmp_path / "part.bed", genome, "--tile", "200", "-o", out)
+    assert done.code == 0, done.err
+    assert histpred("report", out).code == 0
+    view = json.loads(Page(out / "report.html").data)
+    assert view["signal"] is True
+    assert len(view["marks"]) == 30

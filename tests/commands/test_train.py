@@ -1,0 +1,734 @@
+"""From labels to a bundle and its evaluation, on the command line."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+for package in ("torch", "sklearn", "matplotlib", "jinja2", "onnx", "pyarrow"):
+    pytest.importorskip(package, reason="needs the extra train")
+
+from sklearn.metrics import roc_auc_score  # noqa: E402
+
+from histpred.bundle.folder import load_bundle  # noqa: E402
+from support.command_line import (  # noqa: E402
+    command,
+    contents,
+    environment,
+    histpred,
+    read_scores,
+    said_well,
+    tree,
+)
+from support.labelled import Labelled, write_labelled, write_labels  # noqa: E402
+
+LEARNED = ["H3K4me3", "H3K27me3"]
+SMALL = ("--hidden", "16,8", "--learning-rate", "0.01", "--batch", "32", "--epochs", "8")
+WINDOW = ("--window", "promoter:100:100")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Labelled:
+    return write_labelled(tmp_path_factory.mktemp("labelled"))
+
+
+def train(data: Labelled, out: Path, *options: str | Path, labels: Path | None = None):
+    files = (data.annotation, data.fasta, labels or data.labels)
+    return histpred("train", *files, "-o", out, *WINDOW, *SMALL, *options)
+
+
+def evaluate(bundle: Path, data: Labelled, out: Path, *options: str | Path, labels=None):
+    files = (data.annotation, data.fasta, labels or data.labels)
+    return histpred("evaluate", bundle, *files, "-o", out, *options)
+
+
+@pytest.fixture(scope="module")
+def bundle(data, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("trained") / "mine"
+    done = train(data, out, "--split", "locus")
+    assert done.code == 0, done.err
+    return out
+
+
+@pytest.fixture(scope="module")
+def evaluation(bundle, data, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("evaluated") / "evaluation"
+    done = evaluate(bundle, data, out)
+    assert done.code == 0, done.err
+    return out
+
+
+def split_of(bundle: Path) -> dict[str, str]:
+    with open(bundle / "split.tsv") as lines:
+        return {row["id"]: row["set"] for row in csv.DictReader(lines, delimiter="\t")}
+
+
+def test_a_bundle_is_whole_and_says_what_it_was_made_from(bundle, data):
+    manifest = load_bundle(bundle).manifest
+    assert manifest.name == "mine"
+    assert manifest.mark_names == ("H3K4me3", "H3K27me3", "H3K9me3")  # H3K36me3 lies nowhere
+    assert set(split_of(bundle)) == set(data.truth)
+    assert manifest.training.counts == {
+        name: list(split_of(bundle).values()).count(name)
+        for name in ("train", "validation", "test", "unused")
+    }
+    assert set(manifest.metrics) == {"validation", "test"}
+    assert histpred("bundle", "verify", bundle).code == 0
+    history = (bundle / "training.tsv").read_text().splitlines()
+    assert len(history) <= 1 + 8
+    assert sum(line.endswith("\t1") for line in history) >= 1
+    assert "one-hot marks" in (bundle / "card.md").read_text()
+
+
+def test_the_bundle_predicts_what_it_has_learned(bundle, data, tmp_path):
+    done = histpred(
+        "predict", data.annotation, data.fasta, "--bundle", bundle, "-o", tmp_path / "o"
+    )
+    assert done.code == 0, done.err
+    assert "calibrated" not in done.err  # the windows are those of the training
+    scores = read_scores(tmp_path / "o" / "scores.tsv.gz")
+    sets = split_of(bundle)
+    for mark in LEARNED:
+        chosen = [i for i, row in enumerate(scores.rows) if sets[row["name"]] == "test"]
+        truth = [data.truth[scores.rows[i]["name"]][mark] for i in chosen]
+        assert roc_auc_score(truth, [scores.probability(i, mark) for i in chosen]) > 0.75
+
+
+def test_the_figures_are_those_of_the_test_rows(evaluation, bundle, data, tmp_path):
+    """Recomputed from a prediction and the split, without the evaluation's own code."""
+    histpred("predict", data.annotation, data.fasta, "--bundle", bundle, "-o", tmp_path / "o")
+    scores = read_scores(tmp_path / "o" / "scores.tsv.gz")
+    sets = split_of(bundle)
+    rows = [i for i, row in enumerate(scores.rows) if sets[row["name"]] == "test"]
+    metrics = json.loads((evaluation / "metrics.json").read_text())
+    assert metrics["windows"] == len(rows)
+    figures = metrics["models"]["mine"]["figures"]
+    thresholds = {mark.name: mark.threshold for mark in load_bundle(bundle).manifest.marks}
+    counts = np.zeros(4)  # TP FP FN TN, of the paper's appendix F
+    for mark in metrics["marks"]:
+        truth = np.array([data.truth[scores.rows[i]["name"]][mark] for i in rows])
+        probabilities = np.array([scores.probability(i, mark) for i in rows])
+        auroc = roc_auc_score(truth, probabilities)
+        assert figures[mark]["auroc"]["value"] == pytest.approx(auroc, abs=1e-3)
+        called = probabilities >= thresholds[mark]
+        pairs = [(called & (truth == 1)), (called & (truth == 0))]
+        pairs += [(~called & (truth == 1)), (~called & (truth == 0))]
+        counts += [pair.sum() for pair in pairs]
+    hits, false, missed, right = counts
+    assert figures["micro"]["precision"]["value"] == pytest.approx(hits / (hits + false), abs=0.02)
+    assert figures["micro"]["recall"]["value"] == pytest.approx(hits / (hits + missed), abs=0.02)
+    accuracy = (hits + right) / counts.sum()
+    assert figures["micro"]["accuracy"]["value"] == pytest.approx(accuracy, abs=0.02)
+
+
+def test_an_evaluation_has_all_its_parts(evaluation):
+    names = {path.name for path in evaluation.iterdir()}
+    assert {"metrics.json", "report.html", "summary.tsv", "marks.tsv", "figures"} <= names
+    assert (evaluation / "figures" / "auroc_by_mark.png").stat().st_size > 1000
+    metrics = json.loads((evaluation / "metrics.json").read_text())
+    kinds = {name: model["kind"] for name, model in metrics["models"].items()}
+    assert next(iter(kinds)) == "mine"
+    assert [name for name, kind in kinds.items() if kind == "baseline"] == [
+        "prevalence",
+        "GC + CpG",
+        "4-mers + logistic",
+        "nearest neighbour",
+    ]
+    figures = metrics["models"]["GC + CpG"]["figures"]
+    assert figures["H3K4me3"]["auroc"]["value"] > 0.75
+    assert 0.2 < figures["H3K9me3"]["auroc"]["value"] < 0.8
+    assert metrics["models"]["prevalence"]["figures"]["macro"]["auroc"]["value"] == 0.5
+    with gzip.open(evaluation / "predictions.tsv.gz", "rt") as lines:
+        assert sum(1 for _ in lines) == metrics["windows"] + 1
+
+
+def test_the_same_command_does_nothing_and_another_one_is_refused(bundle, data, evaluation):
+    before = tree(bundle) | tree(evaluation)
+    again = train(data, bundle, "--split", "locus")
+    assert again.code == 0
+    assert "nothing to do" in again.err
+    assert evaluate(bundle, data, evaluation).code == 0
+    other = train(data, bundle, "--split", "locus", "--seed", "1")
+    assert other.code == 1
+    assert "holds another bundle; what differs: recipe" in other.err
+    other = evaluate(bundle, data, evaluation, "--rows", "validation")
+    assert other.code == 1
+    assert "what differs: rows" in other.err
+    assert tree(bundle) | tree(evaluation) == before
+
+
+@pytest.mark.slow
+def test_a_training_that_was_killed_goes_on_and_ends_with_the_same_bytes(bundle, data, tmp_path):
+    out = tmp_path / "mine"
+    files = (data.annotation, data.fasta, data.labels)
+    line = command("train", *files, "-o", out, *WINDOW, *SMALL, "--split", "locus")
+    rng = random.Random(4)
+    for _ in range(2):
+        started = subprocess.Popen(line, env=environment(), stderr=subprocess.PIPE, text=True)
+        wanted = rng.randint(1, 3)
+        for text in started.stderr:
+            if text.startswith("epoch"):
+                wanted -= 1
+            if not wanted:
+                break
+        time.sleep(rng.random() * 0.05)
+        started.send_signal(signal.SIGKILL)
+        started.wait()
+        started.stderr.close()
+        assert not (out / "bundle.json").exists()
+    done = train(data, out, "--split", "locus")
+    assert done.code == 0, done.err
+    assert "epoch 1:" not in done.err
+    assert contents(out) == contents(bundle)
+
+
+def test_a_random_split_that_leaks_is_said_loudly(data, tmp_path):
+    done = train(data, tmp_path / "leaky", "--window", "context:2000")
+    assert done.code == 0, done.err
+    assert re.search(r"warning: \d+ of \d+ test windows .* share bases with training", done.err)
+    done = evaluate(tmp_path / "leaky", data, tmp_path / "evaluation")
+    assert "share bases with training windows" in done.err
+    assert "share bases with training windows" in (tmp_path / "evaluation/report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--mark-dimension", "3"),
+        ("--loss", "undersampled"),
+        ("--loss", "nnpu", "--prior", "0.9"),
+        ("--loss", "plain", "--split", "chromosome", "--test-chromosomes", "chr2"),
+        ("--split", "block", "--block", "4000", "--marks", "h3k4ME3"),
+    ],
+    ids=" ".join,
+)
+def test_every_way_of_training_gives_a_bundle_that_works(options, data, tmp_path):
+    done = train(data, tmp_path / "b", *options)
+    assert done.code == 0, done.err
+    assert histpred("bundle", "verify", tmp_path / "b").code == 0
+    assert evaluate(tmp_path / "b", data, tmp_path / "e").code == 0
+    metrics = json.loads((tmp_path / "e" / "metrics.json").read_text())
+    assert metrics["models"]["b"]["figures"]["H3K4me3"]["auroc"]["value"] > 0.7
+
+
+def test_a_split_from_a_file_is_kept(data, bundle, tmp_path):
+    done = train(data, tmp_path / "b", "--split", bundle / "split.tsv")
+    assert done.code == 0, done.err
+    assert split_of(tmp_path / "b") == split_of(bundle)
+
+
+def test_bundles_beside_each_other(bundle, data, tmp_path):
+    """On the same rows and marks, each through windows of its own."""
+    options = ("--split", bundle / "split.tsv", "--marks", "H3K27me3,H3K4me3")
+    assert train(data, tmp_path / "body", *options, "--window", "body").code == 0
+    done = evaluate(bundle, data, tmp_path / "e", "--beside", tmp_path / "body")
+    assert done.code == 0, done.err
+    metrics = json.loads((tmp_path / "e" / "metrics.json").read_text())
+    assert metrics["marks"] == LEARNED
+    assert list(metrics["models"])[:2] == ["mine", "body"]
+    assert metrics["models"]["body"]["kind"] == "model"
+    assert done.out.splitlines()[2].startswith("body")
+    twice = evaluate(bundle, data, tmp_path / "e2", "--beside", bundle)
+    assert twice.code == 2
+    assert "same name" in twice.err
+
+
+def test_rows_that_the_split_does_not_know_are_all_evaluated(bundle, tmp_path):
+    other = write_labelled(tmp_path, seed=9)
+    renamed = {f"new_{name}": row for name, row in other.truth.items()}
+    text = other.annotation.read_text().replace("gene", "new_gene")
+    other.annotation.write_text(text)
+    write_labels(other.labels, renamed)
+    done = evaluate(bundle, other, tmp_path / "e")
+    assert done.code == 0, done.err
+    metrics = json.loads((tmp_path / "e" / "metrics.json").read_text())
+    assert metrics["windows"] == len(renamed)
+    assert list(metrics["models"]) == ["mine"]
+    assert any("no training row" in warning for warning in metrics["warnings"])
+
+
+def changed(data: Labelled, folder: Path, change) -> Path:
+    """The labels as a table after `change` of its lines."""
+    path = folder / "changed.tsv"
+    path.write_text("\n".join(change(data.labels.read_text().splitlines())) + "\n")
+    return path
+
+
+def cut(line: str, column: int, text: str) -> str:
+    fields = line.split("\t")
+    fields[column] = text
+    return "\t".join(fields)
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "message"),
+    [
+        (lambda rows: rows[:1], 1, "no row below the header"),
+        (
+            lambda rows: [cut(rows[0], 1, "H2A.Z").replace("H3K27me3", "H2AFZ"), *rows[1:]],
+            1,
+            ":1: H2AFZ twice",
+        ),
+        (
+            lambda rows: [*rows[:5], cut(rows[5], 2, "0.7"), *rows[6:]],
+            1,
+            ":6: the label '0.7' of gene1_4",
+        ),
+        (lambda rows: [*rows, rows[3] + "\t1"], 1, ":362: 6 columns where the header has 5"),
+        (lambda rows: [*rows, cut(rows[3], 1, "01")], 1, ":362: the label '01'"),
+        (
+            lambda rows: [*rows, cut(rows[3], 1, str(1 - int(rows[3].split("\t")[1])))],
+            1,
+            ":362: gene1_2 has other labels here than in line 4",
+        ),
+        (
+            lambda rows: [rows[0], *(f"other_{row}" for row in rows[1:])],
+            1,
+            "none of its 360 rows is in the annotation",
+        ),
+        (
+            lambda rows: [rows[0], *(cut(cut(cut(r, 1, "0"), 2, "1"), 3, "0") for r in rows[1:])],
+            1,
+            "no mark has 2 training rows",
+        ),
+        (lambda rows: [row.split("\t")[0] for row in rows], 1, "no column of a mark"),
+        (lambda rows: [rows[0], *(row.replace("\t0", "\t") for row in rows[1:])], 1, "--loss nnpu"),
+    ],
+    ids=range(10),
+)
+def test_labels_that_cannot_be_used(change, code, message, data, tmp_path):
+    done = train(data, tmp_path / "b", labels=changed(data, tmp_path, change))
+    assert done.code == code
+    assert message in done.err
+    assert said_well(done.err)
+    assert not (tmp_path / "b").exists()
+
+
+def test_marks_that_hardly_differ_and_genes_without_a_window_are_named(data, tmp_path):
+    def change(rows):
+        alone = [cut(row, 4, "1" if i == 0 else "0") for i, row in enumerate(rows[1:])]
+        return [rows[0], *alone, "elsewhere\t1\t0\t1\t0"]
+
+    done = train(data, tmp_path / "b", labels=changed(data, tmp_path, change))
+    assert done.code == 0, done.err
+    assert "1 marks are left out" in done.err
+    assert "H3K36me3 (1 with" in done.err or "H3K36me3 (0 with" in done.err
+    assert "1 of 361 rows of" in done.err
+    assert "elsewhere" in done.err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--marks", "H3K79me2"), "has no mark H3K79me2"),
+        (("--loss", "nnpu"), "give --prior"),
+        (("--split", "by-hand"), "no kind of split"),
+        (("--window", "context:x"), "not a window"),
+        (("--hidden", "12,"), "not widths of layers"),
+        (("--model", "deephistone"), "takes no encoder, chunks or window"),
+        (("--test-chromosomes", "chr1"), "chromosomes are named"),
+        (("--split", "chromosome", "--test-chromosomes", "chrX"), "no window lies on chrX"),
+        (("--encoder", "kmer", "--bundle", "human-promoter"), "either --bundle or --encoder"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_options_that_do_not_fit(options, message, data, tmp_path):
+    done = train(data, tmp_path / "b", *options)
+    assert done.code == 2
+    assert message in done.err
+    assert not (tmp_path / "b").exists()
+
+
+def test_an_evaluation_that_cannot_be(bundle, data, tmp_path):
+    strange = tmp_path / "strange.tsv"
+    strange.write_text("id\tH3K79me2\n" + "".join(f"{name}\t1\n" for name in data.truth))
+    done = evaluate(bundle, data, tmp_path / "e", labels=strange)
+    assert done.code == 1
+    assert "none of the marks" in done.err
+    done = evaluate(bundle, data, tmp_path / "e", "--marks", "H3K36me3")
+    assert done.code == 2
+    assert "does not score H3K36me3" in done.err
+    files = (data.annotation, data.fasta, data.labels)
+    done = histpred("evaluate", tmp_path / "none", *files, "-o", tmp_path / "e")
+    assert done.code == 1
+    assert "no such bundle" in done.err
+    assert not (tmp_path / "e").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_deephistone_from_labels_to_scores(data, tmp_path):
+    """Windows at the ends of contigs are shorter than 1,000 bp and are filled up."""
+    few = tmp_path / "few.bed"
+    rows = data.annotation.read_text().splitlines(keepends=True)
+    few.write_text("".join(rows[::4]))
+    files = (few, data.fasta, data.labels)
+    done = histpred(
+        *("train", *files, "-o", tmp_path / "deep", "--model", "deephistone"),
+        *("--epochs", "1", "--batch", "20", "--split", "chromosome", "--marks", "H3K4me3"),
+    )
+    assert done.code == 0, done.err
+    assert "34,460,277 parameters" in done.err
+    assert histpred("bundle", "verify", tmp_path / "deep").code == 0
+    scored = histpred(
+        *("predict", few, data.fasta, "--bundle", tmp_path / "deep", "-o", tmp_path / "out")
+    )
+    assert scored.code == 0, scored.err
+    assert len(read_scores(tmp_path / "out" / "scores.tsv.gz").rows) == len(rows[::4])
+    done = histpred("evaluate", tmp_path / "deep", *files, "-o", tmp_path / "e")
+    assert done.code == 0, done.err
+
+
+def test_spectra_from_labels_to_scores(data, tmp_path):
+    """Windows at the ends of contigs are read whole; several networks make one bundle."""
+    few = tmp_path / "few.bed"
+    rows = data.annotation.read_text().splitlines(keepends=True)
+    few.write_text("".join(rows[::3]))
+    files = (few, data.fasta, data.labels)
+    options = ("--model", "spectra", "--members", "2", "--epochs", "2", "--loss", "plain")
+    split = ("--split", "chromosome", "--test-chromosomes", "chr1", "--learning-rate", "0.002")
+    done = histpred("train", *files, "-o", tmp_path / "b", *options, *split)
+    assert done.code == 0, done.err
+    assert "member 2 of 2" in done.err
+    made = load_bundle(tmp_path / "b").manifest
+    assert (made.encoder.kind, made.encoder.dimension, made.encoder.chunks) == ("onnx", 128, None)
+    assert (made.window.upstream, made.window.downstream, made.window.whole) == (
+        10_000,
+        10_000,
+        True,
+    )
+    assert "the mean of 2: spectra" in (tmp_path / "b" / "card.md").read_text()
+    history = (tmp_path / "b" / "training.tsv").read_text().splitlines()
+    assert [line.split("\t")[0] for line in history] == ["member", "1", "1", "2", "2"]
+    assert histpred("bundle", "verify", tmp_path / "b").code == 0
+
+    again = histpred("train", *files, "-o", tmp_path / "again", "--name", "b", *options, *split)
+    assert again.code == 0, again.err
+    assert contents(tmp_path / "again") == contents(tmp_path / "b")
+    scored = histpred(
+        "predict", few, data.fasta, "--bundle", tmp_path / "b", "-o", tmp_path / "out"
+    )
+    assert scored.code == 0, scored.err
+    assert "calibrated" not in scored.err
+    assert len(read_scores(tmp_path / "out" / "scores.tsv.gz").rows) == len(rows[::3])
+
+
+def test_several_perceptrons_are_averaged(data, tmp_path):
+    assert train(data, tmp_path / "b", "--members", "3").code == 0
+    assert "the mean of 3: perceptron" in (tmp_path / "b" / "card.md").read_text()
+    assert histpred("bundle", "verify", tmp_path / "b").code == 0
+    members = (tmp_path / "b" / "training.tsv").read_text().splitlines()[1:]
+    assert {line.split("\t")[0] for line in members} == {"1", "2", "3"}
+
+
+def test_deephistone_is_too_large_to_be_averaged(data, tmp_path):
+    files = (data.annotation, data.fasta, data.labels)
+    options = ("--model", "deephistone", "--members", "2")
+    done = histpred("train", *files, "-o", tmp_path / "b", *options)
+    assert done.code == 2
+    assert "--members 2: deephistone is too large for that" in done.err
+
+
+def test_from_python(data, bundle, tmp_path):
+    """The same bytes as from the command line, and a DataFrame for the labels."""
+    import pandas
+
+    import histpred
+
+    settings = {"hidden": (16, 8), "learning_rate": 0.01, "batch": 32, "epochs": 8}
+    made = histpred.train(
+        *(data.annotation, data.fasta, data.labels, tmp_path / "mine"),
+        window="promoter:100:100",
+        split="locus",
+        **settings,
+    )
+    assert contents(made) == contents(bundle)
+
+    labels = pandas.read_csv(data.labels, sep="\t")
+    labels["H3K4me3"] = labels["H3K4me3"].where(labels.index % 5 > 0)  # a fifth is unlabelled
+    metrics = histpred.evaluate(made, data.annotation, data.fasta, labels, marks="H3K4me3")
+    figures = metrics["models"]["mine"]["figures"]["H3K4me3"]
+    tested = list(split_of(bundle).values()).count("test")
+    assert 0.6 * tested < figures["positives"] + figures["negatives"] < tested
+
+
+@pytest.fixture(scope="module")
+def foundation(tmp_path_factory) -> list[str | Path]:
+    """Options for an encoder with tiny random weights of DNABERT-2's architecture."""
+    pytest.importorskip("tokenizers", reason="needs the extra encoders")
+    from histpred.encoders.chunks import ChunkPolicy
+    from support.dnabert2 import write_dnabert2
+    from support.random_bundle import random_bundle
+
+    folder = tmp_path_factory.mktemp("foundation")
+    write_dnabert2(folder / "weights", scale=0.3)
+    random_bundle(
+        folder / "bundle",
+        "dnabert2",
+        folder / "weights",
+        ["pytorch_model.bin", "config.json", "tokenizer.json"],
+        chunks=ChunkPolicy("window", 90),
+        window={"kind": "promoter", "upstream": 100, "downstream": 100},
+    )
+    return ["--bundle", folder / "bundle", "--weights", folder / "weights"]
+
+
+def train_on(data: Labelled, out: Path, *options: str | Path):
+    files = (data.annotation, data.fasta, data.labels)
+    return histpred("train", *files, "-o", out, *SMALL, *options)
+
+
+def pieces(err: str) -> tuple[int, int]:
+    """How many were embedded, and how many were there."""
+    found = re.search(r"([\d,]+) pieces embedded on cpu, ([\d,]+) were there", err)
+    return int(found[1].replace(",", "")), int(found[2].replace(",", ""))
+
+
+def test_a_foundation_model_is_run_once_for_embed_train_evaluate_and_predict(
+    data, foundation, tmp_path
+):
+    store = ("--store", tmp_path / "store")
+    files = (data.annotation, data.fasta)
+    assert histpred("embed", *files, *foundation, *store).code == 0
+    done = train_on(data, tmp_path / "b", *foundation, *store)
+    assert done.code == 0, done.err
+    embedded, there = pieces(done.err)
+    assert (embedded, there > 300) == (0, True)
+    spec = load_bundle(tmp_path / "b").manifest.encoder
+    assert (spec.kind, spec.chunks.length) == ("dnabert2", 90)
+    assert set(spec.files) == {"pytorch_model.bin", "config.json", "tokenizer.json"}
+
+    weights = foundation[2:]
+    done = evaluate(tmp_path / "b", data, tmp_path / "e", *weights, *store)
+    assert done.code == 0, done.err
+    assert pieces(done.err) == (0, there)
+    done = histpred(
+        "predict", *files, "--bundle", tmp_path / "b", *weights, *store, "-o", tmp_path / "o"
+    )
+    assert done.code == 0, done.err
+    assert histpred("bundle", "verify", tmp_path / "b", *weights).code == 0
+
+    missing = evaluate(tmp_path / "b", data, tmp_path / "e2")
+    assert missing.code == 1
+    assert "--weights" in missing.err
+
+
+def test_embeddings_outlive_a_training_that_was_broken_off(data, foundation, tmp_path):
+    """As a failure after the embeddings: the next run embeds nothing."""
+    failed = train_on(data, tmp_path / "b", *foundation, "--split", tmp_path / "later.tsv")
+    assert failed.code == 2
+    assert {path.name for path in (tmp_path / "b").iterdir()} == {".histpred-resume"}
+    embedded, _ = pieces(failed.err)
+    assert embedded > 300
+    done = train_on(data, tmp_path / "b", *foundation)
+    assert done.code == 0, done.err
+    assert pieces(done.err) == (0, embedded)
+    assert ".histpred-resume" not in {path.name for path in (tmp_path / "b").iterdir()}
+
+
+def test_embeddings_that_are_no_numbers_are_refused(data, tmp_path):
+    pytest.importorskip("tokenizers", reason="needs the extra encoders")
+    from histpred.encoders.chunks import ChunkPolicy
+    from support.dnabert2 import write_dnabert2
+    from support.random_bundle import random_bundle
+
+    write_dnabert2(tmp_path / "weights", scale=0.3)
+    random_bundle(
+        tmp_path / "bundle",
+        "dnabert2",
+        tmp_path / "weights",
+        ["config.json", "tokenizer.json"],  # not the weights, which are broken now
+        chunks=ChunkPolicy("window", 90),
+        window={"kind": "body"},
+    )
+    write_dnabert2(tmp_path / "weights", scale=float("inf"))
+    options = ("--bundle", tmp_path / "bundle", "--weights", tmp_path / "weights")
+    done = train_on(data, tmp_path / "b", *options)
+    assert done.code == 1
+    assert "gave NaN or infinity" in done.err
+    assert not (tmp_path / "b" / "bundle.json").exists()
+
+
+def test_positive_unlabelled_labels(data, tmp_path):
+    """Only ones, and nothing elsewhere: the probability of being observed is calibrated."""
+    text = re.sub(r"\t0(?=\t|\n)", "\t", data.labels.read_text())
+    labels = tmp_path / "positives.tsv"
+    labels.write_text(re.sub(r"\t0(?=\t|\n)", "\t", text))
+    options = ("--loss", "nnpu", "--prior", "0.9", "--split", "locus")
+    done = train(data, tmp_path / "b", *options, labels=labels)
+    assert done.code == 0, done.err
+    thresholds = {m.name: m.threshold for m in load_bundle(tmp_path / "b").manifest.marks}
+    assert all(0.1 < thresholds[mark] < 0.9 for mark in LEARNED)
+    done = evaluate(tmp_path / "b", data, tmp_path / "e")  # on what is true
+    metrics = json.loads((tmp_path / "e" / "metrics.json").read_text())
+    assert metrics["models"]["b"]["figures"]["H3K4me3"]["auroc"]["value"] > 0.7
+
+
+def test_a_bundle_beside_that_has_seen_the_rows_is_said_to(bundle, data, tmp_path):
+    assert train(data, tmp_path / "other", "--split", "locus", "--seed", "7").code == 0
+    done = evaluate(bundle, data, tmp_path / "e", "--beside", tmp_path / "other")
+    assert done.code == 0, done.err
+    (warning,) = json.loads((tmp_path / "e" / "metrics.json").read_text())["warnings"]
+    assert re.search(r"\d+ of the \d+ rows trained or validated other", warning)
+
+
+def test_rows_that_flatter_are_named_in_the_report(bundle, data, tmp_path):
+    for rows, words in (("all", "training rows are among"), ("validation", "chose the epoch")):
+        assert evaluate(bundle, data, tmp_path / rows, "--rows", rows).code == 0
+        assert words in (tmp_path / rows / "report.html").read_text()
+    some = tmp_path / "some.bed"
+    some.write_text("".join(data.annotation.read_text().splitlines(keepends=True)[::2]))
+    done = evaluate(bundle, data._replace(annotation=some), tmp_path / "some")
+    assert "training rows are among these rows: baselines fitted on them are weaker" in done.err
+
+
+def test_an_evaluation_that_was_altered_is_not_finished(bundle, data, tmp_path):
+    assert evaluate(bundle, data, tmp_path / "e").code == 0
+    (tmp_path / "e" / "report.html").unlink()
+    again = evaluate(bundle, data, tmp_path / "e")
+    assert again.code == 1
+    assert "report.html missing or altered" in again.err
+    assert evaluate(bundle, data, tmp_path / "e", "--overwrite").code == 0
+    assert (tmp_path / "e" / "report.html").exists()
+
+
+@pytest.mark.parametrize("name", ["my bundle", "bündel"])
+def test_a_name_that_cannot_be(name, data, tmp_path):
+    done = train(data, tmp_path / name)
+    assert done.code == 2
+    assert "give --name" in done.err
+
+
+def test_a_damaged_bundle_can_be_replaced(data, tmp_path):
+    assert train(data, tmp_path / "b").code == 0
+    with open(tmp_path / "b" / "training.tsv", "a") as file:
+        file.write("more\n")
+    again = train(data, tmp_path / "b")
+    assert again.code == 1
+    assert "is damaged" in again.err
+    assert "--overwrite" in again.err
+    assert train(data, tmp_path / "b", "--overwrite").code == 0
+
+
+def test_the_name_of_a_shipped_bundle_is_a_folder_like_another(data, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = train(data, Path("human-promoter"))
+    assert done.code == 0, done.err
+    assert "nothing to do" in train(data, Path("human-promoter")).err
+
+
+def test_pipes_are_refused(data, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    done = train(data, tmp_path / "b", labels=tmp_path / "pipe")
+    assert done.code == 2
+    assert "read more than once" in done.err
+    done = histpred("train", "-", data.fasta, data.labels, "-o", tmp_path / "b")
+    assert "read more than once" in done.err
+
+
+def test_large_seeds_and_small_batches(data, tmp_path):
+    done = train(data, tmp_path / "b", "--seed", "20240101123456", "--batch", "1", "--epochs", "1")
+    assert done.code == 0, done.err
+
+
+def test_an_empty_annotation(data, tmp_path):
+    empty = tmp_path / "empty.bed"
+    empty.write_text("")
+    done = train(data._replace(annotation=empty), tmp_path / "b")
+    assert done.code == 1
+    assert "holds no row" in done.err
+    assert said_well(done.err)
+
+
+def test_rows_without_any_label_are_no_rows(bundle, data, tmp_path):
+    def change(rows):
+        return [rows[0], *(r if i % 2 else cut_all(r) for i, r in enumerate(rows[1:]))]
+
+    def cut_all(row):
+        return "\t".join([row.split("\t")[0], "", "", "", ""])
+
+    labels = changed(data, tmp_path, change)
+    done = train(data, tmp_path / "b", labels=labels)
+    assert done.code == 0, done.err
+    assert sum(load_bundle(tmp_path / "b").manifest.training.counts.values()) == 180
+
+
+def test_bins_that_sets_share_are_leaks(data, foundation, tmp_path):
+    """With the grid, the vector of a bin is of all its bases, whoever's window it is in."""
+    options = (*foundation, "--chunks", "grid:2000", "--window", "body", "--split", "locus")
+    done = train_on(data, tmp_path / "b", *options)
+    assert done.code == 0, done.err
+    with open(tmp_path / "b" / "split.tsv") as lines:
+        bins: dict[tuple[str, int], set[str]] = {}
+        for row in csv.DictReader(lines, delimiter="\t"):
+            for number in range(int(row["start"]) // 2000, (int(row["end"]) - 1) // 2000 + 1):
+                bins.setdefault((row["chrom"], number), set()).add(row["set"])
+    assert all(len(sets) == 1 for sets in bins.values())
+
+
+def test_an_encoder_that_ships_travels_on(data, tmp_path):
+    from histpred.bundle.publish import write_bundle
+    from histpred.encoders.chunks import ChunkPolicy
+    from support.dnabert2 import write_dnabert2
+    from support.random_bundle import random_bundle
+
+    pytest.importorskip("tokenizers", reason="needs the extra encoders")
+    weights = tmp_path / "weights"
+    write_dnabert2(weights, scale=0.3)
+    names = ["pytorch_model.bin", "config.json", "tokenizer.json"]
+    window = {"kind": "body"}
+    made = random_bundle(
+        tmp_path / "b", "dnabert2", weights, names, chunks=ChunkPolicy("window", 90), window=window
+    )
+    inside = made.manifest.encoder.model_copy(update={"files": {}})
+    shipped = write_bundle(
+        tmp_path / "shipped",
+        made.manifest.model_copy(update={"encoder": inside}),
+        made.scorer_path.read_bytes(),
+        "With its encoder.",
+        {name: (weights / name).read_bytes() for name in names},
+    )
+    done = train_on(data, tmp_path / "mine", "--bundle", shipped.directory)
+    assert done.code == 0, done.err
+    assert (tmp_path / "mine" / "pytorch_model.bin").exists()
+    assert histpred("bundle", "verify", tmp_path / "mine").code == 0
+
+
+@pytest.mark.slow
+def test_a_bundle_trained_in_int8_verifies(data, foundation, tmp_path):
+    done = train_on(data, tmp_path / "b", *foundation, "--precision", "int8")
+    assert done.code == 0, done.err
+    verified = histpred("bundle", "verify", tmp_path / "b", *foundation[2:])
+    assert verified.code == 0, verified.err
+
+
+def test_another_version_of_an_id_is_the_same_gene(data, tmp_path):
+    """Trained on ENSG...1, evaluated on ENSG...2: the split holds."""
+    files = []
+    for version in (1, 2):
+        folder = tmp_path / str(version)
+        folder.mkdir()
+        made = write_labelled(folder)
+        for path in (made.annotation, made.labels):
+            text = re.sub(r"gene(\d)_(\d+)", rf"ENSG0000000\1\2.{version}", path.read_text())
+            path.write_text(text)
+        files.append(made)
+    assert train(files[0], tmp_path / "b").code == 0
+    assert evaluate(tmp_path / "b", files[0], tmp_path / "e1").code == 0
+    assert evaluate(tmp_path / "b", files[1], tmp_path / "e2").code == 0
+    first, second = (
+        json.loads((tmp_path / name / "metrics.json").read_text()) for name in ("e1", "e2")
+    )
+    assert first["windows"] == second["windows"] < 60
+    assert first["models"] == second["models"]
