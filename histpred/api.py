@@ -1,34 +1,49 @@
-"""The verbs as functions: paths or DataFrames in, DataFrames out."""
+"""The verbs as functions: paths or DataFrames in, DataFrames out.
+
+The functions whose names begin with `write_` leave files and say how it went; the command line
+calls them, and so do the others here.
+"""
 
 from __future__ import annotations
 
-import csv
 import os
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+from histpred.bundle.encoding import EncoderChoice, bundle_encoder, choose_encoder
 from histpred.bundle.folder import DEFAULT_BUNDLE, load_bundle
 from histpred.bundle.outputs import window_for
-from histpred.core.errors import HistpredError, UsageError
-from histpred.scoring.record import Options
+from histpred.core.errors import UsageError
+from histpred.core.execution import Execution, Progress, no_progress
+from histpred.genome.request import Request
+from histpred.genome.windows import WindowSpec
+from histpred.scoring.frames import annotation_file, labels_table, output_path, read_frame
+from histpred.scoring.record import Prediction
 
 if TYPE_CHECKING:
     import anndata
     import numpy
     import pandas
 
-TEXT_COLUMNS = dict.fromkeys(("#chrom", "name", "strand", "gene_id", "biotype"), str)
+    from histpred.bundle.folder import Bundle
+    from histpred.genome.extract import Extracted
+    from histpred.scoring.embed import EmbeddedRun
+    from histpred.scoring.scatter import Scattered
+    from histpred.tracks.hub import Hub
+    from histpred.training.fitting import Epoch
+    from histpred.training.recipe import About, Recipe
+
+    AnyPath: TypeAlias = str | os.PathLike[str]
+    Annotation: TypeAlias = AnyPath | pandas.DataFrame
 
 
 def predict(
-    annotation: str | os.PathLike[str] | pandas.DataFrame,
-    fasta: str | os.PathLike[str],
-    out: str | os.PathLike[str] | None = None,
+    annotation: Annotation,
+    fasta: AnyPath,
+    out: AnyPath | None = None,
     *,
-    bundle: str | os.PathLike[str] = DEFAULT_BUNDLE,
+    bundle: AnyPath = DEFAULT_BUNDLE,
     biotypes: str | Sequence[str] = (),
     by: str | None = None,
     window: str | None = None,
@@ -36,8 +51,8 @@ def predict(
     unstranded: bool = False,
     device: str = "auto",
     precision: str = "auto",
-    weights: str | os.PathLike[str] | None = None,
-    store: str | os.PathLike[str] | None = None,
+    weights: AnyPath | None = None,
+    store: AnyPath | None = None,
     overwrite: bool = False,
     tracks: bool = False,
 ) -> pandas.DataFrame:
@@ -67,69 +82,81 @@ def predict(
     HistpredError
         For inputs that cannot be used; nothing is written then.
     """
+    if tracks and out is None:
+        raise UsageError("tracks need a folder", "give out=")
+    choice = bundle_encoder(load_bundle(bundle), window, tile, _path(weights))
+    execution = Execution(device, precision, _path(store), overwrite)
+    with annotation_file(annotation) as rows, output_path(out, "out") as folder:
+        request = Request(rows, os.fspath(fasta), by, _names(biotypes), unstranded)
+        write_prediction(request, choice, folder, execution, tracks=tracks)
+        return read_frame(folder / "scores.tsv.gz")
+
+
+def write_prediction(
+    request: Request,
+    choice: EncoderChoice,
+    out: Path,
+    execution: Execution = Execution(),
+    *,
+    tracks: bool = False,
+    tracks_progress: Progress = no_progress,
+) -> tuple[Prediction, Hub | None]:
+    """Write a prediction and, if `tracks` are wanted and not there yet, the hub in its folder."""
     from histpred.scoring import predict as stage
     from histpred.scoring.derived import FOLDER, hub_is_due, refuse_other_hub
+
+    if tracks:
+        refuse_other_hub(out)
+    result = stage.predict(request, choice, out, execution)
+    if not (tracks and hub_is_due(out, result.fresh)):
+        return result, None
     from histpred.tracks.hub import write_hub
 
-    loaded = load_bundle(bundle)
-    options = Options(window_for(loaded, window, tile), by, _names(biotypes), unstranded, precision)
-    if tracks:
-        if out is None:
-            raise UsageError("tracks need a folder", "give out=")
-        refuse_other_hub(Path(out))
-    with _as_file(annotation) as path, tempfile.TemporaryDirectory() as scratch:
-        folder = Path(out) if out is not None else Path(scratch) / "out"
-        result = stage.predict(
-            path,
-            os.fspath(fasta),
-            folder,
-            loaded,
-            options,
-            device=device,
-            weights=_path(weights),
-            store=_path(store),
-            overwrite=overwrite,
-        )
-        if tracks and hub_is_due(folder, result.fresh):
-            write_hub(folder, os.fspath(fasta), folder / FOLDER, overwrite=True)
-        return _read(folder / "scores.tsv.gz")
+    hub = write_hub(
+        out,
+        request.fasta,
+        out / FOLDER,
+        cache=request.cache,
+        overwrite=True,
+        progress=tracks_progress,
+    )
+    return result, hub
 
 
 def windows(
-    annotation: str | os.PathLike[str] | pandas.DataFrame,
-    fasta: str | os.PathLike[str],
+    annotation: Annotation,
+    fasta: AnyPath,
     *,
-    bundle: str | os.PathLike[str] = DEFAULT_BUNDLE,
+    bundle: AnyPath = DEFAULT_BUNDLE,
     biotypes: str | Sequence[str] = (),
     by: str | None = None,
     window: str | None = None,
     unstranded: bool = False,
 ) -> pandas.DataFrame:
     """The windows that `predict` would score: its arguments, and its columns but for the marks."""
+    spec = window_for(load_bundle(bundle), window)
+    with annotation_file(annotation) as rows, output_path(None, "windows.tsv") as table:
+        request = Request(rows, os.fspath(fasta), by, _names(biotypes), unstranded)
+        write_windows(request, spec, table)
+        return read_frame(table).drop(columns="blocks")
+
+
+def write_windows(
+    request: Request, spec: WindowSpec, out: Path, overwrite: bool = False
+) -> Extracted:
+    """Write windows and their ledger; see `histpred.genome.extract.extract`."""
     from histpred.genome.extract import extract
 
-    spec = window_for(load_bundle(bundle), window)
-    with _as_file(annotation) as path, tempfile.TemporaryDirectory() as scratch:
-        table = Path(scratch) / "windows.tsv"
-        extract(
-            path,
-            os.fspath(fasta),
-            table,
-            spec,
-            level=by,
-            biotypes=_names(biotypes),
-            unstranded=unstranded,
-        )
-        return _read(table).drop(columns="blocks")
+    return extract(request, spec, out, overwrite)
 
 
 def embed(
-    annotation: str | os.PathLike[str] | pandas.DataFrame,
-    fasta: str | os.PathLike[str],
+    annotation: Annotation,
+    fasta: AnyPath,
     *,
-    bundle: str | os.PathLike[str] | None = None,
+    bundle: AnyPath | None = None,
     encoder: str | None = None,
-    weights: str | os.PathLike[str] | None = None,
+    weights: AnyPath | None = None,
     chunks: str | None = None,
     biotypes: str | Sequence[str] = (),
     by: str | None = None,
@@ -137,7 +164,7 @@ def embed(
     unstranded: bool = False,
     device: str = "auto",
     precision: str = "auto",
-    store: str | os.PathLike[str] | None = None,
+    store: AnyPath | None = None,
 ) -> tuple[pandas.DataFrame, numpy.ndarray]:
     """Windows and their embeddings, sorted by position; arguments as options of `histpred embed`.
 
@@ -153,46 +180,45 @@ def embed(
     HistpredError
         For inputs, weights and devices that cannot be used.
     """
-    from histpred.bundle.encoding import choose_encoder
-    from histpred.encoders import embed as stage
+    from histpred.scoring.embed import read_table
 
-    opened, spec, cut, reach = choose_encoder(
-        None if bundle is None else os.fspath(bundle),
-        encoder,
-        chunks,
-        window,
-        device,
-        precision,
-        _path(weights),
-    )
-    with _as_file(annotation) as path, tempfile.TemporaryDirectory() as scratch:
-        table = Path(scratch) / "windows.parquet"
-        stage.embed(
-            path,
-            os.fspath(fasta),
-            opened,
-            spec,
-            cut,
-            reach,
-            store=_path(store) or Path(scratch) / "store",
-            out=table,
-            level=by,
-            biotypes=_names(biotypes),
-            unstranded=unstranded,
-        )
-        return stage.read_table(table)
+    choice = choose_encoder(_text(bundle), encoder, chunks, window, _path(weights))
+    with annotation_file(annotation) as rows, output_path(None, "windows.parquet") as table:
+        request = Request(rows, os.fspath(fasta), by, _names(biotypes), unstranded)
+        folder = _path(store) or table.with_name("store")
+        write_embeddings(request, choice, table, Execution(device, precision, folder))
+        return read_table(table)
+
+
+def write_embeddings(
+    request: Request, choice: EncoderChoice, out: Path | None, execution: Execution
+) -> EmbeddedRun:
+    """Fill the store and, if `out` is given, write a table; see `histpred.scoring.embed.embed`."""
+    from histpred.scoring import embed as stage
+
+    encoder = choice.open(execution.device, execution.precision)
+    return stage.embed(request, choice, encoder, out, execution)
+
+
+def write_shards(
+    request: Request, choice: EncoderChoice, out: Path, shard_bases: int, overwrite: bool = False
+) -> Scattered:
+    """Write windows as shards; see `histpred.scoring.scatter.scatter`."""
+    from histpred.scoring import scatter as stage
+
+    return stage.scatter(request, choice, out, shard_bases, overwrite)
 
 
 def train(
-    annotation: str | os.PathLike[str] | pandas.DataFrame,
-    fasta: str | os.PathLike[str],
-    labels: str | os.PathLike[str] | pandas.DataFrame,
-    out: str | os.PathLike[str],
+    annotation: Annotation,
+    fasta: AnyPath,
+    labels: Annotation,
+    out: AnyPath,
     *,
     name: str | None = None,
-    bundle: str | os.PathLike[str] | None = None,
+    bundle: AnyPath | None = None,
     encoder: str | None = None,
-    weights: str | os.PathLike[str] | None = None,
+    weights: AnyPath | None = None,
     chunks: str | None = None,
     biotypes: str | Sequence[str] = (),
     by: str | None = None,
@@ -200,7 +226,7 @@ def train(
     unstranded: bool = False,
     device: str = "auto",
     precision: str = "auto",
-    store: str | os.PathLike[str] | None = None,
+    store: AnyPath | None = None,
     overwrite: bool = False,
     epochs: int = 50,
     batch: int = 64,
@@ -218,54 +244,75 @@ def train(
     out
         The bundle's folder.
     recipe
-        Fields of `histpred.training.train.Recipe`: model, hidden, dropout, mark_dimension, loss,
+        Fields of `histpred.training.recipe.Recipe`: model, hidden, dropout, mark_dimension, loss,
         prior, split, block, test_chromosomes, validation_chromosomes, marks.
 
     The others are as the options of `histpred train`. Raises HistpredError for inputs that cannot
     be used; nothing is written then.
     """
-    from histpred.genome.request import Request
-    from histpred.training import recipe as recipes
-    from histpred.training import train as stage
     from histpred.training.fitting import Settings
+    from histpred.training.recipe import About, Recipe
 
     settings = Settings(epochs=epochs, batch=batch, learning_rate=learning_rate, seed=seed)
-    chosen = recipes.Recipe(**recipe, settings=settings)
-    source = None
-    if chosen.model == recipes.MLP:
-        source = recipes.open_source(
-            None if bundle is None else os.fspath(bundle),
-            encoder,
-            chunks,
-            window,
-            device,
-            precision,
-            _path(weights),
-        )
+    chosen = Recipe(**recipe, settings=settings)
     folder = Path(out)
-    with _as_file(annotation) as rows, _as_table(labels) as table:
-        stage.train(
-            Request(rows, os.fspath(fasta), by, _names(biotypes), unstranded),
-            table,
-            folder,
-            chosen,
-            recipes.About(name or folder.resolve().name),
-            source,
-            device=device,
-            store=_path(store),
-            overwrite=overwrite,
-        )
+    choice = choose_source(chosen, _text(bundle), encoder, chunks, window, _path(weights))
+    execution = Execution(device, precision, _path(store), overwrite)
+    about = About(name or folder.resolve().name)
+    with annotation_file(annotation) as rows, labels_table(labels) as table:
+        request = Request(rows, os.fspath(fasta), by, _names(biotypes), unstranded)
+        write_bundle(request, table, folder, chosen, about, choice, execution)
     return folder
 
 
+def choose_source(
+    recipe: Recipe,
+    bundle: str | None = None,
+    name: str | None = None,
+    chunks: str | None = None,
+    window: str | None = None,
+    weights: Path | None = None,
+) -> EncoderChoice | None:
+    """The encoder that a model is trained on, k-mers if none is named; None if it reads bases.
+
+    Raises UsageError if an encoder is named for a model that reads bases.
+    """
+    from histpred.training.recipe import MLP
+
+    if recipe.model == MLP:
+        named = name if bundle or name else "kmer"
+        return choose_encoder(bundle, named, chunks, window, weights)
+    if bundle or name or chunks or window or weights:
+        raise UsageError(
+            f"{recipe.model} reads bases: it takes no encoder, chunks or window", "leave them out"
+        )
+    return None
+
+
+def write_bundle(
+    request: Request,
+    labels: Path,
+    out: Path,
+    recipe: Recipe,
+    about: About,
+    choice: EncoderChoice | None,
+    execution: Execution = Execution(),
+    progress: Callable[[Epoch], None] = lambda epoch: None,
+) -> Bundle:
+    """Train a bundle into a folder; see `histpred.training.train.train`."""
+    from histpred.training import train as stage
+
+    return stage.train(request, labels, out, recipe, about, choice, execution, progress)
+
+
 def evaluate(
-    bundle: str | os.PathLike[str],
-    annotation: str | os.PathLike[str] | pandas.DataFrame,
-    fasta: str | os.PathLike[str],
-    labels: str | os.PathLike[str] | pandas.DataFrame,
-    out: str | os.PathLike[str] | None = None,
+    bundle: AnyPath,
+    annotation: Annotation,
+    fasta: AnyPath,
+    labels: Annotation,
+    out: AnyPath | None = None,
     *,
-    beside: Sequence[str | os.PathLike[str]] = (),
+    beside: Sequence[AnyPath] = (),
     rows: str = "test",
     marks: str | Sequence[str] = (),
     biotypes: str | Sequence[str] = (),
@@ -273,42 +320,35 @@ def evaluate(
     unstranded: bool = False,
     seed: int = 0,
     device: str = "auto",
-    weights: str | os.PathLike[str] | None = None,
-    store: str | os.PathLike[str] | None = None,
+    weights: AnyPath | None = None,
+    store: AnyPath | None = None,
     overwrite: bool = False,
+    cache: AnyPath | None = None,
+    progress: Progress = no_progress,
 ) -> dict[str, Any]:
-    """What metrics.json holds (see `histpred.reports.evaluation.metrics_of`).
+    """The figures of a bundle on labelled rows: what metrics.json holds.
 
     `labels` as for `train`; `out` is a folder for the tables, figures and report, None: they are
-    not kept. The others are as the options of `histpred evaluate`.
+    not kept. The others are as the options of `histpred evaluate`. For the keys, see
+    `histpred.reports.evaluation.metrics_of`.
     """
-    from histpred.genome.request import Request
-    from histpred.reports import evaluate as stage
+    from histpred.evaluation.compare import EvaluationOptions
+    from histpred.reports.evaluate import evaluate as stage
 
+    others = tuple(load_bundle(other) for other in beside)
+    options = EvaluationOptions(others, rows, _names(marks), seed)
+    execution = Execution(device, "auto", _path(store), overwrite, progress)
     with (
-        _as_file(annotation) as path,
-        _as_table(labels) as table,
-        tempfile.TemporaryDirectory() as scratch,
+        annotation_file(annotation) as given,
+        labels_table(labels) as table,
+        output_path(out, "out") as folder,
     ):
-        return stage.evaluate(
-            load_bundle(bundle),
-            Request(path, os.fspath(fasta), by, _names(biotypes), unstranded),
-            table,
-            Path(out) if out is not None else Path(scratch) / "out",
-            beside=[load_bundle(other) for other in beside],
-            rows=rows,
-            marks=_names(marks),
-            seed=seed,
-            device=device,
-            weights=_path(weights),
-            store=_path(store),
-            overwrite=overwrite,
-        )
+        request = Request(given, os.fspath(fasta), by, _names(biotypes), unstranded, _path(cache))
+        loaded = load_bundle(bundle)
+        return stage(loaded, request, table, folder, options, execution, _path(weights))
 
 
-def to_anndata(
-    scores: str | os.PathLike[str], embeddings: str | os.PathLike[str] | None = None
-) -> anndata.AnnData:
+def to_anndata(scores: AnyPath, embeddings: AnyPath | None = None) -> anndata.AnnData:
     """A finished prediction as AnnData, as `histpred convert` writes it; needs the extra anndata.
 
     Parameters
@@ -325,50 +365,13 @@ def to_anndata(
     return stage.to_anndata(Path(scores), _path(embeddings))
 
 
-@contextmanager
-def _as_table(labels: str | os.PathLike[str] | pandas.DataFrame) -> Iterator[Path]:
-    if isinstance(labels, str | os.PathLike):
-        yield Path(labels)
-        return
-    with tempfile.TemporaryDirectory() as scratch:
-        path = Path(scratch) / "labels.tsv"
-        labels.to_csv(path, sep="\t", index=False)
-        yield path
-
-
-def _path(path: str | os.PathLike[str] | None) -> Path | None:
+def _path(path: AnyPath | None) -> Path | None:
     return None if path is None else Path(path)
 
 
-def _names(biotypes: str | Sequence[str]) -> tuple[str, ...]:
-    return (biotypes,) if isinstance(biotypes, str) else tuple(biotypes)
+def _text(path: AnyPath | None) -> str | None:
+    return None if path is None else os.fspath(path)
 
 
-@contextmanager
-def _as_file(annotation: str | os.PathLike[str] | pandas.DataFrame) -> Iterator[str]:
-    if isinstance(annotation, str | os.PathLike):
-        yield os.fspath(annotation)
-        return
-    with tempfile.TemporaryDirectory() as scratch:
-        path = os.path.join(scratch, "annotation.bed")
-        annotation.to_csv(path, sep="\t", header=False, index=False, quoting=csv.QUOTE_NONE)
-        try:
-            yield path
-        except HistpredError as error:
-            error.message = error.message.replace(path, "<DataFrame>")
-            raise
-
-
-def _read(path: Path) -> pandas.DataFrame:
-    import pandas
-
-    table = pandas.read_csv(
-        path,
-        sep="\t",
-        dtype=TEXT_COLUMNS,
-        keep_default_na=False,
-        quoting=csv.QUOTE_NONE,
-    )
-    texts = {*TEXT_COLUMNS, "blocks"}
-    types = {name: float for name in table.columns if name not in texts}
-    return table.astype(types | {"start": int, "end": int}).rename(columns={"#chrom": "chrom"})
+def _names(names: str | Sequence[str]) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else tuple(names)

@@ -1,4 +1,4 @@
-"""From a bundle, or the name of a published encoder, to an open encoder, its chunks and windows."""
+"""The choice of an encoder: the one of a bundle, or one that the user names, with its windows."""
 
 from __future__ import annotations
 
@@ -21,41 +21,10 @@ from histpred.genome.windows import WindowSpec, parse_window
 logger = logging.getLogger(__name__)
 
 
-def bundle_chunks(bundle: Bundle) -> ChunkPolicy | None:
-    """How the bundle cuts windows; None: not at all."""
-    spec = bundle.manifest.encoder.chunks
-    return ChunkPolicy(spec.policy, spec.length) if spec else None
+class NamedSpec(NamedTuple):
+    """The spec of an encoder that no bundle fixes; a dimension of None allows any.
 
-
-def open_encoder(
-    bundle: Bundle, device: str = "cpu", precision: str = "auto", weights: Path | None = None
-) -> Encoder:
-    """The bundle's encoder on a device; see `histpred.encoders.build` and `locate`.
-
-    Raises
-    ------
-    BundleError
-        Where its chunks are longer than the encoder can take.
-    """
-    spec = bundle.manifest.encoder
-    folder = locate(spec.files, spec.published, bundle.directory, weights)
-    encoder = build(spec, folder, device, precision)
-    check_length(bundle_chunks(bundle), encoder, f"{bundle.directory}")
-    return encoder
-
-
-def check_length(chunks: ChunkPolicy | None, encoder: Encoder, who: str) -> None:
-    """Raise BundleError where chunks are longer than the encoder can take, or windows not cut."""
-    if encoder.longest is not None and (chunks is None or chunks.length > encoder.longest):
-        raise BundleError(
-            f"{who}: chunks {chunks or 'none'}, the encoder takes at most {encoder.longest} bases",
-            f"use chunks of {encoder.longest} bp or less",
-        )
-
-
-class Spec(NamedTuple):
-    """An encoder that no bundle names; any dimension will do if it is None. `published`: its name
-    in `histpred encoders list`.
+    published: its name in `histpred encoders list`, if it is listed.
     """
 
     kind: str
@@ -64,90 +33,138 @@ class Spec(NamedTuple):
     published: str | None = None
 
 
-KMERS = Spec("kmer", {"k": [1, 2, 3, 4]}, None)
+KMERS = NamedSpec("kmer", {"k": [1, 2, 3, 4]}, None)
 """What the kind `kmer` means without a bundle: needs no weights, sees windows whole."""
 
 
-class Choice(NamedTuple):
-    """What windows are embedded with, before anything is opened. `folder`: of the weights; `who`:
-    how errors name it; `listed`: the published encoder, if it is one.
+class EncoderChoice(NamedTuple):
+    """An encoder that was chosen but is not open yet, and the windows it will see.
+
+    spec: what the encoder is built from. chunks: how windows are cut; None: not at all. name: what
+    messages call the encoder. weights: the path that the user gave, if any. bundle, published: the
+    bundle that the choice comes from, or the entry in the list of published encoders.
     """
 
     spec: EncoderSpec
     chunks: ChunkPolicy | None
     window: WindowSpec
-    folder: Path
-    who: str
+    name: str
+    weights: Path | None = None
     bundle: Bundle | None = None
-    listed: Published | None = None
+    published: Published | None = None
 
+    @property
+    def required_bundle(self) -> Bundle:
+        """The bundle; UsageError if the encoder was chosen by name."""
+        if self.bundle is None:
+            raise UsageError(f"{self.name} is an encoder, not a bundle", "give --bundle")
+        return self.bundle
 
-def choose(
-    bundle: str | None,
-    name: str | None,
-    chunks: str | None,
-    window: str | None,
-    weights: Path | None,
-    tile: int | None = None,
-) -> Choice:
-    """The encoder, chunks and windows that the user means; see `choose_encoder`."""
-    if tile and bundle is None:
-        raise UsageError("--tile needs a bundle", "give --bundle")
-    if (bundle is None) == (name is None):
-        raise UsageError("an encoder is needed", "give either --bundle or --encoder")
-    cut = parse_chunks(chunks) if chunks else None
-    if bundle is not None:
-        loaded = load_bundle(bundle)
-        spec = loaded.manifest.encoder
-        cut = cut or bundle_chunks(loaded)
-        reach = window_for(loaded, window, tile)
-        return Choice(spec, cut, reach, loaded.directory, bundle, loaded)
+    def open(self, device: str = "cpu", precision: str = "auto") -> Encoder:
+        """The encoder on a device, after its weights were compared with what is known of them.
 
-    if name == KMERS.kind:
-        return Choice(KMERS, cut, parse_window(window or CONTEXT), Path(), name)
+        Raises
+        ------
+        BundleError
+            If its chunks are longer than the encoder can take, or the spec cannot be built.
+        WeightsError, DeviceError, UsageError
+            See `histpred.encoders.build` and `histpred.encoders.locate`.
+        """
+        encoder = build(self.spec, self._folder(), device, precision)
+        _check_length(self.chunks, encoder, self.name)
+        return encoder
 
-    if name in ENCODERS and weights and cut and window:  # of a kind, but not one that is listed
-        return Choice(Spec(name, {}, None), cut, parse_window(window), weights, str(weights))
-
-    listed = find(str(name))
-    return Choice(
-        Spec(listed.kind, listed.settings, listed.dimension, listed.name),
-        cut or ChunkPolicy(WINDOW, listed.chunk_length),
-        parse_window(window or listed.window),
-        weights or default_folder(listed.name),
-        listed.name,
-        listed=listed,
-    )
-
-
-def choose_encoder(
-    bundle: str | None,
-    name: str | None,
-    chunks: str | None,
-    window: str | None,
-    device: str,
-    precision: str,
-    weights: Path | None,
-) -> tuple[Encoder, EncoderSpec, ChunkPolicy | None, WindowSpec]:
-    """What `histpred embed` works with: an encoder with its spec, chunks, and windows.
-
-    Either `bundle` or `name` is given: a published encoder, `kmer`, or a kind for which `weights`,
-    `chunks` and `window` are given. `chunks` and `window` replace the bundle's or the encoder's
-    usual ones.
-    """
-    choice = choose(bundle, name, chunks, window, weights)
-    if choice.bundle:
-        encoder = open_encoder(choice.bundle, device, precision, weights)
-    else:
-        for compared in compare(choice.listed, choice.folder) if choice.listed else ():
+    def _folder(self) -> Path:
+        """Where the encoder's files lie."""
+        if self.bundle:
+            spec = self.bundle.manifest.encoder
+            return locate(spec.files, spec.published, self.bundle.directory, self.weights)
+        if not self.published:
+            return self.weights or Path()
+        folder = self.weights or default_folder(self.published.name)
+        for compared in compare(self.published, folder):
             if compared.state == WRONG:
                 logger.warning(
                     "%s is not the published file of %s: sha256 %s, published is %s",
                     compared.path,
-                    choice.who,
+                    self.name,
                     compared.found,
                     compared.file.sha256,
                 )
-        encoder = build(choice.spec, choice.folder, device, precision)
-    check_length(choice.chunks, encoder, choice.who)
-    return encoder, choice.spec, choice.chunks, choice.window
+        return folder
+
+
+def bundle_encoder(
+    bundle: Bundle,
+    window: str | None = None,
+    tile: int | None = None,
+    weights: Path | None = None,
+) -> EncoderChoice:
+    """A bundle's own encoder, on the windows it was trained on unless others are named.
+
+    `window` and `tile`: see `histpred.bundle.outputs.window_for`.
+    """
+    spec = bundle.manifest.encoder
+    chunks = ChunkPolicy(spec.chunks.policy, spec.chunks.length) if spec.chunks else None
+    reach = window_for(bundle, window, tile)
+    return EncoderChoice(spec, chunks, reach, str(bundle.directory), weights, bundle)
+
+
+def choose_encoder(
+    bundle: str | None = None,
+    name: str | None = None,
+    chunks: str | None = None,
+    window: str | None = None,
+    weights: Path | None = None,
+    tile: int | None = None,
+) -> EncoderChoice:
+    """The encoder that a user means: that of a bundle, or the one of that name.
+
+    Parameters
+    ----------
+    bundle, name
+        One of them: a bundle; or a published encoder, `kmer`, or a kind of encoder for which
+        `weights`, `chunks` and `window` are given.
+    chunks, window
+        In place of the bundle's, or of what is usual for the encoder.
+    tile
+        Length of tiles in bp, for a bundle's intervals.
+
+    Raises
+    ------
+    UsageError, BundleError
+        For names that are unknown and options that do not belong together.
+    """
+    if tile and bundle is None:
+        raise UsageError("--tile needs a bundle", "give --bundle")
+    if (bundle is None) == (name is None):
+        raise UsageError("an encoder is needed", "give either --bundle or --encoder")
+    policy = parse_chunks(chunks) if chunks else None
+    if bundle is not None:
+        choice = bundle_encoder(load_bundle(bundle), window, tile, weights)
+        return choice._replace(chunks=policy or choice.chunks)
+    name = str(name)
+    if name == KMERS.kind:
+        return EncoderChoice(KMERS, policy, parse_window(window or CONTEXT), name)
+    if name in ENCODERS and weights and policy and window:  # a kind that is not listed
+        spec = NamedSpec(name, {}, None)
+        return EncoderChoice(spec, policy, parse_window(window), str(weights), weights)
+
+    listed = find(name)
+    return EncoderChoice(
+        NamedSpec(listed.kind, listed.settings, listed.dimension, listed.name),
+        policy or ChunkPolicy(WINDOW, listed.chunk_length),
+        parse_window(window or listed.window),
+        listed.name,
+        weights,
+        published=listed,
+    )
+
+
+def _check_length(chunks: ChunkPolicy | None, encoder: Encoder, name: str) -> None:
+    """Raise BundleError if chunks, or windows that are not cut, are too long for the encoder."""
+    if encoder.longest is not None and (chunks is None or chunks.length > encoder.longest):
+        raise BundleError(
+            f"{name}: chunks {chunks or 'none'}, the encoder takes at most {encoder.longest} bases",
+            f"use chunks of {encoder.longest} bp or less",
+        )

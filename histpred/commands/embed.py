@@ -58,36 +58,23 @@ def embed(
 
     Killed and run again, it goes on where it was; several may fill one store at once.
     """
+    from histpred import api
     from histpred.bundle.encoding import choose_encoder
-    from histpred.encoders import embed as stage
+    from histpred.core.execution import Execution
+    from histpred.genome.request import Request
 
-    encoder, spec, cut, window = choose_encoder(
-        bundle, encoder_name, chunks, kind, device, precision, weights
-    )
+    request = Request(annotation, fasta, level, biotypes, unstranded, cache)
+    choice = choose_encoder(bundle, encoder_name, chunks, kind, weights)
     with Progress("embedding windows", quiet) as progress:
-        result = stage.embed(
-            annotation,
-            fasta,
-            encoder,
-            spec,
-            cut,
-            window,
-            store=store,
-            out=out,
-            level=level,
-            biotypes=biotypes,
-            unstranded=unstranded,
-            overwrite=overwrite,
-            cache=cache,
-            progress=progress,
-        )
+        execution = Execution(device, precision, store, overwrite, progress)
+        result = api.write_embeddings(request, choice, out, execution)
     logger.info(
-        "%s: %s windows of %s rows on %s in %s; %s pieces embedded, %s were there%s",
+        "%s: %s windows of %s rows on %s in %s; %s chunks embedded, %s were there%s",
         out or store,
         f"{result.windows:,}",
         f"{result.rows:,}",
-        encoder.device,
-        encoder.precision,
+        result.device,
+        result.precision,
         f"{result.embedded:,}",
         f"{result.reused:,}",
         skipped(result.skipped),

@@ -69,25 +69,29 @@ def evaluate(
     chromosome, calibration, and baselines fitted on the bundle's own training rows.
     """
     options.need("train")
-    from histpred.bundle.folder import load_bundle
-    from histpred.genome.request import Request
-    from histpred.reports import evaluate as stage
+    from histpred import api
+    from histpred.reports.evaluate import REPORT, summary
 
     with Progress("embedding windows", quiet) as progress:
-        metrics = stage.evaluate(
-            load_bundle(bundle),
-            Request(annotation, fasta, level, biotypes, unstranded, cache),
+        metrics = api.evaluate(
+            bundle,
+            annotation,
+            fasta,
             labels,
             out,
-            beside=[load_bundle(name) for name in beside],
+            beside=beside,
             rows=rows,
             marks=marks,
+            biotypes=biotypes,
+            by=level,
+            unstranded=unstranded,
             seed=seed,
             device=device,
             weights=weights,
             store=store,
             overwrite=overwrite,
+            cache=cache,
             progress=progress,
         )
-    click.echo(stage.summary(metrics))
-    logger.info("%s: open %s", out, out / stage.REPORT)
+    click.echo(summary(metrics))
+    logger.info("%s: open %s", out, out / REPORT)

@@ -9,6 +9,7 @@ import click
 
 from histpred.commands import options
 from histpred.commands.progress import Progress, check_strict, skipped
+from histpred.commands.tracks import tell_hub
 
 logger = logging.getLogger(__name__)
 
@@ -57,31 +58,28 @@ def predict(
     OUT gets scores.tsv.gz (a probability for each window and mark), calls.bed.gz (what is above the
     bundle's thresholds), ledger.tsv (what became of each row) and run.json.
     """
+    from histpred import api
+    from histpred.bundle.encoding import bundle_encoder
     from histpred.bundle.folder import load_bundle
-    from histpred.bundle.outputs import marks_of, window_for
-    from histpred.commands.tracks import tracks as write_tracks
-    from histpred.scoring import predict as stage
-    from histpred.scoring.derived import FOLDER, hub_is_due, refuse_other_hub
-    from histpred.scoring.record import Options
+    from histpred.bundle.outputs import marks_of
+    from histpred.core.execution import Execution
+    from histpred.genome.request import Request
+    from histpred.scoring.derived import FOLDER
 
     annotation, fasta = options.inputs(annotation, fasta, tile)
-    if tracks:
-        refuse_other_hub(out)
-    loaded = load_bundle(bundle)
-    chosen = Options(window_for(loaded, kind, tile), level, biotypes, unstranded, precision)
-    with Progress("scoring windows", quiet) as progress:
-        result = stage.predict(
-            annotation,
-            fasta,
+    request = Request(annotation, fasta, level, biotypes, unstranded, cache)
+    choice = bundle_encoder(load_bundle(bundle), kind, tile, weights)
+    with (
+        Progress("scoring windows", quiet) as progress,
+        Progress("writing tracks", quiet) as tracks_progress,
+    ):
+        result, hub = api.write_prediction(
+            request,
+            choice,
             out,
-            loaded,
-            chosen,
-            device=device,
-            weights=weights,
-            store=store,
-            cache=cache,
-            overwrite=overwrite,
-            progress=progress,
+            Execution(device, precision, store, overwrite, progress),
+            tracks=tracks,
+            tracks_progress=tracks_progress,
         )
 
     if not result.fresh:
@@ -91,19 +89,11 @@ def predict(
         out,
         f"{result.scored:,}",
         f"{result.rows:,}",
-        len(marks_of(loaded, chosen.window)),
+        len(marks_of(choice.required_bundle, choice.window)),
         result.device,
         f"{result.calls:,}",
         skipped(result.skipped),
     )
-    if tracks and hub_is_due(out, result.fresh):
-        click.get_current_context().invoke(
-            write_tracks,
-            scores=out,
-            fasta=fasta,
-            out=out / FOLDER,
-            overwrite=True,
-            cache=cache,
-            quiet=quiet,
-        )
+    if hub:
+        tell_hub(hub, out / FOLDER)
     check_strict(strict, result.skipped, result.past_end, out / "ledger.tsv")

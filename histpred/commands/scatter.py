@@ -55,22 +55,14 @@ def scatter(
     bundle, on any machine. Then histpred gather joins what predict made of them: the files are
     those of one predict, byte for byte.
     """
-    from histpred.bundle.encoding import choose
-    from histpred.scoring import scatter as stage
-    from histpred.scoring.record import Options
+    from histpred import api
+    from histpred.bundle.encoding import choose_encoder
+    from histpred.genome.request import Request
 
     annotation, fasta = options.inputs(annotation, fasta, tile)
-    chosen = choose(bundle, encoder_name, chunks, kind, weights, tile)
-    result = stage.scatter(
-        annotation,
-        fasta,
-        out,
-        chosen,
-        Options(chosen.window, level, biotypes, unstranded),
-        shard_bases,
-        cache=cache,
-        overwrite=overwrite,
-    )
+    request = Request(annotation, fasta, level, biotypes, unstranded, cache)
+    choice = choose_encoder(bundle, encoder_name, chunks, kind, weights, tile)
+    result = api.write_shards(request, choice, out, shard_bases, overwrite)
     if not result.fresh:
         logger.info("%s already holds these shards: nothing to do", out)
     logger.info(

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from histpred.commands import options
 from histpred.commands.progress import Progress
+
+if TYPE_CHECKING:
+    from histpred.tracks.hub import Hub
 
 logger = logging.getLogger(__name__)
 
@@ -41,13 +45,19 @@ def tracks(
     tiles, with what opens them: hub.txt for UCSC's genome browser and IGV, sessions for IGV, a
     configuration for JBrowse 2.
     """
-    from histpred.scoring.derived import HUB
     from histpred.tracks.hub import write_hub
 
     with Progress("writing tracks", quiet) as progress:
         hub = write_hub(
             scores, fasta, out, assembly, cache=cache, overwrite=overwrite, progress=progress
         )
+    tell_hub(hub, out)
+
+
+def tell_hub(hub: Hub, out: Path) -> None:
+    """Say what was written into the folder of a hub."""
+    from histpred.scoring.derived import HUB
+
     logger.info(
         "%s: %d marks in %s windows of %s as %s, %s calls",
         out / HUB,

@@ -170,17 +170,13 @@ def train(
     Killed and run again, it goes on where it was and ends with the same weights.
     """
     options.need("train")
+    from histpred import api
+    from histpred.core.execution import Execution
     from histpred.genome.request import Request
-    from histpred.training import recipe as recipes
-    from histpred.training import train as stage
     from histpred.training.fitting import Epoch, Settings
+    from histpred.training.recipe import About, Recipe
 
-    source = None
-    if model == recipes.MLP:
-        source = recipes.open_source(bundle, encoder_name, chunks, kind, device, precision, weights)
-    elif bundle or encoder_name or chunks or kind or weights:
-        raise click.UsageError(f"{model} reads bases: it takes no encoder, chunks or window")
-    recipe = recipes.Recipe(
+    recipe = Recipe(
         model=model,
         members=members,
         hidden=options.widths(hidden),
@@ -195,7 +191,9 @@ def train(
         marks=marks,
         settings=Settings(epochs=epochs, batch=batch, learning_rate=learning_rate, seed=seed),
     )
-    about = recipes.About(name or out.resolve().name, summary, licence, species, taxon_id, assembly)
+    choice = api.choose_source(recipe, bundle, encoder_name, chunks, kind, weights)
+    about = About(name or out.resolve().name, summary, licence, species, taxon_id, assembly)
+    request = Request(annotation, fasta, level, biotypes, unstranded, cache)
     with Progress("training", quiet) as progress, Progress("embedding windows", quiet) as embedded:
 
         def tell(epoch: Epoch) -> None:
@@ -208,18 +206,9 @@ def train(
                 ", the best so far" if epoch.best else "",
             )
 
-        trained = stage.train(
-            Request(annotation, fasta, level, biotypes, unstranded, cache),
-            labels,
-            out,
-            recipe,
-            about,
-            source,
-            device=device,
-            store=store,
-            overwrite=overwrite,
-            progress=tell,
-            embedding_progress=embedded,
+        execution = Execution(device, precision, store, overwrite, embedded)
+        trained = api.write_bundle(
+            request, labels, out, recipe, about, choice, execution, progress=tell
         )
     counts = trained.manifest.training.counts
     files = [str(out), annotation, fasta, str(labels), "-o", f"{out}-evaluation"]

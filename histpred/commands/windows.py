@@ -70,11 +70,12 @@ def windows(
     The windows are those that predict would score with the same bundle, unless --window and the
     reaches say otherwise.
     """
+    from histpred import api
     from histpred.bundle.folder import load_bundle
     from histpred.bundle.outputs import window_for
     from histpred.core.errors import UsageError
-    from histpred.genome.extract import extract
     from histpred.genome.regions import CONTEXT, PROMOTER
+    from histpred.genome.request import Request
 
     annotation, fasta = options.inputs(annotation, fasta, tile)
     window = window_for(load_bundle(bundle), kind, tile)
@@ -87,17 +88,8 @@ def windows(
         window = window._replace(shown=0)
     window = window._replace(**{name: value for name, value in chosen.items() if value is not None})
 
-    result = extract(
-        annotation,
-        fasta,
-        out,
-        window,
-        level=level,
-        biotypes=biotypes,
-        unstranded=unstranded,
-        overwrite=overwrite,
-        cache=cache,
-    )
+    request = Request(annotation, fasta, level, biotypes, unstranded, cache)
+    result = api.write_windows(request, window, out, overwrite)
     logger.log(
         logging.WARNING if result.rows and not result.written else logging.INFO,
         "%s: %s windows of %s rows%s",

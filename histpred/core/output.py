@@ -16,10 +16,9 @@ import shutil
 import sqlite3
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
 
 from histpred.core.errors import (
     InputError,
@@ -152,23 +151,6 @@ def refuse_streams(inputs: Iterable[str | os.PathLike[str]]) -> None:
             raise UsageError(
                 f"{name} can be read only once", "give a file: it is read more than once"
             )
-
-
-def altered(folder: Path, digests: Mapping[str, str]) -> list[str]:
-    """The files of a finished output, by name with their sha256, that are missing or others now."""
-    return [
-        name
-        for name, digest in digests.items()
-        if not (folder / name).exists() or file_digest(folder / name) != digest
-    ]
-
-
-def refuse_another(folder: Path, what: str, differences: str) -> NoReturn:
-    """Raise OutputError: `folder` holds `what` ('another prediction'), and how that differs."""
-    raise OutputError(
-        f"{folder} holds {what}; what differs: {differences}",
-        "choose another folder for -o, or add --overwrite to replace it",
-    )
 
 
 def publish(partial: Path, final: Path) -> None:

@@ -9,7 +9,7 @@ killed makes the calls that are left of an unbroken one.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -62,7 +62,7 @@ class Embedder:
         self.embedded = 0
         self.reused = 0
 
-    def embed(self, batches: Iterator[Batch], reference: Reference) -> Iterator[EmbeddedWindows]:
+    def embed(self, batches: Iterator[Batch], reference: Reference) -> Generator[EmbeddedWindows]:
         """The windows of `batches`, in their order, with their vectors."""
         workers = ThreadPoolExecutor(UNITS_AT_ONCE)
         running: deque[tuple[Unit, list[Future[Vectors]], Vectors]] = deque()

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import csv
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas
 
-from histpred.bundle.encoding import bundle_chunks, open_encoder
+from histpred.bundle.encoding import bundle_encoder
 from histpred.bundle.folder import MARK_VECTORS, SPLIT, Bundle
 from histpred.bundle.outputs import window_for
 from histpred.core.errors import InputError, UsageError, first_few
+from histpred.core.execution import Execution
 from histpred.encoders import EXPENSIVE
 from histpred.encoders.chunks import check_window
 from histpred.evaluation.analysis import co_targeting, correlate, cosine_similarity_of
@@ -25,6 +27,7 @@ from histpred.labels.examples import Examples, choose_marks, labelled
 from histpred.labels.matrix import read_labels, without_version
 from histpred.labels.splits import (
     LEAKY,
+    TEST,
     TRAIN,
     UNUSED,
     VALIDATION,
@@ -44,32 +47,34 @@ SAME_ROW = ["chrom", "name", "strand", "gene_id"]
 COPY = "copy #"  # of rows that are the same otherwise; no mark is called so
 
 
+class EvaluationOptions(NamedTuple):
+    """What is evaluated of a bundle.
+
+    beside: bundles that are shown in the same tables, on the same rows and marks. rows: the set of
+    the bundle's own split to evaluate ('test' or 'validation'), or 'all'; if no row belongs to the
+    split, all rows are evaluated. marks: those to evaluate; if empty, all that bundles and labels
+    share. seed: seed of the bootstrap.
+    """
+
+    beside: tuple[Bundle, ...] = ()
+    rows: str = TEST
+    marks: tuple[str, ...] = ()
+    seed: int = 0
+
+
 def score(
-    bundle: Bundle,
-    inputs: Request,
-    device: str,
-    weights: Path | None,
-    store: Path,
-    work: Path,
-    progress: Callable[[int, int], None],
+    bundle: Bundle, request: Request, weights: Path | None, work: Path, execution: Execution
 ) -> pandas.DataFrame:
     """All windows of a bundle's own kind, with a column of probabilities for each of its marks."""
-    chunks, window = bundle_chunks(bundle), window_for(bundle)
-    check_window(chunks, window.kind)
-    expensive = bundle.manifest.encoder.kind in EXPENSIVE
-    encoder = open_encoder(bundle, device, weights=weights)
-    logger.info("%s: embedding %s windows", bundle.manifest.name, window)
-    windows, vectors = embed_windows(
-        inputs,
-        encoder,
-        bundle.manifest.encoder,
-        chunks,
-        window,
-        work,
-        store if expensive else None,
-        progress,
-    )
-    with Scorer(bundle, "cpu" if expensive else device) as scorer:
+    choice = bundle_encoder(bundle, weights=weights)
+    check_window(choice.chunks, choice.window.kind)
+    expensive = choice.spec.kind in EXPENSIVE
+    encoder = choice.open(execution.device)
+    logger.info("%s: embedding %s windows", bundle.manifest.name, choice.window)
+    if not expensive:
+        execution = execution._replace(store=None)
+    windows, vectors = embed_windows(request, choice, encoder, work, execution)
+    with Scorer(bundle, "cpu" if expensive else execution.device) as scorer:
         probabilities = scorer.probabilities(vectors)
     table = pandas.DataFrame(probabilities, columns=list(bundle.manifest.mark_names))
     table.insert(0, COPY, windows.groupby(SAME_ROW).cumcount())

@@ -13,6 +13,7 @@ from histpred.core.log import tell
 from histpred.core.output import output_files, refuse_inputs, temporary_faults
 from histpred.genome.plan import open_windows, scorable
 from histpred.genome.regions import Window
+from histpred.genome.request import Request
 from histpred.genome.table import HEADER, table_row
 from histpred.genome.windows import WindowSpec, reads_around
 
@@ -31,24 +32,12 @@ class Extracted(NamedTuple):
     ledger: Path
 
 
-def extract(
-    annotation_path: str,
-    fasta_path: str,
-    out: Path,
-    spec: WindowSpec,
-    *,
-    level: str | None = None,
-    biotypes: tuple[str, ...] = (),
-    unstranded: bool = False,
-    overwrite: bool = False,
-    cache: Path | None = None,
-) -> Extracted:
+def extract(request: Request, spec: WindowSpec, out: Path, overwrite: bool = False) -> Extracted:
     """Write the windows of an annotation to `out` and their ledger to `<out>.ledger.tsv`.
 
     The suffix of `out` chooses the format: `.tsv` (see `histpred.genome.table`),
     `.bed` (BED6, BED12 for spliced windows) or `.fa`, `.fasta` (`>name::contig:start-end(strand)`,
-    as bedtools getfasta -name -s names them). See `histpred.scoring.predict.predict` for the other
-    arguments. Raises UsageError for another suffix.
+    as bedtools getfasta -name -s names them). Raises UsageError for another suffix.
     """
     formats: dict[str, Callable[[BinaryIO, Window, bytes, float], None]] = {
         ".tsv": _tsv,
@@ -63,21 +52,10 @@ def extract(
     write = formats[out.suffix]
 
     outputs = (out, out.with_name(f"{out.name}.ledger.tsv"))
-    refuse_inputs(outputs, (annotation_path, fasta_path))
+    refuse_inputs(outputs, request.files)
     with quiet_htslib(), temporary_faults(), ExitStack() as stack:
         work = stack.enter_context(output_files(outputs, overwrite))
-        _, reference, ledger, planned = stack.enter_context(
-            open_windows(
-                annotation_path,
-                fasta_path,
-                work,
-                spec,
-                level=level,
-                biotypes=biotypes,
-                unstranded=unstranded,
-                cache=cache,
-            )
-        )
+        _, reference, ledger, planned = stack.enter_context(open_windows(request, spec, work))
         tell(planned.notices, planned.warnings)
         written = 0
         with open(work / outputs[0].name, "wb", buffering=BUFFER) as target:

@@ -15,6 +15,7 @@ from histpred.genome.ledger import TOO_MANY_N, Ledger
 from histpred.genome.naming import MITOCHONDRION, chromosome
 from histpred.genome.reference import Reference
 from histpred.genome.regions import INTERVAL, NOT_SELECTED, Feature, Window
+from histpred.genome.request import Request
 from histpred.genome.windows import (
     WindowSpec,
     as_it_is,
@@ -53,7 +54,7 @@ class Plan(NamedTuple):
     past_end: int
 
 
-class Opened(NamedTuple):
+class OpenWindows(NamedTuple):
     """An annotation that was read against its genome; the ledger holds its windows."""
 
     annotation: Annotation
@@ -91,35 +92,30 @@ class Faults:
 
 
 @contextmanager
-def open_windows(
-    annotation_path: str,
-    fasta_path: str,
-    work: Path,
-    spec: WindowSpec,
-    *,
-    level: str | None,
-    biotypes: tuple[str, ...],
-    unstranded: bool,
-    cache: Path | None,
-) -> Iterator[Opened]:
+def open_windows(request: Request, spec: WindowSpec, work: Path) -> Iterator[OpenWindows]:
     """Open annotation, genome and ledger, and `plan` the windows.
 
     With tiles, the FASTA may be the annotation too: its rows are the contigs. Spools go to `work`,
-    and so do private indexes of the genome if there is no `cache`.
+    and so do private indexes of the genome if the request has no cache.
     """
     with ExitStack() as stack:
+        fasta = request.fasta, request.cache or work
         annotation: Annotation
-        if spec.tile and annotation_path == fasta_path:
-            reference = stack.enter_context(Reference(fasta_path, cache or work))
-            annotation = Contigs(reference.name, reference.lengths, reference.digest, biotypes)
+        if spec.tile and request.annotation == request.fasta:
+            reference = stack.enter_context(Reference(*fasta))
+            annotation = Contigs(
+                reference.name, reference.lengths, reference.digest, request.biotypes
+            )
         else:
             annotation = stack.enter_context(
-                open_annotation(annotation_path, work, spec.kind, level, biotypes)
+                open_annotation(
+                    request.annotation, work, spec.kind, request.level, request.biotypes
+                )
             )
-            reference = stack.enter_context(Reference(fasta_path, cache or work))
+            reference = stack.enter_context(Reference(*fasta))
         ledger = stack.enter_context(Ledger(work))
-        planned = plan(annotation, reference, spec, unstranded, ledger)
-        yield Opened(annotation, reference, ledger, planned)
+        planned = plan(annotation, reference, spec, request.unstranded, ledger)
+        yield OpenWindows(annotation, reference, ledger, planned)
 
 
 def refuse_nothing(annotation: Annotation, ledger: Ledger, done: int, what: str) -> None:

@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pandas
+from pydantic import BaseModel, JsonValue
 
+from histpred.core.finished import finished, is_ours, refuse_other
 from histpred.core.hts import quiet_htslib
 from histpred.core.marks import mark
 from histpred.core.output import (
-    altered,
     file_digest,
     input_digest,
     output_folder,
-    refuse_another,
     refuse_inputs,
     refuse_streams,
     sweep,
@@ -38,6 +38,16 @@ OUTPUTS = (
     *(f"{name}.{suffix}" for name in ("marks", "biotypes") for suffix in ("png", "svg")),
     RECORD,
 )
+
+
+class LabelsRecord(BaseModel):
+    """What labels.json holds; `inputs` and `outputs` are sha256 by path and by name."""
+
+    histpred: str
+    options: dict[str, JsonValue]
+    inputs: dict[str, str]
+    outputs: dict[str, str]
+    counts: dict[str, int]
 
 
 def make_folder(
@@ -66,10 +76,14 @@ def make_folder(
             "inputs": {str(path): input_digest(path) for path in inputs},
         }
         identity = json.loads(json.dumps(identity))
-        if not overwrite and (known := _finished(out, identity)):
+        known = None if overwrite else finished(out / RECORD, LabelsRecord)
+        if known:
+            before = {"histpred": known.histpred, "options": known.options, "inputs": known.inputs}
+            refuse_other(out, "other labels", before, identity, known.outputs)
+            logger.info("%s holds these labels already: nothing to do", out)
             sweep(out)
-            return known
-        with output_folder(out, OUTPUTS, _is_ours) as work:
+            return known.counts
+        with output_folder(out, OUTPUTS, is_ours) as work:
             made = make(work)
             write_labels(work / LABELS, made)
             made.unjoined.to_csv(
@@ -108,26 +122,3 @@ def _biotype_table(made: Made) -> pandas.DataFrame:
     return pandas.DataFrame(
         {"biotype": counts.index, "genes": counts.values, "share": counts.values / counts.sum()}
     )
-
-
-def _finished(out: Path, identity: dict[str, Any]) -> dict[str, int] | None:
-    if not _is_ours(out / RECORD):
-        return None
-    record = json.loads((out / RECORD).read_text(encoding="utf-8"))
-    now, before = ({**of, **of["options"]} for of in (identity, record))
-    differences = [name for name in now if name != "options" and now[name] != before.get(name)]
-    if damaged := altered(out, record["outputs"]):
-        differences.append(f"files missing or altered since: {', '.join(damaged)}")
-    if differences:
-        refuse_another(out, "other labels", ", ".join(differences))
-    logger.info("%s holds these labels already: nothing to do", out)
-    counts: dict[str, int] = record["counts"]
-    return counts
-
-
-def _is_ours(path: Path) -> bool:
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        return all(isinstance(record[name], dict) for name in ("options", "outputs", "counts"))
-    except (OSError, ValueError, TypeError, KeyError):
-        return False

@@ -19,8 +19,8 @@ import numpy as np
 from histpred.core.errors import InputError, UsageError, first_line
 from histpred.core.marks import hex_colour, mark
 from histpred.core.output import output_files, refuse_inputs, temporary_faults
-from histpred.encoders.embed import VECTOR, window_fields
 from histpred.genome.regions import COLUMN_NAMES
+from histpred.scoring.embed import VECTOR, window_fields
 from histpred.scoring.record import read_finished
 from histpred.scoring.tables import AGAIN, AT_ONCE, SCORES, Rows, read_scores
 
@@ -238,7 +238,7 @@ def _write_parquet(table: Table, path: Path) -> None:
 def _open(
     scores: Path, embeddings: Path | None, progress: Progress = lambda done, total: None
 ) -> Iterator[Table]:
-    record = read_finished(scores, AGAIN)
+    record = read_finished(scores, AGAIN).model_dump(by_alias=True, mode="json")
     total = record["result"]["scored"]
     path = scores / SCORES
     with ExitStack() as stack:

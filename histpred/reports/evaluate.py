@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pandas
+from pydantic import BaseModel, ConfigDict, JsonValue
 
 from histpred.bundle.folder import Bundle
 from histpred.bundle.outputs import window_for
 from histpred.core.errors import UsageError, first_few
+from histpred.core.execution import Execution
+from histpred.core.finished import finished, is_ours, refuse_other
 from histpred.core.output import (
     RESUME,
-    altered,
     file_digest,
     input_digest,
     output_folder,
-    refuse_another,
     refuse_inputs,
     refuse_streams,
     sweep,
@@ -28,16 +29,12 @@ from histpred.core.output import (
 )
 from histpred.core.version import __version__
 from histpred.evaluation.baselines import INPUTS
-from histpred.evaluation.compare import compare, score
+from histpred.evaluation.compare import EvaluationOptions, compare, score
 from histpred.evaluation.result import MACRO, MICRO
 from histpred.evaluation.result import METRICS as METRIC_HEADS
 from histpred.genome.annotation import level_for
-from histpred.genome.biotypes import normalise
-from histpred.genome.request import Request
+from histpred.genome.request import Request, request_identity
 from histpred.labels.matrix import labels_file
-from histpred.labels.splits import (
-    TEST,
-)
 from histpred.reports.evaluation import write_report, write_tables
 from histpred.reports.evaluation_figures import FIGURE_NAMES, draw
 
@@ -60,35 +57,32 @@ OUTPUTS = (
 )
 
 
+class Evaluated(BaseModel):
+    """What metrics.json says of its origin; the figures follow."""
+
+    model_config = ConfigDict(extra="allow")
+
+    histpred: str
+    identity: dict[str, JsonValue]
+    outputs: dict[str, str]
+
+
 def evaluate(
     bundle: Bundle,
-    inputs: Request,
+    request: Request,
     labels_path: Path,
     out: Path,
-    *,
-    beside: Sequence[Bundle] = (),
-    rows: str = TEST,
-    marks: tuple[str, ...] = (),
-    seed: int = 0,
-    device: str = "auto",
+    options: EvaluationOptions = EvaluationOptions(),
+    execution: Execution = Execution(),
     weights: Path | None = None,
-    store: Path | None = None,
-    overwrite: bool = False,
-    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, Any]:
     """Evaluate `bundle` into the folder `out`.
 
     Parameters
     ----------
-    beside
-        Bundles to be shown in the same tables, on the same rows and marks.
-    rows
-        The set of the bundle's own split to evaluate ('test' or 'validation'), or 'all'. Where
-        none of the rows is in its split, all are evaluated.
-    marks
-        Those to evaluate; all that bundles and labels share if empty.
-    seed
-        Of the bootstrap.
+    weights
+        Path of the encoders' weights, if they are neither in the bundle nor where
+        `histpred encoders get` puts them.
 
     Baselines are fitted on the training rows of the bundle's split, as far as they are among these
     rows, with thresholds from its validation rows.
@@ -103,25 +97,38 @@ def evaluate(
     HistpredError
         For inputs that cannot be used; nothing is published then.
     """
-    refuse_streams((inputs.annotation, inputs.fasta, labels_path))
-    names = [bundle.manifest.name, *(other.manifest.name for other in beside)]
+    bundles = (bundle, *options.beside)
+    files = (*request.files, labels_path)
+    refuse_streams(files)
+    names = [each.manifest.name for each in bundles]
     if len({*names, *INPUTS}) < len(names) + len(INPUTS):
         raise UsageError(
             f"two of the bundles, or one and a baseline, have the same name: {first_few(names)}",
             "give them names with histpred train --name",
         )
-    refuse_inputs([out / METRICS, out / REPORT], (inputs.annotation, inputs.fasta, labels_path))
+    refuse_inputs([out / METRICS, out / REPORT], files)
     with temporary_faults(), ExitStack() as stack:
-        identity = _identity(bundle, inputs, labels_path, beside, rows, marks, seed)
-        if not overwrite and (known := _finished(out, identity)):
+        identity = _identity(bundles, request, labels_path, options)
+        known = None if execution.overwrite else finished(out / METRICS, Evaluated)
+        if known:
+            refuse_other(out, "another evaluation", known.identity, identity, known.outputs)
+            logger.info("%s holds this evaluation already: nothing to do", out)
             sweep(out)
-            return known
-        work = stack.enter_context(output_folder(out, OUTPUTS, _is_ours))
-        kept = store or out / RESUME
-        scored = [
-            score(each, inputs, device, weights, kept, work, progress) for each in (bundle, *beside)
-        ]
-        result = compare(bundle, beside, scored, inputs, labels_path, rows, marks, seed, work)
+            return known.model_dump()
+        work = stack.enter_context(output_folder(out, OUTPUTS, is_ours))
+        execution = execution._replace(store=execution.store or out / RESUME)
+        scored = [score(each, request, weights, work, execution) for each in bundles]
+        result = compare(
+            bundle,
+            options.beside,
+            scored,
+            request,
+            labels_path,
+            options.rows,
+            options.marks,
+            options.seed,
+            work,
+        )
         logger.info("drawing figures and writing tables")
         (work / FIGURES).mkdir()
         figures = draw(result, work / FIGURES)
@@ -154,49 +161,15 @@ def summary(metrics: dict[str, Any]) -> str:
 
 
 def _identity(
-    bundle: Bundle,
-    inputs: Request,
-    labels_path: Path,
-    beside: Sequence[Bundle],
-    rows: str,
-    marks: tuple[str, ...],
-    seed: int,
+    bundles: Sequence[Bundle], request: Request, labels_path: Path, options: EvaluationOptions
 ) -> dict[str, Any]:
-    return {
+    kinds = [window_for(each).kind for each in bundles]
+    return request_identity(request, kinds[0]) | {
         "histpred": __version__,
-        "bundles": [each.digest for each in (bundle, *beside)],
-        "annotation sha256": input_digest(inputs.annotation),
-        "FASTA sha256": input_digest(inputs.fasta),
+        "bundles": [each.digest for each in bundles],
         "labels sha256": input_digest(labels_file(labels_path)),
-        "by": [level_for(window_for(each).kind, inputs.level) for each in (bundle, *beside)],
-        "biotypes": sorted({normalise(biotype) for biotype in inputs.biotypes}),
-        "unstranded": inputs.unstranded,
-        "rows": rows,
-        "marks": list(marks),
-        "seed": seed,
+        "by": [level_for(kind, request.level) for kind in kinds],
+        "rows": options.rows,
+        "marks": list(options.marks),
+        "seed": options.seed,
     }
-
-
-def _finished(out: Path, identity: dict[str, Any]) -> dict[str, Any] | None:
-    """The figures that `out` holds, if they are those asked for.
-
-    Raises OutputError, naming what differs, where it holds others.
-    """
-    if not _is_ours(out / METRICS):
-        return None
-    metrics: dict[str, Any] = json.loads((out / METRICS).read_text(encoding="utf-8"))
-    before = metrics["identity"]
-    differences = [name for name in identity if identity[name] != before.get(name)]
-    differences += [f"{name} missing or altered since" for name in altered(out, metrics["outputs"])]
-    if differences:
-        refuse_another(out, "another evaluation", ", ".join(differences))
-    logger.info("%s holds this evaluation already: nothing to do", out)
-    return metrics
-
-
-def _is_ours(path: Path) -> bool:
-    try:
-        metrics = json.loads(path.read_text(encoding="utf-8"))
-        return "bundles" in metrics["identity"] and isinstance(metrics["outputs"], dict)
-    except (OSError, ValueError, KeyError, TypeError):
-        return False

@@ -63,7 +63,7 @@ def write_report(
     OutputError
         Where `out` exists, without `overwrite`.
     """
-    run = read_finished(scores, AGAIN)
+    run = read_finished(scores, AGAIN).model_dump(by_alias=True, mode="json")
     bundle = _bundle_of(run, bundle)
     window = WindowSpec(*run["identity"]["window"])
     marks = marks_of(bundle, window)

@@ -12,15 +12,16 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 import pandas
 
+from histpred.bundle.encoding import EncoderChoice
+from histpred.core.execution import Execution
 from histpred.core.hts import quiet_htslib
 from histpred.core.log import tell
-from histpred.encoders import Encoder, EncoderSpec
-from histpred.encoders.chunks import ChunkPolicy
-from histpred.encoders.embed import embed, read_table
+from histpred.encoders import Encoder
 from histpred.genome.plan import open_windows, refuse_nothing, scorable
 from histpred.genome.regions import COLUMN_NAMES
 from histpred.genome.request import Request
 from histpred.genome.windows import WindowSpec
+from histpred.scoring.embed import embed, read_table
 
 logger = logging.getLogger(__name__)
 
@@ -37,14 +38,7 @@ class Genome(NamedTuple):
 
 
 def embed_windows(
-    inputs: Request,
-    encoder: Encoder,
-    spec: EncoderSpec,
-    chunks: ChunkPolicy | None,
-    window: WindowSpec,
-    work: Path,
-    store: Path | None,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    request: Request, choice: EncoderChoice, encoder: Encoder, work: Path, execution: Execution
 ) -> tuple[pandas.DataFrame, np.ndarray]:
     """Windows (chrom, start, end, name, strand, gene_id, biotype, n_fraction) and their vectors,
     float32 [n, dimension], in genome order.
@@ -52,23 +46,8 @@ def embed_windows(
     Raises HistpredError for inputs that cannot be used, and ModelError for vectors with NaN.
     """
     table = work / "windows.parquet"
-    run = embed(
-        inputs.annotation,
-        inputs.fasta,
-        encoder,
-        spec,
-        chunks,
-        window,
-        store=store,
-        out=table,
-        level=inputs.level,
-        biotypes=inputs.biotypes,
-        unstranded=inputs.unstranded,
-        overwrite=True,
-        cache=inputs.cache,
-        progress=progress,
-    )
-    if store:
+    run = embed(request, choice, encoder, table, execution._replace(overwrite=True))
+    if execution.store:
         logger.info(
             "%s pieces embedded on %s, %s were there",
             f"{run.embedded:,}",
@@ -79,7 +58,7 @@ def embed_windows(
 
 
 def map_windows(
-    inputs: Request,
+    request: Request,
     window: WindowSpec,
     work: Path,
     function: Callable[[Sequence[bytes]], Computed],
@@ -91,16 +70,7 @@ def map_windows(
     rows, results = [], []
     with (
         quiet_htslib(),
-        open_windows(
-            inputs.annotation,
-            inputs.fasta,
-            work,
-            window,
-            level=inputs.level,
-            biotypes=inputs.biotypes,
-            unstranded=inputs.unstranded,
-            cache=inputs.cache,
-        ) as (annotation, reference, ledger, planned),
+        open_windows(request, window, work) as (annotation, reference, ledger, planned),
     ):
         if not quiet:
             tell(planned.notices, planned.warnings)

@@ -1,8 +1,7 @@
-"""run.json: what a prediction was made from, and whether a folder already holds it."""
+"""run.json: what a prediction was made from, how it went, and the digests of its files."""
 
 from __future__ import annotations
 
-import json
 import platform
 import sys
 import time
@@ -10,44 +9,57 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
 
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from histpred.bundle.encoding import EncoderChoice
 from histpred.bundle.folder import Bundle
-from histpred.core.errors import InputError, OutputError, first_few
-from histpred.core.output import altered, file_digest, input_digest, refuse_another
+from histpred.core.finished import finished, read_record, refuse_altered, refuse_other
+from histpred.core.output import file_digest
 from histpred.core.runtime import load_onnxruntime
 from histpred.core.version import __version__
-from histpred.genome.annotation import Annotation, level_for
-from histpred.genome.biotypes import normalise
-from histpred.genome.reference import Reference
+from histpred.encoders import Encoder
+from histpred.genome.plan import OpenWindows
+from histpred.genome.request import Request, request_identity
 from histpred.genome.windows import WindowSpec
 
 SCHEMA_VERSION = "1.0"
 RUN = "run.json"
 
 
-class Options(NamedTuple):
-    """What a user may choose; with the inputs and the bundle it fixes the bytes of the result.
+class Part(BaseModel):
+    """A part of a record."""
 
-    level: 'gene', 'transcript' or None (transcripts for spliced windows, genes else). biotypes:
-    names or groups, all if empty. unstranded: read the strand '.' as '+'. precision: that of the
-    encoder, 'auto' for what is usual on its device.
-    """
+    model_config = ConfigDict(populate_by_name=True, frozen=True)
 
+
+class Identity(Part):
+    """What fixes the bytes of a prediction. window: its fields in order; biotypes: sorted."""
+
+    histpred: str = __version__
+    annotation_sha256: str = Field(alias="annotation sha256")
+    fasta_sha256: str = Field(alias="FASTA sha256")
+    bundle: str | None
     window: WindowSpec
-    level: str | None = None
-    biotypes: tuple[str, ...] = ()
-    unstranded: bool = False
-    precision: str = "auto"
+    level: str = Field(alias="by")
+    biotypes: tuple[str, ...]
+    unstranded: bool
+    precision: str | None = None
+
+    def shown(self) -> dict[str, JsonValue]:
+        """The fields as run.json holds them."""
+        fields: dict[str, JsonValue] = self.model_dump(mode="json", by_alias=True)
+        return fields
 
 
-class Prediction(NamedTuple):
+class Prediction(Part):
     """How a run went.
 
-    skipped: rows by reason; past_end: rows clipped because they end past their contig; warnings:
-    what the user must be told; device: where the encoder ran, or the scorer if that one's encoder
-    is always on the CPU; embedded, reused: pieces that went through the encoder, and those that a
-    store had; fresh: False where the folder already held this very result.
+    rows: of the annotation. scored: windows. calls: windows and marks above the threshold. skipped:
+    rows by reason. past_end: rows clipped because they end past their contig. warnings: what the
+    user must be told. device: where the encoder ran, or the scorer if that encoder is always on the
+    CPU. fresh: False if the folder already held this very result. embedded, reused: chunks that
+    went through the encoder, and chunks that a store had.
     """
 
     rows: int
@@ -57,153 +69,176 @@ class Prediction(NamedTuple):
     past_end: int
     warnings: list[str]
     device: str
-    fresh: bool
+    fresh: bool = True
     embedded: int = 0
     reused: int = 0
 
 
-def identity(
-    annotation_digest: str, fasta_digest: str, bundle: Bundle | None, options: Options
-) -> dict[str, Any]:
-    """What fixes the bytes of a result, as run.json records it; without a bundle, of windows."""
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "identity": {
-            "histpred": __version__,
-            "annotation sha256": annotation_digest,
-            "FASTA sha256": fasta_digest,
-            "bundle": bundle
-            and f"{bundle.manifest.name} {bundle.manifest.version} {bundle.digest}",
-            "window": list(options.window),
-            "by": level_for(options.window.kind, options.level),
-            "biotypes": sorted({normalise(biotype) for biotype in options.biotypes}),
-            "unstranded": options.unstranded,
-            "precision": options.precision,
-        },
-    }
+class AnnotationRecord(Part):
+    """The annotation of a run, besides its digest."""
+
+    path: str
+    format: str
+    genome_build: str | None
 
 
-def is_ours(path: Path) -> bool:
-    """Whether a run.json was written by histpred."""
-    try:
-        return "histpred" in json.loads(path.read_text(encoding="utf-8"))["identity"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
+class FastaRecord(Part):
+    """The genome of a run, besides its digest; `renamed`: the FASTA's name by the annotation's."""
+
+    path: str
+    contigs: int
+    bases: int
+    renamed: dict[str, str]
 
 
-def read_finished(folder: Path, again: str) -> dict[str, Any]:
-    """run.json of a folder of `histpred predict`, whose files are as they were written.
+class EncoderRecord(Part):
+    """The encoder of a run; `files`: sha256 by name."""
 
-    `again`: what a user is to do otherwise. Raises InputError where the folder is none, was written
-    by a version of another schema, or where files are missing or altered.
+    device: str
+    precision: str
+    chunks: str | None
+    files: dict[str, str]
+
+
+class OutputFile(Part):
+    """A file of the output folder."""
+
+    bytes: int
+    sha256: str
+
+
+class ShardRecord(Part):
+    """One of the predictions that were gathered."""
+
+    windows: int
+    bases: int
+    device: str
+    seconds: float
+
+
+class RunRecord(Part):
+    """All of run.json. parts: of a prediction that was gathered; started: ISO 8601, UTC."""
+
+    schema_version: str = SCHEMA_VERSION
+    identity: Identity
+    result: Prediction
+    annotation: AnnotationRecord
+    fasta: FastaRecord
+    encoder: EncoderRecord
+    versions: dict[str, str]
+    started: str
+    seconds: float
+    parts: tuple[ShardRecord, ...] | None = None
+    outputs: dict[str, OutputFile]
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """sha256 of the output files, by name."""
+        return {name: file.sha256 for name, file in self.outputs.items()}
+
+    def write(self, folder: Path) -> None:
+        """Write run.json."""
+        fields = {"parts"} if self.parts is None else None
+        text = self.model_dump_json(by_alias=True, indent=2, exclude=fields)
+        (folder / RUN).write_text(text + "\n", encoding="utf-8")
+
+
+def bundle_identity(bundle: Bundle) -> str:
+    """Name, version and digest of a bundle, as records hold it."""
+    return f"{bundle.manifest.name} {bundle.manifest.version} {bundle.digest}"
+
+
+def prediction_identity(
+    request: Request,
+    choice: EncoderChoice,
+    precision: str | None,
+    digests: tuple[str, str] | None = None,
+) -> Identity:
+    """What fixes the bytes of a prediction; without a precision, of windows alone.
+
+    `digests`: of annotation and FASTA; None: they are read now.
     """
-    path = folder / RUN
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        Prediction(**record["result"])
-        outputs = {name: entry["sha256"] for name, entry in record["outputs"].items()}
-        record["identity"]["annotation sha256"], record["encoder"]["precision"]
-        schema = record["schema_version"]
-    except OSError as error:
-        raise InputError(
-            folder, f"no finished prediction: {RUN} cannot be read ({error.strerror})", again
-        ) from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(path, "not written by histpred predict", again) from error
-    if str(schema).split(".")[0] != SCHEMA_VERSION.split(".")[0]:
-        raise InputError(path, f"of schema version {schema}, here {SCHEMA_VERSION} is read", again)
-    if damaged := altered(folder, outputs):
-        raise InputError(folder, f"files missing or altered since: {first_few(damaged)}", again)
-    return dict(record)
+    known = request_identity(request, choice.window.kind, digests)
+    bundle = choice.bundle and bundle_identity(choice.bundle)
+    return Identity.model_validate(
+        known | {"bundle": bundle, "window": choice.window, "precision": precision}
+    )
 
 
-def finished(
-    out: Path,
-    annotation_path: str,
-    fasta_path: str,
-    bundle: Bundle,
-    options: Options,
-    overwrite: bool,
-) -> Prediction | None:
-    """The result that `out` already holds, if it is the one asked for.
+def read_finished(folder: Path, remedy: str) -> RunRecord:
+    """The record of a folder that `histpred predict` wrote, whose files are as they were written.
 
-    Raises OutputError, naming what differs, where it holds another one.
+    Raises InputError, with the `remedy`, for other folders, for records of another schema version,
+    and if files are missing or altered.
     """
-    if overwrite or not (out / RUN).exists():
+    record = read_record(folder / RUN, RunRecord, "predict", remedy)
+    refuse_altered(folder, record.digests, remedy)
+    return record
+
+
+def held(folder: Path, now: Identity) -> Prediction | None:
+    """The result that `folder` holds already; None if it holds none.
+
+    Raises OutputError, naming what differs, if it holds another one.
+    """
+    record = finished(folder / RUN, RunRecord)
+    if record is None:
         return None
-    digests = (input_digest(annotation_path), input_digest(fasta_path))
-    return held(out, identity(*digests, bundle, options)["identity"])
+    before = record.identity.shown()
+    refuse_other(folder, "another prediction", before, now.shown(), record.digests)
+    return record.result.model_copy(update={"fresh": False})
 
 
-def held(out: Path, now: dict[str, Any]) -> Prediction:
-    """The result in `out`, if its identity is `now`; OutputError, naming what differs, if not."""
-    try:
-        record = json.loads((out / RUN).read_text(encoding="utf-8"))
-        before, outputs = record["identity"], record["outputs"]
-        result = Prediction(**record["result"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise OutputError(
-            f"{out / RUN} was not written by histpred {__version__}", "choose another folder for -o"
-        ) from error
-
-    damaged = altered(out, {name: entry["sha256"] for name, entry in outputs.items()})
-    if different := differences(before, now, damaged):
-        refuse_another(out, "another prediction", different)
-    return result._replace(fresh=False)
+def annotation_record(request: Request, windows: OpenWindows) -> AnnotationRecord:
+    """What records say of the annotation."""
+    annotation = windows.annotation
+    return AnnotationRecord(
+        path=request.annotation, format=annotation.format, genome_build=annotation.genome_build
+    )
 
 
-def differences(before: dict[str, Any], now: dict[str, Any], damaged: list[str]) -> str:
-    """What tells a finished output from the one asked for, as a phrase; '' for nothing. `damaged`:
-    its files that are not what they were.
-    """
-    found = [
-        f"{name} ({before.get(name)} -> {now[name]})"
-        for name in now
-        if now[name] != before.get(name)
-    ]
-    if damaged:
-        found.append(f"files missing or altered since: {first_few(damaged)}")
-    return "; ".join(found)
+def fasta_record(request: Request, windows: OpenWindows) -> FastaRecord:
+    """What records say of the genome."""
+    reference = windows.reference
+    return FastaRecord(
+        path=request.fasta,
+        contigs=len(reference.lengths),
+        bases=sum(reference.lengths.values()),
+        renamed=reference.names.renamed,
+    )
 
 
-def inputs_of(
-    annotation_path: str, fasta_path: str, annotation: Annotation, reference: Reference
-) -> dict[str, Any]:
-    """What a record says of the inputs, besides their digests."""
-    return {
-        "annotation": {
-            "path": annotation_path,
-            "format": annotation.format,
-            "genome_build": annotation.genome_build,
-        },
-        "fasta": {
-            "path": fasta_path,
-            "contigs": len(reference.lengths),
-            "bases": sum(reference.lengths.values()),
-            "renamed": reference.names.renamed,
-        },
-    }
+def encoder_record(choice: EncoderChoice, encoder: Encoder, files: dict[str, str]) -> EncoderRecord:
+    """What records say of the encoder; `files`: sha256 by name."""
+    return EncoderRecord(
+        device=encoder.device,
+        precision=encoder.precision,
+        chunks=str(choice.chunks) if choice.chunks else None,
+        files=files,
+    )
 
 
-def outputs_of(work: Path, names: Iterable[str]) -> dict[str, Any]:
+def output_files_of(folder: Path, names: Iterable[str]) -> dict[str, OutputFile]:
     """Bytes and sha256 of those files of a finished folder that are there."""
     return {
-        name: {"bytes": (work / name).stat().st_size, "sha256": file_digest(work / name)}
+        name: OutputFile(bytes=(folder / name).stat().st_size, sha256=file_digest(folder / name))
         for name in names
-        if (work / name).exists()
+        if (folder / name).exists()
     }
 
 
-def times(started: float) -> dict[str, Any]:
-    """When a run `started` (seconds since the epoch), and how long it took until now."""
-    return {
-        "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
-        "seconds": round(time.time() - started, 3),
-    }
+def started_at(started: float) -> str:
+    """A time in seconds since the epoch, as records hold it."""
+    return datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds")
+
+
+def seconds_since(started: float) -> float:
+    """Seconds from a time until now, as records hold them."""
+    return round(time.time() - started, 3)
 
 
 def versions() -> dict[str, str]:
-    """Of Python and of the packages whose release may change a score's last digits."""
+    """Versions of Python and of the packages whose release may change a score's last digits."""
     packages = ["numpy", "pysam"]
     packages += [name for name in ("tokenizers", "torch", "transformers") if name in sys.modules]
     return {

@@ -8,46 +8,44 @@ what became of them.
 
 from __future__ import annotations
 
-import json
 from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
+from pydantic import Field
 
-from histpred.bundle.encoding import Choice
-from histpred.core.errors import InputError
+from histpred.bundle.encoding import EncoderChoice
+from histpred.core.finished import finished, is_ours, read_record, refuse_other
 from histpred.core.hts import quiet_htslib
 from histpred.core.log import tell
-from histpred.core.output import (
-    altered,
-    file_digest,
-    input_digest,
-    output_folder,
-    refuse_another,
-    refuse_inputs,
-    temporary_faults,
-)
+from histpred.core.output import file_digest, output_folder, refuse_inputs, temporary_faults
 from histpred.core.version import __version__
 from histpred.encoders import EXPENSIVE
 from histpred.encoders.chunks import GRID, ChunkPolicy, check_window
 from histpred.genome.ledger import LEDGER
-from histpred.genome.plan import open_windows, refuse_nothing, scorable
+from histpred.genome.plan import OpenWindows, open_windows, refuse_nothing, scorable
 from histpred.genome.regions import SPLICED, Window
+from histpred.genome.request import Request
 from histpred.genome.table import HEADER, table_row
-from histpred.scoring.predict import domain_warnings
-from histpred.scoring.record import Options, differences, identity, inputs_of, is_ours
+from histpred.scoring.domain import domain_warnings
+from histpred.scoring.record import (
+    AnnotationRecord,
+    FastaRecord,
+    Identity,
+    Part,
+    annotation_record,
+    fasta_record,
+    prediction_identity,
+)
 
 SCATTER, SHARDS = "scatter.json", "shards"
 SCHEMA_VERSION = "1.0"
 
 
-class Scattered(NamedTuple):
-    """How a scattering went. bases: of all windows, in bp; skipped, past_end, fresh: see
-    `histpred.scoring.record.Prediction`.
-    """
+class Scattered(Part):
+    """How a scattering went. bases: of all windows, in bp; the others: see `Prediction`."""
 
     rows: int
     windows: int
@@ -58,15 +56,42 @@ class Scattered(NamedTuple):
     fresh: bool = True
 
 
+class Shard(Part):
+    """A file of windows. bases: of its windows, in bp; work: bases that the encoder must see."""
+
+    file: str
+    windows: int
+    bases: int
+    work: int
+    sha256: str
+
+
+class ScatterIdentity(Identity):
+    """What fixes the shards; the precision is for `predict` to say."""
+
+    shard_bases: int = Field(alias="shard bases")
+    chunks: str
+
+
+class ScatterRecord(Part):
+    """All of scatter.json; the pipeline reads `expensive`, `result` and `shards`."""
+
+    schema_version: str = SCHEMA_VERSION
+    identity: ScatterIdentity
+    expensive: bool
+    result: Scattered
+    warnings: list[str]
+    annotation: AnnotationRecord
+    fasta: FastaRecord
+    shards: list[Shard]
+    outputs: dict[str, str]
+
+
 def scatter(
-    annotation_path: str,
-    fasta_path: str,
+    request: Request,
+    choice: EncoderChoice,
     out: Path,
-    choice: Choice,
-    options: Options,
     shard_bases: int,
-    *,
-    cache: Path | None = None,
     overwrite: bool = False,
 ) -> Scattered:
     """Write shards of the windows of an annotation to `out/shards`, their ledger and scatter.json.
@@ -74,12 +99,10 @@ def scatter(
     Parameters
     ----------
     choice
-        What the windows will be embedded with; on a grid, a base that the window before has too
-        costs nothing.
+        What the windows will be embedded with. On a grid, bases that the window before also has
+        cost nothing.
     shard_bases
-        Bases that the windows of a shard have together, at most but for one window.
-
-    See `histpred.scoring.predict.predict` for the other arguments.
+        Most bases that the windows of a shard have together, give or take one window.
 
     Raises
     ------
@@ -87,74 +110,70 @@ def scatter(
         For what `predict` would refuse; nothing is published then.
     """
     check_window(choice.chunks, choice.window.kind)
-    inputs = (annotation_path, fasta_path)
-    refuse_inputs([out / SCATTER, out / LEDGER, *_shards_in(out)], inputs)
-    made_from = {"shard bases": shard_bases, "chunks": str(choice.chunks)}
-    before = read_scattered(out) if (out / SCATTER).exists() else None
-    if before and not overwrite:
-        digests = (input_digest(annotation_path), input_digest(fasta_path))
-        now = _identity(*digests, choice, options) | made_from
-        return _finished(out, before, now)
+    refuse_inputs([out / SCATTER, out / LEDGER, *_shards_in(out)], request.files)
+    before = None if overwrite else finished(out / SCATTER, ScatterRecord)
+    if before:
+        now = _identity(request, choice, shard_bases)
+        held, wanted = (
+            one.model_dump(mode="json", by_alias=True) for one in (before.identity, now)
+        )
+        refuse_other(out, "other shards", held, wanted, before.outputs)
+        return before.result.model_copy(update={"fresh": False})
 
     names = [LEDGER, SCATTER]
     with quiet_htslib(), temporary_faults(), ExitStack() as stack:
         work = stack.enter_context(output_folder(out, names, is_ours))
         (work / SHARDS).mkdir()
-        annotation, reference, ledger, planned = stack.enter_context(
-            open_windows(
-                annotation_path,
-                fasta_path,
-                work,
-                options.window,
-                level=options.level,
-                biotypes=options.biotypes,
-                unstranded=options.unstranded,
-                cache=cache,
-            )
-        )
-        warnings = list(planned.warnings)
+        windows = stack.enter_context(open_windows(request, choice.window, work))
+        ledger = windows.ledger
+        warnings = list(windows.plan.warnings)
         if choice.bundle:
-            warnings += domain_warnings(choice.bundle, options, annotation, reference, ledger)
-        tell(planned.notices, warnings)
+            warnings += domain_warnings(choice.bundle, choice.window, windows)
+        tell(windows.plan.notices, warnings)
 
         costs = Costs(choice.chunks)
         spool = work / "windows.tsv"
-        with open(spool, "w", encoding="utf-8", newline="\n") as target:
-            for batch in scorable(ledger, reference, options.window):
-                for window, share in zip(batch.windows, batch.n_fractions, strict=True):
-                    if window.blocks:  # a row of a table
-                        check_window(choice.chunks, SPLICED)
-                    target.write(table_row(window, share))
-                    costs.add(window)
-        refuse_nothing(annotation, ledger, len(costs.bases), "scored")
+        _spool(spool, windows, choice, costs)
+        refuse_nothing(windows.annotation, ledger, len(costs.bases), "scored")
         shards = list(_write_shards(spool, work, costs, shard_bases))
         ledger.write(work / LEDGER)
 
-        result = Scattered(
-            rows=ledger.rows,
-            windows=len(costs.bases),
-            bases=sum(costs.bases),
-            shards=len(shards),
-            skipped=ledger.skipped,
-            past_end=planned.past_end,
+        digests = windows.annotation.digest, windows.reference.digest
+        record = ScatterRecord(
+            identity=_identity(request, choice, shard_bases, digests),
+            expensive=choice.spec.kind in EXPENSIVE,
+            result=Scattered(
+                rows=ledger.rows,
+                windows=len(costs.bases),
+                bases=sum(costs.bases),
+                shards=len(shards),
+                skipped=ledger.skipped,
+                past_end=windows.plan.past_end,
+            ),
+            warnings=warnings,
+            annotation=annotation_record(request, windows),
+            fasta=fasta_record(request, windows),
+            shards=shards,
+            outputs={shard.file: shard.sha256 for shard in shards}
+            | {LEDGER: file_digest(work / LEDGER)},
         )
-        outputs = {shard["file"]: shard["sha256"] for shard in shards}
-        outputs[LEDGER] = file_digest(work / LEDGER)
-        record = {
-            "schema_version": SCHEMA_VERSION,
-            "identity": _identity(annotation.digest, reference.digest, choice, options) | made_from,
-            "expensive": choice.spec.kind in EXPENSIVE,
-            "result": result._asdict(),
-            "warnings": warnings,
-            **inputs_of(annotation_path, fasta_path, annotation, reference),
-            "shards": shards,
-            "outputs": outputs,
-        }
-        (work / SCATTER).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-        # What a scattering into other shards left goes, even if it was killed.
+        text = record.model_dump_json(by_alias=True, indent=2, exclude={"identity": {"precision"}})
+        (work / SCATTER).write_text(text + "\n", encoding="utf-8")
+        # Remove what an earlier scattering into other shards left, even if it was killed.
         left = (f"{SHARDS}/{path.name}" for path in _shards_in(out))
-        names[:] = [*dict.fromkeys([*left, *outputs]), SCATTER]
-    return result
+        names[:] = [*dict.fromkeys([*left, *record.outputs]), SCATTER]
+    return record.result
+
+
+def _spool(spool: Path, windows: OpenWindows, choice: EncoderChoice, costs: Costs) -> None:
+    """Write the windows that will be scored to one table, and add up what they cost."""
+    with open(spool, "w", encoding="utf-8", newline="\n") as target:
+        for batch in scorable(windows.ledger, windows.reference, choice.window):
+            for window, share in zip(batch.windows, batch.n_fractions, strict=True):
+                if window.blocks:  # a row of a table
+                    check_window(choice.chunks, SPLICED)
+                target.write(table_row(window, share))
+                costs.add(window)
 
 
 class Costs:
@@ -199,27 +218,23 @@ def cuts(work: Sequence[int], most: int) -> list[int]:
     return [*ends.tolist(), len(work)]
 
 
-def read_scattered(folder: Path) -> dict[str, Any]:
-    """The scatter.json of a folder; InputError where it is not ours or of another version."""
-    path = folder / SCATTER
-    try:
-        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if record["schema_version"] == SCHEMA_VERSION and record["identity"]["histpred"]:
-            return record
-        found = f"format {record['schema_version']}"
-    except OSError as error:
-        found = f"cannot be read: {error.strerror}"
-    except (ValueError, KeyError, TypeError):
-        found = "not written by histpred scatter"
-    raise InputError(path, found, f"make it with histpred scatter of this version, {__version__}")
+def read_scattered(folder: Path) -> ScatterRecord:
+    """The scatter.json of a folder; InputError if it is not ours or of another version."""
+    remedy = f"make it with histpred scatter of this version, {__version__}"
+    return read_record(folder / SCATTER, ScatterRecord, "scatter", remedy)
 
 
 def _identity(
-    annotation_digest: str, fasta_digest: str, choice: Choice, options: Options
-) -> dict[str, Any]:
-    """What fixes the shards, as `record.identity` has it; the precision is for `predict` to say."""
-    found = identity(annotation_digest, fasta_digest, choice.bundle, options)["identity"]
-    return {name: value for name, value in found.items() if name != "precision"}
+    request: Request,
+    choice: EncoderChoice,
+    shard_bases: int,
+    digests: tuple[str, str] | None = None,
+) -> ScatterIdentity:
+    """What fixes the shards."""
+    fields = prediction_identity(request, choice, None, digests).model_dump(by_alias=True)
+    return ScatterIdentity.model_validate(
+        fields | {"shard bases": shard_bases, "chunks": str(choice.chunks)}
+    )
 
 
 def _shards_in(out: Path) -> list[Path]:
@@ -227,17 +242,8 @@ def _shards_in(out: Path) -> list[Path]:
     return [path for path in (out / SHARDS).glob("*.tsv") if path.stem.isdecimal()]
 
 
-def _finished(out: Path, before: dict[str, Any], now: dict[str, Any]) -> Scattered:
-    """What `out` holds, if it is what is asked for."""
-    if different := differences(before["identity"], now, altered(out, before["outputs"])):
-        refuse_another(out, "other shards", different)
-    return Scattered(**before["result"])._replace(fresh=False)
-
-
-def _write_shards(
-    spool: Path, work: Path, costs: Costs, shard_bases: int
-) -> Iterator[dict[str, Any]]:
-    """Cut the file of windows at `cuts`; yields what scatter.json says of each shard."""
+def _write_shards(spool: Path, work: Path, costs: Costs, shard_bases: int) -> Iterator[Shard]:
+    """Cut the file of windows at `cuts`; yields a record of each shard."""
     ends = cuts(costs.work, shard_bases)
     digits = max(4, len(str(len(ends))))
     start = 0
@@ -247,12 +253,12 @@ def _write_shards(
             with open(work / name, "w", encoding="utf-8", newline="\n") as target:
                 target.write(f"{HEADER}\n")
                 target.writelines(next(windows) for _ in range(end - start))
-            yield {
-                "file": name,
-                "windows": end - start,
-                "bases": sum(costs.bases[start:end]),
-                "work": sum(costs.work[start:end]),
-                "sha256": file_digest(work / name),
-            }
+            yield Shard(
+                file=name,
+                windows=end - start,
+                bases=sum(costs.bases[start:end]),
+                work=sum(costs.work[start:end]),
+                sha256=file_digest(work / name),
+            )
             start = end
     spool.unlink()

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from histpred.bundle.encoding import bundle_chunks, open_encoder
+from histpred.bundle.encoding import bundle_encoder
 from histpred.bundle.folder import Bundle
 from histpred.core.errors import BundleError
 from histpred.encoders.embedder import embed_sequences
@@ -25,8 +25,8 @@ def verify(bundle: Bundle, weights: Path | None = None) -> float:
         Where the difference is above 1e-4.
     """
     known = bundle.manifest.known_answer
-    encoder = open_encoder(bundle, weights=weights)
-    vectors = embed_sequences(encoder, bundle_chunks(bundle), [known.sequence.encode()])
+    choice = bundle_encoder(bundle, weights=weights)
+    vectors = embed_sequences(choice.open(), choice.chunks, [known.sequence.encode()])
     with Scorer(bundle, "cpu") as scorer:
         (row,) = scorer.probabilities(vectors)
 

@@ -105,7 +105,7 @@ def write_hub(
     named = assembly in (HUB, GENOMES, ONE_FILE, IGV_JSON, IGV_XML, JBROWSE)
     if assembly is not None and (named or not ASSEMBLY.fullmatch(assembly)):
         raise UsageError(f"{assembly!r} is no name of an assembly", "as UCSC has it: hg38, sacCer3")
-    run = read_finished(scores, AGAIN)
+    run = read_finished(scores, AGAIN).model_dump(by_alias=True, mode="json")
     if not overwrite and (out / HUB).exists():
         raise OutputError(f"{out} holds a hub", "choose another folder, or add --overwrite")
     refuse_inputs([out], [scores])

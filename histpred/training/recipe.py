@@ -11,18 +11,14 @@ from typing import Any, NamedTuple
 
 from pydantic import JsonValue
 
-from histpred.bundle.encoding import KMERS, choose_encoder
+from histpred.bundle.encoding import EncoderChoice
 from histpred.bundle.manifest import NAME_PATTERN
 from histpred.core.errors import UsageError
 from histpred.core.output import file_digest, input_digest
 from histpred.core.version import __version__
 from histpred.encoders import Encoder
-from histpred.encoders import EncoderSpec as AnySpec
-from histpred.encoders.chunks import ChunkPolicy
-from histpred.genome.annotation import level_for
-from histpred.genome.biotypes import normalise
 from histpred.genome.regions import PROMOTER
-from histpred.genome.request import Request
+from histpred.genome.request import Request, request_identity
 from histpred.genome.windows import MAX_N_FRACTION, WindowSpec
 from histpred.labels.matrix import labels_file
 from histpred.training.deephistone import adapted, vanilla
@@ -46,18 +42,23 @@ OF_BASES: dict[str, tuple[Callable[[int], Any], int, int]] = {
 
 
 class Source(NamedTuple):
-    """Where a perceptron's embeddings come from: an encoder, what it was built from, windows.
+    """Where a perceptron's embeddings come from: the choice, and the encoder that it opened."""
 
-    ships: the encoder's own files, by name, where they travel with the bundle. exact: opens the
-    encoder as `histpred bundle verify` does, on the CPU in full precision.
-    """
-
+    choice: EncoderChoice
     encoder: Encoder
-    spec: AnySpec
-    chunks: ChunkPolicy | None
-    window: WindowSpec
-    ships: dict[str, bytes]
-    exact: Callable[[], Encoder]
+
+    @property
+    def ships(self) -> dict[str, bytes]:
+        """The encoder's own files, by name, if they travel with the bundle."""
+        bundle = self.choice.bundle
+        if bundle is None or bundle.manifest.encoder.files:
+            return {}
+        return {path.name: path.read_bytes() for path in self.encoder.files}
+
+    def exact(self) -> Encoder:
+        """The encoder as `histpred bundle verify` opens it: on the CPU, in full precision."""
+        same = self.encoder.device == "cpu" and self.encoder.precision == "fp32"
+        return self.encoder if same else self.choice.open("cpu", "fp32")
 
 
 class Recipe(NamedTuple):
@@ -92,35 +93,6 @@ class About(NamedTuple):
     species: str | None = None
     taxon_id: int | None = None
     assembly: str | None = None
-
-
-def open_source(
-    bundle: str | None,
-    name: str | None,
-    chunks: str | None,
-    window: str | None,
-    device: str,
-    precision: str,
-    weights: Path | None,
-) -> Source:
-    """The encoder of a bundle, or the one of that `name`, k-mers if neither is given; see
-    `histpred.bundle.encoding.choose_encoder`.
-    """
-    if bundle is None and name is None:
-        name = KMERS.kind
-
-    def choose(
-        device: str, precision: str
-    ) -> tuple[Encoder, AnySpec, ChunkPolicy | None, WindowSpec]:
-        return choose_encoder(bundle, name, chunks, window, device, precision, weights)
-
-    encoder, spec, cut, reach = choose(device, precision)
-    ships = bundle is not None and not spec.files
-    files = {path.name: path.read_bytes() for path in encoder.files} if ships else {}
-    same = encoder.device == "cpu" and encoder.precision == "fp32"
-    return Source(
-        encoder, spec, cut, reach, files, lambda: encoder if same else choose("cpu", "fp32")[0]
-    )
 
 
 def promoter(model: str) -> WindowSpec:
@@ -159,7 +131,7 @@ def files_of(recipe: Recipe) -> dict[str, Path]:
 
 
 def identify(
-    inputs: Request,
+    request: Request,
     labels_path: Path,
     recipe: Recipe,
     about: About,
@@ -171,21 +143,17 @@ def identify(
     options = recipe._asdict() | {"settings": recipe.settings._asdict()}
     identity: dict[str, Any] = {
         "histpred": __version__,
-        "annotation sha256": input_digest(inputs.annotation),
-        "FASTA sha256": input_digest(inputs.fasta),
+        **request_identity(request, window.kind),
         "labels sha256": input_digest(labels_file(labels_path)),
-        "by": level_for(window.kind, inputs.level),
-        "biotypes": sorted({normalise(biotype) for biotype in inputs.biotypes}),
-        "unstranded": inputs.unstranded,
         "window": str(window),
         "about": about._asdict(),
         "recipe": options | {what: file_digest(path) for what, path in files.items()},
     }
     if source:
         identity["encoder"] = {
-            "kind": source.spec.kind,
-            "settings": dict(source.spec.settings),
-            "chunks": str(source.chunks) if source.chunks else None,
+            "kind": source.choice.spec.kind,
+            "settings": dict(source.choice.spec.settings),
+            "chunks": str(source.choice.chunks) if source.choice.chunks else None,
             "files": {path.name: file_digest(path) for path in source.encoder.files},
             "precision": source.encoder.precision,
         }

@@ -19,6 +19,7 @@ import torch
 from pydantic import JsonValue
 from torch import nn
 
+from histpred.bundle.encoding import EncoderChoice
 from histpred.bundle.folder import (
     CARD,
     HISTORY,
@@ -34,11 +35,12 @@ from histpred.bundle.manifest import Calibration, ChunkSpec, EncoderSpec
 from histpred.bundle.probability import probabilities_of
 from histpred.bundle.publish import write_bundle
 from histpred.core.errors import BundleError, InputError, ModelError, OutputError
+from histpred.core.execution import Execution
+from histpred.core.finished import refuse_other
 from histpred.core.output import (
     RESUME,
     file_digest,
     output_folder,
-    refuse_another,
     refuse_inputs,
     refuse_streams,
     sweep,
@@ -105,18 +107,14 @@ KNOWN_LENGTH = 2_000  # bases of the sequence whose answer goes with the bundle
 
 
 def train(
-    inputs: Request,
+    request: Request,
     labels_path: Path,
     out: Path,
     recipe: Recipe,
     about: About,
-    source: Source | None,
-    *,
-    device: str = "auto",
-    store: Path | None = None,
-    overwrite: bool = False,
+    choice: EncoderChoice | None,
+    execution: Execution = Execution(),
     progress: Callable[[Epoch], None] = lambda epoch: None,
-    embedding_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Bundle:
     """Train a bundle into the folder `out`.
 
@@ -124,47 +122,45 @@ def train(
     ----------
     labels_path
         A gene x mark table, or the folder that `histpred labels` wrote.
-    source
-        The encoder, for the model 'mlp'; None for DeepHistone, which reads bases.
-    device
-        Where the network is trained: 'auto', 'cpu', 'cuda', 'cuda:N' or 'mps'.
-    store
-        A folder of embeddings that outlives the run; None: those of an expensive encoder are kept
-        in `out` until the run has succeeded, as the state of the training is.
+    choice
+        The encoder, for the model 'mlp'; None for models that read bases.
+    execution
+        The device is that of the encoder and of the training. Progress is told in windows that are
+        embedded.
     progress
         Called after each epoch.
-    embedding_progress
-        Called with the number of windows embedded, and their total.
 
     Raises
     ------
     HistpredError
         For inputs, labels and settings that cannot be used; nothing is published then.
     """
-    refuse_streams((inputs.annotation, inputs.fasta, labels_path))
+    files = (*request.files, labels_path)
+    refuse_streams(files)
     check(recipe, about)
     refuse_inputs(
         [out / name for name in OUTPUTS],
-        (inputs.annotation, inputs.fasta, labels_path, *files_of(recipe).values()),
+        (*files, *files_of(recipe).values()),
     )
-    window = source.window if source else promoter(recipe.model)
+    source = choice and Source(choice, choice.open(execution.device, execution.precision))
+    window = choice.window if choice else promoter(recipe.model)
     labels = choose_marks(read_labels(labels_path), recipe.marks, labels_path)
-    chosen_device = choose_device(device)
+    chosen_device = choose_device(execution.device)
     with temporary_faults(), ExitStack() as stack:
-        identity = identify(inputs, labels_path, recipe, about, source, window)
-        if not overwrite and (known := _finished(out, identity)):
+        identity = identify(request, labels_path, recipe, about, source, window)
+        if not execution.overwrite and (known := _finished(out, identity)):
             sweep(out)
             return known
         names = (*(source.ships if source else ()), *OUTPUTS)
         work = stack.enter_context(output_folder(out, names, _is_ours))
         resume = out / RESUME
-        expensive = source is not None and source.spec.kind in EXPENSIVE
-        kept = store or (resume / "store" if expensive else None)
+        expensive = choice is not None and choice.spec.kind in EXPENSIVE
+        kept = execution.store or (resume / "store" if expensive else None)
         windows, values, features, genome = _gather(
-            inputs, window, source, work, kept, embedding_progress, recipe.model
+            request, window, source, work, execution._replace(store=kept), recipe.model
         )
         rows, windows, units, targets = labelled(windows, labels, labels_path)
-        sets, how = _split(windows, units, recipe, source.chunks if source else None)
+        sets, how = _split(windows, units, recipe, choice.chunks if choice else None)
         if recipe.loss == NNPU:  # what is not positive is unlabelled there, and not observed here
             targets = np.nan_to_num(targets)
         enough = learnable(labels.marks, targets[sets == TRAIN], labels_path)
@@ -211,41 +207,38 @@ def train(
 
 
 def _gather(
-    inputs: Request,
+    request: Request,
     window: WindowSpec,
     source: Source | None,
     work: Path,
-    store: Path | None,
-    progress: Callable[[int, int], None],
+    execution: Execution,
     model: str,
 ) -> tuple[pandas.DataFrame, np.ndarray, Features, Genome]:
     """All windows, what the network takes of each, and what the baselines take."""
     if source:
-        check_window(source.chunks, window.kind)
-        windows, values = embed_windows(
-            inputs, source.encoder, source.spec, source.chunks, window, work, store, progress
-        )
-        _refuse_none(windows, inputs)
+        check_window(source.choice.chunks, window.kind)
+        windows, values = embed_windows(request, source.choice, source.encoder, work, execution)
+        _refuse_none(windows, request)
         _check_varied(values)
-        _, features, genome = map_windows(inputs, window, work, sequence_features, quiet=True)
+        _, features, genome = map_windows(request, window, work, sequence_features, quiet=True)
     else:
         length = window.upstream + window.downstream
         read = _reader(model)
         windows, both, genome = map_windows(
-            inputs,
+            request,
             window,
             work,
             lambda batch: (read(codes_of(batch, length)), sequence_features(batch)),
         )
-        _refuse_none(windows, inputs)
+        _refuse_none(windows, request)
         values = np.concatenate([codes for codes, _ in both])
         features = [batch for _, batch in both]
     return windows, values, joined(features), genome
 
 
-def _refuse_none(windows: pandas.DataFrame, inputs: Request) -> None:
+def _refuse_none(windows: pandas.DataFrame, request: Request) -> None:
     if windows.empty:
-        raise InputError(inputs.annotation, "holds no row", "there is nothing to train on")
+        raise InputError(request.annotation, "holds no row", "there is nothing to train on")
 
 
 def _check_varied(embeddings: np.ndarray) -> None:
@@ -421,14 +414,15 @@ def _export(
         encoder = EncoderSpec(kind="onnx", dimension=embedded.shape[1], chunks=chunks)
         return encoder, scorer, {GRAPH: graph}
 
-    chunks = source.chunks and ChunkSpec(policy=source.chunks.policy, length=source.chunks.length)
+    policy, spec = source.choice.chunks, source.choice.spec
+    chunks = policy and ChunkSpec(policy=policy.policy, length=policy.length)
     files = {} if source.ships else {p.name: file_digest(p) for p in source.encoder.files}
     encoder = EncoderSpec(
-        kind=source.spec.kind,
-        settings=dict(source.spec.settings),
+        kind=spec.kind,
+        settings=dict(spec.settings),
         dimension=source.encoder.dimension,
         chunks=chunks,
-        published=getattr(source.spec, "published", None),
+        published=getattr(spec, "published", None),
         files=files,
     )
     others = dict(source.ships)
@@ -455,7 +449,7 @@ def _known_answer(
     sequence = np.random.default_rng(seed).choice(np.frombuffer(b"ACGT", np.uint8), length)
     sequences = [sequence.tobytes()]
     if source:
-        values = embed_sequences(source.exact(), source.chunks, sequences)
+        values = embed_sequences(source.exact(), source.choice.chunks, sequences)
     else:
         values = codes_of(sequences, length)
     (row,) = probabilities_of(_logits(network, values, torch.device("cpu")), calibrations)
@@ -486,11 +480,7 @@ def _finished(out: Path, identity: dict[str, JsonValue]) -> Bundle | None:
             f"{out} holds a bundle that is damaged: {error.message}",
             "choose another folder for -o, or add --overwrite to replace it",
         ) from error
-    differences = [
-        name for name in identity if identity[name] != bundle.manifest.training.recipe.get(name)
-    ]
-    if differences:
-        refuse_another(out, "another bundle", ", ".join(differences))
+    refuse_other(out, "another bundle", bundle.manifest.training.recipe, identity, {})
     logger.info("%s holds this bundle already: nothing to do", out)
     return bundle
 

@@ -206,7 +206,7 @@ def test_the_function_gives_what_the_file_has(odd, tmp_path):
     assert given.var.to_dict() == read.var.to_dict()
     assert given.uns == read.uns
     assert not package.to_anndata(str(odd[0])).obsm
-    with pytest.raises(InputError, match="no finished prediction"):
+    with pytest.raises(InputError, match="no finished output of histpred predict"):
         package.to_anndata(tmp_path)
 
 
@@ -250,7 +250,9 @@ def test_no_prediction_is_refused(genes, demo_data, tmp_path):
         done = histpred("convert", folder, "-o", tmp_path / "a.parquet")
         assert done.code == 1
         assert said_well(done.err)
-        assert f"{folder}: no finished prediction: run.json cannot be read" in done.err
+        assert (
+            f"{folder}: no finished output of histpred predict: run.json cannot be read" in done.err
+        )
     assert not list(tmp_path.iterdir())
 
 

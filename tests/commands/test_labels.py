@@ -421,15 +421,18 @@ def test_quiet(rnainter, from_rnainter):
 @pytest.mark.parametrize(
     ("options", "named"),
     [
-        (["--unobserved", "unlabelled"], "unobserved"),
-        (["--species", "Homo sapiens"], "species"),
-        (["--min-score", "0.1", "--biotype", "lncRNA"], "min_score, biotypes"),
+        (["--unobserved", "unlabelled"], "unobserved (negative -> unlabelled)"),
+        (["--species", "Homo sapiens"], "species ([] -> ['Homo sapiens'])"),
+        (
+            ["--min-score", "0.1", "--biotype", "lncRNA"],
+            "min_score (None -> 0.1); options biotypes ([] -> ['lncRNA'])",
+        ),
     ],
 )
 def test_other_options_are_refused(options, named, rnainter, from_rnainter):
     before = tree(from_rnainter)
     said = refused(1, *rnainter.arguments, *options, "-o", from_rnainter)
-    assert f"holds other labels; what differs: {named}\n" in said
+    assert f"holds other labels; what differs: options {named}\n" in said
     assert "--overwrite" in said
     assert tree(from_rnainter) == before
 
@@ -438,9 +441,13 @@ def test_other_options_are_refused(options, named, rnainter, from_rnainter):
 def test_other_options_of_peaks_are_refused(peaks, from_peaks):
     before = tree(from_peaks)
     said = refused(1, *peaks.arguments, "--min-samples", "1", "-o", from_peaks)
-    assert "what differs: min_samples\n" in said
+    assert "what differs: options min_samples (0.5 -> 1.0)\n" in said
     fewer = [*peaks.arguments[:22], *PROMOTERS]
-    assert "what differs: inputs, files\n" in refused(1, *fewer, "-o", from_peaks)
+    said = refused(1, *fewer, "-o", from_peaks)
+    assert "what differs: options files ([" in said
+    left_out = set(map(str, peaks.arguments)) - set(map(str, fewer)) - set(PROMOTERS)
+    assert left_out
+    assert all(f"inputs {path} (" in said for path in left_out)
     assert tree(from_peaks) == before
 
 
@@ -458,7 +465,7 @@ def test_a_changed_input_is_refused(rnainter, tmp_path):
     with open(arguments[2], "a") as table:
         table.write("GENE1_0\tHomo sapiens\tH3K9ac\tN/A\t0.1\n")
     before = tree(out)
-    assert "what differs: inputs\n" in refused(1, *arguments, "-o", out)
+    assert f"what differs: inputs {arguments[2]} (" in refused(1, *arguments, "-o", out)
     assert tree(out) == before
     run(*arguments, "-o", out, "--overwrite")
     assert "H3K9ac" in rows_of(out / "labels.tsv.gz")[0]

@@ -194,7 +194,7 @@ def test_what_is_no_prediction_is_refused(genes, tmp_path):
     done = histpred("report", tmp_path)
     assert done.code == 1
     assert said_well(done.err)
-    assert "no finished prediction" in done.err
+    assert "no finished output of histpred predict" in done.err
     done = histpred("report", genes, "--bundle", "yeast", "-o", tmp_path / "page.html")
     assert done.code == 1
     assert "is not the bundle human-promoter" in done.err

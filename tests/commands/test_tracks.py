@@ -163,7 +163,7 @@ def test_another_genome_or_no_prediction_is_refused(genes, genome, tmp_path):
     assert "is not the genome of" in done.err
     done = histpred("tracks", tmp_path, genome, "--assembly", "hg19", "-o", tmp_path / "hub")
     assert done.code == 1
-    assert "no finished prediction: run.json cannot be read" in done.err
+    assert "no finished output of histpred predict: run.json cannot be read" in done.err
     done = histpred("tracks", genes, genome, "--assembly", "../x", "-o", tmp_path / "hub")
     assert done.code == 2
     assert not (tmp_path / "hub").exists()

@@ -598,7 +598,7 @@ def test_an_evaluation_that_was_altered_is_not_finished(bundle, data, tmp_path):
     (tmp_path / "e" / "report.html").unlink()
     again = evaluate(bundle, data, tmp_path / "e")
     assert again.code == 1
-    assert "report.html missing or altered" in again.err
+    assert "files missing or altered since: report.html" in again.err
     assert evaluate(bundle, data, tmp_path / "e", "--overwrite").code == 0
     assert (tmp_path / "e" / "report.html").exists()
 

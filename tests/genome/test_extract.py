@@ -12,6 +12,7 @@ import pytest
 from histpred.core.errors import InputError, OutputError, UsageError
 from histpred.genome.extract import extract
 from histpred.genome.regions import KINDS
+from histpred.genome.request import Request
 from histpred.genome.windows import WindowSpec, usual
 from support import write_fasta
 from support.annotations import tabbed, write
@@ -62,7 +63,7 @@ def inputs(tmp_path) -> tuple[str, str]:
 )
 def test_formats(inputs, tmp_path, suffix, kind, content):
     out = tmp_path / f"windows.{suffix}"
-    result = extract(*inputs, out, BODY._replace(kind=kind))
+    result = extract(Request(*inputs), BODY._replace(kind=kind), out)
     assert out.read_text() == content
     assert result == (2, 2, {}, 0, out.with_name(f"{out.name}.ledger.tsv"))
     ledger = [row["name"] for row in read_ledger(result.ledger)]
@@ -71,7 +72,7 @@ def test_formats(inputs, tmp_path, suffix, kind, content):
 
 def test_only_the_windows_and_the_ledger_are_left(inputs, tmp_path):
     before = sorted(tmp_path.iterdir())
-    extract(*inputs, tmp_path / "new" / "windows.fa", BODY)
+    extract(Request(*inputs), BODY, tmp_path / "new" / "windows.fa")
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == [
         "windows.fa",
         "windows.fa.ledger.tsv",
@@ -82,7 +83,7 @@ def test_only_the_windows_and_the_ledger_are_left(inputs, tmp_path):
 def test_a_cache_keeps_what_the_next_run_needs(inputs, tmp_path):
     cache = tmp_path / "cache"
     for suffix in ("fa", "bed"):
-        extract(*inputs, tmp_path / f"windows.{suffix}", BODY, cache=cache)
+        extract(Request(*inputs, cache=cache), BODY, tmp_path / f"windows.{suffix}")
     assert [path.suffix for path in cache.iterdir()] == [".fai"]
 
 
@@ -90,25 +91,25 @@ def test_a_cache_keeps_what_the_next_run_needs(inputs, tmp_path):
 def test_another_suffix_is_refused_before_any_work(inputs, tmp_path, name):
     before = sorted(tmp_path.iterdir())
     with pytest.raises(UsageError, match=r"\.tsv, \.bed, \.fa"):
-        extract(*inputs, tmp_path / name, BODY)
+        extract(Request(*inputs), BODY, tmp_path / name)
     assert sorted(tmp_path.iterdir()) == before
 
 
 def test_an_output_is_replaced_only_when_told(inputs, tmp_path):
     out = write(tmp_path / "windows.bed", "mine")
     with pytest.raises(OutputError, match="--overwrite"):
-        extract(*inputs, out, BODY)
+        extract(Request(*inputs), BODY, out)
     assert out.read_text() == "mine"
-    extract(*inputs, out, BODY, overwrite=True)
+    extract(Request(*inputs), BODY, out, overwrite=True)
     assert out.read_text().startswith("chr1")
 
 
 def test_another_output_does_not_replace_the_ledger_of_the_first(inputs, tmp_path):
-    first = extract(*inputs, tmp_path / "windows.bed", BODY)
+    first = extract(Request(*inputs), BODY, tmp_path / "windows.bed")
     before = first.ledger.read_text()
     nothing = write(tmp_path / "empty.bed", "")
     with contextlib.suppress(OutputError):
-        extract(str(nothing), inputs[1], tmp_path / "windows.fa", BODY)
+        extract(Request(str(nothing), inputs[1]), BODY, tmp_path / "windows.fa")
     assert first.ledger.read_text() == before
 
 
@@ -121,7 +122,7 @@ def test_a_failed_run_leaves_nothing(tmp_path, rows, genome):
     bed = write(tmp_path / "rows.bed", rows)
     fasta = write_fasta(tmp_path / "genome.fa", genome)
     with pytest.raises(InputError):
-        extract(str(bed), str(fasta), tmp_path / "windows.fa", usual("interval"))
+        extract(Request(str(bed), str(fasta)), usual("interval"), tmp_path / "windows.fa")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["genome.fa", "rows.bed"]
 
 
@@ -130,7 +131,7 @@ def test_nothing_in_is_nothing_out_but_valid(tmp_path, caplog, suffix):
     caplog.set_level(logging.WARNING)
     bed = write(tmp_path / "rows.bed", "# only a comment\n")
     fasta = write_fasta(tmp_path / "genome.fa", GENOME)
-    result = extract(str(bed), str(fasta), tmp_path / f"windows.{suffix}", BODY)
+    result = extract(Request(str(bed), str(fasta)), BODY, tmp_path / f"windows.{suffix}")
     assert (result.rows, result.written) == (0, 0)
     lines = (tmp_path / f"windows.{suffix}").read_text().splitlines()
     assert len(lines) == (1 if suffix == "tsv" else 0)
@@ -151,7 +152,7 @@ def test_a_bed_has_a_strand_that_bed_knows(tmp_path, strand):
 def test_bedtools_reads_the_bed_and_names_sequences_alike(inputs, tmp_path, kind):
     spec = WindowSpec(kind, 20, 10, 1.0)
     for suffix in ("bed", "fa"):
-        extract(*inputs, tmp_path / f"windows.{suffix}", spec)
+        extract(Request(*inputs), spec, tmp_path / f"windows.{suffix}")
     split = ["-split"] if kind == "spliced" else []
     wanted = bedtools(
         *["getfasta", "-s", "-name", *split],
@@ -187,7 +188,7 @@ def test_a_chromosome_of_ncbi(tmp_path, package, annotation, fasta, kind):
     annotation, fasta = packaged(package, annotation, fasta)
     beside = sorted(fasta.parent.iterdir())
     out = tmp_path / "windows.fa"
-    result = extract(str(annotation), str(fasta), out, usual(kind))
+    result = extract(Request(str(annotation), str(fasta)), usual(kind), out)
     assert sorted(fasta.parent.iterdir()) == beside
     assert result.written + sum(result.skipped.values()) == result.rows > 50
     assert len(read_ledger(result.ledger)) == result.rows
@@ -200,7 +201,9 @@ def test_the_demo_data_as_gtf_and_as_bed_gives_the_same_spliced_transcripts(demo
     found = []
     for name in ("genes.gtf.gz", "genes.bed"):
         out = tmp_path / f"{name}.fa"
-        extract(str(demo_data / name), str(demo_data / "genome.fa.gz"), out, usual("spliced"))
+        extract(
+            Request(str(demo_data / name), str(demo_data / "genome.fa.gz")), usual("spliced"), out
+        )
         found.append(sorted(sequence for _, sequence in read_fasta(out.read_text())))
     assert found[0] == found[1] != []
 
@@ -212,11 +215,12 @@ import sys
 from pathlib import Path
 from histpred.genome import spool
 from histpred.genome.extract import extract
+from histpred.genome.request import Request
 from histpred.genome.windows import usual
 
 spool.CACHE_KIB = 1024
 annotation, fasta, kind = sys.argv[1:]
-extract(annotation, fasta, Path(annotation + ".bed"), usual(kind))
+extract(Request(annotation, fasta), usual(kind), Path(annotation + ".bed"))
 print(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
 """
 

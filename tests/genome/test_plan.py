@@ -11,6 +11,7 @@ from histpred.genome.ledger import Ledger
 from histpred.genome.plan import open_windows, plan, printable, scorable
 from histpred.genome.reference import Reference
 from histpred.genome.regions import Feature
+from histpred.genome.request import Request
 from histpred.genome.windows import WindowSpec
 from support import reverse_complement, write_fasta
 from support.annotations import tabbed, write
@@ -237,16 +238,7 @@ def tiled(tmp_path, rows: str | None, genome=GENOME):
     fasta = write_fasta(tmp_path / "genome.fa", genome)
     annotation = write(tmp_path / "rows.bed", rows) if rows else fasta
     spec = WindowSpec("interval", 0, 0, 0.5, tile=20)
-    with open_windows(
-        str(annotation),
-        str(fasta),
-        tmp_path,
-        spec,
-        level=None,
-        biotypes=(),
-        unstranded=False,
-        cache=None,
-    ) as opened:
+    with open_windows(Request(str(annotation), str(fasta)), spec, tmp_path) as opened:
         batches = list(scorable(opened.ledger, opened.reference, spec))
         opened.ledger.write(tmp_path / "ledger.tsv")
         assert opened.annotation.digest
@@ -286,14 +278,9 @@ def test_contigs_have_no_biotypes(tmp_path):
     with (
         pytest.raises(UsageError, match="contigs have no biotypes"),
         open_windows(
-            str(fasta),
-            str(fasta),
-            tmp_path,
+            Request(str(fasta), str(fasta), biotypes=("lncRNA",)),
             WindowSpec("interval", 0, 0, 0.5, tile=20),
-            level=None,
-            biotypes=("lncRNA",),
-            unstranded=False,
-            cache=None,
+            tmp_path,
         ),
     ):
         pass

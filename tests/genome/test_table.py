@@ -13,6 +13,7 @@ from histpred.genome.annotation import open_annotation
 from histpred.genome.extract import extract
 from histpred.genome.plan import open_windows, scorable
 from histpred.genome.regions import KINDS, Window
+from histpred.genome.request import Request
 from histpred.genome.table import HEADER, read_windows, table_row
 from histpred.genome.windows import WindowSpec, as_it_is
 from support import write_fasta
@@ -129,7 +130,9 @@ def test_a_window_of_length_zero_is_skipped_and_not_an_error(tmp_path):
     rows = "chr1\t5\t5\tnone\t+\t.\t.\t0\t.\nchr1\t5\t9\tsome\t+\t.\t.\t0\t.\n"
     path = write(tmp_path / "w.tsv", f"{HEADER}\n{rows}")
     fasta = write_fasta(tmp_path / "genome.fa", GENOME)
-    result = extract(str(path), str(fasta), tmp_path / "out.tsv", WindowSpec("body", 0, 0, 1))
+    result = extract(
+        Request(str(path), str(fasta)), WindowSpec("body", 0, 0, 1), tmp_path / "out.tsv"
+    )
     assert result.skipped == {"zero-length": 1}
 
 
@@ -155,15 +158,15 @@ def test_a_table_gives_the_same_windows_whatever_windows_are_asked_for(kind, tmp
     fasta = str(write_fasta(tmp_path / "genome.fa", GENOME))
     spec = WindowSpec(kind, 20, 10, 1.0)
     table = tmp_path / "one.tsv"
-    first = extract(annotation, fasta, table, spec, level="transcript", unstranded=True)
+    first = extract(Request(annotation, fasta, "transcript", unstranded=True), spec, table)
     assert first.written == 3
-    extract(annotation, fasta, tmp_path / "one.fa", spec, level="transcript", unstranded=True)
+    extract(Request(annotation, fasta, "transcript", unstranded=True), spec, tmp_path / "one.fa")
     wanted = read_fasta((tmp_path / "one.fa").read_text())
     for other in KINDS:
         again = WindowSpec(other, 33, 44, 1.0)
-        extract(str(table), fasta, tmp_path / "two.tsv", again, overwrite=True)
+        extract(Request(str(table), fasta), again, tmp_path / "two.tsv", overwrite=True)
         assert (tmp_path / "two.tsv").read_bytes() == table.read_bytes()
-        extract(str(table), fasta, tmp_path / "two.fa", again, overwrite=True)
+        extract(Request(str(table), fasta), again, tmp_path / "two.fa", overwrite=True)
         assert read_fasta((tmp_path / "two.fa").read_text()) == wanted
     ledger = read_ledger(tmp_path / "two.tsv.ledger.tsv")
     assert [row["line"] for row in ledger] == ["2", "3", "4"]
@@ -185,8 +188,7 @@ def test_mixed_windows_in_one_table(tmp_path):
 
 def _windows(path: Path, fasta: Path, work: Path) -> list[Window]:
     spec = WindowSpec("promoter", 5, 5, 1.0)
-    options = {"level": None, "biotypes": (), "unstranded": False, "cache": None}
-    with open_windows(str(path), str(fasta), work, spec, **options) as opened:
+    with open_windows(Request(str(path), str(fasta)), spec, work) as opened:
         batches = list(scorable(opened.ledger, opened.reference, spec))
     return [window for batch in batches for window in batch.windows]
 
@@ -196,12 +198,14 @@ def test_a_table_of_another_assembly_is_refused(contig, end, tmp_path):
     path = write(tmp_path / "w.tsv", f"{HEADER}\n{contig}\t0\t{end}\ta\t+\t.\t.\t0\t.\n")
     fasta = write_fasta(tmp_path / "genome.fa", GENOME | {"chrM": "ACGTA" * 6})
     with pytest.raises(InputError, match=r"1 of 1 rows end past their contig .*: a \(line 2\)"):
-        extract(str(path), str(fasta), tmp_path / "out.tsv", WindowSpec("body", 0, 0, 1))
+        extract(Request(str(path), str(fasta)), WindowSpec("body", 0, 0, 1), tmp_path / "out.tsv")
 
 
 def test_a_header_alone_is_no_window_and_no_fault(tmp_path):
     path = write(tmp_path / "w.tsv", f"{HEADER}\n")
     fasta = write_fasta(tmp_path / "genome.fa", GENOME)
-    result = extract(str(path), str(fasta), tmp_path / "out.tsv", WindowSpec("body", 0, 0, 1))
+    result = extract(
+        Request(str(path), str(fasta)), WindowSpec("body", 0, 0, 1), tmp_path / "out.tsv"
+    )
     assert (result.rows, result.written) == (0, 0)
     assert (tmp_path / "out.tsv").read_text() == f"{HEADER}\n"

@@ -18,6 +18,7 @@ import pytest
 
 from histpred.core.errors import InputError, UsageError
 from histpred.genome.extract import extract
+from histpred.genome.request import Request
 from histpred.genome.windows import WindowSpec
 from histpred.labels.matrix import Made, read_labels, rows_of, write_labels
 from histpred.labels.rnainter import from_rnainter, is_mark
@@ -227,7 +228,7 @@ def test_what_it_makes_is_found_again_for_the_windows(tmp_path):
 
     fasta = write_fasta(tmp_path / "genome.fa", {"chr1": "ACGT" * 200, "chr2": "ACGT" * 200})
     out = tmp_path / "windows.tsv"
-    extract(str(tmp_path / "genes.gtf"), str(fasta), out, WindowSpec("body", 0, 0, 1.0))
+    extract(Request(str(tmp_path / "genes.gtf"), str(fasta)), WindowSpec("body", 0, 0, 1.0), out)
     windows = pandas.read_csv(out, sep="\t")
     rows = dict(zip(windows["name"], rows_of(labels, windows), strict=True))
     assert rows == {"ALPHA": 0, "BETA": -1, "GAMMA": 1, "Y_RNA": -1}

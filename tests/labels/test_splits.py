@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from histpred.core.errors import InputError, UsageError
 from histpred.genome.extract import extract
+from histpred.genome.request import Request
 from histpred.genome.windows import usual
 from histpred.labels.splits import (
     TEST,
@@ -656,12 +657,9 @@ def test_most_random_test_windows_of_real_genes_leak(shared_data, tmp_path):
     """30 kb of context upstream: by gene most leak, by block and locus none."""
     folder = shared_data / "human" / "chr22"
     out = tmp_path / "windows.tsv"
-    extract(
-        str(folder / "genes.chr22.gtf.gz"),
-        str(folder / "hg19.chr22.fa.gz"),
-        out,
-        usual("context")._replace(max_n_fraction=1.0),
-    )
+    genes, genome = folder / "genes.chr22.gtf.gz", folder / "hg19.chr22.fa.gz"
+    spec = usual("context")._replace(max_n_fraction=1.0)
+    extract(Request(str(genes), str(genome)), spec, out)
     windows = pandas.read_csv(out, sep="\t").rename(columns={"#chrom": "chrom"})
     units = windows["gene_id"]
 

@@ -19,6 +19,7 @@ anndata = pytest.importorskip("anndata", reason=REASON)
 from histpred.core.errors import InputError  # noqa: E402
 from histpred.reports import convert  # noqa: E402
 from histpred.scoring import tables  # noqa: E402
+from support.records import run_json  # noqa: E402
 
 HEAD = "#chrom\tstart\tend\tname\tstrand\tgene_id\tbiotype\tn_fraction"
 MARKS = ["H3K4me3", "mine"]
@@ -29,18 +30,8 @@ def finished(folder: Path, rows: list[str], scored: int | None = None) -> Path:
     """A folder as predict leaves it; `scored`: rows that run.json says there are."""
     folder.mkdir()
     text = "".join(f"{row}\n" for row in ["\t".join([HEAD, *MARKS]), *rows])
-    (folder / "scores.tsv.gz").write_bytes(content := gzip.compress(text.encode()))
-    record = {
-        "schema_version": "1.0",
-        "identity": {"histpred": "0", "annotation sha256": "a", "bundle": "b 1 c", "window": [1]},
-        "encoder": {"precision": "fp32"},
-        "result": {
-            **{"rows": len(rows), "scored": len(rows) if scored is None else scored, "calls": 0},
-            **{"skipped": {}, "past_end": 0, "warnings": [], "device": "cpu", "fresh": True},
-        },
-        "outputs": {"scores.tsv.gz": {"sha256": hashlib.sha256(content).hexdigest()}},
-    }
-    (folder / "run.json").write_text(json.dumps(record))
+    (folder / "scores.tsv.gz").write_bytes(gzip.compress(text.encode()))
+    run_json(folder, ("scores.tsv.gz",), len(rows) if scored is None else scored)
     return folder
 
 

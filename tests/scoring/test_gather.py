@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from histpred.bundle.encoding import choose
+from histpred.bundle.encoding import bundle_encoder, choose_encoder
 from histpred.bundle.folder import load_bundle
-from histpred.bundle.outputs import window_for
 from histpred.core.errors import HistpredError, InputError, OutputError, UsageError
+from histpred.core.execution import Execution
+from histpred.genome.request import Request
 from histpred.genome.table import HEADER
 from histpred.scoring.gather import gather
 from histpred.scoring.predict import NO_GPU, predict
-from histpred.scoring.record import Options
 from histpred.scoring.scatter import scatter
 from support import (
     random_bed_rows,
@@ -59,11 +59,10 @@ def inputs(tmp_path_factory) -> Path:
 
 def whole(inputs: Path, out: Path, name: str = "rows.bed", window: str | None = None, **changes):
     """One plain prediction."""
-    bundle = load_bundle(BUNDLE)
-    options = Options(window_for(bundle, window), **changes)
-    return predict(
-        str(inputs / name), str(inputs / "genome.fa"), out, bundle, options, device="cpu"
-    )
+    choice = bundle_encoder(load_bundle(BUNDLE), window)
+    execution = Execution("cpu", changes.pop("precision", "auto"))
+    request = Request(str(inputs / name), str(inputs / "genome.fa"), **changes)
+    return predict(request, choice, out, execution)
 
 
 def scattered(
@@ -75,10 +74,10 @@ def scattered(
     **changes,
 ) -> list[Path]:
     """The shards of a scattering; none before."""
-    choice = choose(BUNDLE, None, None, window, None)
-    paths = (str(inputs / name), str(inputs / "genome.fa"))
+    choice = choose_encoder(BUNDLE, window=window)
     changes.pop("precision", None)
-    scatter(*paths, out, choice, Options(choice.window, **changes), shard_bases)
+    request = Request(str(inputs / name), str(inputs / "genome.fa"), **changes)
+    scatter(request, choice, out, shard_bases)
     return sorted((out / "shards").iterdir())
 
 
@@ -133,7 +132,7 @@ def test_any_number_of_parts_in_any_order_is_one_prediction(case, inputs, tmp_pa
         result = gather(folder / "scattered", parts, folder / "out")
         assert tables(folder / "out") == tables(tmp_path / "whole")
         same = {"embedded": result.embedded, "reused": result.reused}
-        assert result == expected._replace(**same)
+        assert result == expected.model_copy(update=same)
         assert_recorded_like(folder / "out", tmp_path / "whole")
     most = expected.scored or 1
     assert found >= ({1} if most == 1 else {1, 2, 3})
@@ -325,7 +324,9 @@ def test_all_parts_may_have_a_precision_of_their_own(made, inputs, tmp_path):
     shards = sorted((scattering / "shards").iterdir())
     parts = [part(inputs, shard, tmp_path / shard.stem, precision="fp32") for shard in shards]
     expected = whole(inputs, tmp_path / "whole", precision="fp32")
-    assert gather(scattering, parts, tmp_path / "out")[:3] == expected[:3]
+    result = gather(scattering, parts, tmp_path / "out")
+    assert (result.rows, result.scored) == (expected.rows, expected.scored)
+    assert result.calls == expected.calls
     assert_recorded_like(tmp_path / "out", tmp_path / "whole")
 
 
@@ -350,7 +351,7 @@ def test_a_part_that_was_altered_is_refused(name, damage, made):
 def test_a_part_that_is_not_finished_is_refused(made):
     scattering, parts = made
     (parts[2] / "run.json").unlink()
-    words = f"{parts[2]}: no finished prediction: run.json cannot be read"
+    words = f"{parts[2]}: no finished output of histpred predict: run.json cannot be read"
     refused(InputError, words, scattering, parts)
 
 
@@ -364,7 +365,7 @@ def test_a_run_json_that_predict_did_not_write_is_refused(content, made):
 def test_a_ledger_that_was_altered_is_refused(made):
     scattering, parts = made
     (scattering / "ledger.tsv").write_text("mine")
-    words = f"{scattering}: missing or altered since: ledger.tsv"
+    words = f"{scattering}: files missing or altered since: ledger.tsv"
     refused(InputError, words, scattering, parts)
 
 
@@ -381,15 +382,15 @@ def test_what_scatter_did_not_write_is_refused(made):
     (scattering / "scatter.json").write_text("{}")
     refused(InputError, "scatter.json: not written by histpred scatter", scattering, parts)
     (scattering / "scatter.json").unlink()
-    refused(InputError, "scatter.json: cannot be read", scattering, parts)
+    refused(InputError, "histpred scatter: scatter.json cannot be read", scattering, parts)
 
 
 def test_shards_that_were_cut_for_an_encoder_are_refused(inputs, tmp_path):
     """Their limit of N and their warnings would be no bundle's."""
-    choice = choose(None, "kmer", None, "promoter", None)
-    paths = (str(inputs / "rows.bed"), str(inputs / "genome.fa"))
+    choice = choose_encoder(name="kmer", window="promoter")
+    request = Request(str(inputs / "rows.bed"), str(inputs / "genome.fa"))
     scattering = tmp_path / "made" / "scattered"
-    scatter(*paths, scattering, choice, Options(choice.window), 10**9)
+    scatter(request, choice, scattering, 10**9)
     only = part(inputs, scattering / "shards" / "0001.tsv", tmp_path / "made" / "0001")
     refused(UsageError, "not for a bundle", scattering, [only])
 
@@ -402,10 +403,10 @@ def test_a_finished_folder_is_left_alone_by_gather_and_by_predict(made, inputs, 
     out = tmp_path / "out"
     first = gather(scattering, parts, out)
     before = tree(out)
-    assert gather(scattering, parts[::-1], out) == first._replace(fresh=False)
-    assert whole(inputs, out) == first._replace(fresh=False)
+    assert gather(scattering, parts[::-1], out) == first.model_copy(update={"fresh": False})
+    assert whole(inputs, out) == first.model_copy(update={"fresh": False})
     assert tree(out) == before
-    assert not first._replace(fresh=False).fresh
+    assert not first.model_copy(update={"fresh": False}).fresh
     assert first.fresh
 
 
@@ -413,7 +414,9 @@ def test_a_plain_prediction_is_the_same_to_gather(made, inputs, tmp_path):
     scattering, parts = made
     expected = whole(inputs, tmp_path / "out")
     before = tree(tmp_path / "out")
-    assert gather(scattering, parts, tmp_path / "out") == expected._replace(fresh=False)
+    assert gather(scattering, parts, tmp_path / "out") == expected.model_copy(
+        update={"fresh": False}
+    )
     assert tree(tmp_path / "out") == before
 
 
@@ -454,7 +457,7 @@ def test_a_part_is_no_place_for_the_whole(overwrite, made):
 def test_tables_that_do_not_fit_leave_nothing(made, monkeypatch):
     """Found out only when half is written."""
     scattering, parts = made
-    monkeypatch.setattr("histpred.scoring.record.altered", lambda folder, digests: [])
+    monkeypatch.setattr("histpred.core.finished.altered", lambda folder, digests: [])
     with gzip.open(parts[2] / "scores.tsv.gz", "wb") as target:
         target.write(f"{HEADER}\tother\n".encode())
     refused(InputError, "its columns are not those of the other parts", scattering, parts)

@@ -20,12 +20,14 @@ import numpy as np
 import pysam
 import pytest
 
+from histpred.bundle.encoding import bundle_encoder
 from histpred.bundle.folder import load_bundle
 from histpred.bundle.outputs import window_for
+from histpred.core.execution import Execution
 from histpred.encoders import build
+from histpred.genome.request import Request
 from histpred.scoring import predict as stage
 from histpred.scoring import record
-from histpred.scoring.record import Options
 from histpred.scoring.scorer import Scorer
 from support import (
     random_bed_rows,
@@ -96,16 +98,11 @@ def calls(out: Path) -> list[list[str]]:
 
 def test_progress_ends_at_its_total_though_windows_are_skipped(inputs, tmp_path):
     reports: list[tuple[int, int]] = []
-    bundle = load_bundle()
-    options = Options(window_for(bundle)._replace(max_n_fraction=0.01))
-    result = stage.predict(
-        str(inputs / "rows.bed"),
-        str(inputs / "genome.fa"),
-        tmp_path / "out",
-        bundle,
-        options,
-        progress=lambda done, total: reports.append((done, total)),
-    )
+    choice = bundle_encoder(load_bundle())
+    choice = choice._replace(window=choice.window._replace(max_n_fraction=0.01))
+    request = Request(str(inputs / "rows.bed"), str(inputs / "genome.fa"))
+    execution = Execution(progress=lambda done, total: reports.append((done, total)))
+    result = stage.predict(request, choice, tmp_path / "out", execution)
     assert result.skipped["too-many-n"] > 10
     assert reports == sorted(reports)
     total = result.scored + result.skipped["too-many-n"]

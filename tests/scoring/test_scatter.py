@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from histpred.bundle.encoding import choose
+from histpred.bundle.encoding import choose_encoder
 from histpred.bundle.folder import load_bundle
 from histpred.bundle.outputs import window_for
 from histpred.core.errors import InputError, OutputError, UsageError
 from histpred.encoders.chunks import ChunkPolicy, parse_chunks
 from histpred.genome.regions import Window
-from histpred.scoring.record import Options
+from histpred.genome.request import Request
 from histpred.scoring.scatter import Costs, cuts, read_scattered, scatter
 from support import (
     random_bed_rows,
@@ -129,10 +129,9 @@ def inputs(tmp_path_factory) -> Path:
 def run(inputs: Path, out: Path, shard_bases: int = 20_000, name: str = "rows.bed", **options):
     chunks, window = options.pop("chunks", None), options.pop("window", None)
     bundle = str(load_bundle().directory) if not options.get("encoder") else None
-    choice = choose(bundle, options.pop("encoder", None), chunks, window, None)
-    chosen = Options(choice.window)
-    paths = (str(inputs / name), str(inputs / "genome.fa"))
-    return scatter(*paths, out, choice, chosen, shard_bases, **options)
+    choice = choose_encoder(bundle, options.pop("encoder", None), chunks, window)
+    request = Request(str(inputs / name), str(inputs / "genome.fa"))
+    return scatter(request, choice, out, shard_bases, **options)
 
 
 def rows_of(shard: Path) -> list[list[str]]:
@@ -182,14 +181,14 @@ def test_the_same_command_gives_the_same_bytes(inputs, tmp_path):
 def test_the_record_is_that_of_the_chunks(inputs, tmp_path):
     run(inputs, tmp_path / "out", name="genes.gtf", chunks="grid:100", window="body")
     record = read_scattered(tmp_path / "out")
-    assert record["identity"]["chunks"] == str(parse_chunks("grid:100"))
-    assert sum(shard["work"] for shard in record["shards"]) < record["result"]["bases"]
+    assert record.identity.chunks == str(parse_chunks("grid:100"))
+    assert sum(shard.work for shard in record.shards) < record.result.bases
 
 
 def test_without_a_bundle_windows_are_those_of_the_encoder(inputs, tmp_path):
     result = run(inputs, tmp_path / "out", encoder="kmer", window="body")
     assert result.windows > 40
-    assert read_scattered(tmp_path / "out")["identity"]["bundle"] is None
+    assert read_scattered(tmp_path / "out").identity.bundle is None
 
 
 def test_spliced_windows_on_a_grid_are_refused_before_any_work(inputs, tmp_path):
@@ -215,7 +214,7 @@ def test_a_table_of_spliced_windows_on_a_grid_is_refused_too(inputs, tmp_path):
 def test_a_finished_folder_is_left_alone(inputs, tmp_path):
     first = run(inputs, tmp_path / "out")
     before = tree(tmp_path / "out")
-    assert run(inputs, tmp_path / "out") == first._replace(fresh=False)
+    assert run(inputs, tmp_path / "out") == first.model_copy(update={"fresh": False})
     assert tree(tmp_path / "out") == before
 
 

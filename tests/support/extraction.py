@@ -11,6 +11,7 @@ from typing import NamedTuple
 import pytest
 
 from histpred.genome.extract import extract
+from histpred.genome.request import Request
 from histpred.genome.windows import WindowSpec
 
 needs_bedtools = pytest.mark.skipif(
@@ -52,7 +53,7 @@ def window_rows(annotation: Path | str, fasta: Path, spec: WindowSpec, **options
     folder = fasta.parent
     bed, sequences = folder / "windows.bed", folder / "windows.fa"
     for out in (bed, sequences):
-        extract(str(annotation), str(fasta), out, spec, overwrite=True, **options)
+        extract(Request(str(annotation), str(fasta), **options), spec, out, overwrite=True)
     rows = []
     for line, (header, sequence) in zip(
         bed.read_text().splitlines(), read_fasta(sequences.read_text()), strict=True

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from histpred.bundle.encoding import Spec
+from histpred.bundle.encoding import NamedSpec
 from histpred.bundle.folder import Bundle
 from histpred.bundle.manifest import EncoderSpec, Manifest
 from histpred.bundle.publish import write_bundle
@@ -37,7 +37,7 @@ def random_bundle(
     scorer, in `folder`.
     """
     files = {name: hashlib.sha256((weights / name).read_bytes()).hexdigest() for name in names}
-    encoder = build(Spec(kind, {}, None), weights, "cpu")
+    encoder = build(NamedSpec(kind, {}, None), weights, "cpu")
     spec = EncoderSpec(
         kind=kind,
         dimension=encoder.dimension,

@@ -9,18 +9,20 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from histpred.bundle.encoding import EncoderChoice
 from histpred.core.errors import ModelError, UsageError
+from histpred.core.execution import Execution
 from histpred.core.hts import quiet_htslib
 from histpred.core.log import tell
 from histpred.core.output import output_files, refuse_inputs, scratch_folder, temporary_faults
-from histpred.encoders import Encoder, EncoderSpec
-from histpred.encoders.chunks import ChunkPolicy, check_window
+from histpred.encoders import Encoder
+from histpred.encoders.chunks import check_window
 from histpred.encoders.embedder import EmbeddedWindows, Embedder
 from histpred.encoders.store import Store, encoder_identity, read_parquet
 from histpred.genome.ledger import TOO_MANY_N
 from histpred.genome.plan import open_windows, refuse_nothing, scorable
 from histpred.genome.regions import COLUMN_NAMES
-from histpred.genome.windows import WindowSpec
+from histpred.genome.request import Request
 
 if TYPE_CHECKING:
     import pandas
@@ -32,9 +34,9 @@ SUFFIX, VECTOR = ".parquet", "vector"
 class EmbeddedRun(NamedTuple):
     """How filling a store went.
 
-    rows, windows: of the annotation, and with a vector; embedded, reused: pieces computed, and
-    pieces that the store had; skipped: rows by reason; past_end: rows clipped as they end past
-    their contig.
+    rows, windows: of the annotation, and with a vector; embedded, reused: chunks computed, and
+    chunks that the store had; skipped: rows by reason; past_end: rows clipped as they end past
+    their contig; device, precision: those of the encoder.
     """
 
     rows: int
@@ -43,36 +45,26 @@ class EmbeddedRun(NamedTuple):
     reused: int
     skipped: dict[str, int]
     past_end: int
+    device: str
+    precision: str
 
 
 def embed(
-    annotation_path: str,
-    fasta_path: str,
+    request: Request,
+    choice: EncoderChoice,
     encoder: Encoder,
-    spec: EncoderSpec,
-    chunks: ChunkPolicy | None,
-    window: WindowSpec,
-    *,
-    store: Path | None,
     out: Path | None = None,
-    level: str | None = None,
-    biotypes: tuple[str, ...] = (),
-    unstranded: bool = False,
-    overwrite: bool = False,
-    cache: Path | None = None,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    execution: Execution = Execution(),
 ) -> EmbeddedRun:
-    """Embed the windows of an annotation into the store at `store`, or for `out` alone.
+    """Embed the windows of an annotation into the store of the execution, or for `out` alone.
 
     Parameters
     ----------
-    encoder, spec
-        An encoder and what it was built from.
+    choice, encoder
+        What to embed with, and the encoder that it opened.
     out
         A `.parquet` file for the windows in genome order (columns of a prediction's table, then
         `vector`); its ledger goes to `<out>.ledger.tsv`. None: the store alone is filled.
-
-    See `histpred.scoring.predict.predict` for the other arguments.
 
     Raises
     ------
@@ -81,36 +73,28 @@ def embed(
     """
     if out is not None and out.suffix != SUFFIX:
         raise UsageError(f"{out}: embeddings are written as Parquet", f"name it OUT{SUFFIX}")
-    check_window(chunks, window.kind)
+    check_window(choice.chunks, choice.window.kind)
     outputs = (out, out.with_name(f"{out.name}.ledger.tsv")) if out else ()
-    refuse_inputs(outputs, (annotation_path, fasta_path))
+    refuse_inputs(outputs, request.files)
+    store = execution.store
     with quiet_htslib(), temporary_faults(), ExitStack() as stack:
-        kept = Store(store, encoder_identity(spec, encoder)) if store else None
-        embedder = Embedder(encoder, chunks, kept)
-        work = stack.enter_context(_work(outputs, store, overwrite))
+        kept = Store(store, encoder_identity(choice.spec, encoder)) if store else None
+        embedder = Embedder(encoder, choice.chunks, kept)
+        work = stack.enter_context(_work(outputs, store, execution.overwrite))
         annotation, reference, ledger, planned = stack.enter_context(
-            open_windows(
-                annotation_path,
-                fasta_path,
-                work,
-                window,
-                level=level,
-                biotypes=biotypes,
-                unstranded=unstranded,
-                cache=cache,
-            )
+            open_windows(request, choice.window, work)
         )
         tell(planned.notices, planned.warnings)
 
         write = stack.enter_context(_table(work / out.name, encoder.dimension)) if out else None
         done = 0
-        batches = scorable(ledger, reference, window)
+        batches = scorable(ledger, reference, choice.window)
         for windows in stack.enter_context(closing(embedder.embed(batches, reference))):
             _check_finite(windows)
             if write:
                 write(windows)
             done += len(windows.windows)
-            progress(done + ledger.skipped.get(TOO_MANY_N, 0), ledger.queued)
+            execution.progress(done + ledger.skipped.get(TOO_MANY_N, 0), ledger.queued)
         refuse_nothing(annotation, ledger, done, "embedded")
         if out:
             ledger.write(work / outputs[1].name)
@@ -121,6 +105,8 @@ def embed(
             embedder.reused,
             ledger.skipped,
             planned.past_end,
+            encoder.device,
+            encoder.precision,
         )
 
 

@@ -1,0 +1,144 @@
+"""A finished output folder: is it whole, is it ours, and is it what is asked for?
+
+Such a folder holds a record, a JSON file that is written last: the version of histpred, what the
+output was made from, and the sha256 of each other file. A folder without a record is not finished.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from histpred.core.errors import InputError, OutputError, first_few
+from histpred.core.output import file_digest
+from histpred.core.version import __version__
+
+LONGEST = 70  # characters of a value in a message
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def is_ours(record: Path) -> bool:
+    """Return True if a record names the version of histpred that wrote it."""
+    try:
+        fields = json.loads(record.read_text(encoding="utf-8"))
+        return "histpred" in fields or "histpred" in fields["identity"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def read_record(path: Path, model: type[Model], verb: str, remedy: str) -> Model:
+    """The record of a finished output of `verb`.
+
+    Raises InputError, with the `remedy`, if it cannot be read, was not written by that verb, or has
+    another major schema version than this release (the model's field of that name).
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            path.parent,
+            f"no finished output of histpred {verb}: {path.name} cannot be read ({error.strerror})",
+            remedy,
+        ) from error
+    _check_schema(path, content, model, remedy)
+    try:
+        return model.model_validate_json(content)
+    except ValidationError as error:
+        raise InputError(path, f"not written by histpred {verb}", remedy) from error
+
+
+def _check_schema(path: Path, content: bytes, model: type[BaseModel], remedy: str) -> None:
+    """Raise InputError for another major schema version; pass over what is no record."""
+    field = model.model_fields.get("schema_version")
+    try:
+        found = json.loads(content)["schema_version"]
+    except (ValueError, KeyError, TypeError):
+        return
+    if field and str(found).split(".")[0] != str(field.default).split(".")[0]:
+        raise InputError(
+            path, f"of schema version {found}, this release reads {field.default}", remedy
+        )
+
+
+def altered(folder: Path, digests: Mapping[str, str]) -> list[str]:
+    """The files of a finished output, by name with their sha256, that are missing or changed."""
+    return [
+        name
+        for name, digest in digests.items()
+        if not (folder / name).exists() or file_digest(folder / name) != digest
+    ]
+
+
+def refuse_altered(folder: Path, digests: Mapping[str, str], remedy: str) -> None:
+    """Raise InputError if files of a finished output are missing or changed."""
+    if damaged := altered(folder, digests):
+        raise InputError(folder, f"files missing or altered since: {first_few(damaged)}", remedy)
+
+
+def differences(before: Mapping[str, object], now: Mapping[str, object]) -> list[str]:
+    """How an output that was made `before` differs from the one asked for `now`, as phrases.
+
+    >>> differences({"by": "gene", "recipe": {"seed": 0}}, {"by": "gene", "recipe": {"seed": 1}})
+    ['recipe seed (0 -> 1)']
+    """
+    found = []
+    for name in {**now, **before}:
+        value, old = now.get(name), before.get(name)
+        if isinstance(value, Mapping) and isinstance(old, Mapping):
+            found += [f"{name} {inner}" for inner in differences(old, value)]
+        elif value != old:
+            found.append(f"{name} ({_short(old)} -> {_short(value)})")
+    return found
+
+
+def refuse_other(
+    folder: Path,
+    what: str,
+    before: Mapping[str, object],
+    now: Mapping[str, object],
+    outputs: Mapping[str, str],
+) -> None:
+    """Raise OutputError unless `folder` holds what is asked for, with its files as written.
+
+    Parameters
+    ----------
+    what
+        A noun phrase for the other output: 'another prediction'.
+    before, now
+        What fixes the output in the folder, and the one asked for.
+    outputs
+        sha256 of the folder's files, by name.
+    """
+    found = differences(before, now)
+    if damaged := altered(folder, outputs):
+        found.append(f"files missing or altered since: {first_few(damaged)}")
+    if found:
+        raise OutputError(
+            f"{folder} holds {what}; what differs: {'; '.join(found)}",
+            "choose another folder for -o, or add --overwrite to replace it",
+        )
+
+
+def finished(record: Path, model: type[Model]) -> Model | None:
+    """The record of what an output folder holds already; None if it holds no record of ours.
+
+    Raises OutputError for a record that another release wrote.
+    """
+    if not is_ours(record):
+        return None
+    try:
+        return model.model_validate_json(record.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise OutputError(
+            f"{record} was not written by histpred {__version__}", "choose another folder for -o"
+        ) from error
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
