@@ -1,4 +1,4 @@
-"""python -m histpred"""
+"""The command line, as `python -m histpred`."""
 
 import sys
 

@@ -13,13 +13,13 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
-from histpred.genome.regions import COLUMN_NAMES
+from histpred.core.columns import NAMES
 
 SCHEMA_VERSION = "1.3"
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-RESERVED = (*COLUMN_NAMES, "calls", "vector", "windows")  # what columns and tracks are called
+RESERVED = (*NAMES, "calls", "vector", "windows")  # what columns and tracks are called
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._+-]*$"
 Name = Annotated[str, Field(min_length=1, pattern=NAME_PATTERN)]
 Length = Annotated[int, Field(gt=0)]

@@ -1,4 +1,4 @@
-"""A finished output folder: is it whole, is it ours, and is it what is asked for?
+"""Finished output folders: whether they are whole, ours, and what is asked for.
 
 Such a folder holds a record, a JSON file that is written last: the version of histpred, what the
 output was made from, and the sha256 of each other file. A folder without a record is not finished.

@@ -18,9 +18,8 @@ import numpy as np
 from histpred.encoders import Embedded, Encoder
 from histpred.encoders.chunks import ChunkPolicy, bases, chunks_of, pool
 from histpred.encoders.store import Store, chunk_key
-from histpred.genome.plan import Batch
 from histpred.genome.reference import Reference
-from histpred.genome.regions import Window
+from histpred.genome.windows import Row
 
 UNITS_AT_ONCE = 2
 WINDOWS_AT_ONCE = 4096
@@ -34,18 +33,16 @@ class Unit(NamedTuple):
     that the unit before does not have.
     """
 
-    windows: list[Window]
-    n_fractions: list[float]
+    rows: list[Row]
     plans: list[list[tuple[bytes, float]]]
     new: dict[bytes, bytes]
     keys: set[bytes]
 
 
 class EmbeddedWindows(NamedTuple):
-    """Windows with their share of N and their vectors, float32 [n, dimension]."""
+    """Rows without their sequences, and their vectors, float32 [n, dimension]."""
 
-    windows: list[Window]
-    n_fractions: list[float]
+    rows: list[Row]
     vectors: np.ndarray
 
 
@@ -62,7 +59,9 @@ class Embedder:
         self.embedded = 0
         self.reused = 0
 
-    def embed(self, batches: Iterator[Batch], reference: Reference) -> Generator[EmbeddedWindows]:
+    def embed(
+        self, batches: Iterator[list[Row]], reference: Reference
+    ) -> Generator[EmbeddedWindows]:
         """The windows of `batches`, in their order, with their vectors."""
         workers = ThreadPoolExecutor(UNITS_AT_ONCE)
         running: deque[tuple[Unit, list[Future[Vectors]], Vectors]] = deque()
@@ -79,27 +78,26 @@ class Embedder:
         finally:
             workers.shutdown(cancel_futures=True)
 
-    def _units(self, batches: Iterator[Batch], reference: Reference) -> Iterator[Unit]:
+    def _units(self, batches: Iterator[list[Row]], reference: Reference) -> Iterator[Unit]:
         before: set[bytes] = set()
-        unit = Unit([], [], [], {}, set())
+        unit = Unit([], [], {}, set())
         for batch in batches:
-            for window, sequence, n_fraction in zip(*batch, strict=True):
+            for row in batch:
                 plan = []
-                for piece in chunks_of(window, sequence, reference, self._chunks):
+                for piece in chunks_of(row.window, row.sequence, reference, self._chunks):
                     key = chunk_key(piece.sequence)
                     plan.append((key, piece.share))
                     unit.keys.add(key)
                     if key not in before:
                         unit.new[key] = piece.sequence
-                unit.windows.append(window)
-                unit.n_fractions.append(n_fraction)
+                unit.rows.append(row._replace(sequence=b""))  # memory
                 unit.plans.append(plan)
                 full = len(unit.new) >= self.encoder.chunks_at_once
-                if full or len(unit.windows) == WINDOWS_AT_ONCE:
+                if full or len(unit.rows) == WINDOWS_AT_ONCE:
                     yield unit
                     before = unit.keys
-                    unit = Unit([], [], [], {}, set())
-        if unit.windows:
+                    unit = Unit([], [], {}, set())
+        if unit.rows:
             yield unit
 
     def _start(
@@ -140,7 +138,7 @@ class Embedder:
         return known
 
     def _pool(self, unit: Unit, known: Vectors) -> EmbeddedWindows:
-        vectors = np.zeros((len(unit.windows), self.encoder.dimension), np.float32)
+        vectors = np.zeros((len(unit.rows), self.encoder.dimension), np.float32)
         for row, plan in enumerate(unit.plans):
             if plan:
                 found = [known[key] for key, _ in plan]
@@ -150,7 +148,7 @@ class Embedder:
                     np.array([share for _, share in plan]),
                     self._chunks,
                 )
-        return EmbeddedWindows(unit.windows, unit.n_fractions, vectors)
+        return EmbeddedWindows(unit.rows, vectors)
 
 
 def embed_sequences(

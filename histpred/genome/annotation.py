@@ -121,7 +121,7 @@ class Annotation:
         numbered = iter(self._lines)
         for number, line in numbered:
             self._read_header(line)
-            if line == table.HEADER:
+            if line == table.TABLE_HEADER:
                 self.format = TABLE
                 yield from table.read_windows(self.name, numbered)
                 return

@@ -12,10 +12,9 @@ from histpred.core.hts import quiet_htslib
 from histpred.core.log import tell
 from histpred.core.output import output_files, refuse_inputs, temporary_faults
 from histpred.genome.plan import open_windows, scorable
-from histpred.genome.regions import Window
 from histpred.genome.request import Request
-from histpred.genome.table import HEADER, table_row
-from histpred.genome.windows import WindowSpec, reads_around
+from histpred.genome.table import TABLE_HEADER, table_row
+from histpred.genome.windows import Row, WindowSpec, reads_around
 
 BUFFER = 1 << 20
 
@@ -39,7 +38,7 @@ def extract(request: Request, spec: WindowSpec, out: Path, overwrite: bool = Fal
     `.bed` (BED6, BED12 for spliced windows) or `.fa`, `.fasta` (`>name::contig:start-end(strand)`,
     as bedtools getfasta -name -s names them). Raises UsageError for another suffix.
     """
-    formats: dict[str, Callable[[BinaryIO, Window, bytes, float], None]] = {
+    formats: dict[str, Callable[[BinaryIO, Row], None]] = {
         ".tsv": _tsv,
         ".bed": _bed,
         ".fa": _fasta,
@@ -60,32 +59,32 @@ def extract(request: Request, spec: WindowSpec, out: Path, overwrite: bool = Fal
         written = 0
         with open(work / outputs[0].name, "wb", buffering=BUFFER) as target:
             if out.suffix == ".tsv":
-                target.write(f"{HEADER}\n".encode())
+                target.write(f"{TABLE_HEADER}\n".encode())
             for batch in scorable(ledger, reference, spec):
-                for window, sequence, share in zip(*batch, strict=True):
-                    write(target, window, sequence, share)
-                written += len(batch.windows)
+                for row in batch:
+                    write(target, row)
+                written += len(batch)
         ledger.write(work / outputs[1].name)
 
         return Extracted(ledger.rows, written, ledger.skipped, planned.past_end, outputs[1])
 
 
-def _tsv(target: BinaryIO, window: Window, sequence: bytes, share: float) -> None:
-    target.write(table_row(window, share).encode())
+def _tsv(target: BinaryIO, row: Row) -> None:
+    target.write(table_row(row).encode())
 
 
-def _bed(target: BinaryIO, window: Window, sequence: bytes, share: float) -> None:
-    chrom, start, end, strand, name, _, _, _, blocks = window
-    row = f"{chrom}\t{start}\t{end}\t{name}\t0\t{strand}"
-    if blocks is not None and not reads_around(window):
-        sizes = ",".join(str(right - left) for left, right in blocks)
-        starts = ",".join(str(left - start) for left, _ in blocks)
-        row += f"\t{start}\t{end}\t0\t{len(blocks)}\t{sizes}\t{starts}"
-    target.write(f"{row}\n".encode())
+def _bed(target: BinaryIO, row: Row) -> None:
+    window = row.window
+    chrom, start, end, strand, name, *_ = window
+    line = f"{chrom}\t{start}\t{end}\t{name}\t0\t{strand}"
+    if window.blocks is not None and not reads_around(window):
+        sizes = ",".join(str(right - left) for left, right in window.blocks)
+        starts = ",".join(str(left - start) for left, _ in window.blocks)
+        line += f"\t{start}\t{end}\t0\t{len(window.blocks)}\t{sizes}\t{starts}"
+    target.write(f"{line}\n".encode())
 
 
-def _fasta(target: BinaryIO, window: Window, sequence: bytes, share: float) -> None:
-    header = (
-        f">{window.name}::{window.chrom}:{window.start}-{window.end}({window.strand})\n".encode()
-    )
-    target.write(header + sequence + b"\n")
+def _fasta(target: BinaryIO, row: Row) -> None:
+    chrom, start, end, strand, name, *_ = row.window
+    header = f">{name}::{chrom}:{start}-{end}({strand})\n"
+    target.write(header.encode() + row.sequence + b"\n")

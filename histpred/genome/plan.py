@@ -14,12 +14,14 @@ from histpred.genome.annotation import TABLE, Annotation, Contigs, open_annotati
 from histpred.genome.ledger import TOO_MANY_N, Ledger
 from histpred.genome.naming import MITOCHONDRION, chromosome
 from histpred.genome.reference import Reference
-from histpred.genome.regions import INTERVAL, NOT_SELECTED, Feature, Window
+from histpred.genome.regions import INTERVAL, NOT_SELECTED, Feature
 from histpred.genome.request import Request
 from histpred.genome.windows import (
+    Row,
     WindowSpec,
     as_it_is,
     place,
+    row_of,
     share_of_n,
     tiles,
     window_sequence,
@@ -32,14 +34,6 @@ BATCH_WINDOWS = 512
 BATCH_BASES = 4_000_000
 
 _UNPRINTABLE = {code: " " for code in [*range(32), 127, 0x85, 0x2028, 0x2029]}
-
-
-class Batch(NamedTuple):
-    """Windows with their sequence (5' to 3', cleaned) and share of N."""
-
-    windows: list[Window]
-    sequences: list[bytes]
-    n_fractions: list[float]
 
 
 class Plan(NamedTuple):
@@ -201,11 +195,11 @@ def _past_end(
     return feature
 
 
-def scorable(ledger: Ledger, reference: Reference, spec: WindowSpec) -> Iterator[Batch]:
+def scorable(ledger: Ledger, reference: Reference, spec: WindowSpec) -> Iterator[list[Row]]:
     """The queued windows in genome order, in batches; those with too many N are skipped in the
     ledger, and so are tiles that an earlier row has too.
     """
-    batch = Batch([], [], [])
+    batch: list[Row] = []
     bases = 0
     before = None
     for queued in ledger.windows():
@@ -222,16 +216,12 @@ def scorable(ledger: Ledger, reference: Reference, spec: WindowSpec) -> Iterator
                 f"{share:.4g} of the window is N, the limit is {spec.max_n_fraction:g}",
             )
             continue
-        if batch.windows and (
-            len(batch.windows) == BATCH_WINDOWS or bases + len(sequence) > BATCH_BASES
-        ):
+        if batch and (len(batch) == BATCH_WINDOWS or bases + len(sequence) > BATCH_BASES):
             yield batch
-            batch, bases = Batch([], [], []), 0
-        batch.windows.append(queued.window)
-        batch.sequences.append(sequence)
-        batch.n_fractions.append(share)
+            batch, bases = [], 0
+        batch.append(row_of(queued.window, sequence, share))
         bases += len(sequence)
-    if batch.windows:
+    if batch:
         yield batch
 
 

@@ -20,11 +20,6 @@ CONTEXT, BODY, PROMOTER, SPLICED, INTERVAL = KINDS = (
     "interval",
 )
 
-
-# How every table of windows begins.
-WINDOW_COLUMNS = ("#chrom", "start", "end", "name", "strand", "gene_id", "biotype", "n_fraction")
-COLUMN_NAMES = tuple(name.removeprefix("#") for name in WINDOW_COLUMNS)
-
 NOT_SELECTED = "biotype-not-selected"  # the problem of a feature that the user left out
 
 FARTHEST = 2**31 - 1  # bp; what htslib and the browsers can address

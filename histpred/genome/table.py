@@ -13,22 +13,22 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import chain, pairwise
 
+from histpred.core.columns import HEADER, LAYOUT, NAMES
 from histpred.core.errors import InputError
 from histpred.genome.bed import STRANDS, ZERO_LENGTH
-from histpred.genome.regions import WINDOW_COLUMNS, Blocks, Feature, Window, is_too_far
+from histpred.genome.regions import Blocks, Feature, is_too_far
+from histpred.genome.windows import Row
 
 _PIECE = re.compile(r"(-?[0-9]{1,10})-([0-9]{1,10})", re.ASCII)
-HEADER = "\t".join((*WINDOW_COLUMNS, "blocks"))
+FIELDS = (*NAMES, "blocks")
+TABLE_HEADER = "\t".join((*HEADER, "blocks"))
 
 
-def table_row(window: Window, n_fraction: float) -> str:
-    """A window as a line of the table."""
-    chrom, start, end, strand, name, gene_id, biotype, _, blocks = window
-    pieces = ",".join(f"{left}-{right}" for left, right in blocks) if blocks else "."
-    return (
-        f"{chrom}\t{start}\t{end}\t{name}\t{strand}\t{gene_id}\t{biotype}\t{n_fraction:.6g}\t"
-        f"{pieces}\n"
-    )
+def table_row(row: Row) -> str:
+    """A row as a line of the table."""
+    blocks = row.window.blocks
+    stretches = ",".join(f"{left}-{right}" for left, right in blocks) if blocks else "."
+    return f"{LAYOUT % row.values}\t{stretches}\n"
 
 
 def read_windows(name: str, lines: Iterable[tuple[int, str]]) -> Iterator[Feature]:
@@ -36,20 +36,20 @@ def read_windows(name: str, lines: Iterable[tuple[int, str]]) -> Iterator[Featur
 
     Raises InputError (file:line) for a row that is none.
     """
-    columns = HEADER.count("\t") + 1
     for number, line in lines:
         if not line.strip():
             continue
         fields = line.split("\t")
-        if len(fields) != columns:
+        if len(fields) != len(FIELDS):
             raise InputError(
                 name,
-                f"{len(fields)} columns where the header has {columns}",
+                f"{len(fields)} columns where the header has {len(FIELDS)}",
                 "this begins as a table of windows that histpred wrote: write it again",
                 number,
             )
-        chrom, first, last, label, strand, gene_id, biotype, _, pieces = fields
-        start, end = _whole(name, number, first), _whole(name, number, last)
+        row = dict(zip(FIELDS, fields, strict=True))
+        chrom, strand = row["chrom"], row["strand"]
+        start, end = (_whole(name, number, row[edge]) for edge in ("start", "end"))
         if start > end or not chrom or strand not in STRANDS:
             raise InputError(
                 name,
@@ -57,11 +57,10 @@ def read_windows(name: str, lines: Iterable[tuple[int, str]]) -> Iterator[Featur
                 "write the table again with histpred windows",
                 number,
             )
-        blocks = None if pieces == "." else _blocks(name, number, pieces, start, end)
+        blocks = None if row["blocks"] == "." else _blocks(name, number, row["blocks"], start, end)
         problem = "" if start < end else ZERO_LENGTH
-        yield Feature(
-            number, chrom, start, end, strand, label, gene_id, biotype, blocks, problem, ""
-        )
+        names = row["name"], row["gene_id"], row["biotype"]
+        yield Feature(number, chrom, start, end, strand, *names, blocks, problem)
 
 
 def _blocks(name: str, number: int, text: str, start: int, end: int) -> Blocks:

@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from histpred.core.columns import Value
 from histpred.core.errors import UsageError
 from histpred.core.sequence import n_fraction, reverse_complement
 from histpred.genome.reference import Reference
@@ -233,3 +234,21 @@ def _reach(feature: Feature, strand: str, spec: WindowSpec) -> tuple[int, int]:
     if spec.kind == SPLICED and feature.exons:
         return feature.exons[0][0], feature.exons[-1][1]
     return feature.start, feature.end
+
+
+class Row(NamedTuple):
+    """A window as tables hold it: its sequence (5' to 3', cleaned) and its values by column.
+
+    values: those of `histpred.core.columns.COLUMNS`, in order.
+    """
+
+    window: Window
+    sequence: bytes
+    values: tuple[Value, ...]
+
+
+def row_of(window: Window, sequence: bytes, n_fraction: float) -> Row:
+    """The row of a window."""
+    chrom, start, end, strand, name, gene_id, biotype, *_ = window
+    values = (chrom, start, end, name, strand, gene_id, biotype, n_fraction)
+    return Row(window, sequence, values)

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from histpred.core.columns import NAMES, NUMBERS
 from histpred.core.errors import InputError, UsageError, first_line
 from histpred.core.marks import hex_colour, mark
 from histpred.core.output import output_files, refuse_inputs, temporary_faults
-from histpred.genome.regions import COLUMN_NAMES
 from histpred.scoring.embed import VECTOR, window_fields
 from histpred.scoring.record import read_finished
 from histpred.scoring.tables import AGAIN, AT_ONCE, SCORES, Rows, read_scores
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 H5AD, PARQUET = ".h5ad", ".parquet"
 IDENTITY = "histpred"  # the key under which both formats keep the prediction's identity
 CATEGORIES = ("chrom", "strand", "biotype")
-NUMBERS = {"start": np.int64, "end": np.int64, "n_fraction": np.float64}
 SAME = ("chrom", "start", "end", "name", "strand")  # what a window of embeddings is known by
 EMBED_AGAIN = "run histpred embed on the same ANNOTATION and FASTA, with the options of predict"
 Progress = Callable[[int, int], None]
@@ -170,16 +169,14 @@ def _anndata(table: Table) -> AnnData:
 
     probabilities = np.empty((table.windows, len(table.marks)), np.float32)
     vectors = np.empty((table.windows, table.dimension or 0), np.float32)
-    windows = [pandas.DataFrame(columns=COLUMN_NAMES, dtype=object).astype(NUMBERS)]
+    windows = [pandas.DataFrame(columns=NAMES, dtype=object).astype(NUMBERS)]
     done = 0
     for rows, some in table.rows:
         here = slice(done, done := done + len(rows.windows))
         probabilities[here] = rows.probabilities
         if some is not None:
             vectors[here] = some
-        windows.append(
-            pandas.DataFrame(rows.windows, columns=COLUMN_NAMES, dtype=object).astype(NUMBERS)
-        )
+        windows.append(pandas.DataFrame(rows.windows, columns=NAMES, dtype=object).astype(NUMBERS))
     obs = pandas.concat(windows, ignore_index=True)
     for column in CATEGORIES:
         obs[column] = _categories(obs[column])
@@ -225,7 +222,7 @@ def _write_parquet(table: Table, path: Path) -> None:
     schema = arrow.schema(fields, metadata={IDENTITY: json.dumps(table.identity)})
     with parquet.ParquetWriter(path, schema) as writer:
         for rows, vectors in table.rows:
-            texts = zip(COLUMN_NAMES, zip(*rows.windows, strict=True), strict=True)
+            texts = zip(NAMES, zip(*rows.windows, strict=True), strict=True)
             columns = [np.array(column, NUMBERS.get(name, object)) for name, column in texts]
             columns += list(rows.probabilities.T)
             if vectors is not None:

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas
 
+from histpred.core.columns import NAMES
 from histpred.core.errors import InputError
-from histpred.genome.regions import COLUMN_NAMES
 from histpred.scoring.tables import AGAIN, CALLS, SCORES, Rows, read_scores
 
 BINS = 100  # of a histogram of probabilities
@@ -118,7 +118,7 @@ def _read(
     done = 0
     for block, hits in blocks:
         values = block.probabilities
-        chunk = pandas.DataFrame(block.windows, columns=list(COLUMN_NAMES))
+        chunk = pandas.DataFrame(block.windows, columns=list(NAMES))
         chunk = chunk.astype({"start": int, "end": int})
         bins = np.minimum((values * BINS).astype(int), BINS - 1)
         for number, column in enumerate(bins.T):

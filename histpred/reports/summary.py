@@ -19,10 +19,11 @@ from typing import Annotated, Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from histpred.core.columns import HEADER
 from histpred.core.errors import InputError, OutputError, first_few
 from histpred.core.output import output_folder, refuse_inputs, temporary_faults
 from histpred.core.version import __version__
-from histpred.genome.regions import NOT_SELECTED, WINDOW_COLUMNS
+from histpred.genome.regions import NOT_SELECTED
 from histpred.genome.windows import WindowSpec
 from histpred.scoring.record import RUN, SCHEMA_VERSION
 from histpred.scoring.tables import CALLS, SCORES
@@ -290,9 +291,9 @@ def _read_metrics(folder: Path) -> _Metrics:
 def _marks(path: Path) -> list[str]:
     """The marks in the head of scores.tsv.gz."""
     head = next(iter(_lines(path)), b"").decode("utf-8", "replace").rstrip("\n").split("\t")
-    if tuple(head[: len(WINDOW_COLUMNS)]) != WINDOW_COLUMNS:
+    if tuple(head[: len(HEADER)]) != HEADER:
         raise InputError(path, f"begins with {first_few(head)}", "predict again", line=1)
-    return head[len(WINDOW_COLUMNS) :]
+    return head[len(HEADER) :]
 
 
 def _count_calls(path: Path, marks: list[str]) -> dict[str, int]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from histpred.bundle.encoding import EncoderChoice
+from histpred.core.columns import COLUMNS
 from histpred.core.errors import ModelError, UsageError
 from histpred.core.execution import Execution
 from histpred.core.hts import quiet_htslib
@@ -21,7 +22,6 @@ from histpred.encoders.embedder import EmbeddedWindows, Embedder
 from histpred.encoders.store import Store, encoder_identity, read_parquet
 from histpred.genome.ledger import TOO_MANY_N
 from histpred.genome.plan import open_windows, refuse_nothing, scorable
-from histpred.genome.regions import COLUMN_NAMES
 from histpred.genome.request import Request
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def embed(
             _check_finite(windows)
             if write:
                 write(windows)
-            done += len(windows.windows)
+            done += len(windows.rows)
             execution.progress(done + ledger.skipped.get(TOO_MANY_N, 0), ledger.queued)
         refuse_nothing(annotation, ledger, done, "embedded")
         if out:
@@ -129,15 +129,14 @@ def _table(path: Path, dimension: int) -> Iterator[Callable[[EmbeddedWindows], N
 
     vector = arrow.field(VECTOR, arrow.list_(arrow.float32(), dimension))
     schema = arrow.schema([*window_fields(), vector])
-    texts = schema.names[:-2]
 
     with parquet.ParquetWriter(path, schema) as writer:
 
         def write(windows: EmbeddedWindows) -> None:
-            columns = [[getattr(window, name) for window in windows.windows] for name in texts]
+            columns = zip(*(row.values for row in windows.rows), strict=True)
             values = arrow.array(windows.vectors.reshape(-1))
             vectors = arrow.FixedSizeListArray.from_arrays(values, dimension)
-            writer.write_table(arrow.table([*columns, windows.n_fractions, vectors], schema=schema))
+            writer.write_table(arrow.table([*map(list, columns), vectors], schema=schema))
 
         yield write
 
@@ -146,8 +145,8 @@ def window_fields() -> list[arrow.Field]:
     """The columns of a table of windows in Parquet."""
     import pyarrow as arrow
 
-    types = {"start": arrow.int64(), "end": arrow.int64(), "n_fraction": arrow.float64()}
-    return [arrow.field(name, types.get(name, arrow.string())) for name in COLUMN_NAMES]
+    types = {str: arrow.string(), int: arrow.int64(), float: arrow.float64()}
+    return [arrow.field(column.name, types[column.type]) for column in COLUMNS]
 
 
 def read_table(path: Path) -> tuple[pandas.DataFrame, np.ndarray]:
@@ -163,7 +162,7 @@ def read_table(path: Path) -> tuple[pandas.DataFrame, np.ndarray]:
 def _check_finite(windows: EmbeddedWindows) -> None:
     bad = np.flatnonzero(~np.isfinite(windows.vectors).all(axis=1))
     if bad.size:
-        window = windows.windows[bad[0]]
+        window = windows.rows[bad[0]].window
         raise ModelError(
             f"{window.name} ({window.chrom}:{window.start}-{window.end}) gave NaN or infinity",
             "the weights are broken or the precision too low: try histpred encoders verify",

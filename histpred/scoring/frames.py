@@ -10,12 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from histpred.core.columns import COLUMNS, HEADER, NAMES
 from histpred.core.errors import HistpredError
 
 if TYPE_CHECKING:
     import pandas
-
-TEXT_COLUMNS = dict.fromkeys(("#chrom", "name", "strand", "gene_id", "biotype"), str)
 
 
 @contextmanager
@@ -60,9 +59,9 @@ def read_frame(path: Path) -> pandas.DataFrame:
     """A table of windows or scores; `start` and `end` are 0-based half-open."""
     import pandas
 
+    types = {column.name: column.type for column in COLUMNS} | {"blocks": str}
     table = pandas.read_csv(
-        path, sep="\t", dtype=TEXT_COLUMNS, keep_default_na=False, quoting=csv.QUOTE_NONE
+        path, sep="\t", dtype=str, keep_default_na=False, quoting=csv.QUOTE_NONE
     )
-    texts = {*TEXT_COLUMNS, "blocks"}
-    types = {name: float for name in table.columns if name not in texts}
-    return table.astype(types | {"start": int, "end": int}).rename(columns={"#chrom": "chrom"})
+    table = table.rename(columns={HEADER[0]: NAMES[0]})
+    return table.astype({name: types.get(name, float) for name in table.columns})

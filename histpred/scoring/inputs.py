@@ -13,12 +13,12 @@ import numpy as np
 import pandas
 
 from histpred.bundle.encoding import EncoderChoice
+from histpred.core.columns import NAMES
 from histpred.core.execution import Execution
 from histpred.core.hts import quiet_htslib
 from histpred.core.log import tell
 from histpred.encoders import Encoder
 from histpred.genome.plan import open_windows, refuse_nothing, scorable
-from histpred.genome.regions import COLUMN_NAMES
 from histpred.genome.request import Request
 from histpred.genome.windows import WindowSpec
 from histpred.scoring.embed import embed, read_table
@@ -75,11 +75,8 @@ def map_windows(
         if not quiet:
             tell(planned.notices, planned.warnings)
         for batch in scorable(ledger, reference, window):
-            results.append(function(batch.sequences))
-            rows += [
-                (w.chrom, w.start, w.end, w.name, w.strand, w.gene_id, w.biotype, n)
-                for w, n in zip(batch.windows, batch.n_fractions, strict=True)
-            ]
+            results.append(function([row.sequence for row in batch]))
+            rows += [row.values for row in batch]
         refuse_nothing(annotation, ledger, len(rows), "used")
         genome = Genome(
             annotation.taxon_id,
@@ -87,4 +84,4 @@ def map_windows(
             reference.organism,
             tuple(reference.lengths.values()),
         )
-    return pandas.DataFrame(rows, columns=COLUMN_NAMES), results, genome
+    return pandas.DataFrame(rows, columns=NAMES), results, genome

@@ -150,8 +150,8 @@ def _score_all(
         closing(embedder.embed(batches, reference)) as embedded,
     ):
         for batch in embedded:
-            tables.write(batch.windows, batch.n_fractions, _probabilities(batch, scorer))
-            done += len(batch.windows)
+            tables.write(batch.rows, _probabilities(batch, scorer))
+            done += len(batch.rows)
             execution.progress(done + ledger.skipped.get(TOO_MANY_N, 0), ledger.queued)
         execution.progress(ledger.queued, ledger.queued)
     refuse_nothing(windows.annotation, ledger, done, "scored")
@@ -163,7 +163,7 @@ def _probabilities(batch: EmbeddedWindows, scorer: Scorer) -> np.ndarray:
     try:
         return scorer.probabilities(batch.vectors)
     except NotFiniteError as error:
-        window = batch.windows[error.row]
+        window = batch.rows[error.row].window
         raise ModelError(
             f"{window.name} ({window.chrom}:{window.start}-{window.end}) gave NaN or infinity",
             error.hint,

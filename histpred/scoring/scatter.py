@@ -28,7 +28,7 @@ from histpred.genome.ledger import LEDGER
 from histpred.genome.plan import OpenWindows, open_windows, refuse_nothing, scorable
 from histpred.genome.regions import SPLICED, Window
 from histpred.genome.request import Request
-from histpred.genome.table import HEADER, table_row
+from histpred.genome.table import TABLE_HEADER, table_row
 from histpred.scoring.domain import domain_warnings
 from histpred.scoring.record import (
     AnnotationRecord,
@@ -169,11 +169,11 @@ def _spool(spool: Path, windows: OpenWindows, choice: EncoderChoice, costs: Cost
     """Write the windows that will be scored to one table, and add up what they cost."""
     with open(spool, "w", encoding="utf-8", newline="\n") as target:
         for batch in scorable(windows.ledger, windows.reference, choice.window):
-            for window, share in zip(batch.windows, batch.n_fractions, strict=True):
-                if window.blocks:  # a row of a table
+            for row in batch:
+                if row.window.blocks:  # a row of a table
                     check_window(choice.chunks, SPLICED)
-                target.write(table_row(window, share))
-                costs.add(window)
+                target.write(table_row(row))
+                costs.add(row.window)
 
 
 class Costs:
@@ -251,7 +251,7 @@ def _write_shards(spool: Path, work: Path, costs: Costs, shard_bases: int) -> It
         for number, end in enumerate(ends, 1):
             name = f"{SHARDS}/{number:0{digits}}.tsv"
             with open(work / name, "w", encoding="utf-8", newline="\n") as target:
-                target.write(f"{HEADER}\n")
+                target.write(f"{TABLE_HEADER}\n")
                 target.writelines(next(windows) for _ in range(end - start))
             yield Shard(
                 file=name,

@@ -18,10 +18,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from histpred.core.columns import HEADER, LAYOUT, NAMES, PROBABILITY, values_of
 from histpred.core.errors import InputError
 from histpred.core.hts import BgzipWriter, no_room
 from histpred.core.marks import mark_colour
-from histpred.genome.regions import WINDOW_COLUMNS, Window
+from histpred.genome.windows import Row
 
 # bp from which on a .tbi cannot address (SAM specification, section 5.2); a .csi can.
 TBI_LIMIT = 1 << 29
@@ -53,11 +54,11 @@ class Tables:
         self._marks = list(marks)
         self._thresholds = np.asarray(thresholds)
         self._colours = [bed_colour(mark) for mark in marks]
-        self._format = "%s\t%d\t%d\t%s\t%s\t%s\t%s\t%.6g" + "\t%.6g" * len(self._marks) + "\n"
+        self._format = LAYOUT + f"\t{PROBABILITY}" * len(self._marks) + "\n"
         self.paths = (folder / SCORES, folder / CALLS)
         self._scores, self._calls = map(BgzipWriter, self.paths)
         self._longest = 0
-        self._scores.write(("\t".join((*WINDOW_COLUMNS, *marks)) + "\n").encode())
+        self._scores.write(("\t".join((*HEADER, *marks)) + "\n").encode())
 
     def __enter__(self) -> Tables:
         return self
@@ -69,29 +70,23 @@ class Tables:
             for path in self.paths:
                 index(path, self._longest)
 
-    def write(
-        self, windows: Sequence[Window], n_fractions: Sequence[float], probabilities: np.ndarray
-    ) -> None:
-        """Append windows with their probabilities, float [windows, marks]."""
-        rows, calls = [], []
+    def write(self, rows: Sequence[Row], probabilities: np.ndarray) -> None:
+        """Append rows with their probabilities, float [rows, marks]."""
+        lines, calls = [], []
         called = probabilities >= self._thresholds
-        for window, share, row, hits in zip(
-            windows, n_fractions, probabilities.tolist(), called, strict=True
-        ):
-            chrom, start, end, strand, name, gene_id, biotype, *_ = window
-            rows.append(
-                self._format % (chrom, start, end, name, strand, gene_id, biotype, share, *row)
-            )
+        for row, scores, hits in zip(rows, probabilities.tolist(), called, strict=True):
+            chrom, start, end, strand, name, *_ = row.window
+            lines.append(self._format % (*row.values, *scores))
             plain = printable_ascii(name) if hits.any() else ""
             for column in np.flatnonzero(hits):
                 label = bed_name(plain, self._marks[column])
                 calls.append(
-                    f"{chrom}\t{start}\t{end}\t{label}\t{bed_score(row[column])}\t{strand}\t"
+                    f"{chrom}\t{start}\t{end}\t{label}\t{bed_score(scores[column])}\t{strand}\t"
                     f"{start}\t{end}\t{self._colours[column]}\n"
                 )
             self._longest = max(self._longest, end)
         self.calls += len(calls)
-        self._scores.write("".join(rows).encode())
+        self._scores.write("".join(lines).encode())
         self._calls.write("".join(calls).encode())
 
 
@@ -117,10 +112,10 @@ def read_scores(path: Path) -> Iterator[tuple[tuple[str, ...], Iterator[Rows]]]:
         With the line, where the table is not one of histpred's, or a row has too few or too many
         columns, a coordinate that is no number, or a probability that is none.
     """
-    shared = len(WINDOW_COLUMNS)
+    shared = len(NAMES)
     with gzip.open(path, "rt", encoding="utf-8") as lines:
         header = tuple(next(lines, "").rstrip("\n").split("\t"))
-        if header[:shared] != WINDOW_COLUMNS or len(header) == shared:
+        if header[:shared] != HEADER or len(header) == shared:
             raise InputError(path, "is not a table of scores", AGAIN, line=1)
 
         def rows() -> Iterator[Rows]:
@@ -145,8 +140,8 @@ def _probabilities(fields: list[str], columns: int) -> list[float]:
     """Those of a row of scores.tsv.gz; ValueError where it is not one of `columns`."""
     if len(fields) != columns:
         raise ValueError(f"{columns} columns are due, here are {len(fields)}")
-    int(fields[1]), int(fields[2]), float(fields[7])  # raise where they are no numbers
-    found = list(map(float, fields[len(WINDOW_COLUMNS) :]))
+    values_of(fields)  # raises if one is not of its type
+    found = list(map(float, fields[len(NAMES) :]))
     if not all(0 <= probability <= 1 for probability in found):
         raise ValueError("a probability is not from 0 to 1")
     return found

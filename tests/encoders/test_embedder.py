@@ -17,8 +17,8 @@ from histpred.encoders import embedder as stage
 from histpred.encoders.chunks import GRID, WINDOW, ChunkPolicy
 from histpred.encoders.embedder import EmbeddedWindows, Embedder, embed_sequences
 from histpred.encoders.store import Store, chunk_key
-from histpred.genome.plan import Batch
 from histpred.genome.regions import Window
+from histpred.genome.windows import Row, row_of
 from support import random_genome, reverse_complement
 
 DIMENSION = 6
@@ -74,15 +74,15 @@ class Genome:
         return (reverse_complement(part) if strand == "-" else part).encode()
 
 
-def batches(genome: Genome, places: Sequence[Place], size: int = 5) -> Iterator[Batch]:
+def batches(genome: Genome, places: Sequence[Place], size: int = 5) -> Iterator[list[Row]]:
     for first in range(0, len(places), size):
         some = list(enumerate(places))[first : first + size]
-        sequences = [genome.fetch("chr1", *place) for _, place in some]
-        yield Batch(
-            [Window("chr1", *place, f"w{number}", ".", ".", number) for number, place in some],
-            sequences,
-            [sequence.count(b"N") / len(sequence) for sequence in sequences],
-        )
+        rows = []
+        for number, place in some:
+            sequence = genome.fetch("chr1", *place)
+            window = Window("chr1", *place, f"w{number}", ".", ".", number)
+            rows.append(row_of(window, sequence, sequence.count(b"N") / len(sequence)))
+        yield rows
 
 
 def embed(
@@ -163,12 +163,12 @@ def test_every_window_has_the_vector_found_by_hand(chunks_at_once, chunks, genom
     assert vectors.dtype == np.float32
     expected = [by_hand(genome, place, chunks) for place in places]
     np.testing.assert_allclose(vectors, expected, atol=2e-6)
-    windows = [window for unit in found for window in unit.windows]
+    windows = [row.window for unit in found for row in unit.rows]
     assert [window.name for window in windows] == [f"w{number}" for number in range(len(places))]
     assert [window[1:4] for window in windows] == places
-    shares = [share for unit in found for share in unit.n_fractions]
-    assert shares == [share for batch in batches(genome, places) for share in batch.n_fractions]
-    assert [len(unit.windows) for unit in found] == [len(unit.vectors) for unit in found]
+    shares = [row.values[-1] for unit in found for row in unit.rows]
+    assert shares == [row.values[-1] for batch in batches(genome, places) for row in batch]
+    assert [len(unit.rows) for unit in found] == [len(unit.vectors) for unit in found]
 
 
 @given(st.data())
@@ -269,7 +269,7 @@ def test_windows_that_cost_nothing_still_come_out_in_units(genome, monkeypatch):
     monkeypatch.setattr(stage, "WINDOWS_AT_ONCE", 10)
     places = [(500, 600, "+")] * 25
     vectors, embedder, found = embed(Fake(1000), genome, places, ChunkPolicy(GRID, 50))
-    assert [len(unit.windows) for unit in found] == [10, 10, 5]
+    assert [len(unit.rows) for unit in found] == [10, 10, 5]
     assert embedder.embedded == len(bins(genome, places, 50))
     assert len({row.tobytes() for row in vectors}) == 1
 
@@ -278,14 +278,14 @@ def test_windows_are_read_little_ahead_of_what_comes_out(genome, places):
     """Memory: two units are on their way, not all of the annotation."""
     taken = 0
 
-    def counted() -> Iterator[Batch]:
+    def counted() -> Iterator[list[Row]]:
         nonlocal taken
         for batch in batches(genome, places * 5, size=1):
             taken += 1
             yield batch
 
     running = Embedder(Fake(4), ChunkPolicy(WINDOW, 70), None).embed(counted(), genome)
-    given = len(next(running).windows)
+    given = len(next(running).rows)
     assert taken <= given + 4
     running.close()
 
@@ -402,7 +402,7 @@ def test_a_fault_of_the_store_arrives(genome, places, folder, monkeypatch):
 
 
 def test_a_fault_of_the_reader_arrives(genome, places):
-    def broken() -> Iterator[Batch]:
+    def broken() -> Iterator[list[Row]]:
         yield from batches(genome, places[:5])
         raise ValueError("not DNA")
 

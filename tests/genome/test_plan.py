@@ -38,9 +38,7 @@ def planned(tmp_path, text, kind="body", unstranded=False, biotypes=(), genome=G
         result = plan(annotation, reference, spec, unstranded, ledger)
         batches = list(scorable(ledger, reference, spec))
         ledger.write(tmp_path / "ledger.tsv")
-    windows = [
-        pair for batch in batches for pair in zip(batch.windows, batch.sequences, strict=True)
-    ]
+    windows = [(row.window, row.sequence) for batch in batches for row in batch]
     return result, read_ledger(tmp_path / "ledger.tsv"), windows
 
 
@@ -242,7 +240,7 @@ def tiled(tmp_path, rows: str | None, genome=GENOME):
         batches = list(scorable(opened.ledger, opened.reference, spec))
         opened.ledger.write(tmp_path / "ledger.tsv")
         assert opened.annotation.digest
-    pairs = [pair for batch in batches for pair in zip(batch.windows, batch.sequences, strict=True)]
+    pairs = [(row.window, row.sequence) for batch in batches for row in batch]
     return read_ledger(tmp_path / "ledger.tsv"), pairs
 
 

@@ -14,8 +14,8 @@ from histpred.genome.extract import extract
 from histpred.genome.plan import open_windows, scorable
 from histpred.genome.regions import KINDS, Window
 from histpred.genome.request import Request
-from histpred.genome.table import HEADER, read_windows, table_row
-from histpred.genome.windows import WindowSpec, as_it_is
+from histpred.genome.table import TABLE_HEADER, read_windows, table_row
+from histpred.genome.windows import WindowSpec, as_it_is, row_of
 from support import write_fasta
 from support.annotations import tabbed, write
 from support.extraction import read_fasta, read_ledger
@@ -53,7 +53,7 @@ def windows(draw) -> Window:
 
 @given(st.lists(windows(), max_size=4), st.floats(0, 1))
 def test_a_window_comes_back_as_it_was(given_windows, share):
-    text = "".join(table_row(window, share) for window in given_windows)
+    text = "".join(table_row(row_of(window, b"", share)) for window in given_windows)
     rows = text.split("\n")[:-1]
     assert len(rows) == len(given_windows)
     features = read_windows("x.tsv", enumerate(rows, 2))
@@ -62,21 +62,27 @@ def test_a_window_comes_back_as_it_was(given_windows, share):
         found = placed.window
         assert found == window._replace(line=found.line)
         assert (placed.reason, placed.note) == ("", "")
-        assert table_row(found, share) == f"{row}\n"
+        assert table_row(row_of(found, b"", share)) == f"{row}\n"
 
 
 def test_a_row_is_what_the_documentation_says():
     window = Window("chr1", 5, 90, "-", "LINC 1", "G", "lncRNA", 3, ((5, 20), (70, 90)))
-    assert HEADER == "#chrom\tstart\tend\tname\tstrand\tgene_id\tbiotype\tn_fraction\tblocks"
-    assert table_row(window, 1 / 3) == "chr1\t5\t90\tLINC 1\t-\tG\tlncRNA\t0.333333\t5-20,70-90\n"
-    assert table_row(window._replace(blocks=None), 0) == "chr1\t5\t90\tLINC 1\t-\tG\tlncRNA\t0\t.\n"
+    assert TABLE_HEADER == "#chrom\tstart\tend\tname\tstrand\tgene_id\tbiotype\tn_fraction\tblocks"
+    assert (
+        table_row(row_of(window, b"", 1 / 3))
+        == "chr1\t5\t90\tLINC 1\t-\tG\tlncRNA\t0.333333\t5-20,70-90\n"
+    )
+    assert (
+        table_row(row_of(window._replace(blocks=None), b"", 0))
+        == "chr1\t5\t90\tLINC 1\t-\tG\tlncRNA\t0\t.\n"
+    )
 
 
 # fmt: off
 MALFORMED = {
     "a column too few":  ("chr1 0 9 a + g b 0", "8 columns where the header has 9"),
     "a column too many": ("chr1 0 9 a + g b 0 . x", "10 columns where the header has 9"),
-    "another header":    (HEADER.replace("\t", " "), "not a position: 'start'"),
+    "another header":    (TABLE_HEADER.replace("\t", " "), "not a position: 'start'"),
     "no start":          ("chr1 x 9 a + g b 0 .", "not a position: 'x'"),
     "a negative start":  ("chr1 -1 9 a + g b 0 .", "not a position: '-1'"),
     "a fraction":        ("chr1 0 9.5 a + g b 0 .", "not a position: '9.5'"),
@@ -106,7 +112,7 @@ MALFORMED = {
 def test_a_malformed_row_is_refused_by_line(what, tmp_path):
     row, words = MALFORMED[what]
     row = row.replace(" ", "\t").replace("@", "")
-    path = write(tmp_path / "w.tsv", f"{HEADER}\nchr1\t0\t9\tgood\t+\tg\tb\t0\t.\n{row}\n")
+    path = write(tmp_path / "w.tsv", f"{TABLE_HEADER}\nchr1\t0\t9\tgood\t+\tg\tb\t0\t.\n{row}\n")
     with (
         open_annotation(path, tmp_path, "interval", None, ()) as annotation,
         pytest.raises(InputError) as caught,
@@ -119,7 +125,9 @@ def test_a_malformed_row_is_refused_by_line(what, tmp_path):
 
 
 def test_blank_lines_and_lines_before_the_header_are_passed_over(tmp_path):
-    path = write(tmp_path / "w.tsv", f"# mine\n\n{HEADER}\r\n\nchr1\t0\t9\ta\t+\tg\tb\t0\t.\r\n\n")
+    path = write(
+        tmp_path / "w.tsv", f"# mine\n\n{TABLE_HEADER}\r\n\nchr1\t0\t9\ta\t+\tg\tb\t0\t.\r\n\n"
+    )
     with open_annotation(path, tmp_path, "context", None, ()) as annotation:
         (feature,) = annotation
         assert annotation.format == "windows"
@@ -128,7 +136,7 @@ def test_blank_lines_and_lines_before_the_header_are_passed_over(tmp_path):
 
 def test_a_window_of_length_zero_is_skipped_and_not_an_error(tmp_path):
     rows = "chr1\t5\t5\tnone\t+\t.\t.\t0\t.\nchr1\t5\t9\tsome\t+\t.\t.\t0\t.\n"
-    path = write(tmp_path / "w.tsv", f"{HEADER}\n{rows}")
+    path = write(tmp_path / "w.tsv", f"{TABLE_HEADER}\n{rows}")
     fasta = write_fasta(tmp_path / "genome.fa", GENOME)
     result = extract(
         Request(str(path), str(fasta)), WindowSpec("body", 0, 0, 1), tmp_path / "out.tsv"
@@ -179,7 +187,7 @@ def test_mixed_windows_in_one_table(tmp_path):
         "chr1\t0\t50\twhole\t-\t.\t.\t0\t.\n"
         "chr1\t0\t50\tagain\t.\t.\t.\t0\t0-10,40-50\n"
     )
-    path = write(tmp_path / "w.tsv", f"{HEADER}\n{rows}")
+    path = write(tmp_path / "w.tsv", f"{TABLE_HEADER}\n{rows}")
     fasta = write_fasta(tmp_path / "genome.fa", GENOME)
     found = {window.name: window for window in _windows(path, fasta, tmp_path)}
     assert found["spliced"].blocks == found["again"].blocks == ((0, 10), (40, 50))
@@ -190,22 +198,22 @@ def _windows(path: Path, fasta: Path, work: Path) -> list[Window]:
     spec = WindowSpec("promoter", 5, 5, 1.0)
     with open_windows(Request(str(path), str(fasta)), spec, work) as opened:
         batches = list(scorable(opened.ledger, opened.reference, spec))
-    return [window for batch in batches for window in batch.windows]
+    return [row.window for batch in batches for row in batch]
 
 
 @pytest.mark.parametrize(("contig", "end"), [("chr2", 101), ("chrM", 31)])
 def test_a_table_of_another_assembly_is_refused(contig, end, tmp_path):
-    path = write(tmp_path / "w.tsv", f"{HEADER}\n{contig}\t0\t{end}\ta\t+\t.\t.\t0\t.\n")
+    path = write(tmp_path / "w.tsv", f"{TABLE_HEADER}\n{contig}\t0\t{end}\ta\t+\t.\t.\t0\t.\n")
     fasta = write_fasta(tmp_path / "genome.fa", GENOME | {"chrM": "ACGTA" * 6})
     with pytest.raises(InputError, match=r"1 of 1 rows end past their contig .*: a \(line 2\)"):
         extract(Request(str(path), str(fasta)), WindowSpec("body", 0, 0, 1), tmp_path / "out.tsv")
 
 
 def test_a_header_alone_is_no_window_and_no_fault(tmp_path):
-    path = write(tmp_path / "w.tsv", f"{HEADER}\n")
+    path = write(tmp_path / "w.tsv", f"{TABLE_HEADER}\n")
     fasta = write_fasta(tmp_path / "genome.fa", GENOME)
     result = extract(
         Request(str(path), str(fasta)), WindowSpec("body", 0, 0, 1), tmp_path / "out.tsv"
     )
     assert (result.rows, result.written) == (0, 0)
-    assert (tmp_path / "out.tsv").read_text() == f"{HEADER}\n"
+    assert (tmp_path / "out.tsv").read_text() == f"{TABLE_HEADER}\n"

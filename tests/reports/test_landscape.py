@@ -8,8 +8,8 @@ from collections import Counter, defaultdict
 
 import pytest
 
+from histpred.core.columns import HEADER
 from histpred.core.errors import InputError
-from histpred.genome.regions import WINDOW_COLUMNS
 from histpred.reports import landscape
 from histpred.reports.landscape import BINS, SAMPLE, STRETCH, TOP, read_landscape
 from histpred.scoring import tables
@@ -20,7 +20,7 @@ THRESHOLDS = (0.5, 0.9, 1.0)
 
 def table_of(folder, rows, thresholds=THRESHOLDS):
     """Rows of chrom, start, end, name, biotype and probabilities, as a prediction's tables."""
-    lines = ["\t".join((*WINDOW_COLUMNS, *MARKS))]
+    lines = ["\t".join((*HEADER, *MARKS))]
     calls = []
     for chrom, start, end, name, biotype, *values in rows:
         shown = [f"{value:.6g}" for value in values]

@@ -16,7 +16,7 @@ from histpred.bundle.folder import load_bundle
 from histpred.core.errors import HistpredError, InputError, OutputError, UsageError
 from histpred.core.execution import Execution
 from histpred.genome.request import Request
-from histpred.genome.table import HEADER
+from histpred.genome.table import TABLE_HEADER
 from histpred.scoring.gather import gather
 from histpred.scoring.predict import NO_GPU, predict
 from histpred.scoring.scatter import scatter
@@ -459,5 +459,5 @@ def test_tables_that_do_not_fit_leave_nothing(made, monkeypatch):
     scattering, parts = made
     monkeypatch.setattr("histpred.core.finished.altered", lambda folder, digests: [])
     with gzip.open(parts[2] / "scores.tsv.gz", "wb") as target:
-        target.write(f"{HEADER}\tother\n".encode())
+        target.write(f"{TABLE_HEADER}\tother\n".encode())
     refused(InputError, "its columns are not those of the other parts", scattering, parts)

@@ -13,6 +13,7 @@ import pytest
 from histpred.core.errors import InputError
 from histpred.core.marks import mark_colour
 from histpred.genome.regions import Window
+from histpred.genome.windows import row_of
 from histpred.scoring.tables import BED_NAME_LIMIT, TBI_LIMIT, Tables, index, join
 
 MARKS = ("H3K4me3", "H3K27me3")
@@ -26,7 +27,8 @@ def write(folder: Path, rows: list[tuple[Window, list[float]]], thresholds=(0.5,
     with Tables(folder, MARKS, thresholds) as tables:
         if rows:
             windows, probabilities = zip(*rows, strict=True)
-            tables.write(windows, [0.25] * len(rows), np.array(probabilities))
+            given = [row_of(window, b"", 0.25) for window in windows]
+            tables.write(given, np.array(probabilities))
     return tables
 
 
@@ -91,7 +93,8 @@ def test_the_same_windows_give_the_same_bytes_whatever_the_batches(tmp_path):
         with Tables(folder, MARKS, (0.5, 0.5)) as tables:
             for i in range(0, 300, size):
                 windows, probabilities = zip(*rows[i : i + size], strict=True)
-                tables.write(windows, [0.0] * len(windows), np.array(probabilities))
+                given = [row_of(window, b"", 0.0) for window in windows]
+                tables.write(given, np.array(probabilities))
         contents.append([path.read_bytes() for path in sorted(folder.iterdir())])
     assert contents[0] == contents[1] == contents[2]
 
