@@ -1,8 +1,8 @@
 """A bundle: the folder that fixes everything between a window and a probability.
 
 `bundle.json` (see `histpred.bundle.manifest`) lies beside `scorer.onnx` and `card.md`. Everything
-that can be checked without running the model is checked here, before any work; that the scorer
-itself fits is checked where its session opens, `histpred.scoring.scorer`.
+that can be checked without running the model is checked here, before any work. Whether the scorer
+itself fits is checked when it is opened, in `histpred.scoring.scorer`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SHIPPED = Path(__file__).resolve().parent / "shipped"
 MANIFEST = "bundle.json"
 SCORER = "scorer.onnx"
 CARD = "card.md"
-SPLIT, HISTORY, MARK_VECTORS = "split.tsv", "training.tsv", "mark_vectors.tsv"  # if it was trained
+SPLIT, HISTORY, MARK_VECTORS = "split.tsv", "training.tsv", "mark_vectors.tsv"  # of `train`
 
 
 @dataclass(frozen=True)
@@ -40,12 +40,12 @@ class Bundle:
 
     @property
     def scorer_path(self) -> Path:
-        """Where scorer.onnx lies."""
+        """The path of scorer.onnx."""
         return self.directory / SCORER
 
     @property
     def card_path(self) -> Path:
-        """Where card.md lies."""
+        """The path of card.md."""
         return self.directory / CARD
 
 
@@ -60,7 +60,8 @@ def load_bundle(name_or_path: str | os.PathLike[str] = DEFAULT_BUNDLE) -> Bundle
     Raises
     ------
     BundleError
-        For a folder or file that is missing, altered, a Git-LFS pointer or of another schema.
+        For a folder or file that is missing, altered, a Git-LFS pointer or of another schema
+        version.
     """
     directory = find_bundle(name_or_path)
     path = directory / MANIFEST
@@ -72,7 +73,10 @@ def load_bundle(name_or_path: str | os.PathLike[str] = DEFAULT_BUNDLE) -> Bundle
 
 
 def find_bundle(name_or_path: str | os.PathLike[str]) -> Path:
-    """The folder that a name or path means; `./` tells a folder from a shipped bundle."""
+    """The folder of a bundle, given its shipped name or its path.
+
+    `./NAME` means a folder even if a shipped bundle has that name.
+    """
     given = os.fspath(name_or_path)
     folder = Path(given)
     shipped = SHIPPED / given if given in shipped_bundles() else None
@@ -114,7 +118,7 @@ def parse_manifest(content: bytes, path: Path) -> Manifest:
     if str(version).split(".")[0] != SCHEMA_VERSION.split(".")[0]:
         raise BundleError(
             f"{path}: schema version {version}, this histpred reads {SCHEMA_VERSION}",
-            "use a histpred of the bundle's time, or a bundle made for this one",
+            "use the release of histpred that wrote the bundle, or a bundle made for this release",
         )
 
     try:
@@ -122,7 +126,7 @@ def parse_manifest(content: bytes, path: Path) -> Manifest:
     except ValidationError as error:
         raise BundleError(
             f"{path}: not a valid manifest: {_readable(error)}",
-            "mend these fields, or get the bundle again; a newer histpred may have written it",
+            "correct these fields, or get the bundle again; a newer histpred may have written it",
         ) from error
 
 
@@ -146,7 +150,7 @@ def _check_files(directory: Path, manifest: Manifest) -> None:
         parts = PurePosixPath(name).parts
         if not parts or name.startswith("/") or ".." in parts or any(c in name for c in "\\:\0"):
             raise BundleError(
-                f"{directory / MANIFEST}: file name {name!r} leads out of the bundle",
+                f"{directory / MANIFEST}: file name {name!r} points outside the bundle",
                 "do not use this bundle unless you know who made it",
             )
 
@@ -161,7 +165,7 @@ def _check_files(directory: Path, manifest: Manifest) -> None:
 
 
 def _read(path: Path) -> bytes:
-    """The bytes of a bundle's file; a missing one or a Git-LFS pointer is an error."""
+    """The bytes of a bundle's file; BundleError if it is missing or a Git-LFS pointer."""
     try:
         content = path.read_bytes()
     except OSError as error:

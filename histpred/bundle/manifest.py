@@ -1,6 +1,6 @@
-"""What `bundle.json` holds, as pydantic models: the one place where its schema is written down.
+"""The schema of bundle.json, as pydantic models.
 
-Version 1.3. What came when: 1.1 `chunks`, `published` and `files` of the encoder; 1.2 `method`,
+Version 1.3. Added in: 1.1 `chunks`, `published` and `files` of the encoder; 1.2 `method`,
 `logits` and `probabilities` of a calibration, `recipe` of the training, a `taxon_id` that may be
 unknown; 1.3 `interval`, `whole` of a window, `meaning` of a mark. A reader accepts its own major
 version only; an unknown field is an error, since it may change what a score means.
@@ -19,7 +19,7 @@ SCHEMA_VERSION = "1.3"
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-RESERVED = (*NAMES, "calls", "vector", "windows")  # what columns and tracks are called
+RESERVED = (*NAMES, "calls", "vector", "windows")  # names of columns and tracks
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._+-]*$"
 Name = Annotated[str, Field(min_length=1, pattern=NAME_PATTERN)]
 Length = Annotated[int, Field(gt=0)]
@@ -27,13 +27,13 @@ WindowKind = Literal["context", "body", "promoter", "spliced", "interval"]
 
 
 class Record(BaseModel):
-    """A part of the manifest: immutable, no unknown fields, no NaN."""
+    """A part of the manifest: immutable, without unknown fields and NaN."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Species(Record):
-    """The organism trained on; `chromosome_lengths` (bp) by assembly tell its genomes."""
+    """The organism trained on; `chromosome_lengths` (bp), by assembly, identify its genomes."""
 
     name: str
     taxon_id: int | None
@@ -44,9 +44,10 @@ class Species(Record):
 class WindowSpec(Record):
     """The window that the scorer was trained on; lengths in bp.
 
-    whole: always read in full length, with N beyond the contig. shown: the bp to each side of the
-    TSS that a whole promoter's probability is of, which are its window; 0: all. An interval is read
-    as it is, or, where it has a reach, whole and around its middle: see `histpred.genome.windows`.
+    whole: always read in full length, with N beyond the contig. shown: bp to each side of the TSS
+    that a whole promoter's probability describes, which are its window; 0: all of it. An interval
+    is read as it is or, if it has a reach, whole and around its middle: see
+    `histpred.genome.windows`.
     """
 
     kind: WindowKind
@@ -80,8 +81,8 @@ class ChunkSpec(Record):
 class EncoderSpec(Record):
     """The frozen encoder; `settings` are its own, without `chunks` it sees windows whole.
 
-    files: sha256 of the encoder's files, by name, where it does not ship inside the bundle but is
-    one that users get themselves: `published`, its name in `histpred encoders list`.
+    files: sha256 of the encoder's files, by name, if users get them elsewhere instead of with the
+    bundle. published: the encoder's name in `histpred encoders list`.
     """
 
     kind: Name
@@ -95,9 +96,9 @@ class EncoderSpec(Record):
 class Calibration(Record):
     """From one mark's logits to its probabilities: see `histpred.bundle.probability`.
 
-    sigmoid(slope * logit + intercept); but where there are knots (`logits` ascending, with their
-    `probabilities`), the line through them, level beyond either end. method: how it was fitted,
-    for the reader.
+    sigmoid(slope * logit + intercept), unless there are knots (ascending `logits` with their
+    `probabilities`): then the line through them, constant beyond either end. method: how it was
+    fitted, for the reader.
     """
 
     slope: Annotated[float, Field(gt=0)] = 1.0
@@ -120,9 +121,9 @@ class Calibration(Record):
 
 
 class MarkSpec(Record):
-    """One mark that is scored; called where the calibrated probability reaches `threshold`.
+    """A mark that is scored, and called if its calibrated probability reaches `threshold`.
 
-    meaning: what its labels were, as a phrase for the card.
+    meaning: a phrase for the card that says what a positive label was.
     """
 
     name: Name
@@ -132,11 +133,11 @@ class MarkSpec(Record):
 
 
 class IntervalOutput(Record):
-    """What the same encoder says of any interval, beside the window of a gene.
+    """The output for intervals, from the same encoder as the output for genes.
 
-    resolution: the stretch in bp, around an interval's middle, that a probability is of. scorer:
-    the bundle's file that scores it. marks: in the order of that scorer's output, with calibrations
-    and thresholds of their own; there may be others than a gene has.
+    resolution: bp around an interval's middle that a probability describes. scorer: the bundle's
+    file that scores intervals. marks: in the order of that scorer's output, with calibrations and
+    thresholds of their own; they may differ from the marks of genes.
     """
 
     window: WindowSpec
@@ -152,9 +153,9 @@ class IntervalOutput(Record):
 
 
 class Training(Record):
-    """Where the weights came from: data, the stretch of each split, seed, windows of each split.
+    """The origin of the weights: data, splits, seed, and the number of windows in each split.
 
-    recipe: digests of the inputs and all options of `histpred train`, where that made the bundle.
+    recipe: digests of the inputs and all options of `histpred train`, if that made the bundle.
     """
 
     data: tuple[str, ...]
@@ -165,7 +166,7 @@ class Training(Record):
 
 
 class Performance(Record):
-    """Ranking, and the calibration error of the probabilities, on one set of windows."""
+    """Ranking and calibration error on one set of windows."""
 
     auroc: Fraction
     auprc: Fraction
@@ -173,7 +174,7 @@ class Performance(Record):
 
 
 class MarkPerformance(Record):
-    """A mark's figures beside those of the baselines, on the same windows."""
+    """A mark's figures and those of the baselines on the same windows."""
 
     positives: int
     prevalence: Fraction
@@ -182,7 +183,7 @@ class MarkPerformance(Record):
 
 
 class Evaluation(Record):
-    """One evaluation set: what it is, how many windows, and the figures of each mark."""
+    """One evaluation: a description, the number of windows, and the figures of each mark."""
 
     description: str
     windows: int
@@ -190,7 +191,7 @@ class Evaluation(Record):
 
 
 class KnownAnswer(Record):
-    """A sequence, as the encoder sees a window, and its probabilities: for `verify`."""
+    """A sequence as the encoder sees it and its probabilities, for `histpred bundle verify`."""
 
     sequence: Annotated[str, Field(pattern=r"^[ACGTN]+$")]
     probabilities: dict[str, Fraction]
@@ -223,8 +224,8 @@ class Manifest(Record):
 
     @model_validator(mode="after")
     def _marks_agree(self) -> Manifest:
-        for output in filter(None, (self, self.interval)):
-            names = [mark.name for mark in output.marks]
+        for marks in (self.marks, self.interval.marks if self.interval else ()):
+            names = [mark.name for mark in marks]
             if len(set(names)) != len(names):
                 raise ValueError("the same mark is listed twice")
             if taken := sorted(set(RESERVED).intersection(names)):

@@ -10,10 +10,16 @@ from histpred.genome.windows import WindowSpec, parse_window
 
 
 def window_for(bundle: Bundle, wanted: str | None = None, tile: int | None = None) -> WindowSpec:
-    """The window that the bundle was trained on, or the one `wanted` (see `parse_window`); its
-    intervals cut into tiles of `tile` bp.
+    """The window that a bundle scores.
 
-    Raises UsageError for tiles of another kind of window.
+    Parameters
+    ----------
+    wanted
+        A window as `parse_window` reads it; None: the one that the bundle was trained on.
+    tile
+        Length in bp of the tiles that intervals are cut into; None: they are not cut.
+
+    Raises UsageError for tiles of another kind of window than intervals.
     """
     if tile:
         wanted = wanted or INTERVAL
@@ -36,22 +42,22 @@ def window_for(bundle: Bundle, wanted: str | None = None, tile: int | None = Non
 
 
 def was_trained_on(bundle: Bundle, window: WindowSpec) -> bool:
-    """Whether the bundle's probabilities are of such windows."""
+    """Return True if the bundle's probabilities are calibrated for such windows."""
     return window._replace(tile=0) in _trained(bundle).values()
 
 
 def interval_output(bundle: Bundle, window: WindowSpec) -> IntervalOutput | None:
-    """The bundle's output for intervals, if it has one and such are the windows."""
+    """The bundle's output for intervals, if the windows are intervals and it has one."""
     return bundle.manifest.interval if window.kind == INTERVAL else None
 
 
 def marks_of(bundle: Bundle, window: WindowSpec) -> tuple[MarkSpec, ...]:
-    """The marks of the output that scores such windows."""
+    """The marks that are scored for such windows."""
     return (interval_output(bundle, window) or bundle.manifest).marks
 
 
 def _trained(bundle: Bundle) -> dict[str, WindowSpec]:
-    """The windows that a bundle was trained on, by kind."""
+    """The windows that the bundle was trained on, by kind."""
     specs = [bundle.manifest.window]
     if bundle.manifest.interval:
         specs.append(bundle.manifest.interval.window)

@@ -1,4 +1,4 @@
-"""From logits to calibrated probabilities, as a bundle's calibrations have it."""
+"""Logits to calibrated probabilities."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def probabilities_of(logits: np.ndarray, calibrations: Sequence[Calibration]) ->
     logits
         [n, marks], without NaN.
     calibrations
-        Of each mark, in the order of the columns.
+        One for each mark, in the order of the columns.
     """
     slope = np.array([calibration.slope for calibration in calibrations])
     intercept = np.array([calibration.intercept for calibration in calibrations])

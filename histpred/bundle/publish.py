@@ -11,7 +11,9 @@ from histpred.bundle.folder import CARD, MANIFEST, SCORER, Bundle, load_bundle
 from histpred.bundle.manifest import (
     Evaluation,
     Manifest,
+    MarkPerformance,
     MarkSpec,
+    Performance,
     Species,
     Training,
     WindowSpec,
@@ -25,20 +27,20 @@ def write_bundle(
     notes: str,
     others: Mapping[str, bytes] | None = None,
 ) -> Bundle:
-    """Write scorer.onnx, card.md and bundle.json, in this order, and load them back.
+    """Write scorer.onnx, card.md and bundle.json, in this order, and load the bundle.
 
     Parameters
     ----------
     directory
-        Made where it is missing; files of these names are replaced.
+        Created if missing; files of these names are replaced.
     manifest
-        All but `files`, which is filled in here.
+        Complete but for `files`, which are filled in here.
     scorer
         The bytes of scorer.onnx.
     notes
-        What only the author knows (meaning of the labels, limits), Markdown: goes into the card.
+        Markdown for the card: what only the author knows, such as the meaning of the labels.
     others
-        Further files of the bundle, by name: an encoder that ships, the split, the history.
+        Further files by name: an encoder that ships, the split, the history.
     """
     card = render_card(manifest, notes).encode()
     contents = {**(others or {}), SCORER: scorer, CARD: card}
@@ -66,11 +68,10 @@ def render_card(manifest: Manifest, notes: str) -> str:
     further: list[str] = []
     if interval := manifest.interval:
         allowed = f"N allowed in {interval.window.max_n_fraction:.0%} of its bases"
-        told = f"{_window(interval.window)}; of the {interval.resolution} bp there; {allowed}"
-        facts.append(("intervals", told))
+        reach = f"{_window(interval.window)}; of the {interval.resolution} bp there; {allowed}"
+        facts.append(("intervals", reach))
         further = [mark.name for mark in interval.marks if mark.name not in manifest.mark_names]
-    told = f"{encoder.kind} {encoder.settings}, {encoder.dimension} numbers"
-    facts.append(("encoder", told))
+    facts.append(("encoder", f"{encoder.kind} {encoder.settings}, {encoder.dimension} numbers"))
     if encoder.chunks:
         facts.append(("chunks", f"{encoder.chunks.policy}, {encoder.chunks.length} bp"))
     facts.append(("marks", ", ".join(manifest.mark_names)))
@@ -99,31 +100,44 @@ def _organism(species: Species) -> str:
 
 
 def evaluation_section(evaluation: Evaluation) -> str:
-    """What was evaluated, and a table: a row a mark, the model beside its baselines."""
+    """A sentence on what was evaluated, and a table of marks with the baselines beside."""
     marks = evaluation.marks
     baselines = list(next(iter(marks.values())).baselines)
     header = ["mark", "positives", "prevalence", "AUROC", "AUPRC", "ECE"]
     for baseline in baselines:
         header += [f"{baseline} AUROC", f"{baseline} AUPRC"]
 
-    rows = []
-    for name, figures in marks.items():
-        ece = figures.model.ece
-        row = [name, str(figures.positives), f"{figures.prevalence:.4f}"]
-        row += [
-            f"{figures.model.auroc:.3f}",
-            f"{figures.model.auprc:.3f}",
-            "" if ece is None else f"{ece:.4f}",
-        ]
-        for baseline in baselines:
-            row += [
-                f"{figures.baselines[baseline].auroc:.3f}",
-                f"{figures.baselines[baseline].auprc:.3f}",
-            ]
-        rows.append(row)
-    rows.append(_mean_row(evaluation, baselines))
-
+    rows = [
+        [name, str(figures.positives), f"{figures.prevalence:.4f}"]
+        + _performance([figures], baselines, "{:.3f}", "{:.4f}")
+        for name, figures in marks.items()
+    ]
+    every = list(marks.values())
+    prevalence = sum(figures.prevalence for figures in every) / len(every)
+    mean = _performance(every, baselines, "**{:.3f}**", "**{:.3f}**")
+    rows.append(["**mean**", "", f"**{prevalence:.3f}**", *mean])
     return f"{evaluation.description}\n\n{_table(header, rows)}"
+
+
+def _performance(
+    marks: Sequence[MarkPerformance], baselines: Sequence[str], layout: str, ece_layout: str
+) -> list[str]:
+    """Cells with the mean figures of some marks: of the model, its ECE, then of each baseline."""
+
+    def mean(values: list[float], as_text: str) -> str:
+        return as_text.format(sum(values) / len(values)) if values else ""
+
+    def ranking(performances: list[Performance]) -> list[str]:
+        return [
+            mean([figures.auroc for figures in performances], layout),
+            mean([figures.auprc for figures in performances], layout),
+        ]
+
+    errors = [mark.model.ece for mark in marks if mark.model.ece is not None]
+    cells = [*ranking([mark.model for mark in marks]), mean(errors, ece_layout)]
+    for name in baselines:
+        cells += ranking([mark.baselines[name] for mark in marks])
+    return cells
 
 
 def _training_list(training: Training) -> str:
@@ -134,24 +148,6 @@ def _training_list(training: Training) -> str:
         f"seed: {training.seed}",
     ]
     return "\n".join(f"- {item}" for item in items)
-
-
-def _mean_row(evaluation: Evaluation, baselines: list[str]) -> list[str]:
-    marks = evaluation.marks.values()
-
-    def mean(values: list[float]) -> str:
-        return f"**{sum(values) / len(values):.3f}**"
-
-    row = ["**mean**", "", mean([m.prevalence for m in marks])]
-    row += [mean([m.model.auroc for m in marks]), mean([m.model.auprc for m in marks])]
-    errors = [m.model.ece for m in marks if m.model.ece is not None]
-    row.append(mean(errors) if errors else "")
-    for baseline in baselines:
-        row += [
-            mean([m.baselines[baseline].auroc for m in marks]),
-            mean([m.baselines[baseline].auprc for m in marks]),
-        ]
-    return row
 
 
 def _window(window: WindowSpec) -> str:
@@ -166,7 +162,7 @@ def _window(window: WindowSpec) -> str:
 
 
 def _outputs(manifest: Manifest) -> list[tuple[str, tuple[MarkSpec, ...]]]:
-    """The marks of each output, with what a heading calls it."""
+    """The heading and the marks of each output."""
     if manifest.interval is None:
         return [("", manifest.marks)]
     return [
@@ -192,11 +188,11 @@ def _threshold_table(marks: Sequence[MarkSpec]) -> str:
         if mark.meaning:
             names.setdefault(mark.meaning, []).append(mark.name)
     whole = [mark.name for mark in marks]
-    told = [
-        f"A positive{'' if of == whole else ' of ' + ', '.join(of)} is {meaning}.\n\n"
-        for meaning, of in names.items()
+    meanings = [
+        f"A positive{'' if named == whole else ' of ' + ', '.join(named)} is {meaning}.\n\n"
+        for meaning, named in names.items()
     ]
-    return "".join(told) + _table(header, rows)
+    return "".join(meanings) + _table(header, rows)
 
 
 def _table(header: list[str], rows: list[list[str]]) -> str:

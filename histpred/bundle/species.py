@@ -1,6 +1,4 @@
-"""Whether a genome can be that of a bundle's species, and which assembly it is, told by the lengths
-of its contigs.
-"""
+"""Recognise a bundle's species and assembly by the lengths of a genome's contigs."""
 
 from __future__ import annotations
 
@@ -10,25 +8,22 @@ from typing import Protocol
 UNSPECIFIED = "unspecified organism"
 
 SMALLEST_TELLING_GENOME = 10_000_000
-"""bp in all below which unknown contigs tell nothing: they may be a slice of the right genome."""
+"""Total bp below which unknown contigs prove nothing: they may be a slice of the right genome."""
 
 
 class KnownLengths(Protocol):
-    """Anything with the chromosome lengths (bp) of a species, by assembly."""
+    """The chromosome lengths (bp) of a species, by assembly."""
 
     @property
     def chromosome_lengths(self) -> dict[str, tuple[int, ...]]: ...
 
 
 def looks_like_species(contig_lengths: Iterable[int], species: KnownLengths) -> bool | None:
-    """Whether contigs of these lengths (bp) look like a genome of the species.
+    """Return True if contigs of these lengths (bp) look like a genome of the species.
 
-    Returns
-    -------
-    bool or None
-        True where a contig is exactly as long as a chromosome of a known assembly, False where none
-        is though there is a whole genome's worth of sequence, None where that cannot be told (a
-        slice, or nothing known).
+    True if a contig is exactly as long as a chromosome of a known assembly; False if none is,
+    although there is a whole genome's worth of sequence; None if the lengths do not tell, because
+    the genome is a slice or the species' lengths are unknown.
     """
     known = {length for lengths in species.chromosome_lengths.values() for length in lengths}
     contigs = list(contig_lengths)
@@ -40,8 +35,9 @@ def looks_like_species(contig_lengths: Iterable[int], species: KnownLengths) -> 
 
 
 def assembly_of(contig_lengths: Collection[int], species: KnownLengths) -> str | None:
-    """The assembly of the species that shares most chromosomes with contigs of these lengths (bp),
-    None if none shares any.
+    """The assembly that shares most chromosome lengths with contigs of these lengths (bp).
+
+    None if no assembly of the species shares any.
     """
     shared = {
         assembly: len(set(lengths).intersection(contig_lengths))

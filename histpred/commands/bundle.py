@@ -57,9 +57,7 @@ def digest(name: str) -> None:
 @click.argument("name", metavar="NAME|DIR", default=DEFAULT_BUNDLE)
 @options.weights
 def verify(name: str, weights: Path | None) -> None:
-    """Check every digest of a bundle, run it, and compare with the answer that it was published
-    with.
-    """
+    """Check every digest of a bundle, run it, and compare with its published answer."""
     from histpred.bundle.folder import load_bundle
     from histpred.scoring.verify import verify as run
 

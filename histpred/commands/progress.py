@@ -36,8 +36,9 @@ def check_strict(strict: bool, reasons: dict[str, int], past_end: int, ledger: o
 
 
 class Progress:
-    """click's bar on a terminal, nothing elsewhere: log files of batch systems stay readable. A
-    context manager.
+    """A context manager that shows click's progress bar on a terminal.
+
+    Elsewhere it shows nothing, so that log files of batch systems stay readable.
     """
 
     def __init__(self, label: str, quiet: bool) -> None:

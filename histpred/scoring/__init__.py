@@ -1,1 +1,1 @@
-"""Running a bundle's scorer."""
+"""Windows through an encoder and a scorer into tables."""

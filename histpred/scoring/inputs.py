@@ -1,6 +1,4 @@
-"""An annotation and its genome as a table of windows in memory, with what is computed of each: for
-training and evaluation, which need all rows at once.
-"""
+"""All windows of a request in memory, with what is computed of each, for training and evaluation."""
 
 from __future__ import annotations
 
@@ -29,7 +27,7 @@ Computed = TypeVar("Computed")
 
 
 class Genome(NamedTuple):
-    """What annotation and FASTA say of the organism; None where they say nothing."""
+    """What annotation and FASTA say of the organism; None if they say nothing."""
 
     taxon_id: int | None
     build: str | None
@@ -40,16 +38,16 @@ class Genome(NamedTuple):
 def embed_windows(
     request: Request, choice: EncoderChoice, encoder: Encoder, work: Path, execution: Execution
 ) -> tuple[pandas.DataFrame, np.ndarray]:
-    """Windows (chrom, start, end, name, strand, gene_id, biotype, n_fraction) and their vectors,
-    float32 [n, dimension], in genome order.
+    """The windows in genome order and their vectors, float32 [windows, dimension].
 
+    The columns of the windows are those of `histpred.core.columns`.
     Raises HistpredError for inputs that cannot be used, and ModelError for vectors with NaN.
     """
     table = work / "windows.parquet"
     run = embed(request, choice, encoder, table, execution._replace(overwrite=True))
     if execution.store:
         logger.info(
-            "%s pieces embedded on %s, %s were there",
+            "%s chunks embedded on %s, %s found in the store",
             f"{run.embedded:,}",
             encoder.device,
             f"{run.reused:,}",
@@ -64,8 +62,10 @@ def map_windows(
     function: Callable[[Sequence[bytes]], Computed],
     quiet: bool = False,
 ) -> tuple[pandas.DataFrame, list[Computed], Genome]:
-    """Windows as `embed_windows` gives them, with what `function` makes of each batch of sequences
-    (5' to 3', cleaned). `quiet`: what the inputs give rise to was said before.
+    """Windows as `embed_windows` returns them, and the results of `function` on their sequences.
+
+    `function` gets batches of sequences, 5' to 3' and cleaned. `quiet`: notices and warnings on the
+    inputs are left out, since they were logged before.
     """
     rows, results = [], []
     with (

@@ -177,10 +177,10 @@ def _spool(spool: Path, windows: OpenWindows, choice: EncoderChoice, costs: Cost
 
 
 class Costs:
-    """Bases and work of windows, in the order in which they come.
+    """Bases and work of windows, in the order in which they are added.
 
-    `bases` has each window's; `work` those that the encoder has to see for it: on a grid, what
-    windows on the same strand have in common is seen once.
+    `bases` has the length of each window in bp, `work` the bases that the encoder must see for it:
+    on a grid, bases that windows on the same strand share are seen once.
     """
 
     def __init__(self, chunks: ChunkPolicy | None) -> None:
@@ -201,11 +201,10 @@ class Costs:
 
 
 def cuts(work: Sequence[int], most: int) -> list[int]:
-    """Where to cut a row of pieces of `work` so that parts are few and alike: the index behind the
-    last piece of each part.
+    """Cut a list of windows into parts of about the same work: the end index of each part.
 
-    There are as many parts as it takes to have no more than `most` in each, if pieces were small;
-    a piece belongs to the part in which its middle lies.
+    There are as many parts as would hold at most `most` each if windows were small. A window
+    belongs to the part in which its middle lies.
 
     >>> cuts([5, 5, 5, 5, 1], 10)
     [1, 3, 5]

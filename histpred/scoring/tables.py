@@ -28,7 +28,7 @@ from histpred.genome.windows import Row
 TBI_LIMIT = 1 << 29
 BED_NAME_LIMIT = 255
 SCORES, CALLS = "scores.tsv.gz", "calls.bed.gz"
-PALEST = 0.1  # how much of a mark's colour a window has whose probability is 0
+PALEST = 0.1  # share of a mark's colour in a window with probability 0
 JOIN_BUFFER = 1 << 20
 REMAKE = "make this part again"
 AT_ONCE = 1 << 14  # rows that are read
@@ -36,17 +36,16 @@ AGAIN = "give a folder of histpred predict as that wrote it, or run it again"
 
 
 class Tables:
-    """Writes scores.tsv.gz and calls.bed.gz into a folder; windows must come sorted. A context
-    manager.
+    """A context manager that writes scores.tsv.gz and calls.bed.gz; rows must come sorted.
 
     Parameters
     ----------
     folder
-        Where the files go.
+        The folder of the files.
     marks
         Names of the marks, in the order of the columns of `probabilities`.
     thresholds
-        A window is called for a mark from this probability on.
+        The probability from which a window is called, for each mark.
     """
 
     def __init__(self, folder: Path, marks: Sequence[str], thresholds: Sequence[float]) -> None:
@@ -104,13 +103,13 @@ class Rows(NamedTuple):
 
 @contextmanager
 def read_scores(path: Path) -> Iterator[tuple[tuple[str, ...], Iterator[Rows]]]:
-    """The marks of scores.tsv.gz, and its rows, at most `AT_ONCE` of them at once.
+    """The marks of scores.tsv.gz, and its rows in blocks of at most `AT_ONCE`.
 
     Raises
     ------
     InputError
-        With the line, where the table is not one of histpred's, or a row has too few or too many
-        columns, a coordinate that is no number, or a probability that is none.
+        With the line, if the table is not one of histpred's, or a row has too few or too many
+        columns, a coordinate that is not a number, or a value that is not a probability.
     """
     shared = len(NAMES)
     with gzip.open(path, "rt", encoding="utf-8") as lines:
@@ -137,9 +136,9 @@ def read_scores(path: Path) -> Iterator[tuple[tuple[str, ...], Iterator[Rows]]]:
 
 
 def _probabilities(fields: list[str], columns: int) -> list[float]:
-    """Those of a row of scores.tsv.gz; ValueError where it is not one of `columns`."""
+    """The probabilities in a row of scores.tsv.gz; ValueError if the row is malformed."""
     if len(fields) != columns:
-        raise ValueError(f"{columns} columns are due, here are {len(fields)}")
+        raise ValueError(f"{len(fields)} columns where the header has {columns}")
     values_of(fields)  # raises if one is not of its type
     found = list(map(float, fields[len(NAMES) :]))
     if not all(0 <= probability <= 1 for probability in found):
@@ -150,8 +149,8 @@ def _probabilities(fields: list[str], columns: int) -> list[float]:
 def join(parts: Sequence[Path], whole: Path) -> None:
     """Write the rows of several such tables, in this order, as one, and index it.
 
-    The first line of those that begin with '#' is written once; InputError where it is not the same
-    in all. What comes out is what `Tables` would have written.
+    Their header is written once. The result is what `Tables` would have written. Raises InputError
+    if the parts have different headers.
     """
     header = b""
     with BgzipWriter(whole) as target:
@@ -199,8 +198,9 @@ def bed_colour(mark: str) -> str:
 
 
 def bed_shades(mark: str) -> list[str]:
-    """The colour for each score from 0 to 1000, opaque: that of the mark's class, the paler the
-    lower the score, but never white.
+    """The colour for each score from 0 to 1000: that of the mark's class, paler for lower scores.
+
+    All colours are opaque and none is white.
 
     >>> bed_shades("H3K36me3")[0], bed_shades("H3K36me3")[500], bed_shades("H3K36me3")[1000]
     ('230,242,230', '115,185,115', '0,128,0')
@@ -222,8 +222,9 @@ def bed_name(name: str, mark: str) -> str:
 
 
 def index(path: Path, longest: int) -> None:
-    """A tabix index beside a bgzip table: .tbi, or .csi where a position (bp) is beyond what a .tbi
-    can hold.
+    """Write a tabix index beside a bgzip table.
+
+    A .tbi, or a .csi if `longest`, the last position (bp), is beyond what a .tbi can hold.
     """
     import pysam
 

@@ -1,6 +1,4 @@
-"""Whether a bundle still gives the answer it was published with: its encoder and scorer run on a
-known sequence.
-"""
+"""Check that a bundle still gives the answer it was published with, on a known sequence."""
 
 from __future__ import annotations
 
@@ -16,13 +14,14 @@ TOLERANCE = 1e-4
 
 
 def verify(bundle: Bundle, weights: Path | None = None) -> float:
-    """Run the bundle's known answer; returns the largest difference in a probability. `weights`:
-    see `histpred.encoders.locate`.
+    """Score the bundle's known sequence; returns the largest difference in a probability.
+
+    `weights`: see `histpred.encoders.locate`.
 
     Raises
     ------
     BundleError
-        Where the difference is above 1e-4.
+        If the difference is above 1e-4.
     """
     known = bundle.manifest.known_answer
     choice = bundle_encoder(bundle, weights=weights)

@@ -118,8 +118,8 @@ WRONG = {
     "above 1": (f"{ROW}\t0.5\t1.5", "a probability is not from 0 to 1"),
     "below 0": (f"{ROW}\t0.5\t-0.1", "a probability is not from 0 to 1"),
     "empty": (f"{ROW}\t\t0.5", "could not convert string to float"),
-    "too few": (f"{ROW}\t0.5", "10 columns are due, here are 9"),
-    "too many": (f"{ROW}\t0.5\t0.5\t0.5", "10 columns are due, here are 11"),
+    "too few": (f"{ROW}\t0.5", "9 columns where the header has 10"),
+    "too many": (f"{ROW}\t0.5\t0.5\t0.5", "11 columns where the header has 10"),
     "no start": (f"{ROW}\t0.5\t0.5".replace("5", "x", 1), "invalid literal for int()"),
     "no share": ("chr1\t5\t9\tg\t+\tG\tb\t.\t0\t0", "could not convert string to float"),
 }

@@ -109,8 +109,8 @@ WRONG = {
     "not a number": ["chr2\tx\t9\tg\t+\tG\tb\t0\t0.5\t0.5", "invalid literal"],
     "NaN": ["chr2\t5\t9\tg\t+\tG\tb\t0\tnan\t0.5", "a probability is not from 0 to 1"],
     "above 1": ["chr2\t5\t9\tg\t+\tG\tb\t0\t0.5\t1.5", "a probability is not from 0 to 1"],
-    "too few": ["chr2\t5\t9\tg\t+\tG\tb\t0\t0.5", "10 columns are due, here are 9"],
-    "cut": ["chr2\t1", "10 columns are due, here are 2"],
+    "too few": ["chr2\t5\t9\tg\t+\tG\tb\t0\t0.5", "9 columns where the header has 10"],
+    "cut": ["chr2\t1", "2 columns where the header has 10"],
     "back to a contig": [
         f"chr10\t1\t2\tg\t+\tG\tb\t0\t0.5\t0.5\n{ROW.format(5, 9)}",
         "contig 'chr2' is in several places",
