@@ -108,8 +108,12 @@ def evaluation_section(evaluation: Evaluation) -> str:
         header += [f"{baseline} AUROC", f"{baseline} AUPRC"]
 
     rows = [
-        [name, str(figures.positives), f"{figures.prevalence:.4f}"]
-        + _performance([figures], baselines, "{:.3f}", "{:.4f}")
+        [
+            name,
+            str(figures.positives),
+            f"{figures.prevalence:.4f}",
+            *_performance([figures], baselines, "{:.3f}", "{:.4f}"),
+        ]
         for name, figures in marks.items()
     ]
     every = list(marks.values())

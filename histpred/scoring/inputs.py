@@ -1,4 +1,4 @@
-"""All windows of a request in memory, with what is computed of each, for training and evaluation."""
+"""All windows of a request in memory, with their values, for training and evaluation."""
 
 from __future__ import annotations
 

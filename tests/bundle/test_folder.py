@@ -151,7 +151,7 @@ def test_many_broken_fields_are_three_and_a_count(bundle_folder):
 @pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "a/../../b", "..\\secret", "C:x", ""])
 def test_a_file_name_that_leads_out_of_the_folder(bundle_folder, name):
     edit(bundle_folder, lambda fields: fields["files"].update({name: "0" * 64}))
-    with pytest.raises(BundleError, match="leads out of the bundle"):
+    with pytest.raises(BundleError, match="points outside the bundle"):
         load_bundle(bundle_folder)
 
 

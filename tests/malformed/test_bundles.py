@@ -94,7 +94,7 @@ SPOILT = [
     ("unknown window", manifest(lambda f: f["window"].update(kind="enhancer")), "window.kind"),
     ("threshold 2", manifest(lambda f: f["marks"][0].update(threshold=2)), "threshold"),
     ("file outside", manifest(lambda f: f["files"].update({"../x": "0" * 64})),
-     "'../x' leads out of the bundle"),
+     "'../x' points outside the bundle"),
 ]
 # fmt: on
 
