@@ -16,6 +16,7 @@ import sys
 import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Protocol
 
 from histpred.core.errors import InputError
 
@@ -175,6 +176,21 @@ class Lines:
                 "convert it: tr '\\r' '\\n' < FILE",
                 1,
             )
+
+
+class NumberedLines(Protocol):
+    """What a reader of an annotation needs of `Lines`, for those who look at lines on their way."""
+
+    name: str
+
+    @property
+    def digest(self) -> str:
+        """See `Lines.digest`."""
+
+    def __iter__(self) -> Iterator[tuple[int, str]]: ...
+
+    def drain(self) -> None:
+        """See `Lines.drain`."""
 
 
 @contextmanager

