@@ -24,6 +24,7 @@ from histpred.evaluation.metrics import by_group, intervals, lead, measure
 from histpred.evaluation.result import BASELINE, MODEL, Result, Scored
 from histpred.genome.request import Request
 from histpred.labels.examples import Examples, choose_marks, labelled
+from histpred.labels.loci import locus_numbers
 from histpred.labels.matrix import read_labels, without_version
 from histpred.labels.splits import (
     LEAKY,
@@ -32,7 +33,6 @@ from histpred.labels.splits import (
     UNUSED,
     VALIDATION,
     leaks,
-    locus_numbers,
     read_split,
     warn_of_leaks,
 )
