@@ -119,8 +119,7 @@ def evaluate(
         execution = execution._replace(store=execution.store or out / RESUME)
         scored = [score(each, request, weights, work, execution) for each in bundles]
         result = compare(
-            bundle,
-            options.beside,
+            bundles,
             scored,
             request,
             labels_path,

@@ -664,8 +664,9 @@ def real_labels(path: Path) -> pandas.DataFrame:
 
 
 def compare(made, truth: pandas.DataFrame, min_samples: float, ids: list[str]) -> None:
-    """Where the tables agree that a quarter of the samples is enough, so must the labels; for H2AFZ
-    (3 samples) and H3K9ac (2), the tables ask for two samples.
+    """Where the tables agree that a quarter of the samples is enough, so must the labels.
+
+    For H2AFZ (3 samples) and H3K9ac (2), the tables ask for two samples.
     """
     found = pandas.DataFrame(made.values, index=made.genes["id"], columns=made.marks).loc[ids]
     for mark, samples in SAMPLES.items():
