@@ -18,7 +18,7 @@ from histpred.core.errors import InputError, UsageError, first_few
 from histpred.genome import bed, gff, table
 from histpred.genome.assembly import assemble
 from histpred.genome.biotypes import expand, normalise
-from histpred.genome.lines import NumberedLines, open_lines
+from histpred.genome.lines import Lines, open_lines
 from histpred.genome.regions import NOT_SELECTED, SPLICED, Feature
 
 GENE, TRANSCRIPT = gff.GENE, gff.TRANSCRIPT
@@ -66,7 +66,7 @@ class Annotation:
 
     def __init__(
         self,
-        lines: NumberedLines,
+        lines: Lines,
         directory: str | os.PathLike[str],
         level: str = GENE,
         with_exons: bool = False,

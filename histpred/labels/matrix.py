@@ -11,7 +11,7 @@ import csv
 import gzip
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +20,7 @@ import pandas
 
 from histpred.core.errors import InputError, first_few
 from histpred.core.marks import canonical
+from histpred.genome.regions import Feature
 from histpred.labels.table import read_rows
 
 logger = logging.getLogger(__name__)
@@ -53,6 +54,23 @@ class LabelMatrix(NamedTuple):
     values: np.ndarray
     unjoined: pandas.DataFrame
     counts: dict[str, int]
+
+
+def gene_id(feature: Feature) -> str:
+    """The id of a feature's gene: gene_id, or name where it is '.'."""
+    return feature.gene_id if feature.gene_id != "." else feature.name
+
+
+def carried(feature: Feature) -> tuple[str, str, str, int, int, str]:
+    """The columns CARRIED[1:] of a feature."""
+    name, biotype, strand = feature.name, feature.biotype, feature.strand
+    return (name, biotype, feature.chrom, feature.start, feature.end, strand)
+
+
+def gene_table(features: Iterable[Feature]) -> pandas.DataFrame:
+    """One row per gene, with the columns id and CARRIED[1:]."""
+    rows = [(gene_id(feature), *carried(feature)) for feature in features]
+    return pandas.DataFrame(rows, columns=["id", *CARRIED[1:]])
 
 
 def labels_file(path: Path) -> Path:

@@ -16,13 +16,12 @@ from histpred.core.marks import ALIASES, canonical, is_mark
 from histpred.genome.bed import read_bed
 from histpred.genome.lines import Lines, open_lines
 from histpred.genome.naming import ContigNames
-from histpred.labels.table import read_rows
+from histpred.labels.table import read_records
 
 logger = logging.getLogger(__name__)
 
 COMPRESSED = (".gz", ".bgz")
 SUFFIXES = (".bed", ".narrowPeak", ".broadPeak", ".gappedPeak")
-SHEET_COLUMNS = ("mark", "file", "sample")
 
 PEAK = re.compile(r"([^\s#][^\t]*)\t([0-9]{1,9})\t([0-9]{1,9})(?:\t|$)")
 Peaks = dict[int, list[tuple[int, int]]]
@@ -93,24 +92,8 @@ def _from_name(path: Path) -> PeakFile:
 
 
 def _read_sheet(sheet: Path) -> list[PeakFile]:
-    files: list[PeakFile] = []
-    columns: list[str] = []
-    for number, fields in read_rows(sheet):
-        if not columns:
-            columns = [name.lower() for name in fields]
-            missing = [name for name in SHEET_COLUMNS[:2] if name not in columns]
-            twice = [name for name in SHEET_COLUMNS if columns.count(name) > 1]
-            if missing or twice:
-                raise InputError(
-                    sheet,
-                    f"{'no column' if missing else 'two columns'} {(missing or twice)[0]!r}: "
-                    f"{first_few(fields)}",
-                    "a sheet is tab-separated; its header names the columns mark, file and, "
-                    "optionally, sample",
-                    number,
-                )
-            continue
-        row = dict(zip(columns, fields, strict=True))
+    files = []
+    for number, row in read_records(sheet, ("mark", "file"), ("sample",)):
         if not (row["mark"] and row["file"]):
             raise InputError(sheet, "a row without a mark or a file", "fill it in", number)
         path = sheet.parent / row["file"]

@@ -18,8 +18,7 @@ from histpred.genome.annotation import Annotation
 from histpred.genome.plan import Offenders, printable
 from histpred.genome.regions import FARTHEST, INTERVAL, Feature
 from histpred.genome.windows import WindowSpec, place
-from histpred.labels.genes import carried, gene_id, gene_table
-from histpred.labels.matrix import CARRIED
+from histpred.labels.matrix import CARRIED, carried, gene_id, gene_table
 
 logger = logging.getLogger(__name__)
 

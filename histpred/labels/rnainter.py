@@ -20,8 +20,7 @@ import numpy as np
 import pandas
 
 from histpred.core.errors import InputError, UsageError, first_few
-from histpred.labels.genes import gene_id, gene_table
-from histpred.labels.matrix import LabelMatrix, without_version
+from histpred.labels.matrix import LabelMatrix, gene_id, gene_table, without_version
 from histpred.labels.rnainter_genes import Genes, read_genes
 from histpred.labels.rnainter_table import Pairs, Rna, read_pairs, select_species
 

@@ -25,7 +25,7 @@ import numpy as np
 
 from histpred.core.errors import InputError, UsageError, first_few
 from histpred.core.marks import canonical, is_mark
-from histpred.genome.lines import GZIP_MAGIC, PEEK, Lines, open_lines
+from histpred.genome.lines import PEEK, Lines, open_lines
 
 logger = logging.getLogger(__name__)
 
@@ -191,7 +191,11 @@ def _plain(name: str) -> str:
 @contextmanager
 def _open_table(path: Path) -> Iterator[Lines]:
     """Open a table, plain or gzipped, or the one in a tar archive."""
-    if not _is_tar(path):
+    try:
+        packed = path.is_file() and tarfile.is_tarfile(path)  # a pipe can be read only once
+    except (OSError, EOFError, zlib.error):
+        packed = False  # the reader of lines reports what is wrong
+    if not packed:
         with open_lines(path) as lines:
             yield lines
         return
@@ -221,21 +225,6 @@ def _open_table(path: Path) -> Iterator[Lines]:
             f"the archive is truncated or damaged ({error})",
             "fetch or copy the file again; nothing of it was used",
         ) from error
-
-
-def _is_tar(path: Path) -> bool:
-    """Return True if a file is a tar archive (POSIX ustar or GNU), plain or gzipped."""
-    if not path.is_file():  # a pipe can be read only once
-        return False
-    try:
-        with open(path, "rb") as stream:
-            head = stream.read(512)
-        if head.startswith(GZIP_MAGIC):
-            with gzip.open(path) as unpacked:
-                head = unpacked.read(512)
-    except (OSError, EOFError, zlib.error):
-        return False  # the reader of the table reports what is wrong
-    return head[257:262] == b"ustar"
 
 
 def select_species(table: Path, masks: dict[Rna, int], species: tuple[str, ...]) -> dict[Rna, int]:

@@ -19,7 +19,7 @@ from histpred.core.errors import InputError, first_few
 from histpred.genome.bed import read_bed
 from histpred.genome.lines import open_lines
 from histpred.labels.loci import against_regions, overlapping
-from histpred.labels.table import read_rows
+from histpred.labels.table import read_records
 
 logger = logging.getLogger(__name__)
 
@@ -83,20 +83,8 @@ def read_split(path: str | Path) -> dict[str, str]:
     Raises InputError (file:line) for missing columns, unknown sets, and units in two sets.
     """
     found: dict[str, str] = {}
-    columns: list[str] = []
-    for number, fields in read_rows(path):
-        if not columns:
-            columns = [name.lower() for name in fields]
-            if missing := [name for name in ("id", "set") if name not in columns]:
-                raise InputError(
-                    path,
-                    f"no column {' and no column '.join(missing)} in its first line: "
-                    f"{first_few(fields)}",
-                    "a split is tab-separated, with a header that names id and set",
-                    number,
-                )
-            continue
-        unit, name = fields[columns.index("id")], fields[columns.index("set")]
+    for number, row in read_records(path, ("id", "set")):
+        unit, name = row["id"], row["set"]
         _check_set(path, number, name, (*SETS, UNUSED))
         if found.setdefault(unit, name) != name:
             raise InputError(
@@ -105,8 +93,6 @@ def read_split(path: str | Path) -> dict[str, str]:
                 "assign each gene to one set, with all its windows",
                 number,
             )
-    if not columns:
-        raise InputError(path, "is empty", "a split has a header that names id and set")
     return found
 
 

@@ -131,7 +131,7 @@ def test_a_sheet(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", r"sheet\.tsv: names no file"),
+        ("", r"sheet\.tsv: is empty"),
         ("mark\tfile\n", r"sheet\.tsv: names no file"),
         ("mark\tpath\n", r"sheet\.tsv:1: no column 'file': mark, path"),
         ("mark\tfile\tmark\n", r"sheet\.tsv:1: two columns 'mark'"),

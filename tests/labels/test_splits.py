@@ -126,8 +126,8 @@ def test_a_table_of_the_users(tmp_path, caplog):
         ("id\tset\nA\ttrain\nB\ttesting\n", 3, "unknown set 'testing'"),
         ("id\tset\nA\ttrain\nB\n", 3, "1 columns where the header has 2"),
         ("id\tset\nA\ttrain\nA\ttest\n", 3, "A is in test here and in train before"),
-        ("gene\tset\nA\ttrain\n", 1, "no column id in its first line: gene, set"),
-        ("A,train\n", 1, "no column id and no column set in its first line: A,train"),
+        ("gene\tset\nA\ttrain\n", 1, "no column 'id': gene, set"),
+        ("A,train\n", 1, "no column 'id' and no column 'set': A,train"),
         ("", None, "is empty"),
     ],
 )
