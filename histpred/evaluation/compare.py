@@ -119,15 +119,11 @@ def compare(
         What `score` gives for each bundle.
     rows, marks
         See `histpred.evaluation.rows.label_rows`, which also says what is refused.
-    seed
-        Of the bootstrap.
-    work
-        A private folder for temporary files.
+    seed, work
+        Seed of the bootstrap; a private folder for temporary files.
     """
     bundle = bundles[0]
     chosen = label_rows(bundles, scored, labels_path, rows, marks)
-    for warning in chosen.warnings:
-        logger.warning(warning)
     labelled = chosen.labelled
     windows = labelled.windows[chosen.evaluated].reset_index(drop=True).drop(columns=COPY)
     truth = labelled.labels[chosen.evaluated]
@@ -143,21 +139,17 @@ def compare(
         by_group(truth, probabilities, windows[column], by)
         for column, by in (("biotype", "biotype"), ("chrom", "chromosome"))
     ]
-    vectors = _mark_vectors(bundle, chosen.marks)
-    similarity = None if vectors is None else cosine_similarity_of(vectors, chosen.marks)
+    similarity = _similarity(bundle, chosen.marks)
     together = co_targeting(training, chosen.marks) if len(training) else None
-    correlation = None
-    if similarity is not None and together is not None and len(chosen.marks) > 2:
-        correlation = correlate(similarity, together)
-    everything = "all" if (chosen.sets == "").all() else rows
+    both = similarity is not None and together is not None and len(chosen.marks) > 2
     return Result(
         title=f"{bundle.manifest.name} {bundle.manifest.version}",
-        about=_about(bundle, request, labels_path)
-        | {
-            "rows": f"{len(windows):,} ({everything}), "
-            f"at {len(np.unique(evaluated.loci)):,} loci that do not overlap"
-        }
-        | bundle.manifest.training.splits,
+        about={
+            **_about(bundle, request, labels_path),
+            "rows": f"{len(windows):,} ({'all' if chosen.unknown else rows}), "
+            f"at {len(np.unique(evaluated.loci)):,} loci that do not overlap",
+            **bundle.manifest.training.splits,
+        },
         warnings=chosen.warnings,
         marks=chosen.marks,
         windows=windows,
@@ -166,7 +158,7 @@ def compare(
         groups=pandas.concat(groups, ignore_index=True),
         similarity=similarity,
         co_targeting=together,
-        correlation=correlation,
+        correlation=correlate(similarity, together) if both else None,
     )
 
 
@@ -212,14 +204,15 @@ def _baseline_results(
     }
 
 
-def _mark_vectors(bundle: Bundle, marks: Sequence[str]) -> np.ndarray | None:
+def _similarity(bundle: Bundle, marks: Sequence[str]) -> pandas.DataFrame | None:
+    """Cosine similarity of the bundle's mark vectors, None if it has none."""
     if MARK_VECTORS not in bundle.manifest.files:
         return None
     with open(bundle.directory / MARK_VECTORS, encoding="utf-8", newline="") as lines:
         vectors = {
             mark: list(map(float, numbers)) for mark, *numbers in csv.reader(lines, "excel-tab")
         }
-    return np.array([vectors[mark] for mark in marks])
+    return cosine_similarity_of(np.array([vectors[mark] for mark in marks]), marks)
 
 
 def _about(bundle: Bundle, request: Request, labels_path: Path) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -22,6 +23,8 @@ from histpred.labels.splits import (
     read_split,
     warn_of_leaks,
 )
+
+logger = logging.getLogger(__name__)
 
 ALL = "all"
 SAME_ROW = ["chrom", "name", "strand", "gene_id"]
@@ -44,6 +47,11 @@ class LabelledRows(NamedTuple):
     warnings: list[str]
 
     @property
+    def unknown(self) -> bool:
+        """True if no row belongs to the bundle's split."""
+        return bool((self.sets == "").all())
+
+    @property
     def known_sets(self) -> np.ndarray:
         """The sets, UNUSED for rows that are not in the split."""
         return np.where(self.sets == "", UNUSED, self.sets)
@@ -57,6 +65,8 @@ def label_rows(
     marks: tuple[str, ...],
 ) -> LabelledRows:
     """Match the windows of the first bundle with labels, and choose the rows to evaluate.
+
+    Warnings are logged, too.
 
     Parameters
     ----------
@@ -96,6 +106,8 @@ def label_rows(
         )
     these = LabelledRows(labels.marks, found, sets, chosen, places, warnings)
     warnings += _warnings(bundles, these)
+    for warning in warnings:
+        logger.warning(warning)
     if np.isnan(found.labels[chosen]).all():
         raise UsageError(
             f"the {chosen.sum():,} rows to evaluate have no labels", "choose other rows with --rows"
@@ -178,7 +190,7 @@ def _warnings(bundles: Sequence[Bundle], rows: LabelledRows) -> list[str]:
     training = bundle.manifest.training
     warnings = []
     leaky = warn_of_leaks(leaks(rows.labelled.windows, rows.known_sets), rows.known_sets)
-    if not leaky and (rows.sets != "").any():  # rows that leaked in training may not be here
+    if not leaky and not rows.unknown:  # rows that leaked in training may not be here
         leaky = next((text for text in training.splits.values() if LEAKY in text), None)
     if leaky:
         warnings.append(leaky)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas
 
-from histpred.core.errors import InputError
-from histpred.genome.annotation import Annotation
+from histpred.core.errors import InputError, first_few
+from histpred.genome.annotation import TRANSCRIPT, Annotation, level_for, open_annotation
 from histpred.genome.plan import Offenders, printable
 from histpred.genome.regions import FARTHEST, INTERVAL, Feature
 from histpred.genome.windows import WindowSpec, place
@@ -43,15 +44,37 @@ class Regions(NamedTuple):
     aliases: dict[str, str]
 
 
-def regions_of(
-    annotation: Annotation, window: WindowSpec, unstranded: bool, repeats: int
+def read_regions(
+    path: str,
+    work: Path,
+    window: WindowSpec,
+    level: str | None,
+    biotypes: tuple[str, ...],
+    unstranded: bool,
 ) -> tuple[Regions, pandas.DataFrame]:
     """The regions of an annotation, and its rows without one, with the columns UNJOINED_COLUMNS.
 
-    `unstranded` reads the strand '.' as '+'. `repeats` is the level at which to log that several
-    rows have one id. Raises InputError for rows without a strand where the window needs one, and
-    for an annotation without any region.
+    Raises InputError for rows without a strand where the window needs one, and for an annotation
+    without any region.
     """
+    with open_annotation(path, work, window.kind, level, biotypes) as annotation:
+        regions, unjoined = _regions(annotation, window, unstranded)
+    if unmatched := annotation.unmatched():
+        logger.warning("no row has the biotype %s", ", ".join(unmatched))
+    if repeated := len(regions.gene) - len(regions.genes):
+        expected = level_for(window.kind, level) == TRANSCRIPT
+        logger.log(
+            logging.INFO if expected else logging.WARNING,
+            "%d rows of %s have the id of an earlier row and are one gene with it",
+            repeated,
+            annotation.name,
+        )
+    return regions, unjoined
+
+
+def _regions(
+    annotation: Annotation, window: WindowSpec, unstranded: bool
+) -> tuple[Regions, pandas.DataFrame]:
     genes: dict[str, Feature] = {}
     numbers: dict[str, int] = {}
     contigs: dict[str, int] = {}
@@ -78,15 +101,6 @@ def regions_of(
         gene.append(numbers.setdefault(name, len(numbers)))
 
     _refuse(annotation, window, strandless, len(gene), [str(row[-1]) for row in unjoined])
-    if unmatched := annotation.unmatched():
-        logger.warning("no row has the biotype %s", ", ".join(unmatched))
-    if repeated := len(gene) - len(genes):
-        logger.log(
-            repeats,
-            "%d rows of %s have the id of an earlier row and are one gene with it",
-            repeated,
-            annotation.name,
-        )
     regions = Regions(
         gene_table(genes.values()),
         np.array(gene, np.int64),
@@ -128,15 +142,23 @@ def _refuse(
     )
 
 
-def on_contigs(regions: Regions, contigs: set[int]) -> np.ndarray:
-    """True, bool [genes], for genes with a region on one of the contigs (by number)."""
-    here = np.zeros(len(regions.genes), bool)
+def without_peaks(regions: Regions, with_peaks: set[int]) -> np.ndarray:
+    """True, bool [genes], for genes on contigs (by number) where no file has a peak.
+
+    Peaks may not have been called there. All False if every gene is on such a contig.
+    """
+    seen = np.zeros(len(regions.genes), bool)
     for contig, _, _, region in regions.blocks:
-        here[regions.gene[region]] |= contig in contigs
-    return here
+        seen[regions.gene[region]] |= contig in with_peaks
+    return ~seen & seen.any()
 
 
-def without_peaks(genes: pandas.DataFrame) -> pandas.DataFrame:
-    """Genes on contigs where no file has a peak, as rows of unjoined.tsv."""
+def unjoined_genes(genes: pandas.DataFrame) -> pandas.DataFrame:
+    """Genes on contigs without peaks as rows of unjoined.tsv; a warning names the contigs."""
+    logger.warning(
+        "%d genes lie on contigs where no file has a peak (%s): they are left unlabelled",
+        len(genes),
+        first_few(genes["chrom"].unique()),
+    )
     rows = genes.rename(columns={"id": "gene_id"}).assign(line="", reason=NO_PEAKS)
     return rows[list(UNJOINED_COLUMNS)]

@@ -5,23 +5,20 @@ Peaks of one mark and sample are united before anything is counted.
 
 from __future__ import annotations
 
-import logging
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas
 
-from histpred.core.errors import UsageError, first_few
-from histpred.genome.annotation import TRANSCRIPT, level_for, open_annotation
+from histpred.core.errors import UsageError
 from histpred.genome.regions import PROMOTER
 from histpred.genome.windows import WindowSpec
 from histpred.labels.coverage import Coverage, check_bedtools
 from histpred.labels.matrix import LabelMatrix
 from histpred.labels.peak_files import PeakFile, PeakReader, Peaks
-from histpred.labels.peak_regions import Regions, on_contigs, regions_of, without_peaks
-
-logger = logging.getLogger(__name__)
+from histpred.labels.peak_regions import Regions, read_regions, unjoined_genes, without_peaks
 
 
 class PeakRule(NamedTuple):
@@ -72,78 +69,66 @@ def from_peaks(
         BED, GTF or GFF3; its contigs may have other names than in the peaks (chr1, 1).
     work
         A private folder for temporary files.
-    level, biotypes
-        As for `histpred.genome.annotation.open_annotation`.
-    unstranded
-        Read the strand '.' as '+'.
+    level, biotypes, unstranded
+        As in `histpred.genome.request.Request`.
 
     Returns
     -------
     LabelMatrix
         Marks sorted; no value is NaN. unjoined: rows without a region, and genes on contigs where
-        no file has a peak, with the columns `peak_regions.UNJOINED_COLUMNS`. counts: peak files,
-        samples (K562 counts once for each mark that it has peaks of), marks, genes, marked pairs
-        (of gene and mark).
+        no file has a peak. A sample counts once for each mark that it has peaks of.
 
     Raises
     ------
     InputError
-        For peaks (file:line) and annotations that cannot be read, rows without a strand where the
-        window needs one, annotations without any region, and files without a contig in common.
+        For peaks (file:line) and annotations that cannot be used.
     UsageError
-        For rules that `PeakRule.check` refuses, biotypes that the annotation lacks, and where
-        pybedtools or bedtools is missing.
+        For a rule that does not pass its check, absent biotypes, and absent bedtools or pybedtools.
     """
     rule.check()
     check_bedtools()
-    window = rule.window
-    several = level_for(window.kind, level) == TRANSCRIPT  # rows with one id are expected then
-    with open_annotation(annotation, work, window.kind, level, biotypes) as rows:
-        regions, unjoined = regions_of(
-            rows, window, unstranded, logging.INFO if several else logging.WARNING
-        )
-
-    samples: dict[str, dict[str, list[Path]]] = {}
-    for mark, sample, path in dict.fromkeys(files):
-        samples.setdefault(mark, {}).setdefault(sample, []).append(path)
-    marks = tuple(sorted(samples))
+    regions, unjoined = read_regions(annotation, work, rule.window, level, biotypes, unstranded)
+    samples = _samples(files)
     reader = PeakReader(regions.contigs, regions.aliases)
     coverage = Coverage(regions.blocks, len(regions.bases), work)
     shares = np.column_stack(
-        [_share(list(samples[mark].values()), regions, rule, reader, coverage) for mark in marks]
+        [_share(each.values(), regions, rule, reader, coverage) for each in samples.values()]
     )
-    values = ((shares > 0) & (shares >= rule.min_samples)).astype(np.float32)
     reader.report(annotation)
-    genes = regions.genes
-    seen = on_contigs(regions, reader.with_peaks)
-    if seen.any() and not seen.all():  # peaks may not have been called on the other contigs
-        away = without_peaks(genes[~seen])
-        logger.warning(
-            "%d genes lie on contigs where no file has a peak (%s): they are left unlabelled",
-            len(away),
-            first_few(away["chrom"].unique()),
-        )
-        genes, values = genes[seen].reset_index(drop=True), values[seen]
-        unjoined = pandas.concat([unjoined, away], ignore_index=True)
+    away = without_peaks(regions, reader.with_peaks)
+    if away.any():
+        unjoined = pandas.concat([unjoined, unjoined_genes(regions.genes[away])], ignore_index=True)
+    genes = regions.genes[~away].reset_index(drop=True)
+    values = ((shares > 0) & (shares >= rule.min_samples))[~away].astype(np.float32)
     counts = {
         "peak files": len({file.path for file in files}),
         "samples": sum(map(len, samples.values())),
-        "marks": len(marks),
+        "marks": len(samples),
         "genes": len(genes),
-        "marked pairs": int((values == 1).sum()),
+        "marked pairs": int(values.sum()),
     }
-    return LabelMatrix(genes, marks, values, unjoined, counts)
+    return LabelMatrix(genes, tuple(samples), values, unjoined, counts)
+
+
+def _samples(files: list[PeakFile]) -> dict[str, dict[str, list[Path]]]:
+    """The files of each sample of each mark, marks sorted."""
+    samples: dict[str, dict[str, list[Path]]] = {
+        mark: {} for mark in sorted({f.mark for f in files})
+    }
+    for mark, sample, path in dict.fromkeys(files):
+        samples[mark].setdefault(sample, []).append(path)
+    return samples
 
 
 def _share(
-    samples: list[list[Path]],
+    samples: Iterable[list[Path]],
     regions: Regions,
     rule: PeakRule,
     reader: PeakReader,
     coverage: Coverage,
 ) -> np.ndarray:
     """The share of one mark's samples, float64 [genes], whose peaks cover a region of each gene."""
-    having = np.zeros(len(regions.genes), np.int64)
+    each = []
     for paths in samples:
         peaks: Peaks = {}
         for path in paths:
@@ -151,5 +136,6 @@ def _share(
                 peaks.setdefault(contig, []).extend(rows)
         covered = coverage.covered(peaks)
         enough = (covered > 0) & (covered / regions.bases >= rule.min_fraction)
-        having[np.unique(regions.gene[enough])] += 1
-    return having / len(samples)
+        each.append(np.isin(np.arange(len(regions.genes)), regions.gene[enough]))
+    share: np.ndarray = np.mean(each, axis=0)
+    return share

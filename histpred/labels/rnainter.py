@@ -64,8 +64,8 @@ def from_rnainter(
 ) -> LabelMatrix:
     """Label the genes of `annotation` that RNAInter pairs with at least one histone mark.
 
-    Genes are in the order of the annotation. If it has a gene twice (the pseudoautosomal regions),
-    the first position counts. Marks are those with at least one joined pair, sorted.
+    Genes are in the order of the annotation, each at its first position. Marks are those with at
+    least one joined pair, sorted.
 
     Parameters
     ----------
@@ -78,11 +78,9 @@ def from_rnainter(
     species
         Those of the RNAs, in any case; all if empty.
     unlabelled
-        Pairs that are not in the table are NaN, not 0.
-    min_score
-        The lowest confidence score of a row.
-    biotypes
-        As in `histpred.genome.annotation`; RNAs of other genes are unjoined.
+        True if pairs that are not in the table are NaN, not 0.
+    min_score, biotypes
+        Rows with a lower confidence score, and RNAs of other genes, are not used.
 
     Returns
     -------
@@ -95,20 +93,16 @@ def from_rnainter(
     InputError
         For a table or annotation that cannot be used, and if no RNA joins.
     UsageError
-        For a species or score that no row has, and if only symbols join and the table holds RNAs of
-        several species.
+        For a species or score that no row has, and if only symbols join RNAs of several species.
     """
     pairs = read_pairs(table, min_score)
     masks = select_species(table, pairs.masks, species)
     genes = read_genes(annotation, work, biotypes)
-    joined = _join(table, masks, genes)
-    if all(join.gene is None for join in joined.values()):
-        _refuse_unjoined(table, annotation, joined, genes)
-
+    joined = _join(table, masks, annotation, genes)
     by_gene: dict[int, int] = defaultdict(int)
-    for rna, join in joined.items():
-        if join.gene is not None:
-            by_gene[join.gene] |= masks[rna]
+    for rna, (gene, _) in joined.items():
+        if gene is not None:
+            by_gene[gene] |= masks[rna]
     order = sorted(by_gene, key=lambda gene: genes.features[gene].line)
     marks, values = _matrix([by_gene[gene] for gene in order], pairs.marks, unlabelled)
     return LabelMatrix(
@@ -163,7 +157,7 @@ def _counts(
     }
 
 
-def _join(table: Path, rnas: Iterable[Rna], genes: Genes) -> dict[Rna, Join]:
+def _join(table: Path, rnas: Iterable[Rna], annotation: str, genes: Genes) -> dict[Rna, Join]:
     """Find the gene of each RNA: by ID, then for RNAs of the annotation's species by symbol."""
     joined = {rna: _by_id(rna, genes) for rna in rnas}
     found = Counter(rna.species.casefold() for rna, join in joined.items() if join.gene is not None)
@@ -182,7 +176,10 @@ def _join(table: Path, rnas: Iterable[Rna], genes: Genes) -> dict[Rna, Join]:
             "none joins the annotation by an ID: symbols alone do not tell its species",
             "name the annotation's species with --species",
         )
-    return {rna: _checked(join, genes) for rna, join in joined.items()}
+    joined = {rna: _checked(join, genes) for rna, join in joined.items()}
+    if all(join.gene is None for join in joined.values()):
+        _refuse_unjoined(table, annotation, joined, genes)
+    return joined
 
 
 def _checked(join: Join, genes: Genes) -> Join:
