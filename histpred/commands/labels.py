@@ -144,7 +144,7 @@ def peaks(
 
     window = parse_window(kind)
     files = peak_files(peaks, sheet)
-    inputs: list[str | Path] = [annotation, *(file.path for file in files), *([sheet] if sheet else [])]
+    inputs = [annotation, *(str(file.path) for file in files), *([str(sheet)] if sheet else [])]
     counts = make_folder(
         out,
         inputs,

@@ -22,30 +22,15 @@ from histpred.evaluation.baselines import INPUTS, fit_baselines, joined, sequenc
 from histpred.evaluation.bootstrap import SAMPLES, intervals, lead
 from histpred.evaluation.metrics import by_group, measure
 from histpred.evaluation.result import BASELINE, MODEL, ModelResult, Result
-from histpred.evaluation.rows import COPY, SAME_ROW, LabelledRows, label_rows
+from histpred.evaluation.rows import COPY, SAME_ROW, EvaluationOptions, LabelledRows, label_rows
 from histpred.genome.request import Request
 from histpred.labels.examples import Examples
 from histpred.labels.loci import locus_numbers
-from histpred.labels.splits import TEST, TRAIN
+from histpred.labels.splits import TRAIN
 from histpred.scoring.inputs import embed_windows, map_windows
 from histpred.scoring.scorer import Scorer
 
 logger = logging.getLogger(__name__)
-
-
-class EvaluationOptions(NamedTuple):
-    """What is evaluated of a bundle.
-
-    beside: bundles that are shown in the same tables, on the same rows and marks. rows: the set of
-    the bundle's own split to evaluate ('test' or 'validation'), or 'all'; if no row belongs to the
-    split, all rows are evaluated. marks: those to evaluate; if empty, all that bundles and labels
-    share. seed: seed of the bootstrap.
-    """
-
-    beside: tuple[Bundle, ...] = ()
-    rows: str = TEST
-    marks: tuple[str, ...] = ()
-    seed: int = 0
 
 
 def score(
@@ -67,7 +52,7 @@ def score(
     return pandas.concat([windows, table], axis=1)
 
 
-class Evaluated(NamedTuple):
+class EvaluatedRows(NamedTuple):
     """The evaluated rows, on which every model is assessed.
 
     windows: one row per window; truth: float32 [n, marks], NaN where unlabelled; loci: int [n], the
@@ -102,32 +87,24 @@ class Evaluated(NamedTuple):
 
 
 def compare(
-    bundles: Sequence[Bundle],
+    bundle: Bundle,
     scored: Sequence[pandas.DataFrame],
     request: Request,
     labels_path: Path,
-    rows: str,
-    marks: tuple[str, ...],
-    seed: int,
+    options: EvaluationOptions,
     work: Path,
 ) -> Result:
-    """Evaluate the first of `bundles`, with the others and the baselines beside it.
+    """Evaluate a bundle, with other bundles and the baselines beside it.
 
-    Parameters
-    ----------
-    scored
-        What `score` gives for each bundle.
-    rows, marks
-        See `histpred.evaluation.rows.label_rows`, which also says what is refused.
-    seed, work
-        Seed of the bootstrap; a private folder for temporary files.
+    `scored`: what `score` gives for the bundle and those beside it; `work`: a private folder for
+    temporary files. Raises what `histpred.evaluation.rows.label_rows` raises.
     """
-    bundle = bundles[0]
-    chosen = label_rows(bundles, scored, labels_path, rows, marks)
+    bundles = (bundle, *options.beside)
+    chosen = label_rows(bundles, scored, labels_path, options)
     labelled = chosen.labelled
     windows = labelled.windows[chosen.evaluated].reset_index(drop=True).drop(columns=COPY)
     truth = labelled.labels[chosen.evaluated]
-    evaluated = Evaluated(windows, truth, chosen.marks, locus_numbers(windows), seed)
+    evaluated = EvaluatedRows(windows, truth, chosen.marks, locus_numbers(windows), options.seed)
     models = _bundle_results(bundles, scored, chosen, evaluated)
     training = labelled.labels[chosen.sets == TRAIN]
     if len(training):
@@ -146,7 +123,7 @@ def compare(
         title=f"{bundle.manifest.name} {bundle.manifest.version}",
         about={
             **_about(bundle, request, labels_path),
-            "rows": f"{len(windows):,} ({'all' if chosen.unknown else rows}), "
+            "rows": f"{len(windows):,} ({'all' if chosen.unknown else options.rows}), "
             f"at {len(np.unique(evaluated.loci)):,} loci that do not overlap",
             **bundle.manifest.training.splits,
         },
@@ -166,7 +143,7 @@ def _bundle_results(
     bundles: Sequence[Bundle],
     scored: Sequence[pandas.DataFrame],
     rows: LabelledRows,
-    evaluated: Evaluated,
+    evaluated: EvaluatedRows,
 ) -> dict[str, ModelResult]:
     models: dict[str, ModelResult] = {}
     for each, table, place in zip(bundles, scored, rows.places, strict=True):
@@ -186,7 +163,7 @@ def _baseline_results(
     bundle: Bundle,
     request: Request,
     rows: LabelledRows,
-    evaluated: Evaluated,
+    evaluated: EvaluatedRows,
     model: ModelResult,
     work: Path,
 ) -> dict[str, ModelResult]:

@@ -16,6 +16,7 @@ from histpred.labels.examples import LabelledWindows, choose_marks, labelled
 from histpred.labels.matrix import Labels, read_labels, without_version
 from histpred.labels.splits import (
     LEAKY,
+    TEST,
     TRAIN,
     UNUSED,
     VALIDATION,
@@ -29,6 +30,21 @@ logger = logging.getLogger(__name__)
 ALL = "all"
 SAME_ROW = ["chrom", "name", "strand", "gene_id"]
 COPY = "copy #"  # numbers rows that are the same otherwise; no mark has this name
+
+
+class EvaluationOptions(NamedTuple):
+    """What is evaluated of a bundle.
+
+    beside: bundles that are shown in the same tables, on the same rows and marks. rows: the set of
+    the bundle's own split to evaluate ('test' or 'validation'), or 'all'; if no row belongs to the
+    split, all rows are evaluated. marks: those to evaluate; if empty, all that bundles and labels
+    share. seed: seed of the bootstrap.
+    """
+
+    beside: tuple[Bundle, ...] = ()
+    rows: str = TEST
+    marks: tuple[str, ...] = ()
+    seed: int = 0
 
 
 class LabelledRows(NamedTuple):
@@ -61,21 +77,13 @@ def label_rows(
     bundles: Sequence[Bundle],
     scored: Sequence[pandas.DataFrame],
     labels_path: Path,
-    rows: str,
-    marks: tuple[str, ...],
+    options: EvaluationOptions,
 ) -> LabelledRows:
     """Match the windows of the first bundle with labels, and choose the rows to evaluate.
 
     Warnings are logged, too.
 
-    Parameters
-    ----------
-    bundles, scored
-        The bundles and their tables of scores (see `histpred.evaluation.compare.score`).
-    rows
-        A set of the first bundle's split, or ALL. If no row belongs to the split, all are chosen.
-    marks
-        The marks to evaluate; if empty, those that labels and bundles share.
+    `scored` holds the table of each bundle, see `histpred.evaluation.compare.score`.
 
     Raises
     ------
@@ -85,11 +93,11 @@ def label_rows(
         For a mark that a bundle does not score, and if no row is left.
     """
     bundle = bundles[0]
-    labels = _common_marks(bundles, read_labels(labels_path), labels_path, marks)
+    labels = _common_marks(bundles, read_labels(labels_path), labels_path, options.marks)
     windows = scored[0].drop(columns=list(bundle.manifest.mark_names))
     found = labelled(windows, labels, labels_path)
     sets = _sets(bundle, found.units)
-    chosen, warnings = _choose(sets, rows, bundle)
+    chosen, warnings = _choose(sets, options.rows, bundle)
     places = _places(scored, found.windows)
     everywhere = np.all([place >= 0 for place in places], axis=0)
     if not everywhere.any():
@@ -102,7 +110,7 @@ def label_rows(
     chosen &= everywhere
     if not chosen.any():
         raise UsageError(
-            f"no row of the set {rows!r} can be evaluated", "choose other rows with --rows"
+            f"no row of the set {options.rows!r} can be evaluated", "choose other rows with --rows"
         )
     these = LabelledRows(labels.marks, found, sets, chosen, places, warnings)
     warnings += _warnings(bundles, these)

@@ -17,7 +17,7 @@ import pandas
 
 from histpred.core.marks import hex_colour, mark
 from histpred.evaluation.analysis import off_diagonal_summary
-from histpred.evaluation.result import BASELINE, MACRO, METRICS, MICRO, Result, ModelResult
+from histpred.evaluation.result import BASELINE, MACRO, METRICS, MICRO, ModelResult, Result
 from histpred.reports.page import counted, render
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from histpred.evaluation.result import (
     MICRO,
     MODEL,
     Correlation,
-    Result,
     ModelResult,
+    Result,
 )
 
 MARKS = (

@@ -20,8 +20,8 @@ from histpred.evaluation.result import (  # noqa: E402
     METRICS,
     MICRO,
     Correlation,
-    Result,
     ModelResult,
+    Result,
 )
 from histpred.reports.evaluation import (  # noqa: E402
     calibration_findings,
