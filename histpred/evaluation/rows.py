@@ -1,4 +1,4 @@
-"""The rows that an evaluation is about: which are evaluated, and what to warn of."""
+"""The rows of an evaluation: which are evaluated, and what to warn of."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ COPY = "copy #"  # numbers rows that are the same otherwise; no mark has this na
 
 
 class EvaluationOptions(NamedTuple):
-    """What is evaluated of a bundle.
+    """What to evaluate of a bundle.
 
     beside: bundles that are shown in the same tables, on the same rows and marks. rows: the set of
     the bundle's own split to evaluate ('test' or 'validation'), or 'all'; if no row belongs to the
@@ -81,9 +81,8 @@ def label_rows(
 ) -> LabelledRows:
     """Match the windows of the first bundle with labels, and choose the rows to evaluate.
 
-    Warnings are logged, too.
-
-    `scored` holds the table of each bundle, see `histpred.evaluation.compare.score`.
+    `scored` holds the table of each bundle, see `histpred.evaluation.compare.score`. Warnings are
+    logged and returned.
 
     Raises
     ------

@@ -20,9 +20,7 @@ from histpred.labels.table import read_records
 
 logger = logging.getLogger(__name__)
 
-COMPRESSED = (".gz", ".bgz")
-SUFFIXES = (".bed", ".narrowPeak", ".broadPeak", ".gappedPeak")
-
+SUFFIXES = re.compile(r"(\.(bed|narrowPeak|broadPeak|gappedPeak))?(\.b?gz)?$", re.IGNORECASE)
 PEAK = re.compile(r"([^\s#][^\t]*)\t([0-9]{1,9})\t([0-9]{1,9})(?:\t|$)")
 Peaks = dict[int, list[tuple[int, int]]]
 """Starts and ends of peaks by the number of their contig."""
@@ -77,13 +75,7 @@ def peak_files(paths: Sequence[Path], sheet: Path | None) -> list[PeakFile]:
 
 
 def _from_name(path: Path) -> PeakFile:
-    name = path.name
-    for suffixes in (COMPRESSED, SUFFIXES):
-        for suffix in suffixes:
-            if name.lower().endswith(suffix.lower()):
-                name = name[: -len(suffix)]
-                break
-    fields = name.split(".")
+    fields = SUFFIXES.sub("", path.name, count=1).split(".")
     dotted = {alias.upper() for alias in ALIASES if "." in alias}
     if ".".join(fields[:2]).upper() in dotted:
         fields[:2] = [".".join(fields[:2])]
