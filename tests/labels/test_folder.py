@@ -30,7 +30,7 @@ VALUES = [[1, 0, NAN], [1, NAN, NAN], [1, 0, NAN], [1, 1, NAN]]
 
 
 def made(biotypes: str = "abba") -> LabelMatrix:
-    """Four genes; of H2AFZ all are positive, of H3K9me3 nothing is known."""
+    """Four genes: all positive for H2AFZ, all unlabelled for H3K9me3."""
     genes = pandas.DataFrame(
         {
             "id": [f"gene{i}" for i in range(4)],
@@ -49,7 +49,7 @@ def made(biotypes: str = "abba") -> LabelMatrix:
 
 @pytest.fixture
 def made_at(tmp_path, monkeypatch) -> Callable[..., dict[str, int]]:
-    """make_folder of an input in the current folder, into 'out'."""
+    """Runs make_folder on an input in the current folder, into 'out'."""
     monkeypatch.chdir(tmp_path)
     write(Path("table"), "one")
 

@@ -48,7 +48,7 @@ def here(tmp_path, monkeypatch) -> Path:
 
 
 def peaks(rows, path="H3K4me3.a.bed") -> list[PeakFile]:
-    """A file in the current folder, from rows of contig, start, end."""
+    """Write a file in the current folder, from rows of contig, start, end."""
     write(Path(path), "".join("\t".join(map(str, row)) + "\n" for row in rows))
     return peak_files([Path(path)], None)
 
@@ -69,7 +69,7 @@ def from_peaks(
     return labels_from_peaks.from_peaks(files, annotation, work, rule, **options)
 
 
-# What has a mark
+# Which genes have a mark
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_the_promoter_is_2_kb_to_each_side_of_the_start(here, work, peak, plus, 
 
 @pytest.mark.parametrize(("min_fraction", "expected"), [(0.0, 1), (0.3, 1), (0.30001, 0), (1.0, 0)])
 def test_the_fraction_is_of_united_peaks(here, work, min_fraction, expected):
-    """Bases 10 to 40 of 100, of overlapping, repeated and touching peaks in two files."""
+    """Overlapping, repeated and touching peaks in two files cover bases 10 to 40 of 100."""
     rows = [("1", 0, 20), ("1", 10, 30), ("1", 10, 30)]
     files = [*peaks(rows), *peaks([("1", 30, 40)], "H3K4me3.a.2.bed")]
     genes = bed("chr1 10 110 gene")
@@ -108,7 +108,7 @@ def test_the_fraction_is_of_united_peaks(here, work, min_fraction, expected):
     [(0.0, (1, 1, 0)), (0.1, (1, 1, 0)), (0.25, (1, 1, 0)), (0.26, (1, 0, 0)), (0.75, (1, 0, 0))],
 )
 def test_the_share_of_samples(here, work, min_samples, expected):
-    """Of four samples, three have the mark at the first gene and one at the second."""
+    """Three of four samples have the mark at the first gene, one has it at the second."""
     starts = {"a": (0, 100), "b": (0,), "c": (), "d": (0,)}
     files = []
     for sample, has in starts.items():
@@ -154,7 +154,7 @@ def test_the_counts_and_the_record(here, work):
 
 
 def test_nothing_is_left_behind(here, work, monkeypatch):
-    """Not in the folder for temporary files of the system either."""
+    """Nothing is left in the system's folder for temporary files either."""
     system = here / "tmp"
     system.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(system))
@@ -220,7 +220,7 @@ def test_no_contig_in_common(here, work):
 
 
 def test_one_file_without_a_contig_in_common(here, work):
-    """Its sample would count as one without the mark."""
+    """Its sample would count as a sample without the mark."""
     files = [*peaks([("chr7", 0, 5)]), *peaks([("1", 0, 5)], "H3K4me3.b.bed")]
     with pytest.raises(InputError, match=r"H3K4me3\.a\.bed: none .* of 1 of 2 files .*: chr7 here"):
         from_peaks(files, bed("chr1 0 50 A", "chr2 0 50 B"), work, INTERVAL)
@@ -401,7 +401,7 @@ def test_rows_without_a_region(here, work):
 
 
 def test_a_promoter_at_the_start_of_a_contig_is_clipped(here, work):
-    """500 bp are left of the 2,500: the fraction is of what there is."""
+    """500 of the 2,500 bp are left, and the fraction refers to these."""
     made = from_peaks(
         peaks([("1", 0, 500)]),
         bed("1 0 10 A 0 +"),
@@ -483,7 +483,7 @@ blocks = st.lists(st.tuples(st.integers(0, 60), st.integers(1, 30)), min_size=1,
 @settings(max_examples=15)
 @given(regions=blocks, covers=blocks, share=st.sampled_from((0.25, 1 / 3, 0.5, 0.7, 1.0)))
 def test_the_threshold_is_exact(tmp_path_factory, regions, covers, share):
-    """A region that is covered by just the share counts, whatever its length."""
+    """A region of any length counts if exactly the share is covered."""
     folder = tmp_path_factory.mktemp("exact")
     path = folder / "H3K4me3.a.bed"
     write(path, "".join(f"1\t{start}\t{start + size}\n" for start, size in covers))
@@ -498,7 +498,7 @@ def test_the_threshold_is_exact(tmp_path_factory, regions, covers, share):
     ]
 
 
-# What may be missing, or in the way
+# Wrong options, missing programs, full disks
 
 
 @pytest.mark.parametrize("options", [{"min_fraction": 1.1}, {"min_samples": float("nan")}])

@@ -138,7 +138,7 @@ def test_unobserved_pairs_can_be_left_unlabelled(tmp_path):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_against_pandas(tmp_path, seed):
-    """Joins and merges of whole columns, one after the other."""
+    """An independent implementation by joins of whole columns."""
     rng = random.Random(seed)
     symbols = [f"GENE{i}" for i in range(60)]
     genes = pandas.DataFrame(
@@ -208,7 +208,7 @@ def test_the_order_of_rows_makes_no_difference(tmp_path):
 
 
 def test_what_it_makes_is_found_again_for_the_windows(tmp_path):
-    """From the table over labels.tsv.gz to the windows of the same annotation."""
+    """Labels reach the windows of the same annotation through labels.tsv.gz."""
     result = made(tmp_path, [row("ALPHA", "H3K4me3"), row("GAMMA", "H3K9ac")])
     write_labels(tmp_path / "labels.tsv.gz", result)
     labels = read_labels(tmp_path / "labels.tsv.gz")
@@ -501,7 +501,7 @@ def test_rows_below_a_score(tmp_path):
 
 
 def test_a_biotype_is_selected(tmp_path, caplog):
-    """GAMMA, a miRNA, is in the annotation but not wanted; so is not what joins it."""
+    """GAMMA, a miRNA, is in the annotation but not selected; RNAs that join it are not used."""
     rows = [row("ALPHA", "H3K4me3"), row("x", "H3K9ac", "Ensembl:ENSG00000000003")]
     result = made(tmp_path, rows, biotypes=("lncRNA", "snoRNA"))
     assert list(result.genes["name"]) == ["ALPHA"]
@@ -569,7 +569,7 @@ def archive(path: Path, files: dict[str, bytes], mode: str = "w:gz") -> Path:
 
 @pytest.mark.parametrize("form", ["plain", "gz", "crlf", "bom", "tar", "tar.gz"])
 def test_the_table_in_any_wrapping(tmp_path, form):
-    """A header that comes again, as where tables were put together, is no row."""
+    """A repeated header, as in concatenated tables, is no row."""
     rows = [row("ALPHA", "H3K4me3"), HEADER, row("BETA", "H3K4me3")]
     content = text(rows).encode() + b"\n"
     path = tmp_path / "Download_data_RH"
@@ -668,7 +668,7 @@ def test_an_annotation_without_genes(tmp_path):
 
 
 def test_memory_does_not_grow_with_the_rows(tmp_path):
-    """Twenty times the rows, of the same RNAs."""
+    """Twenty times as many rows of the same RNAs need no more memory."""
     rows = [row("ALPHA", "H3K4me3"), row("BETA", "H3K9ac"), row("GAMMA", "H3K27me3")]
     genes = gtf(tmp_path)
 

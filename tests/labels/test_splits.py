@@ -70,7 +70,7 @@ def test_leaks_are_those_of_brute_force(rows):
 
 
 def test_leaks_of_a_filtered_table():
-    """The index of the table does not matter."""
+    """The index of the DataFrame does not matter."""
     windows = table([("chr1", 0, 10, "A"), ("chr1", 500, 510, "B"), ("chr1", 5, 15, "C")])
     sets = np.array([TRAIN, TEST])
     assert leaks(windows[windows["gene_id"] != "B"], sets) == Leaks(0, 1)

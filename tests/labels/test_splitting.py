@@ -200,7 +200,7 @@ def test_blocks_go_as_a_whole_and_their_sets_stay_apart(seed):
 
 
 def test_only_what_overlaps_another_set_is_left_out():
-    """Every tenth block's border is crossed by one window; each other window is alone."""
+    """One window crosses the border of every tenth block; the other windows do not overlap."""
     rows = [("chr1", 100 * i + 10, 100 * i + 90, f"G{i}") for i in range(100)]
     windows = table(
         [*rows, *[("chr1", 1000 * i - 20, 1000 * i + 30, f"B{i}") for i in range(1, 10)]]
@@ -306,7 +306,7 @@ def test_a_giant_locus_trains_and_missed_shares_are_said(caplog):
 
 
 def pieces(sizes) -> pandas.DataFrame:
-    """Loci of these numbers of windows."""
+    """Loci with the given numbers of windows."""
     return table(
         [
             ("c", 100_000 * i + j, 100_000 * i + j + 9, f"{i}.{j}")
@@ -361,7 +361,7 @@ def test_an_empty_set_is_refused_by_name(rows, message, how):
 
 @pytest.mark.shared
 def test_most_random_test_windows_of_real_genes_leak(shared_data, tmp_path):
-    """30 kb of context upstream: by gene most leak, by block and locus none."""
+    """With 30 kb of context upstream, most leak if split by gene, none by block and locus."""
     folder = shared_data / "human" / "chr22"
     out = tmp_path / "windows.tsv"
     genes, genome = folder / "genes.chr22.gtf.gz", folder / "hg19.chr22.fa.gz"
