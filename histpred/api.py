@@ -332,7 +332,7 @@ def evaluate(
     not kept. The others are as the options of `histpred evaluate`. For the keys, see
     `histpred.reports.evaluation.metrics_of`.
     """
-    from histpred.evaluation.compare import EvaluationOptions
+    from histpred.evaluation.rows import EvaluationOptions
     from histpred.reports.evaluate import evaluate as stage
 
     others = tuple(load_bundle(other) for other in beside)

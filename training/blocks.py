@@ -8,7 +8,8 @@ import numpy as np
 from samples import Places
 from sklearn.metrics import roc_auc_score
 
-from histpred.evaluation.metrics import draws, rank, weighted_figures
+from histpred.evaluation.bootstrap import draws
+from histpred.evaluation.ranking import rank, weighted_figures
 
 BLOCKS = tuple(
     (start * 1_000_000, end * 1_000_000)

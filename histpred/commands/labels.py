@@ -138,12 +138,13 @@ def peaks(
     options.need("labels")
     from histpred.genome.windows import parse_window
     from histpred.labels.folder import make_folder
-    from histpred.labels.peaks import from_peaks, peak_files
+    from histpred.labels.peak_files import peak_files
+    from histpred.labels.peaks import PeakRule, from_peaks
     from histpred.reports.evaluation_figures import draw_labels
 
     window = parse_window(kind)
     files = peak_files(peaks, sheet)
-    inputs = [annotation, *(file.path for file in files), *([sheet] if sheet else [])]
+    inputs = [annotation, *(str(file.path) for file in files), *([str(sheet)] if sheet else [])]
     counts = make_folder(
         out,
         inputs,
@@ -161,12 +162,10 @@ def peaks(
             files,
             annotation,
             work,
-            window,
+            PeakRule(window, min_fraction, min_samples),
             level=level,
             biotypes=biotypes,
             unstranded=unstranded,
-            min_fraction=min_fraction,
-            min_samples=min_samples,
         ),
         draw_labels,
         overwrite,

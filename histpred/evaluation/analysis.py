@@ -1,4 +1,4 @@
-"""How marks relate: by the vectors that a model has learned for them, and by where they occur."""
+"""How similar marks are, by the vectors of a model and by the genes that have them."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from sklearn.metrics.pairwise import cosine_similarity
 
 from histpred.evaluation.result import Correlation
 
-STRONG = 0.25  # appendix E of the paper counts pairs of marks beyond it
+STRONG = 0.25  # appendix E of the paper counts pairs of marks with a stronger similarity
 
 
 def cosine_similarity_of(vectors: np.ndarray, marks: Sequence[str]) -> pandas.DataFrame:
     """Cosine similarity of the marks' vectors [marks, d], as a table [marks, marks].
 
-    The paper's Extended Data Fig. 3: the diagonal is fixed at 1. A vector of zeros has no
-    direction; its similarity to any other is 0.
+    The paper's Extended Data Fig. 3. The diagonal is 1; a vector of zeros has similarity 0 to any
+    other.
     """
     similarity = cosine_similarity(np.asarray(vectors, np.float64)).clip(-1, 1)
     np.fill_diagonal(similarity, 1)
@@ -31,21 +31,23 @@ def cosine_similarity_of(vectors: np.ndarray, marks: Sequence[str]) -> pandas.Da
 def co_targeting(labels: np.ndarray, marks: Sequence[str]) -> pandas.DataFrame:
     """Cosine similarity of the marks' TF-IDF-weighted labels [n, marks], as a table [marks, marks].
 
-    The paper's Extended Data Fig. 5: rows (RNAs) are the documents, marks the terms. A label counts
+    The paper's Extended Data Fig. 5: rows (RNAs) are the documents, marks the terms. A label weighs
     ln((1 + n) / (1 + rows with the mark)) + 1, and each row is scaled to length 1 (scikit-learn's
     TfidfTransformer). Without the scaling, the weight of a mark would cancel in its cosines; with
     it, ubiquitous marks count less beside rare ones in the rows that have both.
 
-    What is unlabelled (NaN) counts as absent. A mark without a positive has similarity 0 to any
-    other. Needs a row.
+    Unlabelled pairs (NaN) count as absent. A mark without a positive has similarity 0 to any other.
+    There must be at least one row.
     """
     weighted = TfidfTransformer().fit_transform(np.nan_to_num(np.asarray(labels, np.float64)))
     return cosine_similarity_of(weighted.T.toarray(), marks)
 
 
 def hierarchical_linkage(similarity: pandas.DataFrame) -> np.ndarray:
-    """Average linkage of marks on 1 - similarity, as scipy's [marks - 1, 4], neighbouring leaves
-    as similar as the tree allows (Bar-Joseph et al. 2001). Less than two marks: no row.
+    """Average linkage of marks on 1 - similarity, as scipy's array [marks - 1, 4].
+
+    Neighbouring leaves are as similar as the tree allows (Bar-Joseph et al. 2001). Empty with fewer
+    than two marks.
     """
     if len(similarity) < 2:
         return np.empty((0, 4))
@@ -56,15 +58,15 @@ def hierarchical_linkage(similarity: pandas.DataFrame) -> np.ndarray:
 
 
 def hierarchical_order(similarity: pandas.DataFrame) -> list[int]:
-    """The positions of the marks in the order of the tree's leaves."""
+    """The positions of the marks, in the order of the leaves of `hierarchical_linkage`."""
     tree = hierarchical_linkage(similarity)
     return [int(leaf) for leaf in leaves_list(tree)] if len(tree) else [*range(len(similarity))]
 
 
 def correlate(a: pandas.DataFrame, b: pandas.DataFrame) -> Correlation:
-    """Correlation of two similarity tables over the pairs of different marks of `a`.
+    """Correlation of two similarity tables over the pairs of different marks in `a`.
 
-    NaN where there are fewer than two pairs, or one of the tables is constant.
+    NaN with fewer than two pairs, or if one of the tables is constant.
     """
     pairs = [_pairs(a), _pairs(b.loc[a.index, a.columns])]
     count = len(pairs[0])
@@ -74,8 +76,9 @@ def correlate(a: pandas.DataFrame, b: pandas.DataFrame) -> Correlation:
 
 
 def off_diagonal_summary(similarity: pandas.DataFrame) -> dict[str, float]:
-    """Mean, s.d. (of all pairs, not a sample) and share of pairs beyond +-0.25, over the pairs of
-    different marks: appendix E of the paper. NaN where there is no pair.
+    """Mean, population s.d. and share beyond +-0.25 of the pairs of different marks.
+
+    As in appendix E of the paper. NaN with fewer than two marks.
     """
     pairs = _pairs(similarity)
     if not len(pairs):
@@ -89,4 +92,5 @@ def off_diagonal_summary(similarity: pandas.DataFrame) -> dict[str, float]:
 
 def _pairs(similarity: pandas.DataFrame) -> np.ndarray:
     """The values above the diagonal."""
-    return similarity.to_numpy(np.float64)[np.triu_indices(len(similarity), 1)]
+    values: np.ndarray = similarity.to_numpy(np.float64)[np.triu_indices(len(similarity), 1)]
+    return values

@@ -1,7 +1,7 @@
-"""What a model must beat: predictions from composition, from k-mers, and from where a window lies.
+"""Baselines that a model must beat: prevalence, composition, k-mers, and neighbouring windows.
 
-Each is fitted on the training rows alone. Its thresholds maximise Youden's J on the validation rows
-(appendix F of the paper, equation 8), as those of a model do.
+Each is fitted on the training rows only. Its thresholds maximise Youden's J on the validation rows
+(appendix F of the paper, equation 8), as for a model.
 """
 
 from __future__ import annotations
@@ -36,35 +36,35 @@ INPUTS = {
     KMERS: "1- to 4-mer frequencies",
     NEAREST: "labels of neighbouring training windows",
 }
-"""Every baseline, and what it reads."""
+"""Every baseline, and its input."""
 
 NEIGHBOURS = 5
-KMER_STRENGTH = 0.01  # scikit-learn's C: small, as k-mers are many and alike
+KMER_STRENGTH = 0.01  # scikit-learn's C: small, as k-mers are many and correlated
 COMPOSITION_STRENGTH = 1.0
 EVEN = 0.5
 
 Predictor = Callable[[pandas.DataFrame, "Features"], np.ndarray]
-"""From windows and their features to probabilities, float64 [n, marks]."""
+"""Maps windows and their features to probabilities, float64 [n, marks]."""
 
 
 class Features(NamedTuple):
-    """Of n sequences.
+    """Features of n sequences.
 
     composition: float32 [n, 2], GC share of the ACGT bases, and CpG observed over expected
-    (CpG x bases / (C x G), Gardiner-Garden and Frommer 1987), 0 where there is no C or no G.
-    kmers: float32 [n, 180], frequencies of canonical 1- to 4-mers.
+    (CpG x bases / (C x G), Gardiner-Garden and Frommer 1987), 0 without C or G. kmers: float32 [n,
+    180], frequencies of canonical 1- to 4-mers.
     """
 
     composition: np.ndarray
     kmers: np.ndarray
 
     def of(self, chosen: np.ndarray) -> Features:
-        """Those of some rows: a mask, or their numbers."""
+        """The features of some rows, given as a mask or by number."""
         return Features(self.composition[chosen], self.kmers[chosen])
 
 
 class Baselines(NamedTuple):
-    """Fitted baselines by name, and the thresholds [marks] of each."""
+    """Fitted baselines and their thresholds [marks], by name."""
 
     predictors: dict[str, Predictor]
     thresholds: dict[str, np.ndarray]
@@ -72,10 +72,10 @@ class Baselines(NamedTuple):
     def score(
         self, windows: pandas.DataFrame, features: Features
     ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        """Probabilities, float64 [n, marks], and thresholds [marks] of each.
+        """Probabilities, float64 [n, marks], and thresholds [marks] of each baseline.
 
-        `windows`: a row each, with chrom, start and end (0-based half-open); `features` of the
-        same, in the same order.
+        `windows` has the columns chrom, start and end (0-based half-open); `features` are those of
+        the same windows, in the same order.
         """
         return {
             name: (predict(windows, features), self.thresholds[name])
@@ -105,30 +105,25 @@ def sequence_features(sequences: Sequence[bytes]) -> Features:
 
 
 def joined(parts: Sequence[Features]) -> Features:
-    """Features of several batches as one."""
+    """Join the features of several batches."""
     return Features(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
 
 def fit_baselines(examples: Examples, features: Features) -> Baselines:
     """Fit on the training rows of `examples`, with thresholds from its validation rows.
 
-    Parameters
-    ----------
-    examples
-        Its windows, labels and sets are used; NaN labels count nowhere.
-    features
-        Of the same rows, in the same order.
+    `examples.inputs` is not used. `features` are those of the same rows, in the same order.
 
-    - prevalence: the share of positives, whatever the row.
+    - prevalence: the share of positives, the same for every row.
     - GC + CpG: logistic regression on both and their squares.
     - 4-mers + logistic: logistic regression on 1- to 4-mers, strongly regularised.
-    - nearest neighbour: the mean label of the 5 training windows on the same chromosome whose
-      middles lie nearest, and of a sixth that has the prevalence, which keeps the mean off 0 and 1.
+    - nearest neighbour: the mean label of the 5 training windows on the same chromosome with the
+      nearest middles, and of a sixth label, the prevalence, which keeps the mean off 0 and 1.
 
-    Features are standardised. A mark with one class in the training rows has its prevalence from
-    every baseline, one without a label there 0.5. Where all validation rows have the same
-    probability every threshold has a J of 0, and 0.5 is taken: the more frequent class is called.
-    A mark with one class in the validation rows is not called otherwise: its threshold is 1.
+    Features are standardised. Every baseline predicts the prevalence for a mark with one class in
+    the training rows, and 0.5 for a mark without training labels. The threshold is 0.5 if all
+    validation rows have the same probability, as every threshold then has a J of 0. Otherwise, it
+    is 1 (never called) for a mark with one class in the validation rows.
     """
     train, validation = examples.sets == TRAIN, examples.sets == VALIDATION
     labels, windows = examples.labels[train], examples.windows[train]
@@ -149,9 +144,9 @@ def fit_baselines(examples: Examples, features: Features) -> Baselines:
         KMERS: lambda _, these: kmers(these.kmers),
         NEAREST: lambda rows, _: nearest(rows),
     }
-    judged = examples.windows[validation], features.of(validation)
+    held_out = examples.windows[validation], features.of(validation)
     thresholds = {
-        name: _thresholds(examples.labels[validation], predict(*judged))
+        name: _thresholds(examples.labels[validation], predict(*held_out))
         for name, predict in predictors.items()
     }
     return Baselines(predictors, thresholds)
@@ -164,16 +159,16 @@ def _with_squares(composition: np.ndarray) -> np.ndarray:
 def _logistic(
     values: np.ndarray, labels: np.ndarray, shares: np.ndarray, strength: float
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """One regression a mark, on values [n, f] and labels [n, marks]; from values to probabilities.
+    """Fit a regression for each mark on values [n, f] and labels [n, marks].
 
-    `shares` [marks] is what a mark gets that has one class only.
+    Returns a function from values to probabilities. Marks with one class get their share [marks].
     """
     slopes, intercepts = np.zeros((values.shape[1], len(shares))), logit(shares)
     if not len(values):
         return lambda these: expit(these @ slopes + intercepts)
     scaler = StandardScaler().fit(values.astype(np.float64))
     scaled = scaler.transform(values.astype(np.float64))
-    # Small systems: BLAS threads only get in each other's way, badly where cores are shared.
+    # The systems are small: several BLAS threads are slower than one, above all on shared cores.
     with threadpool_limits(1, user_api="blas"):
         for i, truth in enumerate(labels.T):
             known = ~np.isnan(truth)
@@ -189,7 +184,7 @@ def _logistic(
 def _nearest(
     windows: pandas.DataFrame, labels: np.ndarray, shares: np.ndarray
 ) -> Callable[[pandas.DataFrame], np.ndarray]:
-    """From windows to probabilities; see `fit_baselines`."""
+    """Returns a function from windows to probabilities; see `fit_baselines`."""
     chroms, middles = _places(windows)
 
     def predict(rows: pandas.DataFrame) -> np.ndarray:
@@ -217,7 +212,7 @@ def _places(windows: pandas.DataFrame) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _thresholds(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """Of validation rows, both [n, marks]; see `fit_baselines`."""
+    """Thresholds [marks] from validation rows, both [n, marks]; see `fit_baselines`."""
     thresholds = np.full(labels.shape[1], EVEN)
     for i in range(len(thresholds)):
         known = ~np.isnan(labels[:, i])

@@ -53,7 +53,7 @@ def calibrate(
     labels
         [n, marks]: 0, 1, or NaN where unlabelled; such pairs are left out.
     groups
-        int [n]: rows of one number are kept together (see `histpred.labels.splits.locus_numbers`).
+        int [n]: rows of one number are kept together (see `histpred.labels.loci.locus_numbers`).
     """
     marks = []
     for score, label in zip(logits.astype(float).T, labels.T, strict=True):

@@ -1,4 +1,4 @@
-"""The table of figures that goes on a bundle's card."""
+"""The figures on a bundle's card."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from histpred.bundle.manifest import Evaluation, MarkPerformance, Performance
 from histpred.evaluation.baselines import PREVALENCE
 
-FEWEST = 5  # positives, and negatives, below which no figure is given
+FEWEST = 5  # positives, and negatives, that a mark needs
 
 
 def card_figures(
@@ -21,19 +21,18 @@ def card_figures(
     baselines: Mapping[str, np.ndarray],
     errors: Sequence[float | None] | None = None,
 ) -> Evaluation:
-    """AUROC and AUPRC of each mark that has enough of both classes.
+    """AUROC and AUPRC of each mark with at least FEWEST rows of both classes.
 
     Parameters
     ----------
     labels
-        [n, marks]; 1, 0, NaN where unlabelled.
+        [n, marks]; 1, 0, or NaN where unlabelled.
     scores
-        [n, marks], of any monotone kind.
+        [n, marks]; probabilities or anything that ranks rows as they do.
     baselines
-        Name to scores [n, marks]. That of prevalence, a constant, is added: AUROC 0.5, AUPRC the
-        prevalence.
+        Scores [n, marks] by name. Prevalence, a constant, is added to them.
     errors
-        The calibration error of each mark, where it was measured.
+        The calibration error of each mark, None for a mark without; or None for all.
     """
     figures = {}
     for i, mark in enumerate(marks):

@@ -1,4 +1,4 @@
-"""What an evaluation found, before it is written or drawn."""
+"""The result of an evaluation, before it is written or drawn."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ METRICS = {
     "mcc": "MCC",
     "ece": "ECE",
 }
-"""Columns of a table of figures, and how they are headed."""
+"""Columns of a table of figures, and their headings."""
 
 
-class Scored(NamedTuple):
+class ModelResult(NamedTuple):
     """One model or baseline on the evaluated rows.
 
     kind: MODEL or BASELINE. inputs: what it reads, in a few words ('context windows, kmer').
-    probabilities: float64 [n, marks]. thresholds: float64 [marks]; called from them on. figures:
-    one row for MICRO, MACRO and each mark in order (the index), columns positives, negatives and
-    METRICS; NaN where undefined. low, high: the 95 % bootstrap interval of each figure, same shape.
-    lead: how far the bundle's AUROC lies above this one's, rows MICRO and MACRO, columns
-    difference, low, high (`histpred.evaluation.metrics.lead`); None for the bundle itself.
+    probabilities: float64 [n, marks]. thresholds: float64 [marks]; a mark is called if its
+    probability reaches its threshold. figures: rows MICRO, MACRO and each mark in order, columns
+    positives, negatives and METRICS; NaN where undefined. low, high: the ends of the 95 % bootstrap
+    interval of each figure, same shape. lead: how far the bundle's AUROC lies above this one's (see
+    `histpred.evaluation.bootstrap.lead`); None for the bundle itself.
     """
 
     kind: str
@@ -45,7 +45,7 @@ class Scored(NamedTuple):
 
 
 class Correlation(NamedTuple):
-    """Of two similarity matrices of marks, over `pairs` pairs of different marks."""
+    """Correlation of two similarity matrices over `pairs` pairs of different marks."""
 
     pearson: float
     spearman: float
@@ -55,14 +55,14 @@ class Correlation(NamedTuple):
 class Result(NamedTuple):
     """An evaluation of a bundle.
 
-    title: the bundle's name and version. about: facts in the order in which to show them. marks:
-    those evaluated. windows: a row each, columns chrom, start, end (0-based half-open), name,
-    strand, gene_id, biotype. labels: float32 [n, marks]; 1, 0, NaN where unlabelled. models: by
-    name, the bundle first, baselines last. groups: columns by ('biotype' or 'chromosome'), group,
-    windows, model, marks (how many had a figure), micro_auroc, macro_auroc, micro_auprc.
+    title: the bundle's name and version. about: facts, in the order in which they are shown. marks:
+    the evaluated ones. windows: one row per window, columns chrom, start, end (0-based half-open),
+    name, strand, gene_id, biotype. labels: float32 [n, marks]; 1, 0, NaN where unlabelled. models:
+    by name, the bundle first, baselines last. groups: columns by ('biotype' or 'chromosome'),
+    group, windows, model, marks (how many have a figure), micro_auroc, macro_auroc, micro_auprc.
     similarity: cosine of the bundle's mark vectors, [marks, marks], None if it has none.
-    co_targeting: cosine of the TF-IDF-weighted label vectors of training rows, [marks, marks],
-    None where there are none. correlation: of the two.
+    co_targeting: cosine of the TF-IDF-weighted label vectors of training rows, [marks, marks], None
+    without training rows. correlation: of similarity and co_targeting.
     """
 
     title: str
@@ -71,7 +71,7 @@ class Result(NamedTuple):
     marks: tuple[str, ...]
     windows: pandas.DataFrame
     labels: np.ndarray
-    models: dict[str, Scored]
+    models: dict[str, ModelResult]
     groups: pandas.DataFrame
     similarity: pandas.DataFrame | None
     co_targeting: pandas.DataFrame | None

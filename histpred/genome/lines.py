@@ -14,7 +14,7 @@ import io
 import os
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 from histpred.core.errors import InputError
@@ -95,7 +95,8 @@ def _look(stream: io.BufferedReader | gzip.GzipFile) -> tuple[bytes, io.Buffered
 class Lines:
     """Numbered lines of one annotation. Iterate once; `digest` is valid after `drain`.
 
-    `name` is the path as the user gave it, '<stdin>' for '-'.
+    `name` is the path as the user gave it, '<stdin>' for '-'. `watch`, if set, is called with each
+    number and line before the line is handed out.
     """
 
     def __init__(
@@ -103,6 +104,7 @@ class Lines:
     ) -> None:
         self.name = "<stdin>" if os.fspath(path) == "-" else os.fspath(path)
         self.number = 0
+        self.watch: Callable[[int, str], None] | None = None
         self._raw = _Digesting(source)
         self._bgzf = False
         self._stream: io.BufferedReader | None = None
@@ -123,6 +125,8 @@ class Lines:
             for number, raw in enumerate(stream, 1):
                 self.number = number
                 line = raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+                if self.watch:
+                    self.watch(number, line)
                 yield number, line
         self.drain()
 

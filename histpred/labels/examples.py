@@ -1,5 +1,6 @@
-"""Rows with labels, as a network meets them: what of the labels lies on the annotation, which set
-each row belongs to, and which marks can be learned.
+"""Windows with labels, as training and evaluation use them.
+
+Which windows have labels, which set each is in, and which marks can be learned.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ FEWEST = 2  # positives, and negatives, of a mark in the training rows
 
 
 class Examples(NamedTuple):
-    """Rows with a label, in genome order.
+    """Labelled windows in genome order, with what a network takes of each.
 
-    windows: a row each (chrom, start, end, name, strand, gene_id, biotype); units [n]: what is kept
-    together in a split; inputs [n, ...]: what the network takes; labels: float32 [n, marks], NaN
-    where unlabelled; sets [n]: see `histpred.labels.splits`.
+    windows: columns chrom, start, end, name, strand, gene_id, biotype; units [n]: ids of what a
+    split keeps together; inputs [n, ...]; labels: float32 [n, marks], NaN where unlabelled; sets
+    [n]: see `histpred.labels.splits`.
     """
 
     windows: pandas.DataFrame
@@ -35,14 +36,14 @@ class Examples(NamedTuple):
     sets: np.ndarray
 
     def of(self, name: str) -> Examples:
-        """Those of one set."""
+        """The examples of one set."""
         chosen = self.sets == name
         rest = (values[chosen] for values in self[1:])
         return Examples(self.windows[chosen].reset_index(drop=True), *rest)
 
 
-class Labelled(NamedTuple):
-    """Windows that have a label: `rows` [n] are their numbers among all windows."""
+class LabelledWindows(NamedTuple):
+    """Windows that have a label; `rows` [n] are their numbers among all windows."""
 
     rows: np.ndarray
     windows: pandas.DataFrame
@@ -50,10 +51,11 @@ class Labelled(NamedTuple):
     labels: np.ndarray
 
 
-def labelled(windows: pandas.DataFrame, labels: Labels, path: Path) -> Labelled:
-    """The windows that have a label; what is left over on either side is said.
+def labelled(windows: pandas.DataFrame, labels: Labels, path: Path) -> LabelledWindows:
+    """Match windows with labels and keep those with at least one label.
 
-    A row without any label is no row. Raises InputError where no window has one.
+    Logs how many windows have no label and which labels have no window; `path` is that of the
+    labels. Raises InputError if no window has a label.
     """
     found = rows_of(labels, windows)
     empty = np.isnan(labels.values).all(axis=1)
@@ -64,25 +66,27 @@ def labelled(windows: pandas.DataFrame, labels: Labels, path: Path) -> Labelled:
             path,
             f"none of its {len(labels.ids)} rows is in the annotation: {first_few(labels.ids)} "
             f"here, {first_few(unit_ids(windows))} there",
-            "the first column must hold gene_id or name as the annotation has them",
+            "the first column must hold gene_id or name as in the annotation",
         )
     if absent.size:
-        names = first_few((labels.ids[i] for i in absent), len(absent))
         logger.warning(
             "%d of %d rows of %s have no window and are not used: %s",
             len(absent),
             len(labels.ids),
             path,
-            names,
+            first_few(labels.ids[i] for i in absent),
         )
     if len(rows) < len(windows):
         logger.info("%d of %d windows have no label", len(windows) - len(rows), len(windows))
     chosen = windows.iloc[rows].reset_index(drop=True)
-    return Labelled(rows, chosen, np.array(unit_ids(chosen)), labels.values[found[rows]])
+    return LabelledWindows(rows, chosen, np.array(unit_ids(chosen)), labels.values[found[rows]])
 
 
 def choose_marks(labels: Labels, names: tuple[str, ...], path: Path) -> Labels:
-    """The labels of some marks, in the order of `names`; all of them if it is empty."""
+    """The labels of the named marks, in the order of `names`; of all marks if it is empty.
+
+    Raises UsageError for a mark that the labels, read from `path`, do not have.
+    """
     if not names:
         return labels
     wanted = list(dict.fromkeys(canonical(name) for name in names))
@@ -95,29 +99,28 @@ def choose_marks(labels: Labels, names: tuple[str, ...], path: Path) -> Labels:
 
 
 def learnable(marks: tuple[str, ...], train: np.ndarray, path: Path) -> np.ndarray:
-    """Which marks, bool [marks], have enough of both classes in the training labels [n, marks].
+    """True, bool [marks], for marks with FEWEST rows of both classes.
 
-    The others are named in a warning.
-
-    Raises InputError where no mark has enough.
+    `train` holds the training labels [n, marks]. A warning names the other marks. Raises InputError
+    if no mark has enough.
     """
     positive, negative = (train == 1).sum(0), (train == 0).sum(0)
-    enough = (positive >= FEWEST) & (negative >= FEWEST)
+    enough: np.ndarray = (positive >= FEWEST) & (negative >= FEWEST)
     few = [
-        f"{mark} ({p} with, {n} without it)"
+        f"{mark} ({p} positive, {n} negative)"
         for mark, p, n, fine in zip(marks, positive, negative, enough, strict=True)
         if not fine
     ]
     if not enough.any():
         raise InputError(
             path,
-            f"no mark has {FEWEST} training rows with it and {FEWEST} without: {first_few(few)}",
-            "where unobserved pairs are unlabelled, train with --loss nnpu, or make the labels "
+            f"no mark has {FEWEST} positive and {FEWEST} negative training rows: {first_few(few)}",
+            "if unobserved pairs are unlabelled, train with --loss nnpu, or make the labels "
             "with --unobserved negative",
         )
     if few:
         logger.warning(
-            "%d marks are left out, as the training rows hardly differ in them: %s",
+            "%d marks are left out, as they have too few positive or negative training rows: %s",
             len(few),
             first_few(few),
         )

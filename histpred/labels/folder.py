@@ -1,13 +1,12 @@
-"""The folder that `histpred labels` writes: the matrix, what is in it, and what found no place."""
+"""The folder of `histpred labels`: the matrix, summaries of it, and what was not joined."""
 
 from __future__ import annotations
 
 import csv
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas
 from pydantic import BaseModel, JsonValue
@@ -25,7 +24,7 @@ from histpred.core.output import (
     temporary_faults,
 )
 from histpred.core.version import __version__
-from histpred.labels.matrix import LABELS, Made, write_labels
+from histpred.labels.matrix import LABELS, LabelMatrix, write_labels
 
 logger = logging.getLogger(__name__)
 
@@ -53,19 +52,20 @@ class LabelsRecord(BaseModel):
 def make_folder(
     out: Path,
     inputs: Sequence[str | Path],
-    options: dict[str, Any],
-    make: Callable[[Path], Made],
-    draw: Callable[[Made, Path], None],
+    options: Mapping[str, object],
+    make: Callable[[Path], LabelMatrix],
+    draw: Callable[[LabelMatrix, Path], None],
     overwrite: bool,
 ) -> dict[str, int]:
-    """Write what `make` makes, given a private folder, into the folder `out`, and `draw` it.
+    """Write a matrix, its summaries and its record into the folder `out`; return the counts.
 
-    labels.tsv.gz, see `histpred.labels.matrix`; unjoined.tsv; marks.tsv (mark, class, positives,
-    negatives, unlabelled) and biotypes.tsv (biotype, genes, share) with a picture of each;
-    labels.json (version, options, sha256 of inputs and outputs, counts). Returns the counts.
+    `make` builds the matrix, given a private folder; `draw` writes pictures of it into a folder.
+    Files: labels.tsv.gz (see `histpred.labels.matrix`); unjoined.tsv; marks.tsv (mark, class,
+    positives, negatives, unlabelled) and biotypes.tsv (biotype, genes, share) with a picture of
+    each; labels.json (version, options, sha256 of inputs and outputs, counts).
 
-    Raises UsageError for standard input and pipes, which can be read only once, and OutputError
-    where `out` holds something else. Where it holds the very same, says so and does nothing.
+    If `out` already holds these labels, logs that and does nothing. Raises UsageError for standard
+    input and pipes, which can be read only once, and OutputError if `out` holds something else.
     """
     refuse_streams(inputs)
     refuse_inputs([out / name for name in OUTPUTS], inputs)
@@ -84,32 +84,32 @@ def make_folder(
             sweep(out)
             return known.counts
         with output_folder(out, OUTPUTS, is_ours) as work:
-            made = make(work)
-            write_labels(work / LABELS, made)
-            made.unjoined.to_csv(
+            matrix = make(work)
+            write_labels(work / LABELS, matrix)
+            matrix.unjoined.to_csv(
                 work / "unjoined.tsv",
                 sep="\t",
                 index=False,
                 quoting=csv.QUOTE_NONE,
                 escapechar="\\",
             )
-            _mark_table(made).to_csv(work / "marks.tsv", sep="\t", index=False)
-            _biotype_table(made).to_csv(
+            _mark_table(matrix).to_csv(work / "marks.tsv", sep="\t", index=False)
+            _biotype_table(matrix).to_csv(
                 work / "biotypes.tsv", sep="\t", index=False, float_format="%.4f"
             )
-            draw(made, work)
+            draw(matrix, work)
             digests = {name: file_digest(work / name) for name in OUTPUTS if (work / name).exists()}
-            record = identity | {"outputs": digests, "counts": made.counts}
+            record = identity | {"outputs": digests, "counts": matrix.counts}
             (work / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    return made.counts
+    return matrix.counts
 
 
-def _mark_table(made: Made) -> pandas.DataFrame:
-    values = made.values
+def _mark_table(matrix: LabelMatrix) -> pandas.DataFrame:
+    values = matrix.values
     return pandas.DataFrame(
         {
-            "mark": made.marks,
-            "class": [mark(name).mark_class for name in made.marks],
+            "mark": matrix.marks,
+            "class": [mark(name).mark_class for name in matrix.marks],
             "positives": (values == 1).sum(axis=0),
             "negatives": (values == 0).sum(axis=0),
             "unlabelled": len(values) - (values == 1).sum(axis=0) - (values == 0).sum(axis=0),
@@ -117,8 +117,8 @@ def _mark_table(made: Made) -> pandas.DataFrame:
     )
 
 
-def _biotype_table(made: Made) -> pandas.DataFrame:
-    counts = made.genes["biotype"].value_counts()
+def _biotype_table(matrix: LabelMatrix) -> pandas.DataFrame:
+    counts = matrix.genes["biotype"].value_counts()
     return pandas.DataFrame(
         {"biotype": counts.index, "genes": counts.values, "share": counts.values / counts.sum()}
     )

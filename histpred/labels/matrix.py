@@ -1,8 +1,8 @@
-"""The gene x mark matrix: as it is written, read, and laid on windows.
+"""The gene x mark matrix: how it is written, read and matched to windows.
 
-A tab-separated table with a header. Its first column is the id of a gene (gene_id or name, as the
-annotation has it); the columns of CARRIED are for the reader; every other column is a mark, with 1,
-0 or nothing (unlabelled).
+A tab-separated table with a header. The first column is the id of a gene (gene_id or name, as in
+the annotation). The columns in CARRIED are for the reader. Every other column is a mark, with 1
+(present), 0 (absent), or nothing (unlabelled).
 """
 
 from __future__ import annotations
@@ -11,16 +11,17 @@ import csv
 import gzip
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas
 
 from histpred.core.errors import InputError, first_few
 from histpred.core.marks import canonical
-from histpred.genome.lines import open_lines
+from histpred.genome.regions import Feature
+from histpred.labels.table import read_rows
 
 logger = logging.getLogger(__name__)
 
@@ -30,8 +31,9 @@ VALUES = {"1": 1.0, "0": 0.0, "": np.nan, "NA": np.nan, "1.0": 1.0, "0.0": 0.0}
 
 
 class Labels(NamedTuple):
-    """ids [n]; marks, by their canonical names; values float32 [n, marks]: 1, 0, NaN where
-    unlabelled.
+    """Labels of n genes: 1 (mark present), 0 (absent) or NaN (unlabelled).
+
+    ids [n]; marks: canonical names; values: float32 [n, marks].
     """
 
     ids: tuple[str, ...]
@@ -39,13 +41,12 @@ class Labels(NamedTuple):
     values: np.ndarray
 
 
-class Made(NamedTuple):
-    """A matrix that a source was turned into, with what is to be told of it.
+class LabelMatrix(NamedTuple):
+    """A new matrix from RNAInter or peaks, with what to report about it.
 
-    genes: a row each, columns id and CARRIED[1:]; start and end 0-based half-open. marks:
-    canonical. values: float32 [n, marks], as in Labels. unjoined: what found no place, with a
-    column 'reason'. counts: by what was counted, in the order in which to tell it. inputs: sha256
-    by path. options: by name.
+    genes: one row per gene, columns id and CARRIED[1:]; start and end 0-based half-open. marks:
+    canonical names. values: float32 [n, marks], as in Labels. unjoined: inputs without a place in
+    the matrix; its last column, 'reason', says why. counts: in the order in which they are shown.
     """
 
     genes: pandas.DataFrame
@@ -53,114 +54,116 @@ class Made(NamedTuple):
     values: np.ndarray
     unjoined: pandas.DataFrame
     counts: dict[str, int]
-    inputs: dict[str, str]
-    options: dict[str, Any]
+
+
+def gene_id(feature: Feature) -> str:
+    """The id of a feature's gene: gene_id, or name where it is '.'."""
+    return feature.gene_id if feature.gene_id != "." else feature.name
+
+
+def carried(feature: Feature) -> tuple[str, str, str, int, int, str]:
+    """The columns CARRIED[1:] of a feature."""
+    name, biotype, strand = feature.name, feature.biotype, feature.strand
+    return (name, biotype, feature.chrom, feature.start, feature.end, strand)
+
+
+def gene_table(features: Iterable[Feature]) -> pandas.DataFrame:
+    """One row per gene, with the columns id and CARRIED[1:]."""
+    rows = [(gene_id(feature), *carried(feature)) for feature in features]
+    return pandas.DataFrame(rows, columns=["id", *CARRIED[1:]])
 
 
 def labels_file(path: Path) -> Path:
-    """The table that `path` means: the file itself, or the one in a folder of `histpred labels`."""
+    """The table at `path`: the file itself, or the one in a folder from `histpred labels`."""
     return path / LABELS if path.is_dir() else path
 
 
 def read_labels(path: Path) -> Labels:
-    """Read a matrix, or the folder that `histpred labels` wrote.
+    """Read a matrix from a table or from a folder that `histpred labels` wrote.
 
-    The same id with the same values is one row, and that is said.
+    Repeated rows with the same id and values count once, with a warning.
 
     Raises
     ------
     InputError
-        (file:line) For ragged rows, values other than 1, 0 and nothing, a mark under two names, an
-        id with two sets of values, and tables without rows or marks.
+        (file:line) For rows of another length than the header, values other than 1, 0 and nothing,
+        a mark under two names, an id with two sets of values, and tables without rows or marks.
     """
     path = labels_file(Path(path))
-    ids: dict[str, int] = {}
-    rows: list[tuple[float, ...]] = []
-    lines_of: list[int] = []
+    rows = read_rows(path)
+    columns, marks = _header(path, rows)
+    marked = [i for i, mark in enumerate(columns) if mark]
+    genes: dict[str, tuple[int, tuple[float, ...]]] = {}
     repeated = 0
-    with open_lines(path) as lines:
-        numbered = ((number, line) for number, line in lines if line.strip())
-        columns, marks = _header(path, numbered)
-        width = len(columns)
-        chosen = [i for i, name in enumerate(columns) if name]
-        for number, line in numbered:
-            fields = line.split("\t")
-            if len(fields) != width:
-                raise InputError(
-                    path,
-                    f"{len(fields)} columns where the header has {width}",
-                    "is a tab missing, or is the file cut short?",
-                    number,
-                )
-            try:
-                values = tuple(VALUES[fields[i].strip()] for i in chosen)
-            except KeyError as error:
-                raise InputError(
-                    path,
-                    f"the label {error.args[0]!r} of {fields[0]}",
-                    "a label is 1, 0 or nothing; cut measured values at a threshold first",
-                    number,
-                ) from None
-            name = fields[0].strip()
-            if not name:
-                raise InputError(path, "a row without an id", "its gene_id or name", number)
-            if name not in ids:
-                ids[name] = len(rows)
-                rows.append(values)
-                lines_of.append(number)
-            elif np.array_equal(rows[ids[name]], values, equal_nan=True):
-                repeated += 1
-            else:
-                raise InputError(
-                    path,
-                    f"{name} has other labels here than in line {lines_of[ids[name]]}",
-                    "one row for each gene",
-                    number,
-                )
-    if not rows:
-        raise InputError(path, "no row below the header", "a row for each gene is needed")
+    for number, fields in rows:
+        name = fields[0]
+        try:
+            values = tuple(VALUES[fields[i]] for i in marked)
+        except KeyError as error:
+            raise InputError(
+                path,
+                f"the label {error.args[0]!r} of {name}",
+                "a label is 1, 0 or nothing; apply a threshold to measured values first",
+                number,
+            ) from None
+        if not name:
+            raise InputError(path, "a row without an id", "give its gene_id or name", number)
+        line, known = genes.setdefault(name, (number, values))
+        if not np.array_equal(known, values, equal_nan=True):
+            raise InputError(
+                path,
+                f"{name} has other labels here than in line {line}",
+                "keep one row for each gene",
+                number,
+            )
+        repeated += line != number
+    if not genes:
+        raise InputError(path, "no row below the header", "add a row for each gene")
     if repeated:
         logger.warning("%d rows of %s repeat an earlier one", repeated, path)
-    return Labels(tuple(ids), marks, np.array(rows, np.float32))
+    values_of_genes = [values for _, values in genes.values()]
+    return Labels(tuple(genes), marks, np.array(values_of_genes, np.float32))
 
 
-def _header(path: Path, numbered: Iterator[tuple[int, str]]) -> tuple[list[str], tuple[str, ...]]:
-    """For each column the mark that it holds, '' if none; and the marks."""
-    number, line = next(numbered, (0, ""))
+def _header(path: Path, rows: Iterator[tuple[int, list[str]]]) -> tuple[list[str], tuple[str, ...]]:
+    """The mark of each column, '' where there is none; and the marks."""
+    number, names = next(rows, (0, []))
     if not number:
         raise InputError(path, "is empty", "a table of labels has a header: id, then marks")
-    names = [name.strip().removeprefix("#") for name in line.split("\t")]
     if "" in names[1:]:
-        raise InputError(path, "a column without a name", "name it, or take it out", number)
+        raise InputError(path, "a column without a name", "name or remove it", number)
     columns = ["", *("" if n.lower() in CARRIED else canonical(n) for n in names[1:])]
     marks = tuple(filter(None, columns))
     twice = sorted({mark for mark in marks if marks.count(mark) > 1})
     if twice:
         spelt = [n for n, mark in zip(names, columns, strict=True) if mark in twice]
         raise InputError(
-            path, f"{first_few(twice)} twice, as {', '.join(spelt)}", "one column a mark", number
+            path,
+            f"{first_few(twice)} twice, as {', '.join(spelt)}",
+            "keep one column for each mark",
+            number,
         )
     if not marks:
         raise InputError(
             path,
             f"no column of a mark: {first_few(names)}",
-            "tab-separated, the first column is the id, then a column for each mark",
+            "separate columns with tabs: the id first, then a column for each mark",
             number,
         )
     return columns, marks
 
 
-def write_labels(path: Path, made: Made) -> None:
+def write_labels(path: Path, matrix: LabelMatrix) -> None:
     """Write a matrix as a gzipped table; the same matrix gives the same bytes."""
-    table = made.genes[["id", *CARRIED[1:]]].reset_index(drop=True)
-    cells = np.where(np.isnan(made.values), "", np.where(made.values == 1, "1", "0"))
-    whole = pandas.concat([table, pandas.DataFrame(cells, columns=list(made.marks))], axis=1)
+    table = matrix.genes[["id", *CARRIED[1:]]].reset_index(drop=True)
+    cells = np.where(np.isnan(matrix.values), "", np.where(matrix.values == 1, "1", "0"))
+    whole = pandas.concat([table, pandas.DataFrame(cells, columns=list(matrix.marks))], axis=1)
     text = whole.to_csv(sep="\t", index=False, lineterminator="\n", quoting=csv.QUOTE_NONE).encode()
     path.write_bytes(gzip.compress(text, mtime=0))
 
 
 def unit_ids(windows: pandas.DataFrame) -> list[str]:
-    """What each window is labelled and split by: its gene_id, its name where it has none ('.')."""
+    """The id that labels and splits use for each window: gene_id, or name if that is '.'."""
     pairs = zip(windows["gene_id"], windows["name"], strict=True)
     return [gene if gene != "." else name for gene, name in pairs]
 
@@ -168,12 +171,12 @@ def unit_ids(windows: pandas.DataFrame) -> list[str]:
 def rows_of(labels: Labels, windows: pandas.DataFrame) -> np.ndarray:
     """The row of `labels` for each window, int [windows], -1 where there is none.
 
-    By gene_id, else by name, else by either without the version of an Ensembl id (ENSG00000228630.5
-    and ENSG00000228630 are one) where that is unambiguous. A name that several genes have (Y_RNA)
-    is none of theirs; that is said.
+    Windows match by gene_id, else by name, else by either without the version of an Ensembl id
+    (ENSG00000228630.5 and ENSG00000228630 are one) if that is unambiguous. Names that several genes
+    share (Y_RNA) match nothing; a warning names those that have labels.
     """
-    genes_of = windows.loc[windows["gene_id"] != ".", ["name", "gene_id"]].drop_duplicates()
-    counts = genes_of["name"].value_counts()
+    pairs = windows.loc[windows["gene_id"] != ".", ["name", "gene_id"]].drop_duplicates()
+    counts = pairs["name"].value_counts()
     shared = set(counts.index[counts > 1])
     exact = {name: i for i, name in enumerate(labels.ids)}
     short = Counter(map(without_version, labels.ids))
@@ -195,7 +198,7 @@ def rows_of(labels: Labels, windows: pandas.DataFrame) -> np.ndarray:
 
 
 def without_version(name: str) -> str:
-    """An Ensembl id without its version; anything else as it is.
+    """An Ensembl id without its version; any other name unchanged.
 
     >>> without_version("ENSG00000228630.5"), without_version("AC004.1")
     ('ENSG00000228630', 'AC004.1')

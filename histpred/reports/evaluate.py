@@ -29,9 +29,10 @@ from histpred.core.output import (
 )
 from histpred.core.version import __version__
 from histpred.evaluation.baselines import INPUTS
-from histpred.evaluation.compare import EvaluationOptions, compare, score
+from histpred.evaluation.compare import compare, score
 from histpred.evaluation.result import MACRO, MICRO
 from histpred.evaluation.result import METRICS as METRIC_HEADS
+from histpred.evaluation.rows import EvaluationOptions
 from histpred.genome.annotation import level_for
 from histpred.genome.request import Request, request_identity
 from histpred.labels.matrix import labels_file
@@ -118,17 +119,7 @@ def evaluate(
         work = stack.enter_context(output_folder(out, OUTPUTS, is_ours))
         execution = execution._replace(store=execution.store or out / RESUME)
         scored = [score(each, request, weights, work, execution) for each in bundles]
-        result = compare(
-            bundle,
-            options.beside,
-            scored,
-            request,
-            labels_path,
-            options.rows,
-            options.marks,
-            options.seed,
-            work,
-        )
+        result = compare(bundle, scored, request, labels_path, options, work)
         logger.info("drawing figures and writing tables")
         (work / FIGURES).mkdir()
         figures = draw(result, work / FIGURES)

@@ -17,7 +17,7 @@ import pandas
 
 from histpred.core.marks import hex_colour, mark
 from histpred.evaluation.analysis import off_diagonal_summary
-from histpred.evaluation.result import BASELINE, MACRO, METRICS, MICRO, Result, Scored
+from histpred.evaluation.result import BASELINE, MACRO, METRICS, MICRO, ModelResult, Result
 from histpred.reports.page import counted, render
 
 if TYPE_CHECKING:
@@ -406,7 +406,7 @@ def relation_findings(result: Result) -> list[Finding]:
     return findings
 
 
-def standing(one: Scored, other: Scored, row: str, metric: str = "auroc") -> str:
+def standing(one: ModelResult, other: ModelResult, row: str, metric: str = "auroc") -> str:
     """Whether `one` is BETTER or WORSE than `other` in a row of their figures.
 
     By the interval of the bundle's lead over `other` (OPEN where 0 lies in it); where that was not
@@ -427,7 +427,9 @@ def standing(one: Scored, other: Scored, row: str, metric: str = "auroc") -> str
     return WORSE if high < other_low else OPEN
 
 
-def _comparison(bundle: Scored, others: Mapping[str, Scored], average: str) -> list[Finding]:
+def _comparison(
+    bundle: ModelResult, others: Mapping[str, ModelResult], average: str
+) -> list[Finding]:
     says = {
         BETTER: "higher than that of",
         OPEN: "not clearly different from that of",
@@ -450,7 +452,7 @@ def _comparison(bundle: Scored, others: Mapping[str, Scored], average: str) -> l
 # What the page shows.
 
 
-def _facts(result: Result, bundle: Scored) -> dict[str, str]:
+def _facts(result: Result, bundle: ModelResult) -> dict[str, str]:
     micro = bundle.figures.loc[MICRO]
     pairs = int(micro["positives"] + micro["negatives"])
     share = f", {_percent(micro['positives'] / pairs)} positive" if pairs else ""
@@ -575,13 +577,13 @@ def _sortable(value: float) -> float:
     return -2.0 if pandas.isna(value) else round(float(value), 6)  # below every figure
 
 
-def _interval(one: Scored, row: str, metric: str) -> str:
+def _interval(one: ModelResult, row: str, metric: str) -> str:
     low, high = one.low.loc[row, metric], one.high.loc[row, metric]
     known = not (pandas.isna(low) or pandas.isna(high))
     return f"{_number(low)} to {_number(high)}" if known else ""
 
 
-def _with_interval(one: Scored, row: str, metric: str) -> str:
+def _with_interval(one: ModelResult, row: str, metric: str) -> str:
     interval = _interval(one, row, metric)
     return _number(one.figures.loc[row, metric]) + (
         f" (95 % interval {interval})" if interval else ""
@@ -593,7 +595,7 @@ def _listed(names: Iterable[object]) -> str:
     return f"{', '.join(most)} and {last}" if most else last
 
 
-def _figures(one: Scored, row: str) -> dict[str, Any]:
+def _figures(one: ModelResult, row: str) -> dict[str, Any]:
     figures: dict[str, Any] = {count: int(one.figures.loc[row, count]) for count in COUNTS}
     for metric in METRICS:
         figures[metric] = {

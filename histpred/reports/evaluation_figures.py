@@ -30,7 +30,7 @@ from histpred.core.marks import mark
 from histpred.evaluation.analysis import hierarchical_linkage, hierarchical_order
 from histpred.evaluation.metrics import BINS, expected_calibration_error, reliability
 from histpred.evaluation.result import BASELINE, MACRO, MICRO, MODEL, Result
-from histpred.labels.matrix import Made
+from histpred.labels.matrix import LabelMatrix
 from histpred.reports.figures import (
     DPI,
     STYLE,
@@ -90,7 +90,7 @@ def draw(result: Result, folder: Path) -> dict[str, Drawing]:
     return drawings
 
 
-def draw_labels(made: Made, folder: Path) -> None:
+def draw_labels(matrix: LabelMatrix, folder: Path) -> None:
     """Draw how labels are distributed over marks, and genes over biotypes.
 
     Writes marks and biotypes, each .png and .svg, into `folder`; as Extended Data Fig. 1 and 2 of
@@ -98,8 +98,8 @@ def draw_labels(made: Made, folder: Path) -> None:
     """
     with matplotlib.style.context(["default", STYLE]):
         drafts = {
-            "marks": _class_draft(made.marks, made.values, "genes"),
-            "biotypes": _biotype_draft(made.genes["biotype"], "genes"),
+            "marks": _class_draft(matrix.marks, matrix.values, "genes"),
+            "biotypes": _biotype_draft(matrix.genes["biotype"], "genes"),
         }
         for name, draft in drafts.items():
             if draft:

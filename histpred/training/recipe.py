@@ -66,7 +66,7 @@ class Recipe(NamedTuple):
 
     members: networks that differ in their seed and are averaged. mark_dimension: of trainable mark
     vectors, None for one-hot ones. loss, prior: see `histpred.training.losses`. split and what
-    follows: see `histpred.labels.splits`. marks: those to train on, all if empty.
+    follows: see `histpred.labels.splitting`. marks: those to train on, all if empty.
     """
 
     model: str = MLP

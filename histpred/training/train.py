@@ -56,6 +56,7 @@ from histpred.evaluation.calibration import Calibrated, calibrate
 from histpred.genome.request import Request
 from histpred.genome.windows import WindowSpec
 from histpred.labels.examples import Examples, choose_marks, labelled, learnable
+from histpred.labels.loci import locus_numbers
 from histpred.labels.matrix import read_labels
 from histpred.labels.splits import (
     TEST,
@@ -63,11 +64,10 @@ from histpred.labels.splits import (
     UNUSED,
     VALIDATION,
     leaks,
-    locus_numbers,
-    split,
     warn_of_leaks,
     write_split,
 )
+from histpred.labels.splitting import split
 from histpred.scoring.inputs import Genome, embed_windows, map_windows
 from histpred.training import spectra
 from histpred.training.deephistone import split_head

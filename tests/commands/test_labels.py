@@ -1,4 +1,4 @@
-"""Labels on the command line: from RNAInter's table and from peaks, whole or not there."""
+"""Labels on the command line, from RNAInter's table and from peaks: complete or absent."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ WORK = ".histpred-work"
 
 
 class Gene(NamedTuple):
-    """Coordinates 0-based half-open."""
+    """A gene; coordinates are 0-based half-open."""
 
     id: str
     name: str
@@ -186,7 +186,7 @@ def run(*arguments: Argument) -> Done:
 
 
 def refused(code: int, *arguments: Argument) -> str:
-    """What histpred says when it ends with that code."""
+    """The messages of a command that must end with the given code."""
     done = histpred(*arguments)
     assert done.code == code, done.err
     assert said_well(done.err), done.err
@@ -215,7 +215,7 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 
 
 def check(out: Path, source: Source, absent: str = "0") -> None:
-    """Every file of a folder against what is known; `absent`: a pair that is not positive."""
+    """Compare every file of a folder with the truth; `absent` is the label of other pairs."""
     genes = [gene for gene in source.genes if gene.id in source.truth]
     marks = sorted(CLASSES)
     rows = rows_of(out / "labels.tsv.gz")
@@ -262,13 +262,13 @@ def check(out: Path, source: Source, absent: str = "0") -> None:
 
 
 def texts(path: Path) -> set[str]:
-    """What is written in a picture."""
+    """The texts in a picture."""
     root = xml.etree.ElementTree.parse(path).getroot()
     assert root.tag == "{http://www.w3.org/2000/svg}svg"
     return {"".join(text.itertext()).strip() for text in root.iter(f"{root.tag[:-3]}text")}
 
 
-# Whole
+# Complete folders
 
 
 def test_rnainter(from_rnainter, rnainter):
@@ -306,7 +306,7 @@ def test_peaks(from_peaks, peaks):
 
 @needs_bedtools
 def test_a_sheet_names_the_peaks(peaks, from_peaks, tmp_path):
-    """Under names that say nothing, with the same samples."""
+    """The files have meaningless names; the sheet gives the same samples."""
     lines = ["file\tmark\tsample"]
     files = [Path(path) for path in peaks.arguments[3:23]]
     for number, path in enumerate(files):
@@ -323,7 +323,7 @@ def test_a_sheet_names_the_peaks(peaks, from_peaks, tmp_path):
 
 @needs_bedtools
 def test_the_window_is_said_and_used(peaks, tmp_path):
-    """promoter:2000:2000 unless another is given, and no word of a bundle."""
+    """promoter:2000:2000 is the default, and the help does not mention a bundle."""
     done = run("labels", "peaks", "--help")
     shown = " ".join(done.out.split())
     assert "interval:UP:DOWN. [default: promoter:2000:2000]" in shown
@@ -377,7 +377,7 @@ def test_genes_of_a_biotype(verb, request, tmp_path):
 
 
 def test_pairs_of_a_species_and_score(rnainter, tmp_path):
-    """Of the mouse's one pair and the stranger's, neither; at 0.9, all that have a gene."""
+    """The pairs of mouse and of the unknown RNA are not used; at 0.9, all pairs with a gene are."""
     options = ["--species", "homo sapiens", "--min-score", "0.9"]
     run(*rnainter.arguments, *options, "-o", tmp_path / "out")
     check(tmp_path / "out", rnainter)
@@ -396,7 +396,7 @@ def test_rows_without_a_strand(tmp_path):
     assert [row["H3K4me3"] for row in rows_of(tmp_path / "out" / "labels.tsv.gz")] == ["1"]
 
 
-# Again
+# A second run
 
 
 @pytest.mark.parametrize(
@@ -483,7 +483,7 @@ def test_a_damaged_folder_is_not_taken_for_finished(change, rnainter, tmp_path):
 
 
 def test_overwriting(rnainter, from_rnainter, tmp_path):
-    """What the new labels have no file for goes too: a BED has no biotypes to draw."""
+    """Old files without a successor are removed: a BED has no biotypes to draw."""
     out = tmp_path / "out"
     run(*rnainter.arguments, "-o", out)
     rows = [(g.chrom, g.start, g.end, g.name, 0, g.strand) for g in rnainter.genes]
@@ -505,7 +505,7 @@ def test_overwriting(rnainter, from_rnainter, tmp_path):
     assert contents(out) == contents(from_rnainter)
 
 
-# Not there
+# No folder after a failure
 
 
 def test_a_folder_of_somebody_else(rnainter, tmp_path):
@@ -596,7 +596,7 @@ def test_a_failed_run_leaves_what_was_there(rnainter, tmp_path):
     assert tree(out) == before
 
 
-# Refused
+# Refused inputs and options
 
 
 @pytest.mark.parametrize("verb", ["rnainter", "peaks"])
@@ -650,7 +650,7 @@ def test_standard_input_is_refused(verb, rnainter, peaks, tmp_path):
 
 
 def test_a_pipe_is_refused(rnainter, tmp_path):
-    """Before it is opened: nobody writes to this one."""
+    """The pipe is refused before it is opened: nobody writes to this one."""
     os.mkfifo(tmp_path / "pipe")
     said = refused(
         2, "labels", "rnainter", rnainter.arguments[2], tmp_path / "pipe", "-o", tmp_path / "out"

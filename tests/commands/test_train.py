@@ -300,7 +300,7 @@ def cut(line: str, column: int, text: str) -> str:
         (
             lambda rows: [rows[0], *(cut(cut(cut(r, 1, "0"), 2, "1"), 3, "0") for r in rows[1:])],
             1,
-            "no mark has 2 training rows",
+            "no mark has 2 positive and 2 negative training rows",
         ),
         (lambda rows: [row.split("\t")[0] for row in rows], 1, "no column of a mark"),
         (lambda rows: [rows[0], *(row.replace("\t0", "\t") for row in rows[1:])], 1, "--loss nnpu"),

@@ -22,6 +22,7 @@ NEED_EXTRAS = {
     "histpred.encoders.weights",
     "histpred.evaluation.analysis",
     "histpred.evaluation.baselines",
+    "histpred.evaluation.bootstrap",
     "histpred.evaluation.card",
     "histpred.evaluation.compare",
     "histpred.reports.evaluate",

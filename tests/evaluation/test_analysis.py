@@ -162,8 +162,10 @@ def symmetric(values: list[float]) -> pandas.DataFrame:
 
 
 def test_correlation_by_hand():
-    """(.1 .2 .6) and (.2 .1 .3): deviations (-2 -1 3)/10 and (0 -1 1)/10: 4 / sqrt(14 x 2). Ranks
-    1 2 3 and 2 1 3: 1 - 6 x 2 / (3 x 8).
+    """Correlation of (.1 .2 .6) and (.2 .1 .3).
+
+    Deviations (-2 -1 3)/10 and (0 -1 1)/10: 4 / sqrt(14 x 2). Ranks 1 2 3 and 2 1 3: 1 - 6 x 2 /
+    (3 x 8).
     """
     found = correlate(symmetric([0.1, 0.2, 0.6]), symmetric([0.2, 0.1, 0.3]))
     assert found.pearson == pytest.approx(4 / sqrt(28))

@@ -1,4 +1,4 @@
-"""Figures of merit against arithmetic on paper, scikit-learn, and samples that are written out."""
+"""Figures of merit against arithmetic on paper and scikit-learn."""
 
 from __future__ import annotations
 
@@ -8,47 +8,19 @@ import pytest
 
 pytest.importorskip("sklearn", reason="needs the extra train")
 
-from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.metrics import average_precision_score
 
-from histpred.evaluation.metrics import (
-    by_group,
-    draws,
-    expected_calibration_error,
-    intervals,
-    lead,
-    measure,
-    rank,
-    reliability,
-    weighted_figures,
-)
+from histpred.evaluation.metrics import by_group, expected_calibration_error, measure, reliability
 from histpred.evaluation.result import MACRO, METRICS, MICRO
-
-MARKS = ("A", "B")
-LABELS = np.array([[1, 1], [1, 0], [0, 0], [0, 1]], np.float32)
-PROBABILITIES = np.array([[0.9, 0.8], [0.4, 0.3], [0.6, 0.1], [0.2, 0.7]])
-THRESHOLDS = np.array([0.5, 0.3])
-
-
-@pytest.fixture
-def rng() -> np.random.Generator:
-    return np.random.default_rng(1)
-
-
-def made_up(
-    rng: np.random.Generator, rows: int, marks: int, ties: bool = True
-) -> tuple[np.ndarray, np.ndarray]:
-    """Labels with gaps and probabilities that say something of them, many alike if `ties`."""
-    labels = (rng.random((rows, marks)) < 0.3).astype(np.float32)
-    probabilities = (0.3 * labels + 0.7 * rng.random((rows, marks))).clip(0, 1)
-    labels[rng.random((rows, marks)) < 0.1] = np.nan
-    return labels, probabilities.round(1) if ties else probabilities
-
+from support.rankings import LABELS, MARKS, PROBABILITIES, THRESHOLDS, auroc, made_up
 
 # measure.
 
 
 def test_the_papers_formulas_worked_out_on_paper():
-    """A is called (from 0.5 on) in rows 1, 0, 1, 0: TP 1, FN 1, FP 1, TN 1.
+    """Counts of outcomes at the thresholds.
+
+    A is called (from 0.5 on) in rows 1, 0, 1, 0: TP 1, FN 1, FP 1, TN 1.
     B is called (from 0.3 on) in rows 1, 1, 0, 1: TP 2, FP 1, TN 1, FN 0.
     """
     table = measure(LABELS, PROBABILITIES, THRESHOLDS, MARKS)
@@ -184,8 +156,9 @@ def test_calibration_error_does_not_depend_on_the_order_of_rows(rng):
 
 
 def test_reliability():
-    """Five pairs in two bins: the first has one more. The two of 0.3 lie on either side of the
-    boundary, and count one half each way.
+    """Five pairs in two bins: the first has one more.
+
+    The two of 0.3 lie on either side of the boundary, and count one half each way.
     """
     labels = np.array([0, 1, np.nan, 1, 0, 1])
     probabilities = np.array([0.3, 0.3, 0.5, 0.9, 0.1, 0.2])
@@ -202,156 +175,6 @@ def test_fewer_pairs_than_bins_are_a_bin_each():
 def test_reliability_of_nothing():
     assert reliability(np.array([np.nan]), np.array([0.2])).empty
     assert np.isnan(expected_calibration_error(np.array([]), np.array([])))
-
-
-# Resampling.
-
-
-@pytest.mark.parametrize("ties", [True, False])
-def test_weighted_areas_are_scikit_learns(rng, ties):
-    labels, probabilities = (values[:, 0] for values in made_up(rng, 200, 1, ties))
-    weights = rng.poisson(1.0, (25, 200)) * rng.random((25, 200))
-    found = weighted_figures(rank(labels, probabilities, np.arange(200)), weights)
-    known = ~np.isnan(labels)
-    for row, weight in zip(found, weights[:, known], strict=True):
-        given = labels[known], probabilities[known]
-        assert row[0] == pytest.approx(roc_auc_score(*given, sample_weight=weight))
-        assert row[1] == pytest.approx(average_precision_score(*given, sample_weight=weight))
-
-
-def test_weighted_figures_of_one_class_or_nothing_are_nan():
-    ranking = rank(np.array([1.0, 0.0]), np.array([0.7, 0.1]), np.arange(2))
-    found = weighted_figures(ranking, np.array([[2.0, 0.0], [0.0, 0.0], [1.0, 1.0]]))
-    wanted = [[np.nan, np.nan, 0.3], [np.nan] * 3, [1, 1, 0.2]]
-    np.testing.assert_allclose(found, wanted)
-
-
-def test_draws_are_of_whole_loci(rng):
-    loci = np.array([7, 3, 7, 7, 5, 9, 9])
-    drawn = np.concatenate([*draws(loci, 2000, 0, 64)])
-    assert drawn.shape == (2000, 7)
-    np.testing.assert_array_equal(drawn[:, 0], drawn[:, 2])
-    np.testing.assert_array_equal(drawn[:, 0], drawn[:, 3])
-    np.testing.assert_array_equal(drawn[:, 5], drawn[:, 6])
-    each = drawn[:, [0, 1, 4, 5]]
-    assert set(each.sum(axis=1)) == {4}
-    # Binomial(4, 1/4) in each sample: the mean of 2000 has a standard error of 0.02.
-    np.testing.assert_allclose(each.mean(axis=0), 1, atol=0.08)
-    np.testing.assert_allclose(each.var(axis=0), 3 / 4, atol=0.1)
-
-
-def test_draws_depend_on_the_seed_and_not_on_how_many_at_once():
-    loci = np.arange(50)
-    wanted = np.concatenate([*draws(loci, 20, 3, 1000)])
-    np.testing.assert_array_equal(np.concatenate([*draws(loci, 20, 3, 7)]), wanted)
-    assert (np.concatenate([*draws(loci, 20, 4, 7)]) != wanted).any()
-
-
-def test_intervals_are_the_percentiles_of_samples_written_out(rng):
-    """The samples are put together row by row and measured by `measure`."""
-    labels, probabilities = made_up(rng, 60, 3)
-    labels[:, 2] = np.where(np.arange(60) < 2, 1, 0)  # some samples have no positive
-    thresholds, marks = np.array([0.5, 0.3, 0.6]), ("A", "B", "C")
-    loci = np.sort(rng.integers(0, 40, 60))
-    (weights,) = draws(loci, 30, 5, 1000)
-    tables = []
-    for weight in weights:
-        rows = np.repeat(np.arange(60), weight.astype(int))
-        tables.append(measure(labels[rows], probabilities[rows], thresholds, marks))
-    assert any(np.isnan(table.loc["C", "auroc"]) for table in tables)
-    low, high = intervals(labels, probabilities, thresholds, marks, loci, samples=30, seed=5)
-    for found, share in ((low, 0.025), (high, 0.975)):
-        values = np.nanquantile([table.to_numpy() for table in tables], share, axis=0)
-        wanted = pandas.DataFrame(values, tables[0].index, tables[0].columns)
-        pandas.testing.assert_frame_equal(found, wanted)
-
-
-def test_intervals_cover_the_truth_about_as_often_as_they_say(rng):
-    """Two normal scores one s.d. apart: the AUROC is the normal distribution at 1 / sqrt(2)."""
-    truth, inside = 0.7602499, 0
-    for seed in range(100):
-        labels = (np.arange(120) % 2).astype(float)[:, None]
-        scores = labels + rng.normal(size=labels.shape)
-        probabilities = 1 / (1 + np.exp(-scores))
-        low, high = intervals(
-            labels, probabilities, np.array([0.5]), ["A"], np.arange(120), 100, seed
-        )
-        inside += low.loc["A", "auroc"] <= truth <= high.loc["A", "auroc"]
-    assert 85 <= inside <= 99
-
-
-def test_windows_of_one_locus_are_no_more_evidence_than_one_of_them(rng):
-    """Each row twice, as one locus, gives the intervals of the rows once."""
-    labels, probabilities = made_up(rng, 80, 2)
-    once = intervals(labels, probabilities, THRESHOLDS, MARKS, np.arange(80))
-    twice = intervals(
-        labels.repeat(2, 0), probabilities.repeat(2, 0), THRESHOLDS, MARKS, np.arange(160) // 2
-    )
-    figures = [name for name in METRICS if name != "ece"]  # whose bins may be cut elsewhere
-    for single, double in zip(once, twice, strict=True):
-        pandas.testing.assert_frame_equal(single[figures], double[figures])
-        pandas.testing.assert_series_equal(2 * single["positives"], double["positives"])
-
-
-def test_one_locus_has_no_interval():
-    for table in intervals(LABELS, PROBABILITIES, THRESHOLDS, MARKS, np.zeros(4, int)):
-        assert table.shape == (4, 10)
-        assert table.isna().all(axis=None)
-
-
-def test_an_undefined_figure_has_no_interval():
-    labels = np.column_stack([LABELS[:, 0], np.ones(4)])
-    low, high = intervals(labels, PROBABILITIES, np.array([0.5, 0.99]), MARKS, np.arange(4))
-    for table in (low, high):
-        assert table.loc["B", ["auroc", "auprc", "precision", "mcc"]].isna().all()
-        assert table.loc["B", ["accuracy", "recall"]].notna().all()
-
-
-# Comparing models.
-
-
-def auroc(labels: np.ndarray, probabilities: np.ndarray) -> float:
-    known = ~np.isnan(labels)
-    return roc_auc_score(labels[known], probabilities[known])
-
-
-def test_standing(rng):
-    labels, good = made_up(rng, 300, 2, ties=False)
-    loci = np.arange(300) // 2
-    bad = rng.random(good.shape)
-    found = lead(good, bad, labels, loci, samples=100, seed=0)
-    assert list(found.index) == [MICRO, MACRO]
-    macro = [np.mean([auroc(labels[:, i], model[:, i]) for i in (0, 1)]) for model in (good, bad)]
-    micro = [auroc(labels.ravel(), model.ravel()) for model in (good, bad)]
-    differences = [micro[0] - micro[1], macro[0] - macro[1]]
-    assert found["difference"].to_list() == pytest.approx(differences)
-    assert (found["low"] > 0).all()
-    assert (found["low"] < found["difference"]).all()
-    assert (found["difference"] < found["high"]).all()
-
-    against = lead(bad, good, labels, loci, samples=100, seed=0)
-    np.testing.assert_allclose(against, -found[["difference", "high", "low"]].to_numpy())
-
-
-def test_standing_is_paired(rng):
-    """A model that is a shade better in each pair is better in each sample, however uncertain
-    either is.
-    """
-    labels, probabilities = made_up(rng, 100, 2, ties=False)
-    better = np.where(labels == 1, probabilities + 0.02, probabilities)
-    low, high = intervals(labels, probabilities, THRESHOLDS, MARKS, np.arange(100))
-    found = lead(better, probabilities, labels, np.arange(100), samples=200, seed=0)
-    assert (found["low"] > 0).all()
-    width = high.loc[MICRO, "auroc"] - low.loc[MICRO, "auroc"]
-    assert found.loc[MICRO, "high"] - found.loc[MICRO, "low"] < width / 4
-
-
-def test_standing_of_a_model_beside_itself_or_on_one_locus():
-    same = lead(PROBABILITIES, PROBABILITIES, LABELS, np.arange(4), samples=50, seed=0)
-    assert (same == 0).all(axis=None)
-    alone = lead(PROBABILITIES, PROBABILITIES, LABELS, np.zeros(4), samples=50, seed=0)
-    assert alone["difference"].to_list() == [0, 0]
-    assert alone[["low", "high"]].isna().all(axis=None)
 
 
 def test_by_group(rng):

@@ -19,7 +19,7 @@ from histpred import __version__
 from histpred.core.errors import InputError, OutputError, TemporaryError, UsageError
 from histpred.core.output import WORK, output_folder
 from histpred.labels.folder import OUTPUTS, make_folder
-from histpred.labels.matrix import Made, read_labels
+from histpred.labels.matrix import LabelMatrix, read_labels
 from histpred.reports.evaluation_figures import draw_labels
 from support.annotations import write
 from support.command_line import tree
@@ -29,8 +29,8 @@ MARKS = ("H2AFZ", "H3K122ac", "H3K9me3")
 VALUES = [[1, 0, NAN], [1, NAN, NAN], [1, 0, NAN], [1, 1, NAN]]
 
 
-def made(biotypes: str = "abba") -> Made:
-    """Four genes; of H2AFZ all are positive, of H3K9me3 nothing is known."""
+def made(biotypes: str = "abba") -> LabelMatrix:
+    """Four genes: all positive for H2AFZ, all unlabelled for H3K9me3."""
     genes = pandas.DataFrame(
         {
             "id": [f"gene{i}" for i in range(4)],
@@ -44,12 +44,12 @@ def made(biotypes: str = "abba") -> Made:
     )
     unjoined = pandas.DataFrame({"rna": ["R1", "."], "reason": ["absent", "no mark"]})
     values = np.array(VALUES, np.float32)
-    return Made(genes, MARKS, values, unjoined, {"genes": 4, "marks": 3}, {}, {})
+    return LabelMatrix(genes, MARKS, values, unjoined, {"genes": 4, "marks": 3})
 
 
 @pytest.fixture
 def made_at(tmp_path, monkeypatch) -> Callable[..., dict[str, int]]:
-    """make_folder of an input in the current folder, into 'out'."""
+    """Runs make_folder on an input in the current folder, into 'out'."""
     monkeypatch.chdir(tmp_path)
     write(Path("table"), "one")
 
@@ -115,7 +115,7 @@ def test_no_biotype_known(made_at):
     made_at(overwrite=False, options={"least": 0.5})  # nothing is missing from it
 
 
-def never(work: Path) -> Made:
+def never(work: Path) -> LabelMatrix:
     pytest.fail("made again")
 
 
@@ -175,7 +175,7 @@ def test_a_record_of_something_else(content, made_at):
     assert Path("out/labels.json").read_text() == content
 
 
-def fail(work: Path) -> Made:
+def fail(work: Path) -> LabelMatrix:
     write(work / "labels.tsv.gz", "half")
     raise InputError("table", "is wrong", "mend it")
 
@@ -195,7 +195,7 @@ def test_a_failure_leaves_what_was_there(made_at):
 
 
 def test_a_full_disk_is_temporary(made_at):
-    def full(work: Path) -> Made:
+    def full(work: Path) -> LabelMatrix:
         raise OSError(28, "No space left on device")
 
     with pytest.raises(TemporaryError, match="the disk is full"):
@@ -204,7 +204,7 @@ def test_a_full_disk_is_temporary(made_at):
 
 
 def test_what_the_source_leaves_in_its_private_folder_stays_private(made_at):
-    def untidy(work: Path) -> Made:
+    def untidy(work: Path) -> LabelMatrix:
         write(work / "regions.bed", "chr1")
         return made()
 

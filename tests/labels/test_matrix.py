@@ -7,7 +7,14 @@ import pandas
 import pytest
 
 from histpred.core.errors import InputError
-from histpred.labels.matrix import Made, labels_file, read_labels, rows_of, unit_ids, write_labels
+from histpred.labels.matrix import (
+    LabelMatrix,
+    labels_file,
+    read_labels,
+    rows_of,
+    unit_ids,
+    write_labels,
+)
 
 HEADER = "id\tH2A.Z\tbiotype\th3k27ME3\n"
 
@@ -38,8 +45,8 @@ def test_what_is_written_is_read_back_from_the_folder(tmp_path):
         {"id": ['g"1', "g2"], "name": ["x", "'y"], "biotype": ["lncRNA", "."]}
     ).assign(chrom="chr1", start=[0, 5], end=[10, 20], strand="+")
     values = np.array([[1, np.nan], [0, 1]], np.float32)
-    made = Made(genes, ("H3K4me3", "H3K9ac"), values, pandas.DataFrame(), {}, {}, {})
-    write_labels(tmp_path / "labels.tsv.gz", made)
+    matrix = LabelMatrix(genes, ("H3K4me3", "H3K9ac"), values, pandas.DataFrame(), {})
+    write_labels(tmp_path / "labels.tsv.gz", matrix)
     once = (tmp_path / "labels.tsv.gz").read_bytes()
     assert gzip.decompress(once).decode().splitlines() == [
         "id\tname\tbiotype\tchrom\tstart\tend\tstrand\tH3K4me3\tH3K9ac",
@@ -48,9 +55,9 @@ def test_what_is_written_is_read_back_from_the_folder(tmp_path):
     ]
     assert labels_file(tmp_path) == tmp_path / "labels.tsv.gz"
     labels = read_labels(tmp_path)
-    assert (labels.ids, labels.marks) == (('g"1', "g2"), made.marks)
+    assert (labels.ids, labels.marks) == (('g"1', "g2"), matrix.marks)
     np.testing.assert_array_equal(labels.values, values)
-    write_labels(tmp_path / "labels.tsv.gz", made)
+    write_labels(tmp_path / "labels.tsv.gz", matrix)
     assert (tmp_path / "labels.tsv.gz").read_bytes() == once
 
 

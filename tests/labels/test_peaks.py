@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import importlib.util
 import logging
 import math
@@ -22,7 +21,10 @@ from hypothesis import strategies as st
 
 from histpred.core.errors import InputError, TemporaryError, UsageError
 from histpred.genome.windows import WindowSpec, parse_window
-from histpred.labels.peaks import UNJOINED_COLUMNS, PeakFile, from_peaks, peak_files
+from histpred.labels import peaks as labels_from_peaks
+from histpred.labels.matrix import LabelMatrix
+from histpred.labels.peak_files import PeakFile, peak_files
+from histpred.labels.peak_regions import UNJOINED_COLUMNS
 from support.annotations import tabbed, write
 from support.extraction import needs_bedtools
 
@@ -46,7 +48,7 @@ def here(tmp_path, monkeypatch) -> Path:
 
 
 def peaks(rows, path="H3K4me3.a.bed") -> list[PeakFile]:
-    """A file in the current folder, from rows of contig, start, end."""
+    """Write a file in the current folder, from rows of contig, start, end."""
     write(Path(path), "".join("\t".join(map(str, row)) + "\n" for row in rows))
     return peak_files([Path(path)], None)
 
@@ -60,84 +62,14 @@ def marked(made, mark="H3K4me3") -> dict[str, float]:
     return dict(zip(made.genes["id"], column, strict=True))
 
 
-# Which file is of what
+def from_peaks(
+    files, annotation, work, window, min_fraction=0.0, min_samples=0.0, **options
+) -> LabelMatrix:
+    rule = labels_from_peaks.PeakRule(window, min_fraction, min_samples)
+    return labels_from_peaks.from_peaks(files, annotation, work, rule, **options)
 
 
-@pytest.mark.parametrize(
-    ("name", "mark", "sample"),
-    [
-        ("H3K4me3.K562.ENCFF1.bed.gz", "H3K4me3", "K562"),
-        ("h3k27AC.MCF-7.merge_A+B.narrowPeak", "H3K27ac", "MCF-7"),
-        ("H3K9me3.liver.broadpeak.gz", "H3K9me3", "liver"),
-        ("H2A.Z.K562.bed", "H2AFZ", "K562"),
-        ("h3.3.K562.bed", "H3F3A", "K562"),
-        ("H3.3T3.bed", "H3", "3T3"),
-        ("H2AFZ.A549.gappedPeak.bgz", "H2AFZ", "A549"),
-        ("H3K122ac.H1.bed", "H3K122ac", "H1"),
-        ("H3K4me3.K562", "H3K4me3", "K562"),
-    ],
-)
-def test_mark_and_sample_from_the_name(name, mark, sample):
-    path = Path("some.where") / name
-    assert peak_files([path], None) == [PeakFile(mark, sample, path)]
-
-
-def test_files_without_a_sample_are_samples_of_their_own():
-    paths = [Path("one/H3K4me3.bed.gz"), Path("two/H3K4me3.bed.gz")]
-    first, second = peak_files(paths, None)
-    assert first.mark == second.mark == "H3K4me3"
-    assert first.sample != second.sample
-
-
-def test_names_without_a_mark():
-    paths = [Path(name) for name in ("ENCFF1.bed.gz", "H3K4me3.a.bed", "K562.H3K4me3.bed")]
-    with pytest.raises(UsageError, match=r"2 of 3 names .*: ENCFF1\.bed\.gz, K562\.H3K4me3") as e:
-        peak_files(paths, None)
-    assert "sheet" in e.value.hint
-
-
-@pytest.mark.parametrize(("paths", "sheet"), [([], None), ([Path("H3K4me3.bed")], Path("s.tsv"))])
-def test_either_files_or_a_sheet(paths, sheet):
-    with pytest.raises(UsageError, match="were given"):
-        peak_files(paths, sheet)
-
-
-def test_a_sheet(tmp_path):
-    folder = tmp_path / "data"
-    folder.mkdir()
-    for name in ("one.bed", "two.bed"):
-        write(folder / name, "")
-    sheet = write(
-        folder / "sheet.tsv",
-        f"#Sample\tFILE\tnote\tMark\nK562\tone.bed\tx\tH2A.Z\n\n\t{folder}/two.bed\t\tATAC\n",
-    )
-    assert peak_files([], sheet) == [
-        PeakFile("H2AFZ", "K562", folder / "one.bed"),
-        PeakFile("ATAC", str(folder / "two.bed"), folder / "two.bed"),
-    ]
-    sheet = write(folder / "sheet.tsv", "mark\tfile\nH3K4me3\tone.bed\nH3K4me3\ttwo.bed\n")
-    assert len({file.sample for file in peak_files([], sheet)}) == 2
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("", r"sheet\.tsv: names no file"),
-        ("mark\tfile\n", r"sheet\.tsv: names no file"),
-        ("mark\tpath\n", r"sheet\.tsv:1: no column 'file': mark, path"),
-        ("mark\tfile\tmark\n", r"sheet\.tsv:1: two columns 'mark'"),
-        ("mark\tfile\n\nH3K4me3\n", r"sheet\.tsv:3: 1 columns where the header has 2"),
-        ("mark\tfile\n\tsheet.tsv\n", r"sheet\.tsv:2: a row without a mark"),
-        ("mark\tfile\nH3K4me3\tgone.bed\n", r"sheet\.tsv:2: .*gone\.bed does not exist"),
-        (b"\x1f\x8b\x08", r"sheet\.tsv:1: the compressed data is truncated"),
-    ],
-)
-def test_sheets_that_cannot_be_used(tmp_path, content, message):
-    with pytest.raises(InputError, match=message):
-        peak_files([], write(tmp_path / "sheet.tsv", content))
-
-
-# What has a mark
+# Which genes have a mark
 
 
 @pytest.mark.parametrize(
@@ -163,7 +95,7 @@ def test_the_promoter_is_2_kb_to_each_side_of_the_start(here, work, peak, plus, 
 
 @pytest.mark.parametrize(("min_fraction", "expected"), [(0.0, 1), (0.3, 1), (0.30001, 0), (1.0, 0)])
 def test_the_fraction_is_of_united_peaks(here, work, min_fraction, expected):
-    """Bases 10 to 40 of 100, of overlapping, repeated and touching peaks in two files."""
+    """Overlapping, repeated and touching peaks in two files cover bases 10 to 40 of 100."""
     rows = [("1", 0, 20), ("1", 10, 30), ("1", 10, 30)]
     files = [*peaks(rows), *peaks([("1", 30, 40)], "H3K4me3.a.2.bed")]
     genes = bed("chr1 10 110 gene")
@@ -176,7 +108,7 @@ def test_the_fraction_is_of_united_peaks(here, work, min_fraction, expected):
     [(0.0, (1, 1, 0)), (0.1, (1, 1, 0)), (0.25, (1, 1, 0)), (0.26, (1, 0, 0)), (0.75, (1, 0, 0))],
 )
 def test_the_share_of_samples(here, work, min_samples, expected):
-    """Of four samples, three have the mark at the first gene and one at the second."""
+    """Three of four samples have the mark at the first gene, one has it at the second."""
     starts = {"a": (0, 100), "b": (0,), "c": (), "d": (0,)}
     files = []
     for sample, has in starts.items():
@@ -217,18 +149,12 @@ def test_the_counts_and_the_record(here, work):
         "end": [50, 150],
         "strand": ["+", "."],
     }
-    named = [genes, *(str(file.path) for file in files)]
-    assert made.inputs == {
-        name: hashlib.sha256(Path(name).read_bytes()).hexdigest() for name in named
-    }
-    assert made.options["window"] == "interval"
-    assert made.options["min_fraction"] == 0.1
     assert made.unjoined.empty
     assert tuple(made.unjoined.columns) == UNJOINED_COLUMNS
 
 
 def test_nothing_is_left_behind(here, work, monkeypatch):
-    """Not in the folder for temporary files of the system either."""
+    """Nothing is left in the system's folder for temporary files either."""
     system = here / "tmp"
     system.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(system))
@@ -294,7 +220,7 @@ def test_no_contig_in_common(here, work):
 
 
 def test_one_file_without_a_contig_in_common(here, work):
-    """Its sample would count as one without the mark."""
+    """Its sample would count as a sample without the mark."""
     files = [*peaks([("chr7", 0, 5)]), *peaks([("1", 0, 5)], "H3K4me3.b.bed")]
     with pytest.raises(InputError, match=r"H3K4me3\.a\.bed: none .* of 1 of 2 files .*: chr7 here"):
         from_peaks(files, bed("chr1 0 50 A", "chr2 0 50 B"), work, INTERVAL)
@@ -475,7 +401,7 @@ def test_rows_without_a_region(here, work):
 
 
 def test_a_promoter_at_the_start_of_a_contig_is_clipped(here, work):
-    """500 bp are left of the 2,500: the fraction is of what there is."""
+    """500 of the 2,500 bp are left, and the fraction refers to these."""
     made = from_peaks(
         peaks([("1", 0, 500)]),
         bed("1 0 10 A 0 +"),
@@ -557,7 +483,7 @@ blocks = st.lists(st.tuples(st.integers(0, 60), st.integers(1, 30)), min_size=1,
 @settings(max_examples=15)
 @given(regions=blocks, covers=blocks, share=st.sampled_from((0.25, 1 / 3, 0.5, 0.7, 1.0)))
 def test_the_threshold_is_exact(tmp_path_factory, regions, covers, share):
-    """A region that is covered by just the share counts, whatever its length."""
+    """A region of any length counts if exactly the share is covered."""
     folder = tmp_path_factory.mktemp("exact")
     path = folder / "H3K4me3.a.bed"
     write(path, "".join(f"1\t{start}\t{start + size}\n" for start, size in covers))
@@ -572,7 +498,7 @@ def test_the_threshold_is_exact(tmp_path_factory, regions, covers, share):
     ]
 
 
-# What may be missing, or in the way
+# Wrong options, missing programs, full disks
 
 
 @pytest.mark.parametrize("options", [{"min_fraction": 1.1}, {"min_samples": float("nan")}])
@@ -629,7 +555,7 @@ def test_a_full_disk_is_noticed_though_bedtools_says_nothing(here, work, monkeyp
         return result
 
     monkeypatch.setattr(pybedtools.BedTool, method, cut_short)
-    monkeypatch.setattr("histpred.labels.peaks.has_room", lambda folder: False)
+    monkeypatch.setattr("histpred.labels.coverage.has_room", lambda folder: False)
     with pytest.raises(TemporaryError, match="disk is full"):
         from_peaks(files, genes, work, INTERVAL)
 
@@ -661,8 +587,9 @@ def real_labels(path: Path) -> pandas.DataFrame:
 
 
 def compare(made, truth: pandas.DataFrame, min_samples: float, ids: list[str]) -> None:
-    """Where the tables agree that a quarter of the samples is enough, so must the labels; for H2AFZ
-    (3 samples) and H3K9ac (2), the tables ask for two samples.
+    """Where the tables agree that a quarter of the samples is enough, so must the labels.
+
+    For H2AFZ (3 samples) and H3K9ac (2), the tables ask for two samples.
     """
     found = pandas.DataFrame(made.values, index=made.genes["id"], columns=made.marks).loc[ids]
     for mark, samples in SAMPLES.items():

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import io
 import logging
 import random
@@ -17,11 +16,12 @@ import pandas
 import pytest
 
 from histpred.core.errors import InputError, UsageError
+from histpred.core.marks import is_mark
 from histpred.genome.extract import extract
 from histpred.genome.request import Request
 from histpred.genome.windows import WindowSpec
-from histpred.labels.matrix import Made, read_labels, rows_of, write_labels
-from histpred.labels.rnainter import from_rnainter, is_mark
+from histpred.labels.matrix import LabelMatrix, read_labels, rows_of, write_labels
+from histpred.labels.rnainter import from_rnainter
 from support import write_fasta
 from support.annotations import write
 
@@ -69,12 +69,12 @@ def gtf(tmp_path: Path, content: str = GTF, name: str = "genes.gtf") -> str:
     return str(write(tmp_path / name, tabbed))
 
 
-def made(tmp_path: Path, rows: Sequence[Sequence[str]], genes: str = GTF, **options) -> Made:
+def made(tmp_path: Path, rows: Sequence[Sequence[str]], genes: str = GTF, **options) -> LabelMatrix:
     table = write(tmp_path / "table.txt", text(rows))
     return from_rnainter(table, gtf(tmp_path, genes), tmp_path, **options)
 
 
-def cells(result: Made) -> dict[str, dict[str, float]]:
+def cells(result: LabelMatrix) -> dict[str, dict[str, float]]:
     """The matrix as {id: {mark: value}}."""
     return {
         name: dict(zip(result.marks, values.tolist(), strict=True))
@@ -82,7 +82,7 @@ def cells(result: Made) -> dict[str, dict[str, float]]:
     }
 
 
-def unjoined(result: Made) -> list[tuple[object, ...]]:
+def unjoined(result: LabelMatrix) -> list[tuple[object, ...]]:
     return list(result.unjoined.itertuples(index=False, name=None))
 
 
@@ -126,16 +126,6 @@ def test_a_small_table(tmp_path):
         ("genes", 2),
         ("marks", 2),
     ]
-    assert result.inputs == {
-        str(path): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in (tmp_path / "table.txt", tmp_path / "genes.gtf")
-    }
-    assert result.options == {
-        "species": [],
-        "unlabelled": False,
-        "min_score": None,
-        "biotypes": [],
-    }
     assert sorted(path.name for path in tmp_path.iterdir()) == ["genes.gtf", "table.txt"]
 
 
@@ -144,12 +134,11 @@ def test_unobserved_pairs_can_be_left_unlabelled(tmp_path):
     result = made(tmp_path, rows, unlabelled=True)
     np.testing.assert_array_equal(result.values, np.array([[1, np.nan], [1, 1]], np.float32))
     assert result.marks == ("H3K4me3", "H3K9ac")
-    assert result.options["unlabelled"] is True
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_against_pandas(tmp_path, seed):
-    """Joins and merges of whole columns, one after the other."""
+    """An independent implementation by joins of whole columns."""
     rng = random.Random(seed)
     symbols = [f"GENE{i}" for i in range(60)]
     genes = pandas.DataFrame(
@@ -219,7 +208,7 @@ def test_the_order_of_rows_makes_no_difference(tmp_path):
 
 
 def test_what_it_makes_is_found_again_for_the_windows(tmp_path):
-    """From the table over labels.tsv.gz to the windows of the same annotation."""
+    """Labels reach the windows of the same annotation through labels.tsv.gz."""
     result = made(tmp_path, [row("ALPHA", "H3K4me3"), row("GAMMA", "H3K9ac")])
     write_labels(tmp_path / "labels.tsv.gz", result)
     labels = read_labels(tmp_path / "labels.tsv.gz")
@@ -383,7 +372,6 @@ def test_an_annotation_from_standard_input(tmp_path, monkeypatch):
     table = write(tmp_path / "table.txt", text([row("x", "H3K4me3", "NCBI:303")]))
     result = from_rnainter(table, "-", tmp_path)
     assert list(result.genes["id"]) == ["C3"]
-    assert result.inputs["-"] == hashlib.sha256(content).hexdigest()
 
 
 # Species
@@ -429,7 +417,6 @@ def test_species_are_chosen_in_any_case(tmp_path, name):
     assert result.counts["pairs of other species"] == (1 if human else 2)
     assert result.counts["pairs used"] == (2 if human else 1)
     assert unjoined(result) == []
-    assert result.options["species"] == [name]
 
 
 def test_a_species_that_the_table_has_not(tmp_path, caplog):
@@ -514,7 +501,7 @@ def test_rows_below_a_score(tmp_path):
 
 
 def test_a_biotype_is_selected(tmp_path, caplog):
-    """GAMMA, a miRNA, is in the annotation but not wanted; so is not what joins it."""
+    """GAMMA, a miRNA, is in the annotation but not selected; RNAs that join it are not used."""
     rows = [row("ALPHA", "H3K4me3"), row("x", "H3K9ac", "Ensembl:ENSG00000000003")]
     result = made(tmp_path, rows, biotypes=("lncRNA", "snoRNA"))
     assert list(result.genes["name"]) == ["ALPHA"]
@@ -582,7 +569,7 @@ def archive(path: Path, files: dict[str, bytes], mode: str = "w:gz") -> Path:
 
 @pytest.mark.parametrize("form", ["plain", "gz", "crlf", "bom", "tar", "tar.gz"])
 def test_the_table_in_any_wrapping(tmp_path, form):
-    """A header that comes again, as where tables were put together, is no row."""
+    """A repeated header, as in concatenated tables, is no row."""
     rows = [row("ALPHA", "H3K4me3"), HEADER, row("BETA", "H3K4me3")]
     content = text(rows).encode() + b"\n"
     path = tmp_path / "Download_data_RH"
@@ -602,7 +589,6 @@ def test_the_table_in_any_wrapping(tmp_path, form):
     result = from_rnainter(path, gtf(tmp_path), tmp_path)
     assert list(result.genes["name"]) == ["ALPHA", "BETA"]
     assert result.counts["rows read"] == 2
-    assert result.inputs[str(path)] == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 GOOD = text([row("ALPHA", "H3K4me3"), row("BETA", "H3K4me3")])
@@ -682,7 +668,7 @@ def test_an_annotation_without_genes(tmp_path):
 
 
 def test_memory_does_not_grow_with_the_rows(tmp_path):
-    """Twenty times the rows, of the same RNAs."""
+    """Twenty times as many rows of the same RNAs need no more memory."""
     rows = [row("ALPHA", "H3K4me3"), row("BETA", "H3K9ac"), row("GAMMA", "H3K27me3")]
     genes = gtf(tmp_path)
 

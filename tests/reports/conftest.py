@@ -15,8 +15,8 @@ from histpred.evaluation.result import (
     MICRO,
     MODEL,
     Correlation,
+    ModelResult,
     Result,
-    Scored,
 )
 
 MARKS = (
@@ -65,7 +65,7 @@ def measured(truth: np.ndarray, scores: np.ndarray, called: np.ndarray) -> dict[
 
 def scored(
     kind: str, inputs: str, marks: Sequence[str], labels: np.ndarray, probabilities: np.ndarray
-) -> Scored:
+) -> ModelResult:
     thresholds = np.nanmean(labels, axis=0)
     called = probabilities >= thresholds
     rows = {MICRO: measured(labels.ravel(), probabilities.ravel(), called.ravel())}
@@ -79,7 +79,7 @@ def scored(
     spread = pandas.DataFrame(
         {name: 0.4 / np.sqrt(figures["positives"] + 1) for name in figures.columns}
     )
-    return Scored(
+    return ModelResult(
         kind, inputs, probabilities, thresholds, figures, figures - spread, figures + spread
     )
 
@@ -148,7 +148,7 @@ def make(
     )
 
 
-def groups(windows: pandas.DataFrame, models: dict[str, Scored]) -> pandas.DataFrame:
+def groups(windows: pandas.DataFrame, models: dict[str, ModelResult]) -> pandas.DataFrame:
     rows = []
     for by, column in (("biotype", "biotype"), ("chromosome", "chrom")):
         for number, (group, part) in enumerate(windows.groupby(column)):

@@ -20,8 +20,8 @@ from histpred.evaluation.result import (  # noqa: E402
     METRICS,
     MICRO,
     Correlation,
+    ModelResult,
     Result,
-    Scored,
 )
 from histpred.reports.evaluation import (  # noqa: E402
     calibration_findings,
@@ -89,14 +89,14 @@ def tsv(path: Path) -> list[dict[str, str]]:
 
 def made(
     figures: dict[str, float], width: float = 0.02, kind: str = BASELINE, rows: int = 4
-) -> Scored:
+) -> ModelResult:
     """A model with these AUROCs by row ('micro', 'macro', marks), 0.6 for everything else."""
     table = pandas.DataFrame(0.6, index=list(figures), columns=["positives", "negatives", *METRICS])
     table["auroc"] = pandas.Series(figures)
     table["positives"], table["negatives"] = 2, 2
     marks = len(figures) - 2
     probabilities = np.linspace(0.1, 0.9, rows * marks).reshape(rows, marks)
-    return Scored(
+    return ModelResult(
         kind, "made up", probabilities, np.full(marks, 0.5), table, table - width, table + width
     )
 

@@ -1,0 +1,135 @@
+"""95 % percentile intervals of figures, from a bootstrap over loci.
+
+Loci are drawn with replacement, each with all its windows: windows that overlap are no independent
+evidence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+
+import numpy as np
+import pandas
+
+from histpred.evaluation.metrics import COLUMNS, macro_average
+from histpred.evaluation.ranking import Ranking, rankings, weighted_figures
+from histpred.evaluation.result import MACRO, MICRO
+
+CELLS = 1 << 20  # of resampled weights that are worked on at once
+INTERVAL = [0.025, 0.975]
+SAMPLES = 200
+
+
+def intervals(
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    thresholds: np.ndarray,
+    marks: Sequence[str],
+    loci: np.ndarray,
+    samples: int = SAMPLES,
+    seed: int = 0,
+) -> tuple[pandas.DataFrame, pandas.DataFrame]:
+    """Lower and upper ends of the intervals of the figures that `metrics.measure` gives.
+
+    `loci`, int [n], numbers the locus of each row. Samples that leave a figure undefined do not
+    count for it. NaN with fewer than two loci.
+    """
+    index, size = [MICRO, MACRO, *marks], len(np.unique(loci))
+    if size < 2:
+        empty = pandas.DataFrame(np.nan, index=index, columns=COLUMNS)
+        return empty, empty.copy()
+
+    ranked_pairs = rankings(labels, probabilities)
+    called = probabilities >= thresholds
+    indicators = [  # of TP, FP, FN, TN
+        (chosen & (labels == truth)).astype(np.float64)
+        for chosen in (called, ~called)
+        for truth in (1, 0)
+    ]
+    tables = []
+    for weights in draws(loci, samples, seed, CELLS // max(labels.size, 1)):
+        outcomes = np.stack([weights @ indicator for indicator in indicators], axis=2)
+        outcomes = np.concatenate([outcomes.sum(axis=1, keepdims=True), outcomes], axis=1)
+        hits, false, missed, right = np.moveaxis(outcomes, 2, 0)
+        counts = np.stack([hits + missed, false + right], axis=2)
+        ranked = np.stack([weighted_figures(each, weights) for each in ranked_pairs], axis=1)
+        table = np.concatenate([counts, ranked[..., :2], _rates(outcomes), ranked[..., 2:]], axis=2)
+        macro = np.concatenate([counts[:, 0], macro_average(table[:, 1:])], axis=1)
+        tables.append(np.concatenate([table[:, :1], macro[:, None], table[:, 1:]], axis=1))
+    drawn = pandas.DataFrame(np.concatenate(tables).reshape(samples, -1))
+    low, high = (
+        pandas.DataFrame(ends.reshape(len(index), -1), index=index, columns=COLUMNS)
+        for ends in drawn.quantile(INTERVAL).to_numpy()
+    )
+    return low, high
+
+
+def lead(
+    a: np.ndarray,
+    b: np.ndarray,
+    labels: np.ndarray,
+    loci: np.ndarray,
+    samples: int = SAMPLES,
+    seed: int = 0,
+) -> pandas.DataFrame:
+    """How far the AUROC of probabilities `a` lies above that of `b`, both [n, marks].
+
+    Rows MICRO and MACRO; columns difference, and low and high, the ends of the interval of a paired
+    bootstrap over `loci`. `a` is better where low is above 0. The ends are NaN with fewer than two
+    loci.
+    """
+
+    def averages(ranked_pairs: list[Ranking], weights: np.ndarray) -> np.ndarray:
+        """Micro and macro AUROC [samples, 2]."""
+        micro, *each = (weighted_figures(ranking, weights)[:, 0] for ranking in ranked_pairs)
+        return np.column_stack([micro, pandas.DataFrame(each).mean()])
+
+    first, second = (rankings(labels, values) for values in (a, b))
+    several = len(np.unique(loci)) > 1
+    weights = draws(loci, samples if several else 0, seed, CELLS // max(labels.size, 1))
+    (difference,), *drawn = (
+        averages(first, each) - averages(second, each)
+        for each in chain([np.ones((1, len(labels)))], weights)
+    )
+    differences = np.concatenate(drawn) if drawn else np.full((1, 2), np.nan)
+    low, high = pandas.DataFrame(differences).quantile(INTERVAL).to_numpy()
+    return pandas.DataFrame(
+        {"difference": difference, "low": low, "high": high}, index=[MICRO, MACRO]
+    )
+
+
+def draws(loci: np.ndarray, samples: int, seed: int, block: int) -> Iterator[np.ndarray]:
+    """How often each row is drawn in samples of whole loci, [up to `block`, n] at a time.
+
+    The samples depend only on `seed` and on the number of loci.
+    """
+    generator = np.random.default_rng(seed)
+    names, numbers = np.unique(loci, return_inverse=True)
+    size, block = len(names), max(block, 1)
+    for first in range(0, samples, block):
+        drawn = [
+            np.bincount(generator.integers(size, size=size), minlength=size)
+            for _ in range(min(block, samples - first))
+        ]
+        yield np.array(drawn, np.float64)[:, numbers]
+
+
+def _rates(outcomes: np.ndarray) -> np.ndarray:
+    """Accuracy, precision, recall, F1 and MCC [..., 5] of TP, FP, FN, TN [..., 4]."""
+    hits, false, missed, right = np.moveaxis(outcomes, -1, 0)
+    margins = (hits + false) * (hits + missed) * (right + false) * (right + missed)
+    ratios = [
+        (hits + right, outcomes.sum(axis=-1)),
+        (hits, hits + false),
+        (hits, hits + missed),
+        (2 * hits, 2 * hits + false + missed),
+        (hits * right - false * missed, np.sqrt(margins)),
+    ]
+    return np.stack(
+        [
+            np.divide(over, under, out=np.full(under.shape, np.nan), where=under > 0)
+            for over, under in ratios
+        ],
+        axis=-1,
+    )

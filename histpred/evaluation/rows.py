@@ -1,0 +1,220 @@
+"""The rows of an evaluation: which are evaluated, and what to warn of."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas
+
+from histpred.bundle.folder import SPLIT, Bundle
+from histpred.core.errors import InputError, UsageError, first_few
+from histpred.labels.examples import LabelledWindows, choose_marks, labelled
+from histpred.labels.matrix import Labels, read_labels, without_version
+from histpred.labels.splits import (
+    LEAKY,
+    TEST,
+    TRAIN,
+    UNUSED,
+    VALIDATION,
+    leaks,
+    read_split,
+    warn_of_leaks,
+)
+
+logger = logging.getLogger(__name__)
+
+ALL = "all"
+SAME_ROW = ["chrom", "name", "strand", "gene_id"]
+COPY = "copy #"  # numbers rows that are the same otherwise; no mark has this name
+
+
+class EvaluationOptions(NamedTuple):
+    """What to evaluate of a bundle.
+
+    beside: bundles that are shown in the same tables, on the same rows and marks. rows: the set of
+    the bundle's own split to evaluate ('test' or 'validation'), or 'all'; if no row belongs to the
+    split, all rows are evaluated. marks: those to evaluate; if empty, all that bundles and labels
+    share. seed: seed of the bootstrap.
+    """
+
+    beside: tuple[Bundle, ...] = ()
+    rows: str = TEST
+    marks: tuple[str, ...] = ()
+    seed: int = 0
+
+
+class LabelledRows(NamedTuple):
+    """Labelled windows of a bundle, and which of them are evaluated.
+
+    marks: those of the labels. labelled: windows (with the column COPY) and labels. sets: str [n],
+    the set of each row in the bundle's split, '' if it is not in it. evaluated: bool [n]. places:
+    for each table of scores, the row of each window, -1 where it has none.
+    """
+
+    marks: tuple[str, ...]
+    labelled: LabelledWindows
+    sets: np.ndarray
+    evaluated: np.ndarray
+    places: list[np.ndarray]
+    warnings: list[str]
+
+    @property
+    def unknown(self) -> bool:
+        """True if no row belongs to the bundle's split."""
+        return bool((self.sets == "").all())
+
+    @property
+    def known_sets(self) -> np.ndarray:
+        """The sets, UNUSED for rows that are not in the split."""
+        return np.where(self.sets == "", UNUSED, self.sets)
+
+
+def label_rows(
+    bundles: Sequence[Bundle],
+    scored: Sequence[pandas.DataFrame],
+    labels_path: Path,
+    options: EvaluationOptions,
+) -> LabelledRows:
+    """Match the windows of the first bundle with labels, and choose the rows to evaluate.
+
+    `scored` holds the table of each bundle, see `histpred.evaluation.compare.score`. Warnings are
+    logged and returned.
+
+    Raises
+    ------
+    InputError
+        If bundles and labels share no mark, or windows and labels no row.
+    UsageError
+        For a mark that a bundle does not score, and if no row is left.
+    """
+    bundle = bundles[0]
+    labels = _common_marks(bundles, read_labels(labels_path), labels_path, options.marks)
+    windows = scored[0].drop(columns=list(bundle.manifest.mark_names))
+    found = labelled(windows, labels, labels_path)
+    sets = _sets(bundle, found.units)
+    chosen, warnings = _choose(sets, options.rows, bundle)
+    places = _places(scored, found.windows)
+    everywhere = np.all([place >= 0 for place in places], axis=0)
+    if not everywhere.any():
+        raise UsageError(
+            "the windows of the bundles have no row in common",
+            "use one level for all of them, --by gene or --by transcript",
+        )
+    if lost := int((chosen & ~everywhere).sum()):
+        warnings.append(f"{lost} rows are left out, since not every bundle can score them")
+    chosen &= everywhere
+    if not chosen.any():
+        raise UsageError(
+            f"no row of the set {options.rows!r} can be evaluated", "choose other rows with --rows"
+        )
+    these = LabelledRows(labels.marks, found, sets, chosen, places, warnings)
+    warnings += _warnings(bundles, these)
+    for warning in warnings:
+        logger.warning(warning)
+    if np.isnan(found.labels[chosen]).all():
+        raise UsageError(
+            f"the {chosen.sum():,} rows to evaluate have no labels", "choose other rows with --rows"
+        )
+    return these
+
+
+def _common_marks(
+    bundles: Sequence[Bundle], labels: Labels, path: Path, marks: tuple[str, ...]
+) -> Labels:
+    """The labels of the given marks, or of those that all bundles score."""
+    manifest = bundles[0].manifest
+    shared = [
+        mark
+        for mark in manifest.mark_names
+        if mark in labels.marks and all(mark in each.manifest.mark_names for each in bundles)
+    ]
+    if not marks and not shared:
+        raise InputError(
+            path,
+            f"has none of the marks that the bundles share: {first_few(labels.marks)} here",
+            f"{manifest.name} has {first_few(manifest.mark_names)}",
+        )
+    labels = choose_marks(labels, marks or tuple(shared), path)
+    for each in bundles:
+        if absent := [mark for mark in labels.marks if mark not in each.manifest.mark_names]:
+            raise UsageError(
+                f"{each.manifest.name} does not score {first_few(absent)}",
+                f"it scores {', '.join(each.manifest.mark_names)}",
+            )
+    return labels
+
+
+def _sets(bundle: Bundle, units: np.ndarray) -> np.ndarray:
+    """The set of each row in the bundle's split, '' if it is not in it."""
+    if SPLIT not in bundle.manifest.files:
+        return np.full(len(units), "")
+    known = read_split(bundle.directory / SPLIT)
+    bare = {without_version(unit): name for unit, name in known.items()}
+    return np.array([known.get(unit, bare.get(without_version(unit), "")) for unit in units])
+
+
+def _choose(sets: np.ndarray, rows: str, bundle: Bundle) -> tuple[np.ndarray, list[str]]:
+    """The chosen rows, bool [n], and what to warn of."""
+    unknown, warnings = bool((sets == "").all()), []
+    if rows == ALL or unknown:
+        if (sets == TRAIN).any():
+            warnings.append(
+                "training rows are among the evaluated rows: the figures flatter the model"
+            )
+        elif unknown:
+            warnings.append(
+                f"no row belongs to the split of {bundle.manifest.name}: all rows are evaluated. "
+                "The model may have been trained on them, or on rows that overlap them"
+            )
+        return np.ones(len(sets), bool), warnings
+    if rows == VALIDATION:
+        warnings.append(
+            "validation rows chose the epoch and the thresholds: the figures flatter the model"
+        )
+    chosen = sets == rows
+    if not chosen.any():
+        raise UsageError(
+            f"no row here is in the set {rows!r} of the split of {bundle.manifest.name}",
+            f"choose other rows with --rows; there are {', '.join(sorted(set(sets) - {''}))}",
+        )
+    return chosen, warnings
+
+
+def _places(scored: Sequence[pandas.DataFrame], windows: pandas.DataFrame) -> list[np.ndarray]:
+    keys, *indexes = (
+        pandas.MultiIndex.from_frame(table[[*SAME_ROW, COPY]]) for table in (windows, *scored)
+    )
+    return [index.get_indexer(keys) for index in indexes]
+
+
+def _warnings(bundles: Sequence[Bundle], rows: LabelledRows) -> list[str]:
+    """Warnings of leaks, of rows that trained another bundle, and of absent training rows."""
+    bundle, *others = bundles
+    training = bundle.manifest.training
+    warnings = []
+    leaky = warn_of_leaks(leaks(rows.labelled.windows, rows.known_sets), rows.known_sets)
+    if not leaky and not rows.unknown:  # rows that leaked in training may not be here
+        leaky = next((text for text in training.splits.values() if LEAKY in text), None)
+    if leaky:
+        warnings.append(leaky)
+    for other in others:
+        fitted = np.isin(_sets(other, rows.labelled.units), (TRAIN, VALIDATION))
+        if seen := int((rows.evaluated & fitted).sum()):
+            warnings.append(
+                f"{seen:,} of the {rows.evaluated.sum():,} rows trained or validated "
+                f"{other.manifest.name}: the figures flatter it. Train it with --split and the "
+                f"{SPLIT} of {bundle.manifest.name}"
+            )
+    here, trained = int((rows.sets == TRAIN).sum()), training.counts.get(TRAIN, 0)
+    if not here:
+        warnings.append("no training row is among these rows: there are no baselines to compare")
+    elif here < trained:
+        warnings.append(
+            f"only {here:,} of the {trained:,} training rows are among these rows: "
+            "baselines fitted on them are weaker than they could be"
+        )
+    return warnings

@@ -1,0 +1,164 @@
+"""The regions of an annotation's genes, on which peaks are counted.
+
+The region of a row is its window (`histpred.genome.windows`), without a genome: only the start of
+the contig clips it. Rows with one id (gene_id, or name where it is '.') are one gene.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas
+
+from histpred.core.errors import InputError, first_few
+from histpred.genome.annotation import TRANSCRIPT, Annotation, level_for, open_annotation
+from histpred.genome.plan import Offenders, printable
+from histpred.genome.regions import FARTHEST, INTERVAL, Feature
+from histpred.genome.windows import WindowSpec, place
+from histpred.labels.matrix import CARRIED, carried, gene_id, gene_table
+
+logger = logging.getLogger(__name__)
+
+UNJOINED_COLUMNS = ("line", "gene_id", *CARRIED[1:], "reason")
+NO_PEAKS = "no-peak-on-the-contig"
+
+
+class Regions(NamedTuple):
+    """Regions of genes.
+
+    genes: one row per gene, as in LabelMatrix. gene: int64 [regions], the row of `genes` that each
+    region belongs to. bases: int64 [regions], their lengths in bp. blocks: contig number, start,
+    end, region number; a spliced region has several. contigs: names, by number. aliases: those of
+    the Annotation.
+    """
+
+    genes: pandas.DataFrame
+    gene: np.ndarray
+    bases: np.ndarray
+    blocks: list[tuple[int, int, int, int]]
+    contigs: list[str]
+    aliases: dict[str, str]
+
+
+def read_regions(
+    path: str,
+    work: Path,
+    window: WindowSpec,
+    level: str | None,
+    biotypes: tuple[str, ...],
+    unstranded: bool,
+) -> tuple[Regions, pandas.DataFrame]:
+    """The regions of an annotation, and its rows without one, with the columns UNJOINED_COLUMNS.
+
+    Raises InputError for rows without a strand where the window needs one, and for an annotation
+    without any region.
+    """
+    with open_annotation(path, work, window.kind, level, biotypes) as annotation:
+        regions, unjoined = _regions(annotation, window, unstranded)
+    if unmatched := annotation.unmatched():
+        logger.warning("no row has the biotype %s", ", ".join(unmatched))
+    if repeated := len(regions.gene) - len(regions.genes):
+        expected = level_for(window.kind, level) == TRANSCRIPT
+        logger.log(
+            logging.INFO if expected else logging.WARNING,
+            "%d rows of %s have the id of an earlier row and are one gene with it",
+            repeated,
+            annotation.name,
+        )
+    return regions, unjoined
+
+
+def _regions(
+    annotation: Annotation, window: WindowSpec, unstranded: bool
+) -> tuple[Regions, pandas.DataFrame]:
+    genes: dict[str, Feature] = {}
+    numbers: dict[str, int] = {}
+    contigs: dict[str, int] = {}
+    gene: list[int] = []
+    bases: list[int] = []
+    blocks: list[tuple[int, int, int, int]] = []
+    unjoined: list[tuple[object, ...]] = []
+    strandless = Offenders()
+    for feature in map(printable, annotation):
+        needs_strand = window.kind != INTERVAL and not unstranded and not feature.problem
+        if needs_strand and feature.strand == ".":
+            strandless.add(feature)
+        placed = place(feature, feature.chrom, FARTHEST, window)
+        feature = feature._replace(strand=feature.strand if feature.strand in "+-" else ".")
+        if placed.window is None:
+            unjoined.append((feature.line, feature.gene_id, *carried(feature), placed.reason))
+            continue
+        name = gene_id(feature)
+        genes.setdefault(name, feature)
+        contig = contigs.setdefault(feature.chrom, len(contigs))
+        parts = placed.window.blocks or ((placed.window.start, placed.window.end),)
+        blocks += [(contig, start, end, len(gene)) for start, end in parts]
+        bases.append(sum(end - start for start, end in parts))
+        gene.append(numbers.setdefault(name, len(numbers)))
+
+    _refuse(annotation, window, strandless, len(gene), [str(row[-1]) for row in unjoined])
+    regions = Regions(
+        gene_table(genes.values()),
+        np.array(gene, np.int64),
+        np.array(bases, np.int64),
+        blocks,
+        list(contigs),
+        annotation.aliases,
+    )
+    return regions, pandas.DataFrame(unjoined, columns=list(UNJOINED_COLUMNS))
+
+
+def _refuse(
+    annotation: Annotation,
+    window: WindowSpec,
+    strandless: Offenders,
+    found: int,
+    reasons: Sequence[str],
+) -> None:
+    if strandless.count:
+        raise InputError(
+            annotation.name,
+            f"{strandless.count} rows have no strand, which {window.kind} regions need: "
+            f"{strandless}",
+            "give strands (column 6 of a BED), use each row as its own region with --window "
+            "interval, or read '.' as '+' with --unstranded",
+        )
+    if found:
+        return
+    if not reasons:
+        raise InputError(
+            annotation.name, "holds no row, so there is nothing to label", "give an annotation"
+        )
+    counts = pandas.Series(reasons).value_counts()
+    raise InputError(
+        annotation.name,
+        f"none of its {len(reasons)} rows has a region: "
+        + ", ".join(f"{reason} {count}" for reason, count in counts.items()),
+        "give other rows or another kind of window",
+    )
+
+
+def without_peaks(regions: Regions, with_peaks: set[int]) -> np.ndarray:
+    """True, bool [genes], for genes on contigs (by number) where no file has a peak.
+
+    Peaks may not have been called there. All False if every gene is on such a contig.
+    """
+    seen = np.zeros(len(regions.genes), bool)
+    for contig, _, _, region in regions.blocks:
+        seen[regions.gene[region]] |= contig in with_peaks
+    return ~seen & seen.any()
+
+
+def unjoined_genes(genes: pandas.DataFrame) -> pandas.DataFrame:
+    """Genes on contigs without peaks as rows of unjoined.tsv; a warning names the contigs."""
+    logger.warning(
+        "%d genes lie on contigs where no file has a peak (%s): they are left unlabelled",
+        len(genes),
+        first_few(genes["chrom"].unique()),
+    )
+    rows = genes.rename(columns={"id": "gene_id"}).assign(line="", reason=NO_PEAKS)
+    return rows[list(UNJOINED_COLUMNS)]
