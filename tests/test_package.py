@@ -50,6 +50,7 @@ def test_wheel_holds_the_package_its_bundles_and_the_demo_data(wheel: Path, repo
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
     assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {"histpred"}
+    assert "histpred/py.typed" in names  # type checkers then read the package's annotations
     for source, target in (
         ("histpred", "histpred"),
         ("test-data/human-chr22-20M", "histpred/demo_data"),
