@@ -1,11 +1,12 @@
-"""What the README says about speed and memory, measured in one run on one machine.
+"""Measure what benchmarks/README.md says about speed and memory, in one run on one machine.
 
     bin/histpred --version   # makes the environment
     .venv/bin/python benchmarks/first_release.py [extraction|memory|tracks|start|encoder|demo ...]
 
-Every input is made here from a seed. Needs bedtools and git on the PATH and pyfaidx beside histpred
-(bin/test installs it). Each time is the median of several runs; competitors take turns, so that a
-machine that slows down slows both. Peak memory is the kernel's figure for the finished process.
+All inputs are made from a seed. You need bedtools and git on the PATH, and pyfaidx in the
+environment (bin/test installs it). Each time is the median of several runs. Competitors take turns,
+so a machine that slows down affects both. Peak memory is what the kernel reports for the finished
+process.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ WINDOW = 2_000
 
 
 def main(sections: list[str]) -> None:
-    """Run the named sections, all if none is named, and print a Markdown table of each."""
+    """Run the named sections, or all, and print a Markdown table of each."""
     known: dict[str, Callable[[Path], None]] = {
         "start": start,
         "encoder": encoder,
@@ -51,7 +52,7 @@ def start(scratch: Path) -> None:
 
 
 def encoder(scratch: Path) -> None:
-    """The shipped bundle's encoder and its scorer on all cores, inside this process."""
+    """Encoder and scorer of the shipped bundle, on all cores, in this process."""
     from histpred.bundle.folder import load_bundle
     from histpred.encoders import build
     from histpred.scoring.scorer import Scorer
@@ -124,8 +125,9 @@ def memory(scratch: Path) -> None:
 
 
 def tracks(scratch: Path) -> None:
-    """Tracks and report of 6,000 and of 60,000 windows, and of as many tiles, of 30 marks; beside
-    the tiles, bigWigs as a user would write them with pandas and pyBigWig.
+    """Tracks and report of 6,000 and 60,000 windows, and of 60,000 tiles, with 30 marks.
+
+    For tiles, a loop that a user may write with pandas and pyBigWig is timed beside them.
     """
     fasta = genome(scratch)
     rows = []
@@ -149,7 +151,7 @@ def tracks(scratch: Path) -> None:
         for name, command in commands.items():
             seconds, peak = timed(command)
             rows.append([f"{count:,} {what}", name, seconds, f"{peak / 1e6:.0f} MB"])
-    table(["of", "by", "seconds", "peak memory"], rows)
+    table(["input", "by", "seconds", "peak memory"], rows)
 
 
 PYBIGWIG = f"""
@@ -167,7 +169,7 @@ for mark in table.columns[8:]:
 
 
 def demo(scratch: Path) -> None:
-    """A fresh clone's first command, with an empty environment, including its installation."""
+    """First command of a fresh clone, with an empty environment, installation included."""
     clone = scratch / "clone"
     subprocess.run(["git", "clone", "-q", ROOT, clone], check=True)
     bare = {"PATH": os.environ["PATH"], "HOME": str(scratch)}
@@ -185,20 +187,20 @@ def demo(scratch: Path) -> None:
 
 
 def fetch_all(reference: object, windows: list[tuple[str, int, int, str]]) -> None:
-    """What histpred does: windows in genome order."""
+    """Fetch windows in genome order, as histpred does."""
     for window in windows:
         reference.fetch(*window)
 
 
 def pyfaidx_all(faidx: object, windows: list[tuple[str, int, int, str]]) -> None:
-    """What a user would write with pyfaidx: upper case, reverse complement on '-'."""
+    """Fetch windows as a user of pyfaidx does: upper case, reverse complement on '-'."""
     for chrom, first, last, strand in windows:
         sequence = faidx[chrom][first:last]
         str(sequence.reverse.complement if strand == "-" else sequence).upper()
 
 
 def genome(scratch: Path) -> Path:
-    """One random contig as indexed plain FASTA, 60 bases a line."""
+    """Write one random contig as indexed plain FASTA, with 60 bases per line."""
     path = scratch / "genome.fa"
     if not path.exists():
         import pysam
@@ -214,7 +216,7 @@ def genome(scratch: Path) -> Path:
 
 
 def intervals(path: Path, count: int, shuffled: bool) -> Path:
-    """A BED6 of `count` windows of 2 kb at random places."""
+    """Write a BED6 of `count` windows of 2 kb at random places."""
     generator = random.Random(count)
     last = CONTIG_BASES // 6_000 * 6_000 - WINDOW
     starts = [generator.randrange(last) for _ in range(count)]
@@ -228,7 +230,7 @@ def intervals(path: Path, count: int, shuffled: bool) -> Path:
 
 
 def timed(command: list[object], **options: object) -> tuple[float, int]:
-    """Wall seconds and peak bytes of a whole process; raises if it fails."""
+    """Return wall seconds and peak bytes of a whole process. Raise SystemExit if it fails."""
     words = [str(word) for word in command]
     started = time.perf_counter()
     silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
@@ -241,14 +243,14 @@ def timed(command: list[object], **options: object) -> tuple[float, int]:
 
 
 def clock(work: Callable[..., object], *arguments: object) -> float:
-    """Seconds that a call takes."""
+    """Return the seconds that a call takes."""
     started = time.perf_counter()
     work(*arguments)
     return time.perf_counter() - started
 
 
 def median(runs: list[float]) -> float:
-    """The median."""
+    """Return the median."""
     return statistics.median(runs)
 
 

@@ -126,8 +126,9 @@ def open_igv(
     session: str = "igv-session.json",
     genomes: Sequence[dict[str, str]] = (),
 ) -> None:
-    """Open a session of a hub in igv.js, and wait until it is drawn; `browser` is the page's name
-    of it.
+    """Open a session of a hub in igv.js, and wait until it is drawn.
+
+    The page's JavaScript then has it as `browser`.
 
     Parameters
     ----------
@@ -156,8 +157,9 @@ def igv_goes_to(page: Page, locus: str) -> None:
 
 
 def open_jbrowse(page: Page, address: str, locus: str | None = None) -> None:
-    """Open the configuration of a hub in JBrowse 2, and wait until it is drawn; `state` is the
-    page's name of its root model.
+    """Open the configuration of a hub in JBrowse 2, and wait until it is drawn.
+
+    The page's JavaScript then has its root model as `state`.
 
     Parameters
     ----------

@@ -25,8 +25,10 @@ class Labelled(NamedTuple):
 
 
 def write_labelled(folder: Path, seed: int = 0) -> Labelled:
-    """Genes of GC-rich or AT-rich bases: H3K4me3 lies at the rich, H3K27me3 at the poor ones (nine
-    in ten), H3K9me3 at random, and H3K36me3 nowhere.
+    """Write genes of GC-rich or AT-rich bases, with labels that follow from the bases.
+
+    Nine in ten GC-rich genes have H3K4me3, and nine in ten AT-rich genes H3K27me3. H3K9me3 is
+    random. No gene has H3K36me3.
     """
     rng = random.Random(seed)
     genome, rows, truth = {}, [], {}
