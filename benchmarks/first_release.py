@@ -25,8 +25,10 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
 HISTPRED = [sys.executable, "-m", "histpred"]
-CONTIG_BASES = 50_000_000
+BLOCK = 6_000  # bases that are drawn together
+CONTIG_BASES = 50_000_000 // BLOCK * BLOCK
 WINDOW = 2_000
+FEW, MANY = 6_000, 60_000  # windows
 
 
 def main(sections: list[str]) -> None:
@@ -82,7 +84,7 @@ def encoder(scratch: Path) -> None:
 
 
 def extraction(scratch: Path) -> None:
-    """60,000 windows of 2 kb on both strands to FASTA, sorted and shuffled."""
+    """MANY windows of 2 kb on both strands to FASTA, sorted and shuffled."""
     import pyfaidx
 
     from histpred.genome.reference import Reference
@@ -90,7 +92,7 @@ def extraction(scratch: Path) -> None:
     fasta = genome(scratch)
     rows = []
     for order in ("sorted", "shuffled"):
-        bed = intervals(scratch / f"{order}.bed", 60_000, shuffled=order == "shuffled")
+        bed = intervals(scratch / f"{order}.bed", MANY, shuffled=order == "shuffled")
         ours = scratch / "ours.fa"
         histpred = [*HISTPRED, "windows", bed, fasta, "-o", ours, "--window", "body", "-q"]
         bedtools = ["bedtools", "getfasta", "-s", "-name", "-fi", fasta, "-bed", bed, "-fo"]
@@ -113,10 +115,10 @@ def extraction(scratch: Path) -> None:
 
 
 def memory(scratch: Path) -> None:
-    """`histpred predict` on 6,000 and on 60,000 windows of one genome."""
+    """`histpred predict` on FEW and on MANY windows of one genome."""
     fasta = genome(scratch)
     rows = []
-    for count in (6_000, 60_000):
+    for count in (FEW, MANY):
         bed = intervals(scratch / f"{count}.bed", count, shuffled=True)
         out = scratch / f"out-{count}"
         seconds, peak = timed([*HISTPRED, "predict", bed, fasta, "-o", out, "-q"])
@@ -125,13 +127,13 @@ def memory(scratch: Path) -> None:
 
 
 def tracks(scratch: Path) -> None:
-    """Tracks and report of 6,000 and 60,000 windows, and of 60,000 tiles, with 30 marks.
+    """Tracks and report of FEW and MANY windows, and of MANY tiles, with 30 marks.
 
     For tiles, a loop that a user may write with pandas and pyBigWig is timed beside them.
     """
     fasta = genome(scratch)
     rows = []
-    for count, what in ((6_000, "windows"), (60_000, "windows"), (60_000, "tiles")):
+    for count, what in ((FEW, "windows"), (MANY, "windows"), (MANY, "tiles")):
         out, bed = scratch / f"{what}-{count}", scratch / f"{what}-{count}.bed"
         kind = ["--window", "interval"]
         if what == "tiles":
@@ -146,21 +148,23 @@ def tracks(scratch: Path) -> None:
         }
         if what == "tiles":
             (scratch / "bigwigs").mkdir()
-            script = [sys.executable, "-c", PYBIGWIG, out / "scores.tsv.gz", scratch / "bigwigs"]
-            commands["pandas and pyBigWig"] = script
+            commands["pandas and pyBigWig"] = [
+                *(sys.executable, "-c", PYBIGWIG, out / "scores.tsv.gz", scratch / "bigwigs"),
+                CONTIG_BASES,
+            ]
         for name, command in commands.items():
             seconds, peak = timed(command)
             rows.append([f"{count:,} {what}", name, seconds, f"{peak / 1e6:.0f} MB"])
     table(["input", "by", "seconds", "peak memory"], rows)
 
 
-PYBIGWIG = f"""
+PYBIGWIG = """
 import sys
 import pandas, pyBigWig
 table = pandas.read_csv(sys.argv[1], sep="\\t")
 for mark in table.columns[8:]:
-    with pyBigWig.open(f"{{sys.argv[2]}}/{{mark}}.bw", "w") as track:
-        track.addHeader([("chr1", {CONTIG_BASES // 6_000 * 6_000})])
+    with pyBigWig.open(f"{sys.argv[2]}/{mark}.bw", "w") as track:
+        track.addHeader([("chr1", int(sys.argv[3]))])
         track.addEntries(
             table["#chrom"].tolist(), table["start"].tolist(), table["end"].tolist(),
             table[mark].tolist(),
@@ -208,9 +212,9 @@ def genome(scratch: Path) -> Path:
         generator = random.Random(0)
         with open(path, "w") as target:
             target.write(">chr1\n")
-            for _ in range(CONTIG_BASES // 6_000):
-                block = "".join(generator.choices("ACGT", k=6_000))
-                target.writelines(block[i : i + 60] + "\n" for i in range(0, 6_000, 60))
+            for _ in range(CONTIG_BASES // BLOCK):
+                block = "".join(generator.choices("ACGT", k=BLOCK))
+                target.writelines(block[i : i + 60] + "\n" for i in range(0, BLOCK, 60))
         pysam.faidx(str(path))
     return path
 
@@ -218,7 +222,7 @@ def genome(scratch: Path) -> Path:
 def intervals(path: Path, count: int, shuffled: bool) -> Path:
     """Write a BED6 of `count` windows of 2 kb at random places."""
     generator = random.Random(count)
-    last = CONTIG_BASES // 6_000 * 6_000 - WINDOW
+    last = CONTIG_BASES - WINDOW
     starts = [generator.randrange(last) for _ in range(count)]
     if not shuffled:
         starts.sort()
@@ -237,8 +241,9 @@ def timed(command: list[object], **options: object) -> tuple[float, int]:
     process = subprocess.Popen(words, **({"cwd": ROOT} | silent | options))
     _, status, usage = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - started
+    process.returncode = os.waitstatus_to_exitcode(status)  # wait4 has taken it from Popen
     if status:
-        raise SystemExit(f"failed ({status}): {' '.join(words)}")
+        raise SystemExit(f"failed ({process.returncode}): {' '.join(words)}")
     return seconds, usage.ru_maxrss * 1024
 
 

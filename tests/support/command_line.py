@@ -15,6 +15,9 @@ from pathlib import Path
 from typing import NamedTuple
 from unittest import mock
 
+import click
+
+from histpred.cli import histpred as cli
 from histpred.cli import main
 from histpred.commands.options import need
 from histpred.core.errors import UsageError
@@ -73,6 +76,23 @@ def histpred(*arguments: Argument, stdin: bytes = b"") -> Done:
         finally:
             signal.signal(signal.SIGTERM, handler)
     return Done(code, out.getvalue(), encodable(err.getvalue()))
+
+
+def parse(*arguments: str) -> None:
+    """Read a command line as histpred does, run nothing; click.UsageError if it is wrong.
+
+    Files that it names need not exist.
+    """
+    command: click.Command = cli
+    words = list(arguments)
+    context = click.Context(cli)
+    while isinstance(command, click.Group):
+        name, found, words = command.resolve_command(context, words)
+        assert name is not None
+        assert found is not None
+        command = found
+    with mock.patch.object(click.Path, "convert", lambda self, value, param, ctx: Path(value)):
+        command.make_context(name, words, parent=context)
 
 
 def encodable(text: str) -> str:
