@@ -29,6 +29,9 @@ BLOCK = 6_000  # bases that are drawn together
 CONTIG_BASES = 50_000_000 // BLOCK * BLOCK
 WINDOW = 2_000
 FEW, MANY = 6_000, 60_000  # windows
+TRACKED = ((FEW, "windows"), (MANY, "windows"), (MANY, "tiles"))
+SEQUENCES = 512  # that the encoder embeds at once
+ROUNDS = 5
 
 
 def main(sections: list[str]) -> None:
@@ -63,7 +66,7 @@ def encoder(scratch: Path) -> None:
     opened = build(bundle.manifest.encoder, bundle.directory)
     length = bundle.manifest.window.upstream + bundle.manifest.window.downstream
     generator = random.Random(1)
-    sequences = ["".join(generator.choices("ACGT", k=length)).encode() for _ in range(512)]
+    sequences = ["".join(generator.choices("ACGT", k=length)).encode() for _ in range(SEQUENCES)]
 
     def embed(sequences: list[bytes]) -> np.ndarray:
         return opened.embed(sequences).vectors
@@ -71,8 +74,8 @@ def encoder(scratch: Path) -> None:
     embeddings = np.tile(embed(sequences), (8, 1))
     with Scorer(bundle, "cpu") as scorer:
         scorer.probabilities(embeddings)
-        encoding = [clock(embed, sequences) for _ in range(5)]
-        scoring = [clock(scorer.probabilities, embeddings) for _ in range(5)]
+        encoding = [clock(embed, sequences) for _ in range(ROUNDS)]
+        scoring = [clock(scorer.probabilities, embeddings) for _ in range(ROUNDS)]
     bases = len(sequences) * length
     table(
         ["step", "rate"],
@@ -97,7 +100,7 @@ def extraction(scratch: Path) -> None:
         histpred = [*HISTPRED, "windows", bed, fasta, "-o", ours, "--window", "body", "-q"]
         bedtools = ["bedtools", "getfasta", "-s", "-name", "-fi", fasta, "-bed", bed, "-fo"]
         commands: dict[str, list[float]] = {"histpred windows": [], "bedtools getfasta -s": []}
-        for _ in range(5):
+        for _ in range(ROUNDS):
             commands["histpred windows"].append(timed([*histpred, "--overwrite"])[0])
             commands["bedtools getfasta -s"].append(timed([*bedtools, scratch / "theirs.fa"])[0])
         rows += [[order, "whole command", name, median(runs)] for name, runs in commands.items()]
@@ -133,7 +136,7 @@ def tracks(scratch: Path) -> None:
     """
     fasta = genome(scratch)
     rows = []
-    for count, what in ((FEW, "windows"), (MANY, "windows"), (MANY, "tiles")):
+    for count, what in TRACKED:
         out, bed = scratch / f"{what}-{count}", scratch / f"{what}-{count}.bed"
         kind = ["--window", "interval"]
         if what == "tiles":
