@@ -1,5 +1,6 @@
-"""The pipeline's files as text: each process has its parts, each command exists, and facts that
-stand in two places agree.
+"""The pipeline's files as text: each process has its parts, and each command exists.
+
+Facts that are in two places must agree.
 """
 
 from __future__ import annotations
