@@ -19,9 +19,9 @@ GPU_BY_HAND = "until it is mended, --device cpu"
 
 @click.command()
 def doctor() -> None:
-    """Check this machine: versions, devices, what a run would use, and whether it works.
+    """Look at this machine: versions, devices, what a run would use, and whether it works.
 
-    The exit code is 1 if the main job, scoring on the CPU, fails or gives wrong numbers.
+    Exit code 1 if the main job, scoring on the CPU, would fail or give wrong numbers.
     """
     from histpred.commands import machine
     from histpred.core.errors import HistpredError

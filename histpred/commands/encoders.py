@@ -14,12 +14,12 @@ folder_type = click.Path(file_okay=False, path_type=Path)
 
 @click.group()
 def encoders() -> None:
-    """List, download or verify published encoders."""
+    """List, get or verify published encoders."""
 
 
 @encoders.command("list")
 def list_encoders() -> None:
-    """List the published encoders that histpred can load, and which are on this machine."""
+    """The published encoders that histpred can load, and whether they are on this machine."""
     from histpred.encoders.download import ABSENT, state_of
     from histpred.encoders.published import PUBLISHED, default_folder
 
@@ -56,17 +56,17 @@ def list_encoders() -> None:
     type=folder_type,
     metavar="DIR",
     help="Folder for the files. [default: where --weights looks for them: "
-    "$HISTPRED_ENCODERS/NAME, or histpred/encoders/NAME in ~/.local/share]",
+    "$HISTPRED_ENCODERS/NAME, else histpred/encoders/NAME in ~/.local/share]",
 )
 @click.option(
     "--revision",
     metavar="COMMIT",
-    help="Commit of the repository at huggingface.co. [default: the commit that histpred knows]",
+    help="Commit of the repository at huggingface.co. [default: the one that histpred knows]",
 )
 def get(name: str, folder: Path | None, revision: str | None) -> None:
-    """Download the weights of the encoder NAME and check their digests.
+    """Download the weights of the encoder NAME, and check their digests.
 
-    Without a network, the message lists the files to download elsewhere and where to put them.
+    Without a network it says what to download elsewhere and where to put it.
     """
     from histpred.encoders import download
     from histpred.encoders.published import default_folder, find
@@ -82,9 +82,9 @@ def get(name: str, folder: Path | None, revision: str | None) -> None:
 @click.argument("name")
 @click.argument("path", required=False, type=click.Path(path_type=Path))
 def verify(name: str, path: Path | None) -> None:
-    """Check the digests of encoder NAME's files, load it and run it on a test sequence.
+    """Check the digests of the encoder NAME's files, load it and run it on a made-up sequence.
 
-    PATH is the folder of the files, or the single file, if it is not in the usual place.
+    PATH: their folder, if it is not the usual one (or the one file).
     """
     from histpred.core.errors import WeightsError, first_few
     from histpred.encoders import download
