@@ -162,8 +162,8 @@ def run_logged(command: list[str | Path], folder: Path, cwd: Path, lock: int, wh
 
 
 def make(root: Path, folder: Path, lock: int) -> None:
-    # Use the real path of Python. Behind a link such as python3, an upgrade would change the version
-    # under the installed packages.
+    # Use the real path of Python. Through a link such as python3, an upgrade would change the
+    # version under the installed packages.
     base = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
     run_logged([base, "-I", "-m", "venv", folder], folder, root, lock, "python -m venv")
 

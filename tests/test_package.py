@@ -1,4 +1,4 @@
-"""histpred as it is given away: a wheel that works without the checkout, a demo from a clone."""
+"""histpred as users get it: a wheel that works without the checkout, and a demo from a clone."""
 
 from __future__ import annotations
 

@@ -29,11 +29,11 @@ PROPERTIES: dict[str, dict[str, Any]] = {
 }
 DEFAULTS = {name: says.get("default") for name, says in PROPERTIES.items()}
 VERBS = ("scatter", "predict", "embed", "train", "evaluate")
-ARGUMENTS = {"labels": __file__}  # must exist; all else is not looked at while options are read
+ARGUMENTS = {"labels": __file__}  # must exist; other files are not read while options are parsed
 
 
 def module() -> ModuleType:
-    """nextflow/schema/make.py."""
+    """Import nextflow/schema/make.py."""
     spec = importlib.util.spec_from_file_location("make_schema", FOLDER / "make.py")
     assert spec is not None
     assert spec.loader is not None
@@ -49,13 +49,13 @@ def verb_command(verb: str) -> click.Command:
 
 
 def options(verb: str) -> dict[str, click.Option]:
-    """The options of a verb by their long flag."""
+    """Return the options of a verb by their long flag."""
     found = [option for option in verb_command(verb).params if isinstance(option, click.Option)]
     return {flag: option for option in found for flag in option.opts if flag.startswith("--")}
 
 
 def parsed(verb: str, flags: list[str]) -> dict[str, Any]:
-    """What click makes of flags, by the parameters' long flags."""
+    """Return the values that click parses from flags, by long flag."""
     words = [
         ARGUMENTS.get(argument.name or "", "a")
         for argument in verb_command(verb).params
@@ -67,14 +67,14 @@ def parsed(verb: str, flags: list[str]) -> dict[str, Any]:
         if option.required
         for word in (flag, "somewhere")
     ]
-    # A command keeps the first --help that it is asked for: under a parent, the one it always has.
+    # A command keeps the first --help that it makes. With the parent, it is the usual one.
     parent = click.Context(histpred, **histpred.context_settings)
     command = verb_command(verb)
     context = command.make_context(verb, [*words, *needed, *flags], parent=parent)
     return {flag: context.params[option.name] for flag, option in options(verb).items()}
 
 
-# What make.py writes.
+# The output of make.py.
 
 
 def test_schema_and_config_are_those_of_the_command_line_now() -> None:
@@ -176,7 +176,7 @@ def test_the_schema_is_in_nf_cores_form() -> None:
     assert sum(len(group["properties"]) for group in SCHEMA["$defs"].values()) == len(PROPERTIES)
 
 
-# What parameters.nf does: all cases in one Nextflow for each parser.
+# The work of parameters.nf: all cases in one Nextflow for each parser.
 
 DRIVER = """
 include { check   } from 'PARAMETERS'
@@ -293,7 +293,7 @@ TRAIN = {**SINGLE, "mode": "train", "labels": "labels.tsv"}
 EVALUATE = {**TRAIN, "mode": "evaluate", "bundle": "human-promoter"}
 NASTY = 'it\'s $HOME `date` "x" \\ ; \n two é'
 
-# Parameters that are in order: (parameters, the warnings' beginnings).
+# Valid parameters: (parameters, the beginnings of the warnings).
 GOOD: dict[str, tuple[dict[str, Any], list[str]]] = {
     "single": (SINGLE, []),
     "named": ({**SINGLE, "sample": "H1-K562.v2+", "bundle": "my bundle"}, []),
@@ -349,7 +349,7 @@ GOOD: dict[str, tuple[dict[str, Any], list[str]]] = {
     "sheet to train": ({"input": "däta one/labelled.csv", "mode": "train"}, []),
 }
 
-# Parameters that are not: what the lines of the message hold, in any order.
+# Invalid parameters: texts in the lines of the message, in any order.
 BAD: dict[str, tuple[dict[str, Any], list[str]]] = {
     "nothing": ({}, ["--annotation and --fasta are needed, or --input"]),
     "mode": ({**SINGLE, "mode": "score"}, ["--mode: 'score' is none of predict, train, evaluate"]),
@@ -512,7 +512,7 @@ for name, lines in SHEET_FAULTS.items():
 def done(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, dict[str, Any]]:
-    """The folder of the cases, and what the driver wrote of them."""
+    """The folder of the cases, and the driver's output for them."""
     folder = tmp_path_factory.mktemp("parameters")
     driver(folder)
     files(folder)
@@ -607,7 +607,7 @@ def test_samples_are_paths_and_names(done: tuple[Path, dict[str, Any]]) -> None:
 
 
 def words(flags: str) -> list[str]:
-    """What bash makes of flags."""
+    """Return flags as bash splits them."""
     ran = subprocess.run(
         ["bash", "-c", f"for word in {flags}; do printf '%s\\0' \"$word\"; done"],
         capture_output=True,

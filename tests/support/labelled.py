@@ -1,4 +1,4 @@
-"""A made genome on which marks can be learned: what training and evaluation are tried on."""
+"""A generated genome with marks that a model can learn, to test training and evaluation."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def write_labelled(folder: Path, seed: int = 0) -> Labelled:
 
 
 def write_labels(path: Path, truth: dict[str, dict[str, int]]) -> Path:
-    """A table of labels in the form that histpred reads."""
+    """Write a table of labels that histpred reads."""
     marks = list(next(iter(truth.values())))
     lines = ["\t".join(["id", *marks])]
     lines += ["\t".join([name, *map(str, row.values())]) for name, row in truth.items()]

@@ -1,4 +1,4 @@
-"""A bundle around random weights of a true architecture: for tests and benchmarks only."""
+"""A bundle with random weights of a true architecture, for tests and benchmarks only."""
 
 from __future__ import annotations
 
