@@ -6,7 +6,6 @@ parameters.nf; both of Nextflow's parsers read it.
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 import subprocess
@@ -21,6 +20,7 @@ import pytest
 from histpred.cli import histpred
 from support.command_line import ROOT
 from support.nextflow import needs_nextflow, run_nextflow
+from support.scripts import load_script
 
 FOLDER = ROOT / "nextflow" / "schema"
 SCHEMA: dict[str, Any] = json.loads((FOLDER / "nextflow_schema.json").read_text(encoding="utf-8"))
@@ -34,12 +34,7 @@ ARGUMENTS = {"labels": __file__}  # must exist; other files are not read while o
 
 def module() -> ModuleType:
     """Import nextflow/schema/make.py."""
-    spec = importlib.util.spec_from_file_location("make_schema", FOLDER / "make.py")
-    assert spec is not None
-    assert spec.loader is not None
-    made = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(made)
-    return made
+    return load_script("nextflow/schema/make.py")
 
 
 def verb_command(verb: str) -> click.Command:
@@ -90,7 +85,8 @@ def test_check_shows_what_would_change(tmp_path: Path) -> None:
     copy = tmp_path / "nextflow" / "schema"
     copy.mkdir(parents=True)
     (tmp_path / "nextflow" / "conf").mkdir()
-    (copy / "make.py").write_text((FOLDER / "make.py").read_text())
+    for name in ("make.py", "groups.py"):
+        (copy / name).write_text((FOLDER / name).read_text())
     command = [sys.executable, copy / "make.py"]
     run = {"capture_output": True, "text": True, "cwd": ROOT, "env": {"PYTHONPATH": str(ROOT)}}
     subprocess.run(command, check=True, **run)
