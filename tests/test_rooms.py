@@ -69,7 +69,50 @@ TESTED_ELSEWHERE = {
 }
 
 # Files and functions beyond the limits, as path or path:function, and why.
-ALLOWED: dict[str, str] = {}
+ALLOWED: dict[str, str] = {
+    "benchmarks/encoders.py": "423 lines: not split yet",
+    "histpred/api.py": "374 lines: not split yet",
+    "histpred/commands/machine.py": "336 lines: not split yet",
+    "histpred/encoders/dnabert2.py": "352 lines: not split yet",
+    "histpred/encoders/download.py": "332 lines: not split yet",
+    "histpred/encoders/embed.py:embed": "77 lines: not split yet",
+    "histpred/evaluation/compare.py": "310 lines: not split yet",
+    "histpred/evaluation/compare.py:_scored": "9 parameters: not split yet",
+    "histpred/evaluation/compare.py:compare": "149 lines: not split yet",
+    "histpred/evaluation/metrics.py": "403 lines: not split yet",
+    "histpred/genome/extract.py:extract": "9 parameters: not split yet",
+    "histpred/genome/plan.py": "310 lines: not split yet",
+    "histpred/labels/peaks.py": "544 lines: not split yet",
+    "histpred/labels/peaks.py:from_peaks": "105 lines: not split yet",
+    "histpred/labels/rnainter.py": "561 lines: not split yet",
+    "histpred/labels/rnainter.py:_read_table": "68 lines: not split yet",
+    "histpred/labels/rnainter.py:from_rnainter": "95 lines: not split yet",
+    "histpred/labels/splits.py": "495 lines: not split yet",
+    "histpred/labels/splits.py:split": "91 lines: not split yet",
+    "histpred/reports/convert.py": "343 lines: not split yet",
+    "histpred/reports/evaluate.py:evaluate": "75 lines: not split yet",
+    "histpred/reports/evaluation.py": "634 lines: not split yet",
+    "histpred/reports/evaluation.py:performance_findings": "68 lines: not split yet",
+    "histpred/reports/evaluation_figures.py": "604 lines: not split yet",
+    "histpred/reports/prediction.py": "326 lines: not split yet",
+    "histpred/reports/prediction.py:write_report": "64 lines: not split yet",
+    "histpred/reports/summary.py": "557 lines: not split yet",
+    "histpred/scoring/gather.py:gather": "87 lines: not split yet",
+    "histpred/scoring/predict.py:predict": "126 lines: not split yet",
+    "histpred/scoring/scatter.py:scatter": "97 lines: not split yet",
+    "histpred/tracks/hub.py:track_stanzas": "67 lines: not split yet",
+    "histpred/tracks/hub.py:write_hub": "111 lines: not split yet",
+    "histpred/training/describe.py:describe": "95 lines: not split yet",
+    "histpred/training/export.py": "501 lines: not split yet",
+    "histpred/training/export.py:_add": "116 lines: not split yet",
+    "histpred/training/fitting.py:fit": "102 lines: not split yet",
+    "histpred/training/spectra.py": "388 lines: not split yet",
+    "histpred/training/train.py": "503 lines: not split yet",
+    "histpred/training/train.py:train": "104 lines: not split yet",
+    "test-data/make.py": "348 lines: not split yet",
+    "training/human_promoter.py": "554 lines: not split yet",
+    "training/human_promoter.py:main": "104 lines: not split yet",
+}
 
 
 class Function(NamedTuple):
