@@ -85,7 +85,7 @@ def parse(*arguments: str) -> None:
     """
     command: click.Command = cli
     words = list(arguments)
-    context = click.Context(cli)
+    context = click.Context(cli, **cli.context_settings)
     while isinstance(command, click.Group):
         name, found, words = command.resolve_command(context, words)
         assert name is not None
