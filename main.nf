@@ -1,5 +1,5 @@
 #!/usr/bin/env nextflow
-// histpred: from annotations and genomes to histone marks; bundles trained and evaluated. `--help` lists the parameters.
+// histpred: predict histone marks from annotations and genomes, or train and evaluate bundles. `--help` lists parameters.
 
 include { check      } from './nextflow/schema/parameters'
 include { flags      } from './nextflow/schema/parameters'
@@ -16,25 +16,26 @@ include { PREDICTION } from './nextflow/workflows/predict'
 include { SHARDS     } from './nextflow/workflows/shards'
 include { TRAINING   } from './nextflow/workflows/train'
 
-// A file in the folder of what outlives the run, embeddings and indexes of genomes. Containers mount the folders of
-// input files: that is how tasks reach it, and its growth changes no task's hash. (https://bford.info/cachedir)
+// Return a tag file in the folder that keeps embeddings and genome indexes from run to run. Containers mount the folders
+// of input files, so tasks reach the folder through this file, and new files in it change no task's hash.
+// (https://bford.info/cachedir)
 def kept_in(folder) {
     def tag = folder.resolve('CACHEDIR.TAG')
     folder.mkdirs()
     if (!tag.exists()) {
         tag.text = 'Signature: 8a477f597d28d172789f06886806bc55\n# Kept by histpred from run to run.\n'
-        // A folder that was emptied and made again is the same one to -resume.
+        // With a fixed time, -resume accepts a folder that was emptied and made again.
         java.nio.file.Files.setLastModifiedTime(tag, java.nio.file.attribute.FileTime.fromMillis(0))
     }
     return tag
 }
 
-// DeepHistone reads bases: it has no encoder, and there is nothing to embed.
+// DeepHistone and spectra read bases: they have no encoder, so nothing is embedded.
 def reads_bases() {
     return params.mode == 'train' && params.model != 'mlp'
 }
 
-// What a sample's windows are embedded with, as the options of the command line; a bundle's folder is staged.
+// Return the options that name the encoder of a sample. The folder of a bundle is staged.
 def source_of(sample) {
     if (reads_bases()) {
         return ''
@@ -48,7 +49,7 @@ def source_of(sample) {
 def outcome() {
     return workflow.success
         ? "Results are in ${params.outdir}."
-        : "Failed: see the error above. Run the same with -resume, and what is done stays done."
+        : "Failed: see the error above. Run the same command with -resume: finished tasks do not run again."
 }
 
 workflow HISTPRED {
@@ -67,7 +68,7 @@ workflow HISTPRED {
         [name, [id: sample.id, source: source], sample.annotation, sample.fasta, sample.labels, folder]
     }
     BUNDLE(named.map { name, meta, _annotation, _fasta, _labels, bundle -> [name, meta.source, bundle] }.unique())
-    // [meta, annotation, fasta, labels, bundle, what the bundle is]
+    // [meta, annotation, fasta, labels, bundle, identity of the bundle]
     inputs = named.combine(BUNDLE.out.identity, by: 0).map { sample -> sample.drop(1) }
 
     SHARDS(

@@ -1,11 +1,12 @@
-"""What the README says about speed and memory, measured in one run on one machine.
+"""Measure what benchmarks/README.md says about speed and memory, in one run on one machine.
 
     bin/histpred --version   # makes the environment
     .venv/bin/python benchmarks/first_release.py [extraction|memory|tracks|start|encoder|demo ...]
 
-Every input is made here from a seed. Needs bedtools and git on the PATH and pyfaidx beside histpred
-(bin/test installs it). Each time is the median of several runs; competitors take turns, so that a
-machine that slows down slows both. Peak memory is the kernel's figure for the finished process.
+All inputs are made from a seed. You need bedtools and git on the PATH, and pyfaidx in the
+environment (bin/test installs it). Each time is the median of several runs. Competitors take turns,
+so a machine that slows down affects both. Peak memory is what the kernel reports for the finished
+process.
 """
 
 from __future__ import annotations
@@ -24,12 +25,17 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
 HISTPRED = [sys.executable, "-m", "histpred"]
-CONTIG_BASES = 50_000_000
+BLOCK = 6_000  # bases that are drawn together
+CONTIG_BASES = 50_000_000 // BLOCK * BLOCK
 WINDOW = 2_000
+FEW, MANY = 6_000, 60_000  # windows
+TRACKED = ((FEW, "windows"), (MANY, "windows"), (MANY, "tiles"))
+SEQUENCES = 512  # that the encoder embeds at once
+ROUNDS = 5
 
 
 def main(sections: list[str]) -> None:
-    """Run the named sections, all if none is named, and print a Markdown table of each."""
+    """Run the named sections, or all, and print a Markdown table of each."""
     known: dict[str, Callable[[Path], None]] = {
         "start": start,
         "encoder": encoder,
@@ -51,7 +57,7 @@ def start(scratch: Path) -> None:
 
 
 def encoder(scratch: Path) -> None:
-    """The shipped bundle's encoder and its scorer on all cores, inside this process."""
+    """Encoder and scorer of the shipped bundle, on all cores, in this process."""
     from histpred.bundle.folder import load_bundle
     from histpred.encoders import build
     from histpred.scoring.scorer import Scorer
@@ -60,7 +66,7 @@ def encoder(scratch: Path) -> None:
     opened = build(bundle.manifest.encoder, bundle.directory)
     length = bundle.manifest.window.upstream + bundle.manifest.window.downstream
     generator = random.Random(1)
-    sequences = ["".join(generator.choices("ACGT", k=length)).encode() for _ in range(512)]
+    sequences = ["".join(generator.choices("ACGT", k=length)).encode() for _ in range(SEQUENCES)]
 
     def embed(sequences: list[bytes]) -> np.ndarray:
         return opened.embed(sequences).vectors
@@ -68,8 +74,8 @@ def encoder(scratch: Path) -> None:
     embeddings = np.tile(embed(sequences), (8, 1))
     with Scorer(bundle, "cpu") as scorer:
         scorer.probabilities(embeddings)
-        encoding = [clock(embed, sequences) for _ in range(5)]
-        scoring = [clock(scorer.probabilities, embeddings) for _ in range(5)]
+        encoding = [clock(embed, sequences) for _ in range(ROUNDS)]
+        scoring = [clock(scorer.probabilities, embeddings) for _ in range(ROUNDS)]
     bases = len(sequences) * length
     table(
         ["step", "rate"],
@@ -81,7 +87,7 @@ def encoder(scratch: Path) -> None:
 
 
 def extraction(scratch: Path) -> None:
-    """60,000 windows of 2 kb on both strands to FASTA, sorted and shuffled."""
+    """MANY windows of 2 kb on both strands to FASTA, sorted and shuffled."""
     import pyfaidx
 
     from histpred.genome.reference import Reference
@@ -89,12 +95,12 @@ def extraction(scratch: Path) -> None:
     fasta = genome(scratch)
     rows = []
     for order in ("sorted", "shuffled"):
-        bed = intervals(scratch / f"{order}.bed", 60_000, shuffled=order == "shuffled")
+        bed = intervals(scratch / f"{order}.bed", MANY, shuffled=order == "shuffled")
         ours = scratch / "ours.fa"
         histpred = [*HISTPRED, "windows", bed, fasta, "-o", ours, "--window", "body", "-q"]
         bedtools = ["bedtools", "getfasta", "-s", "-name", "-fi", fasta, "-bed", bed, "-fo"]
         commands: dict[str, list[float]] = {"histpred windows": [], "bedtools getfasta -s": []}
-        for _ in range(5):
+        for _ in range(ROUNDS):
             commands["histpred windows"].append(timed([*histpred, "--overwrite"])[0])
             commands["bedtools getfasta -s"].append(timed([*bedtools, scratch / "theirs.fa"])[0])
         rows += [[order, "whole command", name, median(runs)] for name, runs in commands.items()]
@@ -112,10 +118,10 @@ def extraction(scratch: Path) -> None:
 
 
 def memory(scratch: Path) -> None:
-    """`histpred predict` on 6,000 and on 60,000 windows of one genome."""
+    """`histpred predict` on FEW and on MANY windows of one genome."""
     fasta = genome(scratch)
     rows = []
-    for count in (6_000, 60_000):
+    for count in (FEW, MANY):
         bed = intervals(scratch / f"{count}.bed", count, shuffled=True)
         out = scratch / f"out-{count}"
         seconds, peak = timed([*HISTPRED, "predict", bed, fasta, "-o", out, "-q"])
@@ -124,12 +130,13 @@ def memory(scratch: Path) -> None:
 
 
 def tracks(scratch: Path) -> None:
-    """Tracks and report of 6,000 and of 60,000 windows, and of as many tiles, of 30 marks; beside
-    the tiles, bigWigs as a user would write them with pandas and pyBigWig.
+    """Tracks and report of FEW and MANY windows, and of MANY tiles, with 30 marks.
+
+    For tiles, a loop that a user may write with pandas and pyBigWig is timed beside them.
     """
     fasta = genome(scratch)
     rows = []
-    for count, what in ((6_000, "windows"), (60_000, "windows"), (60_000, "tiles")):
+    for count, what in TRACKED:
         out, bed = scratch / f"{what}-{count}", scratch / f"{what}-{count}.bed"
         kind = ["--window", "interval"]
         if what == "tiles":
@@ -144,21 +151,23 @@ def tracks(scratch: Path) -> None:
         }
         if what == "tiles":
             (scratch / "bigwigs").mkdir()
-            script = [sys.executable, "-c", PYBIGWIG, out / "scores.tsv.gz", scratch / "bigwigs"]
-            commands["pandas and pyBigWig"] = script
+            commands["pandas and pyBigWig"] = [
+                *(sys.executable, "-c", PYBIGWIG, out / "scores.tsv.gz", scratch / "bigwigs"),
+                CONTIG_BASES,
+            ]
         for name, command in commands.items():
             seconds, peak = timed(command)
             rows.append([f"{count:,} {what}", name, seconds, f"{peak / 1e6:.0f} MB"])
-    table(["of", "by", "seconds", "peak memory"], rows)
+    table(["input", "by", "seconds", "peak memory"], rows)
 
 
-PYBIGWIG = f"""
+PYBIGWIG = """
 import sys
 import pandas, pyBigWig
 table = pandas.read_csv(sys.argv[1], sep="\\t")
 for mark in table.columns[8:]:
-    with pyBigWig.open(f"{{sys.argv[2]}}/{{mark}}.bw", "w") as track:
-        track.addHeader([("chr1", {CONTIG_BASES // 6_000 * 6_000})])
+    with pyBigWig.open(f"{sys.argv[2]}/{mark}.bw", "w") as track:
+        track.addHeader([("chr1", int(sys.argv[3]))])
         track.addEntries(
             table["#chrom"].tolist(), table["start"].tolist(), table["end"].tolist(),
             table[mark].tolist(),
@@ -167,7 +176,7 @@ for mark in table.columns[8:]:
 
 
 def demo(scratch: Path) -> None:
-    """A fresh clone's first command, with an empty environment, including its installation."""
+    """First command of a fresh clone, with an empty environment, installation included."""
     clone = scratch / "clone"
     subprocess.run(["git", "clone", "-q", ROOT, clone], check=True)
     bare = {"PATH": os.environ["PATH"], "HOME": str(scratch)}
@@ -185,20 +194,20 @@ def demo(scratch: Path) -> None:
 
 
 def fetch_all(reference: object, windows: list[tuple[str, int, int, str]]) -> None:
-    """What histpred does: windows in genome order."""
+    """Fetch windows in genome order, as histpred does."""
     for window in windows:
         reference.fetch(*window)
 
 
 def pyfaidx_all(faidx: object, windows: list[tuple[str, int, int, str]]) -> None:
-    """What a user would write with pyfaidx: upper case, reverse complement on '-'."""
+    """Fetch windows as a user of pyfaidx does: upper case, reverse complement on '-'."""
     for chrom, first, last, strand in windows:
         sequence = faidx[chrom][first:last]
         str(sequence.reverse.complement if strand == "-" else sequence).upper()
 
 
 def genome(scratch: Path) -> Path:
-    """One random contig as indexed plain FASTA, 60 bases a line."""
+    """Write one random contig as indexed plain FASTA, with 60 bases per line."""
     path = scratch / "genome.fa"
     if not path.exists():
         import pysam
@@ -206,17 +215,17 @@ def genome(scratch: Path) -> Path:
         generator = random.Random(0)
         with open(path, "w") as target:
             target.write(">chr1\n")
-            for _ in range(CONTIG_BASES // 6_000):
-                block = "".join(generator.choices("ACGT", k=6_000))
-                target.writelines(block[i : i + 60] + "\n" for i in range(0, 6_000, 60))
+            for _ in range(CONTIG_BASES // BLOCK):
+                block = "".join(generator.choices("ACGT", k=BLOCK))
+                target.writelines(block[i : i + 60] + "\n" for i in range(0, BLOCK, 60))
         pysam.faidx(str(path))
     return path
 
 
 def intervals(path: Path, count: int, shuffled: bool) -> Path:
-    """A BED6 of `count` windows of 2 kb at random places."""
+    """Write a BED6 of `count` windows of 2 kb at random places."""
     generator = random.Random(count)
-    last = CONTIG_BASES // 6_000 * 6_000 - WINDOW
+    last = CONTIG_BASES - WINDOW
     starts = [generator.randrange(last) for _ in range(count)]
     if not shuffled:
         starts.sort()
@@ -228,27 +237,28 @@ def intervals(path: Path, count: int, shuffled: bool) -> Path:
 
 
 def timed(command: list[object], **options: object) -> tuple[float, int]:
-    """Wall seconds and peak bytes of a whole process; raises if it fails."""
+    """Return wall seconds and peak bytes of a whole process. Raise SystemExit if it fails."""
     words = [str(word) for word in command]
     started = time.perf_counter()
     silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     process = subprocess.Popen(words, **({"cwd": ROOT} | silent | options))
     _, status, usage = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - started
+    process.returncode = os.waitstatus_to_exitcode(status)  # wait4 has taken it from Popen
     if status:
-        raise SystemExit(f"failed ({status}): {' '.join(words)}")
+        raise SystemExit(f"failed ({process.returncode}): {' '.join(words)}")
     return seconds, usage.ru_maxrss * 1024
 
 
 def clock(work: Callable[..., object], *arguments: object) -> float:
-    """Seconds that a call takes."""
+    """Return the seconds that a call takes."""
     started = time.perf_counter()
     work(*arguments)
     return time.perf_counter() - started
 
 
 def median(runs: list[float]) -> float:
-    """The median."""
+    """Return the median."""
     return statistics.median(runs)
 
 

@@ -1,11 +1,11 @@
-"""An epoch of the marker-conditioned perceptron beside the straightforward way to train it.
+"""Time an epoch of the marker-conditioned perceptron beside the straightforward way to train it.
 
     python benchmarks/training.py [--rows 400] [--marks 50] [--dimension 768] [--device cpu]
 
-The straightforward way is the paper's text taken literally: each pair of row and mark is a vector
-of its own, embedding and one-hot mark joined, in shuffled batches of as many pairs. histpred
-computes the embedding's part of the first layer once a row. Both train the same network (the
-paper's five hidden layers) with the same optimiser on random numbers. Needs the `train` extra.
+The straightforward way follows the paper's text: each pair of row and mark is a vector (embedding
+and one-hot mark joined), in shuffled batches of as many pairs. histpred computes the embedding's
+part of the first layer once for each row. Both train the same network (the paper's five hidden
+layers) with the same optimiser, on random numbers. You need the `train` extra.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def main() -> None:
         "histpred": lambda: fit(network(), rows, few, weighted_bce, Settings(epochs=1)),
         "pair by pair": lambda: pair_by_pair(network(), rows),
     }
-    for run in ways.values():  # the first of either is slower
+    for run in ways.values():  # the first run of each is slower
         run()
     times = {name: min(timed(run) for _ in range(REPEATS)) for name, run in ways.items()}
     pairs = options.rows * options.marks
@@ -67,7 +67,7 @@ def timed(run: Callable[[], object]) -> float:
 
 
 def pair_by_pair(network: MarkNetwork, rows: Rows) -> None:
-    """One epoch over shuffled pairs, BATCH x marks at once."""
+    """Train for one epoch over shuffled pairs, BATCH x marks in a batch."""
     optimiser = torch.optim.AdamW(network.parameters(), 2e-4, weight_decay=1e-3)
     marks = rows.targets.shape[1]
     order = torch.randperm(rows.targets.numel())

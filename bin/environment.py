@@ -1,17 +1,17 @@
-"""Makes the checkout's virtual environment, once however many ask, and becomes a command of it.
+"""Make the checkout's virtual environment once, then become one of its commands.
 
     environment.py CHECKOUT FOLDER EXTRAS COMMAND [ARGUMENT...]
 
-Run by environment.sh with any Python 3.11 or newer; standard library only. What it relies on:
+environment.sh runs it with any Python 3.11 or newer, so it uses only the standard library.
 
-- FOLDER/ready is there only while the environment is whole: written under another name, renamed
-  last. Without it, or when its digest is not that of pyproject.toml and constraints.txt, everything
-  is made from scratch. It is as old as the start of the installation, so that a change made
-  meanwhile is newer.
-- FOLDER/histpred.lock is locked while anything changes in FOLDER, and says that FOLDER is ours to
-  empty. pip inherits the lock: a pip that outlives its killed parent still holds it, and nobody
-  builds beside it.
-- stdin belongs to COMMAND: nothing here reads it.
+- FOLDER/ready exists only while the environment is complete: it is written under another name and
+  renamed last. If it is missing, or its digest is not that of pyproject.toml and constraints.txt,
+  the environment is made from scratch. Its time stamp is the start of the installation, so a file
+  that changes during the installation is newer.
+- FOLDER/histpred.lock is locked while FOLDER changes. It also marks FOLDER as one that this script
+  may empty. pip inherits the lock: if a pip outlives its killed parent, it keeps the lock, and no
+  other process builds at the same time.
+- stdin belongs to COMMAND. This script never reads it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from typing import NamedTuple, NoReturn
 MADE_FROM = ("pyproject.toml", "constraints.txt")
 LOCK, LOG, READY = "histpred.lock", "install.log", "ready"
 SHOWN_LINES = 12
-FOREIGN_SETTINGS = (  # would send the packages elsewhere, or change which ones
+FOREIGN_SETTINGS = (  # they would install elsewhere, or other packages
     "PIP_CONSTRAINT",
     "PIP_PREFIX",
     "PIP_REQUIREMENT",
@@ -45,11 +45,11 @@ FOREIGN_SETTINGS = (  # would send the packages elsewhere, or change which ones
 
 
 class EnvironmentFailure(Exception):
-    """Why there is no environment, and what to do."""
+    """The environment cannot be made. The message says why and what to do."""
 
 
 class Stamp(NamedTuple):
-    """What FOLDER/ready says."""
+    """Content of FOLDER/ready."""
 
     root: str
     extras: frozenset[str]
@@ -78,7 +78,7 @@ def digest(root: Path) -> str:
 
 
 def is_whole(folder: Path, wanted: Stamp) -> bool:
-    """Whether the environment is ready, of these files, and its Python still finds its packages."""
+    """Return True if the environment is complete and current, and its Python works."""
     found = Stamp.read(folder)
     if found is None or (found.root, found.digest) != (wanted.root, wanted.digest):
         return False
@@ -91,7 +91,7 @@ def is_whole(folder: Path, wanted: Stamp) -> bool:
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[int]:
-    """Holds FOLDER's lock, after waiting for whoever has it; yields its descriptor."""
+    """Wait for FOLDER's lock, hold it, and yield its descriptor."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if os.listdir(folder) and not (folder / LOCK).exists():
@@ -118,7 +118,7 @@ def locked(folder: Path) -> Iterator[int]:
 
 
 def empty(folder: Path, keep: tuple[str, ...]) -> None:
-    """Removes what is in `folder`, the stamp first: what is left of it never passes for whole."""
+    """Remove the content of `folder`, the stamp first, so a partly emptied folder is not ready."""
     (folder / READY).unlink(missing_ok=True)
     for entry in folder.iterdir():
         if entry.name in keep:
@@ -162,14 +162,14 @@ def run_logged(command: list[str | Path], folder: Path, cwd: Path, lock: int, wh
 
 
 def make(root: Path, folder: Path, lock: int) -> None:
-    # The Python itself: through a link such as python3, an upgrade would put another version under
-    # the packages.
+    # Use the real path of Python. Through a link such as python3, an upgrade would change the
+    # version under the installed packages.
     base = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
     run_logged([base, "-I", "-m", "venv", folder], folder, root, lock, "python -m venv")
 
 
 def pip_install(root: Path, folder: Path, extras: frozenset[str], lock: int, *options: str) -> None:
-    """Adds the package, editable, and what it needs."""
+    """Install the package, editable, and its dependencies."""
     command = [
         folder / "bin" / "python",
         "-I",
@@ -186,20 +186,20 @@ def pip_install(root: Path, folder: Path, extras: frozenset[str], lock: int, *op
 
 
 def compile_packages(root: Path, folder: Path, lock: int) -> None:
-    """All but the libraries' tests: with those, pip would take as long as for all the rest."""
+    """Compile all modules except the tests of libraries, which take as long as all others."""
     options = ["-q", "-j", "0", "-x", "/tests/"]
     command = [folder / "bin" / "python", "-I", "-m", "compileall", *options, folder / "lib"]
-    with contextlib.suppress(EnvironmentFailure):  # libraries hold templates that are no Python
+    with contextlib.suppress(EnvironmentFailure):  # some files in libraries are not valid Python
         run_logged(command, folder, root, lock, "compileall")
 
 
 def prepare(root: Path, folder: Path, extras: frozenset[str]) -> None:
-    """Returns when the environment is whole and has the extras."""
+    """Make sure that the environment is complete and has the extras."""
     now = time.time()
     wanted = Stamp(str(root), extras, digest(root))
     found = Stamp.read(folder)
     if found and extras <= found.extras and is_whole(folder, wanted):
-        with contextlib.suppress(OSError):  # someone else's: then environment.sh asks every time
+        with contextlib.suppress(OSError):  # not our file: environment.sh then checks every time
             os.utime(folder / READY, (now, now))
         return
 
@@ -208,12 +208,12 @@ def prepare(root: Path, folder: Path, extras: frozenset[str]) -> None:
         found = Stamp.read(folder)
         if found and is_whole(folder, wanted):
             if extras <= found.extras:
-                return  # made by the process that was waited for
+                return  # another process has made it meanwhile
 
             wanted = wanted._replace(extras=extras | found.extras)
             added = ", ".join(sorted(extras - found.extras))
             say(f"adding what {added} needs to {folder}: {duration(extras)}, just this once")
-            # Fails where a download would, while what is there is still whole.
+            # A failed download fails here, while the old environment is still complete.
             pip_install(root, folder, wanted.extras, lock, "--dry-run")
         else:
             wanted = wanted._replace(extras=extras | (found.extras if found else frozenset()))

@@ -1,7 +1,10 @@
-"""Pictures for the documentation: python docs/screenshots.py SCORES OUT
+"""Take the pictures of the documentation.
 
-SCORES is the prediction of yeast with its tracks (docs/tracks.md) and its report. Needs what the
-tests in tests/browsers need.
+    python docs/screenshots.py SCORES OUT
+
+SCORES is a prediction of yeast with its hub (docs/tracks.md) and its report. You need playwright,
+which only the `test` extra installs, Chromium on the PATH, and igv.js and JBrowse 2, which
+tests/browsers/get.sh downloads.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ from support.browsers import (
     why_no_browser,
 )
 
-LOCUS = "chrI:102,500-130,200"  # no gene lies beneath the names of the tracks
+LOCUS = "chrI:102,500-130,200"  # the names of the tracks hide no gene here
 
 
 def main(scores: Path, out: Path) -> None:

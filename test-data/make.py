@@ -1,15 +1,15 @@
-"""Makes human-chr22-20M/, one real megabase of a human genome and its genes, from two packages.
+"""Make human-chr22-20M/, one real megabase of a human genome and its genes, from two packages.
 
     python3 test-data/make.py
 
-needs pysam, pip, and Debian's apt-get and dpkg-deb; `--sequence` and `--table` take the two inputs
-from disk instead. The sequence is `22_20-21M.fa` of Debian's hisat2 (hg19 chr22, 1-based
-20,000,001-21,000,000), the genes are UCSC's refGene table in PyPI's figeno. The same inputs and
-pysam give the same bytes.
+You need pysam, pip, and Debian's apt-get and dpkg-deb. With `--sequence` and `--table` the script
+reads the two inputs from disk instead. The sequence is `22_20-21M.fa` of Debian's hisat2 (hg19
+chr22, 1-based 20,000,001-21,000,000). The genes are UCSC's refGene table in PyPI's figeno. The same
+inputs and pysam give the same bytes.
 
-The contig has chromosome 22's full length, N outside the megabase, so that coordinates are hg19's
-own and every output loads in a genome browser. What the biotypes stand on is in the README that
-this script writes.
+The contig has the full length of chromosome 22, with N outside the megabase. Coordinates are
+therefore those of hg19, and every output loads in a genome browser. The README that this script
+writes explains the biotypes.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ import pysam
 CONTIG = "chr22"
 CONTIG_LENGTH = 51_304_566  # hg19
 START, END = 20_000_000, 21_000_000  # 0-based, half-open
-MARGIN = 2_000  # a gene is kept where its body and this much on either side is real sequence
+MARGIN = 2_000  # bp to each side of a gene that must be real sequence
 WIDTH = 60
 FOLDER = Path(__file__).resolve().parent / "human-chr22-20M"
 
@@ -50,7 +50,7 @@ FIGENO_TABLE = "figeno/data/hg19_genes.txt.gz"
 
 
 class Transcript(NamedTuple):
-    """A row of refGene; coordinates 0-based, half-open."""
+    """A row of refGene. Coordinates are 0-based, half-open."""
 
     name: str
     gene: str
@@ -105,7 +105,7 @@ def read_sequence(path: Path) -> str:
 
 
 def read_table(path: Path) -> Iterator[Transcript]:
-    """chr22's rows; an accession at several places gets _dup1, _dup2, ... as in UCSC's GTF."""
+    """Read chr22's rows. Accessions at several loci get _dup1, _dup2, ... as in UCSC's GTF."""
     seen: dict[str, int] = {}
     with gzip.open(path, "rt", encoding="ascii") as rows:
         for row in rows:
@@ -127,7 +127,7 @@ def read_table(path: Path) -> Iterator[Transcript]:
 
 
 def group_genes(transcripts: Iterable[Transcript]) -> list[Gene]:
-    """Genes by symbol, strand and overlap; a symbol at several loci becomes NAME, NAME_dup1, ..."""
+    """Group transcripts by symbol, strand and overlap. Further loci of a symbol get _dup1, ..."""
     loci: dict[tuple[str, str], list[list[Transcript]]] = {}
     for transcript in sorted(transcripts, key=lambda t: (t.start, t.end, t.name)):
         clusters = loci.setdefault((transcript.gene, transcript.strand), [])
@@ -146,7 +146,7 @@ def group_genes(transcripts: Iterable[Transcript]) -> list[Gene]:
 
 
 def transcript_biotype(transcript: Transcript) -> str:
-    """From accession, symbol and length: all that refGene tells."""
+    """Return a biotype from accession, symbol and length, the only hints that refGene has."""
     if transcript.name.startswith("NM_"):
         return "protein_coding"
     if transcript.spliced_length <= LONGEST_SMALL_RNA:
@@ -157,7 +157,7 @@ def transcript_biotype(transcript: Transcript) -> str:
 
 
 def gene_biotype(gene: Gene) -> str:
-    """Coding when any transcript is; else its longest transcript's."""
+    """Return protein_coding if any transcript is, or the biotype of the longest transcript."""
     biotypes = {t.name: transcript_biotype(t) for t in gene.transcripts}
     if "protein_coding" in biotypes.values():
         return "protein_coding"
@@ -165,7 +165,7 @@ def gene_biotype(gene: Gene) -> str:
 
 
 def gtf_rows(genes: Iterable[Gene]) -> list[str]:
-    """Gene, transcript and exon lines sorted by position, a parent before its children."""
+    """Return gene, transcript and exon lines sorted by position, parents before children."""
     rows: list[tuple[tuple[int, int, int], str]] = []
 
     def add(kind: str, start: int, end: int, strand: str, attributes: dict[str, object]) -> None:
@@ -199,7 +199,7 @@ def gtf_rows(genes: Iterable[Gene]) -> list[str]:
 
 
 def bed_rows(genes: Iterable[Gene]) -> list[str]:
-    """One BED12 row a transcript."""
+    """Return one BED12 row for each transcript."""
     transcripts = [transcript for gene in genes for transcript in gene.transcripts]
     rows = []
     for t in sorted(transcripts, key=lambda t: (t.start, t.end, t.name)):
@@ -214,8 +214,9 @@ def bed_rows(genes: Iterable[Gene]) -> list[str]:
 
 
 def label_rows(genes: Iterable[Gene], sequence: str) -> list[str]:
-    """Marks that are nobody's measurement, told from the bases around each gene's start: something
-    that a training can learn, for trying it.
+    """Return labels that are not measured, so that users can try `histpred train`.
+
+    They follow from the bases around each gene's start, so a model can learn them.
     """
     rows = ["id\tH3K4me3\tH3K27me3\n"]
     for gene in genes:
@@ -228,19 +229,19 @@ def label_rows(genes: Iterable[Gene], sequence: str) -> list[str]:
     return rows
 
 
-def write_bgzip(path: Path, pieces: Iterable[str]) -> None:
+def write_bgzip(path: Path, texts: Iterable[str]) -> None:
     with pysam.BGZFile(str(path), "wb") as output:
-        for piece in pieces:
-            output.write(piece.encode("ascii"))
+        for text in texts:
+            output.write(text.encode("ascii"))
 
 
-def fasta_pieces(sequence: str) -> Iterator[str]:
+def fasta_blocks(sequence: str) -> Iterator[str]:
     yield f">{CONTIG}\n"
     whole = "N" * START + sequence + "N" * (CONTIG_LENGTH - END)
-    lines_a_piece = 1_000
-    for start in range(0, len(whole), WIDTH * lines_a_piece):
-        piece = whole[start : start + WIDTH * lines_a_piece]
-        yield "".join(piece[i : i + WIDTH] + "\n" for i in range(0, len(piece), WIDTH))
+    lines_a_block = 1_000
+    for start in range(0, len(whole), WIDTH * lines_a_block):
+        block = whole[start : start + WIDTH * lines_a_block]
+        yield "".join(block[i : i + WIDTH] + "\n" for i in range(0, len(block), WIDTH))
 
 
 README = """\
@@ -254,31 +255,32 @@ One real megabase of a human genome with its genes: hg19 chr22:20,000,001-21,000
 {files}
 
 `genome.fa.gz` has one contig, `chr22`, of hg19's full length (51,304,566 bp) with N outside the
-megabase: coordinates are hg19's own, and outputs load in a genome browser. {real:,} of the
+megabase. Coordinates are those of hg19, and outputs load in a genome browser. {real:,} of the
 1,000,000 bases are A, C, G or T.
 
 The annotation holds the {genes} genes whose body and 2 kb on either side lie inside the megabase:
 {census}. They have {transcripts} transcripts.
-A symbol or accession that lies in several places gets `_dup1`, `_dup2`, ... from the second on.
+If a symbol or accession has several loci, the second and later ones get `_dup1`, `_dup2`, ...
 
 ## Biotypes
 
-refGene has none; they are derived. `NM_` accessions are `protein_coding`. Of the rest, up to
-400 nt, symbols `MIR<number>` and `MIRLET<number>` are `miRNA`, `SNORA`, `SNORD` and `SCARNA` are
-`snoRNA`, `RNU<number>` are `snRNA`. Any other transcript is `lncRNA` when longer than 200 nt
-spliced, else `ncRNA`. A gene is `protein_coding` if any of its transcripts is, otherwise what its
-longest transcript is. So **transcribed pseudogenes count as `lncRNA`** (PI4KAP1 and the FAM230
-family here): refGene cannot tell them apart.
+refGene has no biotypes, so `make.py` derives them. Transcripts with `NM_` accessions are
+`protein_coding`. Other transcripts of up to 400 nt take their biotype from the symbol:
+`MIR<number>` and `MIRLET<number>` are `miRNA`; `SNORA`, `SNORD` and `SCARNA` are `snoRNA`;
+`RNU<number>` are `snRNA`. All others are `lncRNA` if longer than 200 nt spliced, else `ncRNA`. A
+gene is `protein_coding` if any of its transcripts is. Otherwise it has the biotype of its longest
+transcript. **Transcribed pseudogenes count as `lncRNA`** (here PI4KAP1 and the FAM230 family),
+because refGene does not mark them.
 
-## Where it comes from
+## Sources
 
 - Sequence: Debian's `hisat2` 2.2.1-4 (GPL-3+), `{fasta}`, sha256
   {fasta_digest}
 - Genes: PyPI's `figeno` 1.9.0 (GPL-3), `{table}`, UCSC's `refGene` table of hg19, sha256
   {table_digest}
 
-Both packages only carry this data. The sequence is the Genome Reference Consortium's public
-assembly GRCh37, the genes are NCBI's RefSeq as UCSC aligned them; neither restricts its use.
+Both packages only carry these data. The sequence is the public assembly GRCh37 of the Genome
+Reference Consortium. The genes are NCBI's RefSeq as UCSC aligned them. Neither restricts its use.
 """
 
 
@@ -293,7 +295,8 @@ def write_readme(path: Path, genes: list[Gene], sequence: str, inputs: tuple[Pat
         "genome.fa.gz": "bgzip FASTA",
         "genes.gtf.gz": "bgzip GTF, sorted: gene, transcript, exon",
         "genes.bed": "BED12, a row for each transcript",
-        "labels.tsv": "**made up**, from CpG and GC near each TSS: for trying the training",
+        "labels.tsv": "**not measured**: derived from CpG and GC near each TSS, to try "
+        "`histpred train`",
     }
     files = [
         f"| `{name}` | {description} | {digest(path.parent / name)} |"
@@ -333,7 +336,7 @@ def main() -> None:
         ]
 
         options.output.mkdir(exist_ok=True)
-        write_bgzip(options.output / "genome.fa.gz", fasta_pieces(sequence))
+        write_bgzip(options.output / "genome.fa.gz", fasta_blocks(sequence))
         write_bgzip(options.output / "genes.gtf.gz", gtf_rows(genes))
         (options.output / "genes.bed").write_text("".join(bed_rows(genes)), encoding="ascii")
         labels = "".join(label_rows(genes, sequence))

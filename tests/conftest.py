@@ -1,4 +1,4 @@
-"""Fixtures that every test may use, and HISTPRED_NO_SKIP=1: a test that is skipped has failed."""
+"""Fixtures for all tests, and HISTPRED_NO_SKIP=1, which makes a skipped test fail."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ ROOT = Path(__file__).resolve().parent.parent
 NO_SKIP = os.environ.get("HISTPRED_NO_SKIP") == "1"
 MAY_BE_SKIPPED = ("browser", "gpu", "nextflow", "podman", "shared", "slurm")
 
-# Tests run side by side: more threads each only get in one another's way.
+# Tests run in parallel: more threads in each only slow the others down.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# A slow machine is no failure; the same examples every time, so that a failure is everybody's.
+# No deadline, since machines may be slow. The same examples each time, so failures are repeatable.
 hypothesis.settings.register_profile("histpred", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("histpred")
 

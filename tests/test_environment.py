@@ -29,7 +29,7 @@ printf '%s\\n' "$0" "$@"
 
 @pytest.fixture
 def checkout(repository: Path, tmp_path: Path) -> Path:
-    """What the scripts need of a checkout, in a folder with a blank in its name."""
+    """The parts of a checkout that the scripts need, in a folder with a blank in its name."""
     root = tmp_path / "a checkout"
     shutil.copytree(repository / "bin", root / "bin", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "constraints.txt"):
@@ -50,7 +50,7 @@ def environment(request: pytest.FixtureRequest) -> types.ModuleType:
 
 
 def make_ready(root: Path, folder: Path, extras: str = "") -> None:
-    """An environment that passes for whole, whose Python tells its arguments."""
+    """An environment that counts as complete, whose Python prints its arguments."""
     write_program(folder / "bin" / "python", ECHO)
     (folder / "ready").write_text(f"{root}\n{extras}\ndigest\n")
 
@@ -84,7 +84,7 @@ def test_ready_environment_is_used_without_another_process(checkout: Path) -> No
     folder = checkout / ".venv"
     make_ready(checkout, folder)
 
-    # The PATH is empty: nothing but the shell and the environment's Python can have run.
+    # The PATH is empty, so only the shell and the environment's Python can have run.
     result = run(checkout / "bin" / "histpred", "predict", "a b", "", "*", path="")
 
     python, script, *arguments = result.stdout.split("\n")[:-1]
@@ -201,7 +201,7 @@ def test_place_of_the_environment(checkout: Path, tmp_path: Path) -> None:
 
 
 def test_unwritable_checkout_uses_the_cache_or_says_why_not(checkout, tmp_path) -> None:
-    # Root may write anywhere, so the script's own test for it is made to fail.
+    # Root may write anywhere, so the script's own check is made to fail.
     script = checkout / "bin" / "environment.sh"
     script.write_text(script.read_text().replace('[ -w "$root" ]', "false"))
     make_ready(checkout, Path(f"{tmp_path}/home/.cache/histpred/environments{checkout}/.venv"))
@@ -277,12 +277,12 @@ def test_failed_installation_leaves_only_its_log(environment, checkout, monkeypa
     assert sorted(os.listdir(folder)) == [environment.LOCK, environment.LOG]
 
 
-# From here on for real.
+# The tests below make real environments.
 
 
 @pytest.fixture
 def clone(repository: Path, tmp_path: Path) -> Path:
-    """A copy of what is in the repository, as a clone has it."""
+    """A copy of the files in the repository, as in a clone."""
     root = tmp_path / "a clone"
     ignored = (".git", ".venv", "__pycache__", ".*_cache", "dist", "results", "work")
     shutil.copytree(repository, root, ignore=shutil.ignore_patterns(*ignored))

@@ -1,4 +1,4 @@
-"""histpred as it is given away: a wheel that works without the checkout, a demo from a clone."""
+"""histpred as users get it: a wheel that works without the checkout, and a demo from a clone."""
 
 from __future__ import annotations
 
@@ -50,6 +50,7 @@ def test_wheel_holds_the_package_its_bundles_and_the_demo_data(wheel: Path, repo
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
     assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {"histpred"}
+    assert "histpred/py.typed" in names  # type checkers then read the package's annotations
     for source, target in (
         ("histpred", "histpred"),
         ("test-data/human-chr22-20M", "histpred/demo_data"),

@@ -1,4 +1,4 @@
-"""The generators hold what the tests that use them rely on."""
+"""The generators of test data have the properties that tests rely on."""
 
 from __future__ import annotations
 

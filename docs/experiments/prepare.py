@@ -1,9 +1,9 @@
-"""The data folder as annotations, genomes, labels and splits, in the formats that histpred reads.
+"""Write annotations, genomes, labels and splits that histpred reads from the data folder.
 
     python docs/experiments/prepare.py DATA OUT
 
-DATA holds human/ and yeast/. Every file is a rewriting of what is there; nothing is chosen by its
-label but what the text of each function says.
+DATA holds human/ and yeast/. Every file has the content of a file there, in another format. No row
+is chosen by its label, except as the docstring of a function says.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ TILES_EVERY = 8
 
 
 def chr22_split(out: Path) -> None:
-    """Stretches of chr22: train below 27 Mb, validation 27-30 Mb, test 30-40 Mb."""
+    """Write the split of chr22: train below 27 Mb, validation at 27-30 Mb, test at 30-40 Mb."""
     stretches = [(0, 27, "train"), (27, 30, "validation"), (30, 40, "test")]
     (out / "chr22.split.bed").write_text(
         "".join(f"chr22\t{a}000000\t{b}000000\t{name}\n" for a, b, name in stretches)
@@ -27,13 +27,17 @@ def chr22_split(out: Path) -> None:
 
 
 def tiles(human: Path, out: Path) -> None:
-    """Every 8th tile of 200 bp as a row whose first base is the tile's middle, on '+', so that
-    promoter windows lie around the middle; a mark is there in at least 25 % of its samples.
+    """Write every 8th tile of 200 bp as a row, with its labels.
+
+    The row's first base is the tile's middle, and its strand is '+', so promoter windows lie around
+    the middle. A tile has a mark if at least 25 % of the mark's samples have it.
     """
     table = pandas.read_csv(human / "chr22/labels_tiles.tsv.gz", sep="\t").iloc[::TILES_EVERY]
     middle = (table["start"] + table["end"]) // 2
     names = "tile" + table["start"].astype(str)
-    marks = [c for c in table if c.startswith("c25.") and c != "c25.H3F3A"]  # one sample only
+    marks = [
+        c for c in table if c.startswith("c25.") and c != "c25.H3F3A"
+    ]  # it has one sample only
     rows = pandas.DataFrame(
         {"chrom": table["chrom"], "start": middle, "end": middle + 100, "name": names, "score": 0}
     ).assign(strand="+")
@@ -44,8 +48,10 @@ def tiles(human: Path, out: Path) -> None:
 
 
 def regions(human: Path, out: Path) -> None:
-    """The regions with 33 marks as transcripts of one exon, each on a contig of its own, with their
-    set as biotype; chr1 is the test set, chr2, chr21 and chr22 are the validation set.
+    """Write each region with 33 marks as a transcript of one exon on a contig of its own.
+
+    Its biotype is the set it comes from. Regions of chr1 test; those of chr2, chr21 and chr22
+    validate.
     """
     table = pandas.read_csv(human / "regions_33marks.tsv.gz", sep="\t", low_memory=False)
     table.insert(0, "name", [f"region{i}" for i in range(len(table))])
@@ -66,8 +72,9 @@ def regions(human: Path, out: Path) -> None:
 
 
 def yeast(folder: Path, out: Path) -> None:
-    """Genes with values, the first of each name; a gene is marked where its value lies in the
-    mark's top quartile.
+    """Write labels of genes that have values, the first gene of each name.
+
+    A gene has a mark if its value lies in the mark's top quartile.
     """
     table = pandas.read_csv(
         folder / "yeast_sacCer3_gene_x_26marks_weiner_projected.tsv.gz", sep="\t"

@@ -3,14 +3,14 @@
 #
 #   docs/experiments/run.sh DATA WORK [chr22|regions|yeast|marks|leakage ...]
 #
-# DATA holds human/ and yeast/; everything is written to WORK. A few hours on two cores for all of them. A run that was
-# broken off goes on.
+# DATA holds human/ and yeast/. All outputs go to WORK. All experiments together take a few hours on two cores. If a run
+# stops, run the same command again: it resumes.
 set -euo pipefail
 data=$1 work=$2
 shift 2
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 histpred=${HISTPRED:-histpred}
-# The paper's five hidden layers at an eighth of their width: about 90 times less arithmetic.
+# The paper's five hidden layers at an eighth of their width, for about 90 times less arithmetic.
 thin=(--hidden 256,128,96,64,32)
 
 [ -f "$work/yeast.labels.tsv" ] || "${PYTHON:-python}" "$here/prepare.py" "$data" "$work"
@@ -25,7 +25,7 @@ experiment() {
     "$histpred" evaluate "$name" "$annotation" "$fasta" "$labels" -o "$name-evaluation" 2>>"$name.log"
 }
 
-# There are peaks up to 40 Mb; a gene has a mark if at least a quarter of its samples have a peak within 2 kb of the TSS.
+# Peaks reach to 40 Mb. A gene has a mark if at least a quarter of the samples have a peak within 2 kb of its TSS.
 gene_labels() {
     [ -f genes.labels/labels.json ] && return
     gunzip -c "$data/human/chr22/genes.chr22.gtf.gz" | awk '$5 < 39996000' >genes.gtf
@@ -37,7 +37,7 @@ chr22() {
     local split=(--split chr22.split.bed)
     experiment tiles-kmer tiles.bed "$genome" tiles.labels.tsv "${split[@]}" "${thin[@]}" \
         --window promoter:1000:1000
-    # A quarter of the rows, and shortened; its card has the figures.
+    # A quarter of the rows and few epochs. The metrics are on its card.
     awk 'NR == 1 || NR % 4 == 2' tiles.labels.tsv >tiles.few.labels.tsv
     "$histpred" train tiles.bed "$genome" tiles.few.labels.tsv -o tiles-deephistone "${split[@]}" \
         --model deephistone --batch 20 --epochs 2
@@ -47,7 +47,7 @@ chr22() {
         --window promoter:1000:1000
     experiment genes-context "$genes" "$genome" genes.labels "${split[@]}" "${thin[@]}" --batch 32 --window context
     experiment genes-body "$genes" "$genome" genes.labels "${split[@]}" "${thin[@]}" --batch 32 --window body
-    # Shortened: an epoch of the adapted form takes a quarter of an hour on one core.
+    # Few epochs: an epoch of the adapted form takes a quarter of an hour on one core.
     experiment genes-deephistone "$genes" "$genome" genes.labels "${split[@]}" --model deephistone --batch 20 \
         --epochs 6
     experiment genes-adapted "$genes" "$genome" genes.labels "${split[@]}" --model deephistone-adapted --batch 20 \

@@ -1,4 +1,4 @@
-"""The tables of docs/experiments/README.md from what run.sh wrote:
+"""Print the tables of docs/experiments/README.md from the outputs of run.sh.
 
 python docs/experiments/tables.py WORK
 """
@@ -34,8 +34,8 @@ def table(rows: list[list[str]], *header: str) -> None:
     print()
 
 
-def of_evaluation(folder: Path) -> None:
-    """The paper's Tables 1 and 2 in one."""
+def print_evaluation(folder: Path) -> None:
+    """Print the metrics of an evaluation in the layout of the paper's Tables 1 and 2."""
     metrics = read(folder)
     print(f"### {folder.name}: {metrics['windows']:,} rows, {len(metrics['marks'])} marks\n")
     rows = []
@@ -50,8 +50,8 @@ def of_evaluation(folder: Path) -> None:
     table(rows, "configuration", "macro AUROC (95 %)", "macro AUPRC", *heads)
 
 
-def of_marks(folders: list[Path]) -> None:
-    """What trainable mark vectors look like (paper, appendix E)."""
+def print_mark_vectors(folders: list[Path]) -> None:
+    """Print how the trained mark vectors of runs relate to one another (paper, appendix E)."""
     rows = []
     for folder in folders:
         metrics = read(folder.with_name(f"{folder.name}-evaluation"))
@@ -79,12 +79,12 @@ def of_marks(folders: list[Path]) -> None:
 def main() -> None:
     work = Path(sys.argv[1])
     for folder in sorted(work.glob("*/metrics.json")):
-        of_evaluation(folder.parent)
+        print_evaluation(folder.parent)
     runs = [work / f"marks-{size}" for size in (50, 32, 16, 8, 4, 2)]
     runs += [
         work / name for name in ("marks-50-undersampled", "loss-weighted", "loss-undersampled")
     ]
-    of_marks([run for run in runs if run.with_name(f"{run.name}-evaluation").exists()])
+    print_mark_vectors([run for run in runs if run.with_name(f"{run.name}-evaluation").exists()])
 
 
 if __name__ == "__main__":

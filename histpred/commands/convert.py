@@ -21,13 +21,14 @@ logger = logging.getLogger(__name__)
     required=True,
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="FILE.h5ad for AnnData, FILE.parquet for Parquet.",
+    help="File to write: FILE.h5ad for AnnData, FILE.parquet for Parquet.",
 )
 @click.option(
     "--embeddings",
     metavar="EMBEDDED.parquet",
     type=click.Path(path_type=Path),
-    help="Add the vectors of the same windows, as embed wrote them with the options of predict.",
+    help="Table of the same windows' embeddings to add. Make it with embed and the options of "
+    "predict. [default: no embeddings]",
 )
 @options.overwrite
 @options.quiet

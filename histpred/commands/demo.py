@@ -24,7 +24,10 @@ from histpred.commands import options
 @options.overwrite
 @click.pass_context
 def demo(context: click.Context, out: Path, overwrite: bool) -> None:
-    """Score the non-coding RNA genes of human chr22:20-21 Mb (hg19) and show the result."""
+    """Score the non-coding RNA genes of human chr22:20-21 Mb (hg19).
+
+    Then show the result, and what to type next.
+    """
     from histpred.bundle.folder import DEFAULT_BUNDLE
     from histpred.commands.predict import predict
     from histpred.core.shipped import demo_data

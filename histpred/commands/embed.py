@@ -21,14 +21,15 @@ logger = logging.getLogger(__name__)
     required=True,
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
-    help="Folder of embeddings; what it has already is not computed again.",
+    help="Folder of embeddings. Embeddings that it already holds are not computed again.",
 )
 @click.option(
     "-o",
     "--out",
     metavar="OUT.parquet",
     type=click.Path(path_type=Path),
-    help="Also a table of the windows with their vectors, and its ledger beside it.",
+    help="Also write a table of the windows with their vectors, and its ledger beside it. "
+    "[default: only the store]",
 )
 @options.encoder
 @options.selection
@@ -56,7 +57,8 @@ def embed(
 ) -> None:
     """Embed the windows of ANNOTATION on FASTA, for predict --store and for training.
 
-    Killed and run again, it goes on where it was; several may fill one store at once.
+    If embed is killed, run it again: it resumes where it stopped. Several processes may fill one
+    store at the same time.
     """
     from histpred import api
     from histpred.bundle.encoding import choose_encoder

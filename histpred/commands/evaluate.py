@@ -23,19 +23,25 @@ logger = logging.getLogger(__name__)
     "--beside",
     multiple=True,
     metavar="BUNDLE",
-    help="Another bundle, shown in the same tables on the same rows; may be repeated.",
+    help="Another bundle to compare, in the same tables and on the same rows. May be repeated. "
+    "[default: none]",
 )
 @click.option(
     "--rows",
     type=click.Choice(["test", "validation", "all"]),
     default="test",
     show_default=True,
-    help="Which set of the bundle's split is evaluated; rows that are not in it are, if none is.",
+    help="Set of the bundle's split to evaluate. If no row belongs to the split, all rows are "
+    "evaluated.",
 )
 @options.marks
-@options.rows
+@options.annotation_rows
 @click.option(
-    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the bootstrap."
+    "--seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Random seed of the bootstrap.",
 )
 @options.device
 @options.weights
@@ -63,10 +69,10 @@ def evaluate(
     cache: Path | None,
     quiet: bool,
 ) -> None:
-    """Evaluate BUNDLE on the rows of ANNOTATION whose marks LABELS tells.
+    """Evaluate BUNDLE on the rows of ANNOTATION that LABELS labels.
 
-    Micro- and macro-averaged figures with bootstrap intervals, each mark, by biotype and by
-    chromosome, calibration, and baselines fitted on the bundle's own training rows.
+    The result has micro- and macro-averaged metrics with bootstrap intervals, metrics of each mark,
+    biotype and chromosome, calibration, and baselines fitted on the bundle's own training rows.
     """
     options.need("train")
     from histpred import api

@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
     required=True,
     type=click.Path(exists=True, file_okay=False, path_type=Path),
 )
-@options.out_folder("OUT", "Output folder, as of predict.")
+@options.out_folder("OUT", "Output folder, with the files that predict writes.")
 @options.overwrite
 @options.quiet
 def gather(
@@ -34,8 +34,8 @@ def gather(
 ) -> None:
     """Join the predictions of all shards in SCATTERED, the folder that histpred scatter wrote.
 
-    Each PART is the folder of predict for one shard; their order does not matter. OUT holds, byte
-    for byte, the tables that one predict on the whole annotation would have written.
+    Each PART is the output folder of predict for one shard. Their order does not matter. OUT holds,
+    byte for byte, the tables that a single predict on the whole annotation writes.
     """
     from histpred.scoring.gather import gather as stage
 

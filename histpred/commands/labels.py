@@ -12,14 +12,14 @@ from histpred.commands import options
 logger = logging.getLogger(__name__)
 
 _out = options.out_folder(
-    "LABELS", "Folder for the matrix (labels.tsv.gz), tables and pictures of what is in it."
+    "LABELS", "Folder for the matrix (labels.tsv.gz), its tables and its figures."
 )
 _existing = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.group()
 def labels() -> None:
-    """Make a gene x mark matrix: from RNAInter, or from ChIP-seq peaks."""
+    """Make a gene x mark matrix from RNAInter or from ChIP-seq peaks."""
 
 
 @labels.command()
@@ -30,17 +30,21 @@ def labels() -> None:
     "--species",
     multiple=True,
     metavar="NAME",
-    help="Only RNAs of this species ('Homo sapiens'); may be repeated. [default: all]",
+    help="Use only RNAs of this species ('Homo sapiens'). May be repeated. [default: all species]",
 )
 @click.option(
     "--unobserved",
     type=click.Choice(["negative", "unlabelled"]),
     default="negative",
     show_default=True,
-    help="What a pair is that the table does not have: no interaction, as in the paper, or unknown "
-    "(for train --loss nnpu).",
+    help="Label of a pair that is not in the table: negative, as in the paper, or unlabelled (for "
+    "train --loss nnpu).",
 )
-@click.option("--min-score", type=float, help="Only pairs with at least this confidence score.")
+@click.option(
+    "--min-score",
+    type=float,
+    help="Use only pairs with at least this confidence score. [default: all pairs]",
+)
 @options.biotype
 @options.overwrite
 @options.quiet
@@ -55,10 +59,10 @@ def rnainter(
     overwrite: bool,
     quiet: bool,
 ) -> None:
-    """Labels of the genes of ANNOTATION from RNAInter's table of RNA-histone pairs.
+    """Label the genes of ANNOTATION from RNAInter's table of RNA-histone pairs.
 
-    Genes are found by Ensembl ID, else NCBI gene ID, else symbol; unjoined.tsv has the RNAs that
-    are not in the annotation.
+    Genes are looked up by Ensembl ID, then by NCBI gene ID, then by symbol. RNAs that are not in
+    the annotation are listed in unjoined.tsv.
     """
     options.need("labels", but="pybedtools")  # for peaks alone
     from histpred.labels.folder import make_folder
@@ -98,21 +102,22 @@ def rnainter(
     "--sheet",
     type=_existing,
     metavar="TSV",
-    help="The peak files, in place of PEAKS: columns mark, file and, if there are several, sample.",
+    help="Table of the peak files, in place of PEAKS, with the columns mark, file and, if a mark "
+    "has several samples, sample. [default: PEAKS]",
 )
-@options.rows
+@options.annotation_rows
 @options.window_or("promoter:2000:2000")
 @click.option(
     "--min-fraction",
     type=click.FloatRange(0, 1),
     default=0.0,
-    help="Share of the window that peaks must cover. [default: any base]",
+    help="Share of a window's bases that peaks must cover, from 0 to 1. [default: any base]",
 )
 @click.option(
     "--min-samples",
     type=click.FloatRange(0, 1),
     default=0.0,
-    help="Share of a mark's samples that must have it. [default: any sample]",
+    help="Share of a mark's samples that must have a peak, from 0 to 1. [default: any sample]",
 )
 @options.overwrite
 @options.quiet
@@ -130,10 +135,10 @@ def peaks(
     overwrite: bool,
     quiet: bool,
 ) -> None:
-    """Labels of the genes of ANNOTATION from ChIP-seq peaks (BED, narrowPeak, broadPeak).
+    """Label the genes of ANNOTATION from ChIP-seq peaks (BED, narrowPeak, broadPeak).
 
-    PEAKS are named MARK.SAMPLE.bed.gz or MARK.bed. A gene has a mark if peaks lie in its window,
-    which is around its TSS unless --window says otherwise.
+    Name the files of PEAKS MARK.SAMPLE.bed.gz or MARK.bed. A gene has a mark if a peak lies in its
+    window. The window is around the gene's TSS unless you set --window.
     """
     options.need("labels")
     from histpred.genome.windows import parse_window

@@ -1,4 +1,4 @@
-"""Arguments and options that several verbs share: one spelling, one help text."""
+"""Arguments and options that several verbs share, each with one spelling and one help text."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Decorator = Callable[[Callable[..., object]], Callable[..., object]]
 
 
 class NameList(click.ParamType):
-    """Names separated by commas; `what` they are of."""
+    """Names separated by commas. `what` says in an error message what they name."""
 
     name = "NAME[,NAME...]"
 
@@ -26,7 +26,7 @@ class NameList(click.ParamType):
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[str, ...]:
-        """The names, without blanks and empty ones."""
+        """Return the names without surrounding blanks. Empty names are dropped."""
         if isinstance(value, tuple):
             return value
         names = tuple(name.strip() for name in str(value).split(",") if name.strip())
@@ -34,7 +34,7 @@ class NameList(click.ParamType):
 
 
 def several(*decorators: Decorator) -> Decorator:
-    """`decorators` as one, in the order in which the help shows them."""
+    """Join `decorators` into one. The help shows their options in the given order."""
 
     def apply(function: Callable[..., object]) -> Callable[..., object]:
         for decorator in reversed(decorators):
@@ -45,7 +45,7 @@ def several(*decorators: Decorator) -> Decorator:
 
 
 def widths(text: str) -> tuple[int, ...]:
-    """Whole numbers separated by commas, of layers.
+    """Return the widths of hidden layers from whole numbers separated by commas.
 
     >>> widths("64,32")
     (64, 32)
@@ -57,9 +57,9 @@ def widths(text: str) -> tuple[int, ...]:
 
 
 def inputs(annotation: str, fasta: str | None, tile: int | None) -> tuple[str, str]:
-    """ANNOTATION and FASTA, of which the first may be left out with --tile: the FASTA is both then.
+    """Return ANNOTATION and FASTA. With --tile a single file is both.
 
-    Raises UsageError where one is missing.
+    Raises UsageError if only one file is given without --tile.
     """
     if fasta is None and not tile:
         raise UsageError(
@@ -70,7 +70,7 @@ def inputs(annotation: str, fasta: str | None, tile: int | None) -> tuple[str, s
 
 
 def need(extra: str, but: str | None = None) -> None:
-    """Raise UsageError unless the packages of `extra`, but one, are installed, before any work."""
+    """Raise UsageError unless the packages of `extra`, except `but`, are installed."""
     packages = {
         "train": ("torch", "sklearn", "scipy", "matplotlib", "jinja2", "onnx", "pyarrow"),
         "anndata": ("anndata", "pyarrow"),
@@ -88,28 +88,28 @@ def need(extra: str, but: str | None = None) -> None:
 
 
 def window_or(default: str | None) -> Decorator:
-    """The option --window; without a `default`, the bundle's window is meant."""
-    told = default or "the bundle's"
+    """Return the option --window. Without a `default`, the bundle's window applies."""
+    shown = default or "the bundle's"
     return click.option(
         "--window",
         "kind",
         default=default,
         metavar="KIND[:UP[:DOWN]]",
-        help=f"Kind of window ({', '.join(KINDS)}), with bp upstream for context:UP, upstream and "
-        "downstream of the TSS for promoter:UP:DOWN, of the middle for interval:UP:DOWN. "
-        f"[default: {told}]",
+        help=f"Window kind ({', '.join(KINDS)}) and its lengths in bp: context:UP, UP bp upstream "
+        "of the gene; promoter:UP:DOWN, around the TSS; interval:UP:DOWN, around the middle of a "
+        f"row. [default: {shown}]",
     )
 
 
-def out_folder(metavar: str, told: str) -> Decorator:
-    """The option -o of verbs that write a folder; `told`: its help."""
+def out_folder(metavar: str, help_text: str) -> Decorator:
+    """Return the option -o of verbs that write a folder, with its help text."""
     return click.option(
         "-o",
         "--out",
         required=True,
         type=click.Path(file_okay=False, path_type=Path),
         metavar=metavar,
-        help=told,
+        help=help_text,
     )
 
 
@@ -126,24 +126,27 @@ bundle = click.option(
     default=DEFAULT_BUNDLE,
     metavar="NAME|DIR",
     show_default=True,
-    help="Bundle: a shipped one (histpred bundle list) or a folder.",
+    help="Name of a shipped bundle (histpred bundle list), or the folder of a bundle.",
 )
 encoder = several(
     click.option(
-        "--bundle", metavar="NAME|DIR", help="Take encoder, chunks and windows from this bundle."
+        "--bundle",
+        metavar="NAME|DIR",
+        help="Bundle that names the encoder, the chunks and the windows. [default: none]",
     ),
     click.option(
         "--encoder",
         "encoder_name",
         metavar="NAME",
-        help="A published encoder (histpred encoders list) or 'kmer', in place of a bundle.",
+        help="Published encoder (histpred encoders list) or 'kmer', in place of a bundle. "
+        "[default: the bundle's]",
     ),
     click.option(
         "--chunks",
         metavar="window:BP|grid:BP",
-        help="How windows are cut: from their 5' end on, or by bins of the genome, which "
-        "overlapping windows share. [default: the bundle's, or window chunks of the encoder's "
-        "usual length]",
+        help="How windows are cut into chunks of BP bases: from their 5' end (window), or at bins "
+        "of the genome that overlapping windows share (grid). [default: the bundle's, or window "
+        "chunks of the encoder's usual length]",
     ),
 )
 marks = click.option(
@@ -151,7 +154,7 @@ marks = click.option(
     type=NameList("mark"),
     default=(),
     show_default=False,
-    help="Only these marks. [default: all that there are]",
+    help="Use only these marks. [default: all marks]",
 )
 biotype = click.option(
     "--biotype",
@@ -159,15 +162,14 @@ biotype = click.option(
     type=NameList("biotype"),
     default=(),
     show_default=False,
-    help="Only these biotypes; 'ncRNA' and 'lncRNA' stand for all their names in GENCODE, "
-    "Ensembl and NCBI. "
-    "[default: all]",
+    help="Read only rows of these biotypes. 'ncRNA' and 'lncRNA' stand for all their names in "
+    "GENCODE, Ensembl and NCBI. [default: all biotypes]",
 )
 by = click.option(
     "--by",
     "level",
     type=click.Choice(["gene", "transcript"]),
-    help="One window for each gene or each transcript of a GTF or GFF3. "
+    help="Make one window for each gene, or for each transcript, of a GTF or GFF3. "
     "[default: gene; transcript for spliced windows]",
 )
 window = window_or(None)
@@ -175,47 +177,47 @@ tile = click.option(
     "--tile",
     type=click.IntRange(1),
     metavar="BP",
-    help="Cut rows into tiles that begin at multiples of BP, each scored as an interval; without "
-    "ANNOTATION, all of FASTA. [default: rows as they are]",
+    help="Cut rows into tiles of BP bases that begin at multiples of BP, and score each tile as "
+    "an interval. Without ANNOTATION, all of FASTA is cut. [default: rows are not cut]",
 )
 unstranded = click.option(
     "--unstranded",
     is_flag=True,
-    help="Read rows with the strand '.' as '+'. [default: refuse them]",
+    help="Read rows with strand '.' as '+'. [default: refuse them]",
 )
 device = click.option(
     "--device",
     default="auto",
     show_default=True,
     metavar="auto|cpu|cuda|cuda:N|mps",
-    help="Where to embed and score; a device that is named and not there is an error.",
+    help="Device that embeds and scores. It is an error if the device you name is missing.",
 )
 precision = click.option(
     "--precision",
     type=click.Choice(["auto", "fp32", "fp16", "bf16", "int8"]),
     default="auto",
     show_default=True,
-    help="Of an encoder that runs on torch: fp32 or int8 on a CPU, fp16, bf16 or fp32 on CUDA. "
-    "auto: fp32 on a CPU, fp16 on CUDA.",
+    help="Numerical precision of torch encoders: fp32 or int8 on a CPU; fp16, bf16 or fp32 on "
+    "CUDA. auto is fp32 on a CPU and fp16 on CUDA.",
 )
 store = click.option(
     "--store",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
-    help="Folder of embeddings that outlives the run: what it has is not computed again. "
-    "[default: those of a large encoder are kept with the output until the run has succeeded]",
+    help="Folder that keeps embeddings for later runs, which do not compute them again. "
+    "[default: embeddings of a large encoder stay with the output until the run succeeds]",
 )
 weights = click.option(
     "--weights",
     type=click.Path(exists=True, path_type=Path),
     metavar="PATH",
-    help="Folder (or the one file) of the encoder's weights. "
+    help="Folder, or single file, of the encoder's weights. "
     "[default: the bundle's folder, or where 'histpred encoders get' puts them]",
 )
 strict = click.option(
     "--strict",
     is_flag=True,
-    help="End with exit code 3 if a row was skipped or ends past its contig.",
+    help="End with exit code 3 if a row is skipped or ends past its contig.",
 )
 overwrite = click.option(
     "--overwrite", is_flag=True, help="Replace an existing output of histpred."
@@ -225,14 +227,13 @@ cache = click.option(
     type=click.Path(file_okay=False, path_type=Path),
     envvar="HISTPRED_CACHE",
     metavar="DIR",
-    help="Folder that keeps private FASTA indexes and copies for the next run; "
-    "also HISTPRED_CACHE. "
-    "[default: made anew in the output's place, removed at the end]",
+    help="Folder that keeps private FASTA indexes and copies for later runs. HISTPRED_CACHE sets "
+    "it too. [default: a temporary folder beside the output, removed at the end]",
 )
-quiet = click.option("-q", "--quiet", is_flag=True, help="Warnings and errors only.")
+quiet = click.option("-q", "--quiet", is_flag=True, help="Show only warnings and errors.")
 
 
-rows = several(biotype, by, unstranded)
+annotation_rows = several(biotype, by, unstranded)
 selection = several(biotype, by, window, unstranded)
 running = several(strict, overwrite, cache, quiet)
 embedding = several(device, precision, weights)

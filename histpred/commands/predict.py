@@ -27,7 +27,9 @@ logger = logging.getLogger(__name__)
 @options.bundle
 @options.selection
 @options.tile
-@click.option("--tracks", is_flag=True, help="Also write OUT/hub, as histpred tracks does.")
+@click.option(
+    "--tracks", is_flag=True, help="Also write the tracks of histpred tracks into OUT/hub."
+)
 @options.embedding
 @options.store
 @options.running
@@ -53,10 +55,13 @@ def predict(
 ) -> None:
     """Predict histone marks for the genes of ANNOTATION from the sequence in FASTA.
 
-    ANNOTATION is BED, GTF or GFF3 ('-': standard input), FASTA the same assembly's genome; both may
-    be compressed. With --tile, a continuous track along ANNOTATION's rows, or along all of FASTA.
-    OUT gets scores.tsv.gz (a probability for each window and mark), calls.bed.gz (what is above the
-    bundle's thresholds), ledger.tsv (what became of each row) and run.json.
+    ANNOTATION is BED, GTF or GFF3 ('-': standard input). FASTA is the genome of the same assembly.
+    Both may be compressed. With --tile, predict makes a continuous track along ANNOTATION's rows,
+    or along all of FASTA.
+
+    OUT holds scores.tsv.gz (a probability for each window and mark), calls.bed.gz (windows and
+    marks above the bundle's thresholds), ledger.tsv (one row for each input row: scored, or skipped
+    and why) and run.json (versions, digests and options).
     """
     from histpred import api
     from histpred.bundle.encoding import bundle_encoder

@@ -19,21 +19,21 @@ logger = logging.getLogger(__name__)
     "--out",
     metavar="PAGE.html",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="The page. [default: SCORES/report.html]",
+    help="HTML file to write. [default: SCORES/report.html]",
 )
 @click.option(
     "--bundle",
     metavar="NAME|DIR",
-    help="Bundle that SCORES were made with. [default: the shipped one of that name]",
+    help="Bundle that made SCORES. [default: the shipped bundle of that name]",
 )
 @options.overwrite
 @options.quiet
 def report(
     scores: Path, out: Path | None, bundle: str | None, overwrite: bool, quiet: bool
 ) -> None:
-    """Write a page of HTML about SCORES, a folder of predict: rows, marks, biotypes, top loci.
+    """Write an HTML report on SCORES, a folder of predict: rows, marks, biotypes, top loci.
 
-    The page loads nothing: it can be sent to anybody, and opened without a network.
+    The report is one self-contained file. It opens without a network.
     """
     options.need("report")
     from histpred.bundle.folder import load_bundle

@@ -25,8 +25,8 @@ logger = logging.getLogger(__name__)
     default=100_000_000,
     show_default=True,
     metavar="BP",
-    help="Bases that a shard's windows have together, at most but for one window; all shards get "
-    "about the same.",
+    help="Largest number of bases in the windows of one shard, give or take one window. All shards "
+    "get about the same number of bases.",
 )
 @options.weights
 @options.running
@@ -49,11 +49,11 @@ def scatter(
     cache: Path | None,
     quiet: bool,
 ) -> None:
-    """Check ANNOTATION against FASTA and write its windows as shards that take about equally long.
+    """Check ANNOTATION against FASTA and write its windows as shards of about equal work.
 
-    Each of DIR/shards/*.tsv is an annotation that predict and embed take, with the same FASTA and
-    bundle, on any machine. Then histpred gather joins what predict made of them: the files are
-    those of one predict, byte for byte.
+    Each of DIR/shards/*.tsv is an annotation. Run predict or embed on it with the same FASTA and
+    bundle, on any machine. Then histpred gather joins the predictions. Its files are those of a
+    single predict, byte for byte.
     """
     from histpred import api
     from histpred.bundle.encoding import choose_encoder

@@ -27,9 +27,9 @@ logger = logging.getLogger(__name__)
 @options.overwrite
 @options.quiet
 def summary(folders: tuple[Path, ...], out: Path, overwrite: bool, quiet: bool) -> None:
-    """Write what MultiQC shows of the outputs of predict and evaluate in each FOLDER.
+    """Write MultiQC sections for the outputs of predict and evaluate in each FOLDER.
 
-    A sample is called as its folder is. Then: multiqc DIR
+    Sample names are taken from the folder names. Then run: multiqc DIR
     """
     from histpred.core.errors import first_few
     from histpred.reports.summary import sample_name, summarise

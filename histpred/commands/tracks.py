@@ -20,12 +20,12 @@ logger = logging.getLogger(__name__)
 @click.command()
 @options.scores
 @click.argument("fasta")
-@options.out_folder("HUB", "Folder for the hub; put it on a web server.")
+@options.out_folder("HUB", "Folder for the hub. Put it on a web server to share it.")
 @click.option(
     "--assembly",
     metavar="NAME",
-    help="As UCSC calls it, such as hg38 or sacCer3. [default: known by the contigs' lengths, else "
-    "the beginning of FASTA's name]",
+    help="UCSC's name of the assembly, such as hg38 or sacCer3. [default: recognised by the "
+    "contigs' lengths, or the beginning of FASTA's name]",
 )
 @options.overwrite
 @options.cache
@@ -39,11 +39,11 @@ def tracks(
     cache: Path | None,
     quiet: bool,
 ) -> None:
-    """Write tracks of SCORES, a folder of predict, that was made with FASTA.
+    """Write genome-browser tracks of SCORES, a folder that predict made with FASTA.
 
-    HUB gets a bigBed of calls and one for each mark, or a bigWig for each mark where SCORES are of
-    tiles, with what opens them: hub.txt for UCSC's genome browser and IGV, sessions for IGV, a
-    configuration for JBrowse 2.
+    HUB holds a bigBed of the calls and a bigBed for each mark. If SCORES are of tiles, it holds a
+    bigWig for each mark. Open it with hub.txt (UCSC's genome browser, IGV), the IGV sessions or the
+    JBrowse 2 configuration.
     """
     from histpred.tracks.hub import write_hub
 

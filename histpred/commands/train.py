@@ -19,23 +19,24 @@ logger = logging.getLogger(__name__)
 @options.fasta
 @options.labels
 @options.out_folder(
-    "BUNDLE", "Folder of the bundle; its last part is the bundle's name unless --name is given."
+    "BUNDLE", "Folder for the bundle. The folder's name is the bundle's name unless you set --name."
 )
 @click.option(
     "--model",
     type=click.Choice(["mlp", "spectra", "deephistone", "deephistone-adapted"]),
     default="mlp",
     show_default=True,
-    help="The marker-conditioned perceptron on embeddings; or, on the bases around the TSS: a "
-    "small network over k-mer spectra and reading frames (10,000 + 10,000 bp), or DeepHistone "
-    "(500 + 500 bp, or 11,000 + 1,000 bp with global pooling).",
+    help="Network to train. mlp: the marker-conditioned perceptron on embeddings. The others read "
+    "the bases around the TSS. spectra: a small network over k-mer spectra and reading "
+    "frames (10,000 bp to each side). deephistone: as published (500 bp to each side). "
+    "deephistone-adapted: with global pooling (11,000 bp upstream, 1,000 bp downstream).",
 )
 @click.option(
     "--members",
     type=click.IntRange(1),
     default=1,
     show_default=True,
-    help="Networks that differ in their seed and are averaged (mlp and spectra).",
+    help="Number of networks that differ in their seed and are averaged (mlp and spectra).",
 )
 @options.encoder
 @options.selection
@@ -44,26 +45,31 @@ logger = logging.getLogger(__name__)
     "--mark-dimension",
     type=click.IntRange(1),
     metavar="N",
-    help="Trainable mark vectors of N numbers. [default: one-hot marks]",
+    help="Length of the trainable mark vectors, in numbers. [default: one-hot marks]",
 )
 @click.option(
     "--hidden",
     default="2048,1024,768,512,256",
     show_default=True,
     metavar="WIDTH[,WIDTH...]",
-    help="Hidden layers of the perceptron.",
+    help="Widths of the perceptron's hidden layers, in units.",
 )
 @click.option(
-    "--dropout", type=click.FloatRange(0, 1, max_open=True), default=0.2, show_default=True
+    "--dropout",
+    type=click.FloatRange(0, 1, max_open=True),
+    default=0.2,
+    show_default=True,
+    help="Share of hidden units that are dropped in training.",
 )
 @click.option(
     "--split",
     default="random",
     show_default=True,
     metavar="random|chromosome|block|locus|FILE",
-    help="How rows are parted: by gene as in the paper, by chromosome, by blocks of the genome, so "
-    "that no two windows of different sets overlap (locus), or as a file says (a TSV of id and "
-    "set, or a BED whose names are train, validation and test).",
+    help="How rows are split into training, validation and test sets. random: by gene, as in the "
+    "paper. chromosome: whole chromosomes. block: blocks of the genome. locus: windows of "
+    "different sets never overlap. FILE: a TSV of id and set, or a BED named train, "
+    "validation and test.",
 )
 @click.option(
     "--block",
@@ -71,50 +77,75 @@ logger = logging.getLogger(__name__)
     default=1_000_000,
     show_default=True,
     metavar="BP",
-    help="Length of the blocks of --split block.",
+    help="Length of the blocks of --split block, in bp.",
 )
 @click.option(
     "--test-chromosomes",
     type=options.NameList("chromosome"),
     default=(),
     show_default=False,
-    help="For --split chromosome. [default: drawn, near 10 % of the rows]",
+    help="Test set of --split chromosome. [default: drawn, about 10 % of the rows]",
 )
 @click.option(
     "--validation-chromosomes",
     type=options.NameList("chromosome"),
     default=(),
     show_default=False,
-    help="For --split chromosome. [default: drawn, near 10 % of the rows]",
+    help="Validation set of --split chromosome. [default: drawn, about 10 % of the rows]",
 )
 @click.option(
     "--loss",
     type=click.Choice(["weighted", "undersampled", "nnpu", "plain"]),
     default="weighted",
     show_default=True,
-    help="Cross-entropy with positives weighted up, on equal numbers of both classes, "
-    "positive-unlabelled learning, or plain cross-entropy.",
+    help="Loss function. weighted: cross-entropy with positives weighted up. undersampled: "
+    "cross-entropy on equal numbers of both classes. nnpu: positive-unlabelled learning. plain: "
+    "cross-entropy.",
 )
 @click.option(
     "--prior",
     metavar="SHARE|FILE",
-    help="For --loss nnpu: the share of true positives that the labels show, or a TSV of mark and "
-    "prior.",
-)
-@click.option("--epochs", type=click.IntRange(1), default=50, show_default=True)
-@click.option(
-    "--batch", type=click.IntRange(1), default=64, show_default=True, help="Rows at once."
+    help="Share of the true positives that are labelled, from 0 to 1, or a TSV of mark and prior. "
+    "--loss nnpu needs it. [default: none]",
 )
 @click.option(
-    "--learning-rate", type=click.FloatRange(0, min_open=True), default=2e-4, show_default=True
+    "--epochs",
+    type=click.IntRange(1),
+    default=50,
+    show_default=True,
+    help="Largest number of epochs (passes over the training rows).",
 )
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
-@click.option("--name", help="Name of the bundle.")
-@click.option("--summary", default="", help="One sentence for the card.")
-@click.option("--licence", default="not stated", help="Licence of the weights.")
-@click.option("--species", help="Scientific name. [default: as the FASTA says, if it does]")
-@click.option("--taxon-id", type=int, help="[default: as the annotation says]")
-@click.option("--assembly", help="[default: as the annotation says]")
+@click.option(
+    "--batch",
+    type=click.IntRange(1),
+    default=64,
+    show_default=True,
+    help="Number of rows per batch.",
+)
+@click.option(
+    "--learning-rate",
+    type=click.FloatRange(0, min_open=True),
+    default=2e-4,
+    show_default=True,
+    help="Learning rate of the first epochs.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Random seed of the split and the training.",
+)
+@click.option("--name", help="Name of the bundle. [default: the name of its folder]")
+@click.option("--summary", default="", help="One sentence for the card. [default: none]")
+@click.option("--licence", default="not stated", show_default=True, help="Licence of the weights.")
+@click.option(
+    "--species", help="Scientific name of the species. [default: from the FASTA, if it says]"
+)
+@click.option(
+    "--taxon-id", type=int, help="NCBI taxonomy ID of the species. [default: from the annotation]"
+)
+@click.option("--assembly", help="Name of the assembly. [default: from the annotation]")
 @options.embedding
 @options.store
 @options.overwrite
@@ -164,10 +195,11 @@ def train(
 ) -> None:
     """Train a bundle on the LABELS of the rows of ANNOTATION.
 
-    LABELS is a folder that 'histpred labels' wrote, or a TSV: an id (gene_id or name of the
-    annotation), then a column of 0, 1 or nothing for each mark.
+    LABELS is a folder that 'histpred labels' wrote, or a TSV. Its first column is an id (gene_id or
+    name of the annotation). Each further column is a mark: 1 = present, 0 = absent, empty =
+    unlabelled.
 
-    Killed and run again, it goes on where it was and ends with the same weights.
+    If train is killed, run it again: it resumes where it stopped and ends with the same weights.
     """
     options.need("train")
     from histpred import api

@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
     required=True,
     metavar="OUT",
     type=click.Path(path_type=Path),
-    help="Output file; its suffix chooses the format: .tsv, .bed or .fa.",
+    help="Output file. Its suffix sets the format: .tsv, .bed or .fa.",
 )
 @options.bundle
 @options.selection
@@ -30,21 +30,21 @@ logger = logging.getLogger(__name__)
     "--upstream",
     type=click.IntRange(min=0),
     metavar="BP",
-    help="Reach before the TSS (promoter) or the gene (context), in bp. "
+    help="Bases (bp) upstream of the TSS (promoter) or of the gene (context). "
     "[default: the bundle's, or the kind's]",
 )
 @click.option(
     "--downstream",
     type=click.IntRange(min=0),
     metavar="BP",
-    help="Reach from the TSS on (promoter), in bp. [default: the bundle's, or the kind's]",
+    help="Bases (bp) downstream of the TSS (promoter). [default: the bundle's, or the kind's]",
 )
 @click.option(
     "--max-n",
     "max_n_fraction",
     type=click.FloatRange(0, 1),
     metavar="FRACTION",
-    help="Skip windows with a larger share of N. [default: the bundle's]",
+    help="Skip windows with a larger share of N, from 0 to 1. [default: the bundle's]",
 )
 @options.running
 def windows(
@@ -67,8 +67,8 @@ def windows(
 ) -> None:
     """Write the windows of ANNOTATION on FASTA as TSV, BED or FASTA, and their ledger beside it.
 
-    The windows are those that predict would score with the same bundle, unless --window and the
-    reaches say otherwise.
+    The windows are those that predict scores with the same bundle, unless you set --window,
+    --upstream or --downstream.
     """
     from histpred import api
     from histpred.bundle.folder import load_bundle

@@ -1,5 +1,5 @@
-// What the scores will come from, as a value. A task's hash does not cover the package in its container, nor a bundle
-// that ships in it: this is asked anew at every launch, so that -resume never serves the scores of another bundle.
+// Identify the source of the scores, as a value. A task's hash does not cover the package in its container, nor a bundle
+// that ships in it. This task runs at every launch, so -resume never uses the scores of another bundle.
 process BUNDLE {
     tag "${name}"
     label 'process_single'
@@ -14,7 +14,7 @@ process BUNDLE {
     tuple val('histpred'), eval('histpred --version'), topic: versions
 
     script:
-    // Nothing else has a digest of its own: an encoder by name, or no encoder at all.
+    // An encoder named without a bundle, or no encoder, has no digest.
     def digest = source.startsWith('--bundle') ? "histpred bundle digest ${source - '--bundle '}" : 'true'
     def expected = "histpred ${workflow.manifest.version}"
     """

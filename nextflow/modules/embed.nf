@@ -1,4 +1,4 @@
-// The windows of one shard into the store of embeddings, for the training or evaluation that follows.
+// Embed the windows of one shard into the store, for the training or evaluation that follows.
 process EMBED {
     tag "${meta.id} ${meta.shard} ${meta.bases} bp"
     label 'process_gpu'

@@ -1,4 +1,4 @@
-// How well a bundle does on labelled rows, and beside what.
+// Evaluate a bundle on labelled rows, beside baselines.
 process EVALUATE {
     tag "${meta.id}"
     label 'process_gpu'

@@ -1,4 +1,4 @@
-// The predictions of a sample's shards as one: the files that one `histpred predict` would have written.
+// Join the predictions of a sample's shards into the files that one `histpred predict` writes.
 process GATHER {
     tag "${meta.id}"
     label 'process_single'

@@ -1,4 +1,4 @@
-// The windows of one shard, embedded and scored.
+// Embed and score the windows of one shard.
 process PREDICT {
     tag "${meta.id} ${meta.shard} ${meta.bases} bp"
     label 'process_gpu'

@@ -1,4 +1,4 @@
-// Annotation and genome, checked against each other, to shards of windows that take about equally long.
+// Check the annotation against the genome and write shards of windows of about equal work.
 process SCATTER {
     tag "${meta.id}"
     label 'process_single'

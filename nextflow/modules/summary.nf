@@ -1,4 +1,4 @@
-// What MultiQC shows of all samples.
+// Write MultiQC sections of all samples.
 process SUMMARY {
     label 'process_single'
     container "histpred:${workflow.manifest.version}"

@@ -1,4 +1,4 @@
-// A prediction's tracks for genome browsers.
+// Write a prediction's tracks for genome browsers.
 process TRACKS {
     tag "${meta.id}"
     label 'process_single'

@@ -1,4 +1,4 @@
-// Labels, windows and their stored embeddings to a bundle.
+// Train a bundle from labels, windows and their stored embeddings.
 process TRAIN {
     tag "${meta.id}"
     label 'process_gpu'

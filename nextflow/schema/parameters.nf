@@ -1,11 +1,11 @@
-// The pipeline's parameters: help, checks, samples, and the flags of histpred's verbs. The schema is made by make.py.
+// The pipeline's parameters: help, checks, samples, and the options of histpred's verbs. make.py writes the schema.
 
-// {name: property} of all groups of the schema.
+// Return {name: property} of all groups of the schema.
 def properties_of(schema) {
     return schema['$defs'].values().collectEntries { group -> group.properties }
 }
 
-// A file or folder, or why it cannot be one. Characters of globs in its name mean themselves.
+// Return a file or folder, or a text that says why it cannot be read. Names are not globs.
 def path_of(text) {
     try {
         return file(text.toString(), glob: false)
@@ -15,7 +15,7 @@ def path_of(text) {
     }
 }
 
-// What is wrong with a path that must be there, or null.
+// Return the problem with a path that must exist, or null.
 def path_fault(path, format) {
     if (path instanceof String) {
         return path
@@ -32,7 +32,7 @@ def path_fault(path, format) {
     return format == 'directory-path' && !path.isDirectory() ? "${path} is a file, not a folder" : null
 }
 
-// What is wrong with a folder that is made where it is not there, or null.
+// Return the problem with a folder that is made if it does not exist, or null.
 def made_fault(path) {
     if (path instanceof String || path.exists()) {
         return path_fault(path, 'directory-path')
@@ -43,8 +43,8 @@ def made_fault(path) {
         : java.nio.file.Files.isWritable(there) && there.isDirectory() ? null : "${path} cannot be made in ${there}"
 }
 
-// Whether a parameter changes anything in a mode. A verb that prepares another one's work must be told what that one
-// is: windows that scatter cuts by a --chunks which predict does not take would be wrong.
+// Return true if a parameter has an effect in a mode. A verb that prepares the work of another verb gets only the options
+// of that verb: scatter must not cut windows by a --chunks that predict does not have.
 def has_effect(property, mode) {
     def verbs = property['x-histpred']?.keySet()
     def ends = [predict: ['predict'], train: ['train', 'evaluate'], evaluate: ['evaluate']][mode]
@@ -58,7 +58,7 @@ def is_number(text) {
     return text ==~ /[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?/
 }
 
-// Whether a value is there and not the default; numbers come as text, Integer, Double or BigDecimal.
+// Return true if a value is set and is not the default. Numbers come as text, Integer, Double or BigDecimal.
 def is_given(value, property) {
     if (property.type == 'number' && value != null && property.default != null && is_number(value.toString())) {
         return new BigDecimal(value.toString()).compareTo(new BigDecimal(property.default.toString())) != 0
@@ -66,13 +66,13 @@ def is_given(value, property) {
     return value != null && value.toString() != property.default?.toString()
 }
 
-// Whether a value is no number and no word that histpred knows.
+// Return true if a value is neither a number nor a word that histpred knows.
 def names_a_file(value, property) {
     def words = property['x-value']?.tokenize('|')?.findAll { word -> word == word.toLowerCase() }
     return !(value.toString() in words) && !is_number(value.toString())
 }
 
-// The file or folder that a value names, where it names one.
+// Return the file or folder that a value names, or null.
 def staged(value, property) {
     if (value == null || !property['x-staged'] || !names_a_file(value, property)) {
         return null
@@ -81,7 +81,7 @@ def staged(value, property) {
     return path_fault(path, 'path') ? null : path
 }
 
-// [flag, value, property] of what a verb is told.
+// Return [flag, value, property] of each option that a verb gets.
 def told(parameters, schema, verb) {
     return properties_of(schema)
         .findAll { name, property ->
@@ -92,14 +92,14 @@ def told(parameters, schema, verb) {
         .collect { name, property -> [property['x-histpred'][verb], parameters[name], property] }
 }
 
-// The files and folders that a verb's flags name, to be staged in the folder given.
+// Return the files and folders that a verb's options name. They are staged in the folder `given`.
 def given(parameters, schema, verb) {
     return told(parameters, schema, verb)
         .collect { _flag, value, property -> staged(value, property) }
         .findAll { path -> path != null }
 }
 
-// The flags of a verb, quoted for bash.
+// Return the options of a verb, quoted for bash.
 def flags(parameters, schema, verb) {
     return told(parameters, schema, verb)
         .collect { flag, value, property ->
@@ -114,7 +114,7 @@ def quoted(value) {
     return text ==~ /[A-Za-z0-9._:,\/+=-]+/ ? text : "'" + text.replace("'", "'\\''") + "'"
 }
 
-// What is wrong with a value, or null.
+// Return the problem with a value, or null.
 def fault_of(value, property) {
     def text = value.toString()
     if (property.type == 'boolean') {
@@ -163,13 +163,13 @@ def range_fault(number, property) {
     return null
 }
 
-// How unlike two names are, as Groovy has it for its own messages: 10 for each letter that is another, new or left out,
-// 5 for two that are swapped.
+// Return the distance of two names, as Groovy counts it for its own messages: 10 for each letter that is changed, added
+// or missing, 5 for two letters that are swapped.
 def distance(one, other) {
     return org.codehaus.groovy.runtime.MethodRankHelper.delDistance(one, other)
 }
 
-// What to say of a name that is none of `known`. Nextflow makes shardBases of --shard-bases.
+// Return the message for a name that is not in `known`. Nextflow turns --shard-bases into shardBases.
 def unknown(name, known) {
     def snake = name.replaceAll(/([a-z0-9])([A-Z])/, '$1_$2').replace('-', '_').toLowerCase()
     def typed = name == snake || name != name.uncapitalize() ? name : snake.replace('_', '-')
@@ -182,7 +182,7 @@ def unknown(name, known) {
     return "--${typed}: no such parameter; ${hint}"
 }
 
-// Ends the run with all that is wrong; returns warnings of what has no effect.
+// End the run with all problems, or return warnings of parameters without effect.
 def check(parameters, schema) {
     def known = properties_of(schema)
     def faults = known.collectEntries { name, property ->
@@ -206,7 +206,7 @@ def check(parameters, schema) {
             .groupBy { path -> path.name }
             .findAll { _name, same -> same.size() > 1 }
             .collect { name, same -> "${same.join(', ')}: files beside each other cannot all be called ${name}" }
-        // A parameter that is wrong in itself needs no second remark.
+        // A parameter with a problem of its own gets no second message.
         problems += read_samples(parameters).problems.findAll { problem ->
             !faults.any { name, fault -> fault && problem.startsWith("--${name}:") }
         }
@@ -220,13 +220,13 @@ def check(parameters, schema) {
         .collect { name, _property -> "--${name} has no effect with --mode ${parameters.mode}".toString() }
 }
 
-// The samples as [id, annotation, fasta, labels, bundle]: paths, but for a bundle's name; null for what is not given.
+// Return the samples as [id, annotation, fasta, labels, bundle]: paths, or the name of a bundle; null if not given.
 def samples(parameters) {
     def read = read_samples(parameters)
     return read.problems ? error(read.problems.join('\n')) : read.samples
 }
 
-// samples, and problems as lines of text.
+// Return samples, and problems as lines of text.
 def read_samples(parameters) {
     if (parameters.input != null) {
         return read_sheet(parameters)
@@ -245,7 +245,7 @@ def read_samples(parameters) {
     return [samples: [read.sample], problems: problems]
 }
 
-// One sample of {column: text}, and its {column: problem}.
+// Return one sample from {column: text}, and its {column: problem}.
 def sample_of(cells, parameters, resolve) {
     def needed = ['sample', 'annotation', 'fasta']
     needed += parameters.mode == 'predict' ? [] : ['labels']
@@ -260,7 +260,7 @@ def sample_of(cells, parameters, resolve) {
         [column, cells[column] ? resolve.call(cells[column]) : null]
     }
     if (paths.bundle && !cells.bundle.contains('/') && path_fault(paths.bundle, 'directory-path')) {
-        paths.bundle = cells.bundle // of one that ships with histpred
+        paths.bundle = cells.bundle // the name of a shipped bundle
         formats.bundle = null
         problems.bundle = fault_of(cells.bundle, name)
     }
@@ -276,7 +276,7 @@ def sample_of(cells, parameters, resolve) {
     return [sample: [id: cells.sample] + paths, problems: problems.findAll { _column, problem -> problem }]
 }
 
-// The samplesheet: CSV with a header; cells may be quoted; relative paths start at its folder.
+// Read the samplesheet: CSV with a header. Cells may be quoted. Relative paths start at its folder.
 def read_sheet(parameters) {
     def problems = ['annotation', 'fasta', 'labels', 'sample']
         .findAll { name -> parameters[name] != null }
@@ -320,14 +320,14 @@ def read_sheet(parameters) {
     return [samples: read, problems: problems]
 }
 
-// The cells of a line, or null where a quote is not closed. Two quotes within quotes mean one.
+// Return the cells of a line, or null if a quote is not closed. Two quotes within quotes mean one.
 def cells_of(line) {
     def found = ("${line}," =~ /\G\s*(?:"([^"]*(?:""[^"]*)*)"|([^",]*))\s*,/).collect { match -> match }
     def rest = line.size() + 1 - found.sum { match -> match[0].size() }
     return rest ? null : found.collect { match -> (match[1]?.replace('""', '"') ?: match[2] ?: '').trim() }
 }
 
-// What is wrong with a samplesheet's header, or with there being nothing under it.
+// Return the problem with a samplesheet's header, or that it has no rows.
 def header_faults(rows, text) {
     def needed = ['sample', 'annotation', 'fasta']
     def columns = needed + ['labels', 'bundle']
@@ -349,7 +349,7 @@ def header_faults(rows, text) {
     return faults + (rows.size() < 2 ? ['no samples under a header'] : [])
 }
 
-// The help of all parameters, 100 columns wide.
+// Return the help of all parameters, 100 columns wide.
 def help(schema) {
     def usage = [
         'Histone marks of non-coding RNA genes from sequence alone: predicted, learned, evaluated.',

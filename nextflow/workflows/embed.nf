@@ -1,13 +1,13 @@
 include { EMBED } from '../modules/embed'
 
-// The embeddings of all windows in the store, where the encoder is worth it: shards side by side, before the one task
-// that needs them all.
+// For slow encoders, embed all windows into the store, in shards that run in parallel, before the one task that needs
+// them all.
 workflow EMBEDDING {
     take:
     samples // [meta, annotation, fasta, labels, bundle, identity]
     shards  // [meta, shard, fasta, bundle, identity]
-    kept    // a file in the folder of what outlives the run
-    given   // files that flags name
+    kept    // a file in the folder that is kept from run to run
+    given   // files that options name
     flags
 
     main:

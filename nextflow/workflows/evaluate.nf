@@ -3,8 +3,8 @@ include { EVALUATE } from '../modules/evaluate'
 workflow EVALUATION {
     take:
     samples // [meta, annotation, fasta, labels, bundle, identity]
-    kept    // a file in the folder of what outlives the run
-    given   // files that flags name
+    kept    // a file in the folder that is kept from run to run
+    given   // files that options name
     flags
 
     main:

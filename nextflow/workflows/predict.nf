@@ -5,14 +5,14 @@ workflow PREDICTION {
     take:
     shards    // [meta, shard, fasta, bundle, identity]
     scattered // [meta, folder]
-    kept      // a file in the folder of what outlives the run
-    given     // files that flags name
+    kept      // a file in the folder that is kept from run to run
+    given     // files that options name
     flags
 
     main:
     PREDICT(shards, kept, given, flags)
 
-    // By name, not by time of arrival: the task that gathers is then the same one at each -resume.
+    // Sorted by name, not by time of arrival: the gathering task is then the same at each -resume.
     parts = PREDICT.out.part
         .map { meta, part -> [groupKey(meta.id, meta.shards), part] }
         .groupTuple()

@@ -1,6 +1,6 @@
 include { SCATTER } from '../modules/scatter'
 
-// What scatter.json says of a sample's shards: [meta with shard, shards, bases, genome and expensive, the shard's file].
+// Return a sample's shards from scatter.json: [meta with shard, shards, bases, genome and expensive, the shard's file].
 def shards_of(meta, folder) {
     def record = new groovy.json.JsonSlurper().parse(folder.resolve('scatter.json'))
     def common = meta + [
@@ -16,8 +16,8 @@ def shards_of(meta, folder) {
 workflow SHARDS {
     take:
     samples // [meta, annotation, fasta, bundle, identity]
-    kept    // a file in the folder of what outlives the run
-    given   // files that flags name
+    kept    // a file in the folder that is kept from run to run
+    given   // files that options name
     flags
 
     main:

@@ -4,9 +4,9 @@ include { EVALUATE } from '../modules/evaluate'
 workflow TRAINING {
     take:
     samples // [meta, annotation, fasta, labels, bundle of the encoder, identity]
-    kept    // a file in the folder of what outlives the run
-    given   // [verb: files that its flags name]
-    flags   // [verb: its flags]
+    kept    // a file in the folder that is kept from run to run
+    given   // [verb: files that its options name]
+    flags   // [verb: its options]
 
     main:
     TRAIN(samples, kept, given.train, flags.train)

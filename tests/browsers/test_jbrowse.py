@@ -1,5 +1,6 @@
-"""A hub's configuration in JBrowse 2: it draws what the table says, in the colours of marks'
-classes, and tells it under the mouse.
+"""A hub's configuration in JBrowse 2 draws the table in the colours of the marks' classes.
+
+It shows the values under the mouse.
 """
 
 from __future__ import annotations

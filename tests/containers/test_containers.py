@@ -1,4 +1,4 @@
-"""The images: what their definitions promise, and a prediction in the one of containers/cpu."""
+"""The images keep the promises of their definitions, and the one of containers/cpu predicts."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def texts(found: list[Instruction], name: str) -> list[str]:
 
 
 def sections(path: Path) -> dict[str, list[str]]:
-    """An Apptainer definition by section; '' is its header."""
+    """Return an Apptainer definition by section. '' is its header."""
     found: dict[str, list[str]] = {"": []}
     section = ""
     for line in path.read_text(encoding="utf-8").splitlines():
@@ -133,7 +133,7 @@ def test_caches_do_not_need_a_home(path: Path) -> None:
 
 
 def requirements(path: Path, *arguments: str) -> set[str]:
-    """Names of what a Dockerfile has pip install, by the command in it that tells."""
+    """Return the packages that a Dockerfile installs with pip, from its own command."""
     (command,) = [text for text in texts(instructions(path), "RUN") if "tomllib" in text]
     script = command.split("'")[1]
     done = subprocess.run(
@@ -147,7 +147,7 @@ def requirements(path: Path, *arguments: str) -> set[str]:
 
 
 def named(*extras: str) -> set[str]:
-    """Names that pyproject.toml gives for the package with these extras."""
+    """Return the dependencies in pyproject.toml with these extras."""
     project = PROJECT["project"]
     groups = [project["dependencies"], *(project["optional-dependencies"][name] for name in extras)]
     return {requirement.split(">=")[0] for requirement in chain(*groups)}
@@ -209,7 +209,7 @@ def test_apptainer_starts_from_an_image_of_ours_and_tests_it() -> None:
     assert re.fullmatch(r"From: \S+\.tar", source)
     assert "histpred doctor" in found["test"]
     assert f"Version {histpred.__version__}" in found["labels"]
-    assert "runscript" not in found  # else what the image's CMD says is lost
+    assert "runscript" not in found  # it would replace the image's CMD
 
 
 def test_pip_settings_are_those_of_pip() -> None:

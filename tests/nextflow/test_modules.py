@@ -1,5 +1,6 @@
-"""The pipeline's files as text: each process has its parts, each command exists, and facts that
-stand in two places agree.
+"""The pipeline's files as text: each process has its parts, and each command exists.
+
+Facts that are in two places must agree.
 """
 
 from __future__ import annotations
@@ -40,11 +41,11 @@ def test_a_module_is_one_process_with_all_its_parts(path: Path) -> None:
         assert re.search(rf"^    {part}", text, re.MULTILINE), part
     assert "eval('histpred --version'), topic: versions" in text
     assert '"histpred:${workflow.manifest.version}' in text
-    assert "params" not in text  # what a task is told comes through its inputs
+    assert "params" not in text  # a task gets its settings as inputs
 
 
 def commands() -> list[tuple[str, str, str]]:
-    """Module, verb and the rest of the line of each histpred that a script calls."""
+    """Return module, verb and rest of the line of each call of histpred in a script."""
     found = []
     for path in MODULES:
         text = read(path).replace("\\\\\n", " ")

@@ -6,7 +6,6 @@ parameters.nf; both of Nextflow's parsers read it.
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 import subprocess
@@ -21,6 +20,7 @@ import pytest
 from histpred.cli import histpred
 from support.command_line import ROOT
 from support.nextflow import needs_nextflow, run_nextflow
+from support.scripts import load_script
 
 FOLDER = ROOT / "nextflow" / "schema"
 SCHEMA: dict[str, Any] = json.loads((FOLDER / "nextflow_schema.json").read_text(encoding="utf-8"))
@@ -29,17 +29,12 @@ PROPERTIES: dict[str, dict[str, Any]] = {
 }
 DEFAULTS = {name: says.get("default") for name, says in PROPERTIES.items()}
 VERBS = ("scatter", "predict", "embed", "train", "evaluate")
-ARGUMENTS = {"labels": __file__}  # must exist; all else is not looked at while options are read
+ARGUMENTS = {"labels": __file__}  # must exist; other files are not read while options are parsed
 
 
 def module() -> ModuleType:
-    """nextflow/schema/make.py."""
-    spec = importlib.util.spec_from_file_location("make_schema", FOLDER / "make.py")
-    assert spec is not None
-    assert spec.loader is not None
-    made = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(made)
-    return made
+    """Import nextflow/schema/make.py."""
+    return load_script("nextflow/schema/make.py")
 
 
 def verb_command(verb: str) -> click.Command:
@@ -49,13 +44,13 @@ def verb_command(verb: str) -> click.Command:
 
 
 def options(verb: str) -> dict[str, click.Option]:
-    """The options of a verb by their long flag."""
+    """Return the options of a verb by their long flag."""
     found = [option for option in verb_command(verb).params if isinstance(option, click.Option)]
     return {flag: option for option in found for flag in option.opts if flag.startswith("--")}
 
 
 def parsed(verb: str, flags: list[str]) -> dict[str, Any]:
-    """What click makes of flags, by the parameters' long flags."""
+    """Return the values that click parses from flags, by long flag."""
     words = [
         ARGUMENTS.get(argument.name or "", "a")
         for argument in verb_command(verb).params
@@ -67,14 +62,14 @@ def parsed(verb: str, flags: list[str]) -> dict[str, Any]:
         if option.required
         for word in (flag, "somewhere")
     ]
-    # A command keeps the first --help that it is asked for: under a parent, the one it always has.
+    # A command keeps the first --help that it makes. With the parent, it is the usual one.
     parent = click.Context(histpred, **histpred.context_settings)
     command = verb_command(verb)
     context = command.make_context(verb, [*words, *needed, *flags], parent=parent)
     return {flag: context.params[option.name] for flag, option in options(verb).items()}
 
 
-# What make.py writes.
+# The output of make.py.
 
 
 def test_schema_and_config_are_those_of_the_command_line_now() -> None:
@@ -90,7 +85,8 @@ def test_check_shows_what_would_change(tmp_path: Path) -> None:
     copy = tmp_path / "nextflow" / "schema"
     copy.mkdir(parents=True)
     (tmp_path / "nextflow" / "conf").mkdir()
-    (copy / "make.py").write_text((FOLDER / "make.py").read_text())
+    for name in ("make.py", "groups.py"):
+        (copy / name).write_text((FOLDER / name).read_text())
     command = [sys.executable, copy / "make.py"]
     run = {"capture_output": True, "text": True, "cwd": ROOT, "env": {"PYTHONPATH": str(ROOT)}}
     subprocess.run(command, check=True, **run)
@@ -176,7 +172,7 @@ def test_the_schema_is_in_nf_cores_form() -> None:
     assert sum(len(group["properties"]) for group in SCHEMA["$defs"].values()) == len(PROPERTIES)
 
 
-# What parameters.nf does: all cases in one Nextflow for each parser.
+# The work of parameters.nf: all cases in one Nextflow for each parser.
 
 DRIVER = """
 include { check   } from 'PARAMETERS'
@@ -293,7 +289,7 @@ TRAIN = {**SINGLE, "mode": "train", "labels": "labels.tsv"}
 EVALUATE = {**TRAIN, "mode": "evaluate", "bundle": "human-promoter"}
 NASTY = 'it\'s $HOME `date` "x" \\ ; \n two é'
 
-# Parameters that are in order: (parameters, the warnings' beginnings).
+# Valid parameters: (parameters, the beginnings of the warnings).
 GOOD: dict[str, tuple[dict[str, Any], list[str]]] = {
     "single": (SINGLE, []),
     "named": ({**SINGLE, "sample": "H1-K562.v2+", "bundle": "my bundle"}, []),
@@ -349,7 +345,7 @@ GOOD: dict[str, tuple[dict[str, Any], list[str]]] = {
     "sheet to train": ({"input": "däta one/labelled.csv", "mode": "train"}, []),
 }
 
-# Parameters that are not: what the lines of the message hold, in any order.
+# Invalid parameters: texts in the lines of the message, in any order.
 BAD: dict[str, tuple[dict[str, Any], list[str]]] = {
     "nothing": ({}, ["--annotation and --fasta are needed, or --input"]),
     "mode": ({**SINGLE, "mode": "score"}, ["--mode: 'score' is none of predict, train, evaluate"]),
@@ -512,7 +508,7 @@ for name, lines in SHEET_FAULTS.items():
 def done(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, dict[str, Any]]:
-    """The folder of the cases, and what the driver wrote of them."""
+    """The folder of the cases, and the driver's output for them."""
     folder = tmp_path_factory.mktemp("parameters")
     driver(folder)
     files(folder)
@@ -607,7 +603,7 @@ def test_samples_are_paths_and_names(done: tuple[Path, dict[str, Any]]) -> None:
 
 
 def words(flags: str) -> list[str]:
-    """What bash makes of flags."""
+    """Return flags as bash splits them."""
     ran = subprocess.run(
         ["bash", "-c", f"for word in {flags}; do printf '%s\\0' \"$word\"; done"],
         capture_output=True,

@@ -1,4 +1,4 @@
-"""The pipeline, run by a real Nextflow: what comes out is what the command line writes."""
+"""The pipeline, run by a real Nextflow, writes what the command line writes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PREDICTIONS = Path("results/predictions/chr22-20M")
 def launch(
     folder: Path, *arguments: str | Path, profile: str = "test", **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """The pipeline in `folder`, with this Python's histpred ahead of the checkout's own."""
+    """Run the pipeline in `folder`, with this Python's histpred before the checkout's own."""
     path = os.pathsep.join([environment.pop("first", ""), str(Path(sys.executable).parent)])
     return run_nextflow(
         ["run", ROOT / "main.nf", "-profile", profile, *arguments],
@@ -47,7 +47,7 @@ def succeed(folder: Path, *arguments: str | Path, **more: str) -> str:
 
 
 def tasks(output: str, how: str = "Submitted") -> list[str]:
-    """Processes of the tasks that were submitted, or cached, sorted."""
+    """Return the processes of the submitted or cached tasks, sorted."""
     return sorted(re.findall(rf"{how} process > (?:\w+:)*(\w+)", output))
 
 
@@ -59,7 +59,7 @@ def trace_of(folder: Path) -> list[dict[str, str]]:
 
 @pytest.fixture(scope="session")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What one `histpred predict` writes."""
+    """The output of one `histpred predict`."""
     out = tmp_path_factory.mktemp("plain") / "scores"
     assert histpred("predict", *INPUTS, "-o", out).code == 0
     return out
@@ -70,7 +70,7 @@ def assert_same(found: Path, expected: Path) -> None:
 
 
 def wrapper(folder: Path, body: str) -> Path:
-    """A folder with a `histpred` that runs `body` (bash), in which $REAL is the real one."""
+    """Make a folder with a `histpred` that runs `body` (bash). $REAL is the real histpred."""
     real = Path(sys.executable).with_name("histpred")
     program = folder / "histpred"
     folder.mkdir()
@@ -154,7 +154,7 @@ def test_a_task_that_ran_out_of_memory_is_tried_again(tmp_path: Path, plain: Pat
 
 
 def test_an_emptied_store_and_any_names_of_files(tmp_path: Path, plain: Path) -> None:
-    # Names that would be those of outputs, of one another, of what else a task has.
+    # Names that could collide with outputs, with one another or with other files of a task.
     names = {"--annotation": tmp_path / "a" / "scatter", "--fasta": tmp_path / "b" / "scatter"}
     for path, source in zip(names.values(), INPUTS, strict=True):
         path.parent.mkdir()

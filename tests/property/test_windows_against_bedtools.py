@@ -1,8 +1,8 @@
-"""Windows of random annotations on random genomes: as bedtools cuts them, as twenty naive lines cut
-them, and the same after every change that means nothing.
+"""Windows of random annotations on random genomes agree with bedtools and with twenty naive lines.
 
-All through `histpred.genome.extract.extract`. The genomes have soft-masked bases, runs of N and
-IUPAC codes; the annotations touch the first and the last base of every contig on both strands.
+They stay the same after every change without meaning. All are cut by
+`histpred.genome.extract.extract`. The genomes have soft-masked bases, runs of N and IUPAC codes.
+The annotations touch the first and the last base of every contig on both strands.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Small annotations written by hand, and what histpred makes of them."""
+"""Small annotations written by hand, and histpred's reading of them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from histpred.genome.regions import Feature
 
 
 def tabbed(text: str, columns: int = 9) -> str:
-    """Rows written with spaces, as a table with tabs; the last of `columns` keeps its spaces."""
+    """Turn rows written with spaces into a table with tabs. The last column keeps its spaces."""
     rows = (line.strip() for line in text.strip().splitlines())
     return "".join(
         (row if row.startswith(("#", ">")) else "\t".join(row.split(None, columns - 1))) + "\n"
@@ -25,6 +25,6 @@ def write(path: Path, content: str | bytes) -> Path:
 def features(
     path: Path, kind: str = "body", level: str | None = None, biotypes: tuple[str, ...] = ()
 ) -> list[Feature]:
-    """All features of an annotation file, sorted."""
+    """Return all features of an annotation file, sorted."""
     with open_annotation(path, path.parent, kind, level, biotypes) as annotation:
         return sorted(annotation)

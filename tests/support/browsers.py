@@ -1,7 +1,7 @@
 """Pages in a real browser, without network, and the genome browsers that a page may hold.
 
-Chromium is Debian's, driven by Playwright. igv.js and JBrowse 2 are what tests/browsers/get.sh
-fetched. What is missing is told by `why_no_browser`.
+Playwright drives Debian's Chromium. tests/browsers/get.sh downloads igv.js and JBrowse 2.
+`why_no_browser` names what is missing.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ OFFLINE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 
 
 def why_no_browser(*scripts: Path) -> str:
-    """Why no page can be opened here, with these scripts in it; '' if one can."""
+    """Return why no page with these scripts can be opened here; '' if one can."""
     if find_spec("playwright") is None:
         return "needs playwright"
     if not any(map(shutil.which, PROGRAMS)):
@@ -45,7 +45,7 @@ def why_no_browser(*scripts: Path) -> str:
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """Chromium, which can reach this machine and nothing else."""
+    """Start Chromium, which can reach only this machine."""
     from playwright.sync_api import sync_playwright
 
     program = next(filter(None, map(shutil.which, PROGRAMS)))
@@ -59,10 +59,10 @@ def chromium() -> Iterator[Browser]:
 
 @contextmanager
 def watched_page(browser: Browser) -> Iterator[Page]:
-    """An empty page as large as a laptop's screen.
+    """Open an empty page of the size of a laptop's screen.
 
-    Afterwards, AssertionError for an error that was raised in it or written to its console, and for
-    a request that failed, which any does that is not answered from this machine.
+    Afterwards, raise AssertionError if the page raised an error, wrote one to its console, or made
+    a request that failed. Every request that leaves this machine fails.
     """
     faults: list[str] = []
     page = browser.new_page(viewport=SCREEN)
@@ -84,7 +84,7 @@ def watched_page(browser: Browser) -> Iterator[Page]:
 
 
 class _Files(http.server.SimpleHTTPRequestHandler):
-    """Files of a folder, whole or the range of bytes that is asked for."""
+    """Serves the files of a folder, whole or by byte ranges."""
 
     protocol_version = "HTTP/1.1"
 
@@ -112,7 +112,7 @@ class _Files(http.server.SimpleHTTPRequestHandler):
 
 @contextmanager
 def served(folder: Path) -> Iterator[str]:
-    """The address of a web server for a folder, which answers requests for ranges."""
+    """Serve a folder, with byte ranges, and yield the address."""
     handler = functools.partial(_Files, directory=folder)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -126,8 +126,9 @@ def open_igv(
     session: str = "igv-session.json",
     genomes: Sequence[dict[str, str]] = (),
 ) -> None:
-    """Open a session of a hub in igv.js, and wait until it is drawn; `browser` is the page's name
-    of it.
+    """Open a session of a hub in igv.js, and wait until it is drawn.
+
+    The page's JavaScript then has it as `browser`.
 
     Parameters
     ----------
@@ -156,8 +157,9 @@ def igv_goes_to(page: Page, locus: str) -> None:
 
 
 def open_jbrowse(page: Page, address: str, locus: str | None = None) -> None:
-    """Open the configuration of a hub in JBrowse 2, and wait until it is drawn; `state` is the
-    page's name of its root model.
+    """Open the configuration of a hub in JBrowse 2, and wait until it is drawn.
+
+    The page's JavaScript then has its root model as `state`.
 
     Parameters
     ----------
@@ -199,14 +201,14 @@ def open_jbrowse(page: Page, address: str, locus: str | None = None) -> None:
 
 
 def jbrowse_track(page: Page, name: str) -> dict[str, float]:
-    """Where a track's picture is on the page: x, y, width, height."""
+    """Return the place of a track's picture on the page: x, y, width, height."""
     box = page.get_by_test_id(f"trackRenderingContainer-histpred-histpred-{name}").bounding_box()
     assert box is not None
     return box
 
 
 def jbrowse_x(page: Page, contig: str, position: int) -> float:
-    """How far from the left edge of its tracks JBrowse shows a position."""
+    """Return the pixels from the left edge of JBrowse's tracks to a position."""
     return page.evaluate(
         """([refName, coord]) => {
             const view = state.session.views[0]
@@ -217,7 +219,7 @@ def jbrowse_x(page: Page, contig: str, position: int) -> float:
 
 
 def colours(page: Page, picture: bytes | None = None) -> Counter[tuple[int, int, int]]:
-    """How many pixels have which colour, of what is seen of a page, or of a PNG."""
+    """Count the pixels of each colour on the visible page, or in a PNG."""
     image = base64.b64encode(picture or page.screenshot()).decode()
     counts = page.evaluate(
         """async image => {
@@ -239,7 +241,7 @@ def colours(page: Page, picture: bytes | None = None) -> Counter[tuple[int, int,
 
 
 def _blank(page: Page, address: str) -> None:
-    """An empty document at an address, so that paths are relative to it."""
+    """Open an empty document at an address, so that paths are relative to it."""
     html = "<!doctype html><meta charset='utf-8'><body style='margin: 0'></body>"
     page.route(f"{address}/", lambda route: route.fulfill(body=html, content_type="text/html"))
     page.goto(f"{address}/")

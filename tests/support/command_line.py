@@ -15,6 +15,9 @@ from pathlib import Path
 from typing import NamedTuple
 from unittest import mock
 
+import click
+
+from histpred.cli import histpred as cli
 from histpred.cli import main
 from histpred.commands.options import need
 from histpred.core.errors import UsageError
@@ -33,7 +36,7 @@ sys.exit(main(sys.argv[2:]))
 
 
 def lacks(extra: str) -> bool:
-    """Whether a verb that needs this extra would say so here."""
+    """Return True if packages of this extra are missing here."""
     try:
         need(extra)
     except UsageError:
@@ -75,18 +78,35 @@ def histpred(*arguments: Argument, stdin: bytes = b"") -> Done:
     return Done(code, out.getvalue(), encodable(err.getvalue()))
 
 
+def parse(*arguments: str) -> None:
+    """Parse a command line as histpred does, without running it. Raise click.UsageError if wrong.
+
+    Files that it names need not exist.
+    """
+    command: click.Command = cli
+    words = list(arguments)
+    context = click.Context(cli, **cli.context_settings)
+    while isinstance(command, click.Group):
+        name, found, words = command.resolve_command(context, words)
+        assert name is not None
+        assert found is not None
+        command = found
+    with mock.patch.object(click.Path, "convert", lambda self, value, param, ctx: Path(value)):
+        command.make_context(name, words, parent=context)
+
+
 def encodable(text: str) -> str:
-    """`text` as a terminal gets it: bytes of a path that are no UTF-8 are spelled out."""
+    """Return `text` as a terminal gets it: bytes that are not UTF-8 are spelled out."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
 def command(*arguments: Argument) -> list[str]:
-    """The command line of a new process."""
+    """Return the command line of a new process."""
     return [sys.executable, "-m", "histpred", *map(os.fspath, arguments)]
 
 
 def environment(changes: Mapping[str, str | None] | None = None) -> dict[str, str]:
-    """The environment of a new process, with `changes`; None removes a variable."""
+    """Return the environment of a new process, with `changes`. None removes a variable."""
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     merged = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), **(changes or {})}
     return {name: value for name, value in merged.items() if value is not None}
@@ -98,7 +118,7 @@ def process(
     changes: Mapping[str, str | None] | None = None,
     **options: object,
 ) -> Done:
-    """Run histpred as a process of its own, behind the command `prefix`."""
+    """Run histpred in a new process, behind the command `prefix`."""
     done = subprocess.run(
         [*prefix, *command(*arguments)],
         capture_output=True,
@@ -112,7 +132,7 @@ def process(
 
 
 def with_file_limit(size: int, *arguments: Argument) -> Done:
-    """A limit on the size of files stands for a full disk."""
+    """Run histpred with a limit on the size of files, which simulates a full disk."""
     done = subprocess.run(
         [sys.executable, "-c", LIMITED, str(size), *map(os.fspath, arguments)],
         capture_output=True,
@@ -124,7 +144,7 @@ def with_file_limit(size: int, *arguments: Argument) -> Done:
 
 
 def tree(folder: Path) -> dict[str, tuple[int, bytes]]:
-    """Everything below a folder: modification time and content (a folder's are 0 and b'')."""
+    """Return modification time and content of everything in a folder (0 and b'' for folders)."""
     return {
         str(path.relative_to(folder)): (
             (path.stat().st_mtime_ns, path.read_bytes()) if path.is_file() else (0, b"")
@@ -134,12 +154,12 @@ def tree(folder: Path) -> dict[str, tuple[int, bytes]]:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """As `tree`, without the times."""
+    """Return `tree` without the times."""
     return {name: content for name, (_, content) in tree(folder).items()}
 
 
 def tables(out: Path) -> dict[str, bytes]:
-    """The files of a prediction whose bytes are promised: all but run.json."""
+    """Return the files of a prediction whose bytes are promised: all but run.json."""
     return {name: (out / name).read_bytes() for name in TABLES}
 
 
@@ -152,12 +172,12 @@ def read_scores(path: Path) -> Scores:
 
 
 def place(row: Mapping[str, str]) -> str:
-    """A row of scores or ledger as `chrom:start-end(strand) name`."""
+    """Return a row of scores or ledger as `chrom:start-end(strand) name`."""
     return f"{row['chrom']}:{row['start']}-{row['end']}({row['strand']}) {row['name']}"
 
 
 def said_well(err: str) -> bool:
-    """Whether a failure's last message says what and what to do, briefly and without traceback."""
+    """Return True if a failure's last message says what is wrong and what to do, in short."""
     *_, what, hint = ["", *err.splitlines()]
     return (
         what.startswith("error: ")

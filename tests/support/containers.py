@@ -1,4 +1,4 @@
-"""The image of containers/cpu as tests use it: built with podman, once however many ask."""
+"""The image of containers/cpu as tests use it, built with podman once for all tests."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BUILD_SECONDS = 1200
 
 
 def podman(*arguments: Argument, timeout: int = 120) -> subprocess.CompletedProcess[str]:
-    """Run podman, with what it says as text."""
+    """Run podman, with its output as text."""
     return subprocess.run(
         ["podman", *map(os.fspath, arguments)],
         stdin=subprocess.DEVNULL,
@@ -36,7 +36,7 @@ def podman(*arguments: Argument, timeout: int = 120) -> subprocess.CompletedProc
 
 @functools.cache
 def why_no_podman() -> str:
-    """Why no image can be built here, '' if one can."""
+    """Return why no image can be built here; '' if one can."""
     if shutil.which("podman") is None:
         return "needs podman on PATH"
     if podman("image", "exists", BASE).returncode != 0:
@@ -46,7 +46,7 @@ def why_no_podman() -> str:
 
 @functools.cache
 def built_image() -> str:
-    """The name of the image of containers/cpu, built of this checkout; skips where it cannot be.
+    """Return the name of the image of containers/cpu, built from this checkout, or skip the test.
 
     Layers that podman has kept are used again, also by tests in other processes, which wait.
     """
@@ -71,7 +71,7 @@ def built_image() -> str:
 
 
 def mounts_of_pip_settings(folder: Path) -> list[str]:
-    """Options of `podman build` that give pip in there the settings that it has here.
+    """Return options of `podman build` that give pip the settings it has here.
 
     They are written to a file in `folder` that is mounted, as are the files and folders that they
     name: a machine behind a mirror can build, and nothing of the mirror stays in the image.
@@ -91,7 +91,7 @@ def mounts_of_pip_settings(folder: Path) -> list[str]:
 
 
 def pip_settings(listed: str) -> dict[str, str]:
-    """Option -> value, of the lines of `pip config list`; the environment's win, as with pip.
+    """Return option -> value from `pip config list`. The environment wins, as with pip.
 
     Without indexes that are files: what they refer to may lie anywhere.
 

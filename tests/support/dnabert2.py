@@ -1,4 +1,4 @@
-"""A random DNABERT-2 of any size, in the published format, and the network again in plain numpy.
+"""A random DNABERT-2 of any size, in the published format, and the same network in plain numpy.
 
 It shares no code with histpred's encoders, whose oracle it is: tensors are named and the equations
 written out here a second time. It needs torch and tokenizers; `write_dnabert2` is for benchmarks
@@ -20,7 +20,7 @@ import torch
 
 SPECIAL_TOKENS = ["[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]"]
 
-# What ALiBi gives 12 heads: eight powers of two, then the four halfway between the first of them.
+# ALiBi's slopes of 12 heads: eight powers of two, then the four halfway between the first of them.
 SLOPES_OF_12_HEADS = (
     0.5,
     0.25,
@@ -40,7 +40,7 @@ State = dict[str, torch.Tensor]
 
 
 class Sizes(NamedTuple):
-    """Those of the published network, unless others are given."""
+    """Sizes of the network. The defaults are those of the published one."""
 
     vocabulary: int = 4096
     width: int = 768
@@ -85,7 +85,7 @@ def write_dnabert2(
 
 
 def write_weights(path: Path, state: State) -> None:
-    """`state` as the suffix of `path` says; the head's tied matrix is stored once in a .bin."""
+    """Save `state` in the format of the suffix. A .bin stores the head's tied matrix once."""
     if path.suffix == ".safetensors":
         from safetensors.torch import save_file
 
@@ -95,7 +95,7 @@ def write_weights(path: Path, state: State) -> None:
 
 
 def random_state(sizes: Sizes = TINY, seed: int = 0, scale: float = 0.02) -> State:
-    """The tensors of the published file: `bert.*` and the masked-language head `cls.*`."""
+    """Return the tensors of the published file: `bert.*` and the masked-language head `cls.*`."""
     generator = torch.Generator().manual_seed(seed)
 
     def matrix(*shape: int) -> torch.Tensor:
@@ -137,7 +137,7 @@ def random_state(sizes: Sizes = TINY, seed: int = 0, scale: float = 0.02) -> Sta
 
 
 def published_config(sizes: Sizes = TINY) -> dict[str, object]:
-    """config.json as published, with other sizes."""
+    """Return config.json as published, with other sizes."""
     return {
         "_name_or_path": "zhihan1996/DNABERT-2-117M",
         "alibi_starting_size": 512,
@@ -171,12 +171,12 @@ def published_config(sizes: Sizes = TINY) -> dict[str, object]:
 
 
 def random_dna(rng: random.Random, length: int) -> bytes:
-    """So many bases."""
+    """Return random bases."""
     return "".join(rng.choices("ACGT", k=length)).encode()
 
 
 def random_tokenizer(vocabulary: int, seed: int = 0) -> tokenizers.Tokenizer:
-    """Byte pairs of random DNA, with the published special tokens, splitter and template.
+    """Write byte pairs of random DNA, with the published special tokens, splitter and template.
 
     The published vocabulary of 4096 would take long to train: above 1000 tokens there are 1000.
     """
@@ -196,7 +196,7 @@ def random_tokenizer(vocabulary: int, seed: int = 0) -> tokenizers.Tokenizer:
 def hidden_states(
     state: Mapping[str, torch.Tensor], ids: Sequence[int], heads: int = 12
 ) -> np.ndarray:
-    """The last layer's hidden states [tokens, width] of one token list, in float64."""
+    """Return the last layer's hidden states [tokens, width] of one token list, in float64."""
     assert heads == len(SLOPES_OF_12_HEADS), "the table is for 12 heads"
     n = len(ids)
     distance = np.abs(np.subtract.outer(np.arange(n), np.arange(n)))

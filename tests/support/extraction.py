@@ -1,4 +1,4 @@
-"""What `histpred.genome.extract.extract` writes, read back without histpred; bedtools beside it."""
+"""Outputs of `histpred.genome.extract.extract`, read without histpred, beside bedtools."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def bedtools(*arguments: str | Path) -> str:
 
 
 def read_fasta(text: str) -> list[tuple[str, str]]:
-    """Headers (whole lines) and sequences."""
+    """Return headers (whole lines) and sequences."""
     records = (record.partition("\n") for record in text.split(">")[1:])
     return [(header, sequence.replace("\n", "")) for header, _, sequence in records]
 
@@ -49,7 +49,7 @@ def read_ledger(path: Path) -> list[dict[str, str]]:
 
 
 def window_rows(annotation: Path | str, fasta: Path, spec: WindowSpec, **options) -> list[Row]:
-    """The windows that `extract` writes as BED and as FASTA, joined row by row."""
+    """Return the windows that `extract` writes as BED and as FASTA, joined row by row."""
     folder = fasta.parent
     bed, sequences = folder / "windows.bed", folder / "windows.fa"
     for out in (bed, sequences):

@@ -1,4 +1,4 @@
-"""A made genome on which marks can be learned: what training and evaluation are tried on."""
+"""A generated genome with marks that a model can learn, to test training and evaluation."""
 
 from __future__ import annotations
 
@@ -25,8 +25,10 @@ class Labelled(NamedTuple):
 
 
 def write_labelled(folder: Path, seed: int = 0) -> Labelled:
-    """Genes of GC-rich or AT-rich bases: H3K4me3 lies at the rich, H3K27me3 at the poor ones (nine
-    in ten), H3K9me3 at random, and H3K36me3 nowhere.
+    """Write genes of GC-rich or AT-rich bases, with labels that follow from the bases.
+
+    Nine in ten GC-rich genes have H3K4me3, and nine in ten AT-rich genes H3K27me3. H3K9me3 is
+    random. No gene has H3K36me3.
     """
     rng = random.Random(seed)
     genome, rows, truth = {}, [], {}
@@ -59,7 +61,7 @@ def write_labelled(folder: Path, seed: int = 0) -> Labelled:
 
 
 def write_labels(path: Path, truth: dict[str, dict[str, int]]) -> Path:
-    """A table of labels in the form that histpred reads."""
+    """Write a table of labels that histpred reads."""
     marks = list(next(iter(truth.values())))
     lines = ["\t".join(["id", *marks])]
     lines += ["\t".join([name, *map(str, row.values())]) for name, row in truth.items()]

@@ -16,7 +16,7 @@ BESIDE = ROOT.parent / "shared" / "tools" / "nextflow"
 
 
 def find_nextflow() -> Path | None:
-    """The nextflow command, or None where there is none or no Java for it."""
+    """Return the nextflow command, or None if it or Java is missing."""
     if shutil.which(os.environ.get("JAVA_CMD", "java")) is None:
         return None
     on_path = shutil.which("nextflow")

@@ -1,4 +1,4 @@
-"""A bundle around random weights of a true architecture: for tests and benchmarks only."""
+"""A bundle with random weights of a true architecture, for tests and benchmarks only."""
 
 from __future__ import annotations
 
@@ -33,8 +33,9 @@ def random_bundle(
     window: dict[str, object],
     hidden: tuple[int, ...] = (32, 16),
 ) -> Bundle:
-    """A bundle of an encoder that lies in the folder `weights` as the files `names`, with a random
-    scorer, in `folder`.
+    """Write a bundle with a random scorer into `folder`.
+
+    Its encoder's weights are the files `names` of the folder `weights`.
     """
     files = {name: hashlib.sha256((weights / name).read_bytes()).hexdigest() for name in names}
     encoder = build(NamedSpec(kind, {}, None), weights, "cpu")

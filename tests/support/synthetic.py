@@ -20,7 +20,7 @@ BedRow = tuple[str | int, ...]
 
 
 class Transcript(NamedTuple):
-    """`exons` ascend and do not touch, on either strand."""
+    """A transcript. `exons` ascend and do not touch, on either strand."""
 
     chrom: str
     strand: str
@@ -38,7 +38,7 @@ class Transcript(NamedTuple):
         return self.exons[-1][1]
 
     def spliced(self, genome: Mapping[str, str]) -> str:
-        """The exons joined, in the sense of the RNA."""
+        """Return the joined exons, in the sense of the RNA."""
         joined = "".join(genome[self.chrom][start:end] for start, end in self.exons)
         return joined if self.strand == "+" else reverse_complement(joined)
 
@@ -50,7 +50,7 @@ def reverse_complement(sequence: str) -> str:
 def random_genome(
     rng: random.Random, lengths: Mapping[str, int], n_fraction: float = 0.0, lower: bool = False
 ) -> dict[str, str]:
-    """A sequence of each length; `n_fraction` of the bases is N, in one run somewhere inside."""
+    """Return a sequence of each length, with `n_fraction` of its bases N, in one run."""
     letters = "ACGTacgt" if lower else "ACGT"
     genome = {}
     for name, length in lengths.items():
@@ -67,7 +67,7 @@ def random_genome(
 def random_bed_rows(
     rng: random.Random, genome: Mapping[str, str], count: int, columns: int = 6, longest: int = 500
 ) -> list[BedRow]:
-    """BED3 to BED6 rows: five at the edges of each contig, `count` anywhere; names are unique."""
+    """Return BED3 to BED6 rows of unique names: five at each contig's edges, `count` anywhere."""
     places = []
     for chrom, sequence in genome.items():
         length = len(sequence)
@@ -92,7 +92,7 @@ def random_bed_rows(
 def random_transcripts(
     rng: random.Random, genome: Mapping[str, str], count: int, most_exons: int = 5
 ) -> list[Transcript]:
-    """Transcripts of one gene each: four at the edges of each contig, `count` anywhere.
+    """Return transcripts of one gene each: four at the edges of each contig, `count` anywhere.
 
     Contigs shorter than 20 bases get none.
     """
@@ -152,7 +152,7 @@ def write_gtf(
     bgzip: bool = False,
     gzip: bool = False,
 ) -> Path:
-    """Gene, transcript and exon lines, one gene after the other in the order given."""
+    """Write gene, transcript and exon lines, gene by gene in the given order."""
     lines = []
     for transcript in transcripts:
         of_gene = f'gene_id "{transcript.gene_id}"; {biotype_key} "{transcript.biotype}";'

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import heapq
-import importlib.util
 import math
 import sys
 from collections import deque
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -22,22 +20,17 @@ pytest.importorskip("scipy", reason="needs the extra train")
 pytest.importorskip("matplotlib", reason="needs the extra train")
 
 from histpred.core.errors import InputError
+from support.command_line import ROOT
+from support.scripts import load_script
 
-NAME = "benchmark_of_cluster"
 SUBMIT = "2026-11-25 03:10:00.123"
 HEADER = "task_id\thash\tname\tstatus\texit\tsubmit\tduration\trealtime\t%cpu"
 
 
-def _load() -> ModuleType:
-    path = Path(__file__).resolve().parent.parent / "benchmarks" / "cluster.py"
-    spec = importlib.util.spec_from_file_location(NAME, path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[NAME] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-cluster = _load()
+cluster = load_script("benchmarks/cluster.py")
+simulation, tables, trace = (
+    sys.modules[name] for name in ("cluster_simulation", "cluster_tables", "cluster_trace")
+)
 # Nothing but the tasks themselves takes time.
 BARE = {
     "queue_size": 10**6, "scatter_array": 1, "poll": 0.0, "sbatch": 0.0, "scheduling": 0.0,
@@ -54,14 +47,15 @@ def planned(
     cpu_seconds: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0),
     fixed: float = 0.0,
 ) -> Any:
-    """A plan of genomes whose shards take these seconds, the fixed ones included; cpu_seconds: of
-    BUNDLE, a SCATTER, a GATHER, SUMMARY.
+    """Return a plan of genomes whose shards take these seconds, fixed seconds included.
+
+    cpu_seconds: time of BUNDLE, a SCATTER, a GATHER and SUMMARY.
     """
     bundle, scatter, gather, summary = cpu_seconds
     genomes = len(shards)
     seconds = [bundle, *[scatter] * genomes, *[gather] * genomes, summary, *chain(*shards)]
     genome = np.repeat(np.arange(genomes), [len(own) for own in shards])
-    return cluster.Plan(genome, np.array(seconds), fixed, 0.0)
+    return simulation.Plan(genome, np.array(seconds), fixed, 0.0)
 
 
 def makespan(made: Any, settings: Any, seed: int = 0) -> float:
@@ -205,7 +199,7 @@ def test_shares_add_up(
     if not run.makespan or run.given_up:
         return
     found = cluster.shares(run, made, gpus, ideal)
-    parts = [found[name] for name in ("efficiency", *cluster.LOSSES)]
+    parts = [found[name] for name in ("efficiency", *tables.LOSSES)]
     assert sum(parts) == pytest.approx(1)
     assert min(parts) >= -1e-9
     assert 0 < found["efficiency"] <= 1
@@ -241,7 +235,7 @@ def test_spread_leaves_the_mean_alone() -> None:
 def test_the_finger_goes_round(tasks: list[int], at: int, steps: int) -> None:
     at = min(at, len(tasks))
     behind, ahead = deque(tasks[:at]), deque(tasks[at:])
-    cluster._turn(ahead, behind, steps)
+    simulation._turn(ahead, behind, steps)
     assert [*behind, *ahead] == tasks
     if tasks:
         assert len(behind) % len(tasks) == (at + steps) % len(tasks)
@@ -259,13 +253,13 @@ def test_genomes_have_the_stated_sizes() -> None:
 
 def test_a_plan_is_what_the_trace_and_the_options_say() -> None:
     lines = {
-        "BUNDLE": cluster.Line(1, 0),
-        "SCATTER": cluster.Line(2, 1e-8),
-        "PREDICT": cluster.Line(3, 9),
-        "GATHER": cluster.Line(4, 1e-9),
-        "SUMMARY": cluster.Line(5, 0),
+        "BUNDLE": trace.Line(1, 0),
+        "SCATTER": trace.Line(2, 1e-8),
+        "PREDICT": trace.Line(3, 9),
+        "GATHER": trace.Line(4, 1e-9),
+        "SUMMARY": trace.Line(5, 0),
     }
-    measured = cluster.Measured(0, 0, 0.5, lines, 0.2, [])
+    measured = cluster.Measurements(0, 0, 0.5, lines, 0.2, [])
     case = cluster.Case(np.array([100e6, 250e6]), 100e6, bare(), 1e6, 10.0)
     made = cluster.plan(case, measured)
     assert made.genome.tolist() == [0, 1, 1, 1]
@@ -280,17 +274,19 @@ def test_a_plan_is_what_the_trace_and_the_options_say() -> None:
     [("1m 2s", 62.0), ("350ms", 0.35), ("1.1s", 1.1), ("1d 2h 3m 4s", 93784.0), ("1500", 1.5)],
 )
 def test_durations_are_read(text: str, expected: float) -> None:
-    assert cluster.seconds(text) == pytest.approx(expected)
+    assert trace.seconds(text) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("text", ["-", "", "soon", "1m soon", "1 2", "-3s", float("nan"), None])
 def test_what_is_no_duration_is_nan(text: object) -> None:
-    assert math.isnan(cluster.seconds(text))
+    assert math.isnan(trace.seconds(text))
 
 
 def _rows(sample: str, shards: int, bases: int) -> Iterator[tuple[str, str, str, str, str]]:
-    """hash, name, status, duration and realtime of a sample's tasks: SCATTER 2 s + 10 s/Gbp,
-    PREDICT 5 s + 500 s/Gbp, GATHER 1 s; half a second more to start each.
+    """Yield hash, name, status, duration and realtime of a sample's tasks.
+
+    SCATTER takes 2 s + 10 s/Gbp, PREDICT 5 s + 500 s/Gbp, GATHER 1 s. Each takes half a second more
+    to start.
     """
     total = shards * bases
     scatter, predict = 2000 + round(total / 1e5), 5000 + round(bases / 2e3)
@@ -402,12 +398,12 @@ def test_tables_and_plot(
     monkeypatch.setattr(cluster, "REPEATS", 1)
     monkeypatch.setattr(cluster, "LOADS", (5.0,))
     monkeypatch.setattr(cluster, "genome_bases", lambda seed: np.full(20, 200e6))
-    trace, plot = _write(tmp_path / "trace.txt", SAMPLES), tmp_path / "cluster.svg"
-    monkeypatch.setattr(sys, "argv", ["cluster.py", trace, "--rate", "1e6", "--out", str(plot)])
+    path, plot = _write(tmp_path / "trace.txt", SAMPLES), tmp_path / "cluster.svg"
+    monkeypatch.setattr(sys, "argv", ["cluster.py", path, "--rate", "1e6", "--out", str(plot)])
     cluster.main()
     printed = capsys.readouterr().out
     assert "PREDICT: 5.00 s before it embeds" in printed
-    assert "a GPU embeds 1 Mbp/s and has its model after 10 s" in printed
+    assert "a GPU embeds 1 Mbp/s and loads its model in 10 s" in printed
     rows = [line for line in printed.splitlines() if line.startswith("| 2 | 100 | 10 |")]
     assert 1 <= len(rows) <= 2  # it may be the best of its number of GPUs, too
     assert rows[0].split(" | ")[3] == f"{2 + 2 * 20 + 20 * 20}"
@@ -426,8 +422,7 @@ def test_options_that_make_no_sense_are_refused(
 
 
 def test_the_cluster_s_settings_are_those_of_the_slurm_profile() -> None:
-    root = Path(cluster.__file__).parent.parent
-    profile = (root / "nextflow" / "conf" / "slurm.config").read_text(encoding="utf-8")
+    profile = (ROOT / "nextflow" / "conf" / "slurm.config").read_text(encoding="utf-8")
     settings = cluster.Cluster(gpus=1)
     assert f"queueSize    = {settings.queue_size}\n" in profile
     assert f"pollInterval = '{settings.poll:g} sec'" in profile

@@ -1,0 +1,173 @@
+"""The groups of the schema, with the parameters that belong to the pipeline alone.
+
+make.py adds the options of the command line to these groups, and documents the keywords `x-...`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+SAFE_NAME = "^[A-Za-z0-9][A-Za-z0-9._+-]*$"
+
+Property = dict[str, Any]
+
+# group: (title, description, {parameter: property})
+GROUPS: dict[str, tuple[str, str, dict[str, Property]]] = {
+    "inputs": (
+        "Mode, inputs and results",
+        "One sample from parameters, or several samples from a samplesheet.",
+        {
+            "mode": {
+                "type": "string",
+                "default": "predict",
+                "enum": ["predict", "train", "evaluate"],
+                "description": "Predict histone marks, train a bundle and evaluate it, or evaluate "
+                "a bundle.",
+            },
+            "input": {
+                "type": "string",
+                "format": "file-path",
+                "exists": True,
+                "mimetype": "text/csv",
+                "x-value": "FILE.csv",
+                "description": "Samplesheet of several samples, in place of the next four "
+                "parameters. Its header names the columns sample, annotation, fasta and, where "
+                "needed, labels and bundle. Each row is a sample. Relative paths start at the "
+                "samplesheet's folder.",
+            },
+            "annotation": {
+                "type": "string",
+                "format": "file-path",
+                "exists": True,
+                "x-value": "FILE",
+                "description": "Annotation of the genes: BED, GTF or GFF3. It may be compressed.",
+            },
+            "fasta": {
+                "type": "string",
+                "format": "file-path",
+                "exists": True,
+                "x-value": "FILE",
+                "description": "Genome of the same assembly. It may be compressed.",
+            },
+            "labels": {
+                "type": "string",
+                "format": "path",
+                "exists": True,
+                "x-value": "PATH",
+                "x-modes": ["train", "evaluate"],
+                "description": "Folder that 'histpred labels' wrote, or a TSV. Its first column is "
+                "an id (gene_id or name of the annotation). Each further column is a mark: 1 = "
+                "present, 0 = absent, empty = unlabelled.",
+            },
+            "sample": {
+                "type": "string",
+                "pattern": SAFE_NAME,
+                "x-value": "NAME",
+                "description": "Name of the results.",
+                "help_text": "Default: the annotation's file name up to the first dot.",
+            },
+            "outdir": {
+                "type": "string",
+                "format": "directory-path",
+                "default": "results",
+                "x-value": "DIR",
+                "x-made": True,
+                "description": "Folder for the results.",
+            },
+            "tracks": {
+                "type": "boolean",
+                "default": False,
+                "x-modes": ["predict"],
+                "description": "Also write tracks for genome browsers (histpred tracks).",
+            },
+        },
+    ),
+    "models": (
+        "Bundles and encoders",
+        "Models that embed and score the windows.",
+        {
+            "bundle": {
+                "type": "string",
+                "x-value": "NAME|DIR",
+                "description": "Bundle that predicts or is evaluated: name of a shipped one, or "
+                "a folder. For training, the bundle that names encoder, chunks and windows.",
+                "help_text": "Default: human-promoter for predict; --encoder for train.",
+            },
+            "encoder": {
+                "type": "string",
+                "pattern": SAFE_NAME,
+                "x-value": "NAME",
+                "x-modes": ["train"],
+                "description": "For training, in place of a bundle: published encoder (histpred "
+                "encoders list) or 'kmer'.",
+                "help_text": "Default: kmer.",
+            },
+            "store": {
+                "type": "string",
+                "format": "directory-path",
+                "x-value": "DIR",
+                "x-made": True,
+                "description": "Folder that keeps embeddings for later runs, which do not compute "
+                "them again.",
+                "help_text": "Default: in the work directory.",
+            },
+        },
+    ),
+    "windows": ("Rows and windows", "Which rows of the annotation are read, and how.", {}),
+    "computing": (
+        "Computing",
+        "How the work is split. Profiles choose where it runs.",
+        {
+            "gpus": {
+                "type": "integer",
+                "minimum": 1,
+                "x-value": "N",
+                "description": "With -profile gpu: largest number of GPU tasks at a time on this "
+                "machine.",
+                "help_text": "Default: no limit.",
+            },
+            "queue": {
+                "type": "string",
+                "x-value": "NAME",
+                "description": "With -profile slurm: queue or partition.",
+                "help_text": "Default: the cluster's.",
+            },
+            "gpu_queue": {
+                "type": "string",
+                "x-value": "NAME",
+                "description": "With -profile slurm,gpu: queue or partition of GPU tasks.",
+                "help_text": "Default: that of all tasks.",
+            },
+            "gres": {
+                "type": "string",
+                "default": "gpu:1",
+                "x-value": "GRES",
+                "description": "With -profile slurm,gpu: resource that a GPU task requests: gpu:1, "
+                "gpu:a100:1, or shard:1 if the site lets tasks share a GPU.",
+            },
+            "cluster_options": {
+                "type": "string",
+                "x-value": "OPTIONS",
+                "description": "Further options of the cluster's submit command, such as "
+                "--cluster_options='--account=NAME'.",
+            },
+        },
+    ),
+    "training": ("Training", "Options of --mode train.", {}),
+    "evaluation": (
+        "Evaluation",
+        "Options of --mode evaluate, and of the evaluation after a training.",
+        {},
+    ),
+    "other": (
+        "Other",
+        "Options of the pipeline itself.",
+        {
+            "help": {
+                "type": "boolean",
+                "default": False,
+                "description": "Show the parameters and exit.",
+            }
+        },
+    ),
+}
