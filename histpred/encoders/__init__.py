@@ -3,7 +3,7 @@
 A piece is a window, or a chunk of one (`histpred.encoders.chunks`): upper-case ACGTN bytes in the
 window's own orientation. An encoder's module is imported when the encoder is built, so that one
 which needs torch costs nothing to a run that uses another. To add a kind: one module with
-`from_settings`, one line here.
+`from_settings`, one line in `ENCODERS`.
 """
 
 from __future__ import annotations
@@ -17,21 +17,9 @@ import numpy as np
 
 from histpred.core.errors import BundleError
 
-ENCODERS = {
-    "kmer": "histpred.encoders.kmer",
-    "onnx": "histpred.encoders.onnx",
-    "dnabert2": "histpred.encoders.dnabert2",
-    "rnafm": "histpred.encoders.rnafm",
-    "hf": "histpred.encoders.hf",
-}
-"""kind -> the module whose `from_settings(settings, directory, device, precision)` builds it."""
-
 INSTALL_ENCODERS = (
     "pip install 'histpred[encoders]' (a checkout: HISTPRED_EXTRAS=encoders bin/histpred)"
 )
-
-EXPENSIVE = ("dnabert2", "rnafm", "hf")
-"""Kinds whose embeddings are kept on disk while a prediction runs, so that it can be resumed."""
 
 
 class Embedded(NamedTuple):
@@ -81,6 +69,65 @@ class EncoderSpec(Protocol):
     def dimension(self) -> int | None: ...
 
 
+class EncoderKind(NamedTuple):
+    """One kind of encoder: all that histpred knows of it before its module is imported.
+
+    An entry is also an encoder spec, of that kind with its default settings.
+
+    Attributes
+    ----------
+    kind
+        Its name in bundles, and for `--encoder` and `histpred encoders verify`.
+    module
+        Imported when an encoder is built: its `from_settings(settings, directory, device,
+        precision)` returns the encoder.
+    needs_weights
+        True if it reads files of its own. Without a bundle or a published encoder that names them,
+        the user gives `--weights`, and says how to cut windows.
+    expensive
+        True if embeddings are worth keeping on disk while a prediction runs, so that it can be
+        resumed. Such an encoder takes the device, and the scorer runs on the CPU.
+    settings, window, chunks
+        What `--encoder KIND` stands for; `window` and `chunks` as the options say them, chunks of
+        None: windows are embedded whole.
+    check
+        A function of the module that `histpred encoders verify` also calls, with the folder of the
+        weights: it returns what passed, as a sentence, and raises WeightsError.
+    """
+
+    kind: str
+    module: str
+    needs_weights: bool = False
+    expensive: bool = False
+    settings: Mapping[str, object] = {}
+    window: str = "context"
+    chunks: str | None = None
+    check: str | None = None
+
+    @property
+    def dimension(self) -> None:
+        """Any dimension will do."""
+        return None
+
+
+ENCODERS = {
+    entry.kind: entry
+    for entry in (
+        EncoderKind("kmer", "histpred.encoders.kmer", settings={"k": [1, 2, 3, 4]}),
+        EncoderKind("onnx", "histpred.encoders.onnx", needs_weights=True),
+        EncoderKind("dnabert2", "histpred.encoders.dnabert2", True, True, check="check_tokenizer"),
+        EncoderKind("rnafm", "histpred.encoders.rnafm", True, True),
+        EncoderKind("hf", "histpred.encoders.hf", True, True),
+    )
+}
+"""Every kind of encoder, by its name."""
+
+
+def is_expensive(kind: str) -> bool:
+    """True if the embeddings of a kind are worth keeping; False for a kind that is unknown."""
+    return kind in ENCODERS and ENCODERS[kind].expensive
+
+
 def build(
     spec: EncoderSpec, directory: Path, device: str = "cpu", precision: str = "auto"
 ) -> Encoder:
@@ -113,7 +160,7 @@ def build(
         )
 
     try:
-        encoder: Encoder = importlib.import_module(ENCODERS[spec.kind]).from_settings(
+        encoder: Encoder = importlib.import_module(ENCODERS[spec.kind].module).from_settings(
             spec.settings, directory, device, precision
         )
     except ValueError as error:
