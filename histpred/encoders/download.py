@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import importlib
 import importlib.util
 import logging
 import os
@@ -23,7 +24,7 @@ import numpy as np
 
 from histpred.core.errors import HistpredError, OutputError, UsageError, WeightsError, first_line
 from histpred.core.output import file_digest, publish, temporary_faults
-from histpred.encoders import INSTALL_ENCODERS, build
+from histpred.encoders import ENCODERS, INSTALL_ENCODERS, build
 from histpred.encoders.published import File, Published
 
 logger = logging.getLogger(__name__)
@@ -319,14 +320,7 @@ def try_out(encoder: Published, folder: Path) -> list[str]:
         )
     passed.append("gives the same for lower case")
 
-    if encoder.kind == "dnabert2":
-        from histpred.encoders import dnabert2
-
-        tokenizer = folder / dnabert2.TOKENIZER
-        if not dnabert2.known_answer(dnabert2.load_tokenizer(tokenizer)):
-            raise WeightsError(
-                f"{tokenizer}: makes other tokens than the published one of a known sequence",
-                f"get it again: histpred encoders get {encoder.name}",
-            )
-        passed.append("its tokenizer gives the published one's known answer")
+    if check := ENCODERS[encoder.kind].check:
+        module = importlib.import_module(ENCODERS[encoder.kind].module)
+        passed.append(getattr(module, check)(folder))
     return passed

@@ -104,7 +104,9 @@ def test_verify_shows_both_digests_of_a_wrong_file(tmp_path, monkeypatch):
 def test_verify_loads_and_runs_the_encoder(dnabert2, monkeypatch):
     from histpred.encoders import dnabert2 as module
 
-    monkeypatch.setattr(module, "known_answer", lambda tokenizer: True)
+    tokenizer = module.load_tokenizer(dnabert2 / "tokenizer.json")
+    tokens = tokenizer.encode(module.KNOWN_SEQUENCE).ids
+    monkeypatch.setattr(module, "KNOWN_TOKENS", tokens)
     done = histpred("encoders", "verify", "dnabert2")
     assert done.code == 1  # these are not the published weights
     assert done.out.count("WRONG: sha256") == 3
@@ -118,7 +120,7 @@ def test_verify_loads_and_runs_the_encoder(dnabert2, monkeypatch):
 def test_verify_of_another_tokenizer_fails(dnabert2):
     done = histpred("encoders", "verify", "dnabert2", dnabert2)
     assert done.code == 1
-    assert "makes other tokens than the published one" in done.err
+    assert "its tokens of a known sequence are not those of the published" in done.err
     assert said_well(done.err)
 
 
