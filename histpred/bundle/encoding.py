@@ -12,7 +12,7 @@ from histpred.bundle.outputs import window_for
 from histpred.core.errors import BundleError, UsageError
 from histpred.encoders import ENCODERS, Encoder, EncoderSpec, build
 from histpred.encoders.chunks import WINDOW, ChunkPolicy, parse_chunks
-from histpred.encoders.download import WRONG, compare
+from histpred.encoders.installed import WRONG, compare
 from histpred.encoders.locate import locate
 from histpred.encoders.published import Published, default_folder, find
 from histpred.genome.regions import CONTEXT

@@ -63,22 +63,14 @@ class TorchEncoder(ABC):
         self.precision = choose_precision(self._target, precision)
         self.chunks_at_once = CHUNKS_AT_ONCE[self._target.type]
 
-    def _start(
-        self,
-        network: nn.Module,
-        forward: Forward,
-        *,
-        rounded: nn.Module,
-        dtype: torch.dtype | None,
-        pad: int,
-    ) -> None:
-        """Take a network to the device; int8 rounds the linear layers of its part `rounded`.
+    def _start(self, network: nn.Module, forward: Forward, layers: nn.Module, pad: int) -> None:
+        """Take a network to the device; `pad` is the token that fills up a batch.
 
-        A dtype of None keeps the network's own. `pad` is the token that fills up a batch.
+        With int8, the linear layers of its part `layers` are rounded.
         """
         if self.precision == "int8":
-            quantise(rounded)
-        network.to(self._target, dtype)
+            quantise(layers)
+        network.to(self._target)
         self._batcher = Batcher(forward, self.dimension, self._target, pad)
 
     @abstractmethod

@@ -93,7 +93,7 @@ class HfEncoder(TorchEncoder):
         self._most_tokens = most_tokens(model)
         self.dimension = model.config.hidden_size
         pad = model.config.pad_token_id or 0  # ESM and RoBERTa count positions from it
-        self._start(model, self._hidden, rounded=model, dtype=None, pad=pad)
+        self._start(model, self._hidden, model, pad)
 
     def tokenise(self, chunks: Sequence[bytes]) -> list[Tokens]:
         """Each chunk's tokens with the special ones; nothing counts in a chunk without a base.

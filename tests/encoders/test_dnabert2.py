@@ -314,7 +314,9 @@ def test_every_tensor_of_the_backbone_is_needed(copy, name):
 def test_a_tensor_too_many_in_the_backbone_is_refused(copy):
     name = "bert.encoder.layer.2.mlp.wo.bias"
     rewrite(copy, lambda state: state.update({name: torch.ones(48)}))
-    with pytest.raises(WeightsError, match=r"1 tensors do not belong to this encoder: encoder\.layer"):
+    with pytest.raises(
+        WeightsError, match=r"1 tensors do not belong to this encoder: encoder\.layer"
+    ):
         load_model(copy)
 
 
@@ -497,7 +499,9 @@ def test_a_tokenizer_that_lacks_a_base_is_refused(tmp_path):
     text["model"]["vocab"] = {t: n for t, n in text["model"]["vocab"].items() if "G" not in t[:2]}
     text["model"]["merges"] = []
     (tmp_path / "tokenizer.json").write_text(json.dumps(text))
-    with pytest.raises(WeightsError, match=r"its tokens of A C G T are \[CLS\] A C \[UNK\] T \[SEP\]"):
+    with pytest.raises(
+        WeightsError, match=r"its tokens of A C G T are \[CLS\] A C \[UNK\] T \[SEP\]"
+    ):
         load_tokenizer(tmp_path / "tokenizer.json")
 
 

@@ -87,7 +87,9 @@ def test_a_folder_in_the_place_of_a_file_is_not_there(tmp_path):
 @pytest.mark.parametrize("altered", ["model", "config"])
 def test_an_altered_file_is_refused_with_both_digests(altered, tmp_path):
     weights = fill(tmp_path / "weights", **{altered: b"other"})
-    with pytest.raises(WeightsError, match="not the file that the bundle was trained with") as raised:
+    with pytest.raises(
+        WeightsError, match="not the file that the bundle was trained with"
+    ) as raised:
         locate(FILES, None, tmp_path / "bundle", weights)
     (name,) = (name for name in FILES if name.startswith(altered))
     assert hashlib.sha256(b"other").hexdigest() in raised.value.message

@@ -434,7 +434,10 @@ def added(name: str):
         ),
         (without("emb_layer_norm_before.bias"), "missing: embeddings.layer_norm.bias"),
         (without("emb_layer_norm_after.weight"), "missing: encoder.emb_layer_norm_after.weight"),
-        (added("layers.2.self_attn.bias_k"), "do not belong to this encoder: encoder.layer.2.self_attn"),
+        (
+            added("layers.2.self_attn.bias_k"),
+            "do not belong to this encoder: encoder.layer.2.self_attn",
+        ),
         (added("pooler.dense.bias"), "do not belong to this encoder: pooler.dense.bias"),
         (
             reshaped("layers.2.fc2.weight", WIDTH, INNER + 1),

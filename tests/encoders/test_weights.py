@@ -164,7 +164,9 @@ def test_missing_tensors_are_counted_and_the_first_three_named(tmp_path):
 
 
 def test_a_tensor_left_over_is_named(tmp_path):
-    with pytest.raises(WeightsError, match=r"w\.bin: 1 tensors do not belong to this encoder: a\.x"):
+    with pytest.raises(
+        WeightsError, match=r"w\.bin: 1 tensors do not belong to this encoder: a\.x"
+    ):
         fill(empty_model(), tensors() | {"a.x": torch.ones(1)}, tmp_path / "w.bin")
 
 
