@@ -81,10 +81,10 @@ def verify(name: str, path: Path | None) -> None:
     from histpred.core.errors import UsageError, WeightsError, first_few
     from histpred.encoders import ENCODERS
     from histpred.encoders import installed as files
-    from histpred.encoders.published import PUBLISHED, default_folder, find
+    from histpred.encoders.published import default_folder, find, is_published
     from histpred.encoders.verify import try_out
 
-    if name in ENCODERS and name not in (published.name for published in PUBLISHED):
+    if name in ENCODERS and not is_published(name):
         kind = ENCODERS[name]
         if kind.needs_weights and path is None:
             raise UsageError(

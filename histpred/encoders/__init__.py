@@ -69,6 +69,9 @@ class EncoderSpec(Protocol):
     @property
     def dimension(self) -> int | None: ...
 
+    @property
+    def published(self) -> str | None: ...
+
 
 class EncoderKind(NamedTuple):
     """A kind of encoder, which is also an encoder spec: that of the kind's default settings.
@@ -105,6 +108,10 @@ class EncoderKind(NamedTuple):
     @property
     def dimension(self) -> None:
         """None: any dimension is accepted."""
+
+    @property
+    def published(self) -> None:
+        """None: it has no name in `histpred encoders list`."""
 
 
 ENCODERS = {

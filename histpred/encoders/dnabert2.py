@@ -69,7 +69,7 @@ class Dnabert2Encoder(TorchEncoder):
         named = ((WEIGHTS, "weights"), ([CONFIG], "configuration"), ([TOKENIZER], "tokenizer"))
         self.files = tuple(find_file(folder, names, what) for names, what in named)
 
-        model = load_model(folder).to(DTYPES[self.precision])
+        model = load_model(folder)
         words = model.embeddings.word_embeddings
         vocabulary = self._tokenizer.get_vocab_size()
         if vocabulary > words.num_embeddings:
@@ -79,7 +79,7 @@ class Dnabert2Encoder(TorchEncoder):
                 "use the tokenizer and the weights of the same model",
             )
         self.dimension = words.embedding_dim
-        self._start(model, model, model.encoder, SPECIAL["[PAD]"])
+        self._start(model, model, model.encoder, SPECIAL["[PAD]"], DTYPES[self.precision])
 
     def tokenise(self, chunks: Sequence[bytes]) -> list[Tokens]:
         """[CLS], the tokens, [SEP] of each chunk; nothing counts in a chunk without a base.

@@ -43,6 +43,11 @@ class Published(NamedTuple):
     settings: Mapping[str, object] = {}
     revision: str | None = None
 
+    @property
+    def published(self) -> str:
+        """Its name, as a bundle's encoder spec records it."""
+        return self.name
+
     def url(self, file: File) -> str:
         """The address of a file."""
         revision = self.revision or "main"
@@ -214,6 +219,11 @@ def find(name: str) -> Published:
             return encoder
     names = ", ".join(encoder.name for encoder in PUBLISHED)
     raise UsageError(f"{name!r}: no such encoder", f"there are {names}")
+
+
+def is_published(name: str) -> bool:
+    """Return True if a published encoder has this name."""
+    return any(encoder.name == name for encoder in PUBLISHED)
 
 
 def default_folder(name: str) -> Path:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import EsmConfig, EsmModel
 
 from histpred.core.errors import ModelError, WeightsError
@@ -116,9 +116,9 @@ class RnaFmEncoder(TorchEncoder):
         self.dimension = model.config.hidden_size
         # 1,022 of 1,026 positions: the first two are unused, <cls> and <eos> take two more.
         self.longest = model.config.max_position_embeddings - FIRST_POSITION - 2
-        self._model: nn.Module = model
-        self._model.to(DTYPES[self.precision])
-        self._start(model, self._hidden, model.encoder, alphabet.index("_"))
+        self._model = model
+        pad = alphabet.index("_")
+        self._start(model, self._hidden, model.encoder, pad, DTYPES[self.precision])
 
     def tokenise(self, chunks: Sequence[bytes]) -> list[Tokens]:
         """<cls>, one token for each base, <eos>; nothing counts in a chunk without a base.

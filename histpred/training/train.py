@@ -422,7 +422,7 @@ def _export(
         settings=dict(spec.settings),
         dimension=source.encoder.dimension,
         chunks=chunks,
-        published=getattr(spec, "published", None),
+        published=spec.published,
         files=files,
     )
     others = dict(source.ships)
