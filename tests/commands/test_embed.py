@@ -604,7 +604,7 @@ def test_other_weights_are_refused_with_both_digests(inputs, filled, tmp_path):
 def test_missing_weights_are_said(inputs, tmp_path):
     done = histpred("predict", *inputs.arguments()[:-2], "-o", tmp_path / "out")
     assert done.code == 1
-    assert "the bundle needs this file of weights" in done.err
+    assert "the bundle needs this weights file" in done.err
     assert "--weights" in done.err
     assert said_well(done.err), done.err
     assert not (tmp_path / "out").exists()
