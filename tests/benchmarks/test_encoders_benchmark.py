@@ -57,7 +57,9 @@ def test_the_grid_embeds_fewer_bases_than_window_chunks(benchmark, inputs, capsy
     assert found["grid"] < found["window"]
 
 
-@pytest.mark.parametrize("section", ["straightforward", "ladder", "profile"])
+@pytest.mark.parametrize(
+    "section", ["straightforward", "profile", pytest.param("ladder", marks=pytest.mark.slow)]
+)
 def test_a_section_prints_a_table(section, benchmark, inputs, capsys, monkeypatch):
     import torch
 
