@@ -11,11 +11,14 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
 from histpred.core.errors import BundleError
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
 
 INSTALL_ENCODERS = (
     "pip install 'histpred[encoders]' (a checkout: HISTPRED_EXTRAS=encoders bin/histpred)"
@@ -64,7 +67,7 @@ class EncoderSpec(Protocol):
     def kind(self) -> str: ...
 
     @property
-    def settings(self) -> Mapping[str, object]: ...
+    def settings(self) -> Mapping[str, JsonValue]: ...
 
     @property
     def dimension(self) -> int | None: ...
@@ -100,7 +103,7 @@ class EncoderKind(NamedTuple):
     module: str
     needs_weights: bool = False
     expensive: bool = False
-    settings: Mapping[str, object] = {}
+    settings: Mapping[str, JsonValue] = {}
     window: str = "context"
     chunks: str | None = None
     check: str | None = None

@@ -14,7 +14,7 @@ complements. Chunks without a base (all N) are left out.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -22,13 +22,15 @@ from histpred.core.errors import UsageError
 from histpred.genome.reference import Reference
 from histpred.genome.regions import SPLICED, Window, is_too_far
 
-WINDOW, GRID = POLICIES = ("window", "grid")
+Policy = Literal["window", "grid"]
+WINDOW: Policy = "window"
+GRID: Policy = "grid"
 
 
 class ChunkPolicy(NamedTuple):
     """How windows are cut: a policy, and the length of a chunk in bp."""
 
-    policy: str
+    policy: Policy
     length: int
 
     def __str__(self) -> str:
@@ -51,9 +53,10 @@ def parse_chunks(text: str) -> ChunkPolicy:
     >>> parse_chunks("window:1000")
     ChunkPolicy(policy='window', length=1000)
     """
-    policy, _, length = text.partition(":")
+    name, _, length = text.partition(":")
+    policy = {"window": WINDOW, "grid": GRID}.get(name)
     readable = length.isdecimal() and not is_too_far(length) and int(length)
-    if policy not in POLICIES or not readable:
+    if policy is None or not readable:
         raise UsageError(
             f"{text!r} does not describe chunks",
             "write window:BP or grid:BP, for example grid:2000",

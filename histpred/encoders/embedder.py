@@ -1,9 +1,9 @@
-"""Windows to vectors: cut into pieces, each piece embedded once, pooled.
+"""Embeds windows: cuts them into chunks, embeds each chunk once, and pools the vectors.
 
-Windows are taken in units, each of about as many new pieces as keep the encoder busy. While the
-encoder works on one unit, the pieces of the next are read and tokenised. Which pieces form a unit
-depends on the windows alone, never on what a store holds already: a run that goes on after it was
-killed makes the calls that are left of an unbroken one.
+Windows are grouped into units, each with about as many new chunks as keep the encoder busy. While
+the encoder works on one unit, the chunks of the next are read and tokenised. The chunks of a unit
+depend on the windows alone, never on the contents of a store. A run that continues after it was
+killed therefore makes exactly the remaining calls of an uninterrupted run.
 """
 
 from __future__ import annotations
@@ -26,12 +26,14 @@ UNITS_AT_ONCE = 2
 WINDOWS_AT_ONCE = 4096
 
 Vectors = dict[bytes, tuple[np.ndarray, int]]
-"""key of a piece -> its vector and number of tokens"""
+"""Key of a chunk -> its vector and number of tokens."""
 
 
 class Unit(NamedTuple):
-    """Windows on their way: `plans` has the keys and shares of each one's pieces; `new` the pieces
-    that the unit before does not have.
+    """Windows that are embedded together.
+
+    plans: for each window, the keys and shares of its chunks; new: key -> bases of the chunks that
+    the previous unit lacks; keys: those of all chunks.
     """
 
     windows: list[Window]
@@ -42,7 +44,7 @@ class Unit(NamedTuple):
 
 
 class EmbeddedWindows(NamedTuple):
-    """Windows with their share of N and their vectors, float32 [n, dimension]."""
+    """Windows with their fractions of N and their vectors, float32 [n, dimension]."""
 
     windows: list[Window]
     n_fractions: list[float]
@@ -50,9 +52,9 @@ class EmbeddedWindows(NamedTuple):
 
 
 class Embedder:
-    """An encoder with its chunks and, if any, its store.
+    """An encoder with its chunk policy and, if any, its store.
 
-    embedded, reused: how many pieces were computed, and how many the store had.
+    embedded, reused: the numbers of chunks that were computed, and that the store had.
     """
 
     def __init__(self, encoder: Encoder, chunks: ChunkPolicy | None, store: Store | None) -> None:
@@ -63,7 +65,7 @@ class Embedder:
         self.reused = 0
 
     def embed(self, batches: Iterator[Batch], reference: Reference) -> Generator[EmbeddedWindows]:
-        """The windows of `batches`, in their order, with their vectors."""
+        """Embed the windows of `batches`, in their order."""
         workers = ThreadPoolExecutor(UNITS_AT_ONCE)
         running: deque[tuple[Unit, list[Future[Vectors]], Vectors]] = deque()
         known: Vectors = {}
@@ -85,12 +87,12 @@ class Embedder:
         for batch in batches:
             for window, sequence, n_fraction in zip(*batch, strict=True):
                 plan = []
-                for piece in chunks_of(window, sequence, reference, self._chunks):
-                    key = chunk_key(piece.sequence)
-                    plan.append((key, piece.share))
+                for chunk in chunks_of(window, sequence, reference, self._chunks):
+                    key = chunk_key(chunk.sequence)
+                    plan.append((key, chunk.share))
                     unit.keys.add(key)
                     if key not in before:
-                        unit.new[key] = piece.sequence
+                        unit.new[key] = chunk.sequence
                 unit.windows.append(window)
                 unit.n_fractions.append(n_fraction)
                 unit.plans.append(plan)
@@ -105,7 +107,7 @@ class Embedder:
     def _start(
         self, unit: Unit, workers: ThreadPoolExecutor
     ) -> tuple[list[Future[Vectors]], Vectors]:
-        """What will be computed, and what the store has of the unit's new pieces."""
+        """Start to embed the unit's new chunks, except those in the store, which are returned."""
         keys = list(unit.new)
         stored = self._store.find(keys) if self._store is not None else {}
         self.reused += len(stored)
@@ -121,7 +123,7 @@ class Embedder:
     def _encode(self, keys: list[bytes], unit: Unit) -> Vectors:
         result = self.encoder.embed([unit.new[key] for key in keys])
         if self._store is not None:
-            # What is not finite is an error wherever it ends up: never keep it.
+            # NaN and infinity are errors for every user of the store: never keep them.
             good = np.flatnonzero(np.isfinite(result.vectors).all(axis=1))
             kept = Embedded(result.vectors[good], result.tokens[good])
             self._store.add([keys[i] for i in good], kept)
@@ -133,7 +135,7 @@ class Embedder:
     def _finish(
         self, unit: Unit, calls: list[Future[Vectors]], stored: Vectors, before: Vectors
     ) -> Vectors:
-        """The vectors of all the unit's pieces."""
+        """The vectors of all chunks of the unit."""
         known = {key: before[key] for key in unit.keys if key in before} | stored
         for call in calls:
             known |= call.result()
@@ -156,13 +158,14 @@ class Embedder:
 def embed_sequences(
     encoder: Encoder, chunks: ChunkPolicy | None, sequences: Iterable[bytes]
 ) -> np.ndarray:
-    """Vectors, float32 [n, dimension], of sequences that lie on no genome: their pieces are cut
-    from the first base on, and pooled as the policy says.
+    """Vectors, float32 [n, dimension], of sequences without a place in a genome.
+
+    Chunks are cut from the first base on, and pooled according to the policy.
     """
     vectors = []
     for sequence in sequences:
         length = chunks.length if chunks else max(len(sequence), 1)
         cut = [sequence[i : i + length] for i in range(0, len(sequence), length)]
-        embedded = encoder.embed([piece for piece in cut if bases(piece)])
+        embedded = encoder.embed([chunk for chunk in cut if bases(chunk)])
         vectors.append(pool(*embedded, np.ones(len(embedded.tokens)), chunks))
     return np.array(vectors, np.float32).reshape(-1, encoder.dimension)

@@ -8,9 +8,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from histpred.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
 
 FOLDER_VARIABLE = "HISTPRED_ENCODERS"
 
@@ -40,7 +43,7 @@ class Published(NamedTuple):
     licence: str
     note: str
     window: str = "context"
-    settings: Mapping[str, object] = {}
+    settings: Mapping[str, JsonValue] = {}
     revision: str | None = None
 
     @property

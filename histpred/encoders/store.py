@@ -20,7 +20,7 @@ import os
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
@@ -32,6 +32,7 @@ from histpred.encoders import INSTALL_ENCODERS, Embedded, Encoder, EncoderSpec
 
 if TYPE_CHECKING:
     import pyarrow as arrow
+    from pydantic import JsonValue
 
 FORMAT = 1
 DESCRIPTION = "encoder.json"
@@ -47,8 +48,8 @@ class Identity(TypedDict):
 
     format: int
     kind: str
-    settings: Mapping[str, object]
-    files: Mapping[str, str]
+    settings: dict[str, JsonValue]
+    files: dict[str, str]
     device: str
     precision: str
     dimension: int

@@ -49,7 +49,7 @@ def embed_windows(
     run = embed(request, choice, encoder, table, execution._replace(overwrite=True))
     if execution.store:
         logger.info(
-            "%s pieces embedded on %s, %s were there",
+            "%s chunks embedded on %s, %s were there",
             f"{run.embedded:,}",
             encoder.device,
             f"{run.reused:,}",
