@@ -1,13 +1,13 @@
-"""What docs/encoders.md says of speed, measured in one run on one machine.
+"""Measures the speeds in docs/encoders.md, in one run on one machine.
 
     HISTPRED_EXTRAS=encoders bin/test --version    # makes the environment
     .venv/bin/python benchmarks/encoders.py --fasta chr22.fa.gz --annotation chr22.gtf.gz \\
         --tokenizer tokenizer.json [--device cuda] [SECTION ...]
 
-FASTA, GTF and tokenizer are real ones (hg19 chr22 with its RefSeq genes, DNABERT-2's published
-tokenizer); the weights are random ones of the true architecture, since speed does not depend on
-their values. Competitors take turns. The floor is arithmetic: FLOPs of the matrix products over
-what one large product of the same precision reaches on the same device, in the same run.
+FASTA, GTF and tokenizer are real (hg19 chr22 with its RefSeq genes, DNABERT-2's published
+tokenizer). The weights are random numbers in the true architecture, since speed does not depend on
+their values. Competitors take turns. The limit is arithmetic: the FLOPs of the matrix products,
+divided by the FLOP/s of one large product of the same precision on the same device in the same run.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -28,9 +29,10 @@ import torch
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
-from histpred.encoders.chunks import ChunkPolicy, pieces  # noqa: E402
+from histpred.encoders import Embedded  # noqa: E402
+from histpred.encoders.chunks import ChunkPolicy, chunks_of  # noqa: E402
 from histpred.encoders.devices import DTYPES, PRECISIONS  # noqa: E402
-from histpred.encoders.dnabert2 import Dnabert2, Dnabert2Encoder, load_model  # noqa: E402
+from histpred.encoders.dnabert2 import Dnabert2Encoder, load_model  # noqa: E402
 from histpred.encoders.embedder import Embedder  # noqa: E402
 from histpred.genome.annotation import open_annotation  # noqa: E402
 from histpred.genome.ledger import Ledger  # noqa: E402
@@ -44,7 +46,7 @@ ROUNDS = 3
 
 
 def main() -> None:
-    """Run the sections that are named, all if none is."""
+    """Run the named sections, or all of them."""
     known = {
         "straightforward": straightforward,
         "ladder": ladder,
@@ -75,7 +77,7 @@ def main() -> None:
 
 
 def straightforward(options: argparse.Namespace, folder: Path) -> None:
-    """Real chunks of 2 kb through the padded fp32 forward, and through ours in each precision."""
+    """Embed real chunks of 2 kb in padded batches of fp32, and with histpred in each precision."""
     chunks = real_chunks(options, options.count)
     bases = sum(map(len, chunks))
     plain = Straightforward(folder, options.device)
@@ -121,13 +123,15 @@ def straightforward(options: argparse.Namespace, folder: Path) -> None:
 
 
 class Straightforward:
-    """DNABERT-2 as its model card suggests: batches as they come, padded, fp32, attention written
-    out, hidden states to the host, numpy's mean over the real tokens.
+    """DNABERT-2 as its model card suggests, in fp32.
+
+    Batches are padded in the order of the chunks, attention is written out, hidden states are
+    copied to the host, and numpy takes the mean over the real tokens.
     """
 
     def __init__(self, folder: Path, device: str) -> None:
         self.encoder = Dnabert2Encoder(folder, "cpu", "fp32")
-        self.model: Dnabert2 = load_model(folder).to(device)
+        self.model = load_model(folder).to(device)
         self.device = device
 
     def __call__(self, sequences: Sequence[bytes]) -> np.ndarray:
@@ -171,22 +175,20 @@ class Straightforward:
 
 
 def grid(options: argparse.Namespace, folder: Path) -> None:
-    """Context windows of all transcripts: bases that go through the encoder under both policies."""
-    rows = []
+    """Count the bases of context windows that the encoder embeds under both policies."""
+    rows: list[list[object]] = []
     for policy in ("window", "grid"):
         for level in ("gene", "transcript"):
             counting = Counting()
             embedder = Embedder(counting, ChunkPolicy(policy, 2000), None)
             started = time.perf_counter()
             windows, total, union = 0, 0, Union()
-            for batch in batches(options, level):
-                for window in batch.windows:
-                    windows += 1
-                    total += window.end - window.start
-                    union.add(window.chrom, window.strand, window.start, window.end)
             with opened(options, level) as (found, reference):
-                for _ in embedder.embed(found, reference):
-                    pass
+                for batch in embedder.embed(found, reference):
+                    for window in batch.windows:
+                        windows += 1
+                        total += window.end - window.start
+                        union.add(window.chrom, window.strand, window.start, window.end)
             rows.append(
                 [
                     policy,
@@ -195,30 +197,28 @@ def grid(options: argparse.Namespace, folder: Path) -> None:
                     f"{total / 1e6:.1f}",
                     f"{union.bases() / 1e6:.1f}",
                     f"{counting.bases / 1e6:.1f}",
-                    f"{counting.pieces:,}",
+                    f"{counting.chunks:,}",
                     f"{time.perf_counter() - started:.1f}",
                 ]
             )
     header = ["chunks", "windows of each", "windows", "sum, Mbp", "union, Mbp"]
-    table([*header, "embedded, Mbp", "pieces", "s without the encoder"], rows)
+    table([*header, "embedded, Mbp", "embedded chunks", "s without the encoder"], rows)
 
 
 class Counting:
-    """An encoder that counts what it is given."""
+    """An encoder that counts chunks and bases."""
 
     dimension, longest, chunks_at_once, device, precision = 8, None, 512, "cpu", "fp32"
     files: tuple[Path, ...] = ()
 
     def __init__(self) -> None:
-        self.pieces = self.bases = 0
+        self.chunks = self.bases = 0
 
-    def embed(self, sequences: Sequence[bytes]):
+    def embed(self, chunks: Sequence[bytes]) -> Embedded:
         """Zeros."""
-        from histpred.encoders import Embedded
-
-        self.pieces += len(sequences)
-        self.bases += sum(map(len, sequences))
-        return Embedded(np.zeros((len(sequences), 8), np.float32), np.ones(len(sequences), int))
+        self.chunks += len(chunks)
+        self.bases += sum(map(len, chunks))
+        return Embedded(np.zeros((len(chunks), 8), np.float32), np.ones(len(chunks), int))
 
 
 class Union:
@@ -228,11 +228,11 @@ class Union:
         self.intervals: dict[tuple[str, str], list[tuple[int, int]]] = {}
 
     def add(self, chrom: str, strand: str, start: int, end: int) -> None:
-        """One more interval."""
+        """Add an interval."""
         self.intervals.setdefault((chrom, strand), []).append((start, end))
 
     def bases(self) -> int:
-        """How many."""
+        """The number of covered bases."""
         total = 0
         for intervals in self.intervals.values():
             reached = -1
@@ -246,7 +246,7 @@ class Union:
 
 
 def tokeniser(options: argparse.Namespace, folder: Path) -> None:
-    """Mbp/s of the tokenizer as the encoder calls it, by length of the pieces."""
+    """Measure the tokenizer as the encoder calls it, in Mbp/s, by length of the chunks."""
     encoder = Dnabert2Encoder(folder, "cpu", "fp32")
     rows = []
     for length in (500, 2000, 10_000, 100_000):
@@ -257,16 +257,16 @@ def tokeniser(options: argparse.Namespace, folder: Path) -> None:
         seconds = statistics.median(runs)
         rows.append([f"{length:,}", f"{bases / seconds / 1e6:.2f}", f"{bases / tokens:.2f}"])
     cores = len(os.sched_getaffinity(0))
-    table(["piece, bp", f"Mbp/s on {cores} cores", "bp a token"], rows)
+    table(["chunk, bp", f"Mbp/s on {cores} cores", "bp a token"], rows)
 
 
 # (d) the CPU
 
 
 def ladder(options: argparse.Namespace, folder: Path) -> None:
-    """The same chunks by precision, threads and pieces a batch."""
+    """Embed the same chunks by precision, threads and batch size."""
     if options.device != "cpu":
-        print("for --device cpu")
+        print("only with --device cpu")
         return
     chunks = real_chunks(options, 24)
     bases = sum(map(len, chunks))
@@ -276,10 +276,10 @@ def ladder(options: argparse.Namespace, folder: Path) -> None:
         encoder = Dnabert2Encoder(folder, "cpu", precision)
         batcher, tokens = encoder._batcher, encoder.tokenise(chunks)
         batcher.tokens_at_once = 4096
-        longest_first = sorted(tokens, key=lambda piece: -len(piece.ids))
+        longest_first = sorted(tokens, key=lambda chunk: -len(chunk.ids))
         ways = {
-            "a piece on each core (histpred's)": lambda b=batcher, t=tokens: b.means(t),
-            "a piece on all cores": lambda b=batcher, t=tokens: [b._run([p]) for p in t],
+            "a chunk on each core (histpred's)": lambda b=batcher, t=tokens: b.means(t),
+            "a chunk on all cores": lambda b=batcher, t=tokens: [b._run([c]) for c in t],
             "4,096 tokens on all cores": lambda b=batcher, t=longest_first: b._in_batches(t),
         }
         times: dict[str, list[float]] = {name: [] for name in ways}
@@ -293,12 +293,12 @@ def ladder(options: argparse.Namespace, folder: Path) -> None:
     ids = [torch.from_numpy(t.ids)[None] for t in tokens]
     with torch.inference_mode():
         seconds = clock(lambda: [half(i) for i in ids])
-    rows.append(["bf16 (not offered)", "a piece on all cores", f"{bases / seconds / 1e3:.1f}"])
+    rows.append(["bf16 (not offered)", "a chunk on all cores", f"{bases / seconds / 1e3:.1f}"])
     table(["precision", f"how, on {cores} cores", "kbp/s"], rows)
 
 
 def profile(options: argparse.Namespace, folder: Path) -> None:
-    """Where the time of embedding goes, Python against kernels."""
+    """Show the shares of Python and of each kernel in the time of embedding."""
     precision = PRECISIONS[torch.device(options.device).type][0]
     encoder = Dnabert2Encoder(folder, options.device, precision)
     chunks = real_chunks(options, min(options.count, 32 if options.device == "cpu" else 8192))
@@ -309,11 +309,11 @@ def profile(options: argparse.Namespace, folder: Path) -> None:
     activities = [torch.profiler.ProfilerActivity.CPU]
     if options.device != "cpu":
         activities.append(torch.profiler.ProfilerActivity.CUDA)
-    torch.set_num_threads(1)  # as each of the encoder's own threads, which the profiler can't see
+    torch.set_num_threads(1)  # like the encoder's own threads, which the profiler does not see
     with torch.profiler.profile(activities=activities) as measured, torch.inference_mode():
         if options.device == "cpu":
-            for piece in tokens[:4]:
-                encoder._batcher._means([piece])
+            for chunk in tokens[:4]:
+                encoder._batcher._means([chunk])
         else:
             encoder._batcher.means(tokens)
     key = "self_cpu_time_total" if options.device == "cpu" else "self_device_time_total"
@@ -329,12 +329,12 @@ def profile(options: argparse.Namespace, folder: Path) -> None:
 
 
 def flops(length: float) -> float:
-    """Of the matrix products, for each token of a piece of `length` tokens."""
+    """FLOPs of the matrix products, for each token of a chunk of `length` tokens."""
     return 2 * 12 * (4 * 768 * 768 + 3 * 768 * 3072) + 12 * 4 * 768 * length
 
 
 def peak(device: str, precision: str) -> float:
-    """FLOP/s of a large matrix product."""
+    """The FLOP/s of a large matrix product."""
     size = 2048 if device == "cpu" else 8192
     if precision == "int8":
         a = torch.randint(-9, 9, (size, size), dtype=torch.int8)
@@ -356,54 +356,39 @@ def peak(device: str, precision: str) -> float:
 
 
 def drift(found: np.ndarray, reference: np.ndarray) -> float:
-    """Largest relative error of a vector."""
+    """The largest relative error of a vector."""
     lengths = np.linalg.norm(reference, axis=1)
     return float((np.linalg.norm(found - reference, axis=1) / lengths).max())
 
 
 def real_chunks(options: argparse.Namespace, count: int, length: int = 2000) -> list[bytes]:
-    """Pieces of the context windows of real genes, spread over the chromosome."""
+    """Chunks of the context windows of real genes, spread over the chromosome."""
     found: dict[bytes, None] = {}
     with opened(options, "gene") as (windows, reference):
         for batch in windows:
             for window, sequence in zip(batch.windows, batch.sequences, strict=True):
-                for piece in pieces(window, sequence, reference, ChunkPolicy("window", length)):
-                    if piece.sequence.count(b"N") < length / 10:
-                        found[piece.sequence] = None
+                for chunk in chunks_of(window, sequence, reference, ChunkPolicy("window", length)):
+                    if chunk.sequence.count(b"N") < length / 10:
+                        found[chunk.sequence] = None
     every = list(found)
     step = max(len(every) // count, 1)
     chosen = every[::step][:count]
     return (chosen * (count // len(chosen) + 1))[:count]
 
 
-class opened:
+@contextmanager
+def opened(options: argparse.Namespace, level: str) -> Iterator[tuple[Iterator[Batch], Reference]]:
     """Windows of the annotation with 30 kb upstream, and the reference."""
-
-    def __init__(self, options: argparse.Namespace, level: str) -> None:
-        self.options, self.level = options, level
-
-    def __enter__(self) -> tuple[Iterator[Batch], Reference]:
-        from contextlib import ExitStack
-
-        self.stack = ExitStack()
-        work = Path(self.stack.enter_context(tempfile.TemporaryDirectory()))
-        spec = usual("context")._replace(max_n_fraction=0.9)
-        annotation = self.stack.enter_context(
-            open_annotation(self.options.annotation, work, spec.kind, self.level, ())
-        )
-        reference = self.stack.enter_context(Reference(self.options.fasta, work))
-        ledger = self.stack.enter_context(Ledger(work))
-        plan(annotation, reference, spec, False, ledger)
-        return scorable(ledger, reference, spec.max_n_fraction), reference
-
-    def __exit__(self, *raised: object) -> None:
-        self.stack.close()
-
-
-def batches(options: argparse.Namespace, level: str) -> Iterator[Batch]:
-    """The windows alone."""
-    with opened(options, level) as (found, _):
-        yield from found
+    spec = usual("context")._replace(max_n_fraction=0.9)
+    with tempfile.TemporaryDirectory() as scratch:
+        work = Path(scratch)
+        with (
+            open_annotation(options.annotation, work, spec.kind, level, ()) as annotation,
+            Reference(options.fasta, work) as reference,
+            Ledger(work) as ledger,
+        ):
+            plan(annotation, reference, spec, False, ledger)
+            yield scorable(ledger, reference, spec), reference
 
 
 def clock(function: Callable[..., object], *arguments: object) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,29 +11,12 @@ from histpred.bundle.outputs import window_for
 from histpred.core.errors import BundleError, UsageError
 from histpred.encoders import ENCODERS, Encoder, EncoderSpec, build
 from histpred.encoders.chunks import WINDOW, ChunkPolicy, parse_chunks
-from histpred.encoders.download import WRONG, compare
+from histpred.encoders.installed import WRONG, compare
 from histpred.encoders.locate import locate
-from histpred.encoders.published import Published, default_folder, find
-from histpred.genome.regions import CONTEXT
+from histpred.encoders.published import Published, default_folder, find, is_published
 from histpred.genome.windows import WindowSpec, parse_window
 
 logger = logging.getLogger(__name__)
-
-
-class NamedSpec(NamedTuple):
-    """The spec of an encoder that no bundle fixes; a dimension of None allows any.
-
-    published: its name in `histpred encoders list`, if it is listed.
-    """
-
-    kind: str
-    settings: Mapping[str, object]
-    dimension: int | None
-    published: str | None = None
-
-
-KMERS = NamedSpec("kmer", {"k": [1, 2, 3, 4]}, None)
-"""What the kind `kmer` means without a bundle: needs no weights, sees windows whole."""
 
 
 class EncoderChoice(NamedTuple):
@@ -123,8 +105,8 @@ def choose_encoder(
     Parameters
     ----------
     bundle, name
-        One of them: a bundle; or a published encoder, `kmer`, or a kind of encoder for which
-        `weights`, `chunks` and `window` are given.
+        One of them: a bundle; or a published encoder or a kind of encoder. For a kind that needs
+        weights, `weights`, `chunks` and `window` are given, too.
     chunks, window
         In place of the bundle's, or of what is usual for the encoder.
     tile
@@ -144,15 +126,21 @@ def choose_encoder(
         choice = bundle_encoder(load_bundle(bundle), window, tile, weights)
         return choice._replace(chunks=policy or choice.chunks)
     name = str(name)
-    if name == KMERS.kind:
-        return EncoderChoice(KMERS, policy, parse_window(window or CONTEXT), name)
-    if name in ENCODERS and weights and policy and window:  # a kind that is not listed
-        spec = NamedSpec(name, {}, None)
-        return EncoderChoice(spec, policy, parse_window(window), str(weights), weights)
+    kind = ENCODERS.get(name)
+    if kind and not kind.needs_weights:
+        usual = parse_chunks(kind.chunks) if kind.chunks else None
+        return EncoderChoice(kind, policy or usual, parse_window(window or kind.window), name)
+    if kind and weights and policy and window:
+        return EncoderChoice(kind, policy, parse_window(window), str(weights), weights)
+    if kind and not is_published(name):
+        raise UsageError(
+            f"{name!r} is a kind of encoder, with weights of your own",
+            "give --weights, --chunks and --window",
+        )
 
     listed = find(name)
     return EncoderChoice(
-        NamedSpec(listed.kind, listed.settings, listed.dimension, listed.name),
+        listed,
         policy or ChunkPolicy(WINDOW, listed.chunk_length),
         parse_window(window or listed.window),
         listed.name,

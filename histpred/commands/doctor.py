@@ -166,7 +166,7 @@ def shipped_bundle() -> list[Finding]:
 
 def published_encoders() -> list[Finding]:
     """Which published encoders are on this machine."""
-    from histpred.encoders.download import ABSENT, INCOMPLETE, state_of
+    from histpred.encoders.installed import ABSENT, INCOMPLETE, state_of
     from histpred.encoders.published import PUBLISHED, default_folder
 
     findings, absent = [], []

@@ -1,26 +1,25 @@
-"""histpred encoders: published encoders, getting their weights, checking them."""
+"""histpred encoders: lists encoders, downloads their weights and verifies them."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 logger = logging.getLogger(__name__)
 
-folder_type = click.Path(file_okay=False, path_type=Path)
-
 
 @click.group()
 def encoders() -> None:
-    """List, get or verify published encoders."""
+    """List, get or verify encoders."""
 
 
 @encoders.command("list")
 def list_encoders() -> None:
-    """The published encoders that histpred can load, and whether they are on this machine."""
-    from histpred.encoders.download import ABSENT, state_of
+    """List the published encoders, and show which of them are on this machine."""
+    from histpred.encoders.installed import ABSENT, state_of
     from histpred.encoders.published import PUBLISHED, default_folder
 
     rows = [("NAME", "KIND", "NUMBERS", "WINDOWS", "STATE", "LICENCE", "NOTE")]
@@ -28,17 +27,9 @@ def list_encoders() -> None:
     for encoder in PUBLISHED:
         folder = default_folder(encoder.name)
         state = state_of(encoder, folder)
-        rows.append(
-            (
-                encoder.name,
-                encoder.kind,
-                str(encoder.dimension),
-                encoder.window,
-                state,
-                encoder.licence,
-                encoder.note,
-            )
-        )
+        numbers = str(encoder.dimension)
+        described = (encoder.window, state, encoder.licence, encoder.note)
+        rows.append((encoder.name, encoder.kind, numbers, *described))
         if state != ABSENT:
             places.append(f"{encoder.name} ({state}): {folder}")
     for line in aligned(rows):
@@ -53,7 +44,7 @@ def list_encoders() -> None:
 @click.option(
     "--to",
     "folder",
-    type=folder_type,
+    type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
     help="Folder for the files. [default: where --weights looks for them: "
     "$HISTPRED_ENCODERS/NAME, else histpred/encoders/NAME in ~/.local/share]",
@@ -64,9 +55,9 @@ def list_encoders() -> None:
     help="Commit of the repository at huggingface.co. [default: the one that histpred knows]",
 )
 def get(name: str, folder: Path | None, revision: str | None) -> None:
-    """Download the weights of the encoder NAME, and check their digests.
+    """Download the weights of the encoder NAME and check their digests.
 
-    Without a network it says what to download elsewhere and where to put it.
+    Without a network, it shows what to download elsewhere and where to put the files.
     """
     from histpred.encoders import download
     from histpred.encoders.published import default_folder, find
@@ -82,41 +73,55 @@ def get(name: str, folder: Path | None, revision: str | None) -> None:
 @click.argument("name")
 @click.argument("path", required=False, type=click.Path(path_type=Path))
 def verify(name: str, path: Path | None) -> None:
-    """Check the digests of the encoder NAME's files, load it and run it on a made-up sequence.
+    """Check the files of the encoder NAME, load it and run it on a made-up sequence.
 
-    PATH: their folder, if it is not the usual one (or the one file).
+    NAME is a published encoder or a kind of encoder. PATH is the folder of its files, or its one
+    file. [default: the folder of 'histpred encoders get'; a kind with weights needs PATH]
     """
-    from histpred.core.errors import WeightsError, first_few
-    from histpred.encoders import download
-    from histpred.encoders.published import default_folder, find
+    from histpred.core.errors import UsageError, WeightsError, first_few
+    from histpred.encoders import ENCODERS
+    from histpred.encoders import installed as files
+    from histpred.encoders.published import default_folder, find, is_published
+    from histpred.encoders.verify import try_out
+
+    if name in ENCODERS and not is_published(name):
+        kind = ENCODERS[name]
+        if kind.needs_weights and path is None:
+            raise UsageError(
+                f"{name!r} is a kind of encoder: it has no folder of its own",
+                f"give the weights: histpred encoders verify {name} PATH",
+            )
+        for passed in try_out(kind, path or Path()):
+            click.echo(passed)
+        return
 
     encoder = find(name)
     path = path or default_folder(name)
-    compared = download.compare(encoder, path)
-    said = {
-        download.RIGHT: "right: sha256 {0.found}",
-        download.WRONG: "WRONG: sha256 {0.found}, {size:,} bytes\n"
+    compared = files.compare(encoder, path)
+    messages = {
+        files.RIGHT: "right: sha256 {0.found}",
+        files.WRONG: "WRONG: sha256 {0.found}, {size:,} bytes\n"
         "  published: sha256 {0.file.sha256}, {0.file.size:,} bytes",
-        download.UNKNOWN: "there: sha256 {0.found}, with none to compare it with",
-        download.MISSING: "MISSING",
+        files.UNKNOWN: "there: sha256 {0.found}, with none to compare it with",
+        files.MISSING: "MISSING",
     }
     for one in compared:
         size = one.path.stat().st_size if one.found else 0
-        click.echo(f"{one.path}: {said[one.state].format(one, size=size)}")
+        click.echo(f"{one.path}: {messages[one.state].format(one, size=size)}")
 
     hint = f"move them away and get them again: histpred encoders get {name}"
-    missing = [one.path.name for one in compared if one.state == download.MISSING]
+    missing = [one.path.name for one in compared if one.state == files.MISSING]
     if missing:
         raise WeightsError(f"{path}: lacks {first_few(missing)}", hint)
-    for passed in download.try_out(encoder, path):
+    for passed in try_out(encoder, path):
         click.echo(passed)
-    wrong = [one.path.name for one in compared if one.state == download.WRONG]
+    wrong = [one.path.name for one in compared if one.state == files.WRONG]
     if wrong:
         raise WeightsError(f"{path}: not as published: {first_few(wrong)}", hint)
 
 
-def aligned(rows: list[tuple[str, ...]]) -> list[str]:
-    """Rows of a table as lines, its columns one under the other.
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """The lines of a table with aligned columns.
 
     >>> aligned([("a", "b"), ("long", "c")])
     ['a     b', 'long  c']

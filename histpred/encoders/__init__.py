@@ -1,9 +1,9 @@
 """Encoders: frozen functions from sequences to vectors, built from a bundle's encoder spec.
 
-A piece is a window, or a chunk of one (`histpred.encoders.chunks`): upper-case ACGTN bytes in the
-window's own orientation. An encoder's module is imported when the encoder is built, so that one
-which needs torch costs nothing to a run that uses another. To add a kind: one module with
-`from_settings`, one line here.
+An encoder sees chunks of windows, or whole windows (`histpred.encoders.chunks`): upper-case ACGTN
+bytes in the window's own orientation. Its module is imported when it is built, so that a run
+without torch never imports torch. A new kind of encoder is one module with `from_settings`, and one
+line in `ENCODERS`.
 """
 
 from __future__ import annotations
@@ -11,34 +11,25 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
 from histpred.core.errors import BundleError
 
-ENCODERS = {
-    "kmer": "histpred.encoders.kmer",
-    "onnx": "histpred.encoders.onnx",
-    "dnabert2": "histpred.encoders.dnabert2",
-    "rnafm": "histpred.encoders.rnafm",
-    "hf": "histpred.encoders.hf",
-}
-"""kind -> the module whose `from_settings(settings, directory, device, precision)` builds it."""
+if TYPE_CHECKING:
+    from pydantic import JsonValue
 
 INSTALL_ENCODERS = (
     "pip install 'histpred[encoders]' (a checkout: HISTPRED_EXTRAS=encoders bin/histpred)"
 )
 
-EXPENSIVE = ("dnabert2", "rnafm", "hf")
-"""Kinds whose embeddings are kept on disk while a prediction runs, so that it can be resumed."""
-
 
 class Embedded(NamedTuple):
-    """What an encoder makes of pieces.
+    """Embedded chunks.
 
-    vectors: float32 [n, dimension], the mean over each piece's tokens, zeros where it has none;
-    tokens: int64 [n], how many tokens each vector is the mean of.
+    vectors: float32 [n, dimension], the mean over each chunk's tokens, zeros if it has none;
+    tokens: int64 [n], the number of tokens in each mean.
     """
 
     vectors: np.ndarray
@@ -46,12 +37,12 @@ class Embedded(NamedTuple):
 
 
 class Encoder(Protocol):
-    """Pieces to vectors; the same piece, the same vector, whatever else is in the batch.
+    """Embeds chunks; the vector of a chunk does not depend on the others in the call.
 
-    dimension: length of a vector; longest: bases that a piece may have, None for any number;
-    chunks_at_once: how many pieces keep it busy; device: where it really runs ('cpu', 'cuda:N',
-    'mps'); precision: 'fp32', 'fp16', 'bf16' or 'int8'; files: what it was read from. `embed` may
-    be called from several threads.
+    dimension: length of a vector; longest: most bases in a chunk, None for any number;
+    chunks_at_once: how many chunks keep it busy; device: where it runs ('cpu', 'cuda:N', 'mps');
+    precision: 'fp32', 'fp16', 'bf16' or 'int8'; files: the files that it was read from. Several
+    threads may call `embed`.
     """
 
     dimension: int
@@ -61,37 +52,100 @@ class Encoder(Protocol):
     precision: str
     files: tuple[Path, ...]
 
-    def embed(self, pieces: Sequence[bytes]) -> Embedded:
-        """The vectors of pieces and their numbers of tokens."""
+    def embed(self, chunks: Sequence[bytes]) -> Embedded:
+        """Vectors and numbers of tokens of chunks."""
         ...
 
 
 class EncoderSpec(Protocol):
-    """What a bundle says of its encoder: see `histpred.bundle.manifest.EncoderSpec`; a dimension of
-    None is whatever the encoder gives.
+    """A bundle's description of its encoder, see `histpred.bundle.manifest.EncoderSpec`.
+
+    A dimension of None accepts any.
     """
 
     @property
     def kind(self) -> str: ...
 
     @property
-    def settings(self) -> Mapping[str, object]: ...
+    def settings(self) -> Mapping[str, JsonValue]: ...
 
     @property
     def dimension(self) -> int | None: ...
+
+    @property
+    def published(self) -> str | None: ...
+
+
+class EncoderKind(NamedTuple):
+    """A kind of encoder, which is also an encoder spec: that of the kind's default settings.
+
+    Attributes
+    ----------
+    kind
+        Its name in bundles, for `--encoder` and for `histpred encoders verify`.
+    module
+        Its `from_settings(settings, directory, device, precision)` returns the encoder.
+    needs_weights
+        True if it reads files. Unless a bundle or a published encoder names them, the user gives
+        `--weights`, `--chunks` and `--window`.
+    expensive
+        True if a prediction keeps the embeddings on disk, so that it can be resumed. Such an
+        encoder gets the device; the scorer then runs on the CPU.
+    settings, window, chunks
+        The defaults of `--encoder KIND`, as the options take them; without chunks, windows are
+        embedded whole.
+    check
+        A function of the module for `histpred encoders verify`. It takes the folder of the weights,
+        and returns what passed as a sentence or raises WeightsError.
+    """
+
+    kind: str
+    module: str
+    needs_weights: bool = False
+    expensive: bool = False
+    settings: Mapping[str, JsonValue] = {}
+    window: str = "context"
+    chunks: str | None = None
+    check: str | None = None
+
+    @property
+    def dimension(self) -> None:
+        """None: any dimension is accepted."""
+
+    @property
+    def published(self) -> None:
+        """None: it has no name in `histpred encoders list`."""
+
+
+ENCODERS = {
+    entry.kind: entry
+    for entry in (
+        EncoderKind("kmer", "histpred.encoders.kmer", settings={"k": [1, 2, 3, 4]}),
+        EncoderKind("onnx", "histpred.encoders.onnx", needs_weights=True),
+        EncoderKind("dnabert2", "histpred.encoders.dnabert2", True, True, check="check_tokenizer"),
+        EncoderKind("rnafm", "histpred.encoders.rnafm", True, True),
+        EncoderKind("hf", "histpred.encoders.hf", True, True),
+    )
+}
+"""All kinds of encoders by name."""
+
+
+def is_expensive(kind: str) -> bool:
+    """True if a prediction keeps the embeddings of this kind; False for an unknown kind."""
+    return kind in ENCODERS and ENCODERS[kind].expensive
 
 
 def build(
     spec: EncoderSpec, directory: Path, device: str = "cpu", precision: str = "auto"
 ) -> Encoder:
-    """The encoder that a spec names.
+    """Build the encoder of a spec.
 
     Parameters
     ----------
     spec
         The encoder's part of a manifest.
     directory
-        Where the encoder's own files lie: the bundle's folder, or that of its weights.
+        The folder of the encoder's files: the bundle's, or that of its weights.
     device
         'auto', 'cpu', 'cuda', 'cuda:N' or 'mps'.
     precision
@@ -102,7 +156,7 @@ def build(
     BundleError
         For an unknown kind, wrong settings, or a dimension other than the spec's.
     DeviceError, UsageError
-        For a device or precision that cannot be had.
+        For a device or precision that is not available.
     WeightsError
         For files that are not the weights of such an encoder.
     """
@@ -113,7 +167,7 @@ def build(
         )
 
     try:
-        encoder: Encoder = importlib.import_module(ENCODERS[spec.kind]).from_settings(
+        encoder: Encoder = importlib.import_module(ENCODERS[spec.kind].module).from_settings(
             spec.settings, directory, device, precision
         )
     except ValueError as error:
@@ -135,7 +189,7 @@ def build(
 
 
 def check_settings(settings: Mapping[str, object], known: Mapping[str, type]) -> None:
-    """Raise ValueError for a setting that is unknown or of another type than `known` says."""
+    """Raise ValueError for an unknown setting, or one that lacks the type in `known`."""
     for name, value in settings.items():
         if name not in known:
             raise ValueError(f"settings are {', '.join(map(repr, known))}, found {name!r}")

@@ -1,54 +1,99 @@
-"""Token lists through a model in batches, and out as the mean over each list.
+"""Runs token lists through a network and returns the mean over each list.
 
-On a GPU, lists are sorted by length and padded to the longest of a batch; a batch holds about
-`TOKENS_AT_ONCE` tokens, half as many each time the memory does not suffice. On a CPU each list goes
-alone, on one core, as many at once as there are cores: nothing is padded, no core waits for
-another, and a piece's vector is the same to the last bit whatever came with it and however many
-cores there are. Means are taken on the device: only they come back.
+On a GPU, lists are sorted by length and padded to the longest of their batch. A batch holds about
+`TOKENS_AT_ONCE` tokens; each time memory runs out, half as many. On a CPU each list runs by itself
+on one core, as many at once as there are cores. Nothing is padded, and a chunk's vector is the same
+to the last bit whatever other chunks are embedded and however many cores there are. Means are
+taken on the device, so that only they are copied back.
 """
 
 from __future__ import annotations
 
 import ctypes
+import functools
 import logging
 import sys
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from histpred.core.errors import TemporaryError
 from histpred.core.runtime import usable_cores
 from histpred.encoders import Embedded
+from histpred.encoders.devices import choose_device, choose_precision
+from histpred.encoders.quantised import quantise
+from histpred.encoders.tokens import Tokens
 
 logger = logging.getLogger(__name__)
 
 TOKENS_AT_ONCE = 32_768
 CHUNKS_AT_ONCE = {"cpu": 32, "cuda": 4096, "mps": 512}
-OUT_OF_MEMORY = (  # torch's words on the CPU, where it has no type of its own, and on MPS
+OUT_OF_MEMORY = (  # torch's messages on the CPU and on MPS, where it has no exception of its own
     "can't allocate memory",
     "not enough memory",
     "MPS backend out of memory",
 )
 
 Forward = Callable[[Tensor, Tensor | None], Tensor]
-"""ids [batch, tokens] and, where a list is shorter than the batch, a mask of the same shape (True:
-a token of the list) -> hidden states [batch, tokens, dimension]."""
+"""ids [batch, tokens] and a mask of the same shape (True: a token; None: no list is padded) ->
+hidden states [batch, tokens, dimension]."""
+
+_all_cores = threading.Lock()  # one run at a time uses the CPU: each takes all its cores
 
 
-class Tokens(NamedTuple):
-    """A piece as a model reads it: ids int64 [n], and which of them count in the mean, bool [n]."""
+class TorchEncoder(ABC):
+    """The part that all encoders on torch share: device, precision and batches.
 
-    ids: np.ndarray
-    counted: np.ndarray
+    A subclass sets `files` and `dimension`, and calls `_start` when its network is loaded.
+    """
+
+    longest: int | None = None
+    dimension: int
+    files: tuple[Path, ...]
+
+    def __init__(self, device: str, precision: str) -> None:
+        self._target = choose_device(device)
+        self.device = str(self._target)
+        self.precision = choose_precision(self._target, precision)
+        self.chunks_at_once = CHUNKS_AT_ONCE[self._target.type]
+
+    def _start(
+        self,
+        network: nn.Module,
+        forward: Forward,
+        layers: nn.Module,
+        pad: int,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        """Take a network to the device; `pad` is the token that fills up a batch.
+
+        With int8, the linear layers of its part `layers` are rounded. None keeps its own dtype.
+        """
+        if self.precision == "int8":
+            quantise(layers)
+        network.to(self._target, dtype)
+        self._batcher = Batcher(forward, self.dimension, self._target, pad)
+
+    @abstractmethod
+    def tokenise(self, chunks: Sequence[bytes]) -> list[Tokens]:
+        """The tokens of each chunk."""
+
+    def embed(self, chunks: Sequence[bytes]) -> Embedded:
+        """The mean hidden state of the last layer over each chunk's counted tokens."""
+        return self._batcher.means(self.tokenise(chunks))
 
 
 class Batcher:
-    """Runs one model on one device; `tokens_at_once` shrinks when memory runs out. Thread-safe."""
+    """Runs one network on one device. Thread-safe.
+
+    `tokens_at_once`, the number of tokens in a batch, shrinks when memory runs out.
+    """
 
     def __init__(
         self, forward: Forward, dimension: int, device: torch.device, pad: int = 0
@@ -58,47 +103,49 @@ class Batcher:
         self._device = device
         self._pad = pad
         self._alone = device.type == "cpu"
-        self._turn = threading.Lock()  # one call on the device at a time
-        self._cores: ThreadPoolExecutor | None = None
+        self._turn = _all_cores if self._alone else threading.Lock()
         self.tokens_at_once = TOKENS_AT_ONCE
 
-    def means(self, pieces: Sequence[Tokens]) -> Embedded:
-        """The mean hidden state over each piece's counted tokens.
+    def means(self, chunks: Sequence[Tokens]) -> Embedded:
+        """The mean hidden state over each chunk's counted tokens.
 
         Raises
         ------
         TemporaryError
-            Where the memory does not suffice for one piece.
+            If the memory does not suffice for one chunk.
         """
-        counts = np.array([int(piece.counted.sum()) for piece in pieces], np.int64)
-        vectors = np.zeros((len(pieces), self._dimension), np.float32)
+        counts = np.array([int(chunk.counted.sum()) for chunk in chunks], np.int64)
+        vectors = np.zeros((len(chunks), self._dimension), np.float32)
         order = np.flatnonzero(counts)
-        lengths = np.array([len(piece.ids) for piece in pieces], np.int64)
-        order = order[np.argsort(-lengths[order], kind="stable")]  # the longest first: if the
-        # memory runs out, it does so at once
+        lengths = np.array([len(chunk.ids) for chunk in chunks], np.int64)
+        # The longest first: if memory runs out, it does so at once.
+        order = order[np.argsort(-lengths[order], kind="stable")]
 
         if order.size:
-            ordered = [pieces[i] for i in order]
+            ordered = [chunks[i] for i in order.tolist()]
             with self._turn:
                 means = self._one_by_one(ordered) if self._alone else self._in_batches(ordered)
             vectors[order] = torch.cat(means).cpu().numpy()
         return Embedded(vectors, counts)
 
-    def _one_by_one(self, pieces: Sequence[Tokens]) -> list[Tensor]:
-        if self._cores is None:
-            keep_memory()
-            self._cores = ThreadPoolExecutor(
+    def _one_by_one(self, chunks: Sequence[Tokens]) -> list[Tensor]:
+        keep_memory()
+        threads = torch.get_num_threads()
+        try:
+            with ThreadPoolExecutor(
                 usable_cores(), initializer=torch.set_num_threads, initargs=(1,)
-            )
-        means = self._cores.map(self._run, [[piece] for piece in pieces])
+            ) as cores:
+                means = list(cores.map(self._run, [[chunk] for chunk in chunks]))
+        finally:
+            torch.set_num_threads(threads)  # the workers set it for threads that start later, too
         return [mean for mean in means if mean is not None]
 
-    def _in_batches(self, pieces: Sequence[Tokens]) -> list[Tensor]:
+    def _in_batches(self, chunks: Sequence[Tokens]) -> list[Tensor]:
         done: list[Tensor] = []
         start = 0
-        while start < len(pieces):
-            size = max(self.tokens_at_once // len(pieces[start].ids), 1)
-            batch = pieces[start : start + size]
+        while start < len(chunks):
+            size = max(self.tokens_at_once // len(chunks[start].ids), 1)
+            batch = chunks[start : start + size]
             result = self._run(batch)
             if result is not None:
                 done.append(result)
@@ -106,7 +153,7 @@ class Batcher:
         return done
 
     def _run(self, batch: Sequence[Tokens]) -> Tensor | None:
-        """Means [batch, dimension] on the device; None where it must be tried again with fewer."""
+        """Means [batch, dimension] on the device; None if memory ran out: try a smaller batch."""
         try:
             with torch.inference_mode():
                 return self._means(batch)
@@ -116,8 +163,7 @@ class Batcher:
             tokens = len(batch) * len(batch[0].ids)
             if len(batch) == 1:
                 raise TemporaryError(
-                    f"the memory of {self._device} does not suffice for one piece of "
-                    f"{tokens:,} tokens",
+                    f"{self._device} has too little memory for one chunk of {tokens:,} tokens",
                     "free memory there, use another device, or a bundle with shorter chunks",
                 ) from error
         # Outside the handler, whose traceback holds the tensors.
@@ -125,7 +171,7 @@ class Batcher:
             torch.cuda.empty_cache()
         self.tokens_at_once = max(tokens // 2, 1)
         logger.warning(
-            "%s is out of memory with %d pieces in a batch: going on with batches half as large",
+            "%s is out of memory with %d chunks in a batch: continuing with batches half as large",
             self._device,
             len(batch),
         )
@@ -133,15 +179,14 @@ class Batcher:
 
     def _means(self, batch: Sequence[Tokens]) -> Tensor:
         longest = len(batch[0].ids)
-        ragged = len(batch[-1].ids) < longest
         ids = np.full((len(batch), longest), self._pad, np.int64)
         counted = np.zeros((len(batch), longest), np.float32)
-        for row, piece in enumerate(batch):
-            ids[row, : len(piece.ids)] = piece.ids
-            counted[row, : len(piece.ids)] = piece.counted
+        for row, chunk in enumerate(batch):
+            ids[row, : len(chunk.ids)] = chunk.ids
+            counted[row, : len(chunk.ids)] = chunk.counted
         mask = None
-        if ragged:
-            lengths = torch.tensor([len(piece.ids) for piece in batch])
+        if len(batch[-1].ids) < longest:
+            lengths = torch.tensor([len(chunk.ids) for chunk in batch])
             mask = self._send(torch.arange(longest) < lengths[:, None])
         weights = self._send(torch.from_numpy(counted))
         weights = weights / weights.sum(dim=1, keepdim=True)
@@ -154,11 +199,13 @@ class Batcher:
         return tensor.to(self._device)
 
 
+@functools.cache
 def keep_memory() -> None:
-    """Have glibc keep what is freed for the next tensor, and all threads share it.
+    """Have glibc keep freed memory for the next tensor, and share it among all threads.
 
-    It hands large blocks back to the kernel otherwise, and the page faults of the next ones take up
-    to a quarter of the time. Parameters as in malloc.h, `man mallopt`; nothing happens elsewhere.
+    Otherwise glibc returns large blocks to the kernel, and the page faults of the next ones take up
+    to a quarter of the time. This holds for the whole process and cannot be undone: mallopt has no
+    way to read a parameter (malloc.h, `man mallopt`). Systems without glibc are left alone.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt:
@@ -167,7 +214,7 @@ def keep_memory() -> None:
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Whether torch raised for want of memory, on a GPU or the CPU."""
+    """Return True if torch raised this error because memory ran out, on a GPU or the CPU."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return any(words in str(error) for words in OUT_OF_MEMORY)

@@ -1,20 +1,20 @@
-"""From windows to the pieces that an encoder sees at once, and from their vectors to a window's.
+"""Cuts windows into chunks, which an encoder sees at once, and pools the chunks' vectors.
 
-| policy   | pieces                                          | a window's vector                   |
-|----------|-------------------------------------------------|-------------------------------------|
-| (none)   | the window itself                               | its own                             |
-| `window` | consecutive chunks from the window's 5' end on  | mean of its chunks' (paper, app. B) |
-| `grid`   | bins of the genome, all that overlap the window | mean weighted by tokens             |
+| policy   | chunks                                         | vector of the window                 |
+|----------|------------------------------------------------|--------------------------------------|
+| (none)   | the window itself                              | its own                              |
+| `window` | consecutive chunks from the window's 5' end    | mean over its chunks (paper, app. B) |
+| `grid`   | all bins of the genome that overlap the window | mean weighted by tokens              |
 
-With the grid, what is embedded grows with the union of the windows, not with their sum: isoforms
-and neighbours share their bins. A bin counts with its number of tokens times the share of its bases
-that lie in the window, so the result depends on the window alone. Windows on '-' have the bins'
-reverse complements. Pieces without a base (all N) are left out.
+On a grid, isoforms and neighbours share their bins, so the work grows with the union of the windows
+instead of their sum. The weight of a bin is its number of tokens times the share of its bases that
+lie in the window, so the result depends on the window alone. Windows on '-' use the bins' reverse
+complements. Chunks without a base (all N) are left out.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -22,13 +22,15 @@ from histpred.core.errors import UsageError
 from histpred.genome.reference import Reference
 from histpred.genome.regions import SPLICED, Window, is_too_far
 
-WINDOW, GRID = POLICIES = ("window", "grid")
+Policy = Literal["window", "grid"]
+WINDOW: Policy = "window"
+GRID: Policy = "grid"
 
 
 class ChunkPolicy(NamedTuple):
-    """How windows are cut: a policy, and the length of a piece in bp."""
+    """How windows are cut: a policy, and the length of a chunk in bp."""
 
-    policy: str
+    policy: Policy
     length: int
 
     def __str__(self) -> str:
@@ -36,8 +38,9 @@ class ChunkPolicy(NamedTuple):
 
 
 class Chunk(NamedTuple):
-    """What the encoder sees at once, 5' to 3' on the window's strand, and its weight in the mean
-    over the window: `share` of its own bases that lie in the window.
+    """A sequence that the encoder sees at once, 5' to 3' on the window's strand.
+
+    share: the fraction of its bases that lie in the window.
     """
 
     sequence: bytes
@@ -45,16 +48,18 @@ class Chunk(NamedTuple):
 
 
 def parse_chunks(text: str) -> ChunkPolicy:
-    """'grid:2000' as chunks; UsageError for another form.
+    """A policy from text such as 'grid:2000'; UsageError for any other form.
 
     >>> parse_chunks("window:1000")
     ChunkPolicy(policy='window', length=1000)
     """
-    policy, _, length = text.partition(":")
+    name, _, length = text.partition(":")
+    policy = {"window": WINDOW, "grid": GRID}.get(name)
     readable = length.isdecimal() and not is_too_far(length) and int(length)
-    if policy not in POLICIES or not readable:
+    if policy is None or not readable:
         raise UsageError(
-            f"{text!r} says no chunks", "write window:BP or grid:BP, for example grid:2000"
+            f"{text!r} does not describe chunks",
+            "write window:BP or grid:BP, for example grid:2000",
         )
     return ChunkPolicy(policy, int(length))
 
@@ -70,7 +75,7 @@ def check_window(chunks: ChunkPolicy | None, kind: str) -> None:
 def chunks_of(
     window: Window, sequence: bytes, reference: Reference, chunks: ChunkPolicy | None
 ) -> list[Chunk]:
-    """The pieces of a window whose own bases are `sequence`; those without a base are left out.
+    """The chunks of a window whose own bases are `sequence`, without chunks that are all N.
 
     Raises UsageError for a spliced window on a grid.
     """
@@ -80,22 +85,22 @@ def chunks_of(
         length = chunks.length
         found = [Chunk(sequence[i : i + length], 1.0) for i in range(0, len(sequence), length)]
     else:
-        check_window(chunks, SPLICED if window.blocks else "")  # one of a table may be spliced
+        check_window(chunks, SPLICED if window.blocks else "")  # a table may mix kinds of windows
         found = _bins(window, sequence, reference, chunks.length)
-    return [piece for piece in found if piece.share and bases(piece.sequence)]
+    return [chunk for chunk in found if chunk.share and bases(chunk.sequence)]
 
 
 def _bins(window: Window, sequence: bytes, reference: Reference, length: int) -> list[Chunk]:
-    """The bins of the grid that overlap the window; bin i is [i * length, (i + 1) * length), cut at
-    the contig's end.
+    """The bins of the grid that overlap the window.
+
+    Bin i is [i * length, (i + 1) * length), cut at the contig's end.
     """
     chrom, start, end, strand = window[:4]
     found = []
     for left in range(start - start % length, end, length):
         right = min(left + length, reference.lengths[chrom])
         inside = (max(left, start), min(right, end))
-        whole = inside == (left, right)
-        if whole:  # the window's own bases: no need to read them again
+        if inside == (left, right):  # the window's own bases: no need to read them again
             first = end - right if strand == "-" else left - start
             found.append(Chunk(sequence[first : first + right - left], 1.0))
             continue
@@ -108,14 +113,15 @@ def _bins(window: Window, sequence: bytes, reference: Reference, length: int) ->
 def pool(
     vectors: np.ndarray, tokens: np.ndarray, shares: np.ndarray, chunks: ChunkPolicy | None
 ) -> np.ndarray:
-    """The vector of a window, float32 [dimension], from those of its pieces [n, dimension], their
-    tokens [n] and their shares [n]. Zeros where no piece has a token.
+    """The vector of a window, float32 [dimension]; zeros if no chunk has a token.
+
+    vectors [n, dimension], tokens [n] and shares [n] are those of its chunks.
     """
     weights = shares * tokens if chunks and chunks.policy == GRID else (tokens > 0).astype(float)
     total = weights.sum()
     if not total:
         return np.zeros(vectors.shape[1], np.float32)
-    # Chunk by piece, so that the sum is the same on every machine.
+    # One chunk after the other, so that the sum is the same on every machine.
     mean = np.zeros(vectors.shape[1])
     for vector, weight in zip(vectors, weights / total, strict=True):
         mean += weight * vector
@@ -123,5 +129,5 @@ def pool(
 
 
 def bases(sequence: bytes) -> int:
-    """How many of a cleaned sequence's letters are bases."""
+    """The number of bases in a cleaned sequence, whose other letters are N."""
     return len(sequence) - sequence.count(b"N")

@@ -1,7 +1,7 @@
-"""Where an encoder that runs on torch runs, and in what precision.
+"""The device and precision of an encoder that runs on torch.
 
-A device that was asked for and is not there is an error. `auto` takes CUDA where there is one, else
-the CPU, and says so.
+A device that was named and is not there is an error. `auto` takes CUDA if it works, otherwise the
+CPU, with a warning.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from histpred.core.runtime import parse_device
 logger = logging.getLogger(__name__)
 
 PRECISIONS = {"cpu": ("fp32", "int8"), "cuda": ("fp16", "fp32", "bf16"), "mps": ("fp32", "fp16")}
-"""What each type of device can do; the first is what 'auto' means there."""
+"""The precisions of each type of device; the first is what 'auto' means there."""
 
 DTYPES = {
     "fp32": torch.float32,
     "fp16": torch.float16,
     "bf16": torch.bfloat16,
-    "int8": torch.float32,  # the weights are int8, what runs between the layers is not
+    "int8": torch.float32,  # only the linear layers compute in int8
 }
 
 NVIDIA_DEVICE = Path("/dev/nvidia0")
 CONTAINER_HINT = (
     "in a container, add --gpus all (Docker, Podman) or --nv (Singularity, Apptainer); "
-    "'histpred doctor' says more"
+    "'histpred doctor' shows details"
 )
 
 
@@ -39,9 +39,9 @@ def choose_device(device: str) -> torch.device:
     Raises
     ------
     UsageError
-        For another word.
+        For any other name.
     DeviceError
-        For a device that is named and not there.
+        For a named device that is not there.
     """
     name, number = parse_device(device)
     if name == "cpu":
@@ -49,7 +49,8 @@ def choose_device(device: str) -> torch.device:
     if name == "mps":
         if not torch.backends.mps.is_available():
             raise DeviceError(
-                "device 'mps' was asked for: this is no Apple GPU, or torch was built without it",
+                "device 'mps' was asked for: this machine has no Apple GPU, or torch was built "
+                "without support for it",
                 "use --device cpu or auto",
             )
         return torch.device("mps")
@@ -60,31 +61,31 @@ def choose_device(device: str) -> torch.device:
         if number >= count:
             raise DeviceError(
                 f"device {device!r} was asked for: there are {count}, counted from cuda:0",
-                "see CUDA_VISIBLE_DEVICES and nvidia-smi",
+                "check CUDA_VISIBLE_DEVICES and nvidia-smi",
             )
         return torch.device("cuda", number)
     if name == "cuda":
         raise DeviceError(f"device {device!r} was asked for: {reason}", CONTAINER_HINT)
 
-    logger.warning("working on the CPU: %s", reason)
+    logger.warning("running on the CPU: %s", reason)
     return torch.device("cpu")
 
 
 def choose_precision(device: torch.device, precision: str) -> str:
-    """The precision that `precision` means on a device; UsageError where it has no such one."""
+    """The precision that `precision` means on a device; UsageError if the device lacks it."""
     possible = PRECISIONS[device.type]
     if precision == "auto":
         return possible[0]
     if precision not in possible:
         raise UsageError(
-            f"precision {precision!r} is not for the device {str(device)!r}",
+            f"precision {precision!r} is not available on the device {str(device)!r}",
             f"use auto or {', '.join(possible)}",
         )
     return precision
 
 
 def why_no_cuda() -> str:
-    """Why torch cannot use CUDA here, '' if it can."""
+    """The reason why torch cannot use CUDA here, '' if it can."""
     if torch.cuda.is_available():
         return ""
     if torch.version.cuda is None and getattr(torch.version, "hip", None) is None:

@@ -1,9 +1,9 @@
-"""Windows to vectors: cut into pieces, each piece embedded once, pooled.
+"""Embeds windows: cuts them into chunks, embeds each chunk once, and pools the vectors.
 
-Windows are taken in units, each of about as many new pieces as keep the encoder busy. While the
-encoder works on one unit, the pieces of the next are read and tokenised. Which pieces form a unit
-depends on the windows alone, never on what a store holds already: a run that goes on after it was
-killed makes the calls that are left of an unbroken one.
+Windows are grouped into units, each with about as many new chunks as keep the encoder busy. While
+the encoder works on one unit, the chunks of the next are read and tokenised. The chunks of a unit
+depend on the windows alone, never on the contents of a store. A run that continues after it was
+killed therefore makes exactly the remaining calls of an uninterrupted run.
 """
 
 from __future__ import annotations
@@ -25,12 +25,14 @@ UNITS_AT_ONCE = 2
 WINDOWS_AT_ONCE = 4096
 
 Vectors = dict[bytes, tuple[np.ndarray, int]]
-"""key of a piece -> its vector and number of tokens"""
+"""Key of a chunk -> its vector and number of tokens."""
 
 
 class Unit(NamedTuple):
-    """Windows on their way: `plans` has the keys and shares of each one's pieces; `new` the pieces
-    that the unit before does not have.
+    """Windows that are embedded together.
+
+    plans: for each window, the keys and shares of its chunks; new: key -> bases of the chunks that
+    the previous unit lacks; keys: those of all chunks.
     """
 
     rows: list[Row]
@@ -47,9 +49,9 @@ class EmbeddedWindows(NamedTuple):
 
 
 class Embedder:
-    """An encoder with its chunks and, if any, its store.
+    """An encoder with its chunk policy and, if any, its store.
 
-    embedded, reused: how many pieces were computed, and how many the store had.
+    embedded, reused: the numbers of chunks that were computed, and that the store had.
     """
 
     def __init__(self, encoder: Encoder, chunks: ChunkPolicy | None, store: Store | None) -> None:
@@ -84,12 +86,12 @@ class Embedder:
         for batch in batches:
             for row in batch:
                 plan = []
-                for piece in chunks_of(row.window, row.sequence, reference, self._chunks):
-                    key = chunk_key(piece.sequence)
-                    plan.append((key, piece.share))
+                for chunk in chunks_of(row.window, row.sequence, reference, self._chunks):
+                    key = chunk_key(chunk.sequence)
+                    plan.append((key, chunk.share))
                     unit.keys.add(key)
                     if key not in before:
-                        unit.new[key] = piece.sequence
+                        unit.new[key] = chunk.sequence
                 unit.rows.append(row._replace(sequence=b""))  # memory
                 unit.plans.append(plan)
                 full = len(unit.new) >= self.encoder.chunks_at_once
@@ -103,7 +105,7 @@ class Embedder:
     def _start(
         self, unit: Unit, workers: ThreadPoolExecutor
     ) -> tuple[list[Future[Vectors]], Vectors]:
-        """What will be computed, and what the store has of the unit's new pieces."""
+        """Start to embed the unit's new chunks, except those in the store, which are returned."""
         keys = list(unit.new)
         stored = self._store.find(keys) if self._store is not None else {}
         self.reused += len(stored)
@@ -119,7 +121,7 @@ class Embedder:
     def _encode(self, keys: list[bytes], unit: Unit) -> Vectors:
         result = self.encoder.embed([unit.new[key] for key in keys])
         if self._store is not None:
-            # What is not finite is an error wherever it ends up: never keep it.
+            # NaN and infinity are errors for every user of the store: never keep them.
             good = np.flatnonzero(np.isfinite(result.vectors).all(axis=1))
             kept = Embedded(result.vectors[good], result.tokens[good])
             self._store.add([keys[i] for i in good], kept)
@@ -131,7 +133,7 @@ class Embedder:
     def _finish(
         self, unit: Unit, calls: list[Future[Vectors]], stored: Vectors, before: Vectors
     ) -> Vectors:
-        """The vectors of all the unit's pieces."""
+        """The vectors of all chunks of the unit."""
         known = {key: before[key] for key in unit.keys if key in before} | stored
         for call in calls:
             known |= call.result()
@@ -154,13 +156,14 @@ class Embedder:
 def embed_sequences(
     encoder: Encoder, chunks: ChunkPolicy | None, sequences: Iterable[bytes]
 ) -> np.ndarray:
-    """Vectors, float32 [n, dimension], of sequences that lie on no genome: their pieces are cut
-    from the first base on, and pooled as the policy says.
+    """Vectors, float32 [n, dimension], of sequences without a place in a genome.
+
+    Chunks are cut from the first base on, and pooled according to the policy.
     """
     vectors = []
     for sequence in sequences:
         length = chunks.length if chunks else max(len(sequence), 1)
         cut = [sequence[i : i + length] for i in range(0, len(sequence), length)]
-        embedded = encoder.embed([piece for piece in cut if bases(piece)])
+        embedded = encoder.embed([chunk for chunk in cut if bases(chunk)])
         vectors.append(pool(*embedded, np.ones(len(embedded.tokens)), chunks))
     return np.array(vectors, np.float32).reshape(-1, encoder.dimension)

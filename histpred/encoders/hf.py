@@ -1,11 +1,11 @@
-"""Encoders that transformers runs with classes of its own: BERT, ESM, ModernBERT and their like.
+"""Encoders that transformers runs with its own classes: BERT, ESM, ModernBERT and similar models.
 
-Of published ones: GROVER, Nucleotide Transformer (version 1), ModernGENA, SpliceBERT, RNAErnie.
-Nothing but the folder is read and none of its code runs: a model that needs its own code, as
-DNABERT-2 does, would be left half random by transformers, and is refused.
+Published examples: GROVER, Nucleotide Transformer (version 1), ModernGENA, SpliceBERT, RNAErnie.
+Only the folder is read, and none of its code is run. Models that need their own code are refused:
+transformers would leave half of such a network random, as it does with DNABERT-2.
 
-Where the tokenizer knows N, an unknown base is N, a token like others. Where it does not, a run of
-N parts the sequence: the parts are tokenised one by one, and are one input.
+If the tokenizer has a token for N, an unknown base is that token. Otherwise a run of N splits the
+sequence; the parts are tokenised one by one and stay one input.
 """
 
 from __future__ import annotations
@@ -18,57 +18,59 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict, cast
 
 import numpy as np
-import tokenizers
 import torch
 from torch import Tensor, nn
 from transformers import MODEL_MAPPING, AutoConfig, AutoTokenizer, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
 from histpred.core.errors import ModelError, WeightsError, first_few, first_line
-from histpred.encoders import Embedded, check_settings
-from histpred.encoders.batching import CHUNKS_AT_ONCE, Batcher, Tokens
-from histpred.encoders.devices import DTYPES, choose_device, choose_precision
-from histpred.encoders.quantised import quantise
+from histpred.encoders import check_settings
+from histpred.encoders.batching import TorchEncoder
+from histpred.encoders.devices import DTYPES
+from histpred.encoders.tokens import Tokens, letters_table, open_tokenizer
 from histpred.encoders.weights import GET_AGAIN, find_file, refuse
 
 LOCAL = {"local_files_only": True, "trust_remote_code": False}
 HEADS = ("cls.", "lm_head.", "classifier.", "pooler.", "decoder.", "head.")
-UNUSED = ("pooler.", "contact_head.")  # of the network, but no hidden state comes from them
-UNSTEADY = ("big_bird",)  # its attention depends on the inputs that it had before
+UNUSED = ("pooler.", "contact_head.")  # parts of the network that no hidden state depends on
+UNSTEADY = ("big_bird",)  # its attention depends on earlier inputs
 ALPHABETS = {"dna": "ACGT", "rna": "ACGU"}
 BASES = frozenset("ACGTUN")
 
 READ = (".json", ".txt", ".model", ".safetensors", ".bin")
-"""Suffixes of what transformers may read in a folder."""
+"""Suffixes of the files that transformers may read in a folder."""
+
+Encode = Callable[[list[str], bool], list[list[int]]]
+"""Texts, and True to add special tokens -> tokens of each text."""
 
 
 class Tokenizer(NamedTuple):
-    """encode: texts, and whether to add special tokens -> tokens; before, after: the special ones
-    around the others; unknown: what text gets that has no token, None if there is no such one.
+    """A model's tokenizer.
+
+    before, after: the special tokens around the others; unknown: the token of text that has none of
+    its own, None if the tokenizer lacks such a token.
     """
 
-    encode: Callable[[list[str], bool], list[list[int]]]
+    encode: Encode
     before: list[int]
     after: list[int]
     vocabulary: Mapping[str, int]
     unknown: int | None
 
 
-class HfEncoder:
-    """A folder's model as an encoder; for the settings see `from_settings`."""
+class HfEncoder(TorchEncoder):
+    """The model in a folder as an encoder; for the settings see `from_settings`.
 
-    longest = None  # the limit is one of tokens
+    Its limit is a number of tokens, so that `longest` stays None.
+    """
 
     def __init__(
         self, folder: Path, device: str, precision: str, settings: Mapping[str, object]
     ) -> None:
-        target = choose_device(device)
-        self.device = str(target)
-        self.precision = choose_precision(target, precision)
-        self.chunks_at_once = CHUNKS_AT_ONCE[target.type]
+        super().__init__(device, precision)
         self._special_tokens = settings.get("special_tokens", True)
         self._between = " " if settings.get("spaced", False) else ""
         alphabet = ALPHABETS[str(settings.get("alphabet", "dna"))]
@@ -77,10 +79,10 @@ class HfEncoder:
         folder = find_file(folder, ["config.json"], "configuration").parent
         self.files = tuple(path for path in sorted(folder.iterdir()) if path.suffix in READ)
         self._tokenizer = load_tokenizer(folder, alphabet)
-        model = load_model(folder, DTYPES[self.precision])
-        rows = model.get_input_embeddings().num_embeddings
-        # Published tokenizers have tokens that no sequence makes and no weights are for: GROVER an
-        # empty one, Nucleotide Transformer <eos> and <bos>.
+        self._model = model = load_model(folder, DTYPES[self.precision])
+        rows = len(cast(nn.Embedding, model.get_input_embeddings()).weight)
+        # Published tokenizers have tokens without weights, which no sequence contains: an empty one
+        # in GROVER, <eos> and <bos> in Nucleotide Transformer.
         added = {*self._tokenizer.before, *self._tokenizer.after}
         beyond = [
             token
@@ -89,24 +91,17 @@ class HfEncoder:
         ]
         refuse(folder, f"tokens are not among the {rows:,} of the weights", beyond)
         self._most_tokens = most_tokens(model)
-        if self.precision == "int8":
-            quantise(model)
         self.dimension = model.config.hidden_size
-        self._model = model.to(target)
         pad = model.config.pad_token_id or 0  # ESM and RoBERTa count positions from it
-        self._batcher = Batcher(self._hidden, self.dimension, target, pad=pad)
+        self._start(model, self._hidden, model, pad)
 
-    def embed(self, pieces: Sequence[bytes]) -> Embedded:
-        """The mean hidden state of the last layer over each piece's tokens."""
-        return self._batcher.means(self.tokenise(pieces))
-
-    def tokenise(self, pieces: Sequence[bytes]) -> list[Tokens]:
-        """Each piece's tokens among the special ones; nothing counts in a piece without a base.
+    def tokenise(self, chunks: Sequence[bytes]) -> list[Tokens]:
+        """Each chunk's tokens with the special ones; nothing counts in a chunk without a base.
 
         Lower case is read as upper case. Raises ModelError for a part that has no token, and for
         more tokens than the network has positions.
         """
-        texts = [piece.translate(self._letters).decode("ascii") for piece in pieces]
+        texts = [chunk.translate(self._letters).decode("ascii") for chunk in chunks]
         parts = [self._parts(text) for text in texts]
         encoded = iter(self._tokenizer.encode(list(chain.from_iterable(parts)), False))
         before, after = self._tokenizer.before, self._tokenizer.after
@@ -128,19 +123,20 @@ class HfEncoder:
         if self._tokenizer.unknown in ids:
             raise ModelError(
                 f"the tokenizer has no token for a part of {text[:60]}...",
-                "does the encoder want the setting 'spaced', or another 'alphabet'?",
+                "check the encoder's settings 'spaced' and 'alphabet'",
             )
         if self._most_tokens is not None and len(ids) > self._most_tokens:
             raise ModelError(
-                f"a piece of {len(text):,} bases makes {len(ids):,} tokens, the encoder takes at "
+                f"a chunk of {len(text):,} bases has {len(ids):,} tokens, the encoder takes at "
                 f"most {self._most_tokens:,}",
                 "the bundle must cut its windows into shorter chunks",
             )
 
     def _hidden(self, ids: Tensor, mask: Tensor | None) -> Tensor:
-        # Some models guess a mask, or complain, if there is none.
+        # Without a mask some models guess one, or warn.
         mask = torch.ones_like(ids) if mask is None else mask.long()
-        return self._model(input_ids=ids, attention_mask=mask)[0]
+        hidden: Tensor = self._model(input_ids=ids, attention_mask=mask)[0]
+        return hidden
 
 
 def from_settings(
@@ -148,9 +144,9 @@ def from_settings(
 ) -> HfEncoder:
     """An encoder from a folder with config.json, weights and tokenizer.
 
-    Settings: `special_tokens`, whether they count in the mean (true if left out); `alphabet`, 'dna'
-    or 'rna', whether the tokenizer wants T or U ('dna'); `spaced`, whether it wants blanks between
-    bases (false).
+    Settings: `special_tokens`, true if they count in the mean (default true); `alphabet`, 'dna' if
+    the tokenizer expects T, 'rna' if it expects U (default 'dna'); `spaced`, true if it expects a
+    blank between bases (default false).
     """
     check_settings(settings, {"special_tokens": bool, "alphabet": str, "spaced": bool})
     if settings.get("alphabet", "dna") not in ALPHABETS:
@@ -158,20 +154,12 @@ def from_settings(
     return HfEncoder(directory, device, precision, settings)
 
 
-def letters_table(alphabet: str) -> bytes:
-    """For bytes.translate: bases to upper case and `alphabet`, all else to N."""
-    table = bytearray(b"N" * 256)
-    for letter, base in zip(b"ACGTU", (alphabet + alphabet[-1]).encode(), strict=True):
-        table[letter] = table[letter + 32] = base
-    return bytes(table)
-
-
 def load_tokenizer(folder: Path, alphabet: str) -> Tokenizer:
-    """The tokenizer of a folder, after a look whether it knows the bases of `alphabet`."""
+    """The tokenizer of a folder; WeightsError unless it has tokens for the bases of `alphabet`."""
     try:
         encode, vocabulary, unknown = read_tokenizer(folder)
         plain, (full,) = encode(list(alphabet), False), encode([alphabet[0]], True)
-    except Exception as error:  # tokenizers raises Exception itself
+    except Exception as error:  # tokenizers raises bare Exceptions
         raise WeightsError(
             f"{folder}: its tokenizer cannot be read: {first_line(error)}", GET_AGAIN
         ) from error
@@ -179,41 +167,43 @@ def load_tokenizer(folder: Path, alphabet: str) -> Tokenizer:
     if strange:
         raise WeightsError(
             f"{folder}: its tokenizer has no token for {', '.join(strange)}",
-            "does the encoder want another setting 'alphabet'?",
+            "check the encoder's setting 'alphabet'",
         )
-    # Not by the mask of special tokens: that of transformers' EsmTokenizer is one too long where
-    # there is no <eos>, as in Nucleotide Transformer.
+    # The mask of special tokens would not do: transformers' EsmTokenizer returns one token too many
+    # if there is no <eos>, as in Nucleotide Transformer.
     size = len(plain[0])
     start = next(i for i in range(len(full)) if full[i : i + size] == plain[0])
     return Tokenizer(encode, full[:start], full[start + size :], vocabulary, unknown)
 
 
-def read_tokenizer(folder: Path) -> tuple[Callable, dict[str, int], int | None]:
+def read_tokenizer(folder: Path) -> tuple[Encode, dict[str, int], int | None]:
     """`encode`, `vocabulary` and `unknown` of `Tokenizer`."""
     if (folder / "tokenizer.json").is_file():
-        # AutoTokenizer may build another one than the file's: BERT's word pieces for byte pairs.
-        fast = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
-        fast.no_padding()
-        fast.no_truncation()
+        # AutoTokenizer may build another one: BERT's WordPiece instead of the file's byte pairs.
+        fast = open_tokenizer(folder / "tokenizer.json")
 
         def encode(texts: list[str], special: bool) -> list[list[int]]:
             return [e.ids for e in fast.encode_batch_fast(texts, add_special_tokens=special)]
 
         vocabulary = fast.get_vocab()
-        return encode, vocabulary, vocabulary.get(getattr(fast.model, "unk_token", None))
+        unknown: str | None = getattr(fast.model, "unk_token", None)
+        return encode, vocabulary, vocabulary.get(unknown) if unknown is not None else None
 
     with quiet():
         slow = AutoTokenizer.from_pretrained(folder, **LOCAL)
-    slow.model_max_length = sys.maxsize  # it would warn; the limit is checked here
+    slow.model_max_length = sys.maxsize  # it would warn; `_check` has the limit
 
     def encode_slowly(texts: list[str], special: bool) -> list[list[int]]:
-        return slow(texts, add_special_tokens=special)["input_ids"] if texts else []
+        found: list[list[int]] = []
+        if texts:
+            found = slow(texts, add_special_tokens=special)["input_ids"]
+        return found
 
     return encode_slowly, slow.get_vocab(), slow.unk_token_id
 
 
 def load_model(folder: Path, dtype: torch.dtype) -> PreTrainedModel:
-    """The network on the CPU, without its heads; WeightsError for anything but a whole one.
+    """The network on the CPU, without its heads; WeightsError if any part is missing.
 
     It is loaded in `dtype`, not converted: the frequencies of rotary positions must stay in fp32.
     """
@@ -221,31 +211,46 @@ def load_model(folder: Path, dtype: torch.dtype) -> PreTrainedModel:
         with quiet():
             config = AutoConfig.from_pretrained(folder, **LOCAL)
             config.output_hidden_states = False
-            kind = MODEL_MAPPING[type(config)]
+            model_class = cast(type[PreTrainedModel], MODEL_MAPPING[type(config)])
             if config.is_encoder_decoder or config.model_type in UNSTEADY:
-                raise ValueError(f"{config.model_type} is no encoder for single sequences")
-            options = {"attn_implementation": "sdpa" if kind._supports_sdpa else "eager"}
-            if "add_pooling_layer" in inspect.signature(kind.__init__).parameters:
+                raise ValueError(f"{config.model_type} is not an encoder of single sequences")
+            options: dict[str, object] = dict(LOCAL)
+            if "add_pooling_layer" in inspect.signature(model_class).parameters:
                 options["add_pooling_layer"] = False
-            # Other shapes do not raise here, so that the report names them.
-            options |= {"output_loading_info": True, "ignore_mismatched_sizes": True}
-            model, report = kind.from_pretrained(
-                folder, config=config, dtype=dtype, weights_only=True, **LOCAL, **options
+            load = cast(Callable[..., tuple[PreTrainedModel, Report]], model_class.from_pretrained)
+            model, report = load(
+                folder,
+                config=config,
+                dtype=dtype,
+                weights_only=True,
+                attn_implementation="sdpa" if model_class._supports_sdpa else "eager",
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,  # so that the report has them, and not an exception
+                **options,
             )
-    except Exception as error:  # transformers, torch and safetensors each raise their own kinds
+    except Exception as error:  # transformers, torch and safetensors raise exceptions of their own
         raise WeightsError(
             f"{folder}: transformers cannot load it: {first_line(error)}",
-            f"it needs code of its own, or is no encoder, or is damaged; {GET_AGAIN}",
+            f"it needs code of its own, is not an encoder, or is damaged; {GET_AGAIN}",
         ) from error
-    check_report(folder, kind.base_model_prefix, report)
-    return model.requires_grad_(False)
+    check_report(folder, model_class.base_model_prefix, report)
+    model.requires_grad_(False)
+    return model
 
 
-def check_report(folder: Path, prefix: str, report: Mapping[str, Iterable]) -> None:
-    """WeightsError for tensors that are missing, left over or of another shape.
+class Report(TypedDict):
+    """The parts of transformers' loading report that are read here."""
 
-    transformers makes up what is missing and ignores the rest: vectors would come from another
-    network, as they do with DNABERT-2 and GENA-LM.
+    missing_keys: Iterable[str]
+    unexpected_keys: Iterable[str]
+    mismatched_keys: Iterable[tuple[str, torch.Size, torch.Size]]
+
+
+def check_report(folder: Path, prefix: str, report: Report) -> None:
+    """Raise WeightsError for tensors that are missing, left over or of another shape.
+
+    transformers fills missing tensors with random numbers and ignores the rest. The vectors would
+    come from another network, as they do with DNABERT-2 and GENA-LM.
     """
     bare = [name.removeprefix(f"{prefix}.") for name in report["unexpected_keys"]]
     wrong = {
@@ -260,16 +265,16 @@ def check_report(folder: Path, prefix: str, report: Mapping[str, Iterable]) -> N
         if names:
             raise WeightsError(
                 f"{folder}: {len(names)} tensors {what}: {first_few(sorted(names))}",
-                "transformers' own classes make another network of it; is it DNABERT-2, whose kind "
-                "is 'dnabert2', or does it need code of its own?",
+                "transformers' own classes build another network from this file; DNABERT-2 has the "
+                "kind 'dnabert2', and models that need code of their own cannot be used",
             )
 
 
 def most_tokens(model: PreTrainedModel) -> int | None:
-    """How many tokens there are learned positions for; None if they are rotary, or none."""
+    """The number of learned positions; None if positions are rotary or absent."""
     for name, module in model.named_modules():
         if name.endswith("position_embeddings") and isinstance(module, nn.Embedding):
-            # ESM and RoBERTa begin behind the position of padding.
+            # ESM and RoBERTa begin after the position of padding.
             unused = 0 if module.padding_idx is None else module.padding_idx + 1
             return module.num_embeddings - unused
     return None
@@ -277,7 +282,7 @@ def most_tokens(model: PreTrainedModel) -> int | None:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without transformers' notices and progress bars; ours say what is wrong."""
+    """Silence transformers' messages and progress bars; histpred reports what is wrong."""
     verbosity = transformers_logging.get_verbosity()
     bars = transformers_logging.is_progress_bar_enabled()
     transformers_logging.set_verbosity(logging.CRITICAL)

@@ -1,4 +1,4 @@
-"""Where an encoder's own files are, and whether they are the right ones."""
+"""Finds the files of a bundle's encoder and checks their digests."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ def locate(
     Parameters
     ----------
     files
-        sha256 of each file, by name, of an encoder that does not ship with the bundle.
+        sha256 of each file, by name; empty for an encoder inside the bundle.
     published
-        Its name in `histpred encoders list`, if it has one.
+        The encoder's name in `histpred encoders list`, if it has one.
     bundle
-        The bundle's folder, where an encoder that ships lies.
+        The bundle's folder.
     weights
-        What the user gave; None: where `histpred encoders get` puts it.
+        The folder or file that the user gave; None: the folder of `histpred encoders get`.
 
     Raises
     ------
     WeightsError
-        For files that are missing or others than those that the bundle was trained with.
+        For files that are missing, or differ from those that the bundle was trained with.
     """
     if not files:
         return bundle
@@ -40,11 +40,11 @@ def locate(
     for name, expected in files.items():
         path = folder if folder.is_file() and len(files) == 1 else folder / name
         if not path.is_file():
-            raise WeightsError(f"{path}: not there; the bundle needs this file of weights", hint)
+            raise WeightsError(f"{path}: not found; the bundle needs this weights file", hint)
         found = file_digest(path)
         if found != expected:
             raise WeightsError(
-                f"{path}: not what the bundle was trained with: sha256 {found}, "
+                f"{path}: not the file that the bundle was trained with: sha256 {found}, "
                 f"bundle.json says {expected}",
                 hint,
             )

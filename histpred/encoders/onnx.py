@@ -1,10 +1,10 @@
 """An encoder graph that ships inside a bundle, run by onnxruntime.
 
-`encoder.onnx` takes `codes`, uint8 [batch, length]: A C G T N are 0 to 4; it gives `embedding`,
-float32 [batch, dimension]. The length is either fixed or a free dimension. With a free one, pieces
-of one length go together, so that nothing is padded. With a fixed one, a shorter piece is filled up
-with N at its 5' end: what is short is mostly a window clipped at its contig's end, and most of a
-window lies upstream.
+`encoder.onnx` takes `codes`, uint8 [batch, length], where A C G T N are 0 to 4, and returns
+`embedding`, float32 [batch, dimension]. The length is fixed or free. With a free length, chunks of
+the same length form a batch and nothing is padded. With a fixed length, a shorter chunk is filled
+up with N at its 5' end: most short chunks are windows clipped at the end of their contig, and most
+of a window lies upstream.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from histpred.encoders import Embedded, check_settings
 from histpred.encoders.chunks import bases
 
 GRAPH = "encoder.onnx"
-BASES_AT_ONCE = 1 << 15  # of a batch; DeepHistone takes some 10 kB a base, and more is no faster
+BASES_AT_ONCE = 1 << 15  # of a batch; DeepHistone needs 10 kB a base, and more is not faster
 _CODES = bytes.maketrans(b"ACGTN", bytes(range(5)))
 
 
@@ -32,60 +32,58 @@ class OnnxEncoder:
     precision = "fp32"
 
     def __init__(self, path: Path, device: str) -> None:
-        if not path.is_file():  # onnxruntime has an error of its own for it
+        if not path.is_file():  # else onnxruntime would raise an exception of its own
             raise BundleError(f"{path} is missing", "get the bundle again")
         self._session, self.device = open_session(path, device)
         self.files = (path,)
         inputs = {value.name: (value.type, value.shape) for value in self._session.get_inputs()}
         outputs = {value.name: (value.type, value.shape) for value in self._session.get_outputs()}
-        (kind, shape), (_, out_shape) = (
-            inputs.get("codes", ("", [])),
-            outputs.get("embedding", ("", [])),
-        )
+        kind, shape = inputs.get("codes", ("", []))
+        _, out_shape = outputs.get("embedding", ("", []))
         if len(inputs) != 1 or kind != "tensor(uint8)" or len(shape) != 2 or len(out_shape) != 2:
             raise BundleError(
-                f"{path}: takes {inputs} and gives {outputs}, not codes uint8 [batch, length] and "
-                "embedding [batch, dimension]",
+                f"{path}: takes {inputs} and returns {outputs}, not codes uint8 [batch, length] "
+                "and embedding [batch, dimension]",
                 "get the bundle again",
             )
-        self._length = shape[1] if isinstance(shape[1], int) else None
-        self.longest = self._length
+        self.longest = shape[1] if isinstance(shape[1], int) else None
         self.dimension = int(out_shape[1])
 
-    def embed(self, pieces: Sequence[bytes]) -> Embedded:
-        """The graph's vectors, in the order of `pieces`.
+    def embed(self, chunks: Sequence[bytes]) -> Embedded:
+        """The graph's vectors, in the order of `chunks`.
 
-        Raises ModelError for a piece longer than a graph of fixed length takes.
+        Raises ModelError for a chunk longer than a graph of fixed length takes.
         """
-        vectors = np.zeros((len(pieces), self.dimension), np.float32)
-        longest = max(map(len, pieces), default=0)
-        if longest > (self._length or longest):
+        vectors = np.zeros((len(chunks), self.dimension), np.float32)
+        longest = max(map(len, chunks), default=0)
+        if longest > (self.longest or longest):
             raise ModelError(
-                f"a piece of {longest} bases, the encoder takes {self._length}",
+                f"a chunk has {longest} bases, the encoder takes at most {self.longest}",
                 "its bundle must cut windows to that length",
             )
-        order = sorted((i for i in range(len(pieces)) if pieces[i]), key=lambda i: len(pieces[i]))
-        for length, group in groupby(order, key=lambda i: self._length or len(pieces[i])):
+        order = sorted((i for i in range(len(chunks)) if chunks[i]), key=lambda i: len(chunks[i]))
+        for length, group in groupby(order, key=lambda i: self.longest or len(chunks[i])):
             rows = list(group)
             size = max(BASES_AT_ONCE // length, 1)
             for start in range(0, len(rows), size):
                 batch = rows[start : start + size]
-                codes = codes_of([pieces[i] for i in batch], length)
+                codes = codes_of([chunks[i] for i in batch], length)
                 (vectors[batch],) = self._session.run(["embedding"], {"codes": codes})
-        return Embedded(vectors, np.array([bases(piece) for piece in pieces], np.int64))
+        return Embedded(vectors, np.array([bases(chunk) for chunk in chunks], np.int64))
 
 
-def codes_of(pieces: Sequence[bytes], length: int) -> np.ndarray:
-    """Pieces (A, C, G, T, N) of at most `length` bases as codes, uint8 [n, length]; shorter ones
-    are filled up with N at the 5' end.
+def codes_of(chunks: Sequence[bytes], length: int) -> np.ndarray:
+    """Chunks of at most `length` bases (A, C, G, T, N) as codes, uint8 [n, length].
+
+    Shorter chunks are filled up with N at the 5' end.
     """
-    joined = bytearray().join(piece.rjust(length, b"N") for piece in pieces)
-    return np.frombuffer(joined.translate(_CODES), np.uint8).reshape(len(pieces), length)
+    joined = bytearray().join(chunk.rjust(length, b"N") for chunk in chunks)
+    return np.frombuffer(joined.translate(_CODES), np.uint8).reshape(len(chunks), length)
 
 
 def from_settings(
     settings: Mapping[str, object], directory: Path, device: str = "cpu", precision: str = "auto"
 ) -> OnnxEncoder:
-    """The graph `encoder.onnx` of a bundle's folder; it has no settings and runs in fp32."""
+    """The graph `encoder.onnx` in a bundle's folder; it has no settings and runs in fp32."""
     check_settings(settings, {})
     return OnnxEncoder(directory / GRAPH, device)

@@ -1,7 +1,6 @@
-"""Encoders that others published and histpred can load: what they are, their digests, their place.
+"""Published encoders that histpred can load: their kinds, files, digests and folders.
 
-Digests and sizes are those of the files at the pinned revision of the repository at Hugging Face;
-None where we know none.
+Digests and sizes belong to the pinned revision of the repository at Hugging Face; None if unknown.
 """
 
 from __future__ import annotations
@@ -9,9 +8,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from histpred.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
 
 FOLDER_VARIABLE = "HISTPRED_ENCODERS"
 
@@ -27,25 +29,30 @@ class File(NamedTuple):
 class Published(NamedTuple):
     """A published encoder.
 
-    kind, settings, dimension: as in a bundle's encoder spec; window: the kind of windows it is for;
-    chunk_length: usual length of its chunks in bp; revision: a commit of `repository`, None if not
-    pinned.
+    kind, settings, dimension: as in a bundle's encoder spec; window: its default kind of windows;
+    chunk_length: the default length of its chunks in bp; revision: a commit of `repository`, None
+    if not pinned.
     """
 
     name: str
     kind: str
-    settings: Mapping[str, object]
     dimension: int
-    window: str
     chunk_length: int
     repository: str
-    revision: str | None
     files: tuple[File, ...]
     licence: str
     note: str
+    window: str = "context"
+    settings: Mapping[str, JsonValue] = {}
+    revision: str | None = None
+
+    @property
+    def published(self) -> str:
+        """Its name, as a bundle's encoder spec records it."""
+        return self.name
 
     def url(self, file: File) -> str:
-        """Where a file is downloaded from."""
+        """The address of a file."""
         revision = self.revision or "main"
         return f"https://huggingface.co/{self.repository}/resolve/{revision}/{file.name}"
 
@@ -56,9 +63,7 @@ PUBLISHED = (
     Published(
         name="dnabert2",
         kind="dnabert2",
-        settings={},
         dimension=768,
-        window="context",
         chunk_length=2000,
         repository="zhihan1996/DNABERT-2-117M",
         revision="d064dece8a8b41d9fb8729fbe3435278786931f1",
@@ -85,9 +90,7 @@ PUBLISHED = (
     Published(
         name="dnabert-s",
         kind="dnabert2",
-        settings={},
         dimension=768,
-        window="context",
         chunk_length=2000,
         repository="zhihan1996/DNABERT-S",
         revision="00e47f96cdea35e4b6f5df89e5419cbe47d490c6",
@@ -109,12 +112,11 @@ PUBLISHED = (
             ),
         ),
         licence="Apache-2.0",
-        note="DNABERT-2 trained on to tell species apart, 117 M parameters",
+        note="DNABERT-2 trained further to tell species apart, 117 M parameters",
     ),
     Published(
         name="rnafm",
         kind="rnafm",
-        settings={},
         dimension=640,
         window="spliced",
         chunk_length=1000,
@@ -133,7 +135,6 @@ PUBLISHED = (
     Published(
         name="rnafm-multimolecule",
         kind="rnafm",
-        settings={},
         dimension=640,
         window="spliced",
         chunk_length=1000,
@@ -146,9 +147,7 @@ PUBLISHED = (
     Published(
         name="grover",
         kind="hf",
-        settings={},
         dimension=768,
-        window="context",
         chunk_length=1000,
         repository="PoetschLab/GROVER",
         revision="6b223110f0d6963e849f55bc2a2f3cff0e38c7a4",
@@ -175,12 +174,9 @@ PUBLISHED = (
     Published(
         name="nucleotide-transformer-500m-human",
         kind="hf",
-        settings={},
         dimension=1280,
-        window="context",
         chunk_length=900,
         repository="InstaDeepAI/nucleotide-transformer-500m-human-ref",
-        revision=None,
         files=(
             File(
                 "pytorch_model.bin",
@@ -197,12 +193,9 @@ PUBLISHED = (
     Published(
         name="moderngena-base",
         kind="hf",
-        settings={},
         dimension=768,
-        window="context",
         chunk_length=4000,
         repository="AIRI-Institute/moderngena-base",
-        revision=None,
         files=(File("model.safetensors"), CONFIG, TOKENIZER),
         licence="not stated",
         note="vertebrate DNA around transcription starts, byte-pair tokens",
@@ -215,7 +208,6 @@ PUBLISHED = (
         window="spliced",
         chunk_length=500,
         repository="LLM-EDA/RNAErnie",
-        revision=None,
         files=(File("model.safetensors"), CONFIG, File("vocab.txt")),
         licence="Apache-2.0",
         note="non-coding RNA, 87 M parameters",
@@ -224,7 +216,7 @@ PUBLISHED = (
 
 
 def find(name: str) -> Published:
-    """The published encoder of a name; UsageError, with the names there are, for another."""
+    """The published encoder of this name; UsageError listing the names for an unknown one."""
     for encoder in PUBLISHED:
         if encoder.name == name:
             return encoder
@@ -232,8 +224,13 @@ def find(name: str) -> Published:
     raise UsageError(f"{name!r}: no such encoder", f"there are {names}")
 
 
+def is_published(name: str) -> bool:
+    """Return True if a published encoder has this name."""
+    return any(encoder.name == name for encoder in PUBLISHED)
+
+
 def default_folder(name: str) -> Path:
-    """Where `histpred encoders get` puts it: in $HISTPRED_ENCODERS, else among the user's data."""
+    """The folder of `histpred encoders get`: in $HISTPRED_ENCODERS, else in the user's data."""
     given = os.environ.get(FOLDER_VARIABLE)
     if given:
         return Path(given) / name

@@ -1,9 +1,9 @@
 """Linear layers in int8 for the CPU.
 
-Weights are rounded once, to 127 steps for each output; activations at each call, to 127 steps for
-each row. A row's result depends on that row alone, exactly: integers add up the same in any order.
-The scheme is LLM.int8()'s vector-wise quantisation (Dettmers 2022, arXiv:2208.07339) without its
-outlier path.
+Weights are rounded once, to 127 steps for each output. Activations are rounded at each call, to 127
+steps for each row. A row's result depends on that row alone, exactly, since integers add up to the
+same sum in any order. This is LLM.int8()'s vector-wise quantisation (Dettmers 2022,
+arXiv:2208.07339) without its outlier path.
 """
 
 from __future__ import annotations
@@ -12,11 +12,14 @@ import torch
 from torch import Tensor, nn
 
 STEPS = 127
-FEWEST_ROWS = 17  # torch._int_mm takes no fewer
+FEWEST_ROWS = 17  # torch._int_mm refuses fewer
 
 
 class Int8Linear(nn.Module):
     """A linear layer [..., in] -> [..., out] made from a float one."""
+
+    weight: Tensor
+    scale: Tensor
 
     def __init__(self, linear: nn.Linear) -> None:
         super().__init__()
@@ -27,7 +30,7 @@ class Int8Linear(nn.Module):
         self.bias = linear.bias
 
     def forward(self, x: Tensor) -> Tensor:
-        """As nn.Linear, float32 in and out."""
+        """The same as nn.Linear's, float32 in and out."""
         rows = x.reshape(-1, x.shape[-1])
         scale = _scale(rows)
         steps = (rows * scale.reciprocal()).round_().to(torch.int8)
@@ -53,7 +56,7 @@ def quantise(model: nn.Module) -> None:
 def _scale(rows: Tensor) -> Tensor:
     """The size of a step for each row [n, 1]; 1 for a row of zeros.
 
-    A row with a NaN gets NaN, so that its result is NaN: rounded to int8 it would be a number.
+    A row with a NaN gets NaN, so that its result is NaN. Rounded to int8 it would become a number.
     """
     scale = rows.abs().amax(dim=1, keepdim=True) / STEPS
     return torch.where(scale == 0, 1, scale)

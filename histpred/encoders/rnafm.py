@@ -1,10 +1,10 @@
 """RNA-FM (Chen 2022, arXiv:2204.00300): single nucleotides, 12 pre-norm layers, learned positions.
 
-It is ESM-1b with another alphabet, so transformers' own EsmModel runs it once the tensors have its
-names. Two published files are read, told apart by those names: the authors' RNA-FM_pretrained.pth
-(ml4bio/RNA-FM) and multimolecule's model.safetensors (multimolecule/rnafm), whose vocabulary has
-another order. Sizes are those of the tensors; what no tensor shows (no token dropout, epsilon of
-1e-5, heads of 32, erf GELU) is as in the authors' code.
+RNA-FM is ESM-1b with another alphabet, so transformers' EsmModel runs it once the tensors have that
+model's names. Two published files are read and told apart by their tensor names: the authors'
+RNA-FM_pretrained.pth (ml4bio/RNA-FM) and multimolecule's model.safetensors (multimolecule/rnafm),
+whose vocabulary has another order. Sizes come from the tensors. What no tensor shows (no token
+dropout, epsilon of 1e-5, heads of 32, erf GELU) is taken from the authors' code.
 """
 
 from __future__ import annotations
@@ -20,25 +20,35 @@ from torch import Tensor
 from transformers import EsmConfig, EsmModel
 
 from histpred.core.errors import ModelError, WeightsError
-from histpred.encoders import Embedded, check_settings
-from histpred.encoders.batching import CHUNKS_AT_ONCE, Batcher, Tokens
-from histpred.encoders.devices import DTYPES, choose_device, choose_precision
-from histpred.encoders.quantised import quantise
+from histpred.encoders import check_settings
+from histpred.encoders.batching import TorchEncoder
+from histpred.encoders.devices import DTYPES
+from histpred.encoders.tokens import Tokens, letters_table
 from histpred.encoders.weights import State, fill, find_file, read_state, refuse
 
 WEIGHTS = ("RNA-FM_pretrained.pth", "model.safetensors", "pytorch_model.bin")
 HEAD_WIDTH = 32  # 20 heads in a width of 640
-FIRST_POSITION = 2  # of <cls>: fairseq counts from the number of <pad>, which is 1, plus 1
+FIRST_POSITION = 2  # of <cls>: fairseq begins after the number of <pad>, which is 1
 LAYER = re.compile(r"encoder\.layer\.(\d+)\.")
 
 
 class Dialect(NamedTuple):
-    """How a published file writes the network.
+    """The names and tokens in a published file.
 
-    mark: the end of a name by which it is known; prefix: cut off every name; heads: how the names
-    begin that are dropped; names: pattern -> what replaces it, to EsmModel's names; alphabet: its
-    tokens in order, the special ones as ^ for <cls>, $ for <eos>, _ for <pad> and ? for what is not
-    used here; sizes: how many tokens the vocabulary may have, those after the alphabet among them.
+    Attributes
+    ----------
+    mark
+        The file is recognised by a tensor whose name ends with this.
+    prefix
+        Removed from every name.
+    heads
+        Tensors whose names begin with one of these are dropped.
+    names
+        Patterns and their replacements, which lead to EsmModel's names.
+    alphabet
+        The tokens in order; ^ stands for <cls>, $ for <eos>, _ for <pad>, ? for unused tokens.
+    sizes
+        Possible sizes of the vocabulary, including tokens after the alphabet.
     """
 
     mark: str
@@ -82,21 +92,20 @@ MULTIMOLECULE = Dialect(
         r"^(encoder\.layer\.\d+\.(?:attention\.)?)layer_norm\.": r"\1LayerNorm.",
     },
     alphabet="_^$???ACGUN",
-    sizes=range(25, 64),  # what follows N differs between versions; mRNA-FM's codons are more
+    sizes=range(25, 64),  # versions differ after N; mRNA-FM has more tokens, for codons
 )
-"""model.safetensors of multimolecule/rnafm, from version 0.0.1 to 0.1."""
+"""model.safetensors of multimolecule/rnafm, versions 0.0.1 to 0.1."""
 
 
-class RnaFmEncoder:
+class RnaFmEncoder(TorchEncoder):
     """RNA-FM as an encoder; `special_tokens`: <cls> and <eos> count in the mean."""
+
+    longest: int
 
     def __init__(
         self, folder: Path, device: str, precision: str, *, special_tokens: bool = False
     ) -> None:
-        target = choose_device(device)
-        self.device = str(target)
-        self.precision = choose_precision(target, precision)
-        self.chunks_at_once = CHUNKS_AT_ONCE[target.type]
+        super().__init__(device, precision)
         self._special_tokens = special_tokens
         self.files = (find_file(folder, WEIGHTS, "weights"),)
 
@@ -105,32 +114,27 @@ class RnaFmEncoder:
         self._ends = [alphabet.index("^")], [alphabet.index("$")]
         self._unknown = alphabet.index("N")
         self.dimension = model.config.hidden_size
-        # 1,022 of 1,026 positions: nothing has the first two, <cls> and <eos> have two more.
+        # 1,022 of 1,026 positions: the first two are unused, <cls> and <eos> take two more.
         self.longest = model.config.max_position_embeddings - FIRST_POSITION - 2
-        if self.precision == "int8":
-            quantise(model.encoder)
-        self._model = model.to(target, DTYPES[self.precision])
-        self._batcher = Batcher(self._hidden, self.dimension, target, pad=alphabet.index("_"))
+        self._model = model
+        pad = alphabet.index("_")
+        self._start(model, self._hidden, model.encoder, pad, DTYPES[self.precision])
 
-    def embed(self, pieces: Sequence[bytes]) -> Embedded:
-        """The mean hidden state of the last layer, after its norm, over each piece's residues."""
-        return self._batcher.means(self.tokenise(pieces))
+    def tokenise(self, chunks: Sequence[bytes]) -> list[Tokens]:
+        """<cls>, one token for each base, <eos>; nothing counts in a chunk without a base.
 
-    def tokenise(self, pieces: Sequence[bytes]) -> list[Tokens]:
-        """<cls>, one token for each base, <eos>; nothing counts in a piece without a base.
-
-        Lower case is read as upper case, T as U. What else is no A, C, G or U is read as N, which
-        the network sees but the mean leaves out. Raises ModelError for a piece above `longest`.
+        Lower case is read as upper case, T as U. Other letters are read as N, which the network
+        sees but the mean leaves out. Raises ModelError for a chunk above `longest`.
         """
         tokens = []
-        for piece in pieces:
-            if len(piece) > self.longest:
+        for chunk in chunks:
+            if len(chunk) > self.longest:
                 raise ModelError(
-                    f"RNA-FM takes pieces of at most {self.longest:,} nt, found one of "
-                    f"{len(piece):,} nt",
+                    f"RNA-FM takes chunks of at most {self.longest:,} nt, found one of "
+                    f"{len(chunk):,} nt",
                     f"the bundle must cut its windows into chunks of at most {self.longest:,} nt",
                 )
-            residues = self._ids[np.frombuffer(piece, np.uint8)]
+            residues = self._ids[np.frombuffer(chunk, np.uint8)]
             known = residues != self._unknown
             end = self._special_tokens and bool(known.any())
             ids = np.concatenate([self._ends[0], residues, self._ends[1]])
@@ -139,11 +143,12 @@ class RnaFmEncoder:
 
     def _hidden(self, ids: Tensor, mask: Tensor | None) -> Tensor:
         # EsmModel would count positions from the number of <pad>, which is not 1 in multimolecule's
-        # vocabulary. What they are at padding does not matter.
+        # vocabulary. Positions at padding do not matter.
         stop = FIRST_POSITION + ids.shape[1]
         positions = torch.arange(FIRST_POSITION, stop, device=ids.device).expand(ids.shape)
         result = self._model(input_ids=ids, attention_mask=mask, position_ids=positions)
-        return result.last_hidden_state
+        hidden: Tensor = result.last_hidden_state
+        return hidden
 
 
 def from_settings(
@@ -151,8 +156,8 @@ def from_settings(
 ) -> RnaFmEncoder:
     """RNA-FM from its weights file, or the folder that holds it.
 
-    Settings: `special_tokens`, whether <cls> and <eos> count in the mean; false if left out, as the
-    authors' extraction cuts both off.
+    Settings: `special_tokens`, true if <cls> and <eos> count in the mean; the default is false, as
+    the authors' extraction cuts both off.
     """
     check_settings(settings, {"special_tokens": bool})
     special_tokens = settings.get("special_tokens", False) is True
@@ -161,17 +166,15 @@ def from_settings(
 
 def letter_ids(alphabet: str) -> np.ndarray:
     """The token of each byte, int64 [256]."""
-    ids = np.full(256, alphabet.index("N"), np.int64)
-    for letters in ("Aa", "Cc", "Gg", "UuTt"):
-        ids[list(letters.encode())] = alphabet.index(letters[0])
-    return ids
+    letters = letters_table("ACGU").decode("ascii")
+    return np.array([alphabet.index(letter) for letter in letters], np.int64)
 
 
 def load_model(folder: Path) -> tuple[EsmModel, str]:
     """The network in fp32 on the CPU, and its alphabet.
 
     Heads are dropped. Raises WeightsError for a tensor that is missing, left over or of another
-    shape; names in the message are EsmModel's.
+    shape; the message uses EsmModel's names.
     """
     path = find_file(folder, WEIGHTS, "weights")
     published = read_state(path)
@@ -188,25 +191,25 @@ def load_model(folder: Path) -> tuple[EsmModel, str]:
 
 
 def dialect_of(state: State, path: Path) -> Dialect:
-    """Which of the published files this is; WeightsError if it is neither."""
+    """The dialect of a published file; WeightsError if it has neither."""
     for dialect in (OFFICIAL, MULTIMOLECULE):
         if any(name.endswith(dialect.mark) for name in state):
             return dialect
     raise WeightsError(
-        f"{path}: is no RNA-FM: holds neither {OFFICIAL.mark} nor {MULTIMOLECULE.mark}",
+        f"{path}: is not RNA-FM: holds neither {OFFICIAL.mark} nor {MULTIMOLECULE.mark}",
         "give RNA-FM_pretrained.pth, or the model.safetensors of multimolecule/rnafm",
     )
 
 
 def rename(state: State, dialect: Dialect, path: Path) -> State:
-    """`state` with EsmModel's names, without heads; WeightsError if two tensors get one name."""
+    """`state` with EsmModel's names and no heads; WeightsError if two tensors get the same name."""
     renamed: State = {}
     for published, tensor in state.items():
         name = dialect.prefix.sub("", published)
         if not name.startswith(dialect.heads):
             for pattern, replacement in dialect.names.items():
                 name = re.sub(pattern, replacement, name)
-            refuse(path, "tensors are there twice", [name] if name in renamed else [])
+            refuse(path, "tensors occur twice", [name] if name in renamed else [])
             renamed[name] = tensor
     return renamed
 
@@ -218,7 +221,7 @@ def read_sizes(state: State, dialect: Dialect, path: Path) -> EsmConfig:
     inner, _ = matrix_shape(state, "encoder.layer.0.intermediate.dense.weight", path)
     if vocabulary not in dialect.sizes or width % HEAD_WIDTH or positions < FIRST_POSITION + 3:
         raise WeightsError(
-            f"{path}: is no RNA-FM: {vocabulary} tokens, width {width}, {positions} positions",
+            f"{path}: is not RNA-FM: {vocabulary} tokens, width {width}, {positions} positions",
             "RNA-FM has 25 tokens, a width of 640 and 1,026 positions; mRNA-FM reads codons",
         )
     return EsmConfig(
@@ -240,8 +243,8 @@ def read_sizes(state: State, dialect: Dialect, path: Path) -> EsmConfig:
 
 
 def matrix_shape(state: State, name: str, path: Path) -> torch.Size:
-    """Rows and columns of a tensor; WeightsError if it is missing or no matrix."""
+    """Rows and columns of a tensor; WeightsError if it is missing or not a matrix."""
     refuse(path, "tensors are missing", [] if name in state else [name])
     shape = state[name].shape
-    refuse(path, "tensors are no matrix", [] if len(shape) == 2 else [f"{name} {list(shape)}"])
+    refuse(path, "tensors are not matrices", [] if len(shape) == 2 else [f"{name} {list(shape)}"])
     return shape

@@ -1,11 +1,11 @@
-"""Embeddings on disk: what was embedded once is read, not computed again.
+"""Embeddings on disk: a chunk that was embedded once is read, not computed again.
 
-A store is a folder. In it each encoder has one of its own, named by a digest of all that fixes a
-vector (kind, settings, files, precision), with `encoder.json` saying what that is and one Parquet
-file, a shard, for each call of the encoder: `piece` (digest of the sequence, 16 bytes), `tokens`,
-`vector`. A shard is named by the sha256 of its content and appears when it is whole; nothing is
-ever changed, so that runs may share a store, be killed, and go on. Two that embed the same piece at
-once each write it; readers take one.
+A store is a folder with a subfolder for each encoder. The subfolder is named by a digest of
+everything that fixes a vector (kind, settings, files, precision), which its `encoder.json` lists.
+It holds one Parquet file, a shard, for each call of the encoder: `piece` (digest of the chunk, 16
+bytes), `tokens`, `vector`. A shard is named by the sha256 of its content and appears when it is
+complete. Nothing is ever changed, so several runs may share a store, and a killed run continues
+when it is run again. Two runs that embed the same chunk at once both write it; readers use either.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
 import numpy as np
 
@@ -32,14 +32,27 @@ from histpred.encoders import INSTALL_ENCODERS, Embedded, Encoder, EncoderSpec
 
 if TYPE_CHECKING:
     import pyarrow as arrow
+    from pydantic import JsonValue
 
 FORMAT = 1
 DESCRIPTION = "encoder.json"
 SUFFIX = ".parquet"
 PARTIAL = ".partial"
 NAME_LENGTH = 32
-KEPT_OPEN = 8  # shards in memory; windows come in the order in which their pieces were stored
-LEFT_BEHIND = 24 * 3600  # seconds after which a partial file is nobody's
+KEPT_OPEN = 8  # shards in memory; windows come in the order in which their chunks were stored
+LEFT_BEHIND = 24 * 3600  # seconds after which no run still writes a partial file
+
+
+class Identity(TypedDict):
+    """Everything that fixes a chunk's vector, to the last digit on one type of device."""
+
+    format: int
+    kind: str
+    settings: dict[str, JsonValue]
+    files: dict[str, str]
+    device: str
+    precision: str
+    dimension: int
 
 
 class Shard(NamedTuple):
@@ -51,12 +64,12 @@ class Shard(NamedTuple):
 
 
 def chunk_key(sequence: bytes) -> bytes:
-    """What a piece is stored under: 16 bytes of BLAKE2b of its bases."""
+    """The key of a chunk in a store: 16 bytes of BLAKE2b of its bases."""
     return hashlib.blake2b(sequence, digest_size=16).digest()
 
 
-def encoder_identity(spec: EncoderSpec, encoder: Encoder) -> dict[str, Any]:
-    """All that fixes a piece's vector, to the last digit on one kind of device."""
+def encoder_identity(spec: EncoderSpec, encoder: Encoder) -> Identity:
+    """The identity of an encoder that was built from `spec`."""
     return {
         "format": FORMAT,
         "kind": spec.kind,
@@ -69,12 +82,12 @@ def encoder_identity(spec: EncoderSpec, encoder: Encoder) -> dict[str, Any]:
 
 
 class Store:
-    """The shards of one encoder in the store at `folder`, which is made if need be. Thread-safe.
+    """The shards of one encoder in the store at `folder`, which is created if missing. Thread-safe.
 
-    Memory: 16 bytes for each stored piece, and a few shards.
+    Memory: 16 bytes for each stored chunk, and a few shards.
     """
 
-    def __init__(self, folder: Path, identity: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, identity: Identity) -> None:
         try:
             importlib.import_module("pyarrow")
         except ModuleNotFoundError as error:
@@ -85,11 +98,11 @@ class Store:
         description = json.dumps(identity, indent=1, sort_keys=True) + "\n"
         digest = hashlib.sha256(description.encode()).hexdigest()[:NAME_LENGTH]
         self.folder = folder / f"{identity['kind']}-{digest}"
-        self._dimension = int(identity["dimension"])
+        self._dimension = identity["dimension"]
         self._lock = threading.Lock()
         self._shards: list[Path] = []
         self._open: OrderedDict[int, Shard] = OrderedDict()
-        # Sorted by the first half of the key, which a shard's own keys are checked against.
+        # Sorted by the first half of the key; the whole key is checked in the shard.
         self._halves = np.zeros(0, np.uint64)
         self._places = np.zeros((0, 2), np.int32)  # shard and row
 
@@ -98,7 +111,7 @@ class Store:
             if not (self.folder / DESCRIPTION).exists():
                 self._publish(DESCRIPTION, description.encode())
             for left in self.folder.glob(f"*{PARTIAL}"):
-                with contextlib.suppress(FileNotFoundError):  # it was in use a moment ago
+                with contextlib.suppress(FileNotFoundError):  # another run just finished it
                     if time.time() - left.stat().st_mtime > LEFT_BEHIND:
                         left.unlink()
         except OSError as error:
@@ -114,7 +127,7 @@ class Store:
         return len(self._halves)
 
     def find(self, keys: Sequence[bytes]) -> dict[bytes, tuple[np.ndarray, int]]:
-        """Vector [dimension] and number of tokens of those of `keys` that are stored."""
+        """Vector [dimension] and number of tokens of each stored key among `keys`."""
         with self._lock:
             wanted = _halves(_as_array(keys))
             at = np.searchsorted(self._halves, wanted)
@@ -130,7 +143,7 @@ class Store:
             return found
 
     def add(self, keys: Sequence[bytes], embedded: Embedded) -> None:
-        """Write one shard; on return it is on the disk."""
+        """Write one shard; on return it is on disk."""
         import pyarrow as arrow
         from pyarrow import parquet
 
@@ -163,7 +176,7 @@ class Store:
             partial.unlink(missing_ok=True)
 
     def _enter(self, path: Path, keys: np.ndarray) -> None:
-        """Take the pieces of a shard into the index; those of earlier shards go before."""
+        """Add the chunks of a shard to the index, after those of earlier shards."""
         halves = _halves(keys)
         places = np.empty((len(halves), 2), np.int32)
         places[:, 0], places[:, 1] = len(self._shards), np.arange(len(halves))
@@ -217,9 +230,7 @@ def _read_shard(path: Path, dimension: int) -> Shard:
 
 
 def read_parquet(source: Path | io.BytesIO, columns: list[str] | None = None) -> arrow.Table:
-    """A Parquet file, read by this thread alone: a shard is small, and arrow's threads cost more
-    than they bring.
-    """
+    """Read a Parquet file in this thread: shards are small, and arrow's threads cost time."""
     from pyarrow import parquet
 
     with parquet.ParquetFile(source) as file:
@@ -229,5 +240,5 @@ def read_parquet(source: Path | io.BytesIO, columns: list[str] | None = None) ->
 def _damaged(path: Path) -> OutputError:
     return OutputError(
         f"{path}: a damaged shard of the store of embeddings",
-        "remove this file: what was in it is computed again",
+        "remove this file: its embeddings are computed again",
     )

@@ -1,12 +1,11 @@
-"""Reading weights: only tensors, never code, and none missing or left over.
+"""Reads weights: tensors only, never code, with none missing or left over.
 
-A weights-only reader loads `.bin`, `.pt` and `.pth`; `.safetensors` holds nothing but tensors.
+`.bin`, `.pt` and `.pth` are loaded with weights_only; `.safetensors` holds tensors only.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -15,7 +14,6 @@ import torch
 from torch import Tensor, nn
 
 from histpred.core.errors import WeightsError, first_few, first_line
-from histpred.core.output import file_digest
 from histpred.core.shipped import LFS_POINTER
 
 GET_AGAIN = "get the file again: histpred encoders get"
@@ -24,51 +22,53 @@ State = dict[str, Tensor]
 
 
 def find_file(folder: Path, names: Sequence[str], what: str) -> Path:
-    """The first of `names` that is in `folder`; `folder` may also be that file itself."""
+    """The first of `names` that is in `folder`, which may also be that file itself."""
     if folder.is_file():
         return folder
     if not folder.exists():
         raise WeightsError(
             f"{folder}: no such file or folder",
-            "give the folder that holds the weights; 'histpred encoders list' says what they are",
+            "give the folder with the weights; 'histpred encoders list' shows where they belong",
         )
     for name in names:
         if (folder / name).is_file():
             return folder / name
     raise WeightsError(
         f"{folder}: holds no {what}: none of {', '.join(names)}",
-        "give the folder that was downloaded, all its files with it",
+        "give the folder that was downloaded, with all its files",
     )
 
 
 def read_state(path: Path) -> State:
     """The tensors of a weights file, on the CPU, by name.
 
-    A file that holds {"model": tensors, ...} gives those. Raises WeightsError for a file that is
-    cut short, a Git-LFS pointer, or holds anything but tensors.
+    Of a file with {"model": tensors, ...}, the tensors of "model" are returned. Raises WeightsError
+    for a file that is truncated, a Git-LFS pointer, or holds anything but tensors.
     """
     with open(path, "rb") as stream:
         if stream.read(len(LFS_POINTER)) == LFS_POINTER:
             raise WeightsError(
-                f"{path}: a Git-LFS pointer, not the file itself", "run git lfs pull where it is"
+                f"{path}: a Git-LFS pointer, not the file itself",
+                "run git lfs pull in its repository",
             )
     try:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
 
-            return load_file(path)
+            state: State = load_file(path)
+            return state
         # RNA-FM's file keeps its training arguments beside the tensors.
         with torch.serialization.safe_globals([argparse.Namespace]):
             content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # pickle, zip and safetensors each raise their own kinds
+    except Exception as error:  # pickle, zip and safetensors raise exceptions of their own
         raise WeightsError(
             f"{path}: cannot be read as weights: {first_line(error)}",
-            f"it is damaged, cut short, or holds more than tensors; {GET_AGAIN}",
+            f"it is damaged, truncated, or holds more than tensors; {GET_AGAIN}",
         ) from error
 
     state = content.get("model", content) if isinstance(content, dict) else content
     if not isinstance(state, Mapping) or not all(isinstance(t, Tensor) for t in state.values()):
-        raise WeightsError(f"{path}: holds no tensors by name", "is this a file of weights?")
+        raise WeightsError(f"{path}: holds no named tensors", "check that this is a weights file")
     return dict(state)
 
 
@@ -79,18 +79,18 @@ def read_json(path: Path) -> dict[str, object]:
     except (OSError, ValueError) as error:
         raise WeightsError(f"{path}: cannot be read as JSON: {error}", GET_AGAIN) from error
     if not isinstance(content, dict):
-        raise WeightsError(f"{path}: no JSON object", GET_AGAIN)
+        raise WeightsError(f"{path}: is not a JSON object", GET_AGAIN)
     return content
 
 
 def fill(model: nn.Module, state: State, path: Path) -> None:
-    """Put `state` in a model made on the meta device: every tensor, and none besides.
+    """Load `state` into a model made on the meta device.
 
-    Raises WeightsError naming tensors that are missing, left over or of another shape.
+    Raises WeightsError if tensors are missing, left over or of another shape, and names them.
     """
     wanted = model.state_dict()
     refuse(path, "tensors are missing", sorted(set(wanted) - set(state)))
-    refuse(path, "tensors are none of this encoder's", sorted(set(state) - set(wanted)))
+    refuse(path, "tensors do not belong to this encoder", sorted(set(state) - set(wanted)))
     refuse(
         path,
         "tensors have another shape",
@@ -104,29 +104,19 @@ def fill(model: nn.Module, state: State, path: Path) -> None:
 
 
 def refuse(path: Path, what: str, names: Sequence[str]) -> None:
-    """WeightsError if there are any `names`."""
+    """Raise WeightsError if there are any `names`."""
     if names:
         raise WeightsError(
             f"{path}: {len(names)} {what}: {first_few(names)}",
-            "these are not the weights of this encoder, or not all of them",
+            "these are not the weights of this encoder, or some are missing",
         )
 
 
 def without_prefixes(state: State, heads: Iterable[str], prefixes: Iterable[str]) -> State:
-    """`state` without the tensors of known heads; each name without the first of `prefixes`."""
+    """`state` without the tensors of known heads, and names without the first of `prefixes`."""
     kept = {}
     for name, tensor in state.items():
-        if name.startswith(tuple(heads)):
-            continue
-        for prefix in prefixes:
-            if name.startswith(prefix):
-                name = name.removeprefix(prefix)
-                break
-        kept[name] = tensor
+        if not name.startswith(tuple(heads)):
+            prefix = next((prefix for prefix in prefixes if name.startswith(prefix)), "")
+            kept[name.removeprefix(prefix)] = tensor
     return kept
-
-
-def digest_of(files: Iterable[Path]) -> str:
-    """One sha256 for several files: of their own, sorted by file name."""
-    lines = sorted(f"{path.name} {file_digest(path)}\n" for path in files)
-    return hashlib.sha256("".join(lines).encode()).hexdigest()

@@ -15,7 +15,7 @@ from histpred.bundle.encoding import bundle_encoder
 from histpred.bundle.folder import MARK_VECTORS, Bundle
 from histpred.bundle.outputs import window_for
 from histpred.core.execution import Execution
-from histpred.encoders import EXPENSIVE
+from histpred.encoders import is_expensive
 from histpred.encoders.chunks import check_window
 from histpred.evaluation.analysis import co_targeting, correlate, cosine_similarity_of
 from histpred.evaluation.baselines import INPUTS, fit_baselines, joined, sequence_features
@@ -39,7 +39,7 @@ def score(
     """All windows of a bundle's own kind, with a column of probabilities for each of its marks."""
     choice = bundle_encoder(bundle, weights=weights)
     check_window(choice.chunks, choice.window.kind)
-    expensive = choice.spec.kind in EXPENSIVE
+    expensive = is_expensive(choice.spec.kind)
     encoder = choice.open(execution.device)
     logger.info("%s: embedding %s windows", bundle.manifest.name, choice.window)
     if not expensive:

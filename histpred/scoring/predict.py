@@ -21,7 +21,7 @@ from histpred.core.finished import is_ours
 from histpred.core.hts import quiet_htslib
 from histpred.core.log import tell
 from histpred.core.output import RESUME, output_folder, refuse_inputs, sweep, temporary_faults
-from histpred.encoders import EXPENSIVE
+from histpred.encoders import is_expensive
 from histpred.encoders.chunks import check_window
 from histpred.encoders.embedder import EmbeddedWindows, Embedder
 from histpred.encoders.store import Store, encoder_identity
@@ -79,7 +79,7 @@ def predict(
     refuse_inputs([out / name for name in OUTPUTS], request.files)
     with quiet_htslib(), temporary_faults(), ExitStack() as stack:
         check_window(choice.chunks, window.kind)
-        expensive = choice.spec.kind in EXPENSIVE
+        expensive = is_expensive(choice.spec.kind)
         # torch has the device then; what the scorer does takes no time beside that
         scorer_device = "cpu" if expensive else execution.device
         interval = interval_output(bundle, window)

@@ -22,7 +22,7 @@ from histpred.core.hts import quiet_htslib
 from histpred.core.log import tell
 from histpred.core.output import file_digest, output_folder, refuse_inputs, temporary_faults
 from histpred.core.version import __version__
-from histpred.encoders import EXPENSIVE
+from histpred.encoders import is_expensive
 from histpred.encoders.chunks import GRID, ChunkPolicy, check_window
 from histpred.genome.ledger import LEDGER
 from histpred.genome.plan import OpenWindows, open_windows, refuse_nothing, scorable
@@ -141,7 +141,7 @@ def scatter(
         digests = windows.annotation.digest, windows.reference.digest
         record = ScatterRecord(
             identity=_identity(request, choice, shard_bases, digests),
-            expensive=choice.spec.kind in EXPENSIVE,
+            expensive=is_expensive(choice.spec.kind),
             result=Scattered(
                 rows=ledger.rows,
                 windows=len(costs.bases),

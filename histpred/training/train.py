@@ -46,7 +46,7 @@ from histpred.core.output import (
     sweep,
     temporary_faults,
 )
-from histpred.encoders import EXPENSIVE
+from histpred.encoders import is_expensive
 from histpred.encoders.chunks import GRID, WINDOW, ChunkPolicy, check_window
 from histpred.encoders.devices import choose_device
 from histpred.encoders.embedder import embed_sequences
@@ -154,7 +154,7 @@ def train(
         names = (*(source.ships if source else ()), *OUTPUTS)
         work = stack.enter_context(output_folder(out, names, _is_ours))
         resume = out / RESUME
-        expensive = choice is not None and choice.spec.kind in EXPENSIVE
+        expensive = choice is not None and is_expensive(choice.spec.kind)
         kept = execution.store or (resume / "store" if expensive else None)
         windows, values, features, genome = _gather(
             request, window, source, work, execution._replace(store=kept), recipe.model
@@ -422,7 +422,7 @@ def _export(
         settings=dict(spec.settings),
         dimension=source.encoder.dimension,
         chunks=chunks,
-        published=getattr(spec, "published", None),
+        published=spec.published,
         files=files,
     )
     others = dict(source.ships)

@@ -367,7 +367,7 @@ def test_a_killed_embed_goes_on_where_it_was(inputs, filled, forks, tmp_path):
     an_hour_ago = time.time() - 3600
     os.utime(left, (an_hour_ago, an_hour_ago))
     done = run(*arguments)
-    assert f" {len(stored(filled)) - len(kept)} pieces embedded" in done.err
+    assert f" {len(stored(filled)) - len(kept)} chunks embedded" in done.err
     assert stored(store) == stored(filled)
     assert len(names(store)) == 1  # the encoder's folder
 
@@ -445,7 +445,7 @@ def test_embed_says_what_it_did(inputs, filled, tmp_path):
     store = Path(shutil.copytree(filled, tmp_path / "store"))
     done = run("embed", *inputs.arguments(), "--store", store)
     rows = len(inputs.transcripts)
-    assert f"{rows} windows of {rows} rows on cpu in fp32; 0 pieces embedded" in done.err
+    assert f"{rows} windows of {rows} rows on cpu in fp32; 0 chunks embedded" in done.err
     assert tree(store).keys() == tree(filled).keys()
 
 
@@ -604,7 +604,7 @@ def test_other_weights_are_refused_with_both_digests(inputs, filled, tmp_path):
 def test_missing_weights_are_said(inputs, tmp_path):
     done = histpred("predict", *inputs.arguments()[:-2], "-o", tmp_path / "out")
     assert done.code == 1
-    assert "the bundle needs this file of weights" in done.err
+    assert "the bundle needs this weights file" in done.err
     assert "--weights" in done.err
     assert said_well(done.err), done.err
     assert not (tmp_path / "out").exists()

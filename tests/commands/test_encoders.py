@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 
 import pytest
 
+from histpred.encoders import ENCODERS
 from histpred.encoders.published import PUBLISHED, find
 from support.command_line import histpred, said_well
 
@@ -90,7 +90,8 @@ def test_verify_of_nothing_says_what_is_missing(nothing_here):
 
 
 def test_verify_shows_both_digests_of_a_wrong_file(tmp_path, monkeypatch):
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    there = ENCODERS["rnafm"]
+    monkeypatch.setitem(ENCODERS, "rnafm", there._replace(module="missing_package"))
     (tmp_path / "it.pth").write_bytes(b"other")
     done = histpred("encoders", "verify", "rnafm", tmp_path / "it.pth")
     assert done.code == 1
@@ -104,7 +105,9 @@ def test_verify_shows_both_digests_of_a_wrong_file(tmp_path, monkeypatch):
 def test_verify_loads_and_runs_the_encoder(dnabert2, monkeypatch):
     from histpred.encoders import dnabert2 as module
 
-    monkeypatch.setattr(module, "known_answer", lambda tokenizer: True)
+    tokenizer = module.load_tokenizer(dnabert2 / "tokenizer.json")
+    tokens = tokenizer.encode(module.KNOWN_SEQUENCE).ids
+    monkeypatch.setattr(module, "KNOWN_TOKENS", tokens)
     done = histpred("encoders", "verify", "dnabert2")
     assert done.code == 1  # these are not the published weights
     assert done.out.count("WRONG: sha256") == 3
@@ -118,7 +121,7 @@ def test_verify_loads_and_runs_the_encoder(dnabert2, monkeypatch):
 def test_verify_of_another_tokenizer_fails(dnabert2):
     done = histpred("encoders", "verify", "dnabert2", dnabert2)
     assert done.code == 1
-    assert "makes other tokens than the published one" in done.err
+    assert "its tokens of a known sequence are not those of the published" in done.err
     assert said_well(done.err)
 
 
@@ -128,6 +131,22 @@ def test_verify_of_a_folder_that_does_not_load_fails(dnabert2):
     done = histpred("encoders", "verify", "dnabert2")
     assert done.code == 1
     assert "tensors are missing" in done.err
+    assert said_well(done.err)
+
+
+def test_verify_of_a_kind_without_weights_runs_it():
+    done = histpred("encoders", "verify", "kmer")
+    assert done.code == 0
+    assert done.out.splitlines() == [
+        "loads on the CPU: 180 numbers a window",
+        "embeds a made-up sequence of 308 letters, a run of N in it",
+    ]
+
+
+def test_verify_of_a_kind_with_weights_needs_their_path():
+    done = histpred("encoders", "verify", "hf")
+    assert done.code == 2
+    assert "histpred encoders verify hf PATH" in done.err
     assert said_well(done.err)
 
 

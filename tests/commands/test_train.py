@@ -489,9 +489,9 @@ def train_on(data: Labelled, out: Path, *options: str | Path):
     return histpred("train", *files, "-o", out, *SMALL, *options)
 
 
-def pieces(err: str) -> tuple[int, int]:
+def chunks_in(err: str) -> tuple[int, int]:
     """How many were embedded, and how many were there."""
-    found = re.search(r"([\d,]+) pieces embedded on cpu, ([\d,]+) were there", err)
+    found = re.search(r"([\d,]+) chunks embedded on cpu, ([\d,]+) were there", err)
     return int(found[1].replace(",", "")), int(found[2].replace(",", ""))
 
 
@@ -503,7 +503,7 @@ def test_a_foundation_model_is_run_once_for_embed_train_evaluate_and_predict(
     assert histpred("embed", *files, *foundation, *store).code == 0
     done = train_on(data, tmp_path / "b", *foundation, *store)
     assert done.code == 0, done.err
-    embedded, there = pieces(done.err)
+    embedded, there = chunks_in(done.err)
     assert (embedded, there > 300) == (0, True)
     spec = load_bundle(tmp_path / "b").manifest.encoder
     assert (spec.kind, spec.chunks.length) == ("dnabert2", 90)
@@ -512,7 +512,7 @@ def test_a_foundation_model_is_run_once_for_embed_train_evaluate_and_predict(
     weights = foundation[2:]
     done = evaluate(tmp_path / "b", data, tmp_path / "e", *weights, *store)
     assert done.code == 0, done.err
-    assert pieces(done.err) == (0, there)
+    assert chunks_in(done.err) == (0, there)
     done = histpred(
         "predict", *files, "--bundle", tmp_path / "b", *weights, *store, "-o", tmp_path / "o"
     )
@@ -529,11 +529,11 @@ def test_embeddings_outlive_a_training_that_was_broken_off(data, foundation, tmp
     failed = train_on(data, tmp_path / "b", *foundation, "--split", tmp_path / "later.tsv")
     assert failed.code == 2
     assert {path.name for path in (tmp_path / "b").iterdir()} == {".histpred-resume"}
-    embedded, _ = pieces(failed.err)
+    embedded, _ = chunks_in(failed.err)
     assert embedded > 300
     done = train_on(data, tmp_path / "b", *foundation)
     assert done.code == 0, done.err
-    assert pieces(done.err) == (0, embedded)
+    assert chunks_in(done.err) == (0, embedded)
     assert ".histpred-resume" not in {path.name for path in (tmp_path / "b").iterdir()}
 
 

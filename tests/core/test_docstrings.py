@@ -16,6 +16,7 @@ NEED_EXTRAS = {
     "histpred.encoders.batching",
     "histpred.encoders.devices",
     "histpred.encoders.dnabert2",
+    "histpred.encoders.dnabert2_network",
     "histpred.encoders.hf",
     "histpred.encoders.quantised",
     "histpred.encoders.rnafm",

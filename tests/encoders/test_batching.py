@@ -10,7 +10,8 @@ REASON = "needs the extra encoders: pip install 'histpred[encoders]'"
 torch = pytest.importorskip("torch", reason=REASON)
 
 from histpred.core.errors import TemporaryError  # noqa: E402
-from histpred.encoders.batching import Batcher, Tokens, is_out_of_memory  # noqa: E402
+from histpred.encoders.batching import Batcher, is_out_of_memory  # noqa: E402
+from histpred.encoders.tokens import Tokens  # noqa: E402
 
 PAD = 99
 CPU = torch.device("cpu")
@@ -186,7 +187,7 @@ def test_out_of_memory_halves_what_was_sent_not_what_was_allowed():
 def test_out_of_memory_is_a_warning(caplog):
     with caplog.at_level(logging.WARNING):
         batcher(Fake(room=2)).means(pieces(9, 9, 9))
-    assert "cpu is out of memory with 3 pieces in a batch" in caplog.text
+    assert "cpu is out of memory with 3 chunks in a batch" in caplog.text
 
 
 def test_the_smaller_batch_is_remembered():
@@ -200,7 +201,7 @@ def test_the_smaller_batch_is_remembered():
 
 
 def test_memory_that_does_not_suffice_for_one_piece_is_a_temporary_error():
-    with pytest.raises(TemporaryError, match="one piece of 12 tokens") as caught:
+    with pytest.raises(TemporaryError, match="one chunk of 12 tokens") as caught:
         batcher(Fake(room=0)).means(pieces(12, 3))
     assert caught.value.exit_code == 75
     assert isinstance(caught.value.__cause__, torch.OutOfMemoryError)
@@ -278,3 +279,26 @@ def test_one_batch_at_a_time_is_on_the_device():
         found = list(pool.map(made.means, given))
     for result, expected in zip(found, map(brute_force, given), strict=True):
         np.testing.assert_allclose(result.vectors, expected, rtol=1e-5)
+
+
+def test_torchs_number_of_threads_is_left_as_it_was():
+    before = torch.get_num_threads()
+    torch.set_num_threads(before + 1)
+    try:
+        Batcher(Fake(), 3, CPU, pad=PAD).means(pieces(4, 4, 6))
+        with ThreadPoolExecutor(1) as pool:  # a thread that starts later
+            later = pool.submit(torch.get_num_threads).result()
+        assert (torch.get_num_threads(), later) == (before + 1, before + 1)
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_on_a_cpu_each_chunk_runs_on_one_thread():
+    found = []
+
+    def forward(ids, mask):
+        found.append(torch.get_num_threads())
+        return torch.zeros(*ids.shape, 3)
+
+    Batcher(forward, 3, CPU).means(pieces(4, 4, 6))
+    assert found == [1, 1, 1]

@@ -219,7 +219,7 @@ def test_chunks_are_read_and_written_alike(text, chunks):
     ],
 )
 def test_other_forms_of_chunks_are_refused(text):
-    with pytest.raises(UsageError, match="says no chunks") as raised:
+    with pytest.raises(UsageError, match="does not describe chunks") as raised:
         parse_chunks(text)
     assert "grid:2000" in raised.value.hint
 

@@ -74,7 +74,7 @@ def test_cuda_that_was_asked_for_and_is_not_there_is_an_error(machine, device):
 def test_auto_falls_back_loudly(machine, caplog):
     with caplog.at_level(logging.WARNING):
         assert choose_device("auto") == torch.device("cpu")
-    assert "working on the CPU: there is no NVIDIA device" in caplog.text
+    assert "running on the CPU: there is no NVIDIA device" in caplog.text
 
 
 def test_auto_falls_back_loudly_where_cuda_does_not_start(machine, caplog):
@@ -96,7 +96,7 @@ def test_mps_is_taken_where_it_was_asked_for(machine):
 
 def test_mps_that_was_asked_for_and_is_not_there_is_an_error(machine):
     machine(gpus=1)
-    with pytest.raises(DeviceError, match="'mps' was asked for: this is no Apple GPU"):
+    with pytest.raises(DeviceError, match="'mps' was asked for: this machine has no Apple GPU"):
         choose_device("mps")
 
 
@@ -153,7 +153,7 @@ def test_a_precision_that_the_device_has_is_taken(kind, precision):
 )
 def test_a_precision_that_the_device_has_not_is_a_usage_error(device, precision):
     with pytest.raises(
-        UsageError, match=f"'{precision}' is not for the device '{device}'"
+        UsageError, match=f"'{precision}' is not available on the device '{device}'"
     ) as caught:
         choose_precision(torch.device(device), precision)
     assert caught.value.hint.startswith("use auto or fp")
@@ -162,5 +162,5 @@ def test_a_precision_that_the_device_has_not_is_a_usage_error(device, precision)
 @pytest.mark.parametrize("precision", ["", "FP32", "float32", "fp8", "half"])
 @pytest.mark.parametrize("device", ["cpu", "cuda", "mps"])
 def test_a_word_that_is_no_precision_is_a_usage_error(device, precision):
-    with pytest.raises(UsageError, match="is not for the device"):
+    with pytest.raises(UsageError, match="is not available on the device"):
         choose_precision(torch.device(device), precision)

@@ -14,21 +14,14 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 from histpred.core.errors import OutputError, TemporaryError, UsageError, WeightsError
-from histpred.encoders import download
-from histpred.encoders.download import (
-    ABSENT,
+from histpred.encoders.download import get
+from histpred.encoders.installed import (
     INCOMPLETE,
     INSTALLED,
-    MISSING,
-    RIGHT,
-    UNKNOWN,
-    WRONG,
-    compare,
-    get,
     partial_folder,
     state_of,
 )
-from histpred.encoders.published import File, Published, find
+from histpred.encoders.published import File, Published
 
 CONTENTS = {"model.bin": b"weights" * 1000, "config.json": b"{}"}
 COMMIT = "c" * 40
@@ -85,11 +78,15 @@ class Hub:
         self.calls: list[tuple[str, str, str]] = []
         self.resumed_from: list[int] = []
         self.bars = True
+        self.verbosity = "warning"
+        self.seen: list[tuple[bool, str, str]] = []  # at each call: bars, verbosity, telemetry
 
     def hf_hub_download(
         self, repo_id: str, filename: str, *, revision: str, local_dir: Path
     ) -> str:
         self.calls.append((repo_id, filename, revision))
+        telemetry = os.environ["HF_HUB_DISABLE_TELEMETRY"]
+        self.seen.append((self.bars, self.verbosity, telemetry))
         whole = Path(local_dir) / filename
         if whole.exists():
             return str(whole)
@@ -117,12 +114,19 @@ def hub(monkeypatch):
         EntryNotFoundError=EntryNotFoundError,
     )
     module.utils = SimpleNamespace(
-        logging=SimpleNamespace(set_verbosity_error=lambda: None),
+        logging=SimpleNamespace(
+            get_verbosity=lambda: hub.verbosity,
+            set_verbosity=lambda verbosity: setattr(hub, "verbosity", verbosity),
+            set_verbosity_error=lambda: setattr(hub, "verbosity", "error"),
+        ),
+        are_progress_bars_disabled=lambda: not hub.bars,
         disable_progress_bars=lambda: setattr(hub, "bars", False),
+        enable_progress_bars=lambda: setattr(hub, "bars", True),
     )
     monkeypatch.setitem(sys.modules, "huggingface_hub", module)
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     monkeypatch.setenv("HF_HUB_DISABLE_TELEMETRY", "0")
+    monkeypatch.delenv("HF_HUB_DISABLE_XET", raising=False)
     return hub
 
 
@@ -140,14 +144,22 @@ def test_all_files_arrive_and_nothing_else_is_left(hub, tmp_path):
     assert {(repository, revision) for repository, _, revision in hub.calls} == {
         ("some/where", PINNED.revision)
     }
-    assert os.environ["HF_HUB_DISABLE_TELEMETRY"] == "1"
-    assert not hub.bars
+    assert hub.seen == [(False, "error", "1")] * 2
+
+
+def test_the_settings_of_huggingface_hub_are_restored(hub, tmp_path):
+    hub.error = ConnectionError("reset")
+    with pytest.raises(WeightsError):
+        get(PINNED, tmp_path / "pinned")
+    assert (hub.bars, hub.verbosity) == (True, "warning")
+    assert os.environ["HF_HUB_DISABLE_TELEMETRY"] == "0"
+    assert "HF_HUB_DISABLE_XET" not in os.environ
 
 
 def test_progress_is_shown_on_a_terminal_only(hub, tmp_path, monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     get(PINNED, tmp_path / "pinned")
-    assert hub.bars
+    assert [bars for bars, _, _ in hub.seen] == [True, True]
 
 
 def test_what_is_there_and_right_is_not_downloaded_again(hub, tmp_path):
@@ -172,7 +184,7 @@ def test_what_is_there_and_another_file_is_never_replaced(hub, tmp_path):
     get(PINNED, folder)
     (folder / "model.bin").write_bytes(b"mine")
     hub.calls.clear()
-    with pytest.raises(WeightsError, match="there already, and not the published file"):
+    with pytest.raises(WeightsError, match="exists already and is not the published file"):
         get(PINNED, folder)
     assert hub.calls == []
     assert (folder / "model.bin").read_bytes() == b"mine"
@@ -266,7 +278,7 @@ def test_without_the_package_the_steps_that_do_without_are_told(tmp_path, monkey
 )
 def test_what_is_not_published_is_told_from_no_network(hub, tmp_path, error):
     hub.error = error
-    with pytest.raises(WeightsError, match="not there, or not for everybody") as caught:
+    with pytest.raises(WeightsError, match="does not exist or is not public") as caught:
         get(PINNED, tmp_path / "pinned", COMMIT)
     assert f"/resolve/{COMMIT}/model.bin" in caught.value.message
     assert "--revision" in caught.value.hint
@@ -285,7 +297,7 @@ def test_a_full_disk_is_temporary(hub, tmp_path, error):
 
 
 def test_without_a_pin_a_revision_must_be_given(hub, tmp_path, caplog):
-    with pytest.raises(UsageError, match="which revision") as caught:
+    with pytest.raises(UsageError, match="knows no revision") as caught:
         get(UNPINNED, tmp_path / "unpinned")
     assert "--revision COMMIT" in caught.value.hint
     assert not hub.calls
@@ -307,7 +319,7 @@ def test_two_runs_do_not_download_into_one_folder(hub, tmp_path):
     partial.mkdir()
     with open(partial / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(OutputError, match="another histpred downloads"):
+        with pytest.raises(OutputError, match="another histpred is downloading"):
             get(PINNED, folder)
     get(PINNED, folder)
 
@@ -318,42 +330,3 @@ def test_a_place_that_cannot_be_is_an_output_error(hub, tmp_path):
         get(PINNED, tmp_path / "file")
     with pytest.raises(OutputError, match="cannot write to"):
         get(PINNED, tmp_path / "file" / "pinned")
-
-
-def test_what_is_mounted_keeps_its_parts_inside(tmp_path, monkeypatch):
-    monkeypatch.setattr(Path, "is_mount", lambda self: True)
-    assert partial_folder(tmp_path) == tmp_path.resolve() / ".partial"
-
-
-def test_states(tmp_path):
-    folder = tmp_path / "pinned"
-    assert state_of(PINNED, folder) == ABSENT
-    folder.mkdir()
-    assert state_of(PINNED, folder) == ABSENT
-    (folder / "config.json").write_bytes(b"{}")
-    assert state_of(PINNED, folder) == INCOMPLETE
-    (folder / "model.bin").write_bytes(b"short")
-    assert state_of(PINNED, folder) == INCOMPLETE
-    (folder / "model.bin").write_bytes(CONTENTS["model.bin"])
-    assert state_of(PINNED, folder) == INSTALLED
-
-
-def test_files_beside_what_is_known_of_them(tmp_path):
-    def states(encoder: Published, place: Path) -> list[str]:
-        return [compared.state for compared in compare(encoder, place)]
-
-    assert states(PINNED, tmp_path / "nowhere") == [MISSING, MISSING]
-    for name, content in CONTENTS.items():
-        (tmp_path / name).write_bytes(content)
-    assert states(PINNED, tmp_path) == [RIGHT, UNKNOWN]
-    assert states(BY_DIGEST, tmp_path / "model.bin") == [RIGHT]  # the one file itself
-    (tmp_path / "model.bin").write_bytes(b"other")
-    model, config = compare(PINNED, tmp_path)
-    assert (model.state, model.found) == (WRONG, digest(b"other"))
-    assert (config.state, config.found) == (UNKNOWN, digest(CONTENTS["config.json"]))
-
-
-def test_without_torch_loading_is_not_tried(tmp_path, monkeypatch):
-    monkeypatch.setattr(download.importlib.util, "find_spec", lambda name: None)
-    (said,) = download.try_out(find("dnabert2"), tmp_path)
-    assert said.startswith("loading was not tried: it needs torch")

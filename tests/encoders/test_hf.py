@@ -397,7 +397,7 @@ def test_more_tokens_than_positions_are_refused(name, most, tmp_path):
     write(tmp_path, MODELS[name](), tokenizer=single_bases("NACGT"))
     encoder = from_settings({"spaced": True}, tmp_path, "cpu", "fp32")
     assert encoder.embed([b"A" * (most - 2)]).tokens.tolist() == [most]
-    message = rf"of {most - 1} bases makes {most + 1} tokens, the encoder takes at most {most}"
+    message = rf"of {most - 1} bases has {most + 1} tokens, the encoder takes at most {most}"
     with pytest.raises(ModelError, match=message):
         encoder.embed([b"A" * (most - 1)])
 
@@ -517,7 +517,7 @@ def test_weights_of_another_network_are_refused(change, message, tmp_path):
 def test_what_is_no_encoder_is_refused(kind, tmp_path):
     write(tmp_path, bert_config())
     (tmp_path / "config.json").write_text(kind().to_json_string())
-    with pytest.raises(WeightsError, match="no encoder for single sequences"):
+    with pytest.raises(WeightsError, match="not an encoder of single sequences"):
         from_settings({}, tmp_path, "cpu", "fp32")
 
 

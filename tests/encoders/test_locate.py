@@ -55,7 +55,7 @@ def test_a_single_file_may_be_given_itself_whatever_its_name(tmp_path):
 
 def test_a_single_file_for_an_encoder_of_several_is_refused(tmp_path):
     weights = fill(tmp_path / "weights") / "model.bin"
-    with pytest.raises(WeightsError, match=r"model\.bin/model\.bin: not there"):
+    with pytest.raises(WeightsError, match=r"model\.bin/model\.bin: not found"):
         locate(FILES, None, tmp_path / "bundle", weights)
 
 
@@ -64,13 +64,13 @@ def test_a_missing_file_is_named(missing, tmp_path):
     weights = fill(tmp_path / "weights", **{missing: None})
     with pytest.raises(WeightsError, match=f"{weights / missing}") as raised:
         locate(FILES, None, tmp_path / "bundle", weights)
-    assert "not there" in raised.value.message
+    assert "not found" in raised.value.message
     assert raised.value.hint == "give the folder that holds them with --weights"
 
 
 def test_a_published_encoder_that_is_missing_says_how_to_get_it(tmp_path, monkeypatch):
     monkeypatch.setenv("HISTPRED_ENCODERS", str(tmp_path))
-    with pytest.raises(WeightsError, match="not there") as raised:
+    with pytest.raises(WeightsError, match="not found") as raised:
         locate(FILES, "dnabert2", tmp_path / "bundle", None)
     assert str(tmp_path / "dnabert2" / "model.bin") in raised.value.message
     assert "histpred encoders get dnabert2" in raised.value.hint
@@ -80,14 +80,16 @@ def test_a_published_encoder_that_is_missing_says_how_to_get_it(tmp_path, monkey
 def test_a_folder_in_the_place_of_a_file_is_not_there(tmp_path):
     weights = fill(tmp_path / "weights", model=None)
     (weights / "model.bin").mkdir()
-    with pytest.raises(WeightsError, match="not there"):
+    with pytest.raises(WeightsError, match="not found"):
         locate(FILES, None, tmp_path / "bundle", weights)
 
 
 @pytest.mark.parametrize("altered", ["model", "config"])
 def test_an_altered_file_is_refused_with_both_digests(altered, tmp_path):
     weights = fill(tmp_path / "weights", **{altered: b"other"})
-    with pytest.raises(WeightsError, match="not what the bundle was trained with") as raised:
+    with pytest.raises(
+        WeightsError, match="not the file that the bundle was trained with"
+    ) as raised:
         locate(FILES, None, tmp_path / "bundle", weights)
     (name,) = (name for name in FILES if name.startswith(altered))
     assert hashlib.sha256(b"other").hexdigest() in raised.value.message
@@ -98,7 +100,7 @@ def test_an_altered_file_is_refused_with_both_digests(altered, tmp_path):
 def test_an_altered_single_file_is_refused(tmp_path):
     path = tmp_path / "downloaded"
     path.write_bytes(b"other")
-    with pytest.raises(WeightsError, match="not what the bundle was trained with"):
+    with pytest.raises(WeightsError, match="not the file that the bundle was trained with"):
         locate(ONE, None, tmp_path / "bundle", path)
 
 

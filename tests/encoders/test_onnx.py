@@ -149,7 +149,7 @@ def test_a_graph_of_fixed_length_has_shorter_pieces_filled_up_at_their_5_prime_e
 
 def test_a_graph_of_fixed_length_takes_no_longer_piece(tmp_path):
     encoder = opened(tmp_path, graph(length=7))
-    with pytest.raises(ModelError, match="of 8 bases, the encoder takes 7"):
+    with pytest.raises(ModelError, match="has 8 bases, the encoder takes at most 7"):
         encoder.embed([b"GATTACA", b"GATTACAT"])
 
 

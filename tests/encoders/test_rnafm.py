@@ -434,17 +434,20 @@ def added(name: str):
         ),
         (without("emb_layer_norm_before.bias"), "missing: embeddings.layer_norm.bias"),
         (without("emb_layer_norm_after.weight"), "missing: encoder.emb_layer_norm_after.weight"),
-        (added("layers.2.self_attn.bias_k"), "none of this encoder's: encoder.layer.2.self_attn"),
-        (added("pooler.dense.bias"), "none of this encoder's: pooler.dense.bias"),
+        (
+            added("layers.2.self_attn.bias_k"),
+            "do not belong to this encoder: encoder.layer.2.self_attn",
+        ),
+        (added("pooler.dense.bias"), "do not belong to this encoder: pooler.dense.bias"),
         (
             reshaped("layers.2.fc2.weight", WIDTH, INNER + 1),
             r"another shape: encoder.layer.2.output.dense.weight \[64, 97\] instead of \[64, 96\]",
         ),
         (reshaped("embed_positions.weight", 30, WIDTH + 32), r"\[30, 96\] instead of \[30, 64\]"),
-        (reshaped("embed_positions.weight", 4, WIDTH), "is no RNA-FM: .* 4 positions"),
-        (reshaped("embed_positions.weight", WIDTH), "no matrix"),
-        (reshaped("embed_tokens.weight", 73, WIDTH), "is no RNA-FM: 73 tokens"),
-        (reshaped("embed_tokens.weight", 25, 40), "is no RNA-FM: 25 tokens, width 40"),
+        (reshaped("embed_positions.weight", 4, WIDTH), "is not RNA-FM: .* 4 positions"),
+        (reshaped("embed_positions.weight", WIDTH), "are not matrices"),
+        (reshaped("embed_tokens.weight", 73, WIDTH), "is not RNA-FM: 73 tokens"),
+        (reshaped("embed_tokens.weight", 25, 40), "is not RNA-FM: 25 tokens, width 40"),
     ],
 )
 def test_a_tensor_that_is_not_as_published_is_refused(change, message, state, tmp_path):

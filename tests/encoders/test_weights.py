@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 
 import pytest
 
@@ -13,7 +12,6 @@ from torch import nn  # noqa: E402
 
 from histpred.core.errors import WeightsError, first_line  # noqa: E402
 from histpred.encoders.weights import (  # noqa: E402
-    digest_of,
     fill,
     find_file,
     read_json,
@@ -75,7 +73,7 @@ def test_an_object_of_another_class_beside_the_tensors_is_refused(tmp_path):
 )
 def test_a_file_that_holds_anything_but_tensors_by_name_is_refused(tmp_path, content):
     torch.save(content, tmp_path / "w.bin")
-    with pytest.raises(WeightsError, match=r"w\.bin: holds no tensors by name"):
+    with pytest.raises(WeightsError, match=r"w\.bin: holds no named tensors"):
         read_state(tmp_path / "w.bin")
 
 
@@ -124,7 +122,7 @@ def test_what_is_no_json_is_refused(tmp_path, content):
 @pytest.mark.parametrize("content", ["[]", "3", "null", '"a"'])
 def test_json_that_is_no_object_is_refused(tmp_path, content):
     (tmp_path / "c.json").write_text(content)
-    with pytest.raises(WeightsError, match=r"c\.json: no JSON object"):
+    with pytest.raises(WeightsError, match=r"c\.json: is not a JSON object"):
         read_json(tmp_path / "c.json")
 
 
@@ -166,7 +164,9 @@ def test_missing_tensors_are_counted_and_the_first_three_named(tmp_path):
 
 
 def test_a_tensor_left_over_is_named(tmp_path):
-    with pytest.raises(WeightsError, match=r"w\.bin: 1 tensors are none of this encoder's: a\.x"):
+    with pytest.raises(
+        WeightsError, match=r"w\.bin: 1 tensors do not belong to this encoder: a\.x"
+    ):
         fill(empty_model(), tensors() | {"a.x": torch.ones(1)}, tmp_path / "w.bin")
 
 
@@ -248,38 +248,7 @@ def test_a_folder_that_is_not_there_is_named(tmp_path):
         find_file(tmp_path / "absent", ["a"], "weights")
 
 
-# digest_of and first_line
-
-
-def test_the_digest_is_that_of_names_and_contents_sorted_by_name(tmp_path):
-    for name, content in (("b", b"2"), ("a", b"1")):
-        (tmp_path / name).write_bytes(content)
-    lines = "".join(
-        f"{name} {hashlib.sha256(content).hexdigest()}\n"
-        for name, content in (("a", b"1"), ("b", b"2"))
-    )
-    expected = hashlib.sha256(lines.encode()).hexdigest()
-    assert digest_of([tmp_path / "b", tmp_path / "a"]) == expected
-    assert digest_of([tmp_path / "a", tmp_path / "b"]) == expected
-
-
-def test_the_digest_does_not_depend_on_where_the_files_lie(tmp_path):
-    for folder in ("one", "two"):
-        (tmp_path / folder).mkdir()
-        (tmp_path / folder / "a").write_bytes(b"1")
-    assert digest_of([tmp_path / "one" / "a"]) == digest_of([tmp_path / "two" / "a"])
-
-
-@pytest.mark.parametrize("change", ["content", "name"])
-def test_the_digest_depends_on_name_and_content(tmp_path, change):
-    (tmp_path / "a").write_bytes(b"1")
-    before = digest_of([tmp_path / "a"])
-    if change == "content":
-        (tmp_path / "a").write_bytes(b"2")
-        after = digest_of([tmp_path / "a"])
-    else:
-        after = digest_of([(tmp_path / "a").rename(tmp_path / "b")])
-    assert before != after
+# first_line
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from histpred.bundle.encoding import NamedSpec
 from histpred.bundle.folder import Bundle
 from histpred.bundle.manifest import EncoderSpec, Manifest
 from histpred.bundle.publish import write_bundle
-from histpred.encoders import build
+from histpred.encoders import ENCODERS, build
 from histpred.encoders.chunks import ChunkPolicy
 from histpred.encoders.embedder import embed_sequences
 from histpred.scoring.scorer import Scorer
@@ -38,7 +37,7 @@ def random_bundle(
     Its encoder's weights are the files `names` of the folder `weights`.
     """
     files = {name: hashlib.sha256((weights / name).read_bytes()).hexdigest() for name in names}
-    encoder = build(NamedSpec(kind, {}, None), weights, "cpu")
+    encoder = build(ENCODERS[kind], weights, "cpu")
     spec = EncoderSpec(
         kind=kind,
         dimension=encoder.dimension,
