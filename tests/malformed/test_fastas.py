@@ -367,7 +367,7 @@ def test_a_damaged_file_in_the_cache_is_not_believed(folder, rows, genome):
     done = histpred(*arguments, folder / "two.fa")
     if done.code == 0:
         assert (folder / "two.fa").read_bytes() == (folder / "one.fa").read_bytes()
-    assert "fault of histpred" not in done.err
+    assert "bug in histpred" not in done.err
 
 
 def test_random_fastas_extract_what_a_slice_gives(folder):
