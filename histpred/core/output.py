@@ -18,7 +18,9 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
+from typing import cast
 
 from histpred.core.errors import (
     InputError,
@@ -38,7 +40,6 @@ SQLITE_NO_ROOM = ("disk is full", "disk I/O error", "unable to open database fil
 
 def file_digest(path: str | os.PathLike[str]) -> str:
     """The sha256 of a file, hexadecimal."""
-    stream: BinaryIO
     with open(path, "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
@@ -49,7 +50,7 @@ def input_digest(path: str | os.PathLike[str]) -> str:
     Raises InputError if the file cannot be read.
     """
     if path == "-":
-        return hashlib.file_digest(sys.stdin.buffer, "sha256").hexdigest()
+        return hashlib.file_digest(cast(BufferedReader, sys.stdin.buffer), "sha256").hexdigest()
     try:
         return file_digest(path)
     except OSError as error:

@@ -1,8 +1,8 @@
-"""Biotype names: what `--biotype` selects.
+"""Biotype names and groups, as selected with `--biotype`.
 
 GENCODE and Ensembl (gene_type, gene_biotype), NCBI RefSeq (gene_biotype) and GFF3's Sequence
-Ontology types spell the same classes differently (lncRNA, lnc_RNA, lincRNA); names are compared
-without case, '_', '-' and spaces. Sources: https://www.gencodegenes.org/pages/biotypes.html,
+Ontology types spell the same classes differently (lncRNA, lnc_RNA, lincRNA). Case, '_', '-' and
+spaces are ignored when names are compared. Sources: https://www.gencodegenes.org/pages/biotypes.html,
 Ensembl's biotype pages, the INSDC ncRNA_class vocabulary
 (https://www.insdc.org/submitting-standards/ncrna-vocabulary/), the Sequence Ontology.
 """
@@ -85,7 +85,7 @@ GROUPS = {
 
 
 def normalise(name: str) -> str:
-    """A biotype name as it is compared.
+    """A biotype name in lower case, without '_', '-' and spaces.
 
     >>> normalise("lnc_RNA") == normalise("lncRNA")
     True
@@ -94,15 +94,12 @@ def normalise(name: str) -> str:
 
 
 def expand(names: Iterable[str]) -> frozenset[str]:
-    """The normalised biotypes that `names` select; a group's name stands for all of its members.
+    """The normalised biotypes that `names` select; the name of a group selects all its members.
 
     >>> "snorna" in expand(["ncRNA"]), "snorna" in expand(["lncRNA"])
     (True, False)
     """
     groups = {normalise(group): members for group, members in GROUPS.items()}
-    selected: set[str] = set()
-    for name in names:
-        selected.add(normalise(name))
-        selected.update(normalise(member) for member in groups.get(normalise(name), []))
-
-    return frozenset(selected)
+    chosen = [normalise(name) for name in names]
+    members = (member for name in chosen for member in groups.get(name, ()))
+    return frozenset([*chosen, *map(normalise, members)])

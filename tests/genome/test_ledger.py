@@ -6,16 +6,16 @@ import re
 from histpred.genome import assembly, bed, plan, windows
 from histpred.genome.ledger import CHUNK, COLUMNS, MEANINGS, TOO_MANY_N, Ledger
 from histpred.genome.regions import NOT_SELECTED, Feature, Window
-from histpred.genome.windows import Placed
+from histpred.genome.windows import Placement
 from support.extraction import read_ledger
 
-SKIPPED = Placed(None, "unknown-contig", "")
+SKIPPED = Placement(None, "unknown-contig", "")
 
 
-def entry(line: int, chrom: str = "chr1", start: int = 0, blocks=None) -> tuple[Feature, Placed]:
+def entry(line: int, chrom: str = "chr1", start: int = 0, blocks=None) -> tuple[Feature, Placement]:
     feature = Feature(line, chrom, start, start + 10, "+", f"n{line}", "g", "lncRNA")
     window = Window(chrom, start, start + 10, "+", f"n{line}", "g", "lncRNA", line, blocks)
-    return feature, Placed(window, "", "")
+    return feature, Placement(window, "", "")
 
 
 def test_windows_leave_in_the_order_of_the_genome_and_the_ledger_in_that_of_the_input(tmp_path):
