@@ -47,6 +47,10 @@ class Feature(NamedTuple):
     note: str = ""
     gene_biotype: str = "."
 
+    def with_note(self, note: str) -> Feature:
+        """The feature with one more note."""
+        return self._replace(note=f"{self.note}; {note}" if self.note else note)
+
 
 class Window(NamedTuple):
     """The stretch of a contig that represents one feature; `chrom` is the contig's FASTA name.

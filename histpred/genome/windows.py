@@ -134,7 +134,6 @@ def place(feature: Feature, contig: str | None, length: int, spec: WindowSpec) -
 
     strand = feature.strand if feature.strand in "+-" else "+"
     start, end = reach = _reach(feature, strand, spec)
-    note = feature.note
     blocks: Blocks | None = None
     if spec.shown:
         blocks = (reach,)
@@ -145,10 +144,9 @@ def place(feature: Feature, contig: str | None, length: int, spec: WindowSpec) -
         if start >= end:
             return Placement(None, OUTSIDE, f"contig {contig} has {length} bp")
         missing = whole - (end - start)
-        clipped = f"clipped by {missing} bp at the contig's end"
+        feature = feature.with_note(f"clipped by {missing} bp at the contig's end")
         if spec.whole and spec.kind == PROMOTER:
             blocks = (reach,)
-        note = f"{note}; {clipped}" if note else clipped
 
     if spec.kind == INTERVAL and spec.whole:
         middle = (start + end) // 2
@@ -159,10 +157,10 @@ def place(feature: Feature, contig: str | None, length: int, spec: WindowSpec) -
             for exon_start, exon_end in feature.exons
             if exon_start < length
         )
-    return Placement(_window(feature, contig, start, end, blocks), "", note)
+    return Placement(_window(feature, contig, start, end, blocks), "", feature.note)
 
 
-def as_it_is(feature: Feature, contig: str, length: int) -> Placement:
+def place_unchanged(feature: Feature, contig: str, length: int) -> Placement:
     """Place a row of a table of windows, unchanged, on `contig` of `length` bp."""
     if feature.problem:
         return Placement(None, feature.problem, feature.note)
@@ -205,7 +203,7 @@ def window_sequence(window: Window, reference: Reference) -> bytes:
     return reverse_complement(joined) if strand == "-" else joined
 
 
-def share_of_n(window: Window, sequence: bytes, reference: Reference) -> float:
+def window_n_fraction(window: Window, sequence: bytes, reference: Reference) -> float:
     """The fraction of N in a window whose `sequence` was read, without the bases read around it."""
     return n_fraction(reference.fetch(*window[:3]) if reads_around(window) else sequence)
 
