@@ -1,6 +1,6 @@
-# Read by the scripts beside it, which have set $root: run_in_environment EXTRAS COMMAND [ARGUMENT...] becomes COMMAND
-# of the checkout's virtual environment, which environment.py makes when it is missing, stale or lacks one of EXTRAS.
-# Where it is ready, no process but the command's own is started.
+# Sourced by the scripts beside it, which set $root. run_in_environment EXTRAS COMMAND [ARGUMENT...] runs COMMAND of the
+# checkout's virtual environment. environment.py makes the environment if it is missing, stale or lacks one of EXTRAS.
+# If it is ready, only the process of the command is started.
 
 case ${HISTPRED_VENV:-} in '' | /*) ;; *) HISTPRED_VENV=$PWD/$HISTPRED_VENV ;; esac
 
@@ -11,7 +11,7 @@ fail() {
     exit 1
 }
 
-# $HISTPRED_VENV; .venv in the checkout; or, where that cannot be written, a folder for this checkout in the user's cache.
+# $HISTPRED_VENV; else .venv in the checkout; else, if the checkout is read-only, a folder in the user's cache.
 choose_folder() {
     venv=${HISTPRED_VENV:-$root/.venv}
     if [ -n "${HISTPRED_VENV:-}" ] || is_ready || [ -w "$root" ]; then return; fi
@@ -25,8 +25,8 @@ choose_folder() {
     venv=$cache/histpred/environments$root/.venv
 }
 
-# Newer than what it was made from, made for this folder, and with the extras that are wanted now. environment.py looks
-# closer whenever this says no.
+# True if the environment is newer than the files it was made from, was made for this checkout and has the extras. If
+# not, environment.py checks it more closely.
 is_ready() {
     [ -x "$venv/bin/python" ] && [ -r "$venv/ready" ] &&
         [ "$venv/ready" -nt "$root/pyproject.toml" ] && [ "$venv/ready" -nt "$root/constraints.txt" ] || return 1
@@ -37,7 +37,7 @@ is_ready() {
     done
 }
 
-# The first Python on the PATH that is new enough and can make an environment.
+# Find the first Python on the PATH that is new enough and can make an environment.
 find_python() {
     old='' bare=''
     for python in python3 python3.14 python3.13 python3.12 python3.11 python; do
