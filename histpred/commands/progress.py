@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from histpred.core.errors import StrictError
-from histpred.genome.regions import NOT_SELECTED
+from histpred.genome.reasons import NOT_SELECTED
 
 if TYPE_CHECKING:
     from click._termui_impl import ProgressBar

@@ -80,13 +80,15 @@ def windows(
     annotation, fasta = options.inputs(annotation, fasta, tile)
     window = window_for(load_bundle(bundle), kind, tile)
     if upstream is not None and window.kind not in (CONTEXT, PROMOTER):
-        raise UsageError(f"--upstream does not apply to {window.kind} windows", "leave it out")
+        raise UsageError(f"--upstream does not apply to {window.kind} windows", "omit it")
     if downstream is not None and window.kind != PROMOTER:
-        raise UsageError(f"--downstream does not apply to {window.kind} windows", "leave it out")
-    chosen = {"upstream": upstream, "downstream": downstream, "max_n_fraction": max_n_fraction}
-    if upstream is not None or downstream is not None:
-        window = window._replace(shown=0)
-    window = window._replace(**{name: value for name, value in chosen.items() if value is not None})
+        raise UsageError(f"--downstream does not apply to {window.kind} windows", "omit it")
+    window = window._replace(
+        upstream=window.upstream if upstream is None else upstream,
+        downstream=window.downstream if downstream is None else downstream,
+        max_n_fraction=window.max_n_fraction if max_n_fraction is None else max_n_fraction,
+        shown=window.shown if upstream is None and downstream is None else 0,
+    )
 
     request = Request(annotation, fasta, level, biotypes, unstranded, cache)
     result = api.write_windows(request, window, out, overwrite)

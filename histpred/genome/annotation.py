@@ -19,7 +19,8 @@ from histpred.genome import bed, gff, table
 from histpred.genome.assembly import assemble
 from histpred.genome.biotypes import expand, normalise
 from histpred.genome.lines import Lines, open_lines
-from histpred.genome.regions import NOT_SELECTED, SPLICED, Feature
+from histpred.genome.reasons import NOT_SELECTED
+from histpred.genome.regions import SPLICED, Feature
 
 GENE, TRANSCRIPT = gff.GENE, gff.TRANSCRIPT
 TABLE = "windows"

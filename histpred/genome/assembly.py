@@ -16,6 +16,7 @@ from operator import attrgetter
 from pathlib import Path
 
 from histpred.genome.gff import EXON, GENE, TRANSCRIPT, Record
+from histpred.genome.reasons import NO_ID, NO_TRANSCRIPT, TRANS_SPLICED
 from histpred.genome.regions import Feature, merge
 from histpred.genome.spool import open_spool, pack_blocks, unpack_blocks
 
@@ -39,9 +40,6 @@ _PLACE_AND_PARENTS = attrgetter("chrom", "strand", "gene_id", "parents")
 _NEW_TRANSCRIPT = f"insert into transcript values ({', '.join('?' * 12)})"
 
 Blocks = list[tuple[int, int]]
-NO_ID = "no-id"
-NO_TRANSCRIPT = "no-transcript"
-TRANS_SPLICED = "exons-on-two-strands-or-contigs"
 
 
 def assemble(

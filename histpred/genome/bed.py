@@ -14,12 +14,12 @@ from itertools import pairwise
 
 from histpred.core.errors import InputError
 from histpred.genome.lines import parse_position
+from histpred.genome.reasons import ZERO_LENGTH
 from histpred.genome.regions import Blocks, Feature, is_too_far
 
 HEADERS = ("#", "track", "browser")
 MAY_BE_HEADER = frozenset(("", "#", "t", "b", " ", "\t"))
 STRANDS = ("+", "-", ".")
-ZERO_LENGTH = "zero-length"
 
 
 def is_header(line: str) -> bool:

@@ -18,22 +18,6 @@ from histpred.genome.windows import Placement
 
 LEDGER = "ledger.tsv"  # its name in an output folder
 SCORED, SKIPPED = "scored", "skipped"
-TOO_MANY_N = "too-many-n"
-MEANINGS = {
-    "biotype-not-selected": "--biotype left it out",
-    "unknown-contig": "the FASTA has no such contig, or several that it could be",
-    "outside-the-contig": "it begins behind the contig's end",
-    "zero-length": "start equals end",
-    TOO_MANY_N: "more of the window is N than the bundle allows",
-    "unknown-strand": "its strand is ?",
-    "no-exon-lines": "a spliced window needs exons",
-    "exons-on-two-strands-or-contigs": "trans-splicing",
-    "crosses-the-origin": "it runs past the end of a circular contig",
-    "no-id": "a transcript or exon with an empty ID",
-    "tile-of-another-row": "an earlier row has the same tile",
-    "no-transcript": "a gene without transcripts, where transcripts are scored",
-}
-"""Reason code -> meaning; docs/inputs.md has the same list."""
 COLUMNS = (
     "line",
     "chrom",

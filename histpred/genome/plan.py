@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 from histpred.core.errors import SHOWN, InputError, first_few
 from histpred.genome.annotation import TABLE, Annotation, Contigs, open_annotation
-from histpred.genome.ledger import TOO_MANY_N, Ledger
+from histpred.genome.ledger import Ledger
 from histpred.genome.naming import MITOCHONDRION, chromosome
+from histpred.genome.reasons import CROSSES_ORIGIN, NOT_SELECTED, SAME_TILE, TOO_MANY_N
 from histpred.genome.reference import Reference
-from histpred.genome.regions import INTERVAL, NOT_SELECTED, Feature
+from histpred.genome.regions import INTERVAL, Feature
 from histpred.genome.request import Request
 from histpred.genome.windows import (
     Row,
@@ -25,8 +26,6 @@ from histpred.genome.windows import (
     window_sequence,
 )
 
-CROSSES_ORIGIN = "crosses-the-origin"
-SAME_TILE = "tile-of-another-row"
 NAME_LIMIT = 255
 BATCH_WINDOWS = 512
 BATCH_BASES = 4_000_000

@@ -20,8 +20,6 @@ CONTEXT, BODY, PROMOTER, SPLICED, INTERVAL = KINDS = (
     "interval",
 )
 
-NOT_SELECTED = "biotype-not-selected"  # the problem of a feature that the user left out
-
 FARTHEST = 2**31 - 1  # bp; the largest position that htslib and genome browsers support
 
 

@@ -13,8 +13,9 @@ from collections.abc import Iterable, Iterator
 
 from histpred.core.columns import HEADER, LAYOUT, NAMES
 from histpred.core.errors import InputError
-from histpred.genome.bed import STRANDS, ZERO_LENGTH
+from histpred.genome.bed import STRANDS
 from histpred.genome.lines import parse_position
+from histpred.genome.reasons import ZERO_LENGTH
 from histpred.genome.regions import Blocks, Feature, is_too_far
 from histpred.genome.spool import pack_blocks
 from histpred.genome.windows import Row

@@ -23,6 +23,7 @@ from typing import NamedTuple
 from histpred.core.columns import Value
 from histpred.core.errors import UsageError
 from histpred.core.sequence import n_fraction, reverse_complement
+from histpred.genome.reasons import NO_EXONS, OUTSIDE, UNKNOWN_CONTIG, UNKNOWN_STRAND
 from histpred.genome.reference import Reference
 from histpred.genome.regions import (
     CONTEXT,
@@ -37,11 +38,6 @@ from histpred.genome.regions import (
     clip,
     extend_upstream,
 )
-
-UNKNOWN_CONTIG = "unknown-contig"
-OUTSIDE = "outside-the-contig"
-NO_EXONS = "no-exon-lines"
-UNKNOWN_STRAND = "unknown-strand"
 
 MAX_N_FRACTION = 0.5
 REACH = {CONTEXT: (30_000, 0), PROMOTER: (1_000, 1_000)}
