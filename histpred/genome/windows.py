@@ -227,9 +227,9 @@ def _reach(feature: Feature, strand: str, spec: WindowSpec) -> tuple[int, int]:
 
 
 class Row(NamedTuple):
-    """A window as tables hold it: its sequence (5' to 3', cleaned) and its values by column.
+    """A window with its sequence (5' to 3', cleaned) and the values of its columns.
 
-    values: those of `histpred.core.columns.COLUMNS`, in order.
+    values: in the order of `histpred.core.columns.COLUMNS`.
     """
 
     window: Window
@@ -238,7 +238,7 @@ class Row(NamedTuple):
 
 
 def row_of(window: Window, sequence: bytes, n_fraction: float) -> Row:
-    """The row of a window."""
+    """Make the row of a window."""
     chrom, start, end, strand, name, gene_id, biotype, *_ = window
     values = (chrom, start, end, name, strand, gene_id, biotype, n_fraction)
     return Row(window, sequence, values)
