@@ -22,13 +22,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import cast
 
-from histpred.core.errors import (
-    InputError,
-    OutputError,
-    TemporaryError,
-    UsageError,
-    first_few,
-)
+from histpred.core.errors import InputError, OutputError, TemporaryError, UsageError, first_few
 
 WORK = ".histpred-work"
 RESUME = ".histpred-resume"  # finished work of an interrupted run, for the next run

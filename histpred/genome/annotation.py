@@ -112,11 +112,8 @@ class Annotation:
 
         if self.format in ("GTF", "GFF3") and not count:
             needed = "gene, transcript or exon" if self._level == GENE else "transcript or exon"
-            raise InputError(
-                self.name,
-                f"a {self.format} without a {needed} line",
-                "is this an annotation of genes?",
-            )
+            hint = "is this an annotation of genes?"
+            raise InputError(self.name, f"a {self.format} without a {needed} line", hint)
         self._check_selection()
 
     def _features(self) -> Iterator[Feature]:
@@ -233,11 +230,9 @@ def sniff(name: str, number: int, line: str) -> str:
         return "GFF3" if _GFF3_ATTRIBUTES.match(fields[8] if len(fields) == 9 else "") else "GTF"
     words = line.split()
     if len(fields) < 9 <= len(words) and _whole(words[3]) and _whole(words[4]):
+        hint = "separate the nine columns with tabs"
         raise InputError(
-            name,
-            "not tab-delimited: the columns are separated by spaces",
-            "separate the nine columns with tabs",
-            number,
+            name, "not tab-delimited: the columns are separated by spaces", hint, number
         )
     if len(fields) < 3 or _whole(fields[1].lstrip("-")) or _whole(fields[2].lstrip("-")):
         return f"BED{len(fields)}"

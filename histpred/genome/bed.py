@@ -42,11 +42,9 @@ def read_bed(name: str, lines: Iterable[tuple[int, str]]) -> Iterator[Feature]:
         if not columns:
             columns = _column_count(name, number, line, fields)
         elif len(fields) != columns:
+            hint = "every row needs the same columns: is a tab missing, or is the file truncated?"
             raise InputError(
-                name,
-                f"{len(fields)} columns where the rows before have {columns}",
-                "every row needs the same columns: is a tab missing, or is the file truncated?",
-                number,
+                name, f"{len(fields)} columns where the rows before have {columns}", hint, number
             )
 
         chrom, first, last = fields[:3]
@@ -55,12 +53,8 @@ def read_bed(name: str, lines: Iterable[tuple[int, str]]) -> Iterator[Feature]:
             _refuse_coordinates(name, number, first, last)
         start, end = int(first), int(last)
         if start > end:
-            raise InputError(
-                name,
-                f"start {start} is after end {end}",
-                "swap the two, or correct the row",
-                number,
-            )
+            hint = "swap the two, or correct the row"
+            raise InputError(name, f"start {start} is after end {end}", hint, number)
         if not chrom or chrom.isspace():
             raise InputError(
                 name, f"the contig name is {chrom!r}", "give the name of a contig", number
@@ -83,18 +77,12 @@ def _column_count(name: str, number: int, line: str, fields: list[str]) -> int:
     if len(fields) >= 3:
         return len(fields)
     if len(line.split()) >= 3:
+        hint = "convert them to tabs, for example: tr -s ' ' '\\t' < FILE"
         raise InputError(
-            name,
-            "not tab-delimited: the columns are separated by spaces",
-            "convert them to tabs, for example: tr -s ' ' '\\t' < FILE",
-            number,
+            name, "not tab-delimited: the columns are separated by spaces", hint, number
         )
-    raise InputError(
-        name,
-        f"{len(fields)} column(s), found {line[:40]!r}",
-        "BED needs at least contig, start and end, separated by tabs",
-        number,
-    )
+    hint = "BED needs at least contig, start and end, separated by tabs"
+    raise InputError(name, f"{len(fields)} column(s), found {line[:40]!r}", hint, number)
 
 
 def _refuse_coordinates(name: str, number: int, first: str, last: str) -> None:
@@ -133,12 +121,8 @@ def _blocks(name: str, number: int, fields: list[str], start: int, end: int) -> 
         for offset, size in zip(offsets, lengths, strict=True)
     )
     if blocks[0][0] != start or blocks[-1][1] != end:
-        raise InputError(
-            name,
-            "the blocks do not span the row from start to end",
-            "the first block must start at 0, and the last one must end at the row's end",
-            number,
-        )
+        hint = "the first block must start at 0, and the last one must end at the row's end"
+        raise InputError(name, "the blocks do not span the row from start to end", hint, number)
     if any(size <= 0 for size in lengths) and start != end:
         raise InputError(name, "a block has length zero", "remove the block", number)
     if any(left[1] > right[0] for left, right in pairwise(blocks)):

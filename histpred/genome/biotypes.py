@@ -11,76 +11,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-LONG = (
-    "lncRNA",
-    "lincRNA",
-    "antisense",
-    "antisense_RNA",
-    "antisense_lncRNA",
-    "sense_intronic",
-    "sense_overlapping",
-    "intronic_lncRNA",
-    "macro_lncRNA",
-    "non_coding",
-    "processed_transcript",
-    "3prime_overlapping_ncRNA",
-    "bidirectional_promoter_lncRNA",
-    "lincRNA_gene",
-    "lncRNA_gene",
-)
+LONG = """
+    lncRNA lincRNA antisense antisense_RNA antisense_lncRNA sense_intronic sense_overlapping
+    intronic_lncRNA macro_lncRNA non_coding processed_transcript 3prime_overlapping_ncRNA
+    bidirectional_promoter_lncRNA lincRNA_gene lncRNA_gene
+"""
 
-SHORT = (
-    "miRNA",
-    "pre_miRNA",
-    "miRNA_primary_transcript",
-    "primary_transcript",
-    "miRNA_gene",
-    "siRNA",
-    "endogenous_siRNA",
-    "rasiRNA",
-    "piRNA",
-    "snoRNA",
-    "C_D_box_snoRNA",
-    "H_ACA_box_snoRNA",
-    "snoRNA_gene",
-    "scaRNA",
-    "snRNA",
-    "snRNA_gene",
-    "scRNA",
-    "scRNA_gene",
-    "sRNA",
-    "rRNA",
-    "rRNA_gene",
-    "Mt_rRNA",
-    "tRNA",
-    "tRNA_gene",
-    "Mt_tRNA",
-    "tmRNA",
-    "misc_RNA",
-    "ribozyme",
-    "hammerhead_ribozyme",
-    "autocatalytically_spliced_intron",
-    "vault_RNA",
-    "vaultRNA",
-    "Y_RNA",
-    "guide_RNA",
-    "telomerase_RNA",
-    "telomerase_RNA_gene",
-    "SRP_RNA",
-    "SRP_RNA_gene",
-    "RNase_P_RNA",
-    "RNase_P_RNA_gene",
-    "RNase_MRP_RNA",
-    "RNase_MRP_RNA_gene",
-    "enhancerRNA",
-    "eRNA",
-    "circRNA",
-)
+SHORT = """
+    miRNA pre_miRNA miRNA_primary_transcript primary_transcript miRNA_gene siRNA
+    endogenous_siRNA rasiRNA piRNA snoRNA C_D_box_snoRNA H_ACA_box_snoRNA snoRNA_gene scaRNA
+    snRNA snRNA_gene scRNA scRNA_gene sRNA rRNA rRNA_gene Mt_rRNA tRNA tRNA_gene Mt_tRNA tmRNA
+    misc_RNA ribozyme hammerhead_ribozyme autocatalytically_spliced_intron vault_RNA vaultRNA
+    Y_RNA guide_RNA telomerase_RNA telomerase_RNA_gene SRP_RNA SRP_RNA_gene RNase_P_RNA
+    RNase_P_RNA_gene RNase_MRP_RNA RNase_MRP_RNA_gene enhancerRNA eRNA circRNA
+"""
+
+OTHER = "ncRNA ncRNA_gene other_ncRNA nc_RNA non_coding_RNA"
 
 GROUPS = {
-    "lncRNA": LONG,
+    "lncRNA": LONG.split(),
     "miRNA": ["pre_miRNA", "miRNA_primary_transcript", "miRNA_gene"],
-    "ncRNA": [*LONG, *SHORT, "ncRNA", "ncRNA_gene", "other_ncRNA", "nc_RNA", "non_coding_RNA"],
+    "ncRNA": [*LONG.split(), *SHORT.split(), *OTHER.split()],
 }
 
 

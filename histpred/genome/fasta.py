@@ -45,11 +45,9 @@ def check_fasta(path: Path) -> bytes:
         raise InputError(path, "this is a 2bit file", hint)
     start = _uncompressed_head(path) if head.startswith(GZIP_MAGIC) else head
     if not start.lstrip().startswith(b">"):
+        hint = "a FASTA begins with '>'; the order is ANNOTATION FASTA: are the two swapped?"
         raise InputError(
-            path,
-            f"not a FASTA: it begins with {start[:20].decode('utf-8', 'replace')!r}",
-            "a FASTA begins with '>'; the order is ANNOTATION FASTA: are the two swapped?",
-            1,
+            path, f"not a FASTA: it begins with {start[:20].decode('utf-8', 'replace')!r}", hint, 1
         )
     return head
 
@@ -166,11 +164,9 @@ def _explain_lines(path: Path, name: str) -> None:
                 header, width, short_line = number, 0, 0
             elif length and (short_line or (width and length > width)):
                 found = f"line {short_line} is shorter" if short_line else f"{length} after {width}"
+                hint = "wrap them to one length, for example: seqtk seq -l 60 FASTA"
                 raise InputError(
-                    name,
-                    f"lines of contig {contig!r} differ in length: {found}",
-                    "wrap them to one length, for example: seqtk seq -l 60 FASTA",
-                    number,
+                    name, f"lines of contig {contig!r} differ in length: {found}", hint, number
                 )
             else:
                 width = width or length

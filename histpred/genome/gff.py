@@ -127,21 +127,15 @@ def _read(
             continue
         fields = line.split("\t")
         if len(fields) < 8:
-            raise InputError(
-                name,
-                f"{len(fields)} columns, found {line[:40]!r}",
-                "GTF and GFF3 have nine columns separated by tabs: is the file truncated?",
-                number,
-            )
+            hint = "GTF and GFF3 have nine columns separated by tabs: is the file truncated?"
+            raise InputError(name, f"{len(fields)} columns, found {line[:40]!r}", hint, number)
         kind = kind_of(fields[2])
         if not kind:
             continue
         if len(fields) != 9:
+            hint = "write a tab inside the attributes as %09 (GFF3) or remove it"
             raise InputError(
-                name,
-                f"{len(fields)} columns where GTF and GFF3 have nine",
-                "write a tab inside the attributes as %09 (GFF3) or remove it",
-                number,
+                name, f"{len(fields)} columns where GTF and GFF3 have nine", hint, number
             )
 
         start, end = _interval(name, number, fields[3], fields[4])
@@ -161,12 +155,8 @@ def _interval(name: str, number: int, first: str, last: str) -> tuple[int, int]:
     start = parse_position(name, number, "start", first, hint)
     end = parse_position(name, number, "end", last, hint)
     if start < 1:
-        raise InputError(
-            name,
-            "start is 0, but GTF and GFF3 count from 1",
-            "was this converted from a BED?",
-            number,
-        )
+        hint = "was this converted from a BED?"
+        raise InputError(name, "start is 0, but GTF and GFF3 count from 1", hint, number)
     if start > end:
         raise InputError(name, f"start {start} is after end {end}", hint, number)
 

@@ -175,11 +175,9 @@ class Lines:
                 "give a BED, GTF or GFF3 annotation in UTF-8",
             )
         if b"\r" in head.rstrip(b"\r") and b"\n" not in head:
+            hint = "convert it: tr '\\r' '\\n' < FILE"
             raise InputError(
-                self.name,
-                "lines end in CR only (old Macintosh line endings)",
-                "convert it: tr '\\r' '\\n' < FILE",
-                1,
+                self.name, "lines end in CR only (old Macintosh line endings)", hint, 1
             )
 
 

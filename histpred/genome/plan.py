@@ -123,11 +123,7 @@ def refuse_nothing(annotation: Annotation, ledger: Ledger, done: int, what: str)
 
 
 def plan(
-    annotation: Annotation,
-    reference: Reference,
-    spec: WindowSpec,
-    unstranded: bool,
-    ledger: Ledger,
+    annotation: Annotation, reference: Reference, spec: WindowSpec, unstranded: bool, ledger: Ledger
 ) -> Plan:
     """Read the whole annotation into `ledger`; the rows of a table of windows are kept unchanged.
 

@@ -42,11 +42,9 @@ def read_windows(name: str, lines: Iterable[tuple[int, str]]) -> Iterator[Featur
             continue
         fields = line.split("\t")
         if len(fields) != len(FIELDS):
+            hint = "its header is that of a table of windows: write it again with histpred windows"
             raise InputError(
-                name,
-                f"{len(fields)} columns where the header has {len(FIELDS)}",
-                "its header is that of a table of windows: write it again with histpred windows",
-                number,
+                name, f"{len(fields)} columns where the header has {len(FIELDS)}", hint, number
             )
         row = dict(zip(FIELDS, fields, strict=True))
         chrom, strand = row["chrom"], row["strand"]
@@ -78,10 +76,6 @@ def _blocks(name: str, number: int, text: str, start: int, end: int) -> Blocks:
             parse_position(name, number, "position", edge, HINT) for pair in pairs for edge in pair
         ]
     if not edges or (edges[0], edges[-1]) != (start, end) or edges != sorted(edges):
-        raise InputError(
-            name,
-            f"blocks of {start}-{end} are {text[:60]!r}",
-            "they must ascend from start to end, as in 100-200,300-400",
-            number,
-        )
+        hint = "they must ascend from start to end, as in 100-200,300-400"
+        raise InputError(name, f"blocks of {start}-{end} are {text[:60]!r}", hint, number)
     return tuple(zip(edges[::2], edges[1::2], strict=True))
