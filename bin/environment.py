@@ -1,17 +1,17 @@
-"""Make the checkout's virtual environment once, then become one of its commands.
+"""Make the checkout's virtual environment, once for any number of callers, and run a command of it.
 
     environment.py CHECKOUT FOLDER EXTRAS COMMAND [ARGUMENT...]
 
-environment.sh runs it with any Python 3.11 or newer, so it uses only the standard library.
+environment.sh runs it with any Python 3.11 or newer; it uses only the standard library. Its rules:
 
 - FOLDER/ready exists only while the environment is complete: it is written under another name and
-  renamed last. If it is missing, or its digest is not that of pyproject.toml and constraints.txt,
-  the environment is made from scratch. Its time stamp is the start of the installation, so a file
-  that changes during the installation is newer.
-- FOLDER/histpred.lock is locked while FOLDER changes. It also marks FOLDER as one that this script
-  may empty. pip inherits the lock: if a pip outlives its killed parent, it keeps the lock, and no
-  other process builds at the same time.
-- stdin belongs to COMMAND. This script never reads it.
+  renamed last. If it is missing, or if its digest is not that of pyproject.toml and
+  constraints.txt, the environment is made from scratch. Its time is the start of the installation,
+  so any later change of those files is newer.
+- FOLDER/histpred.lock is locked while FOLDER changes. It also shows that histpred made FOLDER and
+  may empty it. pip inherits the lock: if its parent is killed, a running pip still holds it, and no
+  other process installs at the same time.
+- stdin belongs to COMMAND; nothing here reads it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from typing import NamedTuple, NoReturn
 MADE_FROM = ("pyproject.toml", "constraints.txt")
 LOCK, LOG, READY = "histpred.lock", "install.log", "ready"
 SHOWN_LINES = 12
-FOREIGN_SETTINGS = (  # they would install elsewhere, or other packages
+FOREIGN_SETTINGS = (  # these would change which packages are installed, or where
     "PIP_CONSTRAINT",
     "PIP_PREFIX",
     "PIP_REQUIREMENT",
@@ -45,11 +45,11 @@ FOREIGN_SETTINGS = (  # they would install elsewhere, or other packages
 
 
 class EnvironmentFailure(Exception):
-    """The environment cannot be made. The message says why and what to do."""
+    """The environment cannot be made; the message says why and what to do."""
 
 
 class Stamp(NamedTuple):
-    """Content of FOLDER/ready."""
+    """The content of FOLDER/ready."""
 
     root: str
     extras: frozenset[str]
@@ -78,7 +78,7 @@ def digest(root: Path) -> str:
 
 
 def is_whole(folder: Path, wanted: Stamp) -> bool:
-    """Return True if the environment is complete and current, and its Python works."""
+    """True if the environment is ready, matches these files, and its Python finds its packages."""
     found = Stamp.read(folder)
     if found is None or (found.root, found.digest) != (wanted.root, wanted.digest):
         return False
@@ -91,7 +91,7 @@ def is_whole(folder: Path, wanted: Stamp) -> bool:
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[int]:
-    """Wait for FOLDER's lock, hold it, and yield its descriptor."""
+    """Hold FOLDER's lock, waiting for it if necessary; yield its file descriptor."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if os.listdir(folder) and not (folder / LOCK).exists():
@@ -118,7 +118,7 @@ def locked(folder: Path) -> Iterator[int]:
 
 
 def empty(folder: Path, keep: tuple[str, ...]) -> None:
-    """Remove the content of `folder`, the stamp first, so a partly emptied folder is not ready."""
+    """Empty `folder`, the stamp first, so that what is left never looks complete."""
     (folder / READY).unlink(missing_ok=True)
     for entry in folder.iterdir():
         if entry.name in keep:
@@ -162,14 +162,13 @@ def run_logged(command: list[str | Path], folder: Path, cwd: Path, lock: int, wh
 
 
 def make(root: Path, folder: Path, lock: int) -> None:
-    # Use the real path of Python. Through a link such as python3, an upgrade would change the
-    # version under the installed packages.
+    # Use the real path of Python: a link such as python3 may later point to another version.
     base = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
     run_logged([base, "-I", "-m", "venv", folder], folder, root, lock, "python -m venv")
 
 
 def pip_install(root: Path, folder: Path, extras: frozenset[str], lock: int, *options: str) -> None:
-    """Install the package, editable, and its dependencies."""
+    """Install the package, editable, with its dependencies."""
     command = [
         folder / "bin" / "python",
         "-I",
@@ -186,20 +185,20 @@ def pip_install(root: Path, folder: Path, extras: frozenset[str], lock: int, *op
 
 
 def compile_packages(root: Path, folder: Path, lock: int) -> None:
-    """Compile all modules except the tests of libraries, which take as long as all others."""
+    """Compile all packages except the libraries' tests, which would double the time."""
     options = ["-q", "-j", "0", "-x", "/tests/"]
     command = [folder / "bin" / "python", "-I", "-m", "compileall", *options, folder / "lib"]
-    with contextlib.suppress(EnvironmentFailure):  # some files in libraries are not valid Python
+    with contextlib.suppress(EnvironmentFailure):  # libraries contain templates that are not Python
         run_logged(command, folder, root, lock, "compileall")
 
 
 def prepare(root: Path, folder: Path, extras: frozenset[str]) -> None:
-    """Make sure that the environment is complete and has the extras."""
+    """Make the environment, or add the missing extras; return once it is complete."""
     now = time.time()
     wanted = Stamp(str(root), extras, digest(root))
     found = Stamp.read(folder)
     if found and extras <= found.extras and is_whole(folder, wanted):
-        with contextlib.suppress(OSError):  # not our file: environment.sh then checks every time
+        with contextlib.suppress(OSError):  # another user owns it: environment.sh asks again
             os.utime(folder / READY, (now, now))
         return
 
@@ -213,7 +212,7 @@ def prepare(root: Path, folder: Path, extras: frozenset[str]) -> None:
             wanted = wanted._replace(extras=extras | found.extras)
             added = ", ".join(sorted(extras - found.extras))
             say(f"adding what {added} needs to {folder}: {duration(extras)}, just this once")
-            # A failed download fails here, while the old environment is still complete.
+            # If a download fails, it fails here, while the environment is still complete.
             pip_install(root, folder, wanted.extras, lock, "--dry-run")
         else:
             wanted = wanted._replace(extras=extras | (found.extras if found else frozenset()))

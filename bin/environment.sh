@@ -1,6 +1,6 @@
-# The scripts beside it source this file after they set $root. run_in_environment EXTRAS COMMAND [ARGUMENT...] becomes
-# COMMAND of the checkout's virtual environment. If the environment is missing, out of date or lacks one of EXTRAS,
-# environment.py makes it. If it is ready, no process is started but the command's own.
+# Sourced by the scripts beside it, which set $root. run_in_environment EXTRAS COMMAND [ARGUMENT...] runs COMMAND of the
+# checkout's virtual environment. environment.py makes the environment if it is missing, stale or lacks one of EXTRAS.
+# If it is ready, only the process of the command is started.
 
 case ${HISTPRED_VENV:-} in '' | /*) ;; *) HISTPRED_VENV=$PWD/$HISTPRED_VENV ;; esac
 
@@ -11,7 +11,7 @@ fail() {
     exit 1
 }
 
-# Choose $HISTPRED_VENV, or .venv in the checkout, or, if the checkout is read-only, a folder in the user's cache.
+# $HISTPRED_VENV; else .venv in the checkout; else, if the checkout is read-only, a folder in the user's cache.
 choose_folder() {
     venv=${HISTPRED_VENV:-$root/.venv}
     if [ -n "${HISTPRED_VENV:-}" ] || is_ready || [ -w "$root" ]; then return; fi
@@ -25,8 +25,8 @@ choose_folder() {
     venv=$cache/histpred/environments$root/.venv
 }
 
-# Succeed if the environment is newer than its sources, made for this folder, and has the extras. If this fails,
-# environment.py looks closer.
+# True if the environment is newer than the files it was made from, was made for this checkout and has the extras. If
+# not, environment.py checks it more closely.
 is_ready() {
     [ -x "$venv/bin/python" ] && [ -r "$venv/ready" ] &&
         [ "$venv/ready" -nt "$root/pyproject.toml" ] && [ "$venv/ready" -nt "$root/constraints.txt" ] || return 1

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import pandas
 
     from histpred.bundle.folder import Bundle
-    from histpred.genome.extract import Extracted
+    from histpred.genome.extract import Extraction
     from histpred.scoring.embed import EmbeddedRun
     from histpred.scoring.scatter import Scattered
     from histpred.tracks.hub import Hub
@@ -143,7 +143,7 @@ def windows(
 
 def write_windows(
     request: Request, spec: WindowSpec, out: Path, overwrite: bool = False
-) -> Extracted:
+) -> Extraction:
     """Write windows and their ledger; see `histpred.genome.extract.extract`."""
     from histpred.genome.extract import extract
 

@@ -1,4 +1,4 @@
-"""The command line: the verbs, and the one place where errors become messages and exit codes.
+"""The command line: its verbs, and the one place that turns errors into messages and exit codes.
 
 0 done, 1 data or runtime error, 2 usage, 3 rows skipped under --strict, 75 temporary (memory,
 disk), 130 interrupted.
@@ -10,7 +10,9 @@ import importlib
 import logging
 import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import click
 
@@ -21,7 +23,7 @@ from histpred.core.errors import (
     EXIT_USAGE,
     HistpredError,
 )
-from histpred.core.log import set_up
+from histpred.core.log import messages
 from histpred.core.version import __version__
 
 logger = logging.getLogger("histpred")
@@ -47,17 +49,19 @@ VERBS = (
 
 
 class Verbs(click.Group):
-    """A group whose verbs live in `histpred.commands`, each imported when it is called."""
+    """The verbs of `histpred.commands`; the module of a verb is imported when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The verbs in the order a newcomer needs them."""
+        """The verbs in the order in which a new user needs them."""
         return list(VERBS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The verb's own module, imported now."""
+        """The command of a verb, or None if there is no such verb."""
         if cmd_name not in VERBS:
             return None
-        return getattr(importlib.import_module(f"histpred.commands.{cmd_name}"), cmd_name)
+        module = importlib.import_module(f"histpred.commands.{cmd_name}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
@@ -71,41 +75,55 @@ def histpred(debug: bool) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code."""
+    """Run the command line and return the exit code; logging and signal handlers are restored."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     debug = "--debug" in arguments
-    set_up(quiet="-q" in arguments or "--quiet" in arguments, debug=debug)
-    signal.signal(signal.SIGTERM, _interrupt)
+    with messages(quiet="-q" in arguments or "--quiet" in arguments, debug=debug), _interruptible():
+        try:
+            return histpred.main(arguments, prog_name="histpred", standalone_mode=False) or 0
+        except click.exceptions.Exit as exit_:
+            return exit_.exit_code
+        except click.ClickException as error:
+            error.show()
+            return EXIT_USAGE
+        except (KeyboardInterrupt, click.Abort):
+            logger.error("interrupted; nothing unfinished was published")
+            return EXIT_INTERRUPTED
+        except SystemExit:  # click noticed that the reader of a pipe has gone (| head)
+            return 0
+        except MemoryError:
+            logger.error("out of memory\n  give more memory and run the same command again")
+            return EXIT_TEMPORARY
+        except HistpredError as error:
+            logger.error(error, exc_info=debug)
+            return error.exit_code
+        except OSError as error:
+            logger.error(error, exc_info=debug)
+            return EXIT_DATA
+        except Exception as error:
+            logger.error(
+                "%s: %s\n  this is a bug in histpred; to see the traceback, run: "
+                "histpred --debug %s",
+                type(error).__name__,
+                error,
+                " ".join(arguments),
+                exc_info=debug,
+            )
+            return EXIT_DATA
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Treat SIGTERM as Ctrl-C, so that an interrupted run removes its temporary files."""
+    if threading.current_thread() is not threading.main_thread():  # Python allows no handlers there
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _interrupt)
     try:
-        return histpred.main(arguments, prog_name="histpred", standalone_mode=False) or 0
-    except click.exceptions.Exit as exit_:
-        return exit_.exit_code
-    except click.ClickException as error:
-        error.show()
-        return EXIT_USAGE
-    except (KeyboardInterrupt, click.Abort):
-        logger.error("interrupted; nothing unfinished was published")
-        return EXIT_INTERRUPTED
-    except SystemExit:  # click found that nobody reads on (| head)
-        return 0
-    except MemoryError:
-        logger.error("out of memory\n  give more memory and run the same command again")
-        return EXIT_TEMPORARY
-    except HistpredError as error:
-        logger.error(error, exc_info=debug)
-        return error.exit_code
-    except OSError as error:
-        logger.error(error, exc_info=debug)
-        return EXIT_DATA
-    except Exception as error:
-        logger.error(
-            "%s: %s\n  this is a fault of histpred; the traceback is shown by: histpred --debug %s",
-            type(error).__name__,
-            error,
-            " ".join(arguments),
-            exc_info=debug,
-        )
-        return EXIT_DATA
+        yield
+    finally:
+        if before is not None:  # None: a handler that was not installed from Python
+            signal.signal(signal.SIGTERM, before)
 
 
 def _interrupt(number: int, frame: object) -> None:

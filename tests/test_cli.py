@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 
 import click
@@ -24,6 +27,7 @@ from histpred.core.errors import (
     UsageError,
 )
 from support.command_line import environment, histpred, process
+from support.state import unchanged_state
 
 HEAVY = ("numpy", "onnxruntime", "pandas", "pydantic", "pysam", "sqlite3", "torch")
 COMMANDS = [
@@ -169,13 +173,13 @@ def test_an_error_becomes_a_message_and_an_exit_code(error, code, message, monke
     assert "Traceback" not in done.err
 
 
-def test_a_fault_of_histpred_says_so_and_how_to_see_more(monkeypatch):
+def test_a_bug_in_histpred_says_so_and_how_to_see_the_traceback(monkeypatch):
     monkeypatch.setattr(bundle, "load_bundle", raising(ZeroDivisionError("by zero")))
     done = histpred("bundle", "show", "100%")
     assert done.code == 1
     assert done.err == (
-        "error: ZeroDivisionError: by zero\n  this is a fault of histpred; the traceback is shown "
-        "by: histpred --debug bundle show 100%\n"
+        "error: ZeroDivisionError: by zero\n  this is a bug in histpred; to see the "
+        "traceback, run: histpred --debug bundle show 100%\n"
     )
 
 
@@ -192,6 +196,41 @@ def test_main_returns_the_code_and_raises_nothing(capsys):
     assert main(["--version"]) == 0
     assert main(["nonsense"]) == 2
     assert capsys.readouterr().out.startswith("histpred ")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--version"], ["nonsense"], ["bundle", "verify"], ["--debug", "bundle", "show"]]
+)
+def test_main_leaves_the_process_of_its_caller_as_it_was(arguments, capsys):
+    with unchanged_state():
+        main(arguments)
+
+
+def test_main_restores_the_process_after_an_error(monkeypatch, capsys):
+    monkeypatch.setattr(bundle, "load_bundle", raising(ZeroDivisionError("by zero")))
+    with unchanged_state():
+        assert main(["bundle", "show"]) == 1
+
+
+def test_main_runs_outside_the_main_thread(capsys):
+    """Python lets only the main thread install signal handlers."""
+    codes: list[int] = []
+    thread = threading.Thread(target=lambda: codes.append(main(["--version"])))
+    with unchanged_state():
+        thread.start()
+        thread.join()
+    assert codes == [0]
+
+
+def test_sigterm_interrupts_a_verb(monkeypatch):
+    def terminate(name):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(10)
+
+    monkeypatch.setattr(bundle, "load_bundle", terminate)
+    done = histpred("bundle", "show")
+    assert done.code == 130
+    assert done.err.strip() == "error: interrupted; nothing unfinished was published"
 
 
 def test_through_the_real_entry_point(tmp_path):

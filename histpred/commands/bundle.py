@@ -1,4 +1,4 @@
-"""histpred bundle: what bundles there are, what is in them, whether they are whole."""
+"""histpred bundle: list, show and verify bundles."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from histpred.commands import options
 
 @click.group()
 def bundle() -> None:
-    """List, show, identify or verify bundles."""
+    """List, show, verify and identify bundles."""
 
 
 @bundle.command("list")
 def list_bundles() -> None:
-    """List the bundles that ship with histpred."""
+    """List the bundles shipped with histpred."""
     from histpred.bundle.folder import load_bundle, shipped_bundles
 
     for name in shipped_bundles():
@@ -29,10 +29,10 @@ def list_bundles() -> None:
 @bundle.command()
 @click.argument("name", metavar="NAME|DIR", default=DEFAULT_BUNDLE)
 @click.option(
-    "--json", "as_json", is_flag=True, help="Show the manifest (bundle.json) instead of the card."
+    "--json", "as_json", is_flag=True, help="Print the manifest (bundle.json) instead of the card."
 )
 def show(name: str, as_json: bool) -> None:
-    """Show the card of a bundle: training data, accuracy, limits."""
+    """Show the card of a bundle: training data, performance and limits."""
     from histpred.bundle.folder import load_bundle
 
     loaded = load_bundle(name)
@@ -46,7 +46,7 @@ def show(name: str, as_json: bool) -> None:
 @bundle.command()
 @click.argument("name", metavar="NAME|DIR", default=DEFAULT_BUNDLE)
 def digest(name: str) -> None:
-    """Show the digest of a bundle: the sha256 of all its files, and its name."""
+    """Print the sha256 that identifies a bundle and its content, and the bundle's name."""
     from histpred.bundle.folder import load_bundle
 
     loaded = load_bundle(name)
@@ -57,7 +57,7 @@ def digest(name: str) -> None:
 @click.argument("name", metavar="NAME|DIR", default=DEFAULT_BUNDLE)
 @options.weights
 def verify(name: str, weights: Path | None) -> None:
-    """Check every digest of a bundle, run it, and compare the result with its known answer."""
+    """Check every digest of a bundle, run it, and compare the result with the published one."""
     from histpred.bundle.folder import load_bundle
     from histpred.scoring.verify import verify as run
 

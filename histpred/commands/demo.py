@@ -1,4 +1,4 @@
-"""histpred demo: the main job on the data that ships with histpred."""
+"""histpred demo: run predict on the data shipped with histpred."""
 
 from __future__ import annotations
 
@@ -24,10 +24,7 @@ from histpred.commands import options
 @options.overwrite
 @click.pass_context
 def demo(context: click.Context, out: Path, overwrite: bool) -> None:
-    """Score the non-coding RNA genes of human chr22:20-21 Mb (hg19).
-
-    Then show the result, and what to type next.
-    """
+    """Score the non-coding RNA genes of human chr22:20-21 Mb (hg19) and show the results."""
     from histpred.bundle.folder import DEFAULT_BUNDLE
     from histpred.commands.predict import predict
     from histpred.core.shipped import demo_data
@@ -48,8 +45,8 @@ def demo(context: click.Context, out: Path, overwrite: bool) -> None:
 
     for name, what in (
         ("scores.tsv.gz", "a calibrated probability for each gene and mark"),
-        ("calls.bed.gz", "what is above the bundle's thresholds, for a genome browser (hg19)"),
-        ("ledger.tsv", "what became of each gene of the annotation"),
+        ("calls.bed.gz", "the called marks of each gene, for a genome browser (hg19)"),
+        ("ledger.tsv", "for each gene of the annotation: scored, or skipped and why"),
     ):
         click.echo(f"\n{out / name}: {what}")
         opened = gzip.open if name.endswith(".gz") else open
@@ -57,8 +54,8 @@ def demo(context: click.Context, out: Path, overwrite: bool) -> None:
             for line in islice(lines, 4):
                 click.echo(f"  {line.rstrip()}")
     click.echo(
-        "\nThe demo's region is part of what the bundle was trained on: it shows the formats, not "
-        "the accuracy (histpred bundle show).\n"
-        "Next, with your own files of one assembly (in a checkout, bin/histpred):\n"
+        "\nThe bundle was trained on this region, so the demo shows the formats and not the "
+        "accuracy (for that: histpred bundle show).\n"
+        "Next, run it on your own files of one assembly (in a checkout: bin/histpred):\n"
         "  histpred predict genes.gtf.gz genome.fa --biotype ncRNA -o my-scores"
     )

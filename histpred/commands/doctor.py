@@ -1,4 +1,4 @@
-"""histpred doctor: what works on this machine, what does not, and what to do about it."""
+"""histpred doctor: check what works on this machine, and say how to fix what does not."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ from histpred.core.errors import first_line
 Check = Callable[[], list[Finding]]
 
 CPU = "cpu"
-GPU_BY_HAND = "until it is mended, --device cpu"
+USE_CPU = "use --device cpu until it is repaired"
+NOTHING = "nothing that works"
 
 
 @click.command()
 def doctor() -> None:
-    """Look at this machine: versions, devices, what a run would use, and whether it works.
+    """Check this machine: versions, devices, what a run would use, and whether scoring works.
 
-    Exit code 1 if the main job, scoring on the CPU, would fail or give wrong numbers.
+    The exit code is 1 if scoring on the CPU fails or gives wrong numbers.
     """
-    from histpred.commands import machine
+    from histpred.commands import gpus, machine
     from histpred.core.errors import HistpredError
     from histpred.core.version import __version__
 
@@ -31,12 +32,12 @@ def doctor() -> None:
     checks: list[tuple[str, Check, str]] = [
         ("versions", lambda: machine.versions(__version__), NOTE),
         ("cores and memory", machine.cores_and_memory, NOTE),
-        ("GPUs", machine.gpus, NOTE),
+        ("GPUs", gpus.gpus, NOTE),
         ("torch", lambda: torch_devices(used), NOTE),
         ("scoring device", lambda: scoring(used), PROBLEM),
         ("shipped bundle", shipped_bundle, PROBLEM),
         ("encoders", published_encoders, NOTE),
-        ("folders", machine.places, NOTE),
+        ("folders", machine.folders, NOTE),
         ("variables", machine.variables, NOTE),
     ]
     findings = [
@@ -45,54 +46,53 @@ def doctor() -> None:
     for line in machine.lines(findings):
         click.echo(line)
     click.echo(
-        f"\n--device auto means: for scoring {used.get('scoring', 'nothing that works')}, for "
-        f"large encoders {used.get('embedding', 'nothing that works')}"
+        f"\n--device auto means: for scoring {used.get('scoring', NOTHING)}, for "
+        f"large encoders {used.get('embedding', NOTHING)}"
     )
 
     problems = [finding.what for finding in findings if finding.verdict == PROBLEM]
     if problems:
         raise HistpredError(
-            f"not everything works here: {', '.join(problems)}", "the lines above say what to do"
+            f"problems were found: {', '.join(problems)}", "the lines above say what to do"
         )
 
 
 def guarded(what: str, check: Check, verdict: str) -> list[Finding]:
-    """What a check finds; that it failed, whatever the reason, is a finding of `verdict`."""
+    """Run a check; if it fails for any reason, that is a finding with the given verdict."""
     from histpred.core.errors import HistpredError
 
     try:
         return check()
     except HistpredError as error:
         return [Finding(what, error.message, verdict, error.hint)]
-    except Exception as error:  # a broken package raises anything when it is imported
+    except Exception as error:  # importing a broken package may raise anything
         return [Finding(what, f"fails: {first_line(error)}", verdict)]
 
 
 def torch_devices(used: dict[str, str]) -> list[Finding]:
-    """Whether CUDA and MPS really start; puts what `auto` means in `used`."""
+    """Start CUDA and MPS; `used["embedding"]` becomes the device that `auto` means."""
     if importlib.util.find_spec("torch") is None:
-        used["embedding"] = "nothing, they need torch (pip install 'histpred[encoders]')"
+        used["embedding"] = "none: they need torch (pip install 'histpred[encoders]')"
         return []
-    used["embedding"] = "nothing, torch cannot be imported"
+    used["embedding"] = "none: torch cannot be imported"
     try:
         import torch
-    except Exception as error:  # its libraries may be missing, or of another machine
+    except Exception as error:  # its libraries may be missing or built for another machine
         hint = "install torch again: pip install --force-reinstall 'histpred[encoders]'"
         return [Finding("torch", f"cannot be imported: {first_line(error)}", NOTE, hint)]
     from histpred.encoders import devices
 
     used["embedding"] = f"{CPU} in {devices.PRECISIONS['cpu'][0]}"
-    with warnings.catch_warnings(record=True) as said:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         reason = devices.why_no_cuda()
-    built = torch.version.cuda or "none"
-    findings = [Finding("torch's CUDA", f"built for {built}")]
+    findings = [Finding("torch's CUDA", f"built for {torch.version.cuda or 'none'}")]
     if reason:
-        because = "".join(f"; {warning.message}" for warning in said)
-        there = devices.NVIDIA_DEVICE.exists()
-        hint = "install the torch that fits the driver (see the line NVIDIA driver)"
+        reason += "".join(f"; {warning.message}" for warning in caught)
+        hint = "install a torch that fits the driver (see the line NVIDIA driver)"
+        has_device = devices.NVIDIA_DEVICE.exists()
         findings.append(
-            Finding("CUDA", f"{reason}{because}", NOTE if there else OK, hint if there else "")
+            Finding("CUDA", reason, NOTE, hint) if has_device else Finding("CUDA", reason)
         )
     else:
         used["embedding"] = f"cuda:0 in {devices.PRECISIONS['cuda'][0]}"
@@ -103,7 +103,7 @@ def torch_devices(used: dict[str, str]) -> list[Finding]:
 
 
 def product(device: str) -> Finding:
-    """A small product of matrices on a device, beside the CPU's."""
+    """Multiply two small matrices on a device and compare the result with the CPU's."""
     import torch
 
     what = f"torch on {device}"
@@ -112,16 +112,17 @@ def product(device: str) -> Finding:
         worst = float(
             ((numbers.to(device) @ numbers.to(device)).cpu() - numbers @ numbers).abs().max()
         )
-    except Exception as error:  # CUDA has kinds of its own
-        return Finding(what, f"does not start: {first_line(error)}", PROBLEM, GPU_BY_HAND)
+    except Exception as error:  # CUDA raises its own types
+        return Finding(what, f"does not start: {first_line(error)}", PROBLEM, USE_CPU)
     name = torch.cuda.get_device_name(device) if device.startswith("cuda") else "Apple GPU"
-    if not worst < 0.1:  # TF32, where it is on, rounds to ten bits
-        return Finding(what, f"{name}: computes wrongly, off by {worst:.2g}", PROBLEM, GPU_BY_HAND)
-    return Finding(what, f"{name}: computes as the CPU does")
+    if not worst < 0.1:  # TF32, if enabled, rounds to ten bits
+        wrong = f"{name}: differs from the CPU by {worst:.2g}"
+        return Finding(what, wrong, PROBLEM, USE_CPU)
+    return Finding(what, f"{name}: gives the same result as the CPU")
 
 
 def scoring(used: dict[str, str]) -> list[Finding]:
-    """onnxruntime's providers, and the device that the shipped scorer really gets."""
+    """List onnxruntime's providers, and run the shipped scorer on the CPU and on `auto`."""
     import numpy as np
 
     from histpred.bundle.folder import load_bundle
@@ -142,8 +143,8 @@ def scoring(used: dict[str, str]) -> list[Finding]:
 
     worst = float(np.abs(found - expected).max())
     if not worst <= TOLERANCE:
-        wrong = f"{device}: other probabilities than on the CPU, off by {worst:.2g}"
-        findings.append(Finding("scoring device", wrong, PROBLEM, GPU_BY_HAND))
+        wrong = f"{device}: probabilities differ from the CPU's by up to {worst:.2g}"
+        findings.append(Finding("scoring device", wrong, PROBLEM, USE_CPU))
     elif device == CPU and CUDA in providers:
         findings.append(
             Finding("scoring device", f"{device}: CUDA does not start", NOTE, CUDA_HINT)
@@ -154,18 +155,18 @@ def scoring(used: dict[str, str]) -> list[Finding]:
 
 
 def shipped_bundle() -> list[Finding]:
-    """The main job on its known answer."""
+    """Run the shipped bundle on an input whose answer is known."""
     from histpred.bundle.folder import load_bundle
     from histpred.scoring.verify import verify
 
     bundle = load_bundle()
     worst = verify(bundle)
     name = f"{bundle.manifest.name} {bundle.manifest.version}"
-    return [Finding("shipped bundle", f"{name}: known answer within {worst:.1g}")]
+    return [Finding("shipped bundle", f"{name}: reproduces its known answer to {worst:.1g}")]
 
 
 def published_encoders() -> list[Finding]:
-    """Which published encoders are on this machine."""
+    """List the published encoders that are installed on this machine."""
     from histpred.encoders.installed import ABSENT, INCOMPLETE, state_of
     from histpred.encoders.published import PUBLISHED, default_folder
 

@@ -1,21 +1,24 @@
-"""What a verb says when it is done, and the progress bar until then."""
+"""The progress bar of a verb, and its messages about skipped rows."""
 
 from __future__ import annotations
 
 import logging
 import sys
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from histpred.core.errors import StrictError
-from histpred.genome.regions import NOT_SELECTED
+from histpred.genome.reasons import NOT_SELECTED
+
+if TYPE_CHECKING:
+    from click._termui_impl import ProgressBar
 
 logger = logging.getLogger(__name__)
 
 
 def skipped(reasons: dict[str, int]) -> str:
-    """Reasons and counts as one phrase, '' for none.
+    """The number of skipped rows for each reason as one phrase, '' for none.
 
     >>> skipped({"too-many-n": 2})
     '; skipped: too-many-n 2'
@@ -26,32 +29,29 @@ def skipped(reasons: dict[str, int]) -> str:
 
 
 def check_strict(strict: bool, reasons: dict[str, int], past_end: int, ledger: object) -> None:
-    """Raise StrictError where `strict` and rows were lost that the user did not leave out."""
+    """Raise StrictError if `strict` and any selected row was skipped or clipped."""
     lost = sum(count for reason, count in reasons.items() if reason != NOT_SELECTED)
     if strict and (lost or past_end):
         raise StrictError(
             f"--strict: {lost:,} rows were skipped and {past_end:,} end past their contig",
-            f"the outputs are written; {ledger} has the reason of each row",
+            f"the outputs are written; {ledger} states the reason for each row",
         )
 
 
 class Progress:
-    """A context manager that shows click's progress bar on a terminal.
-
-    Elsewhere it shows nothing, so that log files of batch systems stay readable.
-    """
+    """Context manager that shows a bar on a terminal and nothing in the log of a batch system."""
 
     def __init__(self, label: str, quiet: bool) -> None:
         self._label = label
         self._shown = not quiet and sys.stderr.isatty()
-        self._bar: Any = None
+        self._bar: ProgressBar[int] | None = None
         self._done = 0
 
     def __enter__(self) -> Progress:
         return self
 
     def __call__(self, done: int, total: int) -> None:
-        """`done` of `total` windows are finished."""
+        """Show that `done` of `total` windows are finished."""
         if not self._shown:
             return
         if self._bar is None:
@@ -60,6 +60,6 @@ class Progress:
         self._bar.update(done - self._done)
         self._done = done
 
-    def __exit__(self, *raised: Any) -> None:
+    def __exit__(self, *raised: object) -> None:
         if self._bar is not None:
-            self._bar.__exit__(*raised)
+            self._bar.render_finish()

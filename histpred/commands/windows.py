@@ -1,4 +1,4 @@
-"""histpred windows: the windows alone."""
+"""histpred windows: write windows to a file, without scoring them."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ logger = logging.getLogger(__name__)
     "--upstream",
     type=click.IntRange(min=0),
     metavar="BP",
-    help="Bases (bp) upstream of the TSS (promoter) or of the gene (context). "
+    help="Bases upstream of the TSS (promoter) or of the gene (context), in bp. "
     "[default: the bundle's, or the kind's]",
 )
 @click.option(
     "--downstream",
     type=click.IntRange(min=0),
     metavar="BP",
-    help="Bases (bp) downstream of the TSS (promoter). [default: the bundle's, or the kind's]",
+    help="Bases downstream of the TSS (promoter), in bp. [default: the bundle's, or the kind's]",
 )
 @click.option(
     "--max-n",
     "max_n_fraction",
     type=click.FloatRange(0, 1),
     metavar="FRACTION",
-    help="Skip windows with a larger share of N, from 0 to 1. [default: the bundle's]",
+    help="Skip windows with a larger fraction of N, 0 to 1. [default: the bundle's]",
 )
 @options.running
 def windows(
@@ -67,8 +67,8 @@ def windows(
 ) -> None:
     """Write the windows of ANNOTATION on FASTA as TSV, BED or FASTA, and their ledger beside it.
 
-    The windows are those that predict scores with the same bundle, unless you set --window,
-    --upstream or --downstream.
+    The windows are those that predict would score with the same bundle, unless --window,
+    --upstream or --downstream changes them.
     """
     from histpred import api
     from histpred.bundle.folder import load_bundle
@@ -80,13 +80,15 @@ def windows(
     annotation, fasta = options.inputs(annotation, fasta, tile)
     window = window_for(load_bundle(bundle), kind, tile)
     if upstream is not None and window.kind not in (CONTEXT, PROMOTER):
-        raise UsageError(f"--upstream has no meaning for {window.kind} windows", "leave it out")
+        raise UsageError(f"--upstream does not apply to {window.kind} windows", "omit it")
     if downstream is not None and window.kind != PROMOTER:
-        raise UsageError(f"--downstream has no meaning for {window.kind} windows", "leave it out")
-    chosen = {"upstream": upstream, "downstream": downstream, "max_n_fraction": max_n_fraction}
-    if upstream is not None or downstream is not None:
-        window = window._replace(shown=0)
-    window = window._replace(**{name: value for name, value in chosen.items() if value is not None})
+        raise UsageError(f"--downstream does not apply to {window.kind} windows", "omit it")
+    window = window._replace(
+        upstream=window.upstream if upstream is None else upstream,
+        downstream=window.downstream if downstream is None else downstream,
+        max_n_fraction=window.max_n_fraction if max_n_fraction is None else max_n_fraction,
+        shown=window.shown if upstream is None and downstream is None else 0,
+    )
 
     request = Request(annotation, fasta, level, biotypes, unstranded, cache)
     result = api.write_windows(request, window, out, overwrite)

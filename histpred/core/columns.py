@@ -1,8 +1,7 @@
-"""The columns of a row: what every table of windows begins with, before the marks.
+"""The first columns of every table of windows; the columns of marks follow.
 
-A new column is added here and, with its value, in `histpred.genome.windows.row_of`. Every writer
-and reader of scores, windows, embeddings, tracks and reports goes by this table; the columns of
-marks begin where it ends.
+To add a column, add it here and its value in `histpred.genome.windows.row_of`. All writers and
+readers of scores, windows, embeddings, tracks and reports use this list.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ Value = str | int | float
 
 
 class Column(NamedTuple):
-    """A column: its name, the type of its values, and the %-layout in which they are printed."""
+    """A column: its name, the type of its values, and the %-format in which they are written."""
 
     name: str
     type: type[str] | type[int] | type[float]
@@ -34,15 +33,15 @@ COLUMNS = (
 """`start` and `end` are 0-based half-open, in bp."""
 
 NAMES = tuple(column.name for column in COLUMNS)
-HEADER = (f"#{NAMES[0]}", *NAMES[1:])  # tabix and bedtools pass over lines that begin with '#'
+HEADER = (f"#{NAMES[0]}", *NAMES[1:])  # tabix and bedtools ignore lines that begin with '#'
 LAYOUT = "\t".join(column.layout for column in COLUMNS)
 NUMBERS = {column.name: column.type for column in COLUMNS if column.type is not str}
-PROBABILITY = "%.6g"  # the layout of a mark's column
+PROBABILITY = "%.6g"  # the format of a mark's column
 
 
 def values_of(fields: Sequence[str]) -> tuple[Value, ...]:
-    """The first fields of a line as values of their columns' types.
+    """Convert the first fields of a line to the types of their columns.
 
-    Raises ValueError if one is not of its column's type.
+    Raises ValueError if a field does not have the type of its column.
     """
     return tuple(column.type(field) for column, field in zip(COLUMNS, fields, strict=False))

@@ -1,7 +1,7 @@
-"""What can go wrong, as types. Raised low, caught only in `histpred.cli`.
+"""The errors of histpred: raised anywhere, caught only in `histpred.cli`.
 
-Every message says what is wrong, where (file:line), what was found and what to do; several
-offenders are shown as the first three and a count.
+A message says what happened, where (file:line), what was found and what to do. Where many rows are
+wrong, it shows the first three and the total.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ SHOWN = 3
 EXIT_DATA = 1
 EXIT_USAGE = 2
 EXIT_STRICT = 3
-EXIT_TEMPORARY = 75  # EX_TEMPFAIL of sysexits.h: later, or with more room, it may work
+EXIT_TEMPORARY = 75  # EX_TEMPFAIL of sysexits.h: worth another try
 EXIT_INTERRUPTED = 130
 
 
 class HistpredError(Exception):
-    """Base of every error that a user can cause or mend; `exit_code` is the process's."""
+    """Base class of the errors that a user can fix; `exit_code` is the exit code of the process."""
 
     exit_code = EXIT_DATA
 
@@ -34,9 +34,7 @@ class HistpredError(Exception):
 
 
 class InputError(HistpredError):
-    """An input file is not what it should be; `line` is 1-based, None where no single line is to
-    blame.
-    """
+    """An input file is missing or malformed; `line` is 1-based, None for the file as a whole."""
 
     def __init__(
         self, path: str | os.PathLike[str], message: str, hint: str = "", line: int | None = None
@@ -48,45 +46,45 @@ class InputError(HistpredError):
 
 
 class BundleError(HistpredError):
-    """A bundle is incomplete, altered, from another schema, or does not fit its own scorer."""
+    """A bundle is incomplete, was altered, has another schema, or does not match its scorer."""
 
 
 class WeightsError(HistpredError):
-    """Weights are missing, damaged, or not those of the encoder that they are given for."""
+    """The weights of an encoder are missing, damaged, or belong to another encoder."""
 
 
 class ModelError(HistpredError):
-    """An encoder or scorer gave something that is no score (NaN, infinity, wrong shape)."""
+    """An encoder or scorer returned NaN, infinity or an array of the wrong shape."""
 
 
 class DeviceError(HistpredError):
-    """A device that was asked for is not there."""
+    """The requested device is not available."""
 
 
 class OutputError(HistpredError):
-    """The output folder or file cannot be used: not ours, from another run, or in use."""
+    """The output cannot be written: it is in use, or holds files that are not histpred's."""
 
 
 class UsageError(HistpredError):
-    """Options that do not go together or do not fit the input."""
+    """Options contradict each other or do not apply to the input."""
 
     exit_code = EXIT_USAGE
 
 
 class StrictError(HistpredError):
-    """Rows were skipped under --strict; the outputs are written."""
+    """Rows were skipped under --strict; the outputs were written all the same."""
 
     exit_code = EXIT_STRICT
 
 
 class TemporaryError(HistpredError):
-    """Out of disk, memory or another resource that may be there next time."""
+    """Disk space, memory or another resource ran out; a later run may succeed."""
 
     exit_code = EXIT_TEMPORARY
 
 
 def first_line(error: BaseException) -> str:
-    """What an exception says, in one line of at most 200 letters."""
+    """The type of an exception and the first line of its message, cut to 200 characters."""
     text = str(error).strip().splitlines()
     return f"{type(error).__name__}: {text[0][:200]}" if text else type(error).__name__
 

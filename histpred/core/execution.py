@@ -1,4 +1,4 @@
-"""How a run is carried out: on which device, how exactly, and what becomes of earlier results."""
+"""Settings of how a run is carried out: device, precision, and the use of earlier results."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 Progress = Callable[[int, int], None]
-"""Called with how many items are finished, and how many there are."""
+"""Called with the number of finished items and the total."""
 
 
 def no_progress(done: int, total: int) -> None:
@@ -15,13 +15,13 @@ def no_progress(done: int, total: int) -> None:
 
 
 class Execution(NamedTuple):
-    """Settings of a run that do not change what is asked for.
+    """Settings that do not change which output is requested.
 
-    device: where to compute: 'auto', 'cpu', 'cuda', 'cuda:N' or 'mps'. precision: that of the
-    encoder: 'auto' (the usual one on its device), 'fp32', 'fp16', 'bf16' or 'int8'. store: folder
-    of embeddings that outlives the run; None: those of an expensive encoder are kept in the output
-    folder until the run has succeeded. overwrite: replace an earlier output of histpred. progress:
-    called now and then.
+    device: 'auto', 'cpu', 'cuda', 'cuda:N' or 'mps'. precision: numerical precision of the encoder:
+    'auto' (the default of its device), 'fp32', 'fp16', 'bf16' or 'int8'. store: folder that keeps
+    embeddings for later runs; None: those of an expensive encoder are kept in the output folder
+    until the run succeeds. overwrite: replace an earlier output of histpred. progress: called after
+    each batch.
     """
 
     device: str = "auto"

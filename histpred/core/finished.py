@@ -1,7 +1,8 @@
-"""Finished output folders: whether they are whole, ours, and what is asked for.
+"""Finished output folders: check that one is complete, histpred's own, and the requested output.
 
-Such a folder holds a record, a JSON file that is written last: the version of histpred, what the
-output was made from, and the sha256 of each other file. A folder without a record is not finished.
+The last file written to a folder is its record, a JSON file with the version of histpred, the
+inputs and options of the run, and the sha256 of each other file. A folder without a record is not
+finished.
 """
 
 from __future__ import annotations
@@ -32,10 +33,10 @@ def is_ours(record: Path) -> bool:
 
 
 def read_record(path: Path, model: type[Model], verb: str, remedy: str) -> Model:
-    """The record of a finished output of `verb`.
+    """Read the record of a finished output of `verb`.
 
-    Raises InputError, with the `remedy`, if it cannot be read, was not written by that verb, or has
-    another major schema version than this release (the model's field of that name).
+    Raises InputError, with the `remedy`, if the record cannot be read, was not written by that
+    verb, or has another major `schema_version` than the model.
     """
     try:
         content = path.read_bytes()
@@ -53,7 +54,7 @@ def read_record(path: Path, model: type[Model], verb: str, remedy: str) -> Model
 
 
 def _check_schema(path: Path, content: bytes, model: type[BaseModel], remedy: str) -> None:
-    """Raise InputError for another major schema version; pass over what is no record."""
+    """Raise InputError for another major schema version; ignore files that are not records."""
     field = model.model_fields.get("schema_version")
     try:
         found = json.loads(content)["schema_version"]
@@ -66,7 +67,7 @@ def _check_schema(path: Path, content: bytes, model: type[BaseModel], remedy: st
 
 
 def altered(folder: Path, digests: Mapping[str, str]) -> list[str]:
-    """The files of a finished output, by name with their sha256, that are missing or changed."""
+    """The names of files that are missing or no longer have the sha256 stated in `digests`."""
     return [
         name
         for name, digest in digests.items()
@@ -81,7 +82,7 @@ def refuse_altered(folder: Path, digests: Mapping[str, str], remedy: str) -> Non
 
 
 def differences(before: Mapping[str, object], now: Mapping[str, object]) -> list[str]:
-    """How an output that was made `before` differs from the one asked for `now`, as phrases.
+    """The differences between the output made `before` and the one requested `now`, as phrases.
 
     >>> differences({"by": "gene", "recipe": {"seed": 0}}, {"by": "gene", "recipe": {"seed": 1}})
     ['recipe seed (0 -> 1)']
@@ -103,16 +104,16 @@ def refuse_other(
     now: Mapping[str, object],
     outputs: Mapping[str, str],
 ) -> None:
-    """Raise OutputError unless `folder` holds what is asked for, with its files as written.
+    """Raise OutputError unless `folder` holds the requested output, with unchanged files.
 
     Parameters
     ----------
     what
-        A noun phrase for the other output: 'another prediction'.
+        A noun phrase for a different output: 'another prediction'.
     before, now
-        What fixes the output in the folder, and the one asked for.
+        The inputs and options that determine the output in the folder, and the requested one.
     outputs
-        sha256 of the folder's files, by name.
+        The sha256 of the folder's files, by name.
     """
     found = differences(before, now)
     if damaged := altered(folder, outputs):
@@ -125,9 +126,9 @@ def refuse_other(
 
 
 def finished(record: Path, model: type[Model]) -> Model | None:
-    """The record of what an output folder holds already; None if it holds no record of ours.
+    """The record of a finished output folder; None if there is none from histpred.
 
-    Raises OutputError for a record that another release wrote.
+    Raises OutputError if another release wrote it.
     """
     if not is_ours(record):
         return None

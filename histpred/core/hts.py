@@ -1,7 +1,7 @@
-"""pysam's writing side, made to fail as Python does.
+"""Writing bgzip files with pysam, with every failure raised as one exception.
 
-htslib prints its faults, and pysam's BGZFile crashes when the file cannot be opened and complains
-from its destructor when it cannot be written (pysam 0.24): here each becomes one exception.
+htslib prints its errors. pysam's BGZFile crashes if the file cannot be opened, and its destructor
+prints an error if the file cannot be written (pysam 0.24).
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from pathlib import Path
 
 from histpred.core.errors import TemporaryError
 
-ROOM = 1 << 16
+PROBE_BYTES = 1 << 16
 
 
 @contextmanager
 def quiet_htslib() -> Iterator[None]:
-    """Keep htslib from printing: what goes wrong is raised."""
+    """Keep htslib from printing messages; pysam raises the errors."""
     import pysam
 
     verbosity = pysam.set_verbosity(0)
@@ -30,14 +30,14 @@ def quiet_htslib() -> Iterator[None]:
 
 
 class BgzipWriter:
-    """A bgzip file being written; a context manager. TemporaryError where it cannot go on."""
+    """Context manager that writes a bgzip file; raises TemporaryError if the disk is full."""
 
     def __init__(self, path: Path) -> None:
         import pysam
 
-        open(path, "wb").close()  # raises where pysam would crash
+        open(path, "wb").close()  # raises OSError where pysam would crash
         self._path = path
-        self._file = pysam.BGZFile(os.path.abspath(path), "wb")
+        self._file = pysam.BGZFile(os.path.abspath(path), "wb", None)
 
     def __enter__(self) -> BgzipWriter:
         return self
@@ -51,16 +51,16 @@ class BgzipWriter:
                 raise no_room(self._path) from failure
 
     def write(self, text: bytes) -> None:
-        """Append `text`."""
+        """Append uncompressed bytes."""
         try:
             self._file.write(text)
         except OSError as failure:
             raise no_room(self._path) from failure
 
     def _abandon(self) -> None:
-        """Let go of the file; its destructor's complaint adds nothing, and takes either way out."""
+        """Close the handle and hide the destructor's error, which either hook may receive."""
         hooks = sys.unraisablehook, sys.excepthook
-        sys.unraisablehook = sys.excepthook = lambda *fault: None
+        sys.unraisablehook, sys.excepthook = lambda error: None, lambda *error: None
         try:
             del self._file
         finally:
@@ -68,7 +68,7 @@ class BgzipWriter:
 
 
 def no_room(path: Path) -> TemporaryError:
-    """The error of a file that htslib could not write, since it does not say why itself."""
+    """The error for a file that htslib could not write; htslib does not say why."""
     return TemporaryError(
         f"{path.name} cannot be written in {path.parent}: the disk is full or over quota",
         "nothing was published; make room and run the same command again",
@@ -76,11 +76,11 @@ def no_room(path: Path) -> TemporaryError:
 
 
 def has_room(folder: Path) -> bool:
-    """Whether a little can still be written to `folder`."""
+    """True if 64 KiB can still be written to `folder`."""
     probe = folder / f".room-{os.getpid()}"
     try:
         with open(probe, "wb") as stream:
-            stream.write(bytes(ROOM))
+            stream.write(bytes(PROBE_BYTES))
     except OSError:
         return False
     finally:

@@ -1,32 +1,42 @@
-"""What the user is told: messages on standard error; standard output is for data alone."""
+"""Messages for the user on standard error; standard output carries data only."""
 
 from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 
 class _Style(logging.Formatter):
-    """Plain sentences; a warning says that it is one."""
+    """Plain sentences; warnings and errors begin with their level."""
 
     def format(self, record: logging.LogRecord) -> str:
         text = super().format(record)
         return text if record.levelno <= logging.INFO else f"{record.levelname.lower()}: {text}"
 
 
-def set_up(quiet: bool, debug: bool) -> None:
-    """Messages of histpred to standard error: warnings only if `quiet`, everything if `debug`."""
+@contextmanager
+def messages(quiet: bool, debug: bool) -> Iterator[None]:
+    """Send histpred's messages to standard error, and restore its logger at the end.
+
+    Only warnings and errors if `quiet`, everything if `debug`.
+    """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Style("%(message)s"))
     logger = logging.getLogger("histpred")
-    logger.handlers[:] = [handler]
-    logger.propagate = False
+    before = logger.handlers[:], logger.propagate, logger.level
+    logger.handlers[:], logger.propagate = [handler], False
     logger.setLevel(logging.DEBUG if debug else logging.WARNING if quiet else logging.INFO)
+    try:
+        yield
+    finally:
+        logger.handlers[:], logger.propagate, level = before
+        logger.setLevel(level)
 
 
 def tell(notices: Iterable[str], warnings: Iterable[str]) -> None:
-    """Say sentences to the user: notices are of no consequence, warnings are."""
+    """Log sentences for the user: notices as information, warnings as warnings."""
     logger = logging.getLogger("histpred")
     for notice in notices:
         logger.info(notice)

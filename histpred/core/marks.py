@@ -1,10 +1,10 @@
-"""The vocabulary of histone marks: one spelling, one class and one browser colour for each.
+"""The histone marks: one spelling, one class and one browser colour for each.
 
 Names follow the Brno nomenclature (Turner 2005, doi:10.1038/nsmb0205-110): histone, residue,
 modification. Variants carry the gene symbol that ENCODE's peak files use (H2AFZ for H2A.Z, H3F3A
-for H3.3). Colours are those of the Roadmap ChromHMM states where a state stands for the class
-(Roadmap Epigenomics 2015, doi:10.1038/nature14248). An unlisted mark is never an error: its class
-is read from its modification.
+for H3.3). Colours follow the Roadmap ChromHMM states where a state corresponds to the class
+(Roadmap Epigenomics 2015, doi:10.1038/nature14248). An unlisted mark is not an error; its class
+follows from its modification.
 """
 
 from __future__ import annotations
@@ -66,9 +66,7 @@ MODIFICATION = re.compile(
 
 
 class Mark(NamedTuple):
-    """A histone mark: its canonical name, the class of chromatin it belongs to, and that class's
-    RGB.
-    """
+    """A histone mark: its canonical name, its chromatin class, and the RGB colour of the class."""
 
     name: str
     mark_class: str
@@ -87,8 +85,7 @@ _SPELLINGS = {name.upper(): name for name in MARKS} | {
 
 
 def canonical(name: str) -> str:
-    """The one spelling of a mark; a name that follows no known pattern comes back stripped, else as
-    it was.
+    """The canonical spelling of a mark; a name of no known pattern is only stripped of spaces.
 
     >>> canonical("H2A.Z"), canonical("h3k27ME3"), canonical("H3K122AC"), canonical("mine")
     ('H2AFZ', 'H3K27me3', 'H3K122ac', 'mine')
@@ -103,7 +100,7 @@ def canonical(name: str) -> str:
 
 
 def is_mark(name: str) -> bool:
-    """Whether a name is one of the vocabulary's histone marks or spelt like one.
+    """True if a name is a listed histone mark or has the pattern of one.
 
     >>> is_mark("h3k4ME3"), is_mark("H2A.Z"), is_mark("H3K122ac"), is_mark("POLR2A")
     (True, True, True, False)
@@ -113,9 +110,7 @@ def is_mark(name: str) -> bool:
 
 
 def mark(name: str) -> Mark:
-    """The vocabulary's entry for a mark in any spelling; an unlisted one is classed by its
-    modification.
-    """
+    """The entry of a mark in any spelling; the modification sets the class of an unlisted mark."""
     name = canonical(name)
     if name in MARKS:
         return MARKS[name]
@@ -129,7 +124,7 @@ def mark(name: str) -> Mark:
 
 
 def by_class(names: Iterable[str]) -> list[str]:
-    """Names in the order of the vocabulary's classes; those of one class keep theirs.
+    """Names sorted by class, in the order of CLASS_COLOURS; order within a class is kept.
 
     >>> by_class(["H3K27me3", "H3K4me3", "H3K27ac"])
     ['H3K4me3', 'H3K27ac', 'H3K27me3']
@@ -139,7 +134,7 @@ def by_class(names: Iterable[str]) -> list[str]:
 
 
 def mark_colour(name: str) -> Colour:
-    """The browser colour (red, green, blue; 0-255) of a mark's class.
+    """The browser colour of a mark's class: red, green and blue, 0 to 255.
 
     >>> mark_colour("h3k36me3")
     (0, 128, 0)
@@ -148,7 +143,7 @@ def mark_colour(name: str) -> Colour:
 
 
 def hex_colour(name: str) -> str:
-    """The same as HTML has it.
+    """The browser colour of a mark's class in HTML notation.
 
     >>> hex_colour("H3K36me3")
     '#008000'

@@ -1,7 +1,7 @@
-"""Outputs that are whole or not there.
+"""Outputs that are either complete or absent.
 
-Everything is written in a private folder first, flushed to disk, then renamed. A lock keeps a
-second run out of the same place; what a killed run left behind is swept away by the next one.
+Every file is written to a private folder, flushed to disk and then renamed. A lock keeps two runs
+from writing to the same place. The next run removes what a killed run left behind.
 """
 
 from __future__ import annotations
@@ -18,34 +18,33 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
+from typing import cast
 
-from histpred.core.errors import (
-    InputError,
-    OutputError,
-    TemporaryError,
-    UsageError,
-    first_few,
-)
+from histpred.core.errors import InputError, OutputError, TemporaryError, UsageError, first_few
 
 WORK = ".histpred-work"
-RESUME = ".histpred-resume"  # what a run that was broken off hands to the next
+RESUME = ".histpred-resume"  # finished work of an interrupted run, for the next run
 LOCK = ".lock"
-SETTLED = 60  # seconds after which a scratch folder has its lock
+SETTLED = 60  # seconds; a younger scratch folder may not be locked yet
 ATTEMPTS = 5
 SQLITE_NO_ROOM = ("disk is full", "disk I/O error", "unable to open database file")
 
 
 def file_digest(path: str | os.PathLike[str]) -> str:
-    """sha256 of a file's bytes, hexadecimal."""
+    """The sha256 of a file, hexadecimal."""
     with open(path, "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def input_digest(path: str | os.PathLike[str]) -> str:
-    """sha256 of an input, of all of standard input for '-'; InputError where it cannot be read."""
+    """The sha256 of an input file, or of all of standard input for '-'.
+
+    Raises InputError if the file cannot be read.
+    """
     if path == "-":
-        return hashlib.file_digest(sys.stdin.buffer, "sha256").hexdigest()
+        return hashlib.file_digest(cast(BufferedReader, sys.stdin.buffer), "sha256").hexdigest()
     try:
         return file_digest(path)
     except OSError as error:
@@ -56,25 +55,34 @@ def input_digest(path: str | os.PathLike[str]) -> str:
 def output_folder(
     folder: Path, own_names: Sequence[str], is_ours: Callable[[Path], bool]
 ) -> Iterator[Path]:
-    """A private folder inside `folder`; on success its files named in `own_names` move up, in that
-    order; a name may be that of a file in one folder ('figures/roc.svg'). The names are read at the
-    end: a run may add to them.
+    """Yield a private folder inside `folder`; on success, move its files up to `folder`.
 
-    What a run keeps in the folder RESUME inside it outlives a failure, not a success. The last of
-    the names marks a finished folder; `is_ours` says of such a file whether histpred wrote it.
-    Raises OutputError where `folder` is a file, holds anything but a finished or broken-off output
-    of ours, or is being written by another run.
+    Parameters
+    ----------
+    own_names
+        Names of the output files in the order in which they are moved; a file may lie one folder
+        down ('figures/roc.svg'). A run may add names until the end. The last one marks a finished
+        folder.
+    is_ours
+        Returns True if histpred wrote the file that marks a finished folder.
+
+    Files in `folder` / RESUME survive a failure and are removed on success.
+
+    Raises
+    ------
+    OutputError
+        If `folder` is a file, is being written by another run, or holds files other than a finished
+        or interrupted output of histpred.
     """
-    names = own_names
-    _check_owner(folder, folder / names[-1], is_ours)
+    _check_owner(folder, folder / own_names[-1], is_ours)
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
     with _private(folder / WORK, f"{folder} is being written by another histpred") as work:
         try:
             yield work
-            # The last file is what marks the folder as finished: it goes first and comes back last.
+            # The last file marks the folder as finished: it is removed first and written last.
             with contextlib.suppress(FileNotFoundError):
-                (folder / names[-1]).unlink()
-            for name in names:
+                (folder / own_names[-1]).unlink()
+            for name in own_names:
                 if (work / name).exists():
                     (folder / name).parent.mkdir(exist_ok=True)
                     publish(work / name, folder / name)
@@ -93,7 +101,7 @@ def output_folder(
 
 
 def sweep(folder: Path) -> None:
-    """Remove what a run left in `folder` that was killed when all but this was done."""
+    """Remove the temporary files of a run that was killed after it had published its outputs."""
     shutil.rmtree(folder / RESUME, ignore_errors=True)
     if (folder / WORK).exists():
         with contextlib.suppress(OutputError), _private(folder / WORK, "in use"):
@@ -102,10 +110,10 @@ def sweep(folder: Path) -> None:
 
 @contextmanager
 def output_files(paths: Sequence[Path], overwrite: bool) -> Iterator[Path]:
-    """A private folder beside the first of `paths`; on success their files in it move out.
+    """Yield a private folder beside the first of `paths`; on success, move the files to `paths`.
 
-    Raises OutputError where one of them exists (without `overwrite`, unless it is what a killed run
-    left), is a folder, or is being written by another run.
+    Raises OutputError if one of the paths is a folder, is being written by another run, or exists.
+    Existing files are replaced with `overwrite`, or if a killed run left them.
     """
     first = paths[0]
     work = first.with_name(f".{first.name}{WORK}")
@@ -123,9 +131,9 @@ def output_files(paths: Sequence[Path], overwrite: bool) -> Iterator[Path]:
 
 @contextmanager
 def scratch_folder(place: Path) -> Iterator[Path]:
-    """A private folder inside `place`, which runs may share; those of killed runs are removed."""
+    """Yield a private folder inside `place`, which runs may share; remove those of killed runs."""
     for left in place.glob(f"{WORK}-*"):
-        # A new one may not be locked yet; without locks, nobody knows whose it is.
+        # A new folder may not be locked yet. Without a lock file its owner is unknown.
         with contextlib.suppress(OSError), open(left / LOCK) as lock:
             if time.time() - left.stat().st_mtime > SETTLED:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -135,7 +143,7 @@ def scratch_folder(place: Path) -> Iterator[Path]:
 
 
 def refuse_inputs(outputs: Iterable[Path], inputs: Iterable[str | os.PathLike[str]]) -> None:
-    """Raise OutputError where an output would replace an input."""
+    """Raise OutputError if an output would replace an input."""
     given = [os.fspath(path) for path in inputs]
     for output in outputs:
         for path in given:
@@ -144,12 +152,12 @@ def refuse_inputs(outputs: Iterable[Path], inputs: Iterable[str | os.PathLike[st
 
 
 def refuse_streams(inputs: Iterable[str | os.PathLike[str]]) -> None:
-    """Raise UsageError for standard input and pipes, where inputs are read more than once."""
+    """Raise UsageError for standard input and pipes, because the inputs are read more than once."""
     for path in inputs:
         if os.fspath(path) == "-" or Path(path).is_fifo():
             name = "standard input" if os.fspath(path) == "-" else path
             raise UsageError(
-                f"{name} can be read only once", "give a file: it is read more than once"
+                f"{name} can be read only once", "give a file: histpred reads it more than once"
             )
 
 
@@ -162,7 +170,7 @@ def publish(partial: Path, final: Path) -> None:
 
 @contextmanager
 def temporary_faults() -> Iterator[None]:
-    """A full disk or a lack of memory as TemporaryError (exit code 75), whoever noticed it."""
+    """Raise TemporaryError (exit code 75) if any library runs out of disk space or memory."""
     try:
         yield
     except MemoryError as error:
@@ -193,12 +201,12 @@ def _private(work: Path, busy: str) -> Iterator[Path]:
 
 @contextmanager
 def _locked(work: Path, busy: str) -> Iterator[None]:
-    """Hold the lock of the folder `work`, made if need be; OutputError(busy) if another does."""
+    """Create the folder `work` if needed and lock it; raise OutputError(busy) if it is locked."""
     for _ in range(ATTEMPTS):
         try:
             work.mkdir(parents=True, exist_ok=True)
             lock = open(work / LOCK, "w")  # noqa: SIM115 - held by the with statement below
-        except FileNotFoundError:  # the run that had it has just removed it
+        except FileNotFoundError:  # its owner has just removed it
             continue
         except OSError as error:
             raise OutputError(
@@ -209,7 +217,7 @@ def _locked(work: Path, busy: str) -> Iterator[None]:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise OutputError(busy, "wait for it, or choose another place") from None
-            except OSError:  # a file system without locks: a second run is the user's to avoid
+            except OSError:  # no locks on this file system: users must avoid a second run
                 pass
             if _is_at(lock.fileno(), work / LOCK):
                 yield
@@ -218,7 +226,7 @@ def _locked(work: Path, busy: str) -> Iterator[None]:
 
 
 def _is_at(descriptor: int, path: Path) -> bool:
-    """Whether an open file is still what lies at `path`."""
+    """True if the open file is still the one at `path`."""
     try:
         return os.path.samestat(os.fstat(descriptor), path.stat())
     except FileNotFoundError:

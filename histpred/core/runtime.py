@@ -1,7 +1,8 @@
-"""onnxruntime, kept quiet, offline and honest about its device: the one place that imports it."""
+"""onnxruntime sessions: silent, offline, and on a known device. Only this module imports it."""
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 from pathlib import Path
@@ -18,29 +19,28 @@ logger = logging.getLogger(__name__)
 CUDA = "CUDAExecutionProvider"
 CPU = "CPUExecutionProvider"
 CUDA_HINT = (
-    "install onnxruntime-gpu (pip install 'histpred[gpu]') in place of onnxruntime, with the CUDA "
-    "and cuDNN it was built for; or use --device cpu"
+    "replace onnxruntime with onnxruntime-gpu (pip install 'histpred[gpu]') and install the CUDA "
+    "and cuDNN that it was built for; or use --device cpu"
 )
 
 
 def load_onnxruntime() -> ModuleType:
-    """The module onnxruntime, without telemetry and with nothing but fatal messages.
+    """Import onnxruntime without telemetry; it prints fatal messages only.
 
-    Release 1.32 prepares telemetry as soon as it is imported: files in the home and the temporary
-    folder, and an upload. The variable keeps it from all of that; `disable_telemetry_events` would
-    come too late.
+    Release 1.32 starts telemetry when it is imported: it writes files to the home and temporary
+    folders and uploads data. The environment variable prevents that; calling
+    `disable_telemetry_events` after the import would be too late.
     """
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-    import onnxruntime
-
+    onnxruntime = importlib.import_module("onnxruntime")
     onnxruntime.set_default_logger_severity(4)
     return onnxruntime
 
 
 def parse_device(device: str) -> tuple[str, int]:
-    """The kind of a device and its number: 'cuda:1' is ('cuda', 1), 'cuda' is ('cuda', 0).
+    """Split a device into its kind and number: 'cuda:1' is ('cuda', 1), 'cuda' is ('cuda', 0).
 
-    Raises UsageError for anything but auto, cpu, cuda, cuda:N and mps.
+    Raises UsageError unless the device is auto, cpu, cuda, cuda:N or mps.
     """
     name, _, index = device.partition(":")
     if name not in {"auto", "cpu", "cuda", "mps"} or (
@@ -53,26 +53,28 @@ def parse_device(device: str) -> tuple[str, int]:
 def open_session(
     path: Path, device: str, threads: int | None = None
 ) -> tuple[onnxruntime.InferenceSession, str]:
-    """An onnxruntime session on the graph at `path`, and the device that it really runs on.
+    """Open an onnxruntime session for the graph at `path`; return it and the device that it uses.
 
     Parameters
     ----------
     device
-        'cpu', 'cuda', 'cuda:N', or 'auto': CUDA where there is one, else the CPU; 'mps' is the CPU,
-        since onnxruntime has no such device.
+        'cpu', 'cuda', 'cuda:N' or 'auto' (CUDA if available, else the CPU). 'mps' means the CPU,
+        because onnxruntime does not support it.
     threads
-        CPU threads; None for the cores this process may use.
+        Number of CPU threads; None: one for each core that this process may use.
 
     Raises
     ------
     BundleError
-        Where onnxruntime cannot open the file.
-    DeviceError, UsageError
-        For a device that is named and not there, or that is none.
+        If onnxruntime cannot open the file.
+    DeviceError
+        If `device` names CUDA and CUDA cannot be used.
+    UsageError
+        If `device` is unknown, or `threads` is less than 1.
     """
     name, number = parse_device(device)
     if threads is not None and threads < 1:
-        raise UsageError(f"{threads} threads", "use 1 or more")
+        raise UsageError(f"cannot run {threads} threads", "use 1 or more")
 
     onnxruntime = load_onnxruntime()
     has_cuda = CUDA in onnxruntime.get_available_providers()
@@ -82,13 +84,13 @@ def open_session(
         )
 
     if name in ("auto", "cuda") and has_cuda:
-        # TF32 would round the matrices to ten bits: CPU and GPU could not agree to 1e-4
+        # TF32 rounds matrices to ten bits; CPU and GPU would differ by more than 1e-4.
         session, reason = _start_cuda(path, {"device_id": str(number), "use_tf32": "0"}, threads)
         if session:
             return session, f"cuda:{number}"
         if name == "cuda":
             raise DeviceError(f"device {device!r} was asked for: {reason}", CUDA_HINT)
-        logger.warning("CUDA is installed but does not start, scoring on the CPU: %s", reason)
+        logger.warning("CUDA is installed but does not start; scoring on the CPU: %s", reason)
 
     return _create(path, [CPU], threads), "cpu"
 
@@ -96,10 +98,10 @@ def open_session(
 def _start_cuda(
     path: Path, options: dict[str, str], threads: int | None
 ) -> tuple[onnxruntime.InferenceSession | None, str]:
-    """A session on CUDA, or None and the reason; onnxruntime may fall back without a word."""
+    """A session on CUDA, or None and the reason; onnxruntime may fall back silently."""
     try:
         session = _create(path, [(CUDA, options), CPU], threads)
-    except BundleError as error:  # a broken file as much as a missing device: the CPU will tell
+    except BundleError as error:  # a missing device or a broken file: the CPU session will show
         return None, str(error.__cause__)
     if session.get_providers()[0] != CUDA:
         return None, "its libraries cannot be loaded"
@@ -122,7 +124,7 @@ def _create(
             path,
             options,
             providers=providers,
-            enable_fallback=0,  # it would print to standard output
+            enable_fallback=0,  # the fallback prints to standard output
         )
     except (
         RuntimeError,
@@ -142,9 +144,7 @@ def _create(
 
 
 def usable_cores() -> int:
-    """Cores this process may run on, which a container or a scheduler may have made fewer than
-    there are.
-    """
-    if hasattr(os, "sched_getaffinity"):  # not on macOS
+    """The number of cores that this process may use; containers and schedulers limit it."""
+    if hasattr(os, "sched_getaffinity"):  # missing on macOS
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

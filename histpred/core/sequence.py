@@ -1,8 +1,7 @@
 """DNA as upper-case bytes over A, C, G, T and N.
 
-Soft-masking carries no meaning here, and an ambiguity code (IUPAC: R, Y, S, W, K, M, B, D, H, V)
-says too little to be scored: it becomes N. RNA letters, protein and gaps are no DNA and are never
-guessed at.
+Soft-masking is ignored. IUPAC ambiguity codes (R, Y, S, W, K, M, B, D, H, V) become N. RNA,
+protein and gap characters are not DNA, and histpred never guesses what they might mean.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ _COMPLEMENT = bytes.maketrans(b"ACGT", b"TGCA")
 
 
 def clean(raw: bytes) -> bytes:
-    """`raw` in upper case with ambiguity codes as N; what is no DNA becomes '?'.
+    """`raw` in upper case, with N for ambiguity codes and '?' for characters that are not DNA.
 
     >>> clean(b"acgtRn-U")
     b'ACGTNN??'
@@ -34,7 +33,7 @@ def clean(raw: bytes) -> bytes:
 
 
 def reverse_complement(sequence: bytes) -> bytes:
-    """The other strand of a cleaned sequence, 5' to 3'.
+    """The reverse complement of a cleaned sequence.
 
     >>> reverse_complement(b"AACGN")
     b'NCGTT'
@@ -43,7 +42,7 @@ def reverse_complement(sequence: bytes) -> bytes:
 
 
 def n_fraction(sequence: bytes) -> float:
-    """Share of N in a cleaned sequence; 1.0 for an empty one, which says nothing either.
+    """Fraction of N in a cleaned sequence, 0 to 1; 1.0 for an empty sequence.
 
     >>> n_fraction(b"ACNN"), n_fraction(b"")
     (0.5, 1.0)

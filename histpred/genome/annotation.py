@@ -1,8 +1,8 @@
-"""One annotation file as a stream of features, whatever its format.
+"""One annotation file of any format as a stream of features.
 
-The format is told by the first line that is neither header nor comment: `start` and `end` in
-columns 2 and 3 make a BED, in columns 4 and 5 a GTF (`key "value"`) or a GFF3 (`key=value`). A
-table of windows that histpred wrote is told by its header.
+The format follows from the first line that is neither header nor comment: `start` and `end` are in
+columns 2 and 3 of a BED, and in columns 4 and 5 of a GTF (`key "value"`) or a GFF3 (`key=value`). A
+table of windows written by histpred is recognised by its header.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from histpred.genome import bed, gff, table
 from histpred.genome.assembly import assemble
 from histpred.genome.biotypes import expand, normalise
 from histpred.genome.lines import Lines, open_lines
-from histpred.genome.regions import NOT_SELECTED, SPLICED, Feature
+from histpred.genome.reasons import NOT_SELECTED
+from histpred.genome.regions import SPLICED, Feature
 
 GENE, TRANSCRIPT = gff.GENE, gff.TRANSCRIPT
 TABLE = "windows"
@@ -36,32 +37,33 @@ def open_annotation(
     level: str | None,
     biotypes: tuple[str, ...],
 ) -> Iterator[Annotation]:
-    """Open an annotation for windows of `kind` (`level`: see `level_for`); '-' is stdin."""
+    """Open an annotation for windows of `kind`; '-' is standard input. `level`: see `level_for`."""
     with open_lines(path) as lines:
         yield Annotation(lines, directory, level_for(kind, level), kind == SPLICED, biotypes)
 
 
 def level_for(kind: str, level: str | None) -> str:
-    """What makes a row: 'gene' or 'transcript'; without a choice, transcripts for spliced windows.
+    """The features that become rows: 'gene' or 'transcript'.
 
-    Raises UsageError for another level, and for spliced genes.
+    `level` None means transcripts for spliced windows, else genes. Raises UsageError for an unknown
+    level, and for spliced windows of genes.
     """
     if level not in (None, GENE, TRANSCRIPT):
         raise UsageError(f"unknown level {level!r}", f"use {GENE} or {TRANSCRIPT}")
     if kind == SPLICED and level == GENE:
         raise UsageError(
-            "spliced windows are of transcripts", "use --by transcript with --window spliced"
+            "spliced windows need transcripts, not genes",
+            "use --by transcript with --window spliced",
         )
     return level or (TRANSCRIPT if kind == SPLICED else GENE)
 
 
 class Annotation:
-    """The features of one annotation; iterate once, then look at what was found on the way.
+    """The features of one annotation; iterate once. The attributes are complete afterwards.
 
-    format: 'BED3'..., 'GTF', 'GFF3', 'windows' (a table of them) or 'empty'. taxon_id and
-    genome_build: as an NCBI or Ensembl header states them, else None. circular: contigs that a GFF3
-    says are circular. aliases: the chromosome that a GFF3's region line says a contig is. biotypes:
-    every one seen.
+    format: 'BED3'..., 'GTF', 'GFF3', 'windows' (a table of windows) or 'empty'. taxon_id and
+    genome_build: from an NCBI or Ensembl header, else None. circular: the circular contigs of a
+    GFF3. aliases: contig -> chromosome, from the region lines of a GFF3. biotypes: all that occur.
     """
 
     def __init__(
@@ -89,14 +91,14 @@ class Annotation:
 
     @property
     def digest(self) -> str:
-        """sha256 of the stored file; valid when all features have been read."""
+        """The sha256 of the file as stored; valid after all features have been read."""
         return self._lines.digest
 
     def __iter__(self) -> Iterator[Feature]:
-        """Features; those that `biotypes` does not select carry the problem 'biotype-not-selected'.
+        """Yield features; those of other biotypes have the problem 'biotype-not-selected'.
 
-        Raises InputError for what is not an annotation and UsageError for biotypes that it does not
-        have.
+        Raises InputError if the file is not an annotation, and UsageError if it has none of the
+        selected biotypes.
         """
         count = 0
         for feature in self._features():
@@ -106,15 +108,12 @@ class Annotation:
             if self._selected and normalise(biotype) not in self._wanted:
                 feature = feature._replace(problem=NOT_SELECTED)
             yield feature
-        self._lines.drain()  # a GFF3 may end before its file does, in ##FASTA
+        self._lines.drain()  # a GFF3 may be followed by sequences (##FASTA)
 
         if self.format in ("GTF", "GFF3") and not count:
-            wanted = "gene, transcript or exon" if self._level == GENE else "transcript or exon"
-            raise InputError(
-                self.name,
-                f"a {self.format} without a {wanted} line",
-                "is this an annotation of genes?",
-            )
+            needed = "gene, transcript or exon" if self._level == GENE else "transcript or exon"
+            hint = "is this an annotation of genes?"
+            raise InputError(self.name, f"a {self.format} without a {needed} line", hint)
         self._check_selection()
 
     def _features(self) -> Iterator[Feature]:
@@ -139,7 +138,7 @@ class Annotation:
             if self._selected:
                 raise UsageError(
                     f"--biotype was given, but {self.name} is a BED, which has no biotypes",
-                    "leave --biotype out, or give the GTF or GFF3",
+                    "omit --biotype, or give the GTF or GFF3",
                 )
             yield from bed.read_bed(self.name, rest)
             return
@@ -166,12 +165,12 @@ class Annotation:
     def _read_region(self, contig: str, attributes: dict[str, str]) -> None:
         if attributes.get("Is_circular") == "true":
             self.circular.add(contig)
-        # Unplaced scaffolds name their chromosome too, as genome=genomic.
+        # Unplaced scaffolds also state a chromosome, but with genome=genomic.
         if attributes.get("genome") == "chromosome" and "chromosome" in attributes:
             self.aliases.setdefault(contig, attributes["chromosome"])
 
     def unmatched(self) -> list[str]:
-        """The names given for biotypes that no row has."""
+        """The selected biotypes that no row has."""
         seen = {normalise(biotype) for biotype in self.biotypes}
         return [name for name in self._selected if not expand([name]) & seen]
 
@@ -181,7 +180,7 @@ class Annotation:
         if self.biotypes <= {"."}:
             raise UsageError(
                 f"--biotype was given, but {self.name} states no biotype",
-                "leave --biotype out, or use a GENCODE, Ensembl or NCBI annotation",
+                "omit --biotype, or use a GENCODE, Ensembl or NCBI annotation",
             )
         if len(self.unmatched()) == len(self._selected):
             raise UsageError(
@@ -191,7 +190,7 @@ class Annotation:
 
 
 class Contigs(Annotation):
-    """The contigs of a FASTA as an annotation, a row each; `lengths` in bp, `digest` its sha256."""
+    """The contigs of a FASTA as an annotation, one row each; `lengths` in bp."""
 
     format = "contigs"
 
@@ -199,14 +198,14 @@ class Contigs(Annotation):
         self, name: str, lengths: Mapping[str, int], digest: str, biotypes: tuple[str, ...]
     ) -> None:
         if biotypes:
-            raise UsageError("--biotype was given, but contigs have no biotypes", "leave it out")
+            raise UsageError("--biotype was given, but contigs have no biotypes", "omit --biotype")
         self.name, self._lengths, self._sha256 = name, lengths, digest
         self.taxon_id = self.genome_build = None
         self.aliases, self.circular = {}, set()
 
     @property
     def digest(self) -> str:
-        """sha256 of the FASTA."""
+        """The sha256 of the FASTA."""
         return self._sha256
 
     def __iter__(self) -> Iterator[Feature]:
@@ -214,12 +213,12 @@ class Contigs(Annotation):
             yield Feature(number, contig, 0, length, "+", contig)
 
     def unmatched(self) -> list[str]:
-        """Nothing: there are no biotypes to name."""
+        """Always empty: contigs have no biotypes."""
         return []
 
 
 def sniff(name: str, number: int, line: str) -> str:
-    """The format of an annotation by its first row: 'BED<n>', 'GTF' or 'GFF3'.
+    """The format of an annotation, from its first row: 'BED<n>', 'GTF' or 'GFF3'.
 
     >>> sniff("x", 1, "chr1\\t0\\t10\\tname")
     'BED4'
@@ -231,19 +230,17 @@ def sniff(name: str, number: int, line: str) -> str:
         return "GFF3" if _GFF3_ATTRIBUTES.match(fields[8] if len(fields) == 9 else "") else "GTF"
     words = line.split()
     if len(fields) < 9 <= len(words) and _whole(words[3]) and _whole(words[4]):
+        hint = "separate the nine columns with tabs"
         raise InputError(
-            name,
-            "not tab-delimited: the columns are separated by spaces",
-            "use tabs between the nine columns",
-            number,
+            name, "not tab-delimited: the columns are separated by spaces", hint, number
         )
     if len(fields) < 3 or _whole(fields[1].lstrip("-")) or _whole(fields[2].lstrip("-")):
         return f"BED{len(fields)}"
     raise InputError(
         name,
         f"neither BED, GTF nor GFF3: {line[:60]!r}",
-        "BED has whole numbers in columns 2 and 3, GTF and GFF3 in columns 4 and 5, all separated "
-        "by tabs; begin a header line with '#'",
+        "start and end must be whole numbers in columns 2 and 3 (BED) or 4 and 5 (GTF, GFF3), "
+        "separated by tabs; a header line must begin with '#'",
         number,
     )
 

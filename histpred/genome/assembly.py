@@ -1,9 +1,9 @@
-"""Genes and transcripts put together from GTF or GFF3 records, in whatever order these come.
+"""Genes and transcripts assembled from GTF or GFF3 records in any order.
 
-Records go to a temporary SQLite file, because a position-sorted annotation interleaves its genes
-and a large one does not belong in memory; what a file leaves out is then filled in: transcripts
-from their exons, genes from their transcripts (one gene for each stretch that overlaps, since
-UCSC's refGene repeats a name at several loci).
+A position-sorted annotation interleaves its genes, and a large one does not fit in memory, so the
+records go to a temporary SQLite file. Missing features are then derived: transcripts from their
+exons, and genes from their transcripts. UCSC's refGene uses one name for several loci; transcripts
+that do not overlap are therefore separate genes.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from operator import attrgetter
 from pathlib import Path
 
 from histpred.genome.gff import EXON, GENE, TRANSCRIPT, Record
+from histpred.genome.reasons import NO_ID, NO_TRANSCRIPT, TRANS_SPLICED
 from histpred.genome.regions import Feature, merge
 from histpred.genome.spool import open_spool, pack_blocks, unpack_blocks
 
@@ -39,18 +40,14 @@ _PLACE_AND_PARENTS = attrgetter("chrom", "strand", "gene_id", "parents")
 _NEW_TRANSCRIPT = f"insert into transcript values ({', '.join('?' * 12)})"
 
 Blocks = list[tuple[int, int]]
-NO_ID = "no-id"
-NO_TRANSCRIPT = "no-transcript"
-TRANS_SPLICED = "exons-on-two-strands-or-contigs"
 
 
 def assemble(
     records: Iterable[Record], level: str, with_exons: bool, directory: Path
 ) -> Iterator[Feature]:
-    """The genes or transcripts (`level`) of `records` as features, in no particular order.
+    """Yield the genes or transcripts (`level`) of `records` as features, in no particular order.
 
-    Transcripts carry their exons if `with_exons`. The temporary file lies in `directory` and is
-    gone afterwards.
+    Transcripts have exons if `with_exons`. The temporary file is in `directory` and is removed.
     """
     path = directory / "annotation.sqlite"
     try:
@@ -70,10 +67,10 @@ def assemble(
 def _fill(
     database: sqlite3.Connection, records: Iterable[Record], level: str, with_exons: bool
 ) -> None:
-    """Store `records`, runs of one transcript's exons as one row.
+    """Store `records`; consecutive exons of one transcript become one row.
 
-    Most exons are only confirmation and need no room: where exons are not asked for, those that
-    follow their own gene (for genes) or transcript are dropped on sight.
+    Without `with_exons`, exons that follow their own gene (level 'gene') or transcript are dropped,
+    because they add nothing to it.
     """
     gene_key = ""
     recent: dict[str, tuple[str, str]] = {}
@@ -112,38 +109,37 @@ def _fill(
 
 
 def _same_run(run: Record, record: Record) -> bool:
-    """Whether an exon belongs to the same transcript as those before it, as far as one can tell."""
+    """True if an exon is known to belong to the same transcript as the exons before it."""
     known = any(run.parents) or bool(run.gene_id)
     return known and _PLACE_AND_PARENTS(run) == _PLACE_AND_PARENTS(record)
 
 
 def _store_exons(database: sqlite3.Connection, run: Record | None, blocks: Blocks) -> None:
-    """One row for each parent; an exon without a transcript stands for its gene.
+    """Store a row for each parent transcript, else for the gene.
 
-    Exons without either stand for a transcript that cannot be told from others.
+    Exons with neither become a transcript without ID, which is skipped later.
     """
     if run is None:
         return
     packed = pack_blocks(blocks)
     rest = (run.gene_name, run.name, run.biotype)
     for parent in run.parents or ("",):
-        key = parent or run.gene_id
-        if key:
-            place = (run.line, run.chrom, run.strand)
+        if key := parent or run.gene_id:
             database.execute(
                 "insert into exon values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (key, *place, run.gene_id or None, *rest, packed),
+                (key, run.line, run.chrom, run.strand, run.gene_id or None, *rest, packed),
             )
         else:
-            start, end = min(blocks)[0], max(end for _, end in blocks)
-            place = (run.line, run.chrom, start, end, run.strand)
+            place = (run.line, run.chrom, *_span(blocks), run.strand)
             database.execute(_NEW_TRANSCRIPT, (None, *place, None, "", *rest, NO_ID))
 
 
+def _span(blocks: Blocks) -> tuple[int, int]:
+    return min(start for start, _ in blocks), max(end for _, end in blocks)
+
+
 def _adopt(database: sqlite3.Connection) -> None:
-    """A transcript whose parent is a transcript (NCBI: gene > primary_transcript > miRNA) gets that
-    one's gene.
-    """
+    """Give transcripts of transcripts (NCBI: gene > primary_transcript > miRNA) their gene."""
     database.execute(
         """update transcript set gene = (select parent.gene from transcript parent
                                          where parent.key = transcript.gene limit 1)
@@ -153,7 +149,7 @@ def _adopt(database: sqlite3.Connection) -> None:
 
 
 def _imply_transcripts(database: sqlite3.Connection) -> None:
-    """Rows for the transcripts that only exons speak of; exons right below a gene make up one."""
+    """Add the transcripts that have only exons; the exons of a gene form one transcript."""
     rows = database.execute(
         """select key, line, chrom, strand, gene, gene_name, name, biotype, blocks from exon
            where not exists (select 1 from transcript where transcript.key = exon.key)
@@ -165,7 +161,7 @@ def _imply_transcripts(database: sqlite3.Connection) -> None:
         _, line, chrom, strand, gene_id, gene_name, name, biotype, _ = listed[0]
         problem = TRANS_SPLICED if len({row[2:4] for row in listed}) > 1 else ""
         blocks = [block for row in listed for block in unpack_blocks(row[8])]
-        place = (line, chrom, min(blocks)[0], max(end for _, end in blocks), strand)
+        place = (line, chrom, *_span(blocks), strand)
         below = database.execute("select id from gene where key = ? limit 1", (key,)).fetchone()
         gene = key if below else gene_id or key
         name = below[0] if below else name or key
@@ -177,9 +173,9 @@ def _imply_transcripts(database: sqlite3.Connection) -> None:
 
 
 def _implied_genes(database: sqlite3.Connection) -> Iterator[Feature]:
-    """The genes that only transcripts speak of, one for each stretch of overlapping transcripts.
+    """Yield the genes that have only transcripts, one for each group of overlapping transcripts.
 
-    A transcript with a problem stands alone, and makes no gene longer.
+    A transcript with a problem is a gene of its own.
     """
     rows = database.execute(
         """select gene, chrom, strand, start, end, line, key, id, gene_name, name, biotype, problem
@@ -227,7 +223,7 @@ def _genes(database: sqlite3.Connection) -> Iterator[Feature]:
 
 
 def _biotype_below(database: sqlite3.Connection, gene: str | None) -> str:
-    """The biotype of a gene's transcripts, for a gene that states none; '.' where they differ."""
+    """The biotype of a gene's transcripts, for a gene without a biotype; '.' if they differ."""
     rows = database.execute(
         "select distinct biotype from transcript where gene = ? and biotype != ''", (gene,)
     )
@@ -277,19 +273,18 @@ def _transcripts(database: sqlite3.Connection, with_exons: bool) -> Iterator[Fea
 def _exons(
     database: sqlite3.Connection, key: str, chrom: str, start: int, end: int, strand: str
 ) -> tuple[Blocks, str]:
-    """A transcript's exons, and its problem, if some are on a strand or contig that it is not on.
+    """The exons of a transcript, and a problem if any lies on another strand or contig.
 
-    Of a transcript that lies at several places (UCSC's refGene), those within this one's span.
+    A transcript with several loci (UCSC's refGene) gets the exons within [start, end).
     """
     exons: Blocks = []
     for other_chrom, other_strand, blocks in database.execute(
         "select chrom, strand, blocks from exon where key = ?", (key,)
     ):
         if (other_chrom, other_strand) == (chrom, strand):
-            inside = [
+            exons += [
                 block for block in unpack_blocks(blocks) if start <= block[0] and block[1] <= end
             ]
-            exons += inside
         elif not database.execute(
             "select 1 from transcript where key = ? and chrom = ? and strand = ?",
             (key, other_chrom, other_strand),

@@ -1,10 +1,10 @@
-"""BED3 to BED9, BED12 and BEDn+m (narrowPeak is BED6+4): one row, one feature.
+"""BED3 to BED9, BED12 and BEDn+m (narrowPeak is BED6+4): each row is a feature.
 
-Facts enforced, from the BED specification v1 (https://samtools.github.io/hts-specs/BEDv1.pdf):
-tab-delimited, 0-based half-open, strand '+', '-' or '.', BED12 blocks that start at 0, end at the
-feature's end, ascend and do not overlap. Relaxed, because files in use break them: scores may be
-anything (they are not read), rows may come in any order and repeat, a row may have the length zero
-(kept, with its problem named), names may hold spaces. Column counts must be the same in all rows.
+Enforced rules of the BED specification v1 (https://samtools.github.io/hts-specs/BEDv1.pdf): columns
+are tab-delimited and as many in all rows, coordinates are 0-based half-open, the strand is '+', '-'
+or '.', and BED12 blocks start at 0, end at the feature's end, ascend and do not overlap. Not
+enforced, because files in use differ: scores (they are not read), the order of rows, unique rows,
+names without spaces. A row of length zero is kept as a feature with a problem.
 """
 
 from __future__ import annotations
@@ -13,25 +13,26 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
 from histpred.core.errors import InputError
+from histpred.genome.lines import parse_position
+from histpred.genome.reasons import ZERO_LENGTH
 from histpred.genome.regions import Blocks, Feature, is_too_far
 
 HEADERS = ("#", "track", "browser")
 MAY_BE_HEADER = frozenset(("", "#", "t", "b", " ", "\t"))
 STRANDS = ("+", "-", ".")
-ZERO_LENGTH = "zero-length"
 
 
 def is_header(line: str) -> bool:
-    """True for comment, track, browser and blank lines, which carry no feature."""
+    """True for comment, track, browser and blank lines."""
     if line.startswith(HEADERS):
         return line[0] == "#" or line.split(None, 1)[0] in HEADERS
     return not line.strip()
 
 
 def read_bed(name: str, lines: Iterable[tuple[int, str]]) -> Iterator[Feature]:
-    """Features of numbered BED lines; `name` is the file's, for errors.
+    """Yield the features of numbered BED lines; `name` is the file's name, for errors.
 
-    Raises InputError (file:line) for a row that is no BED.
+    Raises InputError with the line number for a malformed row.
     """
     columns = 0
     for number, line in lines:
@@ -41,11 +42,9 @@ def read_bed(name: str, lines: Iterable[tuple[int, str]]) -> Iterator[Feature]:
         if not columns:
             columns = _column_count(name, number, line, fields)
         elif len(fields) != columns:
+            hint = "every row needs the same columns: is a tab missing, or is the file truncated?"
             raise InputError(
-                name,
-                f"{len(fields)} columns where the rows before have {columns}",
-                "every row needs the same columns; is a tab missing or is the file cut short?",
-                number,
+                name, f"{len(fields)} columns where the rows before have {columns}", hint, number
             )
 
         chrom, first, last = fields[:3]
@@ -54,11 +53,12 @@ def read_bed(name: str, lines: Iterable[tuple[int, str]]) -> Iterator[Feature]:
             _refuse_coordinates(name, number, first, last)
         start, end = int(first), int(last)
         if start > end:
-            raise InputError(
-                name, f"start {start} is after end {end}", "swap the two, or mend the row", number
-            )
+            hint = "swap the two, or correct the row"
+            raise InputError(name, f"start {start} is after end {end}", hint, number)
         if not chrom or chrom.isspace():
-            raise InputError(name, f"the contig name is {chrom!r}", "name a contig", number)
+            raise InputError(
+                name, f"the contig name is {chrom!r}", "give the name of a contig", number
+            )
         strand = fields[5] if columns >= 6 else "."
         if strand not in STRANDS:
             raise InputError(
@@ -77,36 +77,21 @@ def _column_count(name: str, number: int, line: str, fields: list[str]) -> int:
     if len(fields) >= 3:
         return len(fields)
     if len(line.split()) >= 3:
+        hint = "convert them to tabs, for example: tr -s ' ' '\\t' < FILE"
         raise InputError(
-            name,
-            "not tab-delimited: the columns are separated by spaces",
-            "turn them into tabs, for example: tr -s ' ' '\\t' < FILE",
-            number,
+            name, "not tab-delimited: the columns are separated by spaces", hint, number
         )
-    raise InputError(
-        name,
-        f"{len(fields)} column(s), found {line[:40]!r}",
-        "BED needs at least contig, start and end, separated by tabs",
-        number,
-    )
+    hint = "BED needs at least contig, start and end, separated by tabs"
+    raise InputError(name, f"{len(fields)} column(s), found {line[:40]!r}", hint, number)
 
 
 def _refuse_coordinates(name: str, number: int, first: str, last: str) -> None:
-    """Raise for a start or end that is no whole number from 0 on, or too large."""
+    """Raise InputError for a start or end that is negative, not a whole number, or too large."""
     for what, text in (("start", first), ("end", last)):
         if text.startswith("-") and text[1:].isdigit():
-            raise InputError(name, f"{what} is {text}", "BED coordinates count from 0", number)
-        if not (text.isascii() and text.isdigit()):
-            raise InputError(
-                name,
-                f"{what} is not a whole number: {text[:40]!r}",
-                "if this is a header line, begin it with '#'",
-                number,
-            )
-        if is_too_far(text):
-            raise InputError(
-                name, f"{what} {text[:20]} is past the end of any contig", "mend the row", number
-            )
+            raise InputError(name, f"{what} is {text}", "BED coordinates start at 0", number)
+        hint = "correct the row; if it is a header line, begin it with '#'"
+        parse_position(name, number, what, text, hint)
 
 
 def _blocks(name: str, number: int, fields: list[str], start: int, end: int) -> Blocks:
@@ -118,7 +103,7 @@ def _blocks(name: str, number: int, fields: list[str], start: int, end: int) -> 
             name,
             "blockCount, blockSizes or blockStarts are not whole numbers: "
             f"{count[:20]!r}, {sizes[:40]!r}, {starts[:40]!r}",
-            "columns 10 to 12 of a BED12 are a number and two lists separated by commas",
+            "columns 10 to 12 of a BED12 are a number and two comma-separated lists",
             number,
         )
     lengths = [int(size) for size in sizes.rstrip(",").split(",")]
@@ -127,7 +112,7 @@ def _blocks(name: str, number: int, fields: list[str], start: int, end: int) -> 
         raise InputError(
             name,
             f"blockCount is {count}, but there are {len(lengths)} sizes and {len(offsets)} starts",
-            "mend the row",
+            "correct the row",
             number,
         )
 
@@ -136,14 +121,10 @@ def _blocks(name: str, number: int, fields: list[str], start: int, end: int) -> 
         for offset, size in zip(offsets, lengths, strict=True)
     )
     if blocks[0][0] != start or blocks[-1][1] != end:
-        raise InputError(
-            name,
-            "the blocks do not reach from the row's start to its end",
-            "BED12's first block starts at 0 and its last one ends at the row's end",
-            number,
-        )
+        hint = "the first block must start at 0, and the last one must end at the row's end"
+        raise InputError(name, "the blocks do not span the row from start to end", hint, number)
     if any(size <= 0 for size in lengths) and start != end:
-        raise InputError(name, "a block has no length", "leave it out", number)
+        raise InputError(name, "a block has length zero", "remove the block", number)
     if any(left[1] > right[0] for left, right in pairwise(blocks)):
         raise InputError(
             name, "the blocks overlap or are not in order", "sort or merge them", number

@@ -1,8 +1,8 @@
-"""Biotype names: what `--biotype` selects.
+"""Biotype names and groups, as selected with `--biotype`.
 
 GENCODE and Ensembl (gene_type, gene_biotype), NCBI RefSeq (gene_biotype) and GFF3's Sequence
-Ontology types spell the same classes differently (lncRNA, lnc_RNA, lincRNA); names are compared
-without case, '_', '-' and spaces. Sources: https://www.gencodegenes.org/pages/biotypes.html,
+Ontology types spell the same classes differently (lncRNA, lnc_RNA, lincRNA). Case, '_', '-' and
+spaces are ignored when names are compared. Sources: https://www.gencodegenes.org/pages/biotypes.html,
 Ensembl's biotype pages, the INSDC ncRNA_class vocabulary
 (https://www.insdc.org/submitting-standards/ncrna-vocabulary/), the Sequence Ontology.
 """
@@ -11,81 +11,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-LONG = (
-    "lncRNA",
-    "lincRNA",
-    "antisense",
-    "antisense_RNA",
-    "antisense_lncRNA",
-    "sense_intronic",
-    "sense_overlapping",
-    "intronic_lncRNA",
-    "macro_lncRNA",
-    "non_coding",
-    "processed_transcript",
-    "3prime_overlapping_ncRNA",
-    "bidirectional_promoter_lncRNA",
-    "lincRNA_gene",
-    "lncRNA_gene",
-)
+LONG = """
+    lncRNA lincRNA antisense antisense_RNA antisense_lncRNA sense_intronic sense_overlapping
+    intronic_lncRNA macro_lncRNA non_coding processed_transcript 3prime_overlapping_ncRNA
+    bidirectional_promoter_lncRNA lincRNA_gene lncRNA_gene
+"""
 
-SHORT = (
-    "miRNA",
-    "pre_miRNA",
-    "miRNA_primary_transcript",
-    "primary_transcript",
-    "miRNA_gene",
-    "siRNA",
-    "endogenous_siRNA",
-    "rasiRNA",
-    "piRNA",
-    "snoRNA",
-    "C_D_box_snoRNA",
-    "H_ACA_box_snoRNA",
-    "snoRNA_gene",
-    "scaRNA",
-    "snRNA",
-    "snRNA_gene",
-    "scRNA",
-    "scRNA_gene",
-    "sRNA",
-    "rRNA",
-    "rRNA_gene",
-    "Mt_rRNA",
-    "tRNA",
-    "tRNA_gene",
-    "Mt_tRNA",
-    "tmRNA",
-    "misc_RNA",
-    "ribozyme",
-    "hammerhead_ribozyme",
-    "autocatalytically_spliced_intron",
-    "vault_RNA",
-    "vaultRNA",
-    "Y_RNA",
-    "guide_RNA",
-    "telomerase_RNA",
-    "telomerase_RNA_gene",
-    "SRP_RNA",
-    "SRP_RNA_gene",
-    "RNase_P_RNA",
-    "RNase_P_RNA_gene",
-    "RNase_MRP_RNA",
-    "RNase_MRP_RNA_gene",
-    "enhancerRNA",
-    "eRNA",
-    "circRNA",
-)
+SHORT = """
+    miRNA pre_miRNA miRNA_primary_transcript primary_transcript miRNA_gene siRNA
+    endogenous_siRNA rasiRNA piRNA snoRNA C_D_box_snoRNA H_ACA_box_snoRNA snoRNA_gene scaRNA
+    snRNA snRNA_gene scRNA scRNA_gene sRNA rRNA rRNA_gene Mt_rRNA tRNA tRNA_gene Mt_tRNA tmRNA
+    misc_RNA ribozyme hammerhead_ribozyme autocatalytically_spliced_intron vault_RNA vaultRNA
+    Y_RNA guide_RNA telomerase_RNA telomerase_RNA_gene SRP_RNA SRP_RNA_gene RNase_P_RNA
+    RNase_P_RNA_gene RNase_MRP_RNA RNase_MRP_RNA_gene enhancerRNA eRNA circRNA
+"""
+
+OTHER = "ncRNA ncRNA_gene other_ncRNA nc_RNA non_coding_RNA"
 
 GROUPS = {
-    "lncRNA": LONG,
+    "lncRNA": LONG.split(),
     "miRNA": ["pre_miRNA", "miRNA_primary_transcript", "miRNA_gene"],
-    "ncRNA": [*LONG, *SHORT, "ncRNA", "ncRNA_gene", "other_ncRNA", "nc_RNA", "non_coding_RNA"],
+    "ncRNA": [*LONG.split(), *SHORT.split(), *OTHER.split()],
 }
 
 
 def normalise(name: str) -> str:
-    """A biotype name as it is compared.
+    """A biotype name in lower case, without '_', '-' and spaces.
 
     >>> normalise("lnc_RNA") == normalise("lncRNA")
     True
@@ -94,15 +45,12 @@ def normalise(name: str) -> str:
 
 
 def expand(names: Iterable[str]) -> frozenset[str]:
-    """The normalised biotypes that `names` select; a group's name stands for all of its members.
+    """The normalised biotypes that `names` select; the name of a group selects all its members.
 
     >>> "snorna" in expand(["ncRNA"]), "snorna" in expand(["lncRNA"])
     (True, False)
     """
     groups = {normalise(group): members for group, members in GROUPS.items()}
-    selected: set[str] = set()
-    for name in names:
-        selected.add(normalise(name))
-        selected.update(normalise(member) for member in groups.get(normalise(name), []))
-
-    return frozenset(selected)
+    chosen = [normalise(name) for name in names]
+    members = (member for name in chosen for member in groups.get(name, ()))
+    return frozenset([*chosen, *map(normalise, members)])

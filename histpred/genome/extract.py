@@ -1,4 +1,4 @@
-"""The windows of an annotation as a file: TSV, BED or FASTA."""
+"""Write the windows of an annotation as TSV, BED or FASTA."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ from histpred.genome.windows import Row, WindowSpec, reads_around
 BUFFER = 1 << 20
 
 
-class Extracted(NamedTuple):
-    """How an extraction went. skipped: rows by reason; past_end: rows clipped because they end past
-    their contig.
+class Extraction(NamedTuple):
+    """The result of `extract`: numbers of rows, of windows written, and of rows skipped by reason.
+
+    past_end: number of rows clipped because they end past their contig. ledger: path.
     """
 
     rows: int
@@ -31,12 +32,12 @@ class Extracted(NamedTuple):
     ledger: Path
 
 
-def extract(request: Request, spec: WindowSpec, out: Path, overwrite: bool = False) -> Extracted:
+def extract(request: Request, spec: WindowSpec, out: Path, overwrite: bool = False) -> Extraction:
     """Write the windows of an annotation to `out` and their ledger to `<out>.ledger.tsv`.
 
-    The suffix of `out` chooses the format: `.tsv` (see `histpred.genome.table`),
-    `.bed` (BED6, BED12 for spliced windows) or `.fa`, `.fasta` (`>name::contig:start-end(strand)`,
-    as bedtools getfasta -name -s names them). Raises UsageError for another suffix.
+    The suffix of `out` sets the format: `.tsv` (see `histpred.genome.table`), `.bed` (BED6, BED12
+    for spliced windows), or `.fa` and `.fasta` (`>name::contig:start-end(strand)`, as bedtools
+    getfasta -name -s writes). Raises UsageError for another suffix.
     """
     formats: dict[str, Callable[[BinaryIO, Row], None]] = {
         ".tsv": _tsv,
@@ -46,7 +47,7 @@ def extract(request: Request, spec: WindowSpec, out: Path, overwrite: bool = Fal
     }
     if out.suffix not in formats:
         raise UsageError(
-            f"{out}: windows are written as {', '.join(formats)}", "choose by the suffix of -o"
+            f"{out}: windows are written as {', '.join(formats)}", "choose one as the suffix of -o"
         )
     write = formats[out.suffix]
 
@@ -66,7 +67,7 @@ def extract(request: Request, spec: WindowSpec, out: Path, overwrite: bool = Fal
                 written += len(batch)
         ledger.write(work / outputs[1].name)
 
-        return Extracted(ledger.rows, written, ledger.skipped, planned.past_end, outputs[1])
+        return Extraction(ledger.rows, written, ledger.skipped, planned.past_end, outputs[1])
 
 
 def _tsv(target: BinaryIO, row: Row) -> None:

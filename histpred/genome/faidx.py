@@ -1,8 +1,8 @@
-"""Random access to a FASTA, without writing beside it.
+"""FASTA indexes for random access; no file is written beside the FASTA.
 
-pysam reads plain and bgzip FASTA through an index (samtools faidx). An index that lies beside the
-file is used if it fits; a missing, stale or damaged one is built again in a private folder. A plain
-gzip file cannot be read at random: a private bgzip copy is made and said aloud.
+pysam reads plain and bgzip FASTA through an index (samtools faidx). An index beside the file is
+used if it matches; if it is missing, stale or damaged, a private one is built. Plain gzip files
+have no random access: a private bgzip copy is made, and a message says so.
 """
 
 from __future__ import annotations
@@ -14,20 +14,23 @@ from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
 from histpred.core.errors import InputError
 from histpred.core.hts import has_room, no_room
 from histpred.genome import fasta
 from histpred.genome.lines import BGZF_EOF, GZIP_MAGIC, is_bgzf
 
+if TYPE_CHECKING:
+    import pysam
+
 HEADER_LIMIT = 1 << 16
 
 
 class IndexedFasta(NamedTuple):
-    """Paths that pysam needs (`gzi`: None for a plain FASTA), and what had to be done for it.
+    """The paths that pysam needs (`gzi`: None for a plain FASTA), and messages for the user.
 
-    notices are of no consequence; warnings tell of files that are not as they should be.
+    notices: which private files were made. warnings: which files are stale or damaged.
     """
 
     path: Path
@@ -38,14 +41,14 @@ class IndexedFasta(NamedTuple):
 
 
 class Block(NamedTuple):
-    """Where a bgzip block begins: byte of the file, byte of what it holds."""
+    """The start of a bgzip block: byte offsets in the file and in the uncompressed data."""
 
     compressed: int
     uncompressed: int
 
 
 class Contig(NamedTuple):
-    """One line of a .fai (samtools faidx): offsets in bytes of the uncompressed file."""
+    """One line of a .fai (samtools faidx); offsets in bytes of the uncompressed file."""
 
     name: str
     length: int
@@ -55,7 +58,7 @@ class Contig(NamedTuple):
 
     @property
     def stop(self) -> int:
-        """Offset behind the last base, before its line end."""
+        """Offset just after the last base, before its line end."""
         if not self.length:
             return self.offset
         lines, rest = divmod(self.length - 1, self.line_bases)
@@ -63,11 +66,10 @@ class Contig(NamedTuple):
 
 
 def prepare(path: str | os.PathLike[str], digest: str, directory: Path) -> IndexedFasta:
-    """Find or make what random access to the FASTA `path` needs; what is made lies in `directory`.
+    """Find the index of the FASTA `path`, or build a private one in `directory`.
 
-    Files in `directory` carry the FASTA's `digest` (sha256) in their name, so that a kept folder
-    serves the next run. Raises InputError for what is cut short, uneven in its lines or has one
-    name twice.
+    Private files have the FASTA's `digest` (sha256) in their names, so the next run can use them.
+    Raises InputError if the file is truncated, has uneven lines or repeats a contig name.
     """
     given, path = os.fspath(path), Path(path)
     head = fasta.check_fasta(path)
@@ -77,7 +79,7 @@ def prepare(path: str | os.PathLike[str], digest: str, directory: Path) -> Index
         if not copy.exists():
             fasta.recompress(path, copy)
         notices.append(
-            f"{path} is gzip, not bgzip: reading a private bgzip copy of it (to save this step: "
+            f"{path} is gzip, not bgzip: reading a private bgzip copy of it (to avoid this: "
             f"gunzip -c {path.name} | bgzip > {path.name.removesuffix('.gz')}.bgz)"
         )
         path, head = copy, fasta.check_fasta(copy)
@@ -93,8 +95,8 @@ def prepare(path: str | os.PathLike[str], digest: str, directory: Path) -> Index
         if not fault:
             return beside._replace(notices=tuple(notices))
     elif path.parent != directory:
-        notices.append(f"{path}: no index beside it; a private one is built")
-    warnings = [f"{path}: {fault}; a private one is built"] if fault else []
+        notices.append(f"{path}: no index beside it; building a private one")
+    warnings = [f"{path}: {fault}; building a private one"] if fault else []
 
     stem = directory / (path.name if path.parent == directory else f"{digest}.fa")
     private = IndexedFasta(
@@ -110,7 +112,7 @@ def prepare(path: str | os.PathLike[str], digest: str, directory: Path) -> Index
 
 
 def read_fai(path: Path) -> list[Contig]:
-    """The contigs of a .fai; raises ValueError where it is damaged."""
+    """Read the contigs of a .fai; raises ValueError if it is damaged."""
     contigs = []
     with open(path, encoding="utf-8") as lines:
         for line in lines:
@@ -125,7 +127,7 @@ def read_fai(path: Path) -> list[Contig]:
 
 
 def _fault(indexed: IndexedFasta) -> str:
-    """Why the index beside a FASTA must not be used; '' where it fits."""
+    """The reason why the index beside a FASTA cannot be used; '' if it can."""
     written = indexed.path.stat().st_mtime
     for index in (indexed.fai, indexed.gzi):
         if index and index.stat().st_mtime < written:
@@ -136,24 +138,23 @@ def _fault(indexed: IndexedFasta) -> str:
         return f"its index {indexed.fai.name} is damaged"
 
     if indexed.gzi is None:
-        with open(indexed.path, "rb") as stream:
-            fits = _headers_fit(partial(_read_plain, stream), contigs)
-        return "" if fits else f"its index {indexed.fai.name} does not fit the file"
+        with open(indexed.path, "rb") as plain:
+            fits = _headers_fit(partial(_read_plain, plain), contigs)
+    else:
+        import pysam
 
-    import pysam
-
-    blocks = _blocks(indexed.path, indexed.gzi)
-    if blocks is None:
-        return f"its index {indexed.gzi.name} does not fit the file"
-    with pysam.BGZFile(str(indexed.path), "rb") as stream:
-        fits = _headers_fit(partial(_read_bgzf, stream, blocks), contigs)
+        blocks = _blocks(indexed.path, indexed.gzi)
+        if blocks is None:
+            return f"its index {indexed.gzi.name} does not fit the file"
+        with pysam.BGZFile(str(indexed.path), "rb", None) as compressed:
+            fits = _headers_fit(partial(_read_bgzf, compressed, blocks), contigs)
     return "" if fits else f"its index {indexed.fai.name} does not fit the file"
 
 
 def _headers_fit(read: Callable[[int, int], bytes], contigs: list[Contig]) -> bool:
-    """Before each indexed contig lies its header line and nothing else, behind the last nothing.
+    """True if only its header line precedes each indexed contig, and nothing follows the last.
 
-    `read` gives so many bytes from an offset on, of the uncompressed file.
+    `read(offset, count)` returns bytes of the uncompressed file.
     """
     before = 0
     for contig in contigs:
@@ -171,8 +172,8 @@ def _read_plain(stream: BinaryIO, start: int, count: int) -> bytes:
     return stream.read(count)
 
 
-def _read_bgzf(stream: BinaryIO, blocks: list[Block], start: int, count: int) -> bytes:
-    """By virtual offset (SAM specification, 4.1.1): block in the file, byte in the block."""
+def _read_bgzf(stream: pysam.BGZFile, blocks: list[Block], start: int, count: int) -> bytes:
+    """Read at a virtual offset (SAM specification, 4.1.1): block in the file, byte in the block."""
     block = blocks[bisect_right(blocks, start, key=lambda block: block.uncompressed) - 1]
     if start - block.uncompressed >= HEADER_LIMIT:
         return b""
@@ -181,10 +182,10 @@ def _read_bgzf(stream: BinaryIO, blocks: list[Block], start: int, count: int) ->
 
 
 def _blocks(path: Path, gzi: Path) -> list[Block] | None:
-    """The blocks that a .gzi lists, None where the file has others.
+    """The blocks that a .gzi lists; None if they are not the blocks of the file.
 
-    A .gzi is a count and pairs of offsets, 8 bytes each, without the first block. Each must begin a
-    block, and lie as far behind the one before, uncompressed, as that one says of itself (ISIZE).
+    A .gzi is a count and pairs of offsets of 8 bytes each, without the first block. A block must
+    start at each offset, and the uncompressed offsets must differ by the block's size (ISIZE).
     """
     data = gzi.read_bytes()
     numbers = [number for (number,) in struct.iter_unpack("<Q", data[: len(data) // 8 * 8])]
@@ -204,9 +205,9 @@ def _blocks(path: Path, gzi: Path) -> list[Block] | None:
 
 
 def _build_index(indexed: IndexedFasta, name: str) -> None:
-    """Build a private index; under its final name only when whole, since runs may share a cache.
+    """Build a private index; rename it when it is complete, because runs may share a cache.
 
-    `name` is the file as the user knows it.
+    `name` is the file that the user gave.
     """
     import pysam
 
@@ -217,14 +218,16 @@ def _build_index(indexed: IndexedFasta, name: str) -> None:
         arguments += ["--gzi-idx", os.path.abspath(gzi)]
     arguments.append(os.path.abspath(indexed.path))
     try:
-        pysam.faidx(*map(os.fsencode, arguments))
+        # The stub allows only str, but a path may not be UTF-8.
+        faidx = cast(Callable[..., str], pysam.faidx)
+        faidx(*map(os.fsencode, arguments))
         contigs = read_fai(fai)
     except (pysam.utils.SamtoolsError, ValueError, FileNotFoundError) as error:
         if not has_room(fai.parent):
             raise no_room(fai) from error
         fasta.explain(indexed.path, name)
         raise InputError(
-            name, "cannot be indexed as FASTA", "see what samtools faidx says of it"
+            name, "cannot be indexed as FASTA", "for the reason, run: samtools faidx FASTA"
         ) from error
 
     named = all(contig.name for contig in contigs)

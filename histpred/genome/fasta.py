@@ -1,6 +1,6 @@
-"""A FASTA file as it is on disk: what it is wrapped in, and what is wrong with it.
+"""FASTA files without an index: compression, headers, and what is wrong with a malformed file.
 
-Nothing here needs an index; `histpred.genome.faidx` makes and checks those.
+`histpred.genome.faidx` makes and checks indexes.
 """
 
 from __future__ import annotations
@@ -22,21 +22,18 @@ TWO_BIT = (b"\x43\x27\x41\x1a", b"\x1a\x41\x27\x43")
 
 
 def check_fasta(path: Path) -> bytes:
-    """The first bytes of a file that begins like a FASTA, plain or compressed.
+    """Check that a plain or compressed file starts like a FASTA, and return its first bytes.
 
-    Raises InputError for what is missing, a folder or a pipe, empty, 2bit, or begins otherwise.
+    Raises InputError if it is missing, a folder, a pipe, empty, 2bit or another format.
     """
     if path.is_dir():
         raise InputError(path, "is a directory", "give a FASTA file")
     try:
+        if not path.exists():
+            raise InputError(path, "no such file", "check the path")
         if not path.is_file():
-            raise InputError(
-                path,
-                "is not a regular file" if path.exists() else "no such file",
-                "a FASTA is read at random: give a file, not a pipe"
-                if path.exists()
-                else "check the path",
-            )
+            hint = "a FASTA needs random access: give a file, not a pipe"
+            raise InputError(path, "is not a regular file", hint)
         with open(path, "rb") as stream:
             head = stream.read(64)
     except OSError as error:
@@ -44,16 +41,13 @@ def check_fasta(path: Path) -> bytes:
     if not head:
         raise InputError(path, "the FASTA is empty", "was the download complete?")
     if head.startswith(TWO_BIT):
-        raise InputError(
-            path, "this is a 2bit file", f"convert it: twoBitToFa {path.name} genome.fa"
-        )
+        hint = f"convert it: twoBitToFa {path.name} genome.fa"
+        raise InputError(path, "this is a 2bit file", hint)
     start = _uncompressed_head(path) if head.startswith(GZIP_MAGIC) else head
     if not start.lstrip().startswith(b">"):
+        hint = "a FASTA begins with '>'; the order is ANNOTATION FASTA: are the two swapped?"
         raise InputError(
-            path,
-            f"not a FASTA: it begins with {start[:20].decode('utf-8', 'replace')!r}",
-            "a FASTA begins with '>'; the order is ANNOTATION FASTA: are the two swapped?",
-            1,
+            path, f"not a FASTA: it begins with {start[:20].decode('utf-8', 'replace')!r}", hint, 1
         )
     return head
 
@@ -67,7 +61,7 @@ def _uncompressed_head(path: Path) -> bytes:
 
 
 def check_eof_block(path: Path) -> None:
-    """Raise InputError where a bgzip file lacks its last block: it was cut short."""
+    """Raise InputError if a bgzip file is truncated: it lacks the end-of-file block."""
     with open(path, "rb") as stream:
         stream.seek(max(path.stat().st_size - len(BGZF_EOF), 0))
         if stream.read() != BGZF_EOF:
@@ -76,12 +70,14 @@ def check_eof_block(path: Path) -> None:
 
 def _truncated(path: Path, why: object) -> InputError:
     return InputError(
-        path, f"the compressed data is truncated or damaged ({why})", "fetch or copy the file again"
+        path,
+        f"the compressed data is truncated or damaged ({why})",
+        "download or copy the file again",
     )
 
 
 def recompress(path: Path, copy: Path) -> None:
-    """The bgzip form of a gzip file, under its final name only when whole."""
+    """Compress a gzip file again with bgzip; `copy` appears only when it is complete."""
     partial = Path(f"{copy}.{os.getpid()}.partial")
     try:
         with gzip.open(path) as source, BgzipWriter(partial) as target:
@@ -94,7 +90,7 @@ def recompress(path: Path, copy: Path) -> None:
 
 
 def headers(path: Path) -> Iterator[tuple[str, str, int]]:
-    """Name, description and line number of each contig, by reading the whole file."""
+    """Yield name, description and line number of each contig; reads the whole file."""
     with _open(path) as lines:
         for number, line in enumerate(lines, 1):
             if line.startswith(b">"):
@@ -103,19 +99,19 @@ def headers(path: Path) -> Iterator[tuple[str, str, int]]:
 
 
 def organism(path: Path) -> str | None:
-    """The species that the first header states, as NCBI writes it, or None.
+    """The species in the first header, in NCBI's format; None if there is none.
 
-    `>NC_004353.4 Drosophila melanogaster chromosome 4` is of 'Drosophila melanogaster'.
+    `>NC_004353.4 Drosophila melanogaster chromosome 4` states 'Drosophila melanogaster'.
     """
-    for _, description, _ in headers(path):
-        found = re.match(
-            r"([A-Z][a-z]+ [a-z]{3,})\b(?= .*(chromosome|scaffold|contig|mitoch))", description
-        )
-        return found[1] if found else None
-    return None
+    _, description, _ = next(headers(path), ("", "", 0))
+    found = re.match(
+        r"([A-Z][a-z]+ [a-z]{3,})\b(?= .*(chromosome|scaffold|contig|mitoch))", description
+    )
+    return found[1] if found else None
 
 
 def count_headers(path: Path) -> int:
+    """The number of header lines; faster than `headers`."""
     count, last = 0, b"\n"
     with _open(path) as stream:
         while block := stream.read(BLOCK):
@@ -125,16 +121,16 @@ def count_headers(path: Path) -> int:
 
 
 def _open(path: Path) -> BinaryIO:
-    """The uncompressed bytes, for one pass."""
+    """Open the uncompressed bytes for one pass."""
     with open(path, "rb") as stream:
         compressed = stream.read(2) == GZIP_MAGIC
     return cast(BinaryIO, gzip.open(path)) if compressed else path.open("rb")
 
 
 def explain(path: Path, name: str) -> None:
-    """Look for what htslib will not index or passes over in silence, and raise with its line.
+    """Raise InputError with the line of a fault that htslib cannot index, or silently accepts.
 
-    `name` is the file as the user knows it: `path`, or what `path` is a copy of.
+    `name` is the file that the user gave: `path`, or the file that `path` is a copy of.
     """
     with _open(path) as stream:
         head = stream.read(BLOCK)
@@ -145,12 +141,12 @@ def explain(path: Path, name: str) -> None:
     seen: dict[str, int] = {}
     for contig, _, number in headers(path):
         if not contig:
-            raise InputError(name, "a contig without a name", "name it after the '>'", number)
+            raise InputError(name, "a contig has no name", "write its name after the '>'", number)
         if contig in seen:
             raise InputError(
                 name,
                 f"the contig name {contig!r} appears twice (first in line {seen[contig]})",
-                "names must differ: rename or remove one",
+                "names must be unique: rename or remove one",
                 number,
             )
         seen[contig] = number
@@ -158,7 +154,7 @@ def explain(path: Path, name: str) -> None:
 
 
 def _explain_lines(path: Path, name: str) -> None:
-    """Lines of a contig are as long as its first one, its last may be shorter, none is empty."""
+    """Raise InputError for an empty contig, or a line (not its last) of another length."""
     contig, header, width, short_line = "", 0, 0, 0
     with _open(path) as lines:
         for number, line in enumerate(lines, 1):
@@ -168,11 +164,9 @@ def _explain_lines(path: Path, name: str) -> None:
                 header, width, short_line = number, 0, 0
             elif length and (short_line or (width and length > width)):
                 found = f"line {short_line} is shorter" if short_line else f"{length} after {width}"
+                hint = "wrap them to one length, for example: seqtk seq -l 60 FASTA"
                 raise InputError(
-                    name,
-                    f"lines of contig {contig!r} differ in length: {found}",
-                    "wrap them evenly, for example: seqtk seq -l 60 FASTA",
-                    number,
+                    name, f"lines of contig {contig!r} differ in length: {found}", hint, number
                 )
             else:
                 width = width or length

@@ -1,12 +1,12 @@
-"""GTF and GFF3: one line, one record; what belongs together is put together in `assembly`.
+"""GTF and GFF3 lines as records; `histpred.genome.assembly` joins them to genes and transcripts.
 
-Facts relied on: both are tab-delimited with nine columns and 1-based inclusive coordinates, turned
-into 0-based half-open here and nowhere else. GTF attributes are `key "value";` (GTF2.2,
-https://mblab.wustl.edu/GTF22.html; NCBI writes gene rows with an empty transcript_id); GFF3
-attributes are `key=value;`, percent-encoded, linked by ID and Parent
-(https://github.com/The-Sequence-Ontology/Specifications). Dialects: GENCODE, Ensembl, NCBI RefSeq,
-UCSC (genePredToGtf: no gene rows, no biotypes), exon-only files. Lines of other features (CDS, UTR,
-codons) are not needed and not looked at.
+Both formats are tab-delimited with nine columns and 1-based inclusive coordinates, which become
+0-based half-open here. GTF attributes are `key "value";` (GTF2.2,
+https://mblab.wustl.edu/GTF22.html); NCBI writes gene rows with an empty transcript_id. GFF3
+attributes are `key=value;`, percent-encoded and linked by ID and Parent
+(https://github.com/The-Sequence-Ontology/Specifications). Supported dialects: GENCODE, Ensembl,
+NCBI RefSeq, UCSC (genePredToGtf: no gene rows, no biotypes) and exon-only files. Lines of other
+features (CDS, UTR, codons) are ignored.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from histpred.core.errors import InputError
-from histpred.genome.regions import is_too_far
+from histpred.genome.lines import parse_position
 
 GENE, TRANSCRIPT, EXON = "gene", "transcript", "exon"
 
 _GTF_ATTRIBUTE = re.compile(
     r"""\s*([^\s;=]+)\s+(?:"((?:[^"\\]|\\.)*)"|'([^']*)'|([^;]*?))\s*(?:;|$)"""
 )
-# What is read of a GTF line, where it stands in double quotes as it nearly always does: a name and
-# a quote can only meet outside of a quoted value.
+# The attributes that histpred reads. In nearly all GTF lines their values are double-quoted, and a
+# key followed by a quote cannot occur inside a quoted value.
 _KEYS = (
     "gene_id|gene_name|gene_symbol|gene_type|gene_biotype|gene|"
     "transcript_id|transcript_type|transcript_biotype"
@@ -42,10 +42,10 @@ _NO_TRANSCRIPT = frozenset({"match_rna", "est_match", "cdna_match"})
 class Record(NamedTuple):
     """One gene, transcript or exon line.
 
-    `key` is what other records refer to it by ('' for exons, and where the line has none);
-    `parents` the keys of what it belongs to: a transcript's gene, an exon's transcripts. `gene_id`
-    and `gene_name` may be '' where only the parent knows. `name` is the gene's or transcript's own,
-    for an exon its transcript's.
+    `key` identifies the record for its children; it is '' for exons and for lines without ID.
+    `parents` are the keys of a transcript's gene or of an exon's transcripts. `gene_id` and
+    `gene_name` may be '' if only the parent states them. `name` is the name of the gene or the
+    transcript; an exon has that of its transcript.
     """
 
     kind: str
@@ -63,7 +63,7 @@ class Record(NamedTuple):
 
 
 def gtf_attributes(text: str) -> dict[str, str]:
-    """Attributes of a GTF line, at least those that are read here; of a repeated key the first.
+    """The attributes of a GTF line, or only those in _KEYS; the first value of a repeated key.
 
     >>> gtf_attributes('gene_id "A;1"; level 2; gene_id "B"')
     {'gene_id': 'A;1'}
@@ -80,7 +80,7 @@ def gtf_attributes(text: str) -> dict[str, str]:
 
 
 def gff3_attributes(text: str) -> dict[str, str]:
-    """Attributes of a GFF3 line, percent-decoded except for ',' in lists (left to the caller).
+    """The attributes of a GFF3 line, percent-decoded; Parent is not, because it may be a list.
 
     >>> gff3_attributes("ID=gene%3B1;Name=a b;")
     {'ID': 'gene;1', 'Name': 'a b'}
@@ -97,7 +97,7 @@ def gff3_attributes(text: str) -> dict[str, str]:
 
 
 def read_gtf(name: str, lines: Iterable[tuple[int, str]]) -> Iterator[Record]:
-    """Records of numbered GTF lines; `name` is the file's, for errors."""
+    """Yield the records of numbered GTF lines; `name` is the file's name, for errors."""
     return _read(name, lines, _gtf_kind, _gtf_record)
 
 
@@ -106,10 +106,10 @@ def read_gff3(
     lines: Iterable[tuple[int, str]],
     on_region: Callable[[str, dict[str, str]], None] = lambda contig, attributes: None,
 ) -> Iterator[Record]:
-    """Records of numbered GFF3 lines up to a `##FASTA` tail.
+    """Yield the records of numbered GFF3 lines up to a `##FASTA` section.
 
-    `on_region` hears of the region lines: a contig's name and what the file says of it
-    (Is_circular, chromosome).
+    `on_region` is called for each region line with the contig's name and attributes, such as
+    Is_circular and chromosome.
     """
     return _read(name, lines, _gff3_kind, partial(_gff3_record, on_region=on_region))
 
@@ -127,21 +127,15 @@ def _read(
             continue
         fields = line.split("\t")
         if len(fields) < 8:
-            raise InputError(
-                name,
-                f"{len(fields)} columns, found {line[:40]!r}",
-                "GTF and GFF3 have nine columns separated by tabs; is the file cut short?",
-                number,
-            )
+            hint = "GTF and GFF3 have nine columns separated by tabs: is the file truncated?"
+            raise InputError(name, f"{len(fields)} columns, found {line[:40]!r}", hint, number)
         kind = kind_of(fields[2])
         if not kind:
             continue
         if len(fields) != 9:
+            hint = "write a tab inside the attributes as %09 (GFF3) or remove it"
             raise InputError(
-                name,
-                f"{len(fields)} columns where GTF and GFF3 have nine",
-                "a tab inside the attributes must be written as %09 (GFF3) or left out",
-                number,
+                name, f"{len(fields)} columns where GTF and GFF3 have nine", hint, number
             )
 
         start, end = _interval(name, number, fields[3], fields[4])
@@ -156,23 +150,15 @@ def _read(
 
 
 def _interval(name: str, number: int, first: str, last: str) -> tuple[int, int]:
-    """0-based half-open coordinates of a line's 1-based inclusive ones."""
-    for what, text in (("start", first), ("end", last)):
-        if not (text.isascii() and text.isdigit()):
-            raise InputError(
-                name, f"{what} is not a whole number: {text[:40]!r}", "mend the line", number
-            )
-        if is_too_far(text):
-            raise InputError(
-                name, f"{what} {text[:20]} is past the end of any contig", "mend the line", number
-            )
-    start, end = int(first), int(last)
+    """Convert the 1-based inclusive coordinates of a line to 0-based half-open."""
+    hint = "correct the line"
+    start = parse_position(name, number, "start", first, hint)
+    end = parse_position(name, number, "end", last, hint)
     if start < 1:
-        raise InputError(
-            name, "start is 0, but GTF and GFF3 count from 1", "was this made from a BED?", number
-        )
+        hint = "was this converted from a BED?"
+        raise InputError(name, "start is 0, but GTF and GFF3 count from 1", hint, number)
     if start > end:
-        raise InputError(name, f"start {start} is after end {end}", "mend the line", number)
+        raise InputError(name, f"start {start} is after end {end}", hint, number)
 
     return start - 1, end
 
@@ -187,9 +173,7 @@ def _gtf_record(kind: str, number: int, fields: list[str], start: int, end: int)
     attributes = gtf_attributes(fields[8])
     gene_id = attributes.get("gene_id", "")
     transcript_id = attributes.get("transcript_id", "")
-    if (
-        not attributes
-    ):  # AUGUSTUS and BRAKER write the bare name of a gene (g1) or transcript (g1.t1)
+    if not attributes:  # AUGUSTUS and BRAKER: only the ID of a gene (g1) or transcript (g1.t1)
         bare = fields[8].strip().rstrip(";")
         gene_id = bare if kind == GENE else bare.rpartition(".")[0]
         transcript_id = "" if kind == GENE else bare
@@ -201,7 +185,7 @@ def _gtf_record(kind: str, number: int, fields: list[str], start: int, end: int)
 
     if not gene_id and _UNKNOWN_TRANSCRIPT.match(transcript_id):
         transcript_id = ""
-    # NCBI numbers its nameless transcripts anew for each gene: only the two IDs together are one.
+    # NCBI restarts the numbers of unnamed transcripts in each gene, so the key needs both IDs.
     key = f"{gene_id}\t{transcript_id}" if transcript_id else ""
     biotype = attributes.get("transcript_biotype") or attributes.get("transcript_type")
     biotype = biotype or gene_biotype or _class_of(kind, fields[2])
@@ -236,7 +220,7 @@ def _gff3_record(
         return None
 
     key = attributes.get("ID", "")
-    # miRBase hangs a mature miRNA below its hairpin by Derives_from.
+    # miRBase links a mature miRNA to its hairpin with Derives_from.
     above = attributes.get("Parent") or attributes.get("Derives_from", "")
     parents = tuple(unquote(parent) for parent in above.split(",") if parent)
     own = ("gene_type", "gene_biotype") if kind == GENE else ("transcript_type", "type")
@@ -255,19 +239,17 @@ def _gff3_record(
 
 
 def _class_of(kind: str, feature: str) -> str:
-    """The biotype that a feature type states ('lnc_RNA', 'pseudogene'), '' for a plain one."""
+    """The biotype in a feature type ('lnc_RNA', 'pseudogene'); '' for exon, gene and transcript."""
     return "" if kind == EXON or feature.lower() in (GENE, TRANSCRIPT) else feature
 
 
 def _coding(biotype: str) -> str:
-    """NCBI calls a coding transcript mRNA where it and all others call its gene protein_coding."""
+    """The biotype, with NCBI's mRNA for coding transcripts as the usual protein_coding."""
     return "protein_coding" if biotype == "mRNA" else biotype
 
 
 def _plain_id(key: str) -> str:
-    """An ID without the prefix that Ensembl ('gene:', 'transcript:') and NCBI ('gene-', 'rna-') put
-    before it.
-    """
+    """An ID without the prefix of Ensembl ('gene:', 'transcript:') or NCBI ('gene-', 'rna-')."""
     for prefix in ("gene:", "transcript:", "gene-", "rna-"):
         if key.startswith(prefix):
             return key[len(prefix) :]

@@ -1,8 +1,8 @@
-"""Every input row, once: scored, or skipped and why; and the windows in the order of the genome.
+"""The ledger: each input row once, scored or skipped and why; and the windows in genome order.
 
-Both live in one temporary SQLite file, so that memory does not grow with the number of rows: rows
-arrive in any order, windows leave sorted by contig (as bytes), start and end, and the ledger is
-written in the order of the input.
+Both are kept in one temporary SQLite file, so memory does not grow with the number of rows. Rows
+are added in any order. Windows are returned sorted by contig (as bytes), start and end, and the
+ledger is written in the order of the input.
 """
 
 from __future__ import annotations
@@ -14,26 +14,10 @@ from typing import NamedTuple
 from histpred.core.errors import SHOWN
 from histpred.genome.regions import Feature, Window
 from histpred.genome.spool import open_spool, pack_blocks, unpack_blocks
-from histpred.genome.windows import Placed
+from histpred.genome.windows import Placement
 
-LEDGER = "ledger.tsv"  # in a folder of outputs
+LEDGER = "ledger.tsv"  # its name in an output folder
 SCORED, SKIPPED = "scored", "skipped"
-TOO_MANY_N = "too-many-n"
-MEANINGS = {
-    "biotype-not-selected": "--biotype left it out",
-    "unknown-contig": "the FASTA has no such contig, or several that it could be",
-    "outside-the-contig": "it begins behind the contig's end",
-    "zero-length": "start equals end",
-    TOO_MANY_N: "more of the window is N than the bundle allows",
-    "unknown-strand": "its strand is ?",
-    "no-exon-lines": "a spliced window needs exons",
-    "exons-on-two-strands-or-contigs": "trans-splicing",
-    "crosses-the-origin": "it runs past the end of a circular contig",
-    "no-id": "a transcript or exon with an empty ID",
-    "tile-of-another-row": "an earlier row has the same tile",
-    "no-transcript": "a gene without transcripts, where transcripts are scored",
-}
-"""Why rows are skipped; docs/inputs.md has the same list."""
 COLUMNS = (
     "line",
     "chrom",
@@ -50,7 +34,7 @@ COLUMNS = (
 
 CHUNK = 4096
 
-# What is only carried along is one text column in the form in which it will be written.
+# Columns that are only passed on are stored as one text column, formatted for the output.
 _SCHEMA = """
 create table ledger (line int, entry int, row text, status text, reason text, note text,
                      primary key (line, entry)) without rowid;
@@ -59,17 +43,17 @@ create table window (chrom text, start int, end int, row text, line int, entry i
 """
 
 
-class Queued(NamedTuple):
-    """A window on its way through the run; `entry` is its place in the ledger."""
+class QueuedWindow(NamedTuple):
+    """A window to be scored; `entry` is the number of its row in the ledger."""
 
     window: Window
     entry: int
 
 
 class Ledger:
-    """A context manager over a temporary file in `directory`.
+    """The input rows and their windows; a context manager with a temporary file in `directory`.
 
-    rows, queued: how many rows came in, and how many of them have a window.
+    rows: number of rows added. queued: number of rows that have a window.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -90,14 +74,14 @@ class Ledger:
 
     @property
     def skipped(self) -> dict[str, int]:
-        """Rows skipped so far, by reason, sorted."""
+        """Number of skipped rows by reason, sorted."""
         return dict(sorted(self._reasons.items()))
 
-    def add(self, feature: Feature, placed: Placed) -> None:
-        """Enter one input row and queue its window, if it has one."""
+    def add(self, feature: Feature, placement: Placement) -> None:
+        """Add one input row, and queue its window if it has one."""
         self.rows += 1
         line, chrom, start, end, strand, name, gene_id, biotype, *_ = feature
-        window, reason, note = placed
+        window, reason, note = placement
         row = f"{line}\t{chrom}\t{start}\t{end}\t{strand}\t{name}\t{gene_id}\t{biotype}"
         self._entries.append((line, self.rows, row, SCORED if window else SKIPPED, reason, note))
         if window is None:
@@ -113,16 +97,16 @@ class Ledger:
 
     def _store(self) -> None:
         self._database.executemany("insert into ledger values (?, ?, ?, ?, ?, ?)", self._entries)
-        self._windows.sort()  # one leaf of the table after the other, not one at random each time
+        self._windows.sort()  # inserting in key order is faster
         self._database.executemany("insert into window values (?, ?, ?, ?, ?, ?, ?)", self._windows)
         self._entries.clear()
         self._windows.clear()
 
-    def windows(self) -> Iterator[Queued]:
-        """All queued windows, sorted as `LC_ALL=C sort -k1,1 -k2,2n -k3,3n` sorts a BED.
+    def windows(self) -> Iterator[QueuedWindow]:
+        """Yield all queued windows in the order of `LC_ALL=C sort -k1,1 -k2,2n -k3,3n`.
 
-        Windows at one place are in the order of their strand, name, gene and biotype, so that the
-        order of the input's rows does not show.
+        Windows at the same place are sorted by strand, name, gene and biotype, so the order does
+        not depend on the order of the input rows.
         """
         self._store()
         rows = self._database.execute(
@@ -131,20 +115,19 @@ class Ledger:
         for chrom, start, end, carried, line, entry, packed in rows:
             strand, name, gene_id, biotype = carried.split("\t")
             blocks = unpack_blocks(packed) if packed else None
-            yield Queued(
-                Window(chrom, start, end, strand, name, gene_id, biotype, line, blocks), entry
-            )
+            window = Window(chrom, start, end, strand, name, gene_id, biotype, line, blocks)
+            yield QueuedWindow(window, entry)
 
     def longer_than(self, length: int) -> tuple[int, list[str]]:
-        """How many queued windows are longer than `length` bp, and the names of the first few."""
+        """The number of queued windows longer than `length` bp, and the names of the first few."""
         self._store()
         condition = "from window where end - start > ?"
         ((count,),) = self._database.execute(f"select count(*) {condition}", (length,))
         rows = self._database.execute(f"select row {condition} limit ?", (length, SHOWN))
         return count, [carried.split("\t")[1] for (carried,) in rows]
 
-    def skip(self, queued: Queued, reason: str, note: str) -> None:
-        """A window that turned out not to be scorable."""
+    def skip(self, queued: QueuedWindow, reason: str, note: str) -> None:
+        """Mark the row of a queued window as skipped."""
         self._reasons[reason] = self._reasons.get(reason, 0) + 1
         self._database.execute(
             "update ledger set status = ?, reason = ?, note = trim(note || '; ' || ?, '; ') where "
@@ -153,7 +136,7 @@ class Ledger:
         )
 
     def write(self, path: Path) -> None:
-        """The ledger as TSV in the order of the input; coordinates are the row's own, 0-based."""
+        """Write the ledger as TSV in input order; coordinates are those of the row, 0-based."""
         self._store()
         rows = self._database.execute(
             "select row, status, reason, note from ledger order by line, entry"

@@ -1,9 +1,9 @@
-"""Text lines of an annotation, whatever it is wrapped in.
+"""Text lines of an annotation: plain, gzip or bgzip.
 
-Plain, gzip and bgzip (a series of gzip members, SAM specification section 4.1) are told apart by
-their first bytes, never by suffix; a pipe or '-' works, since everything is read once and forwards.
-CRLF and a UTF-8 byte order mark are accepted. A file that is cut short, not text, or of a kind that
-is plainly something else is refused by name before a line of it is used.
+The first bytes tell the three apart, never the suffix (bgzip is a series of gzip members, SAM
+specification section 4.1). Files are read once from start to end, so pipes and '-' work. CRLF and a
+UTF-8 byte order mark are accepted. Truncated files, binary files and files of a known other format
+are refused.
 """
 
 from __future__ import annotations
@@ -16,8 +16,13 @@ import sys
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, cast
 
 from histpred.core.errors import InputError
+from histpred.genome.regions import is_too_far
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 GZIP_MAGIC = b"\x1f\x8b"
 BGZF_EOF = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
@@ -40,18 +45,18 @@ FOREIGN = (
     (b"\xff\xfe", "UTF-16 text", "convert it: iconv -f UTF-16 -t UTF-8 FILE"),
     (b"\xfe\xff", "UTF-16 text", "convert it: iconv -f UTF-16 -t UTF-8 FILE"),
     (b"\x00\x00\x01\x00", "a binary file", "give a BED, GTF or GFF3 annotation"),
-    (b"<", "a web page or XML", "a download may have failed; look at the file"),
-    (b">", "a FASTA file", "the order is ANNOTATION FASTA; are the two swapped?"),
+    (b"<", "a web page or XML", "the download may have failed: look at the file"),
+    (b">", "a FASTA file", "the order is ANNOTATION FASTA: are the two swapped?"),
 )
 
 
 def is_bgzf(head: bytes) -> bool:
-    """Whether a file that begins so is bgzip: gzip with the extra field BC (SAM spec., 4.1)."""
+    """True if a file with these first bytes is bgzip: gzip with the extra field BC."""
     return head[:4] == b"\x1f\x8b\x08\x04" and head[12:14] == b"BC"
 
 
-class _Digesting(io.RawIOBase):
-    """A raw stream that remembers the sha256 and the last bytes of all that passed through."""
+class _DigestStream(io.RawIOBase):
+    """A raw stream that keeps the sha256 and the last bytes of what has been read."""
 
     def __init__(self, source: io.BufferedIOBase | io.RawIOBase) -> None:
         self.source = source
@@ -61,7 +66,7 @@ class _Digesting(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
         count = self.source.readinto(buffer) or 0
         read = bytes(memoryview(buffer)[:count])
         self.sha256.update(read)
@@ -69,8 +74,8 @@ class _Digesting(io.RawIOBase):
         return count
 
 
-class _Resumed(io.RawIOBase):
-    """A stream of which the first bytes were read already."""
+class _PeekedStream(io.RawIOBase):
+    """A stream whose first bytes have already been read, from its start."""
 
     def __init__(self, head: bytes, rest: io.BufferedReader | gzip.GzipFile) -> None:
         self.head = head
@@ -79,21 +84,22 @@ class _Resumed(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]
-        read = self.head[: len(buffer)] or self.rest.read(len(buffer))
-        self.head = self.head[len(buffer) :]
-        buffer[: len(read)] = read
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        view = memoryview(buffer)
+        read = self.head[: len(view)] or self.rest.read(len(view))
+        self.head = self.head[len(view) :]
+        view[: len(read)] = read
         return len(read)
 
 
-def _look(stream: io.BufferedReader | gzip.GzipFile) -> tuple[bytes, io.BufferedReader]:
-    """The first bytes of a stream, and the stream from its start; a pipe may give few at a time."""
+def _peek(stream: io.BufferedReader | gzip.GzipFile) -> tuple[bytes, io.BufferedReader]:
+    """The first bytes of a stream, and the stream from its start (a pipe's `peek` gives fewer)."""
     head = stream.read(PEEK)
-    return head, io.BufferedReader(_Resumed(head, stream), PEEK)
+    return head, io.BufferedReader(_PeekedStream(head, stream), PEEK)
 
 
 class Lines:
-    """Numbered lines of one annotation. Iterate once; `digest` is valid after `drain`.
+    """The numbered lines of one annotation; iterate once. `digest` is valid after `drain`.
 
     `name` is the path as the user gave it, '<stdin>' for '-'. `watch`, if set, is called with each
     number and line before the line is handed out.
@@ -105,21 +111,21 @@ class Lines:
         self.name = "<stdin>" if os.fspath(path) == "-" else os.fspath(path)
         self.number = 0
         self.watch: Callable[[int, str], None] | None = None
-        self._raw = _Digesting(source)
+        self._raw = _DigestStream(source)
         self._bgzf = False
         self._stream: io.BufferedReader | None = None
 
     @property
     def digest(self) -> str:
-        """sha256 of the bytes as they are stored, hexadecimal."""
+        """The sha256 of the file as stored (compressed or not), hexadecimal."""
         return self._raw.sha256.hexdigest()
 
     def __iter__(self) -> Iterator[tuple[int, str]]:
         with self._explained():
-            head, stream = _look(io.BufferedReader(self._raw, PEEK))
+            head, stream = _peek(io.BufferedReader(self._raw, PEEK))
             self._bgzf = is_bgzf(head)
             if head.startswith(GZIP_MAGIC):
-                head, stream = _look(gzip.GzipFile(fileobj=stream))  # type: ignore[arg-type]
+                head, stream = _peek(gzip.GzipFile(fileobj=stream))
             self._stream = stream
             self._refuse_foreign(head)
             for number, raw in enumerate(stream, 1):
@@ -131,7 +137,7 @@ class Lines:
         self.drain()
 
     def drain(self) -> None:
-        """Read on to the end without looking, and check that the file is whole."""
+        """Read the rest of the file, and check that the file is complete."""
         with self._explained():
             while self._stream and self._stream.read(PEEK):
                 pass
@@ -139,19 +145,19 @@ class Lines:
             raise InputError(
                 self.name,
                 "truncated: a bgzip file without its end-of-file block",
-                "fetch or copy the file again; nothing of it was used",
+                "download or copy the file again; none of its content was used",
             )
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
-        """Errors of decompression and decoding, with the line that they are near."""
+        """Turn errors of decompression and decoding into InputError, with the line number."""
         try:
             yield
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise InputError(
                 self.name,
                 f"the compressed data is truncated or damaged ({error})",
-                "fetch or copy the file again; nothing of it was used",
+                "download or copy the file again; none of its content was used",
                 self.number + 1,
             ) from error
         except UnicodeDecodeError as error:
@@ -169,15 +175,13 @@ class Lines:
         if b"\x00" in head:
             raise InputError(
                 self.name,
-                "not text: it holds NUL bytes (a binary file, or UTF-16)",
+                "not text: it contains NUL bytes (a binary file or UTF-16)",
                 "give a BED, GTF or GFF3 annotation in UTF-8",
             )
         if b"\r" in head.rstrip(b"\r") and b"\n" not in head:
+            hint = "convert it: tr '\\r' '\\n' < FILE"
             raise InputError(
-                self.name,
-                "lines end in CR only (old Macintosh line endings)",
-                "convert it: tr '\\r' '\\n' < FILE",
-                1,
+                self.name, "lines end in CR only (old Macintosh line endings)", hint, 1
             )
 
 
@@ -185,10 +189,10 @@ class Lines:
 def open_lines(path: str | os.PathLike[str]) -> Iterator[Lines]:
     """Open an annotation for one pass; '-' is standard input.
 
-    Raises InputError where the path is missing, a directory or unreadable.
+    Raises InputError if the path is missing, a directory or unreadable.
     """
     if os.fspath(path) == "-":
-        yield Lines(path, sys.stdin.buffer)
+        yield Lines(path, cast(io.BufferedReader, sys.stdin.buffer))
         return
     if os.path.isdir(path):
         raise InputError(path, "is a directory", "give a file")
@@ -198,3 +202,15 @@ def open_lines(path: str | os.PathLike[str]) -> Iterator[Lines]:
         except OSError as error:
             raise InputError(path, f"cannot be read: {error.strerror}", "check the path") from error
         yield Lines(path, source)
+
+
+def parse_position(name: str, number: int, what: str, text: str, hint: str) -> int:
+    """Parse a coordinate, called `what` ('start') in errors, of line `number` of the file `name`.
+
+    Raises InputError unless `text` is a whole number that a contig can have.
+    """
+    if not (text.isascii() and text.isdigit()):
+        raise InputError(name, f"{what} is not a whole number: {text[:40]!r}", hint, number)
+    if is_too_far(text):
+        raise InputError(name, f"{what} {text[:20]} is past the end of any contig", hint, number)
+    return int(text)

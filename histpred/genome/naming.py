@@ -1,9 +1,9 @@
-"""One contig under several names: chr1, 1, NC_000001.11.
+"""Contigs with several names: chr1, 1, NC_000001.11.
 
-A name of the annotation is looked up in the FASTA as it is; failing that, by what both names stand
-for: without 'chr', with M, MT and Mito as one, RefSeq accessions of human and mouse by their
-number, and any accession by the 'chromosome N' of its FASTA header or of the GFF3's region line.
-Only a single candidate counts: where two contigs stand for the same chromosome, nothing is guessed.
+A contig of the annotation is looked up in the FASTA by its name. If that fails, both names are
+reduced to a chromosome: the prefix 'chr' is dropped, M, MT and Mito are the same, RefSeq accessions
+of human and mouse map to their chromosome, and any other accession maps to the 'chromosome N' of
+its FASTA header or of the GFF3's region line. If two contigs match, neither is used.
 """
 
 from __future__ import annotations
@@ -34,8 +34,7 @@ _LOOKS_LIKE_ACCESSION = re.compile(r"^[A-Z]{1,6}_?\d{5,}(\.\d+)?$")
 
 
 def chromosome(name: str) -> str:
-    """What a contig's name stands for: the chromosome without prefix; the name itself where nothing
-    is known.
+    """The chromosome that a contig name means, without prefix; an unknown name is returned as is.
 
     >>> chromosome("chr1"), chromosome("chrM"), chromosome("NC_000023.11"), chromosome("scaffold_7")
     ('1', 'MT', 'X', 'scaffold_7')
@@ -47,8 +46,7 @@ def chromosome(name: str) -> str:
 
 
 def described_chromosome(description: str) -> str | None:
-    """The chromosome that a FASTA header says a contig is, None where it says nothing or only a
-    part.
+    """The chromosome that a FASTA header names; None if it names none, or only part of one.
 
     >>> described_chromosome("Drosophila melanogaster chromosome 4")
     '4'
@@ -61,11 +59,10 @@ def described_chromosome(description: str) -> str | None:
 
 
 class ContigNames:
-    """Finds the FASTA's name for an annotation's name, and remembers which it had to translate.
+    """Finds the FASTA's name of a contig; `renamed` maps the annotation's names to other ones.
 
-    `describe` reads the FASTA's header lines (name -> rest of the line); it may be slow, and is
-    called at most once, only if names that look like accessions are left. `renamed` maps names
-    found under another one.
+    `describe` returns the FASTA's header lines (name -> rest of the line). It may be slow; it is
+    called at most once, and only for a FASTA with accessions as names.
     """
 
     def __init__(self, contigs: Iterable[str], describe: Callable[[], Mapping[str, str]]) -> None:
@@ -79,14 +76,14 @@ class ContigNames:
         self.renamed: dict[str, str] = {}
 
     def resolve(self, name: str, alias: str | None = None) -> str | None:
-        """The contig that `name` means, None where there is none or more than one.
+        """The FASTA's name of the contig `name`; None if no contig matches, or several do.
 
-        `alias` is the chromosome that the annotation itself says this name is.
+        `alias` is the chromosome that the annotation states for this name.
         """
         if name not in self._found:
-            self._found[name] = self._search(name, alias)
-            if self._found[name] not in (None, name):
-                self.renamed[name] = str(self._found[name])
+            found = self._found[name] = self._search(name, alias)
+            if found and found != name:
+                self.renamed[name] = found
         return self._found[name]
 
     def _search(self, name: str, alias: str | None) -> str | None:
@@ -110,7 +107,7 @@ class ContigNames:
 
 
 def _only(contigs: set[str], name: str) -> str | None:
-    """The single contig, unless it and `name` are different accessions: of different assemblies."""
+    """The only contig of a set, or None; two different accessions are of different assemblies."""
     contig = next(iter(contigs))
     if len(contigs) > 1 or (_ACCESSION.match(contig) and _ACCESSION.match(name)):
         return None

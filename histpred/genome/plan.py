@@ -1,6 +1,4 @@
-"""Annotation, reference and window kind into a filled ledger; then the windows with their sequence,
-in batches.
-"""
+"""Plan the windows of an annotation on a genome, then read them with their sequence in batches."""
 
 from __future__ import annotations
 
@@ -11,24 +9,23 @@ from typing import NamedTuple
 
 from histpred.core.errors import SHOWN, InputError, first_few
 from histpred.genome.annotation import TABLE, Annotation, Contigs, open_annotation
-from histpred.genome.ledger import TOO_MANY_N, Ledger
+from histpred.genome.ledger import Ledger
 from histpred.genome.naming import MITOCHONDRION, chromosome
+from histpred.genome.reasons import CROSSES_ORIGIN, NOT_SELECTED, SAME_TILE, TOO_MANY_N
 from histpred.genome.reference import Reference
-from histpred.genome.regions import INTERVAL, NOT_SELECTED, Feature
+from histpred.genome.regions import INTERVAL, Feature
 from histpred.genome.request import Request
 from histpred.genome.windows import (
     Row,
     WindowSpec,
-    as_it_is,
     place,
+    place_unchanged,
     row_of,
-    share_of_n,
     tiles,
+    window_n_fraction,
     window_sequence,
 )
 
-CROSSES_ORIGIN = "crosses-the-origin"
-SAME_TILE = "tile-of-another-row"
 NAME_LIMIT = 255
 BATCH_WINDOWS = 512
 BATCH_BASES = 4_000_000
@@ -37,10 +34,9 @@ _UNPRINTABLE = {code: " " for code in [*range(32), 127, 0x85, 0x2028, 0x2029]}
 
 
 class Plan(NamedTuple):
-    """What came of reading the annotation against the genome, as sentences for the user.
+    """Messages about an annotation and its genome, as sentences for the user.
 
-    notices are of no consequence; past_end: how many rows were clipped as they end past their
-    contig.
+    past_end: number of rows that were clipped because they end past their contig.
     """
 
     notices: list[str]
@@ -49,7 +45,7 @@ class Plan(NamedTuple):
 
 
 class OpenWindows(NamedTuple):
-    """An annotation that was read against its genome; the ledger holds its windows."""
+    """An annotation, its genome, and the ledger that holds its windows."""
 
     annotation: Annotation
     reference: Reference
@@ -58,14 +54,14 @@ class OpenWindows(NamedTuple):
 
 
 class Offenders:
-    """The first few of a kind of fault, and how many there were."""
+    """The number of rows with one fault, and the first few of them."""
 
     def __init__(self) -> None:
         self.count = 0
         self.first: list[str] = []
 
     def add(self, feature: Feature) -> None:
-        """One more."""
+        """Count a row."""
         self.count += 1
         if self.count <= SHOWN:
             self.first.append(f"{feature.name} (line {feature.line})")
@@ -75,7 +71,7 @@ class Offenders:
 
 
 class Faults:
-    """What is wrong between an annotation and its genome, by kind."""
+    """The rows that do not fit the genome, by fault."""
 
     def __init__(self) -> None:
         self.strandless = Offenders()
@@ -89,8 +85,8 @@ class Faults:
 def open_windows(request: Request, spec: WindowSpec, work: Path) -> Iterator[OpenWindows]:
     """Open annotation, genome and ledger, and `plan` the windows.
 
-    With tiles, the FASTA may be the annotation too: its rows are the contigs. Spools go to `work`,
-    and so do private indexes of the genome if the request has no cache.
+    With tiles, the FASTA may also be the annotation; each contig is then a row. Temporary files go
+    to `work`, and so do private indexes of the genome if the request has no cache.
     """
     with ExitStack() as stack:
         fasta = request.fasta, request.cache or work
@@ -113,34 +109,31 @@ def open_windows(request: Request, spec: WindowSpec, work: Path) -> Iterator[Ope
 
 
 def refuse_nothing(annotation: Annotation, ledger: Ledger, done: int, what: str) -> None:
-    """Rows that are all skipped are an error; a file without rows is not. `what`: what none of them
-    could be ('scored').
+    """Raise InputError if all rows are skipped; a file without rows is accepted.
+
+    `done` is the number of rows that were used, and `what` says for what ('scored').
     """
     if ledger.rows and not done:
         reasons = ", ".join(f"{reason} {count}" for reason, count in ledger.skipped.items())
         raise InputError(
             annotation.name,
             f"none of its {ledger.rows} rows can be {what}: {reasons}",
-            "histpred windows writes the ledger that says why for each row",
+            "for the reason of each row, see the ledger that histpred windows writes",
         )
 
 
 def plan(
-    annotation: Annotation,
-    reference: Reference,
-    spec: WindowSpec,
-    unstranded: bool,
-    ledger: Ledger,
+    annotation: Annotation, reference: Reference, spec: WindowSpec, unstranded: bool, ledger: Ledger
 ) -> Plan:
-    """Read the whole annotation into `ledger`; the rows of a table of windows are no longer cut.
+    """Read the whole annotation into `ledger`; the rows of a table of windows are kept unchanged.
 
-    `unstranded` reads the strand '.' as '+', and so it is in a table of windows. Raises InputError
-    where the file does not belong to the genome: no contig in common, genes past a contig's end;
-    and for strands that are missing where they matter.
+    With `unstranded`, and in a table of windows, the strand '.' is read as '+'. Raises InputError
+    if the annotation does not fit the genome (no contig in common, genes past the end of a contig),
+    or if strands are missing that the window kind needs.
     """
     faults = Faults()
     for feature in annotation:
-        cut = annotation.format == TABLE
+        is_window = annotation.format == TABLE  # known once the first line has been read
         feature = printable(feature)
         contig = reference.names.resolve(feature.chrom, annotation.aliases.get(feature.chrom))
         length = reference.lengths[contig] if contig else 0
@@ -151,15 +144,15 @@ def plan(
             if len(faults.unknown_contigs) < 1000:
                 faults.unknown_contigs[feature.chrom] = None
         else:
-            if spec.kind != INTERVAL and feature.strand == "." and not cut:
+            if spec.kind != INTERVAL and feature.strand == "." and not is_window:
                 if unstranded:
-                    feature = _noted(feature, "no strand: read as '+'")
+                    feature = feature.with_note("no strand: read as '+'")
                 else:
                     faults.strandless.add(feature)
             if feature.end > length:
                 feature = _past_end(feature, contig, length, annotation, faults)
-        if cut and contig:
-            ledger.add(feature, as_it_is(feature, contig, length))
+        if is_window and contig:
+            ledger.add(feature, place_unchanged(feature, contig, length))
         elif spec.tile and contig and not feature.problem and feature.start < length:
             for part in tiles(feature, length, spec.tile):
                 ledger.add(part, place(part, contig, length, spec))
@@ -169,10 +162,10 @@ def plan(
     _refuse(faults, annotation, reference, spec, ledger)
     notices = list(reference.notices)
     if annotation.format == TABLE:
-        notices.append(f"{annotation.name} is a table of windows: they are taken as they are")
+        notices.append(f"{annotation.name} is a table of windows, which are used unchanged")
     if renamed := reference.names.renamed:
         pairs = first_few(f"{name} = {contig}" for name, contig in renamed.items())
-        notices.append(f"contigs under another name in the FASTA: {pairs}")
+        notices.append(f"contigs with another name in the FASTA: {pairs}")
     warnings = [*reference.warnings, *_warnings(faults, annotation, reference)]
     return Plan(notices, warnings, faults.clipped.count)
 
@@ -180,14 +173,15 @@ def plan(
 def _past_end(
     feature: Feature, contig: str, length: int, annotation: Annotation, faults: Faults
 ) -> Feature:
-    """A feature that ends past its contig: clipped if BED, else circular or a wrong assembly. A
-    window was clipped when it was cut.
+    """Handle a feature that ends past its contig: clipped (BED), circular, or of another assembly.
+
+    Rows of a table of windows are already clipped, so for them it is always another assembly.
     """
     if annotation.format.startswith("BED"):
         if feature.start >= length:
             return feature
         faults.clipped.add(feature)
-        return _noted(feature, f"ends {feature.end - length} bp past the contig")
+        return feature.with_note(f"ends {feature.end - length} bp past the contig")
     circular = feature.chrom in annotation.circular or chromosome(contig) == MITOCHONDRION
     if circular and annotation.format != TABLE:
         return feature._replace(problem=CROSSES_ORIGIN)
@@ -196,8 +190,9 @@ def _past_end(
 
 
 def scorable(ledger: Ledger, reference: Reference, spec: WindowSpec) -> Iterator[list[Row]]:
-    """The queued windows in genome order, in batches; those with too many N are skipped in the
-    ledger, and so are tiles that an earlier row has too.
+    """Yield the queued windows in genome order, in batches.
+
+    Windows with too many N, and tiles that an earlier row also has, are skipped in the ledger.
     """
     batch: list[Row] = []
     bases = 0
@@ -208,45 +203,33 @@ def scorable(ledger: Ledger, reference: Reference, spec: WindowSpec) -> Iterator
             continue
         before = queued.window[:3]
         sequence = window_sequence(queued.window, reference)
-        share = share_of_n(queued.window, sequence, reference)
-        if share > spec.max_n_fraction:
+        fraction = window_n_fraction(queued.window, sequence, reference)
+        if fraction > spec.max_n_fraction:
             ledger.skip(
                 queued,
                 TOO_MANY_N,
-                f"{share:.4g} of the window is N, the limit is {spec.max_n_fraction:g}",
+                f"{fraction:.4g} of the window is N, the limit is {spec.max_n_fraction:g}",
             )
             continue
         if batch and (len(batch) == BATCH_WINDOWS or bases + len(sequence) > BATCH_BASES):
             yield batch
             batch, bases = [], 0
-        batch.append(row_of(queued.window, sequence, share))
+        batch.append(row_of(queued.window, sequence, fraction))
         bases += len(sequence)
     if batch:
         yield batch
 
 
 def printable(feature: Feature) -> Feature:
-    """`feature` with names that fit in a column of a table: no tabs or control characters, at most
-    255 long.
-    """
-    texts = name, gene_id, biotype = feature[5:8]
-    if (
-        name.isprintable()
-        and gene_id.isprintable()
-        and biotype.isprintable()
-        and len(name) <= NAME_LIMIT >= len(gene_id)
-        and len(biotype) <= NAME_LIMIT
-    ):
+    """Make the names of a feature fit in a table: no control characters, at most 255 characters."""
+    texts = feature.name, feature.gene_id, feature.biotype
+    if "".join(texts).isprintable() and max(map(len, texts)) <= NAME_LIMIT:
         return feature
     name, gene_id, biotype = (text.translate(_UNPRINTABLE)[:NAME_LIMIT] for text in texts)
     if (name, gene_id, biotype) == texts:
         return feature
     feature = feature._replace(name=name, gene_id=gene_id, biotype=biotype)
-    return _noted(feature, "name shortened or control characters replaced")
-
-
-def _noted(feature: Feature, more: str) -> Feature:
-    return feature._replace(note=f"{feature.note}; {more}" if feature.note else more)
+    return feature.with_note("name shortened or control characters replaced")
 
 
 def _refuse(
@@ -258,22 +241,22 @@ def _refuse(
             annotation.name,
             f"none of its contigs is in {reference.name}: {first_few(faults.unknown_contigs)} "
             f"here, {first_few(reference.lengths)} there",
-            "do the two belong together? chr1, 1 and NC_000001.11 are taken for the same where "
-            "that is unambiguous",
+            "are both of the same assembly? chr1, 1 and NC_000001.11 count as the same contig "
+            "unless that is ambiguous",
         )
     if faults.past_end.count:
         raise InputError(
             annotation.name,
             f"{faults.past_end.count} of {ledger.rows} rows end past their contig in "
             f"{reference.name}: {faults.past_end}",
-            "wrong assembly? the annotation must be of the same one as the FASTA",
+            "wrong assembly? annotation and FASTA must be of the same one",
         )
     if faults.strandless.count:
         raise InputError(
             annotation.name,
             f"{faults.strandless.count} of {ledger.rows} rows have no strand, which {spec.kind} "
             f"windows need: {faults.strandless}",
-            "give strands (column 6 of a BED), or score rows as they are with --window interval, "
+            "add strands (column 6 of a BED), or use the rows themselves with --window interval, "
             "or read '.' as '+' with --unstranded",
         )
 

@@ -1,4 +1,4 @@
-"""The genome: contig lengths, names and cleaned sequence, by position."""
+"""The genome: contig names, lengths and cleaned sequence by position."""
 
 from __future__ import annotations
 
@@ -17,16 +17,15 @@ from histpred.genome import faidx, fasta
 from histpred.genome.naming import ContigNames
 
 STRETCH = 1 << 20
-SETTLED = 2  # seconds; a file that was changed later may change again without another time
+SETTLED = 2  # seconds; a younger file may change again without a new modification time
 
 
 class Reference:
-    """Random access to a FASTA; a context manager. Not to be shared between processes.
+    """Random access to a FASTA; a context manager. Processes must not share one.
 
-    `lengths` maps contig names to bp, in the order of the file; `organism` is the species that its
-    first header states, or None; `digest` is the file's sha256.
-    Private indexes and the digest go to `directory`. Fetches that move along a contig are served
-    from one stretch of about 1 Mbp, so that overlapping windows cost one read.
+    `lengths` maps contig names to bp in file order. `organism` is the species in the first header,
+    or None. `digest` is the file's sha256. Private indexes and the digest are kept in `directory`.
+    About 1 Mbp is read at once, so overlapping windows along a contig cost one read.
     """
 
     def __init__(self, path: str | os.PathLike[str], directory: Path) -> None:
@@ -60,10 +59,10 @@ class Reference:
         self._file.close()
 
     def fetch(self, contig: str, start: int, end: int, strand: str = "+") -> bytes:
-        """Bases [start, end) of `contig`, 5' to 3' on `strand`: upper case, ambiguity codes as N.
+        """Return bases [start, end), 5' to 3' on `strand`: upper case, ambiguity codes as N.
 
-        The interval must lie on the contig. Raises InputError where there are letters that are no
-        DNA.
+        Raises InputError for letters that are not DNA, and ValueError if the interval is not on the
+        contig.
         """
         if not (contig == self._contig and self._start <= start <= end <= self._end):
             if not 0 <= start <= end <= self.lengths[contig]:
@@ -88,19 +87,14 @@ class Reference:
         if len(sequence) != end - start:
             raise InputError(
                 self.name,
-                f"{contig}:{start}-{end} gave {len(sequence)} bases: the file is cut short or its "
-                "index is wrong",
-                "remove the .fai (and .gzi) beside it, or fetch the file again",
+                f"{contig}:{start}-{end} has only {len(sequence)} bases: the file is truncated or "
+                "its index is wrong",
+                "remove the .fai (and .gzi) beside it, or download the file again",
             )
         if FOREIGN in sequence:
             self._refuse_letters(contig, start, raw)
-        self._contig, self._start, self._end, self._stretch, self._reverse = (
-            contig,
-            start,
-            end,
-            sequence,
-            b"",
-        )
+        self._contig, self._start, self._end = contig, start, end
+        self._stretch, self._reverse = sequence, b""
 
     def _refuse_letters(self, contig: str, start: int, raw: str) -> None:
         positions = [i for i, base in enumerate(clean(raw.encode())) if base == FOREIGN[0]]
@@ -108,9 +102,9 @@ class Reference:
         raise InputError(
             self.name,
             f"contig {contig!r} holds {letters!r}, first at base {start + positions[0] + 1}",
-            "this is RNA: turn U into T"
+            "this is RNA: replace U by T"
             if letters in ("U", "u", "Uu")
-            else "a genome is in DNA letters (A C G T N and IUPAC codes); is this protein?",
+            else "a genome has DNA letters (A C G T N and IUPAC codes): is this protein?",
         )
 
     def _descriptions(self) -> Mapping[str, str]:
@@ -118,10 +112,10 @@ class Reference:
 
 
 def remembered_digest(path: Path, directory: Path) -> str:
-    """sha256 of a file, kept in `directory` for as long as it has the same place, size and times.
+    """The sha256 of a file; kept in `directory` while its path, size and times stay the same.
 
-    A genome is large, and each of many shards needs its digest. A folder that cannot be read or
-    written costs time, nothing else.
+    A genome is large, and every shard of a run needs its digest. If the folder cannot be read or
+    written, the digest is computed again.
     """
     found = path.stat()
     fixed = (os.path.realpath(path), found.st_size, found.st_mtime_ns, found.st_ctime_ns)

@@ -1,8 +1,8 @@
-"""Intervals on a genome, as plain values and pure functions.
+"""Genomic intervals as plain values and pure functions.
 
-Coordinates are 0-based half-open everywhere in histpred (the BED convention); the readers convert
-once. A strand is '+', '-' or '.', and '?' where an annotation says that it matters but is unknown
-(GFF3). "Upstream" is against the direction of transcription. Nothing here reads a file.
+Coordinates are 0-based half-open everywhere in histpred (as in BED); the readers convert them once.
+A strand is '+', '-', '.' or, in GFF3, '?' (stranded, but the strand is unknown). "Upstream" means
+against the direction of transcription. Nothing here reads a file.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 Blocks = tuple[tuple[int, int], ...]
 
-# The kinds of windows; what each one is stands in `histpred.genome.windows`.
+# The window kinds, described in `histpred.genome.windows`.
 CONTEXT, BODY, PROMOTER, SPLICED, INTERVAL = KINDS = (
     "context",
     "body",
@@ -20,18 +20,16 @@ CONTEXT, BODY, PROMOTER, SPLICED, INTERVAL = KINDS = (
     "interval",
 )
 
-NOT_SELECTED = "biotype-not-selected"  # the problem of a feature that the user left out
-
-FARTHEST = 2**31 - 1  # bp; what htslib and the browsers can address
+FARTHEST = 2**31 - 1  # bp; the largest position that htslib and genome browsers support
 
 
 class Feature(NamedTuple):
     """One annotated item: a BED row, a gene or a transcript.
 
-    `line` is the 1-based line of the input that it came from. `gene_biotype` is that of the gene,
-    '.' where it states none. `exons` are genomic, ascending and
-    disjoint; None where the annotation has none. `problem` is the reason why the reader found it
-    unusable, else ''. `note` is what the reader had to change to use it, else ''.
+    `line` is its 1-based line in the input. `gene_biotype` is the biotype of the gene, '.' if
+    unknown. `exons` are genomic intervals, ascending and disjoint; None if the annotation has none.
+    `problem` is the reason why the feature cannot be used, else ''. `note` states what was changed
+    to make it usable, else ''.
     """
 
     line: int
@@ -47,14 +45,17 @@ class Feature(NamedTuple):
     note: str = ""
     gene_biotype: str = "."
 
+    def with_note(self, note: str) -> Feature:
+        """The feature with one more note."""
+        return self._replace(note=f"{self.note}; {note}" if self.note else note)
+
 
 class Window(NamedTuple):
-    """The stretch of a contig that stands for one feature; `chrom` is the FASTA's name for the
-    contig.
+    """The stretch of a contig that represents one feature; `chrom` is the contig's FASTA name.
 
-    `blocks` are the genomic pieces that are read, ascending, where they are not [start, end): the
-    exons of a spliced window; or one piece around the window that may reach beyond the contig, and
-    is N there.
+    `blocks` are the genomic intervals that are read, ascending, if they differ from [start, end):
+    the exons of a spliced window, or one interval around the window. That interval may extend past
+    the contig; bases outside the contig are N.
     """
 
     chrom: str
@@ -69,7 +70,7 @@ class Window(NamedTuple):
 
 
 def is_too_far(digits: str) -> bool:
-    """Whether a coordinate, as decimal digits, is beyond what any contig can have.
+    """True if a coordinate, given as decimal digits, is larger than any contig can have.
 
     >>> is_too_far("2147483647"), is_too_far("9" * 5000)
     (False, True)
@@ -78,7 +79,7 @@ def is_too_far(digits: str) -> bool:
 
 
 def extend_upstream(start: int, end: int, strand: str, upstream: int) -> tuple[int, int]:
-    """[start, end) with `upstream` bp more before its 5' end; not clipped (bedtools slop -s -l).
+    """[start, end) extended by `upstream` bp at its 5' end; not clipped (bedtools slop -s -l).
 
     >>> extend_upstream(100, 200, "+", 30), extend_upstream(100, 200, "-", 30)
     ((70, 200), (100, 230))
@@ -89,9 +90,9 @@ def extend_upstream(start: int, end: int, strand: str, upstream: int) -> tuple[i
 def around_start(
     start: int, end: int, strand: str, upstream: int, downstream: int
 ) -> tuple[int, int]:
-    """`upstream` bp before the first transcribed base and `downstream` bp from it on; not clipped.
+    """The `upstream` bp before the TSS and the `downstream` bp that start with it; not clipped.
 
-    The two strands mirror each other: the TSS is always the first of the `downstream` bases.
+    The strands are symmetric: the TSS is the first of the `downstream` bases on both.
 
     >>> around_start(100, 200, "+", 10, 5), around_start(100, 200, "-", 10, 5)
     ((90, 105), (195, 210))
@@ -102,7 +103,7 @@ def around_start(
 
 
 def clip(start: int, end: int, length: int) -> tuple[int, int]:
-    """[start, end) cut to the contig [0, length); empty (start >= end) where nothing is left.
+    """[start, end) clipped to the contig [0, length); empty (start >= end) if nothing is left.
 
     >>> clip(-5, 10, 8)
     (0, 8)
@@ -111,7 +112,7 @@ def clip(start: int, end: int, length: int) -> tuple[int, int]:
 
 
 def merge(blocks: list[tuple[int, int]]) -> Blocks:
-    """Blocks sorted, with those that overlap, touch or repeat joined.
+    """Sort blocks and join those that overlap, touch or repeat.
 
     >>> merge([(30, 40), (10, 20), (15, 25), (25, 28)])
     ((10, 28), (30, 40))

@@ -1,4 +1,4 @@
-"""A request: an annotation, a genome, and which rows of the annotation are wanted."""
+"""A request: an annotation, a genome, and the selection of rows."""
 
 from __future__ import annotations
 
@@ -13,13 +13,12 @@ from histpred.genome.biotypes import normalise
 
 
 class Request(NamedTuple):
-    """The rows of an annotation that windows are made of, and the genome that they lie on.
+    """An annotation, the genome it belongs to, and the rows to use.
 
-    annotation: path of a BED, GTF or GFF3, '-' for standard input. fasta: path of the genome,
-    plain, bgzip or gzip. level: 'gene', 'transcript' or None (transcripts for spliced windows,
-    genes otherwise). biotypes: names or groups, all if empty. unstranded: read the strand '.' as
-    '+'. cache: folder for indexes and copies of the genome that outlives the run; None: they are
-    removed with the run.
+    annotation: path of a BED, GTF or GFF3; '-' for standard input. fasta: path of the genome,
+    plain, bgzip or gzip. level: 'gene', 'transcript' or None (transcripts for spliced windows, else
+    genes). biotypes: names or groups; empty for all. unstranded: read the strand '.' as '+'. cache:
+    folder that keeps indexes and copies of the genome for later runs; None: remove them at the end.
     """
 
     annotation: str
@@ -38,20 +37,21 @@ class Request(NamedTuple):
 def request_identity(
     request: Request, kind: str, digests: tuple[str, str] | None = None
 ) -> dict[str, JsonValue]:
-    """What fixes the windows of a request, besides their specification, as records hold it.
+    """The part of run.json that, with the WindowSpec, determines the windows of a request.
 
     Parameters
     ----------
     kind
-        The kind of windows, see `histpred.genome.regions.KINDS`.
+        The window kind, see `histpred.genome.regions.KINDS`.
     digests
-        sha256 of the annotation and of the FASTA; None: they are read now.
+        The sha256 of the annotation and of the FASTA; None: compute them now.
     """
     annotation, fasta = digests or map(input_digest, request.files)
+    biotypes: list[JsonValue] = [*sorted({normalise(biotype) for biotype in request.biotypes})]
     return {
         "annotation sha256": annotation,
         "FASTA sha256": fasta,
         "by": level_for(kind, request.level),
-        "biotypes": sorted({normalise(biotype) for biotype in request.biotypes}),
+        "biotypes": biotypes,
         "unstranded": request.unstranded,
     }

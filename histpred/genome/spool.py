@@ -1,6 +1,4 @@
-"""A temporary SQLite file: the place for rows that must be put in another order without being held
-in memory.
-"""
+"""A temporary SQLite file for rows that are reordered without being held in memory."""
 
 from __future__ import annotations
 
@@ -14,10 +12,9 @@ CACHE_KIB = 4096
 
 
 def open_spool(path: Path, schema: str) -> sqlite3.Connection:
-    """A new file for one run, with `schema`: no journal and no fsync, since nobody reads it after a
-    crash.
+    """Create a database for one run, without journal or fsync: it is not read after a crash.
 
-    Sorting must go along an index: what SQLite sorts otherwise is held in memory.
+    Queries must sort along an index, because SQLite does any other sort in memory.
     """
     path.unlink(missing_ok=True)
     database = sqlite3.connect(path, isolation_level=None)
@@ -29,7 +26,7 @@ def open_spool(path: Path, schema: str) -> sqlite3.Connection:
 
 
 def pack_blocks(blocks: Iterable[tuple[int, int]]) -> str:
-    """Blocks as one text column; a start may be negative.
+    """Blocks as text for one column; a start may be negative.
 
     >>> pack_blocks([(1, 5), (7, 9)]), unpack_blocks("-1-5,7-9")
     ('1-5,7-9', ((-1, 5), (7, 9)))
@@ -38,6 +35,6 @@ def pack_blocks(blocks: Iterable[tuple[int, int]]) -> str:
 
 
 def unpack_blocks(packed: str) -> Blocks:
-    """The blocks of `pack_blocks`."""
+    """The inverse of `pack_blocks`."""
     pairs = (block.rpartition("-") for block in packed.split(","))
     return tuple((int(start), int(end)) for start, _, end in pairs)

@@ -1,18 +1,18 @@
-"""From a feature to its window, and from the window to its bases.
+"""The window of a feature, and the bases of a window.
 
 | kind       | window                                                             | needs  |
 |------------|--------------------------------------------------------------------|--------|
 | `context`  | gene body and `upstream` bp before it (30 kb in the paper, 2.1)     | strand |
 | `body`     | the feature itself                                                 | strand |
-| `promoter` | `upstream` bp before the TSS, `downstream` bp from the TSS on       | strand |
+| `promoter` | `upstream` bp before the TSS, `downstream` bp starting with it      | strand |
 | `spliced`  | exons joined, in the direction of transcription                    | strand |
-| `interval` | a row as it is; without a strand it is read as '+'                  |        |
+| `interval` | the row itself; strand '.' is read as '+'                           |        |
 
-Every window is clipped to its contig. For an encoder that looks at what is around a point, a
-promoter can be `whole`: what was clipped is read as N, so that the TSS stays where it was; and the
-window can be less than what is read (`shown`). An interval can have a reach, and is whole then:
-read are `upstream` bp before its middle and `downstream` bp from it on, while the window is still
-the row. Intervals can be cut into tiles.
+Every window is clipped to its contig. Some encoders need the TSS at a fixed position. For them, a
+promoter can be `whole`: bases outside the contig are read as N instead of being clipped. The window
+can then be shorter than the sequence that is read (`shown`). An interval with a reach is also
+whole: `upstream` bp before its middle and `downstream` bp after it are read, while the window is
+still the row. Intervals can be cut into tiles.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from typing import NamedTuple
 from histpred.core.columns import Value
 from histpred.core.errors import UsageError
 from histpred.core.sequence import n_fraction, reverse_complement
+from histpred.genome.reasons import NO_EXONS, OUTSIDE, UNKNOWN_CONTIG, UNKNOWN_STRAND
 from histpred.genome.reference import Reference
 from histpred.genome.regions import (
     CONTEXT,
@@ -38,22 +39,17 @@ from histpred.genome.regions import (
     extend_upstream,
 )
 
-UNKNOWN_CONTIG = "unknown-contig"
-OUTSIDE = "outside-the-contig"
-NO_EXONS = "no-exon-lines"
-UNKNOWN_STRAND = "unknown-strand"
-
 MAX_N_FRACTION = 0.5
 REACH = {CONTEXT: (30_000, 0), PROMOTER: (1_000, 1_000)}
 
 
 class WindowSpec(NamedTuple):
-    """A kind of window and its reach in bp; `max_n_fraction` is the share of N up to which a window
-    is scored.
+    """How windows are cut: the window kind, its reach in bp, and the largest fraction of N.
 
-    whole: read in full length, with N beyond the contig. shown: bp to each side of the TSS that are
-    a whole promoter's window, 0 for all that is read. tile: bp of the tiles that intervals are
-    cut into, 0 for none.
+    A window is scored if at most `max_n_fraction` of it is N. whole: read the full length, with N
+    outside the contig. shown: half the length in bp of a whole promoter's window around the TSS; 0:
+    the window is all that is read. tile: length in bp of the tiles that intervals are cut into; 0:
+    none.
     """
 
     kind: str
@@ -65,31 +61,28 @@ class WindowSpec(NamedTuple):
     tile: int = 0
 
     def __str__(self) -> str:
-        """As `parse_window` reads it."""
+        """The text that `parse_window` reads."""
         both = [self.upstream, self.downstream]
         reach = {CONTEXT: both[:1], PROMOTER: both, INTERVAL: both if self.whole else []}
         return ":".join(map(str, [self.kind, *reach.get(self.kind, [])]))
 
 
 def usual(kind: str) -> WindowSpec:
-    """A kind with its usual reach: 30 kb upstream for context (paper, 2.1), 1 kb to each side for
-    promoter.
-    """
+    """The default of a window kind: context 30 kb upstream (paper, 2.1), promoter 1 kb each way."""
     return WindowSpec(kind, *REACH.get(kind, (0, 0)), MAX_N_FRACTION)
 
 
 def parse_window(text: str) -> WindowSpec:
-    """`KIND`, `context:UPSTREAM`, `promoter:UPSTREAM:DOWNSTREAM` or `interval:UPSTREAM:DOWNSTREAM`
-    (bp); what is left out is usual.
+    """Parse `KIND`, `context:UP`, `promoter:UP:DOWN` or `interval:UP:DOWN` (bp).
 
-    Raises UsageError for anything else.
+    A kind alone has its default reach. Raises UsageError for anything else.
 
     >>> parse_window("context:5000")[:3], parse_window("promoter:500:500")[:3]
     (('context', 5000, 0), ('promoter', 500, 500))
     """
     kind, *reach = text.split(":")
     if kind not in KINDS:
-        raise UsageError(f"unknown kind of window {kind!r}", f"use {', '.join(KINDS)}")
+        raise UsageError(f"unknown window kind {kind!r}", f"use {', '.join(KINDS)}")
     if not reach:
         return usual(kind)
     lengths = [int(part) for part in reach if part.isascii() and part.isdigit() and len(part) < 9]
@@ -99,45 +92,44 @@ def parse_window(text: str) -> WindowSpec:
         raise UsageError(
             f"not a window: {text!r}",
             f"use {CONTEXT}:UPSTREAM, {PROMOTER}:UPSTREAM:DOWNSTREAM or {INTERVAL}:UPSTREAM:"
-            "DOWNSTREAM in bp, or a kind alone",
+            "DOWNSTREAM in bp, or only a window kind",
         )
     spec = WindowSpec(kind, lengths[0], sum(lengths[1:]), MAX_N_FRACTION, kind == INTERVAL)
     if kind != CONTEXT and not sum(lengths):
-        raise UsageError(f"an empty window: {text!r}", "give it bases upstream or downstream")
+        raise UsageError(
+            f"an empty window: {text!r}", "give at least one base upstream or downstream"
+        )
     return spec
 
 
-class Placed(NamedTuple):
-    """What became of a feature: its window, or None and the reason; `note` says what was changed on
-    the way.
-    """
+class Placement(NamedTuple):
+    """The window of a feature, or None and the reason; `note` states what was changed."""
 
     window: Window | None
     reason: str
     note: str
 
 
-def place(feature: Feature, contig: str | None, length: int, spec: WindowSpec) -> Placed:
-    """The window of `feature` on `contig` (None: not in the FASTA) of `length` bp.
+def place(feature: Feature, contig: str | None, length: int, spec: WindowSpec) -> Placement:
+    """Place the window of `feature` on `contig` (None: not in the FASTA) of `length` bp.
 
     >>> spec = WindowSpec("promoter", 10, 5, 0.5)
     >>> place(Feature(1, "1", 4, 50, "+", "a"), "chr1", 100, spec).window[:4]
     ('chr1', 0, 9, '+')
     """
     if feature.problem:
-        return Placed(None, feature.problem, feature.note)
+        return Placement(None, feature.problem, feature.note)
     if contig is None:
-        return Placed(None, UNKNOWN_CONTIG, feature.note)
+        return Placement(None, UNKNOWN_CONTIG, feature.note)
     if feature.start >= length:
-        return Placed(None, OUTSIDE, f"contig {contig} has {length} bp")
+        return Placement(None, OUTSIDE, f"contig {contig} has {length} bp")
     if feature.strand == "?" and spec.kind != INTERVAL:
-        return Placed(None, UNKNOWN_STRAND, feature.note)
+        return Placement(None, UNKNOWN_STRAND, feature.note)
     if spec.kind == SPLICED and feature.exons is None:
-        return Placed(None, NO_EXONS, feature.note)
+        return Placement(None, NO_EXONS, feature.note)
 
     strand = feature.strand if feature.strand in "+-" else "+"
     start, end = reach = _reach(feature, strand, spec)
-    note = feature.note
     blocks: Blocks | None = None
     if spec.shown:
         blocks = (reach,)
@@ -146,12 +138,11 @@ def place(feature: Feature, contig: str | None, length: int, spec: WindowSpec) -
         whole = end - start
         start, end = clip(start, end, length)
         if start >= end:
-            return Placed(None, OUTSIDE, f"contig {contig} has {length} bp")
+            return Placement(None, OUTSIDE, f"contig {contig} has {length} bp")
         missing = whole - (end - start)
-        clipped = f"clipped by {missing} bp at the contig's end"
+        feature = feature.with_note(f"clipped by {missing} bp at the contig's end")
         if spec.whole and spec.kind == PROMOTER:
             blocks = (reach,)
-        note = f"{note}; {clipped}" if note else clipped
 
     if spec.kind == INTERVAL and spec.whole:
         middle = (start + end) // 2
@@ -162,22 +153,23 @@ def place(feature: Feature, contig: str | None, length: int, spec: WindowSpec) -
             for exon_start, exon_end in feature.exons
             if exon_start < length
         )
-    return Placed(_window(feature, contig, start, end, blocks), "", note)
+    return Placement(_window(feature, contig, start, end, blocks), "", feature.note)
 
 
-def as_it_is(feature: Feature, contig: str, length: int) -> Placed:
-    """The window that a row of a table of windows is, on `contig` of `length` bp."""
+def place_unchanged(feature: Feature, contig: str, length: int) -> Placement:
+    """Place a row of a table of windows, unchanged, on `contig` of `length` bp."""
     if feature.problem:
-        return Placed(None, feature.problem, feature.note)
+        return Placement(None, feature.problem, feature.note)
     if feature.start >= length:
-        return Placed(None, OUTSIDE, f"contig {contig} has {length} bp")
+        return Placement(None, OUTSIDE, f"contig {contig} has {length} bp")
     end = min(feature.end, length)
-    return Placed(_window(feature, contig, feature.start, end, feature.exons), "", feature.note)
+    return Placement(_window(feature, contig, feature.start, end, feature.exons), "", feature.note)
 
 
 def tiles(feature: Feature, length: int, tile: int) -> Iterator[Feature]:
-    """The tiles that a row touches, on a contig of `length` bp: they begin at multiples of `tile`
-    bp, and only the contig's last one may be shorter.
+    """Yield the tiles that overlap a row, on a contig of `length` bp.
+
+    Tiles start at multiples of `tile` bp; only the last tile of a contig may be shorter.
 
     >>> [part[2:4] for part in tiles(Feature(1, "1", 150, 420, "+", "a"), 450, 200)]
     [(0, 200), (200, 400), (400, 450)]
@@ -187,35 +179,33 @@ def tiles(feature: Feature, length: int, tile: int) -> Iterator[Feature]:
 
 
 def window_sequence(window: Window, reference: Reference) -> bytes:
-    """The bases that are read of a window, 5' to 3' on its own strand: upper case, ambiguity codes
-    and what lies beyond the contig as N, blocks joined.
+    """Read the sequence of a window, 5' to 3' on its strand, with blocks joined.
+
+    It is upper case, with N for ambiguity codes and outside the contig.
     """
     contig, start, end, strand = window[:4]
     if window.blocks is None:
         return reference.fetch(contig, start, end, strand)
     length = reference.lengths[contig]
-    pieces = []
+    parts = []
     for left, right in window.blocks:
         first, last = clip(left, right, length)
         if first < last:
             bases = reference.fetch(contig, first, last)
-            pieces.append(b"N" * (first - left) + bases + b"N" * (right - last))
+            parts.append(b"N" * (first - left) + bases + b"N" * (right - last))
         else:
-            pieces.append(b"N" * (right - left))
-    joined = b"".join(pieces)
+            parts.append(b"N" * (right - left))
+    joined = b"".join(parts)
     return reverse_complement(joined) if strand == "-" else joined
 
 
-def share_of_n(window: Window, sequence: bytes, reference: Reference) -> float:
-    """The share of N in a window, `sequence` being what is read of it: of its own bases only, where
-    it is read with what is around it.
-    """
-    around = reads_around(window)
-    return n_fraction(reference.fetch(*window[:3]) if around else sequence)
+def window_n_fraction(window: Window, sequence: bytes, reference: Reference) -> float:
+    """The fraction of N in a window whose `sequence` was read, without the bases read around it."""
+    return n_fraction(reference.fetch(*window[:3]) if reads_around(window) else sequence)
 
 
 def reads_around(window: Window) -> bool:
-    """Whether more is read than the window."""
+    """True if bases outside the window are read."""
     (left, _), *_, (_, right) = 2 * (window.blocks or ((window.start, window.end),))
     return left < window.start or window.end < right
 
@@ -237,9 +227,9 @@ def _reach(feature: Feature, strand: str, spec: WindowSpec) -> tuple[int, int]:
 
 
 class Row(NamedTuple):
-    """A window as tables hold it: its sequence (5' to 3', cleaned) and its values by column.
+    """A window with its sequence (5' to 3', cleaned) and the values of its columns.
 
-    values: those of `histpred.core.columns.COLUMNS`, in order.
+    values: in the order of `histpred.core.columns.COLUMNS`.
     """
 
     window: Window
@@ -248,7 +238,7 @@ class Row(NamedTuple):
 
 
 def row_of(window: Window, sequence: bytes, n_fraction: float) -> Row:
-    """The row of a window."""
+    """Make the row of a window."""
     chrom, start, end, strand, name, gene_id, biotype, *_ = window
     values = (chrom, start, end, name, strand, gene_id, biotype, n_fraction)
     return Row(window, sequence, values)

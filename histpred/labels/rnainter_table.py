@@ -223,7 +223,7 @@ def _open_table(path: Path) -> Iterator[Lines]:
         raise InputError(
             path,
             f"the archive is truncated or damaged ({error})",
-            "fetch or copy the file again; nothing of it was used",
+            "download or copy the file again; none of its content was used",
         ) from error
 
 

@@ -26,8 +26,8 @@ from histpred.bundle.outputs import interval_output, marks_of, was_trained_on
 from histpred.core.errors import BundleError, InputError
 from histpred.core.marks import by_class, hex_colour, mark
 from histpred.core.output import output_files, refuse_inputs, temporary_faults
-from histpred.genome.ledger import LEDGER, MEANINGS, SKIPPED
-from histpred.genome.regions import NOT_SELECTED
+from histpred.genome.ledger import LEDGER, SKIPPED
+from histpred.genome.reasons import MEANINGS, NOT_SELECTED
 from histpred.genome.windows import WindowSpec
 from histpred.reports.landscape import Landscape, read_landscape
 from histpred.reports.landscape_figures import draw

@@ -23,7 +23,7 @@ from histpred.core.columns import HEADER
 from histpred.core.errors import InputError, OutputError, first_few
 from histpred.core.output import output_folder, refuse_inputs, temporary_faults
 from histpred.core.version import __version__
-from histpred.genome.regions import NOT_SELECTED
+from histpred.genome.reasons import NOT_SELECTED
 from histpred.genome.windows import WindowSpec
 from histpred.scoring.record import RUN, SCHEMA_VERSION
 from histpred.scoring.tables import CALLS, SCORES

@@ -20,8 +20,8 @@ from histpred.encoders import Encoder
 from histpred.encoders.chunks import check_window
 from histpred.encoders.embedder import EmbeddedWindows, Embedder
 from histpred.encoders.store import Store, encoder_identity, read_parquet
-from histpred.genome.ledger import TOO_MANY_N
 from histpred.genome.plan import open_windows, refuse_nothing, scorable
+from histpred.genome.reasons import TOO_MANY_N
 from histpred.genome.request import Request
 
 if TYPE_CHECKING:

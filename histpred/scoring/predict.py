@@ -25,8 +25,9 @@ from histpred.encoders import is_expensive
 from histpred.encoders.chunks import check_window
 from histpred.encoders.embedder import EmbeddedWindows, Embedder
 from histpred.encoders.store import Store, encoder_identity
-from histpred.genome.ledger import LEDGER, TOO_MANY_N
+from histpred.genome.ledger import LEDGER
 from histpred.genome.plan import OpenWindows, open_windows, refuse_nothing, scorable
+from histpred.genome.reasons import TOO_MANY_N
 from histpred.genome.request import Request
 from histpred.scoring.derived import remove_shown
 from histpred.scoring.domain import domain_warnings

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import tempfile
 from collections import namedtuple
 from pathlib import Path
@@ -15,31 +14,20 @@ from histpred.commands.machine import (
     PROBLEM,
     VARIABLES,
     Finding,
-    container,
     control_groups,
     cores_and_memory,
     cpu_quota,
-    gpus,
+    folders,
     lines,
     memory_limit,
-    places,
     variables,
     version_of,
     versions,
 )
+from support.findings import by_what, write
 
 ROOT = Path(__file__).resolve().parents[2]
 Usage = namedtuple("Usage", "total used free")
-
-
-def write(path: Path, text: str = "") -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-    return path
-
-
-def by_what(findings: list[Finding]) -> dict[str, Finding]:
-    return {finding.what: finding for finding in findings}
 
 
 def test_lines_are_aligned_with_hints_below():
@@ -81,7 +69,7 @@ def test_onnxruntime_gpu_counts_as_onnxruntime(monkeypatch):
 
 
 def test_an_old_python_is_a_problem(monkeypatch):
-    monkeypatch.setattr(machine.platform, "python_version_tuple", lambda: ("3", "9", "1"))
+    monkeypatch.setattr(machine, "OLDEST_PYTHON", (99, 0))
     assert by_what(versions("9.9"))["Python"].verdict == PROBLEM
 
 
@@ -142,73 +130,7 @@ def test_a_machine_that_tells_nothing(tmp_path, monkeypatch):
         raise ValueError(name)
 
     monkeypatch.setattr(machine.os, "sysconf", fail)
-    assert cores_and_memory(tmp_path)[1].found == "cannot be told"
-
-
-CONTAINERS = [
-    ("", {}, ("", "")),
-    (".dockerenv", {}, ("Docker", "--gpus all")),
-    ("run/.containerenv", {}, ("Podman", "--gpus all")),
-    ("", {"SINGULARITY_CONTAINER": "/x.sif"}, ("Singularity", "--nv")),
-    (".dockerenv", {"APPTAINER_CONTAINER": "/x.sif"}, ("Apptainer", "--nv")),
-    ("", {"container": "podman"}, ("Podman", "--gpus all")),
-    ("", {"container": "lxc"}, ("lxc", "--nv")),
-]
-
-
-@pytest.mark.parametrize(("file", "environment", "expected"), CONTAINERS)
-def test_a_container_without_a_gpu_names_the_flag(
-    tmp_path, monkeypatch, file, environment, expected
-):
-    monkeypatch.setenv("PATH", str(tmp_path))
-    if file:
-        write(tmp_path / file)
-    name, flag = expected
-    assert container(tmp_path, environment)[0] == name
-    found = by_what(gpus(tmp_path, environment))
-    assert found["container"].found.startswith(name or "none")
-    assert found["NVIDIA devices"].verdict == (NOTE if name else OK)
-    assert flag in found["NVIDIA devices"].hint
-    assert "NVIDIA driver" not in found
-
-
-def test_a_gpu_and_its_driver(tmp_path, monkeypatch):
-    for node in ("nvidia0", "nvidia1", "nvidiactl", "nvidia-uvm"):
-        write(tmp_path / "dev" / node)
-    write(tmp_path / ".dockerenv")
-    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-    found = by_what(gpus(tmp_path, {}))
-    assert found["NVIDIA devices"] == Finding("NVIDIA devices", "/dev/nvidia0, /dev/nvidia1")
-    assert found["NVIDIA driver"].verdict == NOTE
-
-    program = write(tmp_path / "bin/nvidia-smi", "#!/bin/sh\necho 'Some GPU, 1.2, 9 MiB'\n")
-    program.chmod(0o755)
-    assert by_what(gpus(tmp_path, {}))["NVIDIA driver"].found == "Some GPU, 1.2, 9 MiB"
-    program.write_text("#!/bin/sh\necho 'no driver'\nexit 9\n")
-    driver = by_what(gpus(tmp_path, {}))["NVIDIA driver"]
-    assert (driver.found, driver.verdict) == ("nvidia-smi fails: no driver", NOTE)
-    program.write_text("#!/bin/nonsense\n")
-    assert "does not run" in by_what(gpus(tmp_path, {}))["NVIDIA driver"].found
-
-
-def test_nvidia_smi_that_hangs(tmp_path, monkeypatch):
-    def hang(*arguments, **options):
-        raise subprocess.TimeoutExpired("nvidia-smi", 20)
-
-    monkeypatch.setattr(machine.shutil, "which", lambda name: name)
-    monkeypatch.setattr(machine.subprocess, "run", hang)
-    assert "timed out" in by_what(gpus(tmp_path, {}))["NVIDIA driver"].found
-
-
-@pytest.mark.parametrize(("value", "verdict"), [("0,1", OK), ("", NOTE), ("-1", NOTE)])
-def test_gpus_that_are_hidden(tmp_path, value, verdict):
-    found = by_what(gpus(tmp_path, {"CUDA_VISIBLE_DEVICES": value}))
-    assert found["CUDA_VISIBLE_DEVICES"].verdict == verdict
-
-
-def test_windows_subsystem(tmp_path):
-    write(tmp_path / "dev/dxg")
-    assert "/dev/dxg" in by_what(gpus(tmp_path, {}))["NVIDIA devices"].found
+    assert cores_and_memory(tmp_path)[1].found == "unknown"
 
 
 def test_folders(tmp_path, monkeypatch):
@@ -216,20 +138,20 @@ def test_folders(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path / "nowhere"))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(machine.shutil, "disk_usage", lambda folder: Usage(9, 8, 1))
-    found = by_what(places())
+    found = by_what(folders())
     assert found["current folder"].verdict == NOTE
     assert found["current folder"].hint == "make room before large runs"
-    assert "cannot be written to" in found["home folder"].found
+    assert "not writable" in found["home folder"].found
     assert "HISTPRED_ENCODERS" in found["home folder"].hint
     monkeypatch.setattr(machine.shutil, "disk_usage", lambda folder: Usage(9, 8, 1024**4))
-    assert by_what(places())["temporary folder"].verdict == OK
+    assert by_what(folders())["temporary folder"].verdict == OK
 
 
 def test_a_folder_that_is_gone(tmp_path, monkeypatch):
     (tmp_path / "gone").mkdir()
     monkeypatch.chdir(tmp_path / "gone")
     (tmp_path / "gone").rmdir()
-    assert "there is none" in by_what(places())["current folder"].found
+    assert "not found" in by_what(folders())["current folder"].found
 
 
 def test_variables():

@@ -88,7 +88,7 @@ def test_from_annotation_to_one_prediction(inputs, tmp_path):
     parts = [tmp_path / "parts" / shard.stem for shard in shards]
     for shard, part in zip(shards, parts, strict=True):
         done = run("predict", shard, fasta, "-o", part, "--cache", tmp_path / "cache")
-        assert f"{shard} is a table of windows: they are taken as they are" in done.err
+        assert f"{shard} is a table of windows, which are used unchanged" in done.err
     done = run("gather", scattered, *reversed(parts), "-o", out)
     assert f"rows scored in {len(parts)} parts" in done.err
     assert names(out) == FILES

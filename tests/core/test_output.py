@@ -13,12 +13,14 @@ import pytest
 from histpred.core import output
 from histpred.core.errors import OutputError, TemporaryError
 from histpred.core.output import (
+    LOCK,
     WORK,
     file_digest,
     output_files,
     output_folder,
     publish,
     refuse_inputs,
+    scratch_folder,
     sweep,
     temporary_faults,
 )
@@ -269,3 +271,27 @@ def test_what_is_left_in_a_finished_folder_is_swept_up(tmp_path):
     (tmp_path / WORK / "part").write_text("half")
     sweep(tmp_path)
     assert names(tmp_path) == ["run.json"]
+
+
+@pytest.mark.parametrize(("age", "is_removed"), [(0, False), (60, False), (60.5, True)])
+def test_a_scratch_folder_that_may_not_be_locked_yet_is_left_alone(
+    tmp_path, monkeypatch, age, is_removed
+):
+    """A run creates its folder, then locks it; for a minute, an unlocked folder may be in use."""
+    other = tmp_path / f"{WORK}-other"
+    other.mkdir()
+    (other / LOCK).touch()
+    created = other.stat().st_mtime
+    monkeypatch.setattr(output.time, "time", lambda: created + age)
+    with scratch_folder(tmp_path) as work:
+        assert work.parent == tmp_path
+        assert other.exists() != is_removed
+
+
+def test_a_scratch_folder_in_use_is_left_alone(tmp_path, monkeypatch):
+    now = output.time.time
+    with scratch_folder(tmp_path) as first:
+        monkeypatch.setattr(output.time, "time", lambda: now() + 3600)
+        with scratch_folder(tmp_path) as second:
+            assert first.exists()
+            assert second != first

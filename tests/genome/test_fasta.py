@@ -80,7 +80,7 @@ def test_with_and_without_an_index(folder, private, how, indexed):
         assert listing(private) == {}
     else:
         assert len(notices) == 1
-        assert "no index beside it; a private one is built" in notices[0]
+        assert "no index beside it; building a private one" in notices[0]
 
 
 def test_plain_gzip_is_copied_and_the_user_is_told(folder, private):
@@ -129,7 +129,7 @@ def test_an_index_of_an_older_file(folder, private, how):
         older(index)
     genome, notices = read(path, private)
     assert genome == GENOME
-    assert "is older than the file; a private one is built" in notices[0]
+    assert "is older than the file; building a private one" in notices[0]
 
 
 @pytest.mark.parametrize("how", [{}, {"bgzip": True}])

@@ -1,21 +1,19 @@
 from __future__ import annotations
 
 import random
-import re
 
-from histpred.genome import assembly, bed, plan, windows
-from histpred.genome.ledger import CHUNK, COLUMNS, MEANINGS, TOO_MANY_N, Ledger
-from histpred.genome.regions import NOT_SELECTED, Feature, Window
-from histpred.genome.windows import Placed
+from histpred.genome.ledger import CHUNK, COLUMNS, Ledger
+from histpred.genome.regions import Feature, Window
+from histpred.genome.windows import Placement
 from support.extraction import read_ledger
 
-SKIPPED = Placed(None, "unknown-contig", "")
+SKIPPED = Placement(None, "unknown-contig", "")
 
 
-def entry(line: int, chrom: str = "chr1", start: int = 0, blocks=None) -> tuple[Feature, Placed]:
+def entry(line: int, chrom: str = "chr1", start: int = 0, blocks=None) -> tuple[Feature, Placement]:
     feature = Feature(line, chrom, start, start + 10, "+", f"n{line}", "g", "lncRNA")
     window = Window(chrom, start, start + 10, "+", f"n{line}", "g", "lncRNA", line, blocks)
-    return feature, Placed(window, "", "")
+    return feature, Placement(window, "", "")
 
 
 def test_windows_leave_in_the_order_of_the_genome_and_the_ledger_in_that_of_the_input(tmp_path):
@@ -85,14 +83,3 @@ def test_an_empty_ledger(tmp_path):
         assert list(ledger.windows()) == []
         ledger.write(tmp_path / "ledger.tsv")
     assert (tmp_path / "ledger.tsv").read_text() == "\t".join(COLUMNS) + "\n"
-
-
-def test_every_reason_has_a_meaning_and_is_in_the_docs(repository):
-    reasons = {NOT_SELECTED, TOO_MANY_N, bed.ZERO_LENGTH, plan.CROSSES_ORIGIN, plan.SAME_TILE}
-    reasons |= {assembly.NO_ID, assembly.NO_TRANSCRIPT, assembly.TRANS_SPLICED, windows.OUTSIDE}
-    reasons |= {windows.UNKNOWN_CONTIG, windows.UNKNOWN_STRAND, windows.NO_EXONS}
-    assert set(MEANINGS) == reasons
-    text = (repository / "docs" / "inputs.md").read_text(encoding="utf-8")
-    chapter = text.split("## Skipped rows")[1].split("\n## ")[0]
-    documented = set(re.findall(r"^\| `([a-z-]+)` \|", chapter, re.MULTILINE))
-    assert documented == set(MEANINGS)

@@ -140,7 +140,7 @@ def test_a_bgzip_pipe_that_begins_with_a_few_bytes_is_still_checked_for_its_end(
         (b"<!DOCTYPE html>\n", "a web page or XML"),
         (b">chr1 Homo sapiens\nACGT\n", "the order is ANNOTATION FASTA"),
         ("chr1\t0\t10\n".encode("utf-16"), "UTF-16 text"),
-        ("chr1\t0\t10\n".encode("utf-16-le"), "not text: it holds NUL bytes"),
+        ("chr1\t0\t10\n".encode("utf-16-le"), "not text: it contains NUL bytes"),
         (SMALL.replace(b"\n", b"\r"), "lines end in CR only"),
         (SMALL + b"chr1\t0\t10\tna\xefve\n", r":3: not UTF-8 text \(byte 0xef\)"),
         (gzip.compress(gzip.compress(SMALL, mtime=0), mtime=0), "not text|not UTF-8"),
@@ -160,7 +160,7 @@ def test_a_truncated_file_is_no_shorter_file(tmp_path, wrap, kept):
     path = write(tmp_path / "rows.gz", stored[:kept])
     with pytest.raises(InputError, match=r"rows\.gz.*truncated") as caught:
         read(path)
-    assert "fetch or copy the file again" in caught.value.hint
+    assert "download or copy the file again" in caught.value.hint
 
 
 def test_a_bgzip_file_cut_between_two_blocks_is_truncated(tmp_path):

@@ -200,6 +200,14 @@ def test_names_fit_a_column(name, shown, noted):
     )
 
 
+def test_a_window_with_exactly_the_limit_of_n_is_scored(tmp_path):
+    """chrN begins with 40 N; the limit is one half."""
+    text = bed("chrN 0 80 a 0 +", "chrN 0 79 b 0 +", "chrN 0 81 c 0 +")
+    _, rows, windows = planned(tmp_path, text)
+    assert [row["reason"] for row in rows] == ["", "too-many-n", ""]
+    assert {window.name for window, _ in windows} == {"a", "c"}
+
+
 @pytest.mark.parametrize("limits", [(1, 10**9), (3, 10**9), (10**9, 1), (10**9, 30)])
 def test_batches_hold_all_windows_in_order_whatever_their_size(tmp_path, monkeypatch, limits):
     monkeypatch.setattr(module, "BATCH_WINDOWS", limits[0])

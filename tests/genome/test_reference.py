@@ -157,6 +157,23 @@ def test_other_bytes_of_the_same_size_and_time_are_noticed(settled, monkeypatch)
     assert second == hashlib.sha256(settled.read_bytes()).hexdigest() != first
 
 
+@pytest.mark.parametrize("stamp", ["modified", "changed"])
+@pytest.mark.parametrize(("age", "is_remembered"), [(0, False), (2, False), (2.25, True)])
+def test_a_digest_is_remembered_if_the_file_is_older_than_two_seconds(
+    tmp_path, monkeypatch, stamp, age, is_remembered
+):
+    """A clock of two seconds (FAT) gives an earlier change the same time."""
+    path = write(tmp_path / "genome.fa", ">a\nACGT\n")
+    (tmp_path / "cache").mkdir()
+    if stamp == "changed":  # the time of modification is long ago, that of the change is now
+        os.utime(path, (0, 0))
+    changed = path.stat().st_ctime
+    assert (path.stat().st_mtime == 0) == (stamp == "changed")
+    monkeypatch.setattr(module.time, "time", lambda: changed + age)
+    remembered_digest(path, tmp_path / "cache")
+    assert bool(list((tmp_path / "cache").iterdir())) == is_remembered
+
+
 def test_a_file_that_may_still_change_is_not_remembered(tmp_path):
     path = write(tmp_path / "genome.fa", ">a\nACGT\n")
     (tmp_path / "cache").mkdir()

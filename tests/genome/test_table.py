@@ -15,7 +15,7 @@ from histpred.genome.plan import open_windows, scorable
 from histpred.genome.regions import KINDS, Window
 from histpred.genome.request import Request
 from histpred.genome.table import TABLE_HEADER, read_windows, table_row
-from histpred.genome.windows import WindowSpec, as_it_is, row_of
+from histpred.genome.windows import WindowSpec, place_unchanged, row_of
 from support import write_fasta
 from support.annotations import tabbed, write
 from support.extraction import read_fasta, read_ledger
@@ -58,7 +58,7 @@ def test_a_window_comes_back_as_it_was(given_windows, share):
     assert len(rows) == len(given_windows)
     features = read_windows("x.tsv", enumerate(rows, 2))
     for feature, window, row in zip(features, given_windows, rows, strict=True):
-        placed = as_it_is(feature, window.chrom, CONTIG)
+        placed = place_unchanged(feature, window.chrom, CONTIG)
         found = placed.window
         assert found == window._replace(line=found.line)
         assert (placed.reason, placed.note) == ("", "")
@@ -82,15 +82,17 @@ def test_a_row_is_what_the_documentation_says():
 MALFORMED = {
     "a column too few":  ("chr1 0 9 a + g b 0", "8 columns where the header has 9"),
     "a column too many": ("chr1 0 9 a + g b 0 . x", "10 columns where the header has 9"),
-    "another header":    (TABLE_HEADER.replace("\t", " "), "not a position: 'start'"),
-    "no start":          ("chr1 x 9 a + g b 0 .", "not a position: 'x'"),
-    "a negative start":  ("chr1 -1 9 a + g b 0 .", "not a position: '-1'"),
-    "a fraction":        ("chr1 0 9.5 a + g b 0 .", "not a position: '9.5'"),
-    "other digits":      ("chr1 0 ٣ a + g b 0 .", "not a position: '٣'"),
-    "an end too far":    ("chr1 0 2147483648 a + g b 0 .", "not a position: '2147483648'"),
-    "endless digits":    (f"chr1 0 {'9' * 5000} a + g b 0 .", "not a position: '9999"),
+    "another header":    (TABLE_HEADER.replace("\t", " "), "start is not a whole number: 'start'"),
+    "no start":          ("chr1 x 9 a + g b 0 .", "start is not a whole number: 'x'"),
+    "a negative start":  ("chr1 -1 9 a + g b 0 .", "start is not a whole number: '-1'"),
+    "a fraction":        ("chr1 0 9.5 a + g b 0 .", "end is not a whole number: '9.5'"),
+    "other digits":      ("chr1 0 ٣ a + g b 0 .", "end is not a whole number: '٣'"),
+    "an end too far":    ("chr1 0 2147483648 a + g b 0 .",
+                          "end 2147483648 is past the end of any contig"),
+    "endless digits":    (f"chr1 0 {'9' * 5000} a + g b 0 .",
+                          "end 99999999999999999999 is past the end of any contig"),
     "start after end":   ("chr1 9 8 a + g b 0 .", "start 9, end 8"),
-    "no contig":         ("@ 0 9 a + g b 0 .", "no window: contig ''"),
+    "no contig":         ("@ 0 9 a + g b 0 .", "not a window: contig ''"),
     "no strand":         ("chr1 0 9 a @ g b 0 .", "strand ''"),
     "another strand":    ("chr1 0 9 a ? g b 0 .", "strand '?'"),
     "no blocks":         ("chr1 0 9 a + g b 0 @", "blocks of 0-9 are ''"),
@@ -101,9 +103,10 @@ MALFORMED = {
     "blocks overlap":    ("chr1 0 9 a + g b 0 0-5,4-9", "blocks of 0-9 are"),
     "a block reversed":  ("chr1 0 9 a + g b 0 0-5,8-7,8-9", "blocks of 0-9 are"),
     "a piece reversed":  ("chr1 0 9 a + g b 0 9-9", "blocks of 0-9 are '9-9'"),
-    "a piece too far":   ("chr1 0 9 a + g b 0 0-2147483648", "not a position: '2147483648'"),
+    "a piece too far":   ("chr1 0 9 a + g b 0 0-2147483648",
+                          "position 2147483648 is past the end of any contig"),
     "two negative ones": ("chr1 0 9 a + g b 0 -5-4,6-9", "blocks of 0-9 are"),
-    "letters in blocks": ("chr1 0 9 a + g b 0 0-x,6-9", "not a position: 'x'"),
+    "letters in blocks": ("chr1 0 9 a + g b 0 0-x,6-9", "position is not a whole number: 'x'"),
 }
 # fmt: on
 

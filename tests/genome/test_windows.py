@@ -11,9 +11,9 @@ from histpred.genome.windows import (
     parse_window,
     place,
     reads_around,
-    share_of_n,
     tiles,
     usual,
+    window_n_fraction,
     window_sequence,
 )
 from support import reverse_complement, write_fasta
@@ -186,7 +186,7 @@ def test_n_counts_where_it_lies_in_the_window_itself(tmp_path):
         ]:
             window = place(Feature(1, "1", start, end, "+", "a"), "chr1", LENGTH, spec).window
             sequence = window_sequence(window, reference)
-            assert share_of_n(window, sequence, reference) == pytest.approx(expected)
+            assert window_n_fraction(window, sequence, reference) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("row", [(0, 1), (0, 200), (199, 201), (200, 400), (350, 990), (0, 990)])

@@ -640,7 +640,7 @@ def test_archives_that_cannot_be_used(tmp_path):
         path = write(tmp_path / "RH.tar.gz", damaged)
         with pytest.raises(InputError, match="truncated or damaged") as caught:
             from_rnainter(path, gtf(tmp_path), tmp_path)
-        assert "nothing of it was used" in caught.value.hint
+        assert "none of its content was used" in caught.value.hint
     two = archive(tmp_path / "RR.tar", {"a.txt": b"x", "b.txt": b"x"}, "w")
     with pytest.raises(InputError, match=r"an archive of 2 files .*: a\.txt, b\.txt"):
         from_rnainter(two, gtf(tmp_path), tmp_path)

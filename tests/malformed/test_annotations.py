@@ -178,7 +178,7 @@ REFUSED = [
     (19, "blocks unsorted", bed(f"{GOOD} 100 200 0 3 10,10,20 0,60,30"), [],
      "{file}:1: the blocks do not reach"),
     (19, "blocks do not span", bed(f"{GOOD} 100 200 0 1 50, 0,"), [],
-     "{file}:1: the blocks do not reach from the row's start to its end"),
+     "{file}:1: the blocks do not span the row from start to end"),
     (19, "blockCount differs", bed(f"{GOOD} 100 200 0 3 10,20, 0,80,"), [],
      "{file}:1: blockCount is 3, but there are 2 sizes and 2 starts"),
     (20, "no strand", bed(*["chr1 1 9 a 0 ."] * 5), [],
@@ -242,7 +242,7 @@ def test_refused(row, verb, folder, refused):
 # fmt: off
 USAGE = [
     (GENE, ["--window", "spliced", "--by", "gene"],
-     "spliced windows are of transcripts | use --by transcript"),
+     "spliced windows need transcripts, not genes | use --by transcript"),
     (GENE + ' gene_biotype "lncRNA";', ["--biotype", "miRNA"],
      "no gene of {file} has the biotype miRNA | it has: lncRNA"),
     (GENE, ["--biotype", "miRNA"], "{file} states no biotype"),
@@ -291,7 +291,7 @@ def test_25_truncated(compression, lost, folder, refused):
     content = COMPRESSIONS[compression](bed(*[GOOD] * 5000).encode(), folder)
     path = folder / "input" / "rows.bed.gz"
     path.write_bytes(content[: -int(len(content) * lost)])
-    words = (f"{path}", "truncated", "fetch or copy the file again")
+    words = (f"{path}", "truncated", "download or copy the file again")
     refused("predict", path, folder / "input" / "genome.fa", "-o", folder / "out", words=words)
 
 

@@ -111,7 +111,7 @@ ACCEPTED = [
     # E4, name, how to make it, words on standard error
     (43, "gzip, not bgzip", gzipped, "is gzip, not bgzip: reading a private bgzip copy | "
      "gunzip -c odd.fa.gz | bgzip > odd.fa.bgz"),
-    (43, "bgzip", bgzipped, "no index beside it; a private one is built"),
+    (43, "bgzip", bgzipped, "no index beside it; building a private one"),
     (43, "bgzip with index", indexed, ""),
     (44, "stale .fai", stale, "its index odd.fa.fai is older than the file"),
     (44, ".fai of another file", misfit, "its index odd.fa.fai does not fit the file"),
@@ -149,15 +149,15 @@ REFUSED = [
     (47, "duplicate contigs", rewritten(lambda genome: lines(genome) + ">chr1\nACGT\n"),
      "{fasta}:87: the contig name 'chr1' appears twice (first in line 1)"),
     (47, "a contig without a name", rewritten(lambda genome: lines(genome) + ">\nACGT\n"),
-     "{fasta}:87: a contig without a name"),
+     "{fasta}:87: a contig has no name"),
     (47, "contigs without a name", rewritten(lambda genome: lines(genome) + ">\nAC\n>\nAC\n"),
-     "{fasta}:87: a contig without a name"),
+     "{fasta}:87: a contig has no name"),
     (48, "uneven lines", rewritten(lambda genome: lines(genome) + ">odd\nACGTA\nAC\nACGTA\n"),
      "{fasta}:90: lines of contig 'odd' differ in length: line 89 is shorter | seqtk seq"),
     (48, "a longer line", rewritten(lambda genome: lines(genome) + ">odd\nACGTA\nACGTACGT\n"),
      "{fasta}:89: lines of contig 'odd' differ in length: 8 after 5"),
     (52, "RNA", rewritten(lambda genome: lines(genome).replace("T", "U")),
-     "{fasta}: contig 'chr1' holds 'U', first at base | RNA: turn U into T"),
+     "{fasta}: contig 'chr1' holds 'U', first at base | RNA: replace U by T"),
     (52, "protein", text(">chr1\n" + "MKLVEEAQ" * 500 + "\n"),
      "{fasta}: contig 'chr1' holds 'ELQ', first at base 3 | protein?"),
     (52, "gaps", rewritten(lambda genome: lines(genome).replace("ACG", "A-G")),
@@ -221,7 +221,7 @@ def test_truncated(compress, lost, folder, rows, genome, refused):
     fasta = write_fasta(folder / "input" / "cut.fa.gz", genome, **{compress: True})
     content = fasta.read_bytes()
     fasta.write_bytes(content[: -int(lost if lost > 1 else len(content) * lost)])
-    words = (f"{fasta}", "truncated or damaged", "fetch or copy the file again")
+    words = (f"{fasta}", "truncated or damaged", "download or copy the file again")
     refused("predict", rows, fasta, "-o", folder / "out", "--window", "body", words=words)
 
 
@@ -367,7 +367,7 @@ def test_a_damaged_file_in_the_cache_is_not_believed(folder, rows, genome):
     done = histpred(*arguments, folder / "two.fa")
     if done.code == 0:
         assert (folder / "two.fa").read_bytes() == (folder / "one.fa").read_bytes()
-    assert "fault of histpred" not in done.err
+    assert "bug in histpred" not in done.err
 
 
 def test_random_fastas_extract_what_a_slice_gives(folder):

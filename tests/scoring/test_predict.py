@@ -540,7 +540,7 @@ def test_contigs_are_found_under_another_name(theirs, ours, tmp_path):
     result = predict(annotation, fasta, tmp_path / "out")
     found = [row["chrom"] for row in read_scores(tmp_path / "out" / "scores.tsv.gz").rows]
     assert found == sorted(genome)
-    assert ("contigs under another name in the FASTA" in result.err) is (ours != theirs)
+    assert ("contigs with another name in the FASTA" in result.err) is (ours != theirs)
     renamed = json.loads((tmp_path / "out" / "run.json").read_text())["fasta"]["renamed"]
     assert set(renamed.values()) == (set(genome) if ours != theirs else set())
 

@@ -1,0 +1,34 @@
+"""Why rows are skipped: the codes of the ledger and their meanings.
+
+docs/inputs.md lists the same codes.
+"""
+
+from __future__ import annotations
+
+NOT_SELECTED = "biotype-not-selected"
+UNKNOWN_CONTIG = "unknown-contig"
+OUTSIDE = "outside-the-contig"
+ZERO_LENGTH = "zero-length"
+TOO_MANY_N = "too-many-n"
+UNKNOWN_STRAND = "unknown-strand"
+NO_EXONS = "no-exon-lines"
+TRANS_SPLICED = "exons-on-two-strands-or-contigs"
+CROSSES_ORIGIN = "crosses-the-origin"
+NO_ID = "no-id"
+SAME_TILE = "tile-of-another-row"
+NO_TRANSCRIPT = "no-transcript"
+
+MEANINGS = {
+    NOT_SELECTED: "--biotype does not select it",
+    UNKNOWN_CONTIG: "the FASTA has no such contig, or several that match",
+    OUTSIDE: "it starts past the end of its contig",
+    ZERO_LENGTH: "start equals end",
+    TOO_MANY_N: "the fraction of N is above the bundle's limit",
+    UNKNOWN_STRAND: "its strand is ?",
+    NO_EXONS: "a spliced window needs exons",
+    TRANS_SPLICED: "trans-splicing",
+    CROSSES_ORIGIN: "it runs past the end of a circular contig",
+    NO_ID: "a transcript or exon with an empty ID",
+    SAME_TILE: "an earlier row has the same tile",
+    NO_TRANSCRIPT: "transcripts are scored, and the gene has none",
+}
