@@ -60,7 +60,7 @@ def embed(
     If embed is killed, run it again: it resumes where it stopped. Several processes may fill one
     store at the same time.
     """
-    from histpred import api
+    from histpred.api import verbs
     from histpred.bundle.encoding import choose_encoder
     from histpred.core.execution import Execution
     from histpred.genome.request import Request
@@ -69,7 +69,7 @@ def embed(
     choice = choose_encoder(bundle, encoder_name, chunks, kind, weights)
     with Progress("embedding windows", quiet) as progress:
         execution = Execution(device, precision, store, overwrite, progress)
-        result = api.write_embeddings(request, choice, out, execution)
+        result = verbs.embed(request, choice, out, execution)
     logger.info(
         "%s: %s windows of %s rows on %s in %s; %s chunks embedded, %s were there%s",
         out or store,

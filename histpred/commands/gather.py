@@ -37,9 +37,9 @@ def gather(
     Each PART is the output folder of predict for one shard. Their order does not matter. OUT holds,
     byte for byte, the tables that a single predict on the whole annotation writes.
     """
-    from histpred.scoring.gather import gather as stage
+    from histpred.api import verbs
 
-    result = stage(scattered, parts, out, overwrite=overwrite)
+    result = verbs.gather(scattered, parts, out, overwrite)
     if not result.fresh:
         logger.info("%s already holds this prediction: nothing to do", out)
     logger.info(

@@ -65,31 +65,12 @@ def rnainter(
     the annotation are listed in unjoined.tsv.
     """
     options.need("labels", but="pybedtools")  # for peaks alone
-    from histpred.labels.folder import make_folder
-    from histpred.labels.rnainter import from_rnainter
-    from histpred.reports.evaluation_figures import draw_labels
+    from histpred.api import verbs
+    from histpred.genome.request import Request
 
-    counts = make_folder(
-        out,
-        (table, annotation),
-        {
-            "source": "rnainter",
-            "species": species,
-            "unobserved": unobserved,
-            "min_score": min_score,
-            "biotypes": biotypes,
-        },
-        lambda work: from_rnainter(
-            table,
-            annotation,
-            work,
-            species=species,
-            unlabelled=unobserved == "unlabelled",
-            min_score=min_score,
-            biotypes=biotypes,
-        ),
-        draw_labels,
-        overwrite,
+    request = Request(annotation, "", biotypes=biotypes)
+    counts = verbs.label_from_rnainter(
+        table, request, out, species, unobserved, min_score, overwrite
     )
     _tell(out, counts)
 
@@ -141,40 +122,14 @@ def peaks(
     window. The window is around the gene's TSS unless you set --window.
     """
     options.need("labels")
+    from histpred.api import verbs
+    from histpred.genome.request import Request
     from histpred.genome.windows import parse_window
-    from histpred.labels.folder import make_folder
-    from histpred.labels.peak_files import peak_files
-    from histpred.labels.peaks import PeakRule, from_peaks
-    from histpred.reports.evaluation_figures import draw_labels
+    from histpred.labels.peaks import PeakRule
 
-    window = parse_window(kind)
-    files = peak_files(peaks, sheet)
-    inputs = [annotation, *(str(file.path) for file in files), *([str(sheet)] if sheet else [])]
-    counts = make_folder(
-        out,
-        inputs,
-        {
-            "source": "peaks",
-            "window": str(window),
-            "by": level,
-            "biotypes": biotypes,
-            "unstranded": unstranded,
-            "min_fraction": min_fraction,
-            "min_samples": min_samples,
-            "files": [[file.mark, file.sample, str(file.path)] for file in files],
-        },
-        lambda work: from_peaks(
-            files,
-            annotation,
-            work,
-            PeakRule(window, min_fraction, min_samples),
-            level=level,
-            biotypes=biotypes,
-            unstranded=unstranded,
-        ),
-        draw_labels,
-        overwrite,
-    )
+    request = Request(annotation, "", level, biotypes, unstranded)
+    rule = PeakRule(parse_window(kind), min_fraction, min_samples)
+    counts = verbs.label_from_peaks(peaks, sheet, request, out, rule, overwrite)
     _tell(out, counts)
 
 

@@ -63,7 +63,7 @@ def predict(
     marks above the bundle's thresholds), ledger.tsv (one row for each input row: scored, or skipped
     and why) and run.json (versions, digests and options).
     """
-    from histpred import api
+    from histpred.api import verbs
     from histpred.bundle.encoding import bundle_encoder
     from histpred.bundle.folder import load_bundle
     from histpred.bundle.outputs import marks_of
@@ -78,13 +78,13 @@ def predict(
         Progress("scoring windows", quiet) as progress,
         Progress("writing tracks", quiet) as tracks_progress,
     ):
-        result, hub = api.write_prediction(
+        result, hub = verbs.predict(
             request,
             choice,
             out,
             Execution(device, precision, store, overwrite, progress),
-            tracks=tracks,
-            tracks_progress=tracks_progress,
+            tracks,
+            tracks_progress,
         )
 
     if not result.fresh:

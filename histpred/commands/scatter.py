@@ -55,14 +55,14 @@ def scatter(
     bundle, on any machine. Then histpred gather joins the predictions. Its files are those of a
     single predict, byte for byte.
     """
-    from histpred import api
+    from histpred.api import verbs
     from histpred.bundle.encoding import choose_encoder
     from histpred.genome.request import Request
 
     annotation, fasta = options.inputs(annotation, fasta, tile)
     request = Request(annotation, fasta, level, biotypes, unstranded, cache)
     choice = choose_encoder(bundle, encoder_name, chunks, kind, weights, tile)
-    result = api.write_shards(request, choice, out, shard_bases, overwrite)
+    result = verbs.scatter(request, choice, out, shard_bases, overwrite)
     if not result.fresh:
         logger.info("%s already holds these shards: nothing to do", out)
     logger.info(

@@ -202,11 +202,11 @@ def train(
     If train is killed, run it again: it resumes where it stopped and ends with the same weights.
     """
     options.need("train")
-    from histpred import api
+    from histpred.api import verbs
     from histpred.core.execution import Execution
     from histpred.genome.request import Request
     from histpred.training.fitting import Epoch, Settings
-    from histpred.training.recipe import About, Recipe
+    from histpred.training.recipe import About, Recipe, choose_source
 
     recipe = Recipe(
         model=model,
@@ -223,7 +223,7 @@ def train(
         marks=marks,
         settings=Settings(epochs=epochs, batch=batch, learning_rate=learning_rate, seed=seed),
     )
-    choice = api.choose_source(recipe, bundle, encoder_name, chunks, kind, weights)
+    choice = choose_source(recipe, bundle, encoder_name, chunks, kind, weights)
     about = About(name or out.resolve().name, summary, licence, species, taxon_id, assembly)
     request = Request(annotation, fasta, level, biotypes, unstranded, cache)
     with Progress("training", quiet) as progress, Progress("embedding windows", quiet) as embedded:
@@ -239,9 +239,7 @@ def train(
             )
 
         execution = Execution(device, precision, store, overwrite, embedded)
-        trained = api.write_bundle(
-            request, labels, out, recipe, about, choice, execution, progress=tell
-        )
+        trained = verbs.train(request, labels, out, recipe, about, choice, execution, progress=tell)
     counts = trained.manifest.training.counts
     files = [str(out), annotation, fasta, str(labels), "-o", f"{out}-evaluation"]
     rows = ["--by", level] if level else []

@@ -70,7 +70,7 @@ def windows(
     The windows are those that predict would score with the same bundle, unless --window,
     --upstream or --downstream changes them.
     """
-    from histpred import api
+    from histpred.api import verbs
     from histpred.bundle.folder import load_bundle
     from histpred.bundle.outputs import window_for
     from histpred.core.errors import UsageError
@@ -91,7 +91,7 @@ def windows(
     )
 
     request = Request(annotation, fasta, level, biotypes, unstranded, cache)
-    result = api.write_windows(request, window, out, overwrite)
+    result = verbs.windows(request, window, out, overwrite)
     logger.log(
         logging.WARNING if result.rows and not result.written else logging.INFO,
         "%s: %s windows of %s rows%s",

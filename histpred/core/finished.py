@@ -130,8 +130,11 @@ def finished(record: Path, model: type[Model]) -> Model | None:
 
     Raises OutputError if another release wrote it.
     """
-    if not is_ours(record):
-        return None
+    return written(record, model) if is_ours(record) else None
+
+
+def written(record: Path, model: type[Model]) -> Model:
+    """A record of ours; OutputError if another release wrote it."""
     try:
         return model.model_validate_json(record.read_bytes())
     except (OSError, ValidationError) as error:

@@ -74,7 +74,8 @@ def embed(
     if out is not None and out.suffix != SUFFIX:
         raise UsageError(f"{out}: embeddings are written as Parquet", f"name it OUT{SUFFIX}")
     check_window(choice.chunks, choice.window.kind)
-    outputs = (out, out.with_name(f"{out.name}.ledger.tsv")) if out else ()
+    ledger_path = out.with_name(f"{out.name}.ledger.tsv") if out else None
+    outputs = tuple(path for path in (out, ledger_path) if path)
     refuse_inputs(outputs, request.files)
     store = execution.store
     with quiet_htslib(), temporary_faults(), ExitStack() as stack:
@@ -96,8 +97,8 @@ def embed(
             done += len(windows.rows)
             execution.progress(done + ledger.skipped.get(TOO_MANY_N, 0), ledger.queued)
         refuse_nothing(annotation, ledger, done, "embedded")
-        if out:
-            ledger.write(work / outputs[1].name)
+        if ledger_path:
+            ledger.write(work / ledger_path.name)
         return EmbeddedRun(
             ledger.rows,
             done,

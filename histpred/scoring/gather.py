@@ -77,8 +77,8 @@ def gather(
     found = [Gathered(folder, read_finished(folder, PARTS_AGAIN)) for folder in parts]
     ordered = _in_order(scattered, record, found)
     identity = _identity(record, ordered[0].run)
-    if not overwrite and is_ours(out / RUN) and (known := held(out, identity)):
-        return known
+    if not overwrite and is_ours(out / RUN):
+        return held(out, identity)
 
     first = ordered[0].run
     result = _result(record, [part.run.result for part in ordered])
@@ -95,19 +95,24 @@ def gather(
             versions=first.versions,
             started=started_at(started),
             seconds=seconds_since(started),
-            parts=tuple(
-                ShardRecord(
-                    windows=shard.windows,
-                    bases=shard.bases,
-                    device=part.run.result.device,
-                    seconds=part.run.seconds,
-                )
-                for shard, part in zip(record.shards, ordered, strict=True)
-            ),
+            parts=_shard_records(record, ordered),
             outputs=output_files_of(work, OUTPUTS),
         ).write(work)
         remove_shown(out)
     return result
+
+
+def _shard_records(record: ScatterRecord, parts: Sequence[Gathered]) -> tuple[ShardRecord, ...]:
+    """What run.json says of the parts, in the order of their shards."""
+    return tuple(
+        ShardRecord(
+            windows=shard.windows,
+            bases=shard.bases,
+            device=part.run.result.device,
+            seconds=part.run.seconds,
+        )
+        for shard, part in zip(record.shards, parts, strict=True)
+    )
 
 
 def _identity(record: ScatterRecord, first: RunRecord) -> Identity:

@@ -33,12 +33,12 @@ from histpred.scoring.derived import remove_shown
 from histpred.scoring.domain import domain_warnings
 from histpred.scoring.record import (
     RUN,
+    EncoderRecord,
     Prediction,
     RunRecord,
-    annotation_record,
     encoder_record,
-    fasta_record,
     held,
+    input_records,
     output_files_of,
     prediction_identity,
     seconds_since,
@@ -85,11 +85,10 @@ def predict(
         scorer_device = "cpu" if expensive else execution.device
         interval = interval_output(bundle, window)
         scorer = stack.enter_context(Scorer(bundle, scorer_device, interval=interval))
-        if not execution.overwrite and (out / RUN).exists():
+        if not execution.overwrite and is_ours(out / RUN):
             known = held(out, prediction_identity(request, choice, execution.precision))
-            if known is not None:
-                sweep(out)
-                return known
+            sweep(out)
+            return known
 
         encoder = choice.open(execution.device, execution.precision)
         work = stack.enter_context(output_folder(out, OUTPUTS, is_ours))
@@ -101,8 +100,7 @@ def predict(
 
         encoder_is = encoder_identity(choice.spec, encoder)
         folder = execution.store or (out / RESUME if expensive else None)
-        kept = Store(folder, encoder_is) if folder else None
-        embedder = Embedder(encoder, choice.chunks, kept)
+        embedder = Embedder(encoder, choice.chunks, Store(folder, encoder_is) if folder else None)
         scored, calls = _score_all(windows, choice, embedder, scorer, work, execution)
         windows.ledger.write(work / LEDGER)
         result = Prediction(
@@ -116,21 +114,36 @@ def predict(
             embedded=embedder.embedded,
             reused=embedder.reused,
         )
-        digests = windows.annotation.digest, windows.reference.digest
-        RunRecord(
-            identity=prediction_identity(request, choice, execution.precision, digests),
-            result=result,
-            annotation=annotation_record(request, windows),
-            fasta=fasta_record(request, windows),
-            encoder=encoder_record(choice, encoder, encoder_is["files"]),
-            versions=versions(),
-            started=started_at(started),
-            seconds=seconds_since(started),
-            outputs=output_files_of(work, OUTPUTS),
-        ).write(work)
+        used = encoder_record(choice, encoder, encoder_is["files"])
+        _write_record(work, request, choice, execution, windows, result, used, started)
         remove_shown(out)  # now rather than later: no hub or report may tell of another prediction
-
     return result
+
+
+def _write_record(
+    work: Path,
+    request: Request,
+    choice: EncoderChoice,
+    execution: Execution,
+    windows: OpenWindows,
+    result: Prediction,
+    encoder: EncoderRecord,
+    started: float,
+) -> None:
+    """Write run.json beside the other outputs in `work`."""
+    digests = windows.annotation.digest, windows.reference.digest
+    annotation, fasta = input_records(request, windows)
+    RunRecord(
+        identity=prediction_identity(request, choice, execution.precision, digests),
+        result=result,
+        annotation=annotation,
+        fasta=fasta,
+        encoder=encoder,
+        versions=versions(),
+        started=started_at(started),
+        seconds=seconds_since(started),
+        outputs=output_files_of(work, OUTPUTS),
+    ).write(work)
 
 
 def _score_all(

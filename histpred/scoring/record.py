@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from histpred.bundle.encoding import EncoderChoice
 from histpred.bundle.folder import Bundle
-from histpred.core.finished import finished, read_record, refuse_altered, refuse_other
+from histpred.core.finished import read_record, refuse_altered, refuse_other, written
 from histpred.core.output import file_digest
 from histpred.core.runtime import load_onnxruntime
 from histpred.core.version import __version__
@@ -176,31 +176,23 @@ def read_finished(folder: Path, remedy: str) -> RunRecord:
     return record
 
 
-def held(folder: Path, now: Identity) -> Prediction | None:
-    """The result that `folder` holds already; None if it holds none.
+def held(folder: Path, now: Identity) -> Prediction:
+    """The result in a folder whose run.json is ours.
 
-    Raises OutputError, naming what differs, if it holds another one.
+    Raises OutputError, naming what differs, if it is not the one asked for.
     """
-    record = finished(folder / RUN, RunRecord)
-    if record is None:
-        return None
+    record = written(folder / RUN, RunRecord)
     before = record.identity.shown()
     refuse_other(folder, "another prediction", before, now.shown(), record.digests)
     return record.result.model_copy(update={"fresh": False})
 
 
-def annotation_record(request: Request, windows: OpenWindows) -> AnnotationRecord:
-    """What records say of the annotation."""
-    annotation = windows.annotation
+def input_records(request: Request, windows: OpenWindows) -> tuple[AnnotationRecord, FastaRecord]:
+    """What records say of the annotation and of the genome."""
+    annotation, reference = windows.annotation, windows.reference
     return AnnotationRecord(
         path=request.annotation, format=annotation.format, genome_build=annotation.genome_build
-    )
-
-
-def fasta_record(request: Request, windows: OpenWindows) -> FastaRecord:
-    """What records say of the genome."""
-    reference = windows.reference
-    return FastaRecord(
+    ), FastaRecord(
         path=request.fasta,
         contigs=len(reference.lengths),
         bases=sum(reference.lengths.values()),

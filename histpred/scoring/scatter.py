@@ -35,8 +35,7 @@ from histpred.scoring.record import (
     FastaRecord,
     Identity,
     Part,
-    annotation_record,
-    fasta_record,
+    input_records,
     prediction_identity,
 )
 
@@ -88,11 +87,7 @@ class ScatterRecord(Part):
 
 
 def scatter(
-    request: Request,
-    choice: EncoderChoice,
-    out: Path,
-    shard_bases: int,
-    overwrite: bool = False,
+    request: Request, choice: EncoderChoice, out: Path, shard_bases: int, overwrite: bool = False
 ) -> Scattered:
     """Write shards of the windows of an annotation to `out/shards`, their ledger and scatter.json.
 
@@ -111,21 +106,14 @@ def scatter(
     """
     check_window(choice.chunks, choice.window.kind)
     refuse_inputs([out / SCATTER, out / LEDGER, *_shards_in(out)], request.files)
-    before = None if overwrite else finished(out / SCATTER, ScatterRecord)
-    if before:
-        now = _identity(request, choice, shard_bases)
-        held, wanted = (
-            one.model_dump(mode="json", by_alias=True) for one in (before.identity, now)
-        )
-        refuse_other(out, "other shards", held, wanted, before.outputs)
-        return before.result.model_copy(update={"fresh": False})
+    if not overwrite and (known := _held(out, request, choice, shard_bases)):
+        return known
 
     names = [LEDGER, SCATTER]
     with quiet_htslib(), temporary_faults(), ExitStack() as stack:
         work = stack.enter_context(output_folder(out, names, is_ours))
         (work / SHARDS).mkdir()
         windows = stack.enter_context(open_windows(request, choice.window, work))
-        ledger = windows.ledger
         warnings = list(windows.plan.warnings)
         if choice.bundle:
             warnings += domain_warnings(choice.bundle, choice.window, windows)
@@ -134,28 +122,22 @@ def scatter(
         costs = Costs(choice.chunks)
         spool = work / "windows.tsv"
         _spool(spool, windows, choice, costs)
-        refuse_nothing(windows.annotation, ledger, len(costs.bases), "scored")
+        refuse_nothing(windows.annotation, windows.ledger, len(costs.bases), "scored")
         shards = list(_write_shards(spool, work, costs, shard_bases))
-        ledger.write(work / LEDGER)
+        windows.ledger.write(work / LEDGER)
 
         digests = windows.annotation.digest, windows.reference.digest
+        annotation, fasta = input_records(request, windows)
+        outputs = {shard.file: shard.sha256 for shard in shards}
         record = ScatterRecord(
             identity=_identity(request, choice, shard_bases, digests),
             expensive=is_expensive(choice.spec.kind),
-            result=Scattered(
-                rows=ledger.rows,
-                windows=len(costs.bases),
-                bases=sum(costs.bases),
-                shards=len(shards),
-                skipped=ledger.skipped,
-                past_end=windows.plan.past_end,
-            ),
+            result=_result(windows, costs, len(shards)),
             warnings=warnings,
-            annotation=annotation_record(request, windows),
-            fasta=fasta_record(request, windows),
+            annotation=annotation,
+            fasta=fasta,
             shards=shards,
-            outputs={shard.file: shard.sha256 for shard in shards}
-            | {LEDGER: file_digest(work / LEDGER)},
+            outputs=outputs | {LEDGER: file_digest(work / LEDGER)},
         )
         text = record.model_dump_json(by_alias=True, indent=2, exclude={"identity": {"precision"}})
         (work / SCATTER).write_text(text + "\n", encoding="utf-8")
@@ -163,6 +145,27 @@ def scatter(
         left = (f"{SHARDS}/{path.name}" for path in _shards_in(out))
         names[:] = [*dict.fromkeys([*left, *record.outputs]), SCATTER]
     return record.result
+
+
+def _held(out: Path, request: Request, choice: EncoderChoice, shard_bases: int) -> Scattered | None:
+    """The result that `out` holds already; None if it holds none, OutputError if another one."""
+    record = finished(out / SCATTER, ScatterRecord)
+    if record is None:
+        return None
+    now = _identity(request, choice, shard_bases)
+    refuse_other(out, "other shards", record.identity.shown(), now.shown(), record.outputs)
+    return record.result.model_copy(update={"fresh": False})
+
+
+def _result(windows: OpenWindows, costs: Costs, shards: int) -> Scattered:
+    return Scattered(
+        rows=windows.ledger.rows,
+        windows=len(costs.bases),
+        bases=sum(costs.bases),
+        shards=shards,
+        skipped=windows.ledger.skipped,
+        past_end=windows.plan.past_end,
+    )
 
 
 def _spool(spool: Path, windows: OpenWindows, choice: EncoderChoice, costs: Costs) -> None:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from pydantic import JsonValue
 
-from histpred.bundle.encoding import EncoderChoice
+from histpred.bundle.encoding import EncoderChoice, choose_encoder
 from histpred.bundle.manifest import NAME_PATTERN
 from histpred.core.errors import UsageError
 from histpred.core.output import file_digest, input_digest
@@ -93,6 +93,28 @@ class About(NamedTuple):
     species: str | None = None
     taxon_id: int | None = None
     assembly: str | None = None
+
+
+def choose_source(
+    recipe: Recipe,
+    bundle: str | None = None,
+    name: str | None = None,
+    chunks: str | None = None,
+    window: str | None = None,
+    weights: Path | None = None,
+) -> EncoderChoice | None:
+    """The encoder that a model is trained on, k-mers if none is named; None if it reads bases.
+
+    Raises UsageError if an encoder is named for a model that reads bases.
+    """
+    if recipe.model == MLP:
+        named = name if bundle or name else "kmer"
+        return choose_encoder(bundle, named, chunks, window, weights)
+    if bundle or name or chunks or window or weights:
+        raise UsageError(
+            f"{recipe.model} reads bases: it takes no encoder, chunks or window", "leave them out"
+        )
+    return None
 
 
 def promoter(model: str) -> WindowSpec:

@@ -1,38 +1,25 @@
-"""The verbs as functions: paths or DataFrames in, DataFrames out.
-
-The functions whose names begin with `write_` leave files and say how it went; the command line
-calls them, and so do the others here.
-"""
+"""The verbs as functions: paths or DataFrames in, DataFrames out; see `histpred.api.verbs` too."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from histpred.bundle.encoding import EncoderChoice, bundle_encoder, choose_encoder
+from histpred.api import verbs
+from histpred.bundle.encoding import bundle_encoder, choose_encoder
 from histpred.bundle.folder import DEFAULT_BUNDLE, load_bundle
 from histpred.bundle.outputs import window_for
 from histpred.core.errors import UsageError
 from histpred.core.execution import Execution, Progress, no_progress
 from histpred.genome.request import Request
-from histpred.genome.windows import WindowSpec
 from histpred.scoring.frames import annotation_file, labels_table, output_path, read_frame
-from histpred.scoring.record import Prediction
 
 if TYPE_CHECKING:
     import anndata
     import numpy
     import pandas
-
-    from histpred.bundle.folder import Bundle
-    from histpred.genome.extract import Extraction
-    from histpred.scoring.embed import EmbeddedRun
-    from histpred.scoring.scatter import Scattered
-    from histpred.tracks.hub import Hub
-    from histpred.training.fitting import Epoch
-    from histpred.training.recipe import About, Recipe
 
     AnyPath: TypeAlias = str | os.PathLike[str]
     Annotation: TypeAlias = AnyPath | pandas.DataFrame
@@ -88,39 +75,8 @@ def predict(
     execution = Execution(device, precision, _path(store), overwrite)
     with annotation_file(annotation) as rows, output_path(out, "out") as folder:
         request = Request(rows, os.fspath(fasta), by, _names(biotypes), unstranded)
-        write_prediction(request, choice, folder, execution, tracks=tracks)
+        verbs.predict(request, choice, folder, execution, tracks)
         return read_frame(folder / "scores.tsv.gz")
-
-
-def write_prediction(
-    request: Request,
-    choice: EncoderChoice,
-    out: Path,
-    execution: Execution = Execution(),
-    *,
-    tracks: bool = False,
-    tracks_progress: Progress = no_progress,
-) -> tuple[Prediction, Hub | None]:
-    """Write a prediction and, if `tracks` are wanted and not there yet, the hub in its folder."""
-    from histpred.scoring import predict as stage
-    from histpred.scoring.derived import FOLDER, hub_is_due, refuse_other_hub
-
-    if tracks:
-        refuse_other_hub(out)
-    result = stage.predict(request, choice, out, execution)
-    if not (tracks and hub_is_due(out, result.fresh)):
-        return result, None
-    from histpred.tracks.hub import write_hub
-
-    hub = write_hub(
-        out,
-        request.fasta,
-        out / FOLDER,
-        cache=request.cache,
-        overwrite=True,
-        progress=tracks_progress,
-    )
-    return result, hub
 
 
 def windows(
@@ -137,17 +93,8 @@ def windows(
     spec = window_for(load_bundle(bundle), window)
     with annotation_file(annotation) as rows, output_path(None, "windows.tsv") as table:
         request = Request(rows, os.fspath(fasta), by, _names(biotypes), unstranded)
-        write_windows(request, spec, table)
+        verbs.windows(request, spec, table)
         return read_frame(table).drop(columns="blocks")
-
-
-def write_windows(
-    request: Request, spec: WindowSpec, out: Path, overwrite: bool = False
-) -> Extraction:
-    """Write windows and their ledger; see `histpred.genome.extract.extract`."""
-    from histpred.genome.extract import extract
-
-    return extract(request, spec, out, overwrite)
 
 
 def embed(
@@ -186,27 +133,8 @@ def embed(
     with annotation_file(annotation) as rows, output_path(None, "windows.parquet") as table:
         request = Request(rows, os.fspath(fasta), by, _names(biotypes), unstranded)
         folder = _path(store) or table.with_name("store")
-        write_embeddings(request, choice, table, Execution(device, precision, folder))
+        verbs.embed(request, choice, table, Execution(device, precision, folder))
         return read_table(table)
-
-
-def write_embeddings(
-    request: Request, choice: EncoderChoice, out: Path | None, execution: Execution
-) -> EmbeddedRun:
-    """Fill the store and, if `out` is given, write a table; see `histpred.scoring.embed.embed`."""
-    from histpred.scoring import embed as stage
-
-    encoder = choice.open(execution.device, execution.precision)
-    return stage.embed(request, choice, encoder, out, execution)
-
-
-def write_shards(
-    request: Request, choice: EncoderChoice, out: Path, shard_bases: int, overwrite: bool = False
-) -> Scattered:
-    """Write windows as shards; see `histpred.scoring.scatter.scatter`."""
-    from histpred.scoring import scatter as stage
-
-    return stage.scatter(request, choice, out, shard_bases, overwrite)
 
 
 def train(
@@ -251,7 +179,7 @@ def train(
     be used; nothing is written then.
     """
     from histpred.training.fitting import Settings
-    from histpred.training.recipe import About, Recipe
+    from histpred.training.recipe import About, Recipe, choose_source
 
     settings = Settings(epochs=epochs, batch=batch, learning_rate=learning_rate, seed=seed)
     chosen = Recipe(**recipe, settings=settings)
@@ -261,48 +189,8 @@ def train(
     about = About(name or folder.resolve().name)
     with annotation_file(annotation) as rows, labels_table(labels) as table:
         request = Request(rows, os.fspath(fasta), by, _names(biotypes), unstranded)
-        write_bundle(request, table, folder, chosen, about, choice, execution)
+        verbs.train(request, table, folder, chosen, about, choice, execution)
     return folder
-
-
-def choose_source(
-    recipe: Recipe,
-    bundle: str | None = None,
-    name: str | None = None,
-    chunks: str | None = None,
-    window: str | None = None,
-    weights: Path | None = None,
-) -> EncoderChoice | None:
-    """The encoder that a model is trained on, k-mers if none is named; None if it reads bases.
-
-    Raises UsageError if an encoder is named for a model that reads bases.
-    """
-    from histpred.training.recipe import MLP
-
-    if recipe.model == MLP:
-        named = name if bundle or name else "kmer"
-        return choose_encoder(bundle, named, chunks, window, weights)
-    if bundle or name or chunks or window or weights:
-        raise UsageError(
-            f"{recipe.model} reads bases: it takes no encoder, chunks or window", "leave them out"
-        )
-    return None
-
-
-def write_bundle(
-    request: Request,
-    labels: Path,
-    out: Path,
-    recipe: Recipe,
-    about: About,
-    choice: EncoderChoice | None,
-    execution: Execution = Execution(),
-    progress: Callable[[Epoch], None] = lambda epoch: None,
-) -> Bundle:
-    """Train a bundle into a folder; see `histpred.training.train.train`."""
-    from histpred.training import train as stage
-
-    return stage.train(request, labels, out, recipe, about, choice, execution, progress)
 
 
 def evaluate(
