@@ -148,7 +148,7 @@ def sets_from_bed(path: str, windows: pandas.DataFrame, unit: np.ndarray) -> np.
     unused = int((sets == UNUSED).sum())
     if unused:
         logger.warning(
-            "%d of %d windows are not used: %d do not lie whole in regions of one set of %s, %d "
+            "%d of %d windows are not used: %d do not lie within regions of one set of %s, %d "
             "belong to genes with such windows or with windows in several sets",
             unused,
             len(windows),

@@ -195,7 +195,7 @@ def test_regions_of_a_bed(tmp_path, caplog):
     assert dict(zip(windows["gene_id"], sets, strict=True)) == {c[3]: c[4] for c in cases}
     assert sets[10:].tolist() == [UNUSED] * 4
     assert "no window lies on 1 contigs of" in caplog.text
-    assert "9 of 14 windows are not used: 6 do not lie whole" in caplog.text
+    assert "9 of 14 windows are not used: 6 do not lie within" in caplog.text
 
 
 @given(
