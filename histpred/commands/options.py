@@ -138,7 +138,8 @@ encoder = several(
         "--encoder",
         "encoder_name",
         metavar="NAME",
-        help="Published encoder (histpred encoders list) or 'kmer', in place of a bundle. "
+        help="Published encoder (histpred encoders list) or kind of encoder such as 'kmer', in "
+        "place of a bundle. "
         "[default: the bundle's]",
     ),
     click.option(

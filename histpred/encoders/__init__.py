@@ -77,26 +77,17 @@ class EncoderSpec(Protocol):
 
 
 class EncoderKind(NamedTuple):
-    """A kind of encoder, which is also an encoder spec: that of the kind's default settings.
+    """A kind of encoder, which is also the spec of that kind with its default settings.
 
-    Attributes
-    ----------
-    kind
-        Its name in bundles, for `--encoder` and for `histpred encoders verify`.
-    module
-        Its `from_settings(settings, directory, device, precision)` returns the encoder.
-    needs_weights
-        True if it reads files. Unless a bundle or a published encoder names them, the user gives
-        `--weights`, `--chunks` and `--window`.
-    expensive
-        True if a prediction keeps the embeddings on disk, so that it can be resumed. Such an
-        encoder gets the device; the scorer then runs on the CPU.
-    settings, window, chunks
-        The defaults of `--encoder KIND`, as the options take them; without chunks, windows are
-        embedded whole.
-    check
-        A function of the module for `histpred encoders verify`. It takes the folder of the weights,
-        and returns what passed as a sentence or raises WeightsError.
+    kind: its name in bundles, for `--encoder` and for `histpred encoders verify`. module: its
+    `from_settings(settings, directory, device, precision)` returns the encoder. needs_weights: it
+    reads files; unless a bundle or a published encoder names them, the user gives `--weights`,
+    `--chunks` and `--window`. expensive: a prediction keeps its embeddings on disk to be resumed;
+    the encoder gets the device, and the scorer runs on the CPU. settings, window, chunks: the
+    defaults of `--encoder KIND`, as the options take them; without chunks, windows are embedded
+    whole. check: a function of the module for `encoders verify`, which takes the folder of the
+    weights, and returns what passed as a sentence or raises WeightsError. dimension, published: as
+    in a spec.
     """
 
     kind: str
@@ -107,14 +98,8 @@ class EncoderKind(NamedTuple):
     window: str = "context"
     chunks: str | None = None
     check: str | None = None
-
-    @property
-    def dimension(self) -> None:
-        """None: any dimension is accepted."""
-
-    @property
-    def published(self) -> None:
-        """None: it has no name in `histpred encoders list`."""
+    dimension: int | None = None
+    published: str | None = None
 
 
 ENCODERS = {

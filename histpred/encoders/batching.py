@@ -63,21 +63,14 @@ class TorchEncoder(ABC):
         self.precision = choose_precision(self._target, precision)
         self.chunks_at_once = CHUNKS_AT_ONCE[self._target.type]
 
-    def _start(
-        self,
-        network: nn.Module,
-        forward: Forward,
-        layers: nn.Module,
-        pad: int,
-        dtype: torch.dtype | None = None,
-    ) -> None:
-        """Take a network to the device; `pad` is the token that fills up a batch.
+    def _start(self, network: nn.Module, forward: Forward, layers: nn.Module, pad: int) -> None:
+        """Take a network to the device; int8 rounds the linear layers of its part `layers`.
 
-        With int8, the linear layers of its part `layers` are rounded. None keeps its own dtype.
+        `pad` is the token that fills up a batch.
         """
         if self.precision == "int8":
             quantise(layers)
-        network.to(self._target, dtype)
+        network.to(self._target)
         self._batcher = Batcher(forward, self.dimension, self._target, pad)
 
     @abstractmethod

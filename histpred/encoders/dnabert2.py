@@ -69,7 +69,7 @@ class Dnabert2Encoder(TorchEncoder):
         named = ((WEIGHTS, "weights"), ([CONFIG], "configuration"), ([TOKENIZER], "tokenizer"))
         self.files = tuple(find_file(folder, names, what) for names, what in named)
 
-        model = load_model(folder)
+        model = load_model(folder, DTYPES[self.precision])
         words = model.embeddings.word_embeddings
         vocabulary = self._tokenizer.get_vocab_size()
         if vocabulary > words.num_embeddings:
@@ -79,7 +79,7 @@ class Dnabert2Encoder(TorchEncoder):
                 "use the tokenizer and the weights of the same model",
             )
         self.dimension = words.embedding_dim
-        self._start(model, model, model.encoder, SPECIAL["[PAD]"], DTYPES[self.precision])
+        self._start(model, model, model.encoder, SPECIAL["[PAD]"])
 
     def tokenise(self, chunks: Sequence[bytes]) -> list[Tokens]:
         """[CLS], the tokens, [SEP] of each chunk; nothing counts in a chunk without a base.
@@ -115,8 +115,8 @@ def from_settings(
     return Dnabert2Encoder(directory, device, precision, special_tokens=special_tokens)
 
 
-def load_model(folder: Path) -> Dnabert2:
-    """The network in fp32 on the CPU, from a `.bin` or `.safetensors` with the published names.
+def load_model(folder: Path, dtype: torch.dtype = torch.float32) -> Dnabert2:
+    """The network on the CPU, from a `.bin` or `.safetensors` with the published names.
 
     Heads (`cls.`, `pooler.`, `classifier.`) are dropped. Raises WeightsError for a tensor that is
     missing, left over or of another shape. The published file has 136 tensors, 116,477,952 numbers.
@@ -126,7 +126,7 @@ def load_model(folder: Path) -> Dnabert2:
     state = without_prefixes(read_state(path), HEADS, ["bert."])
     with torch.device("meta"):
         model = Dnabert2(shape)
-    fill(model, state, path)
+    fill(model, state, path, dtype)
     return model.eval().requires_grad_(False)
 
 

@@ -48,13 +48,19 @@ class Published(NamedTuple):
 
     @property
     def published(self) -> str:
-        """Its name, as a bundle's encoder spec records it."""
+        """Its name, as encoder specs have it."""
         return self.name
 
     def url(self, file: File) -> str:
         """The address of a file."""
         revision = self.revision or "main"
         return f"https://huggingface.co/{self.repository}/resolve/{revision}/{file.name}"
+
+
+def listed(text: str) -> tuple[File, ...]:
+    """Files from lines of sha256, size in bytes and name."""
+    rows = [line.split() for line in text.splitlines() if line]
+    return tuple(File(name, sha256, int(size)) for sha256, size, name in rows)
 
 
 CONFIG, TOKENIZER = File("config.json"), File("tokenizer.json")
@@ -67,22 +73,12 @@ PUBLISHED = (
         chunk_length=2000,
         repository="zhihan1996/DNABERT-2-117M",
         revision="d064dece8a8b41d9fb8729fbe3435278786931f1",
-        files=(
-            File(
-                "pytorch_model.bin",
-                "7ff39ec77a484dd01070a41bfd6e95cdd7247bec80fe357ab43a4be33687aeba",
-                468_354_983,
-            ),
-            File(
-                "config.json",
-                "ba9bdafaff0cc3e30556927474d4a179519a9864012bed2628e9f1bc23c84bfd",
-                904,
-            ),
-            File(
-                "tokenizer.json",
-                "5d178e8ce2ba55df97fff197f4b30f40133b95d7096be398c2df6b526c5d8cd3",
-                167_908,
-            ),
+        files=listed(
+            """
+    7ff39ec77a484dd01070a41bfd6e95cdd7247bec80fe357ab43a4be33687aeba 468354983 pytorch_model.bin
+    ba9bdafaff0cc3e30556927474d4a179519a9864012bed2628e9f1bc23c84bfd       904 config.json
+    5d178e8ce2ba55df97fff197f4b30f40133b95d7096be398c2df6b526c5d8cd3    167908 tokenizer.json
+"""
         ),
         licence="Apache-2.0",
         note="the paper's encoder of DNA: 117 M parameters, 135 species",
@@ -94,22 +90,12 @@ PUBLISHED = (
         chunk_length=2000,
         repository="zhihan1996/DNABERT-S",
         revision="00e47f96cdea35e4b6f5df89e5419cbe47d490c6",
-        files=(
-            File(
-                "pytorch_model.bin",
-                "f3cfc3d0541859df64759e758cc4bc40fe1d5760799a7d098a9f9f09501c1e5f",
-                468_320_053,
-            ),
-            File(
-                "config.json",
-                "d54c142114563aa34ef7c2b54ccc921d08e50cd7c3cd69c439d5e0d2bbcfcdee",
-                1_025,
-            ),
-            File(
-                "tokenizer.json",
-                "667f5a0e6e9630f7052b004784dda7c7aeba395cc4ca3c01b11b02e6aa29d7b1",
-                168_203,
-            ),
+        files=listed(
+            """
+    f3cfc3d0541859df64759e758cc4bc40fe1d5760799a7d098a9f9f09501c1e5f 468320053 pytorch_model.bin
+    d54c142114563aa34ef7c2b54ccc921d08e50cd7c3cd69c439d5e0d2bbcfcdee      1025 config.json
+    667f5a0e6e9630f7052b004784dda7c7aeba395cc4ca3c01b11b02e6aa29d7b1    168203 tokenizer.json
+"""
         ),
         licence="Apache-2.0",
         note="DNABERT-2 trained further to tell species apart, 117 M parameters",
@@ -151,22 +137,12 @@ PUBLISHED = (
         chunk_length=1000,
         repository="PoetschLab/GROVER",
         revision="6b223110f0d6963e849f55bc2a2f3cff0e38c7a4",
-        files=(
-            File(
-                "pytorch_model.bin",
-                "81fa4ee056e65ff1c06c32512589f3ba3bcb9d054960f35f634b9cf6da7aadda",
-                348_488_361,
-            ),
-            File(
-                "config.json",
-                "de60db6f5cb476d9f38630517abec87803e32a87672ace7946b5cf82f68ac5de",
-                1_109,
-            ),
-            File(
-                "tokenizer.json",
-                "86b51bd8ecfc52cdc04f9f6787a2bd64fc5784709e7fd988b82d2e97348f9afd",
-                24_637,
-            ),
+        files=listed(
+            """
+    81fa4ee056e65ff1c06c32512589f3ba3bcb9d054960f35f634b9cf6da7aadda 348488361 pytorch_model.bin
+    de60db6f5cb476d9f38630517abec87803e32a87672ace7946b5cf82f68ac5de      1109 config.json
+    86b51bd8ecfc52cdc04f9f6787a2bd64fc5784709e7fd988b82d2e97348f9afd     24637 tokenizer.json
+"""
         ),
         licence="not stated",
         note="human DNA, byte-pair tokens, 87 M parameters",
@@ -178,10 +154,10 @@ PUBLISHED = (
         chunk_length=900,
         repository="InstaDeepAI/nucleotide-transformer-500m-human-ref",
         files=(
-            File(
-                "pytorch_model.bin",
-                "971cb721bd8cc8134d3665b5d94b195fffb18a1480ad5925d6dcc9290bf1c17f",
-                1_942_934_337,
+            *listed(
+                """
+    971cb721bd8cc8134d3665b5d94b195fffb18a1480ad5925d6dcc9290bf1c17f 1942934337 pytorch_model.bin
+"""
             ),
             CONFIG,
             File("vocab.txt"),

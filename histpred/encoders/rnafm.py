@@ -35,20 +35,10 @@ LAYER = re.compile(r"encoder\.layer\.(\d+)\.")
 class Dialect(NamedTuple):
     """The names and tokens in a published file.
 
-    Attributes
-    ----------
-    mark
-        The file is recognised by a tensor whose name ends with this.
-    prefix
-        Removed from every name.
-    heads
-        Tensors whose names begin with one of these are dropped.
-    names
-        Patterns and their replacements, which lead to EsmModel's names.
-    alphabet
-        The tokens in order; ^ stands for <cls>, $ for <eos>, _ for <pad>, ? for unused tokens.
-    sizes
-        Possible sizes of the vocabulary, including tokens after the alphabet.
+    mark: ending of a tensor name by which the file is recognised; prefix: removed from every name;
+    heads: beginnings of names that are dropped; names: patterns and their replacements, which lead
+    to EsmModel's names; alphabet: the tokens in order, with ^ for <cls>, $ for <eos>, _ for <pad>
+    and ? for unused ones; sizes: possible sizes of the vocabulary, including tokens that follow.
     """
 
     mark: str
@@ -109,16 +99,14 @@ class RnaFmEncoder(TorchEncoder):
         self._special_tokens = special_tokens
         self.files = (find_file(folder, WEIGHTS, "weights"),)
 
-        model, alphabet = load_model(folder)
+        self._model, alphabet = load_model(folder, DTYPES[self.precision])
         self._ids = letter_ids(alphabet)
         self._ends = [alphabet.index("^")], [alphabet.index("$")]
         self._unknown = alphabet.index("N")
-        self.dimension = model.config.hidden_size
+        self.dimension = self._model.config.hidden_size
         # 1,022 of 1,026 positions: the first two are unused, <cls> and <eos> take two more.
-        self.longest = model.config.max_position_embeddings - FIRST_POSITION - 2
-        self._model = model
-        pad = alphabet.index("_")
-        self._start(model, self._hidden, model.encoder, pad, DTYPES[self.precision])
+        self.longest = self._model.config.max_position_embeddings - FIRST_POSITION - 2
+        self._start(self._model, self._hidden, self._model.encoder, alphabet.index("_"))
 
     def tokenise(self, chunks: Sequence[bytes]) -> list[Tokens]:
         """<cls>, one token for each base, <eos>; nothing counts in a chunk without a base.
@@ -170,8 +158,8 @@ def letter_ids(alphabet: str) -> np.ndarray:
     return np.array([alphabet.index(letter) for letter in letters], np.int64)
 
 
-def load_model(folder: Path) -> tuple[EsmModel, str]:
-    """The network in fp32 on the CPU, and its alphabet.
+def load_model(folder: Path, dtype: torch.dtype) -> tuple[EsmModel, str]:
+    """The network on the CPU, and its alphabet.
 
     Heads are dropped. Raises WeightsError for a tensor that is missing, left over or of another
     shape; the message uses EsmModel's names.
@@ -184,7 +172,7 @@ def load_model(folder: Path) -> tuple[EsmModel, str]:
     with torch.device("meta"):
         model = EsmModel(config, add_pooling_layer=False)
     del model.contact_head  # hidden states do not come from it
-    fill(model, state, path)
+    fill(model, state, path, dtype)
     # Not among the tensors, and still on the meta device.
     model.embeddings.position_ids = torch.arange(config.max_position_embeddings)[None]
     return model.eval().requires_grad_(False), dialect.alphabet

@@ -83,8 +83,8 @@ def read_json(path: Path) -> dict[str, object]:
     return content
 
 
-def fill(model: nn.Module, state: State, path: Path) -> None:
-    """Load `state` into a model made on the meta device.
+def fill(model: nn.Module, state: State, path: Path, dtype: torch.dtype = torch.float32) -> None:
+    """Load `state` as `dtype` into a model made on the meta device.
 
     Raises WeightsError if tensors are missing, left over or of another shape, and names them.
     """
@@ -100,7 +100,7 @@ def fill(model: nn.Module, state: State, path: Path) -> None:
             if state[name].shape != wanted[name].shape
         ],
     )
-    model.load_state_dict({name: t.float() for name, t in state.items()}, assign=True)
+    model.load_state_dict({name: t.to(dtype) for name, t in state.items()}, assign=True)
 
 
 def refuse(path: Path, what: str, names: Sequence[str]) -> None:
