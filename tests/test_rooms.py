@@ -44,7 +44,7 @@ TESTED_ELSEWHERE = {
     "commands/predict": "tests/scoring/test_predict.py",
     "commands/progress": "tests/test_cli.py",
     "commands/windows": "tests/genome/test_extract.py",
-    "core/columns": "tests/scoring/test_tables.py",
+    "core/columns": "tests/test_new_column.py",
     "core/execution": "tests/scoring/test_predict.py",
     "core/finished": "tests/scoring/test_record.py",
     "core/log": "tests/test_cli.py",
