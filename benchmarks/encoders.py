@@ -36,9 +36,9 @@ from histpred.encoders.dnabert2 import Dnabert2Encoder, load_model  # noqa: E402
 from histpred.encoders.embedder import Embedder  # noqa: E402
 from histpred.genome.annotation import open_annotation  # noqa: E402
 from histpred.genome.ledger import Ledger  # noqa: E402
-from histpred.genome.plan import Batch, plan, scorable  # noqa: E402
+from histpred.genome.plan import plan, scorable  # noqa: E402
 from histpred.genome.reference import Reference  # noqa: E402
-from histpred.genome.windows import usual  # noqa: E402
+from histpred.genome.windows import Row, usual  # noqa: E402
 from support.dnabert2 import PUBLISHED, write_dnabert2  # noqa: E402
 
 BATCH = 32  # of the straightforward way
@@ -185,7 +185,7 @@ def grid(options: argparse.Namespace, folder: Path) -> None:
             windows, total, union = 0, 0, Union()
             with opened(options, level) as (found, reference):
                 for batch in embedder.embed(found, reference):
-                    for window in batch.windows:
+                    for window in (row.window for row in batch.rows):
                         windows += 1
                         total += window.end - window.start
                         union.add(window.chrom, window.strand, window.start, window.end)
@@ -366,8 +366,9 @@ def real_chunks(options: argparse.Namespace, count: int, length: int = 2000) -> 
     found: dict[bytes, None] = {}
     with opened(options, "gene") as (windows, reference):
         for batch in windows:
-            for window, sequence in zip(batch.windows, batch.sequences, strict=True):
-                for chunk in chunks_of(window, sequence, reference, ChunkPolicy("window", length)):
+            for row in batch:
+                policy = ChunkPolicy("window", length)
+                for chunk in chunks_of(row.window, row.sequence, reference, policy):
                     if chunk.sequence.count(b"N") < length / 10:
                         found[chunk.sequence] = None
     every = list(found)
@@ -377,7 +378,9 @@ def real_chunks(options: argparse.Namespace, count: int, length: int = 2000) -> 
 
 
 @contextmanager
-def opened(options: argparse.Namespace, level: str) -> Iterator[tuple[Iterator[Batch], Reference]]:
+def opened(
+    options: argparse.Namespace, level: str
+) -> Iterator[tuple[Iterator[list[Row]], Reference]]:
     """Windows of the annotation with 30 kb upstream, and the reference."""
     spec = usual("context")._replace(max_n_fraction=0.9)
     with tempfile.TemporaryDirectory() as scratch:
