@@ -44,7 +44,7 @@ logger = logging.getLogger(__name__)
     "max_n_fraction",
     type=click.FloatRange(0, 1),
     metavar="FRACTION",
-    help="Skip windows with a larger fraction of N, 0 to 1. [default: the bundle's]",
+    help="Skip windows with a larger fraction of N, from 0 to 1. [default: the bundle's]",
 )
 @options.running
 def windows(

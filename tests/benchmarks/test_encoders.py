@@ -58,7 +58,12 @@ def test_the_grid_embeds_fewer_bases_than_window_chunks(benchmark, inputs, capsy
 
 
 @pytest.mark.parametrize(
-    "section", ["straightforward", "profile", pytest.param("ladder", marks=pytest.mark.slow)]
+    "section",
+    [
+        "profile",
+        pytest.param("straightforward", marks=pytest.mark.slow),
+        pytest.param("ladder", marks=[pytest.mark.slow, pytest.mark.timeout(600)]),
+    ],
 )
 def test_a_section_prints_a_table(section, benchmark, inputs, capsys, monkeypatch):
     import torch
