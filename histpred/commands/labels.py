@@ -67,7 +67,7 @@ def rnainter(
     options.need("labels", but="pybedtools")  # for peaks alone
     from histpred.labels.folder import make_folder
     from histpred.labels.rnainter import from_rnainter
-    from histpred.reports.evaluation_figures import draw_labels
+    from histpred.reports.label_figures import draw_labels
 
     counts = make_folder(
         out,
@@ -143,9 +143,8 @@ def peaks(
     options.need("labels")
     from histpred.genome.windows import parse_window
     from histpred.labels.folder import make_folder
-    from histpred.labels.peak_files import peak_files
-    from histpred.labels.peaks import PeakRule, from_peaks
-    from histpred.reports.evaluation_figures import draw_labels
+    from histpred.labels.peaks import from_peaks, peak_files
+    from histpred.reports.label_figures import draw_labels
 
     window = parse_window(kind)
     files = peak_files(peaks, sheet)

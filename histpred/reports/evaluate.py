@@ -36,8 +36,9 @@ from histpred.evaluation.rows import EvaluationOptions
 from histpred.genome.annotation import level_for
 from histpred.genome.request import Request, request_identity
 from histpred.labels.matrix import labels_file
-from histpred.reports.evaluation import write_report, write_tables
+from histpred.reports.evaluation import write_report
 from histpred.reports.evaluation_figures import FIGURE_NAMES, draw
+from histpred.reports.evaluation_tables import write_tables
 
 logger = logging.getLogger(__name__)
 
