@@ -9,6 +9,7 @@ import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas
@@ -135,13 +136,13 @@ def _nested(table: pandas.DataFrame | None) -> dict[str, object] | None:
     return None if table is None else table.to_dict("index")
 
 
-def _plain(value: object) -> JsonValue:
+def _plain(value: Any) -> JsonValue:
     """A value as JSON takes it; None for NaN and infinity."""
     if isinstance(value, Mapping):
         return {str(key): _plain(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(inner) for inner in value]
-    plain: JsonValue = value.item() if isinstance(value, np.generic) else value
+    plain = value.item() if isinstance(value, np.generic) else value
     return None if isinstance(plain, float) and not math.isfinite(plain) else plain
 
 

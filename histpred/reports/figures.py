@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import matplotlib.style
 import numpy as np
@@ -89,7 +89,9 @@ def mark_figure(marks: int, height: float) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def mark_axis(axes: Axes, marks: Sequence[str], which: str, upright: bool = False) -> None:
+def mark_axis(
+    axes: Axes, marks: Sequence[str], which: Literal["x", "y"], upright: bool = False
+) -> None:
     """Name marks along an axis ('x' or 'y'), each with a square in the colour of its class."""
     places = np.arange(len(marks))
     along_x = which == "x"
@@ -98,13 +100,13 @@ def mark_axis(axes: Axes, marks: Sequence[str], which: str, upright: bool = Fals
     names = wrapped(marks)
     getattr(axes, f"set_{which}ticks")(places, names, fontsize=size, rotation=90 if turned else 0)
     axes.tick_params(axis=which, length=0, pad=10)
-    shift = (0, -6 * POINT) if along_x else (-6 * POINT, 0)
-    offset = ScaledTranslation(*shift, axes.figure.dpi_scale_trans)
+    down, left = (-6 * POINT, 0) if along_x else (0, -6 * POINT)
+    offset = ScaledTranslation(left, down, axes.figure.dpi_scale_trans)
     transform = (axes.get_xaxis_transform() if along_x else axes.get_yaxis_transform()) + offset
     zeros = np.zeros(len(marks))
-    points = (places, zeros) if along_x else (zeros, places)
     axes.scatter(
-        *points,
+        places if along_x else zeros,
+        zeros if along_x else places,
         26,
         color=[mark_rgb(name) for name in marks],
         marker="s",
@@ -114,17 +116,22 @@ def mark_axis(axes: Axes, marks: Sequence[str], which: str, upright: bool = Fals
     )
 
 
-def legend(figure: Figure, handles: Iterable[Artist], names: Sequence[str], where: str) -> None:
-    """Add a legend in as many columns as fit; `where` is a location of matplotlib's."""
-    names = wrapped(names)
-    longest = max(len(line) for name in names for line in name.split("\n"))
+def legend(
+    figure: Figure,
+    handles: Iterable[Artist],
+    names: Sequence[str],
+    where: Literal["outside upper left", "outside lower left"],
+) -> None:
+    """Add a legend in as many columns as fit."""
+    labels = wrapped(names)
+    longest = max(len(line) for label in labels for line in label.split("\n"))
     # In points: a letter is about 5 wide, handle and gaps take 32.
     columns = max(1, int((figure.get_figwidth() / POINT - 20) / (5 * longest + 32)))
     figure.legend(
         list(handles),
-        names,
+        labels,
         loc=where,
-        ncols=min(columns, len(names)),
+        ncols=min(columns, len(labels)),
         handlelength=1.4,
         columnspacing=1.5,
     )
@@ -140,9 +147,11 @@ def class_legend(
     legend(figure, [*patches, *handles], [*classes, *names], "outside lower left")
 
 
-def colour_bar(figure: Figure, axes: Axes, image: AxesImage, title: str, **shape: float) -> Axes:
-    """Explain the colours of a heat map beside it; `shape`: options of `Figure.colorbar`."""
-    bar = figure.colorbar(image, ax=axes, pad=0.02, **shape)
+def colour_bar(
+    figure: Figure, axes: Axes, image: AxesImage, title: str, shrink: float, aspect: float
+) -> Axes:
+    """Explain the colours of a heat map beside it; `shrink`, `aspect`: see `Figure.colorbar`."""
+    bar = figure.colorbar(image, ax=axes, pad=0.02, shrink=shrink, aspect=aspect)
     bar.set_label(title)
     bar.outline.set_visible(False)
     return bar.ax

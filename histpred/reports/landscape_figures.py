@@ -126,9 +126,14 @@ def _heat_map(landscape: Landscape, _: Sequence[float]) -> Draft | None:
     axes = figure.subplots()
     together = -(-len(scaled) // LINES)
     lines = scaled.groupby(np.arange(len(scaled)) // together).mean()
-    limits = {"vmin": -SPREAD, "vmax": SPREAD}
     image = axes.imshow(
-        lines, cmap="RdBu_r", aspect="auto", interpolation="nearest", resample=False, **limits
+        lines,
+        cmap="RdBu_r",
+        aspect="auto",
+        interpolation="nearest",
+        vmin=-SPREAD,
+        vmax=SPREAD,
+        resample=False,
     )
     hide_frame(axes)
     mark_axis(axes, marks, "x", upright=True)

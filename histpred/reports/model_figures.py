@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas
@@ -61,10 +61,11 @@ def accuracy_by_mark(result: Result) -> Draft:
     axes.grid(axis="y")
     mark_axis(axes, marks, "x")
 
-    handles = [Patch(color=looks[name].colour) for name in models] if len(models) > 1 else []
     names = [*models] if len(models) > 1 else []
-    handles.append(Line2D([], [], color="black", linewidth=1.2))
-    legend(figure, handles, [*names, "share of the commoner class"], "outside upper left")
+    patches = [Patch(color=looks[name].colour) for name in names]
+    line = Line2D([], [], color="black", linewidth=1.2)
+    labels = [*names, "share of the commoner class"]
+    legend(figure, [*patches, line], labels, "outside upper left")
     class_legend(figure, marks)
     return Draft(
         "Accuracy by mark",
@@ -90,7 +91,6 @@ def auroc_by_mark(result: Result) -> Draft:
         look = looks[name]
         at = places if shifts is None else places + shifts[number]
         if name == bundle:
-            at = places if shifts is None else places + shifts[0]
             low, high = one.low["auroc"].reindex(marks), one.high["auroc"].reindex(marks)
             axes.vlines(at, low, high, color=look.colour, linewidth=1.6, zorder=4)
         size = 36 if name == bundle else 30 if one.kind == BASELINE else 22
@@ -106,9 +106,8 @@ def auroc_by_mark(result: Result) -> Draft:
         handles.append(_point(look, one.kind))
         names.append(f"{name} (macro {decimals(one.figures.loc[MACRO, 'auroc'])})")
     axes.axhline(0.5, color="black", linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
-    everything = [one.figures["auroc"].reindex(marks).min() for one in result.models.values()]
-    everything.append(result.models[bundle].low["auroc"].reindex(marks).min())
-    lowest = np.nanmin([0.5, *everything])
+    tables = [result.models[bundle].low, *(one.figures for one in result.models.values())]
+    lowest = np.nanmin([0.5, *(table["auroc"].reindex(marks).min() for table in tables)])
     axes.set(ylabel="AUROC", ylim=(max(0, lowest - 0.05), 1.02))
     axes.grid(axis="y")
     for border in places[1:] - 0.5:
@@ -134,21 +133,22 @@ def curves(result: Result) -> Draft | None:
     figure = figure_of(8.6, 4.25 + 0.19 * len(result.models))
     left, right = figure.subplots(1, 2)
     looks = _looks(result)
-    handles, names = [], []
-    for name, one in reversed(result.models.items()):
+    handles: dict[str, Line2D] = {}
+    for name, one in reversed(result.models.items()):  # the bundle on top
         scores = one.probabilities[kept]
         look = looks[name]
-        line = {"color": look.colour, "linestyle": look.dashes, "linewidth": look.width}
+        line: dict[str, Any] = {
+            "color": look.colour,
+            "linestyle": look.dashes,
+            "linewidth": look.width,
+        }
         false_rate, recall, _ = roc_curve(truth, scores)
         left.plot(*_thinned(false_rate, recall), **line)
         precision, recall, _ = precision_recall_curve(truth, scores)
         # From the highest score down, as the average precision sums it.
         right.step(*_thinned(recall[::-1], precision[::-1]), where="pre", **line)
-        figures = one.figures.loc[MICRO]
-        handles.insert(0, Line2D([], [], **line))
-        names.insert(
-            0, f"{name}: AUROC {decimals(figures['auroc'])}, AUPRC {decimals(figures['auprc'])}"
-        )
+        auroc, auprc = map(decimals, one.figures.loc[MICRO, ["auroc", "auprc"]])
+        handles[f"{name}: AUROC {auroc}, AUPRC {auprc}"] = Line2D([], [], **line)
     left.plot([0, 1], [0, 1], color="#bbbbbb", linewidth=0.8, zorder=0)
     right.axhline(truth.mean(), color="#bbbbbb", linewidth=0.8, zorder=0)
     left.set(xlabel="False positive rate", ylabel="True positive rate")
@@ -156,7 +156,8 @@ def curves(result: Result) -> Draft | None:
     for axes in (left, right):
         axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
         axes.grid()
-    figure.legend(handles, names, loc="outside lower center", ncols=1)
+    names = list(handles)[::-1]
+    figure.legend([handles[name] for name in names], names, loc="outside lower center", ncols=1)
     return Draft(
         "ROC and precision-recall curves",
         "Micro-averaged: all labelled pairs of window and mark together. Grey lines: "

@@ -76,7 +76,7 @@ def test_a_weak_model_is_called_weak():
     assert "for 2 marks: H3K4me3 (k-mers, 0.900) and H3K9ac (GC, 0.600)." in text
 
 
-def test_accuracy_is_held_against_the_commoner_class():
+def test_accuracy_is_compared_with_the_more_common_class():
     result = compared({MICRO: 0.9, MACRO: 0.9, "H3K4me3": 0.9}, {})
     bundle = result.models["bundle"]
     for positives, negatives, word in ((1, 9, "negative"), (9, 1, "positive")):
