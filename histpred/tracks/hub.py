@@ -113,12 +113,9 @@ def write_hub(
     with quiet_htslib(), temporary_faults(), output_folder(out, names, is_hub) as work:
         lengths = _contig_lengths(fasta, scores, run["identity"]["FASTA sha256"], cache, work)
         assembly = assembly or likely_assembly(lengths.values(), fasta)
-        hub, binary, texts = _write_files(
-            scores, run["identity"], lengths, assembly, work, progress
-        )
-        # Tracks of an earlier hub that this one lacks are removed.
-        before = hub_files(out)
-        names[:] = [*(name for name in (*before, *binary) if name not in texts), *texts]
+        hub, files = _write_files(scores, run["identity"], lengths, assembly, work, progress)
+        before = hub_files(out)  # those that the new hub lacks are removed
+        names[:] = [*(name for name in before if name not in files), *files]
     remove_empty(out, before)
     return hub
 
