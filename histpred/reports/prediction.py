@@ -8,7 +8,6 @@ from __future__ import annotations
 import csv
 from collections import defaultdict
 from pathlib import Path
-from typing import Any
 
 import pandas
 
@@ -28,7 +27,7 @@ from histpred.reports.landscape_figures import draw
 from histpred.reports.page import Cell, Row, Table, count, render
 from histpred.reports.words import counted
 from histpred.scoring.derived import REPORT
-from histpred.scoring.record import RUN, read_finished
+from histpred.scoring.record import RUN, RunRecord, read_finished
 from histpred.scoring.tables import AGAIN, SCORES
 
 EXAMPLES = 3  # names of skipped rows
@@ -58,19 +57,19 @@ def write_report(
     OutputError
         If `out` exists, without `overwrite`.
     """
-    run = read_finished(scores, AGAIN).model_dump(by_alias=True, mode="json")
+    run = read_finished(scores, AGAIN)
     bundle = _bundle_of(run, bundle)
-    window = WindowSpec(*run["identity"]["window"])
+    window = run.identity.window
     marks = marks_of(bundle, window)
     thresholds = [one.threshold for one in marks]
     target = out or scores / REPORT
-    refuse_inputs([target], [scores / name for name in (*run["outputs"], RUN)])
-    if not run["result"]["scored"]:
+    refuse_inputs([target], [scores / name for name in (*run.outputs, RUN)])
+    if not run.result.scored:
         raise InputError(
             scores, "no window was scored: there is nothing to report", f"see its {LEDGER}"
         )
     with temporary_faults(), output_files([target], overwrite) as work:
-        landscape = read_landscape(scores, thresholds, run["result"]["scored"])
+        landscape = read_landscape(scores, thresholds, run.result.scored)
         if landscape.marks != tuple(one.name for one in marks):
             raise InputError(scores / SCORES, "its marks are not the bundle's", AGAIN)
         measured = _measured(marks, bundle, window)
@@ -104,8 +103,8 @@ def write_report(
     return target
 
 
-def _bundle_of(run: dict[str, Any], bundle: Bundle | None) -> Bundle:
-    name, version, digest = run["identity"]["bundle"].rsplit(" ", 2)
+def _bundle_of(run: RunRecord, bundle: Bundle | None) -> Bundle:
+    name, version, digest = (run.identity.bundle or "").rsplit(" ", 2)
     if bundle is None and name not in shipped_bundles():
         raise BundleError(
             f"the bundle {name} {version} does not ship with histpred", "name it with --bundle"
@@ -119,28 +118,27 @@ def _bundle_of(run: dict[str, Any], bundle: Bundle | None) -> Bundle:
     return bundle
 
 
-def _title(run: dict[str, Any]) -> str:
-    path = run["annotation"]["path"]
+def _title(run: RunRecord) -> str:
+    path = run.annotation.path
     return "standard input" if path == "-" else Path(path).name
 
 
-def _facts(run: dict[str, Any], bundle: Bundle, window: WindowSpec) -> dict[str, str]:
-    identity, result, species = run["identity"], run["result"], bundle.manifest.species
-    fasta = run["fasta"]
+def _facts(run: RunRecord, bundle: Bundle, window: WindowSpec) -> dict[str, str]:
+    identity, result, species = run.identity, run.result, bundle.manifest.species
+    fasta = run.fasta
     return {
-        "annotation": f"{_title(run)} ({run['annotation']['format']}), "
-        f"{counted(result['rows'], 'row')}",
-        "genome": f"{Path(fasta['path']).name}, {counted(fasta['contigs'], 'contig')}, "
-        f"{fasta['bases']:,} bp",
+        "annotation": f"{_title(run)} ({run.annotation.format}), {counted(result.rows, 'row')}",
+        "genome": f"{Path(fasta.path).name}, {counted(fasta.contigs, 'contig')}, "
+        f"{fasta.bases:,} bp",
         "bundle": f"{bundle.manifest.name} {bundle.manifest.version}: {bundle.manifest.summary}",
         "trained on": f"{species.name}, {species.assembly}" if species.assembly else species.name,
-        "windows": _windows(window, identity["by"], run["annotation"]["format"]),
-        "biotypes": ", ".join(identity["biotypes"]) or "all",
-        "scored": f"{counted(result['scored'], 'window')}, {counted(result['calls'], 'call')}",
-        "run": f"{run['started']}, in {run['seconds']:,.0f} s on {result['device']}, by histpred "
-        f"{identity['histpred']}",
-        "digests": f"annotation {identity['annotation sha256'][:16]}..., genome "
-        f"{identity['FASTA sha256'][:16]}..., bundle {bundle.digest[:16]}... (in full in run.json)",
+        "windows": _windows(window, identity.level, run.annotation.format),
+        "biotypes": ", ".join(identity.biotypes) or "all",
+        "scored": f"{counted(result.scored, 'window')}, {counted(result.calls, 'call')}",
+        "run": f"{run.started}, in {run.seconds:,.0f} s on {result.device}, by histpred "
+        f"{identity.histpred}",
+        "digests": f"annotation {identity.annotation_sha256[:16]}..., genome "
+        f"{identity.fasta_sha256[:16]}..., bundle {bundle.digest[:16]}... (in full in run.json)",
     }
 
 
@@ -167,7 +165,7 @@ def _meanings(marks: tuple[MarkSpec, ...]) -> dict[str, str]:
     }
 
 
-def _rows(ledger: Path, run: dict[str, Any]) -> Table:
+def _rows(ledger: Path, run: RunRecord) -> Table:
     """How many rows of the annotation were scored or skipped, and why, with examples."""
     names: dict[str, list[str]] = defaultdict(list)
     with open(ledger, encoding="utf-8", newline="") as lines:
@@ -177,14 +175,14 @@ def _rows(ledger: Path, run: dict[str, Any]) -> Table:
             if row["status"] == SKIPPED and len(found) < EXAMPLES and text not in found:
                 found.append(text)
     names[NOT_SELECTED] = []
-    skipped = sorted(run["result"]["skipped"].items(), key=lambda item: -item[1])
-    rows = [("scored", run["result"]["scored"], "", "")]
+    skipped = sorted(run.result.skipped.items(), key=lambda item: -item[1])
+    rows = [("scored", run.result.scored, "", "")]
     rows += [(why, many, MEANINGS.get(why, ""), ", ".join(names[why])) for why, many in skipped]
     return Table(
         "What became of the annotation's rows; ledger.tsv has every row.",
         ["Status", "Rows", "Share", "Reason", "Examples"],
         [
-            Row(name, [count(many), _share(many / run["result"]["rows"]), Cell(why), Cell(such)])
+            Row(name, [count(many), _share(many / run.result.rows), Cell(why), Cell(such)])
             for name, many, why, such in rows
         ],
     )

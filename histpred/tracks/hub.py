@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from histpred.bundle.folder import MANIFEST, SHIPPED, parse_manifest, shipped_bundles
 from histpred.bundle.species import assembly_of
@@ -27,7 +27,7 @@ from histpred.scoring.derived import (
     is_hub,
     remove_empty,
 )
-from histpred.scoring.record import read_finished
+from histpred.scoring.record import Identity, read_finished
 from histpred.scoring.tables import AGAIN, CALLS, SCORES, bed_colour
 from histpred.tracks.binary import (
     ScoreColumns,
@@ -111,9 +111,9 @@ def write_hub(
     refuse_inputs([out], [scores])
     names = [HUB]
     with quiet_htslib(), temporary_faults(), output_folder(out, names, is_hub) as work:
-        lengths = _contig_lengths(fasta, scores, run["identity"]["FASTA sha256"], cache, work)
+        lengths = _contig_lengths(fasta, scores, run.identity.fasta_sha256, cache, work)
         assembly = assembly or likely_assembly(lengths.values(), fasta)
-        hub, files = _write_files(scores, run["identity"], lengths, assembly, work, progress)
+        hub, files = _write_files(scores, run.identity, lengths, assembly, work, progress)
         before = hub_files(out)  # those that the new hub lacks are removed
         names[:] = [*(name for name in before if name not in files), *files]
     remove_empty(out, before)
@@ -122,14 +122,14 @@ def write_hub(
 
 def _write_files(
     scores: Path,
-    identity: dict[str, Any],
+    identity: Identity,
     lengths: dict[str, int],
     assembly: str,
     work: Path,
     progress: Progress,
 ) -> tuple[Hub, list[str]]:
     """Write a hub into the folder `work`; returns its files, hub.txt, which marks it, last."""
-    tile = identity["window"][-1]
+    tile = identity.window.tile
     folder, scratch = work / assembly, work / ".columns"  # no assembly begins with a dot
     folder.mkdir()
     scratch.mkdir()
@@ -142,8 +142,8 @@ def _write_files(
     for done, track in enumerate(marks, 1):
         write(table, table.marks.index(track.name), lengths, work / track.path)
         progress(done, len(marks))
-    bundle = identity["bundle"].rpartition(" ")[0]  # without its digest
-    title = f"{bundle}, histpred {identity['histpred']}"
+    bundle = (identity.bundle or "").rpartition(" ")[0]  # without its digest
+    title = f"{bundle}, histpred {identity.histpred}"
     each = f"tile of {tile} bp" if tile else "window"
     sizes = f"{assembly}/{SIZES}"
     wide = 50 if signal else 10
