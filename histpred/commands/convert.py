@@ -1,4 +1,4 @@
-"""histpred convert: a finished prediction as one file for Python."""
+"""The verb convert: a finished prediction as one file for Python."""
 
 from __future__ import annotations
 
@@ -21,19 +21,18 @@ logger = logging.getLogger(__name__)
     required=True,
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="File to write: FILE.h5ad for AnnData, FILE.parquet for Parquet.",
+    help="Output file: FILE.h5ad for AnnData, FILE.parquet for Parquet.",
 )
 @click.option(
     "--embeddings",
     metavar="EMBEDDED.parquet",
     type=click.Path(path_type=Path),
-    help="Table of the same windows' embeddings to add. Make it with embed and the options of "
-    "predict. [default: no embeddings]",
+    help="Add the vectors of the same windows, written by embed with the options of predict.",
 )
 @options.overwrite
 @options.quiet
 def convert(scores: Path, out: Path, embeddings: Path | None, overwrite: bool, quiet: bool) -> None:
-    """Write SCORES, a folder of predict, as one table of windows and marks for Python."""
+    """Convert SCORES, a folder of predict, to one table of windows and marks for Python."""
     from histpred.reports import convert as stage
 
     if stage.suffix_of(out) == stage.PARQUET:
@@ -47,5 +46,5 @@ def convert(scores: Path, out: Path, embeddings: Path | None, overwrite: bool, q
         out,
         f"{result.windows:,}",
         result.marks,
-        f", vectors of {result.dimension}" if result.dimension else "",
+        f", vectors of {result.dimension} dimensions" if result.dimension else "",
     )

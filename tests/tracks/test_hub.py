@@ -78,7 +78,7 @@ def test_a_place_that_holds_something_else_is_refused_before_any_work(demo_data,
     done = histpred("predict", demo_data / "genes.bed", genome, "-o", out, "--tracks")
     assert done.code == 1
     assert said_well(done.err)
-    assert f"{out / 'hub'} holds something else" in done.err
+    assert f"{out / 'hub'} holds something other than a hub of histpred" in done.err
     assert {path.name for path in out.rglob("*")} == {"hub", "notes.txt"}
 
 
