@@ -1,4 +1,4 @@
-"""The verb convert: a finished prediction as one file for Python."""
+"""histpred convert: a finished prediction as one file for Python."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The verb report: a finished prediction as one page."""
+"""histpred report: a finished prediction as one page."""
 
 from __future__ import annotations
 

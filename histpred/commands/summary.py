@@ -1,4 +1,4 @@
-"""The verb summary: finished outputs as sections of a MultiQC report."""
+"""histpred summary: finished outputs as sections of a MultiQC report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The verb tracks: a track hub from a finished prediction."""
+"""histpred tracks: a track hub from a finished prediction."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ logger = logging.getLogger(__name__)
 @click.option(
     "--assembly",
     metavar="NAME",
-    help="UCSC's name of the assembly, such as hg38 or sacCer3. [default: told from the lengths of the "
-    "contigs, else the FASTA's name up to the first dot]",
+    help="UCSC's name of the assembly, such as hg38 or sacCer3. [default: told from the contigs' "
+    "lengths, else the FASTA's name up to the first dot]",
 )
 @options.overwrite
 @options.cache

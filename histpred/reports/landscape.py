@@ -162,7 +162,7 @@ def _read(
 def _best(
     so_far: pandas.DataFrame | None, chunk: pandas.DataFrame, values: np.ndarray, hits: np.ndarray
 ) -> pandas.DataFrame | None:
-    """The best called window of each of the TOP best stretches of the genome; None without calls."""
+    """The best called window of each of the TOP best stretches of the genome; None if no calls."""
     beaten = -1.0
     if so_far is not None and len(so_far) == TOP:
         beaten = so_far["probability"].iloc[-1]

@@ -66,7 +66,7 @@ def remove_empty(folder: Path, names: Iterable[str]) -> None:
 
 
 def hub_files(folder: Path) -> list[str]:
-    """The files of our hub in a folder, as its texts list them; hub.txt, which marks it, is last."""
+    """The files of our hub in a folder, as its texts list them; hub.txt, its mark, comes last."""
     if not is_hub(folder / HUB):
         return []
     inner = []
