@@ -16,6 +16,7 @@ import pandas
 from markupsafe import Markup
 from pydantic import JsonValue
 
+from histpred.core.columns import NAMES, place_of
 from histpred.core.marks import by_class, mark
 from histpred.reports.landscape import Landscape
 from histpred.scoring.tables import PALEST
@@ -41,8 +42,8 @@ def browser_view(
     with pysam.TabixFile(str(scores), index=str(index), encoding="utf-8") as table:
         for row in top.itertuples():
             start, end = max(0, row.start - AROUND), row.end + AROUND
-            near = [line.split("\t") for line in table.fetch(row.chrom, start, end)]
-            found = {(*fields[:5], *fields[8:]): None for fields in near}
+            near = table.fetch(row.chrom, start, end)
+            found = {_shown(line): None for line in near}
             if loci and len(rows | found) > MOST_SHOWN:
                 break
             rows |= dict(islice(found.items(), MOST_SHOWN))
@@ -66,6 +67,12 @@ def browser_view(
         ],
         "loci": loci,
     }
+
+
+def _shown(line: str) -> tuple[str, ...]:
+    """The fields of a row of scores that the browser shows."""
+    fields = line.split("\t")
+    return (*place_of(fields), *fields[len(NAMES) :])
 
 
 def plain_contig(contig: str) -> str:

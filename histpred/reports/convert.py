@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from pydantic import JsonValue
 
-from histpred.core.columns import NAMES, NUMBERS
+from histpred.core.columns import NAMES, NUMBERS, PLACE
 from histpred.core.errors import InputError, UsageError
 from histpred.core.marks import hex_colour, mark
 from histpred.core.output import output_files, refuse_inputs, temporary_faults
-from histpred.reports.vectors import PLACE, VectorTable
+from histpred.reports.vectors import VectorTable
 from histpred.scoring.embed import VECTOR, window_fields
 from histpred.scoring.record import read_finished
 from histpred.scoring.tables import AGAIN, SCORES, Rows, read_scores
@@ -176,9 +176,7 @@ def _anndata(table: PredictionTable) -> AnnData:
         probabilities[here] = rows.probabilities
         if some is not None:
             vectors[here] = some
-        windows.append(
-            pandas.DataFrame(rows.windows, columns=NAMES, dtype=object).astype(NUMBERS)
-        )
+        windows.append(pandas.DataFrame(rows.windows, columns=NAMES, dtype=object).astype(NUMBERS))
     obs = pandas.concat(windows, ignore_index=True)
     for column in CATEGORIES:
         obs[column] = _categories(obs[column])

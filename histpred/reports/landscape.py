@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas
 
-from histpred.core.columns import NAMES
+from histpred.core.columns import NAMES, NUMBERS, place_of
 from histpred.core.errors import InputError
 from histpred.scoring.tables import AGAIN, CALLS, SCORES, Rows, read_scores
 
@@ -89,7 +89,7 @@ def _with_calls(
             due = above | (rows.probabilities == thresholds)
             hits = np.zeros_like(above)
             for row in np.flatnonzero(due.any(axis=1)):
-                chrom, start, end, _, strand, *_ = rows.windows[row]
+                chrom, start, end, _, strand = place_of(rows.windows[row])
                 for column in np.flatnonzero(due[row]):
                     if head == (chrom, start, end, strand, marks[column]):
                         hits[row, column] = True
@@ -124,7 +124,7 @@ def _read(
     for block, hits in blocks:
         values = block.probabilities
         chunk = pandas.DataFrame(block.windows, columns=list(NAMES))
-        chunk = chunk.astype({"start": int, "end": int})
+        chunk = chunk.astype(NUMBERS)
         bins = np.minimum((values * BINS).astype(int), BINS - 1)
         for number, column in enumerate(bins.T):
             histograms[number] += np.bincount(column, minlength=BINS)

@@ -14,7 +14,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from histpred.core.columns import HEADER
 from histpred.core.errors import InputError, first_few
 from histpred.core.finished import read_record
-
 from histpred.scoring.record import RUN, RunRecord
 from histpred.scoring.tables import CALLS, SCORES
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
+from histpred.core.columns import PLACE, place_of
 from histpred.core.errors import InputError, first_line
 from histpred.scoring.embed import VECTOR
 from histpred.scoring.tables import AT_ONCE
 
-PLACE = ("chrom", "start", "end", "name", "strand")  # tell one window from another
 EMBED_AGAIN = "run histpred embed on the same ANNOTATION and FASTA, with the options of predict"
 
 
@@ -59,7 +59,7 @@ class VectorTable:
             while len(self._rest) < wanted and (batch := next(self._batches, None)):
                 self._rest = arrow.concat_tables([self._rest, arrow.Table.from_batches([batch])])
         here, self._rest = self._rest.slice(0, wanted), self._rest.slice(wanted)
-        due = [(row[0], int(row[1]), int(row[2]), row[3], row[4]) for row in windows]
+        due = [_typed(*place_of(fields)) for fields in windows]
         found = list(zip(*(here[name].to_pylist() for name in PLACE), strict=True))
         if found != due:
             pairs = enumerate(zip_longest(found, due), start=self._done + 1)
@@ -84,6 +84,12 @@ class VectorTable:
             raise InputError(
                 self._path, f"cannot be read: {first_line(error)}", EMBED_AGAIN
             ) from error
+
+
+def _typed(
+    chrom: str, start: str, end: str, name: str, strand: str
+) -> tuple[str, int, int, str, str]:
+    return chrom, int(start), int(end), name, strand
 
 
 def _shown(window: tuple[str, int, int, str, str] | None) -> str:

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from histpred.core.columns import picker
 from histpred.core.errors import InputError
 from histpred.core.hts import no_room
 from histpred.scoring.tables import (
@@ -30,6 +31,9 @@ from histpred.scoring.tables import (
     read_scores,
 )
 from histpred.tracks.validate import check_bigbed, check_bigwig
+
+interval_of = picker("chrom", "start", "end")
+texts_of = picker("name", "strand", "gene_id", "biotype")
 
 BED9 = """string chrom; "contig"
 uint chromStart; "start, counted from 0"
@@ -105,8 +109,9 @@ def split_columns(scores: Path, lengths: Mapping[str, int], folder: Path) -> Sco
         count = 0
         for block in blocks:
             for line, fields in enumerate(block.windows, block.line):
+                chrom, start, end = interval_of(fields)
                 try:
-                    checked.take(fields[0], int(fields[1]), int(fields[2]))
+                    checked.take(chrom, int(start), int(end))
                 except ValueError as error:
                     raise InputError(scores, str(error), AGAIN, line=line) from error
                 windows.write("\t".join(fields) + "\n")
@@ -160,9 +165,10 @@ def middle(table: ScoreColumns, beside: int) -> str:
     """
     first = max(0, table.windows // 2 - beside)
     with open(table.shared, encoding="utf-8") as lines:
-        rows = [line.split("\t", 3) for line in islice(lines, first, first + 2 * beside + 1)]
-    contig = rows[len(rows) // 2][0]
-    there = [(int(start), int(end)) for name, start, end, _ in rows if name == contig]
+        shown = islice(lines, first, first + 2 * beside + 1)
+        rows = [interval_of(line.rstrip("\n").split("\t")) for line in shown]
+    contig, _, _ = rows[len(rows) // 2]
+    there = [(int(start), int(end)) for name, start, end in rows if name == contig]
     return f"{contig}:{there[0][0] + 1}-{max(end for _, end in there)}"
 
 
@@ -176,13 +182,15 @@ def write_windows(table: ScoreColumns, number: int, lengths: Mapping[str, int], 
 
     def rows() -> Iterator[tuple[str, int, int, str]]:
         for fields, probability in _windows(table, number):
-            chrom, start, end, *texts, _ = fields
-            name, strand, gene, biotype = (printable_ascii(text)[:BED_NAME_LIMIT] for text in texts)
-            of_gene = " ".join(text for text in (gene, biotype) if text != ".") or "."
+            chrom, start, end = interval_of(fields)
+            name, strand, *gene = (
+                printable_ascii(text)[:BED_NAME_LIMIT] for text in texts_of(fields)
+            )
+            known = " ".join(text for text in gene if text != ".") or "."
             score = bed_score(probability)
             rest = (
                 f"{name}\t{score}\t{strand}\t{start}\t{end}\t{shades[score]}\t"
-                f"{probability:.6g}\t{of_gene}"
+                f"{probability:.6g}\t{known}"
             )
             yield chrom, int(start), int(end), rest
 
@@ -218,15 +226,18 @@ def write_calls(calls: Path, lengths: Mapping[str, int], path: Path) -> int:
 
 def write_signal(table: ScoreColumns, number: int, lengths: Mapping[str, int], path: Path) -> None:
     """Write the probability of mark `number` along the genome as bigWig; windows do not overlap."""
-    values = (
-        (fields[0], int(fields[1]), int(fields[2]), probability)
-        for fields, probability in _windows(table, number)
-    )
-    _write(path, lengths, values)
+
+    def rows() -> Iterator[tuple[str, int, int, float]]:
+        for fields, probability in _windows(table, number):
+            chrom, start, end = interval_of(fields)
+            yield chrom, int(start), int(end), probability
+
+    _write(path, lengths, rows())
     check_bigwig(path, lengths, table.contigs, table.covered or 0)
 
 
 def _windows(table: ScoreColumns, number: int) -> Iterator[tuple[list[str], float]]:
+    """The fields of each row of a table, with the probability of mark `number`."""
     with open(table.shared, encoding="utf-8") as lines, open(table.values(number), "rb") as column:
         while block := list(islice(lines, AT_ONCE)):
             values = np.fromfile(column, count=len(block))
