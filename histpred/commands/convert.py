@@ -21,18 +21,19 @@ logger = logging.getLogger(__name__)
     required=True,
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Output file: FILE.h5ad for AnnData, FILE.parquet for Parquet.",
+    help="File to write: FILE.h5ad for AnnData, FILE.parquet for Parquet.",
 )
 @click.option(
     "--embeddings",
     metavar="EMBEDDED.parquet",
     type=click.Path(path_type=Path),
-    help="Add the vectors of the same windows, written by embed with the options of predict.",
+    help="Table of the same windows' embeddings to add. Make it with embed and the options of "
+    "predict. [default: no embeddings]",
 )
 @options.overwrite
 @options.quiet
 def convert(scores: Path, out: Path, embeddings: Path | None, overwrite: bool, quiet: bool) -> None:
-    """Convert SCORES, a folder of predict, to one table of windows and marks for Python."""
+    """Write SCORES, a folder of predict, as one table of windows and marks for Python."""
     from histpred.reports import convert as stage
 
     if stage.suffix_of(out) == stage.PARQUET:
@@ -46,5 +47,5 @@ def convert(scores: Path, out: Path, embeddings: Path | None, overwrite: bool, q
         out,
         f"{result.windows:,}",
         result.marks,
-        f", vectors of {result.dimension} dimensions" if result.dimension else "",
+        f", vectors of {result.dimension}" if result.dimension else "",
     )

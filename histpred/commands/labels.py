@@ -143,7 +143,8 @@ def peaks(
     options.need("labels")
     from histpred.genome.windows import parse_window
     from histpred.labels.folder import make_folder
-    from histpred.labels.peaks import from_peaks, peak_files
+    from histpred.labels.peak_files import peak_files
+    from histpred.labels.peaks import PeakRule, from_peaks
     from histpred.reports.label_figures import draw_labels
 
     window = parse_window(kind)

@@ -19,21 +19,21 @@ logger = logging.getLogger(__name__)
     "--out",
     metavar="PAGE.html",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Output page. [default: SCORES/report.html]",
+    help="HTML file to write. [default: SCORES/report.html]",
 )
 @click.option(
     "--bundle",
     metavar="NAME|DIR",
-    help="Bundle of the prediction. [default: the shipped bundle of its name]",
+    help="Bundle that made SCORES. [default: the shipped bundle of that name]",
 )
 @options.overwrite
 @options.quiet
 def report(
     scores: Path, out: Path | None, bundle: str | None, overwrite: bool, quiet: bool
 ) -> None:
-    """Write an HTML report of SCORES, a folder of predict: rows, marks, biotypes, top loci.
+    """Write an HTML report on SCORES, a folder of predict: rows, marks, biotypes, top loci.
 
-    The report is self-contained: one file that opens without a network.
+    The report is one self-contained file. It opens without a network.
     """
     options.need("report")
     from histpred.bundle.folder import load_bundle
@@ -41,4 +41,4 @@ def report(
 
     loaded = load_bundle(bundle) if bundle else None
     page = write_report(scores, out, loaded, overwrite=overwrite)
-    logger.info("%s: %.1f MB, open it in a web browser", page, page.stat().st_size / 1e6)
+    logger.info("%s: %.1f MB, for any browser", page, page.stat().st_size / 1e6)

@@ -27,9 +27,9 @@ logger = logging.getLogger(__name__)
 @options.overwrite
 @options.quiet
 def summary(folders: tuple[Path, ...], out: Path, overwrite: bool, quiet: bool) -> None:
-    """Write MultiQC sections on predictions and evaluations, each in a FOLDER of its own.
+    """Write MultiQC sections for the outputs of predict and evaluate in each FOLDER.
 
-    Sample names are taken from the folder names. To see the report, run multiqc DIR.
+    Sample names are taken from the folder names. Then run: multiqc DIR
     """
     from histpred.core.errors import first_few
     from histpred.reports.summary import sample_name, summarise

@@ -24,8 +24,8 @@ logger = logging.getLogger(__name__)
 @click.option(
     "--assembly",
     metavar="NAME",
-    help="UCSC's name of the assembly, such as hg38 or sacCer3. [default: told from the contigs' "
-    "lengths, else the FASTA's name up to the first dot]",
+    help="UCSC's name of the assembly, such as hg38 or sacCer3. [default: recognised by the "
+    "contigs' lengths, or the beginning of FASTA's name]",
 )
 @options.overwrite
 @options.cache
@@ -39,10 +39,11 @@ def tracks(
     cache: Path | None,
     quiet: bool,
 ) -> None:
-    """Write a track hub from SCORES, a folder of predict, and its FASTA.
+    """Write genome-browser tracks of SCORES, a folder that predict made with FASTA.
 
-    HUB gets a bigBed of the calls and one per mark; for tiles, a bigWig per mark. Open hub.txt in
-    UCSC's genome browser or IGV, the sessions in IGV, the configuration in JBrowse 2.
+    HUB holds a bigBed of the calls and a bigBed for each mark. If SCORES are of tiles, it holds a
+    bigWig for each mark. Open it with hub.txt (UCSC's genome browser, IGV), the IGV sessions or the
+    JBrowse 2 configuration.
     """
     from histpred.tracks.hub import write_hub
 
@@ -54,7 +55,7 @@ def tracks(
 
 
 def tell_hub(hub: Hub, out: Path) -> None:
-    """Log what was written into the folder of a hub."""
+    """Say what was written into the folder of a hub."""
     from histpred.scoring.derived import HUB
 
     logger.info(

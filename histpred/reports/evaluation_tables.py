@@ -5,7 +5,6 @@ Tables 1 and 2 have the layout of the paper's (section 3).
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +14,7 @@ import numpy as np
 import pandas
 from pydantic import JsonValue
 
-from histpred.evaluation.result import MACRO, METRICS, MICRO, Result, Scored
+from histpred.evaluation.result import MACRO, METRICS, MICRO, ModelResult, Result
 
 TABLE_1 = ("accuracy", "precision", "recall", "f1", "mcc", "auroc", "auprc")
 TABLE_2 = {"Macro-AUROC": MACRO, "Micro-AUROC": MICRO}
@@ -24,14 +23,14 @@ FLOATS = "%.6g"
 
 
 def write_tables(result: Result, folder: Path) -> None:
-    """Write the tables of an evaluation and metrics.json into `folder`, which exists.
+    """Write the tables of an evaluation into `folder`, which exists.
 
     summary.tsv: one row per model, the paper's Table 1 (micro-averages), then Table 2 with
     intervals. marks.tsv: one row per model and mark, each metric with its low and high end.
     groups.tsv: `Result.groups`. similarity.tsv and co_targeting.tsv, if defined: one row and one
     column per mark. predictions.tsv.gz: the windows (0-based half-open), then MARK_label (1, 0,
-    empty where unlabelled) and MARK_probability of the bundle. metrics.json: see `metrics_of`.
-    Undefined figures are empty, null in JSON. The same result gives the same bytes.
+    empty where unlabelled) and MARK_probability of the bundle. Undefined figures are empty. The
+    same result gives the same bytes.
     """
     _write_tsv(summary_table(result), folder / "summary.tsv")
     _write_tsv(marks_table(result), folder / "marks.tsv")
@@ -41,8 +40,6 @@ def write_tables(result: Result, folder: Path) -> None:
         if matrix is not None:
             _write_tsv(matrix.rename_axis("mark").reset_index(), folder / f"{name}.tsv")
     _write_tsv(predictions_table(result), folder / "predictions.tsv.gz")
-    text = json.dumps(metrics_of(result), indent=1, allow_nan=False, ensure_ascii=False)
-    (folder / "metrics.json").write_text(text + "\n", encoding="utf-8")
 
 
 def summary_table(result: Result) -> pandas.DataFrame:
@@ -113,7 +110,7 @@ def metrics_of(result: Result) -> dict[str, JsonValue]:
     return {name: _plain(value) for name, value in found.items()}
 
 
-def _model(one: Scored, marks: tuple[str, ...]) -> dict[str, object]:
+def _model(one: ModelResult, marks: tuple[str, ...]) -> dict[str, object]:
     return {
         "kind": one.kind,
         "inputs": one.inputs,
@@ -123,7 +120,7 @@ def _model(one: Scored, marks: tuple[str, ...]) -> dict[str, object]:
     }
 
 
-def _figures(one: Scored, row: str) -> dict[str, object]:
+def _figures(one: ModelResult, row: str) -> dict[str, object]:
     ends = {"value": one.figures, "low": one.low, "high": one.high}
     figures: dict[str, object] = {count: int(one.figures.loc[row, count]) for count in COUNTS}
     return figures | {

@@ -14,7 +14,7 @@ import numpy as np
 import pandas
 
 from histpred.evaluation.analysis import off_diagonal_summary
-from histpred.evaluation.result import BASELINE, MACRO, MICRO, Result, Scored
+from histpred.evaluation.result import BASELINE, MACRO, MICRO, ModelResult, Result
 from histpred.reports.words import counted, listed, number, percent
 
 MISCALIBRATED = 0.05  # an ECE above this is reported
@@ -53,7 +53,9 @@ def performance_findings(result: Result) -> Iterator[Finding]:
     yield from _threshold_findings(bundle, result.labels)
 
 
-def _comparison(bundle: Scored, others: Mapping[str, Scored], average: str) -> Iterator[Finding]:
+def _comparison(
+    bundle: ModelResult, others: Mapping[str, ModelResult], average: str
+) -> Iterator[Finding]:
     parts, weak = [], False
     for verdict, words in VERDICTS.items():
         names = [
@@ -69,7 +71,7 @@ def _comparison(bundle: Scored, others: Mapping[str, Scored], average: str) -> I
 
 
 def _baseline_findings(
-    name: str, bundle: Scored, others: Mapping[str, Scored]
+    name: str, bundle: ModelResult, others: Mapping[str, ModelResult]
 ) -> Iterator[Finding]:
     baselines = {other: one for other, one in others.items() if one.kind == BASELINE}
     if not baselines:
@@ -92,7 +94,7 @@ def _baseline_findings(
             )
 
 
-def _threshold_findings(bundle: Scored, labels: np.ndarray) -> Iterator[Finding]:
+def _threshold_findings(bundle: ModelResult, labels: np.ndarray) -> Iterator[Finding]:
     micro = bundle.figures.loc[MICRO]
     kept = ~np.isnan(labels)
     called = (bundle.probabilities >= bundle.thresholds)[kept].mean() if kept.any() else np.nan
@@ -216,7 +218,7 @@ def relation_findings(result: Result) -> Iterator[Finding]:
             )
 
 
-def standing(one: Scored, other: Scored, row: str) -> str:
+def standing(one: ModelResult, other: ModelResult, row: str) -> str:
     """Compare the AUROC of `one` and `other` in a row of figures: BETTER, WORSE, OPEN, UNDEFINED.
 
     Decides by the interval of the bundle's lead over `other` (OPEN where 0 lies in it). Where that
@@ -247,14 +249,14 @@ def best_baseline(result: Result, mark: str) -> tuple[str, float] | None:
     return max(figures.items(), key=lambda item: item[1], default=None)
 
 
-def interval(one: Scored, row: str, metric: str = "auroc") -> str:
+def interval(one: ModelResult, row: str, metric: str = "auroc") -> str:
     """The 95 % interval of a figure as 'LOW to HIGH', '' where it is undefined."""
     low, high = one.low.loc[row, metric], one.high.loc[row, metric]
     known = not (pandas.isna(low) or pandas.isna(high))
     return f"{number(low)} to {number(high)}" if known else ""
 
 
-def _with_interval(one: Scored, row: str) -> str:
+def _with_interval(one: ModelResult, row: str) -> str:
     found = interval(one, row)
     value = number(one.figures.loc[row, "auroc"])
     return f"{value} (95 % interval {found})" if found else value

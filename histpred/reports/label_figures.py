@@ -9,7 +9,7 @@ import numpy as np
 import pandas
 from matplotlib.patches import Patch
 
-from histpred.labels.matrix import Made
+from histpred.labels.matrix import LabelMatrix
 from histpred.reports.figures import (
     MODEL_COLOURS,
     Draft,
@@ -28,7 +28,7 @@ SHARES_SHOWN = 20  # up to this many bars, a percentage fits above each
 MOST_BIOTYPES = 15
 
 
-def draw_labels(labels: Made, folder: Path) -> None:
+def draw_labels(labels: LabelMatrix, folder: Path) -> None:
     """Draw how labels are distributed over marks, and genes over biotypes.
 
     Writes marks and biotypes, each .png and .svg, into `folder`. Without biotypes, their figure is

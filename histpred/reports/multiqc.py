@@ -11,7 +11,7 @@ import html
 from collections.abc import Mapping
 from typing import Any
 
-from histpred.genome.regions import NOT_SELECTED
+from histpred.genome.reasons import NOT_SELECTED
 from histpred.reports.samples import EvaluationSample, Model, PredictionSample
 
 GENERAL = "histpred_general"

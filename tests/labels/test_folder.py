@@ -19,7 +19,7 @@ from histpred import __version__
 from histpred.core.errors import InputError, OutputError, TemporaryError, UsageError
 from histpred.core.output import WORK, output_folder
 from histpred.labels.folder import OUTPUTS, make_folder
-from histpred.labels.matrix import Made, read_labels
+from histpred.labels.matrix import LabelMatrix, read_labels
 from histpred.reports.label_figures import draw_labels
 from support.annotations import write
 from support.command_line import tree

@@ -68,7 +68,7 @@ def test_the_same_result_gives_the_same_bytes(result, tmp_path):
         write_tables(result, tmp_path / name)
         report_of(result, tmp_path / name)
     names = {path.name for path in (tmp_path / "one").iterdir()}
-    assert {"summary.tsv", "predictions.tsv.gz", "metrics.json", "report.html"} <= names
+    assert {"summary.tsv", "predictions.tsv.gz", "marks.tsv", "report.html"} <= names
     for name in names:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas
 
-from histpred.evaluation.result import BASELINE, METRICS, Result, Scored
+from histpred.evaluation.result import BASELINE, METRICS, ModelResult, Result
 
 
 def tsv(path: Path) -> list[dict[str, str]]:
@@ -20,14 +20,14 @@ def tsv(path: Path) -> list[dict[str, str]]:
 
 def made(
     figures: dict[str, float], width: float = 0.02, kind: str = BASELINE, rows: int = 4
-) -> Scored:
+) -> ModelResult:
     """A model with these AUROCs by row ('micro', 'macro', marks), 0.6 for everything else."""
     table = pandas.DataFrame(0.6, index=list(figures), columns=["positives", "negatives", *METRICS])
     table["auroc"] = pandas.Series(figures)
     table["positives"], table["negatives"] = 2, 2
     marks = len(figures) - 2
     probabilities = np.linspace(0.1, 0.9, rows * marks).reshape(rows, marks)
-    return Scored(
+    return ModelResult(
         kind, "made up", probabilities, np.full(marks, 0.5), table, table - width, table + width
     )
 
