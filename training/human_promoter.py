@@ -101,7 +101,7 @@ from histpred.encoders.onnx import GRAPH, codes_of
 from histpred.evaluation.calibration import base_rate, platt, youden
 from histpred.evaluation.card import card_figures
 from histpred.evaluation.metrics import expected_calibration_error
-from histpred.reports.evaluation_figures import draw_calibration
+from histpred.reports.calibration_figures import draw_calibration
 from histpred.scoring.verify import verify
 from histpred.training.export import encoder_to_onnx, to_onnx
 from histpred.training.perceptron import MarkNetwork

@@ -108,7 +108,7 @@ def label_from_rnainter(
     """
     from histpred.labels.folder import make_folder
     from histpred.labels.rnainter import from_rnainter
-    from histpred.reports.evaluation_figures import draw_labels
+    from histpred.reports.label_figures import draw_labels
 
     options = {
         "source": "rnainter",
@@ -150,7 +150,7 @@ def label_from_peaks(
     from histpred.labels.folder import make_folder
     from histpred.labels.peak_files import peak_files
     from histpred.labels.peaks import from_peaks
-    from histpred.reports.evaluation_figures import draw_labels
+    from histpred.reports.label_figures import draw_labels
 
     files = peak_files(peaks, sheet)
     inputs = [request.annotation, *(str(file.path) for file in files)]

@@ -6,7 +6,8 @@ readers of scores, windows, embeddings, tracks and reports use this list.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import NamedTuple
 
 Value = str | int | float
@@ -45,3 +46,16 @@ def values_of(fields: Sequence[str]) -> tuple[Value, ...]:
     Raises ValueError if a field does not have the type of its column.
     """
     return tuple(column.type(field) for column, field in zip(COLUMNS, fields, strict=False))
+
+
+def picker(*names: str) -> Callable[[Sequence[str]], tuple[str, ...]]:
+    """A function that picks two or more columns, by name, from the fields of a line.
+
+    >>> picker("name", "chrom")(["chr1", "5", "9", "LINC01", "+"])
+    ('LINC01', 'chr1')
+    """
+    return itemgetter(*map(NAMES.index, names))
+
+
+PLACE = ("chrom", "start", "end", "name", "strand")  # tell one window from another
+place_of = picker(*PLACE)

@@ -50,7 +50,9 @@ def read_record(path: Path, model: type[Model], verb: str, remedy: str) -> Model
     try:
         return model.model_validate_json(content)
     except ValidationError as error:
-        raise InputError(path, f"not written by histpred {verb}", remedy) from error
+        places = ((".".join(map(str, one["loc"])), one["msg"]) for one in error.errors())
+        problems = first_few([": ".join(filter(None, place)) for place in places])
+        raise InputError(path, f"not written by histpred {verb}: {problems}", remedy) from error
 
 
 def _check_schema(path: Path, content: bytes, model: type[BaseModel], remedy: str) -> None:

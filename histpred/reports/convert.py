@@ -1,7 +1,7 @@
-"""A finished prediction as one file for those who go on in Python: AnnData or Parquet.
+"""A finished prediction as one file for work in Python: AnnData or Parquet.
 
-AnnData (https://anndata.readthedocs.io) is held in memory as a whole; Parquet is written from a few
-thousand windows at once, whatever their number.
+AnnData (https://anndata.readthedocs.io) is built in memory; Parquet is written a few thousand
+windows at a time, in memory that does not grow with their number.
 """
 
 from __future__ import annotations
@@ -10,48 +10,47 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from pydantic import JsonValue
 
-from histpred.core.columns import NAMES, NUMBERS
-from histpred.core.errors import InputError, UsageError, first_line
+from histpred.core.columns import NAMES, NUMBERS, PLACE
+from histpred.core.errors import InputError, UsageError
 from histpred.core.marks import hex_colour, mark
 from histpred.core.output import output_files, refuse_inputs, temporary_faults
+from histpred.reports.vectors import VectorTable
 from histpred.scoring.embed import VECTOR, window_fields
 from histpred.scoring.record import read_finished
-from histpred.scoring.tables import AGAIN, AT_ONCE, SCORES, Rows, read_scores
+from histpred.scoring.tables import AGAIN, SCORES, Rows, read_scores
 
 if TYPE_CHECKING:
     import pandas
     from anndata import AnnData
 
 H5AD, PARQUET = ".h5ad", ".parquet"
-IDENTITY = "histpred"  # the key under which both formats keep the prediction's identity
+IDENTITY = "histpred"  # key of the prediction's identity in both formats
 CATEGORIES = ("chrom", "strand", "biotype")
-SAME = ("chrom", "start", "end", "name", "strand")  # what a window of embeddings is known by
-EMBED_AGAIN = "run histpred embed on the same ANNOTATION and FASTA, with the options of predict"
 Progress = Callable[[int, int], None]
 
 
-class Converted(NamedTuple):
-    """What was written. dimension: of the vectors, None where there are none."""
+class Conversion(NamedTuple):
+    """Size of a converted prediction; dimension: of the vectors, None without."""
 
     windows: int
     marks: int
     dimension: int | None
 
 
-class Table(NamedTuple):
+class PredictionTable(NamedTuple):
     """A prediction that is being read.
 
-    identity: what run.json says that it was made from. windows: their number. dimension: as in
-    `Converted`. rows: some at once, with their vectors, float32 [rows, dimension], if there are.
+    identity: that of run.json. windows: their number. dimension: as in `Conversion`. rows: blocks
+    of rows, each with its vectors, float32 [rows, dimension], or None.
     """
 
-    identity: dict[str, Any]
+    identity: dict[str, JsonValue]
     marks: tuple[str, ...]
     windows: int
     dimension: int | None
@@ -59,10 +58,10 @@ class Table(NamedTuple):
 
 
 def suffix_of(out: Path) -> str:
-    """H5AD or PARQUET; UsageError for a file of another name."""
+    """H5AD or PARQUET; UsageError for other file names."""
     if out.suffix not in (H5AD, PARQUET):
         raise UsageError(
-            f"{out}: what to write is told from the name, and this is neither AnnData nor Parquet",
+            f"{out}: the name decides the format, and this one means neither AnnData nor Parquet",
             f"name it FILE{H5AD} or FILE{PARQUET}",
         )
     return out.suffix
@@ -75,7 +74,7 @@ def convert(
     *,
     overwrite: bool = False,
     progress: Progress = lambda done, total: None,
-) -> Converted:
+) -> Conversion:
     """Write a prediction as one table of windows and marks.
 
     Parameters
@@ -83,11 +82,11 @@ def convert(
     scores
         The folder of a finished `histpred predict`.
     out
-        A `.h5ad` file: what `to_anndata` gives. Or a `.parquet` file: the columns of windows, a
-        float64 column for each mark, and `vector`, float32; `histpred` in the file's metadata is
-        the identity of run.json, as JSON.
+        A `.h5ad` file: see `to_anndata`. Or a `.parquet` file: the columns of windows, a float64
+        column for each mark, and `vector`, float32; `histpred` in the file's metadata is the
+        identity of run.json, as JSON.
     embeddings
-        The table that `histpred embed` wrote of the same windows, for their vectors.
+        The table of `histpred embed` for the same windows, to add their vectors.
     overwrite
         Replace an existing file.
     progress
@@ -96,12 +95,12 @@ def convert(
     Raises
     ------
     InputError
-        Where the folder is no finished prediction, or the embeddings are of other windows: with the
-        first that differs.
+        If the folder is not a finished prediction, or the embeddings are of other windows; the
+        message names the first that differs.
     OutputError
-        Where `out` exists (without `overwrite`), or is an input.
+        If `out` exists (without `overwrite`), or is an input.
     UsageError
-        For an `out` of another name.
+        If the name of `out` has another ending.
     """
     write = {H5AD: _write_h5ad, PARQUET: _write_parquet}[suffix_of(out)]
     refuse_inputs([out], [embeddings] if embeddings else [])
@@ -111,7 +110,7 @@ def convert(
         _open(scores, embeddings, progress) as table,
     ):
         write(table, work / out.name)
-        return Converted(table.windows, len(table.marks), table.dimension)
+        return Conversion(table.windows, len(table.marks), table.dimension)
 
 
 def to_anndata(scores: Path, embeddings: Path | None = None) -> AnnData:
@@ -126,9 +125,9 @@ def to_anndata(scores: Path, embeddings: Path | None = None) -> AnnData:
     -------
     anndata.AnnData
         X: probabilities, float32 [windows, marks]. obs: the columns of windows (coordinates 0-based
-        half-open), called by their names, see `unique_names`. var: mark_class and colour
-        ('#rrggbb') of each mark. obsm['embedding']: float32 [windows, dimension], if given.
-        uns['histpred']: the identity of run.json, as text.
+        half-open), indexed by `unique_names`. var: mark_class and colour ('#rrggbb') of each mark.
+        obsm['embedding']: float32 [windows, dimension], if given. uns['histpred']: the identity of
+        run.json, as text.
 
     Raises
     ------
@@ -140,19 +139,20 @@ def to_anndata(scores: Path, embeddings: Path | None = None) -> AnnData:
 
 
 def unique_names(windows: pandas.DataFrame) -> list[str]:
-    """A name for each window that no other has: its own where that is the only one, else with its
-    place, and where that repeats too, with its number.
+    """A unique name for each window.
+
+    Names that repeat get the window's place, and names that repeat at one place a number.
 
     >>> import pandas
     >>> places = [("chr1", 5, 9, name, "+") for name in ("a", "b", "b")]
-    >>> unique_names(pandas.DataFrame(places, columns=SAME))
+    >>> unique_names(pandas.DataFrame(places, columns=PLACE))
     ['a', 'b::chr1:5-9(+)', 'b::chr1:5-9(+)-2']
     """
     counts = Counter(windows["name"])
     taken = {name for name, count in counts.items() if count == 1}
     repeats: Counter[str] = Counter()
     names = []
-    for chrom, start, end, name, strand in windows[list(SAME)].itertuples(index=False):
+    for chrom, start, end, name, strand in windows[list(PLACE)].itertuples(index=False):
         if counts[name] > 1:
             placed = name = f"{name}::{chrom}:{start}-{end}({strand})"
             while name in taken:
@@ -163,7 +163,7 @@ def unique_names(windows: pandas.DataFrame) -> list[str]:
     return names
 
 
-def _anndata(table: Table) -> AnnData:
+def _anndata(table: PredictionTable) -> AnnData:
     import pandas
     from anndata import AnnData
 
@@ -200,19 +200,19 @@ def _anndata(table: Table) -> AnnData:
     )
 
 
-def _write_h5ad(table: Table, path: Path) -> None:
+def _write_h5ad(table: PredictionTable, path: Path) -> None:
     import h5py
     from anndata.io import write_elem
 
     data = _anndata(table)
-    # In memory first: where a file cannot be written, HDF5 crashes.
+    # In memory first: HDF5 crashes if a file cannot be written.
     with h5py.File("memory", "w", driver="core", backing_store=False) as file:
         write_elem(file, "/", data, dataset_kwargs={"compression": "gzip"})
         file.flush()
         path.write_bytes(file.id.get_file_image())
 
 
-def _write_parquet(table: Table, path: Path) -> None:
+def _write_parquet(table: PredictionTable, path: Path) -> None:
     import pyarrow as arrow
     from pyarrow import parquet
 
@@ -234,15 +234,13 @@ def _write_parquet(table: Table, path: Path) -> None:
 @contextmanager
 def _open(
     scores: Path, embeddings: Path | None, progress: Progress = lambda done, total: None
-) -> Iterator[Table]:
-    record = read_finished(scores, AGAIN).model_dump(by_alias=True, mode="json")
-    total = record["result"]["scored"]
+) -> Iterator[PredictionTable]:
+    record = read_finished(scores, AGAIN)
+    total = record.result.scored
     path = scores / SCORES
     with ExitStack() as stack:
         marks, blocks = stack.enter_context(read_scores(path))
-        dimension, vectors_of = None, None
-        if embeddings:
-            dimension, vectors_of = stack.enter_context(_vectors(embeddings, total))
+        vectors = stack.enter_context(VectorTable(embeddings, total)) if embeddings else None
 
         def rows() -> Iterator[tuple[Rows, np.ndarray | None]]:
             done = 0
@@ -250,80 +248,19 @@ def _open(
                 done += len(block.windows)
                 if done > total:
                     break
-                yield block, vectors_of(block.windows) if vectors_of else None
+                yield block, vectors.take(block.windows) if vectors else None
                 progress(done, total)
             if done != total:
-                raise InputError(path, f"does not have {total:,} rows, as run.json says", AGAIN)
-            if vectors_of:
-                vectors_of([])
+                raise InputError(path, f"does not have the {total:,} rows of run.json", AGAIN)
+            if vectors:
+                vectors.take([])  # raises if more are left
 
-        yield Table(record["identity"], marks, total, dimension, rows())
-
-
-@contextmanager
-def _vectors(
-    path: Path, total: int
-) -> Iterator[tuple[int, Callable[[list[list[str]]], np.ndarray]]]:
-    """The dimension of a table that `histpred embed` wrote, and a function from the next windows of
-    `total` to their vectors, float32 [windows, dimension].
-
-    Both raise InputError: where it is no such table, and where its windows are others.
-    """
-    import pyarrow as arrow
-    from pyarrow import parquet
-
-    @contextmanager
-    def reading() -> Iterator[None]:
-        try:
-            yield
-        except (OSError, arrow.ArrowException) as error:
-            raise InputError(path, f"cannot be read: {first_line(error)}", EMBED_AGAIN) from error
-
-    with ExitStack() as stack:
-        with reading():
-            # pyarrow would else keep in memory what it has read.
-            file = stack.enter_context(parquet.ParquetFile(path, pre_buffer=False))
-        schema, columns = file.schema_arrow, [*SAME, VECTOR]
-        vector = schema.field(VECTOR).type if {*columns} <= {*schema.names} else arrow.null()
-        if not arrow.types.is_fixed_size_list(vector) or vector.value_type != arrow.float32():
-            raise InputError(path, "is not a table of windows and vectors", EMBED_AGAIN)
-        batches = file.iter_batches(AT_ONCE, columns=columns, use_threads=False)
-        rest = schema.empty_table().select(columns)
-        done = 0
-
-        def take(windows: list[list[str]]) -> np.ndarray:
-            nonlocal rest, done
-            wanted = len(windows) or 1  # after the last window there must be none
-            with reading():
-                while len(rest) < wanted and (batch := next(batches, None)):
-                    rest = arrow.concat_tables([rest, arrow.Table.from_batches([batch])])
-            here, rest = rest.slice(0, wanted), rest.slice(wanted)
-            due = [(row[0], int(row[1]), int(row[2]), row[3], row[4]) for row in windows]
-            found = list(zip(*(here[name].to_pylist() for name in SAME), strict=True))
-            if found != due:
-                pairs = enumerate(zip_longest(found, due), start=done + 1)
-                row, (one, other) = next((row, pair) for row, pair in pairs if pair[0] != pair[1])
-                raise InputError(
-                    path,
-                    f"row {row:,} of its {file.metadata.num_rows:,} is {_place(one)}; of the "
-                    f"{total:,} of the scores it is {_place(other)}",
-                    EMBED_AGAIN,
-                )
-            done += len(windows)
-            return here[VECTOR].combine_chunks().flatten().to_numpy().reshape(-1, vector.list_size)
-
-        yield vector.list_size, take
-
-
-def _place(window: tuple[str, int, int, str, str] | None) -> str:
-    if window is None:
-        return "missing"
-    chrom, start, end, name, strand = window
-    return f"{name} at {chrom}:{start}-{end}({strand})"
+        dimension = vectors.dimension if vectors else None
+        yield PredictionTable(record.identity.shown(), marks, total, dimension, rows())
 
 
 def _texts(texts: Iterable[str]) -> pandas.Index:
-    """Of Python's own strings: not every anndata can write those of pandas 3."""
+    """An index of Python strings: not every anndata can write those of pandas 3."""
     import pandas
 
     return pandas.Index(list(texts), dtype=object)

@@ -1,4 +1,4 @@
-"""The folder of `histpred evaluate`: figures, tables, pictures and a page."""
+"""The folder of `histpred evaluate`: tables, figures and a page."""
 
 from __future__ import annotations
 
@@ -30,14 +30,15 @@ from histpred.core.output import (
 from histpred.core.version import __version__
 from histpred.evaluation.baselines import INPUTS
 from histpred.evaluation.compare import compare, score
-from histpred.evaluation.result import MACRO, MICRO
+from histpred.evaluation.result import MACRO, MICRO, Result
 from histpred.evaluation.result import METRICS as METRIC_HEADS
 from histpred.evaluation.rows import EvaluationOptions
 from histpred.genome.annotation import level_for
 from histpred.genome.request import Request, request_identity
 from histpred.labels.matrix import labels_file
-from histpred.reports.evaluation import write_report, write_tables
+from histpred.reports.evaluation import write_report
 from histpred.reports.evaluation_figures import FIGURE_NAMES, draw
+from histpred.reports.evaluation_tables import metrics_of, write_tables
 
 logger = logging.getLogger(__name__)
 
@@ -58,8 +59,8 @@ OUTPUTS = (
 )
 
 
-class Evaluated(BaseModel):
-    """What metrics.json says of its origin; the figures follow."""
+class EvaluationRecord(BaseModel):
+    """What metrics.json records of its origin; the metrics follow."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -79,24 +80,24 @@ def evaluate(
 ) -> dict[str, Any]:
     """Evaluate `bundle` into the folder `out`.
 
+    Baselines are fitted on those of the rows that are training rows of the bundle's split, with
+    thresholds from its validation rows.
+
     Parameters
     ----------
     weights
         Path of the encoders' weights, if they are neither in the bundle nor where
         `histpred encoders get` puts them.
 
-    Baselines are fitted on the training rows of the bundle's split, as far as they are among these
-    rows, with thresholds from its validation rows.
-
     Returns
     -------
     dict
-        What metrics.json holds.
+        The content of metrics.json.
 
     Raises
     ------
     HistpredError
-        For inputs that cannot be used; nothing is published then.
+        For unusable inputs; nothing is published then.
     """
     bundles = (bundle, *options.beside)
     files = (*request.files, labels_path)
@@ -104,13 +105,14 @@ def evaluate(
     names = [each.manifest.name for each in bundles]
     if len({*names, *INPUTS}) < len(names) + len(INPUTS):
         raise UsageError(
-            f"two of the bundles, or one and a baseline, have the same name: {first_few(names)}",
-            "give them names with histpred train --name",
+            f"two of the bundles, or a bundle and a baseline, have the same name: "
+            f"{first_few(names)}",
+            "give the bundles other names with histpred train --name",
         )
     refuse_inputs([out / METRICS, out / REPORT], files)
     with temporary_faults(), ExitStack() as stack:
         identity = _identity(bundles, request, labels_path, options)
-        known = None if execution.overwrite else finished(out / METRICS, Evaluated)
+        known = None if execution.overwrite else finished(out / METRICS, EvaluationRecord)
         if known:
             refuse_other(out, "another evaluation", known.identity, identity, known.outputs)
             logger.info("%s holds this evaluation already: nothing to do", out)
@@ -120,23 +122,30 @@ def evaluate(
         execution = execution._replace(store=execution.store or out / RESUME)
         scored = [score(each, request, weights, work, execution) for each in bundles]
         result = compare(bundle, scored, request, labels_path, options, work)
-        logger.info("drawing figures and writing tables")
-        (work / FIGURES).mkdir()
-        figures = draw(result, work / FIGURES)
-        write_tables(result, work)
-        write_report(result, figures, work / REPORT)
-        metrics = json.loads((work / METRICS).read_text(encoding="utf-8"))
-        outputs = {name: file_digest(work / name) for name in OUTPUTS if (work / name).exists()}
-        outputs.pop(METRICS)
-        record = {"histpred": __version__, "identity": identity, "outputs": outputs}
-        metrics = record | metrics
-        text = json.dumps(metrics, indent=1, allow_nan=False)
-        (work / METRICS).write_text(text + "\n", encoding="utf-8")
+        return _write(result, work, identity)
+
+
+def _write(result: Result, work: Path, identity: dict[str, Any]) -> dict[str, Any]:
+    """Write figures, tables, page and metrics.json into `work`; returns the latter's content."""
+    logger.info("drawing figures and writing tables")
+    (work / FIGURES).mkdir()
+    figures = draw(result, work / FIGURES)
+    write_tables(result, work)
+    write_report(result, figures, work / REPORT)
+    names = [name for name in OUTPUTS if name != METRICS and (work / name).exists()]
+    metrics: dict[str, Any] = {
+        "histpred": __version__,
+        "identity": identity,
+        "outputs": {name: file_digest(work / name) for name in names},
+        **metrics_of(result),
+    }
+    text = json.dumps(metrics, indent=1, allow_nan=False)
+    (work / METRICS).write_text(text + "\n", encoding="utf-8")
     return metrics
 
 
 def summary(metrics: dict[str, Any]) -> str:
-    """The micro and macro figures of each model as a small table, for a terminal."""
+    """Micro and macro figures of each model as a small table for a terminal."""
     columns = {MICRO: ("auroc", "auprc", "mcc", "ece"), MACRO: ("auroc", "auprc")}
     table = pandas.DataFrame(
         {
@@ -148,7 +157,8 @@ def summary(metrics: dict[str, Any]) -> str:
             for name in names
         }
     )
-    return table.astype(float).to_string(float_format="{:.3f}".format, na_rep="")
+    text: str = table.astype(float).to_string(float_format="{:.3f}".format, na_rep="")
+    return text
 
 
 def _identity(

@@ -1,14 +1,19 @@
-"""What all figures share: one look, marks in the colours of their classes, SVG for pages."""
+"""Parts that all figures share: one look, marks in the colours of their classes, SVG for pages."""
 
 from __future__ import annotations
 
 import io
 import re
 import textwrap
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal, NamedTuple
 
+import matplotlib.style
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -38,11 +43,13 @@ STYLE = {
 }
 DPI = 150
 POINT = 1 / 72  # inches
-HORIZONTAL_NAMES = 10  # marks up to which their names fit side by side
+HORIZONTAL_NAMES = 10  # up to this many marks, their names fit side by side
+# Okabe and Ito 2008, in an order in which neighbours differ; the bundle has the first.
+MODEL_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#882255")
 
 
 class Drawing(NamedTuple):
-    """A figure as the report shows it: `svg` is one <svg> element without a prolog."""
+    """A figure as a page shows it: `svg` is one <svg> element without a prolog."""
 
     name: str
     title: str
@@ -58,6 +65,15 @@ class Draft(NamedTuple):
     figure: Figure
 
 
+@contextmanager
+def styled() -> Iterator[None]:
+    """Draw in histpred's style; matplotlib's settings and warning filters are restored after it."""
+    with matplotlib.style.context(["default", STYLE]), warnings.catch_warnings():
+        # Names in a script that the font lacks are drawn as boxes in the PNG.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        yield
+
+
 def figure_of(width: float, height: float) -> Figure:
     """An empty figure of this size in inches."""
     figure = Figure(figsize=(width, height), layout="constrained")
@@ -65,8 +81,18 @@ def figure_of(width: float, height: float) -> Figure:
     return figure
 
 
-def mark_axis(axes: Axes, marks: Sequence[str], which: str, upright: bool = False) -> None:
-    """Names of marks along an axis, each with a square of its class's colour."""
+def mark_figure(marks: int, height: float) -> tuple[Figure, Axes]:
+    """A figure with room for one column per mark; `height` in inches."""
+    figure = figure_of(float(np.clip(1.2 + 0.75 * marks, 6, 8.5 if marks < 25 else 13)), height)
+    axes = figure.subplots()
+    axes.set_xlim(-0.6, marks - 0.4)
+    return figure, axes
+
+
+def mark_axis(
+    axes: Axes, marks: Sequence[str], which: Literal["x", "y"], upright: bool = False
+) -> None:
+    """Name marks along an axis ('x' or 'y'), each with a square in the colour of its class."""
     places = np.arange(len(marks))
     along_x = which == "x"
     turned = along_x and (upright or len(marks) > HORIZONTAL_NAMES)
@@ -74,13 +100,13 @@ def mark_axis(axes: Axes, marks: Sequence[str], which: str, upright: bool = Fals
     names = wrapped(marks)
     getattr(axes, f"set_{which}ticks")(places, names, fontsize=size, rotation=90 if turned else 0)
     axes.tick_params(axis=which, length=0, pad=10)
-    shift = (0, -6 * POINT) if along_x else (-6 * POINT, 0)
-    offset = ScaledTranslation(*shift, axes.figure.dpi_scale_trans)
+    down, left = (-6 * POINT, 0) if along_x else (0, -6 * POINT)
+    offset = ScaledTranslation(left, down, axes.figure.dpi_scale_trans)
     transform = (axes.get_xaxis_transform() if along_x else axes.get_yaxis_transform()) + offset
     zeros = np.zeros(len(marks))
-    points = (places, zeros) if along_x else (zeros, places)
     axes.scatter(
-        *points,
+        places if along_x else zeros,
+        zeros if along_x else places,
         26,
         color=[mark_rgb(name) for name in marks],
         marker="s",
@@ -90,38 +116,68 @@ def mark_axis(axes: Axes, marks: Sequence[str], which: str, upright: bool = Fals
     )
 
 
-def legend(figure: Figure, handles: Iterable, names: Sequence[str], where: str) -> None:
-    """Names with their handles in as many columns as fit; `where` as matplotlib has it."""
-    names = wrapped(names)
-    longest = max(len(line) for name in names for line in name.split("\n"))
-    # In points: a letter is about 5 wide, handle and gaps are 32.
+def legend(
+    figure: Figure,
+    handles: Iterable[Artist],
+    names: Sequence[str],
+    where: Literal["outside upper left", "outside lower left"],
+) -> None:
+    """Add a legend in as many columns as fit."""
+    labels = wrapped(names)
+    longest = max(len(line) for label in labels for line in label.split("\n"))
+    # In points: a letter is about 5 wide, handle and gaps take 32.
     columns = max(1, int((figure.get_figwidth() / POINT - 20) / (5 * longest + 32)))
     figure.legend(
         list(handles),
-        names,
+        labels,
         loc=where,
-        ncols=min(columns, len(names)),
+        ncols=min(columns, len(labels)),
         handlelength=1.4,
         columnspacing=1.5,
     )
 
 
 def class_legend(
-    figure: Figure, marks: Iterable[str], handles: Sequence = (), names: Sequence[str] = ()
+    figure: Figure, marks: Iterable[str], handles: Sequence[Artist] = (), names: Sequence[str] = ()
 ) -> None:
-    """What the colours of `marks` mean, below the figure."""
+    """Explain the colours of `marks` below the figure, then other handles with their names."""
     found = {mark(name).mark_class for name in marks}
     classes = [name for name in CLASS_COLOURS if name in found]
     patches = [Patch(color=scaled(CLASS_COLOURS[name])) for name in classes]
     legend(figure, [*patches, *handles], [*classes, *names], "outside lower left")
 
 
-def colour_bar(figure: Figure, axes: Axes, image: AxesImage, title: str, **shape: float) -> Axes:
-    """What the colours of a heat map mean, beside it; `shape` as matplotlib has it."""
-    bar = figure.colorbar(image, ax=axes, pad=0.02, **shape)
+def colour_bar(
+    figure: Figure, axes: Axes, image: AxesImage, title: str, shrink: float, aspect: float
+) -> Axes:
+    """Explain the colours of a heat map beside it; `shrink`, `aspect`: see `Figure.colorbar`."""
+    bar = figure.colorbar(image, ax=axes, pad=0.02, shrink=shrink, aspect=aspect)
     bar.set_label(title)
     bar.outline.set_visible(False)
     return bar.ax
+
+
+def hide_frame(axes: Axes) -> None:
+    """Hide the lines around a heat map."""
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+
+
+def cell_numbers(
+    axes: Axes, values: np.ndarray, layout: Callable[[float], str], dark: float
+) -> None:
+    """Write the values of a heat map into its cells, in white where they lie beyond +-`dark`."""
+    for (row, column), value in np.ndenumerate(values):
+        if not np.isnan(value):
+            axes.text(
+                column,
+                row,
+                layout(value),
+                ha="center",
+                va="center",
+                fontsize=7,
+                color="white" if abs(value) > dark else "black",
+            )
 
 
 def mark_rgb(name: str) -> tuple[float, float, float]:
@@ -130,21 +186,29 @@ def mark_rgb(name: str) -> tuple[float, float, float]:
 
 
 def scaled(colour: tuple[int, int, int]) -> tuple[float, float, float]:
-    """A colour of 0 to 255 as one of 0 to 1."""
+    """Scale a colour from 0-255 to 0-1."""
     red, green, blue = (part / 255 for part in colour)
     return red, green, blue
 
 
 def wrapped(names: Iterable[str]) -> list[str]:
-    """Names as labels of at most 44 letters a line."""
-    # matplotlib passes over a label that begins with '_'.
+    """Wrap names into labels of at most 44 letters per line."""
+    # matplotlib ignores labels that begin with '_'.
     lines = ("\n".join(textwrap.wrap(str(name), 44)) or " " for name in names)
     return [f"\u200b{name}" if name.startswith("_") else name for name in lines]
 
 
+def write(figure: Figure, stem: Path) -> str:
+    """Write STEM.png and STEM.svg; returns the SVG as an element for a page of several."""
+    figure.savefig(f"{stem}.png", dpi=DPI, metadata={"Software": None})
+    svg, element = svg_element(figure, stem.name)
+    stem.with_name(f"{stem.name}.svg").write_text(svg, encoding="utf-8")
+    return element
+
+
 def svg_element(figure: Figure, name: str) -> tuple[str, str]:
-    """A figure that has been laid out as an SVG file, and as an element for a page of several."""
-    figure.set_layout_engine("none")  # the same layout, not worked out again
+    """Render a laid-out figure as an SVG file, and as an element for a page of several."""
+    figure.set_layout_engine("none")  # keep the layout
     stream = io.StringIO()
     nothing = dict.fromkeys(["Date", "Creator", "Format", "Type"])
     figure.savefig(stream, format="svg", dpi=DPI, metadata=nothing)
@@ -152,12 +216,12 @@ def svg_element(figure: Figure, name: str) -> tuple[str, str]:
 
 
 def _element(svg: str, name: str) -> str:
-    """The <svg> element alone; its ids, where anything refers to them, are made its own."""
+    """Extract the <svg> element; ids that are referred to get the prefix `name`, others go."""
     svg = svg[svg.index("<svg") :]
     used = set(re.findall(r'(?:url\(#|href="#)([^)"]+)', svg))
     svg = re.sub(r' id="([^"]*)"', lambda found: found[0] if found[1] in used else "", svg)
     for reference in ('id="', "url(#", 'href="#'):
         svg = svg.replace(reference, f"{reference}{name}-")
-    # matplotlib's rule is for every element of the page otherwise.
+    # Otherwise matplotlib's rule would apply to every element of the page.
     svg = svg.replace('<style type="text/css">*{', f'<style type="text/css">.{name} *{{')
     return svg.replace("<svg ", f'<svg class="{name}" ', 1)

@@ -1,4 +1,4 @@
-"""What a table of scores says as a whole, read once, in memory that does not grow with it."""
+"""Statistics of a table of scores, read once, in memory that does not grow with it."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from typing import NamedTuple
 import numpy as np
 import pandas
 
-from histpred.core.columns import NAMES
+from histpred.core.columns import NAMES, NUMBERS, place_of
 from histpred.core.errors import InputError
 from histpred.scoring.tables import AGAIN, CALLS, SCORES, Rows, read_scores
 
-BINS = 100  # of a histogram of probabilities
-SAMPLE = 2_000  # windows at most that are kept as they are
-TOP = 10  # loci of a mark
-STRETCH = 10_000  # bp in which there is one locus of a mark
-GROUPS = 15  # that are told apart at most
+BINS = 100  # in a histogram of probabilities
+SAMPLE = 2_000  # most windows that are kept as they are
+TOP = 10  # loci per mark
+STRETCH = 10_000  # bp, with at most one locus per mark
+GROUPS = 15  # most groups; the smallest are merged
 NOT_STATED = "."
 
 Call = tuple[str, str, str, str, str]  # contig, start, end, strand, mark
 
 
 class Landscape(NamedTuple):
-    """Of n windows and m marks.
+    """Statistics of n windows and m marks.
 
     histograms: windows by probability, int [m, BINS]. sums: of probabilities, float [m]. called:
-    windows that are called, int [m]. by: what `groups` tells apart, 'biotype' or 'contig'. groups:
-    a row each, columns windows and, for each mark, how many are called. sample: probabilities of
-    windows evenly spaced along the table, columns marks. top: of each mark the called windows of
-    highest probability, the best of a stretch of the genome each; columns mark, rank, those of a
-    window (0-based half-open), and probability. ends: of the last window, bp, by contig.
+    number of called windows, int [m]. by: 'biotype' or 'contig'. groups: one row per biotype or
+    contig, columns windows and, for each mark, how many are called. sample: probabilities of
+    windows evenly spaced along the table, columns marks. top: for each mark the called windows of
+    highest probability, one per stretch of the genome; columns mark, rank, those of a window
+    (0-based half-open), and probability. ends: end of the last window, bp, by contig.
     """
 
     marks: tuple[str, ...]
@@ -48,25 +48,27 @@ class Landscape(NamedTuple):
 
 
 def read_landscape(folder: Path, thresholds: Sequence[float], windows: int) -> Landscape:
-    """Read scores.tsv.gz of one or more `windows`, and calls.bed.gz beside it.
+    """Read scores.tsv.gz, which has one or more `windows`, and calls.bed.gz beside it.
 
     Parameters
     ----------
     thresholds
-        From where on a mark is called, one for each column.
+        Lowest probability of a call, one for each mark.
 
     Raises
     ------
     InputError
-        Where a table is damaged, the calls are not those of the scores at these thresholds, or
-        there are more or fewer marks than thresholds.
+        If a table is damaged, the calls are not those of the scores at these thresholds, or there
+        are more or fewer marks than thresholds.
     """
     with read_scores(folder / SCORES) as (marks, blocks):
         if len(marks) != len(thresholds):
             raise InputError(
-                folder / SCORES, f"has not the {len(thresholds)} marks of the bundle", AGAIN
+                folder / SCORES,
+                f"has {len(marks)} marks, but the bundle has {len(thresholds)}",
+                AGAIN,
             )
-        # As the table has them: six digits.
+        # The table has six digits.
         rounded = np.array([float(f"{threshold:.6g}") for threshold in thresholds])
         return _read(marks, _with_calls(blocks, marks, rounded, folder / CALLS), windows)
 
@@ -74,10 +76,10 @@ def read_landscape(folder: Path, thresholds: Sequence[float], windows: int) -> L
 def _with_calls(
     blocks: Iterable[Rows], marks: tuple[str, ...], thresholds: np.ndarray, path: Path
 ) -> Iterator[tuple[Rows, np.ndarray]]:
-    """Rows, and which marks are called, bool [rows, marks].
+    """Blocks of rows, and which marks are called, bool [rows, marks].
 
-    Whether a probability that equals the threshold once both are rounded was called, only the calls
-    tell; they have the order of the windows, and of the marks in each.
+    A probability that equals the threshold once both are rounded may be a call or not: the calls
+    decide. They have the order of the windows, and of the marks in each.
     """
     with gzip.open(path, "rt", encoding="utf-8") as lines:
         calls = map(_call, lines)
@@ -87,17 +89,20 @@ def _with_calls(
             due = above | (rows.probabilities == thresholds)
             hits = np.zeros_like(above)
             for row in np.flatnonzero(due.any(axis=1)):
-                chrom, start, end, _, strand, *_ = rows.windows[row]
+                chrom, start, end, _, strand = place_of(rows.windows[row])
                 for column in np.flatnonzero(due[row]):
                     if head == (chrom, start, end, strand, marks[column]):
                         hits[row, column] = True
                         head = next(calls, None)
                     elif above[row, column]:
                         where = f"{chrom}:{start}-{end}"
-                        raise InputError(path, f"{marks[column]} of {where} is missing", AGAIN)
+                        raise InputError(
+                            path, f"a call of {marks[column]} at {where} is missing", AGAIN
+                        )
             yield rows, hits
         if head:
-            raise InputError(path, f"{head[4]} of {head[0]}:{head[1]}-{head[2]} is too much", AGAIN)
+            where = f"{head[0]}:{head[1]}-{head[2]}"
+            raise InputError(path, f"a call of {head[4]} at {where} is unexpected", AGAIN)
 
 
 def _call(line: str) -> Call:
@@ -119,7 +124,7 @@ def _read(
     for block, hits in blocks:
         values = block.probabilities
         chunk = pandas.DataFrame(block.windows, columns=list(NAMES))
-        chunk = chunk.astype({"start": int, "end": int})
+        chunk = chunk.astype(NUMBERS)
         bins = np.minimum((values * BINS).astype(int), BINS - 1)
         for number, column in enumerate(bins.T):
             histograms[number] += np.bincount(column, minlength=BINS)
@@ -157,11 +162,10 @@ def _read(
 def _best(
     so_far: pandas.DataFrame | None, chunk: pandas.DataFrame, values: np.ndarray, hits: np.ndarray
 ) -> pandas.DataFrame | None:
-    """The TOP stretches of the genome with the likeliest called windows, a window each; None where
-    there is none.
-    """
-    full = so_far is not None and len(so_far) == TOP
-    beaten = so_far["probability"].iloc[-1] if full else -1.0
+    """The best called window of each of the TOP best stretches of the genome; None if no calls."""
+    beaten = -1.0
+    if so_far is not None and len(so_far) == TOP:
+        beaten = so_far["probability"].iloc[-1]
     rows = np.flatnonzero(hits & (values > beaten))
     if not len(rows):
         return so_far
@@ -173,7 +177,7 @@ def _best(
 
 
 def _largest(groups: pandas.DataFrame) -> pandas.DataFrame:
-    """Largest groups first, those beyond GROUPS as one."""
+    """The largest groups first; those beyond GROUPS are merged into one."""
     groups = groups.sort_values("windows", ascending=False, kind="stable")
     groups = groups.rename(index={NOT_STATED: "not stated"})
     if len(groups) > GROUPS:

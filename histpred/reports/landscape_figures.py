@@ -1,11 +1,9 @@
-"""The figures of a prediction's report."""
+"""The figures of a prediction's report: distributions, groups and a clustered heat map."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import matplotlib
-import matplotlib.style
 import numpy as np
 import pandas
 from matplotlib.ticker import PercentFormatter
@@ -13,33 +11,37 @@ from scipy.cluster.hierarchy import leaves_list, linkage
 
 from histpred.core.marks import by_class
 from histpred.reports.figures import (
-    STYLE,
     Draft,
     Drawing,
+    cell_numbers,
     class_legend,
     colour_bar,
     figure_of,
+    hide_frame,
     mark_axis,
     mark_rgb,
+    styled,
     svg_element,
     wrapped,
 )
 from histpred.reports.landscape import BINS, Landscape
 
-SHARES_SHOWN = 500  # cells up to which a heat map has its numbers in them
-SPREAD = 2.5  # standard deviations at which a heat map's colours end
-LINES = 500  # of a heat map at most
-SAME = 0.05  # s.d. of the log-odds below which a mark says nothing of windows
-LEAST, FEW = 0.02, 0.0995  # shares
-RIDGE = 0.86  # of the distance between two rows
+SHARES_SHOWN = 500  # up to this many cells, a heat map holds its numbers
+SPREAD = 2.5  # standard deviations at which the colours of a heat map end
+LINES = 500  # most lines of a heat map
+SAME = 0.05  # s.d. of the log-odds below which a mark does not distinguish windows
+LEAST = 0.02  # smallest share at which the colours of a heat map end
+FEW = 0.0995  # shares below this are written with one decimal
+RIDGE = 0.86  # height of a distribution, in distances between two rows
 
 
 def draw(landscape: Landscape, thresholds: Sequence[float]) -> dict[str, Drawing]:
-    """The figures by name; one whose data are not there, such as a clustering of two windows, is
-    left out. `thresholds`: of the landscape's marks.
+    """Draw the figures, by name; `thresholds` are those of the landscape's marks.
+
+    A figure without enough data, such as a clustering of two windows, is left out.
     """
     drawings = {}
-    with matplotlib.style.context(["default", STYLE]):
+    with styled():
         for name, drawer in DRAWERS.items():
             if draft := drawer(landscape, thresholds):
                 draft.figure.draw_without_rendering()
@@ -72,9 +74,9 @@ def _distributions(landscape: Landscape, thresholds: Sequence[float]) -> Draft:
     class_legend(figure, marks)
     return Draft(
         "Probabilities of each mark",
-        f"How the probabilities of {landscape.windows:,} windows are spread; heights are square "
-        "roots of counts, each row to its own highest bin. Black: the threshold from which on the "
-        "bundle calls a mark; right: the share of windows that are called.",
+        f"Distribution of the probabilities of {landscape.windows:,} windows. Heights are square "
+        "roots of counts, scaled to the highest bin of each row. Black: the bundle's threshold for "
+        "a call. Right: the share of windows that are called.",
         figure,
     )
 
@@ -86,17 +88,14 @@ def _groups(landscape: Landscape, _: Sequence[float]) -> Draft | None:
     axes = figure.subplots()
     most = max(float(shares.to_numpy().max()), LEAST)
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=most, aspect="auto")
-    for spine in axes.spines.values():
-        spine.set_visible(False)
+    hide_frame(axes)
     if shares.size <= SHARES_SHOWN:
-        for (row, column), share in np.ndenumerate(shares.to_numpy()):
-            axes.text(
-                *(column, row, f"{100 * share:.{1 if share < FEW else 0}f}"),
-                ha="center",
-                va="center",
-                fontsize=7,
-                color="white" if share > 0.6 * most else "black",
-            )
+        cell_numbers(
+            axes,
+            shares.to_numpy(),
+            lambda share: f"{100 * share:.{1 if share < FEW else 0}f}",
+            0.6 * most,
+        )
     names = [f"{name} ({count:,})" for name, count in landscape.groups["windows"].items()]
     axes.set_yticks(range(len(names)), wrapped(names))
     axes.tick_params(axis="y", length=0)
@@ -106,8 +105,8 @@ def _groups(landscape: Landscape, _: Sequence[float]) -> Draft | None:
     class_legend(figure, marks)
     return Draft(
         f"Marks by {landscape.by}",
-        f"The percentage of windows of each {landscape.by} that are called for a mark; in "
-        "brackets, how many windows there are.",
+        f"Percentage of the windows of each {landscape.by} that are called for a mark. In "
+        "brackets: the number of windows.",
         figure,
     )
 
@@ -127,12 +126,16 @@ def _heat_map(landscape: Landscape, _: Sequence[float]) -> Draft | None:
     axes = figure.subplots()
     together = -(-len(scaled) // LINES)
     lines = scaled.groupby(np.arange(len(scaled)) // together).mean()
-    limits = {"vmin": -SPREAD, "vmax": SPREAD}
     image = axes.imshow(
-        lines, cmap="RdBu_r", aspect="auto", interpolation="nearest", resample=False, **limits
+        lines,
+        cmap="RdBu_r",
+        aspect="auto",
+        interpolation="nearest",
+        vmin=-SPREAD,
+        vmax=SPREAD,
+        resample=False,
     )
-    for spine in axes.spines.values():
-        spine.set_visible(False)
+    hide_frame(axes)
     mark_axis(axes, marks, "x", upright=True)
     axes.set_yticks([])
     what = f"{len(scaled):,} windows"
@@ -148,11 +151,10 @@ def _heat_map(landscape: Landscape, _: Sequence[float]) -> Draft | None:
     each = "a window" if together == 1 else f"the mean of {together} neighbours"
     return Draft(
         "Windows and marks, clustered",
-        f"{every}. A row is {each}, a column a mark: the log-odds of the probability, in "
-        "standard deviations from the mark's mean (cut at 2.5), so that rare and common marks are "
-        "seen alike. "
-        "Rows: Ward's clustering; columns: average linkage of 1 - correlation. A mark with "
-        "nearly the same probability for all windows is left out.",
+        f"{every}. Each row is {each}, each column a mark. Colours: the log-odds of the "
+        "probability, in standard deviations from the mark's mean (cut at 2.5), which makes rare "
+        "and common marks comparable. Rows: Ward's clustering; columns: average linkage of "
+        "1 - correlation. Marks with nearly the same probability for all windows are left out.",
         figure,
     )
 

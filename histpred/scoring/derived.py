@@ -1,7 +1,7 @@
-"""What is made from a finished prediction and lies in its folder: a hub of tracks and a report.
+"""The hub of tracks and the report in the folder of a prediction, which are made from its tables.
 
-Their files are named here, below the verbs that write them, so that a new prediction can remove
-what an earlier one left: no hub or report may show another prediction than the tables beside it.
+Their files are named here, below the verbs that write them: a new prediction removes the hub and
+the report of an earlier one, which would not match its tables.
 """
 
 from __future__ import annotations
@@ -15,31 +15,32 @@ from histpred.core.output import WORK
 
 HUB, GENOMES, TRACKS, ONE_FILE = "hub.txt", "genomes.txt", "trackDb.txt", "one-file-hub.txt"
 IGV_JSON, IGV_XML, JBROWSE = "igv-session.json", "igv-session.xml", "jbrowse-config.json"
-SIZES = "contigs.chrom.sizes"  # IGV Desktop goes by the ending
-FOLDER = "hub"  # in that of a prediction, of predict --tracks
-OURS = "hub histpred\n"
-GENERATOR, HEAD = b'<meta name="generator" content="histpred ', 500  # in the head of a page of ours
+SIZES = "contigs.chrom.sizes"  # IGV Desktop tells the format from the ending
+FOLDER = "hub"  # in the folder of predict --tracks
+OURS = "hub histpred\n"  # first line of our hubs
+GENERATOR = b'<meta name="generator" content="histpred '  # in the first HEAD bytes of our pages
+HEAD = 500
 REPORT = "report.html"  # of histpred report
 
 
 def hub_is_due(out: Path, fresh: bool) -> bool:
-    """Whether a prediction in `out` needs its hub written: it is `fresh`, or has none."""
+    """Return True if the prediction in `out` is `fresh` or has no hub."""
     return fresh or not is_hub(out / FOLDER / HUB)
 
 
 def refuse_other_hub(out: Path) -> None:
-    """Raise OutputError where the hub of a prediction in `out` would lie among other files."""
+    """Raise OutputError if the place of a hub in `out` holds other files."""
     hub = out / FOLDER
-    ours = is_hub(hub / HUB) or (hub / WORK).exists()  # the latter of a run that was killed
+    ours = is_hub(hub / HUB) or (hub / WORK).exists()  # WORK: left by a killed run
     if hub.exists() and not ours and any(hub.iterdir()):
         raise OutputError(
-            f"{hub} holds something else than a hub of histpred",
-            "move it away, or write the tracks elsewhere: histpred tracks",
+            f"{hub} holds something other than a hub of histpred",
+            "move it away, or write the tracks elsewhere with histpred tracks",
         )
 
 
 def remove_shown(out: Path) -> None:
-    """Take away what was made of an earlier prediction in `out`: its hub and its report."""
+    """Remove the hub and the report of an earlier prediction in `out`."""
     remove_hub(out / FOLDER)
     report = out / REPORT
     with suppress(OSError):
@@ -48,7 +49,7 @@ def remove_shown(out: Path) -> None:
 
 
 def remove_hub(folder: Path) -> None:
-    """Take away a hub of `write_hub`, and nothing else that may lie there."""
+    """Remove a hub of `write_hub`; other files in the folder stay."""
     names = hub_files(folder)
     for name in names:
         (folder / name).unlink(missing_ok=True)
@@ -58,26 +59,26 @@ def remove_hub(folder: Path) -> None:
 
 
 def remove_empty(folder: Path, names: Iterable[str]) -> None:
-    """The folders of these files, where nothing else lies in them."""
+    """Remove the subfolders of these files that are empty."""
     for place in {(folder / name).parent for name in names} - {folder}:
         with suppress(OSError):
             place.rmdir()
 
 
 def hub_files(folder: Path) -> list[str]:
-    """The files of a hub of ours in a folder, as itself says; the one that marks it comes last."""
+    """The files of our hub in a folder, as its texts list them; hub.txt, its mark, comes last."""
     if not is_hub(folder / HUB):
         return []
     inner = []
     for track_list in _settings(folder / GENOMES, "trackDb"):
         assembly = Path(track_list).parent.name
         files = [*_settings(folder / assembly / TRACKS, "bigDataUrl"), TRACKS, SIZES]
-        inner += [f"{assembly}/{Path(name).name}" for name in files]  # never beyond the hub
+        inner += [f"{assembly}/{Path(name).name}" for name in files]  # never outside the hub
     return [*inner, IGV_JSON, IGV_XML, JBROWSE, GENOMES, ONE_FILE, HUB]
 
 
 def _settings(path: Path, name: str) -> list[str]:
-    """What a text of a hub gives as a setting, everywhere it does."""
+    """All values of a setting in a text file of a hub."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
@@ -86,6 +87,7 @@ def _settings(path: Path, name: str) -> list[str]:
 
 
 def is_hub(path: Path) -> bool:
+    """Return True if `path` is the hub.txt of a hub of histpred."""
     try:
         with open(path, "rb") as stream:
             return stream.read(len(OURS)) == OURS.encode()

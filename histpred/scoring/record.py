@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
@@ -25,6 +26,8 @@ from histpred.genome.windows import WindowSpec
 
 SCHEMA_VERSION = "1.0"
 RUN = "run.json"
+
+Count = Annotated[int, Field(ge=0)]
 
 
 class Part(BaseModel):
@@ -62,11 +65,11 @@ class Prediction(Part):
     went through the encoder, and chunks that a store had.
     """
 
-    rows: int
-    scored: int
-    calls: int
-    skipped: dict[str, int]
-    past_end: int
+    rows: Count
+    scored: Count
+    calls: Count
+    skipped: dict[str, Count]
+    past_end: Count
     warnings: list[str]
     device: str
     fresh: bool = True

@@ -1,9 +1,9 @@
 """The tables of a prediction as indexed binary tracks: bigBed, and bigWig where windows tile.
 
-The scores are read once, whatever their number of marks: the columns that all tracks share go to
-one file, each mark's probabilities to another, and each track is written from the two. pybigtools
-writes the formats (Kent et al. 2010, doi:10.1093/bioinformatics/btq351); what it prints in place of
-raising becomes an error here, and a file that holds less than it was given is never kept.
+The scores are read once, however many marks there are: the columns that all tracks share go to one
+file, the probabilities of each mark to another, and each track is written from these two.
+pybigtools writes the formats (Kent et al. 2010, doi:10.1093/bioinformatics/btq351). Errors that it
+only prints are raised here, and incomplete files are never kept.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from histpred.core.columns import picker
 from histpred.core.errors import InputError
 from histpred.core.hts import no_room
 from histpred.scoring.tables import (
@@ -30,6 +31,9 @@ from histpred.scoring.tables import (
     read_scores,
 )
 from histpred.tracks.validate import check_bigbed, check_bigwig
+
+interval_of = picker("chrom", "start", "end")
+texts_of = picker("name", "strand", "gene_id", "biotype")
 
 BED9 = """string chrom; "contig"
 uint chromStart; "start, counted from 0"
@@ -54,16 +58,16 @@ CALL_FIELDS = f"""table histpredCall
 {BED9.format(name="gene or interval, and mark")}string mark; "histone mark"
 )
 """
-"""autoSql (https://genome.ucsc.edu/goldenPath/help/bigBed.html). Eleven fields at most: where there
-are twelve, IGV Desktop reads the last three as the blocks of a BED12, whatever they are called.
+"""autoSql (https://genome.ucsc.edu/goldenPath/help/bigBed.html). Eleven fields at most: IGV Desktop
+reads the last three of twelve as the blocks of a BED12, whatever their names.
 """
 
 
-class Spread(NamedTuple):
-    """A table of scores as files in a folder.
+class ScoreColumns(NamedTuple):
+    """A table of scores, split into files in a folder.
 
-    marks: in the order of its columns. windows: their number. covered: bp, where no window overlaps
-    another, so that a continuous track can be made; else None. contigs: those with windows.
+    marks: in the order of the columns. windows: their number. covered: bp covered, if no two
+    windows overlap and a continuous track can be made; else None. contigs: those with windows.
     """
 
     folder: Path
@@ -74,50 +78,54 @@ class Spread(NamedTuple):
 
     @property
     def shared(self) -> Path:
-        """The columns before the probabilities, as text."""
+        """Path of the columns before the probabilities, as text."""
         return self.folder / "windows.tsv"
 
     def values(self, number: int) -> Path:
-        """The probabilities of a mark, float64."""
+        """Path of the probabilities of a mark, float64."""
         return self.folder / f"{number}.f8"
 
 
-def spread(scores: Path, lengths: Mapping[str, int], folder: Path) -> Spread:
-    """Read scores.tsv.gz into files in `folder`.
+def split_columns(scores: Path, lengths: Mapping[str, int], folder: Path) -> ScoreColumns:
+    """Split scores.tsv.gz into files in `folder`.
 
     Parameters
     ----------
     lengths
-        Of the genome's contigs, bp.
+        Lengths of the genome's contigs, bp.
 
     Raises
     ------
     InputError
-        With the line, where the table is not one of histpred's, not sorted by contig and start, or
-        holds a window that is not on a contig, or a probability that is none.
+        With the line, if the table is not one of histpred's, is not sorted by contig and start, or
+        has a window outside its contig or a value that is not a probability.
     """
     with ExitStack() as stack:
         marks, blocks = stack.enter_context(read_scores(scores))
-        result = Spread(folder, marks, 0, None)
+        result = ScoreColumns(folder, marks, 0, None)
         columns = [stack.enter_context(open(result.values(i), "wb")) for i in range(len(marks))]
         windows = stack.enter_context(open(result.shared, "w", encoding="utf-8"))
-        order = _Order(lengths)
+        checked = SortedIntervals(lengths)
         count = 0
         for block in blocks:
             for line, fields in enumerate(block.windows, block.line):
+                chrom, start, end = interval_of(fields)
                 try:
-                    order.take(fields[0], int(fields[1]), int(fields[2]))
+                    checked.take(chrom, int(start), int(end))
                 except ValueError as error:
                     raise InputError(scores, str(error), AGAIN, line=line) from error
                 windows.write("\t".join(fields) + "\n")
             for column, values in zip(columns, block.probabilities.T, strict=True):
                 values.tofile(column)
             count += len(block.windows)
-    return result._replace(windows=count, covered=order.covered, contigs=order.contigs)
+    return result._replace(windows=count, covered=checked.covered, contigs=checked.contigs)
 
 
-class _Order:
-    """Whether intervals come sorted and lie on their contigs; `covered` as in `Spread`."""
+class SortedIntervals:
+    """Intervals that are checked one by one: sorted, and on their contigs.
+
+    covered: see `ScoreColumns`.
+    """
 
     def __init__(self, lengths: Mapping[str, int]) -> None:
         self._lengths = lengths
@@ -127,11 +135,11 @@ class _Order:
 
     @property
     def contigs(self) -> tuple[str, ...]:
-        """Those seen, in their order."""
+        """The contigs seen so far, in order."""
         return tuple(self._seen)
 
     def take(self, contig: str, start: int, end: int) -> None:
-        """The next interval; ValueError for one that cannot be next."""
+        """Take the next interval (0-based half-open); ValueError if it is out of place."""
         if contig != self._contig:
             if contig not in self._lengths:
                 raise ValueError(f"the FASTA has no contig {contig!r}")
@@ -150,35 +158,39 @@ class _Order:
         self._start, self._end = start, max(end, self._end)
 
 
-def middle(table: Spread, beside: int) -> str:
-    """Where a browser may open a table of windows: the middle one and some `beside` it on its
-    contig, as 'contig:start-end' (counted from 1).
+def middle(table: ScoreColumns, beside: int) -> str:
+    """The locus at which a browser opens: the middle window and up to `beside` on either side.
+
+    Returns 'contig:start-end' (1-based, inclusive).
     """
     first = max(0, table.windows // 2 - beside)
     with open(table.shared, encoding="utf-8") as lines:
-        rows = [line.split("\t", 3) for line in islice(lines, first, first + 2 * beside + 1)]
-    contig = rows[len(rows) // 2][0]
-    there = [(int(start), int(end)) for name, start, end, _ in rows if name == contig]
+        shown = islice(lines, first, first + 2 * beside + 1)
+        rows = [interval_of(line.rstrip("\n").split("\t")) for line in shown]
+    contig, _, _ = rows[len(rows) // 2]
+    there = [(int(start), int(end)) for name, start, end in rows if name == contig]
     return f"{contig}:{there[0][0] + 1}-{max(end for _, end in there)}"
 
 
-def write_windows(table: Spread, number: int, lengths: Mapping[str, int], path: Path) -> None:
-    """A mark's probability in every window, as bigBed 9+2.
+def write_windows(table: ScoreColumns, number: int, lengths: Mapping[str, int], path: Path) -> None:
+    """Write the probability of mark `number` in every window as bigBed 9+2.
 
-    Shades are opaque and in the file: browsers that shade by score add up those of windows that
-    overlap, which then look likelier than they are.
+    The file holds opaque shades. Browsers that shade by score add up the shades of overlapping
+    windows, which then look likelier than they are.
     """
     shades = bed_shades(table.marks[number])
 
     def rows() -> Iterator[tuple[str, int, int, str]]:
         for fields, probability in _windows(table, number):
-            chrom, start, end, *texts, _ = fields
-            name, strand, gene, biotype = (printable_ascii(text)[:BED_NAME_LIMIT] for text in texts)
-            of_gene = " ".join(text for text in (gene, biotype) if text != ".") or "."
+            chrom, start, end = interval_of(fields)
+            name, strand, *gene = (
+                printable_ascii(text)[:BED_NAME_LIMIT] for text in texts_of(fields)
+            )
+            known = " ".join(text for text in gene if text != ".") or "."
             score = bed_score(probability)
             rest = (
                 f"{name}\t{score}\t{strand}\t{start}\t{end}\t{shades[score]}\t"
-                f"{probability:.6g}\t{of_gene}"
+                f"{probability:.6g}\t{known}"
             )
             yield chrom, int(start), int(end), rest
 
@@ -187,7 +199,10 @@ def write_windows(table: Spread, number: int, lengths: Mapping[str, int], path: 
 
 
 def write_calls(calls: Path, lengths: Mapping[str, int], path: Path) -> int:
-    """The calls of all marks (calls.bed.gz) as bigBed 9+1; their number. Of none, no file."""
+    """Write the calls of all marks (calls.bed.gz) as bigBed 9+1, unless there are none.
+
+    Returns the number of calls.
+    """
 
     def rows() -> Iterator[tuple[str, int, int, str]]:
         with gzip.open(calls, "rt", encoding="utf-8") as lines:
@@ -196,30 +211,33 @@ def write_calls(calls: Path, lengths: Mapping[str, int], path: Path) -> int:
                 mark = rest.partition("\t")[0].rpartition("|")[2]
                 yield chrom, int(start), int(end), f"{rest}\t{mark}"
 
-    order = _Order(lengths)
+    checked = SortedIntervals(lengths)
     count = 0
     for count, (chrom, start, end, _) in enumerate(rows(), start=1):
         try:
-            order.take(chrom, start, end)
+            checked.take(chrom, start, end)
         except ValueError as error:
             raise InputError(calls, f"{error}", AGAIN, line=count) from error
     if count:
         _write(path, lengths, rows(), CALL_FIELDS)
-        check_bigbed(path, lengths, order.contigs, count)
+        check_bigbed(path, lengths, checked.contigs, count)
     return count
 
 
-def write_signal(table: Spread, number: int, lengths: Mapping[str, int], path: Path) -> None:
-    """A mark's probability along the genome, as bigWig, of a table whose windows do not overlap."""
-    values = (
-        (fields[0], int(fields[1]), int(fields[2]), probability)
-        for fields, probability in _windows(table, number)
-    )
-    _write(path, lengths, values)
+def write_signal(table: ScoreColumns, number: int, lengths: Mapping[str, int], path: Path) -> None:
+    """Write the probability of mark `number` along the genome as bigWig; windows do not overlap."""
+
+    def rows() -> Iterator[tuple[str, int, int, float]]:
+        for fields, probability in _windows(table, number):
+            chrom, start, end = interval_of(fields)
+            yield chrom, int(start), int(end), probability
+
+    _write(path, lengths, rows())
     check_bigwig(path, lengths, table.contigs, table.covered or 0)
 
 
-def _windows(table: Spread, number: int) -> Iterator[tuple[list[str], float]]:
+def _windows(table: ScoreColumns, number: int) -> Iterator[tuple[list[str], float]]:
+    """The fields of each row of a table, with the probability of mark `number`."""
     with open(table.shared, encoding="utf-8") as lines, open(table.values(number), "rb") as column:
         while block := list(islice(lines, AT_ONCE)):
             values = np.fromfile(column, count=len(block))
@@ -233,7 +251,7 @@ def _write(
     rows: Iterable[tuple[Any, ...]],
     fields: str | None = None,
 ) -> None:
-    """A bigBed with these fields or, without, a bigWig."""
+    """Write a bigBed with these autoSql `fields`, or a bigWig without."""
     import pybigtools
 
     failed: list[BaseException] = []
@@ -241,7 +259,7 @@ def _write(
     def kept() -> Iterator[tuple[Any, ...]]:
         try:
             yield from rows
-        except (Exception, KeyboardInterrupt) as error:  # pybigtools would print it and go on
+        except (Exception, KeyboardInterrupt) as error:  # pybigtools prints it and goes on
             failed.append(error)
             raise
 
@@ -249,18 +267,18 @@ def _write(
         try:
             writer = pybigtools.open(str(path), "w")
             writer.write(dict(lengths), kept(), *([fields] if fields else []))
-        except BaseException as error:  # a panic of Rust is no Exception
+        except BaseException as error:  # a panic of Rust is not an Exception
             failed.append(error)
-    for error in failed:
-        if type(error).__name__ != "PanicException":
-            raise error
+    for reason in failed:
+        if type(reason).__name__ != "PanicException":
+            raise reason
     if failed:
         raise no_room(path)
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep pybigtools from printing to standard error: what goes wrong is raised."""
+    """Discard standard error, where pybigtools prints errors that are raised here."""
     kept = os.dup(2)
     nothing = os.open(os.devnull, os.O_WRONLY)
     try:

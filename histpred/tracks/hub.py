@@ -1,13 +1,9 @@
-"""A folder of tracks from a finished prediction: what UCSC's browser, IGV and JBrowse 2 open.
-
-Text files after https://genome.ucsc.edu/goldenPath/help/hgTrackHubHelp.html. Marks are grouped by
-class: a composite track each, in the colours of `histpred.core.marks`.
-"""
+"""A folder of tracks from a finished prediction: what UCSC's browser, IGV and JBrowse 2 open."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,27 +27,31 @@ from histpred.scoring.derived import (
     is_hub,
     remove_empty,
 )
-from histpred.scoring.record import read_finished
+from histpred.scoring.record import Identity, read_finished
 from histpred.scoring.tables import AGAIN, CALLS, SCORES, bed_colour
 from histpred.tracks.binary import (
-    Spread,
+    ScoreColumns,
     middle,
-    spread,
+    split_columns,
     write_calls,
     write_signal,
     write_windows,
 )
 from histpred.tracks.sessions import Track, igv_json, igv_xml, jbrowse
+from histpred.tracks.stanzas import genomes_text, hub_text, one_file_text, track_list
 
-NO_MAIL = "nobody@example.org"  # UCSC wants an address; the hub's owner may put theirs
 UCSC_NAMES = {"T2T-CHM13v2.0": "hs1"}
 ASSEMBLY = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
-Stanza = dict[str, str]
+NOT_ASSEMBLIES = (HUB, GENOMES, ONE_FILE, IGV_JSON, IGV_XML, JBROWSE)
 Progress = Callable[[int, int], None]
 
 
 class Hub(NamedTuple):
-    """What was written. marks: in the order of the scores. signal: whether they have bigWigs."""
+    """A hub that was written.
+
+    marks: in the order of the scores. windows, calls: how many. signal: marks are bigWigs, else
+    bigBeds.
+    """
 
     assembly: str
     marks: tuple[str, ...]
@@ -70,21 +70,20 @@ def write_hub(
     overwrite: bool = False,
     progress: Progress = lambda done, total: None,
 ) -> Hub:
-    """Write a prediction's tracks and the texts of a hub around them into the folder `out`.
+    """Write a prediction's tracks and the text files of a hub around them into the folder `out`.
 
     Parameters
     ----------
     scores
         The folder of a finished `histpred predict`.
     fasta
-        The genome that it was made with: contigs have their lengths from it.
+        The genome of the prediction; it gives the lengths of the contigs.
     out
-        Gets hub.txt, genomes.txt, one-file-hub.txt, the sessions of IGV and JBrowse, and in a
-        folder called as the assembly trackDb.txt, contigs.chrom.sizes, calls.bb (if there are
-        calls), and for each mark MARK.bb; MARK.bw in place of that where no window overlaps another
-        and rows are tiles.
+        Gets hub.txt, genomes.txt, one-file-hub.txt, the sessions of IGV and JBrowse, and a folder
+        named after the assembly with trackDb.txt, contigs.chrom.sizes, calls.bb (if there are
+        calls) and MARK.bb for each mark; MARK.bw instead if rows are tiles and no two overlap.
     assembly
-        As UCSC calls it: hg38, sacCer3. None: see `likely_assembly`.
+        UCSC's name: hg38, sacCer3. None: see `likely_assembly`.
     cache
         A folder for indexes and copies of the genome that outlives the run.
     overwrite
@@ -95,87 +94,94 @@ def write_hub(
     Raises
     ------
     InputError
-        Where the folder is no finished prediction, was made with another FASTA, or does not hold
-        what run.json says.
+        If the folder is not a finished prediction, was made with another FASTA, or its tables
+        differ from run.json.
     OutputError
-        Where `out` holds a hub (without `overwrite`) or anything else.
+        If `out` holds a hub (without `overwrite`) or anything else.
     UsageError
         For an assembly that cannot name a folder.
     """
-    named = assembly in (HUB, GENOMES, ONE_FILE, IGV_JSON, IGV_XML, JBROWSE)
-    if assembly is not None and (named or not ASSEMBLY.fullmatch(assembly)):
-        raise UsageError(f"{assembly!r} is no name of an assembly", "as UCSC has it: hg38, sacCer3")
-    run = read_finished(scores, AGAIN).model_dump(by_alias=True, mode="json")
+    if assembly is not None and (assembly in NOT_ASSEMBLIES or not ASSEMBLY.fullmatch(assembly)):
+        raise UsageError(
+            f"{assembly!r} is not the name of an assembly", "give UCSC's name: hg38, sacCer3"
+        )
+    run = read_finished(scores, AGAIN)
     if not overwrite and (out / HUB).exists():
         raise OutputError(f"{out} holds a hub", "choose another folder, or add --overwrite")
     refuse_inputs([out], [scores])
-    tile = run["identity"]["window"][-1]
     names = [HUB]
     with quiet_htslib(), temporary_faults(), output_folder(out, names, is_hub) as work:
-        with Reference(fasta, cache or work / ".genome") as reference:
-            if reference.digest != run["identity"]["FASTA sha256"]:
-                raise InputError(
-                    fasta,
-                    f"is not the genome of {scores}",
-                    "give the FASTA that was predicted with",
-                )
-            lengths = dict(reference.lengths)
+        lengths = _contig_lengths(fasta, scores, run.identity.fasta_sha256, cache, work)
         assembly = assembly or likely_assembly(lengths.values(), fasta)
-        folder, scratch = work / assembly, work / ".columns"  # no assembly begins with a dot
-        folder.mkdir()
-        scratch.mkdir()
-        table = spread(scores / SCORES, lengths, scratch)
-        signal = bool(tile and table.covered)
-        calls = write_calls(scores / CALLS, lengths, folder / "calls.bb")
-        tracks = tracks_of(table, signal, bool(calls), assembly)
-        write = write_signal if signal else write_windows
-        marks = [track for track in tracks if track.mark_class]
-        for done, track in enumerate(marks, 1):
-            write(table, table.marks.index(track.name), lengths, work / track.path)
-            progress(done, len(marks))
-        bundle = run["identity"]["bundle"].rpartition(" ")[0]  # without its digest
-        title = f"{bundle}, histpred {run['identity']['histpred']}"
-        hub = {
-            "hub": "histpred",
-            "shortLabel": "histpred",
-            "longLabel": f"Histone marks predicted from sequence: {title}",
-        }
-        genome = {"genome": assembly}
-        stanzas = track_stanzas(tracks, title, f"tile of {tile} bp" if tile else "window")
-        beside = [
-            stanza | {"bigDataUrl": f"{assembly}/{stanza['bigDataUrl']}"}
-            if "bigDataUrl" in stanza
-            else stanza
-            for stanza in stanzas
-        ]
-        sizes = f"{assembly}/{SIZES}"
-        wide = 50 if signal else 10
-        locus = middle(table, wide) if table.windows else next(iter(lengths))
-        shown = (tracks, assembly, sizes, locus)
-        texts = {
-            sizes: "".join(f"{contig}\t{length}\n" for contig, length in lengths.items()),
-            f"{assembly}/{TRACKS}": text_of(stanzas),
-            IGV_JSON: igv_json(*shown),
-            IGV_XML: igv_xml(*shown),
-            JBROWSE: jbrowse(*shown),
-            GENOMES: text_of([{**genome, "trackDb": f"{assembly}/{TRACKS}"}]),
-            ONE_FILE: text_of([{**hub, "useOneFile": "on", "email": NO_MAIL}, genome, *beside]),
-            HUB: text_of([{**hub, "genomesFile": GENOMES, "email": NO_MAIL}]),
-        }
-        for name, text in texts.items():
-            (work / name).write_text(text, encoding="utf-8")
-        # An earlier hub's tracks that this one does not have are taken away with it.
-        before = hub_files(out)
-        binary = [track.path for track in tracks]
-        old_and_new = dict.fromkeys((*before, *binary))
-        names[:] = [*(name for name in old_and_new if name not in texts), *texts]
+        hub, files = _write_files(scores, run.identity, lengths, assembly, work, progress)
+        before = hub_files(out)  # those that the new hub lacks are removed
+        names[:] = [*(name for name in before if name not in files), *files]
     remove_empty(out, before)
-    return Hub(assembly, table.marks, table.windows, calls, signal)
+    return hub
+
+
+def _write_files(
+    scores: Path,
+    identity: Identity,
+    lengths: dict[str, int],
+    assembly: str,
+    work: Path,
+    progress: Progress,
+) -> tuple[Hub, list[str]]:
+    """Write a hub into the folder `work`; returns its files, hub.txt, which marks it, last."""
+    tile = identity.window.tile
+    folder, scratch = work / assembly, work / ".columns"  # no assembly begins with a dot
+    folder.mkdir()
+    scratch.mkdir()
+    table = split_columns(scores / SCORES, lengths, scratch)
+    signal = bool(tile and table.covered)
+    calls = write_calls(scores / CALLS, lengths, folder / "calls.bb")
+    tracks = tracks_of(table, signal, bool(calls), assembly)
+    write = write_signal if signal else write_windows
+    marks = [track for track in tracks if track.mark_class]
+    for done, track in enumerate(marks, 1):
+        write(table, table.marks.index(track.name), lengths, work / track.path)
+        progress(done, len(marks))
+    bundle = (identity.bundle or "").rpartition(" ")[0]  # without its digest
+    title = f"{bundle}, histpred {identity.histpred}"
+    each = f"tile of {tile} bp" if tile else "window"
+    sizes = f"{assembly}/{SIZES}"
+    wide = 50 if signal else 10
+    locus = middle(table, wide) if table.windows else next(iter(lengths))
+    shown = (tracks, assembly, sizes, locus)
+    texts = {
+        sizes: "".join(f"{contig}\t{length}\n" for contig, length in lengths.items()),
+        f"{assembly}/{TRACKS}": track_list(tracks, title, each),
+        IGV_JSON: igv_json(*shown),
+        IGV_XML: igv_xml(*shown),
+        JBROWSE: jbrowse(*shown),
+        GENOMES: genomes_text(assembly),
+        ONE_FILE: one_file_text(tracks, assembly, title, each),
+        HUB: hub_text(title),
+    }
+    for name, text in texts.items():
+        (work / name).write_text(text, encoding="utf-8")
+    hub = Hub(assembly, table.marks, table.windows, calls, signal)
+    return hub, [*(track.path for track in tracks), *texts]
+
+
+def _contig_lengths(
+    fasta: str, scores: Path, digest: str, cache: Path | None, work: Path
+) -> dict[str, int]:
+    """Lengths of the contigs, bp; InputError if the FASTA is not the one of the prediction."""
+    with Reference(fasta, cache or work / ".genome") as reference:
+        if reference.digest != digest:
+            raise InputError(
+                fasta, f"is not the genome of {scores}", "give the FASTA of that prediction"
+            )
+        return dict(reference.lengths)
 
 
 def likely_assembly(lengths: Collection[int], fasta: str) -> str:
-    """The assembly whose chromosomes have these lengths (bp), as UCSC calls it, where a shipped
-    bundle knows it; else the beginning of the FASTA's name.
+    """UCSC's name of the assembly whose chromosomes have these lengths (bp).
+
+    Shipped bundles know the lengths of their species. For other genomes: the FASTA's name up to the
+    first dot, 'genome' if that cannot name a folder.
     """
     for name in shipped_bundles():
         path = SHIPPED / name / MANIFEST
@@ -186,7 +192,7 @@ def likely_assembly(lengths: Collection[int], fasta: str) -> str:
     return beginning if ASSEMBLY.fullmatch(beginning) else "genome"
 
 
-def tracks_of(table: Spread, signal: bool, calls: bool, assembly: str) -> list[Track]:
+def tracks_of(table: ScoreColumns, signal: bool, calls: bool, assembly: str) -> list[Track]:
     """The calls, if there are any, then the marks by class, in the order of the vocabulary."""
     tracks = [Track("called marks", f"{assembly}/calls.bb", "", "0,0,0")] if calls else []
     suffix = "bw" if signal else "bb"
@@ -194,90 +200,3 @@ def tracks_of(table: Spread, signal: bool, calls: bool, assembly: str) -> list[T
         path = f"{assembly}/{name}.{suffix}"
         tracks.append(Track(name, path, mark(name).mark_class, bed_colour(name), signal))
     return tracks
-
-
-def track_stanzas(tracks: Iterable[Track], title: str, of: str = "window") -> list[Stanza]:
-    """A super track with the calls, and in it a composite of marks for each class that there is;
-    `of`: what a probability is of.
-
-    Files are told by their names alone: trackDb.txt lies beside them.
-    """
-    stanzas = [
-        {
-            "track": "histpred",
-            "superTrack": "on show",
-            "shortLabel": "histpred",
-            "longLabel": f"Histone marks predicted from sequence ({title})",
-        }
-    ]
-    classes: dict[str, list[Track]] = {}
-    for track in tracks:
-        if track.mark_class:
-            classes.setdefault(track.mark_class, []).append(track)
-            continue
-        stanzas.append(
-            {
-                "track": "histpredCalls",
-                "parent": "histpred",
-                "type": "bigBed 9 +",
-                "bigDataUrl": Path(track.path).name,
-                "shortLabel": track.name,
-                "longLabel": f"Marks whose probability reaches the threshold ({title})",
-                "itemRgb": "on",
-                "visibility": "pack",
-            }
-        )
-    for mark_class, members in classes.items():
-        group = f"histpred{word_of(mark_class)}"
-        # IGV would paint windows in a color given here, and not in their own.
-        shown = (
-            {
-                "visibility": "full",
-                "color": members[0].colour,
-                "type": "bigWig 0 1",
-                "viewLimits": "0:1",
-                "maxHeightPixels": "100:32:8",
-            }
-            if members[0].signal
-            else {"visibility": "dense", "type": "bigBed 9 +", "itemRgb": "on"}
-        )
-        stanzas.append(
-            {
-                "track": group,
-                "parent": "histpred",
-                "compositeTrack": "on",
-                "shortLabel": mark_class,
-                "longLabel": f"Marks of class {mark_class}: probability in each {of} ({title})",
-                **shown,
-            }
-        )
-        stanzas += [
-            {
-                "track": f"{group}{number}{word_of(track.name)}",  # H2A.Z and H2AZ are two
-                "parent": f"{group} on",
-                "bigDataUrl": Path(track.path).name,
-                "shortLabel": track.name,
-                "longLabel": f"{track.name}: probability in each {of} ({title})",
-                **shown,
-            }
-            for number, track in enumerate(members, 1)
-        ]
-    return stanzas
-
-
-def text_of(stanzas: Iterable[Stanza]) -> str:
-    """Stanzas as UCSC reads them: a setting a line, an empty line between two.
-
-    >>> text_of([{"track": "a", "type": "bigBed 9 +"}, {"track": "b"}])
-    'track a\\ntype bigBed 9 +\\n\\ntrack b\\n'
-    """
-    return "\n".join("".join(f"{key} {value}\n" for key, value in s.items()) for s in stanzas)
-
-
-def word_of(text: str) -> str:
-    """Letters and digits only, as the name of a track must be.
-
-    >>> word_of("active promoter"), word_of("H3K4me3")
-    ('ActivePromoter', 'H3K4me3')
-    """
-    return "".join(part[:1].upper() + part[1:] for part in re.split("[^A-Za-z0-9]+", text))

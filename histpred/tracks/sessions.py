@@ -1,32 +1,34 @@
-"""The tracks of a hub as IGV and JBrowse 2 open them: sessions that name the files beside them.
+"""Sessions that open the tracks of a hub in IGV and JBrowse 2.
 
 IGV: https://igv.org/doc/igvjs/#Sessions and the sessions that IGV Desktop saves. JBrowse 2:
-https://jbrowse.org/jb2/docs/config_guide/. Paths are relative, so that a folder can be moved.
+https://jbrowse.org/jb2/docs/config_guide/. Paths are relative: the folder can be moved.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 from xml.etree import ElementTree
 
 KNOWN_TO_IGV = (
     *("hg38", "hg19", "hg18", "hs1", "mm39", "mm10", "mm9", "rn7", "rn6", "danRer11", "danRer10"),
     *("dm6", "dm3", "ce11", "sacCer3", "galGal6", "xenTro10", "susScr11", "bosTau9", "canFam6"),
 )
-"""Assemblies that IGV fetches by name, with their sequence and genes; of others it gets contigs."""
+"""Assemblies that IGV fetches by name, with sequence and genes; for others it gets the contigs."""
 
 PLAIN_LOCUS = re.compile(r"[A-Za-z0-9_.|-]+(?::\d+-\d+)?")
-"""IGV cannot go to a contig that is called HLA-A*01:01: it begins where it likes then."""
+"""Loci that IGV can open; it cannot parse contigs such as HLA-A*01:01."""
 
 WINDOW_HEIGHT, SIGNAL_HEIGHT, CALLS_HEIGHT = 15, 24, 98  # pixels
 
 
 class Track(NamedTuple):
-    """A binary track. path: from the hub's folder. mark_class: '' for the calls of all marks.
-    colour: '255,0,0'. signal: bigWig, else bigBed.
+    """A binary track.
+
+    path: relative to the hub's folder. mark_class: '' for the calls of all marks. colour:
+    '255,0,0'. signal: bigWig, else bigBed.
     """
 
     name: str
@@ -37,33 +39,33 @@ class Track(NamedTuple):
 
     @property
     def height(self) -> int:
-        """In pixels, so that some thirty marks fit on a screen."""
+        """Height in pixels; some thirty marks fit on a screen."""
         if not self.mark_class:
             return CALLS_HEIGHT
         return SIGNAL_HEIGHT if self.signal else WINDOW_HEIGHT
 
 
 def igv_json(tracks: Sequence[Track], assembly: str, sizes: str, locus: str) -> str:
-    """A session for igv.js in a page of the hub's folder: it takes paths as relative to its page.
+    """A session for igv.js, which takes paths as relative to its page, in the hub's folder.
 
     Parameters
     ----------
     sizes
         Path of the contigs' lengths, for an assembly that IGV does not know.
     locus
-        What is shown first, 'contig:start-end' counted from 1.
+        The first locus shown, 'contig:start-end' (1-based, inclusive).
     """
     known = assembly in KNOWN_TO_IGV
     contigs = {"id": assembly, "name": assembly, "format": "chromsizes", "fastaURL": sizes}
-    genome: dict[str, Any] = (
+    genome: dict[str, object] = (
         {"genome": assembly} if known else {"reference": contigs, "showSequence": False}
     )
     begin = {"locus": locus} if PLAIN_LOCUS.fullmatch(locus) else {}
     return _text({**genome, **begin, "tracks": [_igv_track(track) for track in tracks]})
 
 
-def _igv_track(track: Track) -> dict[str, Any]:
-    shown: dict[str, Any] = {"type": "annotation", "format": "bigbed"}
+def _igv_track(track: Track) -> dict[str, object]:
+    shown: dict[str, object] = {"type": "annotation", "format": "bigbed"}
     if track.signal:
         shown = {"type": "wig", "format": "bigwig", "min": 0, "max": 1}
         shown |= {"color": f"rgb({track.colour})"}
@@ -76,12 +78,12 @@ def _igv_track(track: Track) -> dict[str, Any]:
 
 
 def igv_xml(tracks: Sequence[Track], assembly: str, sizes: str, locus: str) -> str:
-    """A session for IGV Desktop; arguments as of `igv_json`."""
+    """A session for IGV Desktop; for the arguments see `igv_json`."""
     genome = assembly if assembly in KNOWN_TO_IGV else sizes
     begin = {"locus": locus} if PLAIN_LOCUS.fullmatch(locus) else {}
-    session = ElementTree.Element("Session", genome=genome, **begin, version="8")
+    session = ElementTree.Element("Session", {"genome": genome, **begin, "version": "8"})
     resources = ElementTree.SubElement(session, "Resources")
-    # Calls have a panel of their own, to be scrolled: IGV makes their track as high as they stack.
+    # Calls have a panel of their own that scrolls: their track is as high as their stack.
     marks = ElementTree.SubElement(session, "Panel", name="DataPanel")
     calls = ElementTree.SubElement(session, "Panel", name="FeaturePanel")
     ElementTree.SubElement(session, "PanelLayout", dividerFractions="0.75")
@@ -103,8 +105,10 @@ def igv_xml(tracks: Sequence[Track], assembly: str, sizes: str, locus: str) -> s
 
 
 def jbrowse(tracks: Sequence[Track], assembly: str, sizes: str, locus: str) -> str:
-    """A configuration of JBrowse 2, where tracks lie in categories by class of mark; arguments as
-    of `igv_json`. Its assembly has contigs and no sequence: name another's in its place.
+    """A configuration of JBrowse 2, with tracks in categories by class of mark.
+
+    For the arguments see `igv_json`. The assembly has contigs but no sequence; users can name a
+    FASTA in its place.
     """
     sequence = {
         "type": "ReferenceSequenceTrack",
@@ -125,11 +129,11 @@ def jbrowse(tracks: Sequence[Track], assembly: str, sizes: str, locus: str) -> s
     )
 
 
-def _jbrowse_track(track: Track, assembly: str) -> dict[str, Any]:
+def _jbrowse_track(track: Track, assembly: str) -> dict[str, object]:
     if track.signal:
         kind, display = "QuantitativeTrack", "LinearWiggleDisplay"
         adapter = {"type": "BigWigAdapter", "bigWigLocation": _location(track.path)}
-        look: dict[str, Any] = {
+        look: dict[str, object] = {
             "minScore": 0,
             "maxScore": 1,
             "renderers": {
@@ -139,8 +143,8 @@ def _jbrowse_track(track: Track, assembly: str) -> dict[str, Any]:
     else:
         kind, display = "FeatureTrack", "LinearBasicDisplay"
         adapter = {"type": "BigBedAdapter", "bigBedLocation": _location(track.path)}
-        windows = {"displayMode": "collapse", "height": WINDOW_HEIGHT - 2}
-        calls = {"displayMode": "compact", "height": 12}  # compact: half of it
+        windows: dict[str, object] = {"displayMode": "collapse", "height": WINDOW_HEIGHT - 2}
+        calls: dict[str, object] = {"displayMode": "compact", "height": 12}  # halves the height
         look = {
             "maxFeatureScreenDensity": 5,  # of the calls
             "mouseover": "jexl:get(feature,'name')+': '+get(feature,'score')/1000",
@@ -175,9 +179,9 @@ def _track_id(track: Track) -> str:
     return f"histpred-{track.name.replace(' ', '-')}"
 
 
-def _location(path: str) -> dict[str, str]:
+def _location(path: str) -> dict[str, object]:
     return {"uri": path, "locationType": "UriLocation"}
 
 
-def _text(content: dict[str, Any]) -> str:
+def _text(content: Mapping[str, object]) -> str:
     return json.dumps(content, indent=1) + "\n"

@@ -1,8 +1,8 @@
-"""Binary tracks read back, before anything is published, by a library that did not write them:
-libBigWig, through pyBigWig (https://github.com/deeptools/pyBigWig).
+"""Check binary tracks with a second library before they are published.
 
+libBigWig, through pyBigWig (https://github.com/deeptools/pyBigWig), reads what pybigtools wrote.
 The rules are those of https://genome.ucsc.edu/goldenPath/help/bigBed.html and bigWig.html: rows
-sorted and on their contigs, scores from 0 to 1000, names that every reader takes.
+sorted and on their contigs, scores from 0 to 1000, names that every reader accepts.
 """
 
 from __future__ import annotations
@@ -10,22 +10,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from histpred.core.errors import OutputError
 from histpred.core.hts import no_room
 
-STRETCH = 1 << 20  # bp read at once
+STRETCH = 1 << 20  # bp read at a time
 REST = re.compile(
     r"[!-~]{1,255}\t(?:\d{1,3}|1000)\t[-+.]\t\d+\t\d+\t\d{1,3},\d{1,3},\d{1,3}(?:\t[^\t]*)*"
 )
-"""A row behind its interval: name, score, strand, thick start and end, colour, what is ours."""
+"""A row after its interval: name, score, strand, thick start and end, colour, our own fields."""
 
 
 def check_bigbed(path: Path, lengths: Mapping[str, int], contigs: Iterable[str], rows: int) -> None:
-    """Raise OutputError unless a bigBed holds `rows` rows by the rules, all on `contigs`.
+    """Raise OutputError unless a bigBed holds `rows` valid rows, all on `contigs`.
 
-    A file that holds fewer, or cannot be read, was cut short: TemporaryError.
+    Raises TemporaryError for a file that was cut short: unreadable, or with fewer rows.
     """
     found = 0
     for contig, start, end, rest in _entries(path, lengths, contigs, "entries"):
@@ -41,7 +41,7 @@ def check_bigwig(
 ) -> None:
     """Raise OutputError unless a bigWig has a value from 0 to 1 at `bases` bp, all on `contigs`.
 
-    A file that has fewer, or cannot be read, was cut short: TemporaryError.
+    Raises TemporaryError for a file that was cut short: unreadable, or with fewer values.
     """
     found = 0
     for contig, start, end, value in _entries(path, lengths, contigs, "intervals"):
@@ -53,9 +53,12 @@ def check_bigwig(
 
 
 def _entries(
-    path: Path, lengths: Mapping[str, int], contigs: Iterable[str], method: str
+    path: Path,
+    lengths: Mapping[str, int],
+    contigs: Iterable[str],
+    method: Literal["entries", "intervals"],
 ) -> Iterator[tuple[str, int, int, Any]]:
-    """Rows in order, a stretch at a time; those that two stretches share, once."""
+    """Rows in order, read a stretch at a time; a row in two stretches comes once."""
     import pyBigWig
 
     try:
@@ -75,7 +78,9 @@ def _entries(
                     if start < first:
                         continue
                     if not before <= start < end <= length:
-                        raise _broken(path, f"{contig}:{start}-{end} is not sorted or not on it")
+                        raise _broken(
+                            path, f"{contig}:{start}-{end} is unsorted or outside its contig"
+                        )
                     before = start
                     yield contig, start, end, value
 
@@ -83,5 +88,5 @@ def _entries(
 def _broken(path: Path, what: str) -> OutputError:
     return OutputError(
         f"{path.name}, just written, breaks the rules of its format: {what}",
-        "this is a fault of histpred: report it, with the prediction's run.json",
+        "this is a bug in histpred: please report it, with the prediction's run.json",
     )

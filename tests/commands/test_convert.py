@@ -261,8 +261,8 @@ def test_embeddings_of_other_windows_are_refused(suffix, genes, odd, tmp_path):
     done = histpred("convert", genes[0], "--embeddings", odd[1], "-o", tmp_path / f"a{suffix}")
     assert done.code == 1
     assert said_well(done.err)
-    assert f"{odd[1]}: row 1 of its 9 is " in done.err
-    assert "; of the 28 of the scores it is " in done.err
+    assert f"{odd[1]}: row 1 of 9 is " in done.err
+    assert "; in the scores, row 1 of 28 is " in done.err
     assert not list(tmp_path.iterdir())
 
 
@@ -278,10 +278,10 @@ def renamed(table):
 
 
 OTHERS = {
-    "one missing at the end": (lambda table: table.slice(0, 27), "row 28 of its 27 is missing"),
-    "one missing": (lambda table: table.slice(1), "row 1 of its 27 is "),
-    "none": (lambda table: table.slice(0, 0), "row 1 of its 0 is missing"),
-    "one name": (renamed, "row 18 of its 28 is other at chr22:"),
+    "one missing at the end": (lambda table: table.slice(0, 27), "row 28 of 27 is missing"),
+    "one missing": (lambda table: table.slice(1), "row 1 of 27 is "),
+    "none": (lambda table: table.slice(0, 0), "row 1 of 0 is missing"),
+    "one name": (renamed, "row 18 of 28 is other at chr22:"),
     "no vectors": (lambda table: table.drop_columns(["vector"]), "is not a table of windows and"),
     "other columns": (lambda table: table.select(["vector"]), "is not a table of windows and"),
     "lists": (
@@ -308,8 +308,8 @@ def test_one_row_too_many_is_refused(genes, tmp_path):
     )
     done = histpred("convert", genes[0], "--embeddings", vectors, "-o", tmp_path / "a.h5ad")
     assert done.code == 1
-    assert f"{vectors}: row 29 of its 56 is " in done.err
-    assert "; of the 28 of the scores it is missing" in done.err
+    assert f"{vectors}: row 29 of 56 is " in done.err
+    assert "; in the scores, row 29 of 28 is missing" in done.err
     assert list(tmp_path.iterdir()) == [vectors]
 
 

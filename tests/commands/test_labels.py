@@ -533,7 +533,7 @@ DYING = """
 import os, signal, sys
 from histpred.cli import main
 from histpred.core import output
-from histpred.reports import evaluation_figures
+from histpred.reports import label_figures
 
 number, published, *arguments = sys.argv[1:]
 left = int(published)
@@ -552,7 +552,7 @@ def publish_and_die(partial, final):
 if left:
     output.publish = publish_and_die
 else:
-    evaluation_figures.draw_labels = die
+    label_figures.draw_labels = die
 sys.exit(main(arguments))
 """
 
@@ -693,6 +693,6 @@ def test_a_full_disk(rnainter, tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("histpred.reports.evaluation_figures.draw_labels", full)
+    monkeypatch.setattr("histpred.reports.label_figures.draw_labels", full)
     assert "disk is full" in refused(75, *rnainter.arguments, "-o", tmp_path / "out")
     assert not (tmp_path / "out").exists()

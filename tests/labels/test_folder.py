@@ -20,7 +20,7 @@ from histpred.core.errors import InputError, OutputError, TemporaryError, UsageE
 from histpred.core.output import WORK, output_folder
 from histpred.labels.folder import OUTPUTS, make_folder
 from histpred.labels.matrix import LabelMatrix, read_labels
-from histpred.reports.evaluation_figures import draw_labels
+from histpred.reports.label_figures import draw_labels
 from support.annotations import write
 from support.command_line import tree
 

@@ -17,7 +17,7 @@ parquet = pytest.importorskip("pyarrow.parquet", reason=REASON)
 anndata = pytest.importorskip("anndata", reason=REASON)
 
 from histpred.core.errors import InputError  # noqa: E402
-from histpred.reports import convert  # noqa: E402
+from histpred.reports import convert, vectors  # noqa: E402
 from histpred.scoring import tables  # noqa: E402
 from support.records import run_json  # noqa: E402
 
@@ -59,11 +59,11 @@ def embedded(path: Path, rows: list[str], group: int, dimension: int = 3) -> np.
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize("group", [1, 3, 7, 20, 100])
 def test_vectors_keep_to_their_windows_wherever_blocks_end(group, suffix, tmp_path, monkeypatch):
-    for module in (tables, convert):
+    for module in (tables, vectors):
         monkeypatch.setattr(module, "AT_ONCE", 7)
     rows = random_rows(100)
     scores = finished(tmp_path / "scores", rows)
-    vectors = embedded(tmp_path / "vectors.parquet", rows, group)
+    made = embedded(tmp_path / "vectors.parquet", rows, group)
     told = []
     out = tmp_path / f"a{suffix}"
     result = convert.convert(
@@ -76,12 +76,12 @@ def test_vectors_keep_to_their_windows_wherever_blocks_end(group, suffix, tmp_pa
         found = anndata.read_h5ad(out)
         assert found.obs_names.tolist() == [f"g{i}" for i in range(100)]
         assert np.array_equal(found.X, expected.astype(np.float32))
-        assert np.array_equal(found.obsm["embedding"], vectors)
+        assert np.array_equal(found.obsm["embedding"], made)
     else:
         found = parquet.read_table(out)
         assert found["name"].to_pylist() == [f"g{i}" for i in range(100)]
         assert np.array_equal(np.array([found[mark] for mark in MARKS]).T, expected)
-        assert found["vector"].to_pylist() == vectors.tolist()
+        assert found["vector"].to_pylist() == made.tolist()
         assert parquet.ParquetFile(out).num_row_groups == 15
 
 
@@ -142,7 +142,7 @@ def test_a_wrong_row_is_an_error_with_its_line(what, suffix, tmp_path, monkeypat
 @pytest.mark.parametrize("scored", [0, 3, 5])
 def test_another_number_of_rows_than_recorded(scored, suffix, tmp_path):
     scores = finished(tmp_path / "scores", random_rows(4), scored)
-    with pytest.raises(InputError, match=f"does not have {scored} rows, as run.json says"):
+    with pytest.raises(InputError, match=f"does not have the {scored} rows of run.json"):
         convert.convert(scores, tmp_path / f"a{suffix}")
     assert list(tmp_path.iterdir()) == [scores]
 

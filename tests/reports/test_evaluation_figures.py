@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 import xml.etree.ElementTree
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 
 for package in ("matplotlib", "sklearn", "scipy"):
     pytest.importorskip(package, reason="needs the extra train")
+
+import matplotlib  # noqa: E402
 
 from histpred.evaluation.result import MACRO, MICRO, MODEL  # noqa: E402
 from histpred.reports import evaluation_figures as plots  # noqa: E402
@@ -172,6 +175,12 @@ def test_the_same_result_gives_the_same_bytes(make_result, tmp_path):
         draw(make_result(make_result().marks[:3], models=3, rows=40), tmp_path / name)
     for path in (tmp_path / "one").iterdir():
         assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
+
+
+def test_drawing_leaves_matplotlib_and_warnings_as_they_were(make_result, draw_only):
+    before = matplotlib.rcParams.copy(), [*warnings.filters]
+    draw_only(make_result(rows=40), "auroc_by_mark")
+    assert (matplotlib.rcParams.copy(), warnings.filters) == before
 
 
 def test_undefined_figures_are_drawn(undefined_result, tmp_path):

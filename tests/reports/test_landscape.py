@@ -127,7 +127,7 @@ def test_names_that_look_like_something_else_stay_names(tmp_path):
 
 
 def test_a_table_of_other_marks_is_refused(rows, tmp_path):
-    with pytest.raises(InputError, match="has not the 2 marks"):
+    with pytest.raises(InputError, match="has 3 marks, but the bundle has 2"):
         read_landscape(table_of(tmp_path, rows), (0.5, 0.5), len(rows))
 
 
@@ -140,7 +140,7 @@ def test_what_six_digits_hide_the_calls_tell(tmp_path):
     assert found.called.tolist() == [sum(value >= threshold for value in values), 0, 0]
 
 
-@pytest.mark.parametrize("change", ["missing", "too much"])
+@pytest.mark.parametrize("change", ["missing", "unexpected"])
 def test_calls_of_other_windows_are_refused(rows, tmp_path, change):
     table_of(tmp_path, rows)
     calls = gzip.decompress((tmp_path / "calls.bed.gz").read_bytes()).decode().splitlines()

@@ -11,6 +11,7 @@ import pytest
 
 from histpred.core.errors import InputError, OutputError
 from histpred.reports.summary import OUTPUTS, sample_name, summarise
+from support.records import run_json
 
 PREDICTIONS = {f"histpred_{name}_mqc.json" for name in ("predictions", "rows", "calls")}
 EVALUATIONS, GENERAL = "histpred_evaluations_mqc.json", "histpred_general_mqc.json"
@@ -28,29 +29,16 @@ def prediction(
     """A folder as of predict; `calls` by mark."""
     folder.mkdir(parents=True)
     skipped = skipped or {}
-    record = {
-        "schema_version": "1.0",
-        "identity": {
-            "histpred": "0.1.0",
-            "annotation sha256": "a" * 64,
-            "bundle": f"some-bundle 1.2 {'b' * 64}",
-            "window": ["promoter", 1000, 500, 0.5, False, 0, 0],
-            "by": "gene",
-            "biotypes": [],
-        },
-        "result": {
-            "rows": scored + sum(skipped.values()),
-            "scored": scored,
-            "calls": sum(calls.values()),
-            "skipped": skipped,
-            "past_end": 3,
-            "warnings": [],
-            "device": "cpu",
-            "fresh": True,
-            **result,
-        },
-        "annotation": {"path": "/somewhere/genes.gtf"},
-        "started": "2020-01-01T00:00:00+00:00",
+    run_json(folder, (), scored)
+    record = read(folder / "run.json")
+    window = ["promoter", 1000, 500, 0.5, False, 0, 0]
+    record["identity"] |= {"bundle": f"some-bundle 1.2 {'b' * 64}", "window": window}
+    record["result"] |= {
+        "rows": scored + sum(skipped.values()),
+        "calls": sum(calls.values()),
+        "skipped": skipped,
+        "past_end": 3,
+        **result,
     }
     (folder / "run.json").write_text(json.dumps(record))
     head = "\t".join([COLUMNS, *calls])
@@ -312,7 +300,7 @@ def test_a_folder_of_other_things_is_never_touched(overwrite, tmp_path, out):
 def test_two_of_one_name_are_refused(tmp_path, out):
     folders = [prediction(tmp_path / place / "a", {"m": 2}) for place in "xy"]
     for given in (folders, [folders[0], folders[0]]):
-        with pytest.raises(InputError, match=r"is called 'a' as .*x/a is"):
+        with pytest.raises(InputError, match=r"has the same sample name, 'a', as .*x/a"):
             summarise(given, out)
     assert not out.exists()
 
@@ -355,24 +343,40 @@ def cut(folder: Path) -> None:
     path.write_bytes(path.read_bytes()[:-9])
 
 
+NO_SCORES = "scores.tsv.gz:1: is not a table of scores"
 PREDICTION_FAULTS = {
-    "no JSON": (broken("run.json", "{"), "run.json: is not valid JSON"),
-    "no UTF-8": (lambda f: (f / "run.json").write_bytes(b'"\xff"'), "run.json: is not valid JSON"),
+    "no JSON": (broken("run.json", "{"), "run.json: not written by histpred predict: Invalid JSON"),
+    "no UTF-8": (
+        lambda f: (f / "run.json").write_bytes(b'"\xff"'),
+        "run.json: not written by histpred predict: Invalid JSON",
+    ),
     "a list": (broken("run.json", "[]"), "not written by histpred predict"),
     "another tool's": (broken("run.json", '{"run": 1}'), "not written by histpred predict"),
-    "next schema": (field("schema_version", value="2.0"), "is of schema version 2.0"),
-    "no schema": (field("schema_version", value=None), "is of schema version None"),
-    "no count": (field("result", "rows", value="many"), r"version 0\.1\.0: result\.rows: "),
+    "next schema": (
+        field("schema_version", value="2.0"),
+        "of schema version 2.0, this release reads 1.0",
+    ),
+    "no schema": (field("schema_version", value=None), "of schema version None"),
+    "no count": (field("result", "rows", value="many"), r"histpred predict: result\.rows: "),
     "negative": (field("result", "scored", value=-1), r"result\.scored: "),
     "no result": (field("result", value=None), "result: "),
     "window": (field("identity", "window", value=["promoter"]), r"identity\.window"),
-    "other calls": (field("result", "calls", value=7), r"calls.bed.gz: has 6 calls, run.json .* 7"),
+    "other calls": (
+        field("result", "calls", value=7),
+        r"calls.bed.gz: has 6 calls, but run.json states 7",
+    ),
     "cut": (cut, "calls.bed.gz: cannot be read: "),
     "no gzip": (broken("calls.bed.gz", "chr1"), "calls.bed.gz: cannot be read: Not a gzipped"),
     "no calls": (lambda f: (f / "calls.bed.gz").unlink(), "calls.bed.gz: cannot be read: No such"),
     "no scores": (lambda f: (f / "scores.tsv.gz").unlink(), "scores.tsv.gz: cannot be read"),
-    "no head": (zipped("scores.tsv.gz", ""), "scores.tsv.gz:1: begins with"),
-    "other head": (zipped("scores.tsv.gz", "a\tb\n"), "scores.tsv.gz:1: begins with a, b"),
+    "no head": (
+        zipped("scores.tsv.gz", ""),
+        "scores.tsv.gz:1: is not a table of scores: it begins with",
+    ),
+    "other head": (
+        zipped("scores.tsv.gz", "a\tb\n"),
+        "scores.tsv.gz:1: is not a table of scores: it begins with a, b",
+    ),
     "no BED": (zipped("calls.bed.gz", "chr1\t1\n"), "calls.bed.gz:1: has a line that is not BED9"),
     "other mark": (zipped("calls.bed.gz", "c\t1\t2\ta|x\t9\n"), "has calls of x, which scores.tsv"),
 }
@@ -395,7 +399,7 @@ def test_a_faulty_evaluation_is_an_error_and_nothing_is_written(tmp_path, out):
     path = folder / "metrics.json"
     good = path.read_text()
     for text, message in {
-        "{": "is not valid JSON",
+        "{": "not written by histpred evaluate: Invalid JSON",
         '{"identity": {}}': "not written by histpred evaluate",
         good.replace('"auprc"', '"other"'): r"models\.mine\.figures\.micro\.auprc: Field required",
         good.replace("0.9,", "NaN,"): r"figures\.micro\.auroc\.value: ",

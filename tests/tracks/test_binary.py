@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from histpred.core.errors import InputError
-from histpred.tracks.binary import spread, write_calls, write_signal, write_windows
+from histpred.tracks.binary import split_columns, write_calls, write_signal, write_windows
 
 pyBigWig = pytest.importorskip("pyBigWig", reason="needs pyBigWig")
 
@@ -44,7 +44,7 @@ def random_rows(count: int = 400) -> list[list[str]]:
 def test_windows_come_back_as_they_were(number, tmp_path):
     rows = random_rows()
     scores = table(tmp_path / "scores.tsv.gz", ["\t".join(row) for row in rows])
-    found = spread(scores, LENGTHS, tmp_path)
+    found = split_columns(scores, LENGTHS, tmp_path)
     assert (found.marks, found.windows, found.covered) == (("H3K4me3", "H3K27me3"), len(rows), None)
     write_windows(found, number, LENGTHS, tmp_path / "a.bb")
     with pyBigWig.open(str(tmp_path / "a.bb")) as reader:
@@ -69,7 +69,7 @@ def test_windows_come_back_as_they_were(number, tmp_path):
 def test_tiles_are_a_signal(tmp_path):
     rows = [f"chr2\t{i * 200}\t{i * 200 + 200}\tt\t.\t.\t.\t0\t0.{i:02d}\t1" for i in range(40)]
     rows += ["chr10\t4900\t5000\tt\t.\t.\t.\t0\t0.5\t0"]
-    found = spread(table(tmp_path / "scores.tsv.gz", rows), LENGTHS, tmp_path)
+    found = split_columns(table(tmp_path / "scores.tsv.gz", rows), LENGTHS, tmp_path)
     assert found.covered == 40 * 200 + 100
     write_signal(found, 0, LENGTHS, tmp_path / "a.bw")
     with pyBigWig.open(str(tmp_path / "a.bw")) as reader:
@@ -125,7 +125,7 @@ def test_a_wrong_row_is_an_error_with_its_line(what, tmp_path):
     scores = table(tmp_path / "scores.tsv.gz", [ROW.format(3, 4), *rows.split("\n")])
     line = 2 + len(rows.split("\n"))
     with pytest.raises(InputError) as caught:
-        spread(scores, LENGTHS, tmp_path)
+        split_columns(scores, LENGTHS, tmp_path)
     assert f"scores.tsv.gz:{line}: " in str(caught.value)
     assert said in str(caught.value)
 
@@ -134,9 +134,9 @@ NO_ROOM = """
 import resource, signal, sys
 from pathlib import Path
 from histpred.core.errors import TemporaryError
-from histpred.tracks.binary import spread, write_windows
+from histpred.tracks.binary import split_columns, write_windows
 folder = Path(sys.argv[1])
-found = spread(folder / "scores.tsv.gz", {"chr2": 10**9}, folder)
+found = split_columns(folder / "scores.tsv.gz", {"chr2": 10**9}, folder)
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
 try:

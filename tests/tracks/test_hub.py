@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from xml.etree import ElementTree
@@ -10,8 +11,9 @@ from xml.etree import ElementTree
 import pytest
 
 from histpred.scoring.derived import remove_hub
-from histpred.tracks.hub import likely_assembly, track_stanzas, write_hub
+from histpred.tracks.hub import likely_assembly, write_hub
 from histpred.tracks.sessions import Track, igv_json, igv_xml
+from histpred.tracks.stanzas import track_list
 from support.command_line import contents, histpred, said_well, tree, with_file_limit
 
 pyBigWig = pytest.importorskip("pyBigWig", reason="needs pyBigWig")
@@ -76,7 +78,7 @@ def test_a_place_that_holds_something_else_is_refused_before_any_work(demo_data,
     done = histpred("predict", demo_data / "genes.bed", genome, "-o", out, "--tracks")
     assert done.code == 1
     assert said_well(done.err)
-    assert f"{out / 'hub'} holds something else" in done.err
+    assert f"{out / 'hub'} holds something other than a hub of histpred" in done.err
     assert {path.name for path in out.rglob("*")} == {"hub", "notes.txt"}
 
 
@@ -182,7 +184,7 @@ def test_an_assembly_that_names_no_folder_is_refused(genes, genome, tmp_path, as
 def test_contigs_and_marks_of_odd_names(tmp_path):
     hla = "HLA-A*01:01:01:01"
     tracks = [Track(name, f"g/{name}.bb", "variant", "1,2,3") for name in ("H2A.Z", "H2AZ")]
-    names = [stanza["track"] for stanza in track_stanzas(tracks, "title")]
+    names = re.findall("^track (.+)$", track_list(tracks, "title"), re.MULTILINE)
     assert len(set(names)) == len(names)
     assert all(name.isalnum() for name in names)
     session = json.loads(igv_json(tracks, "g", "g/sizes", f"{hla}:1-100"))

@@ -1,0 +1,103 @@
+"""How labels are distributed over marks and biotypes: the paper's Extended Data Figs. 1 and 2."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas
+from matplotlib.patches import Patch
+
+from histpred.labels.matrix import LabelMatrix
+from histpred.reports.figures import (
+    MODEL_COLOURS,
+    Draft,
+    class_legend,
+    figure_of,
+    mark_axis,
+    mark_figure,
+    mark_rgb,
+    styled,
+    wrapped,
+    write,
+)
+
+NEGATIVE = "#dcdcdc"
+SHARES_SHOWN = 20  # up to this many bars, a percentage fits above each
+MOST_BIOTYPES = 15
+
+
+def draw_labels(labels: LabelMatrix, folder: Path) -> None:
+    """Draw how labels are distributed over marks, and genes over biotypes.
+
+    Writes marks and biotypes, each .png and .svg, into `folder`. Without biotypes, their figure is
+    left out.
+    """
+    with styled():
+        drafts = {
+            "marks": class_counts(labels.marks, labels.values, "genes"),
+            "biotypes": biotype_counts(labels.genes["biotype"], "genes"),
+        }
+        for name, draft in drafts.items():
+            if draft:
+                write(draft.figure, folder / name)
+
+
+def class_counts(marks: Sequence[str], labels: np.ndarray, what: str) -> Draft:
+    """Positives and negatives of each mark, of labels [n, marks] of `what` ('windows')."""
+    table = pandas.DataFrame(labels, columns=list(marks))
+    counts = pandas.DataFrame({"positives": (table == 1).sum(), "negatives": (table == 0).sum()})
+    counts = counts.sort_values("positives", ascending=False, kind="stable")
+    marks = list(counts.index)
+    figure, axes = mark_figure(len(marks), 4.2)
+    places = np.arange(len(marks))
+    axes.bar(places, counts["positives"], 0.8, color=[mark_rgb(mark) for mark in marks])
+    axes.bar(places, counts["negatives"], 0.8, bottom=counts["positives"], color=NEGATIVE)
+    totals = counts.sum(axis=1)
+    many = len(marks) > SHARES_SHOWN
+    for place, positives, total in zip(places, counts["positives"], totals, strict=True):
+        if total:
+            axes.annotate(
+                f"{positives / total:.0%}",
+                (place, total),
+                (0, 2),
+                textcoords="offset points",
+                ha="center",
+                va="bottom",
+                fontsize=7 if many else 8,
+                rotation=90 if many else 0,
+            )
+    axes.set(ylabel=f"Labelled {what}", ylim=(0, totals.max() * (1.12 if many else 1.07) or 1))
+    axes.yaxis.set_major_formatter("{x:,.0f}")
+    axes.grid(axis="y")
+    mark_axis(axes, marks, "x")
+    class_legend(figure, marks, [Patch(color=NEGATIVE)], ["negative"])
+    return Draft(
+        "Positives and negatives",
+        f"{what.capitalize()} labelled positive (coloured by class of mark) and negative (grey). "
+        "Above each bar: the share of positives.",
+        figure,
+    )
+
+
+def biotype_counts(biotypes: pandas.Series, what: str) -> Draft | None:
+    """The number of `what` ('windows') of each biotype; None if no biotype is known."""
+    counts = biotypes.value_counts()
+    if list(counts.index) in ([], ["."]):
+        return None
+    if len(counts) > MOST_BIOTYPES:
+        rest = counts.iloc[MOST_BIOTYPES - 1 :]
+        counts = counts.iloc[: MOST_BIOTYPES - 1]
+        counts[f"{len(rest)} others"] = rest.sum()
+    figure = figure_of(7, 0.9 + 0.27 * len(counts))
+    axes = figure.subplots()
+    names = ["not stated" if name == "." else name for name in counts.index]
+    bars = axes.barh(wrapped(names), counts, 0.75, color=MODEL_COLOURS[0])
+    shares = [f"{count:,} ({count / counts.sum():.1%})" for count in counts]
+    axes.bar_label(bars, shares, padding=3, fontsize=8)
+    axes.invert_yaxis()
+    axes.set(xlabel=f"Number of {what}", xlim=(0, counts.max() * 1.25))
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.tick_params(axis="y", length=0)
+    return Draft("Biotypes", f"Number of {what} of each biotype, and their share.", figure)

@@ -1,0 +1,276 @@
+"""The sections of a MultiQC report on predictions and evaluations: its "custom content".
+
+https://docs.seqera.io/multiqc/custom_content: a file named *_mqc.json holds the data of one plot or
+table and how to show it; files with the same `parent_id` become one chapter. Sample names are taken
+from the folder names.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from typing import Any
+
+from histpred.genome.reasons import NOT_SELECTED
+from histpred.reports.samples import EvaluationSample, Model, PredictionSample
+
+GENERAL = "histpred_general"
+SECTIONS = (
+    "histpred_predictions",
+    "histpred_rows",
+    "histpred_calls",
+    "histpred_evaluations",
+    GENERAL,  # always there, and so marks the folder as finished
+)
+CHAPTER = {
+    "parent_id": "histpred",
+    "parent_name": "histpred",
+    "parent_description": "predicts the histone marks of non-coding RNA genes from sequence.",
+}
+SCORED = "scored"
+SCORED_COLOUR = "#3b7dae"
+REASON_COLOURS = (  # as many as there are reasons
+    *("#e0a13c", "#b5533c", "#7b6aa8", "#6f9e5a", "#8c8c8c"),
+    *("#c98fb5", "#4fa3a0", "#8a6d3b", "#d8c24a", "#4a4a6a"),
+)
+NOT_SELECTED_COLOUR = "#d9d9d9"
+
+# Layouts of columns.
+COUNT: dict[str, Any] = {"format": "{:,d}"}
+FRACTION: dict[str, Any] = {"min": 0, "max": 1, "format": "{:,.3f}"}
+PERCENTAGE: dict[str, Any] = {"min": 0, "max": 100, "suffix": "%", "format": "{:,.1f}"}
+
+Section = dict[str, Any]
+Predictions = Mapping[str, PredictionSample]
+Evaluations = Mapping[str, EvaluationSample]
+
+
+def sections(predictions: Predictions, evaluations: Evaluations) -> dict[str, Section]:
+    """The sections by name, in the order of SECTIONS; samples by name."""
+    found = (
+        _predictions(predictions),
+        _rows(predictions),
+        _calls(predictions),
+        _evaluations(evaluations),
+        _general(predictions, evaluations),
+    )
+    return dict(zip(SECTIONS, found, strict=True))
+
+
+def _general(runs: Predictions, metrics: Evaluations) -> Section:
+    """Columns of MultiQC's first table, which has those of other tools too."""
+    data: dict[str, dict[str, float]] = {}
+    columns: Section = {}
+    if runs:
+        whole = {"min": 0, **COUNT}
+        columns = {
+            "rows": _column("Rows", "Rows of the annotation that were selected", "Blues", **whole),
+            "scored": _column("Scored", "Rows with a probability for each mark", "Greens", **whole),
+            "skipped": _column(
+                "Skipped",
+                "Share of the selected rows that could not be scored",
+                "OrRd",
+                **PERCENTAGE,
+            ),
+            "calls": _column(
+                "Calls", "Windows called for a mark, summed over marks", "Purples", **whole
+            ),
+        }
+    for name, (run, _) in runs.items():
+        result = run.result
+        rows = result.rows - result.skipped.get(NOT_SELECTED, 0)
+        data[name] = {"rows": rows, "scored": result.scored, "calls": result.calls}
+        if rows:
+            data[name]["skipped"] = 100 * (rows - result.scored) / rows
+    if metrics:
+        title, described = "Macro AUROC", "Macro-averaged AUROC of the evaluated bundle"
+        columns["auroc"] = _column(title, described, "Greens", **FRACTION)
+    for name, one in metrics.items():
+        bundle = next(iter(one.models.values()))
+        value = bundle.figures.macro.auroc.value
+        data.setdefault(name, {}).update({} if value is None else {"auroc": value})
+    headers = [{name: column} for name, column in columns.items()]
+    return {"plot_type": "generalstats", "namespace": "histpred", "headers": headers, "data": data}
+
+
+def _predictions(runs: Predictions) -> Section:
+    data = {}
+    for name, (run, calls) in runs.items():
+        data[name] = {
+            "bundle": _text((run.identity.bundle or "").rpartition(" ")[0]),
+            "marks": len(calls),
+            "windows": _text(str(run.identity.window)),
+            "by": _text(run.identity.level),
+            "biotypes": _text(", ".join(run.identity.biotypes) or "all"),
+            "device": _text(run.result.device),
+            "past_end": run.result.past_end,
+            "warnings": _text("; ".join(run.result.warnings) or "none"),
+        }
+    return CHAPTER | {
+        "section_name": "Predictions",
+        "description": "What was scored with which bundle, and what to know when reading it.",
+        "plot_type": "table",
+        "pconfig": _table("histpred_predictions_table", "histpred: predictions", "Sample"),
+        "headers": {
+            "bundle": _column("Bundle", "The trained model, and its version"),
+            "marks": _column("Marks", "Marks that the bundle scores", **COUNT),
+            "windows": _column("Windows", "Kind of window, bp upstream and downstream"),
+            "by": _column("One for each", "What has a window of its own"),
+            "biotypes": _column("Biotypes", "Those selected, in small letters and digits only"),
+            "device": _column("Device", "Where it ran"),
+            "past_end": _column(
+                "Past end", "Rows clipped because they end past their contig", **COUNT
+            ),
+            "warnings": _column("Warnings", "As in run.json"),
+        },
+        "data": data,
+    }
+
+
+def _rows(runs: Predictions) -> Section:
+    data = {
+        name: {SCORED: run.result.scored, **dict(sorted(run.result.skipped.items()))}
+        for name, (run, _) in runs.items()
+    }
+    reasons = sorted({reason for row in data.values() for reason in row} - {SCORED, NOT_SELECTED})
+    categories = {SCORED: {"name": SCORED, "color": SCORED_COLOUR}}
+    for number, reason in enumerate(reasons):
+        colour = REASON_COLOURS[number % len(REASON_COLOURS)]
+        categories[reason] = {"name": _text(reason), "color": colour}
+    if any(NOT_SELECTED in row for row in data.values()):
+        categories[NOT_SELECTED] = {"name": NOT_SELECTED, "color": NOT_SELECTED_COLOUR}
+    return CHAPTER | {
+        "section_name": "Rows of the annotation",
+        "description": "What became of each row: scored, or skipped and why (as in ledger.tsv).",
+        "plot_type": "bargraph",
+        "categories": categories,
+        "pconfig": {
+            "id": "histpred_rows_plot",
+            "title": "histpred: rows of the annotation",
+            "ylab": "rows",
+            "cpswitch_counts_label": "Rows",
+        },
+        "data": data,
+    }
+
+
+def _calls(runs: Predictions) -> Section:
+    """One row per sample, one column per mark: the percentage of scored windows that are called."""
+    marks = list(dict.fromkeys(mark for _, calls in runs.values() for mark in calls))
+    data = {
+        name: {
+            mark: 100 * calls[mark] / run.result.scored if mark in calls else None for mark in marks
+        }
+        for name, (run, calls) in runs.items()
+        if run.result.scored
+    }
+    return CHAPTER | {
+        "section_name": "Calls by mark",
+        "description": "Percentage of the scored windows that are called: whose probability "
+        "reaches the bundle's threshold. Empty: the bundle does not score the mark.",
+        "plot_type": "heatmap",
+        "pconfig": {
+            "id": "histpred_calls_plot",
+            "title": "histpred: calls by mark",
+            "xlab": "mark",
+            "ylab": "sample",
+            "zlab": "% called",
+            "min": 0,
+            "max": 100,
+            "square": False,
+            "xcats_samples": False,
+            "tt_decimals": 1,
+            "cluster_rows": False,
+            "cluster_cols": False,
+            "colstops": [[0, "#ffffff"], [1, "#08519c"]],
+        },
+        "data": data,
+    }
+
+
+def _evaluations(metrics: Evaluations) -> Section:
+    """One row per model and sample.
+
+    The model comes first: MultiQC cuts sample names at '.fa' and the like, and merges rows of the
+    same name.
+    """
+    data = {
+        f"{model} | {name}": _evaluation(one, evaluated.windows)
+        for name, evaluated in metrics.items()
+        for model, one in evaluated.models.items()
+    }
+    interval = "95 % interval of a bootstrap over loci"
+    return CHAPTER | {
+        "section_name": "Evaluations",
+        "description": "The evaluated bundle, then what is shown beside it: other bundles, and "
+        "baselines fitted on the same training rows. A bundle is better than another only where "
+        "the interval of its lead is above 0.",
+        "plot_type": "table",
+        "pconfig": _table("histpred_evaluations_table", "histpred: evaluations", "Model | sample")
+        | {"sort_rows": False},
+        "headers": {
+            "windows": _column("Windows", "Windows that were evaluated", **COUNT),
+            "macro_auroc": _column("Macro AUROC", "Mean of the marks' AUROC", "Greens", **FRACTION),
+            "macro_interval": _column("interval", f"Macro AUROC: {interval}"),
+            "micro_auroc": _column(
+                "Micro AUROC", "AUROC of all labels together", "Greens", **FRACTION
+            ),
+            "micro_interval": _column("interval", f"Micro AUROC: {interval}"),
+            "macro_auprc": _column("Macro AUPRC", "Mean of the marks' AUPRC", "Blues", **FRACTION),
+            "micro_auprc": _column(
+                "Micro AUPRC", "AUPRC of all labels together", "Blues", **FRACTION
+            ),
+            "ece": _column(
+                "ECE", "Expected calibration error of all labels together", "OrRd", **FRACTION
+            ),
+            "ahead": _column("Bundle's lead", f"Macro AUROC of the bundle above this; {interval}"),
+            "inputs": _column("Reads", "What the model or baseline sees") | {"hidden": True},
+        },
+        "data": data,
+    }
+
+
+def _evaluation(model: Model, windows: int) -> dict[str, float | str]:
+    micro, macro = model.figures.micro, model.figures.macro
+    figures = {
+        "macro_auroc": macro.auroc.value,
+        "micro_auroc": micro.auroc.value,
+        "macro_auprc": macro.auprc.value,
+        "micro_auprc": micro.auprc.value,
+        "ece": micro.ece.value,
+    }
+    words = {
+        "macro_interval": _interval(macro.auroc.low, macro.auroc.high),
+        "micro_interval": _interval(micro.auroc.low, micro.auroc.high),
+        "inputs": _text(model.inputs),
+    }
+    if model.lead is not None and model.lead.macro.difference is not None:
+        lead = model.lead.macro
+        interval = _interval(lead.low, lead.high, "+.3f")
+        words["ahead"] = f"{lead.difference:+.3f}" + (f" ({interval})" if interval else "")
+    known = {name: value for name, value in figures.items() if value is not None}
+    return {"windows": windows} | known | {name: text for name, text in words.items() if text}
+
+
+def _interval(low: float | None, high: float | None, layout: str = ".3f") -> str:
+    """Both ends as text, '' if one is undefined.
+
+    >>> _interval(0.56259, 0.58861)
+    '0.563 to 0.589'
+    """
+    return "" if low is None or high is None else f"{low:{layout}} to {high:{layout}}"
+
+
+def _text(text: str) -> str:
+    """Text for the cell of a table, which MultiQC reads as HTML."""
+    return html.escape(text)
+
+
+def _table(name: str, title: str, first: str) -> Section:
+    return {"id": name, "title": title, "col1_header": first, "no_violin": True}
+
+
+def _column(
+    title: str, description: str, scale: str | bool = False, **layout: str | float
+) -> Section:
+    return {"title": title, "description": description, **layout, "scale": scale}
