@@ -165,8 +165,7 @@ def test_tracks_have_the_probabilities_of_marks(folder, made, expected):
     track = pybigtools.open(str(path))
     rows = [row for contig in track.chroms() for row in track.records(contig)]
     assert len(rows) == len(expected)
-    for _, _, rest in rows:
-        name, score, *_ = rest.split("\t")
+    for _, _, name, score, *_ in rows:
         assert int(score) == min(1000, round(expected[name][2] * 1000))
 
 

@@ -81,10 +81,7 @@ def predict(
     with quiet_htslib(), temporary_faults(), ExitStack() as stack:
         check_window(choice.chunks, window.kind)
         expensive = is_expensive(choice.spec.kind)
-        # torch has the device then; what the scorer does takes no time beside that
-        scorer_device = "cpu" if expensive else execution.device
-        interval = interval_output(bundle, window)
-        scorer = stack.enter_context(Scorer(bundle, scorer_device, interval=interval))
+        scorer = stack.enter_context(_open_scorer(choice, execution, expensive))
         if not execution.overwrite and is_ours(out / RUN):
             known = held(out, prediction_identity(request, choice, execution.precision))
             sweep(out)
@@ -118,6 +115,13 @@ def predict(
         _write_record(work, request, choice, execution, windows, result, used, started)
         remove_shown(out)  # now rather than later: no hub or report may tell of another prediction
     return result
+
+
+def _open_scorer(choice: EncoderChoice, execution: Execution, expensive: bool) -> Scorer:
+    """The scorer; beside an expensive encoder it takes no time, and leaves the device to that."""
+    bundle = choice.required_bundle
+    device = "cpu" if expensive else execution.device
+    return Scorer(bundle, device, interval=interval_output(bundle, choice.window))
 
 
 def _write_record(
