@@ -20,6 +20,9 @@ from histpred.genome.request import Request
 from histpred.genome.windows import WindowSpec
 from histpred.scoring.frames import annotation_file, labels_table, output_path, read_frame
 from histpred.scoring.record import Prediction
+from histpred.training.settings import MLP, About, Recipe, Settings
+
+SETTINGS = Settings()
 
 if TYPE_CHECKING:
     import anndata
@@ -32,7 +35,6 @@ if TYPE_CHECKING:
     from histpred.scoring.scatter import Scattered
     from histpred.tracks.hub import Hub
     from histpred.training.fitting import Epoch
-    from histpred.training.recipe import About, Recipe
 
     AnyPath: TypeAlias = str | os.PathLike[str]
     Annotation: TypeAlias = AnyPath | pandas.DataFrame
@@ -228,10 +230,10 @@ def train(
     precision: str = "auto",
     store: AnyPath | None = None,
     overwrite: bool = False,
-    epochs: int = 50,
-    batch: int = 64,
-    learning_rate: float = 2e-4,
-    seed: int = 0,
+    epochs: int = SETTINGS.epochs,
+    batch: int = SETTINGS.batch,
+    learning_rate: float = SETTINGS.learning_rate,
+    seed: int = SETTINGS.seed,
     **recipe: Any,
 ) -> Path:
     """Train a bundle; returns its folder, which `predict` and `evaluate` take.
@@ -244,15 +246,12 @@ def train(
     out
         The bundle's folder.
     recipe
-        Fields of `histpred.training.recipe.Recipe`: model, hidden, dropout, mark_dimension, loss,
+        Fields of `histpred.training.settings.Recipe`: model, hidden, dropout, mark_dimension, loss,
         prior, split, block, test_chromosomes, validation_chromosomes, marks.
 
     The others are as the options of `histpred train`. Raises HistpredError for inputs that cannot
     be used; nothing is written then.
     """
-    from histpred.training.fitting import Settings
-    from histpred.training.recipe import About, Recipe
-
     settings = Settings(epochs=epochs, batch=batch, learning_rate=learning_rate, seed=seed)
     chosen = Recipe(**recipe, settings=settings)
     folder = Path(out)
@@ -277,8 +276,6 @@ def choose_source(
 
     Raises UsageError if an encoder is named for a model that reads bases.
     """
-    from histpred.training.recipe import MLP
-
     if recipe.model == MLP:
         named = name if bundle or name else "kmer"
         return choose_encoder(bundle, named, chunks, window, weights)
