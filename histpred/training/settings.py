@@ -46,8 +46,8 @@ class Recipe(NamedTuple):
 
     members: number of networks, which differ in their seed and are averaged. mark_dimension: length
     of the trainable mark vectors; None for one-hot vectors. loss, prior: see
-    `histpred.training.losses`. split and the fields after it: see `histpred.labels.splitting`. marks:
-    the marks to train on; all if empty.
+    `histpred.training.losses`. split and the fields after it: see `histpred.labels.splitting`.
+    marks: the marks to train on; all if empty.
     """
 
     model: str = MLP
