@@ -1,8 +1,8 @@
-"""Leave-one-block-out: every stretch of the chromosome judged by what never saw it or its ends."""
+"""Leave one block out: each stretch of the chromosome is scored by models that never saw it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from samples import Places
@@ -11,21 +11,26 @@ from sklearn.metrics import roc_auc_score
 from histpred.evaluation.bootstrap import draws
 from histpred.evaluation.ranking import rank, weighted_figures
 
+Block = tuple[int, int]
+"""Start and end in bp"""
+Trains = Callable[[np.ndarray, Block], np.ndarray]
+"""(positions [n], block) to a mask [n]: the positions that may train for the block"""
+
 BLOCKS = tuple(
     (start * 1_000_000, end * 1_000_000)
     for start, end in ((17, 21), (21, 25), (25, 29), (29, 33), (33, 37), (37, 40))
 )
-GAP = 200_000  # bp between a block and the nearest place that trains
-STRETCH = (30_000_000, 40_000_000)  # that what was trained before it is judged on
-FEWEST = 10  # positives of a block, below which its mark is left out
-LOCUS = 200_000  # bp that are drawn together for an interval
+GAP = 200_000  # bp between a block and the nearest training position
+STRETCH = (30_000_000, 40_000_000)  # scored by models trained on what lies before it
+FEWEST = 10  # positives of a mark in a block; with fewer, the block is left out for the mark
+LOCUS = 200_000  # bp that are resampled together for an interval
 SAMPLES = 500
 
 ALONG = "30-40 Mb, trained before"
 
 
-def name_of(block: tuple[int, int]) -> str:
-    """A block as tables name it.
+def name_of(block: Block) -> str:
+    """Name of a block in tables.
 
     >>> name_of((17_000_000, 21_000_000))
     '17-21 Mb'
@@ -33,19 +38,19 @@ def name_of(block: tuple[int, int]) -> str:
     return f"{block[0] // 10**6}-{block[1] // 10**6} Mb"
 
 
-def outside(positions: np.ndarray, block: tuple[int, int]) -> np.ndarray:
-    """Which positions may train for a block, a mask [n]."""
+def outside(positions: np.ndarray, block: Block, gap: int = GAP) -> np.ndarray:
+    """True where a position lies outside a block and farther than `gap` from it, bool [n]."""
     start, end = block
-    return (positions < start - GAP) | (positions >= end + GAP)
+    return (positions < start - gap) | (positions >= end + gap)
 
 
-def before(positions: np.ndarray, block: tuple[int, int]) -> np.ndarray:
-    """Which positions lie before a block, a mask [n]."""
+def before(positions: np.ndarray, block: Block) -> np.ndarray:
+    """True where a position lies before a block, bool [n]."""
     return positions < block[0]
 
 
-def block_of(positions: np.ndarray, blocks: Sequence[tuple[int, int]]) -> np.ndarray:
-    """The number of the block that each position lies in, -1 for none: int [n]."""
+def block_of(positions: np.ndarray, blocks: Sequence[Block]) -> np.ndarray:
+    """Number of the block in which each position lies, -1 for none: int [n]."""
     numbers = np.full(len(positions), -1)
     for number, (start, end) in enumerate(blocks):
         numbers[(positions >= start) & (positions < end)] = number
@@ -53,7 +58,7 @@ def block_of(positions: np.ndarray, blocks: Sequence[tuple[int, int]]) -> np.nda
 
 
 def aurocs(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """AUROC of each mark, NaN where there are too few positives: float [marks]."""
+    """AUROC of each mark, NaN if it has too few positives: float [marks]."""
     return np.array(
         [
             roc_auc_score(truth, score) if truth.sum() >= FEWEST else np.nan
@@ -63,22 +68,23 @@ def aurocs(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
 
 
 def by_block(labels: np.ndarray, block: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """AUROC of each block and mark, [blocks, marks], of labels and scores [n, marks] and the block
-    of each row [n].
+    """AUROC of each block and mark, [blocks, marks].
+
+    Labels and scores are [n, marks]; `block` is the number of each row's block, [n].
     """
-    rows = [block == number for number in range(len(BLOCKS))]
+    rows = [block == number for number in range(block.max() + 1)]
     return np.array([aurocs(labels[row], scores[row]) for row in rows])
 
 
 def intervals(places: Places, block: np.ndarray, scores: np.ndarray, seed: int) -> np.ndarray:
-    """Each mark's AUROC and AUPRC, as means over blocks, with their 95 % bootstrap intervals:
-    [marks, 2 (AUROC, AUPRC), 3 (mean, lower, upper)].
+    """AUROC and AUPRC of each mark, as means over blocks, with 95 % bootstrap intervals.
 
-    Loci of 200 kb are drawn with replacement within each block.
+    Loci of 200 kb are drawn with replacement within each block. Returned is an array [marks, 2
+    (AUROC, AUPRC), 3 (mean, lower, upper)].
     """
     marks = places.labels.shape[1]
-    figures = np.full((len(BLOCKS), marks, 2, 1 + SAMPLES), np.nan)
-    for number in range(len(BLOCKS)):
+    figures = np.full((block.max() + 1, marks, 2, 1 + SAMPLES), np.nan)
+    for number in range(len(figures)):
         rows = block == number
         loci = places.position[rows] // LOCUS
         drawn = draws(loci, SAMPLES, seed + number, SAMPLES)

@@ -1,49 +1,53 @@
-"""Marks that chr22 has no samples of: what 43,523 short regions of the whole genome say of them.
+"""Marks without samples on chr22, learned from 43,523 short regions of the whole genome.
 
-A region comes without what lies around it, so a mark has two parts: what networks make of the
-region's own spectrum, and how the mark goes with the eight marks of chr22 (`links`), of which the
-surroundings say much. Both are learned from the other chromosomes, and weigh the same: chr22 is
-left for judging.
+A region comes without its surroundings. So a mark has two scores of equal weight: one from networks
+that read the region's own spectrum, and one from the eight marks of chr22 (`links_of`), which the
+surroundings predict well. Both are learned from the other chromosomes; chr22 is kept for
+evaluation.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import torch
-from fitting import Bins
-from samples import BIN, END, MARKS
+from samples import BIN, END, MARKS, Places
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 from torch.nn import functional
 
 from histpred.core.sequence import reverse_complement
 from histpred.encoders.onnx import codes_of
-from histpred.training.spectra import BinCounts, SpectraNetwork, nested
+from histpred.training.chromosome import Bins
+from histpred.training.counting import BinCounts
+from histpred.training.fitting import Losses, fit
+from histpred.training.reproducible import reproducible
+from histpred.training.settings import Settings
+from histpred.training.spectra import SpectraNetwork, nested
 
 FURTHER = (
     *("H2AK5ac", "H2AK9ac", "H2BK120ac", "H2BK12ac", "H2BK15ac", "H2BK20ac", "H2BK5ac", "H3F3A"),
     *("H3K14ac", "H3K18ac", "H3K23ac", "H3K23me2", "H3K4ac", "H3K4me2", "H3K56ac", "H3K79me1"),
     *("H3K79me2", "H3K9me1", "H4K12ac", "H4K20me1", "H4K5ac", "H4K8ac", "H4K91ac"),
 )
-"""Without H3K9me2 and H3T11ph, which fewer than ten regions of chr22 have to judge them by."""
+"""Without H3K9me2 and H3T11ph: fewer than ten regions of chr22 have them, too few to evaluate."""
 CHROMOSOME = "chr22"
 LONGEST = 1_500  # bp
 AT_ONCE = 2_000
-EPOCHS, BATCH = 12, 256
-LEARNING_RATE, WEIGHT_DECAY = 2e-3, 1e-2
 
 
 class Regions(NamedTuple):
     """Regions with their marks.
 
     counts: 4-mers of each, float32 [n, 1, 256]. labels: bool [n, marks], MARKS and then FURTHER:
-    whether there is a peak in any experiment. signals: [n, len(MARKS)], log(1 + the strongest
-    peak). chromosome: [n]. position: int [n], the middle on chr22, -1 for none or several.
+    True if there is a peak in any experiment. signals: [n, len(MARKS)], log(1 + strongest peak).
+    chromosome: [n]. position: int [n], the middle on chr22; -1 if the sequence occurs nowhere or
+    more than once there.
     """
 
     counts: Tensor
@@ -53,12 +57,18 @@ class Regions(NamedTuple):
     position: np.ndarray
 
     def where(self, keep: np.ndarray) -> Regions:
-        """Those of a boolean mask [n]."""
+        """The regions of a boolean mask [n]."""
         return Regions(self.counts[torch.from_numpy(keep)], *(part[keep] for part in self[1:]))
+
+    def places(self) -> Places:
+        """Positions on chr22 with labels of FURTHER alone."""
+        labels = self.labels[:, len(MARKS) :]
+        unknown = np.empty((len(labels), 0))
+        return Places(self.position, labels, unknown, unknown, unknown)
 
 
 def read_regions(folder: Path, chromosome: np.ndarray) -> Regions:
-    """All regions of the folder human, with those of chr22 looked up in its codes, uint8 [bp]."""
+    """Read the regions of the folder human, and find those of chr22 in its codes, uint8 [bp]."""
     table = pd.read_csv(folder / "regions_33marks.tsv.gz", sep="\t", dtype={"gene_id": str})
     strongest = pd.read_csv(folder / "regions_33marks.maxsignal.tsv.gz", sep="\t")
     key = ["set", "id", "start1"]
@@ -83,7 +93,7 @@ def read_regions(folder: Path, chromosome: np.ndarray) -> Regions:
 
 
 def place_of(sequence: bytes, text: bytes) -> int:
-    """The middle of the one place of a sequence, on either strand; -1 for none or several."""
+    """Middle of a sequence's only occurrence on either strand; -1 for none or several."""
     places = set()
     for strand in (sequence, reverse_complement(sequence)):
         first = text.find(strand)
@@ -92,36 +102,30 @@ def place_of(sequence: bytes, text: bytes) -> int:
     return places.pop() + len(sequence) // 2 if len(places) == 1 else -1
 
 
-def fit_regions(bins: Bins, regions: Regions, seed: int) -> SpectraNetwork:
-    """A network of the 200 bp in the middle, trained on the regions' own spectra, which are
-    standardised as the bins are.
+def fit_regions(bins: Bins, regions: Regions, settings: Settings) -> SpectraNetwork:
+    """Train a network of the middle 200 bp on the regions' own spectra.
+
+    The spectra are standardised as those of the bins.
     """
-    torch.manual_seed(seed)
-    network = SpectraNetwork(len(MARKS) + len(FURTHER), BIN, nested(BIN), both_strands=True)
-    means = network.encoder[1]
-    means.mean.copy_(bins.mean)
-    means.scale.copy_(bins.scale)
     labels = torch.from_numpy(regions.labels).float()
-    after_counts = network.after_counts()
-    optimiser = torch.optim.AdamW(network.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
-    steps = EPOCHS * math.ceil(len(labels) / BATCH)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, total_steps=steps)
-    network.train()
-    for _ in range(EPOCHS):
-        for rows in torch.randperm(len(labels)).split(BATCH):
-            loss = functional.binary_cross_entropy_with_logits(
-                after_counts(regions.counts[rows]), labels[rows]
-            )
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            schedule.step()
-    return network.eval()
+    with reproducible(settings.seed):
+        network = SpectraNetwork(labels.shape[1], BIN, nested(BIN), both_strands=True)
+        bins.give_scale(network)
+        after_counts = network.after_counts()
+
+        def of_epoch(number: int) -> Iterator[Tensor]:
+            for rows in torch.randperm(len(labels)).split(settings.batch):
+                logits = after_counts(regions.counts[rows])
+                yield functional.binary_cross_entropy_with_logits(logits, labels[rows])
+
+        fit(network, Losses(of_epoch, math.ceil(len(labels) / settings.batch)), settings)
+    return network
 
 
 def links_of(regions: Regions) -> np.ndarray:
-    """How much each of MARKS, by its standardised signal, says of each of FURTHER: float32
-    [MARKS, FURTHER], logistic regressions' weights.
+    """Weights of logistic regressions of FURTHER on MARKS, float32 [MARKS, FURTHER].
+
+    A regression predicts the label of one mark from the standardised signals of MARKS.
     """
     signals = (regions.signals - regions.signals.mean(axis=0)) / regions.signals.std(axis=0)
     models = [
@@ -132,13 +136,15 @@ def links_of(regions: Regions) -> np.ndarray:
 
 
 def further_logits(of_marks: Tensor, links: np.ndarray, of_regions: Tensor) -> Tensor:
-    """Scores [n, FURTHER] from logits of MARKS around points, and of all marks [n, MARKS and
-    FURTHER] by what is at them.
+    """Scores of FURTHER, [n, FURTHER].
+
+    `of_marks` are logits of MARKS from the surroundings, [n, MARKS]; `of_regions` are logits of all
+    marks from the middle alone, [n, MARKS and FURTHER].
     """
     linked = standardised(of_marks) @ torch.from_numpy(links)
     return standardised(linked) + standardised(of_regions[:, len(MARKS) :])
 
 
 def standardised(values: Tensor) -> Tensor:
-    """Each column of [n, columns] less its mean, by its standard deviation."""
+    """Columns of [n, columns] with mean 0 and standard deviation 1."""
     return (values - values.mean(0)) / values.std(0)

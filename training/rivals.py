@@ -1,11 +1,11 @@
-"""Other methods on the rows of human-promoter, for the table on its card.
+"""Other methods on the tiles of human-promoter, for the table on its card.
 
     python training/rivals.py --data PATH/human boosting-10kb boosting-30kb deephistone
 
-Writes human_promoter_rivals.tsv, a row a method and block; methods that are not named keep their
-rows. Needs the `train` extra and lightgbm. On one core, boosting takes an hour for the six blocks
-and the stretch, DeepHistone two for the stretch alone, and that on part of the tiles: it costs
-12 GFLOP a training window, a spectra network a few MFLOP.
+Writes human_promoter_rivals.tsv, one row per method and block; methods that are not named keep
+their rows. Needs the `train` extra and lightgbm. On one core, boosting takes an hour for the six
+blocks and the stretch. DeepHistone takes two hours for the stretch alone and for part of the tiles:
+it needs 12 GFLOP per training window, a spectra network a few MFLOP.
 """
 
 from __future__ import annotations
@@ -13,25 +13,40 @@ from __future__ import annotations
 import argparse
 import csv
 import logging
-from collections.abc import Callable
-from itertools import product
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from blocks import ALONG, BLOCKS, STRETCH, aurocs, before, block_of, name_of, outside
+from blocks import (
+    ALONG,
+    BLOCKS,
+    STRETCH,
+    Block,
+    Trains,
+    aurocs,
+    before,
+    block_of,
+    name_of,
+    outside,
+)
+from members import LENGTHS
 from samples import BIN, MARKS, Places, read_chromosome, read_tiles
+from tables import RIVALS
+from torch import Tensor
 from torch.nn import functional
 
-from histpred.core.sequence import reverse_complement
-from histpred.training.deephistone import vanilla
+from histpred.core.sequence import BASES
+from histpred.encoders.kmer import canonical_counts, count_kmers
+from histpred.training.deephistone import DeepHistone, vanilla
+from histpred.training.fitting import Losses, fit
+from histpred.training.reproducible import reproducible
+from histpred.training.settings import Settings
 
 logger = logging.getLogger("rivals")
 
-RIVALS = Path(__file__).with_name("human_promoter_rivals.tsv")
 FIELDS = ("method", "block", "macro_auroc", *MARKS)
-SEED = 22
 KS = (1, 2, 3, 4, 5)
 TREES = 250
 BOOSTING = {
@@ -46,18 +61,19 @@ BOOSTING = {
     "num_threads": 1,
     "verbosity": -1,
 }
-HALF = 500  # bp either side that DeepHistone reads
-TILES_TRAINED, TILES_JUDGED = 24_000, 6_000
-BATCH = 32
-LEARNING_RATE = 1e-3
+HALF = 500  # bp on either side that DeepHistone reads
+TILES_TRAINED, TILES_SCORED = 24_000, 6_000
+ONE_PASS = Settings(epochs=1, batch=32, learning_rate=1e-3, weight_decay=1e-2, seed=22)
+BINS_AT_ONCE = 10_000
 
 Predict = Callable[[Places, Places], np.ndarray]
 """(training tiles, held-out tiles) to scores [held-out tiles, marks]"""
 
 
 class Method(NamedTuple):
-    """As the table names it, how to make it from the chromosome's codes, and whether it is run on
-    every block or on the stretch alone.
+    """A method: its name in the table, and how to make it from the chromosome's codes.
+
+    blocks: True if it runs on every block, False if on the stretch alone.
     """
 
     title: str
@@ -80,23 +96,23 @@ def main(arguments: list[str] | None = None) -> None:
     for name in options.methods:
         title, make, blocks = METHODS[name]
         predict = make(codes)
-        rows = [judged(title, ALONG, tiles, predict, STRETCH, before)]
+        rows = [row_of(title, ALONG, tiles, predict, STRETCH, before)]
         if blocks:
             rows += [
-                judged(title, name_of(block), tiles, predict, block, outside) for block in BLOCKS
+                row_of(title, name_of(block), tiles, predict, block, outside) for block in BLOCKS
             ]
             mean = np.mean([float(row["macro_auroc"]) for row in rows[1:]])
             rows.append({"method": title, "block": "mean", "macro_auroc": f"{mean:.4f}"})
         record(title, rows)
 
 
-def judged(
+def row_of(
     title: str,
     name: str,
     tiles: Places,
     predict: Predict,
-    block: tuple[int, int],
-    trains: Callable[[np.ndarray, tuple[int, int]], np.ndarray],
+    block: Block,
+    trains: Trains,
 ) -> dict[str, str]:
     """A row of the table."""
     held_out = tiles.where(block_of(tiles.position, [block]) == 0)
@@ -109,7 +125,7 @@ def judged(
 
 
 def record(title: str, rows: list[dict[str, str]]) -> None:
-    """Put a method's rows into the table, in place of those it had."""
+    """Replace a method's rows in the table."""
     kept = []
     if RIVALS.exists():
         with open(RIVALS, newline="") as lines:
@@ -121,8 +137,10 @@ def record(title: str, rows: list[dict[str, str]]) -> None:
 
 
 def boosting(codes: np.ndarray, lengths: tuple[int, ...]) -> Predict:
-    """Gradient boosting on shares of canonical k-mers in nested stretches around a tile, one model
-    a mark, on the graded target."""
+    """Gradient boosting on shares of canonical k-mers in nested stretches around a tile.
+
+    One model per mark, trained on the graded target.
+    """
     import lightgbm
 
     sums = [np.concatenate([[counts[0] * 0], counts.cumsum(axis=0)]) for counts in counted(codes)]
@@ -137,14 +155,14 @@ def boosting(codes: np.ndarray, lengths: tuple[int, ...]) -> Predict:
         return np.hstack(columns, dtype=np.float32)
 
     def predict(training: Places, held_out: Places) -> np.ndarray:
-        taken, judged = features(training.position), features(held_out.position)
+        trained, scored = features(training.position), features(held_out.position)
         scores = np.empty(held_out.labels.shape)
         options = {"max_bin": BOOSTING["max_bin"], "verbosity": -1}
-        data = lightgbm.Dataset(taken, params=options, free_raw_data=False)
+        data = lightgbm.Dataset(trained, params=options, free_raw_data=False)
         for mark, target in enumerate(training.targets.T):
             data.set_label(target)
             model = lightgbm.train({**BOOSTING, "seed": mark}, data, TREES)
-            scores[:, mark] = model.predict(judged)
+            scores[:, mark] = model.predict(scored)
         return scores
 
     return predict
@@ -152,43 +170,53 @@ def boosting(codes: np.ndarray, lengths: tuple[int, ...]) -> Predict:
 
 def counted(codes: np.ndarray) -> list[np.ndarray]:
     """Canonical k-mers that lie within each bin, for each k: int32 [bins, k-mers]."""
-    rows = codes[: len(codes) // BIN * BIN].reshape(-1, BIN).astype(np.int32)
-    tables = []
-    for k in KS:
-        names = [bytes(word) for word in product(b"ACGT", repeat=k)]
-        smallest = [min(name, reverse_complement(name)) for name in names]
-        numbers = {name: i for i, name in enumerate(sorted(set(smallest)))}
-        column_of = np.array([numbers[name] for name in smallest])
-        last = BIN - k + 1
-        number, known = np.zeros((len(rows), last), np.int32), np.ones((len(rows), last), bool)
-        for i in range(k):
-            number = number * 4 + rows[:, i : i + last]
-            known &= rows[:, i : i + last] < 4
-        width = len(numbers)
-        row = np.nonzero(known)[0]
-        places = row * width + column_of[number[known]]
-        table = np.bincount(places, minlength=len(rows) * width).reshape(-1, width)
-        tables.append(table.astype(np.int32))
-    return tables
+    text = np.frombuffer(BASES, np.uint8)[codes].tobytes()
+    bins = [text[first : first + BIN] for first in range(0, len(text) - BIN + 1, BIN)]
+    parts = [
+        [canonical_counts(k, counts).astype(np.int32) for k, counts in count_kmers(some, KS)]
+        for some in (bins[i : i + BINS_AT_ONCE] for i in range(0, len(bins), BINS_AT_ONCE))
+    ]
+    return [np.concatenate(tables) for tables in zip(*parts, strict=True)]
 
 
 def deephistone(codes: np.ndarray) -> Predict:
-    """DeepHistone as published, on 1,000 bp around a tile: one pass over a sample of the tiles, as
-    all eight marks' graded targets; NaN for tiles that are not in the sample to judge."""
+    """DeepHistone as published, on 1,000 bp around a tile, in one pass over a sample of the tiles.
 
-    def windows(positions: np.ndarray) -> torch.Tensor:
+    It learns the graded targets of all eight marks at once. Tiles that are not in the sample to be
+    scored get NaN.
+    """
+
+    def windows(positions: np.ndarray) -> Tensor:
         return torch.from_numpy(codes[positions[:, None] + np.arange(-HALF, HALF)])
 
     def predict(training: Places, held_out: Places) -> np.ndarray:
-        torch.manual_seed(SEED)
-        rng = np.random.default_rng(SEED)
-        network = vanilla(len(MARKS))
-        prevalence = training.targets.mean(axis=0)
-        weight = torch.from_numpy(((1 - prevalence) / prevalence) ** 0.5)
-        steps = TILES_TRAINED // BATCH
-        optimiser = torch.optim.AdamW(network.parameters(), LEARNING_RATE, weight_decay=1e-2)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, total_steps=steps)
-        order = rng.permutation(len(training.position))[: steps * BATCH]
+        rng = np.random.default_rng(ONE_PASS.seed)
+        with reproducible(ONE_PASS.seed):
+            network = vanilla(len(MARKS))
+            fit(network, one_pass(network, training, windows, rng), ONE_PASS)
+        scores = np.full(held_out.labels.shape, np.nan)
+        chosen = rng.permutation(len(held_out.position))[:TILES_SCORED]
+        with torch.inference_mode():
+            for rows in np.array_split(chosen, -(-len(chosen) // ONE_PASS.batch)):
+                scores[rows] = network(windows(held_out.position[rows])).numpy()
+        return scores
+
+    return predict
+
+
+def one_pass(
+    network: DeepHistone,
+    training: Places,
+    windows: Callable[[np.ndarray], Tensor],
+    rng: np.random.Generator,
+) -> Losses:
+    """Losses over a sample of the tiles, about half of the batches on the other strand."""
+    prevalence = training.targets.mean(axis=0)
+    weight = torch.from_numpy(((1 - prevalence) / prevalence) ** 0.5)
+    steps = TILES_TRAINED // ONE_PASS.batch
+
+    def of_epoch(number: int) -> Iterator[Tensor]:
+        order = rng.permutation(len(training.position))[: steps * ONE_PASS.batch]
         for step, rows in enumerate(np.array_split(order, steps)):
             bases = windows(training.position[rows])
             if rng.integers(2):  # the other strand
@@ -196,24 +224,13 @@ def deephistone(codes: np.ndarray) -> Predict:
             loss = functional.binary_cross_entropy_with_logits(
                 network(bases), torch.from_numpy(training.targets[rows]), pos_weight=weight
             )
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            schedule.step()
+            yield loss
             if step % 50 == 0:
                 logger.info("DeepHistone: step %d of %d, loss %.4f", step, steps, loss.item())
-        network.eval()
-        scores = np.full(held_out.labels.shape, np.nan)
-        judged = rng.permutation(len(held_out.position))[:TILES_JUDGED]
-        with torch.inference_mode():
-            for rows in np.array_split(judged, -(-len(judged) // BATCH)):
-                scores[rows] = network(windows(held_out.position[rows])).numpy()
-        return scores
 
-    return predict
+    return Losses(of_epoch, steps)
 
 
-LENGTHS = (200, 600, 1_000, 2_200, 4_200, 10_200, 30_200)
 METHODS = {
     "boosting-10kb": Method(
         "gradient boosting, 1- to 5-mers in nested stretches to 10 kb",
@@ -226,7 +243,7 @@ METHODS = {
         blocks=True,
     ),
     "deephistone": Method(
-        f"DeepHistone, 1 kb (one pass over {TILES_TRAINED:,} tiles, judged on {TILES_JUDGED:,})",
+        f"DeepHistone, 1 kb (one pass over {TILES_TRAINED:,} tiles, judged on {TILES_SCORED:,})",
         deephistone,
         blocks=False,
     ),

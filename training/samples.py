@@ -1,4 +1,4 @@
-"""The data folder human/chr22 as the training scripts take it: bins, tiles, genes."""
+"""The data folder human/chr22: its bases in bins, its tiles and its genes."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ import torch
 
 from histpred.core.sequence import clean
 from histpred.encoders.onnx import codes_of
-from histpred.training.spectra import BinCounts, fold_of
+from histpred.training.counting import BinCounts, fold_of
 
 MARKS = ("H2AFZ", "H3K27ac", "H3K27me3", "H3K36me3", "H3K4me1", "H3K4me3", "H3K9ac", "H3K9me3")
 BIN = 200  # bp; a tile is a bin
-NEAR = 2_000  # bp; the labels of genes are of peaks so near to the transcription start
-END = 40_000_000  # bp; no label beyond it is used
+NEAR = 2_000  # bp; a gene has a mark if a peak lies within this distance of the TSS
+END = 40_000_000  # bp; labels beyond it are not used
 BINS_AT_ONCE = 20_000
 WINDOWS_AT_ONCE = 1_000
 
 
 class Places(NamedTuple):
-    """Points of the chromosome with what is known of them.
+    """Loci of the chromosome with their labels.
 
-    position: int [n], bp. labels: bool [n, marks], what is predicted in the end. targets: float32
-    [n, marks], the number of samples with the mark there by the highest number anywhere. near:
-    the highest such share of a place within 2 kb. non_coding: bool [n], of genes.
+    position: int [n], bp. labels: bool [n, marks], what the bundle predicts. targets: float32 [n,
+    marks], the number of samples with the mark, divided by its maximum over all loci. near: the
+    highest target within 2 kb. non_coding: bool [n], for genes.
     """
 
     position: np.ndarray
@@ -38,7 +38,7 @@ class Places(NamedTuple):
     non_coding: np.ndarray
 
     def where(self, keep: np.ndarray) -> Places:
-        """Those of a boolean mask [n]."""
+        """The loci of a boolean mask [n]."""
         return Places(*(values[keep] for values in self))
 
 
@@ -50,7 +50,7 @@ def read_chromosome(path: Path) -> np.ndarray:
 
 
 def bin_counts(codes: np.ndarray) -> torch.Tensor:
-    """4-mers of the whole bins of a chromosome, uint8 [bins, 256]."""
+    """Counts of 4-mers in the whole bins of a chromosome, uint8 [bins, 256]."""
     rows = codes[: len(codes) // BIN * BIN].reshape(-1, BIN)
     count = BinCounts(BIN, BIN // 2)
     blocks = [
@@ -61,7 +61,7 @@ def bin_counts(codes: np.ndarray) -> torch.Tensor:
 
 
 def spectra_around(codes: np.ndarray, positions: np.ndarray, reach: int) -> np.ndarray:
-    """Shares of canonical 1- to 4-mers in `reach` bp either side of positions, [n, k-mers]."""
+    """Shares of canonical 1- to 4-mers within `reach` bp of positions, [n, k-mers]."""
     count, fold = BinCounts(BIN, reach), fold_of(both_strands=True)
     blocks = []
     for first in range(0, len(positions), WINDOWS_AT_ONCE):
@@ -72,13 +72,13 @@ def spectra_around(codes: np.ndarray, positions: np.ndarray, reach: int) -> np.n
 
 
 def read_tiles(path: Path) -> Places:
-    """The 200 bp tiles, each with its middle as the point."""
+    """Read the tiles of 200 bp; the locus of a tile is its middle."""
     table = pd.read_csv(path, sep="\t")
     return _places(table, (table["start"] + table["end"]).to_numpy() // 2)
 
 
 def read_genes(path: Path) -> Places:
-    """The genes, each with its transcription start as the point."""
+    """Read the genes; the locus of a gene is its TSS."""
     table = pd.read_csv(path, sep="\t")
     return _places(table, table["tss"].to_numpy() + (table["strand"] == "-").to_numpy())
 
@@ -93,7 +93,7 @@ def _places(table: pd.DataFrame, position: np.ndarray) -> Places:
 
 
 def _highest_near(position: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """The highest share [n, marks] at a position within NEAR bp, of positions in any order."""
+    """Highest share within NEAR bp of each position, [n, marks]; positions in any order."""
     order = position.argsort(kind="stable")
     ascending, shares_of = position[order], shares[order]
     first = np.searchsorted(ascending, position - NEAR)
@@ -102,6 +102,6 @@ def _highest_near(position: np.ndarray, shares: np.ndarray) -> np.ndarray:
 
 
 def accessions(folder: Path) -> list[str]:
-    """The ENCODE accessions in the names of the peak files of the marks."""
+    """ENCODE accessions in the names of the marks' peak files, sorted."""
     names = " ".join(path.name for path in folder.iterdir() if path.name.startswith(MARKS))
     return sorted(set(re.findall("ENCFF[0-9]{3}[A-Z]{3}", names)))

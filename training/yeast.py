@@ -1,13 +1,13 @@
-"""The bundle `yeast`: its inputs from the data folder yeast, and how it ships.
+"""Prepare the inputs of the bundle `yeast`, and put the trained bundle into the package.
 
     python training/yeast.py inputs --data PATH/yeast -o yeast
     python training/yeast.py ship BUNDLE -o histpred/bundle/shipped/yeast
 
-The first writes genes.bed and labels.tsv: a gene carries a mark where the mean log2 of its
+The first command writes genes.bed and labels.tsv. A gene has a mark if the mean log2 of its
 nucleosomes (Weiner et al. 2015, doi:10.1016/j.molcel.2015.02.008) is in the top quarter of all
-genes that have a value. The commands from there to a bundle are in docs/train-your-own.md. The
-second puts that bundle into the package: with the notes of yeast_notes.md on its card, and without
-the names of the genes it was trained on.
+genes with a value. docs/train-your-own.md has the commands that make a bundle from these files. The
+second command copies that bundle into the package, with the notes of yeast_notes.md on its card and
+without the names of the training genes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from histpred.scoring.verify import verify
 TABLE = "yeast_sacCer3_gene_x_26marks_weiner_projected.tsv.gz"
 FIRST_MARK = "H2AK5ac"
 SHARE = 0.25
-SHOWN = 500  # bp to each side of the start in tables and tracks: about a gene, not its neighbours
+SHOWN = 500  # bp on each side of the TSS in tables and tracks: about a gene without its neighbours
 MITOCHONDRION = "chrM"
 NOTES = Path(__file__).with_name("yeast_notes.md")
 DATA = (
@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> None:
     verb.add_argument("--data", type=Path, required=True, help="the folder yeast")
     verb.add_argument("-o", "--output", type=Path, required=True, help="folder of the two files")
     verb = verbs.add_parser("ship")
-    verb.add_argument("bundle", type=Path, help="what histpred train wrote")
+    verb.add_argument("bundle", type=Path, help="the bundle that histpred train wrote")
     verb.add_argument("-o", "--output", type=Path, required=True, help="the bundle's folder")
     options = parser.parse_args(arguments)
     if options.verb == "inputs":
@@ -53,7 +53,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def write_inputs(data: Path, output: Path) -> None:
-    """genes.bed and labels.tsv of the nuclear genes that have a value of every mark."""
+    """Write genes.bed and labels.tsv of the nuclear genes that have a value for every mark."""
     table = pd.read_csv(data / TABLE, sep="\t")
     marks = table.columns[table.columns.get_loc(FIRST_MARK) :]
     known = table[marks].notna().all(axis=1) & (table["chrom"] != MITOCHONDRION)
@@ -68,7 +68,7 @@ def write_inputs(data: Path, output: Path) -> None:
 
 
 def ship(trained: Path, output: Path) -> None:
-    """The bundle with the card's notes, its data named, and without its split."""
+    """Write the bundle with its notes and the names of its data, and without its split."""
     bundle = load_bundle(trained.resolve())
     training = bundle.manifest.training
     manifest = bundle.manifest.model_copy(

@@ -15,6 +15,9 @@ from histpred.core.errors import UsageError
 from histpred.core.execution import Execution, Progress, no_progress
 from histpred.genome.request import Request
 from histpred.scoring.frames import annotation_file, labels_table, output_path, read_frame
+from histpred.training.settings import About, Recipe, Settings
+
+SETTINGS = Settings()
 
 if TYPE_CHECKING:
     import anndata
@@ -156,10 +159,10 @@ def train(
     precision: str = "auto",
     store: AnyPath | None = None,
     overwrite: bool = False,
-    epochs: int = 50,
-    batch: int = 64,
-    learning_rate: float = 2e-4,
-    seed: int = 0,
+    epochs: int = SETTINGS.epochs,
+    batch: int = SETTINGS.batch,
+    learning_rate: float = SETTINGS.learning_rate,
+    seed: int = SETTINGS.seed,
     **recipe: Any,
 ) -> Path:
     """Train a bundle; returns its folder, which `predict` and `evaluate` take.
@@ -172,14 +175,13 @@ def train(
     out
         The bundle's folder.
     recipe
-        Fields of `histpred.training.recipe.Recipe`: model, hidden, dropout, mark_dimension, loss,
+        Fields of `histpred.training.settings.Recipe`: model, hidden, dropout, mark_dimension, loss,
         prior, split, block, test_chromosomes, validation_chromosomes, marks.
 
     The others are as the options of `histpred train`. Raises HistpredError for inputs that cannot
     be used; nothing is written then.
     """
-    from histpred.training.fitting import Settings
-    from histpred.training.recipe import About, Recipe, choose_source
+    from histpred.training.recipe import choose_source
 
     settings = Settings(epochs=epochs, batch=batch, learning_rate=learning_rate, seed=seed)
     chosen = Recipe(**recipe, settings=settings)

@@ -10,8 +10,11 @@ import click
 
 from histpred.commands import options
 from histpred.commands.progress import Progress
+from histpred.training.settings import LOSSES, MODELS, About, Recipe, Settings
 
 logger = logging.getLogger(__name__)
+
+RECIPE, SETTINGS, ABOUT = Recipe(), Settings(), About("")
 
 
 @click.command()
@@ -23,8 +26,8 @@ logger = logging.getLogger(__name__)
 )
 @click.option(
     "--model",
-    type=click.Choice(["mlp", "spectra", "deephistone", "deephistone-adapted"]),
-    default="mlp",
+    type=click.Choice(MODELS),
+    default=RECIPE.model,
     show_default=True,
     help="Network to train. mlp: the marker-conditioned perceptron on embeddings. The others read "
     "the bases around the TSS. spectra: a small network over k-mer spectra and reading "
@@ -34,7 +37,7 @@ logger = logging.getLogger(__name__)
 @click.option(
     "--members",
     type=click.IntRange(1),
-    default=1,
+    default=RECIPE.members,
     show_default=True,
     help="Number of networks that differ in their seed and are averaged (mlp and spectra).",
 )
@@ -49,7 +52,7 @@ logger = logging.getLogger(__name__)
 )
 @click.option(
     "--hidden",
-    default="2048,1024,768,512,256",
+    default=",".join(map(str, RECIPE.hidden)),
     show_default=True,
     metavar="WIDTH[,WIDTH...]",
     help="Widths of the perceptron's hidden layers, in units.",
@@ -57,13 +60,13 @@ logger = logging.getLogger(__name__)
 @click.option(
     "--dropout",
     type=click.FloatRange(0, 1, max_open=True),
-    default=0.2,
+    default=RECIPE.dropout,
     show_default=True,
     help="Share of hidden units that are dropped in training.",
 )
 @click.option(
     "--split",
-    default="random",
+    default=RECIPE.split,
     show_default=True,
     metavar="random|chromosome|block|locus|FILE",
     help="How rows are split into training, validation and test sets. random: by gene, as in the "
@@ -74,7 +77,7 @@ logger = logging.getLogger(__name__)
 @click.option(
     "--block",
     type=click.IntRange(1),
-    default=1_000_000,
+    default=RECIPE.block,
     show_default=True,
     metavar="BP",
     help="Length of the blocks of --split block, in bp.",
@@ -82,21 +85,21 @@ logger = logging.getLogger(__name__)
 @click.option(
     "--test-chromosomes",
     type=options.NameList("chromosome"),
-    default=(),
+    default=RECIPE.test_chromosomes,
     show_default=False,
     help="Test set of --split chromosome. [default: drawn, about 10 % of the rows]",
 )
 @click.option(
     "--validation-chromosomes",
     type=options.NameList("chromosome"),
-    default=(),
+    default=RECIPE.validation_chromosomes,
     show_default=False,
     help="Validation set of --split chromosome. [default: drawn, about 10 % of the rows]",
 )
 @click.option(
     "--loss",
-    type=click.Choice(["weighted", "undersampled", "nnpu", "plain"]),
-    default="weighted",
+    type=click.Choice(LOSSES),
+    default=RECIPE.loss,
     show_default=True,
     help="Loss function. weighted: cross-entropy with positives weighted up. undersampled: "
     "cross-entropy on equal numbers of both classes. nnpu: positive-unlabelled learning. plain: "
@@ -111,34 +114,34 @@ logger = logging.getLogger(__name__)
 @click.option(
     "--epochs",
     type=click.IntRange(1),
-    default=50,
+    default=SETTINGS.epochs,
     show_default=True,
     help="Largest number of epochs (passes over the training rows).",
 )
 @click.option(
     "--batch",
     type=click.IntRange(1),
-    default=64,
+    default=SETTINGS.batch,
     show_default=True,
     help="Number of rows per batch.",
 )
 @click.option(
     "--learning-rate",
     type=click.FloatRange(0, min_open=True),
-    default=2e-4,
+    default=SETTINGS.learning_rate,
     show_default=True,
     help="Learning rate of the first epochs.",
 )
 @click.option(
     "--seed",
     type=click.IntRange(0),
-    default=0,
+    default=SETTINGS.seed,
     show_default=True,
     help="Random seed of the split and the training.",
 )
 @click.option("--name", help="Name of the bundle. [default: the name of its folder]")
-@click.option("--summary", default="", help="One sentence for the card. [default: none]")
-@click.option("--licence", default="not stated", show_default=True, help="Licence of the weights.")
+@click.option("--summary", default=ABOUT.summary, help="One sentence for the card. [default: none]")
+@click.option("--licence", default=ABOUT.licence, show_default=True, help="Licence of the weights.")
 @click.option(
     "--species", help="Scientific name of the species. [default: from the FASTA, if it says]"
 )
@@ -205,8 +208,8 @@ def train(
     from histpred.api import verbs
     from histpred.core.execution import Execution
     from histpred.genome.request import Request
-    from histpred.training.fitting import Epoch, Settings
-    from histpred.training.recipe import About, Recipe, choose_source
+    from histpred.training.fitting import Epoch
+    from histpred.training.recipe import choose_source
 
     recipe = Recipe(
         model=model,

@@ -1,14 +1,16 @@
-"""Canonical k-mer spectra: how often each k-mer occurs in a sequence, both strands as one.
+"""Canonical k-mer spectra: how often each k-mer occurs in a sequence, both strands together.
 
-A k-mer and its reverse complement are one feature, so a sequence and its reverse complement have
-one spectrum. Only k-mers without N count, and they are divided by their own number: N changes
-nothing. Besides the whole sequence, spectra may be taken of central stretches of it. A stretch too
-short or too full of N for any k-mer has a spectrum of zeros.
+The number of a k-mer is its bases as digits to the base 4 (A C G T = 0 1 2 3), the first base most
+significant; every count of k-mers in histpred is in this order. A k-mer and its reverse complement
+are one feature, so a sequence and its reverse complement have the same spectrum. K-mers with an N
+are not counted, and counts are divided by the number of counted k-mers. Spectra can also be taken
+of central stretches of a sequence. A stretch without a countable k-mer has a spectrum of zeros.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -16,29 +18,30 @@ import numpy as np
 from histpred.encoders import Embedded
 
 WHOLE = 0
-LONGEST_K = 8  # 4^8 counters for each sequence and scale: beyond that a spectrum is mostly zeros
-SLICE = 1 << 20  # bases and counters worked on at once: keeps memory flat however long the batch
+LONGEST_K = 8  # 4^8 counters per sequence and stretch; of longer k-mers most counts are zero
+SLICE = 1 << 20  # bases and counters processed at once: keeps memory flat for any batch
 
 NOT_A_BASE = 4
 CODES = np.full(256, NOT_A_BASE, np.uint8)  # A C G T are 0 1 2 3: 3 - code is the complement
 for _code, _base in enumerate(b"ACGT"):
     CODES[_base] = _code
+_DIGITS = bytes.maketrans(b"ACGT", b"0123")
 
 
 class KmerEncoder:
-    """Spectra of central stretches of a sequence, then of the whole, and within each k by k.
+    """Spectra of central stretches of a sequence, then of all of it; in each, one k after another.
 
     Parameters
     ----------
     k
         Lengths of the k-mers counted over the whole sequence, 1 to 8.
     centres
-        Lengths of central stretches in bp, each with the lengths of the k-mers counted there.
+        Length of each central stretch in bp, and the lengths of the k-mers counted in it.
 
     Attributes
     ----------
     dimension : int
-        Features in all; 2, 10, 32, 136, 512 for k of 1 to 5 in one stretch.
+        Number of features; 2, 10, 32, 136, 512 for k of 1 to 5 in one stretch.
     """
 
     longest = None
@@ -64,37 +67,30 @@ class KmerEncoder:
 
         counted = [length for _, lengths in self.stretches for length in lengths]
         self._longest = max(counted)
-        self._strands = {length: _both_strands(length) for length in counted}
-        self.dimension = sum(self._strands[length][0].size for length in counted)
+        self.dimension = sum(canonical_kmers(length)[0].size for length in counted)
 
-    def embed(self, pieces: Sequence[bytes]) -> Embedded:
-        """The spectra; a token is a base."""
-        bases = [len(piece) - piece.count(b"N") for piece in pieces]
-        return Embedded(self.spectra(pieces), np.array(bases, np.int64))
+    def embed(self, chunks: Sequence[bytes]) -> Embedded:
+        """Spectra of chunks; a token is a base."""
+        bases = [len(chunk) - chunk.count(b"N") for chunk in chunks]
+        return Embedded(self.spectra(chunks), np.array(bases, np.int64))
 
     def spectra(self, sequences: Sequence[bytes]) -> np.ndarray:
-        """The spectra, float32 [n, dimension]."""
+        """Spectra, float32 [n, dimension]."""
         spectra = np.zeros((len(sequences), self.dimension), np.float32)
         for first, last in self._slices(sequences):
             batch = sequences[first:last]
             spectra[first:last] = np.hstack(
                 [
-                    self._fold(length, counts)
+                    canonical_counts(length, counts)
+                    / np.maximum(counts.sum(axis=1, keepdims=True), 1)
                     for centre, k in self.stretches
                     for length, counts in count_kmers([_central(s, centre) for s in batch], k)
                 ]
             )
         return spectra
 
-    def _fold(self, length: int, counts: np.ndarray) -> np.ndarray:
-        """Counts [n, 4^k] of one strand to frequencies [n, canonical k-mers]."""
-        forward, reverse = self._strands[length]
-        canonical = counts[:, forward] + np.where(forward == reverse, 0, counts[:, reverse])
-        frequencies: np.ndarray = canonical / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-        return frequencies
-
     def _slices(self, sequences: Sequence[bytes]) -> Iterator[tuple[int, int]]:
-        """Index ranges of about SLICE bases and counters each, at least one sequence long."""
+        """Index ranges of about SLICE bases and counters each, but of at least one sequence."""
         first, size = 0, 0
         for i, sequence in enumerate(sequences):
             size += len(sequence) + 4**self._longest
@@ -111,10 +107,10 @@ def from_settings(
     device: str = "cpu",
     precision: str = "auto",
 ) -> KmerEncoder:
-    """The encoder of a bundle's settings, `k` and, if any, `centres`; it has no files, and runs on
-    the CPU whatever the device of the scorer.
+    """Build the encoder from a bundle's settings: `k` and, optionally, `centres`.
 
-    In JSON, {"k": [1, 2, 3, 4], "centres": {"400": [1, 2, 3]}}.
+    In JSON: {"k": [1, 2, 3, 4], "centres": {"400": [1, 2, 3]}}. The encoder has no files and always
+    runs on the CPU. Raises ValueError for other settings.
     """
     unknown = set(settings) - {"k", "centres"}
     if unknown or "k" not in settings:
@@ -136,9 +132,9 @@ def _whole_numbers(value: object) -> list[int]:
 
 
 def count_kmers(sequences: Sequence[bytes], lengths: Sequence[int]) -> list[tuple[int, np.ndarray]]:
-    """Each k of `lengths` with its counts, int64 [n, 4^k]: AA.. first, TT.. last, none across an N.
+    """Count the k-mers without N: each k of `lengths` with its counts, int64 [n, 4^k].
 
-    The sequences are joined, an N after each, and counted block by block of k-mer starts.
+    The sequences are joined, with an N after each, and counted in blocks of k-mer starts.
     """
     joined = np.frombuffer(b"".join(sequence + b"N" for sequence in sequences), np.uint8)
     edges = np.cumsum([0, *(len(sequence) + 1 for sequence in sequences)])
@@ -163,9 +159,20 @@ def count_kmers(sequences: Sequence[bytes], lengths: Sequence[int]) -> list[tupl
     return [(k, counts[k].reshape(len(sequences), -1)) for k in lengths]
 
 
-def _both_strands(length: int) -> tuple[np.ndarray, np.ndarray]:
-    """The canonical k-mers (the smaller of the two strands) and their reverse complements, as
-    codes.
+def number_of(kmer: bytes) -> int:
+    """Number of a k-mer without N.
+
+    >>> number_of(b"AAC"), number_of(b"TTT")
+    (1, 63)
+    """
+    return int(kmer.translate(_DIGITS), 4)
+
+
+@cache
+def canonical_kmers(length: int) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers of the canonical k-mers, ascending, and of their reverse complements.
+
+    Of a k-mer and its reverse complement, the one with the smaller number is canonical.
     """
     kmers = np.arange(4**length)
     reverse = np.zeros_like(kmers)
@@ -178,7 +185,22 @@ def _both_strands(length: int) -> tuple[np.ndarray, np.ndarray]:
     return canonical, reverse[canonical]
 
 
+def canonical_counts(length: int, counts: np.ndarray) -> np.ndarray:
+    """Add up both strands: counts [n, 4^k] of one strand to counts [n, canonical k-mers]."""
+    forward, reverse = canonical_kmers(length)
+    both: np.ndarray = counts[:, forward] + np.where(forward == reverse, 0, counts[:, reverse])
+    return both
+
+
+def canonical_columns(length: int) -> np.ndarray:
+    """Position of each k-mer, or of its reverse complement, among the canonical ones, int [4^k]."""
+    columns = np.empty(4**length, int)
+    for numbers in canonical_kmers(length):
+        columns[numbers] = np.arange(len(numbers))
+    return columns
+
+
 def _central(sequence: bytes, centre: int) -> bytes:
-    """The central `centre` bp, one more where only that is symmetric; all of a shorter sequence."""
+    """The central `centre` bp, or one bp more if only that is symmetric; all if it is shorter."""
     shave = max(len(sequence) - centre, 0) // 2 if centre != WHOLE else 0
     return sequence[shave : len(sequence) - shave]

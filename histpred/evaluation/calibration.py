@@ -1,14 +1,14 @@
 """Calibration and thresholds of each mark, from the logits of validation rows.
 
-Temperature scaling (Guo et al. 2017, arXiv:1706.04599) has one number, Platt scaling (Platt 1999,
-Advances in Large Margin Classifiers) two, isotonic regression (Zadrozny & Elkan 2002,
-doi:10.1145/775047.775151) as many as the data bear. Which one a mark gets is chosen on held-out
-loci. Thresholds are those of the highest Youden's J (paper, appendix F, equation 8).
+Temperature scaling (Guo et al. 2017, arXiv:1706.04599) has one parameter, Platt scaling (Platt
+1999, Advances in Large Margin Classifiers) has two, and isotonic regression (Zadrozny & Elkan 2002,
+doi:10.1145/775047.775151) as many as the data support. The method of each mark is chosen on
+held-out loci. Thresholds maximise Youden's J (paper, appendix F, equation 8).
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from scipy.stats import mannwhitneyu
@@ -20,17 +20,19 @@ from sklearn.model_selection import GroupKFold
 from histpred.bundle.manifest import Calibration
 from histpred.bundle.probability import probabilities_of
 
-FLAT = 1e-2  # a slope that keeps the order of windows and next to nothing else
+FLAT = 1e-2  # a slope so low that probabilities are nearly equal but keep their order
 FEWEST = 10  # positives, and negatives, below which methods are not compared
 FOLDS = 5
-SIGNIFICANT = 0.05  # chance of as good a ranking without skill, above which there is none
+SIGNIFICANT = 0.05  # p value of the ranking above which a mark has no skill
 NEVER = 1.0  # a threshold that no probability reaches
-BASE_RATE = "base rate"
+BASE_RATE: Literal["base rate"] = "base rate"
 
 
 class Calibrated(NamedTuple):
-    """What a mark gets; `method` is the calibration's. A mark is called from `threshold` on, never
-    if that is 1.
+    """Calibration and threshold of a mark.
+
+    A mark is called if its probability reaches `threshold`, and never if that is 1. `method` is the
+    calibration's.
     """
 
     calibration: Calibration
@@ -41,19 +43,22 @@ class Calibrated(NamedTuple):
 def calibrate(
     logits: np.ndarray, labels: np.ndarray, groups: np.ndarray, seed: int
 ) -> list[Calibrated]:
-    """Calibration and threshold of each mark.
+    """Choose calibration and threshold of each mark.
 
-    Where `choose_calibration` finds the base rate to be all that is known of a mark (one class
-    only, or no skill), its threshold is 1.
+    A mark that `choose_calibration` gives its base rate (one class only, or no skill) has the
+    threshold 1.
 
     Parameters
     ----------
     logits
         [n, marks], of validation rows.
     labels
-        [n, marks]: 0, 1, or NaN where unlabelled; such pairs are left out.
+        [n, marks]: 0, 1, or NaN for unlabelled pairs, which are left out.
     groups
-        int [n]: rows of one number are kept together (see `histpred.labels.loci.locus_numbers`).
+        int [n]; rows with the same number are kept together (see
+        `histpred.labels.loci.locus_numbers`).
+    seed
+        Seed of the folds.
     """
     marks = []
     for score, label in zip(logits.astype(float).T, labels.T, strict=True):
@@ -70,14 +75,14 @@ def calibrate(
 def choose_calibration(
     logits: np.ndarray, labels: np.ndarray, groups: np.ndarray, seed: int
 ) -> Calibration:
-    """The calibration of one mark: logits [n], labels bool [n], groups int [n].
+    """Choose the calibration of one mark: logits [n], labels bool [n], groups int [n].
 
-    - The base rate, where the logits do not rank positives above negatives (one-sided Mann-Whitney
-      test, p >= 0.05), or only one class is there.
-    - Platt scaling, where there are fewer than ten positives or negatives, or only one group.
-    - Else temperature, Platt or isotonic, by log loss over (at most) five folds that keep groups
-      together: the simplest of them, in this order, whose loss exceeds the lowest one by no more
-      than one standard error of the difference (taken over groups).
+    - The base rate, if the logits do not rank positives above negatives (one-sided Mann-Whitney
+      test, p >= 0.05) or if there is only one class.
+    - Platt scaling, if there are fewer than ten positives or negatives, or only one group.
+    - Otherwise temperature, Platt or isotonic, by log loss over at most five folds that keep groups
+      together. The first of them, in this order, is taken whose loss exceeds the lowest by no more
+      than one standard error of the difference, computed over groups.
     """
     if not _ranks(logits, labels):
         return base_rate(labels)
@@ -105,7 +110,7 @@ def choose_calibration(
 
 
 def _ranks(logits: np.ndarray, labels: np.ndarray) -> bool:
-    """Whether positives tend to have higher logits than negatives."""
+    """Return True if positives tend to have higher logits than negatives."""
     if not labels.any() or labels.all() or np.ptp(logits) == 0:
         return False
     test = mannwhitneyu(logits[labels], logits[~labels], alternative="greater")
@@ -118,7 +123,7 @@ def _log_loss(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
 
 
 def _standard_error(values: np.ndarray, group: np.ndarray) -> float:
-    """Of the mean of `values` [n], of which those of one group (numbered from 0) go together."""
+    """Standard error of the mean of `values` [n], whose groups are numbered from 0."""
     sums = np.bincount(group, values - values.mean())
     return float(np.sqrt((sums**2).sum() * len(sums) / (len(sums) - 1)) / len(values))
 
@@ -126,7 +131,7 @@ def _standard_error(values: np.ndarray, group: np.ndarray) -> float:
 def temperature(logits: np.ndarray, labels: np.ndarray) -> Calibration:
     """Temperature scaling of one mark: logits [n], labels bool [n]. The slope is 1 / temperature.
 
-    With the targets of Platt scaling, and the base rate where the slope is negative, as there.
+    The targets are those of `platt`, and so is the base rate in place of a negative slope.
     """
     slope, _ = _logistic(logits, labels, intercept=False)
     return Calibration(slope=slope, method="temperature") if slope > 0 else base_rate(labels)
@@ -135,19 +140,19 @@ def temperature(logits: np.ndarray, labels: np.ndarray) -> Calibration:
 def platt(logits: np.ndarray, labels: np.ndarray) -> Calibration:
     """Platt scaling of one mark: logits [n], labels bool [n].
 
-    With the smoothed targets of Platt 1999 ((N+ + 1) / (N+ + 2), 1 / (N- + 2)), which keep a few
-    well-ranked genes from looking certain. A slope that comes out negative is no calibration: the
-    base rate is given then.
+    The targets are those of Platt 1999, (N+ + 1) / (N+ + 2) and 1 / (N- + 2). They prevent
+    probabilities near 0 or 1 if there are few rows. A negative slope would reverse the ranking; the
+    base rate is returned in its place.
     """
     slope, intercept = _logistic(logits, labels, intercept=True)
     return Calibration(slope=slope, intercept=intercept) if slope > 0 else base_rate(labels)
 
 
 def _logistic(logits: np.ndarray, labels: np.ndarray, intercept: bool) -> tuple[float, float]:
-    """Slope and intercept of the lowest log loss against Platt's targets."""
+    """Slope and intercept with the lowest log loss against Platt's targets."""
     logits = logits.astype(float)
     centre = logits.mean() if intercept else 0.0
-    scale = np.sqrt(np.mean((logits - centre) ** 2)) or 1.0  # the solver wants numbers around 1
+    scale = np.sqrt(np.mean((logits - centre) ** 2)) or 1.0  # the solver needs numbers around 1
     positives, negatives = labels.sum(), (~labels).sum()
     targets = np.where(labels, (positives + 1) / (positives + 2), 1 / (negatives + 2))
     fitted = LogisticRegression(C=np.inf, tol=1e-8, fit_intercept=intercept).fit(
@@ -162,7 +167,7 @@ def _logistic(logits: np.ndarray, labels: np.ndarray, intercept: bool) -> tuple[
 def isotonic(logits: np.ndarray, labels: np.ndarray) -> Calibration:
     """Isotonic calibration of one mark: logits [n], labels bool [n].
 
-    Rates are kept off 0 and 1, within [1 / (n + 2), (n + 1) / (n + 2)], as by Laplace's rule.
+    Rates are kept within [1 / (n + 2), (n + 1) / (n + 2)], as by Laplace's rule.
     """
     n = len(labels)
     fitted = IsotonicRegression(y_min=1 / (n + 2), y_max=(n + 1) / (n + 2)).fit(
@@ -176,8 +181,9 @@ def isotonic(logits: np.ndarray, labels: np.ndarray) -> Calibration:
 
 
 def base_rate(labels: np.ndarray) -> Calibration:
-    """The calibration of a mark that is not predicted: its rate among `labels` (bool [n]), by
-    Laplace's rule, nearly everywhere; a half where there are no labels.
+    """Calibration of a mark that cannot be predicted: nearly its base rate for all logits.
+
+    The rate among `labels`, bool [n], follows Laplace's rule; it is a half without labels.
     """
     odds = (labels.sum() + 1) / ((~labels).sum() + 1)
     return Calibration(slope=FLAT, intercept=float(np.log(odds)), method=BASE_RATE)
@@ -189,8 +195,10 @@ def calibrated(logits: np.ndarray, calibration: Calibration) -> np.ndarray:
 
 
 def youden(labels: np.ndarray, probabilities: np.ndarray) -> float:
-    """The threshold with the highest sensitivity + specificity - 1 (Youden 1950), the highest of
-    several; called from it on. Both classes must be there.
+    """The threshold with the highest sensitivity + specificity - 1 (Youden 1950).
+
+    Probabilities that reach it are called. Of equally good thresholds, the highest is returned.
+    Both classes must be present.
     """
     false_rate, true_rate, thresholds = roc_curve(labels, probabilities, drop_intermediate=False)
     return float(thresholds[1:][np.argmax((true_rate - false_rate)[1:])])

@@ -1,9 +1,9 @@
 """DeepHistone's DNA tower, as published and as the paper adapts it: bases to a logit for each mark.
 
 Yin et al. 2019 (doi:10.1186/s12864-019-5489-4; code: QijinYin/DeepHistone, MIT licence) convolve
-one-hot bases and, beside them, a track of accessibility. As in appendix D of the paper, only the
-tower of bases is kept. The published 2-D convolutions have height 1 after the first, whose kernel
-is as high as the bases are many, so they are written as 1-D ones here. There is no sigmoid.
+one-hot bases and, in a second tower, accessibility. As in appendix D of the paper, only the tower
+of bases is kept. The first published 2-D convolution covers all four bases and the others have
+height 1, so all are written as 1-D convolutions here. There is no sigmoid.
 
 | part   | layers                                        | vanilla     | adapted      | parameters |
 |--------|-----------------------------------------------|-------------|--------------|------------|
@@ -16,7 +16,7 @@ is as high as the bases are many, so they are written as 1-D ones here. There is
 | dense  | dropout, linear, batch norm, ReLU             | 925         | 925          | see below  |
 | output | linear                                        | marks       | marks        | 926 a mark |
 
-Each layer of a block adds 128 (block1) or 256 (block2) channels to those before it. The dense part
+Each layer of a block adds 128 (block1) or 256 (block2) channels to its input. The dense part
 has 29,365,975 parameters in the vanilla form and 949,975 in the adapted one.
 """
 
@@ -34,8 +34,9 @@ SHRINK = 4
 
 
 class OneHot(nn.Module):
-    """Codes, uint8 [batch, length] (A C G T N = 0 to 4), to float32 [batch, 4, length]; N is all
-    zeros.
+    """Codes, uint8 [batch, length] (A C G T N = 0 to 4), to float32 [batch, 4, length].
+
+    N is all zeros.
     """
 
     table: Tensor
@@ -49,8 +50,9 @@ class OneHot(nn.Module):
 
 
 class DenseLayer(nn.Module):
-    """Batch norm, ReLU and convolution; gives its input [batch, channels, length] with `growth`
-    channels more behind it.
+    """Batch norm, ReLU and convolution, which add `growth` channels to the input.
+
+    The input is [batch, channels, length].
     """
 
     def __init__(self, channels: int, growth: int) -> None:
@@ -77,14 +79,14 @@ class DeepHistone(nn.Module):
     marks
         Number of marks.
     pooling
-        'flatten' as published, 'global' as adapted in the paper.
+        'flatten' as published, 'global' as the paper adapts it.
     length
-        Bases of a window.
+        Length of a window in bp.
 
     Raises
     ------
     ValueError
-        For another pooling, or a window too short for the two poolings by four.
+        For another pooling, or if a window is too short for the two poolings by four.
     """
 
     def __init__(self, marks: int, pooling: str, length: int) -> None:
@@ -123,17 +125,11 @@ def vanilla(marks: int) -> DeepHistone:
 
 
 def adapted(marks: int) -> DeepHistone:
-    """DeepHistone as the paper adapts it, for 11,000 bp upstream of the TSS and 1,000 bp from it on
-    into the gene (appendix D).
+    """DeepHistone as the paper adapts it (appendix D).
+
+    A window has 11,000 bp upstream of the TSS and 1,000 bp downstream of it.
     """
     return DeepHistone(marks, GLOBAL, 12_000)
-
-
-def split_head(model: DeepHistone) -> tuple[nn.Sequential, nn.Linear]:
-    """The model as an encoder, codes to the 925 numbers after the last ReLU, and a scorer, those to
-    logits; both share its weights.
-    """
-    return model.encoder, model.output
 
 
 def _dense_block(channels: int, growth: int) -> nn.Sequential:

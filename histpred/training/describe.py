@@ -1,8 +1,9 @@
-"""What a training run says of its bundle: the manifest with its figures, and the card's notes."""
+"""The manifest of a trained bundle, with its figures, and the notes on its card."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 from pydantic import JsonValue
@@ -19,16 +20,16 @@ from histpred.bundle.manifest import (
 )
 from histpred.bundle.manifest import WindowSpec as ManifestWindow
 from histpred.bundle.species import UNSPECIFIED
-from histpred.evaluation.baselines import PREVALENCE, Features, fit_baselines
+from histpred.evaluation.baselines import PREVALENCE, fit_baselines
 from histpred.evaluation.calibration import Calibrated
 from histpred.evaluation.card import card_figures
 from histpred.evaluation.metrics import expected_calibration_error
 from histpred.genome.windows import WindowSpec
-from histpred.labels.examples import Examples
 from histpred.labels.splits import TEST, TRAIN, UNUSED, VALIDATION
 from histpred.scoring.inputs import Genome
+from histpred.training.data import Dataset
 from histpred.training.fitting import Epoch
-from histpred.training.recipe import MLP, About, Recipe
+from histpred.training.settings import MLP, About, Recipe
 
 LOSSES = {
     "weighted": "binary cross-entropy in which the positives of a mark weigh negatives/positives",
@@ -42,42 +43,47 @@ SETS = {
 }
 
 
+class TrainingRun(NamedTuple):
+    """What a bundle is trained from; `identity` is what its manifest records of it."""
+
+    recipe: Recipe
+    about: About
+    window: WindowSpec
+    genome: Genome
+    identity: dict[str, JsonValue]
+    dataset: Dataset
+
+
 def describe(
-    examples: Examples,
-    features: Features,
-    probabilities: Mapping[str, np.ndarray],
-    marks: tuple[str, ...],
-    calibrated: list[Calibrated],
-    *,
-    recipe: Recipe,
-    about: About,
-    encoder: EncoderSpec,
-    window: WindowSpec,
-    genome: Genome,
-    how: str,
+    run: TrainingRun,
     histories: list[list[Epoch]],
-    identity: dict[str, JsonValue],
-    known: tuple[str, dict[str, float]],
+    probabilities: Mapping[str, np.ndarray],
+    calibrated: list[Calibrated],
+    encoder: EncoderSpec,
+    known: KnownAnswer,
 ) -> tuple[Manifest, str]:
-    """The manifest, but for `files`, and the notes of the card.
+    """Write the manifest, with `files` empty, and the notes of the card.
 
     Parameters
     ----------
-    features
-        Of the examples, in their order, for the baselines.
+    run
+        What the bundle was trained from.
+    histories
+        History of each member.
     probabilities
-        Calibrated, [n, marks], of the rows of each set but the training set.
-    how
-        How the rows were split.
+        Calibrated probabilities [n, marks] of the validation and the test rows, by set.
+    calibrated
+        Calibration and threshold of each mark.
+    encoder
+        The bundle's encoder.
     known
         A sequence and its probabilities.
     """
-    bests = [max(epoch.epoch for epoch in history if epoch.best) for history in histories]
-    epochs = ", ".join(
-        f"{best} of {len(history)}" for best, history in zip(bests, histories, strict=True)
-    )
+    recipe, about, window, genome, identity, dataset = run
+    marks = dataset.marks
     counts = {
-        name: int((examples.sets == name).sum()) for name in (TRAIN, VALIDATION, TEST, UNUSED)
+        name: int((dataset.examples.sets == name).sum())
+        for name in (TRAIN, VALIDATION, TEST, UNUSED)
     }
     assembly = about.assembly or genome.build or "unspecified assembly"
     manifest = Manifest(
@@ -107,15 +113,23 @@ def describe(
                 f"genome sha256 {identity['FASTA sha256']}",
                 f"labels sha256 {identity['labels sha256']}",
             ),
-            splits={"split": how},
+            splits={"split": dataset.how},
             seed=recipe.settings.seed,
             counts=counts,
             recipe=identity,
         ),
-        metrics=_figures(examples, features, probabilities, marks),
-        known_answer=KnownAnswer(sequence=known[0], probabilities=known[1]),
+        metrics=_figures(dataset, probabilities),
+        known_answer=known,
     )
-    notes = "\n".join(
+    return manifest, _notes(recipe, histories)
+
+
+def _notes(recipe: Recipe, histories: list[list[Epoch]]) -> str:
+    bests = [max(epoch.epoch for epoch in history if epoch.best) for history in histories]
+    epochs = ", ".join(
+        f"{best} of {len(history)}" for best, history in zip(bests, histories, strict=True)
+    )
+    return "\n".join(
         [
             "## How it was trained",
             "",
@@ -136,7 +150,6 @@ def describe(
             "extrapolation.",
         ]
     )
-    return manifest, notes
 
 
 def _model(recipe: Recipe) -> str:
@@ -153,12 +166,8 @@ def _model(recipe: Recipe) -> str:
     )
 
 
-def _figures(
-    examples: Examples,
-    features: Features,
-    probabilities: Mapping[str, np.ndarray],
-    marks: tuple[str, ...],
-) -> dict[str, Evaluation]:
+def _figures(dataset: Dataset, probabilities: Mapping[str, np.ndarray]) -> dict[str, Evaluation]:
+    examples, features, marks, _ = dataset
     fitted = fit_baselines(examples, features)
     figures = {}
     for name, description in SETS.items():

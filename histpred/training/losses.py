@@ -1,11 +1,13 @@
-"""What training minimises: binary cross-entropy over labelled pairs, or a positive-unlabelled risk.
+"""Losses: binary cross-entropy over labelled pairs, or a positive-unlabelled risk.
 
-| strategy       | what is not positive is | loss                                                  |
-|----------------|-------------------------|-------------------------------------------------------|
-| `weighted`     | a negative, if labelled | a positive weighs negatives / positives (appendix A)  |
-| `undersampled` | a negative, if labelled | of as many negatives as positives, drawn (appendix A) |
-| `nnpu`         | unlabelled              | the non-negative risk of Kiryo et al. 2017            |
-| `plain`        | a negative, if labelled | all pairs weigh 1                                     |
+A pair is a window and a mark.
+
+| strategy       | 0 means    | loss                                                          |
+|----------------|------------|---------------------------------------------------------------|
+| `weighted`     | negative   | cross-entropy; positives weigh negatives / positives (app. A) |
+| `undersampled` | negative   | cross-entropy; equal numbers of both classes, drawn (app. A)  |
+| `nnpu`         | unlabelled | the non-negative risk of Kiryo et al. 2017                    |
+| `plain`        | negative   | cross-entropy; all labelled pairs weigh 1                     |
 """
 
 from __future__ import annotations
@@ -21,11 +23,10 @@ from torch.nn import functional
 
 from histpred.core.errors import InputError, UsageError, first_few
 from histpred.core.marks import canonical
-
-WEIGHTED, UNDERSAMPLED, NNPU, PLAIN = STRATEGIES = ("weighted", "undersampled", "nnpu", "plain")
+from histpred.training.settings import NNPU, UNDERSAMPLED, WEIGHTED
 
 PRIOR_COLUMNS = ("mark", "prior")
-SLACK = 0.99  # a prior may be this much below the observed share: it may have been rounded
+SLACK = 0.99  # a prior may be 1 % below the observed share, since it may have been rounded
 
 
 def pair_weights(
@@ -35,29 +36,31 @@ def pair_weights(
     seed: int,
     reference: np.ndarray | None = None,
 ) -> np.ndarray:
-    """How much each pair of window and mark counts in the loss, float32 [n, marks].
+    """Weight of each pair of window and mark in the loss, float32 [n, marks].
 
-    'plain': 1 where labelled, 0 where not. 'weighted': the same, but a positive weighs as much as
-    negatives / positives of its mark. 'undersampled': 1 for all of a mark's rarer class and as many
-    of the other, drawn; 0 for the rest. 'nnpu': 1 everywhere, since what is not positive is
-    unlabelled.
+    'plain': 1 for labelled pairs, 0 for others. 'weighted': the same, except that a positive has
+    weight negatives / positives of its mark. 'undersampled': 1 for all pairs of a mark's rarer
+    class and for as many of the other class, which are drawn; 0 for the rest. 'nnpu': 1 for all
+    pairs, since it treats all pairs that are not positive as unlabelled.
 
     Parameters
     ----------
     labels
-        [n, marks]; 1, 0, NaN where unlabelled.
+        [n, marks]; 1, 0, or NaN for unlabelled pairs.
     marks
-        Their names.
+        Names of the marks.
+    strategy
+        See above.
     seed
-        Of the draw; a mark's draw depends on it and on the mark's column alone.
+        Seed of the draw, which for each mark depends only on it and on the mark's column.
     reference
-        Labels of the training rows, where `labels` are others': the balance of 'weighted' is
-        theirs, and they are the ones that are checked. None: `labels` themselves.
+        Labels of the training rows, if `labels` are those of other rows. The balance of 'weighted'
+        is computed from them, and they are checked. None means `labels`.
 
     Raises
     ------
     UsageError
-        For marks that have no positive, or nothing to tell positives from.
+        If a mark has no positive, or if it has no negative (for 'nnpu', no unlabelled window).
     """
     positive, negative = labels == 1, labels == 0
     known = labels if reference is None else reference
@@ -71,14 +74,14 @@ def pair_weights(
     if strategy == WEIGHTED:
         ratio = (known == 0).sum(axis=0) / (known == 1).sum(axis=0)
         weights = np.where(positive, ratio, weights).astype(np.float32)
-    return weights
+    return np.asarray(weights)
 
 
 def weighted_bce(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
-    """Binary cross-entropy of logits [batch, marks] as one number: the weighted sum over pairs, by
-    the number of pairs that have a weight, as torch's BCEWithLogitsLoss with pos_weight has it.
+    """Binary cross-entropy of logits [batch, marks], as one number.
 
-    Where the weight is 0, the target may be anything, NaN included.
+    The weighted sum over pairs is divided by the number of pairs with a weight above 0, as in
+    torch's BCEWithLogitsLoss with pos_weight. A pair of weight 0 may have any target, even NaN.
     """
     counted = weights > 0
     losses = functional.binary_cross_entropy_with_logits(
@@ -88,34 +91,34 @@ def weighted_bce(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
 
 
 def nnpu(logits: Tensor, positive: Tensor, priors: Tensor) -> Tensor:
-    """The non-negative positive-unlabelled risk of Kiryo et al. 2017 (arXiv:1703.00593, equation
-    6), mean over marks.
+    """The non-negative positive-unlabelled risk, mean over marks.
 
-    Of each mark, with prior p: R = p * R_p(+) + max(0, R_x(-) - p * R_p(-)), where R_p is the mean
-    loss over positives and R_x over a sample of all windows. In the paper that sample is drawn
-    apart from the positives; here positives are windows that happen to be labelled, so it is all
-    rows of the batch, positives included (the single-training-set scenario of Elkan & Noto 2008,
-    doi:10.1145/1401890.1401920): without them it would have fewer positives than p says. If p is
+    From Kiryo et al. 2017 (arXiv:1703.00593, equation 6). The risk of a mark with prior p is
+    R = p * R_p(+) + max(0, R_x(-) - p * R_p(-)), where R_p is the mean loss over positives and R_x
+    over a sample of all windows. In the paper that sample is drawn separately from the positives.
+    Here the positives are those windows that happen to be labelled (the single-training-set
+    scenario of Elkan & Noto 2008, doi:10.1145/1401890.1401920). So the sample is all rows of the
+    batch, including the positives; without them its share of positives would be below p. If p is
     the share of positives in the batch, R is plain binary cross-entropy.
 
-    The loss is the logistic one, not the paper's sigmoid: its logits estimate log-odds, so they
-    rank windows and can be calibrated where a mark is rare.
+    The loss is the logistic loss and not the paper's sigmoid. Its logits estimate log-odds, so they
+    rank windows and can be calibrated even if a mark is rare.
 
-    Where the maximum is 0, the gradient is that of algorithm 1 with beta = 0 and gamma = 1: it
-    raises the negative part again, since a plain maximum would leave the network overfitted where
-    it is. The number itself is R in either case, so that it can be compared between epochs.
+    If the maximum is 0, the gradient is that of algorithm 1 with beta = 0 and gamma = 1, which
+    raises the negative part again. The gradient of a plain maximum would leave the network
+    overfitted. The value is R in both cases, so it can be compared between epochs.
 
     Parameters
     ----------
     logits
         [batch, marks].
     positive
-        [batch, marks]; 1 or True for positives, anything else is unlabelled.
+        [batch, marks]; 1 or True for positives, other values for unlabelled pairs.
     priors
-        [marks], the share of windows that truly have the mark, labelled or not.
+        [marks], the share of all windows that truly have the mark.
 
-    Marks without a positive or without an unlabelled row in the batch are left out; without any
-    mark, the risk is 0.
+    Marks without a positive or without an unlabelled row in the batch are left out. If no mark
+    remains, the risk is 0.
     """
     labelled = (positive == 1).to(logits.dtype)
     counts = labelled.sum(dim=0)
@@ -133,26 +136,26 @@ def nnpu(logits: Tensor, positive: Tensor, priors: Tensor) -> Tensor:
 
 
 def mark_priors(labels: np.ndarray, marks: Sequence[str], given: str | None) -> np.ndarray:
-    """The share of windows that truly have each mark, labelled or not: float64 [marks].
+    """The share of all windows that truly have each mark, float64 [marks].
 
     Parameters
     ----------
     labels
-        [n, marks]; 1, anything else is unlabelled.
+        [n, marks]; 1 for positives, other values for unlabelled pairs.
     marks
-        Their names.
+        Names of the marks.
     given
-        A number c in (0, 1], the share of the true positives that are labelled: a prior is then the
-        share of labelled windows / c (Elkan & Noto 2008). Or the path of a tab-separated table with
-        the columns mark and prior.
+        A number c in (0, 1], the share of true positives that are labelled; a prior is then the
+        share of labelled windows divided by c (Elkan & Noto 2008). Or the path of a tab-separated
+        table with the columns mark and prior.
 
     Raises
     ------
     UsageError
-        Where nothing is given, c is no share, or it makes a prior of 1 or more.
+        If nothing is given, if c is not in (0, 1], or if a prior would be 1 or more.
     InputError
-        For a table that lacks a mark, has one twice, or has priors that cannot be: outside (0, 1),
-        or less than the share of labelled windows.
+        If a mark is missing from the table or occurs twice, or if a prior is not in (0, 1) or is
+        less than the share of labelled windows.
     """
     if given is None:
         raise UsageError(

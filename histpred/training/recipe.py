@@ -1,11 +1,10 @@
-"""What `histpred train` is asked for: the model, its encoder, the rows, and what to call it all."""
+"""Checks of a recipe, and the identity that a bundle's manifest records."""
 
 from __future__ import annotations
 
 import json
 import math
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,28 +20,27 @@ from histpred.genome.regions import PROMOTER
 from histpred.genome.request import Request, request_identity
 from histpred.genome.windows import MAX_N_FRACTION, WindowSpec
 from histpred.labels.matrix import labels_file
-from histpred.training.deephistone import adapted, vanilla
-from histpred.training.fitting import Settings
-from histpred.training.losses import NNPU
-from histpred.training.perceptron import PAPER_HIDDEN
-from histpred.training.spectra import spectra
-
-MLP, SPECTRA, DEEPHISTONE, DEEPHISTONE_ADAPTED = MODELS = (
-    "mlp",
-    "spectra",
-    "deephistone",
-    "deephistone-adapted",
+from histpred.training.settings import (
+    DEEPHISTONE,
+    DEEPHISTONE_ADAPTED,
+    MLP,
+    NNPU,
+    SPECTRA,
+    About,
+    Recipe,
 )
-OF_BASES: dict[str, tuple[Callable[[int], Any], int, int]] = {
-    SPECTRA: (spectra, 10_000, 10_000),
-    DEEPHISTONE: (vanilla, 500, 500),
-    DEEPHISTONE_ADAPTED: (adapted, 11_000, 1_000),
+
+REACHES: dict[str, tuple[int, int]] = {
+    SPECTRA: (10_000, 10_000),
+    DEEPHISTONE: (500, 500),
+    DEEPHISTONE_ADAPTED: (11_000, 1_000),
 }
-"""constructor, bp upstream and downstream of the TSS (DeepHistone: paper, appendix D)"""
+"""bp that a model of bases reads upstream and downstream of the TSS (DeepHistone: paper, appendix
+D)."""
 
 
 class Source(NamedTuple):
-    """Where a perceptron's embeddings come from: the choice, and the encoder that it opened."""
+    """Source of a perceptron's embeddings: the chosen encoder, and the same encoder opened."""
 
     choice: EncoderChoice
     encoder: Encoder
@@ -59,40 +57,6 @@ class Source(NamedTuple):
         """The encoder as `histpred bundle verify` opens it: on the CPU, in full precision."""
         same = self.encoder.device == "cpu" and self.encoder.precision == "fp32"
         return self.encoder if same else self.choice.open("cpu", "fp32")
-
-
-class Recipe(NamedTuple):
-    """What is trained, and how; all of it is kept in the bundle.
-
-    members: networks that differ in their seed and are averaged. mark_dimension: of trainable mark
-    vectors, None for one-hot ones. loss, prior: see `histpred.training.losses`. split and what
-    follows: see `histpred.labels.splitting`. marks: those to train on, all if empty.
-    """
-
-    model: str = MLP
-    hidden: tuple[int, ...] = PAPER_HIDDEN
-    dropout: float = 0.2
-    members: int = 1
-    mark_dimension: int | None = None
-    loss: str = "weighted"
-    prior: str | None = None
-    split: str = "random"
-    block: int = 1_000_000
-    test_chromosomes: tuple[str, ...] = ()
-    validation_chromosomes: tuple[str, ...] = ()
-    marks: tuple[str, ...] = ()
-    settings: Settings = Settings()
-
-
-class About(NamedTuple):
-    """What the user says of the bundle; None: what annotation and FASTA say."""
-
-    name: str
-    summary: str = ""
-    licence: str = "not stated"
-    species: str | None = None
-    taxon_id: int | None = None
-    assembly: str | None = None
 
 
 def choose_source(
@@ -118,13 +82,13 @@ def choose_source(
 
 
 def promoter(model: str) -> WindowSpec:
-    """The windows of a model that reads bases."""
-    _, upstream, downstream = OF_BASES[model]
+    """Windows of a model that reads bases."""
+    upstream, downstream = REACHES[model]
     return WindowSpec(PROMOTER, upstream, downstream, MAX_N_FRACTION, whole=model == SPECTRA)
 
 
 def check(recipe: Recipe, about: About) -> None:
-    """Raise UsageError for what cannot be trained, before any work."""
+    """Raise UsageError if a recipe cannot be trained or a bundle cannot have its name."""
     if not re.fullmatch(NAME_PATTERN, about.name):
         raise UsageError(
             f"{about.name!r} cannot be the name of a bundle",
@@ -147,7 +111,7 @@ def check(recipe: Recipe, about: About) -> None:
 
 
 def files_of(recipe: Recipe) -> dict[str, Path]:
-    """The files that a recipe names, by what they are."""
+    """Files that a recipe names: the split and the priors."""
     named = {"split": Path(recipe.split), "prior": Path(recipe.prior or "")}
     return {what: path for what, path in named.items() if path.is_file()}
 
@@ -160,7 +124,7 @@ def identify(
     source: Source | None,
     window: WindowSpec,
 ) -> dict[str, JsonValue]:
-    """What fixes a bundle, as its manifest records it: digests in place of paths."""
+    """Everything that fixes a bundle, with digests in place of paths."""
     files = files_of(recipe)
     options = recipe._asdict() | {"settings": recipe.settings._asdict()}
     identity: dict[str, Any] = {

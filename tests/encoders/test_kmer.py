@@ -9,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from histpred.encoders import kmer
-from histpred.encoders.kmer import SLICE, KmerEncoder, count_kmers, from_settings
+from histpred.encoders.kmer import (
+    SLICE,
+    KmerEncoder,
+    canonical_columns,
+    count_kmers,
+    from_settings,
+    number_of,
+)
 
 SEQUENCES = st.text("ACGTN", max_size=60).map(str.encode)
 COMPLEMENT = bytes.maketrans(b"ACGTN", b"TGCAN")
@@ -51,6 +58,15 @@ def test_the_rest_of_the_batch_changes_nothing(sequences):
     together = encoder.spectra(sequences)
     alone = np.vstack([encoder.spectra([sequence]) for sequence in sequences])
     np.testing.assert_array_equal(together, alone)
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 4])
+def test_kmers_are_numbered_in_alphabetical_order_and_share_a_column_with_the_other_strand(k):
+    kmers = ["".join(letters).encode() for letters in product("ACGT", repeat=k)]
+    assert [number_of(kmer) for kmer in kmers] == [*range(4**k)]
+    canonical = [kmer for kmer in kmers if kmer <= reverse_complement(kmer)]
+    smaller = [min(kmer, reverse_complement(kmer)) for kmer in kmers]
+    assert canonical_columns(k).tolist() == [canonical.index(kmer) for kmer in smaller]
 
 
 def test_no_kmer_spans_two_sequences():

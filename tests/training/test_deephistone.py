@@ -10,7 +10,6 @@ from torch.nn import functional  # noqa: E402
 from histpred.training.deephistone import (  # noqa: E402
     DeepHistone,
     adapted,
-    split_head,
     vanilla,
 )
 
@@ -147,10 +146,10 @@ def test_n_is_no_base():
     assert one_hot[0].T.tolist() == [*np.eye(4).tolist(), [0, 0, 0, 0]]
 
 
-def test_split_head_is_the_model_in_two():
+def test_encoder_and_output_are_the_model_in_two():
     codes = random_codes(2, 80)
     model = trained_a_little(DeepHistone(3, "global", 80), codes)
-    encoder, scorer = split_head(model)
+    encoder, scorer = model.encoder, model.output
     with torch.inference_mode():
         embedding = encoder(codes)
         assert embedding.shape == (2, 925)

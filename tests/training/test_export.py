@@ -14,8 +14,8 @@ import onnxruntime  # noqa: E402
 
 from histpred.core.errors import ModelError  # noqa: E402
 from histpred.encoders.onnx import OnnxEncoder, codes_of  # noqa: E402
-from histpred.training import export  # noqa: E402
-from histpred.training.deephistone import DeepHistone, split_head  # noqa: E402
+from histpred.training import export, onnx_layers  # noqa: E402
+from histpred.training.deephistone import DeepHistone  # noqa: E402
 from histpred.training.export import encoder_to_onnx, linear_to_onnx, to_onnx  # noqa: E402
 from histpred.training.perceptron import MarkNetwork  # noqa: E402
 
@@ -126,7 +126,7 @@ def tower(request, windows):
 
 
 def test_a_bundles_two_graphs_give_deephistones_logits(tower, windows, tmp_path):
-    encoder, linear = split_head(tower)
+    encoder, linear = tower.encoder, tower.output
     codes = codes_of(windows, LENGTH)
     path = tmp_path / "encoder.onnx"
     path.write_bytes(encoder_to_onnx(encoder, codes))
@@ -143,7 +143,7 @@ def test_a_bundles_two_graphs_give_deephistones_logits(tower, windows, tmp_path)
 
 
 def test_both_graphs_are_the_same_bytes_again_and_name_no_place_or_time(tower, windows):
-    encoder, _ = split_head(tower)
+    encoder = tower.encoder
     codes = codes_of(windows[:2], LENGTH)
     content = encoder_to_onnx(encoder, codes)
     assert content == encoder_to_onnx(encoder, codes)
@@ -159,7 +159,7 @@ def test_both_graphs_are_the_same_bytes_again_and_name_no_place_or_time(tower, w
 
 
 def test_an_encoder_in_training_is_exported_as_it_scores(tower, windows):
-    encoder, _ = split_head(tower)
+    encoder = tower.encoder
     codes = codes_of(windows[:2], LENGTH)
     expected = encoder_to_onnx(encoder, codes)
     before = {name: value.clone() for name, value in tower.state_dict().items()}
@@ -169,8 +169,8 @@ def test_an_encoder_in_training_is_exported_as_it_scores(tower, windows):
 
 
 def test_an_encoder_graph_that_differs_is_refused(tower, windows, monkeypatch):
-    encoder, _ = split_head(tower)
-    monkeypatch.setattr(export, "_folded", lambda linear, norm: linear)
+    encoder = tower.encoder
+    monkeypatch.setattr(onnx_layers, "folded", lambda linear, norm: linear)
     with pytest.raises(ModelError, match=r"encoder\.onnx differs from the trained network"):
         encoder_to_onnx(encoder, codes_of(windows[:2], LENGTH))
 

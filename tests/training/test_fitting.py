@@ -9,8 +9,10 @@ import torch
 from torch import nn
 
 from histpred.core.errors import ModelError
-from histpred.training.fitting import Rows, Settings, fit, logits_of
+from histpred.training.checkpoint import Checkpoint
+from histpred.training.fitting import Losses, Rows, fit, logits_of, row_losses
 from histpred.training.perceptron import MarkNetwork
+from histpred.training.settings import Settings
 
 SETTINGS = Settings(epochs=6, batch=32, learning_rate=1e-2, seed=3)
 
@@ -27,13 +29,18 @@ def rows(seed: int, n: int = 200) -> Rows:
     return Rows(*map(torch.from_numpy, (inputs, targets, np.ones_like(targets))))
 
 
+def fit_rows(network, train, validation, loss_of, settings, path=None, identity="", *progress):
+    losses = row_losses(network, train, validation, loss_of, settings)
+    return fit(network, losses, settings, path and Checkpoint(path, identity), *progress)
+
+
 def network() -> MarkNetwork:
     torch.manual_seed(0)
     return MarkNetwork(6, 3, (16, 8), dropout=0.3)
 
 
-def weights(of: nn.Module) -> list[torch.Tensor]:
-    return [value.clone() for value in of.state_dict().values()]
+def weights(network: nn.Module) -> list[torch.Tensor]:
+    return [value.clone() for value in network.state_dict().values()]
 
 
 def same(one: nn.Module, other: nn.Module) -> bool:
@@ -54,7 +61,7 @@ def stop_after(number: int):
 
 def test_it_learns_what_can_be_learned():
     trained = network()
-    history = fit(trained, rows(1), rows(2), bce, SETTINGS._replace(epochs=30))
+    history = fit_rows(trained, rows(1), rows(2), bce, SETTINGS._replace(epochs=30))
     assert history[-1].train_loss < 0.5 * history[0].train_loss
     unseen = rows(5)
     assert ((logits_of(trained, unseen.inputs) > 0) == (unseen.targets == 1)).float().mean() > 0.9
@@ -63,15 +70,15 @@ def test_it_learns_what_can_be_learned():
 
 def test_a_run_that_was_broken_off_ends_with_the_weights_of_an_unbroken_one(tmp_path):
     unbroken, broken = network(), network()
-    whole = fit(unbroken, rows(1), rows(2), bce, SETTINGS)
+    whole = fit_rows(unbroken, rows(1), rows(2), bce, SETTINGS)
 
     checkpoint = tmp_path / "resume" / "checkpoint.pt"
     with pytest.raises(StoppedError):
-        fit(broken, rows(1), rows(2), bce, SETTINGS, checkpoint, "me", stop_after(3))
+        fit_rows(broken, rows(1), rows(2), bce, SETTINGS, checkpoint, "me", stop_after(3))
     again = network()
     torch.manual_seed(99)
     seen = []
-    history = fit(again, rows(1), rows(2), bce, SETTINGS, checkpoint, "me", seen.append)
+    history = fit_rows(again, rows(1), rows(2), bce, SETTINGS, checkpoint, "me", seen.append)
     assert [epoch.epoch for epoch in seen] == [4, 5, 6]
     assert history == whole
     assert same(again, unbroken)
@@ -81,20 +88,20 @@ def test_a_run_that_was_broken_off_ends_with_the_weights_of_an_unbroken_one(tmp_
 def test_a_checkpoint_of_another_run_or_a_damaged_one_is_not_used(tmp_path):
     checkpoint = tmp_path / "checkpoint.pt"
     with pytest.raises(StoppedError):
-        fit(network(), rows(1), rows(2), bce, SETTINGS, checkpoint, "me", stop_after(3))
+        fit_rows(network(), rows(1), rows(2), bce, SETTINGS, checkpoint, "me", stop_after(3))
     fresh, other = network(), network()
-    whole = fit(fresh, rows(1), rows(2), bce, SETTINGS)
-    assert fit(other, rows(1), rows(2), bce, SETTINGS, checkpoint, "another") == whole
+    whole = fit_rows(fresh, rows(1), rows(2), bce, SETTINGS)
+    assert fit_rows(other, rows(1), rows(2), bce, SETTINGS, checkpoint, "another") == whole
     assert same(other, fresh)
 
     checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
-    assert fit(network(), rows(1), rows(2), bce, SETTINGS, checkpoint, "another") == whole
+    assert fit_rows(network(), rows(1), rows(2), bce, SETTINGS, checkpoint, "another") == whole
 
 
 def test_the_rate_falls_and_training_stops_as_printed():
     """Validation labels are the opposite of the training's: it only gets worse from epoch 1 on."""
     validation = rows(1)
-    history = fit(
+    history = fit_rows(
         network(),
         rows(1),
         validation._replace(targets=1 - validation.targets),
@@ -110,8 +117,8 @@ def test_the_weights_of_the_best_epoch_are_kept():
     validation = rows(1)
     opposite = validation._replace(targets=1 - validation.targets)
     kept, one = network(), network()
-    fit(kept, rows(1), opposite, bce, SETTINGS._replace(epochs=50))
-    fit(one, rows(1), opposite, bce, SETTINGS._replace(epochs=1))
+    fit_rows(kept, rows(1), opposite, bce, SETTINGS._replace(epochs=50))
+    fit_rows(one, rows(1), opposite, bce, SETTINGS._replace(epochs=1))
     assert same(kept, one)
 
 
@@ -122,8 +129,8 @@ def test_unlabelled_pairs_change_nothing():
     other = train.targets.clone()
     other[::2, 1] = 1 - other[::2, 1]
     one, two = network(), network()
-    fit(one, train._replace(weights=masked), validation, bce, SETTINGS)
-    fit(two, train._replace(weights=masked, targets=other), validation, bce, SETTINGS)
+    fit_rows(one, train._replace(weights=masked), validation, bce, SETTINGS)
+    fit_rows(two, train._replace(weights=masked, targets=other), validation, bce, SETTINGS)
     assert same(one, two)
 
 
@@ -131,4 +138,50 @@ def test_a_loss_that_is_no_number_is_an_error():
     train = rows(1)
     huge = train._replace(inputs=train.inputs * float("inf"))
     with pytest.raises(ModelError, match="epoch 1 is no longer a number"):
-        fit(network(), huge, rows(2), bce, SETTINGS)
+        fit_rows(network(), huge, rows(2), bce, SETTINGS)
+
+
+def one_cycle(network: MarkNetwork, train: Rows, settings: Settings) -> Losses:
+    """Batches of 32 rows without validation; every third one teaches nothing."""
+
+    def of_epoch(number: int):
+        for i, chosen in enumerate(torch.arange(len(train.inputs)).split(32)):
+            part = Rows(*(values[chosen] for values in train))
+            yield None if i % 3 == 2 else bce(network(part.inputs), part.targets, part.weights)
+
+    return Losses(of_epoch, 7)
+
+
+def test_without_validation_the_rate_goes_through_one_cycle_and_the_last_weights_are_kept():
+    settings = SETTINGS._replace(epochs=10)
+    one, other = network(), network()
+    history = fit(one, one_cycle(one, rows(1), settings), settings)
+    assert [epoch.epoch for epoch in history] == [*range(1, 11)]
+    assert all(epoch.best and np.isnan(epoch.validation_loss) for epoch in history)
+    rates = [epoch.learning_rate for epoch in history]
+    assert max(rates) == pytest.approx(settings.learning_rate, rel=0.1)
+    assert rates[-1] < 1e-4 < rates[0] < max(rates)
+    assert history[-1].train_loss < history[0].train_loss
+    assert not one.training
+
+    states = []
+    losses = one_cycle(other, rows(1), settings)
+    fit(other, losses, settings, progress=lambda epoch: states.append(weights(other)))
+    assert all(map(torch.equal, states[-1], weights(one)))
+
+
+@pytest.mark.parametrize("deterministic", [True, False])
+def test_a_fit_leaves_no_global_state_behind(deterministic, monkeypatch):
+    monkeypatch.setattr(torch.backends.cudnn, "deterministic", deterministic)
+    benchmark = torch.backends.cudnn.benchmark
+    trained = network()
+    torch.manual_seed(5)
+    np.random.seed(5)
+    expected = torch.get_rng_state(), np.random.get_state()
+    fit_rows(trained, rows(1), rows(2), bce, SETTINGS)
+    with pytest.raises(ModelError):
+        fit_rows(trained, rows(1), rows(2), lambda logits, *_: logits.sum() * np.inf, SETTINGS)
+    assert torch.equal(torch.get_rng_state(), expected[0])
+    assert all(map(np.array_equal, np.random.get_state(), expected[1]))
+    assert torch.backends.cudnn.deterministic == deterministic
+    assert torch.backends.cudnn.benchmark == benchmark

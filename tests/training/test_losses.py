@@ -9,12 +9,12 @@ from torch import nn  # noqa: E402
 
 from histpred.core.errors import InputError, UsageError  # noqa: E402
 from histpred.training.losses import (  # noqa: E402
-    STRATEGIES,
     mark_priors,
     nnpu,
     pair_weights,
     weighted_bce,
 )
+from histpred.training.settings import LOSSES  # noqa: E402
 
 NAN = np.nan
 MARKS = ("H3K4me3", "H3K27me3", "H3K9ac")
@@ -76,7 +76,7 @@ def test_nnpu_counts_every_window():
     assert (pair_weights(np.array([[1.0], [NAN]]), MARKS[:1], "nnpu", 0) == 1).all()
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("strategy", LOSSES)
 def test_marks_without_positives_are_named(strategy):
     labels = LABELS.copy()
     labels[labels[:, 0] == 1, 0] = 0

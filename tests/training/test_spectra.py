@@ -9,32 +9,21 @@ pytest.importorskip("onnx", reason=REASON)
 
 from histpred.core.sequence import reverse_complement  # noqa: E402
 from histpred.encoders.onnx import OnnxEncoder, codes_of  # noqa: E402
+from histpred.training.counting import BinCounts, fold_of  # noqa: E402
 from histpred.training.export import encoder_to_onnx  # noqa: E402
 from histpred.training.spectra import (  # noqa: E402
-    OPEN,
     UNITS,
     Beside,
-    BinCounts,
-    CodonCounts,
     SpectraNetwork,
     StretchMeans,
     averaged,
-    fold_of,
     nested,
     side_by_side,
 )
+from support.kmers import all_words, random_sequences, words  # noqa: E402
 
 STRETCHES = [(-10, 10), (-30, 30), (-50, 10)]  # bp; bins of 20, so that 100 bp are read
 REACH = 50
-
-
-def random_sequences(count: int, length: int, seed: int = 0) -> list[bytes]:
-    """With runs of N, one of them over a whole bin and more."""
-    rng = np.random.default_rng(seed)
-    bases = rng.choice(np.frombuffer(b"ACGT", np.uint8), (count, length))
-    bases[0, : length // 3] = ord("N")
-    bases[1, length // 2 : length // 2 + 3] = ord("N")
-    return [row.tobytes() for row in bases]
 
 
 def network_of(sequences: list[bytes], both_strands: bool = True, seed: int = 0) -> SpectraNetwork:
@@ -54,100 +43,6 @@ def embed(network: SpectraNetwork, sequences: list[bytes]) -> np.ndarray:
         return network.encoder(codes).numpy()
 
 
-def words(sequence: bytes, k: int) -> list[bytes]:
-    return [sequence[i : i + k] for i in range(len(sequence) - k + 1)]
-
-
-def test_counts_are_the_4_mers_that_lie_within_a_bin_and_hold_no_n():
-    sequences = random_sequences(4, 2 * REACH)
-    counts = BinCounts(20, REACH)(torch.from_numpy(codes_of(sequences, 2 * REACH).copy()))
-    names = [
-        bytes(word)
-        for word in np.array(np.meshgrid(*[list(b"ACGT")] * 4, indexing="ij"), np.uint8)
-        .reshape(4, -1)
-        .T
-    ]
-    for sequence, of_bins in zip(sequences, counts, strict=True):
-        for number, found in enumerate(of_bins):
-            inside = words(sequence[20 * number : 20 * number + 20], 4)
-            assert found.tolist() == [inside.count(name) for name in names]
-
-
-def coding_sequence(rng: np.random.Generator, codons: int) -> str:
-    """Codons without a stop."""
-    stops = ("TAA", "TAG", "TGA")
-    every = [a + b + c for a in "ACGT" for b in "ACGT" for c in "ACGT"]
-    return "".join(rng.choice([codon for codon in every if codon not in stops], codons))
-
-
-@pytest.mark.parametrize("reach", [600, 640])
-def test_codons_count_where_no_stop_is_near(reach):
-    """Against runs of codons between stops, found one by one."""
-    rng = np.random.default_rng(1)
-    sequences = []
-    for codons in (OPEN - 1, OPEN, OPEN + 40):
-        middle = "TAA" + coding_sequence(rng, codons) + "TAGNTGA"
-        around = "".join(rng.choice(list("AATTTGC"), 2 * reach))
-        start = int(rng.integers(50, 2 * reach - len(middle) - 50))
-        sequence = (around[:start] + middle + around[start:])[: 2 * reach].encode()
-        sequences += [sequence, reverse_complement(sequence)]
-    counts = CodonCounts(20, reach)(torch.from_numpy(codes_of(sequences, 2 * reach).copy()))
-    total = 0
-    for sequence, found in zip(sequences, counts, strict=True):
-        expected = np.zeros(found.shape)
-        for strand, stops in enumerate([(b"TAA", b"TAG", b"TGA"), (b"TTA", b"CTA", b"TCA")]):
-            for frame in range(3):
-                run: list[int] = []
-                for place in [*range(frame, len(sequence) - 2, 3), None]:
-                    codon = sequence[place : place + 3] if place is not None else b"N"
-                    if codon not in stops and b"N" not in codon:
-                        run.append(place)
-                        continue
-                    for inside in run if len(run) >= OPEN else []:
-                        kind = 64 * strand + _number(sequence[inside : inside + 3])
-                        expected[inside // 20, kind] += 1
-                    run = []
-        total += expected.sum()
-        np.testing.assert_array_equal(found, expected)
-    assert total > 4 * OPEN
-
-
-@pytest.mark.parametrize("length", [60, 99, 100, 101, 150])
-def test_the_middle_of_the_codes_is_the_point_and_what_is_not_there_is_n(length):
-    (sequence,) = random_sequences(3, length)[2:]
-    whole = b"N" * 200 + sequence + b"N" * 200
-    middle = 200 + length // 2
-    read = whole[middle - REACH : middle + REACH]
-    count = BinCounts(20, REACH)
-    given, expected = (
-        count(torch.from_numpy(codes_of([bases], len(bases)).copy())) for bases in (sequence, read)
-    )
-    assert torch.equal(given, expected)
-
-
-@pytest.mark.parametrize("both_strands", [True, False])
-def test_the_fold_gives_shares_of_all_k_mers_of_the_4_mers(both_strands):
-    (sequence,) = random_sequences(3, 80)[2:]
-    counts = BinCounts(80, 40)(torch.from_numpy(codes_of([sequence], 80).copy()))[0, 0]
-    found = counts / counts.sum() @ fold_of(both_strands)
-
-    expected = []
-    for k in (1, 2, 3, 4):
-        seen = [word for four in words(sequence, 4) for word in words(four, k)]
-        if both_strands:
-            seen = [min(word, reverse_complement(word)) for word in seen]
-            every = {min(w, reverse_complement(w)) for w in _all_words(k)}
-        else:
-            every = set(_all_words(k))
-        expected += [seen.count(word) / len(seen) for word in sorted(every)]
-    np.testing.assert_allclose(found, expected, atol=1e-6)
-
-
-def _all_words(k: int) -> list[bytes]:
-    shorter = [b""] if k == 1 else _all_words(k - 1)
-    return [word + bytes([base]) for word in shorter for base in b"ACGT"]
-
-
 def test_a_stretch_is_the_mean_of_its_bins_weighted_by_what_is_known_of_each():
     sequences = random_sequences(5, 2 * REACH)
     means = network_of(sequences).encoder[1]
@@ -161,7 +56,7 @@ def test_a_stretch_is_the_mean_of_its_bins_weighted_by_what_is_known_of_each():
                 inside = [w for w in words(sequence[left : left + 20], 4) if b"N" not in w]
                 if not inside:
                     continue
-                index = [_number(word) for word in inside]
+                index = [all_words(4).index(word) for word in inside]
                 shares = fold[index].mean(0)
                 unit = weight @ ((shares - means.mean) / means.scale) + bias
                 unit[: UNITS // 2] = unit[: UNITS // 2].clamp(min=0)
@@ -171,10 +66,6 @@ def test_a_stretch_is_the_mean_of_its_bins_weighted_by_what_is_known_of_each():
             np.testing.assert_allclose(
                 row[UNITS * number : UNITS * (number + 1)].detach(), expected.detach(), atol=1e-4
             )
-
-
-def _number(word: bytes) -> int:
-    return sum(4 ** (len(word) - 1 - i) * b"ACGT".index(base) for i, base in enumerate(word))
 
 
 def test_without_strands_both_give_the_same_and_with_them_they_do_not():
@@ -198,7 +89,7 @@ def test_more_n_around_it_changes_nothing_of_what_is_known():
 
 
 def test_a_stretch_that_cuts_a_bin_is_refused():
-    with pytest.raises(ValueError, match="-10 to 25 bp is no stretch of whole bins"):
+    with pytest.raises(ValueError, match="-10 to 25 bp does not consist of whole bins"):
         StretchMeans(20, [(-50, 50), (-10, 25)], both_strands=True)
 
 

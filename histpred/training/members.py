@@ -1,0 +1,138 @@
+"""The networks of a recipe: made, trained one after another, averaged into one."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from pydantic import JsonValue
+from torch import Tensor, nn
+
+from histpred.labels.examples import Examples
+from histpred.labels.splits import TRAIN, VALIDATION
+from histpred.training import perceptron, spectra
+from histpred.training.checkpoint import Checkpoint
+from histpred.training.deephistone import DeepHistone, adapted, vanilla
+from histpred.training.fitting import Epoch, LossOf, Rows, fit, row_losses
+from histpred.training.losses import mark_priors, nnpu, pair_weights, weighted_bce
+from histpred.training.perceptron import MarkNetwork
+from histpred.training.reproducible import reproducible
+from histpred.training.settings import (
+    DEEPHISTONE,
+    MLP,
+    NNPU,
+    SPECTRA,
+    UNDERSAMPLED,
+    WEIGHTED,
+    Recipe,
+)
+from histpred.training.spectra import SpectraNetwork
+
+logger = logging.getLogger(__name__)
+
+SCALED_ROWS = 500  # training rows whose bases give the scale of spectra
+
+Network = MarkNetwork | SpectraNetwork | DeepHistone
+
+
+def fit_members(
+    examples: Examples,
+    marks: tuple[str, ...],
+    recipe: Recipe,
+    device: torch.device,
+    checkpoints: Path,
+    identity: dict[str, JsonValue],
+    progress: Callable[[Epoch], None],
+) -> tuple[Network, list[list[Epoch]]]:
+    """Train the members of a recipe; returns their average on `device` and their histories.
+
+    `checkpoints` is a folder from which an interrupted run of the same `identity` continues.
+    """
+    train, validation = examples.of(TRAIN), examples.of(VALIDATION)
+    seed = recipe.settings.seed
+    weights = pair_weights(train.labels, marks, recipe.loss, seed)
+    # The expected value of undersampling, over all validation rows and not only those drawn.
+    even = WEIGHTED if recipe.loss == UNDERSAMPLED else recipe.loss
+    validation_weights = pair_weights(validation.labels, marks, even, seed, train.labels)
+    loss_of = _loss_of(train.labels, marks, recipe, device)
+    rows, validation_rows = (
+        _rows(train, weights, device),
+        _rows(validation, validation_weights, device),
+    )
+    networks, histories = [], []
+    for member in range(recipe.members):
+        settings = recipe.settings._replace(seed=seed + member)
+        network = new_network(train.inputs, len(marks), recipe, settings.seed)
+        logger.info(
+            "%s parameters are trained on %s%s",
+            f"{sum(p.numel() for p in network.parameters() if p.requires_grad):,}",
+            device,
+            f", member {member + 1} of {recipe.members}" if recipe.members > 1 else "",
+        )
+        part = trained_part(network).to(device)
+        losses = row_losses(part, rows, validation_rows, loss_of, settings)
+        checkpoint = Checkpoint(
+            checkpoints / f"checkpoint{member}.pt", _checkpoint_identity(identity, device)
+        )
+        histories.append(fit(part, losses, settings, checkpoint, progress))
+        networks.append(network)
+    return _average(networks).to(device), histories
+
+
+def new_network(inputs: np.ndarray, marks: int, recipe: Recipe, seed: int) -> Network:
+    """An untrained network that knows the scale of its inputs, float32 or uint8 [n, ...]."""
+    with reproducible(seed):
+        if recipe.model == MLP:
+            perceptron = MarkNetwork(
+                inputs.shape[1], marks, recipe.hidden, recipe.mark_dimension, recipe.dropout
+            )
+            perceptron.standardise_like(torch.from_numpy(inputs))
+            return perceptron
+        if recipe.model == SPECTRA:
+            network = spectra.spectra(marks)
+            every = max(len(inputs) // SCALED_ROWS, 1)
+            network.standardise_like(torch.from_numpy(inputs[::every]))
+            return network
+        return vanilla(marks) if recipe.model == DEEPHISTONE else adapted(marks)
+
+
+def trained_part(network: Network) -> nn.Module:
+    """The layers that are trained, which read what `histpred.training.data.reader` returns."""
+    return network.after_counts() if isinstance(network, SpectraNetwork) else network
+
+
+def _average(networks: list[Network]) -> Network:
+    if len(networks) == 1:
+        return networks[0]
+    perceptrons = [network.cpu() for network in networks if isinstance(network, MarkNetwork)]
+    if perceptrons:
+        return perceptron.averaged(perceptrons)
+    return spectra.averaged([n.cpu() for n in networks if isinstance(n, SpectraNetwork)])
+
+
+def _loss_of(
+    labels: np.ndarray, marks: tuple[str, ...], recipe: Recipe, device: torch.device
+) -> LossOf:
+    if recipe.loss != NNPU:
+        return weighted_bce
+    priors = torch.from_numpy(mark_priors(labels, marks, recipe.prior)).float().to(device)
+
+    def risk(logits: Tensor, targets: Tensor, _: Tensor) -> Tensor:
+        return nnpu(logits, targets == 1, priors)
+
+    return risk
+
+
+def _checkpoint_identity(identity: dict[str, JsonValue], device: torch.device) -> str:
+    """What fixes the weights: not the bundle's name, but the order in which sums are computed."""
+    fixed = {name: value for name, value in identity.items() if name != "about"}
+    return json.dumps([fixed, str(device), torch.get_num_threads()], sort_keys=True)
+
+
+def _rows(examples: Examples, weights: np.ndarray, device: torch.device) -> Rows:
+    arrays = (examples.inputs, np.nan_to_num(examples.labels), weights)
+    return Rows(*(torch.from_numpy(array).to(device) for array in arrays))
