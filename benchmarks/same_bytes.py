@@ -52,7 +52,7 @@ evaluate mlp {chr22} labels -o mlp-evaluation
 evaluate spectra {chr22} labels -o spectra-evaluation --rows all --beside undersampled
 predict {chr22} -o mlp-scores --bundle mlp
 tracks demo demo_data/genome.fa.gz -o demo-hub --assembly hg38
-scatter {chr22} -o shards --shard-bases 6000000
+scatter {chr22} -o shards --bundle human-promoter --shard-bases 6000000
 predict shards/shards/0001.tsv {chromosome} -o part1
 predict shards/shards/0002.tsv {chromosome} -o part2
 predict shards/shards/0003.tsv {chromosome} -o part3
