@@ -48,14 +48,8 @@ def write_report(
     bundle
         The bundle of the prediction; None: a shipped one.
 
-    Raises
-    ------
-    InputError
-        If the folder is not a finished prediction, or no window was scored.
-    BundleError
-        If the prediction was made with another bundle.
-    OutputError
-        If `out` exists, without `overwrite`.
+    Raises InputError if the folder is not a finished prediction or no window was scored,
+    BundleError if another bundle made it, and OutputError if `out` exists, without `overwrite`.
     """
     run = read_finished(scores, AGAIN)
     bundle = _bundle_of(run, bundle)
@@ -65,9 +59,7 @@ def write_report(
     target = out or scores / REPORT
     refuse_inputs([target], [scores / name for name in (*run.outputs, RUN)])
     if not run.result.scored:
-        raise InputError(
-            scores, "no window was scored: there is nothing to report", f"see its {LEDGER}"
-        )
+        raise InputError(scores, "no window was scored, so there is no report", f"see its {LEDGER}")
     with temporary_faults(), output_files([target], overwrite) as work:
         landscape = read_landscape(scores, thresholds, run.result.scored)
         if landscape.marks != tuple(one.name for one in marks):

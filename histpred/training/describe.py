@@ -79,12 +79,8 @@ def describe(
     known
         A sequence and its probabilities.
     """
-    recipe, about, window, genome, identity, dataset = run
+    about, window, genome, dataset = run.about, run.window, run.genome, run.dataset
     marks = dataset.marks
-    counts = {
-        name: int((dataset.examples.sets == name).sum())
-        for name in (TRAIN, VALIDATION, TEST, UNUSED)
-    }
     assembly = about.assembly or genome.build or "unspecified assembly"
     manifest = Manifest(
         schema_version=SCHEMA_VERSION,
@@ -107,21 +103,27 @@ def describe(
             for mark, chosen in zip(marks, calibrated, strict=True)
         ),
         files={},
-        training=Training(
-            data=(
-                f"annotation sha256 {identity['annotation sha256']}",
-                f"genome sha256 {identity['FASTA sha256']}",
-                f"labels sha256 {identity['labels sha256']}",
-            ),
-            splits={"split": dataset.how},
-            seed=recipe.settings.seed,
-            counts=counts,
-            recipe=identity,
-        ),
+        training=_training(run),
         metrics=_figures(dataset, probabilities),
         known_answer=known,
     )
-    return manifest, _notes(recipe, histories)
+    return manifest, _notes(run.recipe, histories)
+
+
+def _training(run: TrainingRun) -> Training:
+    """Where the weights come from."""
+    identity, sets = run.identity, run.dataset.examples.sets
+    return Training(
+        data=(
+            f"annotation sha256 {identity['annotation sha256']}",
+            f"genome sha256 {identity['FASTA sha256']}",
+            f"labels sha256 {identity['labels sha256']}",
+        ),
+        splits={"split": run.dataset.how},
+        seed=run.recipe.settings.seed,
+        counts={name: int((sets == name).sum()) for name in (TRAIN, VALIDATION, TEST, UNUSED)},
+        recipe=identity,
+    )
 
 
 def _notes(recipe: Recipe, histories: list[list[Epoch]]) -> str:

@@ -110,8 +110,6 @@ def fit(
 
     Parameters
     ----------
-    losses
-        Losses of this network.
     checkpoint
         Written after each epoch; if it holds a state, training continues from it.
     progress

@@ -33,8 +33,10 @@ def probabilities(sequences: list[bytes], of_intervals: bool) -> np.ndarray:
 
 @pytest.mark.shared
 def test_tiles_are_ranked_as_the_card_says(shared_data):
-    """The card's figures are of models that left the tiles out, these of one that was trained on
-    them: they must be no lower."""
+    """The card's figures come from models that left the tiles out.
+
+    This model was trained on them, so its figures must be no lower.
+    """
     data = shared_data / "human" / "chr22"
     bundle = load_bundle("human-promoter")
     window = bundle.manifest.interval.window

@@ -55,9 +55,7 @@ def genes(demo_data, tmp_path_factory) -> tuple[Path, Path]:
 
 @pytest.fixture(scope="module")
 def odd(tmp_path_factory) -> tuple[Path, Path]:
-    """Names that repeat, two of them at one place, or that other tools stumble over; and a row that
-    is skipped since most of its window is N.
-    """
+    """Rows with names that repeat or that other tools stumble over, and a row that is mostly N."""
     folder = tmp_path_factory.mktemp("odd")
     genome = random_genome(random.Random(3), {"chr1": 80_000})
     genome["chr2"] = "N" * 40_000

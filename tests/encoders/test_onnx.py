@@ -36,8 +36,9 @@ def graph(
     rank: int = 2,
     placed: bool = False,
 ) -> bytes:
-    """Means of `TABLE` over a piece's codes, as the bytes of encoder.onnx; `placed`: each code
-    counts as often as its place in the piece says, 1 and up.
+    """The bytes of an encoder.onnx that gives means of `TABLE` over a chunk's codes.
+
+    `placed`: each code is weighted by its position in the chunk, from 1 on.
     """
     nodes = [
         helper.make_node("Cast", [name], ["whole"], to=TensorProto.INT64),

@@ -60,7 +60,9 @@ def cross_entropy(targets, probabilities) -> float:
 
 
 def test_youden_by_hand():
-    """J from 0.9 on: 1/4 + 5/5 - 1 = 0.25; 0.8: 0.5; 0.7: 0.3; 0.6: 3/4 + 4/5 - 1 = 0.55; 0.5:
+    """Youden's J by threshold, worked out by hand.
+
+    From 0.9 on: 1/4 + 5/5 - 1 = 0.25; 0.8: 0.5; 0.7: 0.3; 0.6: 3/4 + 4/5 - 1 = 0.55; 0.5:
     0.35; 0.4: 0.15; 0.3: 4/4 + 2/5 - 1 = 0.4; 0.2: 0.2; 0.1: 0.
     """
     probabilities = np.array([0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1])
@@ -197,8 +199,9 @@ def test_what_is_chosen_is_fitted_on_all_rows(method):
 
 
 def test_rows_of_a_group_are_not_held_out_apart():
-    """Each locus has a logit and a label of its own, a hundred times: within loci isotonic looks
-    perfect, across loci it knows nothing that Platt does not.
+    """Each locus has a logit and a label of its own, a hundred times.
+
+    Within loci isotonic looks perfect; across loci it knows nothing that Platt does not.
     """
     grouped, apart = Counter(), Counter()
     for seed in range(6):

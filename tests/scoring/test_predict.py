@@ -786,8 +786,11 @@ def long_genome(tmp_path_factory) -> tuple[Path, dict[str, str]]:
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_memory_is_flat_in_the_number_of_windows(long_genome, tmp_path):
-    """How far the batches in flight fill the allocator's arenas differs by some tens of MB from
-    run to run; some kilobytes kept of each of the 36,000 windows more would be seen."""
+    """Memory does not grow with the number of windows.
+
+    How far the batches in flight fill the allocator's arenas differs by some tens of MB from run to
+    run. Some kilobytes kept of each of the 36,000 additional windows would be seen.
+    """
     fasta, genome = long_genome
     peaks = []
     for count in (4_000, 40_000):

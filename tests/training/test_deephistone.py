@@ -22,9 +22,7 @@ def random_codes(rows: int, length: int, seed: int = 0) -> torch.Tensor:
 
 
 def trained_a_little(model: DeepHistone, codes: torch.Tensor) -> DeepHistone:
-    """With norms that have seen something and have gains of their own, so that none is an
-    identity.
-    """
+    """Give the norms statistics and gains of their own, so that none is an identity."""
     for module in model.modules():
         if isinstance(module, torch.nn.BatchNorm1d):
             torch.nn.init.uniform_(module.weight, 0.5, 1.5)
