@@ -66,16 +66,10 @@ def describe(
 
     Parameters
     ----------
-    run
-        What the bundle was trained from.
     histories
         History of each member.
     probabilities
         Calibrated probabilities [n, marks] of the validation and the test rows, by set.
-    calibrated
-        Calibration and threshold of each mark.
-    encoder
-        The bundle's encoder.
     known
         A sequence and its probabilities.
     """

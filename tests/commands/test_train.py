@@ -490,8 +490,8 @@ def train_on(data: Labelled, out: Path, *options: str | Path):
 
 
 def chunks_in(err: str) -> tuple[int, int]:
-    """How many were embedded, and how many were there."""
-    found = re.search(r"([\d,]+) chunks embedded on cpu, ([\d,]+) were there", err)
+    """How many chunks were embedded, and how many the store had."""
+    found = re.search(r"([\d,]+) chunks embedded on cpu, ([\d,]+) found in the store", err)
     return int(found[1].replace(",", "")), int(found[2].replace(",", ""))
 
 
@@ -632,9 +632,9 @@ def test_pipes_are_refused(data, tmp_path):
     os.mkfifo(tmp_path / "pipe")
     done = train(data, tmp_path / "b", labels=tmp_path / "pipe")
     assert done.code == 2
-    assert "read more than once" in done.err
+    assert "histpred reads it more than once" in done.err
     done = histpred("train", "-", data.fasta, data.labels, "-o", tmp_path / "b")
-    assert "read more than once" in done.err
+    assert "histpred reads it more than once" in done.err
 
 
 def test_large_seeds_and_small_batches(data, tmp_path):
