@@ -34,6 +34,7 @@ EXAMPLES = 3  # names of skipped rows
 MEANING, LIMITS = "What a probability means", "Limits"  # chapters of a card
 
 Measured = dict[str, tuple[str, float, float | None]]
+"""By mark: the evaluation that measured it, AUROC, ECE."""
 
 
 def write_report(
@@ -53,46 +54,53 @@ def write_report(
     """
     run = read_finished(scores, AGAIN)
     bundle = _bundle_of(run, bundle)
-    window = run.identity.window
-    marks = marks_of(bundle, window)
-    thresholds = [one.threshold for one in marks]
+    marks = marks_of(bundle, run.identity.window)
     target = out or scores / REPORT
     refuse_inputs([target], [scores / name for name in (*run.outputs, RUN)])
     if not run.result.scored:
         raise InputError(scores, "no window was scored, so there is no report", f"see its {LEDGER}")
     with temporary_faults(), output_files([target], overwrite) as work:
+        thresholds = [one.threshold for one in marks]
         landscape = read_landscape(scores, thresholds, run.result.scored)
         if landscape.marks != tuple(one.name for one in marks):
             raise InputError(scores / SCORES, "its marks are not the bundle's", AGAIN)
-        measured = _measured(marks, bundle, window)
-        evaluations = dict.fromkeys(name for name, *_ in measured.values())
-        trained = was_trained_on(bundle, window)
-        top = _top_loci(landscape)
-        view = browser_view(scores / SCORES, landscape, top, bool(window.tile))
-        card = bundle.card_path.read_text(encoding="utf-8")
-        page = render(
-            "reports/prediction.html.j2",
-            title=_title(run),
-            run=run,
-            facts=_facts(run, bundle, window),
-            rows=_rows(scores / LEDGER, run),
-            figures=draw(landscape, thresholds),
-            marks=_marks(landscape, thresholds, measured if trained else {}),
-            top=_top_table(top),
-            meanings=_meanings(marks),
-            trained=trained,
-            bundle=f"{bundle.manifest.name} {bundle.manifest.version}",
-            meaning=chapter(card, MEANING),
-            limits=chapter(card, LIMITS),
-            card=as_html(card),
-            pictures=pictures(bundle, evaluations),
-            evaluations={name: bundle.manifest.metrics[name] for name in evaluations},
-            loci=view["loci"],
-            view=inline_json(view),
-            igv=igv_script(),
-        )
+        page = _page(scores, run, bundle, marks, landscape)
         (work / target.name).write_text(page, encoding="utf-8")
     return target
+
+
+def _page(
+    scores: Path, run: RunRecord, bundle: Bundle, marks: tuple[MarkSpec, ...], landscape: Landscape
+) -> str:
+    window = run.identity.window
+    thresholds = [one.threshold for one in marks]
+    measured = _measured(marks, bundle, window)
+    evaluations = dict.fromkeys(name for name, *_ in measured.values())
+    trained = was_trained_on(bundle, window)
+    top = _top_loci(landscape)
+    view = browser_view(scores / SCORES, landscape, top, bool(window.tile))
+    card = bundle.card_path.read_text(encoding="utf-8")
+    return render(
+        "reports/prediction.html.j2",
+        title=_title(run),
+        run=run,
+        facts=_facts(run, bundle, window),
+        rows=_rows(scores / LEDGER, run),
+        figures=draw(landscape, thresholds),
+        marks=_marks(landscape, thresholds, measured if trained else {}),
+        top=_top_table(top),
+        meanings=_meanings(marks),
+        trained=trained,
+        bundle=f"{bundle.manifest.name} {bundle.manifest.version}",
+        meaning=chapter(card, MEANING),
+        limits=chapter(card, LIMITS),
+        card=as_html(card),
+        pictures=pictures(bundle, evaluations),
+        evaluations={name: bundle.manifest.metrics[name] for name in evaluations},
+        loci=view["loci"],
+        view=inline_json(view),
+        igv=igv_script(),
+    )
 
 
 def _bundle_of(run: RunRecord, bundle: Bundle | None) -> Bundle:

@@ -114,7 +114,7 @@ def test_rows_and_reasons(genes, page):
         reason: f"{count:,}" for reason, count in expected.items()
     }
     because = {row[0]: row[3] for row in rows}
-    assert because["biotype-not-selected"] == "--biotype left it out"
+    assert because["biotype-not-selected"] == "--biotype does not select it"
 
 
 def test_top_loci_are_called_and_the_highest(genes, page):
