@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -35,26 +36,7 @@ logger = logging.getLogger(__name__)
 @options.selection
 @options.embedding
 @options.running
-def embed(
-    annotation: str,
-    fasta: str,
-    store: Path,
-    out: Path | None,
-    bundle: str | None,
-    encoder_name: str | None,
-    chunks: str | None,
-    biotypes: tuple[str, ...],
-    level: str | None,
-    kind: str | None,
-    unstranded: bool,
-    device: str,
-    precision: str,
-    weights: Path | None,
-    strict: bool,
-    overwrite: bool,
-    cache: Path | None,
-    quiet: bool,
-) -> None:
+def embed(out: Path | None, strict: bool, quiet: bool, **given: Any) -> None:
     """Embed the windows of ANNOTATION on FASTA, for predict --store and for training.
 
     If embed is killed, run it again: it resumes where it stopped. Several processes may fill one
@@ -65,14 +47,14 @@ def embed(
     from histpred.core.execution import Execution
     from histpred.genome.request import Request
 
-    request = Request(annotation, fasta, level, biotypes, unstranded, cache)
-    choice = choose_encoder(bundle, encoder_name, chunks, kind, weights)
+    request = options.filled(Request, given)
+    choice = choose_encoder(**options.encoder_of(given))
     with Progress("embedding windows", quiet) as progress:
-        execution = Execution(device, precision, store, overwrite, progress)
+        execution = options.filled(Execution, given, progress=progress)
         result = verbs.embed(request, choice, out, execution)
     logger.info(
         "%s: %s windows of %s rows on %s in %s; %s chunks embedded, %s were there%s",
-        out or store,
+        out or given["store"],
         f"{result.windows:,}",
         f"{result.rows:,}",
         result.device,

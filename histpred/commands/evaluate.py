@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -49,26 +50,7 @@ logger = logging.getLogger(__name__)
 @options.overwrite
 @options.cache
 @options.quiet
-def evaluate(
-    bundle: str,
-    annotation: str,
-    fasta: str,
-    labels: Path,
-    out: Path,
-    beside: tuple[str, ...],
-    rows: str,
-    marks: tuple[str, ...],
-    biotypes: tuple[str, ...],
-    level: str | None,
-    unstranded: bool,
-    seed: int,
-    device: str,
-    weights: Path | None,
-    store: Path | None,
-    overwrite: bool,
-    cache: Path | None,
-    quiet: bool,
-) -> None:
+def evaluate(out: Path, level: str | None, quiet: bool, **given: Any) -> None:
     """Evaluate BUNDLE on the rows of ANNOTATION that LABELS labels.
 
     The result has micro- and macro-averaged metrics with bootstrap intervals, metrics of each mark,
@@ -79,25 +61,6 @@ def evaluate(
     from histpred.reports.evaluate import REPORT, summary
 
     with Progress("embedding windows", quiet) as progress:
-        metrics = api.evaluate(
-            bundle,
-            annotation,
-            fasta,
-            labels,
-            out,
-            beside=beside,
-            rows=rows,
-            marks=marks,
-            biotypes=biotypes,
-            by=level,
-            unstranded=unstranded,
-            seed=seed,
-            device=device,
-            weights=weights,
-            store=store,
-            overwrite=overwrite,
-            cache=cache,
-            progress=progress,
-        )
+        metrics = api.evaluate(out=out, by=level, progress=progress, **given)
     click.echo(summary(metrics))
     logger.info("%s: open %s", out, out / REPORT)

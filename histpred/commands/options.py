@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -12,6 +13,12 @@ from histpred.bundle.folder import DEFAULT_BUNDLE
 from histpred.core.errors import UsageError, first_few
 from histpred.genome.regions import KINDS
 
+if TYPE_CHECKING:
+    from histpred.core.execution import Execution
+    from histpred.genome.request import Request
+    from histpred.training.settings import About, Recipe, Settings
+
+Record = TypeVar("Record", "Request", "Execution", "Recipe", "Settings", "About")
 Decorator = Callable[[Callable[..., object]], Callable[..., object]]
 
 
@@ -56,17 +63,37 @@ def widths(text: str) -> tuple[int, ...]:
     return tuple(map(int, parts))
 
 
-def inputs(annotation: str, fasta: str | None, tile: int | None) -> tuple[str, str]:
-    """Return ANNOTATION and FASTA. With --tile a single file is both.
+def filled(record: type[Record], given: Mapping[str, object], **others: object) -> Record:
+    """Return a NamedTuple whose fields are the parameters of a command that have their names.
+
+    `others` are fields that are no parameters, or take their place.
+    """
+    fields: dict[str, Any] = {name: given[name] for name in record._fields if name in given}
+    return record(**fields | others)
+
+
+def inputs(given: Mapping[str, object]) -> dict[str, object]:
+    """Return the parameters of a command in which, with --tile, a single file is both inputs.
 
     Raises UsageError if only one file is given without --tile.
     """
-    if fasta is None and not tile:
+    if given["fasta"] is None and not given["tile"]:
         raise UsageError(
-            f"only one file was given: {annotation}",
+            f"only one file was given: {given['annotation']}",
             "give ANNOTATION and FASTA, or --tile BP to score a FASTA's whole contigs",
         )
-    return annotation, fasta or annotation
+    return {**given, "fasta": given["fasta"] or given["annotation"]}
+
+
+def encoder_of(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of `choose_encoder` that every verb with an encoder has."""
+    return {
+        "bundle": given["bundle"],
+        "name": given["encoder_name"],
+        "chunks": given["chunks"],
+        "window": given["kind"],
+        "weights": given["weights"],
+    }
 
 
 def need(extra: str, but: str | None = None) -> None:

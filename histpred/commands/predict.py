@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -33,26 +34,7 @@ logger = logging.getLogger(__name__)
 @options.embedding
 @options.store
 @options.running
-def predict(
-    annotation: str,
-    fasta: str | None,
-    out: Path,
-    bundle: str,
-    biotypes: tuple[str, ...],
-    level: str | None,
-    kind: str | None,
-    unstranded: bool,
-    tile: int | None,
-    tracks: bool,
-    device: str,
-    precision: str,
-    weights: Path | None,
-    store: Path | None,
-    strict: bool,
-    overwrite: bool,
-    cache: Path | None,
-    quiet: bool,
-) -> None:
+def predict(out: Path, tracks: bool, strict: bool, quiet: bool, **given: Any) -> None:
     """Predict histone marks for the genes of ANNOTATION from the sequence in FASTA.
 
     ANNOTATION is BED, GTF or GFF3 ('-': standard input). FASTA is the genome of the same assembly.
@@ -71,9 +53,9 @@ def predict(
     from histpred.genome.request import Request
     from histpred.scoring.derived import FOLDER
 
-    annotation, fasta = options.inputs(annotation, fasta, tile)
-    request = Request(annotation, fasta, level, biotypes, unstranded, cache)
-    choice = bundle_encoder(load_bundle(bundle), kind, tile, weights)
+    request = options.filled(Request, options.inputs(given))
+    bundle = load_bundle(given["bundle"])
+    choice = bundle_encoder(bundle, given["kind"], given["tile"], given["weights"])
     with (
         Progress("scoring windows", quiet) as progress,
         Progress("writing tracks", quiet) as tracks_progress,
@@ -82,7 +64,7 @@ def predict(
             request,
             choice,
             out,
-            Execution(device, precision, store, overwrite, progress),
+            options.filled(Execution, given, progress=progress),
             tracks,
             tracks_progress,
         )
@@ -94,7 +76,7 @@ def predict(
         out,
         f"{result.scored:,}",
         f"{result.rows:,}",
-        len(marks_of(choice.required_bundle, choice.window)),
+        len(marks_of(bundle, choice.window)),
         result.device,
         f"{result.calls:,}",
         skipped(result.skipped),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -31,23 +32,7 @@ logger = logging.getLogger(__name__)
 @options.weights
 @options.running
 def scatter(
-    annotation: str,
-    fasta: str | None,
-    out: Path,
-    bundle: str | None,
-    encoder_name: str | None,
-    chunks: str | None,
-    biotypes: tuple[str, ...],
-    level: str | None,
-    kind: str | None,
-    unstranded: bool,
-    tile: int | None,
-    shard_bases: int,
-    weights: Path | None,
-    strict: bool,
-    overwrite: bool,
-    cache: Path | None,
-    quiet: bool,
+    out: Path, shard_bases: int, strict: bool, overwrite: bool, quiet: bool, **given: Any
 ) -> None:
     """Check ANNOTATION against FASTA and write its windows as shards of about equal work.
 
@@ -59,9 +44,8 @@ def scatter(
     from histpred.bundle.encoding import choose_encoder
     from histpred.genome.request import Request
 
-    annotation, fasta = options.inputs(annotation, fasta, tile)
-    request = Request(annotation, fasta, level, biotypes, unstranded, cache)
-    choice = choose_encoder(bundle, encoder_name, chunks, kind, weights, tile)
+    request = options.filled(Request, options.inputs(given))
+    choice = choose_encoder(**options.encoder_of(given), tile=given["tile"])
     result = verbs.scatter(request, choice, out, shard_bases, overwrite)
     if not result.fresh:
         logger.info("%s already holds these shards: nothing to do", out)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shlex
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -155,46 +156,7 @@ RECIPE, SETTINGS, ABOUT = Recipe(), Settings(), About("")
 @options.cache
 @options.quiet
 def train(
-    annotation: str,
-    fasta: str,
-    labels: Path,
-    out: Path,
-    model: str,
-    members: int,
-    bundle: str | None,
-    encoder_name: str | None,
-    chunks: str | None,
-    biotypes: tuple[str, ...],
-    level: str | None,
-    kind: str | None,
-    unstranded: bool,
-    marks: tuple[str, ...],
-    mark_dimension: int | None,
-    hidden: str,
-    dropout: float,
-    split: str,
-    block: int,
-    test_chromosomes: tuple[str, ...],
-    validation_chromosomes: tuple[str, ...],
-    loss: str,
-    prior: str | None,
-    epochs: int,
-    batch: int,
-    learning_rate: float,
-    seed: int,
-    name: str | None,
-    summary: str,
-    licence: str,
-    species: str | None,
-    taxon_id: int | None,
-    assembly: str | None,
-    device: str,
-    precision: str,
-    weights: Path | None,
-    store: Path | None,
-    overwrite: bool,
-    cache: Path | None,
-    quiet: bool,
+    labels: Path, out: Path, hidden: str, name: str | None, quiet: bool, **given: Any
 ) -> None:
     """Train a bundle on the LABELS of the rows of ANNOTATION.
 
@@ -211,28 +173,15 @@ def train(
     from histpred.training.fitting import Epoch
     from histpred.training.recipe import choose_source
 
-    recipe = Recipe(
-        model=model,
-        members=members,
-        hidden=options.widths(hidden),
-        dropout=dropout,
-        mark_dimension=mark_dimension,
-        loss=loss,
-        prior=prior,
-        split=split,
-        block=block,
-        test_chromosomes=test_chromosomes,
-        validation_chromosomes=validation_chromosomes,
-        marks=marks,
-        settings=Settings(epochs=epochs, batch=batch, learning_rate=learning_rate, seed=seed),
-    )
-    choice = choose_source(recipe, bundle, encoder_name, chunks, kind, weights)
-    about = About(name or out.resolve().name, summary, licence, species, taxon_id, assembly)
-    request = Request(annotation, fasta, level, biotypes, unstranded, cache)
+    settings = options.filled(Settings, given)
+    recipe = options.filled(Recipe, given, hidden=options.widths(hidden), settings=settings)
+    about = options.filled(About, given, name=name or out.resolve().name)
+    choice = choose_source(recipe, **options.encoder_of(given))
+    request = options.filled(Request, given)
     with Progress("training", quiet) as progress, Progress("embedding windows", quiet) as embedded:
 
         def tell(epoch: Epoch) -> None:
-            progress(epoch.epoch, epochs)
+            progress(epoch.epoch, settings.epochs)
             logger.info(
                 "epoch %d: training loss %.4f, validation loss %.4f%s",
                 epoch.epoch,
@@ -241,12 +190,12 @@ def train(
                 ", the best so far" if epoch.best else "",
             )
 
-        execution = Execution(device, precision, store, overwrite, embedded)
+        execution = options.filled(Execution, given, progress=embedded)
         trained = verbs.train(request, labels, out, recipe, about, choice, execution, progress=tell)
     counts = trained.manifest.training.counts
-    files = [str(out), annotation, fasta, str(labels), "-o", f"{out}-evaluation"]
-    rows = ["--by", level] if level else []
-    rows += ["--biotype", ",".join(biotypes)] if biotypes else []
+    files = [str(out), *request.files, str(labels), "-o", f"{out}-evaluation"]
+    rows = ["--by", request.level] if request.level else []
+    rows += ["--biotype", ",".join(request.biotypes)] if request.biotypes else []
     logger.info(
         "%s: %d marks, trained on %s rows; %s",
         out,

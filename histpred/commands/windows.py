@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -48,22 +49,14 @@ logger = logging.getLogger(__name__)
 )
 @options.running
 def windows(
-    annotation: str,
-    fasta: str | None,
     out: Path,
-    bundle: str,
-    biotypes: tuple[str, ...],
-    level: str | None,
-    kind: str | None,
-    unstranded: bool,
-    tile: int | None,
     upstream: int | None,
     downstream: int | None,
     max_n_fraction: float | None,
     strict: bool,
     overwrite: bool,
-    cache: Path | None,
     quiet: bool,
+    **given: Any,
 ) -> None:
     """Write the windows of ANNOTATION on FASTA as TSV, BED or FASTA, and their ledger beside it.
 
@@ -77,8 +70,8 @@ def windows(
     from histpred.genome.regions import CONTEXT, PROMOTER
     from histpred.genome.request import Request
 
-    annotation, fasta = options.inputs(annotation, fasta, tile)
-    window = window_for(load_bundle(bundle), kind, tile)
+    request = options.filled(Request, options.inputs(given))
+    window = window_for(load_bundle(given["bundle"]), given["kind"], given["tile"])
     if upstream is not None and window.kind not in (CONTEXT, PROMOTER):
         raise UsageError(f"--upstream does not apply to {window.kind} windows", "omit it")
     if downstream is not None and window.kind != PROMOTER:
@@ -90,7 +83,6 @@ def windows(
         shown=window.shown if upstream is None and downstream is None else 0,
     )
 
-    request = Request(annotation, fasta, level, biotypes, unstranded, cache)
     result = verbs.windows(request, window, out, overwrite)
     logger.log(
         logging.WARNING if result.rows and not result.written else logging.INFO,

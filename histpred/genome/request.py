@@ -35,7 +35,10 @@ class Request(NamedTuple):
 
 
 def request_identity(
-    request: Request, kind: str, digests: tuple[str, str] | None = None
+    request: Request,
+    kind: str,
+    digests: tuple[str, str] | None = None,
+    labels: Path | None = None,
 ) -> dict[str, JsonValue]:
     """The part of run.json that, with the WindowSpec, determines the windows of a request.
 
@@ -45,12 +48,15 @@ def request_identity(
         The window kind, see `histpred.genome.regions.KINDS`.
     digests
         The sha256 of the annotation and of the FASTA; None: compute them now.
+    labels
+        The file of labels that belongs to the request, if there is one.
     """
     annotation, fasta = digests or map(input_digest, request.files)
     biotypes: list[JsonValue] = [*sorted({normalise(biotype) for biotype in request.biotypes})]
     return {
         "annotation sha256": annotation,
         "FASTA sha256": fasta,
+        **({"labels sha256": input_digest(labels)} if labels else {}),
         "by": level_for(kind, request.level),
         "biotypes": biotypes,
         "unstranded": request.unstranded,

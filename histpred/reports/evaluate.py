@@ -20,7 +20,6 @@ from histpred.core.finished import finished, is_ours, refuse_other
 from histpred.core.output import (
     RESUME,
     file_digest,
-    input_digest,
     output_folder,
     refuse_inputs,
     refuse_streams,
@@ -165,10 +164,9 @@ def _identity(
     bundles: Sequence[Bundle], request: Request, labels_path: Path, options: EvaluationOptions
 ) -> dict[str, Any]:
     kinds = [window_for(each).kind for each in bundles]
-    return request_identity(request, kinds[0]) | {
+    return request_identity(request, kinds[0], labels=labels_file(labels_path)) | {
         "histpred": __version__,
         "bundles": [each.digest for each in bundles],
-        "labels sha256": input_digest(labels_file(labels_path)),
         "by": [level_for(kind, request.level) for kind in kinds],
         "rows": options.rows,
         "marks": list(options.marks),

@@ -1,4 +1,4 @@
-"""Filling a store: annotation and genome to embeddings, and to a table of them if one is wanted."""
+"""Embed the windows of a request into a store and, on request, a table."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SUFFIX, VECTOR = ".parquet", "vector"
 
 
 class EmbeddedRun(NamedTuple):
-    """How filling a store went.
+    """How an embedding run went.
 
     rows, windows: of the annotation, and with a vector; embedded, reused: chunks computed, and
     chunks that the store had; skipped: rows by reason; past_end: rows clipped as they end past
@@ -56,12 +56,12 @@ def embed(
     out: Path | None = None,
     execution: Execution = Execution(),
 ) -> EmbeddedRun:
-    """Embed the windows of an annotation into the store of the execution, or for `out` alone.
+    """Embed the windows of a request into the store of the execution, into `out`, or both.
 
     Parameters
     ----------
     choice, encoder
-        What to embed with, and the encoder that it opened.
+        The choice, and the encoder that it opened.
     out
         A `.parquet` file for the windows in genome order (columns of a prediction's table, then
         `vector`); its ledger goes to `<out>.ledger.tsv`. None: the store alone is filled.
@@ -113,7 +113,7 @@ def embed(
 
 @contextmanager
 def _work(outputs: tuple[Path, ...], store: Path | None, overwrite: bool) -> Iterator[Path]:
-    """A private folder, whose files named as `outputs` come out on success."""
+    """A private folder; on success, its files that are named in `outputs` are published."""
     if outputs:
         with output_files(outputs, overwrite) as work:
             yield work
@@ -124,7 +124,7 @@ def _work(outputs: tuple[Path, ...], store: Path | None, overwrite: bool) -> Ite
 
 @contextmanager
 def _table(path: Path, dimension: int) -> Iterator[Callable[[EmbeddedWindows], None]]:
-    """A function that appends windows to a Parquet file, which is whole on leaving."""
+    """A function that appends windows to a Parquet file; the file is complete on exit."""
     import pyarrow as arrow
     from pyarrow import parquet
 
@@ -143,7 +143,7 @@ def _table(path: Path, dimension: int) -> Iterator[Callable[[EmbeddedWindows], N
 
 
 def window_fields() -> list[arrow.Field]:
-    """The columns of a table of windows in Parquet."""
+    """The columns of a table of windows, as Parquet fields."""
     import pyarrow as arrow
 
     types = {str: arrow.string(), int: arrow.int64(), float: arrow.float64()}

@@ -1,4 +1,4 @@
-"""The predictions of shards as one: byte for byte what `predict` writes for all of it."""
+"""Join the predictions of shards: byte for byte what one `predict` would have written."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def _identity(record: ScatterRecord, first: RunRecord) -> Identity:
 
 
 def _result(record: ScatterRecord, results: Sequence[Prediction]) -> Prediction:
-    """How the whole went, from how its parts went."""
+    """The result of the whole, from the results of its parts."""
     no_gpu = any(NO_GPU in result.warnings for result in results)
     return Prediction(
         rows=record.result.rows,

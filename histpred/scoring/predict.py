@@ -93,7 +93,7 @@ def predict(
         warnings = windows.plan.warnings + domain_warnings(bundle, window, windows)
         tell(windows.plan.notices, warnings)
         if expensive and execution.device == "auto" and encoder.device == "cpu":
-            warnings.append(NO_GPU)  # said when it was chosen
+            warnings.append(NO_GPU)  # logged when the device was chosen
 
         encoder_is = encoder_identity(choice.spec, encoder)
         folder = execution.store or (out / RESUME if expensive else None)
@@ -113,12 +113,12 @@ def predict(
         )
         used = encoder_record(choice, encoder, encoder_is["files"])
         _write_record(work, request, choice, execution, windows, result, used, started)
-        remove_shown(out)  # now rather than later: no hub or report may tell of another prediction
+        remove_shown(out)  # before publishing: no hub or report may show an earlier prediction
     return result
 
 
 def _open_scorer(choice: EncoderChoice, execution: Execution, expensive: bool) -> Scorer:
-    """The scorer; beside an expensive encoder it takes no time, and leaves the device to that."""
+    """The scorer, on the CPU if the encoder is expensive: then it takes no time by comparison."""
     bundle = choice.required_bundle
     device = "cpu" if expensive else execution.device
     return Scorer(bundle, device, interval=interval_output(bundle, choice.window))

@@ -1,4 +1,4 @@
-"""run.json: what a prediction was made from, how it went, and the digests of its files."""
+"""run.json: the inputs of a prediction, its result, and the digests of its files."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ class Prediction(Part):
     """How a run went.
 
     rows: of the annotation. scored: windows. calls: windows and marks above the threshold. skipped:
-    rows by reason. past_end: rows clipped because they end past their contig. warnings: what the
-    user must be told. device: where the encoder ran, or the scorer if that encoder is always on the
+    rows by reason. past_end: rows clipped because they end past their contig. warnings: those that
+    were logged. device: where the encoder ran, or the scorer if that encoder is always on the
     CPU. fresh: False if the folder already held this very result. embedded, reused: chunks that
     went through the encoder, and chunks that a store had.
     """
@@ -238,7 +238,7 @@ def versions() -> dict[str, str]:
     packages += [name for name in ("tokenizers", "torch", "transformers") if name in sys.modules]
     return {
         "python": platform.python_version(),
-        # It may have come as the package onnxruntime-gpu.
+        # Its package may be onnxruntime-gpu.
         "onnxruntime": load_onnxruntime().__version__,
         **{name: version(name) for name in packages},
     }

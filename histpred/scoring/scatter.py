@@ -1,9 +1,9 @@
 """Annotation and genome to shards: tables of windows that can be scored side by side.
 
-All that needs the whole annotation happens here, once: reading it, checking it against the genome,
-the ledger. The windows that will be scored are cut, in genome order, into runs of about the same
-work. Each is an annotation of its own for `predict` and `embed`; `histpred.scoring.gather` joins
-what became of them.
+Everything that needs the whole annotation happens here, once: reading it, checking it against the
+genome, and writing the ledger. The windows to score are cut, in genome order, into shards of about
+the same work. Each shard is an annotation for `predict` and `embed`; `histpred.scoring.gather`
+joins the predictions.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Shard(Part):
 
 
 class ScatterIdentity(Identity):
-    """What fixes the shards; the precision is for `predict` to say."""
+    """What fixes the shards; `precision` is not used, since it does not change them."""
 
     shard_bases: int = Field(alias="shard bases")
     chunks: str

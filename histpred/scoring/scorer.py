@@ -1,7 +1,7 @@
-"""A bundle's scorer, run by onnxruntime: embeddings in, calibrated probabilities of all marks out.
+"""A bundle's scorer: embeddings to calibrated probabilities of all marks, with onnxruntime.
 
-Rows go through the session in blocks of one fixed size, the last one filled up with zeros: memory
-stays flat, and a row's probabilities do not depend on what else was in the caller's batch.
+Rows are scored in blocks of a fixed size, the last one padded with zeros. So memory stays flat, and
+the probabilities of a row do not depend on the other rows of the caller's batch.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from histpred.core.runtime import open_session
 if TYPE_CHECKING:
     import onnxruntime
 
-BLOCK = 256  # rows; large enough that a block keeps all cores busy
+BLOCK = 256  # rows; large enough to keep all cores busy
 
 
 class NotFiniteError(ModelError):
-    """A NaN or an infinity; `row` is the first row of the batch that has one."""
+    """An embedding or a score is NaN or infinite; `row` is the first such row of the batch."""
 
     def __init__(self, what: str, rows: np.ndarray, total: int) -> None:
         self.row = int(rows[0])
@@ -36,23 +36,23 @@ class NotFiniteError(ModelError):
 
 
 class Scorer:
-    """An open scorer; a context manager, since it holds threads and device memory.
+    """An open scorer. A context manager, because it holds threads and device memory.
 
     Parameters
     ----------
     bundle
         A loaded bundle.
     device
-        'cpu', 'cuda', 'cuda:N', or 'auto': CUDA where there is one, else the CPU.
+        'cpu', 'cuda', 'cuda:N' or 'auto' (CUDA if available, else the CPU).
     threads
-        CPU threads; None for the cores this process may use.
+        Number of CPU threads; None: the cores that this process may use.
     interval
-        The bundle's output for intervals, if that is meant and not the one for its own windows.
+        The bundle's output for intervals; None: the output for the bundle's own windows.
 
     Attributes
     ----------
     device : str
-        The device that is really used: 'cpu' or 'cuda:N'.
+        The device in use: 'cpu' or 'cuda:N'.
     marks : tuple of str
         Names of the columns of `probabilities`.
     """
@@ -84,14 +84,14 @@ class Scorer:
         Raises
         ------
         NotFiniteError
-            Where an embedding or a logit is NaN or infinite.
+            If an embedding or a logit is NaN or infinite.
         ModelError
-            Where the embeddings have another shape.
+            If the embeddings have another shape.
         """
         return probabilities_of(self.logits(embeddings), self._calibrations)
 
     def logits(self, embeddings: np.ndarray) -> np.ndarray:
-        """What the network itself gives, before calibration: float32 [n, marks]."""
+        """Logits before calibration, float32 [n, marks]; see `probabilities`."""
         if embeddings.ndim != 2 or embeddings.shape[1] != self._dimension:
             raise ModelError(
                 f"embeddings of shape {embeddings.shape}, the scorer takes [n, {self._dimension}]"
@@ -114,7 +114,7 @@ class Scorer:
 def _check_fits(
     path: Path, session: onnxruntime.InferenceSession, names: tuple[str, ...], dimension: int
 ) -> None:
-    """That the scorer in `path` is the one which bundle.json describes."""
+    """Raise BundleError unless the scorer in `path` is the one that bundle.json describes."""
     marks = json.loads(session.get_modelmeta().custom_metadata_map.get("histpred.marks", "[]"))
     if tuple(marks) != names:
         raise BundleError(

@@ -13,7 +13,7 @@ from pydantic import JsonValue
 from histpred.bundle.encoding import EncoderChoice, choose_encoder
 from histpred.bundle.manifest import NAME_PATTERN
 from histpred.core.errors import UsageError
-from histpred.core.output import file_digest, input_digest
+from histpred.core.output import file_digest
 from histpred.core.version import __version__
 from histpred.encoders import Encoder
 from histpred.genome.regions import PROMOTER
@@ -129,8 +129,7 @@ def identify(
     options = recipe._asdict() | {"settings": recipe.settings._asdict()}
     identity: dict[str, Any] = {
         "histpred": __version__,
-        **request_identity(request, window.kind),
-        "labels sha256": input_digest(labels_file(labels_path)),
+        **request_identity(request, window.kind, labels=labels_file(labels_path)),
         "window": str(window),
         "about": about._asdict(),
         "recipe": options | {what: file_digest(path) for what, path in files.items()},
