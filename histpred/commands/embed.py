@@ -42,7 +42,7 @@ def embed(out: Path | None, strict: bool, quiet: bool, **given: Any) -> None:
     If embed is killed, run it again: it resumes where it stopped. Several processes may fill one
     store at the same time.
     """
-    from histpred.api import verbs
+    from histpred import verbs
     from histpred.bundle.encoding import choose_encoder
     from histpred.core.execution import Execution
     from histpred.genome.request import Request

@@ -37,7 +37,7 @@ def gather(
     Each PART is the output folder of predict for one shard. Their order does not matter. OUT holds,
     byte for byte, the tables that a single predict on the whole annotation writes.
     """
-    from histpred.api import verbs
+    from histpred import verbs
 
     result = verbs.gather(scattered, parts, out, overwrite)
     if not result.fresh:

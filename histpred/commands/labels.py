@@ -65,7 +65,7 @@ def rnainter(
     the annotation are listed in unjoined.tsv.
     """
     options.need("labels", but="pybedtools")  # for peaks alone
-    from histpred.api import verbs
+    from histpred import verbs
     from histpred.genome.request import Request
 
     request = Request(annotation, "", biotypes=biotypes)
@@ -122,7 +122,7 @@ def peaks(
     window. The window is around the gene's TSS unless you set --window.
     """
     options.need("labels")
-    from histpred.api import verbs
+    from histpred import verbs
     from histpred.genome.request import Request
     from histpred.genome.windows import parse_window
     from histpred.labels.peaks import PeakRule

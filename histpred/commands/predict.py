@@ -45,7 +45,7 @@ def predict(out: Path, tracks: bool, strict: bool, quiet: bool, **given: Any) ->
     marks above the bundle's thresholds), ledger.tsv (one row for each input row: scored, or skipped
     and why) and run.json (versions, digests and options).
     """
-    from histpred.api import verbs
+    from histpred import verbs
     from histpred.bundle.encoding import bundle_encoder
     from histpred.bundle.folder import load_bundle
     from histpred.bundle.outputs import marks_of

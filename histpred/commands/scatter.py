@@ -40,7 +40,7 @@ def scatter(
     bundle, on any machine. Then histpred gather joins the predictions. Its files are those of a
     single predict, byte for byte.
     """
-    from histpred.api import verbs
+    from histpred import verbs
     from histpred.bundle.encoding import choose_encoder
     from histpred.genome.request import Request
 

@@ -167,7 +167,7 @@ def train(
     If train is killed, run it again: it resumes where it stopped and ends with the same weights.
     """
     options.need("train")
-    from histpred.api import verbs
+    from histpred import verbs
     from histpred.core.execution import Execution
     from histpred.genome.request import Request
     from histpred.training.fitting import Epoch

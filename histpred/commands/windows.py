@@ -63,7 +63,7 @@ def windows(
     The windows are those that predict would score with the same bundle, unless --window,
     --upstream or --downstream changes them.
     """
-    from histpred.api import verbs
+    from histpred import verbs
     from histpred.bundle.folder import load_bundle
     from histpred.bundle.outputs import window_for
     from histpred.core.errors import UsageError

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
-
-from pydantic import JsonValue
+from typing import TYPE_CHECKING, NamedTuple
 
 from histpred.core.output import input_digest
 from histpred.genome.annotation import level_for
 from histpred.genome.biotypes import normalise
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
 
 
 class Request(NamedTuple):

@@ -1,4 +1,4 @@
-"""The verbs as functions: paths or DataFrames in, DataFrames out; see `histpred.api.verbs` too."""
+"""The verbs as functions: paths or DataFrames in, DataFrames out; see `histpred.verbs` too."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from histpred.api import verbs
+from histpred import verbs
 from histpred.bundle.encoding import bundle_encoder, choose_encoder
 from histpred.bundle.folder import DEFAULT_BUNDLE, load_bundle
 from histpred.bundle.outputs import window_for

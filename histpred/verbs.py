@@ -10,14 +10,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from histpred.bundle.encoding import EncoderChoice
 from histpred.core.execution import Execution, Progress, no_progress
-from histpred.genome.request import Request
-from histpred.genome.windows import WindowSpec
 
 if TYPE_CHECKING:
+    from histpred.bundle.encoding import EncoderChoice
     from histpred.bundle.folder import Bundle
     from histpred.genome.extract import Extraction
+    from histpred.genome.request import Request
+    from histpred.genome.windows import WindowSpec
     from histpred.labels.peaks import PeakRule
     from histpred.scoring.embed import EmbeddedRun
     from histpred.scoring.record import Prediction
