@@ -46,7 +46,6 @@ TESTED_ELSEWHERE = {
     "commands/windows": "tests/genome/test_extract.py",
     "core/columns": "tests/test_new_column.py",
     "core/execution": "tests/scoring/test_predict.py",
-    "core/finished": "tests/scoring/test_record.py",
     "core/log": "tests/test_cli.py",
     "core/runtime": "tests/encoders/test_devices.py",
     "core/shipped": "tests/test_package.py",
