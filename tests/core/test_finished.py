@@ -89,7 +89,7 @@ def test_what_cannot_be_read_is_an_error_with_a_remedy(text, words, record):
 
 
 def test_a_folder_without_a_record_is_not_finished(tmp_path):
-    with pytest.raises(InputError, match="no finished output of histpred predict: run.json"):
+    with pytest.raises(InputError, match=r"no finished output of histpred predict: run\.json"):
         read_record(tmp_path / "run.json", Record, "predict", "run it again")
 
 
@@ -117,7 +117,7 @@ def test_a_damaged_or_other_folder_is_refused_by_name(tmp_path):
     assert altered(tmp_path, digests) == ["b.tsv"]
     refuse_altered(tmp_path, {"a.tsv": digests["a.tsv"]}, "run it again")
     refuse_other(tmp_path, "another prediction", {"by": 1}, {"by": 1}, {"a.tsv": digests["a.tsv"]})
-    with pytest.raises(InputError, match="missing or altered since: b.tsv"):
+    with pytest.raises(InputError, match=r"missing or altered since: b\.tsv"):
         refuse_altered(tmp_path, digests, "run it again")
     with pytest.raises(OutputError, match="another prediction") as caught:
         refuse_other(tmp_path, "another prediction", {"by": 1}, {"by": 2}, digests)
