@@ -53,7 +53,7 @@ def embed(out: Path | None, strict: bool, quiet: bool, **given: Any) -> None:
         execution = options.filled(Execution, given, progress=progress)
         result = verbs.embed(request, choice, out, execution)
     logger.info(
-        "%s: %s windows of %s rows on %s in %s; %s chunks embedded, %s were there%s",
+        "%s: %s windows of %s rows on %s in %s; %s chunks embedded, %s found in the store%s",
         out or given["store"],
         f"{result.windows:,}",
         f"{result.rows:,}",

@@ -8,7 +8,7 @@ finished.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import TypeVar
 
@@ -46,23 +46,32 @@ def read_record(path: Path, model: type[Model], verb: str, remedy: str) -> Model
             f"no finished output of histpred {verb}: {path.name} cannot be read ({error.strerror})",
             remedy,
         ) from error
-    _check_schema(path, content, model, remedy)
     try:
-        return model.model_validate_json(content)
+        fields = json.loads(content)
+        _check_schema(path, fields, model, remedy)
+        return model.model_validate(fields)
     except ValidationError as error:
         places = ((".".join(map(str, one["loc"])), one["msg"]) for one in error.errors())
         problems = first_few([": ".join(filter(None, place)) for place in places])
         raise InputError(path, f"not written by histpred {verb}: {problems}", remedy) from error
+    except ValueError as error:
+        raise InputError(path, f"not written by histpred {verb}: {error}", remedy) from error
 
 
-def _check_schema(path: Path, content: bytes, model: type[BaseModel], remedy: str) -> None:
+def write_record(path: Path, record: BaseModel, without: Set[str] = frozenset()) -> None:
+    """Write a record as JSON, without some of its fields.
+
+    json writes and reads records, not pydantic, because a path in them need not be valid Unicode.
+    """
+    fields = record.model_dump(mode="json", by_alias=True, exclude=set(without))
+    path.write_text(json.dumps(fields, indent=2) + "\n", encoding="utf-8")
+
+
+def _check_schema(path: Path, fields: object, model: type[BaseModel], remedy: str) -> None:
     """Raise InputError for another major schema version; ignore files that are not records."""
     field = model.model_fields.get("schema_version")
-    try:
-        found = json.loads(content)["schema_version"]
-    except (ValueError, KeyError, TypeError):
-        return
-    if field and str(found).split(".")[0] != str(field.default).split(".")[0]:
+    found = fields.get("schema_version") if isinstance(fields, dict) else None
+    if field and found and str(found).split(".")[0] != str(field.default).split(".")[0]:
         raise InputError(
             path, f"of schema version {found}, this release reads {field.default}", remedy
         )
@@ -138,8 +147,8 @@ def finished(record: Path, model: type[Model]) -> Model | None:
 def written(record: Path, model: type[Model]) -> Model:
     """A record of ours; OutputError if another release wrote it."""
     try:
-        return model.model_validate_json(record.read_bytes())
-    except (OSError, ValidationError) as error:
+        return model.model_validate(json.loads(record.read_bytes()))
+    except (OSError, ValueError) as error:
         raise OutputError(
             f"{record} was not written by histpred {__version__}", "choose another folder for -o"
         ) from error

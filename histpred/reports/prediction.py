@@ -6,6 +6,7 @@ Everything is aggregated: the page is as long for 20 genes as for 60,000.
 from __future__ import annotations
 
 import csv
+import json
 from collections import defaultdict
 from pathlib import Path
 
@@ -258,7 +259,7 @@ def _top_table(top: pandas.DataFrame) -> Table:
                 _figure(row.probability),
             ],
             mark=True,
-            place=inline_json([plain_contig(row.chrom), row.start, row.end]),
+            place=json.dumps([plain_contig(row.chrom), row.start, row.end]),
         )
         for row in top.itertuples()
     ]

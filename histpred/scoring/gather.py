@@ -23,6 +23,7 @@ from histpred.scoring.record import (
     Prediction,
     RunRecord,
     ShardRecord,
+    WindowsIdentity,
     held,
     output_files_of,
     read_finished,
@@ -209,6 +210,6 @@ def _made_with(part: Gathered) -> dict[str, str | None]:
     }
 
 
-def _calibrated_for(identity: Identity) -> str:
+def _calibrated_for(identity: WindowsIdentity) -> str:
     """Which of a bundle's outputs the probabilities come from."""
     return "intervals" if identity.window.kind == INTERVAL else "genes"

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from histpred.bundle.encoding import EncoderChoice
 from histpred.bundle.folder import Bundle
-from histpred.core.finished import read_record, refuse_altered, refuse_other, written
+from histpred.core.finished import read_record, refuse_altered, refuse_other, write_record, written
 from histpred.core.output import file_digest
 from histpred.core.runtime import load_onnxruntime
 from histpred.core.version import __version__
@@ -36,8 +36,8 @@ class Part(BaseModel):
     model_config = ConfigDict(populate_by_name=True, frozen=True)
 
 
-class Identity(Part):
-    """What fixes the bytes of a prediction. window: its fields in order; biotypes: sorted."""
+class WindowsIdentity(Part):
+    """What fixes the windows of a run and their bundle. biotypes: sorted."""
 
     histpred: str = __version__
     annotation_sha256: str = Field(alias="annotation sha256")
@@ -47,12 +47,17 @@ class Identity(Part):
     level: str = Field(alias="by")
     biotypes: tuple[str, ...]
     unstranded: bool
-    precision: str | None = None
 
     def shown(self) -> dict[str, JsonValue]:
         """The fields as run.json holds them."""
         fields: dict[str, JsonValue] = self.model_dump(mode="json", by_alias=True)
         return fields
+
+
+class Identity(WindowsIdentity):
+    """What fixes the bytes of a prediction."""
+
+    precision: str
 
 
 class Prediction(Part):
@@ -141,9 +146,7 @@ class RunRecord(Part):
 
     def write(self, folder: Path) -> None:
         """Write run.json."""
-        fields = {"parts"} if self.parts is None else None
-        text = self.model_dump_json(by_alias=True, indent=2, exclude=fields)
-        (folder / RUN).write_text(text + "\n", encoding="utf-8")
+        write_record(folder / RUN, self, {"parts"} if self.parts is None else frozenset())
 
 
 def bundle_identity(bundle: Bundle) -> str:
@@ -151,21 +154,24 @@ def bundle_identity(bundle: Bundle) -> str:
     return f"{bundle.manifest.name} {bundle.manifest.version} {bundle.digest}"
 
 
+def windows_identity(
+    request: Request, choice: EncoderChoice, digests: tuple[str, str] | None = None
+) -> dict[str, object]:
+    """The fields of `WindowsIdentity`; `digests`: of annotation and FASTA, None: read them now."""
+    known = request_identity(request, choice.window.kind, digests)
+    bundle = choice.bundle and bundle_identity(choice.bundle)
+    return {**known, "bundle": bundle, "window": choice.window}
+
+
 def prediction_identity(
     request: Request,
     choice: EncoderChoice,
-    precision: str | None,
+    precision: str,
     digests: tuple[str, str] | None = None,
 ) -> Identity:
-    """What fixes the bytes of a prediction; without a precision, of windows alone.
-
-    `digests`: of annotation and FASTA; None: they are read now.
-    """
-    known = request_identity(request, choice.window.kind, digests)
-    bundle = choice.bundle and bundle_identity(choice.bundle)
-    return Identity.model_validate(
-        known | {"bundle": bundle, "window": choice.window, "precision": precision}
-    )
+    """What fixes the bytes of a prediction; `digests` as in `windows_identity`."""
+    fields = windows_identity(request, choice, digests)
+    return Identity.model_validate(fields | {"precision": precision})
 
 
 def read_finished(folder: Path, remedy: str) -> RunRecord:

@@ -17,7 +17,7 @@ import numpy as np
 from pydantic import Field
 
 from histpred.bundle.encoding import EncoderChoice
-from histpred.core.finished import finished, is_ours, read_record, refuse_other
+from histpred.core.finished import finished, is_ours, read_record, refuse_other, write_record
 from histpred.core.hts import quiet_htslib
 from histpred.core.log import tell
 from histpred.core.output import file_digest, output_folder, refuse_inputs, temporary_faults
@@ -33,10 +33,10 @@ from histpred.scoring.domain import domain_warnings
 from histpred.scoring.record import (
     AnnotationRecord,
     FastaRecord,
-    Identity,
     Part,
+    WindowsIdentity,
     input_records,
-    prediction_identity,
+    windows_identity,
 )
 
 SCATTER, SHARDS = "scatter.json", "shards"
@@ -65,8 +65,8 @@ class Shard(Part):
     sha256: str
 
 
-class ScatterIdentity(Identity):
-    """What fixes the shards; `precision` is not used, since it does not change them."""
+class ScatterIdentity(WindowsIdentity):
+    """What fixes the shards."""
 
     shard_bases: int = Field(alias="shard bases")
     chunks: str
@@ -139,8 +139,7 @@ def scatter(
             shards=shards,
             outputs=outputs | {LEDGER: file_digest(work / LEDGER)},
         )
-        text = record.model_dump_json(by_alias=True, indent=2, exclude={"identity": {"precision"}})
-        (work / SCATTER).write_text(text + "\n", encoding="utf-8")
+        write_record(work / SCATTER, record)
         # Remove what an earlier scattering into other shards left, even if it was killed.
         left = (f"{SHARDS}/{path.name}" for path in _shards_in(out))
         names[:] = [*dict.fromkeys([*left, *record.outputs]), SCATTER]
@@ -233,7 +232,7 @@ def _identity(
     digests: tuple[str, str] | None = None,
 ) -> ScatterIdentity:
     """What fixes the shards."""
-    fields = prediction_identity(request, choice, None, digests).model_dump(by_alias=True)
+    fields = windows_identity(request, choice, digests)
     return ScatterIdentity.model_validate(
         fields | {"shard bases": shard_bases, "chunks": str(choice.chunks)}
     )

@@ -211,7 +211,7 @@ def test_wrong_inputs_end_the_run_with_their_message(tmp_path: Path) -> None:
     done = launch(tmp_path, "--annotation", bed)
     assert done.returncode != 0
     assert "none of its contigs is in genome/genome.fa.gz: chr1 here, chr22 there" in done.stdout
-    assert "Run the same with -resume" in done.stdout
+    assert "Run the same command with -resume" in done.stdout
     assert not (tmp_path / "results" / "predictions").exists()
 
 
