@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from support.browsers import IGV, JBROWSE, why_no_browser
-from support.command_line import histpred, lacks
-from support.scripts import load_script
+from support.command_line import ROOT, histpred, lacks
 from support.synthetic import write_bed, write_fasta
 
 pytestmark = [
@@ -34,7 +35,9 @@ def test_three_pictures_are_taken(tmp_path: Path) -> None:
     ):
         done = histpred(*command)
         assert done.code == 0, done.err
-    load_script("docs/screenshots.py").main(scores, tmp_path / "pictures")
+    # Its own process: playwright allows one session in a process, and other tests may have it.
+    line = [sys.executable, ROOT / "docs" / "screenshots.py", scores, tmp_path / "pictures"]
+    subprocess.run(line, check=True, timeout=100)
     pictures = sorted((tmp_path / "pictures").iterdir())
     assert [picture.name for picture in pictures] == [
         "report.png",
