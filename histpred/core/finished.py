@@ -55,7 +55,8 @@ def read_record(path: Path, model: type[Model], verb: str, remedy: str) -> Model
         problems = first_few([": ".join(filter(None, place)) for place in places])
         raise InputError(path, f"not written by histpred {verb}: {problems}", remedy) from error
     except ValueError as error:
-        raise InputError(path, f"not written by histpred {verb}: {error}", remedy) from error
+        problem = f"Invalid JSON: {error}"
+        raise InputError(path, f"not written by histpred {verb}: {problem}", remedy) from error
 
 
 def write_record(path: Path, record: BaseModel, without: Set[str] = frozenset()) -> None:
@@ -70,8 +71,10 @@ def write_record(path: Path, record: BaseModel, without: Set[str] = frozenset())
 def _check_schema(path: Path, fields: object, model: type[BaseModel], remedy: str) -> None:
     """Raise InputError for another major schema version; ignore files that are not records."""
     field = model.model_fields.get("schema_version")
-    found = fields.get("schema_version") if isinstance(fields, dict) else None
-    if field and found and str(found).split(".")[0] != str(field.default).split(".")[0]:
+    if field is None or not isinstance(fields, dict) or "schema_version" not in fields:
+        return
+    found = fields["schema_version"]
+    if str(found).split(".")[0] != str(field.default).split(".")[0]:
         raise InputError(
             path, f"of schema version {found}, this release reads {field.default}", remedy
         )
