@@ -77,7 +77,8 @@ def _export_perceptron(
         for mark, vector in zip(marks, vectors.detach().tolist(), strict=True)
     )
     scorer = to_onnx(network, marks, embeddings)
-    return Exported(encoder, scorer, source.ships | {MARK_VECTORS: table})
+    shipped = {path.name: path.read_bytes() for path in source.ships}
+    return Exported(encoder, scorer, shipped | {MARK_VECTORS: table})
 
 
 def _export_tower(

@@ -46,12 +46,10 @@ class Source(NamedTuple):
     encoder: Encoder
 
     @property
-    def ships(self) -> dict[str, bytes]:
-        """The encoder's own files, by name, if they travel with the bundle."""
+    def ships(self) -> tuple[Path, ...]:
+        """The encoder's own files, if they travel with the bundle."""
         bundle = self.choice.bundle
-        if bundle is None or bundle.manifest.encoder.files:
-            return {}
-        return {path.name: path.read_bytes() for path in self.encoder.files}
+        return () if bundle is None or bundle.manifest.encoder.files else self.encoder.files
 
     def exact(self) -> Encoder:
         """The encoder as `histpred bundle verify` opens it: on the CPU, in full precision."""

@@ -112,7 +112,7 @@ def train(
         if not execution.overwrite and (known := _finished(out, identity)):
             sweep(out)
             return known
-        names = (*(source.ships if source else ()), *OUTPUTS)
+        names = (*(path.name for path in (source.ships if source else ())), *OUTPUTS)
         work = stack.enter_context(output_folder(out, names, _is_ours))
         resume = out / RESUME
         expensive = choice is not None and is_expensive(choice.spec.kind)
