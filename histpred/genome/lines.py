@@ -1,9 +1,7 @@
 """Text lines of an annotation: plain, gzip or bgzip.
 
-The first bytes tell the three apart, never the suffix (bgzip is a series of gzip members, SAM
-specification section 4.1). Files are read once from start to end, so pipes and '-' work. CRLF and a
-UTF-8 byte order mark are accepted. Truncated files, binary files and files of a known other format
-are refused.
+The first bytes tell the three apart, never the suffix (bgzip: SAM specification, 4.1). Files are
+read once from start to end, so pipes and '-' work. CRLF and a UTF-8 byte order mark are accepted.
 """
 
 from __future__ import annotations
@@ -16,7 +14,7 @@ import sys
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from histpred.core.errors import InputError
 from histpred.genome.regions import is_too_far
@@ -27,6 +25,7 @@ if TYPE_CHECKING:
 GZIP_MAGIC = b"\x1f\x8b"
 BGZF_EOF = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 PEEK = 1 << 16
+AGAIN = "download or copy the file again; none of its content was used"
 
 FOREIGN = (
     (b"BZh", "compressed with bzip2", "decompress it first: bunzip2 FILE"),
@@ -58,7 +57,7 @@ def is_bgzf(head: bytes) -> bool:
 class _DigestStream(io.RawIOBase):
     """A raw stream that keeps the sha256 and the last bytes of what has been read."""
 
-    def __init__(self, source: io.BufferedIOBase | io.RawIOBase) -> None:
+    def __init__(self, source: io.BufferedIOBase) -> None:
         self.source = source
         self.sha256 = hashlib.sha256()
         self.tail = b""
@@ -67,35 +66,12 @@ class _DigestStream(io.RawIOBase):
         return True
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
+        # Unlike a raw stream, a buffered one fills the buffer from a pipe too.
         count = self.source.readinto(buffer) or 0
         read = bytes(memoryview(buffer)[:count])
         self.sha256.update(read)
         self.tail = (self.tail + read)[-len(BGZF_EOF) :]
         return count
-
-
-class _PeekedStream(io.RawIOBase):
-    """A stream whose first bytes have already been read, from its start."""
-
-    def __init__(self, head: bytes, rest: io.BufferedReader | gzip.GzipFile) -> None:
-        self.head = head
-        self.rest = rest
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: WriteableBuffer, /) -> int:
-        view = memoryview(buffer)
-        read = self.head[: len(view)] or self.rest.read(len(view))
-        self.head = self.head[len(view) :]
-        view[: len(read)] = read
-        return len(read)
-
-
-def _peek(stream: io.BufferedReader | gzip.GzipFile) -> tuple[bytes, io.BufferedReader]:
-    """The first bytes of a stream, and the stream from its start (a pipe's `peek` gives fewer)."""
-    head = stream.read(PEEK)
-    return head, io.BufferedReader(_PeekedStream(head, stream), PEEK)
 
 
 class Lines:
@@ -105,15 +81,13 @@ class Lines:
     number and line before the line is handed out.
     """
 
-    def __init__(
-        self, path: str | os.PathLike[str], source: io.BufferedIOBase | io.RawIOBase
-    ) -> None:
+    def __init__(self, path: str | os.PathLike[str], source: io.BufferedIOBase) -> None:
         self.name = "<stdin>" if os.fspath(path) == "-" else os.fspath(path)
         self.number = 0
         self.watch: Callable[[int, str], None] | None = None
         self._raw = _DigestStream(source)
         self._bgzf = False
-        self._stream: io.BufferedReader | None = None
+        self._stream: BinaryIO | None = None
 
     @property
     def digest(self) -> str:
@@ -122,13 +96,13 @@ class Lines:
 
     def __iter__(self) -> Iterator[tuple[int, str]]:
         with self._explained():
-            head, stream = _peek(io.BufferedReader(self._raw, PEEK))
-            self._bgzf = is_bgzf(head)
-            if head.startswith(GZIP_MAGIC):
-                head, stream = _peek(gzip.GzipFile(fileobj=stream))
-            self._stream = stream
-            self._refuse_foreign(head)
-            for number, raw in enumerate(stream, 1):
+            stored = io.BufferedReader(self._raw, PEEK)
+            self._stream = stored
+            self._bgzf = is_bgzf(stored.peek())
+            if stored.peek().startswith(GZIP_MAGIC):
+                self._stream = io.BufferedReader(gzip.GzipFile(fileobj=stored), PEEK)
+            self._refuse_foreign(self._stream.peek())
+            for number, raw in enumerate(self._stream, 1):
                 self.number = number
                 line = raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
                 if self.watch:
@@ -142,11 +116,8 @@ class Lines:
             while self._stream and self._stream.read(PEEK):
                 pass
         if self._bgzf and self._raw.tail != BGZF_EOF:
-            raise InputError(
-                self.name,
-                "truncated: a bgzip file without its end-of-file block",
-                "download or copy the file again; none of its content was used",
-            )
+            found = "truncated: a bgzip file without its end-of-file block"
+            raise InputError(self.name, found, AGAIN)
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -154,35 +125,23 @@ class Lines:
         try:
             yield
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise InputError(
-                self.name,
-                f"the compressed data is truncated or damaged ({error})",
-                "download or copy the file again; none of its content was used",
-                self.number + 1,
-            ) from error
+            found = f"the compressed data is truncated or damaged ({error})"
+            raise InputError(self.name, found, AGAIN, self.number + 1) from error
         except UnicodeDecodeError as error:
-            raise InputError(
-                self.name,
-                f"not UTF-8 text (byte 0x{error.object[error.start]:02x})",
-                "convert it, for example: iconv -f LATIN1 -t UTF-8 FILE",
-                self.number,
-            ) from error
+            found = f"not UTF-8 text (byte 0x{error.object[error.start]:02x})"
+            hint = "convert it, for example: iconv -f LATIN1 -t UTF-8 FILE"
+            raise InputError(self.name, found, hint, self.number) from error
 
     def _refuse_foreign(self, head: bytes) -> None:
         for magic, what, hint in FOREIGN:
             if head.startswith(magic):
                 raise InputError(self.name, f"this is {what}", hint)
         if b"\x00" in head:
-            raise InputError(
-                self.name,
-                "not text: it contains NUL bytes (a binary file or UTF-16)",
-                "give a BED, GTF or GFF3 annotation in UTF-8",
-            )
+            found = "not text: it contains NUL bytes (a binary file or UTF-16)"
+            raise InputError(self.name, found, "give a BED, GTF or GFF3 annotation in UTF-8")
         if b"\r" in head.rstrip(b"\r") and b"\n" not in head:
-            hint = "convert it: tr '\\r' '\\n' < FILE"
-            raise InputError(
-                self.name, "lines end in CR only (old Macintosh line endings)", hint, 1
-            )
+            found = "lines end in CR only (old Macintosh line endings)"
+            raise InputError(self.name, found, "convert it: tr '\\r' '\\n' < FILE", 1)
 
 
 @contextmanager
@@ -198,7 +157,7 @@ def open_lines(path: str | os.PathLike[str]) -> Iterator[Lines]:
         raise InputError(path, "is a directory", "give a file")
     with ExitStack() as stack:
         try:
-            source = stack.enter_context(open(path, "rb", buffering=0))
+            source = stack.enter_context(open(path, "rb"))
         except OSError as error:
             raise InputError(path, f"cannot be read: {error.strerror}", "check the path") from error
         yield Lines(path, source)
