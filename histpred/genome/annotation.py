@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -20,6 +20,7 @@ from histpred.genome.assembly import assemble
 from histpred.genome.biotypes import expand, normalise
 from histpred.genome.lines import Lines, open_lines
 from histpred.genome.reasons import NOT_SELECTED
+from histpred.genome.reference import Reference
 from histpred.genome.regions import SPLICED, Feature
 
 GENE, TRANSCRIPT = gff.GENE, gff.TRANSCRIPT
@@ -51,10 +52,8 @@ def level_for(kind: str, level: str | None) -> str:
     if level not in (None, GENE, TRANSCRIPT):
         raise UsageError(f"unknown level {level!r}", f"use {GENE} or {TRANSCRIPT}")
     if kind == SPLICED and level == GENE:
-        raise UsageError(
-            "spliced windows need transcripts, not genes",
-            "use --by transcript with --window spliced",
-        )
+        hint = "use --by transcript with --window spliced"
+        raise UsageError("spliced windows need transcripts, not genes", hint)
     return level or (TRANSCRIPT if kind == SPLICED else GENE)
 
 
@@ -112,8 +111,8 @@ class Annotation:
 
         if self.format in ("GTF", "GFF3") and not count:
             needed = "gene, transcript or exon" if self._level == GENE else "transcript or exon"
-            hint = "is this an annotation of genes?"
-            raise InputError(self.name, f"a {self.format} without a {needed} line", hint)
+            found = f"a {self.format} without a {needed} line"
+            raise InputError(self.name, found, "is this an annotation of genes?")
         self._check_selection()
 
     def _features(self) -> Iterator[Feature]:
@@ -136,10 +135,8 @@ class Annotation:
         rest = self._with_headers(chain([(number, line)], numbered))
         if self.format.startswith("BED"):
             if self._selected:
-                raise UsageError(
-                    f"--biotype was given, but {self.name} is a BED, which has no biotypes",
-                    "omit --biotype, or give the GTF or GFF3",
-                )
+                found = f"--biotype was given, but {self.name} is a BED, which has no biotypes"
+                raise UsageError(found, "omit --biotype, or give the GTF or GFF3")
             yield from bed.read_bed(self.name, rest)
             return
         if self.format == "GTF":
@@ -178,43 +175,33 @@ class Annotation:
         if not self._selected or self.format == "empty":
             return
         if self.biotypes <= {"."}:
-            raise UsageError(
-                f"--biotype was given, but {self.name} states no biotype",
-                "omit --biotype, or use a GENCODE, Ensembl or NCBI annotation",
-            )
+            hint = "omit --biotype, or use a GENCODE, Ensembl or NCBI annotation"
+            raise UsageError(f"--biotype was given, but {self.name} states no biotype", hint)
         if len(self.unmatched()) == len(self._selected):
-            raise UsageError(
-                f"no {self._level} of {self.name} has the biotype {', '.join(self._selected)}",
-                f"it has: {first_few(sorted(self.biotypes))}",
-            )
+            found = f"no {self._level} of {self.name} has the biotype {', '.join(self._selected)}"
+            raise UsageError(found, f"it has: {first_few(sorted(self.biotypes))}")
 
 
 class Contigs(Annotation):
-    """The contigs of a FASTA as an annotation, one row each; `lengths` in bp."""
+    """The contigs of a FASTA as an annotation, one row each; they have no biotypes."""
 
     format = "contigs"
 
-    def __init__(
-        self, name: str, lengths: Mapping[str, int], digest: str, biotypes: tuple[str, ...]
-    ) -> None:
+    def __init__(self, reference: Reference, biotypes: tuple[str, ...]) -> None:
         if biotypes:
             raise UsageError("--biotype was given, but contigs have no biotypes", "omit --biotype")
-        self.name, self._lengths, self._sha256 = name, lengths, digest
+        self.name, self._reference = reference.name, reference
         self.taxon_id = self.genome_build = None
-        self.aliases, self.circular = {}, set()
+        self.aliases, self.circular, self.biotypes, self._selected = {}, set(), set(), ()
 
     @property
     def digest(self) -> str:
         """The sha256 of the FASTA."""
-        return self._sha256
+        return self._reference.digest
 
     def __iter__(self) -> Iterator[Feature]:
-        for number, (contig, length) in enumerate(self._lengths.items(), 1):
+        for number, (contig, length) in enumerate(self._reference.lengths.items(), 1):
             yield Feature(number, contig, 0, length, "+", contig)
-
-    def unmatched(self) -> list[str]:
-        """Always empty: contigs have no biotypes."""
-        return []
 
 
 def sniff(name: str, number: int, line: str) -> str:
@@ -230,19 +217,15 @@ def sniff(name: str, number: int, line: str) -> str:
         return "GFF3" if _GFF3_ATTRIBUTES.match(fields[8] if len(fields) == 9 else "") else "GTF"
     words = line.split()
     if len(fields) < 9 <= len(words) and _whole(words[3]) and _whole(words[4]):
-        hint = "separate the nine columns with tabs"
-        raise InputError(
-            name, "not tab-delimited: the columns are separated by spaces", hint, number
-        )
+        found = "not tab-delimited: the columns are separated by spaces"
+        raise InputError(name, found, "separate the nine columns with tabs", number)
     if len(fields) < 3 or _whole(fields[1].lstrip("-")) or _whole(fields[2].lstrip("-")):
         return f"BED{len(fields)}"
-    raise InputError(
-        name,
-        f"neither BED, GTF nor GFF3: {line[:60]!r}",
+    hint = (
         "start and end must be whole numbers in columns 2 and 3 (BED) or 4 and 5 (GTF, GFF3), "
-        "separated by tabs; a header line must begin with '#'",
-        number,
+        "separated by tabs; a header line must begin with '#'"
     )
+    raise InputError(name, f"neither BED, GTF nor GFF3: {line[:60]!r}", hint, number)
 
 
 def _whole(text: str) -> bool:

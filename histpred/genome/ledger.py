@@ -1,15 +1,13 @@
 """The ledger: each input row once, scored or skipped and why; and the windows in genome order.
 
-Both are kept in one temporary SQLite file, so memory does not grow with the number of rows. Rows
-are added in any order. Windows are returned sorted by contig (as bytes), start and end, and the
-ledger is written in the order of the input.
+Both are kept in one temporary SQLite file, so memory does not grow with the number of rows.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from histpred.core.errors import SHOWN
 from histpred.genome.regions import Feature, Window
@@ -19,19 +17,9 @@ from histpred.genome.windows import Placement
 LEDGER = "ledger.tsv"  # its name in an output folder
 SCORED, SKIPPED = "scored", "skipped"
 COLUMNS = (
-    "line",
-    "chrom",
-    "start",
-    "end",
-    "strand",
-    "name",
-    "gene_id",
-    "biotype",
-    "status",
-    "reason",
-    "note",
+    *("line", "chrom", "start", "end", "strand", "name", "gene_id", "biotype"),
+    *("status", "reason", "note"),
 )
-
 CHUNK = 4096
 
 # Columns that are only passed on are stored as one text column, formatted for the output.
@@ -41,13 +29,6 @@ create table ledger (line int, entry int, row text, status text, reason text, no
 create table window (chrom text, start int, end int, row text, line int, entry int, blocks text,
                      primary key (chrom, start, end, row, line, entry)) without rowid;
 """
-
-
-class QueuedWindow(NamedTuple):
-    """A window to be scored; `entry` is the number of its row in the ledger."""
-
-    window: Window
-    entry: int
 
 
 class Ledger:
@@ -63,7 +44,7 @@ class Ledger:
         self._windows: list[tuple[object, ...]] = []
         self.rows = 0
         self.queued = 0
-        self._reasons: dict[str, int] = {}
+        self._reasons: Counter[str] = Counter()
 
     def __enter__(self) -> Ledger:
         return self
@@ -85,7 +66,7 @@ class Ledger:
         row = f"{line}\t{chrom}\t{start}\t{end}\t{strand}\t{name}\t{gene_id}\t{biotype}"
         self._entries.append((line, self.rows, row, SCORED if window else SKIPPED, reason, note))
         if window is None:
-            self._reasons[reason] = self._reasons.get(reason, 0) + 1
+            self._reasons[reason] += 1
         else:
             self.queued += 1
             chrom, start, end, strand, name, gene_id, biotype, line, blocks = window
@@ -102,11 +83,11 @@ class Ledger:
         self._entries.clear()
         self._windows.clear()
 
-    def windows(self) -> Iterator[QueuedWindow]:
-        """Yield all queued windows in the order of `LC_ALL=C sort -k1,1 -k2,2n -k3,3n`.
+    def windows(self) -> Iterator[tuple[Window, int]]:
+        """Yield each queued window and the number of its row in the ledger.
 
-        Windows at the same place are sorted by strand, name, gene and biotype, so the order does
-        not depend on the order of the input rows.
+        The order is that of `LC_ALL=C sort -k1,1 -k2,2n -k3,3n`. Windows at the same place are
+        sorted by strand, name, gene and biotype, so the order of the input rows does not matter.
         """
         self._store()
         rows = self._database.execute(
@@ -115,8 +96,7 @@ class Ledger:
         for chrom, start, end, carried, line, entry, packed in rows:
             strand, name, gene_id, biotype = carried.split("\t")
             blocks = unpack_blocks(packed) if packed else None
-            window = Window(chrom, start, end, strand, name, gene_id, biotype, line, blocks)
-            yield QueuedWindow(window, entry)
+            yield Window(chrom, start, end, strand, name, gene_id, biotype, line, blocks), entry
 
     def longer_than(self, length: int) -> tuple[int, list[str]]:
         """The number of queued windows longer than `length` bp, and the names of the first few."""
@@ -126,13 +106,13 @@ class Ledger:
         rows = self._database.execute(f"select row {condition} limit ?", (length, SHOWN))
         return count, [carried.split("\t")[1] for (carried,) in rows]
 
-    def skip(self, queued: QueuedWindow, reason: str, note: str) -> None:
-        """Mark the row of a queued window as skipped."""
-        self._reasons[reason] = self._reasons.get(reason, 0) + 1
+    def skip(self, window: Window, entry: int, reason: str, note: str) -> None:
+        """Mark the row of a queued window as skipped; `entry` is the number of the row."""
+        self._reasons[reason] += 1
         self._database.execute(
             "update ledger set status = ?, reason = ?, note = trim(note || '; ' || ?, '; ') where "
             "line = ? and entry = ?",
-            (SKIPPED, reason, note, queued.window.line, queued.entry),
+            (SKIPPED, reason, note, window.line, entry),
         )
 
     def write(self, path: Path) -> None:

@@ -74,10 +74,8 @@ class Faults:
     """The rows that do not fit the genome, by fault."""
 
     def __init__(self) -> None:
-        self.strandless = Offenders()
-        self.past_end = Offenders()
-        self.clipped = Offenders()
-        self.unknown = Offenders()
+        self.strandless, self.past_end = Offenders(), Offenders()
+        self.clipped, self.unknown = Offenders(), Offenders()
         self.unknown_contigs: dict[str, None] = {}
 
 
@@ -93,15 +91,10 @@ def open_windows(request: Request, spec: WindowSpec, work: Path) -> Iterator[Ope
         annotation: Annotation
         if spec.tile and request.annotation == request.fasta:
             reference = stack.enter_context(Reference(*fasta))
-            annotation = Contigs(
-                reference.name, reference.lengths, reference.digest, request.biotypes
-            )
+            annotation = Contigs(reference, request.biotypes)
         else:
-            annotation = stack.enter_context(
-                open_annotation(
-                    request.annotation, work, spec.kind, request.level, request.biotypes
-                )
-            )
+            selection = spec.kind, request.level, request.biotypes
+            annotation = stack.enter_context(open_annotation(request.annotation, work, *selection))
             reference = stack.enter_context(Reference(*fasta))
         ledger = stack.enter_context(Ledger(work))
         planned = plan(annotation, reference, spec, request.unstranded, ledger)
@@ -115,11 +108,9 @@ def refuse_nothing(annotation: Annotation, ledger: Ledger, done: int, what: str)
     """
     if ledger.rows and not done:
         reasons = ", ".join(f"{reason} {count}" for reason, count in ledger.skipped.items())
-        raise InputError(
-            annotation.name,
-            f"none of its {ledger.rows} rows can be {what}: {reasons}",
-            "for the reason of each row, see the ledger that histpred windows writes",
-        )
+        found = f"none of its {ledger.rows} rows can be {what}: {reasons}"
+        hint = "for the reason of each row, see the ledger that histpred windows writes"
+        raise InputError(annotation.name, found, hint)
 
 
 def plan(
@@ -197,24 +188,21 @@ def scorable(ledger: Ledger, reference: Reference, spec: WindowSpec) -> Iterator
     batch: list[Row] = []
     bases = 0
     before = None
-    for queued in ledger.windows():
-        if spec.tile and queued.window[:3] == before:
-            ledger.skip(queued, SAME_TILE, "another row has this tile too")
+    for window, entry in ledger.windows():
+        if spec.tile and window[:3] == before:
+            ledger.skip(window, entry, SAME_TILE, "another row has this tile too")
             continue
-        before = queued.window[:3]
-        sequence = window_sequence(queued.window, reference)
-        fraction = window_n_fraction(queued.window, sequence, reference)
+        before = window[:3]
+        sequence = window_sequence(window, reference)
+        fraction = window_n_fraction(window, sequence, reference)
         if fraction > spec.max_n_fraction:
-            ledger.skip(
-                queued,
-                TOO_MANY_N,
-                f"{fraction:.4g} of the window is N, the limit is {spec.max_n_fraction:g}",
-            )
+            note = f"{fraction:.4g} of the window is N, the limit is {spec.max_n_fraction:g}"
+            ledger.skip(window, entry, TOO_MANY_N, note)
             continue
         if batch and (len(batch) == BATCH_WINDOWS or bases + len(sequence) > BATCH_BASES):
             yield batch
             batch, bases = [], 0
-        batch.append(row_of(queued.window, sequence, fraction))
+        batch.append(row_of(window, sequence, fraction))
         bases += len(sequence)
     if batch:
         yield batch
@@ -235,27 +223,26 @@ def printable(feature: Feature) -> Feature:
 def _refuse(
     faults: Faults, annotation: Annotation, reference: Reference, spec: WindowSpec, ledger: Ledger
 ) -> None:
-    selected = ledger.rows - ledger.skipped.get(NOT_SELECTED, 0)
-    if faults.unknown.count and faults.unknown.count == selected:
+    name, rows = annotation.name, ledger.rows
+    unknown, past_end, strandless = faults.unknown, faults.past_end, faults.strandless
+    if unknown.count and unknown.count == rows - ledger.skipped.get(NOT_SELECTED, 0):
+        here, there = first_few(faults.unknown_contigs), first_few(reference.lengths)
         raise InputError(
-            annotation.name,
-            f"none of its contigs is in {reference.name}: {first_few(faults.unknown_contigs)} "
-            f"here, {first_few(reference.lengths)} there",
+            name,
+            f"none of its contigs is in {reference.name}: {here} here, {there} there",
             "are both of the same assembly? chr1, 1 and NC_000001.11 count as the same contig "
             "unless that is ambiguous",
         )
-    if faults.past_end.count:
+    if past_end.count:
+        where = f"end past their contig in {reference.name}"
+        found = f"{past_end.count} of {rows} rows {where}: {past_end}"
+        hint = "wrong assembly? annotation and FASTA must be of the same one"
+        raise InputError(name, found, hint)
+    if strandless.count:
+        need = f"have no strand, which {spec.kind} windows need"
         raise InputError(
-            annotation.name,
-            f"{faults.past_end.count} of {ledger.rows} rows end past their contig in "
-            f"{reference.name}: {faults.past_end}",
-            "wrong assembly? annotation and FASTA must be of the same one",
-        )
-    if faults.strandless.count:
-        raise InputError(
-            annotation.name,
-            f"{faults.strandless.count} of {ledger.rows} rows have no strand, which {spec.kind} "
-            f"windows need: {faults.strandless}",
+            name,
+            f"{strandless.count} of {rows} rows {need}: {strandless}",
             "add strands (column 6 of a BED), or use the rows themselves with --window interval, "
             "or read '.' as '+' with --unstranded",
         )
@@ -267,13 +254,9 @@ def _warnings(faults: Faults, annotation: Annotation, reference: Reference) -> l
         warnings.append(f"{annotation.name} holds no row: the outputs are empty")
     if unmatched := annotation.unmatched():
         warnings.append(f"no row has the biotype {', '.join(unmatched)}")
-    if faults.unknown.count:
-        warnings.append(
-            f"{faults.unknown.count} rows lie on contigs that {reference.name} does not have: "
-            f"{first_few(faults.unknown_contigs)}"
-        )
-    if faults.clipped.count:
-        warnings.append(
-            f"{faults.clipped.count} rows end past their contig and were clipped: {faults.clipped}"
-        )
+    if unknown := faults.unknown.count:
+        where = f"lie on contigs that {reference.name} does not have"
+        warnings.append(f"{unknown} rows {where}: {first_few(faults.unknown_contigs)}")
+    if clipped := faults.clipped.count:
+        warnings.append(f"{clipped} rows end past their contig and were clipped: {faults.clipped}")
     return warnings

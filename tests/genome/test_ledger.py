@@ -27,7 +27,7 @@ def test_windows_leave_in_the_order_of_the_genome_and_the_ledger_in_that_of_the_
         for row in rows:
             ledger.add(*row)
         assert (ledger.rows, ledger.queued) == (len(rows), len(rows))
-        windows = [queued.window for queued in ledger.windows()]
+        windows = [window for window, _ in ledger.windows()]
         ledger.write(tmp_path / "ledger.tsv")
     assert windows == sorted(
         (placed.window for _, placed in rows),
@@ -42,8 +42,8 @@ def test_blocks_come_back(tmp_path):
     blocks = ((0, 3), (5, 10))
     with Ledger(tmp_path) as ledger:
         ledger.add(*entry(1, blocks=blocks))
-        (queued,) = ledger.windows()
-    assert queued.window.blocks == blocks
+        ((window, _),) = ledger.windows()
+    assert window.blocks == blocks
 
 
 def test_one_line_may_be_several_rows(tmp_path):
@@ -51,10 +51,10 @@ def test_one_line_may_be_several_rows(tmp_path):
     with Ledger(tmp_path) as ledger:
         for _ in range(2):
             ledger.add(*entry(7))
-        first, second = ledger.windows()
-        ledger.skip(second, "too-many-n", "all of it")
+        (_, first), (window, second) = ledger.windows()
+        ledger.skip(window, second, "too-many-n", "all of it")
         ledger.write(tmp_path / "ledger.tsv")
-    assert first.entry != second.entry
+    assert first != second
     rows = read_ledger(tmp_path / "ledger.tsv")
     assert [(row["line"], row["status"]) for row in rows] == [("7", "scored"), ("7", "skipped")]
 
@@ -65,8 +65,8 @@ def test_skips_are_counted_and_explained(tmp_path):
         ledger.add(entry(2)[0], SKIPPED)
         feature, placed = entry(3)
         ledger.add(feature, placed._replace(note="clipped by 2 bp"))
-        for queued in list(ledger.windows()):
-            ledger.skip(queued, "too-many-n", "0.9 of it")
+        for window, entry_number in list(ledger.windows()):
+            ledger.skip(window, entry_number, "too-many-n", "0.9 of it")
         assert ledger.skipped == {"too-many-n": 2, "unknown-contig": 1}
         ledger.write(tmp_path / "ledger.tsv")
     rows = read_ledger(tmp_path / "ledger.tsv")
