@@ -37,7 +37,9 @@ create index transcript_gene on transcript (gene, chrom, strand, start);
 create index exon_key on exon (key, line);
 """
 _PLACE_AND_PARENTS = attrgetter("chrom", "strand", "gene_id", "parents")
+_NEW_GENE = f"insert into gene values ({', '.join('?' * 9)})"
 _NEW_TRANSCRIPT = f"insert into transcript values ({', '.join('?' * 12)})"
+_NEW_EXON = f"insert into exon values ({', '.join('?' * 9)})"
 
 Blocks = list[tuple[int, int]]
 
@@ -101,10 +103,8 @@ def _fill(
         else:
             gene_key = record.key
             recent.clear()
-            database.execute(
-                "insert into gene values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (key, *record[1:6], record.gene_id, record.name, record.biotype),
-            )
+            names = (record.gene_id, record.name, record.biotype)
+            database.execute(_NEW_GENE, (key, *record[1:6], *names))
     _store_exons(database, run, blocks)
 
 
@@ -125,13 +125,11 @@ def _store_exons(database: sqlite3.Connection, run: Record | None, blocks: Block
     rest = (run.gene_name, run.name, run.biotype)
     for parent in run.parents or ("",):
         if key := parent or run.gene_id:
-            database.execute(
-                "insert into exon values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (key, run.line, run.chrom, run.strand, run.gene_id or None, *rest, packed),
-            )
+            place = (run.line, run.chrom, run.strand)
+            database.execute(_NEW_EXON, (key, *place, run.gene_id or None, *rest, packed))
         else:
-            place = (run.line, run.chrom, *_span(blocks), run.strand)
-            database.execute(_NEW_TRANSCRIPT, (None, *place, None, "", *rest, NO_ID))
+            spanned = (run.line, run.chrom, *_span(blocks), run.strand)
+            database.execute(_NEW_TRANSCRIPT, (None, *spanned, None, "", *rest, NO_ID))
 
 
 def _span(blocks: Blocks) -> tuple[int, int]:
@@ -190,18 +188,9 @@ def _implied_genes(database: sqlite3.Connection) -> Iterator[Feature]:
                 continue
             gene_id = gene_id or (name if parent == key else parent) or "."
             label = gene_name or gene_id if gene_id != "." else f"{chrom}:{start}-{end}"
-            feature = Feature(
-                line,
-                chrom,
-                start,
-                end,
-                strand,
-                label,
-                gene_id,
-                biotype or ".",
-                gene_biotype=biotype or ".",
-                problem=problem,
-            )
+            names = (label, gene_id, biotype or ".")
+            place = (line, chrom, start, end, strand)
+            feature = Feature(*place, *names, problem=problem, gene_biotype=biotype or ".")
             if problem:
                 yield feature
                 continue
@@ -217,9 +206,8 @@ def _genes(database: sqlite3.Connection) -> Iterator[Feature]:
     for key, line, chrom, start, end, strand, gene_id, name, biotype in rows:
         name = name or gene_id or f"{chrom}:{start}-{end}"
         biotype = biotype or _biotype_below(database, key)
-        yield Feature(
-            line, chrom, start, end, strand, name, gene_id or ".", biotype, gene_biotype=biotype
-        )
+        place = (line, chrom, start, end, strand)
+        yield Feature(*place, name, gene_id or ".", biotype, gene_biotype=biotype)
 
 
 def _biotype_below(database: sqlite3.Connection, gene: str | None) -> str:
@@ -234,40 +222,27 @@ def _biotype_below(database: sqlite3.Connection, gene: str | None) -> str:
 
 
 def _transcripts(database: sqlite3.Connection, with_exons: bool) -> Iterator[Feature]:
-    rows = database.execute("select * from transcript")
-    for row in rows:
+    for row in database.execute("select * from transcript"):
         key, line, chrom, start, end, strand, gene, gene_id, _, name, biotype, problem = row
-        above = database.execute(
-            "select id, biotype from gene where key = ? limit 1", (gene,)
-        ).fetchone()
-        above_id, gene_biotype = above or ("", "")
+        query = "select id, biotype from gene where key = ? limit 1"
+        above_id, gene_biotype = database.execute(query, (gene,)).fetchone() or ("", "")
         exons: Blocks = []
         if not problem:
             exons, problem = _exons(database, key, chrom, start, end, strand)
-        yield Feature(
-            line,
-            chrom,
-            start,
-            end,
-            strand,
-            name or f"{chrom}:{start}-{end}",
-            gene_id or above_id or (name if gene == key else gene) or ".",
-            biotype or gene_biotype or ".",
-            merge(exons) if exons and with_exons else None,
-            problem,
-            gene_biotype=gene_biotype or ".",
-        )
+        merged = merge(exons) if exons and with_exons else None
+        gene_id = gene_id or above_id or (name if gene == key else gene) or "."
+        names = (name or f"{chrom}:{start}-{end}", gene_id, biotype or gene_biotype or ".")
+        place = (line, chrom, start, end, strand)
+        yield Feature(*place, *names, merged, problem, gene_biotype=gene_biotype or ".")
 
     childless = database.execute(
         """select line, chrom, start, end, strand, name, id, biotype from gene
            where not exists (select 1 from transcript where transcript.gene = gene.key)"""
     )
     for line, chrom, start, end, strand, name, gene_id, biotype in childless:
-        name, biotype = name or f"{chrom}:{start}-{end}", biotype or "."
-        yield Feature(
-            line, chrom, start, end, strand, name, gene_id or ".", biotype,
-            problem=NO_TRANSCRIPT, gene_biotype=biotype,
-        )  # fmt: skip
+        names = (name or f"{chrom}:{start}-{end}", gene_id or ".", biotype or ".")
+        place = (line, chrom, start, end, strand)
+        yield Feature(*place, *names, problem=NO_TRANSCRIPT, gene_biotype=biotype or ".")
 
 
 def _exons(
@@ -290,5 +265,4 @@ def _exons(
             (key, other_chrom, other_strand),
         ).fetchone():
             return [], TRANS_SPLICED
-
     return exons, ""

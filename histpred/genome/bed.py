@@ -1,10 +1,8 @@
 """BED3 to BED9, BED12 and BEDn+m (narrowPeak is BED6+4): each row is a feature.
 
-Enforced rules of the BED specification v1 (https://samtools.github.io/hts-specs/BEDv1.pdf): columns
-are tab-delimited and as many in all rows, coordinates are 0-based half-open, the strand is '+', '-'
-or '.', and BED12 blocks start at 0, end at the feature's end, ascend and do not overlap. Not
-enforced, because files in use differ: scores (they are not read), the order of rows, unique rows,
-names without spaces. A row of length zero is kept as a feature with a problem.
+The BED specification v1 (https://samtools.github.io/hts-specs/BEDv1.pdf) is enforced, except where
+files in use differ: scores (they are not read), the order of rows, unique rows, names without
+spaces. A row of length zero is kept as a feature with a problem.
 """
 
 from __future__ import annotations
@@ -42,10 +40,9 @@ def read_bed(name: str, lines: Iterable[tuple[int, str]]) -> Iterator[Feature]:
         if not columns:
             columns = _column_count(name, number, line, fields)
         elif len(fields) != columns:
+            found = f"{len(fields)} columns where the rows before have {columns}"
             hint = "every row needs the same columns: is a tab missing, or is the file truncated?"
-            raise InputError(
-                name, f"{len(fields)} columns where the rows before have {columns}", hint, number
-            )
+            raise InputError(name, found, hint, number)
 
         chrom, first, last = fields[:3]
         whole = (first + last).isascii() and first.isdigit() and last.isdigit()
@@ -56,14 +53,12 @@ def read_bed(name: str, lines: Iterable[tuple[int, str]]) -> Iterator[Feature]:
             hint = "swap the two, or correct the row"
             raise InputError(name, f"start {start} is after end {end}", hint, number)
         if not chrom or chrom.isspace():
-            raise InputError(
-                name, f"the contig name is {chrom!r}", "give the name of a contig", number
-            )
+            found = f"the contig name is {chrom!r}"
+            raise InputError(name, found, "give the name of a contig", number)
         strand = fields[5] if columns >= 6 else "."
         if strand not in STRANDS:
-            raise InputError(
-                name, f"strand (column 6) is {strand!r}", "it must be '+', '-' or '.'", number
-            )
+            found = f"strand (column 6) is {strand!r}"
+            raise InputError(name, found, "it must be '+', '-' or '.'", number)
 
         label = fields[3] if columns >= 4 else ""
         if label in ("", "."):
@@ -77,10 +72,9 @@ def _column_count(name: str, number: int, line: str, fields: list[str]) -> int:
     if len(fields) >= 3:
         return len(fields)
     if len(line.split()) >= 3:
+        found = "not tab-delimited: the columns are separated by spaces"
         hint = "convert them to tabs, for example: tr -s ' ' '\\t' < FILE"
-        raise InputError(
-            name, "not tab-delimited: the columns are separated by spaces", hint, number
-        )
+        raise InputError(name, found, hint, number)
     hint = "BED needs at least contig, start and end, separated by tabs"
     raise InputError(name, f"{len(fields)} column(s), found {line[:40]!r}", hint, number)
 
@@ -96,38 +90,28 @@ def _refuse_coordinates(name: str, number: int, first: str, last: str) -> None:
 
 def _blocks(name: str, number: int, fields: list[str], start: int, end: int) -> Blocks:
     """The genomic blocks of a BED12 row."""
-    count, sizes, starts = fields[9:12]
-    texts = (count, *sizes.rstrip(",").split(","), *starts.rstrip(",").split(","))
+    count, *lists = fields[9:12]
+    sizes, starts = (text.rstrip(",").split(",") for text in lists)
+    texts = (count, *sizes, *starts)
     if not all(text.isascii() and text.isdigit() and not is_too_far(text) for text in texts):
-        raise InputError(
-            name,
-            "blockCount, blockSizes or blockStarts are not whole numbers: "
-            f"{count[:20]!r}, {sizes[:40]!r}, {starts[:40]!r}",
-            "columns 10 to 12 of a BED12 are a number and two comma-separated lists",
-            number,
-        )
-    lengths = [int(size) for size in sizes.rstrip(",").split(",")]
-    offsets = [int(offset) for offset in starts.rstrip(",").split(",")]
-    if not len(lengths) == len(offsets) == int(count):
-        raise InputError(
-            name,
-            f"blockCount is {count}, but there are {len(lengths)} sizes and {len(offsets)} starts",
-            "correct the row",
-            number,
-        )
+        shown = f"{count[:20]!r}, {lists[0][:40]!r}, {lists[1][:40]!r}"
+        found = f"blockCount, blockSizes or blockStarts are not whole numbers: {shown}"
+        hint = "columns 10 to 12 of a BED12 are a number and two comma-separated lists"
+        raise InputError(name, found, hint, number)
+    if not len(sizes) == len(starts) == int(count):
+        found = f"blockCount is {count}, but there are {len(sizes)} sizes and {len(starts)} starts"
+        raise InputError(name, found, "correct the row", number)
 
     blocks = tuple(
-        (start + offset, start + offset + size)
-        for offset, size in zip(offsets, lengths, strict=True)
+        (start + int(offset), start + int(offset) + int(size))
+        for offset, size in zip(starts, sizes, strict=True)
     )
     if blocks[0][0] != start or blocks[-1][1] != end:
         hint = "the first block must start at 0, and the last one must end at the row's end"
         raise InputError(name, "the blocks do not span the row from start to end", hint, number)
-    if any(size <= 0 for size in lengths) and start != end:
+    if any(left == right for left, right in blocks) and start != end:
         raise InputError(name, "a block has length zero", "remove the block", number)
     if any(left[1] > right[0] for left, right in pairwise(blocks)):
-        raise InputError(
-            name, "the blocks overlap or are not in order", "sort or merge them", number
-        )
-
+        found = "the blocks overlap or are not in order"
+        raise InputError(name, found, "sort or merge them", number)
     return blocks

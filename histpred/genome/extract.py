@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 from histpred.core.errors import UsageError
 from histpred.core.hts import quiet_htslib
@@ -39,18 +38,10 @@ def extract(request: Request, spec: WindowSpec, out: Path, overwrite: bool = Fal
     for spliced windows), or `.fa` and `.fasta` (`>name::contig:start-end(strand)`, as bedtools
     getfasta -name -s writes). Raises UsageError for another suffix.
     """
-    formats: dict[str, Callable[[BinaryIO, Row], None]] = {
-        ".tsv": _tsv,
-        ".bed": _bed,
-        ".fa": _fasta,
-        ".fasta": _fasta,
-    }
+    formats = {".tsv": _tsv, ".bed": _bed, ".fa": _fasta, ".fasta": _fasta}
     if out.suffix not in formats:
-        raise UsageError(
-            f"{out}: windows are written as {', '.join(formats)}", "choose one as the suffix of -o"
-        )
-    write = formats[out.suffix]
-
+        found = f"{out}: windows are written as {', '.join(formats)}"
+        raise UsageError(found, "choose one as the suffix of -o")
     outputs = (out, out.with_name(f"{out.name}.ledger.tsv"))
     refuse_inputs(outputs, request.files)
     with quiet_htslib(), temporary_faults(), ExitStack() as stack:
@@ -62,19 +53,17 @@ def extract(request: Request, spec: WindowSpec, out: Path, overwrite: bool = Fal
             if out.suffix == ".tsv":
                 target.write(f"{TABLE_HEADER}\n".encode())
             for batch in scorable(ledger, reference, spec):
-                for row in batch:
-                    write(target, row)
+                target.writelines(map(formats[out.suffix], batch))
                 written += len(batch)
         ledger.write(work / outputs[1].name)
-
         return Extraction(ledger.rows, written, ledger.skipped, planned.past_end, outputs[1])
 
 
-def _tsv(target: BinaryIO, row: Row) -> None:
-    target.write(table_row(row).encode())
+def _tsv(row: Row) -> bytes:
+    return table_row(row).encode()
 
 
-def _bed(target: BinaryIO, row: Row) -> None:
+def _bed(row: Row) -> bytes:
     window = row.window
     chrom, start, end, strand, name, *_ = window
     line = f"{chrom}\t{start}\t{end}\t{name}\t0\t{strand}"
@@ -82,10 +71,10 @@ def _bed(target: BinaryIO, row: Row) -> None:
         sizes = ",".join(str(right - left) for left, right in window.blocks)
         starts = ",".join(str(left - start) for left, _ in window.blocks)
         line += f"\t{start}\t{end}\t0\t{len(window.blocks)}\t{sizes}\t{starts}"
-    target.write(f"{line}\n".encode())
+    return f"{line}\n".encode()
 
 
-def _fasta(target: BinaryIO, row: Row) -> None:
+def _fasta(row: Row) -> bytes:
     chrom, start, end, strand, name, *_ = row.window
     header = f">{name}::{chrom}:{start}-{end}({strand})\n"
-    target.write(header.encode() + row.sequence + b"\n")
+    return header.encode() + row.sequence + b"\n"

@@ -99,13 +99,8 @@ def prepare(path: str | os.PathLike[str], digest: str, directory: Path) -> Index
     warnings = [f"{path}: {fault}; building a private one"] if fault else []
 
     stem = directory / (path.name if path.parent == directory else f"{digest}.fa")
-    private = IndexedFasta(
-        path,
-        Path(f"{stem}.fai"),
-        Path(f"{stem}.gzi") if compressed else None,
-        tuple(notices),
-        tuple(warnings),
-    )
+    gzi = Path(f"{stem}.gzi") if compressed else None
+    private = IndexedFasta(path, Path(f"{stem}.fai"), gzi, tuple(notices), tuple(warnings))
     if not private.fai.exists() or (private.gzi and not private.gzi.exists()):
         _build_index(private, given)
     return private
@@ -213,22 +208,20 @@ def _build_index(indexed: IndexedFasta, name: str) -> None:
 
     fai = Path(f"{indexed.fai}.{os.getpid()}.partial")
     gzi = Path(f"{indexed.gzi}.{os.getpid()}.partial")
-    arguments = ["--fai-idx", os.path.abspath(fai)]
+    arguments: list[str | Path] = ["--fai-idx", fai.absolute()]
     if indexed.gzi:
-        arguments += ["--gzi-idx", os.path.abspath(gzi)]
-    arguments.append(os.path.abspath(indexed.path))
+        arguments += ["--gzi-idx", gzi.absolute()]
     try:
         # The stub allows only str, but a path may not be UTF-8.
         faidx = cast(Callable[..., str], pysam.faidx)
-        faidx(*map(os.fsencode, arguments))
+        faidx(*map(os.fsencode, [*arguments, indexed.path.absolute()]))
         contigs = read_fai(fai)
     except (pysam.utils.SamtoolsError, ValueError, FileNotFoundError) as error:
         if not has_room(fai.parent):
             raise no_room(fai) from error
         fasta.explain(indexed.path, name)
-        raise InputError(
-            name, "cannot be indexed as FASTA", "for the reason, run: samtools faidx FASTA"
-        ) from error
+        hint = "for the reason, run: samtools faidx FASTA"
+        raise InputError(name, "cannot be indexed as FASTA", hint) from error
 
     named = all(contig.name for contig in contigs)
     if not named or fasta.count_headers(indexed.path) != len(contigs):

@@ -1,7 +1,4 @@
-"""FASTA files without an index: compression, headers, and what is wrong with a malformed file.
-
-`histpred.genome.faidx` makes and checks indexes.
-"""
+"""FASTA files without an index: compression, headers, and what is wrong with a malformed file."""
 
 from __future__ import annotations
 
@@ -45,10 +42,9 @@ def check_fasta(path: Path) -> bytes:
         raise InputError(path, "this is a 2bit file", hint)
     start = _uncompressed_head(path) if head.startswith(GZIP_MAGIC) else head
     if not start.lstrip().startswith(b">"):
+        found = f"not a FASTA: it begins with {start[:20].decode('utf-8', 'replace')!r}"
         hint = "a FASTA begins with '>'; the order is ANNOTATION FASTA: are the two swapped?"
-        raise InputError(
-            path, f"not a FASTA: it begins with {start[:20].decode('utf-8', 'replace')!r}", hint, 1
-        )
+        raise InputError(path, found, hint, 1)
     return head
 
 
@@ -69,11 +65,8 @@ def check_eof_block(path: Path) -> None:
 
 
 def _truncated(path: Path, why: object) -> InputError:
-    return InputError(
-        path,
-        f"the compressed data is truncated or damaged ({why})",
-        "download or copy the file again",
-    )
+    found = f"the compressed data is truncated or damaged ({why})"
+    return InputError(path, found, "download or copy the file again")
 
 
 def recompress(path: Path, copy: Path) -> None:
@@ -104,9 +97,8 @@ def organism(path: Path) -> str | None:
     `>NC_004353.4 Drosophila melanogaster chromosome 4` states 'Drosophila melanogaster'.
     """
     _, description, _ = next(headers(path), ("", "", 0))
-    found = re.match(
-        r"([A-Z][a-z]+ [a-z]{3,})\b(?= .*(chromosome|scaffold|contig|mitoch))", description
-    )
+    pattern = r"([A-Z][a-z]+ [a-z]{3,})\b(?= .*(chromosome|scaffold|contig|mitoch))"
+    found = re.match(pattern, description)
     return found[1] if found else None
 
 
@@ -135,20 +127,15 @@ def explain(path: Path, name: str) -> None:
     with _open(path) as stream:
         head = stream.read(BLOCK)
     if b"\r" in head.rstrip(b"\r") and b"\n" not in head:
-        raise InputError(
-            name, "lines end in CR only", "convert it, for example: tr '\\r' '\\n' < FASTA", 1
-        )
+        hint = "convert it, for example: tr '\\r' '\\n' < FASTA"
+        raise InputError(name, "lines end in CR only", hint, 1)
     seen: dict[str, int] = {}
     for contig, _, number in headers(path):
         if not contig:
             raise InputError(name, "a contig has no name", "write its name after the '>'", number)
         if contig in seen:
-            raise InputError(
-                name,
-                f"the contig name {contig!r} appears twice (first in line {seen[contig]})",
-                "names must be unique: rename or remove one",
-                number,
-            )
+            found = f"the contig name {contig!r} appears twice (first in line {seen[contig]})"
+            raise InputError(name, found, "names must be unique: rename or remove one", number)
         seen[contig] = number
     _explain_lines(path, name)
 
@@ -163,15 +150,13 @@ def _explain_lines(path: Path, name: str) -> None:
                 contig = line[1:].decode("utf-8", "replace").split(None, 1)[0]
                 header, width, short_line = number, 0, 0
             elif length and (short_line or (width and length > width)):
-                found = f"line {short_line} is shorter" if short_line else f"{length} after {width}"
+                which = f"line {short_line} is shorter" if short_line else f"{length} after {width}"
+                found = f"lines of contig {contig!r} differ in length: {which}"
                 hint = "wrap them to one length, for example: seqtk seq -l 60 FASTA"
-                raise InputError(
-                    name, f"lines of contig {contig!r} differ in length: {found}", hint, number
-                )
+                raise InputError(name, found, hint, number)
             else:
                 width = width or length
                 short_line = number if length < width else 0
     if not width:
-        raise InputError(
-            name, f"the last contig, {contig!r}, has no sequence", "remove its header", header
-        )
+        found = f"the last contig, {contig!r}, has no sequence"
+        raise InputError(name, found, "remove its header", header)

@@ -75,7 +75,6 @@ def gtf_attributes(text: str) -> dict[str, str]:
     attributes: dict[str, str] = {}
     for key, double, single, bare in _GTF_ATTRIBUTE.findall(text):
         attributes.setdefault(key, double or single or bare)
-
     return attributes
 
 
@@ -89,10 +88,8 @@ def gff3_attributes(text: str) -> dict[str, str]:
     for pair in text.split(";"):
         key, equals, value = pair.strip().partition("=")
         if equals:
-            attributes.setdefault(
-                key, unquote(value) if "%" in value and key != "Parent" else value
-            )
-
+            encoded = "%" in value and key != "Parent"
+            attributes.setdefault(key, unquote(value) if encoded else value)
     return attributes
 
 
@@ -133,17 +130,14 @@ def _read(
         if not kind:
             continue
         if len(fields) != 9:
+            found = f"{len(fields)} columns where GTF and GFF3 have nine"
             hint = "write a tab inside the attributes as %09 (GFF3) or remove it"
-            raise InputError(
-                name, f"{len(fields)} columns where GTF and GFF3 have nine", hint, number
-            )
-
+            raise InputError(name, found, hint, number)
         start, end = _interval(name, number, fields[3], fields[4])
         strand = fields[6]
         if strand not in ("+", "-", ".", "?"):
-            raise InputError(
-                name, f"strand (column 7) is {strand!r}", "it must be '+', '-', '.' or '?'", number
-            )
+            found = f"strand (column 7) is {strand!r}"
+            raise InputError(name, found, "it must be '+', '-', '.' or '?'", number)
         record = record_of(kind, number, fields, start, end)
         if record is not None:
             yield record
@@ -159,7 +153,6 @@ def _interval(name: str, number: int, first: str, last: str) -> tuple[int, int]:
         raise InputError(name, "start is 0, but GTF and GFF3 count from 1", hint, number)
     if start > end:
         raise InputError(name, f"start {start} is after end {end}", hint, number)
-
     return start - 1, end
 
 

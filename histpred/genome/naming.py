@@ -19,11 +19,8 @@ _MITOCHONDRION_NAMES = frozenset({"M", "MT", "MITO", "MTDNA"})
 # versions).
 _ACCESSION = re.compile(r"^NC_(\d{6})(?:\.\d+)?$")
 _HUMAN = {number: str(number) for number in range(1, 23)} | {23: "X", 24: "Y", 12920: MITOCHONDRION}
-_MOUSE = {number: str(number - 66) for number in range(67, 86)} | {
-    86: "X",
-    87: "Y",
-    5089: MITOCHONDRION,
-}
+_MOUSE = {number + 66: str(number) for number in range(1, 20)}
+_MOUSE |= {86: "X", 87: "Y", 5089: MITOCHONDRION}
 
 _DESCRIBED = re.compile(r"\bchromosome:?\s+([0-9A-Za-z]{1,5})\b(?!\S)", re.IGNORECASE)
 _NOT_WHOLE = re.compile(
@@ -93,7 +90,10 @@ class ContigNames:
         for contigs_of in (self._by_chromosome.get, lambda key: self._descriptions().get(key)):
             for candidate in meant:
                 if contigs := contigs_of(candidate):
-                    return _only(contigs, name)
+                    contig = next(iter(contigs))
+                    # Two different accessions are of different assemblies.
+                    other_assembly = _ACCESSION.match(contig) and _ACCESSION.match(name)
+                    return None if len(contigs) > 1 or other_assembly else contig
         return None
 
     def _descriptions(self) -> dict[str, set[str]]:
@@ -104,11 +104,3 @@ class ContigNames:
                     if meant := described_chromosome(description):
                         self._described.setdefault(meant, set()).add(contig)
         return self._described
-
-
-def _only(contigs: set[str], name: str) -> str | None:
-    """The only contig of a set, or None; two different accessions are of different assemblies."""
-    contig = next(iter(contigs))
-    if len(contigs) > 1 or (_ACCESSION.match(contig) and _ACCESSION.match(name)):
-        return None
-    return contig

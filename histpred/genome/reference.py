@@ -44,9 +44,8 @@ class Reference:
                 filepath_index_compressed=str(self._indexed.gzi) if self._indexed.gzi else None,
             )
         except (OSError, ValueError) as error:
-            raise InputError(
-                path, f"cannot be opened as FASTA ({error})", "check the file"
-            ) from error
+            found = f"cannot be opened as FASTA ({error})"
+            raise InputError(path, found, "check the file") from error
         self.organism = fasta.organism(self._indexed.path)
         self.lengths = dict(zip(self._file.references, self._file.lengths, strict=True))
         self.names = ContigNames(self.lengths, self._descriptions)
@@ -78,11 +77,8 @@ class Reference:
         try:
             raw = self._file.fetch(contig, start, end)
         except (OSError, ValueError) as error:
-            raise InputError(
-                self.name,
-                f"{contig}:{start}-{end} cannot be read ({error})",
-                "is the file damaged?",
-            ) from error
+            found = f"{contig}:{start}-{end} cannot be read ({error})"
+            raise InputError(self.name, found, "is the file damaged?") from error
         sequence = clean(raw.encode())
         if len(sequence) != end - start:
             raise InputError(
@@ -92,19 +88,19 @@ class Reference:
                 "remove the .fai (and .gzi) beside it, or download the file again",
             )
         if FOREIGN in sequence:
-            self._refuse_letters(contig, start, raw)
+            self._refuse_letters(contig, start, raw, sequence)
         self._contig, self._start, self._end = contig, start, end
         self._stretch, self._reverse = sequence, b""
 
-    def _refuse_letters(self, contig: str, start: int, raw: str) -> None:
-        positions = [i for i, base in enumerate(clean(raw.encode())) if base == FOREIGN[0]]
-        letters = "".join(sorted({raw[position] for position in positions}))
+    def _refuse_letters(self, contig: str, start: int, raw: str, sequence: bytes) -> None:
+        foreign = {letter for letter, base in zip(raw, sequence, strict=True) if base == FOREIGN[0]}
+        letters = "".join(sorted(foreign))
+        hint = "a genome has DNA letters (A C G T N and IUPAC codes): is this protein?"
+        if letters in ("U", "u", "Uu"):
+            hint = "this is RNA: replace U by T"
+        first = start + sequence.index(FOREIGN) + 1
         raise InputError(
-            self.name,
-            f"contig {contig!r} holds {letters!r}, first at base {start + positions[0] + 1}",
-            "this is RNA: replace U by T"
-            if letters in ("U", "u", "Uu")
-            else "a genome has DNA letters (A C G T N and IUPAC codes): is this protein?",
+            self.name, f"contig {contig!r} holds {letters!r}, first at base {first}", hint
         )
 
     def _descriptions(self) -> Mapping[str, str]:

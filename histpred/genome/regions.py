@@ -12,13 +12,8 @@ from typing import NamedTuple
 Blocks = tuple[tuple[int, int], ...]
 
 # The window kinds, described in `histpred.genome.windows`.
-CONTEXT, BODY, PROMOTER, SPLICED, INTERVAL = KINDS = (
-    "context",
-    "body",
-    "promoter",
-    "spliced",
-    "interval",
-)
+KINDS = ("context", "body", "promoter", "spliced", "interval")
+CONTEXT, BODY, PROMOTER, SPLICED, INTERVAL = KINDS
 
 FARTHEST = 2**31 - 1  # bp; the largest position that htslib and genome browsers support
 
@@ -123,5 +118,4 @@ def merge(blocks: list[tuple[int, int]]) -> Blocks:
             merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
         else:
             merged.append((start, end))
-
     return tuple(merged)

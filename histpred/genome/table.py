@@ -42,22 +42,16 @@ def read_windows(name: str, lines: Iterable[tuple[int, str]]) -> Iterator[Featur
             continue
         fields = line.split("\t")
         if len(fields) != len(FIELDS):
+            found = f"{len(fields)} columns where the header has {len(FIELDS)}"
             hint = "its header is that of a table of windows: write it again with histpred windows"
-            raise InputError(
-                name, f"{len(fields)} columns where the header has {len(FIELDS)}", hint, number
-            )
+            raise InputError(name, found, hint, number)
         row = dict(zip(FIELDS, fields, strict=True))
         chrom, strand = row["chrom"], row["strand"]
-        start, end = (
-            parse_position(name, number, edge, row[edge], HINT) for edge in ("start", "end")
-        )
+        start = parse_position(name, number, "start", row["start"], HINT)
+        end = parse_position(name, number, "end", row["end"], HINT)
         if start > end or not chrom or strand not in STRANDS:
-            raise InputError(
-                name,
-                f"not a window: contig {chrom!r}, start {start}, end {end}, strand {strand!r}",
-                HINT,
-                number,
-            )
+            shown = f"contig {chrom!r}, start {start}, end {end}, strand {strand!r}"
+            raise InputError(name, f"not a window: {shown}", HINT, number)
         blocks = None if row["blocks"] == "." else _blocks(name, number, row["blocks"], start, end)
         problem = "" if start < end else ZERO_LENGTH
         names = row["name"], row["gene_id"], row["biotype"]
@@ -69,12 +63,10 @@ def _blocks(name: str, number: int, text: str, start: int, end: int) -> Blocks:
         left, right = int(block[1]), int(block[2])
         if left < right and not is_too_far(block[2]):
             return ((left, right),)
-    pairs = [block.split("-") for block in text.split(",")]
     edges: list[int] = []
-    if all(len(pair) == 2 for pair in pairs):
-        edges = [
-            parse_position(name, number, "position", edge, HINT) for pair in pairs for edge in pair
-        ]
+    if all(block.count("-") == 1 for block in text.split(",")):
+        positions = re.split("[-,]", text)
+        edges = [parse_position(name, number, "position", edge, HINT) for edge in positions]
     if not edges or (edges[0], edges[-1]) != (start, end) or edges != sorted(edges):
         hint = "they must ascend from start to end, as in 100-200,300-400"
         raise InputError(name, f"blocks of {start}-{end} are {text[:60]!r}", hint, number)

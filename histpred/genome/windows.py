@@ -86,20 +86,17 @@ def parse_window(text: str) -> WindowSpec:
     if not reach:
         return usual(kind)
     lengths = [int(part) for part in reach if part.isascii() and part.isdigit() and len(part) < 9]
-    if len(lengths) < len(reach) or len(lengths) != {CONTEXT: 1, PROMOTER: 2, INTERVAL: 2}.get(
-        kind
-    ):
+    expected = {CONTEXT: 1, PROMOTER: 2, INTERVAL: 2}.get(kind)
+    if not len(lengths) == len(reach) == expected:
         raise UsageError(
             f"not a window: {text!r}",
             f"use {CONTEXT}:UPSTREAM, {PROMOTER}:UPSTREAM:DOWNSTREAM or {INTERVAL}:UPSTREAM:"
             "DOWNSTREAM in bp, or only a window kind",
         )
-    spec = WindowSpec(kind, lengths[0], sum(lengths[1:]), MAX_N_FRACTION, kind == INTERVAL)
     if kind != CONTEXT and not sum(lengths):
-        raise UsageError(
-            f"an empty window: {text!r}", "give at least one base upstream or downstream"
-        )
-    return spec
+        hint = "give at least one base upstream or downstream"
+        raise UsageError(f"an empty window: {text!r}", hint)
+    return WindowSpec(kind, lengths[0], sum(lengths[1:]), MAX_N_FRACTION, kind == INTERVAL)
 
 
 class Placement(NamedTuple):
@@ -139,8 +136,7 @@ def place(feature: Feature, contig: str | None, length: int, spec: WindowSpec) -
         start, end = clip(start, end, length)
         if start >= end:
             return Placement(None, OUTSIDE, f"contig {contig} has {length} bp")
-        missing = whole - (end - start)
-        feature = feature.with_note(f"clipped by {missing} bp at the contig's end")
+        feature = feature.with_note(f"clipped by {whole - (end - start)} bp at the contig's end")
         if spec.whole and spec.kind == PROMOTER:
             blocks = (reach,)
 
@@ -148,11 +144,7 @@ def place(feature: Feature, contig: str | None, length: int, spec: WindowSpec) -
         middle = (start + end) // 2
         blocks = (around_start(middle, middle, strand, spec.upstream, spec.downstream),)
     if spec.kind == SPLICED and feature.exons:
-        blocks = tuple(
-            (exon_start, min(exon_end, length))
-            for exon_start, exon_end in feature.exons
-            if exon_start < length
-        )
+        blocks = tuple((left, min(right, length)) for left, right in feature.exons if left < length)
     return Placement(_window(feature, contig, start, end, blocks), "", feature.note)
 
 
