@@ -66,12 +66,7 @@ class Annotation:
     """
 
     def __init__(
-        self,
-        lines: Lines,
-        directory: str | os.PathLike[str],
-        level: str = GENE,
-        with_exons: bool = False,
-        biotypes: tuple[str, ...] = (),
+        self, lines: Lines, directory: Path, level: str, with_exons: bool, biotypes: tuple[str, ...]
     ) -> None:
         self.name = lines.name
         self.format = "empty"
@@ -82,7 +77,7 @@ class Annotation:
         self.biotypes: set[str] = set()
         self._says_gff3 = False
         self._lines = lines
-        self._directory = Path(directory)
+        self._directory = directory
         self._level = level
         self._with_exons = with_exons
         self._selected = biotypes

@@ -212,10 +212,8 @@ def _genes(database: sqlite3.Connection) -> Iterator[Feature]:
 
 def _biotype_below(database: sqlite3.Connection, gene: str | None) -> str:
     """The biotype of a gene's transcripts, for a gene without a biotype; '.' if they differ."""
-    rows = database.execute(
-        "select distinct biotype from transcript where gene = ? and biotype != ''", (gene,)
-    )
-    below = {biotype for (biotype,) in rows}
+    query = "select distinct biotype from transcript where gene = ? and biotype != ''"
+    below = {biotype for (biotype,) in database.execute(query, (gene,))}
     if "protein_coding" in below:
         return "protein_coding"
     return below.pop() if len(below) == 1 else "."

@@ -1,9 +1,8 @@
 """Biotype names and groups, as selected with `--biotype`.
 
-GENCODE and Ensembl (gene_type, gene_biotype), NCBI RefSeq (gene_biotype) and GFF3's Sequence
-Ontology types spell the same classes differently (lncRNA, lnc_RNA, lincRNA). Case, '_', '-' and
-spaces are ignored when names are compared. Sources: https://www.gencodegenes.org/pages/biotypes.html,
-Ensembl's biotype pages, the INSDC ncRNA_class vocabulary
+GENCODE, Ensembl, NCBI RefSeq and the Sequence Ontology spell the same classes differently (lncRNA,
+lnc_RNA, lincRNA). Sources: https://www.gencodegenes.org/pages/biotypes.html, Ensembl's biotype
+pages, the INSDC ncRNA_class vocabulary
 (https://www.insdc.org/submitting-standards/ncrna-vocabulary/), the Sequence Ontology.
 """
 
@@ -26,12 +25,10 @@ SHORT = """
     RNase_P_RNA_gene RNase_MRP_RNA RNase_MRP_RNA_gene enhancerRNA eRNA circRNA
 """
 
-OTHER = "ncRNA ncRNA_gene other_ncRNA nc_RNA non_coding_RNA"
-
 GROUPS = {
     "lncRNA": LONG.split(),
     "miRNA": ["pre_miRNA", "miRNA_primary_transcript", "miRNA_gene"],
-    "ncRNA": [*LONG.split(), *SHORT.split(), *OTHER.split()],
+    "ncRNA": f"{LONG} {SHORT} ncRNA ncRNA_gene other_ncRNA nc_RNA non_coding_RNA".split(),
 }
 
 

@@ -1,8 +1,7 @@
 """FASTA indexes for random access; no file is written beside the FASTA.
 
-pysam reads plain and bgzip FASTA through an index (samtools faidx). An index beside the file is
-used if it matches; if it is missing, stale or damaged, a private one is built. Plain gzip files
-have no random access: a private bgzip copy is made, and a message says so.
+An index beside the file (samtools faidx) is used if it matches; if it is missing, stale or damaged,
+a private one is built. Plain gzip has no random access: a private bgzip copy is made.
 """
 
 from __future__ import annotations

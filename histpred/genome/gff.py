@@ -243,7 +243,4 @@ def _coding(biotype: str) -> str:
 
 def _plain_id(key: str) -> str:
     """An ID without the prefix of Ensembl ('gene:', 'transcript:') or NCBI ('gene-', 'rna-')."""
-    for prefix in ("gene:", "transcript:", "gene-", "rna-"):
-        if key.startswith(prefix):
-            return key[len(prefix) :]
-    return key
+    return re.sub("^(gene:|transcript:|gene-|rna-)", "", key)

@@ -90,10 +90,8 @@ class Ledger:
         sorted by strand, name, gene and biotype, so the order of the input rows does not matter.
         """
         self._store()
-        rows = self._database.execute(
-            "select * from window order by chrom, start, end, row, line, entry"
-        )
-        for chrom, start, end, carried, line, entry, packed in rows:
+        query = "select * from window order by chrom, start, end, row, line, entry"
+        for chrom, start, end, carried, line, entry, packed in self._database.execute(query):
             strand, name, gene_id, biotype = carried.split("\t")
             blocks = unpack_blocks(packed) if packed else None
             yield Window(chrom, start, end, strand, name, gene_id, biotype, line, blocks), entry
@@ -118,9 +116,7 @@ class Ledger:
     def write(self, path: Path) -> None:
         """Write the ledger as TSV in input order; coordinates are those of the row, 0-based."""
         self._store()
-        rows = self._database.execute(
-            "select row, status, reason, note from ledger order by line, entry"
-        )
+        query = "select row, status, reason, note from ledger order by line, entry"
         with open(path, "w", encoding="utf-8", newline="\n") as target:
             target.write("\t".join(COLUMNS) + "\n")
-            target.writelines("\t".join(row) + "\n" for row in rows)
+            target.writelines("\t".join(row) + "\n" for row in self._database.execute(query))

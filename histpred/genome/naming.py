@@ -1,9 +1,8 @@
 """Contigs with several names: chr1, 1, NC_000001.11.
 
-A contig of the annotation is looked up in the FASTA by its name. If that fails, both names are
-reduced to a chromosome: the prefix 'chr' is dropped, M, MT and Mito are the same, RefSeq accessions
-of human and mouse map to their chromosome, and any other accession maps to the 'chromosome N' of
-its FASTA header or of the GFF3's region line. If two contigs match, neither is used.
+A contig that the FASTA does not have by name is looked up by its chromosome: without 'chr', with M,
+MT and Mito as one, and with accessions as the chromosome of RefSeq (human, mouse), of the FASTA
+header or of the GFF3's region line. If two contigs match, neither is used.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from histpred.core.errors import SHOWN, InputError, first_few
+from histpred.genome import windows
 from histpred.genome.annotation import TABLE, Annotation, Contigs, open_annotation
 from histpred.genome.ledger import Ledger
 from histpred.genome.naming import MITOCHONDRION, chromosome
@@ -15,16 +16,7 @@ from histpred.genome.reasons import CROSSES_ORIGIN, NOT_SELECTED, SAME_TILE, TOO
 from histpred.genome.reference import Reference
 from histpred.genome.regions import INTERVAL, Feature
 from histpred.genome.request import Request
-from histpred.genome.windows import (
-    Row,
-    WindowSpec,
-    place,
-    place_unchanged,
-    row_of,
-    tiles,
-    window_n_fraction,
-    window_sequence,
-)
+from histpred.genome.windows import Row, WindowSpec
 
 NAME_LIMIT = 255
 BATCH_WINDOWS = 512
@@ -143,12 +135,12 @@ def plan(
             if feature.end > length:
                 feature = _past_end(feature, contig, length, annotation, faults)
         if is_window and contig:
-            ledger.add(feature, place_unchanged(feature, contig, length))
+            ledger.add(feature, windows.place_unchanged(feature, contig, length))
         elif spec.tile and contig and not feature.problem and feature.start < length:
-            for part in tiles(feature, length, spec.tile):
-                ledger.add(part, place(part, contig, length, spec))
+            for part in windows.tiles(feature, length, spec.tile):
+                ledger.add(part, windows.place(part, contig, length, spec))
         else:
-            ledger.add(feature, place(feature, contig, length, spec))
+            ledger.add(feature, windows.place(feature, contig, length, spec))
 
     _refuse(faults, annotation, reference, spec, ledger)
     notices = list(reference.notices)
@@ -193,8 +185,8 @@ def scorable(ledger: Ledger, reference: Reference, spec: WindowSpec) -> Iterator
             ledger.skip(window, entry, SAME_TILE, "another row has this tile too")
             continue
         before = window[:3]
-        sequence = window_sequence(window, reference)
-        fraction = window_n_fraction(window, sequence, reference)
+        sequence = windows.window_sequence(window, reference)
+        fraction = windows.window_n_fraction(window, sequence, reference)
         if fraction > spec.max_n_fraction:
             note = f"{fraction:.4g} of the window is N, the limit is {spec.max_n_fraction:g}"
             ledger.skip(window, entry, TOO_MANY_N, note)
@@ -202,7 +194,7 @@ def scorable(ledger: Ledger, reference: Reference, spec: WindowSpec) -> Iterator
         if batch and (len(batch) == BATCH_WINDOWS or bases + len(sequence) > BATCH_BASES):
             yield batch
             batch, bases = [], 0
-        batch.append(row_of(window, sequence, fraction))
+        batch.append(windows.row_of(window, sequence, fraction))
         bases += len(sequence)
     if batch:
         yield batch

@@ -6,7 +6,6 @@ import hashlib
 import os
 import re
 import time
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -103,7 +102,7 @@ class Reference:
             self.name, f"contig {contig!r} holds {letters!r}, first at base {first}", hint
         )
 
-    def _descriptions(self) -> Mapping[str, str]:
+    def _descriptions(self) -> dict[str, str]:
         return {name: description for name, description, _ in fasta.headers(self._indexed.path)}
 
 

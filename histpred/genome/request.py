@@ -36,21 +36,12 @@ class Request(NamedTuple):
 
 
 def request_identity(
-    request: Request,
-    kind: str,
-    digests: tuple[str, str] | None = None,
-    labels: Path | None = None,
+    request: Request, kind: str, digests: tuple[str, str] | None = None, labels: Path | None = None
 ) -> dict[str, JsonValue]:
     """The part of run.json that, with the WindowSpec, determines the windows of a request.
 
-    Parameters
-    ----------
-    kind
-        The window kind, see `histpred.genome.regions.KINDS`.
-    digests
-        The sha256 of the annotation and of the FASTA; None: compute them now.
-    labels
-        The file of labels that belongs to the request, if there is one.
+    kind: the window kind. digests: the sha256 of the annotation and of the FASTA; None: compute
+    them now. labels: the file of labels that belongs to the request, if there is one.
     """
     annotation, fasta = digests or map(input_digest, request.files)
     biotypes: list[JsonValue] = [*sorted({normalise(biotype) for biotype in request.biotypes})]

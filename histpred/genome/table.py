@@ -1,9 +1,8 @@
 """Tables of windows, which `histpred windows` and `scatter` write and every command can read.
 
 The columns are those of a prediction without marks, then `blocks`: the genomic intervals that are
-read for the window, as `start-end`, ascending, separated by commas; '.' if that is the window
-itself. A single block may extend past the window, and past the contig (`-150-850`). The rows are
-windows and are used unchanged.
+read, as `start-end`, ascending, separated by commas; '.' if that is the window itself. A single
+block may extend past the window, and past the contig (`-150-850`).
 """
 
 from __future__ import annotations

@@ -8,11 +8,10 @@
 | `spliced`  | exons joined, in the direction of transcription                    | strand |
 | `interval` | the row itself; strand '.' is read as '+'                           |        |
 
-Every window is clipped to its contig. Some encoders need the TSS at a fixed position. For them, a
-promoter can be `whole`: bases outside the contig are read as N instead of being clipped. The window
-can then be shorter than the sequence that is read (`shown`). An interval with a reach is also
-whole: `upstream` bp before its middle and `downstream` bp after it are read, while the window is
-still the row. Intervals can be cut into tiles.
+Every window is clipped to its contig. Some encoders need the TSS at a fixed position: for them, a
+promoter can be `whole`, read with N outside the contig, and the window shorter than what is read
+(`shown`). An interval with a reach is also whole: `upstream` bp before its middle and `downstream`
+bp after it are read, while the window is still the row. Intervals can be cut into tiles.
 """
 
 from __future__ import annotations
