@@ -40,8 +40,7 @@ def name_of(block: Block) -> str:
 
 def outside(positions: np.ndarray, block: Block, gap: int = GAP) -> np.ndarray:
     """True where a position lies outside a block and farther than `gap` from it, bool [n]."""
-    start, end = block
-    return (positions < start - gap) | (positions >= end + gap)
+    return (positions < block[0] - gap) | (positions >= block[1] + gap)
 
 
 def before(positions: np.ndarray, block: Block) -> np.ndarray:
@@ -59,19 +58,12 @@ def block_of(positions: np.ndarray, blocks: Sequence[Block]) -> np.ndarray:
 
 def aurocs(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
     """AUROC of each mark, NaN if it has too few positives: float [marks]."""
-    return np.array(
-        [
-            roc_auc_score(truth, score) if truth.sum() >= FEWEST else np.nan
-            for truth, score in zip(labels.T, scores.T, strict=True)
-        ]
-    )
+    marks = zip(labels.T, scores.T, strict=True)
+    return np.array([roc_auc_score(*mark) if mark[0].sum() >= FEWEST else np.nan for mark in marks])
 
 
 def by_block(labels: np.ndarray, block: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """AUROC of each block and mark, [blocks, marks].
-
-    Labels and scores are [n, marks]; `block` is the number of each row's block, [n].
-    """
+    """AUROC of each block and mark, [blocks, marks]; `block` is that of each row, [n]."""
     rows = [block == number for number in range(block.max() + 1)]
     return np.array([aurocs(labels[row], scores[row]) for row in rows])
 
@@ -79,8 +71,8 @@ def by_block(labels: np.ndarray, block: np.ndarray, scores: np.ndarray) -> np.nd
 def intervals(places: Places, block: np.ndarray, scores: np.ndarray, seed: int) -> np.ndarray:
     """AUROC and AUPRC of each mark, as means over blocks, with 95 % bootstrap intervals.
 
-    Loci of 200 kb are drawn with replacement within each block. Returned is an array [marks, 2
-    (AUROC, AUPRC), 3 (mean, lower, upper)].
+    Loci of 200 kb are drawn with replacement within each block. The array is [marks, 2 (AUROC,
+    AUPRC), 3 (mean, lower, upper)].
     """
     marks = places.labels.shape[1]
     figures = np.full((block.max() + 1, marks, 2, 1 + SAMPLES), np.nan)

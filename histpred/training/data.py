@@ -31,10 +31,7 @@ logger = logging.getLogger(__name__)
 
 
 class Gathered(NamedTuple):
-    """All windows, in genome order.
-
-    values: the network's input for each, [n, ...]. features: the baselines' input.
-    """
+    """All windows in genome order; inputs of the network, [n, ...], and of the baselines."""
 
     windows: pandas.DataFrame
     values: np.ndarray
@@ -43,10 +40,9 @@ class Gathered(NamedTuple):
 
 
 class Dataset(NamedTuple):
-    """Labelled windows in their sets, with the baselines' features of each.
+    """Labelled windows in their sets, with the marks that can be learned.
 
-    marks: the marks that can be learned, in the order of the labels' columns. how: a sentence that
-    says how the windows were split.
+    features: the baselines' input for each. how: a sentence on how the windows were split.
     """
 
     examples: Examples
@@ -90,12 +86,7 @@ def reader(model: str) -> Callable[[np.ndarray], np.ndarray]:
     if model != SPECTRA:
         return lambda codes: codes
     network = spectra.spectra(1)
-
-    def counts_of(codes: np.ndarray) -> np.ndarray:
-        counts: np.ndarray = network.counts_of(torch.from_numpy(codes.copy())).numpy()
-        return counts
-
-    return counts_of
+    return lambda codes: network.counts_of(torch.from_numpy(codes.copy())).numpy()
 
 
 def _refuse_none(windows: pandas.DataFrame, request: Request) -> None:
@@ -115,21 +106,17 @@ def _check_varied(embeddings: np.ndarray) -> None:
 
 
 def label_and_split(
-    gathered: Gathered,
-    labels: Labels,
-    labels_path: Path,
-    recipe: Recipe,
-    chunks: ChunkPolicy | None,
+    gathered: Gathered, labels: Labels, path: Path, recipe: Recipe, chunks: ChunkPolicy | None
 ) -> Dataset:
-    """The labelled windows, split as the recipe says.
+    """The labelled windows, split as the recipe says; `path` is that of the labels.
 
     Raises InputError if no window has a label or no mark can be learned.
     """
-    rows, windows, units, targets = labelled(gathered.windows, labels, labels_path)
+    rows, windows, units, targets = labelled(gathered.windows, labels, path)
     sets, how = _split(windows, units, recipe, chunks)
     if recipe.loss == NNPU:  # pairs without a label are unlabelled for the loss, negative elsewhere
         targets = np.nan_to_num(targets)
-    enough = learnable(labels.marks, targets[sets == TRAIN], labels_path)
+    enough = learnable(labels.marks, targets[sets == TRAIN], path)
     return Dataset(
         Examples(windows, units, gathered.values[rows], targets[:, enough], sets),
         gathered.features.of(rows),
@@ -142,10 +129,8 @@ def _split(
     windows: pandas.DataFrame, units: np.ndarray, recipe: Recipe, chunks: ChunkPolicy | None
 ) -> tuple[np.ndarray, str]:
     if chunks and chunks.policy == GRID:  # the vector of a bin depends on all its bases
-        bins = chunks.length
-        windows = windows.assign(
-            start=windows["start"] // bins * bins, end=-(-windows["end"] // bins) * bins
-        )
+        bins, starts, ends = chunks.length, windows["start"], windows["end"]
+        windows = windows.assign(start=starts // bins * bins, end=-(-ends // bins) * bins)
     sets, how = split(
         windows,
         units.tolist(),
@@ -155,12 +140,9 @@ def _split(
         test_chromosomes=recipe.test_chromosomes,
         validation_chromosomes=recipe.validation_chromosomes,
     )
-    counts = ", ".join(
-        f"{(sets == name).sum():,} {name}" for name in (TRAIN, VALIDATION, TEST, UNUSED)
-    )
-    logger.info("%s: %s", how, counts)
-    leaky = warn_of_leaks(leaks(windows, sets), sets)
-    if leaky:
+    counts = [f"{(sets == name).sum():,} {name}" for name in (TRAIN, VALIDATION, TEST, UNUSED)]
+    logger.info("%s: %s", how, ", ".join(counts))
+    if leaky := warn_of_leaks(leaks(windows, sets), sets):
         logger.warning(leaky)
         how = f"{how}. {leaky}"
     return sets, how

@@ -34,10 +34,7 @@ SHRINK = 4
 
 
 class OneHot(nn.Module):
-    """Codes, uint8 [batch, length] (A C G T N = 0 to 4), to float32 [batch, 4, length].
-
-    N is all zeros.
-    """
+    """Codes, uint8 [batch, length] (A C G T N = 0 to 4), to float32 [batch, 4, length]; N is 0."""
 
     table: Tensor
 
@@ -50,10 +47,7 @@ class OneHot(nn.Module):
 
 
 class DenseLayer(nn.Module):
-    """Batch norm, ReLU and convolution, which add `growth` channels to the input.
-
-    The input is [batch, channels, length].
-    """
+    """Batch norm, ReLU, convolution: adds `growth` channels to [batch, channels, length]."""
 
     def __init__(self, channels: int, growth: int) -> None:
         super().__init__()
@@ -72,21 +66,10 @@ class GlobalPooling(nn.Module):
 
 
 class DeepHistone(nn.Module):
-    """The tower of bases with one output for each mark.
+    """The tower of bases with one output for each mark; windows have `length` bp.
 
-    Parameters
-    ----------
-    marks
-        Number of marks.
-    pooling
-        'flatten' as published, 'global' as the paper adapts it.
-    length
-        Length of a window in bp.
-
-    Raises
-    ------
-    ValueError
-        For another pooling, or if a window is too short for the two poolings by four.
+    `pooling` is 'flatten' as published, or 'global' as the paper adapts it. Raises ValueError for
+    another pooling, or if a window is too short for the two poolings by four.
     """
 
     def __init__(self, marks: int, pooling: str, length: int) -> None:
@@ -125,10 +108,7 @@ def vanilla(marks: int) -> DeepHistone:
 
 
 def adapted(marks: int) -> DeepHistone:
-    """DeepHistone as the paper adapts it (appendix D).
-
-    A window has 11,000 bp upstream of the TSS and 1,000 bp downstream of it.
-    """
+    """DeepHistone as the paper adapts it, for 11,000 bp upstream of the TSS, 1,000 downstream."""
     return DeepHistone(marks, GLOBAL, 12_000)
 
 

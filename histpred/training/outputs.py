@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -17,7 +16,6 @@ from histpred.encoders.chunks import WINDOW
 from histpred.encoders.embedder import embed_sequences
 from histpred.encoders.onnx import GRAPH, codes_of
 from histpred.genome.windows import WindowSpec
-from histpred.training.deephistone import DeepHistone
 from histpred.training.export import encoder_to_onnx, linear_to_onnx, to_onnx
 from histpred.training.fitting import Epoch, logits_of
 from histpred.training.members import Network
@@ -29,13 +27,8 @@ CHECKED = 512  # validation rows for which the exported graph is compared with t
 CHECKED_BASES = 32  # the same, if the network reads bases
 KNOWN_LENGTH = 2_000  # bases of the sequence in the bundle's known answer
 
-
-class Exported(NamedTuple):
-    """A network as a bundle holds it: `others` are its files besides the scorer, by name."""
-
-    encoder: EncoderSpec
-    scorer: bytes
-    others: dict[str, bytes]
+Exported = tuple[EncoderSpec, bytes, dict[str, bytes]]
+"""A network as a bundle holds it: its encoder, its scorer, and its other files, by name"""
 
 
 def export(
@@ -47,43 +40,13 @@ def export(
 ) -> Exported:
     """Export a network on the CPU, after comparing the graphs with it.
 
-    `embeddings` are real inputs of a perceptron, float32 [n, dimension]. A network that reads bases
-    is compared on random ones.
+    A perceptron is compared on `embeddings`, float32 [n, dimension], a tower on random bases.
     """
     if isinstance(network, MarkNetwork) and source:
         return _export_perceptron(network, source, marks, embeddings[:CHECKED])
     assert not isinstance(network, MarkNetwork)
-    return _export_tower(network, _random_codes(window, CHECKED_BASES), marks)
-
-
-def _export_perceptron(
-    network: MarkNetwork, source: Source, marks: tuple[str, ...], embeddings: np.ndarray
-) -> Exported:
-    chunks, spec = source.choice.chunks, source.choice.spec
-    files = {} if source.ships else {p.name: file_digest(p) for p in source.encoder.files}
-    encoder = EncoderSpec.model_validate(
-        {
-            "kind": spec.kind,
-            "settings": dict(spec.settings),
-            "dimension": source.encoder.dimension,
-            "chunks": chunks and chunks._asdict(),
-            "published": spec.published,
-            "files": files,
-        }
-    )
-    vectors = network.mark_vectors if network.mark_vectors.requires_grad else network.mark_part()
-    table = _table(
-        [mark, *(f"{value:.8g}" for value in vector)]
-        for mark, vector in zip(marks, vectors.detach().tolist(), strict=True)
-    )
-    scorer = to_onnx(network, marks, embeddings)
-    shipped = {path.name: path.read_bytes() for path in source.ships}
-    return Exported(encoder, scorer, shipped | {MARK_VECTORS: table})
-
-
-def _export_tower(
-    network: SpectraNetwork | DeepHistone, codes: np.ndarray, marks: tuple[str, ...]
-) -> Exported:
+    shape = (CHECKED_BASES, window.upstream + window.downstream)
+    codes = np.random.default_rng(0).integers(0, 4, shape, dtype=np.uint8)
     embeddings = logits_of(network.encoder, torch.from_numpy(codes)).numpy()
     graph = encoder_to_onnx(network.encoder, codes)
     weight, bias = (part.detach().numpy() for part in network.output.parameters())
@@ -92,13 +55,30 @@ def _export_tower(
     whole = ChunkSpec.model_validate({"policy": WINDOW, "length": codes.shape[1]})
     chunks = None if isinstance(network, SpectraNetwork) else whole
     encoder = EncoderSpec(kind="onnx", dimension=embeddings.shape[1], chunks=chunks)
-    return Exported(encoder, scorer, {GRAPH: graph})
+    return encoder, scorer, {GRAPH: graph}
 
 
-def _random_codes(window: WindowSpec, rows: int) -> np.ndarray:
-    """Windows of random bases, uint8 [rows, length]."""
-    length = window.upstream + window.downstream
-    return np.random.default_rng(0).integers(0, 4, (rows, length), dtype=np.uint8)
+def _export_perceptron(
+    network: MarkNetwork, source: Source, marks: tuple[str, ...], embeddings: np.ndarray
+) -> Exported:
+    chunks, spec = source.choice.chunks, source.choice.spec
+    files = {} if source.ships else {p.name: file_digest(p) for p in source.encoder.files}
+    encoder = EncoderSpec(
+        kind=spec.kind,
+        settings=dict(spec.settings),
+        dimension=source.encoder.dimension,
+        chunks=ChunkSpec.model_validate(chunks._asdict()) if chunks else None,
+        published=spec.published,
+        files=files,
+    )
+    vectors = network.mark_vectors if network.mark_vectors.requires_grad else network.mark_part()
+    table = _table(
+        [mark, *(f"{value:.8g}" for value in vector)]
+        for mark, vector in zip(marks, vectors.detach().tolist(), strict=True)
+    )
+    scorer = to_onnx(network, marks, embeddings)
+    shipped = {path.name: path.read_bytes() for path in source.ships}
+    return encoder, scorer, shipped | {MARK_VECTORS: table}
 
 
 def known_answer(
@@ -111,17 +91,15 @@ def known_answer(
 ) -> KnownAnswer:
     """A random sequence and its probabilities, for `histpred bundle verify`."""
     length = KNOWN_LENGTH if source else window.upstream + window.downstream
-    sequence = np.random.default_rng(seed).choice(np.frombuffer(b"ACGT", np.uint8), length)
-    sequences = [sequence.tobytes()]
+    bases = np.random.default_rng(seed).choice(np.frombuffer(b"ACGT", np.uint8), length)
+    sequences = [bases.tobytes()]
     if source:
         values = embed_sequences(source.exact(), source.choice.chunks, sequences)
     else:
         values = codes_of(sequences, length)
     (row,) = probabilities_of(logits_on(network, values, torch.device("cpu")), calibrations)
-    return KnownAnswer(
-        sequence=sequences[0].decode(),
-        probabilities=dict(zip(marks, map(float, row), strict=True)),
-    )
+    probabilities = dict(zip(marks, map(float, row), strict=True))
+    return KnownAnswer(sequence=sequences[0].decode(), probabilities=probabilities)
 
 
 def logits_on(network: nn.Module, inputs: np.ndarray, device: torch.device) -> np.ndarray:

@@ -73,9 +73,8 @@ def choose_source(
         named = name if bundle or name else "kmer"
         return choose_encoder(bundle, named, chunks, window, weights)
     if bundle or name or chunks or window or weights:
-        raise UsageError(
-            f"{recipe.model} reads bases: it takes no encoder, chunks or window", "leave them out"
-        )
+        what = f"{recipe.model} reads bases: it takes no encoder, chunks or window"
+        raise UsageError(what, "leave them out")
     return None
 
 
@@ -102,10 +101,8 @@ def check(recipe: Recipe, about: About) -> None:
             f"it is for --model {MLP} and {SPECTRA}",
         )
     if not (math.isfinite(recipe.settings.learning_rate) and 0 <= recipe.dropout < 1):
-        raise UsageError(
-            f"a learning rate of {recipe.settings.learning_rate}, a dropout of {recipe.dropout}",
-            "give numbers; the dropout must be below 1",
-        )
+        given = f"a learning rate of {recipe.settings.learning_rate}, a dropout of {recipe.dropout}"
+        raise UsageError(given, "give numbers; the dropout must be below 1")
 
 
 def files_of(recipe: Recipe) -> dict[str, Path]:

@@ -6,14 +6,6 @@ the same for every bin, turns the shares into `UNITS` numbers, half of them thro
 thus recognised (as a CpG island, say) before anything is averaged. Then come means over stretches
 of bins around the locus, a perceptron, and a linear layer with a logit for each mark.
 
-| part      | layers                                                | gives             |
-|-----------|-------------------------------------------------------|-------------------|
-| counts    | 4-mers of each bin                                    | bins x 256        |
-| stretches | dropout, linear, half of it ReLU; means over bins     | stretches x UNITS |
-| norm      | batch norm                                            | stretches x UNITS |
-| hidden    | 2 x linear, ReLU, batch norm, dropout                 | 64                |
-| output    | linear                                                | marks             |
-
 For compact genomes, `frames` adds counts of the codons in open reading frames on either strand. A
 frame without a stop for `OPEN` codons counts as coding, so the network can find gene bodies, which
 some marks follow.
@@ -36,15 +28,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from histpred.training.counting import (
-    CODONS,
-    KINDS,
-    STOPS,
-    BinCounts,
-    CodonCounts,
-    K,
-    fold_of,
-)
+from histpred.training.counting import CODONS, KINDS, STOPS, BinCounts, CodonCounts, K, fold_of
 
 UNITS = 64
 HIDDEN = (128, 64)
@@ -64,23 +48,10 @@ AROUND_START = (
 class StretchMeans(nn.Module):
     """Counts of bins to means over stretches, float32 [batch, stretches x UNITS].
 
-    The counts are float32 [batch, bins, 256], or 384 with codons.
-
-    Parameters
-    ----------
-    bin_length
-        Length of a bin in bp.
-    stretches
-        In bp relative to the middle of the bins; each must consist of whole bins.
-    both_strands
-        True if a k-mer and its reverse complement are one feature.
-    frames
-        True if counts of codons follow those of the 4-mers.
-
-    Raises
-    ------
-    ValueError
-        If a stretch does not consist of whole bins.
+    The counts are float32 [batch, bins, 256], or 384 if counts of codons (`frames`) follow those of
+    the 4-mers. `bin_length` is in bp, the stretches in bp relative to the middle of the bins. With
+    `both_strands`, a k-mer and its reverse complement are one feature. Raises ValueError if a
+    stretch does not consist of whole bins.
     """
 
     fold: Tensor
@@ -169,15 +140,7 @@ class Middle(nn.Module):
 
 
 class SpectraNetwork(nn.Module):
-    """The network with one output for each mark.
-
-    Parameters
-    ----------
-    marks
-        Number of marks.
-    bin_length, stretches, both_strands, frames
-        See `StretchMeans`.
-    """
+    """The network with one output for each mark; for the other parameters, see `StretchMeans`."""
 
     def __init__(
         self,
@@ -220,10 +183,7 @@ class SpectraNetwork(nn.Module):
             return counts.byte()
 
     def after_counts(self) -> nn.Sequential:
-        """The layers that follow the counts of `counts_of`, with shared weights.
-
-        They are what is trained, since the counts of a window never change.
-        """
+        """The layers after the counts, which are trained; the weights are shared."""
         return nn.Sequential(self.encoder[1:], self.output)
 
     def after_stretches(self, means: Tensor) -> Tensor:
@@ -242,11 +202,7 @@ class SpectraNetwork(nn.Module):
 
 
 def spectra(marks: int) -> SpectraNetwork:
-    """The network of `histpred train --model spectra`.
-
-    It reads 10 kb on each side of the TSS in bins of 200 bp, distinguishes the strands, and counts
-    codons of open reading frames.
-    """
+    """The network of `histpred train --model spectra`: 10 kb on each side of the TSS."""
     return SpectraNetwork(marks, 200, AROUND_START, both_strands=False, frames=True)
 
 
@@ -276,6 +232,13 @@ def averaged(networks: Sequence[SpectraNetwork]) -> SpectraNetwork:
         wide.output.weight.copy_(weights / len(networks))
         wide.output.bias.copy_(torch.stack([output.bias for output in outputs]).mean(0))
     return wide.eval()
+
+
+def mean_logits(members: Sequence[SpectraNetwork], embeddings: Tensor) -> Tensor:
+    """The mean of the members' logits, [n, marks], from the embeddings of all members together."""
+    with torch.inference_mode():
+        logits: Tensor = averaged(members).output(embeddings)
+        return logits
 
 
 def nested(*lengths: int) -> list[tuple[int, int]]:
