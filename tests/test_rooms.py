@@ -89,7 +89,6 @@ TESTED_ELSEWHERE = {
     "training/members": "tests/commands/test_train.py",
     "training/onnx_graph": "tests/training/test_export.py",
     "training/onnx_spectra": "tests/training/test_spectra.py",
-    "training/outputs": "tests/commands/test_train.py",
     "training/settings": "tests/commands/test_train.py",
     "training/describe": "tests/commands/test_train.py",
     "training/recipe": "tests/commands/test_train.py",

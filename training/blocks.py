@@ -30,11 +30,7 @@ ALONG = "30-40 Mb, trained before"
 
 
 def name_of(block: Block) -> str:
-    """Name of a block in tables.
-
-    >>> name_of((17_000_000, 21_000_000))
-    '17-21 Mb'
-    """
+    """Name of a block in tables, such as '17-21 Mb'."""
     return f"{block[0] // 10**6}-{block[1] // 10**6} Mb"
 
 
@@ -69,10 +65,9 @@ def by_block(labels: np.ndarray, block: np.ndarray, scores: np.ndarray) -> np.nd
 
 
 def intervals(places: Places, block: np.ndarray, scores: np.ndarray, seed: int) -> np.ndarray:
-    """AUROC and AUPRC of each mark, as means over blocks, with 95 % bootstrap intervals.
+    """AUROC and AUPRC with 95 % intervals, means over blocks: [marks, 2, 3 (mean, lower, upper)].
 
-    Loci of 200 kb are drawn with replacement within each block. The array is [marks, 2 (AUROC,
-    AUPRC), 3 (mean, lower, upper)].
+    Loci of 200 kb are drawn with replacement within each block.
     """
     marks = places.labels.shape[1]
     figures = np.full((block.max() + 1, marks, 2, 1 + SAMPLES), np.nan)

@@ -140,7 +140,13 @@ def make(folder: Path, output: Path, plan: Plan) -> Bundle:
     rows = torch.from_numpy(np.concatenate([np.ones(len(MARKS), bool), kept]))
     model.of_intervals.mark_vectors = nn.Parameter(vectors[rows])
     windows = windows_at(data.codes, data.genes.position)
-    scorer, others = export(model, windows, gene_marks, interval_marks)
+    with torch.inference_mode():
+        embeddings = model.encoder(torch.from_numpy(windows)).numpy()
+    names = [mark.name for mark in interval_marks]
+    others = {
+        GRAPH: encoder_to_onnx(model.encoder, windows),
+        INTERVAL_SCORER: to_onnx(model.of_intervals, names, embeddings),
+    }
     evaluated = {"tiles": tiles, "regions": shown, "genes": genes}
     manifest = manifest_of(data, plan, model, evaluated, gene_marks, interval_marks)
     for name, each in evaluated.items():
@@ -157,26 +163,10 @@ def make(folder: Path, output: Path, plan: Plan) -> Bundle:
         accessions=", ".join(accessions(folder / "chr22" / "peaks")),
         **notes_on(tiles, tile_marks, genes, gene_marks),
     )
+    scorer = to_onnx(model.of_genes, MARKS, embeddings)
     bundle = write_bundle(output, manifest, scorer, notes, others)
     logger.info("wrote %s; known answer met to %.1g", output, verify(bundle))
     return bundle
-
-
-def export(
-    model: Model,
-    windows: np.ndarray,
-    gene_marks: Sequence[MarkSpec],
-    interval_marks: Sequence[MarkSpec],
-) -> tuple[bytes, dict[str, bytes]]:
-    """The scorer of genes, and the other graphs by name; compared on windows, uint8 [n, length]."""
-    with torch.inference_mode():
-        embeddings = model.encoder(torch.from_numpy(windows)).numpy()
-    scorer, interval_scorer = (
-        to_onnx(network, [mark.name for mark in marks], embeddings)
-        for network, marks in zip(model[1:], (gene_marks, interval_marks), strict=True)
-    )
-    graph = encoder_to_onnx(model.encoder, windows)
-    return scorer, {GRAPH: graph, INTERVAL_SCORER: interval_scorer}
 
 
 def manifest_of(

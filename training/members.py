@@ -146,10 +146,10 @@ def train(data: Data, plan: Plan, usable: Callable[[np.ndarray], np.ndarray]) ->
     `usable`, from positions [n] to a mask [n], says which tiles and which bins train.
     """
     tiles = data.tiles.where(usable(data.tiles.position))
-    both = zip((Ingredients(), Ingredients(near=True)), plan.members[:2], strict=True)
+    plans = zip((Ingredients(), Ingredients(near=True)), plan.members[:2], strict=True)
     parts = [
         [fit_member(data.bins, tiles, ingredients, s) for s in _seeds(plan.member, count)]
-        for ingredients, count in both
+        for ingredients, count in plans
     ]
     parts.append(data.region_members)
     members = [network for networks in parts for network in networks]
@@ -162,10 +162,8 @@ def train(data: Data, plan: Plan, usable: Callable[[np.ndarray], np.ndarray]) ->
         for networks, part in zip(parts, embeddings.split(widths, dim=1), strict=True)
     )
     of_intervals = torch.cat([of_tiles, further_logits(of_tiles, data.links, of_regions)], dim=1)
-    scorers = [
-        distil(embeddings, logits, SCORER_HIDDEN, plan.scorer)
-        for logits in (of_genes, of_intervals)
-    ]
+    both = (of_genes, of_intervals)
+    scorers = [distil(embeddings, logits, SCORER_HIDDEN, plan.scorer) for logits in both]
     return Model(side_by_side(members), *scorers)
 
 
@@ -173,9 +171,7 @@ def logits_at(
     encoder: nn.Module, scorer: MarkNetwork, codes: np.ndarray, positions: np.ndarray
 ) -> np.ndarray:
     """The scorer's logits around positions, float32 [n, marks]."""
-    blocks = []
+    batches = np.split(positions, range(WINDOWS_AT_ONCE, len(positions), WINDOWS_AT_ONCE))
+    windows = (torch.from_numpy(windows_at(codes, batch)) for batch in batches)
     with torch.inference_mode():
-        for first in range(0, len(positions), WINDOWS_AT_ONCE):
-            windows = windows_at(codes, positions[first : first + WINDOWS_AT_ONCE])
-            blocks.append(scorer(encoder(torch.from_numpy(windows))).numpy())
-    return np.concatenate(blocks)
+        return np.concatenate([scorer(encoder(batch)).numpy() for batch in windows])

@@ -116,10 +116,7 @@ def fit_regions(bins: Bins, regions: Regions, settings: Settings) -> SpectraNetw
 
 
 def links_of(regions: Regions) -> np.ndarray:
-    """Weights of logistic regressions, float32 [MARKS, FURTHER].
-
-    Each predicts the label of one of FURTHER from the standardised signals of MARKS.
-    """
+    """Weights of regressions of FURTHER on the signals of MARKS, float32 [MARKS, FURTHER]."""
     signals = (regions.signals - regions.signals.mean(axis=0)) / regions.signals.std(axis=0)
     further = regions.labels[:, len(MARKS) :].T
     models = [LogisticRegression(max_iter=1000).fit(signals, truth) for truth in further]
@@ -127,11 +124,7 @@ def links_of(regions: Regions) -> np.ndarray:
 
 
 def further_logits(of_marks: Tensor, links: np.ndarray, of_regions: Tensor) -> Tensor:
-    """Scores of FURTHER, [n, FURTHER].
-
-    `of_marks` are logits of MARKS from the surroundings, [n, MARKS]; `of_regions` are logits of all
-    marks from the middle alone, [n, MARKS and FURTHER].
-    """
+    """Scores of FURTHER from logits: of MARKS by the surroundings, of all marks by the middle."""
     linked = standardised(of_marks) @ torch.from_numpy(links)
     return standardised(linked) + standardised(of_regions[:, len(MARKS) :])
 

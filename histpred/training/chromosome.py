@@ -91,7 +91,7 @@ def segment_losses(
                 yield None
                 continue
             values = _segments(network.stretches, bins, first).flatten(0, 1)
-            logits = network.after_stretches(values[torch.from_numpy(chosen)])
+            logits = network.output(network.encoder[2:](values[torch.from_numpy(chosen)]))
             yield loss_of(logits, torch.from_numpy(targets[rows[chosen]]))
 
     return Losses(of_epoch, math.ceil(len(starts) / settings.batch))

@@ -16,8 +16,9 @@ from histpred.core.execution import Execution
 from histpred.encoders.chunks import GRID, ChunkPolicy, check_window
 from histpred.encoders.onnx import codes_of
 from histpred.evaluation.baselines import Features, joined, sequence_features
+from histpred.genome.regions import PROMOTER
 from histpred.genome.request import Request
-from histpred.genome.windows import WindowSpec
+from histpred.genome.windows import MAX_N_FRACTION, WindowSpec
 from histpred.labels.examples import Examples, labelled, learnable
 from histpred.labels.matrix import Labels
 from histpred.labels.splits import TEST, TRAIN, UNUSED, VALIDATION, leaks, warn_of_leaks
@@ -25,18 +26,16 @@ from histpred.labels.splitting import split
 from histpred.scoring.inputs import Genome, embed_windows, map_windows
 from histpred.training import spectra
 from histpred.training.recipe import Source
-from histpred.training.settings import NNPU, SPECTRA, Recipe
+from histpred.training.settings import DEEPHISTONE, DEEPHISTONE_ADAPTED, NNPU, SPECTRA, Recipe
 
 logger = logging.getLogger(__name__)
 
-
-class Gathered(NamedTuple):
-    """All windows in genome order; inputs of the network, [n, ...], and of the baselines."""
-
-    windows: pandas.DataFrame
-    values: np.ndarray
-    features: Features
-    genome: Genome
+WINDOWS = {
+    SPECTRA: WindowSpec(PROMOTER, 10_000, 10_000, MAX_N_FRACTION, whole=True),
+    DEEPHISTONE: WindowSpec(PROMOTER, 500, 500, MAX_N_FRACTION),
+    DEEPHISTONE_ADAPTED: WindowSpec(PROMOTER, 11_000, 1_000, MAX_N_FRACTION),
+}
+"""Windows of the models that read bases (DeepHistone's: paper, appendix D)."""
 
 
 class Dataset(NamedTuple):
@@ -49,6 +48,7 @@ class Dataset(NamedTuple):
     features: Features
     marks: tuple[str, ...]
     how: str
+    genome: Genome
 
 
 def gather(
@@ -57,9 +57,15 @@ def gather(
     source: Source | None,
     work: Path,
     execution: Execution,
-    model: str,
-) -> Gathered:
-    """Read all windows, and embed them if there is a source of embeddings."""
+    recipe: Recipe,
+    labels: Labels,
+    path: Path,
+) -> Dataset:
+    """Read all windows, embed them if there is a source of embeddings, and split those with labels.
+
+    `path` is that of the labels. Raises InputError if no window has a label or no mark can be
+    learned.
+    """
     if source:
         check_window(source.choice.chunks, window.kind)
         windows, values = embed_windows(request, source.choice, source.encoder, work, execution)
@@ -68,7 +74,7 @@ def gather(
         _, features, genome = map_windows(request, window, work, sequence_features, quiet=True)
     else:
         length = window.upstream + window.downstream
-        read = reader(model)
+        read = reader(recipe.model)
         windows, both, genome = map_windows(
             request,
             window,
@@ -78,7 +84,14 @@ def gather(
         _refuse_none(windows, request)
         values = np.concatenate([codes for codes, _ in both])
         features = [batch for _, batch in both]
-    return Gathered(windows, values, joined(features), genome)
+    rows, windows, units, targets = labelled(windows, labels, path)
+    sets, how = _split(windows, units, recipe, source.choice.chunks if source else None)
+    if recipe.loss == NNPU:  # pairs without a label are unlabelled for the loss, negative elsewhere
+        targets = np.nan_to_num(targets)
+    enough = learnable(labels.marks, targets[sets == TRAIN], path)
+    examples = Examples(windows, units, values[rows], targets[:, enough], sets)
+    marks = tuple(np.array(labels.marks)[enough])
+    return Dataset(examples, joined(features).of(rows), marks, how, genome)
 
 
 def reader(model: str) -> Callable[[np.ndarray], np.ndarray]:
@@ -103,26 +116,6 @@ def _check_varied(embeddings: np.ndarray) -> None:
         )
     if constant.any():
         logger.info("%d of %d numbers of the embedding are constant", constant.sum(), constant.size)
-
-
-def label_and_split(
-    gathered: Gathered, labels: Labels, path: Path, recipe: Recipe, chunks: ChunkPolicy | None
-) -> Dataset:
-    """The labelled windows, split as the recipe says; `path` is that of the labels.
-
-    Raises InputError if no window has a label or no mark can be learned.
-    """
-    rows, windows, units, targets = labelled(gathered.windows, labels, path)
-    sets, how = _split(windows, units, recipe, chunks)
-    if recipe.loss == NNPU:  # pairs without a label are unlabelled for the loss, negative elsewhere
-        targets = np.nan_to_num(targets)
-    enough = learnable(labels.marks, targets[sets == TRAIN], path)
-    return Dataset(
-        Examples(windows, units, gathered.values[rows], targets[:, enough], sets),
-        gathered.features.of(rows),
-        tuple(np.array(labels.marks)[enough]),
-        how,
-    )
 
 
 def _split(

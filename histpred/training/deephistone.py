@@ -5,19 +5,10 @@ one-hot bases and, in a second tower, accessibility. As in appendix D of the pap
 of bases is kept. The first published 2-D convolution covers all four bases and the others have
 height 1, so all are written as 1-D convolutions here. There is no sigmoid.
 
-| part   | layers                                        | vanilla     | adapted      | parameters |
-|--------|-----------------------------------------------|-------------|--------------|------------|
-| conv1  | convolution of 9, 4 to 128 channels           | 128 x 1000  | 128 x 12000  | 4,736      |
-| block1 | 3 x batch norm, ReLU, convolution of 9        | 512 x 1000  | 512 x 12000  | 886,656    |
-| trans1 | batch norm, ReLU, convolution of 1, max of 4  | 256 x 250   | 256 x 3000   | 132,352    |
-| block2 | as block1                                     | 1024 x 250  | 1024 x 3000  | 3,542,784  |
-| trans2 | as trans1                                     | 512 x 62    | 512 x 750    | 526,848    |
-| pool   | vanilla: flattened; adapted: max and mean     | 31744       | 1024         |            |
-| dense  | dropout, linear, batch norm, ReLU             | 925         | 925          | see below  |
-| output | linear                                        | marks       | marks        | 926 a mark |
-
-Each layer of a block adds 128 (block1) or 256 (block2) channels to its input. The dense part
-has 29,365,975 parameters in the vanilla form and 949,975 in the adapted one.
+Each layer of a block adds 128 (block1) or 256 (block2) channels to its input; a transition halves
+them and takes the maximum of four places. The 512 channels of 62 places that are left of 1,000 bp
+are flattened in the vanilla form; in the adapted one, maximum and mean of the 750 places of 12,000
+bp remain. The dense part has 29,365,975 parameters in the first, 949,975 in the second.
 """
 
 from __future__ import annotations

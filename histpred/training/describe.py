@@ -26,7 +26,6 @@ from histpred.evaluation.card import card_figures
 from histpred.evaluation.metrics import expected_calibration_error
 from histpred.genome.windows import WindowSpec
 from histpred.labels.splits import TEST, TRAIN, UNUSED, VALIDATION
-from histpred.scoring.inputs import Genome
 from histpred.training.data import Dataset
 from histpred.training.fitting import Epoch
 from histpred.training.settings import MLP, About, Recipe
@@ -49,7 +48,6 @@ class TrainingRun(NamedTuple):
     recipe: Recipe
     about: About
     window: WindowSpec
-    genome: Genome
     identity: dict[str, JsonValue]
     dataset: Dataset
 
@@ -67,7 +65,8 @@ def describe(
     `histories` has an entry for each member, `probabilities` the calibrated ones [n, marks] of the
     validation and the test rows, by set.
     """
-    about, window, genome, marks = run.about, run.window, run.genome, run.dataset.marks
+    about, window, genome, marks = run.about, run.window, run.dataset.genome, run.dataset.marks
+    identity, sets = run.identity, run.dataset.examples.sets
     assembly = about.assembly or genome.build or "unspecified assembly"
     manifest = Manifest(
         schema_version=SCHEMA_VERSION,
@@ -88,26 +87,21 @@ def describe(
             for mark, chosen in zip(marks, calibrated, strict=True)
         ),
         files={},
-        training=_training(run),
+        training=Training(
+            data=(
+                f"annotation sha256 {identity['annotation sha256']}",
+                f"genome sha256 {identity['FASTA sha256']}",
+                f"labels sha256 {identity['labels sha256']}",
+            ),
+            splits={"split": run.dataset.how},
+            seed=run.recipe.settings.seed,
+            counts={name: int((sets == name).sum()) for name in (TRAIN, VALIDATION, TEST, UNUSED)},
+            recipe=identity,
+        ),
         metrics=_figures(run.dataset, probabilities),
         known_answer=known,
     )
     return manifest, _notes(run.recipe, histories)
-
-
-def _training(run: TrainingRun) -> Training:
-    identity, sets = run.identity, run.dataset.examples.sets
-    return Training(
-        data=(
-            f"annotation sha256 {identity['annotation sha256']}",
-            f"genome sha256 {identity['FASTA sha256']}",
-            f"labels sha256 {identity['labels sha256']}",
-        ),
-        splits={"split": run.dataset.how},
-        seed=run.recipe.settings.seed,
-        counts={name: int((sets == name).sum()) for name in (TRAIN, VALIDATION, TEST, UNUSED)},
-        recipe=identity,
-    )
 
 
 def _notes(recipe: Recipe, histories: list[list[Epoch]]) -> str:
@@ -145,7 +139,7 @@ def _model(recipe: Recipe) -> str:
 
 
 def _figures(dataset: Dataset, probabilities: Mapping[str, np.ndarray]) -> dict[str, Evaluation]:
-    examples, features, marks, _ = dataset
+    examples, features, marks, *_ = dataset
     fitted = fit_baselines(examples, features)
     figures = {}
     for name, description in SETS.items():

@@ -124,7 +124,7 @@ class Checkpoint(NamedTuple):
 
     def restore(
         self, network: nn.Module, optimiser: Optimizer, schedule: Schedule
-    ) -> tuple[dict[str, Tensor], list[list[float]]] | None:
+    ) -> tuple[dict[str, Tensor], list[Epoch]] | None:
         """Load the saved state; returns the best weights and the history.
 
         Loads nothing and returns None if there is no file, if it is damaged, or if it belongs to a
@@ -139,7 +139,7 @@ class Checkpoint(NamedTuple):
         network.load_state_dict(state["network"])
         optimiser.load_state_dict(state["optimiser"])
         schedule.load_state_dict(state["schedule"])
-        return state["best"], json.loads(state["history"])
+        return state["best"], [Epoch(*epoch) for epoch in json.loads(state["history"])]
 
 
 def row_losses(
@@ -195,8 +195,7 @@ def fit(
         steps = settings.epochs * losses.batches
         schedule = OneCycleLR(optimiser, settings.learning_rate, total_steps=steps)
     saved = checkpoint and checkpoint.restore(network, optimiser, schedule)
-    best_weights, known = saved or ({}, [])
-    history = [Epoch(int(n), loss, other, rate, bool(b)) for n, loss, other, rate, b in known]
+    best_weights, history = saved or ({}, [])
 
     with reproducible():
         while len(history) < settings.epochs and _stale(history) < settings.stop:

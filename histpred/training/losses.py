@@ -25,7 +25,6 @@ from histpred.core.errors import InputError, UsageError, first_few
 from histpred.core.marks import canonical
 from histpred.training.settings import NNPU, UNDERSAMPLED, WEIGHTED
 
-PRIOR_COLUMNS = ("mark", "prior")
 SLACK = 0.99  # a prior may be 1 % below the observed share, since it may have been rounded
 
 
@@ -43,19 +42,19 @@ def pair_weights(
 
     `labels`, [n, marks], are 1, 0, or NaN for unlabelled pairs. `reference` are those of the
     training rows, if `labels` are of other rows: they are checked, and give the balance of
-    'weighted'. Raises UsageError if a mark has no positive, or if it has no negative (for 'nnpu',
-    no unlabelled window).
+    'weighted', which is then used for 'undersampled', too, as its expected value. Raises UsageError
+    if a mark has no positive, or if it has no negative (for 'nnpu', no unlabelled window).
     """
     positive, negative = labels == 1, labels == 0
     known = labels if reference is None else reference
     _check_learnable(known, marks, strategy)
     if strategy == NNPU:
         return np.ones(labels.shape, np.float32)
-    if strategy == UNDERSAMPLED:
+    if strategy == UNDERSAMPLED and reference is None:
         return _balanced(positive, negative, seed)
 
     weights = (positive | negative).astype(np.float32)
-    if strategy == WEIGHTED:
+    if strategy in (WEIGHTED, UNDERSAMPLED):
         ratio = (known == 0).sum(axis=0) / (known == 1).sum(axis=0)
         weights = np.where(positive, ratio, weights).astype(np.float32)
     return np.asarray(weights)
@@ -157,7 +156,7 @@ def _prior_table(path: Path, marks: Sequence[str], observed: np.ndarray) -> np.n
     try:
         with open(path, newline="", encoding="utf-8-sig") as lines:
             reader = csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
-            missing = [name for name in PRIOR_COLUMNS if name not in (reader.fieldnames or ())]
+            missing = [name for name in ("mark", "prior") if name not in (reader.fieldnames or ())]
             if missing:
                 raise InputError(
                     path,

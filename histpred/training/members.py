@@ -19,15 +19,7 @@ from histpred.training.deephistone import DeepHistone, adapted, vanilla
 from histpred.training.fitting import Checkpoint, Epoch, LossOf, Rows, fit, reproducible, row_losses
 from histpred.training.losses import mark_priors, nnpu, pair_weights, weighted_bce
 from histpred.training.perceptron import MarkNetwork
-from histpred.training.settings import (
-    DEEPHISTONE,
-    MLP,
-    NNPU,
-    SPECTRA,
-    UNDERSAMPLED,
-    WEIGHTED,
-    Recipe,
-)
+from histpred.training.settings import DEEPHISTONE, MLP, NNPU, SPECTRA, Recipe
 from histpred.training.spectra import SpectraNetwork
 
 logger = logging.getLogger(__name__)
@@ -53,12 +45,10 @@ def fit_members(
     train, validation = examples.of(TRAIN), examples.of(VALIDATION)
     seed = recipe.settings.seed
     weights = pair_weights(train.labels, marks, recipe.loss, seed)
-    # The expected value of undersampling, over all validation rows and not only those drawn.
-    even = WEIGHTED if recipe.loss == UNDERSAMPLED else recipe.loss
-    validation_weights = pair_weights(validation.labels, marks, even, seed, train.labels)
     loss_of = _loss_of(train.labels, marks, recipe, device)
     rows = _rows(train, weights, device)
-    validation_rows = _rows(validation, validation_weights, device)
+    weights = pair_weights(validation.labels, marks, recipe.loss, seed, train.labels)
+    validation_rows = _rows(validation, weights, device)
     # What fixes the weights: not the bundle's name, but the order in which sums are computed.
     fixed = {name: value for name, value in identity.items() if name != "about"}
     key = json.dumps([fixed, str(device), torch.get_num_threads()], sort_keys=True)

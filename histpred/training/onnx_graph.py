@@ -7,7 +7,7 @@ Nodes are not traced, so the same weights give the same bytes. The layers of spe
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import singledispatch
 from typing import NamedTuple
 
@@ -104,7 +104,8 @@ def checked_bytes(
     content: bytes = model.SerializeToString(deterministic=True)
     session = load_onnxruntime().InferenceSession(content, providers=["CPUExecutionProvider"])
     taken, given = model.graph.input[0].name, model.graph.output[0].name
-    found = in_blocks(lambda block: session.run([given], {taken: block})[0], rows)
+    blocks = [rows[i : i + ROWS_AT_ONCE] for i in range(0, len(rows), ROWS_AT_ONCE)]
+    found = np.concatenate([session.run([given], {taken: block})[0] for block in blocks])
     difference = float(np.abs(found - expected).max())
     if not difference <= PARITY * scale:
         raise ModelError(
@@ -113,12 +114,6 @@ def checked_bytes(
             "this is a bug in the export: please report it",
         )
     return content
-
-
-def in_blocks(run: Callable[[np.ndarray], np.ndarray], rows: np.ndarray) -> np.ndarray:
-    """What `run` makes of the rows, a few at a time."""
-    blocks = [run(rows[i : i + ROWS_AT_ONCE]) for i in range(0, len(rows), ROWS_AT_ONCE)]
-    return np.concatenate(blocks)
 
 
 @singledispatch

@@ -16,27 +16,10 @@ from histpred.core.errors import UsageError
 from histpred.core.output import file_digest
 from histpred.core.version import __version__
 from histpred.encoders import Encoder
-from histpred.genome.regions import PROMOTER
 from histpred.genome.request import Request, request_identity
-from histpred.genome.windows import MAX_N_FRACTION, WindowSpec
+from histpred.genome.windows import WindowSpec
 from histpred.labels.matrix import labels_file
-from histpred.training.settings import (
-    DEEPHISTONE,
-    DEEPHISTONE_ADAPTED,
-    MLP,
-    NNPU,
-    SPECTRA,
-    About,
-    Recipe,
-)
-
-REACHES: dict[str, tuple[int, int]] = {
-    SPECTRA: (10_000, 10_000),
-    DEEPHISTONE: (500, 500),
-    DEEPHISTONE_ADAPTED: (11_000, 1_000),
-}
-"""bp that a model of bases reads upstream and downstream of the TSS (DeepHistone: paper, appendix
-D)."""
+from histpred.training.settings import MLP, NNPU, SPECTRA, About, Recipe
 
 
 class Source(NamedTuple):
@@ -76,12 +59,6 @@ def choose_source(
         what = f"{recipe.model} reads bases: it takes no encoder, chunks or window"
         raise UsageError(what, "leave them out")
     return None
-
-
-def promoter(model: str) -> WindowSpec:
-    """Windows of a model that reads bases."""
-    upstream, downstream = REACHES[model]
-    return WindowSpec(PROMOTER, upstream, downstream, MAX_N_FRACTION, whole=model == SPECTRA)
 
 
 def check(recipe: Recipe, about: About) -> None:

@@ -81,10 +81,7 @@ class StretchMeans(nn.Module):
         self.linear = nn.Linear(features, UNITS)
 
     def standardise_like(self, counts: Tensor) -> None:
-        """Take mean and scale of the shares from counts of bins [n, 256 or 384].
-
-        Bins less than half known are left out.
-        """
+        """Take mean and scale of the shares from bins, [n, 256 or 384], at least half known."""
         known = counts[:, :KINDS].sum(1)
         shares = self.shares(counts[known * 2 >= self.bin_length - K + 1])
         if len(shares) > 1:
@@ -101,10 +98,7 @@ class StretchMeans(nn.Module):
         return torch.cat([shares, codons * (3 / self.bin_length)], dim=-1)
 
     def units(self, standardised: Tensor, weight: Tensor) -> Tensor:
-        """Weighted units of bins, [..., UNITS].
-
-        `standardised` holds their shares [..., k-mers], `weight` how much of each is known [...].
-        """
+        """Units of bins, [..., UNITS], from shares [..., k-mers], times the known share [...]."""
         values = self.linear(self.dropout(standardised))
         bent, straight = values.split(UNITS // 2, dim=-1)
         return torch.cat([bent.relu(), straight], dim=-1) * weight[..., None]
@@ -156,14 +150,10 @@ class SpectraNetwork(nn.Module):
         counts: nn.Module = BinCounts(bin_length, means.reach)
         if frames:
             counts = Beside([counts, CodonCounts(bin_length, means.reach)])
-        self.encoder = nn.Sequential(
-            OrderedDict(
-                counts=counts,
-                stretches=means,
-                norm=nn.BatchNorm1d(width),
-                hidden=nn.Sequential(*_hidden(width, HIDDEN[0]), *_hidden(*HIDDEN)),
-            )
-        )
+        norm = nn.BatchNorm1d(width)
+        hidden = nn.Sequential(*_hidden(width, HIDDEN[0]), *_hidden(*HIDDEN))
+        layers = OrderedDict(counts=counts, stretches=means, norm=norm, hidden=hidden)
+        self.encoder = nn.Sequential(layers)
         self.output = nn.Linear(HIDDEN[1], marks)
 
     @property
@@ -174,10 +164,7 @@ class SpectraNetwork(nn.Module):
         return layer
 
     def counts_of(self, codes: Tensor) -> Tensor:
-        """Counts of the windows' bins, uint8 [n, bins, 256 or 384], from codes, uint8 [n, length].
-
-        Bins must not be longer than 255 bp.
-        """
+        """Counts of bins up to 255 bp, uint8 [n, bins, 256 or 384], of codes, uint8 [n, length]."""
         with torch.inference_mode():
             counts: Tensor = self.encoder[0](codes)
             return counts.byte()
@@ -185,11 +172,6 @@ class SpectraNetwork(nn.Module):
     def after_counts(self) -> nn.Sequential:
         """The layers after the counts, which are trained; the weights are shared."""
         return nn.Sequential(self.encoder[1:], self.output)
-
-    def after_stretches(self, means: Tensor) -> Tensor:
-        """Logits [n, marks] of means over stretches, [n, stretches x UNITS]."""
-        logits: Tensor = self.output(self.encoder[2:](means))
-        return logits
 
     def standardise_like(self, counts: Tensor) -> None:
         """Take mean and scale of the shares from counts of `counts_of`."""

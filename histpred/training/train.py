@@ -48,12 +48,12 @@ from histpred.labels.examples import choose_marks
 from histpred.labels.loci import locus_numbers
 from histpred.labels.matrix import read_labels
 from histpred.labels.splits import TEST, VALIDATION, write_split
-from histpred.training.data import gather, label_and_split
+from histpred.training.data import WINDOWS, gather
 from histpred.training.describe import TrainingRun, describe
-from histpred.training.fitting import Epoch, reproducible
+from histpred.training.export import export, history_table, known_answer
+from histpred.training.fitting import Epoch, logits_of, reproducible
 from histpred.training.members import Network, fit_members, trained_part
-from histpred.training.outputs import export, history_table, known_answer, logits_on
-from histpred.training.recipe import Source, check, files_of, identify, promoter
+from histpred.training.recipe import Source, check, files_of, identify
 from histpred.training.settings import About, Recipe
 
 logger = logging.getLogger(__name__)
@@ -83,7 +83,7 @@ def train(
     check(recipe, about)
     refuse_inputs([out / name for name in OUTPUTS], (*files, *files_of(recipe).values()))
     source = choice and Source(choice, choice.open(execution.device, execution.precision))
-    window = choice.window if choice else promoter(recipe.model)
+    window = choice.window if choice else WINDOWS[recipe.model]
     labels = choose_marks(read_labels(labels_path), recipe.marks, labels_path)
     chosen_device = choose_device(execution.device)
     with temporary_faults(), reproducible(), ExitStack() as stack:
@@ -97,10 +97,8 @@ def train(
         expensive = choice is not None and is_expensive(choice.spec.kind)
         kept = execution.store or (resume / "store" if expensive else None)
         how = execution._replace(store=kept)
-        gathered = gather(request, window, source, work, how, recipe.model)
-        chunks = choice.chunks if choice else None
-        dataset = label_and_split(gathered, labels, labels_path, recipe, chunks)
-        run = TrainingRun(recipe, about, window, gathered.genome, identity, dataset)
+        dataset = gather(request, window, source, work, how, recipe, labels, labels_path)
+        run = TrainingRun(recipe, about, window, identity, dataset)
         network, histories = fit_members(
             dataset.examples, dataset.marks, recipe, chosen_device, resume, identity, progress
         )
@@ -118,8 +116,10 @@ def _write(
 ) -> None:
     """Calibrate the network and write its bundle into the folder `work`."""
     examples, marks, seed = run.dataset.examples, run.dataset.marks, run.recipe.settings.seed
-    part, sets = trained_part(network), (VALIDATION, TEST)
-    logits = {name: logits_on(part, examples.of(name).inputs, device) for name in sets}
+    part, logits = trained_part(network), {}
+    for name in (VALIDATION, TEST):
+        inputs = torch.from_numpy(examples.of(name).inputs).to(device)
+        logits[name] = logits_of(part, inputs).cpu().numpy()
     network.cpu()
     validation = examples.of(VALIDATION)
     loci = locus_numbers(validation.windows)

@@ -55,7 +55,6 @@ NEED_EXTRAS = {
     "histpred.training.members",
     "histpred.training.onnx_graph",
     "histpred.training.onnx_spectra",
-    "histpred.training.outputs",
     "histpred.training.perceptron",
     "histpred.training.spectra",
     "histpred.training.train",
