@@ -18,10 +18,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import torch
 
-from histpred.training.fitting import Losses, Rows, fit, row_losses
+from histpred.training.fitting import Losses, Rows, fit, reproducible, row_losses
 from histpred.training.losses import weighted_bce
 from histpred.training.perceptron import MarkNetwork
-from histpred.training.reproducible import reproducible
 from histpred.training.settings import Settings
 
 ONE_EPOCH = Settings(epochs=1)

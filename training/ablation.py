@@ -7,9 +7,9 @@ Writes human_promoter_ablation.tsv; takes a quarter of an hour on one core.
 
 from __future__ import annotations
 
-import argparse
 import csv
 import logging
+from argparse import ArgumentParser, RawTextHelpFormatter
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ from samples import BIN, MARKS, Places, bin_counts, read_chromosome, read_tiles
 from tables import ABLATION
 
 from histpred.training.chromosome import Bins, bins_of, embed_bins
-from histpred.training.distillation import mean_logits
+from histpred.training.spectra import mean_logits
 
 logger = logging.getLogger("ablation")
 
@@ -37,9 +37,7 @@ VARIANTS = {
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = ArgumentParser(description=__doc__, formatter_class=RawTextHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="the folder human")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
@@ -64,9 +62,8 @@ def held_out_aurocs(bins: Bins, tiles: Places, ingredients: Ingredients) -> np.n
     block = block_of(tiles.position, BLOCKS)
     scores = np.full(tiles.labels.shape, np.nan)
     for number, bounds in enumerate(BLOCKS):
-        network = fit_member(
-            bins, tiles.where(outside(tiles.position, bounds)), ingredients, MEMBER
-        )
+        training = tiles.where(outside(tiles.position, bounds))
+        network = fit_member(bins, training, ingredients, MEMBER)
         held_out = block == number
         chosen = np.zeros(len(bins.weight), bool)
         chosen[tiles.position[held_out] // BIN] = True

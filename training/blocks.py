@@ -30,18 +30,13 @@ ALONG = "30-40 Mb, trained before"
 
 
 def name_of(block: Block) -> str:
-    """Name of a block in tables.
-
-    >>> name_of((17_000_000, 21_000_000))
-    '17-21 Mb'
-    """
+    """Name of a block in tables, such as '17-21 Mb'."""
     return f"{block[0] // 10**6}-{block[1] // 10**6} Mb"
 
 
 def outside(positions: np.ndarray, block: Block, gap: int = GAP) -> np.ndarray:
     """True where a position lies outside a block and farther than `gap` from it, bool [n]."""
-    start, end = block
-    return (positions < start - gap) | (positions >= end + gap)
+    return (positions < block[0] - gap) | (positions >= block[1] + gap)
 
 
 def before(positions: np.ndarray, block: Block) -> np.ndarray:
@@ -59,28 +54,20 @@ def block_of(positions: np.ndarray, blocks: Sequence[Block]) -> np.ndarray:
 
 def aurocs(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
     """AUROC of each mark, NaN if it has too few positives: float [marks]."""
-    return np.array(
-        [
-            roc_auc_score(truth, score) if truth.sum() >= FEWEST else np.nan
-            for truth, score in zip(labels.T, scores.T, strict=True)
-        ]
-    )
+    marks = zip(labels.T, scores.T, strict=True)
+    return np.array([roc_auc_score(*mark) if mark[0].sum() >= FEWEST else np.nan for mark in marks])
 
 
 def by_block(labels: np.ndarray, block: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """AUROC of each block and mark, [blocks, marks].
-
-    Labels and scores are [n, marks]; `block` is the number of each row's block, [n].
-    """
+    """AUROC of each block and mark, [blocks, marks]; `block` is that of each row, [n]."""
     rows = [block == number for number in range(block.max() + 1)]
     return np.array([aurocs(labels[row], scores[row]) for row in rows])
 
 
 def intervals(places: Places, block: np.ndarray, scores: np.ndarray, seed: int) -> np.ndarray:
-    """AUROC and AUPRC of each mark, as means over blocks, with 95 % bootstrap intervals.
+    """AUROC and AUPRC with 95 % intervals, means over blocks: [marks, 2, 3 (mean, lower, upper)].
 
-    Loci of 200 kb are drawn with replacement within each block. Returned is an array [marks, 2
-    (AUROC, AUPRC), 3 (mean, lower, upper)].
+    Loci of 200 kb are drawn with replacement within each block.
     """
     marks = places.labels.shape[1]
     figures = np.full((block.max() + 1, marks, 2, 1 + SAMPLES), np.nan)

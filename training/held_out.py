@@ -31,10 +31,7 @@ Baseline = Callable[[np.ndarray], np.ndarray]
 
 
 class HeldOut(NamedTuple):
-    """Held-out loci with their marks, the block of each [n], and scores [n, marks].
-
-    The scores are the model's logits and those of two baselines.
-    """
+    """Held-out loci, the block of each [n], and scores [n, marks]: logits and two baselines'."""
 
     marks: tuple[str, ...]
     places: Places
@@ -55,36 +52,28 @@ class HeldOut(NamedTuple):
 
     def cross_fitted(self) -> np.ndarray:
         """Probabilities [n, marks] where each block was calibrated on the others."""
+        probabilities = np.empty(self.logits.shape)
         columns = zip(self.places.labels.T, self.logits.T, strict=True)
-        return np.stack([_cross_fitted(*column, self.block) for column in columns], axis=1)
+        for mark, (labels, logits) in enumerate(columns):
+            for number in np.unique(self.block):
+                inside = self.block == number
+                fitted = platt(logits[~inside], labels[~inside])
+                probabilities[inside, mark] = calibrated(logits[inside], fitted)
+        return probabilities
 
     def evaluation(self, description: str) -> Evaluation:
         """A table of the card."""
         labels = self.places.labels
-        errors = [
-            expected_calibration_error(*mark)
-            for mark in zip(labels.T, self.cross_fitted().T, strict=True)
-        ]
+        columns = zip(labels.T, self.cross_fitted().T, strict=True)
+        errors = [expected_calibration_error(*column) for column in columns]
         beside = {"GC": self.gc, "4-mers": self.kmers}
         return card_figures(description, self.marks, labels, self.logits, beside, errors)
-
-
-def _cross_fitted(labels: np.ndarray, logits: np.ndarray, block: np.ndarray) -> np.ndarray:
-    probabilities = np.empty(len(logits))
-    for number in np.unique(block):
-        inside = block == number
-        fitted = platt(logits[~inside], labels[~inside])
-        probabilities[inside] = calibrated(logits[inside], fitted)
-    return probabilities
 
 
 def hold_out(
     data: Data, plan: Plan, blocks: Sequence[Block], trains: Trains
 ) -> tuple[HeldOut, HeldOut, HeldOut]:
-    """Score the tiles, the genes and the regions of each block.
-
-    `trains` says which positions may train the models that score a block.
-    """
+    """Score the tiles, the genes and the regions of each block by models that `trains` allows."""
     tiles, genes, regions = found = tuple(
         _unscored(marks, places, blocks)
         for marks, places in ((MARKS, data.tiles), (MARKS, data.genes), (FURTHER, data.regions))
@@ -141,17 +130,14 @@ def gc_of(features: np.ndarray) -> np.ndarray:
 def _logistic(features: np.ndarray, labels: np.ndarray) -> Baseline:
     """Fit one logistic regression per mark; a mark that all rows or none have scores 0."""
     scaler = StandardScaler().fit(features)
+    scaled = scaler.transform(features)
     taught = labels.any(axis=0) & ~labels.all(axis=0)
-    models = [
-        LogisticRegression(C=0.01, max_iter=1000).fit(scaler.transform(features), truth)
-        for truth in labels.T[taught]
-    ]
+    truths = labels.T[taught]
+    models = [LogisticRegression(C=0.01, max_iter=1000).fit(scaled, truth) for truth in truths]
 
     def score(rows: np.ndarray) -> np.ndarray:
-        scores = np.zeros((len(rows), len(taught)))
-        scores[:, taught] = np.transpose(
-            [model.decision_function(scaler.transform(rows)) for model in models]
-        )
+        scores, scaled = np.zeros((len(rows), len(taught))), scaler.transform(rows)
+        scores[:, taught] = np.transpose([model.decision_function(scaled) for model in models])
         return scores
 
     return score
@@ -160,27 +146,21 @@ def _logistic(features: np.ndarray, labels: np.ndarray) -> Baseline:
 def calls(held_out: HeldOut, meaning: str, bootstraps: int) -> tuple[MarkSpec, ...]:
     """Calibration and threshold of each mark, from held-out logits.
 
-    A mark is never called if its logits are not better than chance, or not better than GC.
+    A mark is never called if its AUROC is not above that of GC, or its 95 % interval not above 0.5.
     """
     marks = []
     columns = (held_out.logits.T, held_out.gc.T, held_out.places.labels.T)
     for mark, logits, gc, labels in zip(held_out.marks, *columns, strict=True):
-        skilled = _beats_chance(labels, logits, bootstraps) and bool(
-            roc_auc_score(labels, logits) > roc_auc_score(labels, gc)
+        skilled = (
+            min(labels.sum(), (~labels).sum()) >= FEWEST_TO_CALL
+            and auroc_interval(labels, logits, bootstraps)[0] > 0.5
+            and roc_auc_score(labels, logits) > roc_auc_score(labels, gc)
         )
         calibration = platt(logits, labels) if skilled else base_rate(labels)
         threshold = youden(labels, calibrated(logits, calibration)) if skilled else NEVER
-        marks.append(
-            MarkSpec(name=mark, threshold=threshold, calibration=calibration, meaning=meaning)
-        )
+        found = {"threshold": threshold, "calibration": calibration}
+        marks.append(MarkSpec(name=mark, **found, meaning=meaning))
     return tuple(marks)
-
-
-def _beats_chance(labels: np.ndarray, scores: np.ndarray, bootstraps: int) -> bool:
-    """True if the 95 % interval of the AUROC lies above a half and there are enough labels."""
-    if min(labels.sum(), (~labels).sum()) < FEWEST_TO_CALL:
-        return False
-    return auroc_interval(labels, scores, bootstraps)[0] > 0.5
 
 
 def auroc_interval(labels: np.ndarray, scores: np.ndarray, bootstraps: int) -> tuple[float, float]:

@@ -15,27 +15,19 @@ The card's tables of other methods and of ingredients are made by `training/riva
 
 from __future__ import annotations
 
-import argparse
 import logging
+from argparse import ArgumentParser, RawTextHelpFormatter
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
-from assemblies import HUMAN
 from blocks import before, name_of, outside
 from held_out import HeldOut, calls, hold_out
 from members import REACH, SEED, Data, Model, Plan, read, train, windows_at
 from samples import BIN, END, MARKS, NEAR, accessions
-from tables import (
-    ablation_table,
-    call_table,
-    interval_table,
-    rate_table,
-    region_table,
-    rival_table,
-)
+from tables import ablation_table, call_table, interval_table, rate_table, region_table, rival_table
 from torch import nn
 
 from histpred.bundle.folder import Bundle
@@ -64,6 +56,25 @@ MAX_N = 0.5  # of the 200 bp, or of the stretch around a TSS, that a probability
 INTERVAL_SCORER = "scorer-interval.onnx"
 NOTES = Path(__file__).with_name("human_promoter_notes.md")
 
+HUMAN = {
+    "hg19": (
+        *(249250621, 243199373, 198022430, 191154276, 180915260, 171115067, 159138663, 146364022),
+        *(141213431, 135534747, 135006516, 133851895, 115169878, 107349540, 102531392, 90354753),
+        *(81195210, 78077248, 59128983, 63025520, 48129895, 51304566, 155270560, 59373566),
+    ),
+    "hg38": (
+        *(248956422, 242193529, 198295559, 190214555, 181538259, 170805979, 159345973, 145138636),
+        *(138394717, 133797422, 135086622, 133275309, 114364328, 107043718, 101991189, 90338345),
+        *(83257441, 80373285, 58617616, 64444167, 46709983, 50818468, 156040895, 57227415),
+    ),
+    "T2T-CHM13v2.0": (
+        *(248387328, 242696752, 201105948, 193574945, 182045439, 172126628, 160567428, 146259331),
+        *(150617247, 134758134, 135127769, 133324548, 113566686, 101161492, 99753195, 96330374),
+        *(84276897, 80542538, 61707364, 66210255, 45090682, 51324926, 154259566, 62460029),
+    ),
+}
+"""Chromosome lengths (bp), 1 to 22, X, Y: what a human genome is recognised by. From UCSC's
+hg19.chrom.sizes and hg38.chrom.sizes, and from the T2T-CHM13v2.0 assembly (UCSC hs1)."""
 DATA = (
     "128 histone ChIP-seq peak files of 9 marks from ENCODE and from Nott et al. 2019 (brain cell "
     "types), hg19 (77 native, 51 lifted over); ENCODE data are free to use with citation",
@@ -102,9 +113,7 @@ DESCRIPTIONS = {
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = ArgumentParser(description=__doc__, formatter_class=RawTextHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="the folder human")
     parser.add_argument("-o", "--output", type=Path, required=True, help="the bundle's folder")
     options = parser.parse_args(arguments)
@@ -119,28 +128,30 @@ def make(folder: Path, output: Path, plan: Plan) -> Bundle:
     data = read(folder, plan)
     tiles, genes, regions = hold_out(data, plan, plan.blocks, partial(outside, gap=plan.gap))
     stretch, *_ = hold_out(data, plan, [plan.stretch], before)
-    gene_marks, tile_marks, region_marks = (
-        calls(genes, GENE_MEANING, plan.bootstraps),
-        calls(tiles, TILE_MEANING, plan.bootstraps),
-        calls(regions, REGION_MEANING, plan.bootstraps),
-    )
+    gene_marks = calls(genes, GENE_MEANING, plan.bootstraps)
+    tile_marks = calls(tiles, TILE_MEANING, plan.bootstraps)
+    region_marks = calls(regions, REGION_MEANING, plan.bootstraps)
     kept = np.array([mark.threshold != NEVER for mark in region_marks])
     shown = regions.with_marks(kept)
     interval_marks = (*tile_marks, *(region_marks[i] for i in np.flatnonzero(kept)))
 
     model = train(data, plan, lambda positions: positions < END)
-    drop_marks(model, np.concatenate([np.ones(len(MARKS), bool), kept]))
-    scorer, others = export(
-        model, windows_at(data.codes, data.genes.position), gene_marks, interval_marks
-    )
+    vectors = model.of_intervals.mark_vectors
+    rows = torch.from_numpy(np.concatenate([np.ones(len(MARKS), bool), kept]))
+    model.of_intervals.mark_vectors = nn.Parameter(vectors[rows])
+    windows = windows_at(data.codes, data.genes.position)
+    with torch.inference_mode():
+        embeddings = model.encoder(torch.from_numpy(windows)).numpy()
+    names = [mark.name for mark in interval_marks]
+    others = {
+        GRAPH: encoder_to_onnx(model.encoder, windows),
+        INTERVAL_SCORER: to_onnx(model.of_intervals, names, embeddings),
+    }
     evaluated = {"tiles": tiles, "regions": shown, "genes": genes}
     manifest = manifest_of(data, plan, model, evaluated, gene_marks, interval_marks)
-    others |= {
-        f"calibration-{name}.svg": draw_calibration(
-            held_out.marks, held_out.places.labels, held_out.cross_fitted()
-        )
-        for name, held_out in evaluated.items()
-    }
+    for name, each in evaluated.items():
+        figure = draw_calibration(each.marks, each.places.labels, each.cross_fitted())
+        others[f"calibration-{name}.svg"] = figure
     notes = NOTES.read_text().format(
         members=plan.members[0],
         gene_members=plan.members[1],
@@ -152,35 +163,10 @@ def make(folder: Path, output: Path, plan: Plan) -> Bundle:
         accessions=", ".join(accessions(folder / "chr22" / "peaks")),
         **notes_on(tiles, tile_marks, genes, gene_marks),
     )
+    scorer = to_onnx(model.of_genes, MARKS, embeddings)
     bundle = write_bundle(output, manifest, scorer, notes, others)
     logger.info("wrote %s; known answer met to %.1g", output, verify(bundle))
     return bundle
-
-
-def drop_marks(model: Model, keep: np.ndarray) -> None:
-    """Remove from the scorer of intervals the marks that are not in the mask [marks]."""
-    scorer = model.of_intervals
-    scorer.mark_vectors = nn.Parameter(scorer.mark_vectors[torch.from_numpy(keep)])
-
-
-def export(
-    model: Model,
-    windows: np.ndarray,
-    gene_marks: Sequence[MarkSpec],
-    interval_marks: Sequence[MarkSpec],
-) -> tuple[bytes, dict[str, bytes]]:
-    """The scorer of genes, and the other graphs by name; compared on windows, uint8 [n, length]."""
-    with torch.inference_mode():
-        embeddings = model.encoder(torch.from_numpy(windows)).numpy()
-    scorer, interval_scorer = (
-        to_onnx(network, [mark.name for mark in marks], embeddings)
-        for network, marks in (
-            (model.of_genes, gene_marks),
-            (model.of_intervals, interval_marks),
-        )
-    )
-    graph = encoder_to_onnx(model.encoder, windows)
-    return scorer, {GRAPH: graph, INTERVAL_SCORER: interval_scorer}
 
 
 def manifest_of(
@@ -228,18 +214,13 @@ def manifest_of(
                 "regions calibrated on": len(evaluated["regions"].block),
             },
         ),
-        metrics={
-            name: held_out.evaluation(DESCRIPTIONS[name]) for name, held_out in evaluated.items()
-        },
+        metrics={name: each.evaluation(DESCRIPTIONS[name]) for name, each in evaluated.items()},
         known_answer=known_answer(model, gene_marks),
     )
 
 
 def notes_on(
-    tiles: HeldOut,
-    tile_marks: Sequence[MarkSpec],
-    genes: HeldOut,
-    gene_marks: Sequence[MarkSpec],
+    tiles: HeldOut, tile_marks: Sequence[MarkSpec], genes: HeldOut, gene_marks: Sequence[MarkSpec]
 ) -> dict[str, str | int]:
     """What the notes say about the held-out tiles and genes."""
     of_genes, of_tiles = genes.probabilities(gene_marks), tiles.probabilities(tile_marks)

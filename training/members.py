@@ -11,15 +11,13 @@ import torch
 from blocks import BLOCKS, GAP, STRETCH, Block
 from regions import CHROMOSOME, fit_regions, further_logits, links_of, read_regions
 from samples import BIN, END, Places, bin_counts, read_chromosome, read_genes, read_tiles
-from torch import Tensor, nn
+from torch import nn
 
-from histpred.training.chromosome import Bins, bins_of, embed_bins, segment_losses
-from histpred.training.distillation import distil, mean_logits
-from histpred.training.fitting import fit
+from histpred.training.chromosome import Bins, bins_of, distil, embed_bins, segment_losses
+from histpred.training.fitting import fit, reproducible
 from histpred.training.perceptron import MarkNetwork
-from histpred.training.reproducible import reproducible
 from histpred.training.settings import Settings
-from histpred.training.spectra import HIDDEN, SpectraNetwork, nested, side_by_side
+from histpred.training.spectra import HIDDEN, SpectraNetwork, mean_logits, nested, side_by_side
 
 SEED = 22
 LENGTHS = (200, 600, 1_000, 2_200, 4_200, 10_200, 30_200)  # bp, of the nested stretches
@@ -115,7 +113,6 @@ def _known_around(codes: np.ndarray, places: Places) -> Places:
 
 
 def _seeds(settings: Settings, count: int) -> list[Settings]:
-    """The settings of each of several members."""
     return [settings._replace(seed=settings.seed + i) for i in range(count)]
 
 
@@ -149,11 +146,10 @@ def train(data: Data, plan: Plan, usable: Callable[[np.ndarray], np.ndarray]) ->
     `usable`, from positions [n] to a mask [n], says which tiles and which bins train.
     """
     tiles = data.tiles.where(usable(data.tiles.position))
+    plans = zip((Ingredients(), Ingredients(near=True)), plan.members[:2], strict=True)
     parts = [
         [fit_member(data.bins, tiles, ingredients, s) for s in _seeds(plan.member, count)]
-        for ingredients, count in zip(
-            (Ingredients(), Ingredients(near=True)), plan.members[:2], strict=True
-        )
+        for ingredients, count in plans
     ]
     parts.append(data.region_members)
     members = [network for networks in parts for network in networks]
@@ -166,20 +162,16 @@ def train(data: Data, plan: Plan, usable: Callable[[np.ndarray], np.ndarray]) ->
         for networks, part in zip(parts, embeddings.split(widths, dim=1), strict=True)
     )
     of_intervals = torch.cat([of_tiles, further_logits(of_tiles, data.links, of_regions)], dim=1)
-
-    def scorer(logits: Tensor) -> MarkNetwork:
-        return distil(embeddings, logits, SCORER_HIDDEN, plan.scorer)
-
-    return Model(side_by_side(members), scorer(of_genes), scorer(of_intervals))
+    both = (of_genes, of_intervals)
+    scorers = [distil(embeddings, logits, SCORER_HIDDEN, plan.scorer) for logits in both]
+    return Model(side_by_side(members), *scorers)
 
 
 def logits_at(
     encoder: nn.Module, scorer: MarkNetwork, codes: np.ndarray, positions: np.ndarray
 ) -> np.ndarray:
     """The scorer's logits around positions, float32 [n, marks]."""
-    blocks = []
+    batches = np.split(positions, range(WINDOWS_AT_ONCE, len(positions), WINDOWS_AT_ONCE))
+    windows = (torch.from_numpy(windows_at(codes, batch)) for batch in batches)
     with torch.inference_mode():
-        for first in range(0, len(positions), WINDOWS_AT_ONCE):
-            windows = windows_at(codes, positions[first : first + WINDOWS_AT_ONCE])
-            blocks.append(scorer(encoder(torch.from_numpy(windows))).numpy())
-    return np.concatenate(blocks)
+        return np.concatenate([scorer(encoder(batch)).numpy() for batch in windows])

@@ -25,8 +25,7 @@ from histpred.core.sequence import reverse_complement
 from histpred.encoders.onnx import codes_of
 from histpred.training.chromosome import Bins
 from histpred.training.counting import BinCounts
-from histpred.training.fitting import Losses, fit
-from histpred.training.reproducible import reproducible
+from histpred.training.fitting import Losses, fit, reproducible
 from histpred.training.settings import Settings
 from histpred.training.spectra import SpectraNetwork, nested
 
@@ -74,17 +73,14 @@ def read_regions(folder: Path, chromosome: np.ndarray) -> Regions:
     key = ["set", "id", "start1"]
     assert table[key].equals(strongest[key])
     sequences = [sequence.upper().encode() for sequence in table["sequence"]]
-    count = BinCounts(LONGEST, LONGEST // 2)
-    counts = [
-        count(torch.from_numpy(codes_of(sequences[first : first + AT_ONCE], LONGEST).copy()))
-        for first in range(0, len(sequences), AT_ONCE)
-    ]
+    codes = torch.from_numpy(codes_of(sequences, LONGEST).copy())
+    counts = map(BinCounts(LONGEST, LONGEST // 2), codes.split(AT_ONCE))
     text = np.frombuffer(b"ACGTN", np.uint8)[chromosome].tobytes()
     here = (table["chrom"] == CHROMOSOME).to_numpy()
     position = np.full(len(table), -1)
     position[here] = [place_of(sequences[row], text) for row in np.nonzero(here)[0]]
     return Regions(
-        torch.cat(counts),
+        torch.cat(list(counts)),
         table[[*MARKS, *FURTHER]].to_numpy(bool),
         np.log1p(strongest[list(MARKS)].to_numpy(float)),
         table["chrom"].to_numpy(),
@@ -103,10 +99,7 @@ def place_of(sequence: bytes, text: bytes) -> int:
 
 
 def fit_regions(bins: Bins, regions: Regions, settings: Settings) -> SpectraNetwork:
-    """Train a network of the middle 200 bp on the regions' own spectra.
-
-    The spectra are standardised as those of the bins.
-    """
+    """Train on spectra of the regions' middle 200 bp, standardised as those of the bins."""
     labels = torch.from_numpy(regions.labels).float()
     with reproducible(settings.seed):
         network = SpectraNetwork(labels.shape[1], BIN, nested(BIN), both_strands=True)
@@ -123,24 +116,15 @@ def fit_regions(bins: Bins, regions: Regions, settings: Settings) -> SpectraNetw
 
 
 def links_of(regions: Regions) -> np.ndarray:
-    """Weights of logistic regressions of FURTHER on MARKS, float32 [MARKS, FURTHER].
-
-    A regression predicts the label of one mark from the standardised signals of MARKS.
-    """
+    """Weights of regressions of FURTHER on the signals of MARKS, float32 [MARKS, FURTHER]."""
     signals = (regions.signals - regions.signals.mean(axis=0)) / regions.signals.std(axis=0)
-    models = [
-        LogisticRegression(max_iter=1000).fit(signals, truth)
-        for truth in regions.labels[:, len(MARKS) :].T
-    ]
+    further = regions.labels[:, len(MARKS) :].T
+    models = [LogisticRegression(max_iter=1000).fit(signals, truth) for truth in further]
     return np.stack([model.coef_[0] for model in models], axis=1).astype(np.float32)
 
 
 def further_logits(of_marks: Tensor, links: np.ndarray, of_regions: Tensor) -> Tensor:
-    """Scores of FURTHER, [n, FURTHER].
-
-    `of_marks` are logits of MARKS from the surroundings, [n, MARKS]; `of_regions` are logits of all
-    marks from the middle alone, [n, MARKS and FURTHER].
-    """
+    """Scores of FURTHER from logits: of MARKS by the surroundings, of all marks by the middle."""
     linked = standardised(of_marks) @ torch.from_numpy(links)
     return standardised(linked) + standardised(of_regions[:, len(MARKS) :])
 

@@ -10,38 +10,25 @@ it needs 12 GFLOP per training window, a spectra network a few MFLOP.
 
 from __future__ import annotations
 
-import argparse
-import csv
 import logging
+from argparse import ArgumentParser, RawTextHelpFormatter
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 import torch
-from blocks import (
-    ALONG,
-    BLOCKS,
-    STRETCH,
-    Block,
-    Trains,
-    aurocs,
-    before,
-    block_of,
-    name_of,
-    outside,
-)
+from blocks import ALONG, BLOCKS, STRETCH, Block, Trains, aurocs, before, block_of, name_of, outside
 from members import LENGTHS
 from samples import BIN, MARKS, Places, read_chromosome, read_tiles
 from tables import RIVALS
-from torch import Tensor
-from torch.nn import functional
+from torch import Tensor, nn
 
 from histpred.core.sequence import BASES
 from histpred.encoders.kmer import canonical_counts, count_kmers
 from histpred.training.deephistone import DeepHistone, vanilla
-from histpred.training.fitting import Losses, fit
-from histpred.training.reproducible import reproducible
+from histpred.training.fitting import Losses, fit, reproducible
 from histpred.training.settings import Settings
 
 logger = logging.getLogger("rivals")
@@ -70,21 +57,8 @@ Predict = Callable[[Places, Places], np.ndarray]
 """(training tiles, held-out tiles) to scores [held-out tiles, marks]"""
 
 
-class Method(NamedTuple):
-    """A method: its name in the table, and how to make it from the chromosome's codes.
-
-    blocks: True if it runs on every block, False if on the stretch alone.
-    """
-
-    title: str
-    make: Callable[[np.ndarray], Predict]
-    blocks: bool
-
-
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = ArgumentParser(description=__doc__, formatter_class=RawTextHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="the folder human")
     parser.add_argument("methods", nargs="+", choices=METHODS)
     options = parser.parse_args(arguments)
@@ -94,27 +68,19 @@ def main(arguments: list[str] | None = None) -> None:
     codes = read_chromosome(options.data / "chr22" / "hg19.chr22.fa.gz")
     tiles = read_tiles(options.data / "chr22" / "labels_tiles.tsv.gz")
     for name in options.methods:
-        title, make, blocks = METHODS[name]
+        title, make, on_blocks = METHODS[name]
         predict = make(codes)
         rows = [row_of(title, ALONG, tiles, predict, STRETCH, before)]
-        if blocks:
-            rows += [
-                row_of(title, name_of(block), tiles, predict, block, outside) for block in BLOCKS
-            ]
+        if on_blocks:
+            rows += [row_of(title, name_of(it), tiles, predict, it, outside) for it in BLOCKS]
             mean = np.mean([float(row["macro_auroc"]) for row in rows[1:]])
             rows.append({"method": title, "block": "mean", "macro_auroc": f"{mean:.4f}"})
         record(title, rows)
 
 
 def row_of(
-    title: str,
-    name: str,
-    tiles: Places,
-    predict: Predict,
-    block: Block,
-    trains: Trains,
+    title: str, name: str, tiles: Places, predict: Predict, block: Block, trains: Trains
 ) -> dict[str, str]:
-    """A row of the table."""
     held_out = tiles.where(block_of(tiles.position, [block]) == 0)
     scores = predict(tiles.where(trains(tiles.position, block)), held_out)
     known = ~np.isnan(scores).any(axis=1)
@@ -126,21 +92,15 @@ def row_of(
 
 def record(title: str, rows: list[dict[str, str]]) -> None:
     """Replace a method's rows in the table."""
-    kept = []
+    table = pd.DataFrame(rows, columns=FIELDS)
     if RIVALS.exists():
-        with open(RIVALS, newline="") as lines:
-            kept = [row for row in csv.DictReader(lines, delimiter="\t") if row["method"] != title]
-    with open(RIVALS, "w", newline="") as lines:
-        writer = csv.DictWriter(lines, FIELDS, delimiter="\t", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows([*kept, *rows])
+        known = pd.read_csv(RIVALS, sep="\t", dtype=str, keep_default_na=False)
+        table = pd.concat([known[known["method"] != title], table])
+    table.to_csv(RIVALS, sep="\t", index=False)
 
 
 def boosting(codes: np.ndarray, lengths: tuple[int, ...]) -> Predict:
-    """Gradient boosting on shares of canonical k-mers in nested stretches around a tile.
-
-    One model per mark, trained on the graded target.
-    """
+    """Boosting on shares of k-mers in stretches around a tile: a model per mark, graded targets."""
     import lightgbm
 
     sums = [np.concatenate([[counts[0] * 0], counts.cumsum(axis=0)]) for counts in counted(codes)]
@@ -172,18 +132,17 @@ def counted(codes: np.ndarray) -> list[np.ndarray]:
     """Canonical k-mers that lie within each bin, for each k: int32 [bins, k-mers]."""
     text = np.frombuffer(BASES, np.uint8)[codes].tobytes()
     bins = [text[first : first + BIN] for first in range(0, len(text) - BIN + 1, BIN)]
-    parts = [
-        [canonical_counts(k, counts).astype(np.int32) for k, counts in count_kmers(some, KS)]
-        for some in (bins[i : i + BINS_AT_ONCE] for i in range(0, len(bins), BINS_AT_ONCE))
-    ]
+    parts = []
+    for first in range(0, len(bins), BINS_AT_ONCE):
+        counted = count_kmers(bins[first : first + BINS_AT_ONCE], KS)
+        parts.append([canonical_counts(k, counts).astype(np.int32) for k, counts in counted])
     return [np.concatenate(tables) for tables in zip(*parts, strict=True)]
 
 
 def deephistone(codes: np.ndarray) -> Predict:
-    """DeepHistone as published, on 1,000 bp around a tile, in one pass over a sample of the tiles.
+    """DeepHistone as published, in one pass over a sample of the tiles with graded targets.
 
-    It learns the graded targets of all eight marks at once. Tiles that are not in the sample to be
-    scored get NaN.
+    Tiles that are not in the sample to be scored get NaN.
     """
 
     def windows(positions: np.ndarray) -> Tensor:
@@ -213,6 +172,7 @@ def one_pass(
     """Losses over a sample of the tiles, about half of the batches on the other strand."""
     prevalence = training.targets.mean(axis=0)
     weight = torch.from_numpy(((1 - prevalence) / prevalence) ** 0.5)
+    loss_of = nn.BCEWithLogitsLoss(pos_weight=weight)
     steps = TILES_TRAINED // ONE_PASS.batch
 
     def of_epoch(number: int) -> Iterator[Tensor]:
@@ -221,9 +181,7 @@ def one_pass(
             bases = windows(training.position[rows])
             if rng.integers(2):  # the other strand
                 bases = torch.where(bases < 4, 3 - bases, bases).flip(1)
-            loss = functional.binary_cross_entropy_with_logits(
-                network(bases), torch.from_numpy(training.targets[rows]), pos_weight=weight
-            )
+            loss = loss_of(network(bases), torch.from_numpy(training.targets[rows]))
             yield loss
             if step % 50 == 0:
                 logger.info("DeepHistone: step %d of %d, loss %.4f", step, steps, loss.item())
@@ -231,21 +189,23 @@ def one_pass(
     return Losses(of_epoch, steps)
 
 
-METHODS = {
-    "boosting-10kb": Method(
+# Name in the table, how to make it from the chromosome's codes, and True if it runs on every block,
+# False if on the stretch alone.
+METHODS: dict[str, tuple[str, Callable[[np.ndarray], Predict], bool]] = {
+    "boosting-10kb": (
         "gradient boosting, 1- to 5-mers in nested stretches to 10 kb",
-        lambda codes: boosting(codes, LENGTHS[:-1]),
-        blocks=True,
+        partial(boosting, lengths=LENGTHS[:-1]),
+        True,
     ),
-    "boosting-30kb": Method(
+    "boosting-30kb": (
         "gradient boosting, 1- to 5-mers in nested stretches to 30 kb",
-        lambda codes: boosting(codes, LENGTHS),
-        blocks=True,
+        partial(boosting, lengths=LENGTHS),
+        True,
     ),
-    "deephistone": Method(
+    "deephistone": (
         f"DeepHistone, 1 kb (one pass over {TILES_TRAINED:,} tiles, judged on {TILES_SCORED:,})",
         deephistone,
-        blocks=False,
+        False,
     ),
 }
 

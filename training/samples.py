@@ -53,11 +53,8 @@ def bin_counts(codes: np.ndarray) -> torch.Tensor:
     """Counts of 4-mers in the whole bins of a chromosome, uint8 [bins, 256]."""
     rows = codes[: len(codes) // BIN * BIN].reshape(-1, BIN)
     count = BinCounts(BIN, BIN // 2)
-    blocks = [
-        count(torch.from_numpy(rows[i : i + BINS_AT_ONCE]))[:, 0].byte()
-        for i in range(0, len(rows), BINS_AT_ONCE)
-    ]
-    return torch.cat(blocks)
+    blocks = torch.from_numpy(rows).split(BINS_AT_ONCE)
+    return torch.cat([count(block)[:, 0].byte() for block in blocks])
 
 
 def spectra_around(codes: np.ndarray, positions: np.ndarray, reach: int) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,7 @@ def table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
 
 def rival_table(tiles: HeldOut, stretch: HeldOut, blocks: Sequence[Block]) -> str:
     """Macro AUROC of each method on each block: this bundle, the baselines, RIVALS."""
+    columns = [*map(name_of, blocks), "mean", ALONG]
     figures: dict[str, dict[str, float]] = {}
     for name, of_tiles, of_stretch in (
         ("**this bundle**", tiles.logits, stretch.logits),
@@ -35,14 +37,11 @@ def rival_table(tiles: HeldOut, stretch: HeldOut, blocks: Sequence[Block]) -> st
         ("GC of 2.2 kb, logistic regression", tiles.gc, stretch.gc),
     ):
         means = np.nanmean(by_block(tiles.places.labels, tiles.block, of_tiles), axis=1)
-        figures[name] = dict(zip(map(name_of, blocks), means, strict=True))
-        figures[name]["mean"] = means.mean()
-        along = aurocs(stretch.places.labels, of_stretch)
-        figures[name][ALONG] = np.nanmean(along)
+        along = np.nanmean(aurocs(stretch.places.labels, of_stretch))
+        figures[name] = dict(zip(columns, [*means, means.mean(), along], strict=True))
     with open(RIVALS, newline="") as lines:
         for row in csv.DictReader(lines, delimiter="\t"):
             figures.setdefault(row["method"], {})[row["block"]] = float(row["macro_auroc"])
-    columns = [*map(name_of, blocks), "mean", ALONG]
     rows = [
         [name, *(f"{known[column]:.3f}" if column in known else "" for column in columns)]
         for name, known in figures.items()
@@ -99,10 +98,6 @@ def rate_table(
     header = ["mark", "coding: observed", "predicted", "non-coding: observed", "predicted"]
     lines = []
     for i, mark in enumerate(marks):
-        cells = [
-            f"{values[rows, i].mean():.2f}"
-            for rows in (~non_coding, non_coding)
-            for values in (labels, probabilities)
-        ]
-        lines.append([mark, *cells])
+        pairs = product((~non_coding, non_coding), (labels, probabilities))
+        lines.append([mark, *(f"{values[rows, i].mean():.2f}" for rows, values in pairs)])
     return table(header, lines)

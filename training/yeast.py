@@ -12,7 +12,7 @@ without the names of the training genes.
 
 from __future__ import annotations
 
-import argparse
+from argparse import ArgumentParser, RawTextHelpFormatter
 from pathlib import Path
 
 import pandas as pd
@@ -35,9 +35,7 @@ DATA = (
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = ArgumentParser(description=__doc__, formatter_class=RawTextHelpFormatter)
     verbs = parser.add_subparsers(dest="verb", required=True)
     verb = verbs.add_parser("inputs")
     verb.add_argument("--data", type=Path, required=True, help="the folder yeast")
@@ -70,21 +68,14 @@ def write_inputs(data: Path, output: Path) -> None:
 def ship(trained: Path, output: Path) -> None:
     """Write the bundle with its notes and the names of its data, and without its split."""
     bundle = load_bundle(trained.resolve())
-    training = bundle.manifest.training
-    manifest = bundle.manifest.model_copy(
-        update={
-            "training": training.model_copy(update={"data": (*DATA, *training.data)}),
-            "window": bundle.manifest.window.model_copy(update={"shown": SHOWN}),
-        }
-    )
+    training, window = bundle.manifest.training, bundle.manifest.window
+    training = training.model_copy(update={"data": (*DATA, *training.data)})
+    window = window.model_copy(update={"shown": SHOWN})
+    manifest = bundle.manifest.model_copy(update={"training": training, "window": window})
     card = bundle.card_path.read_text(encoding="utf-8")
     how = card[card.index("## How it was trained") : card.index("## Limits")]
-    left_out = {CARD, MANIFEST, SCORER, SPLIT}
-    others = {
-        name: (bundle.directory / name).read_bytes()
-        for name in manifest.files
-        if name not in left_out
-    }
+    names = [name for name in manifest.files if name not in {CARD, MANIFEST, SCORER, SPLIT}]
+    others = {name: (bundle.directory / name).read_bytes() for name in names}
     notes = f"{NOTES.read_text(encoding='utf-8').strip()}\n\n{how.strip()}"
     verify(write_bundle(output, manifest, bundle.scorer_path.read_bytes(), notes, others))
 

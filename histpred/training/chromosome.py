@@ -1,4 +1,4 @@
-"""Spectra networks along a chromosome.
+"""Spectra networks along a chromosome, and a perceptron that learns their logits.
 
 Neighbouring windows share most of their bases. So training and embedding go over segments of the
 chromosome: the units of each bin are computed once and serve all windows that contain the bin.
@@ -16,7 +16,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from histpred.training.counting import K
-from histpred.training.fitting import Losses
+from histpred.training.fitting import Losses, fit, reproducible
+from histpred.training.perceptron import MarkNetwork
 from histpred.training.settings import Settings
 from histpred.training.spectra import FEWEST, SpectraNetwork, StretchMeans, nested
 
@@ -65,39 +66,19 @@ def segment_losses(
 ) -> Losses:
     """Losses over shuffled segments of the chromosome, without validation.
 
-    The order depends on the seed; dropout continues from torch's random state, so such a training
-    cannot be interrupted and continued.
-
-    Parameters
-    ----------
-    network
-        A network whose scale was taken from the bins.
-    bins
-        The chromosome.
-    positions
-        Loci, int [n], in bp; at most one per bin, which stands for the locus.
-    targets
-        float32 [n, marks].
-    loss_of
-        (logits, targets), each [rows, marks], to a number.
-    settings
-        `batch` is the number of segments per step.
-
-    Raises
-    ------
-    ValueError
-        If the chromosome is shorter than one segment.
+    `network` took its scale from the bins. `positions` are loci, int [n], in bp, at most one per
+    bin, which stands for the locus; `targets` are float32 [n, marks]. `loss_of` maps logits and
+    targets, each [rows, marks], to a number. The order depends on the seed; dropout continues from
+    torch's random state, so such a training cannot be interrupted and continued. Raises ValueError
+    if the chromosome is shorter than one segment.
     """
     if len(bins.weight) < SEGMENT:
         raise ValueError(f"a chromosome of {len(bins.weight)} bins, a segment has {SEGMENT}")
     rng = np.random.default_rng(settings.seed)
     row_of_bin = np.full(len(bins.weight), -1)
     row_of_bin[positions // bins.length] = np.arange(len(positions))
-    starts = [
-        start
-        for start in range(0, len(row_of_bin), SEGMENT)
-        if (row_of_bin[start : start + SEGMENT] >= 0).sum() > FEWEST_LOCI
-    ]
+    starts = np.arange(0, len(row_of_bin), SEGMENT)
+    starts = starts[np.add.reduceat((row_of_bin >= 0).astype(int), starts) > FEWEST_LOCI]
 
     def of_epoch(number: int) -> Iterator[Tensor | None]:
         shift = rng.integers(-SEGMENT // 2, SEGMENT // 2)
@@ -110,7 +91,7 @@ def segment_losses(
                 yield None
                 continue
             values = _segments(network.stretches, bins, first).flatten(0, 1)
-            logits = network.after_stretches(values[torch.from_numpy(chosen)])
+            logits = network.output(network.encoder[2:](values[torch.from_numpy(chosen)]))
             yield loss_of(logits, torch.from_numpy(targets[rows[chosen]]))
 
     return Losses(of_epoch, math.ceil(len(starts) / settings.batch))
@@ -129,8 +110,8 @@ def _segments(means: StretchMeans, bins: Bins, first: np.ndarray) -> Tensor:
 def means_along(means: StretchMeans, units: Tensor, weight: Tensor, count: int) -> Tensor:
     """What `StretchMeans` gives around each of `count` consecutive bins, [batch, count, width].
 
-    `units` [batch, count + 2 x margin, UNITS] and `weight` [batch, count + 2 x margin] include the
-    bins on either side; `margin` is at least half of the longest stretch, in bins.
+    `units` [batch, all bins, UNITS] and `weight` [batch, all bins] include as many bins on either
+    side as half of the longest stretch, or more.
     """
     length = means.bin_length
     margin = (units.shape[1] - count) // 2
@@ -147,10 +128,7 @@ def means_along(means: StretchMeans, units: Tensor, weight: Tensor, count: int) 
 
 
 def embed_bins(members: Sequence[SpectraNetwork], bins: Bins, chosen: np.ndarray) -> Tensor:
-    """What the encoder of `histpred.training.spectra.averaged` gives around the middles of bins.
-
-    `chosen` is a mask [bins]; returned are the embeddings, [chosen, dimension].
-    """
+    """Embeddings, [chosen, d], of the encoder of `averaged` around middles of bins, mask [bins]."""
     margin = members[0].stretches.reach // bins.length
     shares = functional.pad(bins.shares, (0, 0, margin, margin))
     weight = functional.pad(bins.weight, (margin, margin))
@@ -167,3 +145,26 @@ def embed_bins(members: Sequence[SpectraNetwork], bins: Bins, chosen: np.ndarray
                 parts.append(member.encoder[2:](values[torch.from_numpy(here)]))
             blocks.append(torch.cat(parts, dim=1))
     return torch.cat(blocks)
+
+
+def distil(
+    embeddings: Tensor, logits: Tensor, hidden: Sequence[int], settings: Settings
+) -> MarkNetwork:
+    """A marker-conditioned perceptron that gives the logits [n, marks] of the embeddings [n, d].
+
+    The logits of each mark are standardised, since calibration has its own slope and intercept.
+    """
+    rows = len(embeddings) // settings.batch * settings.batch
+    targets = (logits - logits.mean(0)) / logits.std(0)
+    with reproducible(settings.seed):
+        network = MarkNetwork(embeddings.shape[1], logits.shape[1], hidden, dropout=0.0)
+        network.standardise_like(embeddings)
+        shuffled = torch.Generator().manual_seed(settings.seed)
+
+        def of_epoch(number: int) -> Iterator[Tensor]:
+            order = torch.randperm(len(embeddings), generator=shuffled)
+            for chosen in order[:rows].split(settings.batch):
+                yield functional.mse_loss(network(embeddings[chosen]), targets[chosen])
+
+        fit(network, Losses(of_epoch, rows // settings.batch), settings)
+    return network

@@ -16,8 +16,9 @@ from histpred.core.execution import Execution
 from histpred.encoders.chunks import GRID, ChunkPolicy, check_window
 from histpred.encoders.onnx import codes_of
 from histpred.evaluation.baselines import Features, joined, sequence_features
+from histpred.genome.regions import PROMOTER
 from histpred.genome.request import Request
-from histpred.genome.windows import WindowSpec
+from histpred.genome.windows import MAX_N_FRACTION, WindowSpec
 from histpred.labels.examples import Examples, labelled, learnable
 from histpred.labels.matrix import Labels
 from histpred.labels.splits import TEST, TRAIN, UNUSED, VALIDATION, leaks, warn_of_leaks
@@ -25,34 +26,29 @@ from histpred.labels.splitting import split
 from histpred.scoring.inputs import Genome, embed_windows, map_windows
 from histpred.training import spectra
 from histpred.training.recipe import Source
-from histpred.training.settings import NNPU, SPECTRA, Recipe
+from histpred.training.settings import DEEPHISTONE, DEEPHISTONE_ADAPTED, NNPU, SPECTRA, Recipe
 
 logger = logging.getLogger(__name__)
 
-
-class Gathered(NamedTuple):
-    """All windows, in genome order.
-
-    values: the network's input for each, [n, ...]. features: the baselines' input.
-    """
-
-    windows: pandas.DataFrame
-    values: np.ndarray
-    features: Features
-    genome: Genome
+WINDOWS = {
+    SPECTRA: WindowSpec(PROMOTER, 10_000, 10_000, MAX_N_FRACTION, whole=True),
+    DEEPHISTONE: WindowSpec(PROMOTER, 500, 500, MAX_N_FRACTION),
+    DEEPHISTONE_ADAPTED: WindowSpec(PROMOTER, 11_000, 1_000, MAX_N_FRACTION),
+}
+"""Windows of the models that read bases (DeepHistone's: paper, appendix D)."""
 
 
 class Dataset(NamedTuple):
-    """Labelled windows in their sets, with the baselines' features of each.
+    """Labelled windows in their sets, with the marks that can be learned.
 
-    marks: the marks that can be learned, in the order of the labels' columns. how: a sentence that
-    says how the windows were split.
+    features: the baselines' input for each. how: a sentence on how the windows were split.
     """
 
     examples: Examples
     features: Features
     marks: tuple[str, ...]
     how: str
+    genome: Genome
 
 
 def gather(
@@ -61,9 +57,15 @@ def gather(
     source: Source | None,
     work: Path,
     execution: Execution,
-    model: str,
-) -> Gathered:
-    """Read all windows, and embed them if there is a source of embeddings."""
+    recipe: Recipe,
+    labels: Labels,
+    path: Path,
+) -> Dataset:
+    """Read all windows, embed them if there is a source of embeddings, and split those with labels.
+
+    `path` is that of the labels. Raises InputError if no window has a label or no mark can be
+    learned.
+    """
     if source:
         check_window(source.choice.chunks, window.kind)
         windows, values = embed_windows(request, source.choice, source.encoder, work, execution)
@@ -72,7 +74,7 @@ def gather(
         _, features, genome = map_windows(request, window, work, sequence_features, quiet=True)
     else:
         length = window.upstream + window.downstream
-        read = reader(model)
+        read = reader(recipe.model)
         windows, both, genome = map_windows(
             request,
             window,
@@ -82,7 +84,14 @@ def gather(
         _refuse_none(windows, request)
         values = np.concatenate([codes for codes, _ in both])
         features = [batch for _, batch in both]
-    return Gathered(windows, values, joined(features), genome)
+    rows, windows, units, targets = labelled(windows, labels, path)
+    sets, how = _split(windows, units, recipe, source.choice.chunks if source else None)
+    if recipe.loss == NNPU:  # pairs without a label are unlabelled for the loss, negative elsewhere
+        targets = np.nan_to_num(targets)
+    enough = learnable(labels.marks, targets[sets == TRAIN], path)
+    examples = Examples(windows, units, values[rows], targets[:, enough], sets)
+    marks = tuple(np.array(labels.marks)[enough])
+    return Dataset(examples, joined(features).of(rows), marks, how, genome)
 
 
 def reader(model: str) -> Callable[[np.ndarray], np.ndarray]:
@@ -90,12 +99,7 @@ def reader(model: str) -> Callable[[np.ndarray], np.ndarray]:
     if model != SPECTRA:
         return lambda codes: codes
     network = spectra.spectra(1)
-
-    def counts_of(codes: np.ndarray) -> np.ndarray:
-        counts: np.ndarray = network.counts_of(torch.from_numpy(codes.copy())).numpy()
-        return counts
-
-    return counts_of
+    return lambda codes: network.counts_of(torch.from_numpy(codes.copy())).numpy()
 
 
 def _refuse_none(windows: pandas.DataFrame, request: Request) -> None:
@@ -114,38 +118,12 @@ def _check_varied(embeddings: np.ndarray) -> None:
         logger.info("%d of %d numbers of the embedding are constant", constant.sum(), constant.size)
 
 
-def label_and_split(
-    gathered: Gathered,
-    labels: Labels,
-    labels_path: Path,
-    recipe: Recipe,
-    chunks: ChunkPolicy | None,
-) -> Dataset:
-    """The labelled windows, split as the recipe says.
-
-    Raises InputError if no window has a label or no mark can be learned.
-    """
-    rows, windows, units, targets = labelled(gathered.windows, labels, labels_path)
-    sets, how = _split(windows, units, recipe, chunks)
-    if recipe.loss == NNPU:  # pairs without a label are unlabelled for the loss, negative elsewhere
-        targets = np.nan_to_num(targets)
-    enough = learnable(labels.marks, targets[sets == TRAIN], labels_path)
-    return Dataset(
-        Examples(windows, units, gathered.values[rows], targets[:, enough], sets),
-        gathered.features.of(rows),
-        tuple(np.array(labels.marks)[enough]),
-        how,
-    )
-
-
 def _split(
     windows: pandas.DataFrame, units: np.ndarray, recipe: Recipe, chunks: ChunkPolicy | None
 ) -> tuple[np.ndarray, str]:
     if chunks and chunks.policy == GRID:  # the vector of a bin depends on all its bases
-        bins = chunks.length
-        windows = windows.assign(
-            start=windows["start"] // bins * bins, end=-(-windows["end"] // bins) * bins
-        )
+        bins, starts, ends = chunks.length, windows["start"], windows["end"]
+        windows = windows.assign(start=starts // bins * bins, end=-(-ends // bins) * bins)
     sets, how = split(
         windows,
         units.tolist(),
@@ -155,12 +133,9 @@ def _split(
         test_chromosomes=recipe.test_chromosomes,
         validation_chromosomes=recipe.validation_chromosomes,
     )
-    counts = ", ".join(
-        f"{(sets == name).sum():,} {name}" for name in (TRAIN, VALIDATION, TEST, UNUSED)
-    )
-    logger.info("%s: %s", how, counts)
-    leaky = warn_of_leaks(leaks(windows, sets), sets)
-    if leaky:
+    counts = [f"{(sets == name).sum():,} {name}" for name in (TRAIN, VALIDATION, TEST, UNUSED)]
+    logger.info("%s: %s", how, ", ".join(counts))
+    if leaky := warn_of_leaks(leaks(windows, sets), sets):
         logger.warning(leaky)
         how = f"{how}. {leaky}"
     return sets, how

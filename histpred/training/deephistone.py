@@ -5,19 +5,10 @@ one-hot bases and, in a second tower, accessibility. As in appendix D of the pap
 of bases is kept. The first published 2-D convolution covers all four bases and the others have
 height 1, so all are written as 1-D convolutions here. There is no sigmoid.
 
-| part   | layers                                        | vanilla     | adapted      | parameters |
-|--------|-----------------------------------------------|-------------|--------------|------------|
-| conv1  | convolution of 9, 4 to 128 channels           | 128 x 1000  | 128 x 12000  | 4,736      |
-| block1 | 3 x batch norm, ReLU, convolution of 9        | 512 x 1000  | 512 x 12000  | 886,656    |
-| trans1 | batch norm, ReLU, convolution of 1, max of 4  | 256 x 250   | 256 x 3000   | 132,352    |
-| block2 | as block1                                     | 1024 x 250  | 1024 x 3000  | 3,542,784  |
-| trans2 | as trans1                                     | 512 x 62    | 512 x 750    | 526,848    |
-| pool   | vanilla: flattened; adapted: max and mean     | 31744       | 1024         |            |
-| dense  | dropout, linear, batch norm, ReLU             | 925         | 925          | see below  |
-| output | linear                                        | marks       | marks        | 926 a mark |
-
-Each layer of a block adds 128 (block1) or 256 (block2) channels to its input. The dense part
-has 29,365,975 parameters in the vanilla form and 949,975 in the adapted one.
+Each layer of a block adds 128 (block1) or 256 (block2) channels to its input; a transition halves
+them and takes the maximum of four places. The 512 channels of 62 places that are left of 1,000 bp
+are flattened in the vanilla form; in the adapted one, maximum and mean of the 750 places of 12,000
+bp remain. The dense part has 29,365,975 parameters in the first, 949,975 in the second.
 """
 
 from __future__ import annotations
@@ -34,10 +25,7 @@ SHRINK = 4
 
 
 class OneHot(nn.Module):
-    """Codes, uint8 [batch, length] (A C G T N = 0 to 4), to float32 [batch, 4, length].
-
-    N is all zeros.
-    """
+    """Codes, uint8 [batch, length] (A C G T N = 0 to 4), to float32 [batch, 4, length]; N is 0."""
 
     table: Tensor
 
@@ -50,10 +38,7 @@ class OneHot(nn.Module):
 
 
 class DenseLayer(nn.Module):
-    """Batch norm, ReLU and convolution, which add `growth` channels to the input.
-
-    The input is [batch, channels, length].
-    """
+    """Batch norm, ReLU, convolution: adds `growth` channels to [batch, channels, length]."""
 
     def __init__(self, channels: int, growth: int) -> None:
         super().__init__()
@@ -72,21 +57,10 @@ class GlobalPooling(nn.Module):
 
 
 class DeepHistone(nn.Module):
-    """The tower of bases with one output for each mark.
+    """The tower of bases with one output for each mark; windows have `length` bp.
 
-    Parameters
-    ----------
-    marks
-        Number of marks.
-    pooling
-        'flatten' as published, 'global' as the paper adapts it.
-    length
-        Length of a window in bp.
-
-    Raises
-    ------
-    ValueError
-        For another pooling, or if a window is too short for the two poolings by four.
+    `pooling` is 'flatten' as published, or 'global' as the paper adapts it. Raises ValueError for
+    another pooling, or if a window is too short for the two poolings by four.
     """
 
     def __init__(self, marks: int, pooling: str, length: int) -> None:
@@ -125,10 +99,7 @@ def vanilla(marks: int) -> DeepHistone:
 
 
 def adapted(marks: int) -> DeepHistone:
-    """DeepHistone as the paper adapts it (appendix D).
-
-    A window has 11,000 bp upstream of the TSS and 1,000 bp downstream of it.
-    """
+    """DeepHistone as the paper adapts it, for 11,000 bp upstream of the TSS, 1,000 downstream."""
     return DeepHistone(marks, GLOBAL, 12_000)
 
 

@@ -26,7 +26,6 @@ from histpred.evaluation.card import card_figures
 from histpred.evaluation.metrics import expected_calibration_error
 from histpred.genome.windows import WindowSpec
 from histpred.labels.splits import TEST, TRAIN, UNUSED, VALIDATION
-from histpred.scoring.inputs import Genome
 from histpred.training.data import Dataset
 from histpred.training.fitting import Epoch
 from histpred.training.settings import MLP, About, Recipe
@@ -49,7 +48,6 @@ class TrainingRun(NamedTuple):
     recipe: Recipe
     about: About
     window: WindowSpec
-    genome: Genome
     identity: dict[str, JsonValue]
     dataset: Dataset
 
@@ -64,17 +62,11 @@ def describe(
 ) -> tuple[Manifest, str]:
     """Write the manifest, with `files` empty, and the notes of the card.
 
-    Parameters
-    ----------
-    histories
-        History of each member.
-    probabilities
-        Calibrated probabilities [n, marks] of the validation and the test rows, by set.
-    known
-        A sequence and its probabilities.
+    `histories` has an entry for each member, `probabilities` the calibrated ones [n, marks] of the
+    validation and the test rows, by set.
     """
-    about, window, genome, dataset = run.about, run.window, run.genome, run.dataset
-    marks = dataset.marks
+    about, window, genome, marks = run.about, run.window, run.dataset.genome, run.dataset.marks
+    identity, sets = run.identity, run.dataset.examples.sets
     assembly = about.assembly or genome.build or "unspecified assembly"
     manifest = Manifest(
         schema_version=SCHEMA_VERSION,
@@ -88,96 +80,74 @@ def describe(
             assembly=assembly,
             chromosome_lengths={assembly: genome.lengths},
         ),
-        window=ManifestWindow(
-            **{name: value for name, value in window._asdict().items() if name != "tile"}
-        ),
+        window=ManifestWindow(**{k: v for k, v in window._asdict().items() if k != "tile"}),
         encoder=encoder,
         marks=tuple(
             MarkSpec(name=mark, threshold=chosen.threshold, calibration=chosen.calibration)
             for mark, chosen in zip(marks, calibrated, strict=True)
         ),
         files={},
-        training=_training(run),
-        metrics=_figures(dataset, probabilities),
+        training=Training(
+            data=(
+                f"annotation sha256 {identity['annotation sha256']}",
+                f"genome sha256 {identity['FASTA sha256']}",
+                f"labels sha256 {identity['labels sha256']}",
+            ),
+            splits={"split": run.dataset.how},
+            seed=run.recipe.settings.seed,
+            counts={name: int((sets == name).sum()) for name in (TRAIN, VALIDATION, TEST, UNUSED)},
+            recipe=identity,
+        ),
+        metrics=_figures(run.dataset, probabilities),
         known_answer=known,
     )
     return manifest, _notes(run.recipe, histories)
 
 
-def _training(run: TrainingRun) -> Training:
-    """Where the weights come from."""
-    identity, sets = run.identity, run.dataset.examples.sets
-    return Training(
-        data=(
-            f"annotation sha256 {identity['annotation sha256']}",
-            f"genome sha256 {identity['FASTA sha256']}",
-            f"labels sha256 {identity['labels sha256']}",
-        ),
-        splits={"split": run.dataset.how},
-        seed=run.recipe.settings.seed,
-        counts={name: int((sets == name).sum()) for name in (TRAIN, VALIDATION, TEST, UNUSED)},
-        recipe=identity,
-    )
-
-
 def _notes(recipe: Recipe, histories: list[list[Epoch]]) -> str:
-    bests = [max(epoch.epoch for epoch in history if epoch.best) for history in histories]
     epochs = ", ".join(
-        f"{best} of {len(history)}" for best, history in zip(bests, histories, strict=True)
+        f"{max(epoch.epoch for epoch in history if epoch.best)} of {len(history)}"
+        for history in histories
     )
-    return "\n".join(
-        [
-            "## How it was trained",
-            "",
-            f"- **model**: {_model(recipe)}",
-            f"- **loss**: {LOSSES[recipe.loss]}",
-            f"- **optimiser**: AdamW, learning rate {recipe.settings.learning_rate:g}, weight "
-            f"decay {recipe.settings.weight_decay:g}, {recipe.settings.batch} rows a batch; the "
-            f"weights of epoch {epochs}, the one with the lowest validation loss",
-            "- **thresholds**: for each mark the one with the highest Youden's J on the validation "
-            "rows",
-            "",
-            "## Limits",
-            "",
-            "A probability says how likely a row of the training labels' kind carries the mark, "
-            "judged from sequence: not in which cell type, and nothing about causes. Where "
-            "unobserved pairs were taken for negatives, it is a probability of being observed. "
-            "Rows unlike the training rows (another species, kind of gene or window) are an "
-            "extrapolation.",
-        ]
-    )
+    chosen = recipe.settings
+    return f"""\
+## How it was trained
+
+- **model**: {_model(recipe)}
+- **loss**: {LOSSES[recipe.loss]}
+- **optimiser**: AdamW, learning rate {chosen.learning_rate:g}, weight decay \
+{chosen.weight_decay:g}, {chosen.batch} rows a batch; the weights of epoch {epochs}, the one with \
+the lowest validation loss
+- **thresholds**: for each mark the one with the highest Youden's J on the validation rows
+
+## Limits
+
+A probability says how likely a row of the training labels' kind carries the mark, judged from \
+sequence: not in which cell type, and nothing about causes. Where unobserved pairs were taken for \
+negatives, it is a probability of being observed. Rows unlike the training rows (another species, \
+kind of gene or window) are an extrapolation."""
 
 
 def _model(recipe: Recipe) -> str:
     several = f"the mean of {recipe.members}: " if recipe.members > 1 else ""
     if recipe.model != MLP:
         return several + recipe.model
-    marks = (
-        f"trainable mark vectors of {recipe.mark_dimension}"
-        if recipe.mark_dimension
-        else "one-hot marks"
-    )
-    return (
-        several + f"perceptron with hidden layers of {', '.join(map(str, recipe.hidden))}, {marks}"
-    )
+    vectors = f"trainable mark vectors of {recipe.mark_dimension}"
+    marks = vectors if recipe.mark_dimension else "one-hot marks"
+    hidden = ", ".join(map(str, recipe.hidden))
+    return f"{several}perceptron with hidden layers of {hidden}, {marks}"
 
 
 def _figures(dataset: Dataset, probabilities: Mapping[str, np.ndarray]) -> dict[str, Evaluation]:
-    examples, features, marks, _ = dataset
+    examples, features, marks, *_ = dataset
     fitted = fit_baselines(examples, features)
     figures = {}
     for name, description in SETS.items():
-        chosen = examples.sets == name
-        these = examples.of(name)
-        beside = {
-            name: scores
-            for name, (scores, _) in fitted.score(these.windows, features.of(chosen)).items()
-            if name != PREVALENCE
-        }
-        scores = probabilities[name]
-        errors = [
-            expected_calibration_error(*mark) for mark in zip(these.labels.T, scores.T, strict=True)
-        ]
+        these, scores = examples.of(name), probabilities[name]
+        scored = fitted.score(these.windows, features.of(examples.sets == name))
+        beside = {kind: values for kind, (values, _) in scored.items() if kind != PREVALENCE}
+        columns = zip(these.labels.T, scores.T, strict=True)
+        errors = [expected_calibration_error(*column) for column in columns]
         evaluation = card_figures(description, marks, these.labels, scores, beside, errors)
         if evaluation.marks:
             figures[name] = evaluation

@@ -1,4 +1,4 @@
-"""Trained networks as the ONNX files of a bundle.
+"""Trained networks as the ONNX files of a bundle, and its other files that follow from them.
 
 | file         | input                                        | output                         |
 |--------------|----------------------------------------------|--------------------------------|
@@ -15,107 +15,169 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import onnx
 import torch
-from onnx import NodeProto, TensorProto, helper
+from onnx import TensorProto, helper
 from torch import nn
 
+from histpred.bundle.folder import MARK_VECTORS
+from histpred.bundle.manifest import Calibration, ChunkSpec, EncoderSpec, KnownAnswer
+from histpred.bundle.probability import probabilities_of
+from histpred.core.output import file_digest
+from histpred.encoders.chunks import WINDOW
+from histpred.encoders.embedder import embed_sequences
+from histpred.encoders.onnx import GRAPH, codes_of
+from histpred.genome.windows import WindowSpec
 from histpred.training.counting import BinCounts
-from histpred.training.onnx_graph import (
-    Scope,
-    Tensors,
-    array,
-    checked_bytes,
-    in_blocks,
-    make_model,
-)
-from histpred.training.onnx_layers import gain_and_shift
+from histpred.training.fitting import Epoch, logits_of
+from histpred.training.members import Network
+from histpred.training.onnx_graph import Scope, array, checked_bytes, gain_and_shift, make_model
 from histpred.training.onnx_spectra import add_layer
 from histpred.training.perceptron import MarkNetwork
-from histpred.training.spectra import Beside
+from histpred.training.recipe import Source
+from histpred.training.spectra import Beside, SpectraNetwork
 
-CHECKED_WINDOWS = 32  # of an encoder's; a long window takes up to a second
+CHECKED = 512  # validation rows for which the exported graph is compared with the network
+CHECKED_WINDOWS = 32  # the same, of bases; a long window takes up to a second
+KNOWN_LENGTH = 2_000  # bases of the sequence in the bundle's known answer
 
 Layer = tuple[np.ndarray, np.ndarray]
+Exported = tuple[EncoderSpec, bytes, dict[str, bytes]]
+"""A network as a bundle holds it: its encoder, its scorer, and its other files, by name"""
+
+
+def export(
+    network: Network,
+    source: Source | None,
+    window: WindowSpec,
+    marks: tuple[str, ...],
+    embeddings: np.ndarray,
+) -> Exported:
+    """Export a network on the CPU, after comparing the graphs with it.
+
+    A perceptron is compared on `embeddings`, float32 [n, dimension], a tower on random bases.
+    """
+    if isinstance(network, MarkNetwork) and source:
+        return _export_perceptron(network, source, marks, embeddings[:CHECKED])
+    assert not isinstance(network, MarkNetwork)
+    shape = (CHECKED_WINDOWS, window.upstream + window.downstream)
+    codes = np.random.default_rng(0).integers(0, 4, shape, dtype=np.uint8)
+    embeddings = logits_of(network.encoder, torch.from_numpy(codes)).numpy()
+    graph = encoder_to_onnx(network.encoder, codes)
+    weight, bias = (part.detach().numpy() for part in network.output.parameters())
+    scorer = linear_to_onnx(weight, bias, marks, embeddings)
+    # A window is one chunk; a graph of spectra takes windows of any length.
+    whole = ChunkSpec.model_validate({"policy": WINDOW, "length": codes.shape[1]})
+    chunks = None if isinstance(network, SpectraNetwork) else whole
+    encoder = EncoderSpec(kind="onnx", dimension=embeddings.shape[1], chunks=chunks)
+    return encoder, scorer, {GRAPH: graph}
+
+
+def _export_perceptron(
+    network: MarkNetwork, source: Source, marks: tuple[str, ...], embeddings: np.ndarray
+) -> Exported:
+    chunks, spec = source.choice.chunks, source.choice.spec
+    files = {} if source.ships else {p.name: file_digest(p) for p in source.encoder.files}
+    encoder = EncoderSpec(
+        kind=spec.kind,
+        settings=dict(spec.settings),
+        dimension=source.encoder.dimension,
+        chunks=ChunkSpec.model_validate(chunks._asdict()) if chunks else None,
+        published=spec.published,
+        files=files,
+    )
+    vectors = network.mark_vectors if network.mark_vectors.requires_grad else network.mark_part()
+    table = _table(
+        [mark, *(f"{value:.8g}" for value in vector)]
+        for mark, vector in zip(marks, vectors.detach().tolist(), strict=True)
+    )
+    scorer = to_onnx(network, marks, embeddings)
+    shipped = {path.name: path.read_bytes() for path in source.ships}
+    return encoder, scorer, shipped | {MARK_VECTORS: table}
+
+
+def known_answer(
+    network: Network,
+    source: Source | None,
+    window: WindowSpec,
+    marks: tuple[str, ...],
+    calibrations: Sequence[Calibration],
+    seed: int,
+) -> KnownAnswer:
+    """A random sequence and its probabilities, for `histpred bundle verify`."""
+    length = KNOWN_LENGTH if source else window.upstream + window.downstream
+    bases = np.random.default_rng(seed).choice(np.frombuffer(b"ACGT", np.uint8), length)
+    sequences = [bases.tobytes()]
+    if source:
+        values = embed_sequences(source.exact(), source.choice.chunks, sequences)
+    else:
+        values = codes_of(sequences, length)
+    logits = logits_of(network, torch.from_numpy(values)).numpy()
+    (row,) = probabilities_of(logits, calibrations)
+    probabilities = dict(zip(marks, map(float, row), strict=True))
+    return KnownAnswer(sequence=sequences[0].decode(), probabilities=probabilities)
+
+
+def history_table(histories: Sequence[Sequence[Epoch]]) -> bytes:
+    """training.tsv: one row for each member and epoch."""
+    rows = (
+        [f"{member}", *(f"{value:.8g}" for value in epoch[:4]), f"{epoch.best:d}"]
+        for member, history in enumerate(histories, 1)
+        for epoch in history
+    )
+    return _table([["member", *Epoch._fields], *rows])
+
+
+def _table(rows: Iterable[Sequence[str]]) -> bytes:
+    return "".join("\t".join(row) + "\n" for row in rows).encode()
 
 
 def to_onnx(network: MarkNetwork, marks: Sequence[str], check_rows: np.ndarray) -> bytes:
-    """The bytes of scorer.onnx for a perceptron.
+    """The bytes of scorer.onnx for a perceptron; its metadata name the marks, in order.
 
-    Parameters
-    ----------
-    network
-        The trained network.
-    marks
-        Names of its marks, in order; they are written into the file's metadata.
-    check_rows
-        Real embeddings, float32 [n, dimension], for which the graph's logits are compared with the
-        network's.
-
-    Raises
-    ------
-    ModelError
-        If they differ by more than 1e-4.
+    Raises ModelError if the graph's logits of `check_rows`, real embeddings, float32 [n,
+    dimension], differ from the network's by more than 1e-4.
     """
-    shared, mark_part, layers = fold(network)
     training = network.training
     network.eval()
     with torch.inference_mode():
         logits = network(torch.from_numpy(check_rows)).numpy()
     network.train(training)
-    return checked_bytes(
-        "scorer.onnx", _graph(shared, mark_part, layers, marks), check_rows, logits
-    )
+    return checked_bytes("scorer.onnx", _graph(network, marks), check_rows, logits)
 
 
 def linear_to_onnx(
     weight: np.ndarray, bias: np.ndarray, marks: Sequence[str], check_rows: np.ndarray
 ) -> bytes:
-    """The bytes of scorer.onnx for one linear layer; see `to_onnx`.
+    """The bytes of scorer.onnx for one linear layer, compared with numpy; see `to_onnx`.
 
-    `weight` is [marks, dimension], `bias` is [marks]. The graph is compared with numpy.
+    `weight` is [marks, dimension], `bias` is [marks].
     """
     nodes = [helper.make_node("Gemm", ["embedding", "weight", "bias"], ["logits"], transB=1)]
-    model = _scorer(nodes, {"weight": weight, "bias": bias}, weight.shape[1], marks)
+    model = _scorer(Scope(nodes, {"weight": weight, "bias": bias}), weight.shape[1], marks)
     logits = check_rows.astype(float) @ weight.T.astype(float) + bias
     return checked_bytes("scorer.onnx", model, check_rows, logits)
 
 
 def encoder_to_onnx(encoder: nn.Sequential, check_codes: np.ndarray) -> bytes:
-    """The bytes of encoder.onnx.
+    """The bytes of encoder.onnx: the layers before the last one of a tower of bases.
 
-    Parameters
-    ----------
-    encoder
-        The layers before the last one of a `DeepHistone` or a `SpectraNetwork`.
-    check_codes
-        Real windows as codes, uint8 [n, length]; the graph's embeddings of the first 32 are
-        compared with the encoder's. DeepHistone's graph takes windows of this length only, that of
-        spectra any.
-
-    Raises
-    ------
-    ModelError
-        If they differ by more than 1e-4 of the largest number in them.
+    Raises ModelError if its embeddings of the first 32 of `check_codes`, real windows as codes,
+    uint8 [n, length], differ from the encoder's by more than 1e-4 of the largest number in them.
+    DeepHistone's graph takes windows of this length only, that of spectra any.
     """
     check_codes = check_codes[:CHECKED_WINDOWS]
     original = copy.deepcopy(encoder).cpu().eval()
     scope = Scope([], {})
     add_layer(original, "codes", scope)
     scope.nodes[-1].output[:] = ["embedding"]
-    with torch.inference_mode():
-        embeddings = in_blocks(lambda rows: original(torch.from_numpy(rows)).numpy(), check_codes)
+    embeddings = logits_of(original, torch.from_numpy(check_codes)).numpy()
     length = "length" if isinstance(original[0], BinCounts | Beside) else check_codes.shape[1]
-    model = make_model(
-        scope.nodes,
-        scope.constants,
-        Tensors("codes", TensorProto.UINT8, (length,)),
-        Tensors("embedding", TensorProto.FLOAT, (embeddings.shape[1],)),
-        "histpred encoder",
-    )
+    taken, given = ("codes", TensorProto.UINT8, length), ("embedding", embeddings.shape[1])
+    model = make_model(scope, taken, given, "histpred encoder")
     scale = max(float(embeddings.max()), 1.0)
     return checked_bytes("encoder.onnx", model, check_codes, embeddings, scale)
 
@@ -123,14 +185,9 @@ def encoder_to_onnx(encoder: nn.Sequential, check_codes: np.ndarray) -> bytes:
 def fold(network: MarkNetwork) -> tuple[Layer, np.ndarray, list[Layer]]:
     """The network's arithmetic in eval mode as affine maps, computed in float64.
 
-    Returns
-    -------
-    shared
-        Weight [dimension, hidden[0]] and bias of the embedding's part of the first layer.
-    mark_part
-        What each mark adds to it, [marks, hidden[0]].
-    layers
-        Weight [in, out] and bias of each further layer; each is preceded by a ReLU.
+    They are weight [dimension, hidden[0]] and bias of the embedding's part of the first layer; what
+    each mark adds to it, [marks, hidden[0]]; and weight [in, out] and bias of each further layer,
+    which a ReLU precedes.
     """
     first = array(network.layers[0].weight)
     of_embedding = (first[:, : network.dimension] / array(network.scale)).T
@@ -138,9 +195,8 @@ def fold(network: MarkNetwork) -> tuple[Layer, np.ndarray, list[Layer]]:
     mark_part = array(network.mark_vectors) @ first[:, network.dimension :].T
 
     layers = []
-    for norm, linear in zip(
-        network.batch_norms, [*network.layers[1:], network.output], strict=True
-    ):
+    further = [*network.layers[1:], network.output]
+    for norm, linear in zip(network.batch_norms, further, strict=True):
         gain, shift = gain_and_shift(norm)
         weight = array(linear.weight)
         layers.append(((weight * gain).T, array(linear.bias) + weight @ shift))
@@ -148,14 +204,9 @@ def fold(network: MarkNetwork) -> tuple[Layer, np.ndarray, list[Layer]]:
     return (of_embedding, bias), mark_part, layers
 
 
-def _graph(
-    shared: Layer, mark_part: np.ndarray, layers: Sequence[Layer], marks: Sequence[str]
-) -> onnx.ModelProto:
-    constants: dict[str, np.ndarray] = {
-        "shared.weight": shared[0],
-        "shared.bias": shared[1],
-        "mark_part": mark_part[None],
-    }
+def _graph(network: MarkNetwork, marks: Sequence[str]) -> onnx.ModelProto:
+    shared, mark_part, layers = fold(network)
+    constants = {"shared.weight": shared[0], "shared.bias": shared[1], "mark_part": mark_part[None]}
     nodes = [
         helper.make_node("Gemm", ["embedding", "shared.weight", "shared.bias"], ["shared"]),
         helper.make_node("Unsqueeze", ["shared", "mark_axis"], ["shared_by_mark"]),
@@ -164,34 +215,18 @@ def _graph(
     ]
     for i, (weight, bias) in enumerate(layers):
         constants |= {f"layer{i}.weight": weight, f"layer{i}.bias": bias}
-        nodes += [
-            helper.make_node("Relu", [f"rows{i}"], [f"active{i}"]),
-            helper.make_node(
-                "Gemm", [f"active{i}", f"layer{i}.weight", f"layer{i}.bias"], [f"rows{i + 1}"]
-            ),
-        ]
+        inputs = [f"active{i}", f"layer{i}.weight", f"layer{i}.bias"]
+        nodes.append(helper.make_node("Relu", [f"rows{i}"], [f"active{i}"]))
+        nodes.append(helper.make_node("Gemm", inputs, [f"rows{i + 1}"]))
     nodes.append(helper.make_node("Reshape", [f"rows{len(layers)}", "logits_shape"], ["logits"]))
-
-    constants |= {
-        "mark_axis": np.array([1]),
-        "rows_shape": np.array([-1, mark_part.shape[1]]),
-        "logits_shape": np.array([-1, len(marks)]),
-    }
-    return _scorer(nodes, constants, len(shared[0]), marks)
+    constants["mark_axis"] = np.array([1])
+    constants["rows_shape"] = np.array([-1, mark_part.shape[1]])
+    constants["logits_shape"] = np.array([-1, len(marks)])
+    return _scorer(Scope(nodes, constants), len(shared[0]), marks)
 
 
-def _scorer(
-    nodes: Sequence[NodeProto],
-    constants: Mapping[str, np.ndarray],
-    dimension: int,
-    marks: Sequence[str],
-) -> onnx.ModelProto:
-    model = make_model(
-        nodes,
-        constants,
-        Tensors("embedding", TensorProto.FLOAT, (dimension,)),
-        Tensors("logits", TensorProto.FLOAT, (len(marks),)),
-        "histpred scorer",
-    )
+def _scorer(scope: Scope, dimension: int, marks: Sequence[str]) -> onnx.ModelProto:
+    taken = ("embedding", TensorProto.FLOAT, dimension)
+    model = make_model(scope, taken, ("logits", len(marks)), "histpred scorer")
     helper.set_model_props(model, {"histpred.marks": json.dumps(list(marks))})
     return model

@@ -1,4 +1,4 @@
-"""The training loop: any network, and any losses of its batches.
+"""The training loop: any network, any losses of its batches, and a file to continue from.
 
 By default as in the paper (appendix C): AdamW, learning rate 2e-4, weight decay 1e-3, up to 50
 epochs; the rate is divided by ten when the validation loss has not improved for 3 epochs, training
@@ -9,25 +9,50 @@ last epoch are kept.
 
 from __future__ import annotations
 
+import json
 import math
+import os
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 from torch.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau
 
 from histpred.core.errors import ModelError, TemporaryError
-from histpred.training.checkpoint import Checkpoint
-from histpred.training.reproducible import reproducible
 from histpred.training.settings import Settings
 
 NUMBERS_AT_ONCE = 1 << 17  # of the inputs, outside training: keeps memory flat
 MOST_ROWS_AT_ONCE = 2048
+PLAIN = int | float | str | list | None  # what torch loads with weights_only
 
+Schedule = ReduceLROnPlateau | OneCycleLR
 LossOf = Callable[[Tensor, Tensor, Tensor], Tensor]
 """(logits, targets, weights of pairs), each [batch, marks], to a number"""
+
+
+@contextmanager
+def reproducible(seed: int | None = None) -> Iterator[None]:
+    """Make torch reproducible inside the block, and restore its state at the end.
+
+    Restored are the random state of the CPU and of all CUDA devices, and cuDNN's `deterministic`
+    flag, which is set inside the block. With a `seed`, the random state starts from it; without
+    one, it continues as it was.
+    """
+    deterministic = torch.backends.cudnn.deterministic
+    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
+    with torch.random.fork_rng(devices):
+        try:
+            torch.backends.cudnn.deterministic = True
+            if seed is not None:
+                torch.manual_seed(seed)
+            yield
+        finally:
+            torch.backends.cudnn.deterministic = deterministic
 
 
 class Rows(NamedTuple):
@@ -69,6 +94,54 @@ class Losses(NamedTuple):
     validation: Callable[[], float] | None = None
 
 
+class Checkpoint(NamedTuple):
+    """The file that a killed training continues from; `identity` names what fixes the weights."""
+
+    path: Path
+    identity: str
+
+    def save(
+        self,
+        network: nn.Module,
+        optimiser: Optimizer,
+        schedule: Schedule,
+        best: dict[str, Tensor],
+        history: list[Epoch],
+    ) -> None:
+        """Write the state after an epoch; the file is replaced only by a complete one."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        partial = self.path.with_name(f"{self.path.name}.partial")
+        state = {
+            "identity": self.identity,
+            "network": network.state_dict(),
+            "optimiser": optimiser.state_dict(),
+            "schedule": {k: v for k, v in schedule.state_dict().items() if isinstance(v, PLAIN)},
+            "best": best,
+            "history": json.dumps(history),
+        }
+        torch.save(state, partial)
+        os.replace(partial, self.path)
+
+    def restore(
+        self, network: nn.Module, optimiser: Optimizer, schedule: Schedule
+    ) -> tuple[dict[str, Tensor], list[Epoch]] | None:
+        """Load the saved state; returns the best weights and the history.
+
+        Loads nothing and returns None if there is no file, if it is damaged, or if it belongs to a
+        run of another identity.
+        """
+        try:
+            state: dict[str, Any] = torch.load(self.path, weights_only=True)
+        except Exception:  # torch has many kinds for a damaged file
+            return None
+        if state["identity"] != self.identity:
+            return None
+        network.load_state_dict(state["network"])
+        optimiser.load_state_dict(state["optimiser"])
+        schedule.load_state_dict(state["schedule"])
+        return state["best"], [Epoch(*epoch) for epoch in json.loads(state["history"])]
+
+
 def row_losses(
     network: nn.Module, train: Rows, validation: Rows, loss_of: LossOf, settings: Settings
 ) -> Losses:
@@ -108,34 +181,21 @@ def fit(
 ) -> list[Epoch]:
     """Train `network` in place; it ends in eval mode, and torch's random state as it was.
 
-    Parameters
-    ----------
-    checkpoint
-        Written after each epoch; if it holds a state, training continues from it.
-    progress
-        Called after each epoch.
-
-    Returns
-    -------
-    The history, one entry per epoch.
-
-    Raises
-    ------
-    ModelError
-        If the loss is no longer a number.
-    TemporaryError
-        If a batch does not fit into the GPU's memory.
+    Returns the history, one entry per epoch. If `checkpoint` holds a state, training continues from
+    it; it is written and `progress` is called after each epoch. Raises ModelError if the loss is no
+    longer a number, and TemporaryError if a batch does not fit into the GPU's memory.
     """
     optimiser = torch.optim.AdamW(
         network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
     )
-    schedule = _schedule(optimiser, losses, settings)
-    best_weights, known = (
-        checkpoint.restore(network, optimiser, schedule) if checkpoint else ({}, [])
-    )
-    history = [
-        Epoch(int(n), loss, checked, rate, bool(best)) for n, loss, checked, rate, best in known
-    ]
+    schedule: Schedule
+    if losses.validation:
+        schedule = ReduceLROnPlateau(optimiser, factor=settings.factor, patience=settings.patience)
+    else:
+        steps = settings.epochs * losses.batches
+        schedule = OneCycleLR(optimiser, settings.learning_rate, total_steps=steps)
+    saved = checkpoint and checkpoint.restore(network, optimiser, schedule)
+    best_weights, history = saved or ({}, [])
 
     with reproducible():
         while len(history) < settings.epochs and _stale(history) < settings.stop:
@@ -160,21 +220,12 @@ def fit(
     return history
 
 
-def _schedule(
-    optimiser: torch.optim.Optimizer, losses: Losses, settings: Settings
-) -> ReduceLROnPlateau | OneCycleLR:
-    if losses.validation:
-        return ReduceLROnPlateau(optimiser, factor=settings.factor, patience=settings.patience)
-    steps = settings.epochs * losses.batches
-    return OneCycleLR(optimiser, settings.learning_rate, total_steps=steps)
-
-
 def _epoch_losses(
     network: nn.Module,
     losses: Losses,
     number: int,
-    optimiser: torch.optim.Optimizer,
-    schedule: ReduceLROnPlateau | OneCycleLR,
+    optimiser: Optimizer,
+    schedule: Schedule,
     settings: Settings,
 ) -> tuple[float, float]:
     """Train for one epoch; returns the training and the validation loss."""

@@ -25,7 +25,6 @@ from histpred.core.errors import InputError, UsageError, first_few
 from histpred.core.marks import canonical
 from histpred.training.settings import NNPU, UNDERSAMPLED, WEIGHTED
 
-PRIOR_COLUMNS = ("mark", "prior")
 SLACK = 0.99  # a prior may be 1 % below the observed share, since it may have been rounded
 
 
@@ -36,42 +35,26 @@ def pair_weights(
     seed: int,
     reference: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Weight of each pair of window and mark in the loss, float32 [n, marks].
+    """Weight of each pair in the loss of a strategy, float32 [n, marks]; 0 leaves a pair out.
 
-    'plain': 1 for labelled pairs, 0 for others. 'weighted': the same, except that a positive has
-    weight negatives / positives of its mark. 'undersampled': 1 for all pairs of a mark's rarer
-    class and for as many of the other class, which are drawn; 0 for the rest. 'nnpu': 1 for all
-    pairs, since it treats all pairs that are not positive as unlabelled.
+    'undersampled' keeps all pairs of a mark's rarer class and as many of the other class, drawn by
+    the seed and the mark's column; 'nnpu' keeps all pairs, the others all labelled ones.
 
-    Parameters
-    ----------
-    labels
-        [n, marks]; 1, 0, or NaN for unlabelled pairs.
-    marks
-        Names of the marks.
-    strategy
-        See above.
-    seed
-        Seed of the draw, which for each mark depends only on it and on the mark's column.
-    reference
-        Labels of the training rows, if `labels` are those of other rows. The balance of 'weighted'
-        is computed from them, and they are checked. None means `labels`.
-
-    Raises
-    ------
-    UsageError
-        If a mark has no positive, or if it has no negative (for 'nnpu', no unlabelled window).
+    `labels`, [n, marks], are 1, 0, or NaN for unlabelled pairs. `reference` are those of the
+    training rows, if `labels` are of other rows: they are checked, and give the balance of
+    'weighted', which is then used for 'undersampled', too, as its expected value. Raises UsageError
+    if a mark has no positive, or if it has no negative (for 'nnpu', no unlabelled window).
     """
     positive, negative = labels == 1, labels == 0
     known = labels if reference is None else reference
     _check_learnable(known, marks, strategy)
     if strategy == NNPU:
         return np.ones(labels.shape, np.float32)
-    if strategy == UNDERSAMPLED:
+    if strategy == UNDERSAMPLED and reference is None:
         return _balanced(positive, negative, seed)
 
     weights = (positive | negative).astype(np.float32)
-    if strategy == WEIGHTED:
+    if strategy in (WEIGHTED, UNDERSAMPLED):
         ratio = (known == 0).sum(axis=0) / (known == 1).sum(axis=0)
         weights = np.where(positive, ratio, weights).astype(np.float32)
     return np.asarray(weights)
@@ -108,17 +91,9 @@ def nnpu(logits: Tensor, positive: Tensor, priors: Tensor) -> Tensor:
     raises the negative part again. The gradient of a plain maximum would leave the network
     overfitted. The value is R in both cases, so it can be compared between epochs.
 
-    Parameters
-    ----------
-    logits
-        [batch, marks].
-    positive
-        [batch, marks]; 1 or True for positives, other values for unlabelled pairs.
-    priors
-        [marks], the share of all windows that truly have the mark.
-
-    Marks without a positive or without an unlabelled row in the batch are left out. If no mark
-    remains, the risk is 0.
+    `positive`, [batch, marks], is 1 or True for positives; `priors`, [marks], are the shares of all
+    windows that truly have a mark. Marks without a positive or without an unlabelled row in the
+    batch are left out. If no mark remains, the risk is 0.
     """
     labelled = (positive == 1).to(logits.dtype)
     counts = labelled.sum(dim=0)
@@ -138,24 +113,13 @@ def nnpu(logits: Tensor, positive: Tensor, priors: Tensor) -> Tensor:
 def mark_priors(labels: np.ndarray, marks: Sequence[str], given: str | None) -> np.ndarray:
     """The share of all windows that truly have each mark, float64 [marks].
 
-    Parameters
-    ----------
-    labels
-        [n, marks]; 1 for positives, other values for unlabelled pairs.
-    marks
-        Names of the marks.
-    given
-        A number c in (0, 1], the share of true positives that are labelled; a prior is then the
-        share of labelled windows divided by c (Elkan & Noto 2008). Or the path of a tab-separated
-        table with the columns mark and prior.
+    `labels`, [n, marks], are 1 for positives. `given` is the share c of true positives that are
+    labelled, and a prior the share of labelled windows divided by c (Elkan & Noto 2008); or the
+    path of a tab-separated table with the columns mark and prior.
 
-    Raises
-    ------
-    UsageError
-        If nothing is given, if c is not in (0, 1], or if a prior would be 1 or more.
-    InputError
-        If a mark is missing from the table or occurs twice, or if a prior is not in (0, 1) or is
-        less than the share of labelled windows.
+    Raises UsageError if nothing is given, if c is not in (0, 1], or if a prior would be 1 or more;
+    InputError if a mark is missing from the table or occurs twice, or if a prior is not in (0, 1)
+    or is less than the share of labelled windows.
     """
     if given is None:
         raise UsageError(
@@ -175,12 +139,12 @@ def mark_priors(labels: np.ndarray, marks: Sequence[str], given: str | None) -> 
             "give a number above 0 and up to 1, or a table of priors",
         )
     priors: np.ndarray = observed / share
-    if (priors >= 1).any():
-        impossible = [
-            f"{mark} ({value:.2f} of the windows are labelled)"
-            for mark, value in zip(marks, observed, strict=True)
-            if value / share >= 1
-        ]
+    impossible = [
+        f"{mark} ({value:.2f} of the windows are labelled)"
+        for mark, value in zip(marks, observed, strict=True)
+        if value / share >= 1
+    ]
+    if impossible:
         raise UsageError(
             f"--prior {given}: more than all windows would have {first_few(impossible)}",
             "give a larger share, or a table with the columns mark and prior",
@@ -192,7 +156,7 @@ def _prior_table(path: Path, marks: Sequence[str], observed: np.ndarray) -> np.n
     try:
         with open(path, newline="", encoding="utf-8-sig") as lines:
             reader = csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
-            missing = [name for name in PRIOR_COLUMNS if name not in (reader.fieldnames or ())]
+            missing = [name for name in ("mark", "prior") if name not in (reader.fieldnames or ())]
             if missing:
                 raise InputError(
                     path,
@@ -208,9 +172,8 @@ def _prior_table(path: Path, marks: Sequence[str], observed: np.ndarray) -> np.n
             "--prior is a number above 0 and up to 1, or a table with the columns mark and prior",
         ) from error
     except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(
-            path, "is no text", "a table of priors is tab-separated text: mark, prior"
-        ) from error
+        hint = "a table of priors is tab-separated text: mark, prior"
+        raise InputError(path, "is no text", hint) from error
 
     shares = {canonical(mark): share for mark, share in zip(marks, observed, strict=True)}
     priors: dict[str, float] = {}
@@ -221,9 +184,8 @@ def _prior_table(path: Path, marks: Sequence[str], observed: np.ndarray) -> np.n
         priors[mark] = _readable_prior(path, line, name, text, shares.get(mark, 0.0))
     absent = [mark for mark in marks if canonical(mark) not in priors]
     if absent:
-        raise InputError(
-            path, f"no prior for {first_few(absent)}", "add a row for each, or drop it with --marks"
-        )
+        hint = "add a row for each, or drop it with --marks"
+        raise InputError(path, f"no prior for {first_few(absent)}", hint)
     return np.array([priors[canonical(mark)] for mark in marks])
 
 
@@ -232,14 +194,13 @@ def _readable_prior(path: Path, line: int, name: str, text: str, observed: float
         prior = float(text)
     except ValueError:
         prior = np.nan
+    found = f"prior of {name}: found"
     if not 0 < prior < 1:
-        raise InputError(
-            path, f"prior of {name}: found {text!r}", "use a number between 0 and 1", line
-        )
+        raise InputError(path, f"{found} {text!r}", "use a number between 0 and 1", line)
     if prior < SLACK * observed:
         raise InputError(
             path,
-            f"prior of {name}: found {text}, but {observed:.4f} of the windows are labelled",
+            f"{found} {text}, but {observed:.4f} of the windows are labelled",
             "a prior is the share of all windows with the mark, those labelled included",
             line,
         )
@@ -255,10 +216,8 @@ def _check_learnable(labels: np.ndarray, marks: Sequence[str], strategy: str) ->
             "the labels have no negatives, only positives and unlabelled windows",
             "use --loss nnpu, or make the labels with --unobserved negative",
         )
-    for counts, what in (
-        (positives, "positive"),
-        (negatives, "unlabelled window" if strategy == NNPU else "negative"),
-    ):
+    other = "unlabelled window" if strategy == NNPU else "negative"
+    for counts, what in ((positives, "positive"), (negatives, other)):
         lacking = [mark for mark, count in zip(marks, counts, strict=True) if not count]
         if lacking:
             raise UsageError(

@@ -10,26 +10,16 @@ from pathlib import Path
 import numpy as np
 import torch
 from pydantic import JsonValue
-from torch import Tensor, nn
+from torch import nn
 
 from histpred.labels.examples import Examples
 from histpred.labels.splits import TRAIN, VALIDATION
 from histpred.training import perceptron, spectra
-from histpred.training.checkpoint import Checkpoint
 from histpred.training.deephistone import DeepHistone, adapted, vanilla
-from histpred.training.fitting import Epoch, LossOf, Rows, fit, row_losses
+from histpred.training.fitting import Checkpoint, Epoch, LossOf, Rows, fit, reproducible, row_losses
 from histpred.training.losses import mark_priors, nnpu, pair_weights, weighted_bce
 from histpred.training.perceptron import MarkNetwork
-from histpred.training.reproducible import reproducible
-from histpred.training.settings import (
-    DEEPHISTONE,
-    MLP,
-    NNPU,
-    SPECTRA,
-    UNDERSAMPLED,
-    WEIGHTED,
-    Recipe,
-)
+from histpred.training.settings import DEEPHISTONE, MLP, NNPU, SPECTRA, Recipe
 from histpred.training.spectra import SpectraNetwork
 
 logger = logging.getLogger(__name__)
@@ -55,14 +45,13 @@ def fit_members(
     train, validation = examples.of(TRAIN), examples.of(VALIDATION)
     seed = recipe.settings.seed
     weights = pair_weights(train.labels, marks, recipe.loss, seed)
-    # The expected value of undersampling, over all validation rows and not only those drawn.
-    even = WEIGHTED if recipe.loss == UNDERSAMPLED else recipe.loss
-    validation_weights = pair_weights(validation.labels, marks, even, seed, train.labels)
     loss_of = _loss_of(train.labels, marks, recipe, device)
-    rows, validation_rows = (
-        _rows(train, weights, device),
-        _rows(validation, validation_weights, device),
-    )
+    rows = _rows(train, weights, device)
+    weights = pair_weights(validation.labels, marks, recipe.loss, seed, train.labels)
+    validation_rows = _rows(validation, weights, device)
+    # What fixes the weights: not the bundle's name, but the order in which sums are computed.
+    fixed = {name: value for name, value in identity.items() if name != "about"}
+    key = json.dumps([fixed, str(device), torch.get_num_threads()], sort_keys=True)
     networks, histories = [], []
     for member in range(recipe.members):
         settings = recipe.settings._replace(seed=seed + member)
@@ -75,9 +64,7 @@ def fit_members(
         )
         part = trained_part(network).to(device)
         losses = row_losses(part, rows, validation_rows, loss_of, settings)
-        checkpoint = Checkpoint(
-            checkpoints / f"checkpoint{member}.pt", _checkpoint_identity(identity, device)
-        )
+        checkpoint = Checkpoint(checkpoints / f"checkpoint{member}.pt", key)
         histories.append(fit(part, losses, settings, checkpoint, progress))
         networks.append(network)
     return _average(networks).to(device), histories
@@ -108,8 +95,7 @@ def trained_part(network: Network) -> nn.Module:
 def _average(networks: list[Network]) -> Network:
     if len(networks) == 1:
         return networks[0]
-    perceptrons = [network.cpu() for network in networks if isinstance(network, MarkNetwork)]
-    if perceptrons:
+    if perceptrons := [n.cpu() for n in networks if isinstance(n, MarkNetwork)]:
         return perceptron.averaged(perceptrons)
     return spectra.averaged([n.cpu() for n in networks if isinstance(n, SpectraNetwork)])
 
@@ -120,17 +106,7 @@ def _loss_of(
     if recipe.loss != NNPU:
         return weighted_bce
     priors = torch.from_numpy(mark_priors(labels, marks, recipe.prior)).float().to(device)
-
-    def risk(logits: Tensor, targets: Tensor, _: Tensor) -> Tensor:
-        return nnpu(logits, targets == 1, priors)
-
-    return risk
-
-
-def _checkpoint_identity(identity: dict[str, JsonValue], device: torch.device) -> str:
-    """What fixes the weights: not the bundle's name, but the order in which sums are computed."""
-    fixed = {name: value for name, value in identity.items() if name != "about"}
-    return json.dumps([fixed, str(device), torch.get_num_threads()], sort_keys=True)
+    return lambda logits, targets, weights: nnpu(logits, targets == 1, priors)
 
 
 def _rows(examples: Examples, weights: np.ndarray, device: torch.device) -> Rows:

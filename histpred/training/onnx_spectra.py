@@ -1,7 +1,6 @@
 """Layers of spectra networks as nodes of an ONNX graph.
 
-The functions below follow those of `histpred.training.counting` and `histpred.training.spectra`
-step by step, and have their names.
+The functions follow those of `counting` and `spectra` step by step, and have their names.
 """
 
 from __future__ import annotations
@@ -9,18 +8,8 @@ from __future__ import annotations
 import numpy as np
 from onnx import TensorProto
 
-from histpred.training.counting import (
-    CODONS,
-    KINDS,
-    OPEN,
-    STOPS,
-    TEN,
-    BinCounts,
-    CodonCounts,
-    K,
-)
-from histpred.training.onnx_graph import Scope, array
-from histpred.training.onnx_layers import add_layer
+from histpred.training.counting import CODONS, KINDS, OPEN, STOPS, TEN, BinCounts, CodonCounts, K
+from histpred.training.onnx_graph import Scope, add_layer, array
 from histpred.training.spectra import FEWEST, UNITS, Beside, Middle, StretchMeans
 
 
@@ -187,16 +176,12 @@ def _of_shares(means: StretchMeans) -> tuple[np.ndarray, np.ndarray]:
 
 @add_layer.register
 def _middle(layer: Middle, value: str, scope: Scope) -> str:
-    ends = [
-        scope.constant(part, [at])
-        for part, at in (("first", layer.skipped), ("end", -layer.skipped), ("axis", 1))
-    ]
-    return scope.node("Slice", [value, *ends])
+    ends = {"first": layer.skipped, "end": -layer.skipped, "axis": 1}.items()
+    return scope.node("Slice", [value, *(scope.constant(part, [at]) for part, at in ends)])
 
 
 @add_layer.register
 def _beside(layer: Beside, value: str, scope: Scope) -> str:
-    outputs = [
-        add_layer(part, value, scope.inside(str(i))) for i, part in enumerate(layer.networks)
-    ]
+    parts = layer.networks.named_children()
+    outputs = [add_layer(part, value, scope.inside(number)) for number, part in parts]
     return scope.node("Concat", outputs, axis=-1)

@@ -19,20 +19,10 @@ ALIKE = 0.01  # standard deviation of the numbers of an untrained mark vector
 
 
 class MarkNetwork(nn.Module):
-    """A multilayer perceptron over an embedding and a mark.
+    """A multilayer perceptron over an embedding of `dimension` numbers and one of `marks`.
 
-    Parameters
-    ----------
-    dimension
-        Length of the embedding.
-    marks
-        Number of marks.
-    hidden
-        Widths of the hidden layers.
-    mark_dimension
-        Length of the trainable vector of each mark; None for one-hot vectors.
-    dropout
-        Share of each hidden layer that is dropped in training, 0 to 1.
+    hidden: widths of the hidden layers. mark_dimension: length of the trainable vector of each
+    mark; None for one-hot vectors. dropout: share of each hidden layer dropped in training, 0 to 1.
     """
 
     mean: Tensor
@@ -51,30 +41,19 @@ class MarkNetwork(nn.Module):
         self.register_buffer("mean", torch.zeros(dimension))
         self.register_buffer("scale", torch.ones(dimension))
         # Trainable vectors start close together, so that later differences were learned.
-        self.mark_vectors = nn.Parameter(
-            torch.eye(marks)
-            if mark_dimension is None
-            else ALIKE * torch.randn(marks, mark_dimension),
-            requires_grad=mark_dimension is not None,
-        )
-
+        vectors = torch.eye(marks)
+        if mark_dimension is not None:
+            vectors = ALIKE * torch.randn(marks, mark_dimension)
+        self.mark_vectors = nn.Parameter(vectors, requires_grad=mark_dimension is not None)
         widths = [dimension + self.mark_vectors.shape[1], *hidden]
-        self.linears = nn.ModuleList(nn.Linear(*pair) for pair in pairwise(widths))
+        self.layers = [nn.Linear(*pair) for pair in pairwise(widths)]
+        self.linears = nn.ModuleList(self.layers)
         # Large weights of the marks, so that the marks differ from the start.
         nn.init.normal_(self.layers[0].weight[:, dimension:])
-        self.norms = nn.ModuleList(nn.BatchNorm1d(width) for width in hidden)
+        self.batch_norms = [nn.BatchNorm1d(width) for width in hidden]
+        self.norms = nn.ModuleList(self.batch_norms)
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(widths[-1], 1)
-
-    @property
-    def layers(self) -> list[nn.Linear]:
-        """Linear layers of the hidden layers, first to last."""
-        return [layer for layer in self.linears if isinstance(layer, nn.Linear)]
-
-    @property
-    def batch_norms(self) -> list[nn.BatchNorm1d]:
-        """Batch norms of the hidden layers, first to last."""
-        return [norm for norm in self.norms if isinstance(norm, nn.BatchNorm1d)]
 
     def standardise_like(self, embeddings: Tensor) -> None:
         """Take mean and scale from the training embeddings, [n, dimension]."""
@@ -85,14 +64,12 @@ class MarkNetwork(nn.Module):
     def forward(self, embedding: Tensor) -> Tensor:
         """Logits [batch, marks] of embeddings [batch, dimension].
 
-        The first layer is linear in embedding and mark, so the embedding's part is computed once
-        for all marks.
+        The first layer is linear in embedding and mark, so the embedding's part is computed once.
         """
         layer = self.layers[0]
         of_embedding = layer.weight[:, : self.dimension]
         shared = nn.functional.linear(self._standardised(embedding), of_embedding, layer.bias)
         first = shared[:, None, :] + self.mark_part()[None, :, :]
-
         return self._above_first(first.flatten(0, 1)).view(len(embedding), -1)
 
     def mark_part(self) -> Tensor:
@@ -119,16 +96,14 @@ class MarkNetwork(nn.Module):
 def averaged(networks: Sequence[MarkNetwork]) -> MarkNetwork:
     """One wide network that gives the mean of the logits of several networks of the same shape.
 
-    Its weights are block-diagonal: each hidden layer holds the layers of all members side by side.
-    The result is for scoring, not for further training. Raises ValueError if the members
-    standardise their inputs differently.
+    Its weights are block-diagonal: each hidden layer holds those of all members side by side. It is
+    for scoring, not for further training. Raises ValueError if the members standardise their inputs
+    differently.
     """
     first = networks[0]
     members = len(networks)
-    if not all(
-        torch.equal(member.mean, first.mean) and torch.equal(member.scale, first.scale)
-        for member in networks
-    ):
+    standards = [torch.stack([member.mean, member.scale]) for member in networks]
+    if not all(torch.equal(standard, standards[0]) for standard in standards):
         raise ValueError("the networks standardise their embeddings differently")
 
     wide = MarkNetwork(
@@ -149,10 +124,9 @@ def averaged(networks: Sequence[MarkNetwork]) -> MarkNetwork:
                 linear.weight.copy_(torch.block_diag(*(m.layers[i].weight for m in networks)))
             linear.bias.copy_(torch.cat([m.layers[i].bias for m in networks]))
         for i, norm in enumerate(wide.batch_norms):
+            parts = [m.batch_norms[i] for m in networks]
             for name in ("weight", "bias", "running_mean", "running_var"):
-                getattr(norm, name).copy_(
-                    torch.cat([getattr(m.batch_norms[i], name) for m in networks])
-                )
+                getattr(norm, name).copy_(torch.cat([getattr(part, name) for part in parts]))
         wide.output.weight.copy_(torch.cat([m.output.weight for m in networks], dim=1) / members)
         wide.output.bias.copy_(torch.stack([m.output.bias for m in networks]).mean(0))
     return wide

@@ -16,27 +16,10 @@ from histpred.core.errors import UsageError
 from histpred.core.output import file_digest
 from histpred.core.version import __version__
 from histpred.encoders import Encoder
-from histpred.genome.regions import PROMOTER
 from histpred.genome.request import Request, request_identity
-from histpred.genome.windows import MAX_N_FRACTION, WindowSpec
+from histpred.genome.windows import WindowSpec
 from histpred.labels.matrix import labels_file
-from histpred.training.settings import (
-    DEEPHISTONE,
-    DEEPHISTONE_ADAPTED,
-    MLP,
-    NNPU,
-    SPECTRA,
-    About,
-    Recipe,
-)
-
-REACHES: dict[str, tuple[int, int]] = {
-    SPECTRA: (10_000, 10_000),
-    DEEPHISTONE: (500, 500),
-    DEEPHISTONE_ADAPTED: (11_000, 1_000),
-}
-"""bp that a model of bases reads upstream and downstream of the TSS (DeepHistone: paper, appendix
-D)."""
+from histpred.training.settings import MLP, NNPU, SPECTRA, About, Recipe
 
 
 class Source(NamedTuple):
@@ -73,16 +56,9 @@ def choose_source(
         named = name if bundle or name else "kmer"
         return choose_encoder(bundle, named, chunks, window, weights)
     if bundle or name or chunks or window or weights:
-        raise UsageError(
-            f"{recipe.model} reads bases: it takes no encoder, chunks or window", "leave them out"
-        )
+        what = f"{recipe.model} reads bases: it takes no encoder, chunks or window"
+        raise UsageError(what, "leave them out")
     return None
-
-
-def promoter(model: str) -> WindowSpec:
-    """Windows of a model that reads bases."""
-    upstream, downstream = REACHES[model]
-    return WindowSpec(PROMOTER, upstream, downstream, MAX_N_FRACTION, whole=model == SPECTRA)
 
 
 def check(recipe: Recipe, about: About) -> None:
@@ -102,10 +78,8 @@ def check(recipe: Recipe, about: About) -> None:
             f"it is for --model {MLP} and {SPECTRA}",
         )
     if not (math.isfinite(recipe.settings.learning_rate) and 0 <= recipe.dropout < 1):
-        raise UsageError(
-            f"a learning rate of {recipe.settings.learning_rate}, a dropout of {recipe.dropout}",
-            "give numbers; the dropout must be below 1",
-        )
+        given = f"a learning rate of {recipe.settings.learning_rate}, a dropout of {recipe.dropout}"
+        raise UsageError(given, "give numbers; the dropout must be below 1")
 
 
 def files_of(recipe: Recipe) -> dict[str, Path]:

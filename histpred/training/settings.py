@@ -8,12 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-MLP, SPECTRA, DEEPHISTONE, DEEPHISTONE_ADAPTED = MODELS = (
-    "mlp",
-    "spectra",
-    "deephistone",
-    "deephistone-adapted",
-)
+MODELS = ("mlp", "spectra", "deephistone", "deephistone-adapted")
+MLP, SPECTRA, DEEPHISTONE, DEEPHISTONE_ADAPTED = MODELS
 WEIGHTED, UNDERSAMPLED, NNPU, PLAIN = LOSSES = ("weighted", "undersampled", "nnpu", "plain")
 
 PAPER_HIDDEN = (2048, 1024, 768, 512, 256)

@@ -6,14 +6,6 @@ the same for every bin, turns the shares into `UNITS` numbers, half of them thro
 thus recognised (as a CpG island, say) before anything is averaged. Then come means over stretches
 of bins around the locus, a perceptron, and a linear layer with a logit for each mark.
 
-| part      | layers                                                | gives             |
-|-----------|-------------------------------------------------------|-------------------|
-| counts    | 4-mers of each bin                                    | bins x 256        |
-| stretches | dropout, linear, half of it ReLU; means over bins     | stretches x UNITS |
-| norm      | batch norm                                            | stretches x UNITS |
-| hidden    | 2 x linear, ReLU, batch norm, dropout                 | 64                |
-| output    | linear                                                | marks             |
-
 For compact genomes, `frames` adds counts of the codons in open reading frames on either strand. A
 frame without a stop for `OPEN` codons counts as coding, so the network can find gene bodies, which
 some marks follow.
@@ -36,15 +28,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from histpred.training.counting import (
-    CODONS,
-    KINDS,
-    STOPS,
-    BinCounts,
-    CodonCounts,
-    K,
-    fold_of,
-)
+from histpred.training.counting import CODONS, KINDS, STOPS, BinCounts, CodonCounts, K, fold_of
 
 UNITS = 64
 HIDDEN = (128, 64)
@@ -64,23 +48,10 @@ AROUND_START = (
 class StretchMeans(nn.Module):
     """Counts of bins to means over stretches, float32 [batch, stretches x UNITS].
 
-    The counts are float32 [batch, bins, 256], or 384 with codons.
-
-    Parameters
-    ----------
-    bin_length
-        Length of a bin in bp.
-    stretches
-        In bp relative to the middle of the bins; each must consist of whole bins.
-    both_strands
-        True if a k-mer and its reverse complement are one feature.
-    frames
-        True if counts of codons follow those of the 4-mers.
-
-    Raises
-    ------
-    ValueError
-        If a stretch does not consist of whole bins.
+    The counts are float32 [batch, bins, 256], or 384 if counts of codons (`frames`) follow those of
+    the 4-mers. `bin_length` is in bp, the stretches in bp relative to the middle of the bins. With
+    `both_strands`, a k-mer and its reverse complement are one feature. Raises ValueError if a
+    stretch does not consist of whole bins.
     """
 
     fold: Tensor
@@ -110,10 +81,7 @@ class StretchMeans(nn.Module):
         self.linear = nn.Linear(features, UNITS)
 
     def standardise_like(self, counts: Tensor) -> None:
-        """Take mean and scale of the shares from counts of bins [n, 256 or 384].
-
-        Bins less than half known are left out.
-        """
+        """Take mean and scale of the shares from bins, [n, 256 or 384], at least half known."""
         known = counts[:, :KINDS].sum(1)
         shares = self.shares(counts[known * 2 >= self.bin_length - K + 1])
         if len(shares) > 1:
@@ -130,10 +98,7 @@ class StretchMeans(nn.Module):
         return torch.cat([shares, codons * (3 / self.bin_length)], dim=-1)
 
     def units(self, standardised: Tensor, weight: Tensor) -> Tensor:
-        """Weighted units of bins, [..., UNITS].
-
-        `standardised` holds their shares [..., k-mers], `weight` how much of each is known [...].
-        """
+        """Units of bins, [..., UNITS], from shares [..., k-mers], times the known share [...]."""
         values = self.linear(self.dropout(standardised))
         bent, straight = values.split(UNITS // 2, dim=-1)
         return torch.cat([bent.relu(), straight], dim=-1) * weight[..., None]
@@ -169,15 +134,7 @@ class Middle(nn.Module):
 
 
 class SpectraNetwork(nn.Module):
-    """The network with one output for each mark.
-
-    Parameters
-    ----------
-    marks
-        Number of marks.
-    bin_length, stretches, both_strands, frames
-        See `StretchMeans`.
-    """
+    """The network with one output for each mark; for the other parameters, see `StretchMeans`."""
 
     def __init__(
         self,
@@ -193,14 +150,10 @@ class SpectraNetwork(nn.Module):
         counts: nn.Module = BinCounts(bin_length, means.reach)
         if frames:
             counts = Beside([counts, CodonCounts(bin_length, means.reach)])
-        self.encoder = nn.Sequential(
-            OrderedDict(
-                counts=counts,
-                stretches=means,
-                norm=nn.BatchNorm1d(width),
-                hidden=nn.Sequential(*_hidden(width, HIDDEN[0]), *_hidden(*HIDDEN)),
-            )
-        )
+        norm = nn.BatchNorm1d(width)
+        hidden = nn.Sequential(*_hidden(width, HIDDEN[0]), *_hidden(*HIDDEN))
+        layers = OrderedDict(counts=counts, stretches=means, norm=norm, hidden=hidden)
+        self.encoder = nn.Sequential(layers)
         self.output = nn.Linear(HIDDEN[1], marks)
 
     @property
@@ -211,25 +164,14 @@ class SpectraNetwork(nn.Module):
         return layer
 
     def counts_of(self, codes: Tensor) -> Tensor:
-        """Counts of the windows' bins, uint8 [n, bins, 256 or 384], from codes, uint8 [n, length].
-
-        Bins must not be longer than 255 bp.
-        """
+        """Counts of bins up to 255 bp, uint8 [n, bins, 256 or 384], of codes, uint8 [n, length]."""
         with torch.inference_mode():
             counts: Tensor = self.encoder[0](codes)
             return counts.byte()
 
     def after_counts(self) -> nn.Sequential:
-        """The layers that follow the counts of `counts_of`, with shared weights.
-
-        They are what is trained, since the counts of a window never change.
-        """
+        """The layers after the counts, which are trained; the weights are shared."""
         return nn.Sequential(self.encoder[1:], self.output)
-
-    def after_stretches(self, means: Tensor) -> Tensor:
-        """Logits [n, marks] of means over stretches, [n, stretches x UNITS]."""
-        logits: Tensor = self.output(self.encoder[2:](means))
-        return logits
 
     def standardise_like(self, counts: Tensor) -> None:
         """Take mean and scale of the shares from counts of `counts_of`."""
@@ -242,11 +184,7 @@ class SpectraNetwork(nn.Module):
 
 
 def spectra(marks: int) -> SpectraNetwork:
-    """The network of `histpred train --model spectra`.
-
-    It reads 10 kb on each side of the TSS in bins of 200 bp, distinguishes the strands, and counts
-    codons of open reading frames.
-    """
+    """The network of `histpred train --model spectra`: 10 kb on each side of the TSS."""
     return SpectraNetwork(marks, 200, AROUND_START, both_strands=False, frames=True)
 
 
@@ -276,6 +214,13 @@ def averaged(networks: Sequence[SpectraNetwork]) -> SpectraNetwork:
         wide.output.weight.copy_(weights / len(networks))
         wide.output.bias.copy_(torch.stack([output.bias for output in outputs]).mean(0))
     return wide.eval()
+
+
+def mean_logits(members: Sequence[SpectraNetwork], embeddings: Tensor) -> Tensor:
+    """The mean of the members' logits, [n, marks], from the embeddings of all members together."""
+    with torch.inference_mode():
+        logits: Tensor = averaged(members).output(embeddings)
+        return logits
 
 
 def nested(*lengths: int) -> list[tuple[int, int]]:

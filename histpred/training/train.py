@@ -42,25 +42,18 @@ from histpred.core.output import (
 from histpred.encoders import is_expensive
 from histpred.encoders.devices import choose_device
 from histpred.encoders.onnx import GRAPH
-from histpred.evaluation.calibration import Calibrated, calibrate
+from histpred.evaluation.calibration import calibrate
 from histpred.genome.request import Request
 from histpred.labels.examples import choose_marks
 from histpred.labels.loci import locus_numbers
 from histpred.labels.matrix import read_labels
 from histpred.labels.splits import TEST, VALIDATION, write_split
-from histpred.training.data import gather, label_and_split
+from histpred.training.data import WINDOWS, gather
 from histpred.training.describe import TrainingRun, describe
-from histpred.training.fitting import Epoch
+from histpred.training.export import export, history_table, known_answer
+from histpred.training.fitting import Epoch, logits_of, reproducible
 from histpred.training.members import Network, fit_members, trained_part
-from histpred.training.outputs import export, history_table, known_answer, logits_on
-from histpred.training.recipe import (
-    Source,
-    check,
-    files_of,
-    identify,
-    promoter,
-)
-from histpred.training.reproducible import reproducible
+from histpred.training.recipe import Source, check, files_of, identify
 from histpred.training.settings import About, Recipe
 
 logger = logging.getLogger(__name__)
@@ -80,31 +73,17 @@ def train(
 ) -> Bundle:
     """Train a bundle and write it into the folder `out`.
 
-    Parameters
-    ----------
-    labels_path
-        A gene x mark table, or the folder that `histpred labels` wrote.
-    choice
-        The encoder, for the model 'mlp'; None for models that read bases.
-    execution
-        Its device is used for the encoder and for training; its progress counts embedded windows.
-    progress
-        Called after each epoch.
-
-    Raises
-    ------
-    HistpredError
-        For inputs, labels and settings that cannot be used. Nothing is published then.
+    `labels_path` is a gene x mark table, or the folder that `histpred labels` wrote. `choice` is
+    the encoder for the model 'mlp', None for models that read bases. The device of `execution` is
+    that of encoder and training; its progress counts embedded windows, `progress` epochs. Raises
+    HistpredError for inputs, labels and settings that cannot be used; nothing is published then.
     """
     files = (*request.files, labels_path)
     refuse_streams(files)
     check(recipe, about)
-    refuse_inputs(
-        [out / name for name in OUTPUTS],
-        (*files, *files_of(recipe).values()),
-    )
+    refuse_inputs([out / name for name in OUTPUTS], (*files, *files_of(recipe).values()))
     source = choice and Source(choice, choice.open(execution.device, execution.precision))
-    window = choice.window if choice else promoter(recipe.model)
+    window = choice.window if choice else WINDOWS[recipe.model]
     labels = choose_marks(read_labels(labels_path), recipe.marks, labels_path)
     chosen_device = choose_device(execution.device)
     with temporary_faults(), reproducible(), ExitStack() as stack:
@@ -117,12 +96,9 @@ def train(
         resume = out / RESUME
         expensive = choice is not None and is_expensive(choice.spec.kind)
         kept = execution.store or (resume / "store" if expensive else None)
-        gathered = gather(
-            request, window, source, work, execution._replace(store=kept), recipe.model
-        )
-        chunks = choice.chunks if choice else None
-        dataset = label_and_split(gathered, labels, labels_path, recipe, chunks)
-        run = TrainingRun(recipe, about, window, gathered.genome, identity, dataset)
+        how = execution._replace(store=kept)
+        dataset = gather(request, window, source, work, how, recipe, labels, labels_path)
+        run = TrainingRun(recipe, about, window, identity, dataset)
         network, histories = fit_members(
             dataset.examples, dataset.marks, recipe, chosen_device, resume, identity, progress
         )
@@ -140,32 +116,15 @@ def _write(
 ) -> None:
     """Calibrate the network and write its bundle into the folder `work`."""
     examples, marks, seed = run.dataset.examples, run.dataset.marks, run.recipe.settings.seed
-    logits = {
-        name: logits_on(trained_part(network), examples.of(name).inputs, device)
-        for name in (VALIDATION, TEST)
-    }
+    part, logits = trained_part(network), {}
+    for name in (VALIDATION, TEST):
+        inputs = torch.from_numpy(examples.of(name).inputs).to(device)
+        logits[name] = logits_of(part, inputs).cpu().numpy()
     network.cpu()
     validation = examples.of(VALIDATION)
     loci = locus_numbers(validation.windows)
     calibrated = calibrate(logits[VALIDATION], validation.labels, loci, seed)
     calibrations = [mark.calibration for mark in calibrated]
-    _tell_uncalled(marks, calibrated)
-
-    encoder, scorer, others = export(network, source, run.window, marks, validation.inputs)
-    write_split(work / SPLIT, examples.windows, examples.units.tolist(), examples.sets)
-    manifest, notes = describe(
-        run,
-        histories,
-        {name: probabilities_of(values, calibrations) for name, values in logits.items()},
-        calibrated,
-        encoder,
-        known_answer(network, source, run.window, marks, calibrations, seed),
-    )
-    others |= {SPLIT: (work / SPLIT).read_bytes(), HISTORY: history_table(histories)}
-    write_bundle(work, manifest, scorer, notes, others)
-
-
-def _tell_uncalled(marks: tuple[str, ...], calibrated: list[Calibrated]) -> None:
     never = [m for m, c in zip(marks, calibrated, strict=True) if c.threshold >= 1]
     if never:
         logger.warning(
@@ -174,12 +133,17 @@ def _tell_uncalled(marks: tuple[str, ...], calibrated: list[Calibrated]) -> None
             ", ".join(never),
         )
 
+    encoder, scorer, others = export(network, source, run.window, marks, validation.inputs)
+    write_split(work / SPLIT, examples.windows, examples.units.tolist(), examples.sets)
+    probabilities = {name: probabilities_of(rows, calibrations) for name, rows in logits.items()}
+    known = known_answer(network, source, run.window, marks, calibrations, seed)
+    manifest, notes = describe(run, histories, probabilities, calibrated, encoder, known)
+    others |= {SPLIT: (work / SPLIT).read_bytes(), HISTORY: history_table(histories)}
+    write_bundle(work, manifest, scorer, notes, others)
+
 
 def _finished(out: Path, identity: dict[str, JsonValue]) -> Bundle | None:
-    """The bundle in the folder `out` if it has this identity; None if there is no bundle.
-
-    Raises OutputError, which names the differences, if it is another bundle.
-    """
+    """The bundle in the folder `out`, None if there is none; OutputError if it is another one."""
     if not (out / MANIFEST).exists():
         return None
     try:

@@ -12,16 +12,17 @@ from histpred.training.chromosome import (  # noqa: E402
     SEGMENT,
     Bins,
     bins_of,
+    distil,
     embed_bins,
     means_along,
     segment_losses,
 )
 from histpred.training.counting import BinCounts  # noqa: E402
-from histpred.training.fitting import fit  # noqa: E402
-from histpred.training.reproducible import reproducible  # noqa: E402
+from histpred.training.fitting import fit, reproducible  # noqa: E402
 from histpred.training.settings import Settings  # noqa: E402
 from histpred.training.spectra import SpectraNetwork, averaged, nested  # noqa: E402
 
+DISTILLED = Settings(epochs=20, batch=64, learning_rate=5e-3, weight_decay=0.0, seed=3)
 BIN, BINS = 20, 500
 STRETCHES = nested(20, 60, 140)  # bp: up to 3 bins on either side
 REACH = 70
@@ -134,3 +135,21 @@ def test_a_chromosome_shorter_than_a_segment_is_refused(bins):
             binary_cross_entropy_with_logits,
             Settings(),
         )
+
+
+def test_a_scorer_learns_the_logits_up_to_their_mean_and_scale():
+    torch.manual_seed(0)
+    embeddings = torch.randn(1000, 6)
+    logits = embeddings @ torch.randn(6, 3) * torch.tensor([1.0, 20.0, 0.1]) + 7
+    state = torch.get_rng_state()
+    scorer = distil(embeddings, logits, (32, 32), DISTILLED)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert not scorer.training
+    with torch.inference_mode():
+        found = scorer(embeddings)
+    for mark in range(3):
+        assert np.corrcoef(found[:, mark], logits[:, mark])[0, 1] > 0.98
+    np.testing.assert_allclose(found.std(0), 1, atol=0.15)
+
+    again = distil(embeddings, logits, (32, 32), DISTILLED)
+    assert all(map(torch.equal, scorer.state_dict().values(), again.state_dict().values()))

@@ -23,7 +23,7 @@ from histpred.training.counting import (  # noqa: E402
     histogram,
     numbers_of,
 )
-from histpred.training.onnx_graph import Scope, Tensors, make_model  # noqa: E402
+from histpred.training.onnx_graph import Scope, make_model  # noqa: E402
 from support.kmers import all_words, random_sequences, words  # noqa: E402
 
 REACH = 50
@@ -36,13 +36,7 @@ def graph_counts(codes: np.ndarray, k: int) -> np.ndarray:
     digits = onnx_spectra._digits(length // 2, "codes", scope)
     number = onnx_spectra._numbers(digits, length, k, scope)
     counts = onnx_spectra._histogram(number, 4**k, scope)
-    model = make_model(
-        scope.nodes,
-        scope.constants,
-        Tensors("codes", TensorProto.UINT8, (length,)),
-        Tensors(counts, TensorProto.FLOAT, (4**k,)),
-        "counts",
-    )
+    model = make_model(scope, ("codes", TensorProto.UINT8, length), (counts, 4**k), "counts")
     session = onnxruntime.InferenceSession(
         model.SerializeToString(), providers=["CPUExecutionProvider"]
     )

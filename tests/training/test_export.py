@@ -14,7 +14,7 @@ import onnxruntime  # noqa: E402
 
 from histpred.core.errors import ModelError  # noqa: E402
 from histpred.encoders.onnx import OnnxEncoder, codes_of  # noqa: E402
-from histpred.training import export, onnx_layers  # noqa: E402
+from histpred.training import export, onnx_graph  # noqa: E402
 from histpred.training.deephistone import DeepHistone  # noqa: E402
 from histpred.training.export import encoder_to_onnx, linear_to_onnx, to_onnx  # noqa: E402
 from histpred.training.perceptron import MarkNetwork  # noqa: E402
@@ -170,7 +170,7 @@ def test_an_encoder_in_training_is_exported_as_it_scores(tower, windows):
 
 def test_an_encoder_graph_that_differs_is_refused(tower, windows, monkeypatch):
     encoder = tower.encoder
-    monkeypatch.setattr(onnx_layers, "folded", lambda linear, norm: linear)
+    monkeypatch.setattr(onnx_graph, "folded", lambda linear, norm: linear)
     with pytest.raises(ModelError, match=r"encoder\.onnx differs from the trained network"):
         encoder_to_onnx(encoder, codes_of(windows[:2], LENGTH))
 

@@ -9,8 +9,7 @@ import torch
 from torch import nn
 
 from histpred.core.errors import ModelError
-from histpred.training.checkpoint import Checkpoint
-from histpred.training.fitting import Losses, Rows, fit, logits_of, row_losses
+from histpred.training.fitting import Checkpoint, Losses, Rows, fit, logits_of, row_losses
 from histpred.training.perceptron import MarkNetwork
 from histpred.training.settings import Settings
 

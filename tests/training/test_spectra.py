@@ -17,6 +17,7 @@ from histpred.training.spectra import (  # noqa: E402
     SpectraNetwork,
     StretchMeans,
     averaged,
+    mean_logits,
     nested,
     side_by_side,
 )
@@ -151,6 +152,16 @@ def test_networks_of_unlike_reach_side_by_side(tmp_path):
     path.write_bytes(encoder_to_onnx(encoder, codes.numpy()))
     found = OnnxEncoder(path, "cpu").embed(sequences).vectors
     np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_the_members_logits_are_averaged():
+    torch.manual_seed(0)
+    members = [SpectraNetwork(2, 20, nested(20), both_strands=True).eval() for _ in range(3)]
+    embeddings = torch.randn(5, 3 * 64)
+    with torch.inference_mode():
+        parts = zip(members, embeddings.split(64, dim=1), strict=True)
+        expected = torch.stack([member.output(part) for member, part in parts]).mean(0)
+    np.testing.assert_allclose(mean_logits(members, embeddings), expected, atol=1e-5)
 
 
 def test_a_network_learns_what_lies_on_one_side_of_the_point():
