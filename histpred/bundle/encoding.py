@@ -11,8 +11,7 @@ from histpred.bundle.outputs import window_for
 from histpred.core.errors import BundleError, UsageError
 from histpred.encoders import ENCODERS, Encoder, EncoderSpec, build
 from histpred.encoders.chunks import WINDOW, ChunkPolicy, parse_chunks
-from histpred.encoders.installed import WRONG, compare
-from histpred.encoders.locate import locate
+from histpred.encoders.installed import WRONG, compare, locate
 from histpred.encoders.published import Published, default_folder, find, is_published
 from histpred.genome.windows import WindowSpec, parse_window
 

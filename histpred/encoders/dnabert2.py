@@ -15,10 +15,9 @@ import torch
 
 from histpred.core.errors import ModelError, WeightsError
 from histpred.encoders import check_settings
-from histpred.encoders.batching import TorchEncoder
+from histpred.encoders.batching import Tokens, TorchEncoder, letters_table, open_tokenizer
 from histpred.encoders.devices import DTYPES
 from histpred.encoders.dnabert2_network import Dnabert2, Shape
-from histpred.encoders.tokens import Tokens, letters_table, open_tokenizer
 from histpred.encoders.weights import (
     GET_AGAIN,
     fill,

@@ -28,9 +28,8 @@ from transformers.utils import logging as transformers_logging
 
 from histpred.core.errors import ModelError, WeightsError, first_few, first_line
 from histpred.encoders import check_settings
-from histpred.encoders.batching import TorchEncoder
+from histpred.encoders.batching import Tokens, TorchEncoder, letters_table, open_tokenizer
 from histpred.encoders.devices import DTYPES
-from histpred.encoders.tokens import Tokens, letters_table, open_tokenizer
 from histpred.encoders.weights import GET_AGAIN, find_file, refuse
 
 LOCAL = {"local_files_only": True, "trust_remote_code": False}

@@ -21,9 +21,8 @@ from transformers import EsmConfig, EsmModel
 
 from histpred.core.errors import ModelError, WeightsError
 from histpred.encoders import check_settings
-from histpred.encoders.batching import TorchEncoder
+from histpred.encoders.batching import Tokens, TorchEncoder, letters_table
 from histpred.encoders.devices import DTYPES
-from histpred.encoders.tokens import Tokens, letters_table
 from histpred.encoders.weights import State, fill, find_file, read_state, refuse
 
 WEIGHTS = ("RNA-FM_pretrained.pth", "model.safetensors", "pytorch_model.bin")
