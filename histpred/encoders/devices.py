@@ -36,12 +36,7 @@ CONTAINER_HINT = (
 def choose_device(device: str) -> torch.device:
     """The torch device that `device` ('auto', 'cpu', 'cuda', 'cuda:N', 'mps') means here.
 
-    Raises
-    ------
-    UsageError
-        For any other name.
-    DeviceError
-        For a named device that is not there.
+    Raises UsageError for any other name, DeviceError for a named device that is not there.
     """
     name, number = parse_device(device)
     if name == "cpu":

@@ -18,14 +18,7 @@ from histpred.encoders import check_settings
 from histpred.encoders.batching import Tokens, TorchEncoder, letters_table, open_tokenizer
 from histpred.encoders.devices import DTYPES
 from histpred.encoders.dnabert2_network import Dnabert2, Shape
-from histpred.encoders.weights import (
-    GET_AGAIN,
-    fill,
-    find_file,
-    read_json,
-    read_state,
-    without_prefixes,
-)
+from histpred.encoders.weights import GET_AGAIN, fill, find_file, read_json, read_state
 
 if TYPE_CHECKING:
     import tokenizers
@@ -63,18 +56,18 @@ class Dnabert2Encoder(TorchEncoder):
         self, folder: Path, device: str, precision: str, *, special_tokens: bool = True
     ) -> None:
         super().__init__(device, precision)
-        self._tokenizer = load_tokenizer(find_file(folder, [TOKENIZER], "tokenizer"))
+        tokenizer = find_file(folder, [TOKENIZER], "tokenizer")
+        self._tokenizer = load_tokenizer(tokenizer)
         self._special_tokens = special_tokens
-        named = ((WEIGHTS, "weights"), ([CONFIG], "configuration"), ([TOKENIZER], "tokenizer"))
-        self.files = tuple(find_file(folder, names, what) for names, what in named)
+        weights = find_file(folder, WEIGHTS, "weights")
+        self.files = (weights, find_file(folder, [CONFIG], "configuration"), tokenizer)
 
         model = load_model(folder, DTYPES[self.precision])
         words = model.embeddings.word_embeddings
         vocabulary = self._tokenizer.get_vocab_size()
-        if vocabulary > words.num_embeddings:
+        if vocabulary > (rows := words.num_embeddings):
             raise WeightsError(
-                f"{folder / TOKENIZER}: has {vocabulary} tokens, the weights have "
-                f"{words.num_embeddings}",
+                f"{folder / TOKENIZER}: has {vocabulary} tokens, the weights have {rows}",
                 "use the tokenizer and the weights of the same model",
             )
         self.dimension = words.embedding_dim
@@ -110,8 +103,8 @@ def from_settings(
     in the authors' example.
     """
     check_settings(settings, {"special_tokens": bool})
-    special_tokens = settings.get("special_tokens", True) is True
-    return Dnabert2Encoder(directory, device, precision, special_tokens=special_tokens)
+    counted = settings.get("special_tokens", True) is True
+    return Dnabert2Encoder(directory, device, precision, special_tokens=counted)
 
 
 def load_model(folder: Path, dtype: torch.dtype = torch.float32) -> Dnabert2:
@@ -122,7 +115,11 @@ def load_model(folder: Path, dtype: torch.dtype = torch.float32) -> Dnabert2:
     """
     shape = read_shape(find_file(folder, [CONFIG], "configuration"))
     path = find_file(folder, WEIGHTS, "weights")
-    state = without_prefixes(read_state(path), HEADS, ["bert."])
+    state = {
+        name.removeprefix("bert."): tensor
+        for name, tensor in read_state(path).items()
+        if not name.startswith(HEADS)
+    }
     with torch.device("meta"):
         model = Dnabert2(shape)
     fill(model, state, path, dtype)
@@ -155,16 +152,12 @@ def load_tokenizer(path: Path) -> tokenizers.Tokenizer:
         raise WeightsError(f"{path}: cannot be read as a tokenizer: {error}", GET_AGAIN) from error
     wrong = [token for token, number in SPECIAL.items() if tokenizer.token_to_id(token) != number]
     if wrong:
-        raise WeightsError(
-            f"{path}: not DNABERT-2's: {', '.join(wrong)} missing or under another number",
-            GET_AGAIN,
-        )
-    made = tokenizer.encode("A C G T").tokens
-    if made != ["[CLS]", "A", "C", "G", "T", "[SEP]"]:
-        raise WeightsError(
-            f"{path}: not DNABERT-2's: its tokens of A C G T are {' '.join(made) or 'none'}",
-            GET_AGAIN,
-        )
+        what = f"{', '.join(wrong)} missing or under another number"
+        raise WeightsError(f"{path}: not DNABERT-2's: {what}", GET_AGAIN)
+    made = " ".join(tokenizer.encode("A C G T").tokens)
+    if made != "[CLS] A C G T [SEP]":
+        what = f"its tokens of A C G T are {made or 'none'}"
+        raise WeightsError(f"{path}: not DNABERT-2's: {what}", GET_AGAIN)
     return tokenizer
 
 
@@ -172,8 +165,6 @@ def check_tokenizer(folder: Path) -> str:
     """For `histpred encoders verify`: raise WeightsError unless the known answer comes out."""
     path = find_file(folder, [TOKENIZER], "tokenizer")
     if load_tokenizer(path).encode(KNOWN_SEQUENCE).ids != KNOWN_TOKENS:
-        raise WeightsError(
-            f"{path}: its tokens of a known sequence are not those of the published tokenizer",
-            GET_AGAIN,
-        )
+        what = "its tokens of a known sequence are not those of the published tokenizer"
+        raise WeightsError(f"{path}: {what}", GET_AGAIN)
     return "its tokenizer gives the published one's known answer"

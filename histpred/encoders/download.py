@@ -39,24 +39,13 @@ def get(encoder: Published, folder: Path, revision: str | None = None) -> list[P
     """Download an encoder's files into `folder`; returns their paths.
 
     Files that are already there stay, if their digest is right or none is known to compare with.
-    Digests of files without a known one are logged.
+    Digests of files without a known one are logged. `revision`, a commit of the repository,
+    replaces the pinned one.
 
-    Parameters
-    ----------
-    revision
-        A commit of the repository, in place of the pinned one.
-
-    Raises
-    ------
-    UsageError
-        If no revision is pinned or given.
-    WeightsError
-        If the network or the package huggingface_hub is missing, with the manual steps in the hint;
-        and for a file that differs from the published one.
-    OutputError
-        If another run downloads into the same folder, or the folder is not writable.
-    TemporaryError
-        For a full disk.
+    Raises UsageError if no revision is pinned or given; WeightsError if the network or the package
+    huggingface_hub is missing, with the manual steps in the hint, and for a file that differs from
+    the published one; OutputError if another run downloads into the same folder, or the folder is
+    not writable; TemporaryError for a full disk.
     """
     pinned = all(file.sha256 for file in encoder.files)
     if not (revision or encoder.revision or pinned):
@@ -95,7 +84,6 @@ def _kept(file: File, path: Path) -> bool:
 
 
 def _get_file(encoder: Published, file: File, folder: Path, partial: Path) -> None:
-    """Download one file, check it, and move it to its final name."""
     logger.info("downloading %s", encoder.url(file))
     path = _download(encoder, file, folder, partial)
     found = file_digest(path)
@@ -120,13 +108,9 @@ def _download(encoder: Published, file: File, folder: Path, partial: Path) -> Pa
     if os.environ.get("HF_HUB_OFFLINE", "").lower() in YES:
         raise _offline(encoder, folder, "HF_HUB_OFFLINE is set")
     with _hub(encoder, folder) as hub:
-        revision = encoder.revision or "main"
+        fetch, revision = hub.hf_hub_download, encoder.revision or "main"
         try:
-            return Path(
-                hub.hf_hub_download(
-                    encoder.repository, file.name, revision=revision, local_dir=partial
-                )
-            )
+            return Path(fetch(encoder.repository, file.name, revision=revision, local_dir=partial))
         except hub.errors.LocalEntryNotFoundError as error:  # raised without a network
             raise _offline(encoder, folder, first_line(error.__cause__ or error)) from error
         except (

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -47,10 +47,8 @@ def read_state(path: Path) -> State:
     """
     with open(path, "rb") as stream:
         if stream.read(len(LFS_POINTER)) == LFS_POINTER:
-            raise WeightsError(
-                f"{path}: a Git-LFS pointer, not the file itself",
-                "run git lfs pull in its repository",
-            )
+            hint = "run git lfs pull in its repository"
+            raise WeightsError(f"{path}: a Git-LFS pointer, not the file itself", hint)
     try:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
@@ -91,15 +89,12 @@ def fill(model: nn.Module, state: State, path: Path, dtype: torch.dtype = torch.
     wanted = model.state_dict()
     refuse(path, "tensors are missing", sorted(set(wanted) - set(state)))
     refuse(path, "tensors do not belong to this encoder", sorted(set(state) - set(wanted)))
-    refuse(
-        path,
-        "tensors have another shape",
-        [
-            f"{name} {list(state[name].shape)} instead of {list(wanted[name].shape)}"
-            for name in wanted
-            if state[name].shape != wanted[name].shape
-        ],
-    )
+    misshapen = [
+        f"{name} {list(state[name].shape)} instead of {list(wanted[name].shape)}"
+        for name in wanted
+        if state[name].shape != wanted[name].shape
+    ]
+    refuse(path, "tensors have another shape", misshapen)
     model.load_state_dict({name: t.to(dtype) for name, t in state.items()}, assign=True)
 
 
@@ -110,13 +105,3 @@ def refuse(path: Path, what: str, names: Sequence[str]) -> None:
             f"{path}: {len(names)} {what}: {first_few(names)}",
             "these are not the weights of this encoder, or some are missing",
         )
-
-
-def without_prefixes(state: State, heads: Iterable[str], prefixes: Iterable[str]) -> State:
-    """`state` without the tensors of known heads, and names without the first of `prefixes`."""
-    kept = {}
-    for name, tensor in state.items():
-        if not name.startswith(tuple(heads)):
-            prefix = next((prefix for prefix in prefixes if name.startswith(prefix)), "")
-            kept[name.removeprefix(prefix)] = tensor
-    return kept

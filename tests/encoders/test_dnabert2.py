@@ -311,6 +311,13 @@ def test_every_tensor_of_the_backbone_is_needed(copy, name):
         load_model(copy)
 
 
+@pytest.mark.parametrize(("name", "left"), [("bert.bert.x", r"bert\.x"), ("x.cls.v", r"x\.cls\.v")])
+def test_heads_and_the_prefix_are_beginnings_taken_off_once(copy, name, left):
+    rewrite(copy, lambda state: state.update({name: torch.ones(1)}))
+    with pytest.raises(WeightsError, match=f"1 tensors do not belong to this encoder: {left}"):
+        load_model(copy)
+
+
 def test_a_tensor_too_many_in_the_backbone_is_refused(copy):
     name = "bert.encoder.layer.2.mlp.wo.bias"
     rewrite(copy, lambda state: state.update({name: torch.ones(48)}))
