@@ -18,8 +18,6 @@ from histpred.core.errors import BundleError, first_few
 from histpred.core.shipped import LFS_POINTER
 
 if TYPE_CHECKING:
-    from pydantic import ValidationError
-
     from histpred.bundle.manifest import Manifest
 
 DEFAULT_BUNDLE = "human-promoter"
@@ -57,18 +55,14 @@ def shipped_bundles() -> list[str]:
 def load_bundle(name_or_path: str | os.PathLike[str] = DEFAULT_BUNDLE) -> Bundle:
     """Find a bundle by its shipped name or its folder, and check all of it.
 
-    Raises
-    ------
-    BundleError
-        For a folder or file that is missing, altered, a Git-LFS pointer or of another schema
-        version.
+    Raises BundleError for a folder or file that is missing, altered, a Git-LFS pointer or of
+    another schema version.
     """
     directory = find_bundle(name_or_path)
     path = directory / MANIFEST
     content = _read(path)
     manifest = parse_manifest(content, path)
     _check_files(directory, manifest)
-
     return Bundle(directory, manifest, hashlib.sha256(content).hexdigest())
 
 
@@ -91,10 +85,8 @@ def find_bundle(name_or_path: str | os.PathLike[str]) -> Path:
     if folder.is_dir():
         return folder
     if folder.exists():
-        raise BundleError(
-            f"{given}: a bundle is a folder, this is a file",
-            f"give the folder that holds {MANIFEST}",
-        )
+        hint = f"give the folder that holds {MANIFEST}"
+        raise BundleError(f"{given}: a bundle is a folder, this is a file", hint)
     raise BundleError(
         f"{given}: no such bundle",
         f"give a folder with a {MANIFEST}, or a shipped one: {', '.join(shipped_bundles())}",
@@ -124,28 +116,22 @@ def parse_manifest(content: bytes, path: Path) -> Manifest:
     try:
         return Manifest.model_validate(fields)
     except ValidationError as error:
+        problems = [
+            f"{'.'.join(map(str, problem['loc'])) or 'manifest'}: {problem['msg']}"
+            for problem in error.errors()
+        ]
         raise BundleError(
-            f"{path}: not a valid manifest: {_readable(error)}",
+            f"{path}: not a valid manifest: {first_few(problems)}",
             "correct these fields, or get the bundle again; a newer histpred may have written it",
         ) from error
-
-
-def _readable(error: ValidationError) -> str:
-    problems = [
-        f"{'.'.join(map(str, problem['loc'])) or 'manifest'}: {problem['msg']}"
-        for problem in error.errors()
-    ]
-    return first_few(problems)
 
 
 def _check_files(directory: Path, manifest: Manifest) -> None:
     needed = [SCORER, CARD, *([manifest.interval.scorer] if manifest.interval else [])]
     unlisted = [name for name in needed if name not in manifest.files]
     if unlisted:
-        raise BundleError(
-            f"{directory / MANIFEST}: 'files' does not list {first_few(unlisted)}",
-            "get the bundle again",
-        )
+        what = f"'files' does not list {first_few(unlisted)}"
+        raise BundleError(f"{directory / MANIFEST}: {what}", "get the bundle again")
     for name in manifest.files:
         parts = PurePosixPath(name).parts
         if not parts or name.startswith("/") or ".." in parts or any(c in name for c in "\\:\0"):
@@ -158,20 +144,16 @@ def _check_files(directory: Path, manifest: Manifest) -> None:
         path = directory / name
         found = hashlib.sha256(_read(path)).hexdigest()
         if found != expected:
-            raise BundleError(
-                f"{path}: altered or damaged: sha256 {found}, {MANIFEST} says {expected}",
-                "get the bundle again",
-            )
+            what = f"altered or damaged: sha256 {found}, {MANIFEST} says {expected}"
+            raise BundleError(f"{path}: {what}", "get the bundle again")
 
 
 def _read(path: Path) -> bytes:
-    """The bytes of a bundle's file; BundleError if it is missing or a Git-LFS pointer."""
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise BundleError(
-            f"{path}: cannot be read: {error.strerror}", "get the bundle again"
-        ) from error
+        what = f"{path}: cannot be read: {error.strerror}"
+        raise BundleError(what, "get the bundle again") from error
     if content.startswith(LFS_POINTER):
         raise BundleError(f"{path}: a Git-LFS pointer, not the file itself", "run: git lfs pull")
     return content

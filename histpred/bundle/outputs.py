@@ -12,21 +12,15 @@ from histpred.genome.windows import WindowSpec, parse_window
 def window_for(bundle: Bundle, wanted: str | None = None, tile: int | None = None) -> WindowSpec:
     """The window that a bundle scores.
 
-    Parameters
-    ----------
-    wanted
-        A window as `parse_window` reads it; None: the one that the bundle was trained on.
-    tile
-        Length in bp of the tiles that intervals are cut into; None: they are not cut.
-
-    Raises UsageError for tiles of another kind of window than intervals.
+    wanted: a window as `parse_window` reads it; None: the one that the bundle was trained on. tile:
+    length in bp of the tiles that intervals are cut into; None: they are not cut. Raises UsageError
+    for tiles of another kind of window than intervals.
     """
     if tile:
         wanted = wanted or INTERVAL
         if wanted.partition(":")[0] != INTERVAL:
-            raise UsageError(
-                f"--tile is for {INTERVAL} windows, not for {wanted}", "leave --window out"
-            )
+            what = f"--tile is for {INTERVAL} windows, not for {wanted}"
+            raise UsageError(what, "leave --window out")
     trained = _trained(bundle)
     kind = wanted or bundle.manifest.window.kind
     if kind in trained:

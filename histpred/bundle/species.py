@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from typing import Protocol
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from histpred.bundle.manifest import Species
 
 UNSPECIFIED = "unspecified organism"
-
+# Total bp below which unknown contigs prove nothing: they may be a slice of the right genome
 SMALLEST_TELLING_GENOME = 10_000_000
-"""Total bp below which unknown contigs prove nothing: they may be a slice of the right genome."""
 
 
-class KnownLengths(Protocol):
-    """The chromosome lengths (bp) of a species, by assembly."""
-
-    @property
-    def chromosome_lengths(self) -> dict[str, tuple[int, ...]]: ...
-
-
-def looks_like_species(contig_lengths: Iterable[int], species: KnownLengths) -> bool | None:
+def looks_like_species(contig_lengths: Iterable[int], species: Species) -> bool | None:
     """Return True if contigs of these lengths (bp) look like a genome of the species.
 
     True if a contig is exactly as long as a chromosome of a known assembly; False if none is,
@@ -34,7 +29,7 @@ def looks_like_species(contig_lengths: Iterable[int], species: KnownLengths) -> 
     return False if sum(contigs) >= SMALLEST_TELLING_GENOME else None
 
 
-def assembly_of(contig_lengths: Collection[int], species: KnownLengths) -> str | None:
+def assembly_of(contig_lengths: Collection[int], species: Species) -> str | None:
     """The assembly that shares most chromosome lengths with contigs of these lengths (bp).
 
     None if no assembly of the species shares any.

@@ -78,8 +78,6 @@ class SelfOutput(nn.Module):
 
 
 class Attention(nn.Module):
-    """Self-attention with its residual."""
-
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.self = SelfAttention(shape)
@@ -106,8 +104,6 @@ class GatedLinearUnits(nn.Module):
 
 
 class Layer(nn.Module):
-    """One transformer layer."""
-
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.attention = Attention(shape)
@@ -119,8 +115,6 @@ class Layer(nn.Module):
 
 
 class Layers(nn.Module):
-    """All layers, one after the other."""
-
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.layer = nn.ModuleList(Layer(shape) for _ in range(shape.layers))

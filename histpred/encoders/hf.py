@@ -47,24 +47,17 @@ Encode = Callable[[list[str], bool], list[list[int]]]
 
 
 class Tokenizer(NamedTuple):
-    """A model's tokenizer.
-
-    before, after: the special tokens around the others; unknown: the token of text that has none of
-    its own, None if the tokenizer lacks such a token.
-    """
+    """A model's tokenizer."""
 
     encode: Encode
-    before: list[int]
+    before: list[int]  # the special tokens in front of the others
     after: list[int]
     vocabulary: Mapping[str, int]
-    unknown: int | None
+    unknown: int | None  # the token of text that has none of its own, if there is one
 
 
 class HfEncoder(TorchEncoder):
-    """The model in a folder as an encoder; for the settings see `from_settings`.
-
-    Its limit is a number of tokens, so that `longest` stays None.
-    """
+    """The model in a folder. Its limit is a number of tokens, so that `longest` stays None."""
 
     def __init__(
         self, folder: Path, device: str, precision: str, settings: Mapping[str, object]
@@ -82,11 +75,11 @@ class HfEncoder(TorchEncoder):
         rows = len(cast(nn.Embedding, model.get_input_embeddings()).weight)
         # Published tokenizers have tokens without weights, which no sequence contains: an empty one
         # in GROVER, <eos> and <bos> in Nucleotide Transformer.
-        added = {*self._tokenizer.before, *self._tokenizer.after}
+        _, before, after, vocabulary, _ = self._tokenizer
         beyond = [
             token
-            for token, n in self._tokenizer.vocabulary.items()
-            if n >= rows and (n in added or BASES.intersection(token))
+            for token, n in vocabulary.items()
+            if n >= rows and (n in before + after or BASES.intersection(token))
         ]
         refuse(folder, f"tokens are not among the {rows:,} of the weights", beyond)
         self._most_tokens = most_tokens(model)
@@ -164,10 +157,8 @@ def load_tokenizer(folder: Path, alphabet: str) -> Tokenizer:
         ) from error
     strange = [base for base, ids in zip(alphabet, plain, strict=True) if not ids or unknown in ids]
     if strange:
-        raise WeightsError(
-            f"{folder}: its tokenizer has no token for {', '.join(strange)}",
-            "check the encoder's setting 'alphabet'",
-        )
+        what = f"its tokenizer has no token for {', '.join(strange)}"
+        raise WeightsError(f"{folder}: {what}", "check the encoder's setting 'alphabet'")
     # The mask of special tokens would not do: transformers' EsmTokenizer returns one token too many
     # if there is no <eos>, as in Nucleotide Transformer.
     size = len(plain[0])
@@ -193,10 +184,7 @@ def read_tokenizer(folder: Path) -> tuple[Encode, dict[str, int], int | None]:
     slow.model_max_length = sys.maxsize  # it would warn; `_check` has the limit
 
     def encode_slowly(texts: list[str], special: bool) -> list[list[int]]:
-        found: list[list[int]] = []
-        if texts:
-            found = slow(texts, add_special_tokens=special)["input_ids"]
-        return found
+        return list(slow(texts, add_special_tokens=special)["input_ids"]) if texts else []
 
     return encode_slowly, slow.get_vocab(), slow.unk_token_id
 

@@ -31,17 +31,9 @@ _DIGITS = bytes.maketrans(b"ACGT", b"0123")
 class KmerEncoder:
     """Spectra of central stretches of a sequence, then of all of it; in each, one k after another.
 
-    Parameters
-    ----------
-    k
-        Lengths of the k-mers counted over the whole sequence, 1 to 8.
-    centres
-        Length of each central stretch in bp, and the lengths of the k-mers counted in it.
-
-    Attributes
-    ----------
-    dimension : int
-        Number of features; 2, 10, 32, 136, 512 for k of 1 to 5 in one stretch.
+    k: lengths of the k-mers counted over the whole sequence, 1 to 8. centres: length of each
+    central stretch in bp, and the lengths of the k-mers counted in it. dimension: number of
+    features; 2, 10, 32, 136, 512 for k of 1 to 5 in one stretch.
     """
 
     longest = None
@@ -56,11 +48,8 @@ class KmerEncoder:
         if centres and min(centres) < 1:
             raise ValueError(f"centres must be 1 bp or more, found {min(centres)}")
         for _, lengths in self.stretches:
-            if (
-                not lengths
-                or len(set(lengths)) < len(lengths)
-                or any(not 1 <= length <= LONGEST_K for length in lengths)
-            ):
+            usable = set(lengths).intersection(range(1, LONGEST_K + 1))
+            if not lengths or len(usable) < len(lengths):
                 raise ValueError(
                     f"k must be different lengths of 1 to {LONGEST_K}, found {lengths}"
                 )
@@ -78,15 +67,13 @@ class KmerEncoder:
         """Spectra, float32 [n, dimension]."""
         spectra = np.zeros((len(sequences), self.dimension), np.float32)
         for first, last in self._slices(sequences):
-            batch = sequences[first:last]
-            spectra[first:last] = np.hstack(
-                [
-                    canonical_counts(length, counts)
-                    / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-                    for centre, k in self.stretches
-                    for length, counts in count_kmers([_central(s, centre) for s in batch], k)
-                ]
-            )
+            columns = []
+            for centre, k in self.stretches:
+                stretches = [_central(sequence, centre) for sequence in sequences[first:last]]
+                for length, counts in count_kmers(stretches, k):
+                    total = np.maximum(counts.sum(axis=1, keepdims=True), 1)
+                    columns.append(canonical_counts(length, counts) / total)
+            spectra[first:last] = np.hstack(columns)
         return spectra
 
     def _slices(self, sequences: Sequence[bytes]) -> Iterator[tuple[int, int]]:
@@ -102,10 +89,7 @@ class KmerEncoder:
 
 
 def from_settings(
-    settings: Mapping[str, object],
-    directory: Path | None = None,
-    device: str = "cpu",
-    precision: str = "auto",
+    settings: Mapping[str, object], directory: Path, device: str, precision: str
 ) -> KmerEncoder:
     """Build the encoder from a bundle's settings: `k` and, optionally, `centres`.
 
@@ -119,10 +103,8 @@ def from_settings(
     centres = settings.get("centres", {})
     if not isinstance(centres, dict) or not all(str(centre).isdecimal() for centre in centres):
         raise ValueError(f"settings: 'centres' must map lengths in bp to k, found {centres}")
-    return KmerEncoder(
-        _whole_numbers(settings["k"]),
-        {int(centre): _whole_numbers(k) for centre, k in centres.items()},
-    )
+    stretches = {int(centre): _whole_numbers(k) for centre, k in centres.items()}
+    return KmerEncoder(_whole_numbers(settings["k"]), stretches)
 
 
 def _whole_numbers(value: object) -> list[int]:
@@ -176,11 +158,8 @@ def canonical_kmers(length: int) -> tuple[np.ndarray, np.ndarray]:
     """
     kmers = np.arange(4**length)
     reverse = np.zeros_like(kmers)
-    rest = kmers.copy()
-    for _ in range(length):
-        reverse = reverse * 4 + 3 - rest % 4
-        rest //= 4
-
+    for digit in range(length):
+        reverse = reverse * 4 + 3 - kmers // 4**digit % 4
     canonical = kmers[kmers <= reverse]
     return canonical, reverse[canonical]
 

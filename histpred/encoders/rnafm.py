@@ -32,20 +32,14 @@ LAYER = re.compile(r"encoder\.layer\.(\d+)\.")
 
 
 class Dialect(NamedTuple):
-    """The names and tokens in a published file.
+    """The names and tokens in a published file."""
 
-    mark: ending of a tensor name by which the file is recognised; prefix: removed from every name;
-    heads: beginnings of names that are dropped; names: patterns and their replacements, which lead
-    to EsmModel's names; alphabet: the tokens in order, with ^ for <cls>, $ for <eos>, _ for <pad>
-    and ? for unused ones; sizes: possible sizes of the vocabulary, including tokens that follow.
-    """
-
-    mark: str
-    prefix: re.Pattern[str]
-    heads: tuple[str, ...]
-    names: Mapping[str, str]
-    alphabet: str
-    sizes: range
+    mark: str  # ending of a tensor name by which the file is recognised
+    prefix: re.Pattern[str]  # removed from every name
+    heads: tuple[str, ...]  # beginnings of names that are dropped
+    names: Mapping[str, str]  # patterns and their replacements, which lead to EsmModel's names
+    alphabet: str  # in order, with ^ for <cls>, $ for <eos>, _ for <pad> and ? for unused ones
+    sizes: range  # possible sizes of the vocabulary, including tokens that follow
 
 
 OFFICIAL = Dialect(
@@ -99,7 +93,8 @@ class RnaFmEncoder(TorchEncoder):
         self.files = (find_file(folder, WEIGHTS, "weights"),)
 
         self._model, alphabet = load_model(folder, DTYPES[self.precision])
-        self._ids = letter_ids(alphabet)
+        letters = letters_table("ACGU").decode("ascii")
+        self._ids = np.array([alphabet.index(letter) for letter in letters], np.int64)  # of bytes
         self._ends = [alphabet.index("^")], [alphabet.index("$")]
         self._unknown = alphabet.index("N")
         self.dimension = self._model.config.hidden_size
@@ -116,10 +111,10 @@ class RnaFmEncoder(TorchEncoder):
         tokens = []
         for chunk in chunks:
             if len(chunk) > self.longest:
+                limit = f"chunks of at most {self.longest:,} nt"
                 raise ModelError(
-                    f"RNA-FM takes chunks of at most {self.longest:,} nt, found one of "
-                    f"{len(chunk):,} nt",
-                    f"the bundle must cut its windows into chunks of at most {self.longest:,} nt",
+                    f"RNA-FM takes {limit}, found one of {len(chunk):,} nt",
+                    f"the bundle must cut its windows into {limit}",
                 )
             residues = self._ids[np.frombuffer(chunk, np.uint8)]
             known = residues != self._unknown
@@ -133,8 +128,7 @@ class RnaFmEncoder(TorchEncoder):
         # vocabulary. Positions at padding do not matter.
         stop = FIRST_POSITION + ids.shape[1]
         positions = torch.arange(FIRST_POSITION, stop, device=ids.device).expand(ids.shape)
-        result = self._model(input_ids=ids, attention_mask=mask, position_ids=positions)
-        hidden: Tensor = result.last_hidden_state
+        hidden: Tensor = self._model(input_ids=ids, attention_mask=mask, position_ids=positions)[0]
         return hidden
 
 
@@ -147,14 +141,8 @@ def from_settings(
     the authors' extraction cuts both off.
     """
     check_settings(settings, {"special_tokens": bool})
-    special_tokens = settings.get("special_tokens", False) is True
-    return RnaFmEncoder(directory, device, precision, special_tokens=special_tokens)
-
-
-def letter_ids(alphabet: str) -> np.ndarray:
-    """The token of each byte, int64 [256]."""
-    letters = letters_table("ACGU").decode("ascii")
-    return np.array([alphabet.index(letter) for letter in letters], np.int64)
+    counted = settings.get("special_tokens", False) is True
+    return RnaFmEncoder(directory, device, precision, special_tokens=counted)
 
 
 def load_model(folder: Path, dtype: torch.dtype) -> tuple[EsmModel, str]:
