@@ -46,10 +46,8 @@ class EncoderChoice(NamedTuple):
         longest = encoder.longest
         if longest is not None and (self.chunks is None or self.chunks.length > longest):
             chunks = self.chunks or "none"
-            raise BundleError(
-                f"{self.name}: chunks {chunks}, the encoder takes at most {longest} bases",
-                f"use chunks of {longest} bp or less",
-            )
+            what = f"{self.name}: chunks {chunks}, the encoder takes at most {longest} bases"
+            raise BundleError(what, f"use chunks of {longest} bp or less")
         return encoder
 
     def _folder(self) -> Path:
@@ -111,10 +109,8 @@ def choose_encoder(
     if kind and weights and policy and window:
         return EncoderChoice(kind, policy, parse_window(window), str(weights), weights)
     if kind and not is_published(name):
-        raise UsageError(
-            f"{name!r} is a kind of encoder, with weights of your own",
-            "give --weights, --chunks and --window",
-        )
+        hint = "give --weights, --chunks and --window"
+        raise UsageError(f"{name!r} is a kind of encoder, with weights of your own", hint)
 
     listed = find(name)
     policy = policy or ChunkPolicy(WINDOW, listed.chunk_length)

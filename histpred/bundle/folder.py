@@ -76,10 +76,8 @@ def find_bundle(name_or_path: str | os.PathLike[str]) -> Path:
     shipped = SHIPPED / given if given in shipped_bundles() else None
 
     if shipped and folder.is_dir() and not folder.samefile(shipped):
-        raise BundleError(
-            f"{given}: both a shipped bundle and a folder here",
-            f"write .{os.sep}{given} for the folder, or run where there is no such folder",
-        )
+        hint = f"write .{os.sep}{given} for the folder, or run where there is no such folder"
+        raise BundleError(f"{given}: both a shipped bundle and a folder here", hint)
     if shipped:
         return shipped
     if folder.is_dir():
@@ -87,10 +85,8 @@ def find_bundle(name_or_path: str | os.PathLike[str]) -> Path:
     if folder.exists():
         hint = f"give the folder that holds {MANIFEST}"
         raise BundleError(f"{given}: a bundle is a folder, this is a file", hint)
-    raise BundleError(
-        f"{given}: no such bundle",
-        f"give a folder with a {MANIFEST}, or a shipped one: {', '.join(shipped_bundles())}",
-    )
+    hint = f"give a folder with a {MANIFEST}, or a shipped one: {', '.join(shipped_bundles())}"
+    raise BundleError(f"{given}: no such bundle", hint)
 
 
 def parse_manifest(content: bytes, path: Path) -> Manifest:
@@ -120,10 +116,8 @@ def parse_manifest(content: bytes, path: Path) -> Manifest:
             f"{'.'.join(map(str, problem['loc'])) or 'manifest'}: {problem['msg']}"
             for problem in error.errors()
         ]
-        raise BundleError(
-            f"{path}: not a valid manifest: {first_few(problems)}",
-            "correct these fields, or get the bundle again; a newer histpred may have written it",
-        ) from error
+        hint = "correct these fields, or get the bundle again; a newer histpred may have written it"
+        raise BundleError(f"{path}: not a valid manifest: {first_few(problems)}", hint) from error
 
 
 def _check_files(directory: Path, manifest: Manifest) -> None:
@@ -135,10 +129,8 @@ def _check_files(directory: Path, manifest: Manifest) -> None:
     for name in manifest.files:
         parts = PurePosixPath(name).parts
         if not parts or name.startswith("/") or ".." in parts or any(c in name for c in "\\:\0"):
-            raise BundleError(
-                f"{directory / MANIFEST}: file name {name!r} points outside the bundle",
-                "do not use this bundle unless you know who made it",
-            )
+            what = f"{directory / MANIFEST}: file name {name!r} points outside the bundle"
+            raise BundleError(what, "do not use this bundle unless you know who made it")
 
     for name, expected in manifest.files.items():
         path = directory / name

@@ -1,9 +1,8 @@
 """Encoders: frozen functions from sequences to vectors, built from a bundle's encoder spec.
 
-An encoder sees chunks of windows, or whole windows (`histpred.encoders.chunks`): upper-case ACGTN
-bytes in the window's own orientation. Its module is imported when it is built, so that a run
-without torch never imports torch. A new kind of encoder is one module with `from_settings`, and one
-line in `ENCODERS`.
+An encoder sees chunks of windows, or whole windows: upper-case ACGTN bytes in the window's own
+orientation. Its module is imported when it is built, so that a run without torch never imports
+torch. A new kind of encoder is one module with `from_settings`, and one line in `ENCODERS`.
 """
 
 from __future__ import annotations
@@ -116,10 +115,8 @@ def build(
     available; WeightsError for files that are not the weights of such an encoder.
     """
     if spec.kind not in ENCODERS:
-        raise BundleError(
-            f"{directory}: unknown encoder {spec.kind!r}",
-            f"this histpred has {', '.join(sorted(ENCODERS))}; a newer one may have it",
-        )
+        hint = f"this histpred has {', '.join(sorted(ENCODERS))}; a newer one may have it"
+        raise BundleError(f"{directory}: unknown encoder {spec.kind!r}", hint)
     try:
         encoder: Encoder = importlib.import_module(ENCODERS[spec.kind].module).from_settings(
             spec.settings, directory, device, precision

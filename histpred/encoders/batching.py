@@ -1,10 +1,9 @@
 """Runs token lists through a network and returns the mean over each list.
 
-On a GPU, lists are sorted by length and padded to the longest of their batch. A batch holds about
-`TOKENS_AT_ONCE` tokens; each time memory runs out, half as many. On a CPU each list runs by itself
-on one core, as many at once as there are cores. Nothing is padded, and a chunk's vector is the same
-to the last bit whatever other chunks are embedded and however many cores there are. Means are
-taken on the device, so that only they are copied back.
+On a GPU, lists are sorted by length and padded to the longest of their batch. On a CPU each list
+runs by itself on one core, as many at once as there are cores: a chunk's vector is the same to the
+last bit whatever other chunks are embedded and however many cores there are. Means are taken on the
+device, so that only they are copied back.
 """
 
 from __future__ import annotations

@@ -1,8 +1,4 @@
-"""The device and precision of an encoder that runs on torch.
-
-A device that was named and is not there is an error. `auto` takes CUDA if it works, otherwise the
-CPU, with a warning.
-"""
+"""The device and precision of torch encoders; `auto` takes CUDA if it works, otherwise the CPU."""
 
 from __future__ import annotations
 
@@ -54,10 +50,8 @@ def choose_device(device: str) -> torch.device:
     if not reason:
         count = torch.cuda.device_count()
         if number >= count:
-            raise DeviceError(
-                f"device {device!r} was asked for: there are {count}, counted from cuda:0",
-                "check CUDA_VISIBLE_DEVICES and nvidia-smi",
-            )
+            what = f"device {device!r} was asked for: there are {count}, counted from cuda:0"
+            raise DeviceError(what, "check CUDA_VISIBLE_DEVICES and nvidia-smi")
         return torch.device("cuda", number)
     if name == "cuda":
         raise DeviceError(f"device {device!r} was asked for: {reason}", CONTAINER_HINT)
@@ -72,10 +66,8 @@ def choose_precision(device: torch.device, precision: str) -> str:
     if precision == "auto":
         return possible[0]
     if precision not in possible:
-        raise UsageError(
-            f"precision {precision!r} is not available on the device {str(device)!r}",
-            f"use auto or {', '.join(possible)}",
-        )
+        what = f"precision {precision!r} is not available on the device {str(device)!r}"
+        raise UsageError(what, f"use auto or {', '.join(possible)}")
     return precision
 
 

@@ -1,7 +1,6 @@
 """DNABERT-2 (Zhou 2023, arXiv:2306.15006) as an encoder: byte-pair tokens of DNA.
 
-A run of N splits the sequence before tokenisation: no token spans it and no token is unknown. The
-parts stay one input.
+A run of N splits the sequence before tokenisation: no token spans it. The parts stay one input.
 """
 
 from __future__ import annotations
@@ -66,10 +65,8 @@ class Dnabert2Encoder(TorchEncoder):
         words = model.embeddings.word_embeddings
         vocabulary = self._tokenizer.get_vocab_size()
         if vocabulary > (rows := words.num_embeddings):
-            raise WeightsError(
-                f"{folder / TOKENIZER}: has {vocabulary} tokens, the weights have {rows}",
-                "use the tokenizer and the weights of the same model",
-            )
+            what = f"{folder / TOKENIZER}: has {vocabulary} tokens, the weights have {rows}"
+            raise WeightsError(what, "use the tokenizer and the weights of the same model")
         self.dimension = words.embedding_dim
         self._start(model, model, model.encoder, SPECIAL["[PAD]"])
 

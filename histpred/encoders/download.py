@@ -1,8 +1,7 @@
 """Downloads published encoders.
 
-A file is downloaded into the folder `NAME.partial` beside the encoder's own, and moved when its
-size and digest are right, so a file under its final name is complete. huggingface_hub also keeps
-interrupted downloads in that folder, for the next attempt.
+A file is moved from `NAME.partial` when its size and digest are right, so a file under its final
+name is complete. huggingface_hub also keeps interrupted downloads there, for the next attempt.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import ModuleType
 
@@ -134,9 +133,12 @@ def _download(encoder: Published, file: File, folder: Path, partial: Path) -> Pa
 @contextmanager
 def _hub(encoder: Published, folder: Path) -> Iterator[ModuleType]:
     """huggingface_hub, quiet and without telemetry; its settings are restored afterwards."""
-    before = {name: os.environ.get(name) for name in HUB_SETTINGS}
-    os.environ.update(HUB_SETTINGS)
-    try:
+    with ExitStack() as afterwards:
+        before = {name: value for name, value in os.environ.items() if name in HUB_SETTINGS}
+        afterwards.callback(os.environ.update, before)
+        for name in HUB_SETTINGS:
+            afterwards.callback(os.environ.pop, name, None)
+        os.environ.update(HUB_SETTINGS)
         try:
             import huggingface_hub
             from huggingface_hub import utils
@@ -145,23 +147,12 @@ def _hub(encoder: Published, folder: Path) -> Iterator[ModuleType]:
                 f"downloading needs the package huggingface_hub, which is not installed ({error})",
                 f"{INSTALL_ENCODERS}; without it:\n{_steps(encoder, folder)}",
             ) from error
-        verbosity = utils.logging.get_verbosity()
-        hide = not (sys.stderr.isatty() or utils.are_progress_bars_disabled())
+        afterwards.callback(utils.logging.set_verbosity, utils.logging.get_verbosity())
         utils.logging.set_verbosity_error()
-        if hide:
+        if not (sys.stderr.isatty() or utils.are_progress_bars_disabled()):
             utils.disable_progress_bars()
-        try:
-            yield huggingface_hub
-        finally:
-            utils.logging.set_verbosity(verbosity)
-            if hide:
-                utils.enable_progress_bars()
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+            afterwards.callback(utils.enable_progress_bars)
+        yield huggingface_hub
 
 
 def _offline(encoder: Published, folder: Path, reason: str) -> WeightsError:
@@ -192,10 +183,8 @@ def _partial(folder: Path) -> Iterator[Path]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise
-        raise OutputError(
-            f"cannot write to {partial.parent}: {error.strerror}",
-            "choose another folder with --to",
-        ) from error
+        hint = "choose another folder with --to"
+        raise OutputError(f"cannot write to {partial.parent}: {error.strerror}", hint) from error
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -208,7 +197,7 @@ def _partial(folder: Path) -> Iterator[Path]:
         try:
             yield partial
         except BaseException:
-            left = [path.stat().st_size for path in partial.rglob("*") if path.is_file()]
-            if sum(left) < WORTH_KEEPING:
+            left = sum(path.stat().st_size for path in partial.rglob("*") if path.is_file())
+            if left < WORTH_KEEPING:
                 shutil.rmtree(partial, ignore_errors=True)
             raise

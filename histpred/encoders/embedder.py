@@ -1,9 +1,8 @@
 """Embeds windows: cuts them into chunks, embeds each chunk once, and pools the vectors.
 
-Windows are grouped into units, each with about as many new chunks as keep the encoder busy. While
-the encoder works on one unit, the chunks of the next are read and tokenised. The chunks of a unit
-depend on the windows alone, never on the contents of a store. A run that continues after it was
-killed therefore makes exactly the remaining calls of an uninterrupted run.
+Windows are grouped into units, each with about as many new chunks as keep the encoder busy. The
+chunks of a unit depend on the windows alone, never on the contents of a store. A run that continues
+after it was killed therefore makes exactly the remaining calls of an uninterrupted run.
 """
 
 from __future__ import annotations

@@ -1,11 +1,9 @@
 """Encoders that transformers runs with its own classes: BERT, ESM, ModernBERT and similar models.
 
-Published examples: GROVER, Nucleotide Transformer (version 1), ModernGENA, SpliceBERT, RNAErnie.
 Only the folder is read, and none of its code is run. Models that need their own code are refused:
-transformers would leave half of such a network random, as it does with DNABERT-2.
-
-If the tokenizer has a token for N, an unknown base is that token. Otherwise a run of N splits the
-sequence; the parts are tokenised one by one and stay one input.
+transformers would leave half of such a network random, as it does with DNABERT-2. If the tokenizer
+has a token for N, an unknown base is that token. Otherwise a run of N splits the sequence; the
+parts are tokenised one by one and stay one input.
 """
 
 from __future__ import annotations
@@ -113,10 +111,8 @@ class HfEncoder(TorchEncoder):
 
     def _check(self, text: str, ids: list[int]) -> None:
         if self._tokenizer.unknown in ids:
-            raise ModelError(
-                f"the tokenizer has no token for a part of {text[:60]}...",
-                "check the encoder's settings 'spaced' and 'alphabet'",
-            )
+            hint = "check the encoder's settings 'spaced' and 'alphabet'"
+            raise ModelError(f"the tokenizer has no token for a part of {text[:60]}...", hint)
         if self._most_tokens is not None and len(ids) > self._most_tokens:
             raise ModelError(
                 f"a chunk of {len(text):,} bases has {len(ids):,} tokens, the encoder takes at "
@@ -127,8 +123,7 @@ class HfEncoder(TorchEncoder):
     def _hidden(self, ids: Tensor, mask: Tensor | None) -> Tensor:
         # Without a mask some models guess one, or warn.
         mask = torch.ones_like(ids) if mask is None else mask.long()
-        hidden: Tensor = self._model(input_ids=ids, attention_mask=mask)[0]
-        return hidden
+        return cast(Tensor, self._model(input_ids=ids, attention_mask=mask)[0])
 
 
 def from_settings(
@@ -236,8 +231,7 @@ class Report(TypedDict):
 def check_report(folder: Path, prefix: str, report: Report) -> None:
     """Raise WeightsError for tensors that are missing, left over or of another shape.
 
-    transformers fills missing tensors with random numbers and ignores the rest. The vectors would
-    come from another network, as they do with DNABERT-2 and GENA-LM.
+    transformers fills missing tensors with random numbers and ignores the rest.
     """
     bare = [name.removeprefix(f"{prefix}.") for name in report["unexpected_keys"]]
     wrong = {

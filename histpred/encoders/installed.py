@@ -139,10 +139,8 @@ def try_out(encoder: Published | EncoderKind, folder: Path) -> list[str]:
         (lower,) = loaded.embed([sequence.lower()]).vectors
         worst = float(np.abs(vector - lower).max())
         if worst > TOLERANCE:
-            raise HistpredError(
-                f"{folder}: lower case changes the vector by up to {worst:.2g}",
-                "this is a bug in histpred: please report it",
-            )
+            what = f"{folder}: lower case changes the vector by up to {worst:.2g}"
+            raise HistpredError(what, "this is a bug in histpred: please report it")
         passed.append("gives the same for lower case")
     if kind.check:
         check = getattr(importlib.import_module(kind.module), kind.check)

@@ -3,8 +3,8 @@
 RNA-FM is ESM-1b with another alphabet, so transformers' EsmModel runs it once the tensors have that
 model's names. Two published files are read and told apart by their tensor names: the authors'
 RNA-FM_pretrained.pth (ml4bio/RNA-FM) and multimolecule's model.safetensors (multimolecule/rnafm),
-whose vocabulary has another order. Sizes come from the tensors. What no tensor shows (no token
-dropout, epsilon of 1e-5, heads of 32, erf GELU) is taken from the authors' code.
+whose vocabulary has another order. What no tensor shows (no token dropout, epsilon of 1e-5, heads
+of 32, erf GELU) is taken from the authors' code.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
@@ -112,10 +112,8 @@ class RnaFmEncoder(TorchEncoder):
         for chunk in chunks:
             if len(chunk) > self.longest:
                 limit = f"chunks of at most {self.longest:,} nt"
-                raise ModelError(
-                    f"RNA-FM takes {limit}, found one of {len(chunk):,} nt",
-                    f"the bundle must cut its windows into {limit}",
-                )
+                hint = f"the bundle must cut its windows into {limit}"
+                raise ModelError(f"RNA-FM takes {limit}, found one of {len(chunk):,} nt", hint)
             residues = self._ids[np.frombuffer(chunk, np.uint8)]
             known = residues != self._unknown
             end = self._special_tokens and bool(known.any())
@@ -128,8 +126,9 @@ class RnaFmEncoder(TorchEncoder):
         # vocabulary. Positions at padding do not matter.
         stop = FIRST_POSITION + ids.shape[1]
         positions = torch.arange(FIRST_POSITION, stop, device=ids.device).expand(ids.shape)
-        hidden: Tensor = self._model(input_ids=ids, attention_mask=mask, position_ids=positions)[0]
-        return hidden
+        return cast(
+            Tensor, self._model(input_ids=ids, attention_mask=mask, position_ids=positions)[0]
+        )
 
 
 def from_settings(

@@ -1,11 +1,10 @@
 """Embeddings on disk: a chunk that was embedded once is read, not computed again.
 
-A store is a folder with a subfolder for each encoder. The subfolder is named by a digest of
-everything that fixes a vector (kind, settings, files, precision), which its `encoder.json` lists.
-It holds one Parquet file, a shard, for each call of the encoder: `piece` (digest of the chunk, 16
-bytes), `tokens`, `vector`. A shard is named by the sha256 of its content and appears when it is
-complete. Nothing is ever changed, so several runs may share a store, and a killed run continues
-when it is run again. Two runs that embed the same chunk at once both write it; readers use either.
+A store has a subfolder for each encoder, named by a digest of everything that fixes a vector, which
+its `encoder.json` lists. It holds one Parquet file, a shard, for each call of the encoder: `piece`
+(digest of the chunk, 16 bytes), `tokens`, `vector`. A shard is named by the sha256 of its content
+and appears when it is complete. Nothing is ever changed, so several runs may share a store, and a
+killed run continues when it is run again.
 """
 
 from __future__ import annotations
@@ -222,7 +221,5 @@ def _damage_named(path: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, ArrowException, KeyError, TypeError, ValueError) as error:
-        raise OutputError(
-            f"{path}: a damaged shard of the store of embeddings",
-            "remove this file: its embeddings are computed again",
-        ) from error
+        hint = "remove this file: its embeddings are computed again"
+        raise OutputError(f"{path}: a damaged shard of the store of embeddings", hint) from error

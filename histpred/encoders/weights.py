@@ -26,17 +26,13 @@ def find_file(folder: Path, names: Sequence[str], what: str) -> Path:
     if folder.is_file():
         return folder
     if not folder.exists():
-        raise WeightsError(
-            f"{folder}: no such file or folder",
-            "give the folder with the weights; 'histpred encoders list' shows where they belong",
-        )
+        hint = "give the folder with the weights; 'histpred encoders list' shows where they belong"
+        raise WeightsError(f"{folder}: no such file or folder", hint)
     for name in names:
         if (folder / name).is_file():
             return folder / name
-    raise WeightsError(
-        f"{folder}: holds no {what}: none of {', '.join(names)}",
-        "give the folder that was downloaded, with all its files",
-    )
+    hint = "give the folder that was downloaded, with all its files"
+    raise WeightsError(f"{folder}: holds no {what}: none of {', '.join(names)}", hint)
 
 
 def read_state(path: Path) -> State:
@@ -101,7 +97,5 @@ def fill(model: nn.Module, state: State, path: Path, dtype: torch.dtype = torch.
 def refuse(path: Path, what: str, names: Sequence[str]) -> None:
     """Raise WeightsError if there are any `names`."""
     if names:
-        raise WeightsError(
-            f"{path}: {len(names)} {what}: {first_few(names)}",
-            "these are not the weights of this encoder, or some are missing",
-        )
+        hint = "these are not the weights of this encoder, or some are missing"
+        raise WeightsError(f"{path}: {len(names)} {what}: {first_few(names)}", hint)
