@@ -35,7 +35,6 @@ FOLDERS_BESIDE_THE_ROOMS = {
 TESTED_ELSEWHERE = {
     "bundle/encoding": "tests/commands/test_embed.py",
     "bundle/manifest": "tests/bundle/test_folder.py",
-    "bundle/outputs": "tests/scoring/test_predict.py",
     "commands/bundle": "tests/bundle/test_folder.py",
     "commands/demo": "tests/golden/test_demo.py",
     "commands/evaluate": "tests/reports/test_evaluation.py",

@@ -67,10 +67,7 @@ class EncoderChoice(NamedTuple):
 def bundle_encoder(
     bundle: Bundle, window: str | None = None, tile: int | None = None, weights: Path | None = None
 ) -> EncoderChoice:
-    """A bundle's own encoder, on the windows it was trained on unless others are named.
-
-    `window` and `tile`: see `histpred.bundle.outputs.window_for`.
-    """
+    """A bundle's own encoder; for `window` and `tile` see `histpred.bundle.outputs.window_for`."""
     spec = bundle.manifest.encoder
     chunks = ChunkPolicy(spec.chunks.policy, spec.chunks.length) if spec.chunks else None
     reach = window_for(bundle, window, tile)

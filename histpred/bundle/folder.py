@@ -67,10 +67,7 @@ def load_bundle(name_or_path: str | os.PathLike[str] = DEFAULT_BUNDLE) -> Bundle
 
 
 def find_bundle(name_or_path: str | os.PathLike[str]) -> Path:
-    """The folder of a bundle, given its shipped name or its path.
-
-    `./NAME` means a folder even if a shipped bundle has that name.
-    """
+    """The folder of a bundle by its shipped name or its path; `./NAME` always is a path."""
     given = os.fspath(name_or_path)
     folder = Path(given)
     shipped = SHIPPED / given if given in shipped_bundles() else None

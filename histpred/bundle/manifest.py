@@ -203,14 +203,10 @@ class Manifest(Record):
     known_answer: KnownAnswer
 
     @model_validator(mode="after")
-    def _window_fits_chunks(self) -> Manifest:
+    def _parts_agree(self) -> Manifest:
         chunks = self.encoder.chunks
         if chunks and chunks.policy == "grid" and self.window.kind == "spliced":
             raise ValueError("spliced windows do not lie on a grid")
-        return self
-
-    @model_validator(mode="after")
-    def _marks_agree(self) -> Manifest:
         for marks in (self.marks, self.interval.marks if self.interval else ()):
             names = [mark.name for mark in marks]
             if len(set(names)) != len(names):

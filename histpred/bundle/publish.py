@@ -14,7 +14,6 @@ from histpred.bundle.manifest import (
     MarkPerformance,
     MarkSpec,
     Performance,
-    Training,
     WindowSpec,
 )
 
@@ -71,11 +70,17 @@ def render_card(manifest: Manifest, notes: str) -> str:
     if further:
         facts["marks of intervals only"] = ", ".join(further)
     facts["licence of the weights"] = manifest.licence
+    training = [
+        *manifest.training.data,
+        *(f"{name}: {stretch}" for name, stretch in manifest.training.splits.items()),
+        *(f"{name}: {count:,}" for name, count in manifest.training.counts.items()),
+        f"seed: {manifest.training.seed}",
+    ]
     sections = [
         f"# {manifest.name} {manifest.version}\n\n{manifest.summary}",
         "\n".join(f"- **{name}**: {value}" for name, value in facts.items()),
         notes.strip(),
-        "## Training\n\n" + _training_list(manifest.training),
+        "## Training\n\n" + "\n".join(f"- {item}" for item in training),
     ]
     for of_what, marks in outputs.items():
         sections.append(f"## Thresholds and calibration{of_what}\n\n{_threshold_table(marks)}")
@@ -120,16 +125,6 @@ def _performance(
     for name in baselines:
         cells += ranking([mark.baselines[name] for mark in marks])
     return cells
-
-
-def _training_list(training: Training) -> str:
-    items = [
-        *training.data,
-        *(f"{name}: {stretch}" for name, stretch in training.splits.items()),
-        *(f"{name}: {count:,}" for name, count in training.counts.items()),
-        f"seed: {training.seed}",
-    ]
-    return "\n".join(f"- {item}" for item in items)
 
 
 def _window(window: WindowSpec) -> str:

@@ -32,10 +32,7 @@ class Embedded(NamedTuple):
 
 
 class Encoder(Protocol):
-    """Embeds chunks; the vector of a chunk does not depend on the others in the call.
-
-    Several threads may call `embed`.
-    """
+    """Embeds chunks; a chunk's vector does not depend on the others in the call. Thread-safe."""
 
     dimension: int  # length of a vector
     longest: int | None  # most bases in a chunk, None for any number
@@ -96,7 +93,6 @@ ENCODERS = {
         EncoderKind("hf", "histpred.encoders.hf", True, True),
     )
 }
-"""All kinds of encoders by name."""
 
 
 def is_expensive(kind: str) -> bool:

@@ -26,8 +26,7 @@ from torch import Tensor, nn
 from histpred.core.errors import TemporaryError
 from histpred.core.runtime import usable_cores
 from histpred.encoders import Embedded
-from histpred.encoders.devices import choose_device, choose_precision
-from histpred.encoders.quantised import quantise
+from histpred.encoders.devices import choose_device, choose_precision, quantise
 
 if TYPE_CHECKING:
     import tokenizers
@@ -100,10 +99,7 @@ class Batcher:
         self.tokens_at_once = TOKENS_AT_ONCE  # shrinks when memory runs out
 
     def means(self, chunks: Sequence[Tokens]) -> Embedded:
-        """The mean hidden state over each chunk's counted tokens.
-
-        Raises TemporaryError if the memory does not suffice for one chunk.
-        """
+        """The mean hidden states; TemporaryError if the memory does not suffice for one chunk."""
         counts = np.array([int(chunk.counted.sum()) for chunk in chunks], np.int64)
         vectors = np.zeros((len(chunks), self._dimension), np.float32)
         # The longest first: if memory runs out, it does so at once.

@@ -68,10 +68,7 @@ def check_window(chunks: ChunkPolicy | None, kind: str) -> None:
 def chunks_of(
     window: Window, sequence: bytes, reference: Reference, chunks: ChunkPolicy | None
 ) -> list[Chunk]:
-    """The chunks of a window whose own bases are `sequence`, without chunks that are all N.
-
-    Raises UsageError for a spliced window on a grid.
-    """
+    """The chunks of a window with the bases `sequence`; UsageError if spliced and on a grid."""
     if chunks is None:
         found = [Chunk(sequence, 1.0)]
     elif chunks.policy == WINDOW:

@@ -1,4 +1,4 @@
-"""The device and precision of torch encoders; `auto` takes CUDA if it works, otherwise the CPU."""
+"""Device and precision of torch encoders: what `auto` means here, and int8 on the CPU."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 
 import torch
+from torch import Tensor, nn
 
 from histpred.core.errors import DeviceError, UsageError
 from histpred.core.runtime import parse_device
@@ -22,6 +23,9 @@ DTYPES = {
     "int8": torch.float32,  # only the linear layers compute in int8
 }
 
+STEPS = 127  # of int8
+FEWEST_ROWS = 17  # torch._int_mm refuses fewer
+
 NVIDIA_DEVICE = Path("/dev/nvidia0")
 CONTAINER_HINT = (
     "in a container, add --gpus all (Docker, Podman) or --nv (Singularity, Apptainer); "
@@ -30,10 +34,7 @@ CONTAINER_HINT = (
 
 
 def choose_device(device: str) -> torch.device:
-    """The torch device that `device` ('auto', 'cpu', 'cuda', 'cuda:N', 'mps') means here.
-
-    Raises UsageError for any other name, DeviceError for a named device that is not there.
-    """
+    """The torch device of a name; UsageError if it is unknown, DeviceError if it is not there."""
     name, number = parse_device(device)
     if name == "cpu":
         return torch.device("cpu")
@@ -81,3 +82,56 @@ def why_no_cuda() -> str:
     if NVIDIA_DEVICE.exists():
         return f"{NVIDIA_DEVICE} exists, but torch {torch.__version__} cannot start CUDA on it"
     return "there is no NVIDIA device"
+
+
+class Int8Linear(nn.Module):
+    """A linear layer [..., in] -> [..., out] made from a float one.
+
+    Weights are rounded once, to 127 steps for each output; activations at each call, to 127 steps
+    for each row. A row's result depends on that row alone, exactly, since integers add up to the
+    same sum in any order. This is LLM.int8()'s vector-wise quantisation (Dettmers 2022,
+    arXiv:2208.07339) without its outlier path.
+    """
+
+    weight: Tensor
+    scale: Tensor
+
+    def __init__(self, linear: nn.Linear) -> None:
+        super().__init__()
+        weight = linear.weight.detach().float()
+        scale = _scale(weight)
+        self.register_buffer("weight", (weight / scale).round().to(torch.int8).t().contiguous())
+        self.register_buffer("scale", scale.view(1, -1).clone())
+        self.bias = linear.bias
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The same as nn.Linear's, float32 in and out."""
+        rows = x.reshape(-1, x.shape[-1])
+        scale = _scale(rows)
+        steps = (rows * scale.reciprocal()).round_().to(torch.int8)
+        missing = FEWEST_ROWS - len(steps)
+        if missing > 0:
+            steps = nn.functional.pad(steps, (0, 0, 0, missing))
+        product = torch._int_mm(steps, self.weight)[: len(rows)]
+        result = product.float().mul_(scale).mul_(self.scale)
+        if self.bias is not None:
+            result += self.bias
+        return result.view(*x.shape[:-1], -1)
+
+
+def quantise(model: nn.Module) -> None:
+    """Replace every nn.Linear in `model`, in place."""
+    for name, child in model.named_children():
+        if type(child) is nn.Linear:
+            setattr(model, name, Int8Linear(child))
+        else:
+            quantise(child)
+
+
+def _scale(rows: Tensor) -> Tensor:
+    """The size of a step for each row [n, 1]; 1 for a row of zeros.
+
+    A row with a NaN gets NaN, so that its result is NaN. Rounded to int8 it would become a number.
+    """
+    scale = rows.abs().amax(dim=1, keepdim=True) / STEPS
+    return torch.where(scale == 0, 1, scale)

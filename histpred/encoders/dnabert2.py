@@ -38,26 +38,28 @@ SIZES = (  # of config.json, in the order of `Shape`
     "layer_norm_eps",
 )
 
+# The published tokenizer's tokens of a sequence (TACC's course on DNABERT-2)
 KNOWN_SEQUENCE = "ACGTAGCATCGGATCTATCTATCGACACTTGGTTATCGATCTACGAGCATCTCGTTAGC"
 KNOWN_TOKENS = [1, 5, 194, 32, 757, 1239, 2092, 294, 24, 359, 88, 93, 32, 75, 77, 19, 2]
-"""The published tokenizer's tokens of `KNOWN_SEQUENCE` (TACC's course on DNABERT-2)."""
 
 LETTERS = letters_table("ACGT", other=" ")  # the tokenizer splits at blanks
 
 
 class Dnabert2Encoder(TorchEncoder):
-    """DNABERT-2 as an encoder; `special_tokens`: [CLS] and [SEP] count in the mean.
+    """DNABERT-2 from a folder with its weights, config.json and tokenizer.json.
 
-    Chunks may have any length: ALiBi has no limit.
+    Settings: `special_tokens`, true if [CLS] and [SEP] count in the mean; the default is true, as
+    in the authors' example. Chunks may have any length: ALiBi has no limit.
     """
 
     def __init__(
-        self, folder: Path, device: str, precision: str, *, special_tokens: bool = True
+        self, settings: Mapping[str, object], folder: Path, device: str, precision: str
     ) -> None:
+        check_settings(settings, {"special_tokens": bool})
         super().__init__(device, precision)
         tokenizer = find_file(folder, [TOKENIZER], "tokenizer")
         self._tokenizer = load_tokenizer(tokenizer)
-        self._special_tokens = special_tokens
+        self._special_tokens = settings.get("special_tokens", True)
         weights = find_file(folder, WEIGHTS, "weights")
         self.files = (weights, find_file(folder, [CONFIG], "configuration"), tokenizer)
 
@@ -91,17 +93,7 @@ class Dnabert2Encoder(TorchEncoder):
         return tokens
 
 
-def from_settings(
-    settings: Mapping[str, object], directory: Path, device: str = "auto", precision: str = "auto"
-) -> Dnabert2Encoder:
-    """DNABERT-2 from a folder with its weights, config.json and tokenizer.json.
-
-    Settings: `special_tokens`, true if [CLS] and [SEP] count in the mean; the default is true, as
-    in the authors' example.
-    """
-    check_settings(settings, {"special_tokens": bool})
-    counted = settings.get("special_tokens", True) is True
-    return Dnabert2Encoder(directory, device, precision, special_tokens=counted)
+from_settings = Dnabert2Encoder
 
 
 def load_model(folder: Path, dtype: torch.dtype = torch.float32) -> Dnabert2:

@@ -145,10 +145,7 @@ class Embedder:
 def embed_sequences(
     encoder: Encoder, chunks: ChunkPolicy | None, sequences: Iterable[bytes]
 ) -> np.ndarray:
-    """Vectors, float32 [n, dimension], of sequences without a place in a genome.
-
-    Chunks are cut from the first base on, and pooled according to the policy.
-    """
+    """Vectors, float32 [n, dimension], of sequences without a place, cut from the first base on."""
     vectors = []
     for sequence in sequences:
         length = chunks.length if chunks else max(len(sequence), 1)

@@ -36,9 +36,7 @@ UNUSED = ("pooler.", "contact_head.")  # parts of the network that no hidden sta
 UNSTEADY = ("big_bird",)  # its attention depends on earlier inputs
 ALPHABETS = {"dna": "ACGT", "rna": "ACGU"}
 BASES = frozenset("ACGTUN")
-
-READ = (".json", ".txt", ".model", ".safetensors", ".bin")
-"""Suffixes of the files that transformers may read in a folder."""
+READ = (".json", ".txt", ".model", ".safetensors", ".bin")  # suffixes that transformers may read
 
 Encode = Callable[[list[str], bool], list[list[int]]]
 """Texts, and True to add special tokens -> tokens of each text."""
@@ -55,15 +53,24 @@ class Tokenizer(NamedTuple):
 
 
 class HfEncoder(TorchEncoder):
-    """The model in a folder. Its limit is a number of tokens, so that `longest` stays None."""
+    """An encoder from a folder with config.json, weights and tokenizer.
+
+    Settings: `special_tokens`, true if they count in the mean (default true); `alphabet`, 'dna' if
+    the tokenizer expects T, 'rna' if it expects U (default 'dna'); `spaced`, true if it expects a
+    blank between bases (default false). Its limit is a number of tokens: `longest` stays None.
+    """
 
     def __init__(
-        self, folder: Path, device: str, precision: str, settings: Mapping[str, object]
+        self, settings: Mapping[str, object], folder: Path, device: str, precision: str
     ) -> None:
+        check_settings(settings, {"special_tokens": bool, "alphabet": str, "spaced": bool})
+        name = str(settings.get("alphabet", "dna"))
+        if name not in ALPHABETS:
+            raise ValueError(f"setting 'alphabet' is 'dna' or 'rna', found {name!r}")
         super().__init__(device, precision)
         self._special_tokens = settings.get("special_tokens", True)
         self._between = " " if settings.get("spaced", False) else ""
-        alphabet = ALPHABETS[str(settings.get("alphabet", "dna"))]
+        alphabet = ALPHABETS[name]
         self._letters = letters_table(alphabet)
 
         folder = find_file(folder, ["config.json"], "configuration").parent
@@ -73,11 +80,11 @@ class HfEncoder(TorchEncoder):
         rows = len(cast(nn.Embedding, model.get_input_embeddings()).weight)
         # Published tokenizers have tokens without weights, which no sequence contains: an empty one
         # in GROVER, <eos> and <bos> in Nucleotide Transformer.
-        _, before, after, vocabulary, _ = self._tokenizer
+        added = {*self._tokenizer.before, *self._tokenizer.after}
         beyond = [
             token
-            for token, n in vocabulary.items()
-            if n >= rows and (n in before + after or BASES.intersection(token))
+            for token, n in self._tokenizer.vocabulary.items()
+            if n >= rows and (n in added or BASES.intersection(token))
         ]
         refuse(folder, f"tokens are not among the {rows:,} of the weights", beyond)
         self._most_tokens = most_tokens(model)
@@ -126,19 +133,7 @@ class HfEncoder(TorchEncoder):
         return cast(Tensor, self._model(input_ids=ids, attention_mask=mask)[0])
 
 
-def from_settings(
-    settings: Mapping[str, object], directory: Path, device: str = "auto", precision: str = "auto"
-) -> HfEncoder:
-    """An encoder from a folder with config.json, weights and tokenizer.
-
-    Settings: `special_tokens`, true if they count in the mean (default true); `alphabet`, 'dna' if
-    the tokenizer expects T, 'rna' if it expects U (default 'dna'); `spaced`, true if it expects a
-    blank between bases (default false).
-    """
-    check_settings(settings, {"special_tokens": bool, "alphabet": str, "spaced": bool})
-    if settings.get("alphabet", "dna") not in ALPHABETS:
-        raise ValueError(f"setting 'alphabet' is 'dna' or 'rna', found {settings['alphabet']!r}")
-    return HfEncoder(directory, device, precision, settings)
+from_settings = HfEncoder
 
 
 def load_tokenizer(folder: Path, alphabet: str) -> Tokenizer:
@@ -185,10 +180,7 @@ def read_tokenizer(folder: Path) -> tuple[Encode, dict[str, int], int | None]:
 
 
 def load_model(folder: Path, dtype: torch.dtype) -> PreTrainedModel:
-    """The network on the CPU, without its heads; WeightsError if any part is missing.
-
-    It is loaded in `dtype`, not converted: the frequencies of rotary positions must stay in fp32.
-    """
+    """The network on the CPU, without its heads; WeightsError if any part is missing."""
     try:
         with quiet():
             config = AutoConfig.from_pretrained(folder, **LOCAL)
@@ -203,7 +195,7 @@ def load_model(folder: Path, dtype: torch.dtype) -> PreTrainedModel:
             model, report = load(
                 folder,
                 config=config,
-                dtype=dtype,
+                dtype=dtype,  # not converted: frequencies of rotary positions must stay in fp32
                 weights_only=True,
                 attn_implementation="sdpa" if model_class._supports_sdpa else "eager",
                 output_loading_info=True,
@@ -229,10 +221,7 @@ class Report(TypedDict):
 
 
 def check_report(folder: Path, prefix: str, report: Report) -> None:
-    """Raise WeightsError for tensors that are missing, left over or of another shape.
-
-    transformers fills missing tensors with random numbers and ignores the rest.
-    """
+    """Raise WeightsError where transformers would ignore tensors, or fill them at random."""
     bare = [name.removeprefix(f"{prefix}.") for name in report["unexpected_keys"]]
     wrong = {
         "are missing": [name for name in report["missing_keys"] if not name.startswith(UNUSED)],

@@ -17,8 +17,8 @@ from histpred.encoders.published import File, Published, default_folder
 INSTALLED, INCOMPLETE, ABSENT = "installed", "incomplete", "absent"
 RIGHT, WRONG, UNKNOWN, MISSING = "right", "wrong", "unknown", "missing"
 
+# 308 letters that are from no genome
 SEQUENCE = b"ACGTTGCATGGATCCAGCTTAGGC" * 7 + b"N" * 20 + b"ACGTGGCTAACCATGTTCGA" * 6
-"""308 letters that are from no genome."""
 TOLERANCE = 1e-4
 
 
@@ -32,10 +32,7 @@ class Comparison(NamedTuple):
 
 
 def state_of(encoder: Published, folder: Path) -> str:
-    """INSTALLED, INCOMPLETE (files are missing or have another size) or ABSENT.
-
-    Digests are not computed; `compare` does that.
-    """
+    """INSTALLED, INCOMPLETE (files are missing or have another size) or ABSENT; no digests."""
     paths = [(file, _place(folder, file.name, len(encoder.files))) for file in encoder.files]
     if all(path.is_file() and file.size in (None, path.stat().st_size) for file, path in paths):
         return INSTALLED

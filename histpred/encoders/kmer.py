@@ -114,10 +114,7 @@ def _whole_numbers(value: object) -> list[int]:
 
 
 def count_kmers(sequences: Sequence[bytes], lengths: Sequence[int]) -> list[tuple[int, np.ndarray]]:
-    """Count the k-mers without N: each k of `lengths` with its counts, int64 [n, 4^k].
-
-    The sequences are joined, with an N after each, and counted in blocks of k-mer starts.
-    """
+    """Count the k-mers without N: each k of `lengths` with its counts, int64 [n, 4^k]."""
     joined = np.frombuffer(b"".join(sequence + b"N" for sequence in sequences), np.uint8)
     edges = np.cumsum([0, *(len(sequence) + 1 for sequence in sequences)])
     counts = {k: np.zeros(len(sequences) * 4**k, np.int64) for k in lengths}
@@ -152,10 +149,7 @@ def number_of(kmer: bytes) -> int:
 
 @cache
 def canonical_kmers(length: int) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers of the canonical k-mers, ascending, and of their reverse complements.
-
-    Of a k-mer and its reverse complement, the one with the smaller number is canonical.
-    """
+    """Numbers of the canonical k-mers, the smaller of both strands, and of their complements."""
     kmers = np.arange(4**length)
     reverse = np.zeros_like(kmers)
     for digit in range(length):

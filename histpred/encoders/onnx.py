@@ -49,10 +49,7 @@ class OnnxEncoder:
         self.dimension = int(out_shape[1])
 
     def embed(self, chunks: Sequence[bytes]) -> Embedded:
-        """The graph's vectors, in the order of `chunks`.
-
-        Raises ModelError for a chunk longer than a graph of fixed length takes.
-        """
+        """The graph's vectors; ModelError for a chunk longer than a graph of fixed length takes."""
         vectors = np.zeros((len(chunks), self.dimension), np.float32)
         longest = max(map(len, chunks), default=0)
         if longest > (self.longest or longest):
@@ -70,10 +67,7 @@ class OnnxEncoder:
 
 
 def codes_of(chunks: Sequence[bytes], length: int) -> np.ndarray:
-    """Chunks of at most `length` bases (A, C, G, T, N) as codes, uint8 [n, length].
-
-    Shorter chunks are filled up with N at the 5' end.
-    """
+    """Chunks (ACGTN) as codes, uint8 [n, length]; short ones are filled up with N at the 5' end."""
     joined = bytearray().join(chunk.rjust(length, b"N") for chunk in chunks)
     return np.frombuffer(joined.translate(_CODES), np.uint8).reshape(len(chunks), length)
 

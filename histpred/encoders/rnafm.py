@@ -81,15 +81,20 @@ MULTIMOLECULE = Dialect(
 
 
 class RnaFmEncoder(TorchEncoder):
-    """RNA-FM as an encoder; `special_tokens`: <cls> and <eos> count in the mean."""
+    """RNA-FM from its weights file, or the folder that holds it.
+
+    Settings: `special_tokens`, true if <cls> and <eos> count in the mean; the default is false, as
+    the authors' extraction cuts both off.
+    """
 
     longest: int
 
     def __init__(
-        self, folder: Path, device: str, precision: str, *, special_tokens: bool = False
+        self, settings: Mapping[str, object], folder: Path, device: str, precision: str
     ) -> None:
+        check_settings(settings, {"special_tokens": bool})
         super().__init__(device, precision)
-        self._special_tokens = special_tokens
+        self._special_tokens = settings.get("special_tokens", False)
         self.files = (find_file(folder, WEIGHTS, "weights"),)
 
         self._model, alphabet = load_model(folder, DTYPES[self.precision])
@@ -116,7 +121,7 @@ class RnaFmEncoder(TorchEncoder):
                 raise ModelError(f"RNA-FM takes {limit}, found one of {len(chunk):,} nt", hint)
             residues = self._ids[np.frombuffer(chunk, np.uint8)]
             known = residues != self._unknown
-            end = self._special_tokens and bool(known.any())
+            end = bool(self._special_tokens and known.any())
             ids = np.concatenate([self._ends[0], residues, self._ends[1]])
             tokens.append(Tokens(ids, np.concatenate([[end], known, [end]])))
         return tokens
@@ -131,17 +136,7 @@ class RnaFmEncoder(TorchEncoder):
         )
 
 
-def from_settings(
-    settings: Mapping[str, object], directory: Path, device: str = "auto", precision: str = "auto"
-) -> RnaFmEncoder:
-    """RNA-FM from its weights file, or the folder that holds it.
-
-    Settings: `special_tokens`, true if <cls> and <eos> count in the mean; the default is false, as
-    the authors' extraction cuts both off.
-    """
-    check_settings(settings, {"special_tokens": bool})
-    counted = settings.get("special_tokens", False) is True
-    return RnaFmEncoder(directory, device, precision, special_tokens=counted)
+from_settings = RnaFmEncoder
 
 
 def load_model(folder: Path, dtype: torch.dtype) -> tuple[EsmModel, str]:
@@ -152,7 +147,14 @@ def load_model(folder: Path, dtype: torch.dtype) -> tuple[EsmModel, str]:
     """
     path = find_file(folder, WEIGHTS, "weights")
     published = read_state(path)
-    dialect = dialect_of(published, path)
+    for dialect in (OFFICIAL, MULTIMOLECULE):
+        if any(name.endswith(dialect.mark) for name in published):
+            break
+    else:
+        raise WeightsError(
+            f"{path}: is not RNA-FM: holds neither {OFFICIAL.mark} nor {MULTIMOLECULE.mark}",
+            "give RNA-FM_pretrained.pth, or the model.safetensors of multimolecule/rnafm",
+        )
     state = rename(published, dialect, path)
     config = read_sizes(state, dialect, path)
     with torch.device("meta"):
@@ -162,17 +164,6 @@ def load_model(folder: Path, dtype: torch.dtype) -> tuple[EsmModel, str]:
     # Not among the tensors, and still on the meta device.
     model.embeddings.position_ids = torch.arange(config.max_position_embeddings)[None]
     return model.eval().requires_grad_(False), dialect.alphabet
-
-
-def dialect_of(state: State, path: Path) -> Dialect:
-    """The dialect of a published file; WeightsError if it has neither."""
-    for dialect in (OFFICIAL, MULTIMOLECULE):
-        if any(name.endswith(dialect.mark) for name in state):
-            return dialect
-    raise WeightsError(
-        f"{path}: is not RNA-FM: holds neither {OFFICIAL.mark} nor {MULTIMOLECULE.mark}",
-        "give RNA-FM_pretrained.pth, or the model.safetensors of multimolecule/rnafm",
-    )
 
 
 def rename(state: State, dialect: Dialect, path: Path) -> State:

@@ -78,10 +78,7 @@ def read_json(path: Path) -> dict[str, object]:
 
 
 def fill(model: nn.Module, state: State, path: Path, dtype: torch.dtype = torch.float32) -> None:
-    """Load `state` as `dtype` into a model made on the meta device.
-
-    Raises WeightsError if tensors are missing, left over or of another shape, and names them.
-    """
+    """Load `state` as `dtype` into a model on the meta device; WeightsError if it does not fit."""
     wanted = model.state_dict()
     refuse(path, "tensors are missing", sorted(set(wanted) - set(state)))
     refuse(path, "tensors do not belong to this encoder", sorted(set(state) - set(wanted)))
