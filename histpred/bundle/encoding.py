@@ -84,11 +84,10 @@ def choose_encoder(
 ) -> EncoderChoice:
     """The encoder that a user means: that of a bundle, or the one of that name.
 
-    One of `bundle` and `name` is given; `name` is a published encoder or a kind of encoder. For a
-    kind that needs weights, `weights`, `chunks` and `window` are given, too; else `chunks` and
-    `window` replace the bundle's, or what is usual for the encoder. tile: length in bp, for a
-    bundle's intervals. Raises UsageError or BundleError for names that are unknown and options that
-    do not belong together.
+    `name` is a published encoder or a kind of encoder. A kind that needs weights needs `weights`,
+    `chunks` and `window`; else these replace what is usual. tile: length in bp, for a bundle's
+    intervals. Raises UsageError or BundleError for names that are unknown and options that do not
+    belong together.
     """
     if tile and bundle is None:
         raise UsageError("--tile needs a bundle", "give --bundle")
@@ -108,7 +107,6 @@ def choose_encoder(
     if kind and not is_published(name):
         hint = "give --weights, --chunks and --window"
         raise UsageError(f"{name!r} is a kind of encoder, with weights of your own", hint)
-
     listed = find(name)
     policy = policy or ChunkPolicy(WINDOW, listed.chunk_length)
     reach = parse_window(window or listed.window)

@@ -1,8 +1,7 @@
 """A bundle: the folder that fixes everything between a window and a probability.
 
-`bundle.json` (see `histpred.bundle.manifest`) lies beside `scorer.onnx` and `card.md`. Everything
-that can be checked without running the model is checked here, before any work. Whether the scorer
-itself fits is checked when it is opened, in `histpred.scoring.scorer`.
+Everything that can be checked without running the model is checked here, before any work. Whether
+the scorer itself fits is checked when it is opened, in `histpred.scoring.scorer`.
 """
 
 from __future__ import annotations
@@ -38,12 +37,10 @@ class Bundle:
 
     @property
     def scorer_path(self) -> Path:
-        """The path of scorer.onnx."""
         return self.directory / SCORER
 
     @property
     def card_path(self) -> Path:
-        """The path of card.md."""
         return self.directory / CARD
 
 
@@ -71,7 +68,6 @@ def find_bundle(name_or_path: str | os.PathLike[str]) -> Path:
     given = os.fspath(name_or_path)
     folder = Path(given)
     shipped = SHIPPED / given if given in shipped_bundles() else None
-
     if shipped and folder.is_dir() and not folder.samefile(shipped):
         hint = f"write .{os.sep}{given} for the folder, or run where there is no such folder"
         raise BundleError(f"{given}: both a shipped bundle and a folder here", hint)
@@ -98,14 +94,12 @@ def parse_manifest(content: bytes, path: Path) -> Manifest:
         raise BundleError(f"{path}: not valid JSON: {error}", "get the bundle again") from error
     if not isinstance(fields, dict):
         raise BundleError(f"{path}: not a bundle manifest: no object", "get the bundle again")
-
     version = fields.get("schema_version")
     if str(version).split(".")[0] != SCHEMA_VERSION.split(".")[0]:
         raise BundleError(
             f"{path}: schema version {version}, this histpred reads {SCHEMA_VERSION}",
             "use the release of histpred that wrote the bundle, or a bundle made for this release",
         )
-
     try:
         return Manifest.model_validate(fields)
     except ValidationError as error:
@@ -128,7 +122,6 @@ def _check_files(directory: Path, manifest: Manifest) -> None:
         if not parts or name.startswith("/") or ".." in parts or any(c in name for c in "\\:\0"):
             what = f"{directory / MANIFEST}: file name {name!r} points outside the bundle"
             raise BundleError(what, "do not use this bundle unless you know who made it")
-
     for name, expected in manifest.files.items():
         path = directory / name
         found = hashlib.sha256(_read(path)).hexdigest()

@@ -143,8 +143,6 @@ class IntervalOutput(Record):
 
 
 class Training(Record):
-    """The origin of the weights."""
-
     data: tuple[str, ...]
     splits: dict[str, str]
     seed: int

@@ -8,14 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from histpred.bundle.folder import CARD, MANIFEST, SCORER, Bundle, load_bundle
-from histpred.bundle.manifest import (
-    Evaluation,
-    Manifest,
-    MarkPerformance,
-    MarkSpec,
-    Performance,
-    WindowSpec,
-)
+from histpred.bundle.manifest import Evaluation, Manifest, MarkPerformance, MarkSpec, WindowSpec
 
 
 def write_bundle(
@@ -27,16 +20,13 @@ def write_bundle(
 ) -> Bundle:
     """Write scorer.onnx, card.md and bundle.json, in this order, and load the bundle.
 
-    The directory is created if missing; files of these names are replaced. The manifest's `files`
-    are filled in here. notes: Markdown for the card: what only the author knows, such as the
-    meaning of the labels. others: further files by name: an encoder that ships, the split, the
-    history.
+    Files of these names are replaced. The manifest's `files` are filled in here. notes: Markdown
+    for the card: what only the author knows. others: further files by name, such as an encoder.
     """
     card = render_card(manifest, notes).encode()
     contents = {**(others or {}), SCORER: scorer, CARD: card}
     files = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
     complete = manifest.model_copy(update={"files": files})
-
     directory.mkdir(parents=True, exist_ok=True)
     contents[MANIFEST] = complete.model_dump_json(indent=1).encode() + b"\n"
     for name, content in contents.items():
@@ -96,7 +86,6 @@ def _evaluation_section(evaluation: Evaluation) -> str:
     header = ["mark", "positives", "prevalence", "AUROC", "AUPRC", "ECE"]
     for baseline in baselines:
         header += [f"{baseline} AUROC", f"{baseline} AUPRC"]
-
     rows = []
     for name, figures in marks.items():
         ranks = _performance([figures], baselines, "{:.3f}", "{:.4f}")
@@ -113,17 +102,16 @@ def _performance(
 ) -> list[str]:
     """Cells with the mean figures of some marks: of the model, its ECE, then of each baseline."""
 
-    def mean(values: list[float], as_text: str) -> str:
-        return as_text.format(sum(values) / len(values)) if values else ""
+    def mean(values: list[float]) -> float:
+        return sum(values) / len(values)
 
-    def ranking(performances: list[Performance]) -> list[str]:
-        columns = zip(*((figures.auroc, figures.auprc) for figures in performances), strict=True)
-        return [mean(list(values), layout) for values in columns]
-
-    errors = [mark.model.ece for mark in marks if mark.model.ece is not None]
-    cells = [*ranking([mark.model for mark in marks]), mean(errors, ece_layout)]
-    for name in baselines:
-        cells += ranking([mark.baselines[name] for mark in marks])
+    models = [mark.model for mark in marks]
+    errors = [model.ece for model in models if model.ece is not None]
+    cells = []
+    for figures in (models, *([mark.baselines[name] for mark in marks] for name in baselines)):
+        cells.append(layout.format(mean([each.auroc for each in figures])))
+        cells.append(layout.format(mean([each.auprc for each in figures])))
+    cells.insert(2, ece_layout.format(mean(errors)) if errors else "")
     return cells
 
 

@@ -43,7 +43,6 @@ class Encoder(Protocol):
 
     def embed(self, chunks: Sequence[bytes]) -> Embedded:
         """Vectors and numbers of tokens of chunks."""
-        ...
 
 
 class EncoderSpec(Protocol):
@@ -118,20 +117,15 @@ def build(
             spec.settings, directory, device, precision
         )
     except ValueError as error:
-        raise BundleError(
-            f"{directory}: encoder {spec.kind!r} cannot be built: {error}", "get the bundle again"
-        ) from error
+        what = f"{directory}: encoder {spec.kind!r} cannot be built: {error}"
+        raise BundleError(what, "get the bundle again") from error
     except ModuleNotFoundError as error:
-        raise BundleError(
-            f"the encoder {spec.kind!r} needs the package {error.name}, which is not installed",
-            INSTALL_ENCODERS,
-        ) from error
+        what = f"the encoder {spec.kind!r} needs the package {error.name}, which is not installed"
+        raise BundleError(what, INSTALL_ENCODERS) from error
     if spec.dimension not in (None, encoder.dimension):
-        raise BundleError(
-            f"{directory}: encoder {spec.kind!r} gives {encoder.dimension} numbers a window, "
-            f"bundle.json says {spec.dimension}",
-            "get the bundle again",
-        )
+        found = f"{encoder.dimension} numbers a window, bundle.json says {spec.dimension}"
+        what = f"{directory}: encoder {spec.kind!r} gives {found}"
+        raise BundleError(what, "get the bundle again")
     return encoder
 
 

@@ -151,11 +151,8 @@ class Batcher:
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
         self.tokens_at_once = max(tokens // 2, 1)
-        logger.warning(
-            "%s is out of memory with %d chunks in a batch: continuing with batches half as large",
-            self._device,
-            len(batch),
-        )
+        told = "%s is out of memory with %d chunks in a batch"
+        logger.warning(f"{told}: continuing with batches half as large", self._device, len(batch))
         return None
 
     def _means(self, batch: Sequence[Tokens]) -> Tensor:

@@ -16,13 +16,8 @@ logger = logging.getLogger(__name__)
 PRECISIONS = {"cpu": ("fp32", "int8"), "cuda": ("fp16", "fp32", "bf16"), "mps": ("fp32", "fp16")}
 """The precisions of each type of device; the first is what 'auto' means there."""
 
-DTYPES = {
-    "fp32": torch.float32,
-    "fp16": torch.float16,
-    "bf16": torch.bfloat16,
-    "int8": torch.float32,  # only the linear layers compute in int8
-}
-
+DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+DTYPES["int8"] = torch.float32  # only the linear layers compute in int8
 STEPS = 127  # of int8
 FEWEST_ROWS = 17  # torch._int_mm refuses fewer
 
@@ -36,17 +31,14 @@ CONTAINER_HINT = (
 def choose_device(device: str) -> torch.device:
     """The torch device of a name; UsageError if it is unknown, DeviceError if it is not there."""
     name, number = parse_device(device)
-    if name == "cpu":
-        return torch.device("cpu")
-    if name == "mps":
-        if not torch.backends.mps.is_available():
-            raise DeviceError(
-                "device 'mps' was asked for: this machine has no Apple GPU, or torch was built "
-                "without support for it",
-                "use --device cpu or auto",
-            )
-        return torch.device("mps")
-
+    if name == "mps" and not torch.backends.mps.is_available():
+        raise DeviceError(
+            "device 'mps' was asked for: this machine has no Apple GPU, or torch was built without "
+            "support for it",
+            "use --device cpu or auto",
+        )
+    if name in ("cpu", "mps"):
+        return torch.device(name)
     reason = why_no_cuda()
     if not reason:
         count = torch.cuda.device_count()
@@ -56,7 +48,6 @@ def choose_device(device: str) -> torch.device:
         return torch.device("cuda", number)
     if name == "cuda":
         raise DeviceError(f"device {device!r} was asked for: {reason}", CONTAINER_HINT)
-
     logger.warning("running on the CPU: %s", reason)
     return torch.device("cpu")
 

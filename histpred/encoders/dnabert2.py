@@ -27,7 +27,6 @@ CONFIG = "config.json"
 TOKENIZER = "tokenizer.json"
 HEADS = ("cls.", "bert.pooler.", "pooler.", "classifier.")
 SPECIAL = {"[UNK]": 0, "[CLS]": 1, "[SEP]": 2, "[PAD]": 3, "[MASK]": 4}
-
 SIZES = (  # of config.json, in the order of `Shape`
     "vocab_size",
     "hidden_size",
@@ -62,7 +61,6 @@ class Dnabert2Encoder(TorchEncoder):
         self._special_tokens = settings.get("special_tokens", True)
         weights = find_file(folder, WEIGHTS, "weights")
         self.files = (weights, find_file(folder, [CONFIG], "configuration"), tokenizer)
-
         model = load_model(folder, DTYPES[self.precision])
         words = model.embeddings.word_embeddings
         vocabulary = self._tokenizer.get_vocab_size()
@@ -82,10 +80,9 @@ class Dnabert2Encoder(TorchEncoder):
         for number, encoding in enumerate(self._tokenizer.encode_batch_fast(texts)):
             ids = np.array(encoding.ids, np.int64)
             if SPECIAL["[UNK]"] in ids:
-                raise ModelError(
-                    f"the tokenizer has no token for a part of {chunks[number][:60].decode()}...",
-                    f"its {TOKENIZER} does not belong to a DNA model; {GET_AGAIN}",
-                )
+                part = chunks[number][:60].decode()
+                hint = f"its {TOKENIZER} does not belong to a DNA model; {GET_AGAIN}"
+                raise ModelError(f"the tokenizer has no token for a part of {part}...", hint)
             counted = np.full(len(ids), len(ids) > 2)
             if not self._special_tokens:
                 counted[[0, -1]] = False

@@ -57,7 +57,6 @@ def get(encoder: Published, folder: Path, revision: str | None = None) -> list[P
     meant = encoder._replace(revision=revision or encoder.revision)
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder} is a file", "give a folder")
-
     with temporary_faults():
         wanted = [file for file in meant.files if not _kept(file, folder / file.name)]
         if wanted:
@@ -117,11 +116,10 @@ def _download(encoder: Published, file: File, folder: Path, partial: Path) -> Pa
             hub.errors.RevisionNotFoundError,
             hub.errors.EntryNotFoundError,
         ) as error:
-            raise WeightsError(
-                f"{encoder.url(file)}: does not exist or is not public: {first_line(error)}",
-                "check --revision, if you gave one, and look at "
-                f"https://huggingface.co/{encoder.repository}",
-            ) from error
+            what = f"{encoder.url(file)}: does not exist or is not public: {first_line(error)}"
+            look = f"https://huggingface.co/{encoder.repository}"
+            hint = f"check --revision, if you gave one, and look at {look}"
+            raise WeightsError(what, hint) from error
         except Exception as error:  # those of requests, httpx or hf_xet, depending on the version
             if isinstance(error, PermissionError) or getattr(error, "errno", None) in DISK_FAULTS:
                 raise
@@ -189,9 +187,8 @@ def _partial(folder: Path) -> Iterator[Path]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise OutputError(
-                f"another histpred is downloading into {folder}", "wait for it, or use --to"
-            ) from None
+            what = f"another histpred is downloading into {folder}"
+            raise OutputError(what, "wait for it, or use --to") from None
         except OSError:  # a file system without locks: the user must avoid a second run
             pass
         try:

@@ -23,8 +23,7 @@ from histpred.genome.windows import Row
 UNITS_AT_ONCE = 2
 WINDOWS_AT_ONCE = 4096
 
-Vectors = dict[bytes, tuple[np.ndarray, int]]
-"""Key of a chunk -> its vector and number of tokens."""
+Vectors = dict[bytes, tuple[np.ndarray, int]]  # key of a chunk -> vector and number of tokens
 
 
 class Unit(NamedTuple):
@@ -132,13 +131,9 @@ class Embedder:
         vectors = np.zeros((len(unit.rows), self.encoder.dimension), np.float32)
         for row, plan in enumerate(unit.plans):
             if plan:
-                found = [known[key] for key, _ in plan]
-                vectors[row] = pool(
-                    np.stack([vector for vector, _ in found]),
-                    np.array([tokens for _, tokens in found]),
-                    np.array([share for _, share in plan]),
-                    self._chunks,
-                )
+                shares = np.array([share for _, share in plan])
+                found, tokens = zip(*(known[key] for key, _ in plan), strict=True)
+                vectors[row] = pool(np.stack(found), np.array(tokens), shares, self._chunks)
         return EmbeddedWindows(unit.rows, vectors)
 
 

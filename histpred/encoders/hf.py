@@ -38,13 +38,11 @@ ALPHABETS = {"dna": "ACGT", "rna": "ACGU"}
 BASES = frozenset("ACGTUN")
 READ = (".json", ".txt", ".model", ".safetensors", ".bin")  # suffixes that transformers may read
 
+# Texts, and True to add special tokens -> tokens of each text
 Encode = Callable[[list[str], bool], list[list[int]]]
-"""Texts, and True to add special tokens -> tokens of each text."""
 
 
 class Tokenizer(NamedTuple):
-    """A model's tokenizer."""
-
     encode: Encode
     before: list[int]  # the special tokens in front of the others
     after: list[int]
@@ -72,7 +70,6 @@ class HfEncoder(TorchEncoder):
         self._between = " " if settings.get("spaced", False) else ""
         alphabet = ALPHABETS[name]
         self._letters = letters_table(alphabet)
-
         folder = find_file(folder, ["config.json"], "configuration").parent
         self.files = tuple(path for path in sorted(folder.iterdir()) if path.suffix in READ)
         self._tokenizer = load_tokenizer(folder, alphabet)
@@ -142,9 +139,8 @@ def load_tokenizer(folder: Path, alphabet: str) -> Tokenizer:
         encode, vocabulary, unknown = read_tokenizer(folder)
         plain, (full,) = encode(list(alphabet), False), encode([alphabet[0]], True)
     except Exception as error:  # tokenizers raises bare Exceptions
-        raise WeightsError(
-            f"{folder}: its tokenizer cannot be read: {first_line(error)}", GET_AGAIN
-        ) from error
+        what = f"{folder}: its tokenizer cannot be read: {first_line(error)}"
+        raise WeightsError(what, GET_AGAIN) from error
     strange = [base for base, ids in zip(alphabet, plain, strict=True) if not ids or unknown in ids]
     if strange:
         what = f"its tokenizer has no token for {', '.join(strange)}"

@@ -75,10 +75,9 @@ def locate(
 ) -> Path:
     """The folder (or the one file) to build a bundle's encoder from, checked against its digests.
 
-    files: sha256 of each file, by name; empty for an encoder inside the bundle. published: the
-    encoder's name in `histpred encoders list`. bundle: the bundle's folder. weights: the path that
-    the user gave; None: the folder of `histpred encoders get`. Raises WeightsError for files that
-    are missing, or differ from those that the bundle was trained with.
+    files: sha256 of each file, by name; empty for an encoder inside the bundle. weights: the path
+    that the user gave; None: the folder of `histpred encoders get`. Raises WeightsError for files
+    that are missing, or differ from those that the bundle was trained with.
     """
     if not files:
         return bundle
@@ -92,11 +91,8 @@ def locate(
             raise WeightsError(f"{path}: not found; the bundle needs this weights file", hint)
         found = file_digest(path)
         if found != expected:
-            raise WeightsError(
-                f"{path}: not the file that the bundle was trained with: sha256 {found}, "
-                f"bundle.json says {expected}",
-                hint,
-            )
+            what = f"{path}: not the file that the bundle was trained with"
+            raise WeightsError(f"{what}: sha256 {found}, bundle.json says {expected}", hint)
     return folder
 
 

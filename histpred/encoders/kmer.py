@@ -3,14 +3,14 @@
 The number of a k-mer is its bases as digits to the base 4 (A C G T = 0 1 2 3), the first base most
 significant; every count of k-mers in histpred is in this order. A k-mer and its reverse complement
 are one feature, so a sequence and its reverse complement have the same spectrum. K-mers with an N
-are not counted, and counts are divided by the number of counted k-mers. Spectra can also be taken
-of central stretches of a sequence. A stretch without a countable k-mer has a spectrum of zeros.
+are not counted, and counts are divided by the number of counted k-mers: zeros if there are none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -23,17 +23,15 @@ SLICE = 1 << 20  # bases and counters processed at once: keeps memory flat for a
 
 NOT_A_BASE = 4
 CODES = np.full(256, NOT_A_BASE, np.uint8)  # A C G T are 0 1 2 3: 3 - code is the complement
-for _code, _base in enumerate(b"ACGT"):
-    CODES[_base] = _code
+CODES[list(b"ACGT")] = range(4)
 _DIGITS = bytes.maketrans(b"ACGT", b"0123")
 
 
 class KmerEncoder:
     """Spectra of central stretches of a sequence, then of all of it; in each, one k after another.
 
-    k: lengths of the k-mers counted over the whole sequence, 1 to 8. centres: length of each
-    central stretch in bp, and the lengths of the k-mers counted in it. dimension: number of
-    features; 2, 10, 32, 136, 512 for k of 1 to 5 in one stretch.
+    k: lengths of the k-mers counted over the whole sequence, 1 to 8. centres: bp of each central
+    stretch, and the lengths of its k-mers. There are 2, 10, 32, 136, 512 features for k of 1 to 5.
     """
 
     longest = None
@@ -53,7 +51,6 @@ class KmerEncoder:
                 raise ValueError(
                     f"k must be different lengths of 1 to {LONGEST_K}, found {lengths}"
                 )
-
         counted = [length for _, lengths in self.stretches for length in lengths]
         self._longest = max(counted)
         self.dimension = sum(canonical_kmers(length)[0].size for length in counted)
@@ -66,7 +63,10 @@ class KmerEncoder:
     def spectra(self, sequences: Sequence[bytes]) -> np.ndarray:
         """Spectra, float32 [n, dimension]."""
         spectra = np.zeros((len(sequences), self.dimension), np.float32)
-        for first, last in self._slices(sequences):
+        # Slices of about SLICE bases and counters
+        ends = np.cumsum([len(sequence) + 4**self._longest for sequence in sequences])
+        edges = np.flatnonzero(np.diff(ends // SLICE)) + 1
+        for first, last in pairwise(sorted({0, *edges.tolist(), len(sequences)})):
             columns = []
             for centre, k in self.stretches:
                 stretches = [_central(sequence, centre) for sequence in sequences[first:last]]
@@ -75,17 +75,6 @@ class KmerEncoder:
                     columns.append(canonical_counts(length, counts) / total)
             spectra[first:last] = np.hstack(columns)
         return spectra
-
-    def _slices(self, sequences: Sequence[bytes]) -> Iterator[tuple[int, int]]:
-        """Index ranges of about SLICE bases and counters each, but of at least one sequence."""
-        first, size = 0, 0
-        for i, sequence in enumerate(sequences):
-            size += len(sequence) + 4**self._longest
-            if size >= SLICE:
-                yield first, i + 1
-                first, size = i + 1, 0
-        if first < len(sequences):
-            yield first, len(sequences)
 
 
 def from_settings(
@@ -99,7 +88,6 @@ def from_settings(
     unknown = set(settings) - {"k", "centres"}
     if unknown or "k" not in settings:
         raise ValueError(f"settings are 'k' and 'centres', found {sorted(settings)}")
-
     centres = settings.get("centres", {})
     if not isinstance(centres, dict) or not all(str(centre).isdecimal() for centre in centres):
         raise ValueError(f"settings: 'centres' must map lengths in bp to k, found {centres}")
@@ -119,7 +107,6 @@ def count_kmers(sequences: Sequence[bytes], lengths: Sequence[int]) -> list[tupl
     edges = np.cumsum([0, *(len(sequence) + 1 for sequence in sequences)])
     counts = {k: np.zeros(len(sequences) * 4**k, np.int64) for k in lengths}
     longest = max(lengths)
-
     for start in range(0, len(joined), SLICE):
         stop = min(start + SLICE, len(joined))
         rows = np.repeat(np.arange(len(sequences)), np.diff(np.clip(edges, start, stop)))
@@ -134,7 +121,6 @@ def count_kmers(sequences: Sequence[bytes], lengths: Sequence[int]) -> list[tupl
                 starts = min(len(kmers), len(rows))
                 bins = rows[:starts] * 4**k + kmers[:starts]
                 counts[k] += np.bincount(bins[valid[:starts]], minlength=len(counts[k]))
-
     return [(k, counts[k].reshape(len(sequences), -1)) for k in lengths]
 
 

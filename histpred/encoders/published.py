@@ -19,8 +19,6 @@ FOLDER_VARIABLE = "HISTPRED_ENCODERS"
 
 
 class File(NamedTuple):
-    """A file of an encoder."""
-
     name: str
     sha256: str | None = None
     size: int | None = None  # bytes
@@ -47,7 +45,6 @@ class Published(NamedTuple):
         return self.name
 
     def url(self, file: File) -> str:
-        """The address of a file."""
         revision = self.revision or "main"
         return f"https://huggingface.co/{self.repository}/resolve/{revision}/{file.name}"
 

@@ -42,7 +42,7 @@ class Dialect(NamedTuple):
     sizes: range  # possible sizes of the vocabulary, including tokens that follow
 
 
-OFFICIAL = Dialect(
+OFFICIAL = Dialect(  # RNA-FM_pretrained.pth of ml4bio/RNA-FM
     mark="embed_tokens.weight",
     prefix=re.compile(r"^(?:(?:encoder|sentence_encoder)\.)+"),
     heads=("lm_head.", "contact_head."),
@@ -64,9 +64,8 @@ OFFICIAL = Dialect(
     alphabet="^_$?ACGURYKMSWBDHVN",
     sizes=range(25, 26),
 )
-"""RNA-FM_pretrained.pth of ml4bio/RNA-FM."""
 
-MULTIMOLECULE = Dialect(
+MULTIMOLECULE = Dialect(  # model.safetensors of multimolecule/rnafm, versions 0.0.1 to 0.1
     mark="embeddings.word_embeddings.weight",
     prefix=re.compile(r"^(?:model|rnafm)\."),
     heads=("lm_head.", "ss_head.", "contact_head.", "pretrain.", "pretrain_head.", "pooler."),
@@ -77,7 +76,6 @@ MULTIMOLECULE = Dialect(
     alphabet="_^$???ACGUN",
     sizes=range(25, 64),  # versions differ after N; mRNA-FM has more tokens, for codons
 )
-"""model.safetensors of multimolecule/rnafm, versions 0.0.1 to 0.1."""
 
 
 class RnaFmEncoder(TorchEncoder):
@@ -96,7 +94,6 @@ class RnaFmEncoder(TorchEncoder):
         super().__init__(device, precision)
         self._special_tokens = settings.get("special_tokens", False)
         self.files = (find_file(folder, WEIGHTS, "weights"),)
-
         self._model, alphabet = load_model(folder, DTYPES[self.precision])
         letters = letters_table("ACGU").decode("ascii")
         self._ids = np.array([alphabet.index(letter) for letter in letters], np.int64)  # of bytes

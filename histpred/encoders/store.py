@@ -2,9 +2,8 @@
 
 A store has a subfolder for each encoder, named by a digest of everything that fixes a vector, which
 its `encoder.json` lists. It holds one Parquet file, a shard, for each call of the encoder: `piece`
-(digest of the chunk, 16 bytes), `tokens`, `vector`. A shard is named by the sha256 of its content
-and appears when it is complete. Nothing is ever changed, so several runs may share a store, and a
-killed run continues when it is run again.
+(digest of the chunk, 16 bytes), `tokens`, `vector`. A shard is named by the sha256 of its content,
+appears when it is complete, and never changes: runs may share a store, and a killed run continues.
 """
 
 from __future__ import annotations
@@ -102,7 +101,6 @@ class Store:
         # Sorted by the first half of the key; the whole key is checked in the shard.
         self._halves = np.zeros(0, np.uint64)
         self._places = np.zeros((0, 2), np.int32)  # shard and row
-
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             if not (self.folder / DESCRIPTION).exists():
@@ -114,9 +112,8 @@ class Store:
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):  # for `temporary_faults`
                 raise
-            raise OutputError(
-                f"cannot write to the store {folder}: {error.strerror}", "choose another --store"
-            ) from error
+            what = f"cannot write to the store {folder}: {error.strerror}"
+            raise OutputError(what, "choose another --store") from error
         for path in sorted(self.folder.glob(f"*{SUFFIX}")):
             self._enter(path, _read_keys(path))
 
@@ -161,12 +158,12 @@ class Store:
                 self._enter(self.folder / name, _as_array(keys))
 
     def _publish(self, name: str, content: bytes) -> None:
-        partial = self.folder / f"{name}.{os.getpid()}-{threading.get_ident()}{PARTIAL}"
+        unfinished = self.folder / f"{name}.{os.getpid()}-{threading.get_ident()}{PARTIAL}"
         try:
-            partial.write_bytes(content)
-            publish(partial, self.folder / name)
+            unfinished.write_bytes(content)
+            publish(unfinished, self.folder / name)
         finally:
-            partial.unlink(missing_ok=True)
+            unfinished.unlink(missing_ok=True)
 
     def _enter(self, path: Path, keys: np.ndarray) -> None:
         """Add the chunks of a shard to the index, after those of earlier shards."""

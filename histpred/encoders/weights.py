@@ -49,8 +49,7 @@ def read_state(path: Path) -> State:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
 
-            state: State = load_file(path)
-            return state
+            return dict(load_file(path))
         # RNA-FM's file keeps its training arguments beside the tensors.
         with torch.serialization.safe_globals([argparse.Namespace]):
             content = torch.load(path, map_location="cpu", weights_only=True)
@@ -59,7 +58,6 @@ def read_state(path: Path) -> State:
             f"{path}: cannot be read as weights: {first_line(error)}",
             f"it is damaged, truncated, or holds more than tensors; {GET_AGAIN}",
         ) from error
-
     state = content.get("model", content) if isinstance(content, dict) else content
     if not isinstance(state, Mapping) or not all(isinstance(t, Tensor) for t in state.values()):
         raise WeightsError(f"{path}: holds no named tensors", "check that this is a weights file")
