@@ -84,7 +84,7 @@ def straightforward(options: argparse.Namespace, folder: Path) -> None:
     ways: dict[str, Callable[[], np.ndarray]] = {"straightforward fp32": lambda: plain(chunks)}
     encoders = {}
     for precision in PRECISIONS[torch.device(options.device).type]:
-        encoder = Dnabert2Encoder(folder, options.device, precision)
+        encoder = Dnabert2Encoder({}, folder, options.device, precision)
         encoders[precision] = encoder
         ways[f"histpred {precision}"] = lambda e=encoder: e.embed(chunks).vectors
 
@@ -129,7 +129,7 @@ class Straightforward:
     """
 
     def __init__(self, folder: Path, device: str) -> None:
-        self.encoder = Dnabert2Encoder(folder, "cpu", "fp32")
+        self.encoder = Dnabert2Encoder({}, folder, "cpu", "fp32")
         self.model = load_model(folder).to(device)
         self.device = device
 
@@ -246,7 +246,7 @@ class Union:
 
 def tokeniser(options: argparse.Namespace, folder: Path) -> None:
     """Measure the tokenizer as the encoder calls it, in Mbp/s, by length of the chunks."""
-    encoder = Dnabert2Encoder(folder, "cpu", "fp32")
+    encoder = Dnabert2Encoder({}, folder, "cpu", "fp32")
     rows = []
     for length in (500, 2000, 10_000, 100_000):
         sequences = real_chunks(options, max(4_000_000 // length, 8), length)
@@ -272,7 +272,7 @@ def ladder(options: argparse.Namespace, folder: Path) -> None:
     cores = len(os.sched_getaffinity(0))
     rows: list[list[object]] = []
     for precision in PRECISIONS["cpu"]:
-        encoder = Dnabert2Encoder(folder, "cpu", precision)
+        encoder = Dnabert2Encoder({}, folder, "cpu", precision)
         batcher, tokens = encoder._batcher, encoder.tokenise(chunks)
         batcher.tokens_at_once = 4096
         longest_first = sorted(tokens, key=lambda chunk: -len(chunk.ids))
@@ -299,7 +299,7 @@ def ladder(options: argparse.Namespace, folder: Path) -> None:
 def profile(options: argparse.Namespace, folder: Path) -> None:
     """Show the shares of Python and of each kernel in the time of embedding."""
     precision = PRECISIONS[torch.device(options.device).type][0]
-    encoder = Dnabert2Encoder(folder, options.device, precision)
+    encoder = Dnabert2Encoder({}, folder, options.device, precision)
     chunks = real_chunks(options, min(options.count, 32 if options.device == "cpu" else 8192))
     encoder.embed(chunks[:8])
     tokenising = clock(encoder.tokenise, chunks)

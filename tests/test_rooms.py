@@ -35,7 +35,6 @@ FOLDERS_BESIDE_THE_ROOMS = {
 TESTED_ELSEWHERE = {
     "bundle/encoding": "tests/commands/test_embed.py",
     "bundle/manifest": "tests/bundle/test_folder.py",
-    "bundle/outputs": "tests/scoring/test_predict.py",
     "commands/bundle": "tests/bundle/test_folder.py",
     "commands/demo": "tests/golden/test_demo.py",
     "commands/evaluate": "tests/reports/test_evaluation.py",
@@ -51,7 +50,6 @@ TESTED_ELSEWHERE = {
     "core/shipped": "tests/test_package.py",
     "core/version": "tests/test_package.py",
     "encoders/dnabert2_network": "tests/encoders/test_dnabert2.py",
-    "encoders/tokens": "tests/encoders/test_batching.py",
     "evaluation/compare": "tests/reports/test_evaluation.py",
     "evaluation/result": "tests/reports/test_evaluation.py",
     "evaluation/rows": "tests/reports/test_evaluation.py",

@@ -11,8 +11,7 @@ from histpred.bundle.outputs import window_for
 from histpred.core.errors import BundleError, UsageError
 from histpred.encoders import ENCODERS, Encoder, EncoderSpec, build
 from histpred.encoders.chunks import WINDOW, ChunkPolicy, parse_chunks
-from histpred.encoders.installed import WRONG, compare
-from histpred.encoders.locate import locate
+from histpred.encoders.installed import WRONG, compare, locate
 from histpred.encoders.published import Published, default_folder, find, is_published
 from histpred.genome.windows import WindowSpec, parse_window
 
@@ -20,20 +19,15 @@ logger = logging.getLogger(__name__)
 
 
 class EncoderChoice(NamedTuple):
-    """An encoder that was chosen but is not open yet, and the windows it will see.
-
-    spec: what the encoder is built from. chunks: how windows are cut; None: not at all. name: what
-    messages call the encoder. weights: the path that the user gave, if any. bundle, published: the
-    bundle that the choice comes from, or the entry in the list of published encoders.
-    """
+    """An encoder that was chosen but is not open yet, and the windows it will see."""
 
     spec: EncoderSpec
     chunks: ChunkPolicy | None
     window: WindowSpec
-    name: str
-    weights: Path | None = None
-    bundle: Bundle | None = None
-    published: Published | None = None
+    name: str  # what messages call the encoder
+    weights: Path | None = None  # the path that the user gave
+    bundle: Bundle | None = None  # that the choice comes from
+    published: Published | None = None  # the entry that the choice comes from
 
     @property
     def required_bundle(self) -> Bundle:
@@ -45,47 +39,35 @@ class EncoderChoice(NamedTuple):
     def open(self, device: str = "cpu", precision: str = "auto") -> Encoder:
         """The encoder on a device, after its weights were compared with what is known of them.
 
-        Raises
-        ------
-        BundleError
-            If its chunks are longer than the encoder can take, or the spec cannot be built.
-        WeightsError, DeviceError, UsageError
-            See `histpred.encoders.build` and `histpred.encoders.locate`.
+        Raises BundleError if its chunks, or windows that are not cut, are longer than the encoder
+        can take; otherwise see `histpred.encoders.build` and `histpred.encoders.installed.locate`.
         """
         encoder = build(self.spec, self._folder(), device, precision)
-        _check_length(self.chunks, encoder, self.name)
+        longest = encoder.longest
+        if longest is not None and (self.chunks is None or self.chunks.length > longest):
+            chunks = self.chunks or "none"
+            what = f"{self.name}: chunks {chunks}, the encoder takes at most {longest} bases"
+            raise BundleError(what, f"use chunks of {longest} bp or less")
         return encoder
 
     def _folder(self) -> Path:
-        """Where the encoder's files lie."""
         if self.bundle:
             spec = self.bundle.manifest.encoder
             return locate(spec.files, spec.published, self.bundle.directory, self.weights)
         if not self.published:
             return self.weights or Path()
         folder = self.weights or default_folder(self.published.name)
-        for compared in compare(self.published, folder):
-            if compared.state == WRONG:
-                logger.warning(
-                    "%s is not the published file of %s: sha256 %s, published is %s",
-                    compared.path,
-                    self.name,
-                    compared.found,
-                    compared.file.sha256,
-                )
+        for file, path, state, found in compare(self.published, folder):
+            if state == WRONG:
+                what = "%s is not the published file of %s: sha256 %s, published is %s"
+                logger.warning(what, path, self.name, found, file.sha256)
         return folder
 
 
 def bundle_encoder(
-    bundle: Bundle,
-    window: str | None = None,
-    tile: int | None = None,
-    weights: Path | None = None,
+    bundle: Bundle, window: str | None = None, tile: int | None = None, weights: Path | None = None
 ) -> EncoderChoice:
-    """A bundle's own encoder, on the windows it was trained on unless others are named.
-
-    `window` and `tile`: see `histpred.bundle.outputs.window_for`.
-    """
+    """A bundle's own encoder; for `window` and `tile` see `histpred.bundle.outputs.window_for`."""
     spec = bundle.manifest.encoder
     chunks = ChunkPolicy(spec.chunks.policy, spec.chunks.length) if spec.chunks else None
     reach = window_for(bundle, window, tile)
@@ -102,20 +84,10 @@ def choose_encoder(
 ) -> EncoderChoice:
     """The encoder that a user means: that of a bundle, or the one of that name.
 
-    Parameters
-    ----------
-    bundle, name
-        One of them: a bundle; or a published encoder or a kind of encoder. For a kind that needs
-        weights, `weights`, `chunks` and `window` are given, too.
-    chunks, window
-        In place of the bundle's, or of what is usual for the encoder.
-    tile
-        Length of tiles in bp, for a bundle's intervals.
-
-    Raises
-    ------
-    UsageError, BundleError
-        For names that are unknown and options that do not belong together.
+    `name` is a published encoder or a kind of encoder. A kind that needs weights needs `weights`,
+    `chunks` and `window`; else these replace what is usual. tile: length in bp, for a bundle's
+    intervals. Raises UsageError or BundleError for names that are unknown and options that do not
+    belong together.
     """
     if tile and bundle is None:
         raise UsageError("--tile needs a bundle", "give --bundle")
@@ -133,26 +105,9 @@ def choose_encoder(
     if kind and weights and policy and window:
         return EncoderChoice(kind, policy, parse_window(window), str(weights), weights)
     if kind and not is_published(name):
-        raise UsageError(
-            f"{name!r} is a kind of encoder, with weights of your own",
-            "give --weights, --chunks and --window",
-        )
-
+        hint = "give --weights, --chunks and --window"
+        raise UsageError(f"{name!r} is a kind of encoder, with weights of your own", hint)
     listed = find(name)
-    return EncoderChoice(
-        listed,
-        policy or ChunkPolicy(WINDOW, listed.chunk_length),
-        parse_window(window or listed.window),
-        listed.name,
-        weights,
-        published=listed,
-    )
-
-
-def _check_length(chunks: ChunkPolicy | None, encoder: Encoder, name: str) -> None:
-    """Raise BundleError if chunks, or windows that are not cut, are too long for the encoder."""
-    if encoder.longest is not None and (chunks is None or chunks.length > encoder.longest):
-        raise BundleError(
-            f"{name}: chunks {chunks or 'none'}, the encoder takes at most {encoder.longest} bases",
-            f"use chunks of {encoder.longest} bp or less",
-        )
+    policy = policy or ChunkPolicy(WINDOW, listed.chunk_length)
+    reach = parse_window(window or listed.window)
+    return EncoderChoice(listed, policy, reach, listed.name, weights, published=listed)

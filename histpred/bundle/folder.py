@@ -1,8 +1,7 @@
 """A bundle: the folder that fixes everything between a window and a probability.
 
-`bundle.json` (see `histpred.bundle.manifest`) lies beside `scorer.onnx` and `card.md`. Everything
-that can be checked without running the model is checked here, before any work. Whether the scorer
-itself fits is checked when it is opened, in `histpred.scoring.scorer`.
+Everything that can be checked without running the model is checked here, before any work. Whether
+the scorer itself fits is checked when it is opened, in `histpred.scoring.scorer`.
 """
 
 from __future__ import annotations
@@ -18,8 +17,6 @@ from histpred.core.errors import BundleError, first_few
 from histpred.core.shipped import LFS_POINTER
 
 if TYPE_CHECKING:
-    from pydantic import ValidationError
-
     from histpred.bundle.manifest import Manifest
 
 DEFAULT_BUNDLE = "human-promoter"
@@ -40,12 +37,10 @@ class Bundle:
 
     @property
     def scorer_path(self) -> Path:
-        """The path of scorer.onnx."""
         return self.directory / SCORER
 
     @property
     def card_path(self) -> Path:
-        """The path of card.md."""
         return self.directory / CARD
 
 
@@ -57,48 +52,34 @@ def shipped_bundles() -> list[str]:
 def load_bundle(name_or_path: str | os.PathLike[str] = DEFAULT_BUNDLE) -> Bundle:
     """Find a bundle by its shipped name or its folder, and check all of it.
 
-    Raises
-    ------
-    BundleError
-        For a folder or file that is missing, altered, a Git-LFS pointer or of another schema
-        version.
+    Raises BundleError for a folder or file that is missing, altered, a Git-LFS pointer or of
+    another schema version.
     """
     directory = find_bundle(name_or_path)
     path = directory / MANIFEST
     content = _read(path)
     manifest = parse_manifest(content, path)
     _check_files(directory, manifest)
-
     return Bundle(directory, manifest, hashlib.sha256(content).hexdigest())
 
 
 def find_bundle(name_or_path: str | os.PathLike[str]) -> Path:
-    """The folder of a bundle, given its shipped name or its path.
-
-    `./NAME` means a folder even if a shipped bundle has that name.
-    """
+    """The folder of a bundle by its shipped name or its path; `./NAME` always is a path."""
     given = os.fspath(name_or_path)
     folder = Path(given)
     shipped = SHIPPED / given if given in shipped_bundles() else None
-
     if shipped and folder.is_dir() and not folder.samefile(shipped):
-        raise BundleError(
-            f"{given}: both a shipped bundle and a folder here",
-            f"write .{os.sep}{given} for the folder, or run where there is no such folder",
-        )
+        hint = f"write .{os.sep}{given} for the folder, or run where there is no such folder"
+        raise BundleError(f"{given}: both a shipped bundle and a folder here", hint)
     if shipped:
         return shipped
     if folder.is_dir():
         return folder
     if folder.exists():
-        raise BundleError(
-            f"{given}: a bundle is a folder, this is a file",
-            f"give the folder that holds {MANIFEST}",
-        )
-    raise BundleError(
-        f"{given}: no such bundle",
-        f"give a folder with a {MANIFEST}, or a shipped one: {', '.join(shipped_bundles())}",
-    )
+        hint = f"give the folder that holds {MANIFEST}"
+        raise BundleError(f"{given}: a bundle is a folder, this is a file", hint)
+    hint = f"give a folder with a {MANIFEST}, or a shipped one: {', '.join(shipped_bundles())}"
+    raise BundleError(f"{given}: no such bundle", hint)
 
 
 def parse_manifest(content: bytes, path: Path) -> Manifest:
@@ -113,65 +94,48 @@ def parse_manifest(content: bytes, path: Path) -> Manifest:
         raise BundleError(f"{path}: not valid JSON: {error}", "get the bundle again") from error
     if not isinstance(fields, dict):
         raise BundleError(f"{path}: not a bundle manifest: no object", "get the bundle again")
-
     version = fields.get("schema_version")
     if str(version).split(".")[0] != SCHEMA_VERSION.split(".")[0]:
         raise BundleError(
             f"{path}: schema version {version}, this histpred reads {SCHEMA_VERSION}",
             "use the release of histpred that wrote the bundle, or a bundle made for this release",
         )
-
     try:
         return Manifest.model_validate(fields)
     except ValidationError as error:
-        raise BundleError(
-            f"{path}: not a valid manifest: {_readable(error)}",
-            "correct these fields, or get the bundle again; a newer histpred may have written it",
-        ) from error
-
-
-def _readable(error: ValidationError) -> str:
-    problems = [
-        f"{'.'.join(map(str, problem['loc'])) or 'manifest'}: {problem['msg']}"
-        for problem in error.errors()
-    ]
-    return first_few(problems)
+        problems = [
+            f"{'.'.join(map(str, problem['loc'])) or 'manifest'}: {problem['msg']}"
+            for problem in error.errors()
+        ]
+        hint = "correct these fields, or get the bundle again; a newer histpred may have written it"
+        raise BundleError(f"{path}: not a valid manifest: {first_few(problems)}", hint) from error
 
 
 def _check_files(directory: Path, manifest: Manifest) -> None:
     needed = [SCORER, CARD, *([manifest.interval.scorer] if manifest.interval else [])]
     unlisted = [name for name in needed if name not in manifest.files]
     if unlisted:
-        raise BundleError(
-            f"{directory / MANIFEST}: 'files' does not list {first_few(unlisted)}",
-            "get the bundle again",
-        )
+        what = f"'files' does not list {first_few(unlisted)}"
+        raise BundleError(f"{directory / MANIFEST}: {what}", "get the bundle again")
     for name in manifest.files:
         parts = PurePosixPath(name).parts
         if not parts or name.startswith("/") or ".." in parts or any(c in name for c in "\\:\0"):
-            raise BundleError(
-                f"{directory / MANIFEST}: file name {name!r} points outside the bundle",
-                "do not use this bundle unless you know who made it",
-            )
-
+            what = f"{directory / MANIFEST}: file name {name!r} points outside the bundle"
+            raise BundleError(what, "do not use this bundle unless you know who made it")
     for name, expected in manifest.files.items():
         path = directory / name
         found = hashlib.sha256(_read(path)).hexdigest()
         if found != expected:
-            raise BundleError(
-                f"{path}: altered or damaged: sha256 {found}, {MANIFEST} says {expected}",
-                "get the bundle again",
-            )
+            what = f"altered or damaged: sha256 {found}, {MANIFEST} says {expected}"
+            raise BundleError(f"{path}: {what}", "get the bundle again")
 
 
 def _read(path: Path) -> bytes:
-    """The bytes of a bundle's file; BundleError if it is missing or a Git-LFS pointer."""
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise BundleError(
-            f"{path}: cannot be read: {error.strerror}", "get the bundle again"
-        ) from error
+        what = f"{path}: cannot be read: {error.strerror}"
+        raise BundleError(what, "get the bundle again") from error
     if content.startswith(LFS_POINTER):
         raise BundleError(f"{path}: a Git-LFS pointer, not the file itself", "run: git lfs pull")
     return content

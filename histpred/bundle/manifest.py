@@ -11,7 +11,8 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, NonNegativeInt, model_validator
+from pydantic import PositiveInt as Length
 
 from histpred.core.columns import NAMES
 
@@ -22,8 +23,6 @@ Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 RESERVED = (*NAMES, "calls", "vector", "windows")  # names of columns and tracks
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._+-]*$"
 Name = Annotated[str, Field(min_length=1, pattern=NAME_PATTERN)]
-Length = Annotated[int, Field(gt=0)]
-WindowKind = Literal["context", "body", "promoter", "spliced", "interval"]
 
 
 class Record(BaseModel):
@@ -44,18 +43,17 @@ class Species(Record):
 class WindowSpec(Record):
     """The window that the scorer was trained on; lengths in bp.
 
-    whole: always read in full length, with N beyond the contig. shown: bp to each side of the TSS
-    that a whole promoter's probability describes, which are its window; 0: all of it. An interval
-    is read as it is or, if it has a reach, whole and around its middle: see
-    `histpred.genome.windows`.
+    shown: bp to each side of the TSS that a whole promoter's probability describes, which are its
+    window; 0: all of it. An interval is read as it is or, if it has a reach, whole and around its
+    middle: see `histpred.genome.windows`.
     """
 
-    kind: WindowKind
-    upstream: Annotated[int, Field(ge=0)] = 0
-    downstream: Annotated[int, Field(ge=0)] = 0
+    kind: Literal["context", "body", "promoter", "spliced", "interval"]
+    upstream: NonNegativeInt = 0
+    downstream: NonNegativeInt = 0
     max_n_fraction: Fraction
-    whole: bool = False
-    shown: Annotated[int, Field(ge=0)] = 0
+    whole: bool = False  # always read in full length, with N beyond the contig
+    shown: NonNegativeInt = 0
 
     @model_validator(mode="after")
     def _has_bases(self) -> WindowSpec:
@@ -79,26 +77,21 @@ class ChunkSpec(Record):
 
 
 class EncoderSpec(Record):
-    """The frozen encoder; `settings` are its own, without `chunks` it sees windows whole.
-
-    files: sha256 of the encoder's files, by name, if users get them elsewhere instead of with the
-    bundle. published: the encoder's name in `histpred encoders list`.
-    """
+    """The frozen encoder; without `chunks` it sees windows whole."""
 
     kind: Name
     settings: dict[str, JsonValue] = {}
     dimension: Length
     chunks: ChunkSpec | None = None
-    published: Name | None = None
-    files: dict[Name, Digest] = {}
+    published: Name | None = None  # its name in `histpred encoders list`
+    files: dict[Name, Digest] = {}  # sha256 by name, if users get them elsewhere
 
 
 class Calibration(Record):
     """From one mark's logits to its probabilities: see `histpred.bundle.probability`.
 
     sigmoid(slope * logit + intercept), unless there are knots (ascending `logits` with their
-    `probabilities`): then the line through them, constant beyond either end. method: how it was
-    fitted, for the reader.
+    `probabilities`): then the line through them, constant beyond either end.
     """
 
     slope: Annotated[float, Field(gt=0)] = 1.0
@@ -110,9 +103,8 @@ class Calibration(Record):
     @model_validator(mode="after")
     def _knots_make_a_line(self) -> Calibration:
         if len(self.logits) != len(self.probabilities):
-            raise ValueError(
-                f"{len(self.logits)} logits for {len(self.probabilities)} probabilities"
-            )
+            found = f"{len(self.logits)} logits for {len(self.probabilities)} probabilities"
+            raise ValueError(found)
         if any(left >= right for left, right in pairwise(self.logits)):
             raise ValueError("the logits do not ascend")
         if any(left > right for left, right in pairwise(self.probabilities)):
@@ -121,29 +113,27 @@ class Calibration(Record):
 
 
 class MarkSpec(Record):
-    """A mark that is scored, and called if its calibrated probability reaches `threshold`.
-
-    meaning: a phrase for the card that says what a positive label was.
-    """
+    """A mark that is scored, and called if its calibrated probability reaches `threshold`."""
 
     name: Name
     threshold: Fraction
     calibration: Calibration = Calibration()
-    meaning: str = ""
+    meaning: str = ""  # a phrase for the card that says what a positive label was
+
+
+Marks = Annotated[tuple[MarkSpec, ...], Field(min_length=1)]
 
 
 class IntervalOutput(Record):
     """The output for intervals, from the same encoder as the output for genes.
 
-    resolution: bp around an interval's middle that a probability describes. scorer: the bundle's
-    file that scores intervals. marks: in the order of that scorer's output, with calibrations and
-    thresholds of their own; they may differ from the marks of genes.
+    Its marks may differ from those of genes, and have their own calibrations and thresholds.
     """
 
     window: WindowSpec
-    resolution: Length
-    scorer: str = "scorer.onnx"
-    marks: Annotated[tuple[MarkSpec, ...], Field(min_length=1)]
+    resolution: Length  # bp around an interval's middle that a probability describes
+    scorer: str = "scorer.onnx"  # the bundle's file that scores intervals
+    marks: Marks  # in the order of that scorer's output
 
     @model_validator(mode="after")
     def _is_of_intervals(self) -> IntervalOutput:
@@ -153,16 +143,11 @@ class IntervalOutput(Record):
 
 
 class Training(Record):
-    """The origin of the weights: data, splits, seed, and the number of windows in each split.
-
-    recipe: digests of the inputs and all options of `histpred train`, if that made the bundle.
-    """
-
     data: tuple[str, ...]
     splits: dict[str, str]
     seed: int
-    counts: dict[str, int]
-    recipe: dict[str, JsonValue] = {}
+    counts: dict[str, int]  # windows in each split
+    recipe: dict[str, JsonValue] = {}  # inputs' digests and all options of `histpred train`
 
 
 class Performance(Record):
@@ -208,7 +193,7 @@ class Manifest(Record):
     species: Species
     window: WindowSpec
     encoder: EncoderSpec
-    marks: Annotated[tuple[MarkSpec, ...], Field(min_length=1)]
+    marks: Marks
     interval: IntervalOutput | None = None
     files: dict[str, Digest]
     training: Training
@@ -216,14 +201,10 @@ class Manifest(Record):
     known_answer: KnownAnswer
 
     @model_validator(mode="after")
-    def _window_fits_chunks(self) -> Manifest:
+    def _parts_agree(self) -> Manifest:
         chunks = self.encoder.chunks
         if chunks and chunks.policy == "grid" and self.window.kind == "spliced":
             raise ValueError("spliced windows do not lie on a grid")
-        return self
-
-    @model_validator(mode="after")
-    def _marks_agree(self) -> Manifest:
         for marks in (self.marks, self.interval.marks if self.interval else ()):
             names = [mark.name for mark in marks]
             if len(set(names)) != len(names):

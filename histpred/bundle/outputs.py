@@ -1,32 +1,32 @@
-"""The outputs of a bundle: the windows it was trained on and the marks that it scores."""
+"""What a bundle is for: the species and windows that it was trained on, the marks it scores."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
+
 from histpred.bundle.folder import Bundle
-from histpred.bundle.manifest import IntervalOutput, MarkSpec
+from histpred.bundle.manifest import IntervalOutput, MarkSpec, Species
 from histpred.core.errors import UsageError
 from histpred.genome.regions import INTERVAL, PROMOTER
 from histpred.genome.windows import WindowSpec, parse_window
+
+UNSPECIFIED = "unspecified organism"
+# Total bp below which unknown contigs prove nothing: they may be a slice of the right genome
+SMALLEST_TELLING_GENOME = 10_000_000
 
 
 def window_for(bundle: Bundle, wanted: str | None = None, tile: int | None = None) -> WindowSpec:
     """The window that a bundle scores.
 
-    Parameters
-    ----------
-    wanted
-        A window as `parse_window` reads it; None: the one that the bundle was trained on.
-    tile
-        Length in bp of the tiles that intervals are cut into; None: they are not cut.
-
-    Raises UsageError for tiles of another kind of window than intervals.
+    wanted: a window as `parse_window` reads it; None: the one that the bundle was trained on. tile:
+    length in bp of the tiles that intervals are cut into; None: they are not cut. Raises UsageError
+    for tiles of another kind of window than intervals.
     """
     if tile:
         wanted = wanted or INTERVAL
         if wanted.partition(":")[0] != INTERVAL:
-            raise UsageError(
-                f"--tile is for {INTERVAL} windows, not for {wanted}", "leave --window out"
-            )
+            what = f"--tile is for {INTERVAL} windows, not for {wanted}"
+            raise UsageError(what, "leave --window out")
     trained = _trained(bundle)
     kind = wanted or bundle.manifest.window.kind
     if kind in trained:
@@ -62,3 +62,29 @@ def _trained(bundle: Bundle) -> dict[str, WindowSpec]:
     if bundle.manifest.interval:
         specs.append(bundle.manifest.interval.window)
     return {spec.kind: WindowSpec(**spec.model_dump()) for spec in specs}
+
+
+def looks_like_species(contig_lengths: Iterable[int], species: Species) -> bool | None:
+    """Return True if contigs of these lengths (bp) look like a genome of the species.
+
+    True if a contig is exactly as long as a chromosome of a known assembly; False if none is,
+    although there is a whole genome's worth of sequence; None if the lengths do not tell, because
+    the genome is a slice or the species' lengths are unknown.
+    """
+    known = {length for lengths in species.chromosome_lengths.values() for length in lengths}
+    contigs = list(contig_lengths)
+    if not known:
+        return None
+    if known.intersection(contigs):
+        return True
+    return False if sum(contigs) >= SMALLEST_TELLING_GENOME else None
+
+
+def assembly_of(contig_lengths: Collection[int], species: Species) -> str | None:
+    """The assembly that shares most chromosome lengths (bp) with the contigs; None if none does."""
+    shared = {
+        assembly: len(set(lengths).intersection(contig_lengths))
+        for assembly, lengths in species.chromosome_lengths.items()
+    }
+    best = max(shared, key=lambda assembly: shared[assembly], default=None)
+    return best if best and shared[best] else None

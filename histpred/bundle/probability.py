@@ -12,22 +12,12 @@ if TYPE_CHECKING:
 
 
 def probabilities_of(logits: np.ndarray, calibrations: Sequence[Calibration]) -> np.ndarray:
-    """Calibrated probabilities, float64 [n, marks].
-
-    Parameters
-    ----------
-    logits
-        [n, marks], without NaN.
-    calibrations
-        One for each mark, in the order of the columns.
-    """
+    """Calibrated probabilities, float64 [n, marks], of `logits` [n, marks] without NaN."""
     slope = np.array([calibration.slope for calibration in calibrations])
     intercept = np.array([calibration.intercept for calibration in calibrations])
     with np.errstate(over="ignore"):
         probabilities: np.ndarray = 1 / (1 + np.exp(-(slope * logits + intercept)))
-    for i, calibration in enumerate(calibrations):
-        if calibration.logits:
-            probabilities[:, i] = np.interp(
-                logits[:, i], calibration.logits, calibration.probabilities
-            )
+    for i, mark in enumerate(calibrations):
+        if mark.logits:
+            probabilities[:, i] = np.interp(logits[:, i], mark.logits, mark.probabilities)
     return probabilities

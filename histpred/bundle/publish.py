@@ -8,16 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from histpred.bundle.folder import CARD, MANIFEST, SCORER, Bundle, load_bundle
-from histpred.bundle.manifest import (
-    Evaluation,
-    Manifest,
-    MarkPerformance,
-    MarkSpec,
-    Performance,
-    Species,
-    Training,
-    WindowSpec,
-)
+from histpred.bundle.manifest import Evaluation, Manifest, MarkPerformance, MarkSpec, WindowSpec
 
 
 def write_bundle(
@@ -29,93 +20,76 @@ def write_bundle(
 ) -> Bundle:
     """Write scorer.onnx, card.md and bundle.json, in this order, and load the bundle.
 
-    Parameters
-    ----------
-    directory
-        Created if missing; files of these names are replaced.
-    manifest
-        Complete but for `files`, which are filled in here.
-    scorer
-        The bytes of scorer.onnx.
-    notes
-        Markdown for the card: what only the author knows, such as the meaning of the labels.
-    others
-        Further files by name: an encoder that ships, the split, the history.
+    Files of these names are replaced. The manifest's `files` are filled in here. notes: Markdown
+    for the card: what only the author knows. others: further files by name, such as an encoder.
     """
     card = render_card(manifest, notes).encode()
     contents = {**(others or {}), SCORER: scorer, CARD: card}
     files = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
     complete = manifest.model_copy(update={"files": files})
-
     directory.mkdir(parents=True, exist_ok=True)
     contents[MANIFEST] = complete.model_dump_json(indent=1).encode() + b"\n"
     for name, content in contents.items():
         partial = directory / f".{name}.partial"
         partial.write_bytes(content)
         os.replace(partial, directory / name)
-
     return load_bundle(directory)
 
 
 def render_card(manifest: Manifest, notes: str) -> str:
     """card.md: what the bundle is, what it was trained on, how well it does, in Markdown."""
     species, window, encoder = manifest.species, manifest.window, manifest.encoder
-    facts = [
-        ("species", f"{_organism(species)}, {species.assembly}"),
-        ("window", _window(window)),
-        ("N allowed", f"{window.max_n_fraction:.0%} of a window"),
-    ]
+    taxon = "" if species.taxon_id is None else f" ({species.taxon_id})"
+    outputs = {"": manifest.marks}
+    facts = {
+        "species": f"{species.name}{taxon}, {species.assembly}",
+        "window": _window(window),
+        "N allowed": f"{window.max_n_fraction:.0%} of a window",
+    }
     further: list[str] = []
     if interval := manifest.interval:
+        outputs = {f" of {window.kind}s": manifest.marks, " of intervals": interval.marks}
         allowed = f"N allowed in {interval.window.max_n_fraction:.0%} of its bases"
         reach = f"{_window(interval.window)}; of the {interval.resolution} bp there; {allowed}"
-        facts.append(("intervals", reach))
+        facts["intervals"] = reach
         further = [mark.name for mark in interval.marks if mark.name not in manifest.mark_names]
-    facts.append(("encoder", f"{encoder.kind} {encoder.settings}, {encoder.dimension} numbers"))
+    facts["encoder"] = f"{encoder.kind} {encoder.settings}, {encoder.dimension} numbers"
     if encoder.chunks:
-        facts.append(("chunks", f"{encoder.chunks.policy}, {encoder.chunks.length} bp"))
-    facts.append(("marks", ", ".join(manifest.mark_names)))
+        facts["chunks"] = f"{encoder.chunks.policy}, {encoder.chunks.length} bp"
+    facts["marks"] = ", ".join(manifest.mark_names)
     if further:
-        facts.append(("marks of intervals only", ", ".join(further)))
-    facts.append(("licence of the weights", manifest.licence))
+        facts["marks of intervals only"] = ", ".join(further)
+    facts["licence of the weights"] = manifest.licence
+    training = [
+        *manifest.training.data,
+        *(f"{name}: {stretch}" for name, stretch in manifest.training.splits.items()),
+        *(f"{name}: {count:,}" for name, count in manifest.training.counts.items()),
+        f"seed: {manifest.training.seed}",
+    ]
     sections = [
         f"# {manifest.name} {manifest.version}\n\n{manifest.summary}",
-        "\n".join(f"- **{name}**: {value}" for name, value in facts),
+        "\n".join(f"- **{name}**: {value}" for name, value in facts.items()),
         notes.strip(),
-        "## Training\n\n" + _training_list(manifest.training),
-        *(
-            f"## Thresholds and calibration{of_what}\n\n{_threshold_table(marks)}"
-            for of_what, marks in _outputs(manifest)
-        ),
-        *(
-            f"## Performance: {name}\n\n{evaluation_section(e)}"
-            for name, e in manifest.metrics.items()
-        ),
+        "## Training\n\n" + "\n".join(f"- {item}" for item in training),
     ]
+    for of_what, marks in outputs.items():
+        sections.append(f"## Thresholds and calibration{of_what}\n\n{_threshold_table(marks)}")
+    for name, evaluation in manifest.metrics.items():
+        sections.append(f"## Performance: {name}\n\n{_evaluation_section(evaluation)}")
     return "\n\n".join(sections) + "\n"
 
 
-def _organism(species: Species) -> str:
-    return species.name if species.taxon_id is None else f"{species.name} ({species.taxon_id})"
-
-
-def evaluation_section(evaluation: Evaluation) -> str:
+def _evaluation_section(evaluation: Evaluation) -> str:
     """A sentence on what was evaluated, and a table of marks with the baselines beside."""
     marks = evaluation.marks
     baselines = list(next(iter(marks.values())).baselines)
     header = ["mark", "positives", "prevalence", "AUROC", "AUPRC", "ECE"]
     for baseline in baselines:
         header += [f"{baseline} AUROC", f"{baseline} AUPRC"]
-
-    rows = [
-        [
-            name,
-            str(figures.positives),
-            f"{figures.prevalence:.4f}",
-            *_performance([figures], baselines, "{:.3f}", "{:.4f}"),
-        ]
-        for name, figures in marks.items()
-    ]
+    rows = []
+    for name, figures in marks.items():
+        ranks = _performance([figures], baselines, "{:.3f}", "{:.4f}")
+        rows.append([name, str(figures.positives), f"{figures.prevalence:.4f}", *ranks])
     every = list(marks.values())
     prevalence = sum(figures.prevalence for figures in every) / len(every)
     mean = _performance(every, baselines, "**{:.3f}**", "**{:.3f}**")
@@ -128,30 +102,17 @@ def _performance(
 ) -> list[str]:
     """Cells with the mean figures of some marks: of the model, its ECE, then of each baseline."""
 
-    def mean(values: list[float], as_text: str) -> str:
-        return as_text.format(sum(values) / len(values)) if values else ""
+    def mean(values: list[float]) -> float:
+        return sum(values) / len(values)
 
-    def ranking(performances: list[Performance]) -> list[str]:
-        return [
-            mean([figures.auroc for figures in performances], layout),
-            mean([figures.auprc for figures in performances], layout),
-        ]
-
-    errors = [mark.model.ece for mark in marks if mark.model.ece is not None]
-    cells = [*ranking([mark.model for mark in marks]), mean(errors, ece_layout)]
-    for name in baselines:
-        cells += ranking([mark.baselines[name] for mark in marks])
+    models = [mark.model for mark in marks]
+    errors = [model.ece for model in models if model.ece is not None]
+    cells = []
+    for figures in (models, *([mark.baselines[name] for mark in marks] for name in baselines)):
+        cells.append(layout.format(mean([each.auroc for each in figures])))
+        cells.append(layout.format(mean([each.auprc for each in figures])))
+    cells.insert(2, ece_layout.format(mean(errors)) if errors else "")
     return cells
-
-
-def _training_list(training: Training) -> str:
-    items = [
-        *training.data,
-        *(f"{name}: {stretch}" for name, stretch in training.splits.items()),
-        *(f"{name}: {count:,}" for name, count in training.counts.items()),
-        f"seed: {training.seed}",
-    ]
-    return "\n".join(f"- {item}" for item in items)
 
 
 def _window(window: WindowSpec) -> str:
@@ -159,20 +120,8 @@ def _window(window: WindowSpec) -> str:
     whole = ", N beyond the contig" if window.whole else ""
     if window.shown:
         whole += f"; of the {window.shown} bp to each side of the start"
-    return (
-        f"{window.kind}, {window.upstream} bp upstream, {window.downstream} bp "
-        f"downstream{middle}{whole}"
-    )
-
-
-def _outputs(manifest: Manifest) -> list[tuple[str, tuple[MarkSpec, ...]]]:
-    """The heading and the marks of each output."""
-    if manifest.interval is None:
-        return [("", manifest.marks)]
-    return [
-        (f" of {manifest.window.kind}s", manifest.marks),
-        (" of intervals", manifest.interval.marks),
-    ]
+    reach = f"{window.upstream} bp upstream, {window.downstream} bp downstream"
+    return f"{window.kind}, {reach}{middle}{whole}"
 
 
 def _threshold_table(marks: Sequence[MarkSpec]) -> str:
@@ -184,8 +133,8 @@ def _threshold_table(marks: Sequence[MarkSpec]) -> str:
         if calibration.logits:
             row += [f"isotonic, {len(calibration.logits)} knots", "", ""]
         else:
-            row += [calibration.method.replace("platt", "Platt")]
-            row += [f"{calibration.slope:.3f}", f"{calibration.intercept:.3f}"]
+            method = calibration.method.replace("platt", "Platt")
+            row += [method, f"{calibration.slope:.3f}", f"{calibration.intercept:.3f}"]
         rows.append(row)
     names: dict[str, list[str]] = {}
     for mark in marks:

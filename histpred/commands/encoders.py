@@ -82,7 +82,6 @@ def verify(name: str, path: Path | None) -> None:
     from histpred.encoders import ENCODERS
     from histpred.encoders import installed as files
     from histpred.encoders.published import default_folder, find, is_published
-    from histpred.encoders.verify import try_out
 
     if name in ENCODERS and not is_published(name):
         kind = ENCODERS[name]
@@ -91,7 +90,7 @@ def verify(name: str, path: Path | None) -> None:
                 f"{name!r} is a kind of encoder: it has no folder of its own",
                 f"give the weights: histpred encoders verify {name} PATH",
             )
-        for passed in try_out(kind, path or Path()):
+        for passed in files.try_out(kind, path or Path()):
             click.echo(passed)
         return
 
@@ -113,7 +112,7 @@ def verify(name: str, path: Path | None) -> None:
     missing = [one.path.name for one in compared if one.state == files.MISSING]
     if missing:
         raise WeightsError(f"{path}: lacks {first_few(missing)}", hint)
-    for passed in try_out(encoder, path):
+    for passed in files.try_out(encoder, path):
         click.echo(passed)
     wrong = [one.path.name for one in compared if one.state == files.WRONG]
     if wrong:

@@ -1,9 +1,8 @@
 """Encoders: frozen functions from sequences to vectors, built from a bundle's encoder spec.
 
-An encoder sees chunks of windows, or whole windows (`histpred.encoders.chunks`): upper-case ACGTN
-bytes in the window's own orientation. Its module is imported when it is built, so that a run
-without torch never imports torch. A new kind of encoder is one module with `from_settings`, and one
-line in `ENCODERS`.
+An encoder sees chunks of windows, or whole windows: upper-case ACGTN bytes in the window's own
+orientation. Its module is imported when it is built, so that a run without torch never imports
+torch. A new kind of encoder is one module with `from_settings`, and one line in `ENCODERS`.
 """
 
 from __future__ import annotations
@@ -26,52 +25,35 @@ INSTALL_ENCODERS = (
 
 
 class Embedded(NamedTuple):
-    """Embedded chunks.
+    """Embedded chunks: the mean over each chunk's tokens, zeros if it has none."""
 
-    vectors: float32 [n, dimension], the mean over each chunk's tokens, zeros if it has none;
-    tokens: int64 [n], the number of tokens in each mean.
-    """
-
-    vectors: np.ndarray
-    tokens: np.ndarray
+    vectors: np.ndarray  # float32 [n, dimension]
+    tokens: np.ndarray  # int64 [n], the number of tokens in each mean
 
 
 class Encoder(Protocol):
-    """Embeds chunks; the vector of a chunk does not depend on the others in the call.
+    """Embeds chunks; a chunk's vector does not depend on the others in the call. Thread-safe."""
 
-    dimension: length of a vector; longest: most bases in a chunk, None for any number;
-    chunks_at_once: how many chunks keep it busy; device: where it runs ('cpu', 'cuda:N', 'mps');
-    precision: 'fp32', 'fp16', 'bf16' or 'int8'; files: the files that it was read from. Several
-    threads may call `embed`.
-    """
-
-    dimension: int
-    longest: int | None
-    chunks_at_once: int
-    device: str
-    precision: str
-    files: tuple[Path, ...]
+    dimension: int  # length of a vector
+    longest: int | None  # most bases in a chunk, None for any number
+    chunks_at_once: int  # how many chunks keep it busy
+    device: str  # 'cpu', 'cuda:N' or 'mps'
+    precision: str  # 'fp32', 'fp16', 'bf16' or 'int8'
+    files: tuple[Path, ...]  # that it was read from
 
     def embed(self, chunks: Sequence[bytes]) -> Embedded:
         """Vectors and numbers of tokens of chunks."""
-        ...
 
 
 class EncoderSpec(Protocol):
-    """A bundle's description of its encoder, see `histpred.bundle.manifest.EncoderSpec`.
-
-    A dimension of None accepts any.
-    """
+    """What an encoder is built from, such as a bundle's `histpred.bundle.manifest.EncoderSpec`."""
 
     @property
     def kind(self) -> str: ...
-
     @property
     def settings(self) -> Mapping[str, JsonValue]: ...
-
     @property
-    def dimension(self) -> int | None: ...
-
+    def dimension(self) -> int | None: ...  # None accepts any
     @property
     def published(self) -> str | None: ...
 
@@ -79,15 +61,13 @@ class EncoderSpec(Protocol):
 class EncoderKind(NamedTuple):
     """A kind of encoder, which is also the spec of that kind with its default settings.
 
-    kind: its name in bundles, for `--encoder` and for `histpred encoders verify`. module: its
-    `from_settings(settings, directory, device, precision)` returns the encoder. needs_weights: it
-    reads files; unless a bundle or a published encoder names them, the user gives `--weights`,
-    `--chunks` and `--window`. expensive: a prediction keeps its embeddings on disk to be resumed;
-    the encoder gets the device, and the scorer runs on the CPU. settings, window, chunks: the
-    defaults of `--encoder KIND`, as the options take them; without chunks, windows are embedded
-    whole. check: a function of the module for `encoders verify`, which takes the folder of the
-    weights, and returns what passed as a sentence or raises WeightsError. dimension, published: as
-    in a spec.
+    module: its `from_settings(settings, directory, device, precision)` returns the encoder.
+    needs_weights: it reads files; unless a bundle or a published encoder names them, the user gives
+    `--weights`, `--chunks` and `--window`. expensive: a prediction keeps its embeddings on disk to
+    be resumed; the encoder gets the device, and the scorer runs on the CPU. settings, window,
+    chunks: the defaults of `--encoder KIND`; without chunks, windows are embedded whole. check: a
+    function of the module for `encoders verify`, which takes the folder of the weights, and returns
+    what passed as a sentence or raises WeightsError.
     """
 
     kind: str
@@ -112,7 +92,6 @@ ENCODERS = {
         EncoderKind("hf", "histpred.encoders.hf", True, True),
     )
 }
-"""All kinds of encoders by name."""
 
 
 def is_expensive(kind: str) -> bool:
@@ -123,53 +102,30 @@ def is_expensive(kind: str) -> bool:
 def build(
     spec: EncoderSpec, directory: Path, device: str = "cpu", precision: str = "auto"
 ) -> Encoder:
-    """Build the encoder of a spec.
+    """Build the encoder of a spec from `directory`: the bundle's folder, or that of its weights.
 
-    Parameters
-    ----------
-    spec
-        The encoder's part of a manifest.
-    directory
-        The folder of the encoder's files: the bundle's, or that of its weights.
-    device
-        'auto', 'cpu', 'cuda', 'cuda:N' or 'mps'.
-    precision
-        'auto' (fp16 on a GPU, else fp32), 'fp32', 'fp16', 'bf16' or 'int8'.
-
-    Raises
-    ------
-    BundleError
-        For an unknown kind, wrong settings, or a dimension other than the spec's.
-    DeviceError, UsageError
-        For a device or precision that is not available.
-    WeightsError
-        For files that are not the weights of such an encoder.
+    device: 'auto', 'cpu', 'cuda', 'cuda:N' or 'mps'. precision: 'auto' (fp16 on a GPU, else fp32),
+    'fp32', 'fp16', 'bf16' or 'int8'. Raises BundleError for an unknown kind, wrong settings, or a
+    dimension other than the spec's; DeviceError or UsageError for a device or precision that is not
+    available; WeightsError for files that are not the weights of such an encoder.
     """
     if spec.kind not in ENCODERS:
-        raise BundleError(
-            f"{directory}: unknown encoder {spec.kind!r}",
-            f"this histpred has {', '.join(sorted(ENCODERS))}; a newer one may have it",
-        )
-
+        hint = f"this histpred has {', '.join(sorted(ENCODERS))}; a newer one may have it"
+        raise BundleError(f"{directory}: unknown encoder {spec.kind!r}", hint)
     try:
         encoder: Encoder = importlib.import_module(ENCODERS[spec.kind].module).from_settings(
             spec.settings, directory, device, precision
         )
     except ValueError as error:
-        raise BundleError(
-            f"{directory}: encoder {spec.kind!r} cannot be built: {error}", "get the bundle again"
-        ) from error
+        what = f"{directory}: encoder {spec.kind!r} cannot be built: {error}"
+        raise BundleError(what, "get the bundle again") from error
     except ModuleNotFoundError as error:
-        raise BundleError(
-            f"the encoder {spec.kind!r} needs the package {error.name}, which is not installed",
-            INSTALL_ENCODERS,
-        ) from error
+        what = f"the encoder {spec.kind!r} needs the package {error.name}, which is not installed"
+        raise BundleError(what, INSTALL_ENCODERS) from error
     if spec.dimension not in (None, encoder.dimension):
-        raise BundleError(
-            f"{directory}: encoder {spec.kind!r} gives {encoder.dimension} numbers a window, "
-            f"bundle.json says {spec.dimension}",
-            "get the bundle again",
-        )
+        found = f"{encoder.dimension} numbers a window, bundle.json says {spec.dimension}"
+        what = f"{directory}: encoder {spec.kind!r} gives {found}"
+        raise BundleError(what, "get the bundle again")
     return encoder
 
 

@@ -1,10 +1,9 @@
 """Runs token lists through a network and returns the mean over each list.
 
-On a GPU, lists are sorted by length and padded to the longest of their batch. A batch holds about
-`TOKENS_AT_ONCE` tokens; each time memory runs out, half as many. On a CPU each list runs by itself
-on one core, as many at once as there are cores. Nothing is padded, and a chunk's vector is the same
-to the last bit whatever other chunks are embedded and however many cores there are. Means are
-taken on the device, so that only they are copied back.
+On a GPU, lists are sorted by length and padded to the longest of their batch. On a CPU each list
+runs by itself on one core, as many at once as there are cores: a chunk's vector is the same to the
+last bit whatever other chunks are embedded and however many cores there are. Means are taken on the
+device, so that only they are copied back.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
@@ -26,25 +26,30 @@ from torch import Tensor, nn
 from histpred.core.errors import TemporaryError
 from histpred.core.runtime import usable_cores
 from histpred.encoders import Embedded
-from histpred.encoders.devices import choose_device, choose_precision
-from histpred.encoders.quantised import quantise
-from histpred.encoders.tokens import Tokens
+from histpred.encoders.devices import choose_device, choose_precision, quantise
+
+if TYPE_CHECKING:
+    import tokenizers
 
 logger = logging.getLogger(__name__)
 
 TOKENS_AT_ONCE = 32_768
 CHUNKS_AT_ONCE = {"cpu": 32, "cuda": 4096, "mps": 512}
-OUT_OF_MEMORY = (  # torch's messages on the CPU and on MPS, where it has no exception of its own
-    "can't allocate memory",
-    "not enough memory",
-    "MPS backend out of memory",
-)
+# torch's messages on the CPU and on MPS, where it has no exception of its own
+OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "MPS backend out of memory")
 
 Forward = Callable[[Tensor, Tensor | None], Tensor]
 """ids [batch, tokens] and a mask of the same shape (True: a token; None: no list is padded) ->
 hidden states [batch, tokens, dimension]."""
 
 _all_cores = threading.Lock()  # one run at a time uses the CPU: each takes all its cores
+
+
+class Tokens(NamedTuple):
+    """A chunk as a network reads it."""
+
+    ids: np.ndarray  # int64 [n]
+    counted: np.ndarray  # bool [n], True for tokens that count in the mean
 
 
 class TorchEncoder(ABC):
@@ -64,10 +69,7 @@ class TorchEncoder(ABC):
         self.chunks_at_once = CHUNKS_AT_ONCE[self._target.type]
 
     def _start(self, network: nn.Module, forward: Forward, layers: nn.Module, pad: int) -> None:
-        """Take a network to the device; int8 rounds the linear layers of its part `layers`.
-
-        `pad` is the token that fills up a batch.
-        """
+        """Take a network to the device; int8 rounds its part `layers`; `pad` fills up a batch."""
         if self.precision == "int8":
             quantise(layers)
         network.to(self._target)
@@ -83,10 +85,7 @@ class TorchEncoder(ABC):
 
 
 class Batcher:
-    """Runs one network on one device. Thread-safe.
-
-    `tokens_at_once`, the number of tokens in a batch, shrinks when memory runs out.
-    """
+    """Runs one network on one device. Thread-safe."""
 
     def __init__(
         self, forward: Forward, dimension: int, device: torch.device, pad: int = 0
@@ -97,25 +96,16 @@ class Batcher:
         self._pad = pad
         self._alone = device.type == "cpu"
         self._turn = _all_cores if self._alone else threading.Lock()
-        self.tokens_at_once = TOKENS_AT_ONCE
+        self.tokens_at_once = TOKENS_AT_ONCE  # shrinks when memory runs out
 
     def means(self, chunks: Sequence[Tokens]) -> Embedded:
-        """The mean hidden state over each chunk's counted tokens.
-
-        Raises
-        ------
-        TemporaryError
-            If the memory does not suffice for one chunk.
-        """
+        """The mean hidden states; TemporaryError if the memory does not suffice for one chunk."""
         counts = np.array([int(chunk.counted.sum()) for chunk in chunks], np.int64)
         vectors = np.zeros((len(chunks), self._dimension), np.float32)
-        order = np.flatnonzero(counts)
-        lengths = np.array([len(chunk.ids) for chunk in chunks], np.int64)
         # The longest first: if memory runs out, it does so at once.
-        order = order[np.argsort(-lengths[order], kind="stable")]
-
-        if order.size:
-            ordered = [chunks[i] for i in order.tolist()]
+        order = sorted(np.flatnonzero(counts).tolist(), key=lambda i: -len(chunks[i].ids))
+        if order:
+            ordered = [chunks[i] for i in order]
             with self._turn:
                 means = self._one_by_one(ordered) if self._alone else self._in_batches(ordered)
             vectors[order] = torch.cat(means).cpu().numpy()
@@ -135,14 +125,12 @@ class Batcher:
 
     def _in_batches(self, chunks: Sequence[Tokens]) -> list[Tensor]:
         done: list[Tensor] = []
-        start = 0
-        while start < len(chunks):
-            size = max(self.tokens_at_once // len(chunks[start].ids), 1)
-            batch = chunks[start : start + size]
-            result = self._run(batch)
+        while chunks:
+            size = max(self.tokens_at_once // len(chunks[0].ids), 1)
+            result = self._run(chunks[:size])
             if result is not None:
                 done.append(result)
-                start += len(batch)
+                chunks = chunks[size:]
         return done
 
     def _run(self, batch: Sequence[Tokens]) -> Tensor | None:
@@ -163,11 +151,8 @@ class Batcher:
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
         self.tokens_at_once = max(tokens // 2, 1)
-        logger.warning(
-            "%s is out of memory with %d chunks in a batch: continuing with batches half as large",
-            self._device,
-            len(batch),
-        )
+        told = "%s is out of memory with %d chunks in a batch"
+        logger.warning(f"{told}: continuing with batches half as large", self._device, len(batch))
         return None
 
     def _means(self, batch: Sequence[Tokens]) -> Tensor:
@@ -211,3 +196,24 @@ def is_out_of_memory(error: Exception) -> bool:
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return any(words in str(error) for words in OUT_OF_MEMORY)
+
+
+def letters_table(alphabet: str, other: str = "N") -> bytes:
+    """A table for bytes.translate: bases in either case to `alphabet`, all else to `other`.
+
+    The alphabet is ACGT or ACGU; both T and U become its last letter.
+    """
+    table = bytearray(other.encode() * 256)
+    for letter, base in zip(b"ACGTU", (alphabet + alphabet[-1]).encode(), strict=True):
+        table[letter] = table[letter + 32] = base
+    return bytes(table)
+
+
+def open_tokenizer(path: Path) -> tokenizers.Tokenizer:
+    """The tokenizer in a tokenizer.json; it neither pads nor truncates."""
+    import tokenizers
+
+    tokenizer = tokenizers.Tokenizer.from_file(str(path))
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return tokenizer

@@ -38,13 +38,10 @@ class ChunkPolicy(NamedTuple):
 
 
 class Chunk(NamedTuple):
-    """A sequence that the encoder sees at once, 5' to 3' on the window's strand.
-
-    share: the fraction of its bases that lie in the window.
-    """
+    """A sequence that the encoder sees at once, 5' to 3' on the window's strand."""
 
     sequence: bytes
-    share: float
+    share: float  # of its bases that lie in the window
 
 
 def parse_chunks(text: str) -> ChunkPolicy:
@@ -55,30 +52,23 @@ def parse_chunks(text: str) -> ChunkPolicy:
     """
     name, _, length = text.partition(":")
     policy = {"window": WINDOW, "grid": GRID}.get(name)
-    readable = length.isdecimal() and not is_too_far(length) and int(length)
-    if policy is None or not readable:
-        raise UsageError(
-            f"{text!r} does not describe chunks",
-            "write window:BP or grid:BP, for example grid:2000",
-        )
+    if not (policy and length.isdecimal() and not is_too_far(length) and int(length)):
+        hint = "write window:BP or grid:BP, for example grid:2000"
+        raise UsageError(f"{text!r} does not describe chunks", hint)
     return ChunkPolicy(policy, int(length))
 
 
 def check_window(chunks: ChunkPolicy | None, kind: str) -> None:
     """Raise UsageError for windows that the policy cannot cut."""
     if chunks and chunks.policy == GRID and kind == SPLICED:
-        raise UsageError(
-            "spliced windows do not lie on a grid of the genome", "use window chunks for them"
-        )
+        hint = "use window chunks for them"
+        raise UsageError("spliced windows do not lie on a grid of the genome", hint)
 
 
 def chunks_of(
     window: Window, sequence: bytes, reference: Reference, chunks: ChunkPolicy | None
 ) -> list[Chunk]:
-    """The chunks of a window whose own bases are `sequence`, without chunks that are all N.
-
-    Raises UsageError for a spliced window on a grid.
-    """
+    """The chunks of a window with the bases `sequence`; UsageError if spliced and on a grid."""
     if chunks is None:
         found = [Chunk(sequence, 1.0)]
     elif chunks.policy == WINDOW:
@@ -91,10 +81,7 @@ def chunks_of(
 
 
 def _bins(window: Window, sequence: bytes, reference: Reference, length: int) -> list[Chunk]:
-    """The bins of the grid that overlap the window.
-
-    Bin i is [i * length, (i + 1) * length), cut at the contig's end.
-    """
+    """The window's bins; bin i is [i * length, (i + 1) * length), cut at the contig's end."""
     chrom, start, end, strand = window[:4]
     found = []
     for left in range(start - start % length, end, length):
@@ -104,9 +91,9 @@ def _bins(window: Window, sequence: bytes, reference: Reference, length: int) ->
             first = end - right if strand == "-" else left - start
             found.append(Chunk(sequence[first : first + right - left], 1.0))
             continue
-        bin_sequence = reference.fetch(chrom, left, right, strand)
+        whole = reference.fetch(chrom, left, right, strand)
         part = reference.fetch(chrom, *inside)
-        found.append(Chunk(bin_sequence, bases(part) / max(bases(bin_sequence), 1)))
+        found.append(Chunk(whole, bases(part) / max(bases(whole), 1)))
     return found
 
 

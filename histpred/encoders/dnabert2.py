@@ -1,7 +1,6 @@
 """DNABERT-2 (Zhou 2023, arXiv:2306.15006) as an encoder: byte-pair tokens of DNA.
 
-A run of N splits the sequence before tokenisation: no token spans it and no token is unknown. The
-parts stay one input.
+A run of N splits the sequence before tokenisation: no token spans it. The parts stay one input.
 """
 
 from __future__ import annotations
@@ -15,18 +14,10 @@ import torch
 
 from histpred.core.errors import ModelError, WeightsError
 from histpred.encoders import check_settings
-from histpred.encoders.batching import TorchEncoder
+from histpred.encoders.batching import Tokens, TorchEncoder, letters_table, open_tokenizer
 from histpred.encoders.devices import DTYPES
 from histpred.encoders.dnabert2_network import Dnabert2, Shape
-from histpred.encoders.tokens import Tokens, letters_table, open_tokenizer
-from histpred.encoders.weights import (
-    GET_AGAIN,
-    fill,
-    find_file,
-    read_json,
-    read_state,
-    without_prefixes,
-)
+from histpred.encoders.weights import GET_AGAIN, fill, find_file, read_json, read_state
 
 if TYPE_CHECKING:
     import tokenizers
@@ -36,7 +27,6 @@ CONFIG = "config.json"
 TOKENIZER = "tokenizer.json"
 HEADS = ("cls.", "bert.pooler.", "pooler.", "classifier.")
 SPECIAL = {"[UNK]": 0, "[CLS]": 1, "[SEP]": 2, "[PAD]": 3, "[MASK]": 4}
-
 SIZES = (  # of config.json, in the order of `Shape`
     "vocab_size",
     "hidden_size",
@@ -47,37 +37,36 @@ SIZES = (  # of config.json, in the order of `Shape`
     "layer_norm_eps",
 )
 
+# The published tokenizer's tokens of a sequence (TACC's course on DNABERT-2)
 KNOWN_SEQUENCE = "ACGTAGCATCGGATCTATCTATCGACACTTGGTTATCGATCTACGAGCATCTCGTTAGC"
 KNOWN_TOKENS = [1, 5, 194, 32, 757, 1239, 2092, 294, 24, 359, 88, 93, 32, 75, 77, 19, 2]
-"""The published tokenizer's tokens of `KNOWN_SEQUENCE` (TACC's course on DNABERT-2)."""
 
 LETTERS = letters_table("ACGT", other=" ")  # the tokenizer splits at blanks
 
 
 class Dnabert2Encoder(TorchEncoder):
-    """DNABERT-2 as an encoder; `special_tokens`: [CLS] and [SEP] count in the mean.
+    """DNABERT-2 from a folder with its weights, config.json and tokenizer.json.
 
-    Chunks may have any length: ALiBi has no limit.
+    Settings: `special_tokens`, true if [CLS] and [SEP] count in the mean; the default is true, as
+    in the authors' example. Chunks may have any length: ALiBi has no limit.
     """
 
     def __init__(
-        self, folder: Path, device: str, precision: str, *, special_tokens: bool = True
+        self, settings: Mapping[str, object], folder: Path, device: str, precision: str
     ) -> None:
+        check_settings(settings, {"special_tokens": bool})
         super().__init__(device, precision)
-        self._tokenizer = load_tokenizer(find_file(folder, [TOKENIZER], "tokenizer"))
-        self._special_tokens = special_tokens
-        named = ((WEIGHTS, "weights"), ([CONFIG], "configuration"), ([TOKENIZER], "tokenizer"))
-        self.files = tuple(find_file(folder, names, what) for names, what in named)
-
+        tokenizer = find_file(folder, [TOKENIZER], "tokenizer")
+        self._tokenizer = load_tokenizer(tokenizer)
+        self._special_tokens = settings.get("special_tokens", True)
+        weights = find_file(folder, WEIGHTS, "weights")
+        self.files = (weights, find_file(folder, [CONFIG], "configuration"), tokenizer)
         model = load_model(folder, DTYPES[self.precision])
         words = model.embeddings.word_embeddings
         vocabulary = self._tokenizer.get_vocab_size()
-        if vocabulary > words.num_embeddings:
-            raise WeightsError(
-                f"{folder / TOKENIZER}: has {vocabulary} tokens, the weights have "
-                f"{words.num_embeddings}",
-                "use the tokenizer and the weights of the same model",
-            )
+        if vocabulary > (rows := words.num_embeddings):
+            what = f"{folder / TOKENIZER}: has {vocabulary} tokens, the weights have {rows}"
+            raise WeightsError(what, "use the tokenizer and the weights of the same model")
         self.dimension = words.embedding_dim
         self._start(model, model, model.encoder, SPECIAL["[PAD]"])
 
@@ -91,10 +80,9 @@ class Dnabert2Encoder(TorchEncoder):
         for number, encoding in enumerate(self._tokenizer.encode_batch_fast(texts)):
             ids = np.array(encoding.ids, np.int64)
             if SPECIAL["[UNK]"] in ids:
-                raise ModelError(
-                    f"the tokenizer has no token for a part of {chunks[number][:60].decode()}...",
-                    f"its {TOKENIZER} does not belong to a DNA model; {GET_AGAIN}",
-                )
+                part = chunks[number][:60].decode()
+                hint = f"its {TOKENIZER} does not belong to a DNA model; {GET_AGAIN}"
+                raise ModelError(f"the tokenizer has no token for a part of {part}...", hint)
             counted = np.full(len(ids), len(ids) > 2)
             if not self._special_tokens:
                 counted[[0, -1]] = False
@@ -102,17 +90,7 @@ class Dnabert2Encoder(TorchEncoder):
         return tokens
 
 
-def from_settings(
-    settings: Mapping[str, object], directory: Path, device: str = "auto", precision: str = "auto"
-) -> Dnabert2Encoder:
-    """DNABERT-2 from a folder with its weights, config.json and tokenizer.json.
-
-    Settings: `special_tokens`, true if [CLS] and [SEP] count in the mean; the default is true, as
-    in the authors' example.
-    """
-    check_settings(settings, {"special_tokens": bool})
-    special_tokens = settings.get("special_tokens", True) is True
-    return Dnabert2Encoder(directory, device, precision, special_tokens=special_tokens)
+from_settings = Dnabert2Encoder
 
 
 def load_model(folder: Path, dtype: torch.dtype = torch.float32) -> Dnabert2:
@@ -123,7 +101,11 @@ def load_model(folder: Path, dtype: torch.dtype = torch.float32) -> Dnabert2:
     """
     shape = read_shape(find_file(folder, [CONFIG], "configuration"))
     path = find_file(folder, WEIGHTS, "weights")
-    state = without_prefixes(read_state(path), HEADS, ["bert."])
+    state = {
+        name.removeprefix("bert."): tensor
+        for name, tensor in read_state(path).items()
+        if not name.startswith(HEADS)
+    }
     with torch.device("meta"):
         model = Dnabert2(shape)
     fill(model, state, path, dtype)
@@ -156,16 +138,12 @@ def load_tokenizer(path: Path) -> tokenizers.Tokenizer:
         raise WeightsError(f"{path}: cannot be read as a tokenizer: {error}", GET_AGAIN) from error
     wrong = [token for token, number in SPECIAL.items() if tokenizer.token_to_id(token) != number]
     if wrong:
-        raise WeightsError(
-            f"{path}: not DNABERT-2's: {', '.join(wrong)} missing or under another number",
-            GET_AGAIN,
-        )
-    made = tokenizer.encode("A C G T").tokens
-    if made != ["[CLS]", "A", "C", "G", "T", "[SEP]"]:
-        raise WeightsError(
-            f"{path}: not DNABERT-2's: its tokens of A C G T are {' '.join(made) or 'none'}",
-            GET_AGAIN,
-        )
+        what = f"{', '.join(wrong)} missing or under another number"
+        raise WeightsError(f"{path}: not DNABERT-2's: {what}", GET_AGAIN)
+    made = " ".join(tokenizer.encode("A C G T").tokens)
+    if made != "[CLS] A C G T [SEP]":
+        what = f"its tokens of A C G T are {made or 'none'}"
+        raise WeightsError(f"{path}: not DNABERT-2's: {what}", GET_AGAIN)
     return tokenizer
 
 
@@ -173,8 +151,6 @@ def check_tokenizer(folder: Path) -> str:
     """For `histpred encoders verify`: raise WeightsError unless the known answer comes out."""
     path = find_file(folder, [TOKENIZER], "tokenizer")
     if load_tokenizer(path).encode(KNOWN_SEQUENCE).ids != KNOWN_TOKENS:
-        raise WeightsError(
-            f"{path}: its tokens of a known sequence are not those of the published tokenizer",
-            GET_AGAIN,
-        )
+        what = "its tokens of a known sequence are not those of the published tokenizer"
+        raise WeightsError(f"{path}: {what}", GET_AGAIN)
     return "its tokenizer gives the published one's known answer"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import threading
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -41,8 +41,7 @@ class Embeddings(nn.Module):
 
     def forward(self, ids: Tensor) -> Tensor:
         sums = self.word_embeddings(ids) + self.token_type_embeddings.weight[0]
-        normed: Tensor = self.LayerNorm(sums)
-        return normed
+        return cast(Tensor, self.LayerNorm(sums))
 
 
 class SelfAttention(nn.Module):
@@ -73,21 +72,17 @@ class SelfOutput(nn.Module):
         self.LayerNorm = nn.LayerNorm(shape.width, shape.epsilon)
 
     def forward(self, x: Tensor, residual: Tensor) -> Tensor:
-        normed: Tensor = self.LayerNorm(self.dense(x) + residual)
-        return normed
+        return cast(Tensor, self.LayerNorm(self.dense(x) + residual))
 
 
 class Attention(nn.Module):
-    """Self-attention with its residual."""
-
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.self = SelfAttention(shape)
         self.output = SelfOutput(shape)
 
     def forward(self, x: Tensor, bias: Tensor) -> Tensor:
-        mixed: Tensor = self.output(self.self(x, bias), x)
-        return mixed
+        return cast(Tensor, self.output(self.self(x, bias), x))
 
 
 class GatedLinearUnits(nn.Module):
@@ -101,26 +96,20 @@ class GatedLinearUnits(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         gate, linear = self.gated_layers(x).chunk(2, dim=-1)
-        normed: Tensor = self.layernorm(self.wo(functional.gelu(gate) * linear) + x)
-        return normed
+        return cast(Tensor, self.layernorm(self.wo(functional.gelu(gate) * linear) + x))
 
 
 class Layer(nn.Module):
-    """One transformer layer."""
-
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.attention = Attention(shape)
         self.mlp = GatedLinearUnits(shape)
 
     def forward(self, x: Tensor, bias: Tensor) -> Tensor:
-        result: Tensor = self.mlp(self.attention(x, bias))
-        return result
+        return cast(Tensor, self.mlp(self.attention(x, bias)))
 
 
 class Layers(nn.Module):
-    """All layers, one after the other."""
-
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.layer = nn.ModuleList(Layer(shape) for _ in range(shape.layers))
@@ -152,8 +141,7 @@ class Dnabert2(nn.Module):
         if mask is not None:
             mask = functional.pad(mask, (0, bias.shape[-1] - length), value=True)
             bias = bias.masked_fill(~mask[:, None, None, :], -math.inf)
-        hidden: Tensor = self.encoder(x, bias[..., :length])
-        return hidden
+        return cast(Tensor, self.encoder(x, bias[..., :length]))
 
     def _alibi(self, length: int, like: Tensor) -> Tensor:
         """-slope * distance, [1, heads, n, n] (Press 2021, arXiv:2108.12409, both directions).

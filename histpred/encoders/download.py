@@ -1,8 +1,7 @@
 """Downloads published encoders.
 
-A file is downloaded into the folder `NAME.partial` beside the encoder's own, and moved when its
-size and digest are right, so a file under its final name is complete. huggingface_hub also keeps
-interrupted downloads in that folder, for the next attempt.
+A file is moved from `NAME.partial` when its size and digest are right, so a file under its final
+name is complete. huggingface_hub also keeps interrupted downloads there, for the next attempt.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import ModuleType
 
@@ -39,24 +38,13 @@ def get(encoder: Published, folder: Path, revision: str | None = None) -> list[P
     """Download an encoder's files into `folder`; returns their paths.
 
     Files that are already there stay, if their digest is right or none is known to compare with.
-    Digests of files without a known one are logged.
+    Digests of files without a known one are logged. `revision`, a commit of the repository,
+    replaces the pinned one.
 
-    Parameters
-    ----------
-    revision
-        A commit of the repository, in place of the pinned one.
-
-    Raises
-    ------
-    UsageError
-        If no revision is pinned or given.
-    WeightsError
-        If the network or the package huggingface_hub is missing, with the manual steps in the hint;
-        and for a file that differs from the published one.
-    OutputError
-        If another run downloads into the same folder, or the folder is not writable.
-    TemporaryError
-        For a full disk.
+    Raises UsageError if no revision is pinned or given; WeightsError if the network or the package
+    huggingface_hub is missing, with the manual steps in the hint, and for a file that differs from
+    the published one; OutputError if another run downloads into the same folder, or the folder is
+    not writable; TemporaryError for a full disk.
     """
     pinned = all(file.sha256 for file in encoder.files)
     if not (revision or encoder.revision or pinned):
@@ -69,7 +57,6 @@ def get(encoder: Published, folder: Path, revision: str | None = None) -> list[P
     meant = encoder._replace(revision=revision or encoder.revision)
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder} is a file", "give a folder")
-
     with temporary_faults():
         wanted = [file for file in meant.files if not _kept(file, folder / file.name)]
         if wanted:
@@ -95,7 +82,6 @@ def _kept(file: File, path: Path) -> bool:
 
 
 def _get_file(encoder: Published, file: File, folder: Path, partial: Path) -> None:
-    """Download one file, check it, and move it to its final name."""
     logger.info("downloading %s", encoder.url(file))
     path = _download(encoder, file, folder, partial)
     found = file_digest(path)
@@ -120,13 +106,9 @@ def _download(encoder: Published, file: File, folder: Path, partial: Path) -> Pa
     if os.environ.get("HF_HUB_OFFLINE", "").lower() in YES:
         raise _offline(encoder, folder, "HF_HUB_OFFLINE is set")
     with _hub(encoder, folder) as hub:
-        revision = encoder.revision or "main"
+        fetch, revision = hub.hf_hub_download, encoder.revision or "main"
         try:
-            return Path(
-                hub.hf_hub_download(
-                    encoder.repository, file.name, revision=revision, local_dir=partial
-                )
-            )
+            return Path(fetch(encoder.repository, file.name, revision=revision, local_dir=partial))
         except hub.errors.LocalEntryNotFoundError as error:  # raised without a network
             raise _offline(encoder, folder, first_line(error.__cause__ or error)) from error
         except (
@@ -134,11 +116,10 @@ def _download(encoder: Published, file: File, folder: Path, partial: Path) -> Pa
             hub.errors.RevisionNotFoundError,
             hub.errors.EntryNotFoundError,
         ) as error:
-            raise WeightsError(
-                f"{encoder.url(file)}: does not exist or is not public: {first_line(error)}",
-                "check --revision, if you gave one, and look at "
-                f"https://huggingface.co/{encoder.repository}",
-            ) from error
+            what = f"{encoder.url(file)}: does not exist or is not public: {first_line(error)}"
+            look = f"https://huggingface.co/{encoder.repository}"
+            hint = f"check --revision, if you gave one, and look at {look}"
+            raise WeightsError(what, hint) from error
         except Exception as error:  # those of requests, httpx or hf_xet, depending on the version
             if isinstance(error, PermissionError) or getattr(error, "errno", None) in DISK_FAULTS:
                 raise
@@ -150,9 +131,12 @@ def _download(encoder: Published, file: File, folder: Path, partial: Path) -> Pa
 @contextmanager
 def _hub(encoder: Published, folder: Path) -> Iterator[ModuleType]:
     """huggingface_hub, quiet and without telemetry; its settings are restored afterwards."""
-    before = {name: os.environ.get(name) for name in HUB_SETTINGS}
-    os.environ.update(HUB_SETTINGS)
-    try:
+    with ExitStack() as afterwards:
+        before = {name: value for name, value in os.environ.items() if name in HUB_SETTINGS}
+        afterwards.callback(os.environ.update, before)
+        for name in HUB_SETTINGS:
+            afterwards.callback(os.environ.pop, name, None)
+        os.environ.update(HUB_SETTINGS)
         try:
             import huggingface_hub
             from huggingface_hub import utils
@@ -161,23 +145,12 @@ def _hub(encoder: Published, folder: Path) -> Iterator[ModuleType]:
                 f"downloading needs the package huggingface_hub, which is not installed ({error})",
                 f"{INSTALL_ENCODERS}; without it:\n{_steps(encoder, folder)}",
             ) from error
-        verbosity = utils.logging.get_verbosity()
-        hide = not (sys.stderr.isatty() or utils.are_progress_bars_disabled())
+        afterwards.callback(utils.logging.set_verbosity, utils.logging.get_verbosity())
         utils.logging.set_verbosity_error()
-        if hide:
+        if not (sys.stderr.isatty() or utils.are_progress_bars_disabled()):
             utils.disable_progress_bars()
-        try:
-            yield huggingface_hub
-        finally:
-            utils.logging.set_verbosity(verbosity)
-            if hide:
-                utils.enable_progress_bars()
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+            afterwards.callback(utils.enable_progress_bars)
+        yield huggingface_hub
 
 
 def _offline(encoder: Published, folder: Path, reason: str) -> WeightsError:
@@ -208,23 +181,20 @@ def _partial(folder: Path) -> Iterator[Path]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise
-        raise OutputError(
-            f"cannot write to {partial.parent}: {error.strerror}",
-            "choose another folder with --to",
-        ) from error
+        hint = "choose another folder with --to"
+        raise OutputError(f"cannot write to {partial.parent}: {error.strerror}", hint) from error
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise OutputError(
-                f"another histpred is downloading into {folder}", "wait for it, or use --to"
-            ) from None
+            what = f"another histpred is downloading into {folder}"
+            raise OutputError(what, "wait for it, or use --to") from None
         except OSError:  # a file system without locks: the user must avoid a second run
             pass
         try:
             yield partial
         except BaseException:
-            left = [path.stat().st_size for path in partial.rglob("*") if path.is_file()]
-            if sum(left) < WORTH_KEEPING:
+            left = sum(path.stat().st_size for path in partial.rglob("*") if path.is_file())
+            if left < WORTH_KEEPING:
                 shutil.rmtree(partial, ignore_errors=True)
             raise

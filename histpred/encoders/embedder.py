@@ -1,9 +1,8 @@
 """Embeds windows: cuts them into chunks, embeds each chunk once, and pools the vectors.
 
-Windows are grouped into units, each with about as many new chunks as keep the encoder busy. While
-the encoder works on one unit, the chunks of the next are read and tokenised. The chunks of a unit
-depend on the windows alone, never on the contents of a store. A run that continues after it was
-killed therefore makes exactly the remaining calls of an uninterrupted run.
+Windows are grouped into units, each with about as many new chunks as keep the encoder busy. The
+chunks of a unit depend on the windows alone, never on the contents of a store. A run that continues
+after it was killed therefore makes exactly the remaining calls of an uninterrupted run.
 """
 
 from __future__ import annotations
@@ -24,21 +23,20 @@ from histpred.genome.windows import Row
 UNITS_AT_ONCE = 2
 WINDOWS_AT_ONCE = 4096
 
-Vectors = dict[bytes, tuple[np.ndarray, int]]
-"""Key of a chunk -> its vector and number of tokens."""
+Vectors = dict[bytes, tuple[np.ndarray, int]]  # key of a chunk -> vector and number of tokens
 
 
 class Unit(NamedTuple):
-    """Windows that are embedded together.
-
-    plans: for each window, the keys and shares of its chunks; new: key -> bases of the chunks that
-    the previous unit lacks; keys: those of all chunks.
-    """
+    """Windows that are embedded together."""
 
     rows: list[Row]
-    plans: list[list[tuple[bytes, float]]]
-    new: dict[bytes, bytes]
-    keys: set[bytes]
+    plans: list[list[tuple[bytes, float]]]  # for each window, the keys and shares of its chunks
+    new: dict[bytes, bytes]  # key -> bases of the chunks that the previous unit lacks
+    keys: set[bytes]  # of all chunks
+
+
+Started = tuple[Unit, list[Future[Vectors]], Vectors]
+"""A unit, the calls of its new chunks, and the vectors that the store had."""
 
 
 class EmbeddedWindows(NamedTuple):
@@ -49,33 +47,30 @@ class EmbeddedWindows(NamedTuple):
 
 
 class Embedder:
-    """An encoder with its chunk policy and, if any, its store.
-
-    embedded, reused: the numbers of chunks that were computed, and that the store had.
-    """
+    """An encoder with its chunk policy and, if any, its store."""
 
     def __init__(self, encoder: Encoder, chunks: ChunkPolicy | None, store: Store | None) -> None:
         self.encoder = encoder
         self._chunks = chunks
         self._store = store
-        self.embedded = 0
-        self.reused = 0
+        self.embedded = 0  # chunks that were computed
+        self.reused = 0  # chunks that the store had
 
     def embed(
         self, batches: Iterator[list[Row]], reference: Reference
     ) -> Generator[EmbeddedWindows]:
         """The windows of `batches`, in their order, with their vectors."""
         workers = ThreadPoolExecutor(UNITS_AT_ONCE)
-        running: deque[tuple[Unit, list[Future[Vectors]], Vectors]] = deque()
+        running: deque[Started] = deque()
         known: Vectors = {}
         try:
             for unit in self._units(batches, reference):
-                running.append((unit, *self._start(unit, workers)))
+                running.append(self._start(unit, workers))
                 if len(running) == UNITS_AT_ONCE:
-                    known = self._finish(*running[0], known)
+                    known = self._finish(running[0], known)
                     yield self._pool(running.popleft()[0], known)
             while running:
-                known = self._finish(*running[0], known)
+                known = self._finish(running[0], known)
                 yield self._pool(running.popleft()[0], known)
         finally:
             workers.shutdown(cancel_futures=True)
@@ -102,9 +97,7 @@ class Embedder:
         if unit.rows:
             yield unit
 
-    def _start(
-        self, unit: Unit, workers: ThreadPoolExecutor
-    ) -> tuple[list[Future[Vectors]], Vectors]:
+    def _start(self, unit: Unit, workers: ThreadPoolExecutor) -> Started:
         """Start to embed the unit's new chunks, except those in the store, which are returned."""
         keys = list(unit.new)
         stored = self._store.find(keys) if self._store is not None else {}
@@ -116,24 +109,19 @@ class Embedder:
             if missing:
                 self.embedded += len(missing)
                 calls.append(workers.submit(self._encode, missing, unit))
-        return calls, stored
+        return unit, calls, stored
 
     def _encode(self, keys: list[bytes], unit: Unit) -> Vectors:
-        result = self.encoder.embed([unit.new[key] for key in keys])
+        vectors, tokens = self.encoder.embed([unit.new[key] for key in keys])
         if self._store is not None:
             # NaN and infinity are errors for every user of the store: never keep them.
-            good = np.flatnonzero(np.isfinite(result.vectors).all(axis=1))
-            kept = Embedded(result.vectors[good], result.tokens[good])
-            self._store.add([keys[i] for i in good], kept)
-        return {
-            key: (vector, int(tokens))
-            for key, vector, tokens in zip(keys, result.vectors, result.tokens, strict=True)
-        }
+            good = np.flatnonzero(np.isfinite(vectors).all(axis=1))
+            self._store.add([keys[i] for i in good], Embedded(vectors[good], tokens[good]))
+        return dict(zip(keys, zip(vectors, tokens.tolist(), strict=True), strict=True))
 
-    def _finish(
-        self, unit: Unit, calls: list[Future[Vectors]], stored: Vectors, before: Vectors
-    ) -> Vectors:
+    def _finish(self, started: Started, before: Vectors) -> Vectors:
         """The vectors of all chunks of the unit."""
+        unit, calls, stored = started
         known = {key: before[key] for key in unit.keys if key in before} | stored
         for call in calls:
             known |= call.result()
@@ -143,23 +131,16 @@ class Embedder:
         vectors = np.zeros((len(unit.rows), self.encoder.dimension), np.float32)
         for row, plan in enumerate(unit.plans):
             if plan:
-                found = [known[key] for key, _ in plan]
-                vectors[row] = pool(
-                    np.stack([vector for vector, _ in found]),
-                    np.array([tokens for _, tokens in found]),
-                    np.array([share for _, share in plan]),
-                    self._chunks,
-                )
+                shares = np.array([share for _, share in plan])
+                found, tokens = zip(*(known[key] for key, _ in plan), strict=True)
+                vectors[row] = pool(np.stack(found), np.array(tokens), shares, self._chunks)
         return EmbeddedWindows(unit.rows, vectors)
 
 
 def embed_sequences(
     encoder: Encoder, chunks: ChunkPolicy | None, sequences: Iterable[bytes]
 ) -> np.ndarray:
-    """Vectors, float32 [n, dimension], of sequences without a place in a genome.
-
-    Chunks are cut from the first base on, and pooled according to the policy.
-    """
+    """Vectors, float32 [n, dimension], of sequences without a place, cut from the first base on."""
     vectors = []
     for sequence in sequences:
         length = chunks.length if chunks else max(len(sequence), 1)

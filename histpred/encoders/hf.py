@@ -1,11 +1,9 @@
 """Encoders that transformers runs with its own classes: BERT, ESM, ModernBERT and similar models.
 
-Published examples: GROVER, Nucleotide Transformer (version 1), ModernGENA, SpliceBERT, RNAErnie.
 Only the folder is read, and none of its code is run. Models that need their own code are refused:
-transformers would leave half of such a network random, as it does with DNABERT-2.
-
-If the tokenizer has a token for N, an unknown base is that token. Otherwise a run of N splits the
-sequence; the parts are tokenised one by one and stay one input.
+transformers would leave half of such a network random, as it does with DNABERT-2. If the tokenizer
+has a token for N, an unknown base is that token. Otherwise a run of N splits the sequence; the
+parts are tokenised one by one and stay one input.
 """
 
 from __future__ import annotations
@@ -28,9 +26,8 @@ from transformers.utils import logging as transformers_logging
 
 from histpred.core.errors import ModelError, WeightsError, first_few, first_line
 from histpred.encoders import check_settings
-from histpred.encoders.batching import TorchEncoder
+from histpred.encoders.batching import Tokens, TorchEncoder, letters_table, open_tokenizer
 from histpred.encoders.devices import DTYPES
-from histpred.encoders.tokens import Tokens, letters_table, open_tokenizer
 from histpred.encoders.weights import GET_AGAIN, find_file, refuse
 
 LOCAL = {"local_files_only": True, "trust_remote_code": False}
@@ -39,43 +36,40 @@ UNUSED = ("pooler.", "contact_head.")  # parts of the network that no hidden sta
 UNSTEADY = ("big_bird",)  # its attention depends on earlier inputs
 ALPHABETS = {"dna": "ACGT", "rna": "ACGU"}
 BASES = frozenset("ACGTUN")
+READ = (".json", ".txt", ".model", ".safetensors", ".bin")  # suffixes that transformers may read
 
-READ = (".json", ".txt", ".model", ".safetensors", ".bin")
-"""Suffixes of the files that transformers may read in a folder."""
-
+# Texts, and True to add special tokens -> tokens of each text
 Encode = Callable[[list[str], bool], list[list[int]]]
-"""Texts, and True to add special tokens -> tokens of each text."""
 
 
 class Tokenizer(NamedTuple):
-    """A model's tokenizer.
-
-    before, after: the special tokens around the others; unknown: the token of text that has none of
-    its own, None if the tokenizer lacks such a token.
-    """
-
     encode: Encode
-    before: list[int]
+    before: list[int]  # the special tokens in front of the others
     after: list[int]
     vocabulary: Mapping[str, int]
-    unknown: int | None
+    unknown: int | None  # the token of text that has none of its own, if there is one
 
 
 class HfEncoder(TorchEncoder):
-    """The model in a folder as an encoder; for the settings see `from_settings`.
+    """An encoder from a folder with config.json, weights and tokenizer.
 
-    Its limit is a number of tokens, so that `longest` stays None.
+    Settings: `special_tokens`, true if they count in the mean (default true); `alphabet`, 'dna' if
+    the tokenizer expects T, 'rna' if it expects U (default 'dna'); `spaced`, true if it expects a
+    blank between bases (default false). Its limit is a number of tokens: `longest` stays None.
     """
 
     def __init__(
-        self, folder: Path, device: str, precision: str, settings: Mapping[str, object]
+        self, settings: Mapping[str, object], folder: Path, device: str, precision: str
     ) -> None:
+        check_settings(settings, {"special_tokens": bool, "alphabet": str, "spaced": bool})
+        name = str(settings.get("alphabet", "dna"))
+        if name not in ALPHABETS:
+            raise ValueError(f"setting 'alphabet' is 'dna' or 'rna', found {name!r}")
         super().__init__(device, precision)
         self._special_tokens = settings.get("special_tokens", True)
         self._between = " " if settings.get("spaced", False) else ""
-        alphabet = ALPHABETS[str(settings.get("alphabet", "dna"))]
+        alphabet = ALPHABETS[name]
         self._letters = letters_table(alphabet)
-
         folder = find_file(folder, ["config.json"], "configuration").parent
         self.files = tuple(path for path in sorted(folder.iterdir()) if path.suffix in READ)
         self._tokenizer = load_tokenizer(folder, alphabet)
@@ -121,10 +115,8 @@ class HfEncoder(TorchEncoder):
 
     def _check(self, text: str, ids: list[int]) -> None:
         if self._tokenizer.unknown in ids:
-            raise ModelError(
-                f"the tokenizer has no token for a part of {text[:60]}...",
-                "check the encoder's settings 'spaced' and 'alphabet'",
-            )
+            hint = "check the encoder's settings 'spaced' and 'alphabet'"
+            raise ModelError(f"the tokenizer has no token for a part of {text[:60]}...", hint)
         if self._most_tokens is not None and len(ids) > self._most_tokens:
             raise ModelError(
                 f"a chunk of {len(text):,} bases has {len(ids):,} tokens, the encoder takes at "
@@ -135,23 +127,10 @@ class HfEncoder(TorchEncoder):
     def _hidden(self, ids: Tensor, mask: Tensor | None) -> Tensor:
         # Without a mask some models guess one, or warn.
         mask = torch.ones_like(ids) if mask is None else mask.long()
-        hidden: Tensor = self._model(input_ids=ids, attention_mask=mask)[0]
-        return hidden
+        return cast(Tensor, self._model(input_ids=ids, attention_mask=mask)[0])
 
 
-def from_settings(
-    settings: Mapping[str, object], directory: Path, device: str = "auto", precision: str = "auto"
-) -> HfEncoder:
-    """An encoder from a folder with config.json, weights and tokenizer.
-
-    Settings: `special_tokens`, true if they count in the mean (default true); `alphabet`, 'dna' if
-    the tokenizer expects T, 'rna' if it expects U (default 'dna'); `spaced`, true if it expects a
-    blank between bases (default false).
-    """
-    check_settings(settings, {"special_tokens": bool, "alphabet": str, "spaced": bool})
-    if settings.get("alphabet", "dna") not in ALPHABETS:
-        raise ValueError(f"setting 'alphabet' is 'dna' or 'rna', found {settings['alphabet']!r}")
-    return HfEncoder(directory, device, precision, settings)
+from_settings = HfEncoder
 
 
 def load_tokenizer(folder: Path, alphabet: str) -> Tokenizer:
@@ -160,15 +139,12 @@ def load_tokenizer(folder: Path, alphabet: str) -> Tokenizer:
         encode, vocabulary, unknown = read_tokenizer(folder)
         plain, (full,) = encode(list(alphabet), False), encode([alphabet[0]], True)
     except Exception as error:  # tokenizers raises bare Exceptions
-        raise WeightsError(
-            f"{folder}: its tokenizer cannot be read: {first_line(error)}", GET_AGAIN
-        ) from error
+        what = f"{folder}: its tokenizer cannot be read: {first_line(error)}"
+        raise WeightsError(what, GET_AGAIN) from error
     strange = [base for base, ids in zip(alphabet, plain, strict=True) if not ids or unknown in ids]
     if strange:
-        raise WeightsError(
-            f"{folder}: its tokenizer has no token for {', '.join(strange)}",
-            "check the encoder's setting 'alphabet'",
-        )
+        what = f"its tokenizer has no token for {', '.join(strange)}"
+        raise WeightsError(f"{folder}: {what}", "check the encoder's setting 'alphabet'")
     # The mask of special tokens would not do: transformers' EsmTokenizer returns one token too many
     # if there is no <eos>, as in Nucleotide Transformer.
     size = len(plain[0])
@@ -194,19 +170,13 @@ def read_tokenizer(folder: Path) -> tuple[Encode, dict[str, int], int | None]:
     slow.model_max_length = sys.maxsize  # it would warn; `_check` has the limit
 
     def encode_slowly(texts: list[str], special: bool) -> list[list[int]]:
-        found: list[list[int]] = []
-        if texts:
-            found = slow(texts, add_special_tokens=special)["input_ids"]
-        return found
+        return list(slow(texts, add_special_tokens=special)["input_ids"]) if texts else []
 
     return encode_slowly, slow.get_vocab(), slow.unk_token_id
 
 
 def load_model(folder: Path, dtype: torch.dtype) -> PreTrainedModel:
-    """The network on the CPU, without its heads; WeightsError if any part is missing.
-
-    It is loaded in `dtype`, not converted: the frequencies of rotary positions must stay in fp32.
-    """
+    """The network on the CPU, without its heads; WeightsError if any part is missing."""
     try:
         with quiet():
             config = AutoConfig.from_pretrained(folder, **LOCAL)
@@ -221,7 +191,7 @@ def load_model(folder: Path, dtype: torch.dtype) -> PreTrainedModel:
             model, report = load(
                 folder,
                 config=config,
-                dtype=dtype,
+                dtype=dtype,  # not converted: frequencies of rotary positions must stay in fp32
                 weights_only=True,
                 attn_implementation="sdpa" if model_class._supports_sdpa else "eager",
                 output_loading_info=True,
@@ -247,11 +217,7 @@ class Report(TypedDict):
 
 
 def check_report(folder: Path, prefix: str, report: Report) -> None:
-    """Raise WeightsError for tensors that are missing, left over or of another shape.
-
-    transformers fills missing tensors with random numbers and ignores the rest. The vectors would
-    come from another network, as they do with DNABERT-2 and GENA-LM.
-    """
+    """Raise WeightsError where transformers would ignore tensors, or fill them at random."""
     bare = [name.removeprefix(f"{prefix}.") for name in report["unexpected_keys"]]
     wrong = {
         "are missing": [name for name in report["missing_keys"] if not name.startswith(UNUSED)],

@@ -3,14 +3,14 @@
 The number of a k-mer is its bases as digits to the base 4 (A C G T = 0 1 2 3), the first base most
 significant; every count of k-mers in histpred is in this order. A k-mer and its reverse complement
 are one feature, so a sequence and its reverse complement have the same spectrum. K-mers with an N
-are not counted, and counts are divided by the number of counted k-mers. Spectra can also be taken
-of central stretches of a sequence. A stretch without a countable k-mer has a spectrum of zeros.
+are not counted, and counts are divided by the number of counted k-mers: zeros if there are none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -23,25 +23,15 @@ SLICE = 1 << 20  # bases and counters processed at once: keeps memory flat for a
 
 NOT_A_BASE = 4
 CODES = np.full(256, NOT_A_BASE, np.uint8)  # A C G T are 0 1 2 3: 3 - code is the complement
-for _code, _base in enumerate(b"ACGT"):
-    CODES[_base] = _code
+CODES[list(b"ACGT")] = range(4)
 _DIGITS = bytes.maketrans(b"ACGT", b"0123")
 
 
 class KmerEncoder:
     """Spectra of central stretches of a sequence, then of all of it; in each, one k after another.
 
-    Parameters
-    ----------
-    k
-        Lengths of the k-mers counted over the whole sequence, 1 to 8.
-    centres
-        Length of each central stretch in bp, and the lengths of the k-mers counted in it.
-
-    Attributes
-    ----------
-    dimension : int
-        Number of features; 2, 10, 32, 136, 512 for k of 1 to 5 in one stretch.
+    k: lengths of the k-mers counted over the whole sequence, 1 to 8. centres: bp of each central
+    stretch, and the lengths of its k-mers. There are 2, 10, 32, 136, 512 features for k of 1 to 5.
     """
 
     longest = None
@@ -56,15 +46,11 @@ class KmerEncoder:
         if centres and min(centres) < 1:
             raise ValueError(f"centres must be 1 bp or more, found {min(centres)}")
         for _, lengths in self.stretches:
-            if (
-                not lengths
-                or len(set(lengths)) < len(lengths)
-                or any(not 1 <= length <= LONGEST_K for length in lengths)
-            ):
+            usable = set(lengths).intersection(range(1, LONGEST_K + 1))
+            if not lengths or len(usable) < len(lengths):
                 raise ValueError(
                     f"k must be different lengths of 1 to {LONGEST_K}, found {lengths}"
                 )
-
         counted = [length for _, lengths in self.stretches for length in lengths]
         self._longest = max(counted)
         self.dimension = sum(canonical_kmers(length)[0].size for length in counted)
@@ -77,35 +63,22 @@ class KmerEncoder:
     def spectra(self, sequences: Sequence[bytes]) -> np.ndarray:
         """Spectra, float32 [n, dimension]."""
         spectra = np.zeros((len(sequences), self.dimension), np.float32)
-        for first, last in self._slices(sequences):
-            batch = sequences[first:last]
-            spectra[first:last] = np.hstack(
-                [
-                    canonical_counts(length, counts)
-                    / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-                    for centre, k in self.stretches
-                    for length, counts in count_kmers([_central(s, centre) for s in batch], k)
-                ]
-            )
+        # Slices of about SLICE bases and counters
+        ends = np.cumsum([len(sequence) + 4**self._longest for sequence in sequences])
+        edges = np.flatnonzero(np.diff(ends // SLICE)) + 1
+        for first, last in pairwise(sorted({0, *edges.tolist(), len(sequences)})):
+            columns = []
+            for centre, k in self.stretches:
+                stretches = [_central(sequence, centre) for sequence in sequences[first:last]]
+                for length, counts in count_kmers(stretches, k):
+                    total = np.maximum(counts.sum(axis=1, keepdims=True), 1)
+                    columns.append(canonical_counts(length, counts) / total)
+            spectra[first:last] = np.hstack(columns)
         return spectra
-
-    def _slices(self, sequences: Sequence[bytes]) -> Iterator[tuple[int, int]]:
-        """Index ranges of about SLICE bases and counters each, but of at least one sequence."""
-        first, size = 0, 0
-        for i, sequence in enumerate(sequences):
-            size += len(sequence) + 4**self._longest
-            if size >= SLICE:
-                yield first, i + 1
-                first, size = i + 1, 0
-        if first < len(sequences):
-            yield first, len(sequences)
 
 
 def from_settings(
-    settings: Mapping[str, object],
-    directory: Path | None = None,
-    device: str = "cpu",
-    precision: str = "auto",
+    settings: Mapping[str, object], directory: Path, device: str, precision: str
 ) -> KmerEncoder:
     """Build the encoder from a bundle's settings: `k` and, optionally, `centres`.
 
@@ -115,14 +88,11 @@ def from_settings(
     unknown = set(settings) - {"k", "centres"}
     if unknown or "k" not in settings:
         raise ValueError(f"settings are 'k' and 'centres', found {sorted(settings)}")
-
     centres = settings.get("centres", {})
     if not isinstance(centres, dict) or not all(str(centre).isdecimal() for centre in centres):
         raise ValueError(f"settings: 'centres' must map lengths in bp to k, found {centres}")
-    return KmerEncoder(
-        _whole_numbers(settings["k"]),
-        {int(centre): _whole_numbers(k) for centre, k in centres.items()},
-    )
+    stretches = {int(centre): _whole_numbers(k) for centre, k in centres.items()}
+    return KmerEncoder(_whole_numbers(settings["k"]), stretches)
 
 
 def _whole_numbers(value: object) -> list[int]:
@@ -132,15 +102,11 @@ def _whole_numbers(value: object) -> list[int]:
 
 
 def count_kmers(sequences: Sequence[bytes], lengths: Sequence[int]) -> list[tuple[int, np.ndarray]]:
-    """Count the k-mers without N: each k of `lengths` with its counts, int64 [n, 4^k].
-
-    The sequences are joined, with an N after each, and counted in blocks of k-mer starts.
-    """
+    """Count the k-mers without N: each k of `lengths` with its counts, int64 [n, 4^k]."""
     joined = np.frombuffer(b"".join(sequence + b"N" for sequence in sequences), np.uint8)
     edges = np.cumsum([0, *(len(sequence) + 1 for sequence in sequences)])
     counts = {k: np.zeros(len(sequences) * 4**k, np.int64) for k in lengths}
     longest = max(lengths)
-
     for start in range(0, len(joined), SLICE):
         stop = min(start + SLICE, len(joined))
         rows = np.repeat(np.arange(len(sequences)), np.diff(np.clip(edges, start, stop)))
@@ -155,7 +121,6 @@ def count_kmers(sequences: Sequence[bytes], lengths: Sequence[int]) -> list[tupl
                 starts = min(len(kmers), len(rows))
                 bins = rows[:starts] * 4**k + kmers[:starts]
                 counts[k] += np.bincount(bins[valid[:starts]], minlength=len(counts[k]))
-
     return [(k, counts[k].reshape(len(sequences), -1)) for k in lengths]
 
 
@@ -170,17 +135,11 @@ def number_of(kmer: bytes) -> int:
 
 @cache
 def canonical_kmers(length: int) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers of the canonical k-mers, ascending, and of their reverse complements.
-
-    Of a k-mer and its reverse complement, the one with the smaller number is canonical.
-    """
+    """Numbers of the canonical k-mers, the smaller of both strands, and of their complements."""
     kmers = np.arange(4**length)
     reverse = np.zeros_like(kmers)
-    rest = kmers.copy()
-    for _ in range(length):
-        reverse = reverse * 4 + 3 - rest % 4
-        rest //= 4
-
+    for digit in range(length):
+        reverse = reverse * 4 + 3 - kmers // 4**digit % 4
     canonical = kmers[kmers <= reverse]
     return canonical, reverse[canonical]
 

@@ -1,10 +1,9 @@
 """An encoder graph that ships inside a bundle, run by onnxruntime.
 
 `encoder.onnx` takes `codes`, uint8 [batch, length], where A C G T N are 0 to 4, and returns
-`embedding`, float32 [batch, dimension]. The length is fixed or free. With a free length, chunks of
-the same length form a batch and nothing is padded. With a fixed length, a shorter chunk is filled
-up with N at its 5' end: most short chunks are windows clipped at the end of their contig, and most
-of a window lies upstream.
+`embedding`, float32 [batch, dimension]. With a free length, chunks of the same length form a batch.
+With a fixed length, a shorter chunk is filled up with N at its 5' end: most short chunks are
+windows clipped at the end of their contig, and most of a window lies upstream.
 """
 
 from __future__ import annotations
@@ -50,17 +49,12 @@ class OnnxEncoder:
         self.dimension = int(out_shape[1])
 
     def embed(self, chunks: Sequence[bytes]) -> Embedded:
-        """The graph's vectors, in the order of `chunks`.
-
-        Raises ModelError for a chunk longer than a graph of fixed length takes.
-        """
+        """The graph's vectors; ModelError for a chunk longer than a graph of fixed length takes."""
         vectors = np.zeros((len(chunks), self.dimension), np.float32)
         longest = max(map(len, chunks), default=0)
         if longest > (self.longest or longest):
-            raise ModelError(
-                f"a chunk has {longest} bases, the encoder takes at most {self.longest}",
-                "its bundle must cut windows to that length",
-            )
+            what = f"a chunk has {longest} bases, the encoder takes at most {self.longest}"
+            raise ModelError(what, "its bundle must cut windows to that length")
         order = sorted((i for i in range(len(chunks)) if chunks[i]), key=lambda i: len(chunks[i]))
         for length, group in groupby(order, key=lambda i: self.longest or len(chunks[i])):
             rows = list(group)
@@ -73,10 +67,7 @@ class OnnxEncoder:
 
 
 def codes_of(chunks: Sequence[bytes], length: int) -> np.ndarray:
-    """Chunks of at most `length` bases (A, C, G, T, N) as codes, uint8 [n, length].
-
-    Shorter chunks are filled up with N at the 5' end.
-    """
+    """Chunks (ACGTN) as codes, uint8 [n, length]; short ones are filled up with N at the 5' end."""
     joined = bytearray().join(chunk.rjust(length, b"N") for chunk in chunks)
     return np.frombuffer(joined.translate(_CODES), np.uint8).reshape(len(chunks), length)
 

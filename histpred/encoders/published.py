@@ -19,20 +19,13 @@ FOLDER_VARIABLE = "HISTPRED_ENCODERS"
 
 
 class File(NamedTuple):
-    """A file of an encoder; `size` in bytes."""
-
     name: str
     sha256: str | None = None
-    size: int | None = None
+    size: int | None = None  # bytes
 
 
 class Published(NamedTuple):
-    """A published encoder.
-
-    kind, settings, dimension: as in a bundle's encoder spec; window: its default kind of windows;
-    chunk_length: the default length of its chunks in bp; revision: a commit of `repository`, None
-    if not pinned.
-    """
+    """A published encoder. Chunk length (bp) and window are its defaults."""
 
     name: str
     kind: str
@@ -44,7 +37,7 @@ class Published(NamedTuple):
     note: str
     window: str = "context"
     settings: Mapping[str, JsonValue] = {}
-    revision: str | None = None
+    revision: str | None = None  # a commit of `repository`, None if not pinned
 
     @property
     def published(self) -> str:
@@ -52,18 +45,17 @@ class Published(NamedTuple):
         return self.name
 
     def url(self, file: File) -> str:
-        """The address of a file."""
         revision = self.revision or "main"
         return f"https://huggingface.co/{self.repository}/resolve/{revision}/{file.name}"
 
 
 def listed(text: str) -> tuple[File, ...]:
     """Files from lines of sha256, size in bytes and name."""
-    rows = [line.split() for line in text.splitlines() if line]
+    rows = map(str.split, text.strip().splitlines())
     return tuple(File(name, sha256, int(size)) for sha256, size, name in rows)
 
 
-CONFIG, TOKENIZER = File("config.json"), File("tokenizer.json")
+CONFIG = File("config.json")
 
 PUBLISHED = (
     Published(
@@ -75,9 +67,9 @@ PUBLISHED = (
         revision="d064dece8a8b41d9fb8729fbe3435278786931f1",
         files=listed(
             """
-    7ff39ec77a484dd01070a41bfd6e95cdd7247bec80fe357ab43a4be33687aeba 468354983 pytorch_model.bin
-    ba9bdafaff0cc3e30556927474d4a179519a9864012bed2628e9f1bc23c84bfd       904 config.json
-    5d178e8ce2ba55df97fff197f4b30f40133b95d7096be398c2df6b526c5d8cd3    167908 tokenizer.json
+  7ff39ec77a484dd01070a41bfd6e95cdd7247bec80fe357ab43a4be33687aeba 468354983 pytorch_model.bin
+  ba9bdafaff0cc3e30556927474d4a179519a9864012bed2628e9f1bc23c84bfd       904 config.json
+  5d178e8ce2ba55df97fff197f4b30f40133b95d7096be398c2df6b526c5d8cd3    167908 tokenizer.json
 """
         ),
         licence="Apache-2.0",
@@ -92,9 +84,9 @@ PUBLISHED = (
         revision="00e47f96cdea35e4b6f5df89e5419cbe47d490c6",
         files=listed(
             """
-    f3cfc3d0541859df64759e758cc4bc40fe1d5760799a7d098a9f9f09501c1e5f 468320053 pytorch_model.bin
-    d54c142114563aa34ef7c2b54ccc921d08e50cd7c3cd69c439d5e0d2bbcfcdee      1025 config.json
-    667f5a0e6e9630f7052b004784dda7c7aeba395cc4ca3c01b11b02e6aa29d7b1    168203 tokenizer.json
+  f3cfc3d0541859df64759e758cc4bc40fe1d5760799a7d098a9f9f09501c1e5f 468320053 pytorch_model.bin
+  d54c142114563aa34ef7c2b54ccc921d08e50cd7c3cd69c439d5e0d2bbcfcdee      1025 config.json
+  667f5a0e6e9630f7052b004784dda7c7aeba395cc4ca3c01b11b02e6aa29d7b1    168203 tokenizer.json
 """
         ),
         licence="Apache-2.0",
@@ -108,12 +100,10 @@ PUBLISHED = (
         chunk_length=1000,
         repository="cuhkaih/rnafm",
         revision="91d4a46d28d8054a7b429955e8fc0c253ba0afd6",
-        files=(
-            File(
-                "RNA-FM_pretrained.pth",
-                "5b5d7d87b37c291ef42c140ef9edf7aea29f255fa2a4fd435f776c52e93d5e99",
-                1_194_424_423,
-            ),
+        files=listed(
+            """
+  5b5d7d87b37c291ef42c140ef9edf7aea29f255fa2a4fd435f776c52e93d5e99 1194424423 RNA-FM_pretrained.pth
+"""
         ),
         licence="MIT (code), Apache-2.0 (weights)",
         note="the paper's encoder of RNA: 99 M parameters, non-coding RNA",
@@ -139,9 +129,9 @@ PUBLISHED = (
         revision="6b223110f0d6963e849f55bc2a2f3cff0e38c7a4",
         files=listed(
             """
-    81fa4ee056e65ff1c06c32512589f3ba3bcb9d054960f35f634b9cf6da7aadda 348488361 pytorch_model.bin
-    de60db6f5cb476d9f38630517abec87803e32a87672ace7946b5cf82f68ac5de      1109 config.json
-    86b51bd8ecfc52cdc04f9f6787a2bd64fc5784709e7fd988b82d2e97348f9afd     24637 tokenizer.json
+  81fa4ee056e65ff1c06c32512589f3ba3bcb9d054960f35f634b9cf6da7aadda 348488361 pytorch_model.bin
+  de60db6f5cb476d9f38630517abec87803e32a87672ace7946b5cf82f68ac5de      1109 config.json
+  86b51bd8ecfc52cdc04f9f6787a2bd64fc5784709e7fd988b82d2e97348f9afd     24637 tokenizer.json
 """
         ),
         licence="not stated",
@@ -156,7 +146,7 @@ PUBLISHED = (
         files=(
             *listed(
                 """
-    971cb721bd8cc8134d3665b5d94b195fffb18a1480ad5925d6dcc9290bf1c17f 1942934337 pytorch_model.bin
+  971cb721bd8cc8134d3665b5d94b195fffb18a1480ad5925d6dcc9290bf1c17f 1942934337 pytorch_model.bin
 """
             ),
             CONFIG,
@@ -172,7 +162,7 @@ PUBLISHED = (
         dimension=768,
         chunk_length=4000,
         repository="AIRI-Institute/moderngena-base",
-        files=(File("model.safetensors"), CONFIG, TOKENIZER),
+        files=(File("model.safetensors"), CONFIG, File("tokenizer.json")),
         licence="not stated",
         note="vertebrate DNA around transcription starts, byte-pair tokens",
     ),

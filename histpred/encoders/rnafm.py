@@ -3,8 +3,8 @@
 RNA-FM is ESM-1b with another alphabet, so transformers' EsmModel runs it once the tensors have that
 model's names. Two published files are read and told apart by their tensor names: the authors'
 RNA-FM_pretrained.pth (ml4bio/RNA-FM) and multimolecule's model.safetensors (multimolecule/rnafm),
-whose vocabulary has another order. Sizes come from the tensors. What no tensor shows (no token
-dropout, epsilon of 1e-5, heads of 32, erf GELU) is taken from the authors' code.
+whose vocabulary has another order. What no tensor shows (no token dropout, epsilon of 1e-5, heads
+of 32, erf GELU) is taken from the authors' code.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
@@ -21,9 +21,8 @@ from transformers import EsmConfig, EsmModel
 
 from histpred.core.errors import ModelError, WeightsError
 from histpred.encoders import check_settings
-from histpred.encoders.batching import TorchEncoder
+from histpred.encoders.batching import Tokens, TorchEncoder, letters_table
 from histpred.encoders.devices import DTYPES
-from histpred.encoders.tokens import Tokens, letters_table
 from histpred.encoders.weights import State, fill, find_file, read_state, refuse
 
 WEIGHTS = ("RNA-FM_pretrained.pth", "model.safetensors", "pytorch_model.bin")
@@ -33,23 +32,17 @@ LAYER = re.compile(r"encoder\.layer\.(\d+)\.")
 
 
 class Dialect(NamedTuple):
-    """The names and tokens in a published file.
+    """The names and tokens in a published file."""
 
-    mark: ending of a tensor name by which the file is recognised; prefix: removed from every name;
-    heads: beginnings of names that are dropped; names: patterns and their replacements, which lead
-    to EsmModel's names; alphabet: the tokens in order, with ^ for <cls>, $ for <eos>, _ for <pad>
-    and ? for unused ones; sizes: possible sizes of the vocabulary, including tokens that follow.
-    """
-
-    mark: str
-    prefix: re.Pattern[str]
-    heads: tuple[str, ...]
-    names: Mapping[str, str]
-    alphabet: str
-    sizes: range
+    mark: str  # ending of a tensor name by which the file is recognised
+    prefix: re.Pattern[str]  # removed from every name
+    heads: tuple[str, ...]  # beginnings of names that are dropped
+    names: Mapping[str, str]  # patterns and their replacements, which lead to EsmModel's names
+    alphabet: str  # in order, with ^ for <cls>, $ for <eos>, _ for <pad> and ? for unused ones
+    sizes: range  # possible sizes of the vocabulary, including tokens that follow
 
 
-OFFICIAL = Dialect(
+OFFICIAL = Dialect(  # RNA-FM_pretrained.pth of ml4bio/RNA-FM
     mark="embed_tokens.weight",
     prefix=re.compile(r"^(?:(?:encoder|sentence_encoder)\.)+"),
     heads=("lm_head.", "contact_head."),
@@ -71,9 +64,8 @@ OFFICIAL = Dialect(
     alphabet="^_$?ACGURYKMSWBDHVN",
     sizes=range(25, 26),
 )
-"""RNA-FM_pretrained.pth of ml4bio/RNA-FM."""
 
-MULTIMOLECULE = Dialect(
+MULTIMOLECULE = Dialect(  # model.safetensors of multimolecule/rnafm, versions 0.0.1 to 0.1
     mark="embeddings.word_embeddings.weight",
     prefix=re.compile(r"^(?:model|rnafm)\."),
     heads=("lm_head.", "ss_head.", "contact_head.", "pretrain.", "pretrain_head.", "pooler."),
@@ -84,23 +76,27 @@ MULTIMOLECULE = Dialect(
     alphabet="_^$???ACGUN",
     sizes=range(25, 64),  # versions differ after N; mRNA-FM has more tokens, for codons
 )
-"""model.safetensors of multimolecule/rnafm, versions 0.0.1 to 0.1."""
 
 
 class RnaFmEncoder(TorchEncoder):
-    """RNA-FM as an encoder; `special_tokens`: <cls> and <eos> count in the mean."""
+    """RNA-FM from its weights file, or the folder that holds it.
+
+    Settings: `special_tokens`, true if <cls> and <eos> count in the mean; the default is false, as
+    the authors' extraction cuts both off.
+    """
 
     longest: int
 
     def __init__(
-        self, folder: Path, device: str, precision: str, *, special_tokens: bool = False
+        self, settings: Mapping[str, object], folder: Path, device: str, precision: str
     ) -> None:
+        check_settings(settings, {"special_tokens": bool})
         super().__init__(device, precision)
-        self._special_tokens = special_tokens
+        self._special_tokens = settings.get("special_tokens", False)
         self.files = (find_file(folder, WEIGHTS, "weights"),)
-
         self._model, alphabet = load_model(folder, DTYPES[self.precision])
-        self._ids = letter_ids(alphabet)
+        letters = letters_table("ACGU").decode("ascii")
+        self._ids = np.array([alphabet.index(letter) for letter in letters], np.int64)  # of bytes
         self._ends = [alphabet.index("^")], [alphabet.index("$")]
         self._unknown = alphabet.index("N")
         self.dimension = self._model.config.hidden_size
@@ -117,14 +113,12 @@ class RnaFmEncoder(TorchEncoder):
         tokens = []
         for chunk in chunks:
             if len(chunk) > self.longest:
-                raise ModelError(
-                    f"RNA-FM takes chunks of at most {self.longest:,} nt, found one of "
-                    f"{len(chunk):,} nt",
-                    f"the bundle must cut its windows into chunks of at most {self.longest:,} nt",
-                )
+                limit = f"chunks of at most {self.longest:,} nt"
+                hint = f"the bundle must cut its windows into {limit}"
+                raise ModelError(f"RNA-FM takes {limit}, found one of {len(chunk):,} nt", hint)
             residues = self._ids[np.frombuffer(chunk, np.uint8)]
             known = residues != self._unknown
-            end = self._special_tokens and bool(known.any())
+            end = bool(self._special_tokens and known.any())
             ids = np.concatenate([self._ends[0], residues, self._ends[1]])
             tokens.append(Tokens(ids, np.concatenate([[end], known, [end]])))
         return tokens
@@ -134,28 +128,12 @@ class RnaFmEncoder(TorchEncoder):
         # vocabulary. Positions at padding do not matter.
         stop = FIRST_POSITION + ids.shape[1]
         positions = torch.arange(FIRST_POSITION, stop, device=ids.device).expand(ids.shape)
-        result = self._model(input_ids=ids, attention_mask=mask, position_ids=positions)
-        hidden: Tensor = result.last_hidden_state
-        return hidden
+        return cast(
+            Tensor, self._model(input_ids=ids, attention_mask=mask, position_ids=positions)[0]
+        )
 
 
-def from_settings(
-    settings: Mapping[str, object], directory: Path, device: str = "auto", precision: str = "auto"
-) -> RnaFmEncoder:
-    """RNA-FM from its weights file, or the folder that holds it.
-
-    Settings: `special_tokens`, true if <cls> and <eos> count in the mean; the default is false, as
-    the authors' extraction cuts both off.
-    """
-    check_settings(settings, {"special_tokens": bool})
-    special_tokens = settings.get("special_tokens", False) is True
-    return RnaFmEncoder(directory, device, precision, special_tokens=special_tokens)
-
-
-def letter_ids(alphabet: str) -> np.ndarray:
-    """The token of each byte, int64 [256]."""
-    letters = letters_table("ACGU").decode("ascii")
-    return np.array([alphabet.index(letter) for letter in letters], np.int64)
+from_settings = RnaFmEncoder
 
 
 def load_model(folder: Path, dtype: torch.dtype) -> tuple[EsmModel, str]:
@@ -166,7 +144,14 @@ def load_model(folder: Path, dtype: torch.dtype) -> tuple[EsmModel, str]:
     """
     path = find_file(folder, WEIGHTS, "weights")
     published = read_state(path)
-    dialect = dialect_of(published, path)
+    for dialect in (OFFICIAL, MULTIMOLECULE):
+        if any(name.endswith(dialect.mark) for name in published):
+            break
+    else:
+        raise WeightsError(
+            f"{path}: is not RNA-FM: holds neither {OFFICIAL.mark} nor {MULTIMOLECULE.mark}",
+            "give RNA-FM_pretrained.pth, or the model.safetensors of multimolecule/rnafm",
+        )
     state = rename(published, dialect, path)
     config = read_sizes(state, dialect, path)
     with torch.device("meta"):
@@ -176,17 +161,6 @@ def load_model(folder: Path, dtype: torch.dtype) -> tuple[EsmModel, str]:
     # Not among the tensors, and still on the meta device.
     model.embeddings.position_ids = torch.arange(config.max_position_embeddings)[None]
     return model.eval().requires_grad_(False), dialect.alphabet
-
-
-def dialect_of(state: State, path: Path) -> Dialect:
-    """The dialect of a published file; WeightsError if it has neither."""
-    for dialect in (OFFICIAL, MULTIMOLECULE):
-        if any(name.endswith(dialect.mark) for name in state):
-            return dialect
-    raise WeightsError(
-        f"{path}: is not RNA-FM: holds neither {OFFICIAL.mark} nor {MULTIMOLECULE.mark}",
-        "give RNA-FM_pretrained.pth, or the model.safetensors of multimolecule/rnafm",
-    )
 
 
 def rename(state: State, dialect: Dialect, path: Path) -> State:

@@ -1,11 +1,9 @@
 """Embeddings on disk: a chunk that was embedded once is read, not computed again.
 
-A store is a folder with a subfolder for each encoder. The subfolder is named by a digest of
-everything that fixes a vector (kind, settings, files, precision), which its `encoder.json` lists.
-It holds one Parquet file, a shard, for each call of the encoder: `piece` (digest of the chunk, 16
-bytes), `tokens`, `vector`. A shard is named by the sha256 of its content and appears when it is
-complete. Nothing is ever changed, so several runs may share a store, and a killed run continues
-when it is run again. Two runs that embed the same chunk at once both write it; readers use either.
+A store has a subfolder for each encoder, named by a digest of everything that fixes a vector, which
+its `encoder.json` lists. It holds one Parquet file, a shard, for each call of the encoder: `piece`
+(digest of the chunk, 16 bytes), `tokens`, `vector`. A shard is named by the sha256 of its content,
+appears when it is complete, and never changes: runs may share a store, and a killed run continues.
 """
 
 from __future__ import annotations
@@ -19,8 +17,8 @@ import json
 import os
 import threading
 import time
-from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
@@ -91,21 +89,18 @@ class Store:
         try:
             importlib.import_module("pyarrow")
         except ModuleNotFoundError as error:
-            raise OutputError(
-                f"a store of embeddings needs the package {error.name}, which is not installed",
-                INSTALL_ENCODERS,
-            ) from error
+            what = f"a store of embeddings needs the package {error.name}, which is not installed"
+            raise OutputError(what, INSTALL_ENCODERS) from error
         description = json.dumps(identity, indent=1, sort_keys=True) + "\n"
         digest = hashlib.sha256(description.encode()).hexdigest()[:NAME_LENGTH]
         self.folder = folder / f"{identity['kind']}-{digest}"
         self._dimension = identity["dimension"]
         self._lock = threading.Lock()
         self._shards: list[Path] = []
-        self._open: OrderedDict[int, Shard] = OrderedDict()
+        self._load = lru_cache(KEPT_OPEN)(partial(_read_shard, dimension=self._dimension))
         # Sorted by the first half of the key; the whole key is checked in the shard.
         self._halves = np.zeros(0, np.uint64)
         self._places = np.zeros((0, 2), np.int32)  # shard and row
-
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             if not (self.folder / DESCRIPTION).exists():
@@ -117,9 +112,8 @@ class Store:
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):  # for `temporary_faults`
                 raise
-            raise OutputError(
-                f"cannot write to the store {folder}: {error.strerror}", "choose another --store"
-            ) from error
+            what = f"cannot write to the store {folder}: {error.strerror}"
+            raise OutputError(what, "choose another --store") from error
         for path in sorted(self.folder.glob(f"*{SUFFIX}")):
             self._enter(path, _read_keys(path))
 
@@ -137,7 +131,7 @@ class Store:
             found = {}
             for number in np.argsort(places[:, 0], kind="stable"):  # shard by shard
                 shard_number, row = (int(value) for value in places[number])
-                shard, key = self._load(shard_number), keys[there[number]]
+                shard, key = self._load(self._shards[shard_number]), keys[there[number]]
                 if shard.keys[row].tobytes() == key:
                     found[key] = (shard.vectors[row], int(shard.tokens[row]))
             return found
@@ -149,14 +143,10 @@ class Store:
 
         if not keys:
             return
+        pieces = arrow.array(list(keys), arrow.binary(16))
         values = arrow.array(embedded.vectors.reshape(-1))
-        table = arrow.table(
-            {
-                "piece": arrow.array(list(keys), arrow.binary(16)),
-                "tokens": arrow.array(embedded.tokens),
-                "vector": arrow.FixedSizeListArray.from_arrays(values, self._dimension),
-            }
-        )
+        vectors = arrow.FixedSizeListArray.from_arrays(values, self._dimension)
+        table = arrow.table({"piece": pieces, "tokens": embedded.tokens, "vector": vectors})
         content = io.BytesIO()
         parquet.write_table(
             table, content, compression="none", use_dictionary=False, write_statistics=False
@@ -168,12 +158,12 @@ class Store:
                 self._enter(self.folder / name, _as_array(keys))
 
     def _publish(self, name: str, content: bytes) -> None:
-        partial = self.folder / f"{name}.{os.getpid()}-{threading.get_ident()}{PARTIAL}"
+        unfinished = self.folder / f"{name}.{os.getpid()}-{threading.get_ident()}{PARTIAL}"
         try:
-            partial.write_bytes(content)
-            publish(partial, self.folder / name)
+            unfinished.write_bytes(content)
+            publish(unfinished, self.folder / name)
         finally:
-            partial.unlink(missing_ok=True)
+            unfinished.unlink(missing_ok=True)
 
     def _enter(self, path: Path, keys: np.ndarray) -> None:
         """Add the chunks of a shard to the index, after those of earlier shards."""
@@ -185,14 +175,6 @@ class Store:
         self._halves = halves[order]
         self._places = np.concatenate([self._places, places])[order]
         self._shards.append(path)
-
-    def _load(self, number: int) -> Shard:
-        if number not in self._open:
-            self._open[number] = _read_shard(self._shards[number], self._dimension)
-            if len(self._open) > KEPT_OPEN:
-                self._open.popitem(last=False)
-        self._open.move_to_end(number)
-        return self._open[number]
 
 
 def _as_array(keys: Sequence[bytes]) -> np.ndarray:
@@ -206,27 +188,19 @@ def _halves(keys: np.ndarray) -> np.ndarray:
 
 
 def _read_keys(path: Path) -> np.ndarray:
-    from pyarrow import ArrowException
-
-    try:
+    with _damage_named(path):
         return _as_array(read_parquet(path, ["piece"])["piece"].to_pylist())
-    except (OSError, ArrowException, KeyError, TypeError, ValueError) as error:
-        raise _damaged(path) from error
 
 
 def _read_shard(path: Path, dimension: int) -> Shard:
-    from pyarrow import ArrowException
-
-    try:
+    with _damage_named(path):
         content = path.read_bytes()
         if not path.name.startswith(hashlib.sha256(content).hexdigest()[:NAME_LENGTH]):
-            raise _damaged(path)
+            raise ValueError("its name is not its digest")
         table = read_parquet(io.BytesIO(content)).combine_chunks()
         vectors = table["vector"].chunk(0).flatten().to_numpy().reshape(-1, dimension)
         keys = _as_array(table["piece"].to_pylist())
         return Shard(keys, vectors, table["tokens"].to_numpy())
-    except (OSError, ArrowException, KeyError, TypeError, ValueError) as error:
-        raise _damaged(path) from error
 
 
 def read_parquet(source: Path | io.BytesIO, columns: list[str] | None = None) -> arrow.Table:
@@ -237,8 +211,12 @@ def read_parquet(source: Path | io.BytesIO, columns: list[str] | None = None) ->
         return file.read(columns, use_threads=False)
 
 
-def _damaged(path: Path) -> OutputError:
-    return OutputError(
-        f"{path}: a damaged shard of the store of embeddings",
-        "remove this file: its embeddings are computed again",
-    )
+@contextlib.contextmanager
+def _damage_named(path: Path) -> Iterator[None]:
+    from pyarrow import ArrowException
+
+    try:
+        yield
+    except (OSError, ArrowException, KeyError, TypeError, ValueError) as error:
+        hint = "remove this file: its embeddings are computed again"
+        raise OutputError(f"{path}: a damaged shard of the store of embeddings", hint) from error

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -26,17 +26,13 @@ def find_file(folder: Path, names: Sequence[str], what: str) -> Path:
     if folder.is_file():
         return folder
     if not folder.exists():
-        raise WeightsError(
-            f"{folder}: no such file or folder",
-            "give the folder with the weights; 'histpred encoders list' shows where they belong",
-        )
+        hint = "give the folder with the weights; 'histpred encoders list' shows where they belong"
+        raise WeightsError(f"{folder}: no such file or folder", hint)
     for name in names:
         if (folder / name).is_file():
             return folder / name
-    raise WeightsError(
-        f"{folder}: holds no {what}: none of {', '.join(names)}",
-        "give the folder that was downloaded, with all its files",
-    )
+    hint = "give the folder that was downloaded, with all its files"
+    raise WeightsError(f"{folder}: holds no {what}: none of {', '.join(names)}", hint)
 
 
 def read_state(path: Path) -> State:
@@ -47,16 +43,13 @@ def read_state(path: Path) -> State:
     """
     with open(path, "rb") as stream:
         if stream.read(len(LFS_POINTER)) == LFS_POINTER:
-            raise WeightsError(
-                f"{path}: a Git-LFS pointer, not the file itself",
-                "run git lfs pull in its repository",
-            )
+            hint = "run git lfs pull in its repository"
+            raise WeightsError(f"{path}: a Git-LFS pointer, not the file itself", hint)
     try:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
 
-            state: State = load_file(path)
-            return state
+            return dict(load_file(path))
         # RNA-FM's file keeps its training arguments beside the tensors.
         with torch.serialization.safe_globals([argparse.Namespace]):
             content = torch.load(path, map_location="cpu", weights_only=True)
@@ -65,7 +58,6 @@ def read_state(path: Path) -> State:
             f"{path}: cannot be read as weights: {first_line(error)}",
             f"it is damaged, truncated, or holds more than tensors; {GET_AGAIN}",
         ) from error
-
     state = content.get("model", content) if isinstance(content, dict) else content
     if not isinstance(state, Mapping) or not all(isinstance(t, Tensor) for t in state.values()):
         raise WeightsError(f"{path}: holds no named tensors", "check that this is a weights file")
@@ -84,39 +76,21 @@ def read_json(path: Path) -> dict[str, object]:
 
 
 def fill(model: nn.Module, state: State, path: Path, dtype: torch.dtype = torch.float32) -> None:
-    """Load `state` as `dtype` into a model made on the meta device.
-
-    Raises WeightsError if tensors are missing, left over or of another shape, and names them.
-    """
+    """Load `state` as `dtype` into a model on the meta device; WeightsError if it does not fit."""
     wanted = model.state_dict()
     refuse(path, "tensors are missing", sorted(set(wanted) - set(state)))
     refuse(path, "tensors do not belong to this encoder", sorted(set(state) - set(wanted)))
-    refuse(
-        path,
-        "tensors have another shape",
-        [
-            f"{name} {list(state[name].shape)} instead of {list(wanted[name].shape)}"
-            for name in wanted
-            if state[name].shape != wanted[name].shape
-        ],
-    )
+    misshapen = [
+        f"{name} {list(state[name].shape)} instead of {list(wanted[name].shape)}"
+        for name in wanted
+        if state[name].shape != wanted[name].shape
+    ]
+    refuse(path, "tensors have another shape", misshapen)
     model.load_state_dict({name: t.to(dtype) for name, t in state.items()}, assign=True)
 
 
 def refuse(path: Path, what: str, names: Sequence[str]) -> None:
     """Raise WeightsError if there are any `names`."""
     if names:
-        raise WeightsError(
-            f"{path}: {len(names)} {what}: {first_few(names)}",
-            "these are not the weights of this encoder, or some are missing",
-        )
-
-
-def without_prefixes(state: State, heads: Iterable[str], prefixes: Iterable[str]) -> State:
-    """`state` without the tensors of known heads, and names without the first of `prefixes`."""
-    kept = {}
-    for name, tensor in state.items():
-        if not name.startswith(tuple(heads)):
-            prefix = next((prefix for prefix in prefixes if name.startswith(prefix)), "")
-            kept[name.removeprefix(prefix)] = tensor
-    return kept
+        hint = "these are not the weights of this encoder, or some are missing"
+        raise WeightsError(f"{path}: {len(names)} {what}: {first_few(names)}", hint)

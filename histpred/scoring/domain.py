@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from histpred.bundle.folder import Bundle
-from histpred.bundle.outputs import interval_output, was_trained_on, window_for
-from histpred.bundle.species import UNSPECIFIED, looks_like_species
+from histpred.bundle.outputs import (
+    UNSPECIFIED,
+    interval_output,
+    looks_like_species,
+    was_trained_on,
+    window_for,
+)
 from histpred.core.errors import first_few
 from histpred.genome.ledger import Ledger
 from histpred.genome.plan import OpenWindows

@@ -16,7 +16,7 @@ TOLERANCE = 1e-4
 def verify(bundle: Bundle, weights: Path | None = None) -> float:
     """Score the bundle's known sequence; returns the largest difference in a probability.
 
-    `weights`: see `histpred.encoders.locate`.
+    `weights`: see `histpred.encoders.installed.locate`.
 
     Raises
     ------

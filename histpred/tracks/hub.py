@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from histpred.bundle.folder import MANIFEST, SHIPPED, parse_manifest, shipped_bundles
-from histpred.bundle.species import assembly_of
+from histpred.bundle.outputs import assembly_of
 from histpred.core.errors import InputError, OutputError, UsageError
 from histpred.core.hts import quiet_htslib
 from histpred.core.marks import by_class, mark

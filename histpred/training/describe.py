@@ -19,7 +19,7 @@ from histpred.bundle.manifest import (
     Training,
 )
 from histpred.bundle.manifest import WindowSpec as ManifestWindow
-from histpred.bundle.species import UNSPECIFIED
+from histpred.bundle.outputs import UNSPECIFIED
 from histpred.evaluation.baselines import PREVALENCE, fit_baselines
 from histpred.evaluation.calibration import Calibrated
 from histpred.evaluation.card import card_figures

@@ -21,7 +21,6 @@ NEED_EXTRAS = {
     "histpred.encoders.dnabert2",
     "histpred.encoders.dnabert2_network",
     "histpred.encoders.hf",
-    "histpred.encoders.quantised",
     "histpred.encoders.rnafm",
     "histpred.encoders.weights",
     "histpred.evaluation.analysis",

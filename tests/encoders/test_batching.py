@@ -10,8 +10,7 @@ REASON = "needs the extra encoders: pip install 'histpred[encoders]'"
 torch = pytest.importorskip("torch", reason=REASON)
 
 from histpred.core.errors import TemporaryError  # noqa: E402
-from histpred.encoders.batching import Batcher, is_out_of_memory  # noqa: E402
-from histpred.encoders.tokens import Tokens  # noqa: E402
+from histpred.encoders.batching import Batcher, Tokens, is_out_of_memory  # noqa: E402
 
 PAD = 99
 CPU = torch.device("cpu")

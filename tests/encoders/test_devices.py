@@ -2,18 +2,24 @@ from __future__ import annotations
 
 import logging
 
+import numpy as np
 import pytest
 
 REASON = "needs the extra encoders: pip install 'histpred[encoders]'"
 torch = pytest.importorskip("torch", reason=REASON)
 
+from torch import nn  # noqa: E402
+
 from histpred.core.errors import DeviceError, UsageError  # noqa: E402
 from histpred.encoders import devices  # noqa: E402
 from histpred.encoders.devices import (  # noqa: E402
     DTYPES,
+    FEWEST_ROWS,
     PRECISIONS,
+    Int8Linear,
     choose_device,
     choose_precision,
+    quantise,
     why_no_cuda,
 )
 
@@ -164,3 +170,173 @@ def test_a_precision_that_the_device_has_not_is_a_usage_error(device, precision)
 def test_a_word_that_is_no_precision_is_a_usage_error(device, precision):
     with pytest.raises(UsageError, match="is not available on the device"):
         choose_precision(torch.device(device), precision)
+
+
+# int8
+
+
+def linear(inner=40, outer=24, bias=True, seed=0):
+    torch.manual_seed(seed)
+    return nn.Linear(inner, outer, bias=bias).requires_grad_(False)
+
+
+def random_rows(*shape, seed=1):
+    """Rows of sizes that differ by orders of magnitude, as activations' do."""
+    generator = torch.Generator().manual_seed(seed)
+    rows = torch.randn(*shape, generator=generator)
+    return rows * 10 ** (4 * torch.rand(*shape[:-1], 1, generator=generator) - 2)
+
+
+def brute_force(layer, rows):
+    """The scheme in float64, one output at a time: 127 steps for each row of either matrix.
+
+    What is rounded is the quotient in float32, as histpred has it: float64 would decide ties, and
+    nearly ties, otherwise.
+    """
+
+    def steps(row):
+        scale = np.float32(np.abs(row).max() / np.float32(127)) or np.float32(1)
+        return np.rint(row / scale).astype(np.int64), float(scale)
+
+    result = np.zeros((len(rows), len(layer.weight)))
+    for i, row in enumerate(rows.numpy()):
+        activations, size = steps(row)
+        for j, weights in enumerate(layer.weight.numpy()):
+            rounded, step = steps(weights)
+            result[i, j] = int(activations @ rounded) * size * step
+    return result + (0 if layer.bias is None else layer.bias.double().numpy())
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("rows", [1, 2, FEWEST_ROWS - 1, FEWEST_ROWS, FEWEST_ROWS + 1, 50])
+def test_equals_the_scheme_one_number_at_a_time(rows, bias):
+    layer = linear(bias=bias)
+    given = random_rows(rows, 40)
+    found = Int8Linear(layer)(given)
+    assert found.dtype == torch.float32
+    np.testing.assert_allclose(found, brute_force(layer, given), rtol=1e-5, atol=1e-6)
+
+
+def test_the_error_is_within_half_a_step_of_every_factor():
+    layer = linear(inner=300)
+    rows = random_rows(60, 300)
+    weight = layer.weight
+    steps = rows.abs().amax(dim=1, keepdim=True) / 127, weight.abs().amax(dim=1) / 127
+    # |(a + da)(w + dw) - aw| <= |a||dw| + |da||w| + |da||dw|, summed over the inputs
+    bound = (
+        rows.abs().sum(dim=1, keepdim=True) * steps[1] / 2
+        + steps[0] / 2 * weight.abs().sum(dim=1)
+        + 300 * steps[0] * steps[1] / 4
+    )
+    error = (Int8Linear(layer)(rows) - layer(rows)).abs()
+    assert (error <= bound * 1.001).all()
+    assert error.max() > 0
+
+
+def test_the_error_is_about_a_hundredth():
+    layer = linear(inner=768, outer=768)
+    rows = random_rows(50, 768)
+    exact = layer(rows) - layer.bias
+    error = Int8Linear(layer)(rows) - layer.bias - exact
+    relative = error.norm(dim=1) / exact.norm(dim=1)
+    assert (relative < 0.02).all()
+
+
+def test_the_rest_of_the_batch_changes_not_a_bit():
+    layer = Int8Linear(linear())
+    rows = random_rows(40, 40)
+    together = layer(rows)
+    for i in range(40):
+        assert torch.equal(layer(rows[i : i + 1])[0], together[i])
+    assert torch.equal(layer(rows.flip(0)).flip(0), together)
+
+
+@pytest.mark.parametrize("shape", [(40,), (3, 40), (2, 3, 40), (2, 3, 5, 40)])
+def test_any_number_of_dimensions_goes_through(shape):
+    layer = Int8Linear(linear())
+    rows = random_rows(*shape) if len(shape) > 1 else random_rows(1, 40)[0]
+    found = layer(rows)
+    assert found.shape == (*shape[:-1], 24)
+    assert torch.equal(found.reshape(-1, 24), layer(rows.reshape(-1, 40)))
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_row_of_zeros_gives_the_bias(bias):
+    layer = linear(bias=bias)
+    rows = random_rows(3, 40)
+    rows[1] = 0
+    found = Int8Linear(layer)(rows)
+    assert torch.equal(found[1], layer.bias if bias else torch.zeros(24))
+    assert found.isfinite().all()
+
+
+def test_an_output_of_zero_weights_gives_its_bias():
+    layer = linear()
+    layer.weight[5] = 0
+    quantised = Int8Linear(layer)
+    found = quantised(random_rows(4, 40))
+    assert (
+        quantised.scale[0, 5] == 1
+    )  # with 0, whether 0 / 0 is 0 as int8 is the processor's choice
+    assert (found[:, 5] == layer.bias[5]).all()
+    assert found.isfinite().all()
+
+
+def test_numbers_too_small_for_a_step_are_zeros():
+    rows = torch.full((1, 40), 1e-45)
+    assert torch.equal(Int8Linear(linear(bias=False))(rows), torch.zeros(1, 24))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_what_is_no_number_stays_none_and_keeps_to_its_row(value):
+    layer = Int8Linear(linear())
+    rows = random_rows(20, 40)
+    expected = layer(rows)
+    rows[3, 7] = value
+    found = layer(rows)
+    assert not found[3].isfinite().any()
+    assert torch.equal(found[:3], expected[:3])
+    assert torch.equal(found[4:], expected[4:])
+
+
+def test_a_weight_that_is_no_number_is_not_hidden():
+    layer = linear()
+    layer.weight[5, 2] = np.nan
+    found = Int8Linear(layer)(random_rows(4, 40))
+    assert found[:, 5].isnan().all()
+    assert found[:, :5].isfinite().all()
+
+
+def test_the_input_is_left_as_it_was():
+    rows = random_rows(20, 40)
+    before = rows.clone()
+    Int8Linear(linear())(rows)
+    assert torch.equal(rows, before)
+
+
+def test_quantising_replaces_linear_layers_however_deep_and_nothing_else():
+    torch.manual_seed(0)
+    inner = nn.ModuleDict({"deep": nn.ModuleList([nn.Linear(8, 16)]), "norm": nn.LayerNorm(16)})
+    model = nn.Sequential(nn.Linear(8, 8), inner, nn.Embedding(3, 8), nn.GELU()).eval()
+    kept = [inner["norm"], model[2], model[3]]
+    quantise(model)
+    assert type(model[0]) is Int8Linear
+    assert type(inner["deep"][0]) is Int8Linear
+    assert [inner["norm"], model[2], model[3]] == kept
+    assert not any(type(module) is nn.Linear for module in model.modules())
+
+
+def test_a_replaced_layer_computes_what_it_replaced():
+    layer = linear()
+    model = nn.Sequential(layer)
+    quantise(model)
+    rows = random_rows(30, 40)
+    assert torch.equal(model(rows), Int8Linear(layer)(rows))
+
+
+def test_weights_stay_integers_where_the_model_is_cast():
+    model = nn.Sequential(linear())
+    quantise(model)
+    model.to("cpu", torch.float32)
+    assert model[0].weight.dtype == torch.int8
+    assert model[0].weight.abs().max() == 127

@@ -19,7 +19,6 @@ from histpred.core.errors import ModelError, UsageError, WeightsError  # noqa: E
 from histpred.encoders.dnabert2 import (  # noqa: E402
     KNOWN_SEQUENCE,
     KNOWN_TOKENS,
-    Dnabert2Encoder,
     check_tokenizer,
     from_settings,
     load_model,
@@ -59,7 +58,7 @@ def tiny(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def encoder(tiny):
-    return Dnabert2Encoder(tiny[0], "cpu", "fp32")
+    return from_settings({}, tiny[0], "cpu", "fp32")
 
 
 @pytest.fixture
@@ -72,7 +71,7 @@ def copy(tmp_path):
 @pytest.fixture
 def packing(tiny):
     """The tiny network as on a GPU: several pieces in a batch."""
-    encoder = Dnabert2Encoder(tiny[0], "cpu", "fp32")
+    encoder = from_settings({}, tiny[0], "cpu", "fp32")
     encoder._batcher._alone = False
     return encoder
 
@@ -224,8 +223,8 @@ def like_published(tmp_path_factory):
 
 def test_int8_is_close_to_fp32(like_published):
     pieces = random_pieces()
-    exact = Dnabert2Encoder(like_published, "cpu", "fp32").embed(pieces).vectors
-    rounded = Dnabert2Encoder(like_published, "cpu", "int8").embed(pieces).vectors
+    exact = from_settings({}, like_published, "cpu", "fp32").embed(pieces).vectors
+    rounded = from_settings({}, like_published, "cpu", "int8").embed(pieces).vectors
     assert not np.array_equal(exact, rounded)
     lengths = np.linalg.norm(exact, axis=1), np.linalg.norm(rounded, axis=1)
     assert (np.linalg.norm(exact - rounded, axis=1) < 0.02 * lengths[0]).all()
@@ -233,7 +232,7 @@ def test_int8_is_close_to_fp32(like_published):
 
 
 def test_int8_does_not_depend_on_the_batch_either(tiny):
-    encoder = Dnabert2Encoder(tiny[0], "cpu", "int8")
+    encoder = from_settings({}, tiny[0], "cpu", "int8")
     pieces = random_pieces()
     alone = np.vstack([encoder.embed([piece]).vectors for piece in pieces])
     np.testing.assert_array_equal(encoder.embed(pieces).vectors, alone)
@@ -261,9 +260,9 @@ def test_bin_and_safetensors_give_the_same(tiny, copy):
     (copy / "pytorch_model.bin").unlink()
     write_weights(copy / "model.safetensors", tiny[1])
     pieces = random_pieces()
-    expected = Dnabert2Encoder(tiny[0], "cpu", "fp32").embed(pieces).vectors
+    expected = from_settings({}, tiny[0], "cpu", "fp32").embed(pieces).vectors
     np.testing.assert_array_equal(
-        Dnabert2Encoder(copy, "cpu", "fp32").embed(pieces).vectors, expected
+        from_settings({}, copy, "cpu", "fp32").embed(pieces).vectors, expected
     )
 
 
@@ -308,6 +307,13 @@ def test_names_without_the_prefix_are_understood(tiny, copy):
 def test_every_tensor_of_the_backbone_is_needed(copy, name):
     rewrite(copy, lambda state: state.pop(name))
     with pytest.raises(WeightsError, match=f"1 tensors are missing: {name[5:]}"):
+        load_model(copy)
+
+
+@pytest.mark.parametrize(("name", "left"), [("bert.bert.x", r"bert\.x"), ("x.cls.v", r"x\.cls\.v")])
+def test_heads_and_the_prefix_are_beginnings_taken_off_once(copy, name, left):
+    rewrite(copy, lambda state: state.update({name: torch.ones(1)}))
+    with pytest.raises(WeightsError, match=f"1 tensors do not belong to this encoder: {left}"):
         load_model(copy)
 
 
@@ -406,7 +412,7 @@ def test_an_empty_file_of_weights_lacks_everything(copy):
 def test_a_file_that_is_missing_is_named(copy, name):
     (copy / name).unlink()
     with pytest.raises(WeightsError, match=f"holds no .*{name}"):
-        Dnabert2Encoder(copy, "cpu", "fp32")
+        from_settings({}, copy, "cpu", "fp32")
 
 
 @pytest.mark.parametrize(
@@ -506,7 +512,7 @@ def test_a_tokenizer_that_lacks_a_base_is_refused(tmp_path):
 
 
 def test_an_unknown_token_is_never_embedded(copy):
-    encoder = Dnabert2Encoder(copy, "cpu", "fp32")
+    encoder = from_settings({}, copy, "cpu", "fp32")
     text = json.loads(random_tokenizer(200).to_str())
     text["model"]["merges"] = []
     del text["model"]["vocab"]["T"]
@@ -527,7 +533,7 @@ def test_padding_and_truncation_of_the_file_are_switched_off(tmp_path):
 def test_more_tokens_than_the_weights_have_are_refused(copy):
     random_tokenizer(TINY.vocabulary + 1).save(str(copy / "tokenizer.json"))
     with pytest.raises(WeightsError, match="has 201 tokens, the weights have 200"):
-        Dnabert2Encoder(copy, "cpu", "fp32")
+        from_settings({}, copy, "cpu", "fp32")
 
 
 def test_lower_case_is_upper_case_and_u_is_t(encoder):
@@ -574,7 +580,7 @@ def real(tmp_path, real_tokenizer):
     """A tiny network with the published vocabulary and tokenizer."""
     sizes = TINY._replace(vocabulary=4096)
     write_dnabert2(tmp_path, sizes, tokenizer=real_tokenizer)
-    return Dnabert2Encoder(tmp_path, "cpu", "fp32")
+    return from_settings({}, tmp_path, "cpu", "fp32")
 
 
 @pytest.mark.shared
@@ -633,7 +639,7 @@ def published(request, tmp_path_factory):
     """The network in its published sizes, and its tensors; at 0.05 its attention decides."""
     folder = tmp_path_factory.mktemp("published")
     state = write_dnabert2(folder, PUBLISHED, scale=request.param)
-    encoder = Dnabert2Encoder(folder, "cpu", "fp32")
+    encoder = from_settings({}, folder, "cpu", "fp32")
     (folder / "pytorch_model.bin").unlink()  # half a gigabyte
     return encoder, state
 

@@ -141,10 +141,10 @@ def test_dimensions_are_those_of_the_docstring():
 )
 def test_wrong_settings_are_refused(settings, tmp_path):
     with pytest.raises(ValueError, match=r"settings|k must|centres must"):
-        from_settings(settings, tmp_path)
+        from_settings(settings, tmp_path, "cpu", "fp32")
 
 
 def test_settings_come_as_json_gives_them(tmp_path):
-    encoder = from_settings({"k": [1, 2], "centres": {"400": [3]}}, tmp_path)
+    encoder = from_settings({"k": [1, 2], "centres": {"400": [3]}}, tmp_path, "cpu", "fp32")
     assert encoder.stretches == [(400, [3]), (0, [1, 2])]
     assert encoder.dimension == 32 + 2 + 10

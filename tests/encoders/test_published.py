@@ -14,7 +14,7 @@ BY_NAME = {encoder.name: encoder for encoder in PUBLISHED}
 
 
 def test_names_are_unique_and_found():
-    assert len(BY_NAME) == len(PUBLISHED)
+    assert len(BY_NAME) == len(PUBLISHED) > 3
     for name, encoder in BY_NAME.items():
         assert re.fullmatch(r"[a-z0-9][a-z0-9-]*", name)
         assert find(name) is encoder

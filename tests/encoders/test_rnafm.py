@@ -17,7 +17,7 @@ safetensors_torch = pytest.importorskip("safetensors.torch", reason=REASON)
 
 from histpred.core.errors import ModelError, UsageError, WeightsError  # noqa: E402
 from histpred.encoders.batching import CHUNKS_AT_ONCE  # noqa: E402
-from histpred.encoders.rnafm import RnaFmEncoder, from_settings  # noqa: E402
+from histpred.encoders.rnafm import from_settings  # noqa: E402
 
 WIDTH, LAYERS, INNER, POSITIONS = 64, 3, 96, 1026
 OFFICIAL = ["<cls>", "<pad>", "<eos>", "<unk>", *"ACGURYKMSWBDHVN-", *["<null>"] * 4, "<mask>"]
@@ -386,19 +386,19 @@ def test_the_older_name_of_the_last_norm_is_read_too(state, encoder, tmp_path):
         name.replace("encoder.layer_norm.", "encoder.emb_layer_norm_after."): tensor
         for name, tensor in multimolecule_state(state, "rnafm.").items()
     }
-    found = RnaFmEncoder(write_multimolecule(tmp_path, converted), "cpu", "fp32")
+    found = from_settings({}, write_multimolecule(tmp_path, converted), "cpu", "fp32")
     np.testing.assert_array_equal(found.embed(PIECES).vectors, encoder.embed(PIECES).vectors)
 
 
 @pytest.mark.parametrize("prefix", ["", "encoder.", "encoder.sentence_encoder."])
 def test_any_prefix_of_the_official_names_is_read(prefix, state, encoder, tmp_path):
-    found = RnaFmEncoder(write_official(tmp_path, state, prefix), "cpu", "fp32")
+    found = from_settings({}, write_official(tmp_path, state, prefix), "cpu", "fp32")
     np.testing.assert_array_equal(found.embed(PIECES).vectors, encoder.embed(PIECES).vectors)
 
 
 def test_heads_are_not_needed(state, encoder, tmp_path):
     bare = {n: t for n, t in state.items() if not n.startswith(("lm_head.", "contact_head."))}
-    found = RnaFmEncoder(write_official(tmp_path, bare), "cpu", "fp32")
+    found = from_settings({}, write_official(tmp_path, bare), "cpu", "fp32")
     np.testing.assert_array_equal(found.embed(PIECES).vectors, encoder.embed(PIECES).vectors)
 
 

@@ -168,7 +168,7 @@ def test_few_shards_stay_in_memory(tmp_path):
     store = Store(tmp_path, IDENTITY)
     fill(store, *([number] for number in range(40)))
     holds(store, range(40))
-    assert 0 < len(store._open) <= 8
+    assert 0 < store._load.cache_info().currsize <= 8
 
 
 # Damage

@@ -16,7 +16,6 @@ from histpred.encoders.weights import (  # noqa: E402
     find_file,
     read_json,
     read_state,
-    without_prefixes,
 )
 
 
@@ -181,40 +180,6 @@ def test_a_model_that_is_refused_stays_empty(tmp_path):
     with pytest.raises(WeightsError):
         fill(model, tensors() | {"a.bias": torch.ones(3)}, tmp_path)
     assert model["a"].weight.is_meta
-
-
-# without_prefixes
-
-
-def test_heads_go_and_the_first_prefix_that_fits_is_taken_off_once():
-    state = {
-        name: torch.tensor(float(number))
-        for number, name in enumerate(
-            [
-                "bert.bert.x",
-                "bert.pooler.y",
-                "cls.z",
-                "model.bert.w",
-                "plain",
-                "x.cls.v",
-                "bert.model.u",
-            ]
-        )
-    }
-    found = without_prefixes(state, ["cls.", "bert.pooler."], ["bert.", "model."])
-    assert {name: int(tensor) for name, tensor in found.items()} == {
-        "bert.x": 0,
-        "bert.w": 3,
-        "plain": 4,
-        "x.cls.v": 5,
-        "model.u": 6,
-    }
-
-
-def test_without_prefixes_leaves_its_input_alone():
-    state = {"bert.x": torch.ones(1), "cls.y": torch.ones(1)}
-    without_prefixes(state, ["cls."], ["bert."])
-    assert list(state) == ["bert.x", "cls.y"]
 
 
 # find_file

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from histpred.bundle.folder import DEFAULT_BUNDLE, load_bundle
-from histpred.bundle.species import looks_like_species
+from histpred.bundle.outputs import looks_like_species
 
 YEAST = SimpleNamespace(chromosome_lengths={"sacCer3": (230218, 813184), "other": (230208,)})
 
