@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from itertools import islice
 
 SHOWN = 3
 
@@ -94,13 +93,8 @@ def first_few(offenders: Iterable[object], total: int | None = None) -> str:
 
     >>> first_few(["a", "b", "c", "d", "e"])
     'a, b, c and 2 more'
-    >>> first_few(["a"])
-    'a'
     """
-    if total is None:
-        offenders = list(offenders)
-        total = len(offenders)
-    shown = [str(offender) for offender in islice(offenders, SHOWN)]
-    rest = total - len(shown)
-
+    offenders = list(offenders)
+    shown = [str(offender) for offender in offenders[:SHOWN]]
+    rest = (len(offenders) if total is None else total) - len(shown)
     return ", ".join(shown) + (f" and {rest} more" if rest > 0 else "")

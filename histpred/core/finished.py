@@ -120,14 +120,9 @@ def refuse_other(
 ) -> None:
     """Raise OutputError unless `folder` holds the requested output, with unchanged files.
 
-    Parameters
-    ----------
-    what
-        A noun phrase for a different output: 'another prediction'.
-    before, now
-        The inputs and options that determine the output in the folder, and the requested one.
-    outputs
-        The sha256 of the folder's files, by name.
+    what: a noun phrase for a different output ('another prediction'). before, now: the inputs and
+    options that determine the output in the folder, and the requested one. outputs: the sha256 of
+    the folder's files, by name.
     """
     found = differences(before, now)
     if damaged := altered(folder, outputs):
