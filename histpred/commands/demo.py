@@ -12,14 +12,8 @@ from histpred.commands import options
 
 
 @click.command()
-@click.option(
-    "-o",
-    "--out",
-    default="histpred-demo",
-    show_default=True,
-    metavar="OUT",
-    type=click.Path(path_type=Path),
-    help="Output folder.",
+@options.option(
+    "-o", "--out", default="histpred-demo", metavar="OUT", type=options.PATH, help="Output folder."
 )
 @options.overwrite
 @click.pass_context

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-logger = logging.getLogger(__name__)
+from histpred.commands import options
+from histpred.core.log import logger
 
 
 @click.group()
@@ -44,7 +44,7 @@ def list_encoders() -> None:
 @click.option(
     "--to",
     "folder",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=options.FOLDER,
     metavar="DIR",
     help="Folder for the files. [default: where --weights looks for them: "
     "$HISTPRED_ENCODERS/NAME, else histpred/encoders/NAME in ~/.local/share]",
@@ -66,12 +66,12 @@ def get(name: str, folder: Path | None, revision: str | None) -> None:
     folder = folder or default_folder(name)
     for path in download.get(encoder, folder, revision):
         click.echo(path)
-    logger.info("%s is in %s; licence: %s", name, folder, encoder.licence)
+    logger.info(f"{name} is in {folder}; licence: {encoder.licence}")
 
 
 @encoders.command()
 @click.argument("name")
-@click.argument("path", required=False, type=click.Path(path_type=Path))
+@click.argument("path", required=False, type=options.PATH)
 def verify(name: str, path: Path | None) -> None:
     """Check the files of the encoder NAME, load it and run it on a made-up sequence.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
 
 Record = TypeVar("Record", "Request", "Execution", "Recipe", "Settings", "About")
 Decorator = Callable[[Callable[..., object]], Callable[..., object]]
+
+PATH = click.Path(path_type=Path)
+FOLDER = click.Path(file_okay=False, path_type=Path)
+EXISTING = click.Path(exists=True, path_type=Path)
+
+option = partial(click.option, show_default=True)
 
 
 class NameList(click.ParamType):
@@ -128,15 +135,12 @@ def window_or(default: str | None) -> Decorator:
     )
 
 
-def out_folder(metavar: str, help_text: str) -> Decorator:
-    """Return the option -o of verbs that write a folder, with its help text."""
+def out(
+    metavar: str, help_text: str, kind: click.Path = FOLDER, required: bool = True
+) -> Decorator:
+    """Return the option -o, for a folder unless `kind` says otherwise, with its help text."""
     return click.option(
-        "-o",
-        "--out",
-        required=True,
-        type=click.Path(file_okay=False, path_type=Path),
-        metavar=metavar,
-        help=help_text,
+        "-o", "--out", required=required, type=kind, metavar=metavar, help=help_text
     )
 
 
@@ -146,13 +150,12 @@ annotation_or_contigs = several(
     click.argument("annotation", metavar="[ANNOTATION]"),
     click.argument("fasta", metavar="FASTA", required=False),
 )
-scores = click.argument("scores", type=click.Path(path_type=Path))
-labels = click.argument("labels", metavar="LABELS", type=click.Path(exists=True, path_type=Path))
-bundle = click.option(
+scores = click.argument("scores", type=PATH)
+labels = click.argument("labels", metavar="LABELS", type=EXISTING)
+bundle = option(
     "--bundle",
     default=DEFAULT_BUNDLE,
     metavar="NAME|DIR",
-    show_default=True,
     help="Name of a shipped bundle (histpred bundle list), or the folder of a bundle.",
 )
 encoder = several(
@@ -178,18 +181,13 @@ encoder = several(
     ),
 )
 marks = click.option(
-    "--marks",
-    type=NameList("mark"),
-    default=(),
-    show_default=False,
-    help="Use only these marks. [default: all marks]",
+    "--marks", type=NameList("mark"), default=(), help="Use only these marks. [default: all marks]"
 )
 biotype = click.option(
     "--biotype",
     "biotypes",
     type=NameList("biotype"),
     default=(),
-    show_default=False,
     help="Read only rows of these biotypes. 'ncRNA' and 'lncRNA' stand for all their names in "
     "GENCODE, Ensembl and NCBI. [default: all biotypes]",
 )
@@ -209,35 +207,31 @@ tile = click.option(
     "an interval. Without ANNOTATION, all of FASTA is cut. [default: rows are not cut]",
 )
 unstranded = click.option(
-    "--unstranded",
-    is_flag=True,
-    help="Read rows with strand '.' as '+'. [default: refuse them]",
+    "--unstranded", is_flag=True, help="Read rows with strand '.' as '+'. [default: refuse them]"
 )
-device = click.option(
+device = option(
     "--device",
     default="auto",
-    show_default=True,
     metavar="auto|cpu|cuda|cuda:N|mps",
     help="Device that embeds and scores. It is an error if the device you name is missing.",
 )
-precision = click.option(
+precision = option(
     "--precision",
     type=click.Choice(["auto", "fp32", "fp16", "bf16", "int8"]),
     default="auto",
-    show_default=True,
     help="Numerical precision of torch encoders: fp32 or int8 on a CPU; fp16, bf16 or fp32 on "
     "CUDA. auto is fp32 on a CPU and fp16 on CUDA.",
 )
 store = click.option(
     "--store",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=FOLDER,
     metavar="DIR",
     help="Folder that keeps embeddings for later runs, which do not compute them again. "
     "[default: embeddings of a large encoder stay with the output until the run succeeds]",
 )
 weights = click.option(
     "--weights",
-    type=click.Path(exists=True, path_type=Path),
+    type=EXISTING,
     metavar="PATH",
     help="Folder, or single file, of the encoder's weights. "
     "[default: the bundle's folder, or where 'histpred encoders get' puts them]",
@@ -252,7 +246,7 @@ overwrite = click.option(
 )
 cache = click.option(
     "--cache",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=FOLDER,
     envvar="HISTPRED_CACHE",
     metavar="DIR",
     help="Folder that keeps private FASTA indexes and copies for later runs. HISTPRED_CACHE sets "
