@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import click
 
+from histpred.bundle.folder import load_bundle
 from histpred.commands import machine
 from histpred.commands.machine import NOTE, PROBLEM, Finding
 from histpred.core.errors import HistpredError, first_line
@@ -116,7 +117,6 @@ def scoring(used: dict[str, str]) -> list[Finding]:
     """List onnxruntime's providers, and run the shipped scorer on the CPU and on `auto`."""
     import numpy as np
 
-    from histpred.bundle.folder import load_bundle
     from histpred.core.runtime import CUDA, CUDA_HINT, load_onnxruntime
     from histpred.scoring.scorer import Scorer
     from histpred.scoring.verify import TOLERANCE
@@ -146,7 +146,6 @@ def scoring(used: dict[str, str]) -> list[Finding]:
 
 def shipped_bundle() -> list[Finding]:
     """Run the shipped bundle on an input whose answer is known."""
-    from histpred.bundle.folder import load_bundle
     from histpred.scoring.verify import verify
 
     bundle = load_bundle()

@@ -112,12 +112,11 @@ def need(extra: str, but: str | None = None) -> None:
         "report": ("jinja2", "markdown_it", "matplotlib", "scipy", "igv_notebook"),
     }
     wanted = [name for name in packages[extra] if name != but]
-    missing = [name for name in wanted if importlib.util.find_spec(name) is None]
-    if missing:
+    if missing := [name for name in wanted if importlib.util.find_spec(name) is None]:
+        checkout = f"from a checkout HISTPRED_EXTRAS={extra} bin/histpred ..."
         raise UsageError(
             f"this needs {first_few(missing)}, which is not installed",
-            f"pip install 'histpred[{extra}]', or from a checkout HISTPRED_EXTRAS={extra} "
-            "bin/histpred ...",
+            f"pip install 'histpred[{extra}]', or {checkout}",
         )
 
 
@@ -135,13 +134,9 @@ def window_or(default: str | None) -> Decorator:
     )
 
 
-def out(
-    metavar: str, help_text: str, kind: click.Path = FOLDER, required: bool = True
-) -> Decorator:
+def out(metavar: str, text: str, kind: click.Path = FOLDER, required: bool = True) -> Decorator:
     """Return the option -o, for a folder unless `kind` says otherwise, with its help text."""
-    return click.option(
-        "-o", "--out", required=required, type=kind, metavar=metavar, help=help_text
-    )
+    return click.option("-o", "--out", required=required, type=kind, metavar=metavar, help=text)
 
 
 annotation = click.argument("annotation", metavar="ANNOTATION")
@@ -169,8 +164,7 @@ encoder = several(
         "encoder_name",
         metavar="NAME",
         help="Published encoder (histpred encoders list) or kind of encoder such as 'kmer', in "
-        "place of a bundle. "
-        "[default: the bundle's]",
+        "place of a bundle. [default: the bundle's]",
     ),
     click.option(
         "--chunks",
@@ -198,7 +192,6 @@ by = click.option(
     help="Make one window for each gene, or for each transcript, of a GTF or GFF3. "
     "[default: gene; transcript for spliced windows]",
 )
-window = window_or(None)
 tile = click.option(
     "--tile",
     type=click.IntRange(1),
@@ -254,8 +247,7 @@ cache = click.option(
 )
 quiet = click.option("-q", "--quiet", is_flag=True, help="Show only warnings and errors.")
 
-
 annotation_rows = several(biotype, by, unstranded)
-selection = several(biotype, by, window, unstranded)
+selection = several(biotype, by, window_or(None), unstranded)
 running = several(strict, overwrite, cache, quiet)
 embedding = several(device, precision, weights)

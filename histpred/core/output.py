@@ -197,9 +197,8 @@ def _locked(work: Path, busy: str) -> Iterator[None]:
         except FileNotFoundError:  # its owner has just removed it
             continue
         except OSError as error:
-            raise OutputError(
-                f"cannot write to {work.parent}: {error.strerror}", "choose another place"
-            ) from error
+            reason = f"cannot write to {work.parent}: {error.strerror}"
+            raise OutputError(reason, "choose another place") from error
         with lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -42,9 +42,8 @@ def parse_device(device: str) -> tuple[str, int]:
     Raises UsageError unless the device is auto, cpu, cuda, cuda:N or mps.
     """
     name, _, index = device.partition(":")
-    if name not in {"auto", "cpu", "cuda", "mps"} or (
-        index and not (name == "cuda" and index.isdecimal())
-    ):
+    numbered = name == "cuda" and index.isdecimal()
+    if name not in {"auto", "cpu", "cuda", "mps"} or (index and not numbered):
         raise UsageError(f"unknown device {device!r}", "use auto, cpu, cuda, cuda:N or mps")
     return name, int(index or 0)
 
@@ -67,9 +66,8 @@ def open_session(
     onnxruntime = load_onnxruntime()
     has_cuda = CUDA in onnxruntime.get_available_providers()
     if name == "cuda" and not has_cuda:
-        raise DeviceError(
-            f"device {device!r} was asked for: this onnxruntime has no CUDA", CUDA_HINT
-        )
+        reason = f"device {device!r} was asked for: this onnxruntime has no CUDA"
+        raise DeviceError(reason, CUDA_HINT)
     if name in ("auto", "cuda") and has_cuda:
         # TF32 rounds matrices to ten bits; CPU and GPU would differ by more than 1e-4.
         session, reason = _start_cuda(path, {"device_id": str(number), "use_tf32": "0"}, threads)
