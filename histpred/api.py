@@ -241,14 +241,9 @@ def evaluate(
 def to_anndata(scores: AnyPath, embeddings: AnyPath | None = None) -> anndata.AnnData:
     """A finished prediction as AnnData, as `histpred convert` writes it; needs the extra anndata.
 
-    Parameters
-    ----------
-    scores
-        The folder of `predict`.
-    embeddings
-        A table that `histpred embed` wrote with the options of the prediction; None: no vectors.
-
-    See `histpred.reports.convert.to_anndata` for what is in it and what is raised.
+    scores: the folder of `predict`. embeddings: a table that `histpred embed` wrote with the
+    options of the prediction; None: no vectors. See `histpred.reports.convert.to_anndata` for what
+    is in it and what is raised.
     """
     from histpred.reports import convert as stage
 

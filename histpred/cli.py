@@ -7,7 +7,6 @@ disk), 130 interrupted.
 from __future__ import annotations
 
 import importlib
-import logging
 import signal
 import sys
 import threading
@@ -16,35 +15,13 @@ from contextlib import contextmanager
 
 import click
 
-from histpred.core.errors import (
-    EXIT_DATA,
-    EXIT_INTERRUPTED,
-    EXIT_TEMPORARY,
-    EXIT_USAGE,
-    HistpredError,
-)
-from histpred.core.log import messages
+from histpred.core import errors
+from histpred.core.log import logger, messages
 from histpred.core.version import __version__
 
-logger = logging.getLogger("histpred")
-
 VERBS = (
-    "demo",
-    "predict",
-    "scatter",
-    "gather",
-    "windows",
-    "embed",
-    "labels",
-    "train",
-    "evaluate",
-    "tracks",
-    "report",
-    "convert",
-    "summary",
-    "bundle",
-    "encoders",
-    "doctor",
+    *("demo", "predict", "scatter", "gather", "windows", "embed", "labels", "train", "evaluate"),
+    *("tracks", "report", "convert", "summary", "bundle", "encoders", "doctor"),
 )
 
 
@@ -85,31 +62,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return exit_.exit_code
         except click.ClickException as error:
             error.show()
-            return EXIT_USAGE
+            return errors.EXIT_USAGE
         except (KeyboardInterrupt, click.Abort):
             logger.error("interrupted; nothing unfinished was published")
-            return EXIT_INTERRUPTED
+            return errors.EXIT_INTERRUPTED
         except SystemExit:  # click noticed that the reader of a pipe has gone (| head)
             return 0
         except MemoryError:
             logger.error("out of memory\n  give more memory and run the same command again")
-            return EXIT_TEMPORARY
-        except HistpredError as error:
+            return errors.EXIT_TEMPORARY
+        except errors.HistpredError as error:
             logger.error(error, exc_info=debug)
             return error.exit_code
         except OSError as error:
             logger.error(error, exc_info=debug)
-            return EXIT_DATA
+            return errors.EXIT_DATA
         except Exception as error:
-            logger.error(
-                "%s: %s\n  this is a bug in histpred; to see the traceback, run: "
-                "histpred --debug %s",
-                type(error).__name__,
-                error,
-                " ".join(arguments),
-                exc_info=debug,
-            )
-            return EXIT_DATA
+            again = f"histpred --debug {' '.join(arguments)}"
+            bug = f"this is a bug in histpred; to see the traceback, run: {again}"
+            logger.error(f"{type(error).__name__}: {error}\n  {bug}", exc_info=debug)
+            return errors.EXIT_DATA
 
 
 @contextmanager
@@ -118,13 +90,10 @@ def _interruptible() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():  # Python allows no handlers there
         yield
         return
-    before = signal.signal(signal.SIGTERM, _interrupt)
+    # Python's own handler of SIGINT raises KeyboardInterrupt.
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
     finally:
         if before is not None:  # None: a handler that was not installed from Python
             signal.signal(signal.SIGTERM, before)
-
-
-def _interrupt(number: int, frame: object) -> None:
-    raise KeyboardInterrupt

@@ -4,9 +4,12 @@ The command line calls these functions; so do those of `histpred.api`, which tak
 DataFrames. What a verb needs is imported when it is called.
 """
 
+# ruff: noqa: F401 - type checkers take the verbs of STAGES from the imports below
+
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import pkgutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,17 +17,38 @@ from histpred.core.execution import Execution, Progress, no_progress
 
 if TYPE_CHECKING:
     from histpred.bundle.encoding import EncoderChoice
-    from histpred.bundle.folder import Bundle
-    from histpred.genome.extract import Extraction
+    from histpred.genome.extract import extract as windows
     from histpred.genome.request import Request
-    from histpred.genome.windows import WindowSpec
     from histpred.labels.peaks import PeakRule
+    from histpred.reports.convert import convert
+    from histpred.reports.prediction import write_report as report
+    from histpred.reports.summary import summarise as summary
     from histpred.scoring.embed import EmbeddedRun
+    from histpred.scoring.gather import gather
     from histpred.scoring.record import Prediction
-    from histpred.scoring.scatter import Scattered
+    from histpred.scoring.scatter import scatter
     from histpred.tracks.hub import Hub
-    from histpred.training.fitting import Epoch
-    from histpred.training.recipe import About, Recipe
+    from histpred.tracks.hub import write_hub as tracks
+    from histpred.training.train import train
+
+STAGES = {
+    "windows": "histpred.genome.extract:extract",
+    "scatter": "histpred.scoring.scatter:scatter",
+    "gather": "histpred.scoring.gather:gather",
+    "train": "histpred.training.train:train",
+    "tracks": "histpred.tracks.hub:write_hub",
+    "report": "histpred.reports.prediction:write_report",
+    "convert": "histpred.reports.convert:convert",
+    "summary": "histpred.reports.summary:summarise",
+}
+"""Verb -> the function of a room that is all of it."""
+
+
+def __getattr__(name: str) -> object:
+    """The verbs of STAGES, imported when they are asked for."""
+    if name in STAGES:
+        return pkgutil.resolve_name(STAGES[name])
+    raise AttributeError(f"module 'histpred.verbs' has no attribute {name!r}")
 
 
 def predict(
@@ -55,31 +79,6 @@ def predict(
         progress=tracks_progress,
     )
     return result, hub
-
-
-def scatter(
-    request: Request, choice: EncoderChoice, out: Path, shard_bases: int, overwrite: bool = False
-) -> Scattered:
-    """Write windows as shards; see `histpred.scoring.scatter.scatter`."""
-    from histpred.scoring.scatter import scatter as stage
-
-    return stage(request, choice, out, shard_bases, overwrite)
-
-
-def gather(
-    scattered: Path, parts: Sequence[Path], out: Path, overwrite: bool = False
-) -> Prediction:
-    """Join the predictions of shards; see `histpred.scoring.gather.gather`."""
-    from histpred.scoring.gather import gather as stage
-
-    return stage(scattered, parts, out, overwrite=overwrite)
-
-
-def windows(request: Request, spec: WindowSpec, out: Path, overwrite: bool = False) -> Extraction:
-    """Write windows and their ledger; see `histpred.genome.extract.extract`."""
-    from histpred.genome.extract import extract
-
-    return extract(request, spec, out, overwrite)
 
 
 def embed(
@@ -154,6 +153,7 @@ def label_from_peaks(
 
     files = peak_files(peaks, sheet)
     inputs = [request.annotation, *(str(file.path) for file in files)]
+    inputs += [str(sheet)] if sheet else []
     options = {
         "source": "peaks",
         "window": str(rule.window),
@@ -166,7 +166,7 @@ def label_from_peaks(
     }
     return make_folder(
         out,
-        [*inputs, *([str(sheet)] if sheet else [])],
+        inputs,
         options,
         lambda work: from_peaks(
             files,
@@ -180,19 +180,3 @@ def label_from_peaks(
         draw_labels,
         overwrite,
     )
-
-
-def train(
-    request: Request,
-    labels: Path,
-    out: Path,
-    recipe: Recipe,
-    about: About,
-    choice: EncoderChoice | None,
-    execution: Execution = Execution(),
-    progress: Callable[[Epoch], None] = lambda epoch: None,
-) -> Bundle:
-    """Train a bundle into a folder; see `histpred.training.train.train`."""
-    from histpred.training.train import train as stage
-
-    return stage(request, labels, out, recipe, about, choice, execution, progress)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from histpred.bundle.folder import DEFAULT_BUNDLE
+from histpred.bundle.folder import DEFAULT_BUNDLE, load_bundle, shipped_bundles
 from histpred.commands import options
 
 
@@ -18,8 +18,6 @@ def bundle() -> None:
 @bundle.command("list")
 def list_bundles() -> None:
     """List the bundles shipped with histpred."""
-    from histpred.bundle.folder import load_bundle, shipped_bundles
-
     for name in shipped_bundles():
         manifest = load_bundle(name).manifest
         default = " (default)" if name == DEFAULT_BUNDLE else ""
@@ -28,27 +26,20 @@ def list_bundles() -> None:
 
 @bundle.command()
 @click.argument("name", metavar="NAME|DIR", default=DEFAULT_BUNDLE)
-@click.option(
-    "--json", "as_json", is_flag=True, help="Print the manifest (bundle.json) instead of the card."
-)
-def show(name: str, as_json: bool) -> None:
+@click.option("--json", is_flag=True, help="Print the manifest (bundle.json) instead of the card.")
+def show(name: str, json: bool) -> None:
     """Show the card of a bundle: training data, performance and limits."""
-    from histpred.bundle.folder import load_bundle
-
     loaded = load_bundle(name)
-    click.echo(
-        loaded.manifest.model_dump_json(indent=2)
-        if as_json
-        else loaded.card_path.read_text(encoding="utf-8").rstrip()
-    )
+    if json:
+        click.echo(loaded.manifest.model_dump_json(indent=2))
+    else:
+        click.echo(loaded.card_path.read_text(encoding="utf-8").rstrip())
 
 
 @bundle.command()
 @click.argument("name", metavar="NAME|DIR", default=DEFAULT_BUNDLE)
 def digest(name: str) -> None:
     """Print the sha256 that identifies a bundle and its content, and the bundle's name."""
-    from histpred.bundle.folder import load_bundle
-
     loaded = load_bundle(name)
     click.echo(f"{loaded.digest}  {loaded.manifest.name} {loaded.manifest.version}")
 
@@ -58,7 +49,6 @@ def digest(name: str) -> None:
 @options.weights
 def verify(name: str, weights: Path | None) -> None:
     """Check every digest of a bundle, run it, and compare the result with the published one."""
-    from histpred.bundle.folder import load_bundle
     from histpred.scoring.verify import verify as run
 
     loaded = load_bundle(name)

@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 import click
 
 from histpred.commands import options
 from histpred.commands.progress import Progress
-
-logger = logging.getLogger(__name__)
+from histpred.core.log import logger
 
 
 @click.command()
 @options.scores
-@click.option(
-    "-o",
-    "--out",
-    required=True,
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="File to write: FILE.h5ad for AnnData, FILE.parquet for Parquet.",
+@options.out(
+    "FILE", "File to write: FILE.h5ad for AnnData, FILE.parquet for Parquet.", options.PATH
 )
 @click.option(
     "--embeddings",
     metavar="EMBEDDED.parquet",
-    type=click.Path(path_type=Path),
+    type=options.PATH,
     help="Table of the same windows' embeddings to add. Make it with embed and the options of "
     "predict. [default: no embeddings]",
 )
@@ -34,18 +27,14 @@ logger = logging.getLogger(__name__)
 @options.quiet
 def convert(scores: Path, out: Path, embeddings: Path | None, overwrite: bool, quiet: bool) -> None:
     """Write SCORES, a folder of predict, as one table of windows and marks for Python."""
-    from histpred.reports import convert as stage
+    from histpred import verbs
+    from histpred.reports.convert import PARQUET, suffix_of
 
-    if stage.suffix_of(out) == stage.PARQUET:
+    if suffix_of(out) == PARQUET:
         options.need("anndata", but="anndata")
     else:
         options.need("anndata", but=None if embeddings else "pyarrow")
     with Progress("converting windows", quiet) as progress:
-        result = stage.convert(scores, out, embeddings, overwrite=overwrite, progress=progress)
-    logger.info(
-        "%s: %s windows, %d marks%s",
-        out,
-        f"{result.windows:,}",
-        result.marks,
-        f", vectors of {result.dimension}" if result.dimension else "",
-    )
+        result = verbs.convert(scores, out, embeddings, overwrite=overwrite, progress=progress)
+    vectors = f", vectors of {result.dimension}" if result.dimension else ""
+    logger.info(f"{out}: {result.windows:,} windows, {result.marks} marks{vectors}")

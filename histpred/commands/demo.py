@@ -12,36 +12,21 @@ from histpred.commands import options
 
 
 @click.command()
-@click.option(
-    "-o",
-    "--out",
-    default="histpred-demo",
-    show_default=True,
-    metavar="OUT",
-    type=click.Path(path_type=Path),
-    help="Output folder.",
+@options.option(
+    "-o", "--out", default="histpred-demo", metavar="OUT", type=options.PATH, help="Output folder."
 )
 @options.overwrite
 @click.pass_context
 def demo(context: click.Context, out: Path, overwrite: bool) -> None:
     """Score the non-coding RNA genes of human chr22:20-21 Mb (hg19) and show the results."""
-    from histpred.bundle.folder import DEFAULT_BUNDLE
     from histpred.commands.predict import predict
     from histpred.core.shipped import demo_data
 
     data = demo_data()
     annotation, fasta = str(data / "genes.gtf.gz"), str(data / "genome.fa.gz")
     click.echo(f"$ histpred predict {annotation} {fasta} --biotype ncRNA -o {out}", err=True)
-    context.invoke(
-        predict,
-        annotation=annotation,
-        fasta=fasta,
-        out=out,
-        bundle=DEFAULT_BUNDLE,
-        biotypes=("ncRNA",),
-        device="auto",
-        overwrite=overwrite,
-    )
+    given = {"annotation": annotation, "fasta": fasta, "out": out, "overwrite": overwrite}
+    context.invoke(predict, biotypes=("ncRNA",), **given)
 
     for name, what in (
         ("scores.tsv.gz", "a calibrated probability for each gene and mark"),

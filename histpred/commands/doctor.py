@@ -8,8 +8,10 @@ from collections.abc import Callable
 
 import click
 
-from histpred.commands.machine import NOTE, OK, PROBLEM, Finding
-from histpred.core.errors import first_line
+from histpred.bundle.folder import load_bundle
+from histpred.commands import machine
+from histpred.commands.machine import NOTE, PROBLEM, Finding
+from histpred.core.errors import HistpredError, first_line
 
 Check = Callable[[], list[Finding]]
 
@@ -24,15 +26,11 @@ def doctor() -> None:
 
     The exit code is 1 if scoring on the CPU fails or gives wrong numbers.
     """
-    from histpred.commands import gpus, machine
-    from histpred.core.errors import HistpredError
-    from histpred.core.version import __version__
-
     used: dict[str, str] = {}
     checks: list[tuple[str, Check, str]] = [
-        ("versions", lambda: machine.versions(__version__), NOTE),
+        ("versions", machine.versions, NOTE),
         ("cores and memory", machine.cores_and_memory, NOTE),
-        ("GPUs", gpus.gpus, NOTE),
+        ("GPUs", machine.gpus, NOTE),
         ("torch", lambda: torch_devices(used), NOTE),
         ("scoring device", lambda: scoring(used), PROBLEM),
         ("shipped bundle", shipped_bundle, PROBLEM),
@@ -59,8 +57,6 @@ def doctor() -> None:
 
 def guarded(what: str, check: Check, verdict: str) -> list[Finding]:
     """Run a check; if it fails for any reason, that is a finding with the given verdict."""
-    from histpred.core.errors import HistpredError
-
     try:
         return check()
     except HistpredError as error:
@@ -91,9 +87,7 @@ def torch_devices(used: dict[str, str]) -> list[Finding]:
         reason += "".join(f"; {warning.message}" for warning in caught)
         hint = "install a torch that fits the driver (see the line NVIDIA driver)"
         has_device = devices.NVIDIA_DEVICE.exists()
-        findings.append(
-            Finding("CUDA", reason, NOTE, hint) if has_device else Finding("CUDA", reason)
-        )
+        findings.append(Finding("CUDA", reason, *((NOTE, hint) if has_device else ())))
     else:
         used["embedding"] = f"cuda:0 in {devices.PRECISIONS['cuda'][0]}"
         findings += [product(f"cuda:{n}") for n in range(torch.cuda.device_count())]
@@ -109,15 +103,13 @@ def product(device: str) -> Finding:
     what = f"torch on {device}"
     numbers = torch.randn(64, 64, generator=torch.Generator().manual_seed(0))
     try:
-        worst = float(
-            ((numbers.to(device) @ numbers.to(device)).cpu() - numbers @ numbers).abs().max()
-        )
+        product = (numbers.to(device) @ numbers.to(device)).cpu()
+        worst = float((product - numbers @ numbers).abs().max())
     except Exception as error:  # CUDA raises its own types
         return Finding(what, f"does not start: {first_line(error)}", PROBLEM, USE_CPU)
     name = torch.cuda.get_device_name(device) if device.startswith("cuda") else "Apple GPU"
     if not worst < 0.1:  # TF32, if enabled, rounds to ten bits
-        wrong = f"{name}: differs from the CPU by {worst:.2g}"
-        return Finding(what, wrong, PROBLEM, USE_CPU)
+        return Finding(what, f"{name}: differs from the CPU by {worst:.2g}", PROBLEM, USE_CPU)
     return Finding(what, f"{name}: gives the same result as the CPU")
 
 
@@ -125,7 +117,6 @@ def scoring(used: dict[str, str]) -> list[Finding]:
     """List onnxruntime's providers, and run the shipped scorer on the CPU and on `auto`."""
     import numpy as np
 
-    from histpred.bundle.folder import load_bundle
     from histpred.core.runtime import CUDA, CUDA_HINT, load_onnxruntime
     from histpred.scoring.scorer import Scorer
     from histpred.scoring.verify import TOLERANCE
@@ -146,9 +137,8 @@ def scoring(used: dict[str, str]) -> list[Finding]:
         wrong = f"{device}: probabilities differ from the CPU's by up to {worst:.2g}"
         findings.append(Finding("scoring device", wrong, PROBLEM, USE_CPU))
     elif device == CPU and CUDA in providers:
-        findings.append(
-            Finding("scoring device", f"{device}: CUDA does not start", NOTE, CUDA_HINT)
-        )
+        stays = f"{device}: CUDA does not start"
+        findings.append(Finding("scoring device", stays, NOTE, CUDA_HINT))
     else:
         findings.append(Finding("scoring device", device))
     return findings
@@ -156,7 +146,6 @@ def scoring(used: dict[str, str]) -> list[Finding]:
 
 def shipped_bundle() -> list[Finding]:
     """Run the shipped bundle on an input whose answer is known."""
-    from histpred.bundle.folder import load_bundle
     from histpred.scoring.verify import verify
 
     bundle = load_bundle()
@@ -177,11 +166,10 @@ def published_encoders() -> list[Finding]:
         if state == ABSENT:
             absent.append(encoder.name)
             continue
-        broken = state == INCOMPLETE
-        hint = f"histpred encoders get {encoder.name}" if broken else ""
-        findings.append(
-            Finding(f"encoder {encoder.name}", f"{state}: {folder}", NOTE if broken else OK, hint)
-        )
+        finding = Finding(f"encoder {encoder.name}", f"{state}: {folder}")
+        if state == INCOMPLETE:
+            finding = finding._replace(verdict=NOTE, hint=f"histpred encoders get {encoder.name}")
+        findings.append(finding)
     if absent:
         findings.append(Finding("encoders absent", ", ".join(absent)))
     return findings

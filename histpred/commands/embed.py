@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +9,7 @@ import click
 
 from histpred.commands import options
 from histpred.commands.progress import Progress, check_strict, skipped
-
-logger = logging.getLogger(__name__)
+from histpred.core.log import logger
 
 
 @click.command()
@@ -20,17 +18,16 @@ logger = logging.getLogger(__name__)
 @click.option(
     "--store",
     required=True,
-    type=click.Path(file_okay=False, path_type=Path),
+    type=options.FOLDER,
     metavar="DIR",
     help="Folder of embeddings. Embeddings that it already holds are not computed again.",
 )
-@click.option(
-    "-o",
-    "--out",
-    metavar="OUT.parquet",
-    type=click.Path(path_type=Path),
-    help="Also write a table of the windows with their vectors, and its ledger beside it. "
+@options.out(
+    "OUT.parquet",
+    "Also write a table of the windows with their vectors, and its ledger beside it. "
     "[default: only the store]",
+    options.PATH,
+    required=False,
 )
 @options.encoder
 @options.selection
@@ -53,15 +50,9 @@ def embed(out: Path | None, strict: bool, quiet: bool, **given: Any) -> None:
         execution = options.filled(Execution, given, progress=progress)
         result = verbs.embed(request, choice, out, execution)
     logger.info(
-        "%s: %s windows of %s rows on %s in %s; %s chunks embedded, %s found in the store%s",
-        out or given["store"],
-        f"{result.windows:,}",
-        f"{result.rows:,}",
-        result.device,
-        result.precision,
-        f"{result.embedded:,}",
-        f"{result.reused:,}",
-        skipped(result.skipped),
+        f"{out or given['store']}: {result.windows:,} windows of {result.rows:,} rows on "
+        f"{result.device} in {result.precision}; {result.embedded:,} chunks embedded, "
+        f"{result.reused:,} found in the store{skipped(result.skipped)}"
     )
     ledger = out.with_name(f"{out.name}.ledger.tsv") if out else "histpred windows"
     check_strict(strict, result.skipped, result.past_end, ledger)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-logger = logging.getLogger(__name__)
+from histpred.commands import options
+from histpred.core.errors import UsageError, WeightsError, first_few
+from histpred.core.log import logger
+from histpred.encoders.published import PUBLISHED, default_folder, find, is_published
 
 
 @click.group()
@@ -20,16 +22,14 @@ def encoders() -> None:
 def list_encoders() -> None:
     """List the published encoders, and show which of them are on this machine."""
     from histpred.encoders.installed import ABSENT, state_of
-    from histpred.encoders.published import PUBLISHED, default_folder
 
     rows = [("NAME", "KIND", "NUMBERS", "WINDOWS", "STATE", "LICENCE", "NOTE")]
     places = []
     for encoder in PUBLISHED:
         folder = default_folder(encoder.name)
         state = state_of(encoder, folder)
-        numbers = str(encoder.dimension)
-        described = (encoder.window, state, encoder.licence, encoder.note)
-        rows.append((encoder.name, encoder.kind, numbers, *described))
+        shape = (encoder.kind, str(encoder.dimension), encoder.window)
+        rows.append((encoder.name, *shape, state, encoder.licence, encoder.note))
         if state != ABSENT:
             places.append(f"{encoder.name} ({state}): {folder}")
     for line in aligned(rows):
@@ -44,7 +44,7 @@ def list_encoders() -> None:
 @click.option(
     "--to",
     "folder",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=options.FOLDER,
     metavar="DIR",
     help="Folder for the files. [default: where --weights looks for them: "
     "$HISTPRED_ENCODERS/NAME, else histpred/encoders/NAME in ~/.local/share]",
@@ -60,28 +60,25 @@ def get(name: str, folder: Path | None, revision: str | None) -> None:
     Without a network, it shows what to download elsewhere and where to put the files.
     """
     from histpred.encoders import download
-    from histpred.encoders.published import default_folder, find
 
     encoder = find(name)
     folder = folder or default_folder(name)
     for path in download.get(encoder, folder, revision):
         click.echo(path)
-    logger.info("%s is in %s; licence: %s", name, folder, encoder.licence)
+    logger.info(f"{name} is in {folder}; licence: {encoder.licence}")
 
 
 @encoders.command()
 @click.argument("name")
-@click.argument("path", required=False, type=click.Path(path_type=Path))
+@click.argument("path", required=False, type=options.PATH)
 def verify(name: str, path: Path | None) -> None:
     """Check the files of the encoder NAME, load it and run it on a made-up sequence.
 
     NAME is a published encoder or a kind of encoder. PATH is the folder of its files, or its one
     file. [default: the folder of 'histpred encoders get'; a kind with weights needs PATH]
     """
-    from histpred.core.errors import UsageError, WeightsError, first_few
     from histpred.encoders import ENCODERS
     from histpred.encoders import installed as files
-    from histpred.encoders.published import default_folder, find, is_published
 
     if name in ENCODERS and not is_published(name):
         kind = ENCODERS[name]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +9,7 @@ import click
 
 from histpred.commands import options
 from histpred.commands.progress import Progress
-
-logger = logging.getLogger(__name__)
+from histpred.core.log import logger
 
 
 @click.command()
@@ -19,7 +17,7 @@ logger = logging.getLogger(__name__)
 @options.annotation
 @options.fasta
 @options.labels
-@options.out_folder("DIR", "Folder for metrics.json, tables, figures and report.html.")
+@options.out("DIR", "Folder for metrics.json, tables, figures and report.html.")
 @click.option(
     "--beside",
     multiple=True,
@@ -27,23 +25,16 @@ logger = logging.getLogger(__name__)
     help="Another bundle to compare, in the same tables and on the same rows. May be repeated. "
     "[default: none]",
 )
-@click.option(
+@options.option(
     "--rows",
     type=click.Choice(["test", "validation", "all"]),
     default="test",
-    show_default=True,
     help="Set of the bundle's split to evaluate. If no row belongs to the split, all rows are "
     "evaluated.",
 )
 @options.marks
 @options.annotation_rows
-@click.option(
-    "--seed",
-    type=click.IntRange(0),
-    default=0,
-    show_default=True,
-    help="Random seed of the bootstrap.",
-)
+@options.option("--seed", type=click.IntRange(0), default=0, help="Random seed of the bootstrap.")
 @options.device
 @options.weights
 @options.store
@@ -63,4 +54,4 @@ def evaluate(out: Path, level: str | None, quiet: bool, **given: Any) -> None:
     with Progress("embedding windows", quiet) as progress:
         metrics = api.evaluate(out=out, by=level, progress=progress, **given)
     click.echo(summary(metrics))
-    logger.info("%s: open %s", out, out / REPORT)
+    logger.info(f"{out}: open {out / REPORT}")

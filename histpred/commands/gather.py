@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 import click
 
 from histpred.commands import options
 from histpred.commands.progress import skipped
+from histpred.core.log import logger
 
-logger = logging.getLogger(__name__)
+_existing = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
 @click.command()
-@click.argument(
-    "scattered",
-    metavar="SCATTERED",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-)
-@click.argument(
-    "parts",
-    metavar="PART...",
-    nargs=-1,
-    required=True,
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-)
-@options.out_folder("OUT", "Output folder, with the files that predict writes.")
+@click.argument("scattered", metavar="SCATTERED", type=_existing)
+@click.argument("parts", metavar="PART...", nargs=-1, required=True, type=_existing)
+@options.out("OUT", "Output folder, with the files that predict writes.")
 @options.overwrite
 @options.quiet
 def gather(
@@ -39,15 +29,10 @@ def gather(
     """
     from histpred import verbs
 
-    result = verbs.gather(scattered, parts, out, overwrite)
+    result = verbs.gather(scattered, parts, out, overwrite=overwrite)
     if not result.fresh:
-        logger.info("%s already holds this prediction: nothing to do", out)
+        logger.info(f"{out} already holds this prediction: nothing to do")
     logger.info(
-        "%s: %s of %s rows scored in %d parts, %s calls%s",
-        out,
-        f"{result.scored:,}",
-        f"{result.rows:,}",
-        len(parts),
-        f"{result.calls:,}",
-        skipped(result.skipped),
+        f"{out}: {result.scored:,} of {result.rows:,} rows scored in {len(parts)} parts, "
+        f"{result.calls:,} calls{skipped(result.skipped)}"
     )

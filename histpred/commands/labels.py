@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
+from typing import Any
 
 import click
 
 from histpred.commands import options
+from histpred.core.log import logger
 
-logger = logging.getLogger(__name__)
-
-_out = options.out_folder(
-    "LABELS", "Folder for the matrix (labels.tsv.gz), its tables and its figures."
-)
+_out = options.out("LABELS", "Folder for the matrix (labels.tsv.gz), its tables and its figures.")
 _existing = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -32,11 +29,10 @@ def labels() -> None:
     metavar="NAME",
     help="Use only RNAs of this species ('Homo sapiens'). May be repeated. [default: all species]",
 )
-@click.option(
+@options.option(
     "--unobserved",
     type=click.Choice(["negative", "unlabelled"]),
     default="negative",
-    show_default=True,
     help="Label of a pair that is not in the table: negative, as in the paper, or unlabelled (for "
     "train --loss nnpu).",
 )
@@ -49,15 +45,7 @@ def labels() -> None:
 @options.overwrite
 @options.quiet
 def rnainter(
-    table: Path,
-    annotation: str,
-    out: Path,
-    species: tuple[str, ...],
-    unobserved: str,
-    min_score: float | None,
-    biotypes: tuple[str, ...],
-    overwrite: bool,
-    quiet: bool,
+    table: Path, out: Path, unobserved: str, min_score: float | None, overwrite: bool, **given: Any
 ) -> None:
     """Label the genes of ANNOTATION from RNAInter's table of RNA-histone pairs.
 
@@ -68,9 +56,9 @@ def rnainter(
     from histpred import verbs
     from histpred.genome.request import Request
 
-    request = Request(annotation, "", biotypes=biotypes)
+    request = options.filled(Request, given, fasta="")
     counts = verbs.label_from_rnainter(
-        table, request, out, species, unobserved, min_score, overwrite
+        table, request, out, given["species"], unobserved, min_score, overwrite
     )
     _tell(out, counts)
 
@@ -103,18 +91,7 @@ def rnainter(
 @options.overwrite
 @options.quiet
 def peaks(
-    annotation: str,
-    peaks: tuple[Path, ...],
-    out: Path,
-    sheet: Path | None,
-    biotypes: tuple[str, ...],
-    level: str | None,
-    kind: str,
-    unstranded: bool,
-    min_fraction: float,
-    min_samples: float,
-    overwrite: bool,
-    quiet: bool,
+    peaks: tuple[Path, ...], out: Path, sheet: Path | None, overwrite: bool, **given: Any
 ) -> None:
     """Label the genes of ANNOTATION from ChIP-seq peaks (BED, narrowPeak, broadPeak).
 
@@ -127,11 +104,11 @@ def peaks(
     from histpred.genome.windows import parse_window
     from histpred.labels.peaks import PeakRule
 
-    request = Request(annotation, "", level, biotypes, unstranded)
-    rule = PeakRule(parse_window(kind), min_fraction, min_samples)
+    request = options.filled(Request, given, fasta="")
+    rule = PeakRule(parse_window(given["kind"]), given["min_fraction"], given["min_samples"])
     counts = verbs.label_from_peaks(peaks, sheet, request, out, rule, overwrite)
     _tell(out, counts)
 
 
 def _tell(out: Path, counts: dict[str, int]) -> None:
-    logger.info("%s: %s", out, ", ".join(f"{name} {count:,}" for name, count in counts.items()))
+    logger.info(f"{out}: {', '.join(f'{name} {count:,}' for name, count in counts.items())}")

@@ -1,4 +1,4 @@
-"""What the machine offers to histpred: packages, cores, memory, folders and environment variables.
+"""What the machine offers to histpred: packages, cores, memory, GPUs, folders and variables.
 
 These checks serve `histpred doctor`. A missing package, file or program is a finding, not an error.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -16,29 +17,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from histpred.core.runtime import usable_cores
+from histpred.core.version import __version__
 
 OK, NOTE, PROBLEM = "ok", "note", "problem"
 
 OLDEST_PYTHON = (3, 11)
-REQUIRED = (
-    "click",
-    "numpy",
-    "onnxruntime",
-    "pandas",
-    "pybigtools",
-    "pybigwig",
-    "pydantic",
-    "pysam",
-)
-OPTIONAL = {
-    "torch": "encoders",
-    "transformers": "encoders",
-    "tokenizers": "encoders",
-    "safetensors": "encoders",
-    "huggingface_hub": "encoders",
-    "pyarrow": "encoders",
-    "onnxruntime-gpu": "gpu",
-}
+NEEDED = ("click", "numpy", "onnxruntime", "pandas", "pybigtools", "pybigwig", "pydantic", "pysam")
+ENCODERS = ("torch", "transformers", "tokenizers", "safetensors", "huggingface_hub", "pyarrow")
+OPTIONAL = dict.fromkeys(ENCODERS, "encoders") | {"onnxruntime-gpu": "gpu"}
 """Package -> the extra of histpred that installs it."""
 
 VARIABLES = {
@@ -54,6 +40,11 @@ GIB = 1024**3
 LITTLE_MEMORY = 4 * GIB  # needed by a large encoder with its batches
 LITTLE_SPACE = 2 * GIB  # needed for weights and a store of embeddings
 
+SECONDS = 20  # time limit for nvidia-smi
+GPU_FLAGS = dict.fromkeys(("Apptainer", "Singularity"), "--nv")
+GPU_FLAGS |= dict.fromkeys(("Docker", "Podman"), "--gpus all")
+"""Container -> the flag that gives it access to NVIDIA GPUs."""
+
 
 class Finding(NamedTuple):
     """The result of a check: its subject, what was found, OK, NOTE or PROBLEM, and what to do."""
@@ -62,6 +53,10 @@ class Finding(NamedTuple):
     found: str
     verdict: str = OK
     hint: str = ""
+
+
+def in_gib(size: int) -> str:
+    return f"{size / GIB:,.1f} GiB"
 
 
 def lines(findings: Iterable[Finding]) -> list[str]:
@@ -80,16 +75,16 @@ def lines(findings: Iterable[Finding]) -> list[str]:
     return rows
 
 
-def versions(histpred: str) -> list[Finding]:
-    """Versions of Python, histpred and its packages; `histpred` is histpred's own."""
+def versions() -> list[Finding]:
+    """Versions of Python, histpred and its packages."""
     python = Finding("Python", f"{platform.python_version()} ({platform.platform()})")
     if sys.version_info[:2] < OLDEST_PYTHON:
         oldest = ".".join(map(str, OLDEST_PYTHON))
         python = python._replace(verdict=PROBLEM, hint=f"histpred needs Python {oldest} or newer")
 
-    findings = [python, Finding("histpred", histpred)]
+    findings = [python, Finding("histpred", __version__)]
     gpu = version_of("onnxruntime-gpu")
-    for package in REQUIRED:
+    for package in NEEDED:
         if version := version_of(package):
             findings.append(Finding(package, version))
         elif package == "onnxruntime" and gpu:
@@ -101,14 +96,9 @@ def versions(histpred: str) -> list[Finding]:
         missing = f"not installed; to install it: pip install 'histpred[{extra}]'"
         findings.append(Finding(package, version or missing, OK if version else NOTE))
     if gpu and version_of("onnxruntime"):
-        findings.append(
-            Finding(
-                "onnxruntime twice",
-                "onnxruntime and onnxruntime-gpu are both installed, into the same folder",
-                NOTE,
-                "pip uninstall onnxruntime onnxruntime-gpu, then install the one that you want",
-            )
-        )
+        twice = "onnxruntime and onnxruntime-gpu are both installed, into the same folder"
+        hint = "pip uninstall onnxruntime onnxruntime-gpu, then install the one that you want"
+        findings.append(Finding("onnxruntime twice", twice, NOTE, hint))
     return findings
 
 
@@ -130,15 +120,16 @@ def cores_and_memory(root: Path = Path("/")) -> list[Finding]:
     processors = Finding("cores", f"{cores} of {os.cpu_count() or cores}")
     quota = cpu_quota(groups)
     if quota is not None and quota < cores:
-        processors = Finding(
-            "cores",
-            f"{processors.found}, limited by a quota of {quota:g}",
-            NOTE,
-            "histpred starts a thread for each core; to start fewer, "
-            "run it with 'taskset -c 0' (or 0-1, ...)",
-        )
+        found = f"{processors.found}, limited by a quota of {quota:g}"
+        hint = "histpred starts a thread for each core; to start fewer, "
+        hint += "run it with 'taskset -c 0' (or 0-1, ...)"
+        processors = Finding("cores", found, NOTE, hint)
 
-    total, limit = _memory(), memory_limit(groups)
+    try:
+        total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError):
+        total = None
+    limit = memory_limit(groups)
     usable = min((size for size in (total, limit) if size), default=None)
     if usable is None:
         return [processors, Finding("memory", "unknown")]
@@ -148,13 +139,6 @@ def cores_and_memory(root: Path = Path("/")) -> list[Finding]:
         hint = f"a large encoder needs about {in_gib(LITTLE_MEMORY)}"
         memory = memory._replace(verdict=NOTE, hint=hint)
     return [processors, memory]
-
-
-def _memory() -> int | None:
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError):
-        return None
 
 
 def control_groups(root: Path = Path("/")) -> list[Path]:
@@ -189,6 +173,66 @@ def _text(path: Path) -> str:
         return path.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
+
+
+def gpus(root: Path = Path("/"), environment: Mapping[str, str] | None = None) -> list[Finding]:
+    """The container, the NVIDIA devices and their driver."""
+    environment = os.environ if environment is None else environment
+    name, evidence = container(root, environment)
+    findings = [Finding("container", f"{name} ({evidence})" if name else "none")]
+
+    nodes = sorted(f"/dev/{node.name}" for node in (root / "dev").glob("nvidia[0-9]*"))
+    devices = Finding("NVIDIA devices", ", ".join(nodes) or "none")
+    if not nodes and (root / "dev/dxg").exists():
+        devices = devices._replace(found="/dev/dxg (Windows Subsystem for Linux)")
+    elif not nodes and name:
+        flag = GPU_FLAGS.get(name) or "--gpus all (Docker, Podman) or --nv (Apptainer)"
+        hint = f"to use a GPU of the machine, start the container with {flag}"
+        devices = devices._replace(verdict=NOTE, hint=hint)
+    findings.append(devices)
+
+    visible = environment.get("CUDA_VISIBLE_DEVICES")
+    if visible in ("", "-1"):
+        hint = "this hides all GPUs: unset it to use them"
+        findings.append(Finding("CUDA_VISIBLE_DEVICES", visible or "empty", NOTE, hint))
+    elif visible is not None:
+        findings.append(Finding("CUDA_VISIBLE_DEVICES", visible))
+    return findings + _driver(bool(nodes))
+
+
+def container(root: Path, environment: Mapping[str, str]) -> tuple[str, str]:
+    """The container that this process runs in ('' for none), and the evidence for it."""
+    for name, found, evidence in (
+        ("Apptainer", "APPTAINER_CONTAINER" in environment, "APPTAINER_CONTAINER"),
+        ("Singularity", "SINGULARITY_CONTAINER" in environment, "SINGULARITY_CONTAINER"),
+        ("Podman", (root / "run/.containerenv").exists(), "/run/.containerenv"),
+        ("Docker", (root / ".dockerenv").exists(), "/.dockerenv"),
+    ):
+        if found:
+            return name, evidence
+    named = environment.get("container", "")
+    known = {name.lower(): name for name in GPU_FLAGS}
+    return known.get(named, named), f"container={named}"
+
+
+def _driver(has_devices: bool) -> list[Finding]:
+    """The driver as nvidia-smi reports it; nothing if there is neither nvidia-smi nor a device."""
+    what = "NVIDIA driver"
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        hint = "the driver may be only partly installed"
+        return [Finding(what, "no nvidia-smi on PATH", NOTE, hint)] if has_devices else []
+    query = [program, "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"]
+    try:
+        done = subprocess.run(query, capture_output=True, text=True, timeout=SECONDS, check=False)
+    except (OSError, subprocess.SubprocessError) as error:
+        return [Finding(what, f"nvidia-smi does not run: {error}", NOTE)]
+    output = (done.stdout or done.stderr).strip().splitlines()
+    if done.returncode or not output:
+        reason = output[0] if output else f"exit code {done.returncode}"
+        hint = "repair the driver, or use --device cpu"
+        return [Finding(what, f"nvidia-smi fails: {reason}", NOTE, hint)]
+    return [Finding(what, line) for line in output]
 
 
 def folders() -> list[Finding]:
@@ -226,12 +270,3 @@ def variables(environment: Mapping[str, str] | None = None) -> list[Finding]:
         for name, value in sorted(environment.items())
         if name.startswith("HISTPRED_")
     ]
-
-
-def in_gib(size: int | None) -> str:
-    """A number of bytes in GiB, '?' if unknown.
-
-    >>> in_gib(3 * 1024**3)
-    '3.0 GiB'
-    """
-    return "?" if size is None else f"{size / GIB:,.1f} GiB"

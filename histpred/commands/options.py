@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
 
 Record = TypeVar("Record", "Request", "Execution", "Recipe", "Settings", "About")
 Decorator = Callable[[Callable[..., object]], Callable[..., object]]
+
+PATH = click.Path(path_type=Path)
+FOLDER = click.Path(file_okay=False, path_type=Path)
+EXISTING = click.Path(exists=True, path_type=Path)
+
+option = partial(click.option, show_default=True)
 
 
 class NameList(click.ParamType):
@@ -105,12 +112,11 @@ def need(extra: str, but: str | None = None) -> None:
         "report": ("jinja2", "markdown_it", "matplotlib", "scipy", "igv_notebook"),
     }
     wanted = [name for name in packages[extra] if name != but]
-    missing = [name for name in wanted if importlib.util.find_spec(name) is None]
-    if missing:
+    if missing := [name for name in wanted if importlib.util.find_spec(name) is None]:
+        checkout = f"from a checkout HISTPRED_EXTRAS={extra} bin/histpred ..."
         raise UsageError(
             f"this needs {first_few(missing)}, which is not installed",
-            f"pip install 'histpred[{extra}]', or from a checkout HISTPRED_EXTRAS={extra} "
-            "bin/histpred ...",
+            f"pip install 'histpred[{extra}]', or {checkout}",
         )
 
 
@@ -128,16 +134,9 @@ def window_or(default: str | None) -> Decorator:
     )
 
 
-def out_folder(metavar: str, help_text: str) -> Decorator:
-    """Return the option -o of verbs that write a folder, with its help text."""
-    return click.option(
-        "-o",
-        "--out",
-        required=True,
-        type=click.Path(file_okay=False, path_type=Path),
-        metavar=metavar,
-        help=help_text,
-    )
+def out(metavar: str, text: str, kind: click.Path = FOLDER, required: bool = True) -> Decorator:
+    """Return the option -o, for a folder unless `kind` says otherwise, with its help text."""
+    return click.option("-o", "--out", required=required, type=kind, metavar=metavar, help=text)
 
 
 annotation = click.argument("annotation", metavar="ANNOTATION")
@@ -146,13 +145,12 @@ annotation_or_contigs = several(
     click.argument("annotation", metavar="[ANNOTATION]"),
     click.argument("fasta", metavar="FASTA", required=False),
 )
-scores = click.argument("scores", type=click.Path(path_type=Path))
-labels = click.argument("labels", metavar="LABELS", type=click.Path(exists=True, path_type=Path))
-bundle = click.option(
+scores = click.argument("scores", type=PATH)
+labels = click.argument("labels", metavar="LABELS", type=EXISTING)
+bundle = option(
     "--bundle",
     default=DEFAULT_BUNDLE,
     metavar="NAME|DIR",
-    show_default=True,
     help="Name of a shipped bundle (histpred bundle list), or the folder of a bundle.",
 )
 encoder = several(
@@ -166,8 +164,7 @@ encoder = several(
         "encoder_name",
         metavar="NAME",
         help="Published encoder (histpred encoders list) or kind of encoder such as 'kmer', in "
-        "place of a bundle. "
-        "[default: the bundle's]",
+        "place of a bundle. [default: the bundle's]",
     ),
     click.option(
         "--chunks",
@@ -178,18 +175,13 @@ encoder = several(
     ),
 )
 marks = click.option(
-    "--marks",
-    type=NameList("mark"),
-    default=(),
-    show_default=False,
-    help="Use only these marks. [default: all marks]",
+    "--marks", type=NameList("mark"), default=(), help="Use only these marks. [default: all marks]"
 )
 biotype = click.option(
     "--biotype",
     "biotypes",
     type=NameList("biotype"),
     default=(),
-    show_default=False,
     help="Read only rows of these biotypes. 'ncRNA' and 'lncRNA' stand for all their names in "
     "GENCODE, Ensembl and NCBI. [default: all biotypes]",
 )
@@ -200,7 +192,6 @@ by = click.option(
     help="Make one window for each gene, or for each transcript, of a GTF or GFF3. "
     "[default: gene; transcript for spliced windows]",
 )
-window = window_or(None)
 tile = click.option(
     "--tile",
     type=click.IntRange(1),
@@ -209,35 +200,31 @@ tile = click.option(
     "an interval. Without ANNOTATION, all of FASTA is cut. [default: rows are not cut]",
 )
 unstranded = click.option(
-    "--unstranded",
-    is_flag=True,
-    help="Read rows with strand '.' as '+'. [default: refuse them]",
+    "--unstranded", is_flag=True, help="Read rows with strand '.' as '+'. [default: refuse them]"
 )
-device = click.option(
+device = option(
     "--device",
     default="auto",
-    show_default=True,
     metavar="auto|cpu|cuda|cuda:N|mps",
     help="Device that embeds and scores. It is an error if the device you name is missing.",
 )
-precision = click.option(
+precision = option(
     "--precision",
     type=click.Choice(["auto", "fp32", "fp16", "bf16", "int8"]),
     default="auto",
-    show_default=True,
     help="Numerical precision of torch encoders: fp32 or int8 on a CPU; fp16, bf16 or fp32 on "
     "CUDA. auto is fp32 on a CPU and fp16 on CUDA.",
 )
 store = click.option(
     "--store",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=FOLDER,
     metavar="DIR",
     help="Folder that keeps embeddings for later runs, which do not compute them again. "
     "[default: embeddings of a large encoder stay with the output until the run succeeds]",
 )
 weights = click.option(
     "--weights",
-    type=click.Path(exists=True, path_type=Path),
+    type=EXISTING,
     metavar="PATH",
     help="Folder, or single file, of the encoder's weights. "
     "[default: the bundle's folder, or where 'histpred encoders get' puts them]",
@@ -252,7 +239,7 @@ overwrite = click.option(
 )
 cache = click.option(
     "--cache",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=FOLDER,
     envvar="HISTPRED_CACHE",
     metavar="DIR",
     help="Folder that keeps private FASTA indexes and copies for later runs. HISTPRED_CACHE sets "
@@ -260,8 +247,7 @@ cache = click.option(
 )
 quiet = click.option("-q", "--quiet", is_flag=True, help="Show only warnings and errors.")
 
-
 annotation_rows = several(biotype, by, unstranded)
-selection = several(biotype, by, window, unstranded)
+selection = several(biotype, by, window_or(None), unstranded)
 running = several(strict, overwrite, cache, quiet)
 embedding = several(device, precision, weights)

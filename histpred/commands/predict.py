@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +10,12 @@ import click
 from histpred.commands import options
 from histpred.commands.progress import Progress, check_strict, skipped
 from histpred.commands.tracks import tell_hub
-
-logger = logging.getLogger(__name__)
+from histpred.core.log import logger
 
 
 @click.command()
 @options.annotation_or_contigs
-@click.option(
-    "-o",
-    "--out",
-    required=True,
-    metavar="OUT",
-    type=click.Path(path_type=Path),
-    help="Output folder.",
-)
+@options.out("OUT", "Output folder.", options.PATH)
 @options.bundle
 @options.selection
 @options.tile
@@ -60,26 +51,15 @@ def predict(out: Path, tracks: bool, strict: bool, quiet: bool, **given: Any) ->
         Progress("scoring windows", quiet) as progress,
         Progress("writing tracks", quiet) as tracks_progress,
     ):
-        result, hub = verbs.predict(
-            request,
-            choice,
-            out,
-            options.filled(Execution, given, progress=progress),
-            tracks,
-            tracks_progress,
-        )
+        execution = options.filled(Execution, given, progress=progress)
+        result, hub = verbs.predict(request, choice, out, execution, tracks, tracks_progress)
 
     if not result.fresh:
-        logger.info("%s already holds this prediction: nothing to do", out)
+        logger.info(f"{out} already holds this prediction: nothing to do")
     logger.info(
-        "%s: %s of %s rows scored for %d marks on %s, %s calls%s",
-        out,
-        f"{result.scored:,}",
-        f"{result.rows:,}",
-        len(marks_of(bundle, choice.window)),
-        result.device,
-        f"{result.calls:,}",
-        skipped(result.skipped),
+        f"{out}: {result.scored:,} of {result.rows:,} rows scored for "
+        f"{len(marks_of(bundle, choice.window))} marks on {result.device}, "
+        f"{result.calls:,} calls{skipped(result.skipped)}"
     )
     if hub:
         tell_hub(hub, out / FOLDER)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from typing import TYPE_CHECKING
 
@@ -13,8 +12,6 @@ from histpred.genome.reasons import NOT_SELECTED
 
 if TYPE_CHECKING:
     from click._termui_impl import ProgressBar
-
-logger = logging.getLogger(__name__)
 
 
 def skipped(reasons: dict[str, int]) -> str:

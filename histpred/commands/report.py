@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 import click
 
 from histpred.commands import options
-
-logger = logging.getLogger(__name__)
+from histpred.core.log import logger
 
 
 @click.command()
 @options.scores
-@click.option(
-    "-o",
-    "--out",
-    metavar="PAGE.html",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="HTML file to write. [default: SCORES/report.html]",
+@options.out(
+    "PAGE.html",
+    "HTML file to write. [default: SCORES/report.html]",
+    click.Path(dir_okay=False, path_type=Path),
+    required=False,
 )
 @click.option(
     "--bundle",
@@ -36,9 +33,9 @@ def report(
     The report is one self-contained file. It opens without a network.
     """
     options.need("report")
+    from histpred import verbs
     from histpred.bundle.folder import load_bundle
-    from histpred.reports.prediction import write_report
 
     loaded = load_bundle(bundle) if bundle else None
-    page = write_report(scores, out, loaded, overwrite=overwrite)
-    logger.info("%s: %.1f MB, for any browser", page, page.stat().st_size / 1e6)
+    page = verbs.report(scores, out, loaded, overwrite=overwrite)
+    logger.info(f"{page}: {page.stat().st_size / 1e6:.1f} MB, for any browser")

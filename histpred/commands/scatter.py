@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -10,21 +9,19 @@ import click
 
 from histpred.commands import options
 from histpred.commands.progress import check_strict, skipped
-
-logger = logging.getLogger(__name__)
+from histpred.core.log import logger
 
 
 @click.command()
 @options.annotation_or_contigs
-@options.out_folder("DIR", "Folder for the shards, the ledger and scatter.json.")
+@options.out("DIR", "Folder for the shards, the ledger and scatter.json.")
 @options.encoder
 @options.selection
 @options.tile
-@click.option(
+@options.option(
     "--shard-bases",
     type=click.IntRange(1),
     default=100_000_000,
-    show_default=True,
     metavar="BP",
     help="Largest number of bases in the windows of one shard, give or take one window. All shards "
     "get about the same number of bases.",
@@ -48,14 +45,9 @@ def scatter(
     choice = choose_encoder(**options.encoder_of(given), tile=given["tile"])
     result = verbs.scatter(request, choice, out, shard_bases, overwrite)
     if not result.fresh:
-        logger.info("%s already holds these shards: nothing to do", out)
+        logger.info(f"{out} already holds these shards: nothing to do")
     logger.info(
-        "%s: %s windows of %s rows, %s bp, in %d shards%s",
-        out,
-        f"{result.windows:,}",
-        f"{result.rows:,}",
-        f"{result.bases:,}",
-        result.shards,
-        skipped(result.skipped),
+        f"{out}: {result.windows:,} windows of {result.rows:,} rows, {result.bases:,} bp, "
+        f"in {result.shards} shards{skipped(result.skipped)}"
     )
     check_strict(strict, result.skipped, result.past_end, out / "ledger.tsv")

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 import click
 
 from histpred.commands import options
-
-logger = logging.getLogger(__name__)
+from histpred.core.errors import first_few
+from histpred.core.log import logger
 
 
 @click.command()
-@click.argument(
-    "folders", metavar="FOLDER...", nargs=-1, required=True, type=click.Path(path_type=Path)
-)
-@click.option(
-    "-o",
-    "--out",
-    required=True,
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Folder for the *_mqc.json files.",
-)
+@click.argument("folders", metavar="FOLDER...", nargs=-1, required=True, type=options.PATH)
+@options.out("DIR", "Folder for the *_mqc.json files.", options.PATH)
 @options.overwrite
 @options.quiet
 def summary(folders: tuple[Path, ...], out: Path, overwrite: bool, quiet: bool) -> None:
@@ -31,13 +21,9 @@ def summary(folders: tuple[Path, ...], out: Path, overwrite: bool, quiet: bool) 
 
     Sample names are taken from the folder names. Then run: multiqc DIR
     """
-    from histpred.core.errors import first_few
-    from histpred.reports.summary import sample_name, summarise
+    from histpred import verbs
+    from histpred.reports.summary import sample_name
 
-    summarise(folders, out, overwrite=overwrite)
-    logger.info(
-        "%s: summary of %s; show it with: multiqc %s",
-        out,
-        first_few(sorted({sample_name(folder) for folder in folders})),
-        out,
-    )
+    verbs.summary(folders, out, overwrite=overwrite)
+    names = first_few(sorted({sample_name(folder) for folder in folders}))
+    logger.info(f"{out}: summary of {names}; show it with: multiqc {out}")

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from histpred.commands import options
 from histpred.commands.progress import Progress
+from histpred.core.log import logger
 
 if TYPE_CHECKING:
     from histpred.tracks.hub import Hub
 
-logger = logging.getLogger(__name__)
-
 
 @click.command()
 @options.scores
-@click.argument("fasta")
-@options.out_folder("HUB", "Folder for the hub. Put it on a web server to share it.")
+@options.fasta
+@options.out("HUB", "Folder for the hub. Put it on a web server to share it.")
 @click.option(
     "--assembly",
     metavar="NAME",
@@ -30,27 +28,17 @@ logger = logging.getLogger(__name__)
 @options.overwrite
 @options.cache
 @options.quiet
-def tracks(
-    scores: Path,
-    fasta: str,
-    out: Path,
-    assembly: str | None,
-    overwrite: bool,
-    cache: Path | None,
-    quiet: bool,
-) -> None:
+def tracks(out: Path, quiet: bool, **given: Any) -> None:
     """Write genome-browser tracks of SCORES, a folder that predict made with FASTA.
 
     HUB holds a bigBed of the calls and a bigBed for each mark. If SCORES are of tiles, it holds a
     bigWig for each mark. Open it with hub.txt (UCSC's genome browser, IGV), the IGV sessions or the
     JBrowse 2 configuration.
     """
-    from histpred.tracks.hub import write_hub
+    from histpred import verbs
 
     with Progress("writing tracks", quiet) as progress:
-        hub = write_hub(
-            scores, fasta, out, assembly, cache=cache, overwrite=overwrite, progress=progress
-        )
+        hub = verbs.tracks(out=out, progress=progress, **given)
     tell_hub(hub, out)
 
 
@@ -59,11 +47,6 @@ def tell_hub(hub: Hub, out: Path) -> None:
     from histpred.scoring.derived import HUB
 
     logger.info(
-        "%s: %d marks in %s windows of %s as %s, %s calls",
-        out / HUB,
-        len(hub.marks),
-        f"{hub.windows:,}",
-        hub.assembly,
-        "bigWig" if hub.signal else "bigBed",
-        f"{hub.calls:,}",
+        f"{out / HUB}: {len(hub.marks)} marks in {hub.windows:,} windows of {hub.assembly} as "
+        f"{'bigWig' if hub.signal else 'bigBed'}, {hub.calls:,} calls"
     )

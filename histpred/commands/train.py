@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import shlex
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,8 @@ import click
 
 from histpred.commands import options
 from histpred.commands.progress import Progress
+from histpred.core.log import logger
 from histpred.training.settings import LOSSES, MODELS, About, Recipe, Settings
-
-logger = logging.getLogger(__name__)
 
 RECIPE, SETTINGS, ABOUT = Recipe(), Settings(), About("")
 
@@ -22,24 +20,22 @@ RECIPE, SETTINGS, ABOUT = Recipe(), Settings(), About("")
 @options.annotation
 @options.fasta
 @options.labels
-@options.out_folder(
+@options.out(
     "BUNDLE", "Folder for the bundle. The folder's name is the bundle's name unless you set --name."
 )
-@click.option(
+@options.option(
     "--model",
     type=click.Choice(MODELS),
     default=RECIPE.model,
-    show_default=True,
     help="Network to train. mlp: the marker-conditioned perceptron on embeddings. The others read "
     "the bases around the TSS. spectra: a small network over k-mer spectra and reading "
     "frames (10,000 bp to each side). deephistone: as published (500 bp to each side). "
     "deephistone-adapted: with global pooling (11,000 bp upstream, 1,000 bp downstream).",
 )
-@click.option(
+@options.option(
     "--members",
     type=click.IntRange(1),
     default=RECIPE.members,
-    show_default=True,
     help="Number of networks that differ in their seed and are averaged (mlp and spectra).",
 )
 @options.encoder
@@ -51,35 +47,31 @@ RECIPE, SETTINGS, ABOUT = Recipe(), Settings(), About("")
     metavar="N",
     help="Length of the trainable mark vectors, in numbers. [default: one-hot marks]",
 )
-@click.option(
+@options.option(
     "--hidden",
     default=",".join(map(str, RECIPE.hidden)),
-    show_default=True,
     metavar="WIDTH[,WIDTH...]",
     help="Widths of the perceptron's hidden layers, in units.",
 )
-@click.option(
+@options.option(
     "--dropout",
     type=click.FloatRange(0, 1, max_open=True),
     default=RECIPE.dropout,
-    show_default=True,
     help="Share of hidden units that are dropped in training.",
 )
-@click.option(
+@options.option(
     "--split",
     default=RECIPE.split,
-    show_default=True,
     metavar="random|chromosome|block|locus|FILE",
     help="How rows are split into training, validation and test sets. random: by gene, as in the "
     "paper. chromosome: whole chromosomes. block: blocks of the genome. locus: windows of "
     "different sets never overlap. FILE: a TSV of id and set, or a BED named train, "
     "validation and test.",
 )
-@click.option(
+@options.option(
     "--block",
     type=click.IntRange(1),
     default=RECIPE.block,
-    show_default=True,
     metavar="BP",
     help="Length of the blocks of --split block, in bp.",
 )
@@ -87,21 +79,18 @@ RECIPE, SETTINGS, ABOUT = Recipe(), Settings(), About("")
     "--test-chromosomes",
     type=options.NameList("chromosome"),
     default=RECIPE.test_chromosomes,
-    show_default=False,
     help="Test set of --split chromosome. [default: drawn, about 10 % of the rows]",
 )
 @click.option(
     "--validation-chromosomes",
     type=options.NameList("chromosome"),
     default=RECIPE.validation_chromosomes,
-    show_default=False,
     help="Validation set of --split chromosome. [default: drawn, about 10 % of the rows]",
 )
-@click.option(
+@options.option(
     "--loss",
     type=click.Choice(LOSSES),
     default=RECIPE.loss,
-    show_default=True,
     help="Loss function. weighted: cross-entropy with positives weighted up. undersampled: "
     "cross-entropy on equal numbers of both classes. nnpu: positive-unlabelled learning. plain: "
     "cross-entropy.",
@@ -112,37 +101,30 @@ RECIPE, SETTINGS, ABOUT = Recipe(), Settings(), About("")
     help="Share of the true positives that are labelled, from 0 to 1, or a TSV of mark and prior. "
     "--loss nnpu needs it. [default: none]",
 )
-@click.option(
+@options.option(
     "--epochs",
     type=click.IntRange(1),
     default=SETTINGS.epochs,
-    show_default=True,
     help="Largest number of epochs (passes over the training rows).",
 )
-@click.option(
-    "--batch",
-    type=click.IntRange(1),
-    default=SETTINGS.batch,
-    show_default=True,
-    help="Number of rows per batch.",
+@options.option(
+    "--batch", type=click.IntRange(1), default=SETTINGS.batch, help="Number of rows per batch."
 )
-@click.option(
+@options.option(
     "--learning-rate",
     type=click.FloatRange(0, min_open=True),
     default=SETTINGS.learning_rate,
-    show_default=True,
     help="Learning rate of the first epochs.",
 )
-@click.option(
+@options.option(
     "--seed",
     type=click.IntRange(0),
     default=SETTINGS.seed,
-    show_default=True,
     help="Random seed of the split and the training.",
 )
 @click.option("--name", help="Name of the bundle. [default: the name of its folder]")
 @click.option("--summary", default=ABOUT.summary, help="One sentence for the card. [default: none]")
-@click.option("--licence", default=ABOUT.licence, show_default=True, help="Licence of the weights.")
+@options.option("--licence", default=ABOUT.licence, help="Licence of the weights.")
 @click.option(
     "--species", help="Scientific name of the species. [default: from the FASTA, if it says]"
 )
@@ -183,11 +165,8 @@ def train(
         def tell(epoch: Epoch) -> None:
             progress(epoch.epoch, settings.epochs)
             logger.info(
-                "epoch %d: training loss %.4f, validation loss %.4f%s",
-                epoch.epoch,
-                epoch.train_loss,
-                epoch.validation_loss,
-                ", the best so far" if epoch.best else "",
+                f"epoch {epoch.epoch}: training loss {epoch.train_loss:.4f}, validation loss "
+                f"{epoch.validation_loss:.4f}{', the best so far' if epoch.best else ''}"
             )
 
         execution = options.filled(Execution, given, progress=embedded)
@@ -197,9 +176,6 @@ def train(
     rows = ["--by", request.level] if request.level else []
     rows += ["--biotype", ",".join(request.biotypes)] if request.biotypes else []
     logger.info(
-        "%s: %d marks, trained on %s rows; %s",
-        out,
-        len(trained.manifest.marks),
-        f"{counts['train']:,}",
-        f"next: {shlex.join(['histpred', 'evaluate', *files, *rows])}",
+        f"{out}: {len(trained.manifest.marks)} marks, trained on {counts['train']:,} rows; "
+        f"next: {shlex.join(['histpred', 'evaluate', *files, *rows])}"
     )

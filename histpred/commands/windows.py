@@ -10,20 +10,12 @@ import click
 
 from histpred.commands import options
 from histpred.commands.progress import check_strict, skipped
-
-logger = logging.getLogger(__name__)
+from histpred.core.log import logger
 
 
 @click.command()
 @options.annotation_or_contigs
-@click.option(
-    "-o",
-    "--out",
-    required=True,
-    metavar="OUT",
-    type=click.Path(path_type=Path),
-    help="Output file. Its suffix sets the format: .tsv, .bed or .fa.",
-)
+@options.out("OUT", "Output file. Its suffix sets the format: .tsv, .bed or .fa.", options.PATH)
 @options.bundle
 @options.selection
 @options.tile
@@ -49,14 +41,7 @@ logger = logging.getLogger(__name__)
 )
 @options.running
 def windows(
-    out: Path,
-    upstream: int | None,
-    downstream: int | None,
-    max_n_fraction: float | None,
-    strict: bool,
-    overwrite: bool,
-    quiet: bool,
-    **given: Any,
+    out: Path, upstream: int | None, downstream: int | None, strict: bool, **given: Any
 ) -> None:
     """Write the windows of ANNOTATION on FASTA as TSV, BED or FASTA, and their ledger beside it.
 
@@ -76,20 +61,16 @@ def windows(
         raise UsageError(f"--upstream does not apply to {window.kind} windows", "omit it")
     if downstream is not None and window.kind != PROMOTER:
         raise UsageError(f"--downstream does not apply to {window.kind} windows", "omit it")
-    window = window._replace(
-        upstream=window.upstream if upstream is None else upstream,
-        downstream=window.downstream if downstream is None else downstream,
-        max_n_fraction=window.max_n_fraction if max_n_fraction is None else max_n_fraction,
-        shown=window.shown if upstream is None and downstream is None else 0,
-    )
+    if upstream is not None:
+        window = window._replace(upstream=upstream, shown=0)
+    if downstream is not None:
+        window = window._replace(downstream=downstream, shown=0)
+    if given["max_n_fraction"] is not None:
+        window = window._replace(max_n_fraction=given["max_n_fraction"])
 
-    result = verbs.windows(request, window, out, overwrite)
+    result = verbs.windows(request, window, out, given["overwrite"])
     logger.log(
         logging.WARNING if result.rows and not result.written else logging.INFO,
-        "%s: %s windows of %s rows%s",
-        out,
-        f"{result.written:,}",
-        f"{result.rows:,}",
-        skipped(result.skipped),
+        f"{out}: {result.written:,} windows of {result.rows:,} rows{skipped(result.skipped)}",
     )
     check_strict(strict, result.skipped, result.past_end, result.ledger)

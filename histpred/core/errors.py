@@ -1,7 +1,6 @@
 """The errors of histpred: raised anywhere, caught only in `histpred.cli`.
 
-A message says what happened, where (file:line), what was found and what to do. Where many rows are
-wrong, it shows the first three and the total.
+A message says what happened, where (file:line), what was found and what to do.
 """
 
 from __future__ import annotations
@@ -39,10 +38,10 @@ class InputError(HistpredError):
     def __init__(
         self, path: str | os.PathLike[str], message: str, hint: str = "", line: int | None = None
     ) -> None:
-        where = os.fspath(path) if line is None else f"{os.fspath(path)}:{line}"
-        super().__init__(f"{where}: {message}", hint)
         self.path = os.fspath(path)
         self.line = line
+        where = self.path if line is None else f"{self.path}:{line}"
+        super().__init__(f"{where}: {message}", hint)
 
 
 class BundleError(HistpredError):
@@ -94,13 +93,10 @@ def first_few(offenders: Iterable[object], total: int | None = None) -> str:
 
     >>> first_few(["a", "b", "c", "d", "e"])
     'a, b, c and 2 more'
-    >>> first_few(["a"])
-    'a'
     """
     if total is None:
         offenders = list(offenders)
         total = len(offenders)
     shown = [str(offender) for offender in islice(offenders, SHOWN)]
     rest = total - len(shown)
-
     return ", ".join(shown) + (f" and {rest} more" if rest > 0 else "")

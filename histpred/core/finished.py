@@ -1,8 +1,7 @@
 """Finished output folders: check that one is complete, histpred's own, and the requested output.
 
-The last file written to a folder is its record, a JSON file with the version of histpred, the
-inputs and options of the run, and the sha256 of each other file. A folder without a record is not
-finished.
+The last file written is the record, JSON with the version of histpred, the inputs and options of
+the run, and the sha256 of each other file. A folder without a record is not finished.
 """
 
 from __future__ import annotations
@@ -55,8 +54,8 @@ def read_record(path: Path, model: type[Model], verb: str, remedy: str) -> Model
         problems = first_few([": ".join(filter(None, place)) for place in places])
         raise InputError(path, f"not written by histpred {verb}: {problems}", remedy) from error
     except ValueError as error:
-        problem = f"Invalid JSON: {error}"
-        raise InputError(path, f"not written by histpred {verb}: {problem}", remedy) from error
+        message = f"not written by histpred {verb}: Invalid JSON: {error}"
+        raise InputError(path, message, remedy) from error
 
 
 def write_record(path: Path, record: BaseModel, without: Set[str] = frozenset()) -> None:
@@ -73,11 +72,9 @@ def _check_schema(path: Path, fields: object, model: type[BaseModel], remedy: st
     field = model.model_fields.get("schema_version")
     if field is None or not isinstance(fields, dict) or "schema_version" not in fields:
         return
-    found = fields["schema_version"]
-    if str(found).split(".")[0] != str(field.default).split(".")[0]:
-        raise InputError(
-            path, f"of schema version {found}, this release reads {field.default}", remedy
-        )
+    found, own = fields["schema_version"], field.default
+    if str(found).split(".")[0] != str(own).split(".")[0]:
+        raise InputError(path, f"of schema version {found}, this release reads {own}", remedy)
 
 
 def altered(folder: Path, digests: Mapping[str, str]) -> list[str]:
@@ -120,14 +117,9 @@ def refuse_other(
 ) -> None:
     """Raise OutputError unless `folder` holds the requested output, with unchanged files.
 
-    Parameters
-    ----------
-    what
-        A noun phrase for a different output: 'another prediction'.
-    before, now
-        The inputs and options that determine the output in the folder, and the requested one.
-    outputs
-        The sha256 of the folder's files, by name.
+    what: a noun phrase for a different output ('another prediction'). before, now: the inputs and
+    options that determine the output in the folder, and the requested one. outputs: the sha256 of
+    the folder's files, by name.
     """
     found = differences(before, now)
     if damaged := altered(folder, outputs):

@@ -81,8 +81,8 @@ def has_room(folder: Path) -> bool:
     try:
         with open(probe, "wb") as stream:
             stream.write(bytes(PROBE_BYTES))
+        return True
     except OSError:
         return False
     finally:
         probe.unlink(missing_ok=True)
-    return True

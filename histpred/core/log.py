@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
+logger = logging.getLogger("histpred")
+
 
 class _Style(logging.Formatter):
     """Plain sentences; warnings and errors begin with their level."""
@@ -24,7 +26,6 @@ def messages(quiet: bool, debug: bool) -> Iterator[None]:
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Style("%(message)s"))
-    logger = logging.getLogger("histpred")
     before = logger.handlers[:], logger.propagate, logger.level
     logger.handlers[:], logger.propagate = [handler], False
     logger.setLevel(logging.DEBUG if debug else logging.WARNING if quiet else logging.INFO)
@@ -37,7 +38,6 @@ def messages(quiet: bool, debug: bool) -> Iterator[None]:
 
 def tell(notices: Iterable[str], warnings: Iterable[str]) -> None:
     """Log sentences for the user: notices as information, warnings as warnings."""
-    logger = logging.getLogger("histpred")
     for notice in notices:
         logger.info(notice)
     for warning in warnings:

@@ -91,10 +91,8 @@ def canonical(name: str) -> str:
     ('H2AFZ', 'H3K27me3', 'H3K122ac', 'mine')
     """
     name = name.strip()
-    known = _SPELLINGS.get(name.upper())
-    if known:
+    if known := _SPELLINGS.get(name.upper()):
         return known
-
     parts = MODIFICATION.fullmatch(name)
     return parts[1].upper() + (parts[2] or "").lower() if parts else name
 
@@ -112,15 +110,9 @@ def is_mark(name: str) -> bool:
 def mark(name: str) -> Mark:
     """The entry of a mark in any spelling; the modification sets the class of an unlisted mark."""
     name = canonical(name)
-    if name in MARKS:
-        return MARKS[name]
-
-    mark_class = "other"
-    if name.endswith("ac"):
-        mark_class = "acetylation"
-    elif name.endswith("ph"):
-        mark_class = "phosphorylation"
-    return Mark(name, mark_class, CLASS_COLOURS[mark_class])
+    by_modification = {"ac": "acetylation", "ph": "phosphorylation"}
+    mark_class = by_modification.get(name[-2:], "other")
+    return MARKS.get(name) or Mark(name, mark_class, CLASS_COLOURS[mark_class])
 
 
 def by_class(names: Iterable[str]) -> list[str]:

@@ -57,22 +57,12 @@ def output_folder(
 ) -> Iterator[Path]:
     """Yield a private folder inside `folder`; on success, move its files up to `folder`.
 
-    Parameters
-    ----------
-    own_names
-        Names of the output files in the order in which they are moved; a file may lie one folder
-        down ('figures/roc.svg'). A run may add names until the end. The last one marks a finished
-        folder.
-    is_ours
-        Returns True if histpred wrote the file that marks a finished folder.
-
-    Files in `folder` / RESUME survive a failure and are removed on success.
-
-    Raises
-    ------
-    OutputError
-        If `folder` is a file, is being written by another run, or holds files other than a finished
-        or interrupted output of histpred.
+    own_names: the output files in the order in which they are moved; a file may lie one folder down
+    ('figures/roc.svg'). A run may add names until the end. The last one marks a finished folder.
+    is_ours: returns True if histpred wrote the file that marks a finished folder. Files in `folder`
+    / RESUME survive a failure and are removed on success. Raises OutputError if `folder` is a file,
+    is being written by another run, or holds files other than a finished or interrupted output of
+    histpred.
     """
     _check_owner(folder, folder / own_names[-1], is_ours)
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
@@ -156,9 +146,8 @@ def refuse_streams(inputs: Iterable[str | os.PathLike[str]]) -> None:
     for path in inputs:
         if os.fspath(path) == "-" or Path(path).is_fifo():
             name = "standard input" if os.fspath(path) == "-" else path
-            raise UsageError(
-                f"{name} can be read only once", "give a file: histpred reads it more than once"
-            )
+            hint = "give a file: histpred reads it more than once"
+            raise UsageError(f"{name} can be read only once", hint)
 
 
 def publish(partial: Path, final: Path) -> None:
@@ -174,9 +163,8 @@ def temporary_faults() -> Iterator[None]:
     try:
         yield
     except MemoryError as error:
-        raise TemporaryError(
-            "out of memory", "give more memory and run the same command again"
-        ) from error
+        hint = "give more memory and run the same command again"
+        raise TemporaryError("out of memory", hint) from error
     except (OSError, sqlite3.OperationalError) as error:
         full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
         if full or any(fault in str(error) for fault in SQLITE_NO_ROOM):
@@ -209,9 +197,8 @@ def _locked(work: Path, busy: str) -> Iterator[None]:
         except FileNotFoundError:  # its owner has just removed it
             continue
         except OSError as error:
-            raise OutputError(
-                f"cannot write to {work.parent}: {error.strerror}", "choose another place"
-            ) from error
+            reason = f"cannot write to {work.parent}: {error.strerror}"
+            raise OutputError(reason, "choose another place") from error
         with lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -28,8 +28,7 @@ def load_onnxruntime() -> ModuleType:
     """Import onnxruntime without telemetry; it prints fatal messages only.
 
     Release 1.32 starts telemetry when it is imported: it writes files to the home and temporary
-    folders and uploads data. The environment variable prevents that; calling
-    `disable_telemetry_events` after the import would be too late.
+    folders and uploads data. Calling `disable_telemetry_events` after the import would be too late.
     """
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     onnxruntime = importlib.import_module("onnxruntime")
@@ -43,9 +42,8 @@ def parse_device(device: str) -> tuple[str, int]:
     Raises UsageError unless the device is auto, cpu, cuda, cuda:N or mps.
     """
     name, _, index = device.partition(":")
-    if name not in {"auto", "cpu", "cuda", "mps"} or (
-        index and not (name == "cuda" and index.isdecimal())
-    ):
+    numbered = name == "cuda" and index.isdecimal()
+    if name not in {"auto", "cpu", "cuda", "mps"} or (index and not numbered):
         raise UsageError(f"unknown device {device!r}", "use auto, cpu, cuda, cuda:N or mps")
     return name, int(index or 0)
 
@@ -55,22 +53,11 @@ def open_session(
 ) -> tuple[onnxruntime.InferenceSession, str]:
     """Open an onnxruntime session for the graph at `path`; return it and the device that it uses.
 
-    Parameters
-    ----------
-    device
-        'cpu', 'cuda', 'cuda:N' or 'auto' (CUDA if available, else the CPU). 'mps' means the CPU,
-        because onnxruntime does not support it.
-    threads
-        Number of CPU threads; None: one for each core that this process may use.
-
-    Raises
-    ------
-    BundleError
-        If onnxruntime cannot open the file.
-    DeviceError
-        If `device` names CUDA and CUDA cannot be used.
-    UsageError
-        If `device` is unknown, or `threads` is less than 1.
+    device: 'cpu', 'cuda', 'cuda:N' or 'auto' (CUDA if available, else the CPU). 'mps' means the
+    CPU, because onnxruntime does not support it. threads: number of CPU threads; None: one for each
+    core that this process may use. Raises BundleError if onnxruntime cannot open the file,
+    DeviceError if CUDA is named and cannot be used, and UsageError for an unknown device or less
+    than 1 thread.
     """
     name, number = parse_device(device)
     if threads is not None and threads < 1:
@@ -79,10 +66,8 @@ def open_session(
     onnxruntime = load_onnxruntime()
     has_cuda = CUDA in onnxruntime.get_available_providers()
     if name == "cuda" and not has_cuda:
-        raise DeviceError(
-            f"device {device!r} was asked for: this onnxruntime has no CUDA", CUDA_HINT
-        )
-
+        reason = f"device {device!r} was asked for: this onnxruntime has no CUDA"
+        raise DeviceError(reason, CUDA_HINT)
     if name in ("auto", "cuda") and has_cuda:
         # TF32 rounds matrices to ten bits; CPU and GPU would differ by more than 1e-4.
         session, reason = _start_cuda(path, {"device_id": str(number), "use_tf32": "0"}, threads)
@@ -120,27 +105,15 @@ def _create(
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        return onnxruntime.InferenceSession(
-            path,
-            options,
-            providers=providers,
-            enable_fallback=0,  # the fallback prints to standard output
-        )
+        # The fallback prints to standard output.
+        return onnxruntime.InferenceSession(path, options, providers=providers, enable_fallback=0)
     except (
-        RuntimeError,
-        ValueError,
-        errors.EPFail,
-        errors.Fail,
-        errors.InvalidArgument,
-        errors.InvalidGraph,
-        errors.InvalidProtobuf,
-        errors.NoModel,
-        errors.NotImplemented,
+        *(RuntimeError, ValueError, errors.EPFail, errors.Fail, errors.InvalidArgument),
+        *(errors.InvalidGraph, errors.InvalidProtobuf, errors.NoModel, errors.NotImplemented),
         errors.RuntimeException,
     ) as error:
-        raise BundleError(
-            f"{path}: onnxruntime cannot open it: {error}", "get the bundle again"
-        ) from error
+        reason = f"{path}: onnxruntime cannot open it: {error}"
+        raise BundleError(reason, "get the bundle again") from error
 
 
 def usable_cores() -> int:

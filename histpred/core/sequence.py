@@ -10,16 +10,8 @@ BASES = b"ACGTN"
 AMBIGUOUS = b"RYSWKMBDHV"
 FOREIGN = b"?"
 
-
-def _cleaning_table() -> bytes:
-    table = bytearray(FOREIGN * 256)
-    for letters, meaning in ((BASES, BASES), (AMBIGUOUS, b"N" * len(AMBIGUOUS))):
-        for letter, base in zip(letters, meaning, strict=True):
-            table[letter] = table[letter + 32] = base
-    return bytes(table)
-
-
-_CLEAN = _cleaning_table()
+_MEANING = {base: base for base in BASES} | dict.fromkeys(AMBIGUOUS, ord("N"))
+_CLEAN = bytes(_MEANING.get(letter, FOREIGN[0]) for letter in bytes(range(256)).upper())
 _COMPLEMENT = bytes.maketrans(b"ACGT", b"TGCA")
 
 

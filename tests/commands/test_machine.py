@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import tempfile
 from collections import namedtuple
 from pathlib import Path
@@ -14,16 +15,19 @@ from histpred.commands.machine import (
     PROBLEM,
     VARIABLES,
     Finding,
+    container,
     control_groups,
     cores_and_memory,
     cpu_quota,
     folders,
+    gpus,
     lines,
     memory_limit,
     variables,
     version_of,
     versions,
 )
+from histpred.core.version import __version__
 from support.findings import by_what, write
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,16 +43,16 @@ def test_lines_are_aligned_with_hints_below():
 
 
 def test_versions_of_what_is_installed_here():
-    found = by_what(versions("9.9"))
-    assert found["histpred"].found == "9.9"
-    for package in machine.REQUIRED:
+    found = by_what(versions())
+    assert found["histpred"].found == __version__
+    for package in machine.NEEDED:
         assert found[package].verdict == OK, package
     assert version_of("no-such-package") == ""
 
 
 def test_what_is_missing_is_named_with_the_extra_that_brings_it(monkeypatch):
     monkeypatch.setattr(machine, "version_of", lambda package: "")
-    found = by_what(versions("9.9"))
+    found = by_what(versions())
     assert found["pysam"].verdict == PROBLEM
     for package in ("torch", "pyarrow"):
         assert found[package].verdict == NOTE
@@ -59,18 +63,18 @@ def test_what_is_missing_is_named_with_the_extra_that_brings_it(monkeypatch):
 def test_onnxruntime_gpu_counts_as_onnxruntime(monkeypatch):
     there = {"onnxruntime-gpu": "1.2", "numpy": "2"}
     monkeypatch.setattr(machine, "version_of", lambda package: there.get(package, ""))
-    found = by_what(versions("9.9"))
+    found = by_what(versions())
     assert found["onnxruntime"] == Finding("onnxruntime", "1.2 (onnxruntime-gpu)")
     assert "onnxruntime twice" not in found
     there["onnxruntime"] = "1.2"
-    twice = by_what(versions("9.9"))["onnxruntime twice"]
+    twice = by_what(versions())["onnxruntime twice"]
     assert twice.verdict == NOTE
     assert "pip uninstall" in twice.hint
 
 
 def test_an_old_python_is_a_problem(monkeypatch):
     monkeypatch.setattr(machine, "OLDEST_PYTHON", (99, 0))
-    assert by_what(versions("9.9"))["Python"].verdict == PROBLEM
+    assert by_what(versions())["Python"].verdict == PROBLEM
 
 
 def test_extras_are_those_of_the_project():
@@ -80,7 +84,7 @@ def test_extras_are_those_of_the_project():
     def packages(requirements):
         return {re.match(r"[\w.-]+", requirement).group() for requirement in requirements}
 
-    assert packages(project["dependencies"]) == set(machine.REQUIRED)
+    assert packages(project["dependencies"]) == set(machine.NEEDED)
     for package, extra in machine.OPTIONAL.items():
         assert package in packages(project["optional-dependencies"][extra])
 
@@ -131,6 +135,72 @@ def test_a_machine_that_tells_nothing(tmp_path, monkeypatch):
 
     monkeypatch.setattr(machine.os, "sysconf", fail)
     assert cores_and_memory(tmp_path)[1].found == "unknown"
+
+
+CONTAINERS = [
+    ("", {}, ("", "")),
+    (".dockerenv", {}, ("Docker", "--gpus all")),
+    ("run/.containerenv", {}, ("Podman", "--gpus all")),
+    ("", {"SINGULARITY_CONTAINER": "/x.sif"}, ("Singularity", "--nv")),
+    (".dockerenv", {"APPTAINER_CONTAINER": "/x.sif"}, ("Apptainer", "--nv")),
+    ("", {"container": "podman"}, ("Podman", "--gpus all")),
+    ("", {"container": "lxc"}, ("lxc", "--nv")),
+]
+
+
+@pytest.mark.parametrize(("file", "environment", "expected"), CONTAINERS)
+def test_a_container_without_a_gpu_names_the_flag(
+    tmp_path, monkeypatch, file, environment, expected
+):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    if file:
+        write(tmp_path / file)
+    name, flag = expected
+    assert container(tmp_path, environment)[0] == name
+    found = by_what(gpus(tmp_path, environment))
+    assert found["container"].found.startswith(name or "none")
+    assert found["NVIDIA devices"].verdict == (NOTE if name else OK)
+    assert flag in found["NVIDIA devices"].hint
+    assert "NVIDIA driver" not in found
+
+
+def test_a_gpu_and_its_driver(tmp_path, monkeypatch):
+    for node in ("nvidia0", "nvidia1", "nvidiactl", "nvidia-uvm"):
+        write(tmp_path / "dev" / node)
+    write(tmp_path / ".dockerenv")
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    found = by_what(gpus(tmp_path, {}))
+    assert found["NVIDIA devices"] == Finding("NVIDIA devices", "/dev/nvidia0, /dev/nvidia1")
+    assert found["NVIDIA driver"].verdict == NOTE
+
+    program = write(tmp_path / "bin/nvidia-smi", "#!/bin/sh\necho 'Some GPU, 1.2, 9 MiB'\n")
+    program.chmod(0o755)
+    assert by_what(gpus(tmp_path, {}))["NVIDIA driver"].found == "Some GPU, 1.2, 9 MiB"
+    program.write_text("#!/bin/sh\necho 'no driver'\nexit 9\n")
+    driver = by_what(gpus(tmp_path, {}))["NVIDIA driver"]
+    assert (driver.found, driver.verdict) == ("nvidia-smi fails: no driver", NOTE)
+    program.write_text("#!/bin/nonsense\n")
+    assert "does not run" in by_what(gpus(tmp_path, {}))["NVIDIA driver"].found
+
+
+def test_nvidia_smi_that_hangs(tmp_path, monkeypatch):
+    def hang(*arguments, **options):
+        raise subprocess.TimeoutExpired("nvidia-smi", 20)
+
+    monkeypatch.setattr(machine.shutil, "which", lambda name: name)
+    monkeypatch.setattr(machine.subprocess, "run", hang)
+    assert "timed out" in by_what(gpus(tmp_path, {}))["NVIDIA driver"].found
+
+
+@pytest.mark.parametrize(("value", "verdict"), [("0,1", OK), ("", NOTE), ("-1", NOTE)])
+def test_gpus_that_are_hidden(tmp_path, value, verdict):
+    found = by_what(gpus(tmp_path, {"CUDA_VISIBLE_DEVICES": value}))
+    assert found["CUDA_VISIBLE_DEVICES"].verdict == verdict
+
+
+def test_windows_subsystem(tmp_path):
+    write(tmp_path / "dev/dxg")
+    assert "/dev/dxg" in by_what(gpus(tmp_path, {}))["NVIDIA devices"].found
 
 
 def test_folders(tmp_path, monkeypatch):
