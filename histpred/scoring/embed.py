@@ -1,16 +1,17 @@
-"""Embed the windows of a request into a store and, on request, a table."""
+"""Embed the windows of a request into a store, a table or memory, or map a function over them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import logging
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
 from histpred.bundle.encoding import EncoderChoice
-from histpred.core.columns import COLUMNS
+from histpred.core.columns import COLUMNS, NAMES
 from histpred.core.errors import ModelError, UsageError
 from histpred.core.execution import Execution
 from histpred.core.hts import quiet_htslib
@@ -23,12 +24,26 @@ from histpred.encoders.store import Store, encoder_identity, read_parquet
 from histpred.genome.plan import open_windows, refuse_nothing, scorable
 from histpred.genome.reasons import TOO_MANY_N
 from histpred.genome.request import Request
+from histpred.genome.windows import WindowSpec
 
 if TYPE_CHECKING:
     import pandas
     import pyarrow as arrow
 
+logger = logging.getLogger(__name__)
+
 SUFFIX, VECTOR = ".parquet", "vector"
+
+Computed = TypeVar("Computed")
+
+
+class Genome(NamedTuple):
+    """What annotation and FASTA say of the organism; None if they say nothing."""
+
+    taxon_id: int | None
+    build: str | None
+    organism: str | None
+    lengths: tuple[int, ...]
 
 
 class EmbeddedRun(NamedTuple):
@@ -58,18 +73,10 @@ def embed(
 ) -> EmbeddedRun:
     """Embed the windows of a request into the store of the execution, into `out`, or both.
 
-    Parameters
-    ----------
-    choice, encoder
-        The choice, and the encoder that it opened.
-    out
-        A `.parquet` file for the windows in genome order (columns of a prediction's table, then
-        `vector`); its ledger goes to `<out>.ledger.tsv`. None: the store alone is filled.
-
-    Raises
-    ------
-    HistpredError
-        For inputs that cannot be used. What was embedded before stays in the store.
+    `choice` has opened `encoder`. `out` is a `.parquet` file for the windows in genome order
+    (columns of a prediction's table, then `vector`); its ledger goes to `<out>.ledger.tsv`. None:
+    the store alone is filled. Raises HistpredError for inputs that cannot be used. What was
+    embedded before stays in the store.
     """
     if out is not None and out.suffix != SUFFIX:
         raise UsageError(f"{out}: embeddings are written as Parquet", f"name it OUT{SUFFIX}")
@@ -168,3 +175,54 @@ def _check_finite(windows: EmbeddedWindows) -> None:
             f"{window.name} ({window.chrom}:{window.start}-{window.end}) gave NaN or infinity",
             "the weights are broken or the precision too low: try histpred encoders verify",
         )
+
+
+def embed_windows(
+    request: Request, choice: EncoderChoice, encoder: Encoder, work: Path, execution: Execution
+) -> tuple[pandas.DataFrame, np.ndarray]:
+    """The windows in genome order and their vectors, float32 [windows, dimension].
+
+    The columns of the windows are those of `histpred.core.columns`.
+    Raises HistpredError for inputs that cannot be used, and ModelError for vectors with NaN.
+    """
+    table = work / "windows.parquet"
+    run = embed(request, choice, encoder, table, execution._replace(overwrite=True))
+    if execution.store:
+        logger.info(
+            f"{run.embedded:,} chunks embedded on {run.device}, {run.reused:,} found in the store"
+        )
+    return read_table(table)
+
+
+def map_windows(
+    request: Request,
+    window: WindowSpec,
+    work: Path,
+    function: Callable[[Sequence[bytes]], Computed],
+    quiet: bool = False,
+) -> tuple[pandas.DataFrame, list[Computed], Genome]:
+    """Windows as `embed_windows` returns them, and the results of `function` on their sequences.
+
+    `function` gets batches of sequences, 5' to 3' and cleaned. `quiet`: notices and warnings on the
+    inputs are left out, since they were logged before.
+    """
+    import pandas
+
+    rows, results = [], []
+    with (
+        quiet_htslib(),
+        open_windows(request, window, work) as (annotation, reference, ledger, planned),
+    ):
+        if not quiet:
+            tell(planned.notices, planned.warnings)
+        for batch in scorable(ledger, reference, window):
+            results.append(function([row.sequence for row in batch]))
+            rows += [row.values for row in batch]
+        refuse_nothing(annotation, ledger, len(rows), "used")
+        genome = Genome(
+            annotation.taxon_id,
+            annotation.genome_build,
+            reference.organism,
+            tuple(reference.lengths.values()),
+        )
+    return pandas.DataFrame(rows, columns=NAMES), results, genome

@@ -87,18 +87,10 @@ class ScoreColumns(NamedTuple):
 
 
 def split_columns(scores: Path, lengths: Mapping[str, int], folder: Path) -> ScoreColumns:
-    """Split scores.tsv.gz into files in `folder`.
+    """Split scores.tsv.gz into files in `folder`; `lengths`: of the genome's contigs, bp.
 
-    Parameters
-    ----------
-    lengths
-        Lengths of the genome's contigs, bp.
-
-    Raises
-    ------
-    InputError
-        With the line, if the table is not one of histpred's, is not sorted by contig and start, or
-        has a window outside its contig or a value that is not a probability.
+    Raises InputError, with the line, if the table is not one of histpred's, is not sorted by contig
+    and start, or has a window outside its contig or a value that is not a probability.
     """
     with ExitStack() as stack:
         marks, blocks = stack.enter_context(read_scores(scores))
@@ -118,34 +110,30 @@ def split_columns(scores: Path, lengths: Mapping[str, int], folder: Path) -> Sco
             for column, values in zip(columns, block.probabilities.T, strict=True):
                 values.tofile(column)
             count += len(block.windows)
-    return result._replace(windows=count, covered=checked.covered, contigs=checked.contigs)
+    contigs = tuple(checked.contigs)
+    return result._replace(windows=count, covered=checked.covered, contigs=contigs)
 
 
 class SortedIntervals:
     """Intervals that are checked one by one: sorted, and on their contigs.
 
-    covered: see `ScoreColumns`.
+    contigs: those seen so far, in order. covered: see `ScoreColumns`.
     """
 
     def __init__(self, lengths: Mapping[str, int]) -> None:
         self._lengths = lengths
-        self._seen: dict[str, None] = {}
+        self.contigs: dict[str, None] = {}
         self._contig, self._start, self._end = "", 0, 0
         self.covered: int | None = 0
-
-    @property
-    def contigs(self) -> tuple[str, ...]:
-        """The contigs seen so far, in order."""
-        return tuple(self._seen)
 
     def take(self, contig: str, start: int, end: int) -> None:
         """Take the next interval (0-based half-open); ValueError if it is out of place."""
         if contig != self._contig:
             if contig not in self._lengths:
                 raise ValueError(f"the FASTA has no contig {contig!r}")
-            if contig in self._seen:
+            if contig in self.contigs:
                 raise ValueError(f"contig {contig!r} is in several places")
-            self._seen[contig] = None
+            self.contigs[contig] = None
             self._contig, self._start, self._end = contig, 0, 0
         if not 0 <= start < end <= self._lengths[contig]:
             raise ValueError(
@@ -181,28 +169,23 @@ def write_windows(table: ScoreColumns, number: int, lengths: Mapping[str, int], 
     shades = bed_shades(table.marks[number])
 
     def rows() -> Iterator[tuple[str, int, int, str]]:
-        for fields, probability in _windows(table, number):
-            chrom, start, end = interval_of(fields)
-            name, strand, *gene = (
-                printable_ascii(text)[:BED_NAME_LIMIT] for text in texts_of(fields)
-            )
+        for fields, (chrom, start, end), probability in _windows(table, number):
+            texts = [printable_ascii(text)[:BED_NAME_LIMIT] for text in texts_of(fields)]
+            name, strand, *gene = texts
             known = " ".join(text for text in gene if text != ".") or "."
             score = bed_score(probability)
             rest = (
                 f"{name}\t{score}\t{strand}\t{start}\t{end}\t{shades[score]}\t"
                 f"{probability:.6g}\t{known}"
             )
-            yield chrom, int(start), int(end), rest
+            yield chrom, start, end, rest
 
     _write(path, lengths, rows(), WINDOW_FIELDS)
     check_bigbed(path, lengths, table.contigs, table.windows)
 
 
 def write_calls(calls: Path, lengths: Mapping[str, int], path: Path) -> int:
-    """Write the calls of all marks (calls.bed.gz) as bigBed 9+1, unless there are none.
-
-    Returns the number of calls.
-    """
+    """Write the calls of all marks (calls.bed.gz) as bigBed 9+1, if any; returns their number."""
 
     def rows() -> Iterator[tuple[str, int, int, str]]:
         with gzip.open(calls, "rt", encoding="utf-8") as lines:
@@ -217,7 +200,7 @@ def write_calls(calls: Path, lengths: Mapping[str, int], path: Path) -> int:
         try:
             checked.take(chrom, start, end)
         except ValueError as error:
-            raise InputError(calls, f"{error}", AGAIN, line=count) from error
+            raise InputError(calls, str(error), AGAIN, line=count) from error
     if count:
         _write(path, lengths, rows(), CALL_FIELDS)
         check_bigbed(path, lengths, checked.contigs, count)
@@ -226,30 +209,26 @@ def write_calls(calls: Path, lengths: Mapping[str, int], path: Path) -> int:
 
 def write_signal(table: ScoreColumns, number: int, lengths: Mapping[str, int], path: Path) -> None:
     """Write the probability of mark `number` along the genome as bigWig; windows do not overlap."""
-
-    def rows() -> Iterator[tuple[str, int, int, float]]:
-        for fields, probability in _windows(table, number):
-            chrom, start, end = interval_of(fields)
-            yield chrom, int(start), int(end), probability
-
-    _write(path, lengths, rows())
+    rows = ((*interval, probability) for _, interval, probability in _windows(table, number))
+    _write(path, lengths, rows)
     check_bigwig(path, lengths, table.contigs, table.covered or 0)
 
 
-def _windows(table: ScoreColumns, number: int) -> Iterator[tuple[list[str], float]]:
-    """The fields of each row of a table, with the probability of mark `number`."""
+def _windows(
+    table: ScoreColumns, number: int
+) -> Iterator[tuple[list[str], tuple[str, int, int], float]]:
+    """The fields of each row of a table, their interval, and the probability of mark `number`."""
     with open(table.shared, encoding="utf-8") as lines, open(table.values(number), "rb") as column:
         while block := list(islice(lines, AT_ONCE)):
             values = np.fromfile(column, count=len(block))
             for line, value in zip(block, values.tolist(), strict=True):
-                yield line.rstrip("\n").split("\t"), value
+                fields = line.rstrip("\n").split("\t")
+                chrom, start, end = interval_of(fields)
+                yield fields, (chrom, int(start), int(end)), value
 
 
 def _write(
-    path: Path,
-    lengths: Mapping[str, int],
-    rows: Iterable[tuple[Any, ...]],
-    fields: str | None = None,
+    path: Path, lengths: Mapping[str, int], rows: Iterable[tuple[Any, ...]], fields: str = ""
 ) -> None:
     """Write a bigBed with these autoSql `fields`, or a bigWig without."""
     import pybigtools

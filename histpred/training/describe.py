@@ -26,7 +26,7 @@ from histpred.evaluation.card import card_figures
 from histpred.evaluation.metrics import expected_calibration_error
 from histpred.genome.windows import WindowSpec
 from histpred.labels.splits import TEST, TRAIN, UNUSED, VALIDATION
-from histpred.scoring.inputs import Genome
+from histpred.scoring.embed import Genome
 from histpred.training.data import Dataset
 from histpred.training.fitting import Epoch
 from histpred.training.settings import MLP, About, Recipe
