@@ -17,7 +17,7 @@ IGV_JSON, IGV_XML, JBROWSE = "igv-session.json", "igv-session.xml", "jbrowse-con
 TOP_FILES = (IGV_JSON, IGV_XML, JBROWSE, GENOMES, ONE_FILE, HUB)  # hub.txt, the mark, comes last
 SIZES = "contigs.chrom.sizes"  # IGV Desktop tells the format from the ending
 FOLDER = "hub"  # in the folder of predict --tracks
-OURS = "hub histpred\n"  # first line of our hubs
+OURS = b"hub histpred\n"  # first line of our hubs
 GENERATOR = b'<meta name="generator" content="histpred '  # in the first HEAD bytes of our pages
 HEAD = 500
 REPORT = "report.html"  # of histpred report
@@ -83,8 +83,6 @@ def _settings(path: Path, name: str) -> list[str]:
 
 def is_hub(path: Path) -> bool:
     """Return True if `path` is the hub.txt of a hub of histpred."""
-    try:
-        with open(path, "rb") as stream:
-            return stream.read(len(OURS)) == OURS.encode()
-    except OSError:
-        return False
+    with suppress(OSError), open(path, "rb") as stream:
+        return stream.read(len(OURS)) == OURS
+    return False

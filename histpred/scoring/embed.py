@@ -68,8 +68,8 @@ def embed(
     request: Request,
     choice: EncoderChoice,
     encoder: Encoder,
-    out: Path | None = None,
-    execution: Execution = Execution(),
+    out: Path | None,
+    execution: Execution,
 ) -> EmbeddedRun:
     """Embed the windows of a request into the store of the execution, into `out`, or both.
 
@@ -81,17 +81,18 @@ def embed(
     if out is not None and out.suffix != SUFFIX:
         raise UsageError(f"{out}: embeddings are written as Parquet", f"name it OUT{SUFFIX}")
     check_window(choice.chunks, choice.window.kind)
-    ledger_path = out.with_name(f"{out.name}.ledger.tsv") if out else None
-    outputs = tuple(path for path in (out, ledger_path) if path)
+    outputs = [out, out.with_name(f"{out.name}.ledger.tsv")] if out else []
     refuse_inputs(outputs, request.files)
     store = execution.store
     with quiet_htslib(), temporary_faults(), ExitStack() as stack:
         kept = Store(store, encoder_identity(choice.spec, encoder)) if store else None
         embedder = Embedder(encoder, choice.chunks, kept)
-        work = stack.enter_context(_work(outputs, store, execution.overwrite))
-        annotation, reference, ledger, planned = stack.enter_context(
-            open_windows(request, choice.window, work)
-        )
+        if outputs:
+            work = stack.enter_context(output_files(outputs, execution.overwrite))
+        elif store:  # one of the two is given
+            work = stack.enter_context(scratch_folder(store))
+        opened = stack.enter_context(open_windows(request, choice.window, work))
+        annotation, reference, ledger, planned = opened
         tell(planned.notices, planned.warnings)
 
         write = stack.enter_context(_table(work / out.name, encoder.dimension)) if out else None
@@ -104,8 +105,8 @@ def embed(
             done += len(windows.rows)
             execution.progress(done + ledger.skipped.get(TOO_MANY_N, 0), ledger.queued)
         refuse_nothing(annotation, ledger, done, "embedded")
-        if ledger_path:
-            ledger.write(work / ledger_path.name)
+        if outputs:
+            ledger.write(work / outputs[1].name)
         return EmbeddedRun(
             ledger.rows,
             done,
@@ -119,17 +120,6 @@ def embed(
 
 
 @contextmanager
-def _work(outputs: tuple[Path, ...], store: Path | None, overwrite: bool) -> Iterator[Path]:
-    """A private folder; on success, its files that are named in `outputs` are published."""
-    if outputs:
-        with output_files(outputs, overwrite) as work:
-            yield work
-    elif store:
-        with scratch_folder(store) as work:
-            yield work
-
-
-@contextmanager
 def _table(path: Path, dimension: int) -> Iterator[Callable[[EmbeddedWindows], None]]:
     """A function that appends windows to a Parquet file; the file is complete on exit."""
     import pyarrow as arrow
@@ -137,7 +127,6 @@ def _table(path: Path, dimension: int) -> Iterator[Callable[[EmbeddedWindows], N
 
     vector = arrow.field(VECTOR, arrow.list_(arrow.float32(), dimension))
     schema = arrow.schema([*window_fields(), vector])
-
     with parquet.ParquetWriter(path, schema) as writer:
 
         def write(windows: EmbeddedWindows) -> None:
@@ -159,11 +148,9 @@ def window_fields() -> list[arrow.Field]:
 
 def read_table(path: Path) -> tuple[pandas.DataFrame, np.ndarray]:
     """The windows of a table that `embed` wrote, and their vectors, float32 [n, dimension]."""
-    table = read_parquet(path).combine_chunks()
-    column = table[VECTOR]
-    vectors = np.zeros((0, column.type.list_size), np.float32)
-    if len(table):
-        vectors = column.chunk(0).flatten().to_numpy().reshape(len(table), -1)
+    table = read_parquet(path)
+    column = table[VECTOR].combine_chunks()
+    vectors = column.flatten().to_numpy().reshape(-1, column.type.list_size)
     return table.drop_columns([VECTOR]).to_pandas(), vectors
 
 
@@ -209,20 +196,15 @@ def map_windows(
     import pandas
 
     rows, results = [], []
-    with (
-        quiet_htslib(),
-        open_windows(request, window, work) as (annotation, reference, ledger, planned),
-    ):
+    with quiet_htslib(), open_windows(request, window, work) as opened:
+        annotation, reference, ledger, planned = opened
         if not quiet:
             tell(planned.notices, planned.warnings)
         for batch in scorable(ledger, reference, window):
             results.append(function([row.sequence for row in batch]))
             rows += [row.values for row in batch]
         refuse_nothing(annotation, ledger, len(rows), "used")
-        genome = Genome(
-            annotation.taxon_id,
-            annotation.genome_build,
-            reference.organism,
-            tuple(reference.lengths.values()),
-        )
+        lengths = tuple(reference.lengths.values())
+        build = annotation.genome_build
+        genome = Genome(annotation.taxon_id, build, reference.organism, lengths)
     return pandas.DataFrame(rows, columns=NAMES), results, genome

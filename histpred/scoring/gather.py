@@ -31,7 +31,6 @@ from histpred.scoring.record import (
 from histpred.scoring.scatter import ScatterRecord, read_scattered
 from histpred.scoring.tables import CALLS, SCORES, join
 
-CALIBRATED_FOR = "--window or --tile"
 PARTS_AGAIN = "give the folders of histpred predict, one a shard; or make this part again"
 
 
@@ -40,18 +39,13 @@ def gather(
 ) -> Prediction:
     """Join the `parts`, in any order, into the files of a prediction in the folder `out`.
 
-    `scattered` is the folder that `histpred.scoring.scatter.scatter` wrote; `parts` are the folders
-    that `predict` wrote, one for each shard.
+    `scattered` is the folder that `scatter` wrote; `parts` are those that `predict` wrote, one for
+    each shard.
 
-    Raises
-    ------
-    UsageError
-        If a shard has no part, or more than one, or if no bundle was named to scatter.
-    InputError
-        If a part is no prediction of all of a shard, was made with another genome, bundle,
-        precision or version, or was altered since.
-    OutputError
-        If `out` holds something else, or is a part.
+    Raises UsageError if a shard has no part, or more than one, or if no bundle was named to
+    scatter; InputError if a part is no prediction of all of a shard, was made with another genome,
+    bundle, precision or version, or was altered since; OutputError if `out` holds something else,
+    or is a part.
     """
     started = time.time()
     record = read_scattered(scattered)
@@ -71,7 +65,19 @@ def gather(
     if not overwrite and is_ours(out / RUN):
         return held(out, identity)
 
-    result = _result(record, [run.result for run in runs])
+    results = [run.result for run in runs]
+    no_gpu = any(NO_GPU in result.warnings for result in results)
+    result = Prediction(
+        rows=record.result.rows,
+        scored=sum(result.scored for result in results),
+        calls=sum(result.calls for result in results),
+        skipped=record.result.skipped,
+        past_end=record.result.past_end,
+        warnings=record.warnings + ([NO_GPU] if no_gpu else []),
+        device=", ".join(sorted({result.device for result in results})),
+        embedded=sum(result.embedded for result in results),
+        reused=sum(result.reused for result in results),
+    )
     shards = tuple(
         ShardRecord(
             windows=shard.windows, bases=shard.bases, device=run.result.device, seconds=run.seconds
@@ -88,22 +94,6 @@ def gather(
     return result
 
 
-def _result(record: ScatterRecord, results: Sequence[Prediction]) -> Prediction:
-    """The result of the whole, from the results of its parts."""
-    no_gpu = any(NO_GPU in result.warnings for result in results)
-    return Prediction(
-        rows=record.result.rows,
-        scored=sum(result.scored for result in results),
-        calls=sum(result.calls for result in results),
-        skipped=record.result.skipped,
-        past_end=record.result.past_end,
-        warnings=record.warnings + ([NO_GPU] if no_gpu else []),
-        device=", ".join(sorted({result.device for result in results})),
-        embedded=sum(result.embedded for result in results),
-        reused=sum(result.reused for result in results),
-    )
-
-
 def _in_order(scattered: Path, record: ScatterRecord, parts: dict[Path, RunRecord]) -> list[Path]:
     """The folders in the order of their shards, after checking that they belong together.
 
@@ -112,63 +102,40 @@ def _in_order(scattered: Path, record: ScatterRecord, parts: dict[Path, RunRecor
     shards = {shard.sha256: shard for shard in record.shards}
     wanted = Counter(shard.sha256 for shard in record.shards)
     found: dict[str, list[Path]] = {}
-    expected = _made_with(next(iter(parts.values()))) | {
-        "FASTA sha256": record.identity.fasta_sha256,
-        "histpred": record.identity.histpred,
-        "bundle": record.identity.bundle,
-        CALIBRATED_FOR: _calibrated_for(record.identity),
-    }
+    expected = _made_with(record.identity, next(iter(parts.values())))
     for folder, run in parts.items():
         digest = run.identity.annotation_sha256
         if digest not in shards:
-            raise InputError(
-                folder,
-                f"not a prediction of a shard in {scattered}",
-                "scatter, predict and gather the same annotation",
-            )
+            problem = f"not a prediction of a shard in {scattered}"
+            raise InputError(folder, problem, "scatter, predict and gather the same annotation")
         same = found.setdefault(digest, [])
         same.append(folder)
         if len(same) > wanted[digest]:
-            raise UsageError(
-                f"{' and '.join(map(str, same))} are both of {shards[digest].file}",
-                "give each shard's prediction once",
-            )
-        if different := differences(_made_with(run), expected):
-            raise InputError(
-                folder,
-                f"does not belong to the other parts; what differs: {'; '.join(different)}",
-                "make this part again, with the --window or --tile that scatter was given",
-            )
+            problem = f"{' and '.join(map(str, same))} are both of {shards[digest].file}"
+            raise UsageError(problem, "give each shard's prediction once")
+        if different := differences(_made_with(run.identity, run), expected):
+            problem = f"does not belong to the other parts; what differs: {'; '.join(different)}"
+            hint = "make this part again, with the --window or --tile that scatter was given"
+            raise InputError(folder, problem, hint)
         scored, windows = run.result.scored, shards[digest].windows
         if scored != windows:
-            raise InputError(
-                folder,
-                f"scored {scored:,} of the {windows:,} windows of {shards[digest].file}",
-                "make this part again, without --biotype",
-            )
-    missing = [shard.file for digest, shard in shards.items() if digest not in found]
-    if missing:
-        raise UsageError(
-            f"no part is the prediction of {first_few(missing)}",
-            f"run histpred predict on each of {scattered / 'shards'}",
-        )
+            problem = f"scored {scored:,} of the {windows:,} windows of {shards[digest].file}"
+            raise InputError(folder, problem, "make this part again, without --biotype")
+    if missing := [shard.file for digest, shard in shards.items() if digest not in found]:
+        hint = f"run histpred predict on each of {scattered / 'shards'}"
+        raise UsageError(f"no part is the prediction of {first_few(missing)}", hint)
     return [found[shard.sha256][0] for shard in record.shards]
 
 
-def _made_with(run: RunRecord) -> dict[str, str | None]:
-    """What must be the same for all parts."""
-    identity = run.identity
+def _made_with(identity: WindowsIdentity, run: RunRecord) -> dict[str, str | None]:
+    """What must be the same for all parts; `identity`: that of the run, or of scatter."""
     return {
         "FASTA sha256": identity.fasta_sha256,
         "histpred": identity.histpred,
         "bundle": identity.bundle,
-        "precision": identity.precision,
-        CALIBRATED_FOR: _calibrated_for(identity),
+        "precision": run.identity.precision,
+        # Which of a bundle's outputs the probabilities come from.
+        "--window or --tile": "intervals" if identity.window.kind == INTERVAL else "genes",
         # 'auto' is one on a GPU and another on a CPU.
         "the encoder's precision": run.encoder.precision,
     }
-
-
-def _calibrated_for(identity: WindowsIdentity) -> str:
-    """Which of a bundle's outputs the probabilities come from."""
-    return "intervals" if identity.window.kind == INTERVAL else "genes"

@@ -1,7 +1,5 @@
 """The main job: annotation, genome and bundle to a folder of scores.
 
-    annotation + genome -> windows -> embeddings -> probabilities -> tables
-
 Windows pass through in genome order and in batches; nothing grows with their number but files.
 """
 
@@ -29,19 +27,10 @@ from histpred.genome.ledger import LEDGER
 from histpred.genome.plan import OpenWindows, open_windows, refuse_nothing, scorable
 from histpred.genome.reasons import TOO_MANY_N
 from histpred.genome.request import Request
+from histpred.scoring import record
 from histpred.scoring.derived import remove_shown
 from histpred.scoring.domain import domain_warnings
-from histpred.scoring.record import (
-    OUTPUTS,
-    RUN,
-    EncoderRecord,
-    Prediction,
-    held,
-    input_records,
-    prediction_identity,
-    versions,
-    write_run,
-)
+from histpred.scoring.record import OUTPUTS, RUN, EncoderRecord, Prediction, prediction_identity
 from histpred.scoring.scorer import NotFiniteError, Scorer
 from histpred.scoring.tables import Tables
 
@@ -68,7 +57,7 @@ def predict(
         interval = interval_output(bundle, window)
         scorer = stack.enter_context(Scorer(bundle, device, interval=interval))
         if not execution.overwrite and is_ours(out / RUN):
-            known = held(out, prediction_identity(request, choice, execution.precision))
+            known = record.held(out, prediction_identity(request, choice, execution.precision))
             sweep(out)
             return known
 
@@ -96,16 +85,15 @@ def predict(
             embedded=embedder.embedded,
             reused=embedder.reused,
         )
-        digests = windows.annotation.digest, windows.reference.digest
-        identity = prediction_identity(request, choice, execution.precision, digests)
+        identity = prediction_identity(request, choice, execution.precision, windows)
         used = EncoderRecord(
             device=encoder.device,
             precision=encoder.precision,
             chunks=str(choice.chunks) if choice.chunks else None,
             files=encoder_is["files"],
         )
-        inputs = input_records(request, windows)
-        write_run(work, started, identity, result, inputs, used, versions())
+        inputs = record.input_records(request, windows)
+        record.write_run(work, started, identity, result, inputs, used, record.versions())
         remove_shown(out)  # before publishing: no hub or report may show an earlier prediction
     return result
 

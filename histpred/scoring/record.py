@@ -23,7 +23,6 @@ from histpred.genome.request import Request, request_identity
 from histpred.genome.windows import WindowSpec
 from histpred.scoring.tables import CALLS, SCORES
 
-SCHEMA_VERSION = "1.0"
 RUN = "run.json"
 OUTPUTS = (
     *(f"{table}{suffix}" for table in (SCORES, CALLS) for suffix in ("", ".tbi", ".csi")),
@@ -130,7 +129,7 @@ class ShardRecord(Part):
 class RunRecord(Part):
     """All of run.json. parts: of a prediction that was gathered; started: ISO 8601, UTC."""
 
-    schema_version: str = SCHEMA_VERSION
+    schema_version: str = "1.0"
     identity: Identity
     result: Prediction
     annotation: AnnotationRecord
@@ -149,9 +148,10 @@ class RunRecord(Part):
 
 
 def windows_identity(
-    request: Request, choice: EncoderChoice, digests: tuple[str, str] | None = None
+    request: Request, choice: EncoderChoice, windows: OpenWindows | None = None
 ) -> dict[str, object]:
-    """The fields of `WindowsIdentity`; `digests`: of annotation and FASTA, None: read them now."""
+    """The fields of `WindowsIdentity`; without open `windows`, both inputs are read for them."""
+    digests = windows and (windows.annotation.digest, windows.reference.digest)
     known = request_identity(request, choice.window.kind, digests)
     bundle = choice.bundle
     name = bundle and f"{bundle.manifest.name} {bundle.manifest.version} {bundle.digest}"
@@ -159,15 +159,15 @@ def windows_identity(
 
 
 def prediction_identity(
-    request: Request, choice: EncoderChoice, precision: str, digests: tuple[str, str] | None = None
+    request: Request, choice: EncoderChoice, precision: str, windows: OpenWindows | None = None
 ) -> Identity:
-    """What fixes the bytes of a prediction; `digests` as in `windows_identity`."""
-    fields = windows_identity(request, choice, digests)
+    """What fixes the bytes of a prediction; `windows` as in `windows_identity`."""
+    fields = windows_identity(request, choice, windows)
     return Identity.model_validate(fields | {"precision": precision})
 
 
 def read_finished(folder: Path, remedy: str) -> RunRecord:
-    """The record of a folder that `histpred predict` wrote, whose files are as they were written.
+    """The record of a folder that `histpred predict` wrote.
 
     Raises InputError, with the `remedy`, for other folders, for records of another schema version,
     and if files are missing or altered.
@@ -178,10 +178,7 @@ def read_finished(folder: Path, remedy: str) -> RunRecord:
 
 
 def held(folder: Path, now: Identity) -> Prediction:
-    """The result in a folder whose run.json is ours.
-
-    Raises OutputError, naming what differs, if it is not the one asked for.
-    """
+    """The result in a folder whose run.json is ours; OutputError if it is not the requested one."""
     record = written(folder / RUN, RunRecord)
     before = record.identity.shown()
     refuse_other(folder, "another prediction", before, now.shown(), record.digests)
@@ -190,14 +187,13 @@ def held(folder: Path, now: Identity) -> Prediction:
 
 def input_records(request: Request, windows: OpenWindows) -> tuple[AnnotationRecord, FastaRecord]:
     """What records say of the annotation and of the genome."""
-    annotation, reference = windows.annotation, windows.reference
-    return AnnotationRecord(
-        path=request.annotation, format=annotation.format, genome_build=annotation.genome_build
-    ), FastaRecord(
-        path=request.fasta,
-        contigs=len(reference.lengths),
-        bases=sum(reference.lengths.values()),
-        renamed=reference.names.renamed,
+    given, lengths = windows.annotation, windows.reference.lengths.values()
+    annotation = AnnotationRecord(
+        path=request.annotation, format=given.format, genome_build=given.genome_build
+    )
+    renamed = windows.reference.names.renamed
+    return annotation, FastaRecord(
+        path=request.fasta, contigs=len(lengths), bases=sum(lengths), renamed=renamed
     )
 
 
@@ -212,7 +208,11 @@ def write_run(
     parts: tuple[ShardRecord, ...] | None = None,
 ) -> None:
     """Write run.json beside the other outputs in `work`; `started`: seconds since the epoch."""
-    paths = [work / name for name in OUTPUTS if (work / name).exists()]
+    outputs = {
+        path.name: OutputFile(bytes=path.stat().st_size, sha256=file_digest(path))
+        for path in (work / name for name in OUTPUTS)
+        if path.exists()
+    }
     record = RunRecord(
         identity=identity,
         result=result,
@@ -223,10 +223,7 @@ def write_run(
         started=datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
         seconds=round(time.time() - started, 3),
         parts=parts,
-        outputs={
-            path.name: OutputFile(bytes=path.stat().st_size, sha256=file_digest(path))
-            for path in paths
-        },
+        outputs=outputs,
     )
     write_record(work / RUN, record, {"parts"} if parts is None else frozenset())
 

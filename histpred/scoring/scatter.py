@@ -38,7 +38,6 @@ from histpred.scoring.record import (
 )
 
 SCATTER, SHARDS = "scatter.json", "shards"
-SCHEMA_VERSION = "1.0"
 
 
 class Scattered(Part):
@@ -73,7 +72,7 @@ class ScatterIdentity(WindowsIdentity):
 class ScatterRecord(Part):
     """All of scatter.json; the pipeline reads `expensive`, `result` and `shards`."""
 
-    schema_version: str = SCHEMA_VERSION
+    schema_version: str = "1.0"
     identity: ScatterIdentity
     expensive: bool
     result: Scattered
@@ -97,7 +96,7 @@ def scatter(
     check_window(choice.chunks, choice.window.kind)
     refuse_inputs([out / SCATTER, out / LEDGER, *_shards_in(out)], request.files)
     if not overwrite and (held := finished(out / SCATTER, ScatterRecord)):
-        now = _identity(request, choice, shard_bases)
+        now = _identity(request, choice, shard_bases, None)
         refuse_other(out, "other shards", held.identity.shown(), now.shown(), held.outputs)
         return held.result.model_copy(update={"fresh": False})
 
@@ -118,11 +117,10 @@ def scatter(
         shards = list(_write_shards(spool, work, costs, shard_bases))
         windows.ledger.write(work / LEDGER)
 
-        digests = windows.annotation.digest, windows.reference.digest
         annotation, fasta = input_records(request, windows)
         outputs = {shard.file: shard.sha256 for shard in shards}
         record = ScatterRecord(
-            identity=_identity(request, choice, shard_bases, digests),
+            identity=_identity(request, choice, shard_bases, windows),
             expensive=is_expensive(choice.spec.kind),
             result=Scattered(
                 rows=windows.ledger.rows,
@@ -204,13 +202,9 @@ def read_scattered(folder: Path) -> ScatterRecord:
 
 
 def _identity(
-    request: Request,
-    choice: EncoderChoice,
-    shard_bases: int,
-    digests: tuple[str, str] | None = None,
+    request: Request, choice: EncoderChoice, shard_bases: int, windows: OpenWindows | None
 ) -> ScatterIdentity:
-    """What fixes the shards."""
-    fields = windows_identity(request, choice, digests)
+    fields = windows_identity(request, choice, windows)
     return ScatterIdentity.model_validate(
         fields | {"shard bases": shard_bases, "chunks": str(choice.chunks)}
     )

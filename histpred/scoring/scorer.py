@@ -91,7 +91,6 @@ class Scorer:
             block[len(rows) :] = 0
             (scored,) = self._session.run(["logits"], {"embedding": block})
             logits[start : start + BLOCK] = scored[: len(rows)]
-
         _check_finite(logits, "score")
         return logits
 
@@ -102,20 +101,16 @@ def _check_fits(
     """Raise BundleError unless the scorer in `path` is the one that bundle.json describes."""
     marks = json.loads(session.get_modelmeta().custom_metadata_map.get("histpred.marks", "[]"))
     if tuple(marks) != names:
-        raise BundleError(
-            f"{path}: scores the marks {', '.join(marks) or '(unnamed)'}, "
-            f"bundle.json says {', '.join(names)}",
-            "get the bundle again",
-        )
+        found = ", ".join(marks) or "(unnamed)"
+        problem = f"{path}: scores the marks {found}, bundle.json says {', '.join(names)}"
+        raise BundleError(problem, "get the bundle again")
 
-    shapes = {
-        value.name: value.shape[-1] for value in [*session.get_inputs(), *session.get_outputs()]
-    }
+    values = [*session.get_inputs(), *session.get_outputs()]
+    shapes = {value.name: value.shape[-1] for value in values}
     expected = {"embedding": dimension, "logits": len(marks)}
     if shapes != expected:
-        raise BundleError(
-            f"{path}: takes and gives {shapes}, bundle.json says {expected}", "get the bundle again"
-        )
+        problem = f"{path}: takes and gives {shapes}, bundle.json says {expected}"
+        raise BundleError(problem, "get the bundle again")
 
 
 def _check_finite(values: np.ndarray, what: str) -> None:

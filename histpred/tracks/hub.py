@@ -24,14 +24,7 @@ from histpred.scoring import derived
 from histpred.scoring.derived import GENOMES, HUB, ONE_FILE, SIZES, TRACKS
 from histpred.scoring.record import Identity, read_finished
 from histpred.scoring.tables import AGAIN, CALLS, SCORES, bed_colour
-from histpred.tracks.binary import (
-    ScoreColumns,
-    middle,
-    split_columns,
-    write_calls,
-    write_signal,
-    write_windows,
-)
+from histpred.tracks import binary
 from histpred.tracks.sessions import Track, igv_json, igv_xml, jbrowse
 
 UCSC_NAMES = {"T2T-CHM13v2.0": "hs1"}
@@ -122,15 +115,9 @@ def write_hub(
     is a folder for indexes and copies of the genome that outlives the run. `progress` is called
     with the number of tracks written, and of all.
 
-    Raises
-    ------
-    InputError
-        If the folder is not a finished prediction, was made with another FASTA, or its tables
-        differ from run.json.
-    OutputError
-        If `out` holds a hub (without `overwrite`) or anything else.
-    UsageError
-        For an assembly that cannot name a folder.
+    Raises InputError if the folder is not a finished prediction, was made with another FASTA, or
+    its tables differ from run.json; OutputError if `out` holds a hub (without `overwrite`) or
+    anything else; UsageError for an assembly that cannot name a folder.
     """
     if assembly is not None and (assembly in derived.TOP_FILES or not ASSEMBLY.fullmatch(assembly)):
         raise UsageError(
@@ -142,7 +129,11 @@ def write_hub(
     refuse_inputs([out], [scores])
     names = [HUB]
     with quiet_htslib(), temporary_faults(), output_folder(out, names, derived.is_hub) as work:
-        lengths = _contig_lengths(fasta, scores, run.identity.fasta_sha256, cache, work)
+        with Reference(fasta, cache or work / ".genome") as reference:
+            if reference.digest != run.identity.fasta_sha256:
+                problem = f"is not the genome of {scores}"
+                raise InputError(fasta, problem, "give the FASTA of that prediction")
+            lengths = dict(reference.lengths)
         assembly = assembly or likely_assembly(lengths.values(), fasta)
         hub, files = _write_files(scores, run.identity, lengths, assembly, work, progress)
         before = derived.hub_files(out)  # those that the new hub lacks are removed
@@ -164,11 +155,15 @@ def _write_files(
     folder, scratch = work / assembly, work / ".columns"  # no assembly begins with a dot
     folder.mkdir()
     scratch.mkdir()
-    table = split_columns(scores / SCORES, lengths, scratch)
+    table = binary.split_columns(scores / SCORES, lengths, scratch)
     signal = bool(tile and table.covered)
-    calls = write_calls(scores / CALLS, lengths, folder / "calls.bb")
-    tracks = tracks_of(table, signal, bool(calls), assembly)
-    write = write_signal if signal else write_windows
+    calls = binary.write_calls(scores / CALLS, lengths, folder / "calls.bb")
+    # The calls, if there are any, then the marks by class, in the order of the vocabulary.
+    tracks = [Track("called marks", f"{assembly}/calls.bb", "", "0,0,0")] if calls else []
+    for name in by_class(table.marks if table.windows else ()):
+        path = f"{assembly}/{name}.{'bw' if signal else 'bb'}"
+        tracks.append(Track(name, path, mark(name).mark_class, bed_colour(name), signal))
+    write = binary.write_signal if signal else binary.write_windows
     marks = [track for track in tracks if track.mark_class]
     for done, track in enumerate(marks, 1):
         write(table, table.marks.index(track.name), lengths, work / track.path)
@@ -177,7 +172,7 @@ def _write_files(
     title = f"{bundle}, histpred {identity.histpred}"
     each = f"tile of {tile} bp" if tile else "window"
     sizes = f"{assembly}/{SIZES}"
-    locus = middle(table, 50 if signal else 10) if table.windows else next(iter(lengths))
+    locus = binary.middle(table, 50 if signal else 10) if table.windows else next(iter(lengths))
     shown = (tracks, assembly, sizes, locus)
     head = HUB_HEAD.format(title=title, files="useOneFile on")
     listed = track_list(tracks, title, each, f"{assembly}/")
@@ -191,22 +186,10 @@ def _write_files(
         ONE_FILE: f"{head}\ngenome {assembly}\n\n{listed}",
         HUB: HUB_HEAD.format(title=title, files=f"genomesFile {GENOMES}"),
     }
-    for name, text in texts.items():
-        (work / name).write_text(text, encoding="utf-8")
+    for file, text in texts.items():
+        (work / file).write_text(text, encoding="utf-8")
     hub = Hub(assembly, table.marks, table.windows, calls, signal)
     return hub, [*(track.path for track in tracks), *texts]
-
-
-def _contig_lengths(
-    fasta: str, scores: Path, digest: str, cache: Path | None, work: Path
-) -> dict[str, int]:
-    """Lengths of the contigs, bp; InputError if the FASTA is not the one of the prediction."""
-    with Reference(fasta, cache or work / ".genome") as reference:
-        if reference.digest != digest:
-            raise InputError(
-                fasta, f"is not the genome of {scores}", "give the FASTA of that prediction"
-            )
-        return dict(reference.lengths)
 
 
 def likely_assembly(lengths: Collection[int], fasta: str) -> str:
@@ -224,16 +207,6 @@ def likely_assembly(lengths: Collection[int], fasta: str) -> str:
     return beginning if ASSEMBLY.fullmatch(beginning) else "genome"
 
 
-def tracks_of(table: ScoreColumns, signal: bool, calls: bool, assembly: str) -> list[Track]:
-    """The calls, if there are any, then the marks by class, in the order of the vocabulary."""
-    tracks = [Track("called marks", f"{assembly}/calls.bb", "", "0,0,0")] if calls else []
-    suffix = "bw" if signal else "bb"
-    for name in by_class(table.marks if table.windows else ()):
-        path = f"{assembly}/{name}.{suffix}"
-        tracks.append(Track(name, path, mark(name).mark_class, bed_colour(name), signal))
-    return tracks
-
-
 def track_list(tracks: Iterable[Track], title: str, each: str = "window", folder: str = "") -> str:
     """The content of trackDb.txt: the calls, then a composite of marks for each class.
 
@@ -248,9 +221,8 @@ def track_list(tracks: Iterable[Track], title: str, each: str = "window", folder
         if not mark_class:
             stanzas.append(CALLS_TRACK.format(url=urls[0], name=members[0].name, **shared))
             continue
-        first = members[0]
-        look = SIGNAL_LOOK.format(colour=first.colour) if first.signal else WINDOW_LOOK
-        shared["look"] = look
+        signal, colour = members[0].signal, members[0].colour
+        shared["look"] = SIGNAL_LOOK.format(colour=colour) if signal else WINDOW_LOOK
         stanzas.append(COMPOSITE_TRACK.format(mark_class=mark_class, **shared))
         stanzas += [
             # The number tells H2A.Z from H2AZ.

@@ -1,8 +1,7 @@
 """Check binary tracks with a second library before they are published.
 
-libBigWig, through pyBigWig (https://github.com/deeptools/pyBigWig), reads what pybigtools wrote.
-The rules are those of https://genome.ucsc.edu/goldenPath/help/bigBed.html and bigWig.html: rows
-sorted and on their contigs, scores from 0 to 1000, names that every reader accepts.
+pyBigWig (https://github.com/deeptools/pyBigWig) reads what pybigtools wrote. The rules are those of
+https://genome.ucsc.edu/goldenPath/help/bigBed.html and bigWig.html.
 """
 
 from __future__ import annotations
@@ -36,10 +35,8 @@ def check_bigbed(path: Path, lengths: Mapping[str, int], contigs: Iterable[str],
         raise no_room(path)
 
 
-def check_bigwig(
-    path: Path, lengths: Mapping[str, int], contigs: Iterable[str], bases: int
-) -> None:
-    """Raise OutputError unless a bigWig has a value from 0 to 1 at `bases` bp, all on `contigs`.
+def check_bigwig(path: Path, lengths: Mapping[str, int], contigs: Iterable[str], bp: int) -> None:
+    """Raise OutputError unless a bigWig has a value from 0 to 1 at `bp` bases, all on `contigs`.
 
     Raises TemporaryError for a file that was cut short: unreadable, or with fewer values.
     """
@@ -48,7 +45,7 @@ def check_bigwig(
         found += end - start
         if not 0 <= value <= 1:
             raise _broken(path, f"{contig}:{start}-{end} has the value {value}")
-    if found != bases:
+    if found != bp:
         raise no_room(path)
 
 
