@@ -60,13 +60,13 @@ def predict(
     tracks_progress: Progress = no_progress,
 ) -> tuple[Prediction, Hub | None]:
     """Write a prediction and, if `tracks` are wanted and not there yet, the hub in its folder."""
-    from histpred.scoring.derived import FOLDER, hub_is_due, refuse_other_hub
+    from histpred.scoring.derived import FOLDER, HUB, is_hub, refuse_other_hub
     from histpred.scoring.predict import predict as stage
 
     if tracks:
         refuse_other_hub(out)
     result = stage(request, choice, out, execution)
-    if not (tracks and hub_is_due(out, result.fresh)):
+    if not tracks or (not result.fresh and is_hub(out / FOLDER / HUB)):
         return result, None
     from histpred.tracks.hub import write_hub
 

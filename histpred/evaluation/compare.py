@@ -27,7 +27,7 @@ from histpred.genome.request import Request
 from histpred.labels.examples import Examples
 from histpred.labels.loci import locus_numbers
 from histpred.labels.splits import TRAIN
-from histpred.scoring.inputs import embed_windows, map_windows
+from histpred.scoring.embed import embed_windows, map_windows
 from histpred.scoring.scorer import Scorer
 
 logger = logging.getLogger(__name__)

@@ -1,7 +1,6 @@
-"""The hub of tracks and the report in the folder of a prediction, which are made from its tables.
+"""The hub and the report in the folder of a prediction, which are made from its tables.
 
-Their files are named here, below the verbs that write them: a new prediction removes the hub and
-the report of an earlier one, which would not match its tables.
+Their files are named here, below the verbs that write them, because a new prediction removes them.
 """
 
 from __future__ import annotations
@@ -15,17 +14,13 @@ from histpred.core.output import WORK
 
 HUB, GENOMES, TRACKS, ONE_FILE = "hub.txt", "genomes.txt", "trackDb.txt", "one-file-hub.txt"
 IGV_JSON, IGV_XML, JBROWSE = "igv-session.json", "igv-session.xml", "jbrowse-config.json"
+TOP_FILES = (IGV_JSON, IGV_XML, JBROWSE, GENOMES, ONE_FILE, HUB)  # hub.txt, the mark, comes last
 SIZES = "contigs.chrom.sizes"  # IGV Desktop tells the format from the ending
 FOLDER = "hub"  # in the folder of predict --tracks
-OURS = "hub histpred\n"  # first line of our hubs
+OURS = b"hub histpred\n"  # first line of our hubs
 GENERATOR = b'<meta name="generator" content="histpred '  # in the first HEAD bytes of our pages
 HEAD = 500
 REPORT = "report.html"  # of histpred report
-
-
-def hub_is_due(out: Path, fresh: bool) -> bool:
-    """Return True if the prediction in `out` is `fresh` or has no hub."""
-    return fresh or not is_hub(out / FOLDER / HUB)
 
 
 def refuse_other_hub(out: Path) -> None:
@@ -66,7 +61,7 @@ def remove_empty(folder: Path, names: Iterable[str]) -> None:
 
 
 def hub_files(folder: Path) -> list[str]:
-    """The files of our hub in a folder, as its texts list them; hub.txt, its mark, comes last."""
+    """The files of our hub in a folder, as its texts list them."""
     if not is_hub(folder / HUB):
         return []
     inner = []
@@ -74,7 +69,7 @@ def hub_files(folder: Path) -> list[str]:
         assembly = Path(track_list).parent.name
         files = [*_settings(folder / assembly / TRACKS, "bigDataUrl"), TRACKS, SIZES]
         inner += [f"{assembly}/{Path(name).name}" for name in files]  # never outside the hub
-    return [*inner, IGV_JSON, IGV_XML, JBROWSE, GENOMES, ONE_FILE, HUB]
+    return [*inner, *TOP_FILES]
 
 
 def _settings(path: Path, name: str) -> list[str]:
@@ -88,8 +83,6 @@ def _settings(path: Path, name: str) -> list[str]:
 
 def is_hub(path: Path) -> bool:
     """Return True if `path` is the hub.txt of a hub of histpred."""
-    try:
-        with open(path, "rb") as stream:
-            return stream.read(len(OURS)) == OURS.encode()
-    except OSError:
-        return False
+    with suppress(OSError), open(path, "rb") as stream:
+        return stream.read(len(OURS)) == OURS
+    return False

@@ -24,16 +24,13 @@ def domain_warnings(bundle: Bundle, window: WindowSpec, windows: OpenWindows) ->
 
 
 def _species_warnings(bundle: Bundle, windows: OpenWindows) -> list[str]:
-    """A warning if annotation or genome are known to be of another species than the bundle's."""
     annotation, reference = windows.annotation, windows.reference
     name, species = bundle.manifest.name, bundle.manifest.species
-    if None not in (annotation.taxon_id, species.taxon_id) and (
-        annotation.taxon_id != species.taxon_id
-    ):
+    known = None not in (annotation.taxon_id, species.taxon_id)
+    if known and annotation.taxon_id != species.taxon_id:
         return [
-            f"{annotation.name} is of taxon {annotation.taxon_id}, the bundle "
-            f"{name} was trained on {species.name} (taxon {species.taxon_id}): "
-            "its scores are an extrapolation"
+            f"{annotation.name} is of taxon {annotation.taxon_id}, the bundle {name} was trained "
+            f"on {species.name} (taxon {species.taxon_id}): its scores are an extrapolation"
         ]
     if species.name != UNSPECIFIED and reference.organism not in (None, species.name):
         return [
@@ -43,26 +40,24 @@ def _species_warnings(bundle: Bundle, windows: OpenWindows) -> list[str]:
     if looks_like_species(reference.lengths.values(), species) is False:
         return [
             f"no contig of {reference.name} is as long as a chromosome of {species.name}, on which "
-            f"the bundle {name} was trained: for another species its scores are an "
-            "extrapolation"
+            f"the bundle {name} was trained: for another species its scores are an extrapolation"
         ]
     return []
 
 
 def _window_warnings(bundle: Bundle, window: WindowSpec, ledger: Ledger) -> list[str]:
-    """A warning if probabilities are not calibrated for such windows, or windows are too long."""
     if not was_trained_on(bundle, window):
         return [
             f"the bundle {bundle.manifest.name} was trained on {window_for(bundle)} windows, not "
             f"on {window}: its probabilities are not calibrated for these"
         ]
     interval = interval_output(bundle, window)
-    if interval:
-        count, names = ledger.longer_than(MANY_TIMES * interval.resolution)
-        if count:
-            return [
-                f"{count:,} intervals are longer than {MANY_TIMES * interval.resolution} bp: "
-                f"{first_few(names, count)}. A probability is of the {interval.resolution} bp at "
-                f"the middle; cut them with --tile {interval.resolution}"
-            ]
-    return []
+    if not interval:
+        return []
+    size = interval.resolution
+    count, names = ledger.longer_than(MANY_TIMES * size)
+    long = (
+        f"{count:,} intervals are longer than {MANY_TIMES * size} bp: {first_few(names, count)}. A "
+        f"probability is of the {size} bp at the middle; cut them with --tile {size}"
+    )
+    return [long] if count else []

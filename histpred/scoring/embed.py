@@ -1,16 +1,17 @@
-"""Embed the windows of a request into a store and, on request, a table."""
+"""Embed the windows of a request into a store, a table or memory, or map a function over them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import logging
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
 from histpred.bundle.encoding import EncoderChoice
-from histpred.core.columns import COLUMNS
+from histpred.core.columns import COLUMNS, NAMES
 from histpred.core.errors import ModelError, UsageError
 from histpred.core.execution import Execution
 from histpred.core.hts import quiet_htslib
@@ -23,12 +24,26 @@ from histpred.encoders.store import Store, encoder_identity, read_parquet
 from histpred.genome.plan import open_windows, refuse_nothing, scorable
 from histpred.genome.reasons import TOO_MANY_N
 from histpred.genome.request import Request
+from histpred.genome.windows import WindowSpec
 
 if TYPE_CHECKING:
     import pandas
     import pyarrow as arrow
 
+logger = logging.getLogger(__name__)
+
 SUFFIX, VECTOR = ".parquet", "vector"
+
+Computed = TypeVar("Computed")
+
+
+class Genome(NamedTuple):
+    """What annotation and FASTA say of the organism; None if they say nothing."""
+
+    taxon_id: int | None
+    build: str | None
+    organism: str | None
+    lengths: tuple[int, ...]
 
 
 class EmbeddedRun(NamedTuple):
@@ -53,38 +68,31 @@ def embed(
     request: Request,
     choice: EncoderChoice,
     encoder: Encoder,
-    out: Path | None = None,
-    execution: Execution = Execution(),
+    out: Path | None,
+    execution: Execution,
 ) -> EmbeddedRun:
     """Embed the windows of a request into the store of the execution, into `out`, or both.
 
-    Parameters
-    ----------
-    choice, encoder
-        The choice, and the encoder that it opened.
-    out
-        A `.parquet` file for the windows in genome order (columns of a prediction's table, then
-        `vector`); its ledger goes to `<out>.ledger.tsv`. None: the store alone is filled.
-
-    Raises
-    ------
-    HistpredError
-        For inputs that cannot be used. What was embedded before stays in the store.
+    `choice` has opened `encoder`. `out` is a `.parquet` file for the windows in genome order
+    (columns of a prediction's table, then `vector`); its ledger goes to `<out>.ledger.tsv`. None:
+    the store alone is filled. Raises HistpredError for inputs that cannot be used. What was
+    embedded before stays in the store.
     """
     if out is not None and out.suffix != SUFFIX:
         raise UsageError(f"{out}: embeddings are written as Parquet", f"name it OUT{SUFFIX}")
     check_window(choice.chunks, choice.window.kind)
-    ledger_path = out.with_name(f"{out.name}.ledger.tsv") if out else None
-    outputs = tuple(path for path in (out, ledger_path) if path)
+    outputs = [out, out.with_name(f"{out.name}.ledger.tsv")] if out else []
     refuse_inputs(outputs, request.files)
     store = execution.store
     with quiet_htslib(), temporary_faults(), ExitStack() as stack:
         kept = Store(store, encoder_identity(choice.spec, encoder)) if store else None
         embedder = Embedder(encoder, choice.chunks, kept)
-        work = stack.enter_context(_work(outputs, store, execution.overwrite))
-        annotation, reference, ledger, planned = stack.enter_context(
-            open_windows(request, choice.window, work)
-        )
+        if outputs:
+            work = stack.enter_context(output_files(outputs, execution.overwrite))
+        elif store:  # one of the two is given
+            work = stack.enter_context(scratch_folder(store))
+        opened = stack.enter_context(open_windows(request, choice.window, work))
+        annotation, reference, ledger, planned = opened
         tell(planned.notices, planned.warnings)
 
         write = stack.enter_context(_table(work / out.name, encoder.dimension)) if out else None
@@ -97,8 +105,8 @@ def embed(
             done += len(windows.rows)
             execution.progress(done + ledger.skipped.get(TOO_MANY_N, 0), ledger.queued)
         refuse_nothing(annotation, ledger, done, "embedded")
-        if ledger_path:
-            ledger.write(work / ledger_path.name)
+        if outputs:
+            ledger.write(work / outputs[1].name)
         return EmbeddedRun(
             ledger.rows,
             done,
@@ -112,17 +120,6 @@ def embed(
 
 
 @contextmanager
-def _work(outputs: tuple[Path, ...], store: Path | None, overwrite: bool) -> Iterator[Path]:
-    """A private folder; on success, its files that are named in `outputs` are published."""
-    if outputs:
-        with output_files(outputs, overwrite) as work:
-            yield work
-    elif store:
-        with scratch_folder(store) as work:
-            yield work
-
-
-@contextmanager
 def _table(path: Path, dimension: int) -> Iterator[Callable[[EmbeddedWindows], None]]:
     """A function that appends windows to a Parquet file; the file is complete on exit."""
     import pyarrow as arrow
@@ -130,7 +127,6 @@ def _table(path: Path, dimension: int) -> Iterator[Callable[[EmbeddedWindows], N
 
     vector = arrow.field(VECTOR, arrow.list_(arrow.float32(), dimension))
     schema = arrow.schema([*window_fields(), vector])
-
     with parquet.ParquetWriter(path, schema) as writer:
 
         def write(windows: EmbeddedWindows) -> None:
@@ -152,11 +148,9 @@ def window_fields() -> list[arrow.Field]:
 
 def read_table(path: Path) -> tuple[pandas.DataFrame, np.ndarray]:
     """The windows of a table that `embed` wrote, and their vectors, float32 [n, dimension]."""
-    table = read_parquet(path).combine_chunks()
-    column = table[VECTOR]
-    vectors = np.zeros((0, column.type.list_size), np.float32)
-    if len(table):
-        vectors = column.chunk(0).flatten().to_numpy().reshape(len(table), -1)
+    table = read_parquet(path)
+    column = table[VECTOR].combine_chunks()
+    vectors = column.flatten().to_numpy().reshape(-1, column.type.list_size)
     return table.drop_columns([VECTOR]).to_pandas(), vectors
 
 
@@ -168,3 +162,49 @@ def _check_finite(windows: EmbeddedWindows) -> None:
             f"{window.name} ({window.chrom}:{window.start}-{window.end}) gave NaN or infinity",
             "the weights are broken or the precision too low: try histpred encoders verify",
         )
+
+
+def embed_windows(
+    request: Request, choice: EncoderChoice, encoder: Encoder, work: Path, execution: Execution
+) -> tuple[pandas.DataFrame, np.ndarray]:
+    """The windows in genome order and their vectors, float32 [windows, dimension].
+
+    The columns of the windows are those of `histpred.core.columns`.
+    Raises HistpredError for inputs that cannot be used, and ModelError for vectors with NaN.
+    """
+    table = work / "windows.parquet"
+    run = embed(request, choice, encoder, table, execution._replace(overwrite=True))
+    if execution.store:
+        logger.info(
+            f"{run.embedded:,} chunks embedded on {run.device}, {run.reused:,} found in the store"
+        )
+    return read_table(table)
+
+
+def map_windows(
+    request: Request,
+    window: WindowSpec,
+    work: Path,
+    function: Callable[[Sequence[bytes]], Computed],
+    quiet: bool = False,
+) -> tuple[pandas.DataFrame, list[Computed], Genome]:
+    """Windows as `embed_windows` returns them, and the results of `function` on their sequences.
+
+    `function` gets batches of sequences, 5' to 3' and cleaned. `quiet`: notices and warnings on the
+    inputs are left out, since they were logged before.
+    """
+    import pandas
+
+    rows, results = [], []
+    with quiet_htslib(), open_windows(request, window, work) as opened:
+        annotation, reference, ledger, planned = opened
+        if not quiet:
+            tell(planned.notices, planned.warnings)
+        for batch in scorable(ledger, reference, window):
+            results.append(function([row.sequence for row in batch]))
+            rows += [row.values for row in batch]
+        refuse_nothing(annotation, ledger, len(rows), "used")
+        lengths = tuple(reference.lengths.values())
+        build = annotation.genome_build
+        genome = Genome(annotation.taxon_id, build, reference.organism, lengths)
+    return pandas.DataFrame(rows, columns=NAMES), results, genome

@@ -23,13 +23,12 @@ def annotation_file(annotation: str | os.PathLike[str] | pandas.DataFrame) -> It
     if isinstance(annotation, str | os.PathLike):
         yield os.fspath(annotation)
         return
-    with tempfile.TemporaryDirectory() as scratch:
-        path = os.path.join(scratch, "annotation.bed")
+    with output_path(None, "annotation.bed") as path:
         annotation.to_csv(path, sep="\t", header=False, index=False, quoting=csv.QUOTE_NONE)
         try:
-            yield path
+            yield str(path)
         except HistpredError as error:
-            error.message = error.message.replace(path, "<DataFrame>")
+            error.message = error.message.replace(str(path), "<DataFrame>")
             raise
 
 
@@ -39,8 +38,7 @@ def labels_table(labels: str | os.PathLike[str] | pandas.DataFrame) -> Iterator[
     if isinstance(labels, str | os.PathLike):
         yield Path(labels)
         return
-    with tempfile.TemporaryDirectory() as scratch:
-        path = Path(scratch) / "labels.tsv"
+    with output_path(None, "labels.tsv") as path:
         labels.to_csv(path, sep="\t", index=False)
         yield path
 

@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from histpred.core.errors import InputError, UsageError, first_few
 from histpred.core.finished import differences, is_ours, refuse_altered
@@ -16,8 +15,9 @@ from histpred.core.output import output_folder, refuse_inputs, temporary_faults
 from histpred.genome.ledger import LEDGER
 from histpred.genome.regions import INTERVAL
 from histpred.scoring.derived import remove_shown
-from histpred.scoring.predict import NO_GPU, OUTPUTS
+from histpred.scoring.predict import NO_GPU
 from histpred.scoring.record import (
+    OUTPUTS,
     RUN,
     Identity,
     Prediction,
@@ -25,23 +25,13 @@ from histpred.scoring.record import (
     ShardRecord,
     WindowsIdentity,
     held,
-    output_files_of,
     read_finished,
-    seconds_since,
-    started_at,
+    write_run,
 )
 from histpred.scoring.scatter import ScatterRecord, read_scattered
 from histpred.scoring.tables import CALLS, SCORES, join
 
-CALIBRATED_FOR = "--window or --tile"
 PARTS_AGAIN = "give the folders of histpred predict, one a shard; or make this part again"
-
-
-class Gathered(NamedTuple):
-    """The folder of a shard's prediction, and its run.json."""
-
-    folder: Path
-    run: RunRecord
 
 
 def gather(
@@ -49,22 +39,13 @@ def gather(
 ) -> Prediction:
     """Join the `parts`, in any order, into the files of a prediction in the folder `out`.
 
-    Parameters
-    ----------
-    scattered
-        The folder that `histpred.scoring.scatter.scatter` wrote.
-    parts
-        Folders that `predict` wrote, one for each shard.
+    `scattered` is the folder that `scatter` wrote; `parts` are those that `predict` wrote, one for
+    each shard.
 
-    Raises
-    ------
-    UsageError
-        If a shard has no part, or more than one, or if no bundle was named to scatter.
-    InputError
-        If a part is no prediction of all of a shard, was made with another genome, bundle,
-        precision or version, or was altered since.
-    OutputError
-        If `out` holds something else, or is a part.
+    Raises UsageError if a shard has no part, or more than one, or if no bundle was named to
+    scatter; InputError if a part is no prediction of all of a shard, was made with another genome,
+    bundle, precision or version, or was altered since; OutputError if `out` holds something else,
+    or is a part.
     """
     started = time.time()
     record = read_scattered(scattered)
@@ -75,64 +56,18 @@ def gather(
         )
     refuse_inputs([out / RUN], [part / RUN for part in parts])
     refuse_altered(scattered, {LEDGER: record.outputs[LEDGER]}, "scatter again")
-    found = [Gathered(folder, read_finished(folder, PARTS_AGAIN)) for folder in parts]
+    found = {folder: read_finished(folder, PARTS_AGAIN) for folder in parts}
     ordered = _in_order(scattered, record, found)
-    identity = _identity(record, ordered[0].run)
+    runs = [found[folder] for folder in ordered]
+    first = runs[0]
+    shared = first.identity.model_dump(include={"histpred", "bundle", "precision"})
+    identity = Identity.model_validate(record.identity.model_dump() | shared)
     if not overwrite and is_ours(out / RUN):
         return held(out, identity)
 
-    first = ordered[0].run
-    result = _result(record, [part.run.result for part in ordered])
-    with quiet_htslib(), temporary_faults(), output_folder(out, OUTPUTS, is_ours) as work:
-        for name in (SCORES, CALLS):
-            join([part.folder / name for part in ordered], work / name)
-        shutil.copyfile(scattered / LEDGER, work / LEDGER)
-        RunRecord(
-            identity=identity,
-            result=result,
-            annotation=record.annotation,
-            fasta=record.fasta,
-            encoder=first.encoder,
-            versions=first.versions,
-            started=started_at(started),
-            seconds=seconds_since(started),
-            parts=_shard_records(record, ordered),
-            outputs=output_files_of(work, OUTPUTS),
-        ).write(work)
-        remove_shown(out)
-    return result
-
-
-def _shard_records(record: ScatterRecord, parts: Sequence[Gathered]) -> tuple[ShardRecord, ...]:
-    """What run.json says of the parts, in the order of their shards."""
-    return tuple(
-        ShardRecord(
-            windows=shard.windows,
-            bases=shard.bases,
-            device=part.run.result.device,
-            seconds=part.run.seconds,
-        )
-        for shard, part in zip(record.shards, parts, strict=True)
-    )
-
-
-def _identity(record: ScatterRecord, first: RunRecord) -> Identity:
-    """What fixes the whole: what scatter says, and what all parts say of themselves."""
-    shared = record.identity.model_dump(by_alias=True)
-    return Identity.model_validate(
-        shared
-        | {
-            "histpred": first.identity.histpred,
-            "bundle": first.identity.bundle,
-            "precision": first.identity.precision,
-        }
-    )
-
-
-def _result(record: ScatterRecord, results: Sequence[Prediction]) -> Prediction:
-    """The result of the whole, from the results of its parts."""
+    results = [run.result for run in runs]
     no_gpu = any(NO_GPU in result.warnings for result in results)
-    return Prediction(
+    result = Prediction(
         rows=record.result.rows,
         scored=sum(result.scored for result in results),
         calls=sum(result.calls for result in results),
@@ -143,73 +78,64 @@ def _result(record: ScatterRecord, results: Sequence[Prediction]) -> Prediction:
         embedded=sum(result.embedded for result in results),
         reused=sum(result.reused for result in results),
     )
+    shards = tuple(
+        ShardRecord(
+            windows=shard.windows, bases=shard.bases, device=run.result.device, seconds=run.seconds
+        )
+        for shard, run in zip(record.shards, runs, strict=True)
+    )
+    with quiet_htslib(), temporary_faults(), output_folder(out, OUTPUTS, is_ours) as work:
+        for name in (SCORES, CALLS):
+            join([folder / name for folder in ordered], work / name)
+        shutil.copyfile(scattered / LEDGER, work / LEDGER)
+        inputs = record.annotation, record.fasta
+        write_run(work, started, identity, result, inputs, first.encoder, first.versions, shards)
+        remove_shown(out)
+    return result
 
 
-def _in_order(scattered: Path, record: ScatterRecord, parts: Sequence[Gathered]) -> list[Gathered]:
-    """The parts in the order of their shards, after checking that they belong together.
+def _in_order(scattered: Path, record: ScatterRecord, parts: dict[Path, RunRecord]) -> list[Path]:
+    """The folders in the order of their shards, after checking that they belong together.
 
     Shards with the same bytes, of rows that repeat, share their parts.
     """
     shards = {shard.sha256: shard for shard in record.shards}
     wanted = Counter(shard.sha256 for shard in record.shards)
-    found: dict[str, dict[Path, Gathered]] = {}
-    expected = _made_with(parts[0]) | {
-        "FASTA sha256": record.identity.fasta_sha256,
-        "histpred": record.identity.histpred,
-        "bundle": record.identity.bundle,
-        CALIBRATED_FOR: _calibrated_for(record.identity),
-    }
-    for part in parts:
-        digest = part.run.identity.annotation_sha256
+    found: dict[str, list[Path]] = {}
+    expected = _made_with(record.identity, next(iter(parts.values())))
+    for folder, run in parts.items():
+        digest = run.identity.annotation_sha256
         if digest not in shards:
-            raise InputError(
-                part.folder,
-                f"not a prediction of a shard in {scattered}",
-                "scatter, predict and gather the same annotation",
-            )
-        same = found.setdefault(digest, {})
-        same[part.folder] = part
+            problem = f"not a prediction of a shard in {scattered}"
+            raise InputError(folder, problem, "scatter, predict and gather the same annotation")
+        same = found.setdefault(digest, [])
+        same.append(folder)
         if len(same) > wanted[digest]:
-            raise UsageError(
-                f"{' and '.join(map(str, same))} are both of {shards[digest].file}",
-                "give each shard's prediction once",
-            )
-        if different := differences(_made_with(part), expected):
-            raise InputError(
-                part.folder,
-                f"does not belong to the other parts; what differs: {'; '.join(different)}",
-                "make this part again, with the --window or --tile that scatter was given",
-            )
-        scored, windows = part.run.result.scored, shards[digest].windows
+            problem = f"{' and '.join(map(str, same))} are both of {shards[digest].file}"
+            raise UsageError(problem, "give each shard's prediction once")
+        if different := differences(_made_with(run.identity, run), expected):
+            problem = f"does not belong to the other parts; what differs: {'; '.join(different)}"
+            hint = "make this part again, with the --window or --tile that scatter was given"
+            raise InputError(folder, problem, hint)
+        scored, windows = run.result.scored, shards[digest].windows
         if scored != windows:
-            raise InputError(
-                part.folder,
-                f"scored {scored:,} of the {windows:,} windows of {shards[digest].file}",
-                "make this part again, without --biotype",
-            )
-    missing = [shard.file for digest, shard in shards.items() if digest not in found]
-    if missing:
-        raise UsageError(
-            f"no part is the prediction of {first_few(missing)}",
-            f"run histpred predict on each of {scattered / 'shards'}",
-        )
-    return [next(iter(found[shard.sha256].values())) for shard in record.shards]
+            problem = f"scored {scored:,} of the {windows:,} windows of {shards[digest].file}"
+            raise InputError(folder, problem, "make this part again, without --biotype")
+    if missing := [shard.file for digest, shard in shards.items() if digest not in found]:
+        hint = f"run histpred predict on each of {scattered / 'shards'}"
+        raise UsageError(f"no part is the prediction of {first_few(missing)}", hint)
+    return [found[shard.sha256][0] for shard in record.shards]
 
 
-def _made_with(part: Gathered) -> dict[str, str | None]:
-    """What must be the same for all parts."""
-    identity = part.run.identity
+def _made_with(identity: WindowsIdentity, run: RunRecord) -> dict[str, str | None]:
+    """What must be the same for all parts; `identity`: that of the run, or of scatter."""
     return {
         "FASTA sha256": identity.fasta_sha256,
         "histpred": identity.histpred,
         "bundle": identity.bundle,
-        "precision": identity.precision,
-        CALIBRATED_FOR: _calibrated_for(identity),
+        "precision": run.identity.precision,
+        # Which of a bundle's outputs the probabilities come from.
+        "--window or --tile": "intervals" if identity.window.kind == INTERVAL else "genes",
         # 'auto' is one on a GPU and another on a CPU.
-        "the encoder's precision": part.run.encoder.precision,
+        "the encoder's precision": run.encoder.precision,
     }
-
-
-def _calibrated_for(identity: WindowsIdentity) -> str:
-    """Which of a bundle's outputs the probabilities come from."""
-    return "intervals" if identity.window.kind == INTERVAL else "genes"

@@ -1,7 +1,5 @@
 """The main job: annotation, genome and bundle to a folder of scores.
 
-    annotation + genome -> windows -> embeddings -> probabilities -> tables
-
 Windows pass through in genome order and in batches; nothing grows with their number but files.
 """
 
@@ -29,30 +27,12 @@ from histpred.genome.ledger import LEDGER
 from histpred.genome.plan import OpenWindows, open_windows, refuse_nothing, scorable
 from histpred.genome.reasons import TOO_MANY_N
 from histpred.genome.request import Request
+from histpred.scoring import record
 from histpred.scoring.derived import remove_shown
 from histpred.scoring.domain import domain_warnings
-from histpred.scoring.record import (
-    RUN,
-    EncoderRecord,
-    Prediction,
-    RunRecord,
-    encoder_record,
-    held,
-    input_records,
-    output_files_of,
-    prediction_identity,
-    seconds_since,
-    started_at,
-    versions,
-)
+from histpred.scoring.record import OUTPUTS, RUN, EncoderRecord, Prediction, prediction_identity
 from histpred.scoring.scorer import NotFiniteError, Scorer
-from histpred.scoring.tables import CALLS, SCORES, Tables
-
-OUTPUTS = (
-    *(f"{table}{suffix}" for table in (SCORES, CALLS) for suffix in ("", ".tbi", ".csi")),
-    LEDGER,
-    RUN,
-)
+from histpred.scoring.tables import Tables
 
 NO_GPU = "no GPU could be used: the encoder ran on the CPU"
 
@@ -62,18 +42,9 @@ def predict(
 ) -> Prediction:
     """Score an annotation's windows into the files of `OUTPUTS` in the folder `out`.
 
-    Parameters
-    ----------
-    choice
-        A bundle's encoder and the windows to score.
-    execution
-        The device is the encoder's or, if that encoder is always on the CPU, the scorer's. Progress
-        is told in windows that are scored or skipped.
-
-    Raises
-    ------
-    HistpredError
-        For inputs, bundles, devices and folders that cannot be used; nothing is published then.
+    The device of `execution` is the encoder's or, if that encoder is always on the CPU, the
+    scorer's. Progress is told in windows that are scored or skipped. Raises HistpredError for
+    inputs, bundles, devices and folders that cannot be used; nothing is published then.
     """
     started = time.time()
     bundle, window = choice.required_bundle, choice.window
@@ -81,9 +52,12 @@ def predict(
     with quiet_htslib(), temporary_faults(), ExitStack() as stack:
         check_window(choice.chunks, window.kind)
         expensive = is_expensive(choice.spec.kind)
-        scorer = stack.enter_context(_open_scorer(choice, execution, expensive))
+        # Beside an expensive encoder, the scorer takes no time on the CPU.
+        device = "cpu" if expensive else execution.device
+        interval = interval_output(bundle, window)
+        scorer = stack.enter_context(Scorer(bundle, device, interval=interval))
         if not execution.overwrite and is_ours(out / RUN):
-            known = held(out, prediction_identity(request, choice, execution.precision))
+            known = record.held(out, prediction_identity(request, choice, execution.precision))
             sweep(out)
             return known
 
@@ -111,43 +85,17 @@ def predict(
             embedded=embedder.embedded,
             reused=embedder.reused,
         )
-        used = encoder_record(choice, encoder, encoder_is["files"])
-        _write_record(work, request, choice, execution, windows, result, used, started)
+        identity = prediction_identity(request, choice, execution.precision, windows)
+        used = EncoderRecord(
+            device=encoder.device,
+            precision=encoder.precision,
+            chunks=str(choice.chunks) if choice.chunks else None,
+            files=encoder_is["files"],
+        )
+        inputs = record.input_records(request, windows)
+        record.write_run(work, started, identity, result, inputs, used, record.versions())
         remove_shown(out)  # before publishing: no hub or report may show an earlier prediction
     return result
-
-
-def _open_scorer(choice: EncoderChoice, execution: Execution, expensive: bool) -> Scorer:
-    """The scorer, on the CPU if the encoder is expensive: then it takes no time by comparison."""
-    bundle = choice.required_bundle
-    device = "cpu" if expensive else execution.device
-    return Scorer(bundle, device, interval=interval_output(bundle, choice.window))
-
-
-def _write_record(
-    work: Path,
-    request: Request,
-    choice: EncoderChoice,
-    execution: Execution,
-    windows: OpenWindows,
-    result: Prediction,
-    encoder: EncoderRecord,
-    started: float,
-) -> None:
-    """Write run.json beside the other outputs in `work`."""
-    digests = windows.annotation.digest, windows.reference.digest
-    annotation, fasta = input_records(request, windows)
-    RunRecord(
-        identity=prediction_identity(request, choice, execution.precision, digests),
-        result=result,
-        annotation=annotation,
-        fasta=fasta,
-        encoder=encoder,
-        versions=versions(),
-        started=started_at(started),
-        seconds=seconds_since(started),
-        outputs=output_files_of(work, OUTPUTS),
-    ).write(work)
 
 
 def _score_all(
@@ -158,7 +106,7 @@ def _score_all(
     work: Path,
     execution: Execution,
 ) -> tuple[int, int]:
-    """Write the tables; returns how many windows were scored, and how many calls there are."""
+    """Write the tables; returns the number of windows scored, and of calls."""
     ledger, reference = windows.ledger, windows.reference
     thresholds = [mark.threshold for mark in marks_of(choice.required_bundle, choice.window)]
     done = 0

@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 import sys
 import time
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -14,18 +13,22 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from histpred.bundle.encoding import EncoderChoice
-from histpred.bundle.folder import Bundle
 from histpred.core.finished import read_record, refuse_altered, refuse_other, write_record, written
 from histpred.core.output import file_digest
 from histpred.core.runtime import load_onnxruntime
 from histpred.core.version import __version__
-from histpred.encoders import Encoder
+from histpred.genome.ledger import LEDGER
 from histpred.genome.plan import OpenWindows
 from histpred.genome.request import Request, request_identity
 from histpred.genome.windows import WindowSpec
+from histpred.scoring.tables import CALLS, SCORES
 
-SCHEMA_VERSION = "1.0"
 RUN = "run.json"
+OUTPUTS = (
+    *(f"{table}{suffix}" for table in (SCORES, CALLS) for suffix in ("", ".tbi", ".csi")),
+    LEDGER,
+    RUN,
+)
 
 Count = Annotated[int, Field(ge=0)]
 
@@ -50,8 +53,7 @@ class WindowsIdentity(Part):
 
     def shown(self) -> dict[str, JsonValue]:
         """The fields as run.json holds them."""
-        fields: dict[str, JsonValue] = self.model_dump(mode="json", by_alias=True)
-        return fields
+        return self.model_dump(mode="json", by_alias=True)
 
 
 class Identity(WindowsIdentity):
@@ -127,7 +129,7 @@ class ShardRecord(Part):
 class RunRecord(Part):
     """All of run.json. parts: of a prediction that was gathered; started: ISO 8601, UTC."""
 
-    schema_version: str = SCHEMA_VERSION
+    schema_version: str = "1.0"
     identity: Identity
     result: Prediction
     annotation: AnnotationRecord
@@ -144,38 +146,28 @@ class RunRecord(Part):
         """sha256 of the output files, by name."""
         return {name: file.sha256 for name, file in self.outputs.items()}
 
-    def write(self, folder: Path) -> None:
-        """Write run.json."""
-        write_record(folder / RUN, self, {"parts"} if self.parts is None else frozenset())
-
-
-def bundle_identity(bundle: Bundle) -> str:
-    """Name, version and digest of a bundle, as records hold it."""
-    return f"{bundle.manifest.name} {bundle.manifest.version} {bundle.digest}"
-
 
 def windows_identity(
-    request: Request, choice: EncoderChoice, digests: tuple[str, str] | None = None
+    request: Request, choice: EncoderChoice, windows: OpenWindows | None = None
 ) -> dict[str, object]:
-    """The fields of `WindowsIdentity`; `digests`: of annotation and FASTA, None: read them now."""
+    """The fields of `WindowsIdentity`; without open `windows`, both inputs are read for them."""
+    digests = windows and (windows.annotation.digest, windows.reference.digest)
     known = request_identity(request, choice.window.kind, digests)
-    bundle = choice.bundle and bundle_identity(choice.bundle)
-    return {**known, "bundle": bundle, "window": choice.window}
+    bundle = choice.bundle
+    name = bundle and f"{bundle.manifest.name} {bundle.manifest.version} {bundle.digest}"
+    return {**known, "bundle": name, "window": choice.window}
 
 
 def prediction_identity(
-    request: Request,
-    choice: EncoderChoice,
-    precision: str,
-    digests: tuple[str, str] | None = None,
+    request: Request, choice: EncoderChoice, precision: str, windows: OpenWindows | None = None
 ) -> Identity:
-    """What fixes the bytes of a prediction; `digests` as in `windows_identity`."""
-    fields = windows_identity(request, choice, digests)
+    """What fixes the bytes of a prediction; `windows` as in `windows_identity`."""
+    fields = windows_identity(request, choice, windows)
     return Identity.model_validate(fields | {"precision": precision})
 
 
 def read_finished(folder: Path, remedy: str) -> RunRecord:
-    """The record of a folder that `histpred predict` wrote, whose files are as they were written.
+    """The record of a folder that `histpred predict` wrote.
 
     Raises InputError, with the `remedy`, for other folders, for records of another schema version,
     and if files are missing or altered.
@@ -186,10 +178,7 @@ def read_finished(folder: Path, remedy: str) -> RunRecord:
 
 
 def held(folder: Path, now: Identity) -> Prediction:
-    """The result in a folder whose run.json is ours.
-
-    Raises OutputError, naming what differs, if it is not the one asked for.
-    """
+    """The result in a folder whose run.json is ours; OutputError if it is not the requested one."""
     record = written(folder / RUN, RunRecord)
     before = record.identity.shown()
     refuse_other(folder, "another prediction", before, now.shown(), record.digests)
@@ -198,44 +187,45 @@ def held(folder: Path, now: Identity) -> Prediction:
 
 def input_records(request: Request, windows: OpenWindows) -> tuple[AnnotationRecord, FastaRecord]:
     """What records say of the annotation and of the genome."""
-    annotation, reference = windows.annotation, windows.reference
-    return AnnotationRecord(
-        path=request.annotation, format=annotation.format, genome_build=annotation.genome_build
-    ), FastaRecord(
-        path=request.fasta,
-        contigs=len(reference.lengths),
-        bases=sum(reference.lengths.values()),
-        renamed=reference.names.renamed,
+    given, lengths = windows.annotation, windows.reference.lengths.values()
+    annotation = AnnotationRecord(
+        path=request.annotation, format=given.format, genome_build=given.genome_build
+    )
+    renamed = windows.reference.names.renamed
+    return annotation, FastaRecord(
+        path=request.fasta, contigs=len(lengths), bases=sum(lengths), renamed=renamed
     )
 
 
-def encoder_record(choice: EncoderChoice, encoder: Encoder, files: dict[str, str]) -> EncoderRecord:
-    """What records say of the encoder; `files`: sha256 by name."""
-    return EncoderRecord(
-        device=encoder.device,
-        precision=encoder.precision,
-        chunks=str(choice.chunks) if choice.chunks else None,
-        files=files,
-    )
-
-
-def output_files_of(folder: Path, names: Iterable[str]) -> dict[str, OutputFile]:
-    """Bytes and sha256 of those files of a finished folder that are there."""
-    return {
-        name: OutputFile(bytes=(folder / name).stat().st_size, sha256=file_digest(folder / name))
-        for name in names
-        if (folder / name).exists()
+def write_run(
+    work: Path,
+    started: float,
+    identity: Identity,
+    result: Prediction,
+    inputs: tuple[AnnotationRecord, FastaRecord],
+    encoder: EncoderRecord,
+    versions: dict[str, str],
+    parts: tuple[ShardRecord, ...] | None = None,
+) -> None:
+    """Write run.json beside the other outputs in `work`; `started`: seconds since the epoch."""
+    outputs = {
+        path.name: OutputFile(bytes=path.stat().st_size, sha256=file_digest(path))
+        for path in (work / name for name in OUTPUTS)
+        if path.exists()
     }
-
-
-def started_at(started: float) -> str:
-    """A time in seconds since the epoch, as records hold it."""
-    return datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds")
-
-
-def seconds_since(started: float) -> float:
-    """Seconds from a time until now, as records hold them."""
-    return round(time.time() - started, 3)
+    record = RunRecord(
+        identity=identity,
+        result=result,
+        annotation=inputs[0],
+        fasta=inputs[1],
+        encoder=encoder,
+        versions=versions,
+        started=datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
+        seconds=round(time.time() - started, 3),
+        parts=parts,
+        outputs=outputs,
+    )
+    write_record(work / RUN, record, {"parts"} if parts is None else frozenset())
 
 
 def versions() -> dict[str, str]:

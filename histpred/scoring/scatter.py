@@ -1,9 +1,7 @@
 """Annotation and genome to shards: tables of windows that can be scored side by side.
 
-Everything that needs the whole annotation happens here, once: reading it, checking it against the
-genome, and writing the ledger. The windows to score are cut, in genome order, into shards of about
-the same work. Each shard is an annotation for `predict` and `embed`; `histpred.scoring.gather`
-joins the predictions.
+What needs the whole annotation happens here, once. The windows to score are cut, in genome order,
+into shards of about the same work. Each shard is an annotation for `predict` and `embed`.
 """
 
 from __future__ import annotations
@@ -40,7 +38,6 @@ from histpred.scoring.record import (
 )
 
 SCATTER, SHARDS = "scatter.json", "shards"
-SCHEMA_VERSION = "1.0"
 
 
 class Scattered(Part):
@@ -75,7 +72,7 @@ class ScatterIdentity(WindowsIdentity):
 class ScatterRecord(Part):
     """All of scatter.json; the pipeline reads `expensive`, `result` and `shards`."""
 
-    schema_version: str = SCHEMA_VERSION
+    schema_version: str = "1.0"
     identity: ScatterIdentity
     expensive: bool
     result: Scattered
@@ -91,23 +88,17 @@ def scatter(
 ) -> Scattered:
     """Write shards of the windows of an annotation to `out/shards`, their ledger and scatter.json.
 
-    Parameters
-    ----------
-    choice
-        What the windows will be embedded with. On a grid, bases that the window before also has
-        cost nothing.
-    shard_bases
-        Most bases that the windows of a shard have together, give or take one window.
-
-    Raises
-    ------
-    HistpredError
-        For what `predict` would refuse; nothing is published then.
+    `choice` is what the windows will be embedded with; on a grid, bases that the window before also
+    has cost nothing. `shard_bases` is the most bases that the windows of a shard have together,
+    give or take one window. Raises HistpredError for what `predict` would refuse; nothing is
+    published then.
     """
     check_window(choice.chunks, choice.window.kind)
     refuse_inputs([out / SCATTER, out / LEDGER, *_shards_in(out)], request.files)
-    if not overwrite and (known := _held(out, request, choice, shard_bases)):
-        return known
+    if not overwrite and (held := finished(out / SCATTER, ScatterRecord)):
+        now = _identity(request, choice, shard_bases, None)
+        refuse_other(out, "other shards", held.identity.shown(), now.shown(), held.outputs)
+        return held.result.model_copy(update={"fresh": False})
 
     names = [LEDGER, SCATTER]
     with quiet_htslib(), temporary_faults(), ExitStack() as stack:
@@ -126,13 +117,19 @@ def scatter(
         shards = list(_write_shards(spool, work, costs, shard_bases))
         windows.ledger.write(work / LEDGER)
 
-        digests = windows.annotation.digest, windows.reference.digest
         annotation, fasta = input_records(request, windows)
         outputs = {shard.file: shard.sha256 for shard in shards}
         record = ScatterRecord(
-            identity=_identity(request, choice, shard_bases, digests),
+            identity=_identity(request, choice, shard_bases, windows),
             expensive=is_expensive(choice.spec.kind),
-            result=_result(windows, costs, len(shards)),
+            result=Scattered(
+                rows=windows.ledger.rows,
+                windows=len(costs.bases),
+                bases=sum(costs.bases),
+                shards=len(shards),
+                skipped=windows.ledger.skipped,
+                past_end=windows.plan.past_end,
+            ),
             warnings=warnings,
             annotation=annotation,
             fasta=fasta,
@@ -144,27 +141,6 @@ def scatter(
         left = (f"{SHARDS}/{path.name}" for path in _shards_in(out))
         names[:] = [*dict.fromkeys([*left, *record.outputs]), SCATTER]
     return record.result
-
-
-def _held(out: Path, request: Request, choice: EncoderChoice, shard_bases: int) -> Scattered | None:
-    """The result that `out` holds already; None if it holds none, OutputError if another one."""
-    record = finished(out / SCATTER, ScatterRecord)
-    if record is None:
-        return None
-    now = _identity(request, choice, shard_bases)
-    refuse_other(out, "other shards", record.identity.shown(), now.shown(), record.outputs)
-    return record.result.model_copy(update={"fresh": False})
-
-
-def _result(windows: OpenWindows, costs: Costs, shards: int) -> Scattered:
-    return Scattered(
-        rows=windows.ledger.rows,
-        windows=len(costs.bases),
-        bases=sum(costs.bases),
-        shards=shards,
-        skipped=windows.ledger.skipped,
-        past_end=windows.plan.past_end,
-    )
 
 
 def _spool(spool: Path, windows: OpenWindows, choice: EncoderChoice, costs: Costs) -> None:
@@ -226,13 +202,9 @@ def read_scattered(folder: Path) -> ScatterRecord:
 
 
 def _identity(
-    request: Request,
-    choice: EncoderChoice,
-    shard_bases: int,
-    digests: tuple[str, str] | None = None,
+    request: Request, choice: EncoderChoice, shard_bases: int, windows: OpenWindows | None
 ) -> ScatterIdentity:
-    """What fixes the shards."""
-    fields = windows_identity(request, choice, digests)
+    fields = windows_identity(request, choice, windows)
     return ScatterIdentity.model_validate(
         fields | {"shard bases": shard_bases, "chunks": str(choice.chunks)}
     )

@@ -38,23 +38,12 @@ class NotFiniteError(ModelError):
 class Scorer:
     """An open scorer. A context manager, because it holds threads and device memory.
 
-    Parameters
-    ----------
-    bundle
-        A loaded bundle.
-    device
-        'cpu', 'cuda', 'cuda:N' or 'auto' (CUDA if available, else the CPU).
-    threads
-        Number of CPU threads; None: the cores that this process may use.
-    interval
-        The bundle's output for intervals; None: the output for the bundle's own windows.
+    `device`: 'cpu', 'cuda', 'cuda:N' or 'auto' (CUDA if available, else the CPU). `threads`: of the
+    CPU; None: the cores that this process may use. `interval`: the bundle's output for intervals;
+    None: the output for the bundle's own windows.
 
-    Attributes
-    ----------
-    device : str
-        The device in use: 'cpu' or 'cuda:N'.
-    marks : tuple of str
-        Names of the columns of `probabilities`.
+    The attribute `device` is the one in use, 'cpu' or 'cuda:N'; `marks` are the names of the
+    columns of `probabilities`.
     """
 
     def __init__(
@@ -81,12 +70,8 @@ class Scorer:
     def probabilities(self, embeddings: np.ndarray) -> np.ndarray:
         """Calibrated probabilities, float64 [n, marks], of embeddings, float32 [n, dimension].
 
-        Raises
-        ------
-        NotFiniteError
-            If an embedding or a logit is NaN or infinite.
-        ModelError
-            If the embeddings have another shape.
+        Raises NotFiniteError if an embedding or a logit is NaN or infinite, and ModelError if the
+        embeddings have another shape.
         """
         return probabilities_of(self.logits(embeddings), self._calibrations)
 
@@ -106,7 +91,6 @@ class Scorer:
             block[len(rows) :] = 0
             (scored,) = self._session.run(["logits"], {"embedding": block})
             logits[start : start + BLOCK] = scored[: len(rows)]
-
         _check_finite(logits, "score")
         return logits
 
@@ -117,21 +101,16 @@ def _check_fits(
     """Raise BundleError unless the scorer in `path` is the one that bundle.json describes."""
     marks = json.loads(session.get_modelmeta().custom_metadata_map.get("histpred.marks", "[]"))
     if tuple(marks) != names:
-        raise BundleError(
-            f"{path}: scores the marks {', '.join(marks) or '(unnamed)'}, "
-            f"bundle.json says {', '.join(names)}",
-            "get the bundle again",
-        )
+        found = ", ".join(marks) or "(unnamed)"
+        problem = f"{path}: scores the marks {found}, bundle.json says {', '.join(names)}"
+        raise BundleError(problem, "get the bundle again")
 
-    shapes = {
-        value.name: value.shape[-1] for value in [*session.get_inputs(), *session.get_outputs()]
-    }
+    values = [*session.get_inputs(), *session.get_outputs()]
+    shapes = {value.name: value.shape[-1] for value in values}
     expected = {"embedding": dimension, "logits": len(marks)}
     if shapes != expected:
-        raise BundleError(
-            f"{path}: takes and gives {shapes}, bundle.json says {expected}",
-            "get the bundle again",
-        )
+        problem = f"{path}: takes and gives {shapes}, bundle.json says {expected}"
+        raise BundleError(problem, "get the bundle again")
 
 
 def _check_finite(values: np.ndarray, what: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -30,6 +31,7 @@ BED_NAME_LIMIT = 255
 SCORES, CALLS = "scores.tsv.gz", "calls.bed.gz"
 PALEST = 0.1  # share of a mark's colour in a window with probability 0
 JOIN_BUFFER = 1 << 20
+NOT_PLAIN = re.compile("[^!-~]")
 REMAKE = "make this part again"
 AT_ONCE = 1 << 14  # rows that are read
 AGAIN = "give a folder of histpred predict as that wrote it, or run it again"
@@ -38,14 +40,8 @@ AGAIN = "give a folder of histpred predict as that wrote it, or run it again"
 class Tables:
     """A context manager that writes scores.tsv.gz and calls.bed.gz; rows must come sorted.
 
-    Parameters
-    ----------
-    folder
-        The folder of the files.
-    marks
-        Names of the marks, in the order of the columns of `probabilities`.
-    thresholds
-        The probability from which a window is called, for each mark.
+    `marks` are in the order of the columns of `probabilities`. Each has a threshold, the
+    probability from which a window is called.
     """
 
     def __init__(self, folder: Path, marks: Sequence[str], thresholds: Sequence[float]) -> None:
@@ -105,11 +101,8 @@ class Rows(NamedTuple):
 def read_scores(path: Path) -> Iterator[tuple[tuple[str, ...], Iterator[Rows]]]:
     """The marks of scores.tsv.gz, and its rows in blocks of at most `AT_ONCE`.
 
-    Raises
-    ------
-    InputError
-        With the line, if the table is not one of histpred's, or a row has too few or too many
-        columns, a coordinate that is not a number, or a value that is not a probability.
+    Raises InputError, with the line, if the table is not one of histpred's, or a row has too few or
+    too many columns, a coordinate that is not a number, or a value that is not a probability.
     """
     shared = len(NAMES)
     with gzip.open(path, "rt", encoding="utf-8") as lines:
@@ -174,9 +167,7 @@ def printable_ascii(name: str) -> str:
     >>> printable_ascii("LINC 1é")
     'LINC_1_'
     """
-    if name.isascii() and name.isprintable() and " " not in name:
-        return name
-    return "".join(letter if "!" <= letter <= "~" else "_" for letter in name)
+    return NOT_PLAIN.sub("_", name)
 
 
 def bed_score(probability: float) -> int:
@@ -228,16 +219,8 @@ def index(path: Path, longest: int) -> None:
     """
     import pysam
 
+    csi = longest >= TBI_LIMIT
     try:
-        pysam.tabix_index(
-            os.path.abspath(path),
-            force=True,
-            seq_col=0,
-            start_col=1,
-            end_col=2,
-            zerobased=True,
-            meta_char="#",
-            csi=longest >= TBI_LIMIT,
-        )
+        pysam.tabix_index(os.path.abspath(path), force=True, preset="bed", csi=csi)
     except OSError as error:
         raise no_room(path) from error

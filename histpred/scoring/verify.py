@@ -16,12 +16,8 @@ TOLERANCE = 1e-4
 def verify(bundle: Bundle, weights: Path | None = None) -> float:
     """Score the bundle's known sequence; returns the largest difference in a probability.
 
-    `weights`: see `histpred.encoders.installed.locate`.
-
-    Raises
-    ------
-    BundleError
-        If the difference is above 1e-4.
+    `weights`: see `histpred.encoders.installed.locate`. Raises BundleError if the
+    difference is above 1e-4.
     """
     known = bundle.manifest.known_answer
     choice = bundle_encoder(bundle, weights=weights)

@@ -1,9 +1,8 @@
 """The tables of a prediction as indexed binary tracks: bigBed, and bigWig where windows tile.
 
-The scores are read once, however many marks there are: the columns that all tracks share go to one
-file, the probabilities of each mark to another, and each track is written from these two.
-pybigtools writes the formats (Kent et al. 2010, doi:10.1093/bioinformatics/btq351). Errors that it
-only prints are raised here, and incomplete files are never kept.
+The scores are read once: the columns that all tracks share go to one file, the probabilities of
+each mark to another, and each track is written from these two. pybigtools writes the formats (Kent
+et al. 2010, doi:10.1093/bioinformatics/btq351); errors that it only prints are raised here.
 """
 
 from __future__ import annotations
@@ -21,15 +20,8 @@ import numpy as np
 from histpred.core.columns import picker
 from histpred.core.errors import InputError
 from histpred.core.hts import no_room
-from histpred.scoring.tables import (
-    AGAIN,
-    AT_ONCE,
-    BED_NAME_LIMIT,
-    bed_score,
-    bed_shades,
-    printable_ascii,
-    read_scores,
-)
+from histpred.scoring import tables
+from histpred.scoring.tables import AGAIN
 from histpred.tracks.validate import check_bigbed, check_bigwig
 
 interval_of = picker("chrom", "start", "end")
@@ -87,21 +79,13 @@ class ScoreColumns(NamedTuple):
 
 
 def split_columns(scores: Path, lengths: Mapping[str, int], folder: Path) -> ScoreColumns:
-    """Split scores.tsv.gz into files in `folder`.
+    """Split scores.tsv.gz into files in `folder`; `lengths`: of the genome's contigs, bp.
 
-    Parameters
-    ----------
-    lengths
-        Lengths of the genome's contigs, bp.
-
-    Raises
-    ------
-    InputError
-        With the line, if the table is not one of histpred's, is not sorted by contig and start, or
-        has a window outside its contig or a value that is not a probability.
+    Raises InputError, with the line, if the table is not one of histpred's, is not sorted by contig
+    and start, or has a window outside its contig or a value that is not a probability.
     """
     with ExitStack() as stack:
-        marks, blocks = stack.enter_context(read_scores(scores))
+        marks, blocks = stack.enter_context(tables.read_scores(scores))
         result = ScoreColumns(folder, marks, 0, None)
         columns = [stack.enter_context(open(result.values(i), "wb")) for i in range(len(marks))]
         windows = stack.enter_context(open(result.shared, "w", encoding="utf-8"))
@@ -110,52 +94,46 @@ def split_columns(scores: Path, lengths: Mapping[str, int], folder: Path) -> Sco
         for block in blocks:
             for line, fields in enumerate(block.windows, block.line):
                 chrom, start, end = interval_of(fields)
-                try:
-                    checked.take(chrom, int(start), int(end))
-                except ValueError as error:
-                    raise InputError(scores, str(error), AGAIN, line=line) from error
+                if fault := checked.take(chrom, int(start), int(end)):
+                    raise InputError(scores, fault, AGAIN, line=line)
                 windows.write("\t".join(fields) + "\n")
             for column, values in zip(columns, block.probabilities.T, strict=True):
                 values.tofile(column)
             count += len(block.windows)
-    return result._replace(windows=count, covered=checked.covered, contigs=checked.contigs)
+    contigs = tuple(checked.contigs)
+    return result._replace(windows=count, covered=checked.covered, contigs=contigs)
 
 
 class SortedIntervals:
     """Intervals that are checked one by one: sorted, and on their contigs.
 
-    covered: see `ScoreColumns`.
+    contigs: those seen so far, in order. covered: see `ScoreColumns`.
     """
 
     def __init__(self, lengths: Mapping[str, int]) -> None:
         self._lengths = lengths
-        self._seen: dict[str, None] = {}
+        self.contigs: dict[str, None] = {}
         self._contig, self._start, self._end = "", 0, 0
         self.covered: int | None = 0
 
-    @property
-    def contigs(self) -> tuple[str, ...]:
-        """The contigs seen so far, in order."""
-        return tuple(self._seen)
-
-    def take(self, contig: str, start: int, end: int) -> None:
-        """Take the next interval (0-based half-open); ValueError if it is out of place."""
+    def take(self, contig: str, start: int, end: int) -> str:
+        """Take the next interval (0-based half-open); returns why it is out of place, or ''."""
         if contig != self._contig:
             if contig not in self._lengths:
-                raise ValueError(f"the FASTA has no contig {contig!r}")
-            if contig in self._seen:
-                raise ValueError(f"contig {contig!r} is in several places")
-            self._seen[contig] = None
+                return f"the FASTA has no contig {contig!r}"
+            if contig in self.contigs:
+                return f"contig {contig!r} is in several places"
+            self.contigs[contig] = None
             self._contig, self._start, self._end = contig, 0, 0
         if not 0 <= start < end <= self._lengths[contig]:
-            raise ValueError(
-                f"{contig}:{start}-{end} is not on the contig of {self._lengths[contig]} bp"
-            )
+            length = self._lengths[contig]
+            return f"{contig}:{start}-{end} is not on the contig of {length} bp"
         if start < self._start:
-            raise ValueError(f"{contig}:{start}-{end} is not sorted")
+            return f"{contig}:{start}-{end} is not sorted"
         if self.covered is not None:
             self.covered = None if start < self._end else self.covered + end - start
         self._start, self._end = start, max(end, self._end)
+        return ""
 
 
 def middle(table: ScoreColumns, beside: int) -> str:
@@ -178,31 +156,23 @@ def write_windows(table: ScoreColumns, number: int, lengths: Mapping[str, int], 
     The file holds opaque shades. Browsers that shade by score add up the shades of overlapping
     windows, which then look likelier than they are.
     """
-    shades = bed_shades(table.marks[number])
+    shades = tables.bed_shades(table.marks[number])
 
     def rows() -> Iterator[tuple[str, int, int, str]]:
-        for fields, probability in _windows(table, number):
-            chrom, start, end = interval_of(fields)
-            name, strand, *gene = (
-                printable_ascii(text)[:BED_NAME_LIMIT] for text in texts_of(fields)
-            )
+        for fields, (chrom, start, end), probability in _windows(table, number):
+            texts = (tables.printable_ascii(text) for text in texts_of(fields))
+            name, strand, *gene = (text[: tables.BED_NAME_LIMIT] for text in texts)
             known = " ".join(text for text in gene if text != ".") or "."
-            score = bed_score(probability)
-            rest = (
-                f"{name}\t{score}\t{strand}\t{start}\t{end}\t{shades[score]}\t"
-                f"{probability:.6g}\t{known}"
-            )
-            yield chrom, int(start), int(end), rest
+            score = tables.bed_score(probability)
+            drawn = f"{name}\t{score}\t{strand}\t{start}\t{end}\t{shades[score]}"
+            yield chrom, start, end, f"{drawn}\t{probability:.6g}\t{known}"
 
     _write(path, lengths, rows(), WINDOW_FIELDS)
     check_bigbed(path, lengths, table.contigs, table.windows)
 
 
 def write_calls(calls: Path, lengths: Mapping[str, int], path: Path) -> int:
-    """Write the calls of all marks (calls.bed.gz) as bigBed 9+1, unless there are none.
-
-    Returns the number of calls.
-    """
+    """Write the calls of all marks (calls.bed.gz) as bigBed 9+1, if any; returns their number."""
 
     def rows() -> Iterator[tuple[str, int, int, str]]:
         with gzip.open(calls, "rt", encoding="utf-8") as lines:
@@ -214,10 +184,8 @@ def write_calls(calls: Path, lengths: Mapping[str, int], path: Path) -> int:
     checked = SortedIntervals(lengths)
     count = 0
     for count, (chrom, start, end, _) in enumerate(rows(), start=1):
-        try:
-            checked.take(chrom, start, end)
-        except ValueError as error:
-            raise InputError(calls, f"{error}", AGAIN, line=count) from error
+        if fault := checked.take(chrom, start, end):
+            raise InputError(calls, fault, AGAIN, line=count)
     if count:
         _write(path, lengths, rows(), CALL_FIELDS)
         check_bigbed(path, lengths, checked.contigs, count)
@@ -226,30 +194,26 @@ def write_calls(calls: Path, lengths: Mapping[str, int], path: Path) -> int:
 
 def write_signal(table: ScoreColumns, number: int, lengths: Mapping[str, int], path: Path) -> None:
     """Write the probability of mark `number` along the genome as bigWig; windows do not overlap."""
-
-    def rows() -> Iterator[tuple[str, int, int, float]]:
-        for fields, probability in _windows(table, number):
-            chrom, start, end = interval_of(fields)
-            yield chrom, int(start), int(end), probability
-
-    _write(path, lengths, rows())
+    rows = ((*interval, probability) for _, interval, probability in _windows(table, number))
+    _write(path, lengths, rows)
     check_bigwig(path, lengths, table.contigs, table.covered or 0)
 
 
-def _windows(table: ScoreColumns, number: int) -> Iterator[tuple[list[str], float]]:
-    """The fields of each row of a table, with the probability of mark `number`."""
+def _windows(
+    table: ScoreColumns, number: int
+) -> Iterator[tuple[list[str], tuple[str, int, int], float]]:
+    """The fields of each row of a table, their interval, and the probability of mark `number`."""
     with open(table.shared, encoding="utf-8") as lines, open(table.values(number), "rb") as column:
-        while block := list(islice(lines, AT_ONCE)):
+        while block := list(islice(lines, tables.AT_ONCE)):
             values = np.fromfile(column, count=len(block))
             for line, value in zip(block, values.tolist(), strict=True):
-                yield line.rstrip("\n").split("\t"), value
+                fields = line.rstrip("\n").split("\t")
+                chrom, start, end = interval_of(fields)
+                yield fields, (chrom, int(start), int(end)), value
 
 
 def _write(
-    path: Path,
-    lengths: Mapping[str, int],
-    rows: Iterable[tuple[Any, ...]],
-    fields: str | None = None,
+    path: Path, lengths: Mapping[str, int], rows: Iterable[tuple[Any, ...]], fields: str = ""
 ) -> None:
     """Write a bigBed with these autoSql `fields`, or a bigWig without."""
     import pybigtools

@@ -1,49 +1,84 @@
-"""A folder of tracks from a finished prediction: what UCSC's browser, IGV and JBrowse 2 open."""
+"""A folder of tracks from a finished prediction: what UCSC's browser, IGV and JBrowse 2 open.
+
+The text files of a track hub follow https://genome.ucsc.edu/goldenPath/help/hgTrackHubHelp.html:
+one setting per line, an empty line between two stanzas.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Collection, Iterable
+from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
 from histpred.bundle.folder import MANIFEST, SHIPPED, parse_manifest, shipped_bundles
 from histpred.bundle.outputs import assembly_of
 from histpred.core.errors import InputError, OutputError, UsageError
+from histpred.core.execution import Progress, no_progress
 from histpred.core.hts import quiet_htslib
 from histpred.core.marks import by_class, mark
 from histpred.core.output import output_folder, refuse_inputs, temporary_faults
 from histpred.genome.reference import Reference
-from histpred.scoring.derived import (
-    GENOMES,
-    HUB,
-    IGV_JSON,
-    IGV_XML,
-    JBROWSE,
-    ONE_FILE,
-    SIZES,
-    TRACKS,
-    hub_files,
-    is_hub,
-    remove_empty,
-)
+from histpred.scoring import derived
+from histpred.scoring.derived import GENOMES, HUB, ONE_FILE, SIZES, TRACKS
 from histpred.scoring.record import Identity, read_finished
 from histpred.scoring.tables import AGAIN, CALLS, SCORES, bed_colour
-from histpred.tracks.binary import (
-    ScoreColumns,
-    middle,
-    split_columns,
-    write_calls,
-    write_signal,
-    write_windows,
-)
+from histpred.tracks import binary
 from histpred.tracks.sessions import Track, igv_json, igv_xml, jbrowse
-from histpred.tracks.stanzas import genomes_text, hub_text, one_file_text, track_list
 
 UCSC_NAMES = {"T2T-CHM13v2.0": "hs1"}
 ASSEMBLY = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
-NOT_ASSEMBLIES = (HUB, GENOMES, ONE_FILE, IGV_JSON, IGV_XML, JBROWSE)
-Progress = Callable[[int, int], None]
+HUB_HEAD = """\
+hub histpred
+shortLabel histpred
+longLabel Histone marks predicted from sequence: {title}
+{files}
+email nobody@example.org
+"""  # UCSC requires an address; the owner of the hub can enter theirs
+SUPER_TRACK = """\
+track histpred
+superTrack on show
+shortLabel histpred
+longLabel Histone marks predicted from sequence ({title})
+"""
+CALLS_TRACK = """\
+track histpredCalls
+parent histpred
+type bigBed 9 +
+bigDataUrl {url}
+shortLabel {name}
+longLabel Marks whose probability reaches the threshold ({title})
+itemRgb on
+visibility pack
+"""
+COMPOSITE_TRACK = """\
+track {group}
+parent histpred
+compositeTrack on
+shortLabel {mark_class}
+longLabel Marks of class {mark_class}: probability in each {each} ({title})
+{look}"""
+MARK_TRACK = """\
+track {group}{number}{word}
+parent {group} on
+bigDataUrl {url}
+shortLabel {name}
+longLabel {name}: probability in each {each} ({title})
+{look}"""
+SIGNAL_LOOK = """\
+visibility full
+color {colour}
+type bigWig 0 1
+viewLimits 0:1
+maxHeightPixels 100:32:8
+"""
+# With a color here, IGV would ignore the colours of the windows.
+WINDOW_LOOK = """\
+visibility dense
+type bigBed 9 +
+itemRgb on
+"""
 
 
 class Hub(NamedTuple):
@@ -68,40 +103,23 @@ def write_hub(
     *,
     cache: Path | None = None,
     overwrite: bool = False,
-    progress: Progress = lambda done, total: None,
+    progress: Progress = no_progress,
 ) -> Hub:
     """Write a prediction's tracks and the text files of a hub around them into the folder `out`.
 
-    Parameters
-    ----------
-    scores
-        The folder of a finished `histpred predict`.
-    fasta
-        The genome of the prediction; it gives the lengths of the contigs.
-    out
-        Gets hub.txt, genomes.txt, one-file-hub.txt, the sessions of IGV and JBrowse, and a folder
-        named after the assembly with trackDb.txt, contigs.chrom.sizes, calls.bb (if there are
-        calls) and MARK.bb for each mark; MARK.bw instead if rows are tiles and no two overlap.
-    assembly
-        UCSC's name: hg38, sacCer3. None: see `likely_assembly`.
-    cache
-        A folder for indexes and copies of the genome that outlives the run.
-    overwrite
-        Replace an earlier hub.
-    progress
-        Called with the number of tracks written, and of all.
+    `scores` is the folder of a finished `histpred predict`, `fasta` its genome, which gives the
+    lengths of the contigs. `out` gets hub.txt, genomes.txt, one-file-hub.txt, the sessions of IGV
+    and JBrowse, and a folder named after the assembly with trackDb.txt, contigs.chrom.sizes,
+    calls.bb (if there are calls) and MARK.bb for each mark; MARK.bw instead if rows are tiles and
+    no two overlap. `assembly` is UCSC's name: hg38, sacCer3; None: see `likely_assembly`. `cache`
+    is a folder for indexes and copies of the genome that outlives the run. `progress` is called
+    with the number of tracks written, and of all.
 
-    Raises
-    ------
-    InputError
-        If the folder is not a finished prediction, was made with another FASTA, or its tables
-        differ from run.json.
-    OutputError
-        If `out` holds a hub (without `overwrite`) or anything else.
-    UsageError
-        For an assembly that cannot name a folder.
+    Raises InputError if the folder is not a finished prediction, was made with another FASTA, or
+    its tables differ from run.json; OutputError if `out` holds a hub (without `overwrite`) or
+    anything else; UsageError for an assembly that cannot name a folder.
     """
-    if assembly is not None and (assembly in NOT_ASSEMBLIES or not ASSEMBLY.fullmatch(assembly)):
+    if assembly is not None and (assembly in derived.TOP_FILES or not ASSEMBLY.fullmatch(assembly)):
         raise UsageError(
             f"{assembly!r} is not the name of an assembly", "give UCSC's name: hg38, sacCer3"
         )
@@ -110,13 +128,17 @@ def write_hub(
         raise OutputError(f"{out} holds a hub", "choose another folder, or add --overwrite")
     refuse_inputs([out], [scores])
     names = [HUB]
-    with quiet_htslib(), temporary_faults(), output_folder(out, names, is_hub) as work:
-        lengths = _contig_lengths(fasta, scores, run.identity.fasta_sha256, cache, work)
+    with quiet_htslib(), temporary_faults(), output_folder(out, names, derived.is_hub) as work:
+        with Reference(fasta, cache or work / ".genome") as reference:
+            if reference.digest != run.identity.fasta_sha256:
+                problem = f"is not the genome of {scores}"
+                raise InputError(fasta, problem, "give the FASTA of that prediction")
+            lengths = dict(reference.lengths)
         assembly = assembly or likely_assembly(lengths.values(), fasta)
         hub, files = _write_files(scores, run.identity, lengths, assembly, work, progress)
-        before = hub_files(out)  # those that the new hub lacks are removed
+        before = derived.hub_files(out)  # those that the new hub lacks are removed
         names[:] = [*(name for name in before if name not in files), *files]
-    remove_empty(out, before)
+    derived.remove_empty(out, before)
     return hub
 
 
@@ -133,11 +155,15 @@ def _write_files(
     folder, scratch = work / assembly, work / ".columns"  # no assembly begins with a dot
     folder.mkdir()
     scratch.mkdir()
-    table = split_columns(scores / SCORES, lengths, scratch)
+    table = binary.split_columns(scores / SCORES, lengths, scratch)
     signal = bool(tile and table.covered)
-    calls = write_calls(scores / CALLS, lengths, folder / "calls.bb")
-    tracks = tracks_of(table, signal, bool(calls), assembly)
-    write = write_signal if signal else write_windows
+    calls = binary.write_calls(scores / CALLS, lengths, folder / "calls.bb")
+    # The calls, if there are any, then the marks by class, in the order of the vocabulary.
+    tracks = [Track("called marks", f"{assembly}/calls.bb", "", "0,0,0")] if calls else []
+    for name in by_class(table.marks if table.windows else ()):
+        path = f"{assembly}/{name}.{'bw' if signal else 'bb'}"
+        tracks.append(Track(name, path, mark(name).mark_class, bed_colour(name), signal))
+    write = binary.write_signal if signal else binary.write_windows
     marks = [track for track in tracks if track.mark_class]
     for done, track in enumerate(marks, 1):
         write(table, table.marks.index(track.name), lengths, work / track.path)
@@ -146,35 +172,24 @@ def _write_files(
     title = f"{bundle}, histpred {identity.histpred}"
     each = f"tile of {tile} bp" if tile else "window"
     sizes = f"{assembly}/{SIZES}"
-    wide = 50 if signal else 10
-    locus = middle(table, wide) if table.windows else next(iter(lengths))
+    locus = binary.middle(table, 50 if signal else 10) if table.windows else next(iter(lengths))
     shown = (tracks, assembly, sizes, locus)
+    head = HUB_HEAD.format(title=title, files="useOneFile on")
+    listed = track_list(tracks, title, each, f"{assembly}/")
     texts = {
         sizes: "".join(f"{contig}\t{length}\n" for contig, length in lengths.items()),
         f"{assembly}/{TRACKS}": track_list(tracks, title, each),
-        IGV_JSON: igv_json(*shown),
-        IGV_XML: igv_xml(*shown),
-        JBROWSE: jbrowse(*shown),
-        GENOMES: genomes_text(assembly),
-        ONE_FILE: one_file_text(tracks, assembly, title, each),
-        HUB: hub_text(title),
+        derived.IGV_JSON: igv_json(*shown),
+        derived.IGV_XML: igv_xml(*shown),
+        derived.JBROWSE: jbrowse(*shown),
+        GENOMES: f"genome {assembly}\ntrackDb {assembly}/{TRACKS}\n",
+        ONE_FILE: f"{head}\ngenome {assembly}\n\n{listed}",
+        HUB: HUB_HEAD.format(title=title, files=f"genomesFile {GENOMES}"),
     }
-    for name, text in texts.items():
-        (work / name).write_text(text, encoding="utf-8")
+    for file, text in texts.items():
+        (work / file).write_text(text, encoding="utf-8")
     hub = Hub(assembly, table.marks, table.windows, calls, signal)
     return hub, [*(track.path for track in tracks), *texts]
-
-
-def _contig_lengths(
-    fasta: str, scores: Path, digest: str, cache: Path | None, work: Path
-) -> dict[str, int]:
-    """Lengths of the contigs, bp; InputError if the FASTA is not the one of the prediction."""
-    with Reference(fasta, cache or work / ".genome") as reference:
-        if reference.digest != digest:
-            raise InputError(
-                fasta, f"is not the genome of {scores}", "give the FASTA of that prediction"
-            )
-        return dict(reference.lengths)
 
 
 def likely_assembly(lengths: Collection[int], fasta: str) -> str:
@@ -192,11 +207,37 @@ def likely_assembly(lengths: Collection[int], fasta: str) -> str:
     return beginning if ASSEMBLY.fullmatch(beginning) else "genome"
 
 
-def tracks_of(table: ScoreColumns, signal: bool, calls: bool, assembly: str) -> list[Track]:
-    """The calls, if there are any, then the marks by class, in the order of the vocabulary."""
-    tracks = [Track("called marks", f"{assembly}/calls.bb", "", "0,0,0")] if calls else []
-    suffix = "bw" if signal else "bb"
-    for name in by_class(table.marks if table.windows else ()):
-        path = f"{assembly}/{name}.{suffix}"
-        tracks.append(Track(name, path, mark(name).mark_class, bed_colour(name), signal))
-    return tracks
+def track_list(tracks: Iterable[Track], title: str, each: str = "window", folder: str = "") -> str:
+    """The content of trackDb.txt: the calls, then a composite of marks for each class.
+
+    `each`: what has a probability, 'window' or 'tile of 200 bp'. `folder`: put before the names of
+    files; '' for a text beside them.
+    """
+    stanzas = [SUPER_TRACK.format(title=title)]
+    for mark_class, group in groupby(tracks, lambda track: track.mark_class):
+        members = list(group)
+        shared = {"title": title, "each": each, "group": f"histpred{word_of(mark_class)}"}
+        urls = [f"{folder}{Path(track.path).name}" for track in members]
+        if not mark_class:
+            stanzas.append(CALLS_TRACK.format(url=urls[0], name=members[0].name, **shared))
+            continue
+        signal, colour = members[0].signal, members[0].colour
+        shared["look"] = SIGNAL_LOOK.format(colour=colour) if signal else WINDOW_LOOK
+        stanzas.append(COMPOSITE_TRACK.format(mark_class=mark_class, **shared))
+        stanzas += [
+            # The number tells H2A.Z from H2AZ.
+            MARK_TRACK.format(
+                number=number, word=word_of(track.name), name=track.name, url=url, **shared
+            )
+            for number, (track, url) in enumerate(zip(members, urls, strict=True), 1)
+        ]
+    return "\n".join(stanzas)
+
+
+def word_of(text: str) -> str:
+    """Letters and digits only, as in the name of a track.
+
+    >>> word_of("active promoter"), word_of("H3K4me3")
+    ('ActivePromoter', 'H3K4me3')
+    """
+    return "".join(part[:1].upper() + part[1:] for part in re.split("[^A-Za-z0-9]+", text))

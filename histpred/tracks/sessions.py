@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 from xml.etree import ElementTree
 
@@ -48,20 +48,17 @@ class Track(NamedTuple):
 def igv_json(tracks: Sequence[Track], assembly: str, sizes: str, locus: str) -> str:
     """A session for igv.js, which takes paths as relative to its page, in the hub's folder.
 
-    Parameters
-    ----------
-    sizes
-        Path of the contigs' lengths, for an assembly that IGV does not know.
-    locus
-        The first locus shown, 'contig:start-end' (1-based, inclusive).
+    `sizes`: path of the contigs' lengths, for an assembly that IGV does not know. `locus`: the
+    first locus shown, 'contig:start-end' (1-based, inclusive).
     """
-    known = assembly in KNOWN_TO_IGV
-    contigs = {"id": assembly, "name": assembly, "format": "chromsizes", "fastaURL": sizes}
-    genome: dict[str, object] = (
-        {"genome": assembly} if known else {"reference": contigs, "showSequence": False}
-    )
-    begin = {"locus": locus} if PLAIN_LOCUS.fullmatch(locus) else {}
-    return _text({**genome, **begin, "tracks": [_igv_track(track) for track in tracks]})
+    session: dict[str, object] = {"genome": assembly}
+    if assembly not in KNOWN_TO_IGV:
+        contigs = {"id": assembly, "name": assembly, "format": "chromsizes", "fastaURL": sizes}
+        session = {"reference": contigs, "showSequence": False}
+    if PLAIN_LOCUS.fullmatch(locus):
+        session["locus"] = locus
+    session["tracks"] = [_igv_track(track) for track in tracks]
+    return json.dumps(session, indent=1) + "\n"
 
 
 def _igv_track(track: Track) -> dict[str, object]:
@@ -116,30 +113,23 @@ def jbrowse(tracks: Sequence[Track], assembly: str, sizes: str, locus: str) -> s
         "adapter": {"type": "ChromSizesAdapter", "chromSizesLocation": _location(sizes)},
     }
     view = {"loc": locus, "assembly": assembly, "tracks": [_track_id(track) for track in tracks]}
-    return _text(
-        {
-            "configuration": {"theme": {"typography": {"fontSize": 10}, "spacing": 2}},
-            "assemblies": [{"name": assembly, "sequence": sequence}],
-            "tracks": [_jbrowse_track(track, assembly) for track in tracks],
-            "defaultSession": {
-                "name": "histpred",
-                "views": [{"type": "LinearGenomeView", "id": "histpred", "init": view}],
-            },
-        }
-    )
+    views = [{"type": "LinearGenomeView", "id": "histpred", "init": view}]
+    configuration = {
+        "configuration": {"theme": {"typography": {"fontSize": 10}, "spacing": 2}},
+        "assemblies": [{"name": assembly, "sequence": sequence}],
+        "tracks": [_jbrowse_track(track, assembly) for track in tracks],
+        "defaultSession": {"name": "histpred", "views": views},
+    }
+    return json.dumps(configuration, indent=1) + "\n"
 
 
 def _jbrowse_track(track: Track, assembly: str) -> dict[str, object]:
     if track.signal:
         kind, display = "QuantitativeTrack", "LinearWiggleDisplay"
         adapter = {"type": "BigWigAdapter", "bigWigLocation": _location(track.path)}
-        look: dict[str, object] = {
-            "minScore": 0,
-            "maxScore": 1,
-            "renderers": {
-                "XYPlotRenderer": {"type": "XYPlotRenderer", "color": f"rgb({track.colour})"}
-            },
-        }
+        plot = {"type": "XYPlotRenderer", "color": f"rgb({track.colour})"}
+        look: dict[str, object] = {"minScore": 0, "maxScore": 1}
+        look |= {"renderers": {"XYPlotRenderer": plot}}
     else:
         kind, display = "FeatureTrack", "LinearBasicDisplay"
         adapter = {"type": "BigBedAdapter", "bigBedLocation": _location(track.path)}
@@ -157,6 +147,7 @@ def _jbrowse_track(track: Track, assembly: str) -> dict[str, object]:
                 **(windows if track.mark_class else calls),
             },
         }
+    shown = {"type": display, "displayId": f"{_track_id(track)}-{display}", "height": track.height}
     return {
         "type": kind,
         "trackId": _track_id(track),
@@ -164,14 +155,7 @@ def _jbrowse_track(track: Track, assembly: str) -> dict[str, object]:
         "assemblyNames": [assembly],
         "category": ["histpred", *filter(None, [track.mark_class])],
         "adapter": adapter,
-        "displays": [
-            {
-                "type": display,
-                "displayId": f"{_track_id(track)}-{display}",
-                "height": track.height,
-                **look,
-            }
-        ],
+        "displays": [{**shown, **look}],
     }
 
 
@@ -181,7 +165,3 @@ def _track_id(track: Track) -> str:
 
 def _location(path: str) -> dict[str, object]:
     return {"uri": path, "locationType": "UriLocation"}
-
-
-def _text(content: Mapping[str, object]) -> str:
-    return json.dumps(content, indent=1) + "\n"

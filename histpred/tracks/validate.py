@@ -1,8 +1,7 @@
 """Check binary tracks with a second library before they are published.
 
-libBigWig, through pyBigWig (https://github.com/deeptools/pyBigWig), reads what pybigtools wrote.
-The rules are those of https://genome.ucsc.edu/goldenPath/help/bigBed.html and bigWig.html: rows
-sorted and on their contigs, scores from 0 to 1000, names that every reader accepts.
+pyBigWig (https://github.com/deeptools/pyBigWig) reads what pybigtools wrote. The rules are those of
+https://genome.ucsc.edu/goldenPath/help/bigBed.html and bigWig.html.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from histpred.core.errors import OutputError
 from histpred.core.hts import no_room
@@ -28,7 +27,7 @@ def check_bigbed(path: Path, lengths: Mapping[str, int], contigs: Iterable[str],
     Raises TemporaryError for a file that was cut short: unreadable, or with fewer rows.
     """
     found = 0
-    for contig, start, end, rest in _entries(path, lengths, contigs, "entries"):
+    for contig, start, end, rest in _entries(path, lengths, contigs):
         found += 1
         if not REST.fullmatch(rest):
             raise _broken(path, f"{contig}:{start}-{end} reads {rest[:80]!r}")
@@ -36,27 +35,22 @@ def check_bigbed(path: Path, lengths: Mapping[str, int], contigs: Iterable[str],
         raise no_room(path)
 
 
-def check_bigwig(
-    path: Path, lengths: Mapping[str, int], contigs: Iterable[str], bases: int
-) -> None:
-    """Raise OutputError unless a bigWig has a value from 0 to 1 at `bases` bp, all on `contigs`.
+def check_bigwig(path: Path, lengths: Mapping[str, int], contigs: Iterable[str], bp: int) -> None:
+    """Raise OutputError unless a bigWig has a value from 0 to 1 at `bp` bases, all on `contigs`.
 
     Raises TemporaryError for a file that was cut short: unreadable, or with fewer values.
     """
     found = 0
-    for contig, start, end, value in _entries(path, lengths, contigs, "intervals"):
+    for contig, start, end, value in _entries(path, lengths, contigs):
         found += end - start
         if not 0 <= value <= 1:
             raise _broken(path, f"{contig}:{start}-{end} has the value {value}")
-    if found != bases:
+    if found != bp:
         raise no_room(path)
 
 
 def _entries(
-    path: Path,
-    lengths: Mapping[str, int],
-    contigs: Iterable[str],
-    method: Literal["entries", "intervals"],
+    path: Path, lengths: Mapping[str, int], contigs: Iterable[str]
 ) -> Iterator[tuple[str, int, int, Any]]:
     """Rows in order, read a stretch at a time; a row in two stretches comes once."""
     import pyBigWig
@@ -68,19 +62,19 @@ def _entries(
     with reader:
         if reader.chroms() is None:
             raise no_room(path)
+        read = reader.entries if reader.isBigBed() else reader.intervals
         for contig in contigs:
             length, before = lengths[contig], 0
             if reader.chroms(contig) != length:
                 raise no_room(path)
             for first in range(0, length, STRETCH):
                 last = min(first + STRETCH, length)
-                for start, end, value in getattr(reader, method)(contig, first, last) or ():
+                for start, end, value in read(contig, first, last) or ():
                     if start < first:
                         continue
                     if not before <= start < end <= length:
-                        raise _broken(
-                            path, f"{contig}:{start}-{end} is unsorted or outside its contig"
-                        )
+                        what = f"{contig}:{start}-{end} is unsorted or outside its contig"
+                        raise _broken(path, what)
                     before = start
                     yield contig, start, end, value
 

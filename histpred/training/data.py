@@ -23,7 +23,7 @@ from histpred.labels.examples import Examples, labelled, learnable
 from histpred.labels.matrix import Labels
 from histpred.labels.splits import TEST, TRAIN, UNUSED, VALIDATION, leaks, warn_of_leaks
 from histpred.labels.splitting import split
-from histpred.scoring.inputs import Genome, embed_windows, map_windows
+from histpred.scoring.embed import Genome, embed_windows, map_windows
 from histpred.training import spectra
 from histpred.training.recipe import Source
 from histpred.training.settings import DEEPHISTONE, DEEPHISTONE_ADAPTED, NNPU, SPECTRA, Recipe

@@ -11,9 +11,8 @@ from xml.etree import ElementTree
 import pytest
 
 from histpred.scoring.derived import remove_hub
-from histpred.tracks.hub import likely_assembly, write_hub
+from histpred.tracks.hub import likely_assembly, track_list, write_hub
 from histpred.tracks.sessions import Track, igv_json, igv_xml
-from histpred.tracks.stanzas import track_list
 from support.command_line import contents, histpred, said_well, tree, with_file_limit
 
 pyBigWig = pytest.importorskip("pyBigWig", reason="needs pyBigWig")
