@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-TOKENS_AT_ONCE = 32_768
+TOKENS_AT_ONCE = 32_768  # of a batch; half as many each time memory runs out
 CHUNKS_AT_ONCE = {"cpu": 32, "cuda": 4096, "mps": 512}
 # torch's messages on the CPU and on MPS, where it has no exception of its own
 OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "MPS backend out of memory")

@@ -20,7 +20,7 @@ from histpred.encoders.store import Store, chunk_key
 from histpred.genome.reference import Reference
 from histpred.genome.windows import Row
 
-UNITS_AT_ONCE = 2
+UNITS_AT_ONCE = 2  # while one is embedded, the next is read and tokenised
 WINDOWS_AT_ONCE = 4096
 
 Vectors = dict[bytes, tuple[np.ndarray, int]]  # key of a chunk -> vector and number of tokens
