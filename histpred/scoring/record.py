@@ -208,11 +208,7 @@ def write_run(
     parts: tuple[ShardRecord, ...] | None = None,
 ) -> None:
     """Write run.json beside the other outputs in `work`; `started`: seconds since the epoch."""
-    outputs = {
-        path.name: OutputFile(bytes=path.stat().st_size, sha256=file_digest(path))
-        for path in (work / name for name in OUTPUTS)
-        if path.exists()
-    }
+    paths = [work / name for name in OUTPUTS if (work / name).exists()]
     record = RunRecord(
         identity=identity,
         result=result,
@@ -223,7 +219,10 @@ def write_run(
         started=datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
         seconds=round(time.time() - started, 3),
         parts=parts,
-        outputs=outputs,
+        outputs={
+            path.name: OutputFile(bytes=path.stat().st_size, sha256=file_digest(path))
+            for path in paths
+        },
     )
     write_record(work / RUN, record, {"parts"} if parts is None else frozenset())
 
