@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from histpred.bundle.folder import DEFAULT_BUNDLE, load_bundle, shipped_bundles
+from histpred.bundle.folder import DEFAULT_BUNDLE
 from histpred.commands import options
 
 
@@ -18,6 +18,8 @@ def bundle() -> None:
 @bundle.command("list")
 def list_bundles() -> None:
     """List the bundles shipped with histpred."""
+    from histpred.bundle.folder import load_bundle, shipped_bundles
+
     for name in shipped_bundles():
         manifest = load_bundle(name).manifest
         default = " (default)" if name == DEFAULT_BUNDLE else ""
@@ -29,6 +31,8 @@ def list_bundles() -> None:
 @click.option("--json", is_flag=True, help="Print the manifest (bundle.json) instead of the card.")
 def show(name: str, json: bool) -> None:
     """Show the card of a bundle: training data, performance and limits."""
+    from histpred.bundle.folder import load_bundle
+
     loaded = load_bundle(name)
     if json:
         click.echo(loaded.manifest.model_dump_json(indent=2))
@@ -40,6 +44,8 @@ def show(name: str, json: bool) -> None:
 @click.argument("name", metavar="NAME|DIR", default=DEFAULT_BUNDLE)
 def digest(name: str) -> None:
     """Print the sha256 that identifies a bundle and its content, and the bundle's name."""
+    from histpred.bundle.folder import load_bundle
+
     loaded = load_bundle(name)
     click.echo(f"{loaded.digest}  {loaded.manifest.name} {loaded.manifest.version}")
 
@@ -49,6 +55,7 @@ def digest(name: str) -> None:
 @options.weights
 def verify(name: str, weights: Path | None) -> None:
     """Check every digest of a bundle, run it, and compare the result with the published one."""
+    from histpred.bundle.folder import load_bundle
     from histpred.scoring.verify import verify as run
 
     loaded = load_bundle(name)

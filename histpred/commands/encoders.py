@@ -10,7 +10,6 @@ import click
 from histpred.commands import options
 from histpred.core.errors import UsageError, WeightsError, first_few
 from histpred.core.log import logger
-from histpred.encoders.published import PUBLISHED, default_folder, find, is_published
 
 
 @click.group()
@@ -22,6 +21,7 @@ def encoders() -> None:
 def list_encoders() -> None:
     """List the published encoders, and show which of them are on this machine."""
     from histpred.encoders.installed import ABSENT, state_of
+    from histpred.encoders.published import PUBLISHED, default_folder
 
     rows = [("NAME", "KIND", "NUMBERS", "WINDOWS", "STATE", "LICENCE", "NOTE")]
     places = []
@@ -60,6 +60,7 @@ def get(name: str, folder: Path | None, revision: str | None) -> None:
     Without a network, it shows what to download elsewhere and where to put the files.
     """
     from histpred.encoders import download
+    from histpred.encoders.published import default_folder, find
 
     encoder = find(name)
     folder = folder or default_folder(name)
@@ -79,6 +80,7 @@ def verify(name: str, path: Path | None) -> None:
     """
     from histpred.encoders import ENCODERS
     from histpred.encoders import installed as files
+    from histpred.encoders.published import default_folder, find, is_published
 
     if name in ENCODERS and not is_published(name):
         kind = ENCODERS[name]

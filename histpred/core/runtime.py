@@ -28,7 +28,8 @@ def load_onnxruntime() -> ModuleType:
     """Import onnxruntime without telemetry; it prints fatal messages only.
 
     Release 1.32 starts telemetry when it is imported: it writes files to the home and temporary
-    folders and uploads data. Calling `disable_telemetry_events` after the import would be too late.
+    folders and uploads data. The environment variable prevents that; calling
+    `disable_telemetry_events` after the import would be too late.
     """
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     onnxruntime = importlib.import_module("onnxruntime")
