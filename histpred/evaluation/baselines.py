@@ -129,9 +129,7 @@ def fit_baselines(examples: Examples, features: Features) -> Baselines:
     labels, windows = examples.labels[train], examples.windows[train]
     known = ~np.isnan(labels)
     shares = np.where(
-        known.any(axis=0),
-        np.nansum(labels, axis=0) / np.maximum(known.sum(axis=0), 1),
-        0.5,
+        known.any(axis=0), np.nansum(labels, axis=0) / np.maximum(known.sum(axis=0), 1), 0.5
     )
     composition = _logistic(
         _with_squares(features.composition[train]), labels, shares, COMPOSITION_STRENGTH

@@ -21,14 +21,7 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from histpred.evaluation.ranking import (
-    BINS,
-    binned,
-    rank,
-    rankings,
-    running_sums,
-    weighted_figures,
-)
+from histpred.evaluation.ranking import BINS, binned, rank, rankings, running_sums, weighted_figures
 from histpred.evaluation.result import MACRO, METRICS, MICRO
 
 COLUMNS = ["positives", "negatives", *METRICS]

@@ -190,10 +190,7 @@ def _checked(join: Join, genes: Genes) -> Join:
 
 def _by_id(rna: Rna, genes: Genes) -> Join:
     ensembl, ncbi = _ids(rna)
-    for names, index, how in (
-        (ensembl, genes.by_id, BY_ENSEMBL),
-        (ncbi, genes.by_ncbi, BY_NCBI),
-    ):
+    for names, index, how in ((ensembl, genes.by_id, BY_ENSEMBL), (ncbi, genes.by_ncbi, BY_NCBI)):
         found = {index[name] for name in names if name in index}
         if found:
             return Join(found.pop(), how) if len(found) == 1 else Join(None, SEVERAL_IDS)
