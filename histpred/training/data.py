@@ -20,7 +20,7 @@ from histpred.genome.request import Request
 from histpred.genome.windows import WindowSpec
 from histpred.labels.examples import Examples, labelled, learnable
 from histpred.labels.matrix import Labels
-from histpred.labels.splits import TEST, TRAIN, UNUSED, VALIDATION, leaks, warn_of_leaks
+from histpred.labels.splits import TEST, TRAIN, UNUSED, VALIDATION, warn_of_leaks
 from histpred.labels.splitting import split
 from histpred.scoring.inputs import Genome, embed_windows, map_windows
 from histpred.training import spectra
@@ -159,7 +159,7 @@ def _split(
         f"{(sets == name).sum():,} {name}" for name in (TRAIN, VALIDATION, TEST, UNUSED)
     )
     logger.info("%s: %s", how, counts)
-    leaky = warn_of_leaks(leaks(windows, sets), sets)
+    leaky = warn_of_leaks(windows, sets)
     if leaky:
         logger.warning(leaky)
         how = f"{how}. {leaky}"
