@@ -15,7 +15,7 @@ from histpred.core.errors import InputError, ModelError
 from histpred.core.execution import Execution
 from histpred.encoders.chunks import GRID, ChunkPolicy, check_window
 from histpred.encoders.onnx import codes_of
-from histpred.evaluation.baselines import Features, joined, sequence_features
+from histpred.evaluation.baselines import sequence_features
 from histpred.genome.request import Request
 from histpred.genome.windows import WindowSpec
 from histpred.labels.examples import Examples, labelled, learnable
@@ -38,7 +38,7 @@ class Gathered(NamedTuple):
 
     windows: pandas.DataFrame
     values: np.ndarray
-    features: Features
+    features: np.ndarray
     genome: Genome
 
 
@@ -50,7 +50,7 @@ class Dataset(NamedTuple):
     """
 
     examples: Examples
-    features: Features
+    features: np.ndarray
     marks: tuple[str, ...]
     how: str
 
@@ -82,7 +82,7 @@ def gather(
         _refuse_none(windows, request)
         values = np.concatenate([codes for codes, _ in both])
         features = [batch for _, batch in both]
-    return Gathered(windows, values, joined(features), genome)
+    return Gathered(windows, values, np.concatenate(features), genome)
 
 
 def reader(model: str) -> Callable[[np.ndarray], np.ndarray]:
@@ -132,7 +132,7 @@ def label_and_split(
     enough = learnable(labels.marks, targets[sets == TRAIN], labels_path)
     return Dataset(
         Examples(windows, units, gathered.values[rows], targets[:, enough], sets),
-        gathered.features.of(rows),
+        gathered.features[rows],
         tuple(np.array(labels.marks)[enough]),
         how,
     )

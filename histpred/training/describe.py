@@ -22,8 +22,7 @@ from histpred.bundle.manifest import WindowSpec as ManifestWindow
 from histpred.bundle.species import UNSPECIFIED
 from histpred.evaluation.baselines import PREVALENCE, fit_baselines
 from histpred.evaluation.calibration import Calibrated
-from histpred.evaluation.card import card_figures
-from histpred.evaluation.metrics import expected_calibration_error
+from histpred.evaluation.metrics import card_figures, expected_calibration_error
 from histpred.genome.windows import WindowSpec
 from histpred.labels.splits import TEST, TRAIN, UNUSED, VALIDATION
 from histpred.scoring.inputs import Genome
@@ -164,14 +163,14 @@ def _model(recipe: Recipe) -> str:
 
 def _figures(dataset: Dataset, probabilities: Mapping[str, np.ndarray]) -> dict[str, Evaluation]:
     examples, features, marks, _ = dataset
-    fitted = fit_baselines(examples, features)
+    examples = examples._replace(inputs=features)
+    score = fit_baselines(examples)
     figures = {}
     for name, description in SETS.items():
-        chosen = examples.sets == name
         these = examples.of(name)
         beside = {
             name: scores
-            for name, (scores, _) in fitted.score(these.windows, features.of(chosen)).items()
+            for name, (scores, _) in score(these.windows, these.inputs).items()
             if name != PREVALENCE
         }
         scores = probabilities[name]
