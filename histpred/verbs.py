@@ -168,15 +168,7 @@ def label_from_peaks(
         out,
         inputs,
         options,
-        lambda work: from_peaks(
-            files,
-            request.annotation,
-            work,
-            rule,
-            level=request.level,
-            biotypes=request.biotypes,
-            unstranded=request.unstranded,
-        ),
+        lambda work: from_peaks(files, request, work, rule),
         draw_labels,
         overwrite,
     )

@@ -18,8 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from histpred.bundle.manifest import Evaluation, MarkSpec
 from histpred.bundle.probability import probabilities_of
 from histpred.evaluation.calibration import NEVER, base_rate, calibrated, platt, youden
-from histpred.evaluation.card import card_figures
-from histpred.evaluation.metrics import expected_calibration_error
+from histpred.evaluation.metrics import card_figures, expected_calibration_error
 
 logger = logging.getLogger(__name__)
 

@@ -76,12 +76,9 @@ def correlate(a: pandas.DataFrame, b: pandas.DataFrame) -> Correlation:
 
 
 def off_diagonal_summary(similarity: pandas.DataFrame) -> dict[str, float]:
-    """Mean, population s.d. and share beyond +-0.25 of the pairs of different marks.
-
-    As in appendix E of the paper. NaN with fewer than two marks.
-    """
+    """Mean, population s.d. and share beyond +-0.25 of the pairs of marks (paper, appendix E)."""
     pairs = _pairs(similarity)
-    if not len(pairs):
+    if not len(pairs):  # fewer than two marks
         return dict.fromkeys(("mean", "sd", "share_above_quarter"), np.nan)
     return {
         "mean": float(pairs.mean()),

@@ -7,7 +7,6 @@ Each is fitted on the training rows only. Its thresholds maximise Youden's J on 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas
@@ -19,17 +18,11 @@ from threadpoolctl import threadpool_limits
 
 from histpred.encoders.kmer import KmerEncoder
 from histpred.evaluation.calibration import NEVER, youden
+from histpred.labels.examples import Examples
 from histpred.labels.splits import TRAIN, VALIDATION
 
-if TYPE_CHECKING:
-    from histpred.labels.examples import Examples
-
-PREVALENCE, COMPOSITION, KMERS, NEAREST = (
-    "prevalence",
-    "GC + CpG",
-    "4-mers + logistic",
-    "nearest neighbour",
-)
+PREVALENCE, COMPOSITION = "prevalence", "GC + CpG"
+KMERS, NEAREST = "4-mers + logistic", "nearest neighbour"
 INPUTS = {
     PREVALENCE: "nothing",
     COMPOSITION: "GC share and CpG ratio",
@@ -43,76 +36,33 @@ KMER_STRENGTH = 0.01  # scikit-learn's C: small, as k-mers are many and correlat
 COMPOSITION_STRENGTH = 1.0
 EVEN = 0.5
 
-Predictor = Callable[[pandas.DataFrame, "Features"], np.ndarray]
-"""Maps windows and their features to probabilities, float64 [n, marks]."""
+Scores = dict[str, tuple[np.ndarray, np.ndarray]]
+"""Probabilities, float64 [n, marks], and thresholds [marks] of each baseline."""
+
+GC_AND_CPG, SPECTRA = slice(2), slice(2, None)  # columns of `sequence_features`
 
 
-class Features(NamedTuple):
-    """Features of n sequences.
+def sequence_features(sequences: Sequence[bytes]) -> np.ndarray:
+    """Features, float32 [n, 182], of sequences of upper-case A, C, G, T and N.
 
-    composition: float32 [n, 2], GC share of the ACGT bases, and CpG observed over expected
-    (CpG x bases / (C x G), Gardiner-Garden and Frommer 1987), 0 without C or G. kmers: float32 [n,
-    180], frequencies of canonical 1- to 4-mers.
+    GC share of the ACGT bases; CpG observed over expected (CpG x bases / (C x G), Gardiner-Garden
+    and Frommer 1987), 0 without C or G; frequencies of the 180 canonical 1- to 4-mers.
     """
-
-    composition: np.ndarray
-    kmers: np.ndarray
-
-    def of(self, chosen: np.ndarray) -> Features:
-        """The features of some rows, given as a mask or by number."""
-        return Features(self.composition[chosen], self.kmers[chosen])
-
-
-class Baselines(NamedTuple):
-    """Fitted baselines and their thresholds [marks], by name."""
-
-    predictors: dict[str, Predictor]
-    thresholds: dict[str, np.ndarray]
-
-    def score(
-        self, windows: pandas.DataFrame, features: Features
-    ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        """Probabilities, float64 [n, marks], and thresholds [marks] of each baseline.
-
-        `windows` has the columns chrom, start and end (0-based half-open); `features` are those of
-        the same windows, in the same order.
-        """
-        return {
-            name: (predict(windows, features), self.thresholds[name])
-            for name, predict in self.predictors.items()
-        }
-
-
-def sequence_features(sequences: Sequence[bytes]) -> Features:
-    """Features of sequences of upper-case A, C, G, T and N."""
-    counts = np.array(
-        [
-            [sequence.count(base) for base in (b"A", b"C", b"G", b"T", b"CG")]
-            for sequence in sequences
-        ],
-        np.float64,
-    ).reshape(-1, 5)
-    a, c, g, t, cpg = counts.T
+    counted = (b"A", b"C", b"G", b"T", b"CG")
+    counts = [[sequence.count(word) for word in counted] for sequence in sequences]
+    a, c, g, t, cpg = np.array(counts, np.float64).reshape(-1, 5).T
     bases = a + c + g + t
-    composition = np.stack(
-        [
-            np.divide(c + g, bases, out=np.zeros_like(bases), where=bases > 0),
-            np.divide(cpg * bases, c * g, out=np.zeros_like(bases), where=c * g > 0),
-        ],
-        axis=1,
-    )
-    return Features(composition.astype(np.float32), KmerEncoder(k=[1, 2, 3, 4]).spectra(sequences))
+    gc = np.divide(c + g, bases, out=np.zeros_like(bases), where=bases > 0)
+    ratio = np.divide(cpg * bases, c * g, out=np.zeros_like(bases), where=c * g > 0)
+    spectra = KmerEncoder(k=[1, 2, 3, 4]).spectra(sequences)
+    return np.column_stack([gc, ratio, spectra]).astype(np.float32)
 
 
-def joined(parts: Sequence[Features]) -> Features:
-    """Join the features of several batches."""
-    return Features(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
-
-
-def fit_baselines(examples: Examples, features: Features) -> Baselines:
+def fit_baselines(examples: Examples) -> Callable[[pandas.DataFrame, np.ndarray], Scores]:
     """Fit on the training rows of `examples`, with thresholds from its validation rows.
 
-    `examples.inputs` is not used. `features` are those of the same rows, in the same order.
+    Its inputs are those of `sequence_features`. Returns a function from windows (columns chrom,
+    start and end, 0-based half-open) and their features to scores.
 
     - prevalence: the share of positives, the same for every row.
     - GC + CpG: logistic regression on both and their squares.
@@ -125,34 +75,33 @@ def fit_baselines(examples: Examples, features: Features) -> Baselines:
     validation rows have the same probability, as every threshold then has a J of 0. Otherwise, it
     is 1 (never called) for a mark with one class in the validation rows.
     """
-    train, validation = examples.sets == TRAIN, examples.sets == VALIDATION
-    labels, windows = examples.labels[train], examples.windows[train]
+    train, held_out = examples.of(TRAIN), examples.of(VALIDATION)
+    labels, features = train.labels, train.inputs
     known = ~np.isnan(labels)
     shares = np.where(
-        known.any(axis=0),
-        np.nansum(labels, axis=0) / np.maximum(known.sum(axis=0), 1),
-        0.5,
+        known.any(axis=0), np.nansum(labels, axis=0) / np.maximum(known.sum(axis=0), 1), 0.5
     )
-    composition = _logistic(
-        _with_squares(features.composition[train]), labels, shares, COMPOSITION_STRENGTH
-    )
-    kmers = _logistic(features.kmers[train], labels, shares, KMER_STRENGTH)
-    nearest = _nearest(windows, labels, shares)
-    predictors: dict[str, Predictor] = {
+    squares = _with_squares(features)
+    composition = _logistic(squares, labels, shares, COMPOSITION_STRENGTH)
+    kmers = _logistic(features[:, SPECTRA], labels, shares, KMER_STRENGTH)
+    nearest = _nearest(train.windows, labels, shares)
+    predictors: dict[str, Callable[[pandas.DataFrame, np.ndarray], np.ndarray]] = {
         PREVALENCE: lambda rows, _: np.tile(shares, (len(rows), 1)),
-        COMPOSITION: lambda _, these: composition(_with_squares(these.composition)),
-        KMERS: lambda _, these: kmers(these.kmers),
+        COMPOSITION: lambda _, these: composition(_with_squares(these)),
+        KMERS: lambda _, these: kmers(these[:, SPECTRA]),
         NEAREST: lambda rows, _: nearest(rows),
     }
-    held_out = examples.windows[validation], features.of(validation)
     thresholds = {
-        name: _thresholds(examples.labels[validation], predict(*held_out))
+        name: _thresholds(held_out.labels, predict(held_out.windows, held_out.inputs))
         for name, predict in predictors.items()
     }
-    return Baselines(predictors, thresholds)
+    return lambda rows, these: {
+        name: (predict(rows, these), thresholds[name]) for name, predict in predictors.items()
+    }
 
 
-def _with_squares(composition: np.ndarray) -> np.ndarray:
+def _with_squares(features: np.ndarray) -> np.ndarray:
+    composition = features[:, GC_AND_CPG]
     return np.hstack([composition, composition**2])
 
 

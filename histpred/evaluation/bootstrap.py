@@ -1,7 +1,6 @@
-"""95 % percentile intervals of figures, from a bootstrap over loci.
+"""95 % percentile intervals of figures, from a bootstrap over loci with all their windows.
 
-Loci are drawn with replacement, each with all its windows: windows that overlap are no independent
-evidence.
+Loci are drawn with replacement: windows that overlap are no independent evidence.
 """
 
 from __future__ import annotations
@@ -126,10 +125,6 @@ def _rates(outcomes: np.ndarray) -> np.ndarray:
         (2 * hits, 2 * hits + false + missed),
         (hits * right - false * missed, np.sqrt(margins)),
     ]
-    return np.stack(
-        [
-            np.divide(over, under, out=np.full(under.shape, np.nan), where=under > 0)
-            for over, under in ratios
-        ],
-        axis=-1,
-    )
+    over, under = (np.stack(parts, axis=-1) for parts in zip(*ratios, strict=True))
+    rates: np.ndarray = np.divide(over, under, out=np.full(under.shape, np.nan), where=under > 0)
+    return rates

@@ -29,36 +29,21 @@ BASE_RATE: Literal["base rate"] = "base rate"
 
 
 class Calibrated(NamedTuple):
-    """Calibration and threshold of a mark.
-
-    A mark is called if its probability reaches `threshold`, and never if that is 1. `method` is the
-    calibration's.
-    """
+    """Calibration of a mark, and the probability from which it is called: never if that is 1."""
 
     calibration: Calibration
     threshold: float
-    method: str
 
 
 def calibrate(
     logits: np.ndarray, labels: np.ndarray, groups: np.ndarray, seed: int
 ) -> list[Calibrated]:
-    """Choose calibration and threshold of each mark.
+    """Choose calibration and threshold of each mark from validation rows.
 
-    A mark that `choose_calibration` gives its base rate (one class only, or no skill) has the
-    threshold 1.
-
-    Parameters
-    ----------
-    logits
-        [n, marks], of validation rows.
-    labels
-        [n, marks]: 0, 1, or NaN for unlabelled pairs, which are left out.
-    groups
-        int [n]; rows with the same number are kept together (see
-        `histpred.labels.loci.locus_numbers`).
-    seed
-        Seed of the folds.
+    `logits` and `labels` are [n, marks]; labels are 0, 1, or NaN for unlabelled pairs, which are
+    left out. Rows with the same number in `groups`, int [n], are kept together (see
+    `histpred.labels.loci.locus_numbers`). `seed` is that of the folds. A mark that
+    `choose_calibration` gives its base rate (one class only, or no skill) has the threshold 1.
     """
     marks = []
     for score, label in zip(logits.astype(float).T, labels.T, strict=True):
@@ -68,7 +53,7 @@ def calibrate(
         threshold = NEVER
         if calibration.method != BASE_RATE:
             threshold = youden(truth, calibrated(score[known], calibration))
-        marks.append(Calibrated(calibration, threshold, calibration.method))
+        marks.append(Calibrated(calibration, threshold))
     return marks
 
 
@@ -97,16 +82,13 @@ def choose_calibration(
     for fitted, held_out in folds.split(logits, labels, shuffled):
         for row, method in enumerate(methods):
             calibration = method(logits[fitted], labels[fitted])
-            probabilities = calibrated(logits[held_out], calibration)
-            losses[row, held_out] = _log_loss(labels[held_out], probabilities)
+            rates = calibrated(logits[held_out], calibration)
+            of_truth = np.where(labels[held_out], rates, 1 - rates)
+            losses[row, held_out] = -np.log(np.maximum(of_truth, np.finfo(float).tiny))
 
-    best = losses[losses.mean(axis=1).argmin()]
-    chosen = next(
-        method
-        for method, loss in zip(methods, losses, strict=True)
-        if (loss - best).mean() <= _standard_error(loss - best, group)
-    )
-    return chosen(logits, labels)
+    excess = losses - losses[losses.mean(axis=1).argmin()]
+    near = [each.mean() <= _standard_error(each, group) for each in excess]
+    return methods[near.index(True)](logits, labels)
 
 
 def _ranks(logits: np.ndarray, labels: np.ndarray) -> bool:
@@ -117,11 +99,6 @@ def _ranks(logits: np.ndarray, labels: np.ndarray) -> bool:
     return bool(test.pvalue < SIGNIFICANT)
 
 
-def _log_loss(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    of_truth = np.where(labels, probabilities, 1 - probabilities)
-    return -np.log(np.maximum(of_truth, np.finfo(float).tiny))
-
-
 def _standard_error(values: np.ndarray, group: np.ndarray) -> float:
     """Standard error of the mean of `values` [n], whose groups are numbered from 0."""
     sums = np.bincount(group, values - values.mean())
@@ -129,10 +106,7 @@ def _standard_error(values: np.ndarray, group: np.ndarray) -> float:
 
 
 def temperature(logits: np.ndarray, labels: np.ndarray) -> Calibration:
-    """Temperature scaling of one mark: logits [n], labels bool [n]. The slope is 1 / temperature.
-
-    The targets are those of `platt`, and so is the base rate in place of a negative slope.
-    """
+    """Temperature scaling of one mark: as `platt`, without intercept. Slope: 1 / temperature."""
     slope, _ = _logistic(logits, labels, intercept=False)
     return Calibration(slope=slope, method="temperature") if slope > 0 else base_rate(labels)
 

@@ -18,8 +18,8 @@ from histpred.core.execution import Execution
 from histpred.encoders import is_expensive
 from histpred.encoders.chunks import check_window
 from histpred.evaluation.analysis import co_targeting, correlate, cosine_similarity_of
-from histpred.evaluation.baselines import INPUTS, fit_baselines, joined, sequence_features
-from histpred.evaluation.bootstrap import SAMPLES, intervals, lead
+from histpred.evaluation.baselines import INPUTS, fit_baselines, sequence_features
+from histpred.evaluation.bootstrap import intervals, lead
 from histpred.evaluation.metrics import by_group, measure
 from histpred.evaluation.result import BASELINE, MODEL, ModelResult, Result
 from histpred.evaluation.rows import COPY, SAME_ROW, EvaluationOptions, LabelledRows, label_rows
@@ -41,7 +41,7 @@ def score(
     check_window(choice.chunks, choice.window.kind)
     expensive = is_expensive(choice.spec.kind)
     encoder = choice.open(execution.device)
-    logger.info("%s: embedding %s windows", bundle.manifest.name, choice.window)
+    logger.info(f"{bundle.manifest.name}: embedding {choice.window} windows")
     if not expensive:
         execution = execution._replace(store=None)
     windows, vectors = embed_windows(request, choice, encoder, work, execution)
@@ -76,13 +76,12 @@ class EvaluatedRows(NamedTuple):
         """Measure one model, and the lead of `bundle` over it."""
         figures = measure(self.truth, probabilities, thresholds, self.marks)
         low, high = intervals(
-            self.truth, probabilities, thresholds, self.marks, self.loci, SAMPLES, self.seed
+            self.truth, probabilities, thresholds, self.marks, self.loci, seed=self.seed
         )
         ahead = None
         if bundle is not None:
-            ahead = lead(
-                bundle.probabilities, probabilities, self.truth, self.loci, SAMPLES, self.seed
-            )
+            other = bundle.probabilities
+            ahead = lead(other, probabilities, self.truth, self.loci, seed=self.seed)
         return ModelResult(kind, inputs, probabilities, thresholds, figures, low, high, ahead)
 
 
@@ -170,11 +169,9 @@ def _baseline_results(
     """The baselines, fitted on the training rows of the bundle's split; `model`: the bundle's."""
     _, parts, _ = map_windows(request, window_for(bundle), work, sequence_features, quiet=True)
     _, windows, units, labels = rows.labelled
-    features = joined(parts).of(rows.labelled.rows)
-    fitted = fit_baselines(
-        Examples(windows, units, features.kmers, labels, rows.known_sets), features
-    )
-    scores = fitted.score(evaluated.windows, features.of(rows.evaluated))
+    features = np.concatenate(parts)[rows.labelled.rows]
+    score = fit_baselines(Examples(windows, units, features, labels, rows.known_sets))
+    scores = score(evaluated.windows, features[rows.evaluated])
     return {
         name: evaluated.assess(BASELINE, INPUTS[name], probabilities, thresholds, model)
         for name, (probabilities, thresholds) in scores.items()
@@ -186,9 +183,8 @@ def _similarity(bundle: Bundle, marks: Sequence[str]) -> pandas.DataFrame | None
     if MARK_VECTORS not in bundle.manifest.files:
         return None
     with open(bundle.directory / MARK_VECTORS, encoding="utf-8", newline="") as lines:
-        vectors = {
-            mark: list(map(float, numbers)) for mark, *numbers in csv.reader(lines, "excel-tab")
-        }
+        rows = csv.reader(lines, "excel-tab")
+        vectors = {mark: [float(number) for number in numbers] for mark, *numbers in rows}
     return cosine_similarity_of(np.array([vectors[mark] for mark in marks]), marks)
 
 

@@ -7,50 +7,35 @@ are NaN.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas
 from sklearn.metrics import (
     accuracy_score,
     average_precision_score,
-    f1_score,
     matthews_corrcoef,
-    precision_score,
-    recall_score,
+    precision_recall_fscore_support,
     roc_auc_score,
 )
 
-from histpred.evaluation.ranking import (
-    BINS,
-    binned,
-    rank,
-    rankings,
-    running_sums,
-    weighted_figures,
-)
+from histpred.bundle.manifest import Evaluation, MarkPerformance, Performance
+from histpred.evaluation.baselines import PREVALENCE
+from histpred.evaluation.ranking import BINS, binned, rank, rankings, running_sums, weighted_figures
 from histpred.evaluation.result import MACRO, METRICS, MICRO
 
 COLUMNS = ["positives", "negatives", *METRICS]
+FEWEST = 5  # positives, and negatives, of a mark on the card
 SMALLEST = 20  # windows of a group with figures of its own
 
 
 def measure(
     labels: np.ndarray, probabilities: np.ndarray, thresholds: np.ndarray, marks: Sequence[str]
 ) -> pandas.DataFrame:
-    """Figures of one model.
+    """Figures of one model: rows MICRO, MACRO and each mark, columns COLUMNS.
 
-    Parameters
-    ----------
-    labels, probabilities
-        [n, marks]; labels are 1, 0, or NaN for unlabelled pairs, which count nowhere.
-    thresholds
-        [marks]; a mark is called if its probability reaches its threshold.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Rows MICRO, MACRO and each mark; columns positives, negatives and the keys of METRICS.
+    `labels` and `probabilities` are [n, marks]; labels are 1, 0, or NaN for unlabelled pairs, which
+    count nowhere. A mark is called if its probability reaches its threshold, [marks].
 
     MICRO pools all labelled pairs, each called by its own mark's threshold; MACRO is the mean over
     the marks that have both classes and a defined figure (its counts are those of MICRO). NaN:
@@ -76,14 +61,16 @@ def _figures(labels: np.ndarray, probabilities: np.ndarray, called: np.ndarray) 
     if not positives + negatives:
         return [0, 0] + [np.nan] * len(METRICS)
     both = positives > 0 and negatives > 0
-    ratio = {"zero_division": np.nan}
+    precision, recall, f1, _ = precision_recall_fscore_support(
+        truth, calls, average="binary", zero_division=np.nan
+    )
     figures = {
         "auroc": roc_auc_score(truth, scores) if both else np.nan,
         "auprc": average_precision_score(truth, scores) if both else np.nan,
         "accuracy": accuracy_score(truth, calls),
-        "precision": precision_score(truth, calls, **ratio),
-        "recall": recall_score(truth, calls, **ratio),
-        "f1": f1_score(truth, calls, **ratio),
+        "precision": precision,
+        "recall": recall,
+        "f1": f1,
         "mcc": matthews_corrcoef(truth, calls) if both and 0 < calls.mean() < 1 else np.nan,
         "ece": expected_calibration_error(truth, scores),
     }
@@ -143,21 +130,12 @@ def by_group(
 ) -> pandas.DataFrame:
     """Figures within groups of rows, with the columns of Result.groups.
 
+    Labels [n, marks] are NaN where unlabelled; models are probabilities [n, marks] by name; groups
+    [n] holds the group of each row, and `by` names the grouping. Groups of fewer windows than
+    `smallest` are joined as 'other (k groups)' if there are several.
+
     Groups come in order of appearance, joined ones last. The column marks holds how many marks have
     an AUROC in the group; figures are NaN where none has.
-
-    Parameters
-    ----------
-    labels
-        [n, marks], NaN where unlabelled.
-    models
-        Probabilities [n, marks] by name.
-    groups
-        The group of each row, [n].
-    by
-        The name of the grouping.
-    smallest
-        Groups of fewer windows are joined as 'other (k groups)' if there are several.
     """
     names = pandas.Series(list(groups), dtype=object)
     sizes = names.value_counts()
@@ -168,12 +146,53 @@ def by_group(
     for group in [*names[~joined].unique(), *names[joined].unique()]:
         chosen = (names == group).to_numpy()
         for model, probabilities in models.items():
-            each = [
+            micro, *each = (
                 weighted_figures(ranking, np.ones((1, chosen.sum())))[0]
                 for ranking in rankings(labels[chosen], probabilities[chosen])
-            ]
-            aurocs = pandas.Series([areas[0] for areas in each[1:]], dtype=np.float64)
-            figures = (int(aurocs.count()), each[0][0], aurocs.mean(), each[0][1])
+            )
+            aurocs = pandas.Series([areas[0] for areas in each], dtype=np.float64)
+            figures = (int(aurocs.count()), micro[0], aurocs.mean(), micro[1])
             rows.append((by, group, int(chosen.sum()), model, *figures))
     columns = ["by", "group", "windows", "model", "marks"]
     return pandas.DataFrame(rows, columns=[*columns, "micro_auroc", "macro_auroc", "micro_auprc"])
+
+
+def card_figures(
+    description: str,
+    marks: Sequence[str],
+    labels: np.ndarray,
+    scores: np.ndarray,
+    baselines: Mapping[str, np.ndarray],
+    errors: Sequence[float | None] | None = None,
+) -> Evaluation:
+    """AUROC and AUPRC of each mark with at least FEWEST rows of both classes.
+
+    `labels` are [n, marks]: 1, 0, or NaN where unlabelled. `scores`, and those of each baseline by
+    name, are [n, marks]: probabilities or anything that ranks rows as they do. Prevalence, a
+    constant, is added to the baselines. `errors` holds the calibration error of each mark, None for
+    a mark without; or is None for all.
+    """
+    figures = {}
+    for i, mark in enumerate(marks):
+        known = ~np.isnan(labels[:, i])
+        truth = labels[known, i] == 1
+        if min(truth.sum(), (~truth).sum()) < FEWEST:
+            continue
+        prevalence = float(truth.mean())
+        beside = {PREVALENCE: Performance(auroc=0.5, auprc=prevalence)}
+        beside |= {name: _ranking(truth, values[known, i]) for name, values in baselines.items()}
+        figures[mark] = MarkPerformance(
+            positives=int(truth.sum()),
+            prevalence=prevalence,
+            model=_ranking(truth, scores[known, i], errors[i] if errors else None),
+            baselines=beside,
+        )
+    return Evaluation(description=description, windows=len(labels), marks=figures)
+
+
+def _ranking(truth: np.ndarray, scores: np.ndarray, ece: float | None = None) -> Performance:
+    return Performance(
+        auroc=float(roc_auc_score(truth, scores)),
+        auprc=float(average_precision_score(truth, scores)),
+        ece=ece,
+    )

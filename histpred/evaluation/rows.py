@@ -14,16 +14,7 @@ from histpred.bundle.folder import SPLIT, Bundle
 from histpred.core.errors import InputError, UsageError, first_few
 from histpred.labels.examples import LabelledWindows, choose_marks, labelled
 from histpred.labels.matrix import Labels, read_labels, without_version
-from histpred.labels.splits import (
-    LEAKY,
-    TEST,
-    TRAIN,
-    UNUSED,
-    VALIDATION,
-    leaks,
-    read_split,
-    warn_of_leaks,
-)
+from histpred.labels.splits import LEAKY, TEST, TRAIN, UNUSED, VALIDATION, read_split, warn_of_leaks
 
 logger = logging.getLogger(__name__)
 
@@ -82,14 +73,8 @@ def label_rows(
     """Match the windows of the first bundle with labels, and choose the rows to evaluate.
 
     `scored` holds the table of each bundle, see `histpred.evaluation.compare.score`. Warnings are
-    logged and returned.
-
-    Raises
-    ------
-    InputError
-        If bundles and labels share no mark, or windows and labels no row.
-    UsageError
-        For a mark that a bundle does not score, and if no row is left.
+    logged and returned. Raises InputError if bundles and labels share no mark, or windows and
+    labels no row; UsageError for a mark that a bundle does not score, and if no row is left.
     """
     bundle = bundles[0]
     labels = _common_marks(bundles, read_labels(labels_path), labels_path, options.marks)
@@ -196,7 +181,7 @@ def _warnings(bundles: Sequence[Bundle], rows: LabelledRows) -> list[str]:
     bundle, *others = bundles
     training = bundle.manifest.training
     warnings = []
-    leaky = warn_of_leaks(leaks(rows.labelled.windows, rows.known_sets), rows.known_sets)
+    leaky = warn_of_leaks(rows.labelled.windows, rows.known_sets)
     if not leaky and not rows.unknown:  # rows that leaked in training may not be here
         leaky = next((text for text in training.splits.values() if LEAKY in text), None)
     if leaky:

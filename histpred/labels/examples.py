@@ -1,7 +1,4 @@
-"""Windows with labels, as training and evaluation use them.
-
-Which windows have labels, which set each is in, and which marks can be learned.
-"""
+"""Windows with labels, as training and evaluation use them, and the marks that can be learned."""
 
 from __future__ import annotations
 
@@ -62,22 +59,19 @@ def labelled(windows: pandas.DataFrame, labels: Labels, path: Path) -> LabelledW
     rows = np.flatnonzero((found >= 0) & ~empty[found])
     absent = np.setdiff1d(np.arange(len(labels.ids)), found)
     if not rows.size:
+        here, there = first_few(labels.ids), first_few(unit_ids(windows))
         raise InputError(
             path,
-            f"none of its {len(labels.ids)} rows is in the annotation: {first_few(labels.ids)} "
-            f"here, {first_few(unit_ids(windows))} there",
+            f"none of its {len(labels.ids)} rows is in the annotation: {here} here, {there} there",
             "the first column must hold gene_id or name as in the annotation",
         )
     if absent.size:
         logger.warning(
-            "%d of %d rows of %s have no window and are not used: %s",
-            len(absent),
-            len(labels.ids),
-            path,
-            first_few(labels.ids[i] for i in absent),
+            f"{len(absent)} of {len(labels.ids)} rows of {path} have no window and are not used: "
+            f"{first_few(labels.ids[i] for i in absent)}"
         )
     if len(rows) < len(windows):
-        logger.info("%d of %d windows have no label", len(windows) - len(rows), len(windows))
+        logger.info(f"{len(windows) - len(rows)} of {len(windows)} windows have no label")
     chosen = windows.iloc[rows].reset_index(drop=True)
     return LabelledWindows(rows, chosen, np.array(unit_ids(chosen)), labels.values[found[rows]])
 
@@ -120,8 +114,7 @@ def learnable(marks: tuple[str, ...], train: np.ndarray, path: Path) -> np.ndarr
         )
     if few:
         logger.warning(
-            "%d marks are left out, as they have too few positive or negative training rows: %s",
-            len(few),
-            first_few(few),
+            f"{len(few)} marks are left out, as they have too few positive or negative training "
+            f"rows: {first_few(few)}"
         )
     return enough

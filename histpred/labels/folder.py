@@ -29,14 +29,8 @@ from histpred.labels.matrix import LABELS, LabelMatrix, write_labels
 logger = logging.getLogger(__name__)
 
 RECORD = "labels.json"
-OUTPUTS = (
-    LABELS,
-    "unjoined.tsv",
-    "marks.tsv",
-    "biotypes.tsv",
-    *(f"{name}.{suffix}" for name in ("marks", "biotypes") for suffix in ("png", "svg")),
-    RECORD,
-)
+PICTURES = ("marks.png", "marks.svg", "biotypes.png", "biotypes.svg")
+OUTPUTS = (LABELS, "unjoined.tsv", "marks.tsv", "biotypes.tsv", *PICTURES, RECORD)
 
 
 class LabelsRecord(BaseModel):
@@ -70,33 +64,25 @@ def make_folder(
     refuse_streams(inputs)
     refuse_inputs([out / name for name in OUTPUTS], inputs)
     with quiet_htslib(), temporary_faults():
-        identity = {
-            "histpred": __version__,
-            "options": options,
-            "inputs": {str(path): input_digest(path) for path in inputs},
-        }
+        digests = {str(path): input_digest(path) for path in inputs}
+        identity = {"histpred": __version__, "options": options, "inputs": digests}
         identity = json.loads(json.dumps(identity))
         known = None if overwrite else finished(out / RECORD, LabelsRecord)
         if known:
-            before = {"histpred": known.histpred, "options": known.options, "inputs": known.inputs}
+            before = known.model_dump(exclude={"outputs", "counts"})
             refuse_other(out, "other labels", before, identity, known.outputs)
-            logger.info("%s holds these labels already: nothing to do", out)
+            logger.info(f"{out} holds these labels already: nothing to do")
             sweep(out)
             return known.counts
         with output_folder(out, OUTPUTS, is_ours) as work:
             matrix = make(work)
             write_labels(work / LABELS, matrix)
+            plain = {"sep": "\t", "index": False}
             matrix.unjoined.to_csv(
-                work / "unjoined.tsv",
-                sep="\t",
-                index=False,
-                quoting=csv.QUOTE_NONE,
-                escapechar="\\",
+                work / "unjoined.tsv", quoting=csv.QUOTE_NONE, escapechar="\\", **plain
             )
-            _mark_table(matrix).to_csv(work / "marks.tsv", sep="\t", index=False)
-            _biotype_table(matrix).to_csv(
-                work / "biotypes.tsv", sep="\t", index=False, float_format="%.4f"
-            )
+            _mark_table(matrix).to_csv(work / "marks.tsv", **plain)
+            _biotype_table(matrix).to_csv(work / "biotypes.tsv", float_format="%.4f", **plain)
             draw(matrix, work)
             digests = {name: file_digest(work / name) for name in OUTPUTS if (work / name).exists()}
             record = identity | {"outputs": digests, "counts": matrix.counts}
@@ -105,14 +91,14 @@ def make_folder(
 
 
 def _mark_table(matrix: LabelMatrix) -> pandas.DataFrame:
-    values = matrix.values
+    positives, negatives = ((matrix.values == value).sum(axis=0) for value in (1, 0))
     return pandas.DataFrame(
         {
             "mark": matrix.marks,
             "class": [mark(name).mark_class for name in matrix.marks],
-            "positives": (values == 1).sum(axis=0),
-            "negatives": (values == 0).sum(axis=0),
-            "unlabelled": len(values) - (values == 1).sum(axis=0) - (values == 0).sum(axis=0),
+            "positives": positives,
+            "negatives": negatives,
+            "unlabelled": len(matrix.values) - positives - negatives,
         }
     )
 

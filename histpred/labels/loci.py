@@ -2,7 +2,7 @@
 
 Windows are a DataFrame with the columns chrom, start, end (0-based half-open). Those of a spliced
 transcript count from their first to their last base. Strands do not matter, and windows that only
-touch do not overlap.
+touch do not overlap. Windows that overlap, directly or through others, are one locus.
 """
 
 from __future__ import annotations
@@ -14,10 +14,7 @@ from histpred.genome.regions import merge
 
 
 def locus_numbers(windows: pandas.DataFrame) -> np.ndarray:
-    """The number of each window's locus, int [n], from 0 in genome order.
-
-    Windows that overlap, directly or through others, are one locus.
-    """
+    """The number of each window's locus, int [n], from 0 in genome order."""
     start, end = on_one_axis(windows)
     order = np.lexsort((end, start))
     reached = np.maximum.accumulate(end[order])
@@ -29,10 +26,9 @@ def locus_numbers(windows: pandas.DataFrame) -> np.ndarray:
 
 
 def components(windows: pandas.DataFrame, unit: np.ndarray) -> np.ndarray:
-    """Group windows that overlap or belong to one unit, directly or through others.
+    """The number of each window's group, int [n].
 
-    `unit`, int [n], numbers the unit of each window. Returns the number of each window's group, int
-    [n].
+    Windows of a group overlap or have one number in `unit`, int [n], directly or through others.
     """
     from scipy.sparse import coo_array  # not at the top: only this split needs scipy
     from scipy.sparse.csgraph import connected_components

@@ -64,7 +64,7 @@ def gene_id(feature: Feature) -> str:
 def carried(feature: Feature) -> tuple[str, str, str, int, int, str]:
     """The columns CARRIED[1:] of a feature."""
     name, biotype, strand = feature.name, feature.biotype, feature.strand
-    return (name, biotype, feature.chrom, feature.start, feature.end, strand)
+    return name, biotype, feature.chrom, feature.start, feature.end, strand
 
 
 def gene_table(features: Iterable[Feature]) -> pandas.DataFrame:
@@ -81,13 +81,9 @@ def labels_file(path: Path) -> Path:
 def read_labels(path: Path) -> Labels:
     """Read a matrix from a table or from a folder that `histpred labels` wrote.
 
-    Repeated rows with the same id and values count once, with a warning.
-
-    Raises
-    ------
-    InputError
-        (file:line) For rows of another length than the header, values other than 1, 0 and nothing,
-        a mark under two names, an id with two sets of values, and tables without rows or marks.
+    Repeated rows with the same id and values count once, with a warning. Raises InputError
+    (file:line) for rows of another length than the header, values other than 1, 0 and nothing, a
+    mark under two names, an id with two sets of values, and tables without rows or marks.
     """
     path = labels_file(Path(path))
     rows = read_rows(path)
@@ -100,29 +96,22 @@ def read_labels(path: Path) -> Labels:
         try:
             values = tuple(VALUES[fields[i]] for i in marked)
         except KeyError as error:
-            raise InputError(
-                path,
-                f"the label {error.args[0]!r} of {name}",
-                "a label is 1, 0 or nothing; apply a threshold to measured values first",
-                number,
-            ) from None
+            message = f"the label {error.args[0]!r} of {name}"
+            hint = "a label is 1, 0 or nothing; apply a threshold to measured values first"
+            raise InputError(path, message, hint, number) from None
         if not name:
             raise InputError(path, "a row without an id", "give its gene_id or name", number)
         line, known = genes.setdefault(name, (number, values))
         if not np.array_equal(known, values, equal_nan=True):
-            raise InputError(
-                path,
-                f"{name} has other labels here than in line {line}",
-                "keep one row for each gene",
-                number,
-            )
+            message = f"{name} has other labels here than in line {line}"
+            raise InputError(path, message, "keep one row for each gene", number)
         repeated += line != number
     if not genes:
         raise InputError(path, "no row below the header", "add a row for each gene")
     if repeated:
-        logger.warning("%d rows of %s repeat an earlier one", repeated, path)
-    values_of_genes = [values for _, values in genes.values()]
-    return Labels(tuple(genes), marks, np.array(values_of_genes, np.float32))
+        logger.warning(f"{repeated} rows of {path} repeat an earlier one")
+    matrix = np.array([values for _, values in genes.values()], np.float32)
+    return Labels(tuple(genes), marks, matrix)
 
 
 def _header(path: Path, rows: Iterator[tuple[int, list[str]]]) -> tuple[list[str], tuple[str, ...]]:
@@ -134,22 +123,13 @@ def _header(path: Path, rows: Iterator[tuple[int, list[str]]]) -> tuple[list[str
         raise InputError(path, "a column without a name", "name or remove it", number)
     columns = ["", *("" if n.lower() in CARRIED else canonical(n) for n in names[1:])]
     marks = tuple(filter(None, columns))
-    twice = sorted({mark for mark in marks if marks.count(mark) > 1})
-    if twice:
+    if twice := sorted({mark for mark in marks if marks.count(mark) > 1}):
         spelt = [n for n, mark in zip(names, columns, strict=True) if mark in twice]
-        raise InputError(
-            path,
-            f"{first_few(twice)} twice, as {', '.join(spelt)}",
-            "keep one column for each mark",
-            number,
-        )
+        message = f"{first_few(twice)} twice, as {', '.join(spelt)}"
+        raise InputError(path, message, "keep one column for each mark", number)
     if not marks:
-        raise InputError(
-            path,
-            f"no column of a mark: {first_few(names)}",
-            "separate columns with tabs: the id first, then a column for each mark",
-            number,
-        )
+        hint = "separate columns with tabs: the id first, then a column for each mark"
+        raise InputError(path, f"no column of a mark: {first_few(names)}", hint, number)
     return columns, marks
 
 
@@ -179,10 +159,9 @@ def rows_of(labels: Labels, windows: pandas.DataFrame) -> np.ndarray:
     counts = pairs["name"].value_counts()
     shared = set(counts.index[counts > 1])
     exact = {name: i for i, name in enumerate(labels.ids)}
-    short = Counter(map(without_version, labels.ids))
-    bare = {
-        without_version(name): i for name, i in exact.items() if short[without_version(name)] == 1
-    }
+    short = [without_version(name) for name in labels.ids]
+    several = Counter(short)
+    bare = {name: i for i, name in enumerate(short) if several[name] == 1}
     rows = []
     for gene, name in zip(windows["gene_id"], windows["name"], strict=True):
         keys = [gene] if name in shared else [gene, name]
@@ -190,9 +169,8 @@ def rows_of(labels: Labels, windows: pandas.DataFrame) -> np.ndarray:
         rows.append(next((row for row in found if row is not None), -1))
     if ambiguous := sorted(shared.intersection(labels.ids)):
         logger.warning(
-            "%d labels are of a name that several genes have, and are not used: %s",
-            len(ambiguous),
-            first_few(ambiguous),
+            f"{len(ambiguous)} labels are of a name that several genes have, and are not used: "
+            f"{first_few(ambiguous)}"
         )
     return np.array(rows, np.int64)
 

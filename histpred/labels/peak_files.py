@@ -37,24 +37,14 @@ class PeakFile(NamedTuple):
 def peak_files(paths: Sequence[Path], sheet: Path | None) -> list[PeakFile]:
     """The mark and sample of each file of peaks, from the names of the files or from a sheet.
 
-    A file without a sample is a sample of its own.
+    Files are named MARK.SAMPLE.bed.gz, with anything between SAMPLE and the suffix, or MARK.bed.gz;
+    .narrowPeak, .broadPeak and .gappedPeak likewise, compressed or not. A mark may be spelt with a
+    dot (H2A.Z, H3.3). A sheet, in place of `paths`, is a tab-separated table with a header that
+    names the columns mark, file (relative to the sheet) and, optionally, sample; other columns are
+    ignored. A file without a sample is a sample of its own.
 
-    Parameters
-    ----------
-    paths
-        Files named MARK.SAMPLE.bed.gz, with anything between SAMPLE and the suffix, or MARK.bed.gz;
-        .narrowPeak, .broadPeak and .gappedPeak likewise, compressed or not. A mark may be spelt
-        with a dot (H2A.Z, H3.3).
-    sheet
-        Instead of `paths`: a tab-separated table with a header that names the columns mark, file
-        (relative to the sheet) and, optionally, sample. Other columns are ignored.
-
-    Raises
-    ------
-    UsageError
-        For both or neither of the two, and for names that do not begin with a histone mark.
-    InputError
-        (file:line) For a sheet that cannot be used.
+    Raises UsageError for both or neither of the two, and for names that do not begin with a histone
+    mark; InputError (file:line) for a sheet that cannot be used.
     """
     if bool(paths) == bool(sheet):
         raise UsageError(
@@ -90,14 +80,12 @@ def _read_sheet(sheet: Path) -> list[PeakFile]:
             raise InputError(sheet, "a row without a mark or a file", "fill it in", number)
         path = sheet.parent / row["file"]
         if not path.exists():
-            raise InputError(
-                sheet, f"{path} does not exist", "paths are relative to the sheet", number
-            )
+            hint = "paths are relative to the sheet"
+            raise InputError(sheet, f"{path} does not exist", hint, number)
         files.append(PeakFile(canonical(row["mark"]), row.get("sample") or str(path), path))
     if not files:
-        raise InputError(
-            sheet, "names no file of peaks", "add a row for each file below the header"
-        )
+        hint = "add a row for each file below the header"
+        raise InputError(sheet, "names no file of peaks", hint)
     return files
 
 
@@ -113,7 +101,7 @@ class PeakReader:
         self.aliases = aliases
         self.with_peaks: set[int] = set()
         self._renamed: dict[str, str] = {}
-        self._files = 0
+        self._filled = 0
         self._foreign: list[str] = []
         self._foreign_contigs: dict[str, None] = {}
         self._empty: list[str] = []
@@ -129,7 +117,6 @@ class PeakReader:
                 else:
                     self._zero_length += 1
 
-        self._files += 1
         names = ContigNames(by_contig, dict)
         found: Peaks = {}
         for number, contig in enumerate(self.contigs):
@@ -137,6 +124,7 @@ class PeakReader:
                 found[number] = by_contig[name]
         self._renamed |= names.renamed
         self.with_peaks.update(found)
+        self._filled += bool(by_contig)
         if not by_contig:
             self._empty.append(str(path))
         elif not found:
@@ -150,25 +138,22 @@ class PeakReader:
         Raises InputError for files without a contig in common with `annotation`: their samples
         would count as samples without the mark.
         """
-        with_peaks = self._files - len(self._empty)
         if self._foreign:
             raise InputError(
                 self._foreign[0],
-                f"none of the contigs of {len(self._foreign)} of {with_peaks} files of peaks is in "
-                f"{annotation}: {first_few(self._foreign_contigs)} here, {first_few(self.contigs)} "
-                "there",
+                f"none of the contigs of {len(self._foreign)} of {self._filled} files of peaks is "
+                f"in {annotation}: {first_few(self._foreign_contigs)} here, "
+                f"{first_few(self.contigs)} there",
                 "are they of the same assembly? chr1, 1 and NC_000001.11 are taken for one contig "
                 "where that is unambiguous",
             )
         if self._renamed:
             pairs = first_few(f"{name} = {other}" for name, other in self._renamed.items())
-            logger.info("contigs under another name in the peaks: %s", pairs)
+            logger.info(f"contigs under another name in the peaks: {pairs}")
         if self._empty:
-            logger.warning(
-                "%d files of peaks are empty: %s", len(self._empty), first_few(self._empty)
-            )
+            logger.warning(f"{len(self._empty)} files of peaks are empty: {first_few(self._empty)}")
         if self._zero_length:
-            logger.warning("%d peaks are 0 bp long and were left out", self._zero_length)
+            logger.warning(f"{self._zero_length} peaks are 0 bp long and were left out")
 
 
 def _intervals(lines: Lines) -> Iterator[tuple[str, int, int]]:
@@ -185,10 +170,7 @@ def _intervals(lines: Lines) -> Iterator[tuple[str, int, int]]:
             _, chrom, start, end, *_ = feature
         tabs = line.count("\t")
         if tabs + 1 != (columns := columns or tabs + 1):
-            raise InputError(
-                lines.name,
-                f"{tabs + 1} columns where the rows before have {columns}",
-                "every row needs the same columns; is a tab missing or is the file cut short?",
-                number,
-            )
+            message = f"{tabs + 1} columns where the rows before have {columns}"
+            hint = "every row needs the same columns; is a tab missing or is the file cut short?"
+            raise InputError(lines.name, message, hint, number)
         yield chrom, start, end

@@ -7,7 +7,7 @@ the contig clips it. Rows with one id (gene_id, or name where it is '.') are one
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ from histpred.core.errors import InputError, first_few
 from histpred.genome.annotation import TRANSCRIPT, Annotation, level_for, open_annotation
 from histpred.genome.plan import Offenders, printable
 from histpred.genome.regions import FARTHEST, INTERVAL, Feature
+from histpred.genome.request import Request
 from histpred.genome.windows import WindowSpec, place
 from histpred.labels.matrix import CARRIED, carried, gene_id, gene_table
 
@@ -30,10 +31,9 @@ NO_PEAKS = "no-peak-on-the-contig"
 class Regions(NamedTuple):
     """Regions of genes.
 
-    genes: one row per gene, as in LabelMatrix. gene: int64 [regions], the row of `genes` that each
-    region belongs to. bases: int64 [regions], their lengths in bp. blocks: contig number, start,
-    end, region number; a spliced region has several. contigs: names, by number. aliases: those of
-    the Annotation.
+    genes: one row per gene, as in LabelMatrix. gene, bases: int64 [regions], the row of `genes`
+    that each region belongs to, and its length in bp. blocks: contig number, start, end, region
+    number; a spliced region has several. contigs: names, by number. aliases: as in Annotation.
     """
 
     genes: pandas.DataFrame
@@ -45,29 +45,24 @@ class Regions(NamedTuple):
 
 
 def read_regions(
-    path: str,
-    work: Path,
-    window: WindowSpec,
-    level: str | None,
-    biotypes: tuple[str, ...],
-    unstranded: bool,
+    request: Request, work: Path, window: WindowSpec
 ) -> tuple[Regions, pandas.DataFrame]:
     """The regions of an annotation, and its rows without one, with the columns UNJOINED_COLUMNS.
 
     Raises InputError for rows without a strand where the window needs one, and for an annotation
     without any region.
     """
-    with open_annotation(path, work, window.kind, level, biotypes) as annotation:
-        regions, unjoined = _regions(annotation, window, unstranded)
+    path, level = request.annotation, request.level
+    with open_annotation(path, work, window.kind, level, request.biotypes) as annotation:
+        regions, unjoined = _regions(annotation, window, request.unstranded)
     if unmatched := annotation.unmatched():
-        logger.warning("no row has the biotype %s", ", ".join(unmatched))
+        logger.warning(f"no row has the biotype {', '.join(unmatched)}")
     if repeated := len(regions.gene) - len(regions.genes):
         expected = level_for(window.kind, level) == TRANSCRIPT
         logger.log(
             logging.INFO if expected else logging.WARNING,
-            "%d rows of %s have the id of an earlier row and are one gene with it",
-            repeated,
-            annotation.name,
+            f"{repeated} rows of {annotation.name} have the id of an earlier row and are one gene "
+            "with it",
         )
     return regions, unjoined
 
@@ -100,7 +95,16 @@ def _regions(
         bases.append(sum(end - start for start, end in parts))
         gene.append(numbers.setdefault(name, len(numbers)))
 
-    _refuse(annotation, window, strandless, len(gene), [str(row[-1]) for row in unjoined])
+    if strandless.count:
+        raise InputError(
+            annotation.name,
+            f"{strandless.count} rows have no strand, which {window.kind} regions need: "
+            f"{strandless}",
+            "give strands (column 6 of a BED), use each row as its own region with --window "
+            "interval, or read '.' as '+' with --unstranded",
+        )
+    if not gene:
+        raise _none(annotation.name, [str(row[-1]) for row in unjoined])
     regions = Regions(
         gene_table(genes.values()),
         np.array(gene, np.int64),
@@ -112,34 +116,14 @@ def _regions(
     return regions, pandas.DataFrame(unjoined, columns=list(UNJOINED_COLUMNS))
 
 
-def _refuse(
-    annotation: Annotation,
-    window: WindowSpec,
-    strandless: Offenders,
-    found: int,
-    reasons: Sequence[str],
-) -> None:
-    if strandless.count:
-        raise InputError(
-            annotation.name,
-            f"{strandless.count} rows have no strand, which {window.kind} regions need: "
-            f"{strandless}",
-            "give strands (column 6 of a BED), use each row as its own region with --window "
-            "interval, or read '.' as '+' with --unstranded",
-        )
-    if found:
-        return
+def _none(annotation: str, reasons: list[str]) -> InputError:
+    """The error for an annotation without a region; `reasons` has one for each row."""
     if not reasons:
-        raise InputError(
-            annotation.name, "holds no row, so there is nothing to label", "give an annotation"
-        )
-    counts = pandas.Series(reasons).value_counts()
-    raise InputError(
-        annotation.name,
-        f"none of its {len(reasons)} rows has a region: "
-        + ", ".join(f"{reason} {count}" for reason, count in counts.items()),
-        "give other rows or another kind of window",
-    )
+        message = "holds no row, so there is nothing to label"
+        return InputError(annotation, message, "give an annotation")
+    counts = ", ".join(f"{reason} {count}" for reason, count in Counter(reasons).most_common())
+    message = f"none of its {len(reasons)} rows has a region: {counts}"
+    return InputError(annotation, message, "give other rows or another kind of window")
 
 
 def without_peaks(regions: Regions, with_peaks: set[int]) -> np.ndarray:
@@ -156,9 +140,8 @@ def without_peaks(regions: Regions, with_peaks: set[int]) -> np.ndarray:
 def unjoined_genes(genes: pandas.DataFrame) -> pandas.DataFrame:
     """Genes on contigs without peaks as rows of unjoined.tsv; a warning names the contigs."""
     logger.warning(
-        "%d genes lie on contigs where no file has a peak (%s): they are left unlabelled",
-        len(genes),
-        first_few(genes["chrom"].unique()),
+        f"{len(genes)} genes lie on contigs where no file has a peak "
+        f"({first_few(genes['chrom'].unique())}): they are left unlabelled"
     )
     rows = genes.rename(columns={"id": "gene_id"}).assign(line="", reason=NO_PEAKS)
     return rows[list(UNJOINED_COLUMNS)]

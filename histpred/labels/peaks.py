@@ -1,10 +1,13 @@
 """A gene x mark matrix from ChIP-seq peaks: a gene has a mark where peaks cover its region.
 
-Peaks of one mark and sample are united before anything is counted.
+Peaks of one mark and sample are united before anything is counted. bedtools counts (Quinlan and
+Hall 2010, doi:10.1093/bioinformatics/btq033), through pybedtools. It says nothing when the disk is
+full. So every file for it ends with the row LAST, and every complete output does too.
 """
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -12,13 +15,19 @@ from typing import NamedTuple
 import numpy as np
 import pandas
 
-from histpred.core.errors import UsageError
+from histpred.core.errors import HistpredError, UsageError, first_line
+from histpred.core.hts import has_room, no_room
 from histpred.genome.regions import PROMOTER
+from histpred.genome.request import Request
 from histpred.genome.windows import WindowSpec
-from histpred.labels.coverage import Coverage, check_bedtools
 from histpred.labels.matrix import LabelMatrix
 from histpred.labels.peak_files import PeakFile, PeakReader, Peaks
 from histpred.labels.peak_regions import Regions, read_regions, unjoined_genes, without_peaks
+
+INSTALL_LABELS = "pip install 'histpred[labels]' (a checkout: HISTPRED_EXTRAS=labels bin/histpred)"
+INSTALL_BEDTOOLS = "install it: apt install bedtools, conda install -c bioconda bedtools, or brew"
+REGIONS = "regions.bed"
+LAST = "z\t0\t1"  # sorts after the contig names of `_write_bed`
 
 
 class PeakRule(NamedTuple):
@@ -48,53 +57,30 @@ class PeakRule(NamedTuple):
             )
 
 
-def from_peaks(
-    files: list[PeakFile],
-    annotation: str,
-    work: Path,
-    rule: PeakRule,
-    *,
-    level: str | None = None,
-    biotypes: tuple[str, ...] = (),
-    unstranded: bool = False,
-) -> LabelMatrix:
+def from_peaks(files: list[PeakFile], request: Request, work: Path, rule: PeakRule) -> LabelMatrix:
     """Find which genes of an annotation have which marks.
 
     A gene with several regions (rows with one id) has a mark if one of them does. The matrix gives
-    the position of its first row, not of the region.
+    the position of its first row, not of the region. Marks are sorted, no value is NaN. unjoined:
+    rows without a region, and genes on contigs where no file has a peak. A sample counts once for
+    each mark that it has peaks of.
 
-    Parameters
-    ----------
-    annotation
-        BED, GTF or GFF3; its contigs may have other names than in the peaks (chr1, 1).
-    work
-        A private folder for temporary files.
-    level, biotypes, unstranded
-        As in `histpred.genome.request.Request`.
+    Of the request, all but the FASTA matters; contigs of the annotation may have other names than
+    in the peaks (chr1, 1). `work` is a private folder for temporary files.
 
-    Returns
-    -------
-    LabelMatrix
-        Marks sorted; no value is NaN. unjoined: rows without a region, and genes on contigs where
-        no file has a peak. A sample counts once for each mark that it has peaks of.
-
-    Raises
-    ------
-    InputError
-        For peaks (file:line) and annotations that cannot be used.
-    UsageError
-        For a rule that does not pass its check, absent biotypes, and absent bedtools or pybedtools.
+    Raises InputError for peaks (file:line) and annotations that cannot be used, and UsageError for
+    a rule that does not pass its check, absent biotypes, and absent bedtools or pybedtools.
     """
     rule.check()
-    check_bedtools()
-    regions, unjoined = read_regions(annotation, work, rule.window, level, biotypes, unstranded)
+    _check_bedtools()
+    regions, unjoined = read_regions(request, work, rule.window)
     samples = _samples(files)
     reader = PeakReader(regions.contigs, regions.aliases)
-    coverage = Coverage(regions.blocks, len(regions.bases), work)
+    _write_bed(work / REGIONS, regions.blocks, f"{LAST}\t-1")
     shares = np.column_stack(
-        [_share(each.values(), regions, rule, reader, coverage) for each in samples.values()]
+        [_share(each.values(), regions, rule, reader, work) for each in samples.values()]
     )
-    reader.report(annotation)
+    reader.report(request.annotation)
     away = without_peaks(regions, reader.with_peaks)
     if away.any():
         unjoined = pandas.concat([unjoined, unjoined_genes(regions.genes[away])], ignore_index=True)
@@ -110,22 +96,31 @@ def from_peaks(
     return LabelMatrix(genes, tuple(samples), values, unjoined, counts)
 
 
+def _check_bedtools() -> None:
+    if shutil.which("bedtools") is None:
+        raise UsageError(
+            "the program bedtools, which finds the genes under peaks, is not installed",
+            INSTALL_BEDTOOLS,
+        )
+    try:
+        import pybedtools  # noqa: F401 (its import runs bedtools)
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"labels from peaks need the package {error.name}, which is not installed",
+            INSTALL_LABELS,
+        ) from error
+
+
 def _samples(files: list[PeakFile]) -> dict[str, dict[str, list[Path]]]:
     """The files of each sample of each mark, marks sorted."""
-    samples: dict[str, dict[str, list[Path]]] = {
-        mark: {} for mark in sorted({f.mark for f in files})
-    }
+    samples: dict[str, dict[str, list[Path]]] = {}
     for mark, sample, path in dict.fromkeys(files):
-        samples[mark].setdefault(sample, []).append(path)
-    return samples
+        samples.setdefault(mark, {}).setdefault(sample, []).append(path)
+    return dict(sorted(samples.items()))
 
 
 def _share(
-    samples: Iterable[list[Path]],
-    regions: Regions,
-    rule: PeakRule,
-    reader: PeakReader,
-    coverage: Coverage,
+    samples: Iterable[list[Path]], regions: Regions, rule: PeakRule, reader: PeakReader, work: Path
 ) -> np.ndarray:
     """The share of one mark's samples, float64 [genes], whose peaks cover a region of each gene."""
     each = []
@@ -134,8 +129,54 @@ def _share(
         for path in paths:
             for contig, rows in reader.read(path).items():
                 peaks.setdefault(contig, []).extend(rows)
-        covered = coverage.covered(peaks)
+        covered = _covered(peaks, len(regions.bases), work)
         enough = (covered > 0) & (covered / regions.bases >= rule.min_fraction)
         each.append(np.isin(np.arange(len(regions.genes)), regions.gene[enough]))
     share: np.ndarray = np.mean(each, axis=0)
     return share
+
+
+def _covered(peaks: Peaks, regions: int, work: Path) -> np.ndarray:
+    """The bases that `peaks` cover of each region in the file REGIONS of `work`, [regions]."""
+    import pybedtools
+
+    written, united, overlaps = paths = [work / f"{n}.bed" for n in ("peaks", "united", "overlaps")]
+    _write_bed(written, ((contig, *peak) for contig in peaks for peak in peaks[contig]), LAST)
+    try:
+        merged = pybedtools.BedTool(str(written)).merge(output=str(united))
+        pybedtools.BedTool(str(work / REGIONS)).intersect(
+            merged, wo=True, sorted=True, output=str(overlaps)
+        )
+    except pybedtools.helpers.BEDToolsError as error:
+        if not has_room(work):
+            raise no_room(overlaps) from error
+        raise HistpredError(
+            f"bedtools failed: {first_line(error)}", "try a newer one: bedtools --version"
+        ) from error
+    region, bases = _read_overlaps(overlaps)
+    for path in paths:
+        path.unlink()
+    return np.bincount(region, bases, regions)
+
+
+def _write_bed(path: Path, rows: Iterable[tuple[int, ...]], last: str) -> None:
+    """Write rows (contig number, start, end, ...), sorted: contigs are named to sort by number."""
+    with open(path, "w", encoding="ascii") as target:
+        for contig, *rest in sorted(rows):
+            target.write("\t".join([f"c{contig:09d}", *map(str, rest)]) + "\n")
+        target.write(f"{last}\n")
+
+
+def _read_overlaps(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Region and length of each overlap; raises TemporaryError for a file that is cut short."""
+    try:
+        table = pandas.read_csv(
+            path, sep="\t", header=None, usecols=[3, 7], names=range(8), dtype=np.int64
+        )
+        region, bases = table[3].to_numpy(), table[7].to_numpy()
+        whole = region[-1] == -1 and bases[-1] == 1
+    except (ValueError, IndexError):  # cut within a row, or empty
+        whole = False
+    if not whole:
+        raise no_room(path)
+    return region[:-1], bases[:-1]

@@ -8,7 +8,9 @@ table is a negative (paper, appendix A), or unlabelled if the user prefers.
 
 from __future__ import annotations
 
+import logging
 import re
+from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from functools import reduce
@@ -20,33 +22,43 @@ import numpy as np
 import pandas
 
 from histpred.core.errors import InputError, UsageError, first_few
+from histpred.genome.annotation import GENE, Annotation
+from histpred.genome.lines import open_lines
+from histpred.genome.plan import printable
+from histpred.genome.regions import Feature
 from histpred.labels.matrix import LabelMatrix, gene_id, gene_table, without_version
-from histpred.labels.rnainter_genes import Genes, read_genes
 from histpred.labels.rnainter_table import Pairs, Rna, read_pairs, select_species
 
-UNJOINED = ("rna", "raw_id", "species", "pairs", "reason")
+logger = logging.getLogger(__name__)
 
+UNJOINED = ("rna", "raw_id", "species", "pairs", "reason")
 BY_ENSEMBL, BY_NCBI, BY_SYMBOL = JOINED_BY = ("Ensembl ID", "NCBI gene ID", "symbol")
 
 ABSENT = "not in the annotation"
-AMBIGUOUS = "several genes of that symbol"
-SEVERAL_IDS = "IDs of several genes"
+AMBIGUOUS, SEVERAL_IDS = "several genes of that symbol", "IDs of several genes"
 OTHER_SPECIES = "another species than the annotation's"
 NO_MARK = "no histone mark"
 
-# A species with a smaller share of the RNAs joined by ID is taken for an error of the table.
-STRAY = 0.05
+STRAY = 0.05  # a species with a smaller share of the RNAs joined by ID is taken for an error
 
 _SEPARATORS = re.compile(r"[|;,\s]+|//")
 _NCBI = frozenset({"ncbi", "geneid", "entrez", "ncbigene", "entrezgene"})
 _ENSEMBL = re.compile(r"ENS[A-Z]*\d{11}(\.\d+)?")
+_NCBI_ID = re.compile(r"\b(?:GeneID:|entrez_id[ =]\"?)(\d+)")
+
+
+class Genes(NamedTuple):
+    """The genes of an annotation, each at its first place, and their numbers by their names."""
+
+    features: list[Feature]
+    by_id: dict[str, int]
+    by_ncbi: dict[str, int]
+    by_symbol: dict[str, set[int]]
+    by_folded: dict[str, set[int]]
 
 
 class Join(NamedTuple):
-    """The gene of an RNA, by its number in Genes, and by what it joined.
-
-    gene is None for an RNA without a gene; `how` then is the reason.
-    """
+    """The number of an RNA's gene in Genes and by what it joined, or None and the reason."""
 
     gene: int | None
     how: str
@@ -65,39 +77,22 @@ def from_rnainter(
     """Label the genes of `annotation` that RNAInter pairs with at least one histone mark.
 
     Genes are in the order of the annotation, each at its first position. Marks are those with at
-    least one joined pair, sorted.
+    least one joined pair, sorted. unjoined has the columns UNJOINED: a row for each RNA, and for
+    each name in Interactor2 that is no histone mark a row with '.' as the RNA and its number of
+    table rows; most first.
 
-    Parameters
-    ----------
-    table
-        RNAInter's table, columns in any order and case; plain, gzipped, or the .tar.gz.
-    annotation
-        GTF, GFF3 or BED, '-' for standard input.
-    work
-        A private folder for temporary files.
-    species
-        Those of the RNAs, in any case; all if empty.
-    unlabelled
-        True if pairs that are not in the table are NaN, not 0.
-    min_score, biotypes
-        Rows with a lower confidence score, and RNAs of other genes, are not used.
+    table: RNAInter's, columns in any order and case; plain, gzipped, or the .tar.gz. annotation:
+    GTF, GFF3 or BED, '-' for standard input. work: a private folder for temporary files. species:
+    those of the RNAs, in any case; all if empty. unlabelled: True if pairs that are not in the
+    table are NaN, not 0. min_score, biotypes: rows with a lower confidence score, and RNAs of other
+    genes, are not used.
 
-    Returns
-    -------
-    LabelMatrix
-        unjoined has the columns UNJOINED: a row for each RNA, and for each name in Interactor2 that
-        is no histone mark a row with '.' as the RNA and its number of table rows; most first.
-
-    Raises
-    ------
-    InputError
-        For a table or annotation that cannot be used, and if no RNA joins.
-    UsageError
-        For a species or score that no row has, and if only symbols join RNAs of several species.
+    Raises InputError for a table or annotation that cannot be used, and if no RNA joins; UsageError
+    for a species or score that no row has, and if only symbols join RNAs of several species.
     """
     pairs = read_pairs(table, min_score)
     masks = select_species(table, pairs.masks, species)
-    genes = read_genes(annotation, work, biotypes)
+    genes = _read_genes(annotation, work, biotypes)
     joined = _join(table, masks, annotation, genes)
     by_gene: dict[int, int] = defaultdict(int)
     for rna, (gene, _) in joined.items():
@@ -121,10 +116,8 @@ def _matrix(
     every = reduce(or_, masks)
     bits = sorted((name, i) for i, name in enumerate(names) if every >> i & 1)
     has = np.array([[mask >> i & 1 for _, i in bits] for mask in masks], bool)
-    return (
-        tuple(name for name, _ in bits),
-        np.where(has, 1.0, np.nan if unlabelled else 0.0).astype(np.float32),
-    )
+    values = np.where(has, 1.0, np.nan if unlabelled else 0.0).astype(np.float32)
+    return tuple(name for name, _ in bits), values
 
 
 def _unjoined(pairs: Pairs, masks: dict[Rna, int], joined: dict[Rna, Join]) -> pandas.DataFrame:
@@ -145,26 +138,65 @@ def _counts(
     for rna, join in joined.items():
         if join.gene is not None:
             used[join.how] += masks[rna].bit_count()
-    everything, these = (
-        sum(mask.bit_count() for mask in some.values()) for some in (pairs.masks, masks)
-    )
+    these = sum(mask.bit_count() for mask in masks.values())
+    others = sum(mask.bit_count() for mask in pairs.masks.values()) - these
     return {
         **pairs.rows,
-        **({"pairs of other species": everything - these} if selected else {}),
+        **({"pairs of other species": others} if selected else {}),
         "pairs used": used.total(),
         **{f"joined by {how}": used[how] for how in JOINED_BY},
         "pairs not joined": these - used.total(),
     }
 
 
+def _read_genes(path: str, work: Path, biotypes: tuple[str, ...]) -> Genes:
+    """Read all genes, including unusable and unselected ones: their `problem` says why.
+
+    NCBI gene IDs are those in Dbxref=GeneID:, db_xref "GeneID:" or entrez_id.
+    """
+    starts, ids = [0], [""]  # of runs of lines with one ID, so memory grows with the genes
+
+    def keep_ncbi_id(number: int, line: str) -> None:
+        has_one = "GeneID:" in line or "entrez_id" in line
+        match = _NCBI_ID.search(line) if has_one else None
+        found = match[1] if match else ""
+        if found != ids[-1]:
+            starts.append(number)
+            ids.append(found)
+
+    with open_lines(path) as lines:
+        lines.watch = keep_ncbi_id  # Annotation does not keep these IDs
+        annotation = Annotation(lines, work, GENE, False, biotypes)
+        features = [printable(feature) for feature in annotation]
+    for name in annotation.unmatched():
+        logger.warning(f"no gene of {annotation.name} has the biotype {name}")
+    if not features:
+        raise InputError(annotation.name, "holds no gene", "give an annotation of genes")
+
+    genes = Genes([], {}, {}, defaultdict(set), defaultdict(set))
+    for feature in sorted(features, key=lambda feature: (feature.problem != "", feature.line)):
+        name = without_version(gene_id(feature))
+        ncbi = ids[bisect_right(starts, feature.line) - 1]
+        gene = genes.by_id.get(name)
+        if gene is None and ncbi:
+            gene = genes.by_ncbi.get(ncbi)
+        if gene is None:
+            gene = len(genes.features)
+            genes.features.append(feature)
+        genes.by_id.setdefault(name, gene)
+        if ncbi:
+            genes.by_ncbi.setdefault(ncbi, gene)
+        genes.by_symbol[feature.name].add(gene)
+        genes.by_folded[feature.name.casefold()].add(gene)
+    return genes
+
+
 def _join(table: Path, rnas: Iterable[Rna], annotation: str, genes: Genes) -> dict[Rna, Join]:
     """Find the gene of each RNA: by ID, then for RNAs of the annotation's species by symbol."""
     joined = {rna: _by_id(rna, genes) for rna in rnas}
     found = Counter(rna.species.casefold() for rna, join in joined.items() if join.gene is not None)
-    if found:
-        own = {name for name, count in found.items() if count >= STRAY * found.total()}
-    else:
-        own = {rna.species.casefold() for rna in joined}
+    own = {name for name, count in found.items() if count >= STRAY * found.total()}
+    own = own or {rna.species.casefold() for rna in joined}
     for rna, join in joined.items():
         if join.how == ABSENT:
             is_own = rna.species.casefold() in own
@@ -176,24 +208,17 @@ def _join(table: Path, rnas: Iterable[Rna], annotation: str, genes: Genes) -> di
             "none joins the annotation by an ID: symbols alone do not tell its species",
             "name the annotation's species with --species",
         )
-    joined = {rna: _checked(join, genes) for rna, join in joined.items()}
+    for rna, join in joined.items():
+        if join.gene is not None and (problem := genes.features[join.gene].problem):
+            joined[rna] = Join(None, problem)  # such as a biotype that is not selected
     if all(join.gene is None for join in joined.values()):
         _refuse_unjoined(table, annotation, joined, genes)
     return joined
 
 
-def _checked(join: Join, genes: Genes) -> Join:
-    """The join, unless its gene has a problem, such as a biotype that is not selected."""
-    problem = "" if join.gene is None else genes.features[join.gene].problem
-    return Join(None, problem) if problem else join
-
-
 def _by_id(rna: Rna, genes: Genes) -> Join:
     ensembl, ncbi = _ids(rna)
-    for names, index, how in (
-        (ensembl, genes.by_id, BY_ENSEMBL),
-        (ncbi, genes.by_ncbi, BY_NCBI),
-    ):
+    for names, index, how in ((ensembl, genes.by_id, BY_ENSEMBL), (ncbi, genes.by_ncbi, BY_NCBI)):
         found = {index[name] for name in names if name in index}
         if found:
             return Join(found.pop(), how) if len(found) == 1 else Join(None, SEVERAL_IDS)

@@ -26,17 +26,13 @@ import numpy as np
 from histpred.core.errors import InputError, UsageError, first_few
 from histpred.core.marks import canonical, is_mark
 from histpred.genome.lines import PEEK, Lines, open_lines
+from histpred.labels.table import ragged
 
 logger = logging.getLogger(__name__)
 
 # The columns that are read, as the header spells them.
-SYMBOL, SPECIES, PARTNER, RAW_ID, SCORE = (
-    "Interactor1.Symbol",
-    "Species1",
-    "Interactor2.Symbol",
-    "Raw_ID1",
-    "score",
-)
+SYMBOL, RAW_ID, SPECIES = "Interactor1.Symbol", "Raw_ID1", "Species1"
+PARTNER, SCORE = "Interactor2.Symbol", "score"
 NOT_AVAILABLE = frozenset({"", "n/a", "na", "nan", "none", "null"})
 
 
@@ -93,22 +89,16 @@ def read_pairs(path: Path, min_score: float | None) -> Pairs:
     if not rows:
         raise InputError(path, "no row below the header", "is the file cut short?")
     if not marks:
-        raise InputError(
-            path,
-            f"no histone mark in {PARTNER}: {first_few(strangers)}",
-            "give RNAInter's table of RNAs and histone modifications, Download_data_RH",
-        )
+        hint = "give RNAInter's table of RNAs and histone modifications, Download_data_RH"
+        raise InputError(path, f"no histone mark in {PARTNER}: {first_few(strangers)}", hint)
     if not masks:
         found = f"the highest is {highest:g}" if np.isfinite(highest) else "none is stated"
-        raise UsageError(
-            f"{path}: no row has a score of {min_score:g}; {found}", "lower --min-score"
-        )
+        message = f"{path}: no row has a score of {min_score:g}; {found}"
+        raise UsageError(message, "lower --min-score")
     counts = {"rows read": rows}
     if strangers:
-        logger.warning(
-            "%d rows of %s name no histone mark: %s", strangers.total(), path, first_few(strangers)
-        )
-        counts["rows without a histone mark"] = strangers.total()
+        counts["rows without a histone mark"] = total = strangers.total()
+        logger.warning(f"{total} rows of {path} name no histone mark: {first_few(strangers)}")
     if min_score is not None:
         counts["rows below the least score"] = below
     return Pairs(_cleaned(masks), list(marks), counts, strangers)
@@ -120,7 +110,7 @@ def _cleaned(masks: dict[Rna, int]) -> dict[Rna, int]:
     for rna, mask in masks.items():
         stripped = (text.strip() for text in rna)
         clean[Rna(*("" if text.lower() in NOT_AVAILABLE else text for text in stripped))] |= mask
-    return dict(clean)
+    return clean
 
 
 def _score(path: Path, number: int, text: str) -> float:
@@ -130,9 +120,8 @@ def _score(path: Path, number: int, text: str) -> float:
     except ValueError:
         if text.strip().lower() in NOT_AVAILABLE:
             return -np.inf
-        raise InputError(
-            path, f"the score is {text[:40]!r}", "it must be a number or N/A", number
-        ) from None
+        hint = "it must be a number or N/A"
+        raise InputError(path, f"the score is {text[:40]!r}", hint, number) from None
     return -np.inf if np.isnan(value) else value
 
 
@@ -144,18 +133,11 @@ def _read_rows(path: Path, wanted: tuple[str, ...]) -> Iterator[tuple[int, tuple
         if not number:
             raise InputError(path, "is empty", "RNAInter's table has a header")
         places = _columns(path, number, header, wanted)
-        pick = itemgetter(*places)
-        width = header.count("\t") + 1
-        needed = 1 + max(places)
+        pick, needed, width = itemgetter(*places), 1 + max(places), header.count("\t") + 1
         for number, line in numbered:
             fields = line.split("\t")
             if not needed <= len(fields) <= width:  # empty columns at the end may be missing
-                raise InputError(
-                    path,
-                    f"{len(fields)} columns where the header has {width}",
-                    "is a tab missing, or is the file cut short?",
-                    number,
-                )
+                raise ragged(path, len(fields), width, number)
             if line != header:  # RNAInter's table is several tables in one, each with the header
                 yield number, pick(fields)
 
@@ -171,8 +153,7 @@ def _columns(path: Path, number: int, header: str, wanted: tuple[str, ...]) -> l
             spelt = ", ".join(names[i] for i in found)
             raise InputError(path, f"{name} twice, as {spelt}", "keep one of them", number)
         places += found or [-1]
-    missing = [name for name, i in zip(wanted, places, strict=True) if i < 0]
-    if missing:
+    if missing := [name for name, i in zip(wanted, places, strict=True) if i < 0]:
         raise InputError(
             path,
             f"no column {', '.join(missing)}; it has {first_few(names)}",
@@ -244,5 +225,5 @@ def select_species(table: Path, masks: dict[Rna, int], species: tuple[str, ...])
         )
     if absent:
         names = ", ".join(wanted[name] for name in sorted(absent))
-        logger.warning("%s holds no RNA of %s", table, names)
+        logger.warning(f"{table} holds no RNA of {names}")
     return {rna: mask for rna, mask in masks.items() if rna.species.casefold() in wanted}

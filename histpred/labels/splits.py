@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pandas
@@ -28,26 +27,17 @@ SETS = (TRAIN, VALIDATION, TEST)
 RANDOM, CHROMOSOME, BLOCK, LOCUS = METHODS = ("random", "chromosome", "block", "locus")
 LEAKY = "share bases with training windows"
 
-_COLUMNS = ("id", "chrom", "start", "end", "set")
 
-
-class Leaks(NamedTuple):
-    """Numbers of windows of a set that share a base with a training window, on either strand."""
-
-    validation: int
-    test: int
-
-
-def leaks(windows: pandas.DataFrame, sets: np.ndarray) -> Leaks:
-    """Count validation and test windows that share a base with a training window."""
+def leaks(windows: pandas.DataFrame, sets: np.ndarray) -> dict[str, int]:
+    """Count the test and validation windows that share a base with a training window."""
     touched = overlapping(windows, sets == TRAIN)
-    return Leaks(*(int((touched & (sets == name)).sum()) for name in (VALIDATION, TEST)))
+    return {name: int((touched & (sets == name)).sum()) for name in (TEST, VALIDATION)}
 
 
-def warn_of_leaks(leaks: Leaks, sets: np.ndarray) -> str | None:
+def warn_of_leaks(windows: pandas.DataFrame, sets: np.ndarray) -> str | None:
     """A warning for the user; None if nothing leaks."""
     found = []
-    for name, count in ((TEST, leaks.test), (VALIDATION, leaks.validation)):
+    for name, count in leaks(windows, sets).items():
         if count:
             total = int((sets == name).sum())
             found.append(f"{count:,} of {total:,} {name} windows ({count / total:.0%})")
@@ -71,10 +61,9 @@ def write_split(
 ) -> None:
     """Write a split as a table, one row per window: id (of the unit), chrom, start, end, set."""
     places = (windows[name].tolist() for name in ("chrom", "start", "end"))
-    rows = [_COLUMNS, *zip(units, *places, sets, strict=True)]
-    Path(path).write_text(
-        "".join("\t".join(map(str, row)) + "\n" for row in rows), "utf-8", newline="\n"
-    )
+    rows = [("id", "chrom", "start", "end", "set"), *zip(units, *places, sets, strict=True)]
+    text = "".join("\t".join(map(str, row)) + "\n" for row in rows)
+    Path(path).write_text(text, "utf-8", newline="\n")
 
 
 def read_split(path: str | Path) -> dict[str, str]:
@@ -87,12 +76,9 @@ def read_split(path: str | Path) -> dict[str, str]:
         unit, name = row["id"], row["set"]
         _check_set(path, number, name, (*SETS, UNUSED))
         if found.setdefault(unit, name) != name:
-            raise InputError(
-                path,
-                f"{unit} is in {name} here and in {found[unit]} before",
-                "assign each gene to one set, with all its windows",
-                number,
-            )
+            message = f"{unit} is in {name} here and in {found[unit]} before"
+            hint = "assign each gene to one set, with all its windows"
+            raise InputError(path, message, hint, number)
     return found
 
 
@@ -102,19 +88,12 @@ def sets_from_table(path: str, names: np.ndarray) -> np.ndarray:
     known = set(names.tolist())
     if strange := [name for name in found if name not in known]:
         logger.warning(
-            "%d of %d ids of %s have no window: %s",
-            len(strange),
-            len(found),
-            path,
-            first_few(strange),
+            f"{len(strange)} of {len(found)} ids of {path} have no window: {first_few(strange)}"
         )
     if unnamed := [name for name in names if name not in found]:
         logger.warning(
-            "%d of %d genes are not named in %s and are not used: %s",
-            len(unnamed),
-            len(names),
-            path,
-            first_few(unnamed),
+            f"{len(unnamed)} of {len(names)} genes are not named in {path} and are not used: "
+            f"{first_few(unnamed)}"
         )
     return np.array([found.get(name, UNUSED) for name in names], dtype="<U10")
 
@@ -132,9 +111,8 @@ def sets_from_bed(path: str, windows: pandas.DataFrame, unit: np.ndarray) -> np.
             regions[feature.name].append((feature.chrom, feature.start, feature.end))
     strange = {row[0] for rows in regions.values() for row in rows} - set(windows["chrom"])
     if strange:
-        logger.warning(
-            "no window lies on %d contigs of %s: %s", len(strange), path, first_few(sorted(strange))
-        )
+        names = first_few(sorted(strange))
+        logger.warning(f"no window lies on {len(strange)} contigs of {path}: {names}")
 
     sets = np.full(len(windows), UNUSED, dtype="<U10")
     touched = np.zeros(len(windows), int)
@@ -145,16 +123,11 @@ def sets_from_bed(path: str, windows: pandas.DataFrame, unit: np.ndarray) -> np.
     sets[touched > 1] = UNUSED
     outside = int((sets == UNUSED).sum())
     sets[in_several_sets(unit, sets)[unit]] = UNUSED
-    unused = int((sets == UNUSED).sum())
-    if unused:
+    if unused := int((sets == UNUSED).sum()):
         logger.warning(
-            "%d of %d windows are not used: %d do not lie within regions of one set of %s, %d "
-            "belong to genes with such windows or with windows in several sets",
-            unused,
-            len(windows),
-            outside,
-            path,
-            unused - outside,
+            f"{unused} of {len(windows)} windows are not used: {outside} do not lie within regions "
+            f"of one set of {path}, {unused - outside} belong to genes with such windows or with "
+            "windows in several sets"
         )
     return sets
 

@@ -50,10 +50,7 @@ DRAWS = 100  # the best of them is taken if none is within TOLERANCE
 
 
 class Split(NamedTuple):
-    """The sets of windows, and a description of one line for the card.
-
-    sets: array of str [n], each TRAIN, VALIDATION, TEST or UNUSED.
-    """
+    """The sets of windows (str [n]; see `histpred.labels.splits`), and a line for the card."""
 
     sets: np.ndarray
     description: str
@@ -71,26 +68,15 @@ def split(
 ) -> Split:
     """Split windows [n] into sets. The order of the windows makes no difference.
 
-    Parameters
-    ----------
-    units
-        The unit of each window (its gene): all windows of a unit are in one set.
-    how
-        A method or a path, see the module.
-    block
-        Length of the stretches of 'block', in bp.
-    test_chromosomes, validation_chromosomes
-        For 'chromosome'; sets without named chromosomes are drawn.
+    units: the unit of each window (its gene): all windows of a unit are in one set. how: a method
+    or a path, see the module. block: length of the stretches of 'block', in bp. test_chromosomes,
+    validation_chromosomes: for 'chromosome'; sets without named chromosomes are drawn.
 
-    Raises
-    ------
-    UsageError
-        If a set is empty, or options do not go together or do not fit the windows.
-    InputError
-        If the file cannot be used.
+    Raises UsageError if a set is empty, or options do not go together or do not fit the windows,
+    and InputError if the file cannot be used.
     """
-    named = test_chromosomes or validation_chromosomes
-    if how != CHROMOSOME and named:
+    named = {TEST: test_chromosomes, VALIDATION: validation_chromosomes}
+    if how != CHROMOSOME and any(named.values()):
         raise UsageError(
             f"chromosomes are named, but the split is {how!r}", f"name them with {CHROMOSOME!r}"
         )
@@ -100,16 +86,20 @@ def split(
     if how == RANDOM:
         found = _random(unit, len(names), seed)
     elif how == CHROMOSOME:
-        found = _by_chromosome(windows, unit, seed, test_chromosomes, validation_chromosomes)
+        found = _by_chromosome(windows, unit, seed, named)
     elif how == BLOCK:
         found = _by_block(windows, unit, block, seed)
     elif how == LOCUS:
-        found = _by_locus(windows, unit, seed)
+        found = Split(
+            _draw_groups(components(windows, unit), seed),
+            f"by locus (genes with overlapping windows together), seed {seed}: about {SHARE:.0%} "
+            f"of the windows test, {SHARE:.0%} validation",
+        )
     else:
         found = _from_file(how, windows, unit, names)
 
     _refuse_empty(found.sets, how)
-    if how in (CHROMOSOME, BLOCK, LOCUS) and not named:
+    if how in (CHROMOSOME, BLOCK, LOCUS) and not any(named.values()):
         _warn_of_shares(found.sets, how)
     return found
 
@@ -129,11 +119,7 @@ def _random(unit: np.ndarray, count: int, seed: int) -> Split:
 
 
 def _by_chromosome(
-    windows: pandas.DataFrame,
-    unit: np.ndarray,
-    seed: int,
-    test: Sequence[str],
-    validation: Sequence[str],
+    windows: pandas.DataFrame, unit: np.ndarray, seed: int, named: dict[str, Sequence[str]]
 ) -> Split:
     present, chromosome = np.unique(windows["chrom"].astype(str), return_inverse=True)
     if len(present) < len(SETS):
@@ -141,14 +127,13 @@ def _by_chromosome(
             f"three sets cannot be made of {len(present)} chromosomes ({first_few(present)})",
             f"split by {BLOCK} or {LOCUS}, which need no more than one",
         )
-    if unknown := [name for name in (*test, *validation) if name not in present]:
+    if unknown := [name for name in (*named[TEST], *named[VALIDATION]) if name not in present]:
         raise UsageError(
             f"no window lies on {first_few(unknown)}", f"there are windows on {first_few(present)}"
         )
-    if both := sorted(set(test) & set(validation)):
+    if both := sorted(set(named[TEST]) & set(named[VALIDATION])):
         raise UsageError(f"{first_few(both)} cannot both test and validate", "name it once")
 
-    named = {TEST: test, VALIDATION: validation}
     drawn = np.full(len(present), TRAIN, dtype="<U10")
     for name, chosen in named.items():
         drawn[np.isin(present, chosen)] = name
@@ -161,12 +146,12 @@ def _by_chromosome(
     straddling = in_several_sets(unit, sets)
     if straddling.any():
         logger.warning(
-            "%d genes have windows on chromosomes of different sets and are not used",
-            straddling.sum(),
+            f"{straddling.sum()} genes have windows on chromosomes of different sets and are not "
+            "used"
         )
     sets[straddling[unit]] = UNUSED
     parts = "; ".join(f"{name} {', '.join(present[drawn == name])}" for name in (TEST, VALIDATION))
-    seeded = "" if test and validation else f", seed {seed}"
+    seeded = "" if all(named.values()) else f", seed {seed}"
     return Split(sets, f"by chromosome: {parts}; the others train{seeded}")
 
 
@@ -186,14 +171,6 @@ def _by_block(windows: pandas.DataFrame, unit: np.ndarray, block: int, seed: int
         sets,
         f"by genomic blocks of {block:,} bp, seed {seed}: about {SHARE:.0%} of the windows "
         f"test, {SHARE:.0%} validation, genes that overlap another set's left out",
-    )
-
-
-def _by_locus(windows: pandas.DataFrame, unit: np.ndarray, seed: int) -> Split:
-    return Split(
-        _draw_groups(components(windows, unit), seed),
-        f"by locus (genes with overlapping windows together), seed {seed}: about {SHARE:.0%} "
-        f"of the windows test, {SHARE:.0%} validation",
     )
 
 
@@ -224,11 +201,9 @@ def _draw(
     """Draw groups for each set in `wanted` until its share of `total` is nearest to SHARE.
 
     Returns the set of each group; those that are not drawn train. The first draw whose shares are
-    all within TOLERANCE is taken, else the best of DRAWS.
-
-    The largest group trains. Giant groups do too, unless the others do not make up half of what is
-    wanted. If the groups do not make up all of it, they are shared evenly. With fewer groups than
-    `wanted`, all train.
+    all within TOLERANCE is taken, else the best of DRAWS. The largest group trains. Giant groups do
+    too, unless the others do not make up half of what is wanted. If the groups do not make up all
+    of it, they are shared evenly. With fewer groups than `wanted`, all train.
     """
     target = SHARE * total
     drawn = np.full(len(sizes), TRAIN, dtype="<U10")
@@ -277,9 +252,6 @@ def _warn_of_shares(sets: np.ndarray, how: str) -> None:
     ]
     if missed:
         logger.warning(
-            "the split by %s gives %s windows, not %.0f %%: windows that belong together are not "
-            "parted",
-            how,
-            " and ".join(missed),
-            100 * SHARE,
+            f"the split by {how} gives {' and '.join(missed)} windows, not {100 * SHARE:.0f} %: "
+            "windows that belong together are not parted"
         )

@@ -25,13 +25,14 @@ def read_rows(path: str | Path) -> Iterator[tuple[int, list[str]]]:
                 width = len(fields)
                 fields = [name.removeprefix("#").strip() for name in fields]
             if len(fields) != width:
-                raise InputError(
-                    path,
-                    f"{len(fields)} columns where the header has {width}",
-                    "is a tab missing, or is the file cut short?",
-                    number,
-                )
+                raise ragged(path, len(fields), width, number)
             yield number, fields
+
+
+def ragged(path: str | Path, found: int, width: int, number: int) -> InputError:
+    """The error for a row with `found` columns below a header with `width`."""
+    message = f"{found} columns where the header has {width}"
+    return InputError(path, message, "is a tab missing, or is the file cut short?", number)
 
 
 def read_records(

@@ -15,13 +15,13 @@ from histpred.core.errors import InputError, ModelError
 from histpred.core.execution import Execution
 from histpred.encoders.chunks import GRID, ChunkPolicy, check_window
 from histpred.encoders.onnx import codes_of
-from histpred.evaluation.baselines import Features, joined, sequence_features
+from histpred.evaluation.baselines import sequence_features
 from histpred.genome.regions import PROMOTER
 from histpred.genome.request import Request
 from histpred.genome.windows import MAX_N_FRACTION, WindowSpec
 from histpred.labels.examples import Examples, labelled, learnable
 from histpred.labels.matrix import Labels
-from histpred.labels.splits import TEST, TRAIN, UNUSED, VALIDATION, leaks, warn_of_leaks
+from histpred.labels.splits import TEST, TRAIN, UNUSED, VALIDATION, warn_of_leaks
 from histpred.labels.splitting import split
 from histpred.scoring.embed import Genome, embed_windows, map_windows
 from histpred.training import spectra
@@ -45,7 +45,7 @@ class Dataset(NamedTuple):
     """
 
     examples: Examples
-    features: Features
+    features: np.ndarray
     marks: tuple[str, ...]
     how: str
     genome: Genome
@@ -91,7 +91,7 @@ def gather(
     enough = learnable(labels.marks, targets[sets == TRAIN], path)
     examples = Examples(windows, units, values[rows], targets[:, enough], sets)
     marks = tuple(np.array(labels.marks)[enough])
-    return Dataset(examples, joined(features).of(rows), marks, how, genome)
+    return Dataset(examples, np.concatenate(features)[rows], marks, how, genome)
 
 
 def reader(model: str) -> Callable[[np.ndarray], np.ndarray]:
@@ -135,7 +135,7 @@ def _split(
     )
     counts = [f"{(sets == name).sum():,} {name}" for name in (TRAIN, VALIDATION, TEST, UNUSED)]
     logger.info("%s: %s", how, ", ".join(counts))
-    if leaky := warn_of_leaks(leaks(windows, sets), sets):
+    if leaky := warn_of_leaks(windows, sets):
         logger.warning(leaky)
         how = f"{how}. {leaky}"
     return sets, how

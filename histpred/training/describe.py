@@ -22,8 +22,7 @@ from histpred.bundle.manifest import WindowSpec as ManifestWindow
 from histpred.bundle.outputs import UNSPECIFIED
 from histpred.evaluation.baselines import PREVALENCE, fit_baselines
 from histpred.evaluation.calibration import Calibrated
-from histpred.evaluation.card import card_figures
-from histpred.evaluation.metrics import expected_calibration_error
+from histpred.evaluation.metrics import card_figures, expected_calibration_error
 from histpred.genome.windows import WindowSpec
 from histpred.labels.splits import TEST, TRAIN, UNUSED, VALIDATION
 from histpred.training.data import Dataset
@@ -140,11 +139,12 @@ def _model(recipe: Recipe) -> str:
 
 def _figures(dataset: Dataset, probabilities: Mapping[str, np.ndarray]) -> dict[str, Evaluation]:
     examples, features, marks, *_ = dataset
-    fitted = fit_baselines(examples, features)
+    examples = examples._replace(inputs=features)
+    score = fit_baselines(examples)
     figures = {}
     for name, description in SETS.items():
         these, scores = examples.of(name), probabilities[name]
-        scored = fitted.score(these.windows, features.of(examples.sets == name))
+        scored = score(these.windows, these.inputs)
         beside = {kind: values for kind, (values, _) in scored.items() if kind != PREVALENCE}
         columns = zip(these.labels.T, scores.T, strict=True)
         errors = [expected_calibration_error(*column) for column in columns]

@@ -26,7 +26,6 @@ NEED_EXTRAS = {
     "histpred.evaluation.analysis",
     "histpred.evaluation.baselines",
     "histpred.evaluation.bootstrap",
-    "histpred.evaluation.card",
     "histpred.evaluation.compare",
     "histpred.reports.evaluate",
     "histpred.evaluation.metrics",

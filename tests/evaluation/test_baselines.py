@@ -20,7 +20,6 @@ from histpred.evaluation.baselines import (
     KMERS,
     NEAREST,
     PREVALENCE,
-    Features,
     fit_baselines,
     sequence_features,
 )
@@ -41,7 +40,7 @@ def sequences_of(shares: np.ndarray, rng: np.random.Generator) -> list[bytes]:
     ]
 
 
-def make(seed: int = 0) -> tuple[Examples, Features]:
+def make(seed: int = 0) -> tuple[Examples, np.ndarray]:
     """Windows on two chromosomes; one mark goes by GC, one by place, one by nothing.
 
     Sets alternate along the chromosomes; a tenth of the pairs is unlabelled.
@@ -67,18 +66,19 @@ def make(seed: int = 0) -> tuple[Examples, Features]:
     features = sequence_features(sequences_of(shares, rng))
     units = np.arange(ROWS).astype(str)
     sets = rng.choice([TRAIN, VALIDATION, TEST], ROWS, p=[0.6, 0.2, 0.2])
-    return Examples(windows, units, features.kmers, labels, sets), features
+    return Examples(windows, units, features, labels, sets), features
 
 
 def scored(
-    examples: Examples, features: Features, name: str = TEST
+    examples: Examples, features: np.ndarray, name: str = TEST
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    windows = examples.of(name).windows
-    return fit_baselines(examples, features).score(windows, features.of(examples.sets == name))
+    examples = examples._replace(inputs=features)
+    these = examples.of(name)
+    return fit_baselines(examples)(these.windows, these.inputs)
 
 
 @pytest.fixture(scope="module")
-def made() -> tuple[Examples, Features]:
+def made() -> tuple[Examples, np.ndarray]:
     return make()
 
 
@@ -99,23 +99,22 @@ def made() -> tuple[Examples, Features]:
 )
 def test_composition_by_hand(sequence, gc, cpg):
     features = sequence_features([sequence])
-    assert features.composition.dtype == np.float32
-    assert features.composition.tolist() == [pytest.approx([gc, cpg])]
+    assert features.dtype == np.float32
+    assert features[:, :2].tolist() == [pytest.approx([gc, cpg])]
 
 
 def test_both_strands_have_the_same_features():
     forward = b"ACGTTGCANCCGATTAGCGC"
     reverse = forward.translate(bytes.maketrans(b"ACGT", b"TGCA"))[::-1]
     features = sequence_features([forward, reverse])
-    for values in features:
-        np.testing.assert_array_equal(values[0], values[1])
+    np.testing.assert_array_equal(features[0], features[1])
 
 
 def test_kmers_are_shares_for_each_length():
     """Canonical 1- to 4-mers: 2 + 10 + 32 + 136."""
     features = sequence_features([b"ACGTTGCAATGC", b"AAAAAAAA"])
-    assert features.kmers.shape == (2, 180)
-    for part in np.split(features.kmers, [2, 12, 44], axis=1):
+    assert features.shape == (2, 2 + 180)
+    for part in np.split(features[:, 2:], [2, 12, 44], axis=1):
         np.testing.assert_allclose(part.sum(axis=1), 1, rtol=1e-6)
         assert part[1].max() == 1
 
@@ -123,8 +122,7 @@ def test_kmers_are_shares_for_each_length():
 def test_batches_give_what_all_at_once_gives():
     sequences = sequences_of(np.linspace(0.2, 0.8, 7), np.random.default_rng(0))
     parts = [sequence_features(batch) for batch in (sequences[:3], [], sequences[3:])]
-    for together, apart in zip(sequence_features(sequences), zip(*parts, strict=True), strict=True):
-        np.testing.assert_array_equal(np.concatenate(apart), together)
+    np.testing.assert_array_equal(np.concatenate(parts), sequence_features(sequences))
 
 
 # What each baseline predicts.
@@ -190,9 +188,9 @@ def minimised(values: np.ndarray, truth: np.ndarray, strength: float) -> Callabl
 @pytest.mark.parametrize(("name", "strength"), [(COMPOSITION, 1), (KMERS, 0.01)])
 def test_logistic_regressions_are_at_the_minimum_of_their_loss(made, name, strength):
     examples, features = made
-    values = features.kmers.astype(float)
+    values = features[:, 2:].astype(float)
     if name == COMPOSITION:
-        gc, cpg = features.composition.T.astype(float)
+        gc, cpg = features[:, :2].T.astype(float)
         values = np.column_stack([gc, cpg, gc**2, cpg**2])
     train, test = examples.sets == TRAIN, examples.sets == TEST
     probabilities = scored(*made)[name][0]
@@ -260,14 +258,12 @@ def test_test_rows_change_nothing(made):
     examples, features = made
     test = examples.sets == TEST
     labels = np.where(test[:, None], 1 - examples.labels, examples.labels)
-    kmers = np.where(test[:, None], 0, features.kmers)
-    before = fit_baselines(examples, features)
-    after = fit_baselines(examples._replace(labels=labels), features._replace(kmers=kmers))
-    for name, thresholds in before.thresholds.items():
-        np.testing.assert_array_equal(after.thresholds[name], thresholds)
-    validation = examples.of(VALIDATION).windows, features.of(examples.sets == VALIDATION)
-    for name, (probabilities, _) in before.score(*validation).items():
-        np.testing.assert_array_equal(after.score(*validation)[name][0], probabilities)
+    changed = np.where(test[:, None], 0, features)
+    before = scored(examples, features, VALIDATION)
+    after = scored(examples._replace(labels=labels), changed, VALIDATION)
+    for name, (probabilities, thresholds) in before.items():
+        np.testing.assert_array_equal(after[name][0], probabilities)
+        np.testing.assert_array_equal(after[name][1], thresholds)
 
 
 def test_a_mark_of_one_class_in_the_validation_rows_is_not_called(made):
@@ -322,7 +318,7 @@ def test_no_rows_are_no_probabilities(made):
 
 def test_features_that_do_not_vary(made):
     examples, features = made
-    alike = Features(*(np.repeat(values[:1], ROWS, axis=0) for values in features))
+    alike = np.repeat(features[:1], ROWS, axis=0)
     found = scored(examples, alike)
     for name in (COMPOSITION, KMERS):
         np.testing.assert_allclose(found[name][0], found[PREVALENCE][0], atol=0.05)
@@ -347,7 +343,7 @@ def test_kmers_around_real_tiles_do_as_well_as_others_found(shared_data):
     examples = Examples(
         tiles[["chrom", "start", "end"]].reset_index(drop=True),
         np.arange(len(tiles)),
-        features.kmers,
+        features,
         tiles[marks].to_numpy(np.float32),
         np.where(tiles["end"] <= 30_000_000, TRAIN, VALIDATION),
     )

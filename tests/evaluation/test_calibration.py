@@ -289,7 +289,7 @@ def test_marks_are_calibrated_each_on_its_labelled_rows(monkeypatch):
             np.testing.assert_array_equal(passed, meant)
         expected = choose_calibration(scores, truth, groups[known], 3)
         threshold = youden(truth, calibrated(scores, expected))
-        assert mark == Calibrated(expected, threshold, expected.method)
+        assert mark == Calibrated(expected, threshold)
         assert 0 < threshold < 1
         assert threshold in calibrated(logits[:, i], mark.calibration)
 
@@ -300,8 +300,8 @@ def test_a_mark_of_one_class_is_never_called(label, rate):
     logits = rng.normal(size=(50, 2))
     labels = np.column_stack([logits[:, 0] > 0, np.full(50, label)]).astype(float)
     good, constant = calibrate(logits, labels, alone(50), 0)
-    assert good.method != "base rate"
-    assert constant.method == constant.calibration.method == "base rate"
+    assert good.calibration.method != "base rate"
+    assert constant.calibration.method == "base rate"
     assert constant.threshold == 1.0
     probabilities = calibrated(logits[:, 1], constant.calibration)
     np.testing.assert_allclose(probabilities, rate, atol=0.01)
@@ -323,7 +323,7 @@ def test_any_labels_give_a_valid_calibration(seed, n, rate, skill):
     for i, mark in enumerate(calibrate(logits, labels, groups, seed)):
         known = ~np.isnan(labels[:, i])
         called = calibrated(logits[:, i], mark.calibration) >= mark.threshold
-        if mark.method == "base rate":
+        if mark.calibration.method == "base rate":
             assert not called.any()
         else:
             truth = labels[known, i] == 1

@@ -20,6 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from histpred.core.errors import InputError, TemporaryError, UsageError
+from histpred.genome.request import Request
 from histpred.genome.windows import WindowSpec, parse_window
 from histpred.labels import peaks as labels_from_peaks
 from histpred.labels.matrix import LabelMatrix
@@ -66,7 +67,7 @@ def from_peaks(
     files, annotation, work, window, min_fraction=0.0, min_samples=0.0, **options
 ) -> LabelMatrix:
     rule = labels_from_peaks.PeakRule(window, min_fraction, min_samples)
-    return labels_from_peaks.from_peaks(files, annotation, work, rule, **options)
+    return labels_from_peaks.from_peaks(files, Request(annotation, "", **options), work, rule)
 
 
 # Which genes have a mark
@@ -555,7 +556,7 @@ def test_a_full_disk_is_noticed_though_bedtools_says_nothing(here, work, monkeyp
         return result
 
     monkeypatch.setattr(pybedtools.BedTool, method, cut_short)
-    monkeypatch.setattr("histpred.labels.coverage.has_room", lambda folder: False)
+    monkeypatch.setattr("histpred.labels.peaks.has_room", lambda folder: False)
     with pytest.raises(TemporaryError, match="disk is full"):
         from_peaks(files, genes, work, INTERVAL)
 

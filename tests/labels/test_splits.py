@@ -17,7 +17,6 @@ from histpred.labels.splits import (
     TRAIN,
     UNUSED,
     VALIDATION,
-    Leaks,
     leaks,
     read_split,
     warn_of_leaks,
@@ -47,7 +46,7 @@ def test_leaks_are_those_of_bedtools_intersect(tmp_path, seed):
         len(bedtools("intersect", "-u", "-a", tmp_path / name, "-b", tmp_path / TRAIN).splitlines())
         for name in HELD_OUT
     ]
-    assert list(leaks(windows, sets)) == expected
+    assert leaks(windows, sets) == dict(zip(HELD_OUT, expected, strict=True))
     assert 0 < expected[1] < (sets == TEST).sum()
 
 
@@ -65,7 +64,7 @@ def test_leaks_are_those_of_bedtools_intersect(tmp_path, seed):
 def test_leaks_are_those_of_brute_force(rows):
     windows = table([(chrom, start, start + length, ".") for chrom, start, length, _ in rows])
     sets = np.array([row[3] for row in rows], dtype="<U10")
-    expected = Leaks(*(leaking(windows, sets, name) for name in HELD_OUT))
+    expected = {name: leaking(windows, sets, name) for name in HELD_OUT}
     assert leaks(windows, sets) == expected
 
 
@@ -73,16 +72,23 @@ def test_leaks_of_a_filtered_table():
     """The index of the DataFrame does not matter."""
     windows = table([("chr1", 0, 10, "A"), ("chr1", 500, 510, "B"), ("chr1", 5, 15, "C")])
     sets = np.array([TRAIN, TEST])
-    assert leaks(windows[windows["gene_id"] != "B"], sets) == Leaks(0, 1)
+    assert leaks(windows[windows["gene_id"] != "B"], sets) == {TEST: 1, VALIDATION: 0}
+
+
+def leaky_windows(validation: int, test: int):
+    """80 training windows, 9 for validation and 11 for test, of which the given numbers leak."""
+    starts = [0] * (80 + validation) + [100] * (9 - validation) + [0] * test + [100] * (11 - test)
+    return table([("chr1", start, start + 10, ".") for start in starts])
 
 
 def test_the_warning_of_leaks():
     sets = np.array([TRAIN] * 80 + [VALIDATION] * 9 + [TEST] * 11)
-    assert warn_of_leaks(Leaks(0, 0), sets) is None
-    both = warn_of_leaks(Leaks(3, 10), sets)
+    assert warn_of_leaks(leaky_windows(0, 0), sets) is None
+    both = warn_of_leaks(leaky_windows(3, 10), sets)
     assert both.startswith("10 of 11 test windows (91%) and 3 of 9 validation windows (33%) share")
     assert "locus" in both
-    assert warn_of_leaks(Leaks(3, 0), sets).startswith("3 of 9 validation windows (33%) share")
+    one = warn_of_leaks(leaky_windows(3, 0), sets)
+    assert one.startswith("3 of 9 validation windows (33%) share")
 
 
 # Files
