@@ -17,7 +17,7 @@ parquet = pytest.importorskip("pyarrow.parquet", reason=REASON)
 anndata = pytest.importorskip("anndata", reason=REASON)
 
 from histpred.core.errors import InputError  # noqa: E402
-from histpred.reports import convert, vectors  # noqa: E402
+from histpred.reports import convert  # noqa: E402
 from histpred.scoring import tables  # noqa: E402
 from support.records import run_json  # noqa: E402
 
@@ -59,7 +59,7 @@ def embedded(path: Path, rows: list[str], group: int, dimension: int = 3) -> np.
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize("group", [1, 3, 7, 20, 100])
 def test_vectors_keep_to_their_windows_wherever_blocks_end(group, suffix, tmp_path, monkeypatch):
-    for module in (tables, vectors):
+    for module in (tables, convert):
         monkeypatch.setattr(module, "AT_ONCE", 7)
     rows = random_rows(100)
     scores = finished(tmp_path / "scores", rows)
