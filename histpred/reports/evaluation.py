@@ -250,21 +250,15 @@ def _groups(result: Result) -> dict[str, Table]:
     """The bundle's figures by biotype and by chromosome, where there is more than one."""
     name = next(iter(result.models))
     mine = result.groups[result.groups["model"] == name]
-    return {
-        by: Table(
-            f"{name} by {by}. Marks: those with both classes in the group.",
-            [by.capitalize(), "Windows", "Marks", *GROUP_METRICS.values()],
-            [
-                Row(
-                    "not stated" if row["group"] == "." else row["group"],
-                    [
-                        *(count(int(row[column])) for column in ("windows", "marks")),
-                        *(figure(row[metric]) for metric in GROUP_METRICS),
-                    ],
-                )
-                for row in table.to_dict("records")
-            ],
-        )
-        for by, table in mine.groupby("by", sort=False)
-        if len(table) > 1
-    }
+    tables = {}
+    for by, table in mine.groupby("by", sort=False):
+        rows = []
+        for row in table.to_dict("records"):
+            cells = [count(int(row["windows"])), count(int(row["marks"]))]
+            cells += [figure(row[metric]) for metric in GROUP_METRICS]
+            rows.append(Row("not stated" if row["group"] == "." else row["group"], cells))
+        if len(rows) > 1:
+            caption = f"{name} by {by}. Marks: those with both classes in the group."
+            heads = [by.capitalize(), "Windows", "Marks", *GROUP_METRICS.values()]
+            tables[by] = Table(caption, heads, rows)
+    return tables

@@ -57,9 +57,8 @@ def draw_calibration(marks: Sequence[str], labels: np.ndarray, probabilities: np
 def reliability_diagrams(result: Result) -> Draft | None:
     """The reliability of the bundle for the marks with most positives; None without positives."""
     bundle, one = next(iter(result.models.items()))
-    figures = one.figures.loc[list(result.marks)].sort_values(
-        "positives", ascending=False, kind="stable"
-    )
+    figures = one.figures.loc[list(result.marks)]
+    figures = figures.sort_values("positives", ascending=False, kind="stable")
     marks = [mark for mark in figures.index if figures.loc[mark, "positives"] > 0][:PANELS]
     if not marks:
         return None
@@ -78,11 +77,10 @@ def reliability_diagrams(result: Result) -> Draft | None:
 
 def mark_similarity(result: Result) -> Draft | None:
     """The cosine similarity of the marks' vectors, clustered; None for fewer than two marks."""
-    if result.similarity is None or len(result.similarity) < 2:
+    table = result.similarity
+    if table is None or len(table) < 2:
         return None
-    figure = _heat_map(
-        result.similarity, result.similarity, "RdBu_r", (-1, 1), "Cosine similarity of mark vectors"
-    )
+    figure = _heat_map(table, table, "RdBu_r", (-1, 1), "Cosine similarity of mark vectors")
     return Draft(
         "Similarity of the marks' vectors",
         "Cosine similarity of the vectors by which the model tells the marks apart, ordered by "
@@ -126,10 +124,8 @@ def similarity_against_co_targeting(result: Result) -> Draft | None:
         title=f"Pearson {decimals(result.correlation.pearson)}, "
         f"Spearman {decimals(result.correlation.spearman)}, {result.correlation.pairs:,} pairs",
     )
-    handles = [
-        Line2D([], [], color=colour, marker="o", linestyle="")
-        for colour in (MODEL_COLOURS[1], "#999999")
-    ]
+    colours = (MODEL_COLOURS[1], "#999999")
+    handles = [Line2D([], [], color=colour, marker="o", linestyle="") for colour in colours]
     legend(figure, handles, ["same class of marks", "other pairs"], "outside upper left")
     return Draft(
         "Similarity against co-targeting",

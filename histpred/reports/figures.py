@@ -121,16 +121,10 @@ def mark_axis(
     down, left = (-6 * POINT, 0) if along_x else (0, -6 * POINT)
     offset = ScaledTranslation(left, down, axes.figure.dpi_scale_trans)
     transform = (axes.get_xaxis_transform() if along_x else axes.get_yaxis_transform()) + offset
-    zeros = np.zeros(len(marks))
+    zeros, colours = np.zeros(len(marks)), [*map(hex_colour, marks)]
+    across, up = (places, zeros) if along_x else (zeros, places)
     axes.scatter(
-        places if along_x else zeros,
-        zeros if along_x else places,
-        26,
-        color=[*map(hex_colour, marks)],
-        marker="s",
-        linewidths=0,
-        transform=transform,
-        clip_on=False,
+        across, up, 26, color=colours, marker="s", linewidths=0, transform=transform, clip_on=False
     )
 
 
@@ -144,14 +138,10 @@ def legend(
     labels = wrapped(names)
     longest = max(len(line) for label in labels for line in label.split("\n"))
     # In points: a letter is about 5 wide, handle and gaps take 32.
-    columns = max(1, int((figure.get_figwidth() / POINT - 20) / (5 * longest + 32)))
+    most = max(1, int((figure.get_figwidth() / POINT - 20) / (5 * longest + 32)))
+    columns = min(most, len(labels))
     figure.legend(
-        list(handles),
-        labels,
-        loc=where,
-        ncols=min(columns, len(labels)),
-        handlelength=1.4,
-        columnspacing=1.5,
+        list(handles), labels, loc=where, ncols=columns, handlelength=1.4, columnspacing=1.5
     )
 
 
@@ -186,15 +176,8 @@ def cell_numbers(
     """Write the values of a heat map into its cells, in white where they lie beyond +-`dark`."""
     for (row, column), value in np.ndenumerate(values):
         if not np.isnan(value):
-            axes.text(
-                column,
-                row,
-                layout(value),
-                ha="center",
-                va="center",
-                fontsize=7,
-                color="white" if abs(value) > dark else "black",
-            )
+            shade = "white" if abs(value) > dark else "black"
+            axes.text(column, row, layout(value), ha="center", va="center", fontsize=7, color=shade)
 
 
 def wrapped(names: Iterable[str]) -> list[str]:

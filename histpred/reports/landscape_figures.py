@@ -118,15 +118,8 @@ def _heat_map(landscape: Landscape) -> Draft | None:
     figure, axes = figure_of(2.4 + 0.3 * max(len(marks), 10), min(7.0, 2.4 + 0.09 * len(scaled)))
     together = -(-len(scaled) // LINES)
     lines = scaled.groupby(np.arange(len(scaled)) // together).mean()
-    image = axes.imshow(
-        lines,
-        cmap="RdBu_r",
-        aspect="auto",
-        interpolation="nearest",
-        vmin=-SPREAD,
-        vmax=SPREAD,
-        resample=False,
-    )
+    image = axes.imshow(lines, "RdBu_r", aspect="auto", interpolation="nearest", resample=False)
+    image.set_clim(-SPREAD, SPREAD)
     mark_axis(axes, marks, "x", upright=True)
     axes.set_yticks([])
     what, whole = f"{len(scaled):,} windows", len(scaled) == landscape.windows

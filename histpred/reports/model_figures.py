@@ -94,14 +94,10 @@ def auroc_by_mark(result: Result) -> Draft:
         if first:
             low, high = one.low["auroc"].reindex(marks), one.high["auroc"].reindex(marks)
             axes.vlines(at, low, high, color=look.colour, linewidth=1.6, zorder=4)
+        size, width = (30, 1.5) if baseline else (36 if first else 22, 0.5)
+        values, top = one.figures["auroc"].reindex(marks), 5 if first else 3
         axes.scatter(
-            at,
-            one.figures["auroc"].reindex(marks),
-            36 if first else 30 if baseline else 22,
-            color=look.colour,
-            marker=look.marker,
-            linewidths=1.5 if baseline else 0.5,
-            zorder=5 if first else 3,
+            at, values, size, color=look.colour, marker=look.marker, linewidths=width, zorder=top
         )
         handles.append(_point(look, one.kind))
         names.append(f"{name} (macro {decimals(one.figures.loc[MACRO, 'auroc'])})")
@@ -173,11 +169,9 @@ def auroc_by_group(result: Result, by: str) -> Draft | None:
     looks = _looks(result)
     figure = empty_figure(8.6, 1.6 + 0.3 * len(groups))
     panels = figure.subplots(1, 2, sharey=True)
-    lowest = [0.5]
+    lowest, rows = [0.5], table.drop_duplicates(["group", "model"])
     for axes, average in zip(panels, (MICRO, MACRO), strict=True):
-        values = table.drop_duplicates(["group", "model"]).pivot(
-            index="group", columns="model", values=f"{average}_auroc"
-        )
+        values = rows.pivot(index="group", columns="model", values=f"{average}_auroc")
         values = values.reindex(index=groups, columns=list(result.models)).astype(float)
         lowest.append(values.min(axis=None))
         _group_panel(axes, values, result)
@@ -208,9 +202,8 @@ def _group_panel(axes: Axes, values: pandas.DataFrame, result: Result) -> None:
     for name, look in _looks(result).items():
         if name == bundle:
             axes.barh(places, values[name] - 0.5, 0.7, left=0.5, color=look.colour, alpha=0.3)
-            axes.vlines(
-                values[name], places - 0.35, places + 0.35, color=look.colour, linewidth=2.5
-            )
+            low, high = places - 0.35, places + 0.35
+            axes.vlines(values[name], low, high, color=look.colour, linewidth=2.5)
             continue
         baseline = result.models[name].kind == BASELINE
         axes.scatter(

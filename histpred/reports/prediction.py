@@ -236,22 +236,18 @@ def _top_loci(landscape: Landscape) -> pandas.DataFrame:
 
 
 def _top_table(top: pandas.DataFrame) -> Table:
-    rows = [
-        Row(
-            row.mark,
-            [
-                count(row.rank),
-                Cell(row.name),
-                Cell(f"{row.chrom}:{row.start + 1:,}-{row.end:,}", kind="place"),
-                Cell(row.strand),
-                Cell("" if row.biotype == "." else row.biotype),
-                _figure(row.probability),
-            ],
-            mark=True,
-            place=json.dumps([plain_contig(row.chrom), row.start, row.end]),
-        )
-        for row in top.itertuples()
-    ]
+    rows = []
+    for row in top.itertuples():
+        cells = [
+            count(row.rank),
+            Cell(row.name),
+            Cell(f"{row.chrom}:{row.start + 1:,}-{row.end:,}", kind="place"),
+            Cell(row.strand),
+            Cell("" if row.biotype == "." else row.biotype),
+            _figure(row.probability),
+        ]
+        place = json.dumps([plain_contig(row.chrom), row.start, row.end])
+        rows.append(Row(row.mark, cells, mark=True, place=place))
     return Table(
         "For each mark the called windows of highest probability, at most one in each 10 kb of the "
         "genome; scores.tsv.gz has all windows.",

@@ -14,19 +14,13 @@ from histpred.core.columns import HEADER
 from histpred.core.errors import InputError, OutputError, first_few
 from histpred.core.finished import read_record
 from histpred.core.output import output_folder, refuse_inputs, temporary_faults
-from histpred.reports.multiqc import (
-    GENERAL,
-    SECTIONS,
-    EvaluationSample,
-    PredictionSample,
-    sections,
-)
+from histpred.reports import multiqc
 from histpred.scoring.record import RUN, RunRecord
 from histpred.scoring.tables import CALLS, SCORES
 
 METRICS = "metrics.json"  # of an evaluation
 REMEDY = "give a finished output of this release of histpred {verb}, or run that again"
-OUTPUTS = tuple(f"{section}_mqc.json" for section in SECTIONS)
+OUTPUTS = tuple(f"{section}_mqc.json" for section in multiqc.SECTIONS)
 
 
 def summarise(folders: Sequence[Path], out: Path, *, overwrite: bool = False) -> list[Path]:
@@ -60,7 +54,7 @@ def summarise(folders: Sequence[Path], out: Path, *, overwrite: bool = False) ->
     runs = {name: _prediction(folder) for name, folder in sorted(predictions.items())}
     metrics = {name: _evaluation(folder) for name, folder in sorted(evaluations.items())}
     with temporary_faults(), output_folder(out, OUTPUTS, _is_ours) as work:
-        for name, section in sections(runs, metrics).items():
+        for name, section in multiqc.sections(runs, metrics).items():
             if section["data"]:
                 text = json.dumps({"id": name, **section}, indent=1, allow_nan=False)
                 (work / f"{name}_mqc.json").write_text(text + "\n", encoding="utf-8")
@@ -99,12 +93,12 @@ def _is_prediction(folder: Path) -> bool:
 
 def _is_ours(path: Path) -> bool:
     try:
-        return bool(json.loads(path.read_text(encoding="utf-8"))["id"] == GENERAL)
+        return bool(json.loads(path.read_text(encoding="utf-8"))["id"] == multiqc.GENERAL)
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
 
-def _prediction(folder: Path) -> PredictionSample:
+def _prediction(folder: Path) -> multiqc.PredictionSample:
     """A finished prediction; InputError if its record or its tables are damaged or disagree."""
     run = read_record(folder / RUN, RunRecord, "predict", REMEDY.format(verb="predict"))
     calls = _count_calls(folder / CALLS, _marks(folder / SCORES))
@@ -114,13 +108,13 @@ def _prediction(folder: Path) -> PredictionSample:
             f"has {total:,} calls, but {RUN} states {run.result.calls:,}",
             "the files are not of one run, or were changed since: predict again",
         )
-    return PredictionSample(run, calls)
+    return multiqc.PredictionSample(run, calls)
 
 
-def _evaluation(folder: Path) -> EvaluationSample:
+def _evaluation(folder: Path) -> multiqc.EvaluationSample:
     """A finished evaluation; InputError if its metrics.json is damaged."""
     remedy = REMEDY.format(verb="evaluate")
-    return read_record(folder / METRICS, EvaluationSample, "evaluate", remedy)
+    return read_record(folder / METRICS, multiqc.EvaluationSample, "evaluate", remedy)
 
 
 def _marks(path: Path) -> list[str]:
