@@ -220,7 +220,7 @@ def evaluate(
 
     `labels` as for `train`; `out` is a folder for the tables, figures and report, None: they are
     not kept. The others are as the options of `histpred evaluate`. For the keys, see
-    `histpred.reports.evaluation_tables.metrics_of`.
+    `histpred.reports.evaluation.metrics_of`.
     """
     from histpred.evaluation.rows import EvaluationOptions
     from histpred.reports.evaluate import evaluate as stage

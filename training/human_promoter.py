@@ -46,7 +46,7 @@ from histpred.bundle.probability import probabilities_of
 from histpred.bundle.publish import write_bundle
 from histpred.encoders.onnx import GRAPH, codes_of
 from histpred.evaluation.calibration import NEVER
-from histpred.reports.calibration_figures import draw_calibration
+from histpred.reports.evaluation_figures import draw_calibration
 from histpred.scoring.verify import verify
 from histpred.training.export import encoder_to_onnx, to_onnx
 

@@ -43,7 +43,8 @@ def browser_view(
         for row in top.itertuples():
             start, end = max(0, row.start - AROUND), row.end + AROUND
             near = table.fetch(row.chrom, start, end)
-            found = {_shown(line): None for line in near}
+            fields = (line.split("\t") for line in near)
+            found = {(*place_of(each), *each[len(NAMES) :]): None for each in fields}
             if loci and len(rows | found) > MOST_SHOWN:
                 break
             rows |= dict(islice(found.items(), MOST_SHOWN))
@@ -67,12 +68,6 @@ def browser_view(
         ],
         "loci": loci,
     }
-
-
-def _shown(line: str) -> tuple[str, ...]:
-    """The fields of a row of scores that the browser shows."""
-    fields = line.split("\t")
-    return (*place_of(fields), *fields[len(NAMES) :])
 
 
 def plain_contig(contig: str) -> str:

@@ -8,31 +8,32 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import pandas
 from pydantic import JsonValue
 
-from histpred.core.columns import NAMES, NUMBERS, PLACE
-from histpred.core.errors import InputError, UsageError
+from histpred.core.columns import NAMES, NUMBERS, PLACE, place_of
+from histpred.core.errors import InputError, UsageError, first_line
+from histpred.core.execution import Progress, no_progress
 from histpred.core.marks import hex_colour, mark
 from histpred.core.output import output_files, refuse_inputs, temporary_faults
-from histpred.reports.vectors import VectorTable
 from histpred.scoring.embed import VECTOR, window_fields
 from histpred.scoring.record import read_finished
-from histpred.scoring.tables import AGAIN, SCORES, Rows, read_scores
+from histpred.scoring.tables import AGAIN, AT_ONCE, SCORES, Rows, read_scores
 
 if TYPE_CHECKING:
-    import pandas
     from anndata import AnnData
 
 H5AD, PARQUET = ".h5ad", ".parquet"
 IDENTITY = "histpred"  # key of the prediction's identity in both formats
 CATEGORIES = ("chrom", "strand", "biotype")
-Progress = Callable[[int, int], None]
+EMBED_AGAIN = "run histpred embed on the same ANNOTATION and FASTA, with the options of predict"
 
 
 class Conversion(NamedTuple):
@@ -44,10 +45,9 @@ class Conversion(NamedTuple):
 
 
 class PredictionTable(NamedTuple):
-    """A prediction that is being read.
+    """A prediction that is being read, in blocks of rows with vectors, float32 [rows, dimension].
 
-    identity: that of run.json. windows: their number. dimension: as in `Conversion`. rows: blocks
-    of rows, each with its vectors, float32 [rows, dimension], or None.
+    identity: that of run.json. windows, dimension: as in `Conversion`.
     """
 
     identity: dict[str, JsonValue]
@@ -73,68 +73,37 @@ def convert(
     embeddings: Path | None = None,
     *,
     overwrite: bool = False,
-    progress: Progress = lambda done, total: None,
+    progress: Progress = no_progress,
 ) -> Conversion:
     """Write a prediction as one table of windows and marks.
 
-    Parameters
-    ----------
-    scores
-        The folder of a finished `histpred predict`.
-    out
-        A `.h5ad` file: see `to_anndata`. Or a `.parquet` file: the columns of windows, a float64
-        column for each mark, and `vector`, float32; `histpred` in the file's metadata is the
-        identity of run.json, as JSON.
-    embeddings
-        The table of `histpred embed` for the same windows, to add their vectors.
-    overwrite
-        Replace an existing file.
-    progress
-        Called with the number of windows read, and of all.
+    scores: the folder of a finished `histpred predict`. out: a `.h5ad` file, see `to_anndata`; or a
+    `.parquet` file: the columns of windows, a float64 column for each mark, and `vector`, float32;
+    `histpred` in the file's metadata is the identity of run.json, as JSON. embeddings: the table of
+    `histpred embed` for the same windows, to add their vectors. progress: called with the number of
+    windows read, and of all.
 
-    Raises
-    ------
-    InputError
-        If the folder is not a finished prediction, or the embeddings are of other windows; the
-        message names the first that differs.
-    OutputError
-        If `out` exists (without `overwrite`), or is an input.
-    UsageError
-        If the name of `out` has another ending.
+    Raises InputError if the folder is not a finished prediction, or the embeddings are of other
+    windows (the message names the first that differs), OutputError if `out` exists, without
+    `overwrite`, or is an input, and UsageError if its name has another ending.
     """
     write = {H5AD: _write_h5ad, PARQUET: _write_parquet}[suffix_of(out)]
     refuse_inputs([out], [embeddings] if embeddings else [])
-    with (
-        temporary_faults(),
-        output_files([out], overwrite) as work,
-        _open(scores, embeddings, progress) as table,
-    ):
+    output = output_files([out], overwrite)
+    with temporary_faults(), output as work, _open(scores, embeddings, progress) as table:
         write(table, work / out.name)
         return Conversion(table.windows, len(table.marks), table.dimension)
 
 
 def to_anndata(scores: Path, embeddings: Path | None = None) -> AnnData:
-    """A prediction as AnnData.
+    """A prediction as AnnData; parameters and errors as for `convert`.
 
-    Parameters
-    ----------
-    scores, embeddings
-        As for `convert`.
-
-    Returns
-    -------
-    anndata.AnnData
-        X: probabilities, float32 [windows, marks]. obs: the columns of windows (coordinates 0-based
-        half-open), indexed by `unique_names`. var: mark_class and colour ('#rrggbb') of each mark.
-        obsm['embedding']: float32 [windows, dimension], if given. uns['histpred']: the identity of
-        run.json, as text.
-
-    Raises
-    ------
-    InputError
-        As `convert`.
+    X: probabilities, float32 [windows, marks]. obs: the columns of windows (coordinates 0-based
+    half-open), indexed by `unique_names`. var: mark_class and colour ('#rrggbb') of each mark.
+    obsm['embedding']: float32 [windows, dimension], if given. uns['histpred']: the identity of
+    run.json, as text.
     """
-    with _open(scores, embeddings) as table:
+    with _open(scores, embeddings, no_progress) as table:
         return _anndata(table)
 
 
@@ -143,7 +112,6 @@ def unique_names(windows: pandas.DataFrame) -> list[str]:
 
     Names that repeat get the window's place, and names that repeat at one place a number.
 
-    >>> import pandas
     >>> places = [("chr1", 5, 9, name, "+") for name in ("a", "b", "b")]
     >>> unique_names(pandas.DataFrame(places, columns=PLACE))
     ['a', 'b::chr1:5-9(+)', 'b::chr1:5-9(+)-2']
@@ -164,7 +132,6 @@ def unique_names(windows: pandas.DataFrame) -> list[str]:
 
 
 def _anndata(table: PredictionTable) -> AnnData:
-    import pandas
     from anndata import AnnData
 
     probabilities = np.empty((table.windows, len(table.marks)), np.float32)
@@ -182,22 +149,18 @@ def _anndata(table: PredictionTable) -> AnnData:
         obs[column] = _categories(obs[column])
     obs.index = _texts(unique_names(obs))
 
-    marks = [mark(name) for name in table.marks]
     index = _texts(table.marks)
     var = pandas.DataFrame(
         {
-            "mark_class": _categories([mark.mark_class for mark in marks]),
+            "mark_class": _categories(mark(name).mark_class for name in table.marks),
             "colour": pandas.Series(_texts(map(hex_colour, table.marks)), index),
         },
         index,
     )
-    return AnnData(
-        probabilities,
-        obs,
-        var,
-        uns={IDENTITY: {key: _text(value) for key, value in table.identity.items()}},
-        obsm={"embedding": vectors} if table.dimension is not None else {},
-    )
+    identity = table.identity.items()
+    texts = {key: text if isinstance(text, str) else json.dumps(text) for key, text in identity}
+    obsm = {} if table.dimension is None else {"embedding": vectors}
+    return AnnData(probabilities, obs, var, uns={IDENTITY: texts}, obsm=obsm)
 
 
 def _write_h5ad(table: PredictionTable, path: Path) -> None:
@@ -232,15 +195,15 @@ def _write_parquet(table: PredictionTable, path: Path) -> None:
 
 
 @contextmanager
-def _open(
-    scores: Path, embeddings: Path | None, progress: Progress = lambda done, total: None
-) -> Iterator[PredictionTable]:
+def _open(scores: Path, embeddings: Path | None, progress: Progress) -> Iterator[PredictionTable]:
     record = read_finished(scores, AGAIN)
     total = record.result.scored
     path = scores / SCORES
     with ExitStack() as stack:
         marks, blocks = stack.enter_context(read_scores(path))
-        vectors = stack.enter_context(VectorTable(embeddings, total)) if embeddings else None
+        vectors = _VectorTable(embeddings, total) if embeddings else None
+        if vectors:
+            stack.callback(vectors.file.close)
 
         def rows() -> Iterator[tuple[Rows, np.ndarray | None]]:
             done = 0
@@ -261,17 +224,76 @@ def _open(
 
 def _texts(texts: Iterable[str]) -> pandas.Index:
     """An index of Python strings: not every anndata can write those of pandas 3."""
-    import pandas
-
     return pandas.Index(list(texts), dtype=object)
 
 
 def _categories(texts: Iterable[str]) -> pandas.Categorical:
-    import pandas
-
     texts = list(texts)
     return pandas.Categorical(texts, _texts(sorted(set(texts))))
 
 
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+class _VectorTable:
+    """A table of `histpred embed`, whose vectors are taken in the order of its rows.
+
+    `windows`: how many the scores have. Raises InputError for other tables.
+    """
+
+    def __init__(self, path: Path, windows: int) -> None:
+        import pyarrow as arrow
+        from pyarrow import parquet
+
+        self._path, self._windows = path, windows
+        with self._reading():
+            # Without pre_buffer=False, pyarrow keeps in memory what it has read.
+            self.file = parquet.ParquetFile(path, pre_buffer=False)
+        schema, columns = self.file.schema_arrow, [*PLACE, VECTOR]
+        vector = schema.field(VECTOR).type if {*columns} <= {*schema.names} else arrow.null()
+        if not arrow.types.is_fixed_size_list(vector) or vector.value_type != arrow.float32():
+            self.file.close()
+            raise InputError(path, "is not a table of windows and vectors", EMBED_AGAIN)
+        self.dimension: int = vector.list_size
+        self._batches = self.file.iter_batches(AT_ONCE, columns=columns, use_threads=False)
+        self._rest = schema.empty_table().select(columns)
+        self._done = 0
+
+    def take(self, windows: Sequence[Sequence[str]]) -> np.ndarray:
+        """The vectors of the next windows (rows of the scores), float32 [windows, dimension].
+
+        With no windows, there must be no row left. Raises InputError for rows of other windows.
+        """
+        import pyarrow as arrow
+
+        wanted = len(windows) or 1
+        with self._reading():
+            while len(self._rest) < wanted and (batch := next(self._batches, None)):
+                self._rest = arrow.concat_tables([self._rest, arrow.Table.from_batches([batch])])
+        here, self._rest = self._rest.slice(0, wanted), self._rest.slice(wanted)
+        places = map(place_of, windows)
+        due = [(chrom, int(start), int(end), *names) for chrom, start, end, *names in places]
+        found = list(zip(*(here[name].to_pylist() for name in PLACE), strict=True))
+        if found != due:
+            pairs = enumerate(zip_longest(found, due), start=self._done + 1)
+            row, (one, other) = next((row, pair) for row, pair in pairs if pair[0] != pair[1])
+            raise InputError(
+                self._path,
+                f"row {row:,} of {self.file.metadata.num_rows:,} is {_shown(one)}; in the scores, "
+                f"row {row:,} of {self._windows:,} is {_shown(other)}",
+                EMBED_AGAIN,
+            )
+        self._done += len(windows)
+        vectors: np.ndarray = here[VECTOR].combine_chunks().flatten().to_numpy()
+        return vectors.reshape(-1, self.dimension)
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        import pyarrow as arrow
+
+        try:
+            yield
+        except (OSError, arrow.ArrowException) as error:
+            problem = f"cannot be read: {first_line(error)}"
+            raise InputError(self._path, problem, EMBED_AGAIN) from error
+
+
+def _shown(window: Sequence[object] | None) -> str:
+    return "{3} at {0}:{1}-{2}({4})".format(*window) if window else "missing"

@@ -35,26 +35,16 @@ from histpred.evaluation.rows import EvaluationOptions
 from histpred.genome.annotation import level_for
 from histpred.genome.request import Request, request_identity
 from histpred.labels.matrix import labels_file
-from histpred.reports.evaluation import write_report
+from histpred.reports.evaluation import metrics_of, write_report, write_tables
 from histpred.reports.evaluation_figures import FIGURE_NAMES, draw
-from histpred.reports.evaluation_tables import metrics_of, write_tables
 
 logger = logging.getLogger(__name__)
 
 METRICS, REPORT, FIGURES = "metrics.json", "report.html", "figures"
-TABLES = (
-    "summary.tsv",
-    "marks.tsv",
-    "groups.tsv",
-    "similarity.tsv",
-    "co_targeting.tsv",
-    "predictions.tsv.gz",
-)
 OUTPUTS = (
     *(f"{FIGURES}/{name}.{suffix}" for name in FIGURE_NAMES for suffix in ("png", "svg")),
-    *TABLES,
-    REPORT,
-    METRICS,
+    *("summary.tsv", "marks.tsv", "groups.tsv", "similarity.tsv", "co_targeting.tsv"),
+    *("predictions.tsv.gz", REPORT, METRICS),
 )
 
 
@@ -77,26 +67,12 @@ def evaluate(
     execution: Execution = Execution(),
     weights: Path | None = None,
 ) -> dict[str, Any]:
-    """Evaluate `bundle` into the folder `out`.
+    """Evaluate `bundle` into the folder `out`; returns the content of metrics.json.
 
     Baselines are fitted on those of the rows that are training rows of the bundle's split, with
-    thresholds from its validation rows.
-
-    Parameters
-    ----------
-    weights
-        Path of the encoders' weights, if they are neither in the bundle nor where
-        `histpred encoders get` puts them.
-
-    Returns
-    -------
-    dict
-        The content of metrics.json.
-
-    Raises
-    ------
-    HistpredError
-        For unusable inputs; nothing is published then.
+    thresholds from its validation rows. weights: those of the encoders, if they are neither in the
+    bundle nor where `histpred encoders get` puts them. Raises HistpredError for unusable inputs;
+    nothing is published then.
     """
     bundles = (bundle, *options.beside)
     files = (*request.files, labels_path)

@@ -6,7 +6,7 @@ import io
 import re
 import textwrap
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -15,13 +15,12 @@ import matplotlib.style
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.patches import Patch
 from matplotlib.transforms import ScaledTranslation
 
-from histpred.core.marks import CLASS_COLOURS, mark
+from histpred.core.marks import CLASS_COLOURS, hex_colour, mark
 
 STYLE = {
     "axes.axisbelow": True,
@@ -48,21 +47,20 @@ HORIZONTAL_NAMES = 10  # up to this many marks, their names fit side by side
 MODEL_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#882255")
 
 
-class Drawing(NamedTuple):
-    """A figure as a page shows it: `svg` is one <svg> element without a prolog."""
-
-    name: str
-    title: str
-    caption: str
-    svg: str
-
-
 class Draft(NamedTuple):
     """A figure before it is written."""
 
     title: str
     caption: str
     figure: Figure
+
+
+class Drawing(NamedTuple):
+    """A figure as a page shows it: `svg` is one <svg> element without a prolog."""
+
+    title: str
+    caption: str
+    svg: str
 
 
 @contextmanager
@@ -74,17 +72,37 @@ def styled() -> Iterator[None]:
         yield
 
 
-def figure_of(width: float, height: float) -> Figure:
-    """An empty figure of this size in inches."""
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
+def drawn(
+    drawers: Mapping[str, Callable[[], Draft | None]], folder: Path | None = None
+) -> dict[str, Drawing]:
+    """Draw figures by name, without those that are None.
+
+    With a `folder`, also write NAME.png (150 dpi) and NAME.svg of each there.
+    """
+    drawings = {}
+    with styled():
+        for name, drawer in drawers.items():
+            if draft := drawer():
+                svg = _write(draft.figure, name, folder)
+                drawings[name] = Drawing(draft.title, draft.caption, svg)
+    return drawings
+
+
+def empty_figure(width: float, height: float) -> Figure:
+    """A figure without axes, of this size in inches."""
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def figure_of(width: float, height: float) -> tuple[Figure, Axes]:
+    """A figure with one pair of axes, of this size in inches."""
+    figure = empty_figure(width, height)
+    return figure, figure.subplots()
 
 
 def mark_figure(marks: int, height: float) -> tuple[Figure, Axes]:
     """A figure with room for one column per mark; `height` in inches."""
-    figure = figure_of(float(np.clip(1.2 + 0.75 * marks, 6, 8.5 if marks < 25 else 13)), height)
-    axes = figure.subplots()
+    width = float(np.clip(1.2 + 0.75 * marks, 6, 8.5 if marks < 25 else 13))
+    figure, axes = figure_of(width, height)
     axes.set_xlim(-0.6, marks - 0.4)
     return figure, axes
 
@@ -103,16 +121,10 @@ def mark_axis(
     down, left = (-6 * POINT, 0) if along_x else (0, -6 * POINT)
     offset = ScaledTranslation(left, down, axes.figure.dpi_scale_trans)
     transform = (axes.get_xaxis_transform() if along_x else axes.get_yaxis_transform()) + offset
-    zeros = np.zeros(len(marks))
+    zeros, colours = np.zeros(len(marks)), [*map(hex_colour, marks)]
+    across, up = (places, zeros) if along_x else (zeros, places)
     axes.scatter(
-        places if along_x else zeros,
-        zeros if along_x else places,
-        26,
-        color=[mark_rgb(name) for name in marks],
-        marker="s",
-        linewidths=0,
-        transform=transform,
-        clip_on=False,
+        across, up, 26, color=colours, marker="s", linewidths=0, transform=transform, clip_on=False
     )
 
 
@@ -126,14 +138,10 @@ def legend(
     labels = wrapped(names)
     longest = max(len(line) for label in labels for line in label.split("\n"))
     # In points: a letter is about 5 wide, handle and gaps take 32.
-    columns = max(1, int((figure.get_figwidth() / POINT - 20) / (5 * longest + 32)))
+    most = max(1, int((figure.get_figwidth() / POINT - 20) / (5 * longest + 32)))
+    columns = min(most, len(labels))
     figure.legend(
-        list(handles),
-        labels,
-        loc=where,
-        ncols=min(columns, len(labels)),
-        handlelength=1.4,
-        columnspacing=1.5,
+        list(handles), labels, loc=where, ncols=columns, handlelength=1.4, columnspacing=1.5
     )
 
 
@@ -141,26 +149,25 @@ def class_legend(
     figure: Figure, marks: Iterable[str], handles: Sequence[Artist] = (), names: Sequence[str] = ()
 ) -> None:
     """Explain the colours of `marks` below the figure, then other handles with their names."""
-    found = {mark(name).mark_class for name in marks}
+    found = {mark(name).mark_class: hex_colour(name) for name in marks}
     classes = [name for name in CLASS_COLOURS if name in found]
-    patches = [Patch(color=scaled(CLASS_COLOURS[name])) for name in classes]
+    patches = [Patch(color=found[name]) for name in classes]
     legend(figure, [*patches, *handles], [*classes, *names], "outside lower left")
 
 
 def colour_bar(
-    figure: Figure, axes: Axes, image: AxesImage, title: str, shrink: float, aspect: float
+    axes: Axes, image: AxesImage, title: str, shrink: float = 0.5, aspect: float = 25
 ) -> Axes:
-    """Explain the colours of a heat map beside it; `shrink`, `aspect`: see `Figure.colorbar`."""
-    bar = figure.colorbar(image, ax=axes, pad=0.02, shrink=shrink, aspect=aspect)
+    """Explain the colours of a heat map beside it, and hide the lines around it.
+
+    For `shrink` and `aspect` see `Figure.colorbar`.
+    """
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    bar = axes.figure.colorbar(image, ax=axes, pad=0.02, shrink=shrink, aspect=aspect)
     bar.set_label(title)
     bar.outline.set_visible(False)
     return bar.ax
-
-
-def hide_frame(axes: Axes) -> None:
-    """Hide the lines around a heat map."""
-    for spine in axes.spines.values():
-        spine.set_visible(False)
 
 
 def cell_numbers(
@@ -169,26 +176,8 @@ def cell_numbers(
     """Write the values of a heat map into its cells, in white where they lie beyond +-`dark`."""
     for (row, column), value in np.ndenumerate(values):
         if not np.isnan(value):
-            axes.text(
-                column,
-                row,
-                layout(value),
-                ha="center",
-                va="center",
-                fontsize=7,
-                color="white" if abs(value) > dark else "black",
-            )
-
-
-def mark_rgb(name: str) -> tuple[float, float, float]:
-    """The colour of a mark's class, red, green and blue from 0 to 1."""
-    return scaled(mark(name).colour)
-
-
-def scaled(colour: tuple[int, int, int]) -> tuple[float, float, float]:
-    """Scale a colour from 0-255 to 0-1."""
-    red, green, blue = (part / 255 for part in colour)
-    return red, green, blue
+            shade = "white" if abs(value) > dark else "black"
+            axes.text(column, row, layout(value), ha="center", va="center", fontsize=7, color=shade)
 
 
 def wrapped(names: Iterable[str]) -> list[str]:
@@ -198,21 +187,19 @@ def wrapped(names: Iterable[str]) -> list[str]:
     return [f"\u200b{name}" if name.startswith("_") else name for name in lines]
 
 
-def write(figure: Figure, stem: Path) -> str:
-    """Write STEM.png and STEM.svg; returns the SVG as an element for a page of several."""
-    figure.savefig(f"{stem}.png", dpi=DPI, metadata={"Software": None})
-    svg, element = svg_element(figure, stem.name)
-    stem.with_name(f"{stem.name}.svg").write_text(svg, encoding="utf-8")
-    return element
-
-
-def svg_element(figure: Figure, name: str) -> tuple[str, str]:
-    """Render a laid-out figure as an SVG file, and as an element for a page of several."""
+def _write(figure: Figure, name: str, folder: Path | None) -> str:
+    """Write a figure into the folder, if any; returns its SVG as an element for a page."""
+    if folder:
+        figure.savefig(folder / f"{name}.png", dpi=DPI, metadata={"Software": None})
+    else:
+        figure.draw_without_rendering()
     figure.set_layout_engine("none")  # keep the layout
     stream = io.StringIO()
     nothing = dict.fromkeys(["Date", "Creator", "Format", "Type"])
     figure.savefig(stream, format="svg", dpi=DPI, metadata=nothing)
-    return stream.getvalue(), _element(stream.getvalue(), name)
+    if folder:
+        (folder / f"{name}.svg").write_text(stream.getvalue(), encoding="utf-8")
+    return _element(stream.getvalue(), name)
 
 
 def _element(svg: str, name: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +16,7 @@ import pandas
 
 from histpred.evaluation.analysis import off_diagonal_summary
 from histpred.evaluation.result import BASELINE, MACRO, MICRO, ModelResult, Result
-from histpred.reports.words import counted, listed, number, percent
+from histpred.reports.page import counted, listed, number, percent
 
 MISCALIBRATED = 0.05  # an ECE above this is reported
 UNRELATED = 0.2  # a correlation below this counts as none
@@ -34,6 +35,9 @@ class Finding(NamedTuple):
 
     text: str
     weak: bool = False
+
+
+weakness = partial(Finding, weak=True)
 
 
 def performance_findings(result: Result) -> Iterator[Finding]:
@@ -75,13 +79,13 @@ def _baseline_findings(
 ) -> Iterator[Finding]:
     baselines = {other: one for other, one in others.items() if one.kind == BASELINE}
     if not baselines:
-        yield Finding("There is no baseline to judge these figures by.", True)
+        yield weakness("There is no baseline to judge these figures by.")
     as_good = [
         other for other, one in baselines.items() if standing(bundle, one, MACRO) in (OPEN, WORSE)
     ]
     if as_good:
-        yield Finding(
-            f"These rows do not show that {name} ranks windows better than {listed(as_good)}.", True
+        yield weakness(
+            f"These rows do not show that {name} ranks windows better than {listed(as_good)}."
         )
     for other, one in baselines.items():
         several = one.probabilities.shape[1] > 1
@@ -106,11 +110,10 @@ def _threshold_findings(bundle: ModelResult, labels: np.ndarray) -> Iterator[Fin
     common = _share_of_larger_class(micro)
     if micro["accuracy"] < common:
         always = "negative" if micro["negatives"] >= micro["positives"] else "positive"
-        yield Finding(
+        yield weakness(
             f"Its accuracy of {number(micro['accuracy'])} is below the {number(common)} of "
             f"calling every pair {always}: thresholds that give both classes equal weight trade "
-            "accuracy for recall where one class is rare.",
-            True,
+            "accuracy for recall where one class is rare."
         )
 
 
@@ -126,10 +129,9 @@ def mark_findings(result: Result) -> Iterator[Finding]:
         )
     chance = [mark for mark in defined.index if bundle.low.loc[mark, "auroc"] <= 0.5]
     if chance:
-        yield Finding(
+        yield weakness(
             f"For {len(chance)} of {counted(len(defined), 'mark')} the interval reaches down to "
-            f"0.5: {name} is not shown to beat chance for {listed(chance)}.",
-            True,
+            f"0.5: {name} is not shown to beat chance for {listed(chance)}."
         )
     elif len(defined) and bundle.low.loc[defined.index, "auroc"].notna().all():
         every = "every mark with both classes" if len(defined) > 1 else defined.index[0]
@@ -140,22 +142,20 @@ def mark_findings(result: Result) -> Iterator[Finding]:
         if (other := best_baseline(result, mark)) and other[1] >= defined[mark]
     ]
     if matched:
-        yield Finding(
+        yield weakness(
             f"A baseline has an AUROC at least as high for {counted(len(matched), 'mark')}: "
-            f"{listed(matched)}.",
-            True,
+            f"{listed(matched)}."
         )
     figures = {mark: bundle.figures.loc[mark] for mark in result.marks}
     below = [mark for mark, f in figures.items() if f["accuracy"] < _share_of_larger_class(f)]
     if below:
-        yield Finding(
+        yield weakness(
             "Accuracy is below that of always calling the more common class for "
-            f"{len(below)} of {counted(len(result.marks), 'mark')}: {listed(below)}.",
-            True,
+            f"{len(below)} of {counted(len(result.marks), 'mark')}: {listed(below)}."
         )
     if absent := [mark for mark in result.marks if mark not in defined.index]:
-        yield Finding(
-            f"AUROC is undefined for {listed(absent)}: it needs positives and negatives.", True
+        yield weakness(
+            f"AUROC is undefined for {listed(absent)}: it needs positives and negatives."
         )
 
 
@@ -173,7 +173,7 @@ def group_findings(result: Result) -> Iterator[Finding]:
         )
         yield Finding(f"By {by}, macro-AUROC ranges from {worst} to {best}.")
         if chance := list(table.loc[table.macro_auroc <= 0.5, "group"]):
-            yield Finding(f"It does not exceed 0.5 for {listed(chance)}.", True)
+            yield weakness(f"It does not exceed 0.5 for {listed(chance)}.")
 
 
 def calibration_findings(result: Result) -> Iterator[Finding]:
@@ -188,10 +188,9 @@ def calibration_findings(result: Result) -> Iterator[Finding]:
         f"{number(errors.min())} ({errors.idxmin()}) to {number(errors.max())} ({errors.idxmax()})."
     )
     if large := list(errors[errors > MISCALIBRATED].sort_values(ascending=False).index):
-        yield Finding(
+        yield weakness(
             f"It exceeds {MISCALIBRATED} for {listed(large)}: do not read their scores as "
-            "probabilities here.",
-            True,
+            "probabilities here."
         )
 
 
@@ -213,9 +212,7 @@ def relation_findings(result: Result) -> Iterator[Finding]:
             f"{counted(found.pairs, 'pair')} of marks)."
         )
         if found.pearson < UNRELATED:
-            yield Finding(
-                "The vectors do not reflect which marks occur together in the labels.", True
-            )
+            yield weakness("The vectors do not reflect which marks occur together in the labels.")
 
 
 def standing(one: ModelResult, other: ModelResult, row: str) -> str:

@@ -9,18 +9,17 @@ import numpy as np
 import pandas
 from matplotlib.patches import Patch
 
+from histpred.core.marks import hex_colour
 from histpred.labels.matrix import LabelMatrix
 from histpred.reports.figures import (
     MODEL_COLOURS,
     Draft,
     class_legend,
+    drawn,
     figure_of,
     mark_axis,
     mark_figure,
-    mark_rgb,
-    styled,
     wrapped,
-    write,
 )
 
 NEGATIVE = "#dcdcdc"
@@ -34,14 +33,11 @@ def draw_labels(labels: LabelMatrix, folder: Path) -> None:
     Writes marks and biotypes, each .png and .svg, into `folder`. Without biotypes, their figure is
     left out.
     """
-    with styled():
-        drafts = {
-            "marks": class_counts(labels.marks, labels.values, "genes"),
-            "biotypes": biotype_counts(labels.genes["biotype"], "genes"),
-        }
-        for name, draft in drafts.items():
-            if draft:
-                write(draft.figure, folder / name)
+    drawers = {
+        "marks": lambda: class_counts(labels.marks, labels.values, "genes"),
+        "biotypes": lambda: biotype_counts(labels.genes["biotype"], "genes"),
+    }
+    drawn(drawers, folder)
 
 
 def class_counts(marks: Sequence[str], labels: np.ndarray, what: str) -> Draft:
@@ -52,7 +48,7 @@ def class_counts(marks: Sequence[str], labels: np.ndarray, what: str) -> Draft:
     marks = list(counts.index)
     figure, axes = mark_figure(len(marks), 4.2)
     places = np.arange(len(marks))
-    axes.bar(places, counts["positives"], 0.8, color=[mark_rgb(mark) for mark in marks])
+    axes.bar(places, counts["positives"], 0.8, color=[*map(hex_colour, marks)])
     axes.bar(places, counts["negatives"], 0.8, bottom=counts["positives"], color=NEGATIVE)
     totals = counts.sum(axis=1)
     many = len(marks) > SHARES_SHOWN
@@ -90,8 +86,7 @@ def biotype_counts(biotypes: pandas.Series, what: str) -> Draft | None:
         rest = counts.iloc[MOST_BIOTYPES - 1 :]
         counts = counts.iloc[: MOST_BIOTYPES - 1]
         counts[f"{len(rest)} others"] = rest.sum()
-    figure = figure_of(7, 0.9 + 0.27 * len(counts))
-    axes = figure.subplots()
+    figure, axes = figure_of(7, 0.9 + 0.27 * len(counts))
     names = ["not stated" if name == "." else name for name in counts.index]
     bars = axes.barh(wrapped(names), counts, 0.75, color=MODEL_COLOURS[0])
     shares = [f"{count:,} ({count / counts.sum():.1%})" for count in counts]

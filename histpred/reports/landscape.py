@@ -50,24 +50,14 @@ class Landscape(NamedTuple):
 def read_landscape(folder: Path, thresholds: Sequence[float], windows: int) -> Landscape:
     """Read scores.tsv.gz, which has one or more `windows`, and calls.bed.gz beside it.
 
-    Parameters
-    ----------
-    thresholds
-        Lowest probability of a call, one for each mark.
-
-    Raises
-    ------
-    InputError
-        If a table is damaged, the calls are not those of the scores at these thresholds, or there
-        are more or fewer marks than thresholds.
+    thresholds: the lowest probability of a call, one for each mark. Raises InputError if a table is
+    damaged, the calls are not those of the scores at these thresholds, or there are more or fewer
+    marks than thresholds.
     """
     with read_scores(folder / SCORES) as (marks, blocks):
         if len(marks) != len(thresholds):
-            raise InputError(
-                folder / SCORES,
-                f"has {len(marks)} marks, but the bundle has {len(thresholds)}",
-                AGAIN,
-            )
+            problem = f"has {len(marks)} marks, but the bundle has {len(thresholds)}"
+            raise InputError(folder / SCORES, problem, AGAIN)
         # The table has six digits.
         rounded = np.array([float(f"{threshold:.6g}") for threshold in thresholds])
         return _read(marks, _with_calls(blocks, marks, rounded, folder / CALLS), windows)
@@ -95,14 +85,12 @@ def _with_calls(
                         hits[row, column] = True
                         head = next(calls, None)
                     elif above[row, column]:
-                        where = f"{chrom}:{start}-{end}"
-                        raise InputError(
-                            path, f"a call of {marks[column]} at {where} is missing", AGAIN
-                        )
+                        problem = f"a call of {marks[column]} at {chrom}:{start}-{end} is missing"
+                        raise InputError(path, problem, AGAIN)
             yield rows, hits
         if head:
-            where = f"{head[0]}:{head[1]}-{head[2]}"
-            raise InputError(path, f"a call of {head[4]} at {where} is unexpected", AGAIN)
+            problem = f"a call of {head[4]} at {head[0]}:{head[1]}-{head[2]} is unexpected"
+            raise InputError(path, problem, AGAIN)
 
 
 def _call(line: str) -> Call:
@@ -123,8 +111,7 @@ def _read(
     done = 0
     for block, hits in blocks:
         values = block.probabilities
-        chunk = pandas.DataFrame(block.windows, columns=list(NAMES))
-        chunk = chunk.astype(NUMBERS)
+        chunk = pandas.DataFrame(block.windows, columns=list(NAMES)).astype(NUMBERS)
         bins = np.minimum((values * BINS).astype(int), BINS - 1)
         for number, column in enumerate(bins.T):
             histograms[number] += np.bincount(column, minlength=BINS)
@@ -163,9 +150,7 @@ def _best(
     so_far: pandas.DataFrame | None, chunk: pandas.DataFrame, values: np.ndarray, hits: np.ndarray
 ) -> pandas.DataFrame | None:
     """The best called window of each of the TOP best stretches of the genome; None if no calls."""
-    beaten = -1.0
-    if so_far is not None and len(so_far) == TOP:
-        beaten = so_far["probability"].iloc[-1]
+    beaten = -1.0 if so_far is None or len(so_far) < TOP else so_far["probability"].iloc[-1]
     rows = np.flatnonzero(hits & (values > beaten))
     if not len(rows):
         return so_far

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas
 from matplotlib.ticker import PercentFormatter
 from scipy.cluster.hierarchy import leaves_list, linkage
 
-from histpred.core.marks import by_class
+from histpred.core.marks import by_class, hex_colour
 from histpred.reports.figures import (
     Draft,
     Drawing,
     cell_numbers,
     class_legend,
     colour_bar,
+    drawn,
     figure_of,
-    hide_frame,
     mark_axis,
-    mark_rgb,
-    styled,
-    svg_element,
     wrapped,
 )
 from histpred.reports.landscape import BINS, Landscape
@@ -40,26 +37,24 @@ def draw(landscape: Landscape, thresholds: Sequence[float]) -> dict[str, Drawing
 
     A figure without enough data, such as a clustering of two windows, is left out.
     """
-    drawings = {}
-    with styled():
-        for name, drawer in DRAWERS.items():
-            if draft := drawer(landscape, thresholds):
-                draft.figure.draw_without_rendering()
-                _, svg = svg_element(draft.figure, name)
-                drawings[name] = Drawing(name, draft.title, draft.caption, svg)
-    return drawings
+    return drawn(
+        {
+            "distributions": lambda: _distributions(landscape, thresholds),
+            "groups": lambda: _groups(landscape),
+            "heat_map": lambda: _heat_map(landscape),
+        }
+    )
 
 
 def _distributions(landscape: Landscape, thresholds: Sequence[float]) -> Draft:
     marks = by_class(landscape.marks)
-    figure = figure_of(9.2, 1.2 + 0.27 * len(marks))
-    axes = figure.subplots()
+    figure, axes = figure_of(9.2, 1.2 + 0.27 * len(marks))
     edges = np.linspace(0, 1, BINS + 1)
     for place, name in enumerate(marks):
         number = landscape.marks.index(name)
         counts, threshold = landscape.histograms[number], thresholds[number]
         heights = place - RIDGE * np.sqrt(counts / counts.max())
-        colour = mark_rgb(name)
+        colour = hex_colour(name)
         axes.stairs(heights, edges, baseline=place, fill=True, color=colour, alpha=0.55)
         axes.stairs(heights, edges, baseline=place, color=colour, linewidth=0.8)
         if threshold <= 1:
@@ -81,14 +76,12 @@ def _distributions(landscape: Landscape, thresholds: Sequence[float]) -> Draft:
     )
 
 
-def _groups(landscape: Landscape, _: Sequence[float]) -> Draft | None:
+def _groups(landscape: Landscape) -> Draft:
     marks = by_class(landscape.marks)
     shares = landscape.groups[marks].div(landscape.groups["windows"], axis=0)
-    figure = figure_of(2.6 + 0.42 * len(marks), 1.6 + 0.34 * len(shares))
-    axes = figure.subplots()
+    figure, axes = figure_of(2.6 + 0.42 * len(marks), 1.6 + 0.34 * len(shares))
     most = max(float(shares.to_numpy().max()), LEAST)
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=most, aspect="auto")
-    hide_frame(axes)
     if shares.size <= SHARES_SHOWN:
         cell_numbers(
             axes,
@@ -100,7 +93,7 @@ def _groups(landscape: Landscape, _: Sequence[float]) -> Draft | None:
     axes.set_yticks(range(len(names)), wrapped(names))
     axes.tick_params(axis="y", length=0)
     mark_axis(axes, marks, "x", upright=True)
-    bar = colour_bar(figure, axes, image, "called", shrink=0.8, aspect=15)
+    bar = colour_bar(axes, image, "called", shrink=0.8, aspect=15)
     bar.yaxis.set_major_formatter(PercentFormatter(1, 0 if most > FEW else 1))
     class_legend(figure, marks)
     return Draft(
@@ -111,7 +104,7 @@ def _groups(landscape: Landscape, _: Sequence[float]) -> Draft | None:
     )
 
 
-def _heat_map(landscape: Landscape, _: Sequence[float]) -> Draft | None:
+def _heat_map(landscape: Landscape) -> Draft | None:
     values = landscape.sample.to_numpy(np.float64).clip(1e-6, 1 - 1e-6)
     logits = pandas.DataFrame(np.log(values / (1 - values)), columns=list(landscape.marks))
     logits = logits.loc[:, logits.std() > SAME]
@@ -122,32 +115,19 @@ def _heat_map(landscape: Landscape, _: Sequence[float]) -> Draft | None:
     columns = leaves_list(linkage(scaled.T, "average", metric="correlation"))
     scaled = scaled.iloc[rows, columns]
     marks = list(scaled.columns)
-    figure = figure_of(2.4 + 0.3 * max(len(marks), 10), min(7.0, 2.4 + 0.09 * len(scaled)))
-    axes = figure.subplots()
+    figure, axes = figure_of(2.4 + 0.3 * max(len(marks), 10), min(7.0, 2.4 + 0.09 * len(scaled)))
     together = -(-len(scaled) // LINES)
     lines = scaled.groupby(np.arange(len(scaled)) // together).mean()
-    image = axes.imshow(
-        lines,
-        cmap="RdBu_r",
-        aspect="auto",
-        interpolation="nearest",
-        vmin=-SPREAD,
-        vmax=SPREAD,
-        resample=False,
-    )
-    hide_frame(axes)
+    image = axes.imshow(lines, "RdBu_r", aspect="auto", interpolation="nearest", resample=False)
+    image.set_clim(-SPREAD, SPREAD)
     mark_axis(axes, marks, "x", upright=True)
     axes.set_yticks([])
-    what = f"{len(scaled):,} windows"
-    axes.set_ylabel(what if len(scaled) == landscape.windows else f"{what}, evenly spaced")
-    title = "log-odds, s.d. from the mark's mean"
-    colour_bar(figure, axes, image, title, shrink=0.5, aspect=25)
+    what, whole = f"{len(scaled):,} windows", len(scaled) == landscape.windows
+    axes.set_ylabel(what if whole else f"{what}, evenly spaced")
+    colour_bar(axes, image, "log-odds, s.d. from the mark's mean")
     class_legend(figure, marks)
-    every = (
-        "All windows"
-        if len(scaled) == landscape.windows
-        else f"{len(scaled):,} of {landscape.windows:,} windows, evenly spaced along the table"
-    )
+    some = f"{len(scaled):,} of {landscape.windows:,} windows, evenly spaced along the table"
+    every = "All windows" if whole else some
     each = "a window" if together == 1 else f"the mean of {together} neighbours"
     return Draft(
         "Windows and marks, clustered",
@@ -157,10 +137,3 @@ def _heat_map(landscape: Landscape, _: Sequence[float]) -> Draft | None:
         "1 - correlation. Marks with nearly the same probability for all windows are left out.",
         figure,
     )
-
-
-DRAWERS: dict[str, Callable[[Landscape, Sequence[float]], Draft | None]] = {
-    "distributions": _distributions,
-    "groups": _groups,
-    "heat_map": _heat_map,
-}

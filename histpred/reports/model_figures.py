@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import cycle
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,24 +12,25 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from sklearn.metrics import precision_recall_curve, roc_curve
 
+from histpred.core.marks import hex_colour
 from histpred.evaluation.result import BASELINE, MACRO, MICRO, MODEL, Result
 from histpred.reports.figures import (
     MODEL_COLOURS,
     Draft,
     class_legend,
-    figure_of,
+    empty_figure,
     legend,
     mark_axis,
     mark_figure,
-    mark_rgb,
     wrapped,
 )
-from histpred.reports.words import decimals
+from histpred.reports.page import decimals
 
 BASELINE_COLOURS = ("#222222", "#6f6f6f", "#8c8c8c", "#8a7f72", "#5b6770", "#a8a8a8")
 MODEL_MARKERS = "oDs^vPX"
 BASELINE_MARKERS = "x+|_14"
-DASHES = ("--", ":", "-.", (0, (6, 2)), (0, (1, 3)), (0, (5, 1, 1, 1, 1, 1)))
+Dashes = str | tuple[int, tuple[int, ...]]
+DASHES: tuple[Dashes, ...] = ("--", ":", "-.", (0, (6, 2)), (0, (1, 3)), (0, (5, 1, 1, 1, 1, 1)))
 CURVE_POINTS = 400
 
 
@@ -37,7 +39,7 @@ class Look(NamedTuple):
 
     colour: str
     marker: str
-    dashes: str | tuple[int, tuple[int, ...]]
+    dashes: Dashes
     width: float
 
 
@@ -52,7 +54,7 @@ def accuracy_by_mark(result: Result) -> Draft:
     looks = _looks(result)
     for number, (name, one) in enumerate(models.items()):
         left = places + (number - (len(models) - 1) / 2) * width
-        colours = [mark_rgb(mark) for mark in marks] if len(models) == 1 else looks[name].colour
+        colours = [*map(hex_colour, marks)] if len(models) == 1 else looks[name].colour
         axes.bar(left, one.figures["accuracy"].reindex(marks), width * 0.94, color=colours)
     counts = bundle.figures.loc[marks, ["positives", "negatives"]]
     commoner = counts.max(axis=1) / counts.sum(axis=1).where(lambda total: total > 0)
@@ -87,21 +89,15 @@ def auroc_by_mark(result: Result) -> Draft:
     shifts = np.linspace(-0.32, 0.32, len(result.models)) if len(marks) <= 25 else None
     handles, names = [], []
     for number, (name, one) in enumerate(result.models.items()):
-        values = one.figures["auroc"].reindex(marks)
-        look = looks[name]
+        look, baseline, first = looks[name], one.kind == BASELINE, name == bundle
         at = places if shifts is None else places + shifts[number]
-        if name == bundle:
+        if first:
             low, high = one.low["auroc"].reindex(marks), one.high["auroc"].reindex(marks)
             axes.vlines(at, low, high, color=look.colour, linewidth=1.6, zorder=4)
-        size = 36 if name == bundle else 30 if one.kind == BASELINE else 22
+        size, width = (30, 1.5) if baseline else (36 if first else 22, 0.5)
+        values, top = one.figures["auroc"].reindex(marks), 5 if first else 3
         axes.scatter(
-            at,
-            values,
-            size,
-            color=look.colour,
-            marker=look.marker,
-            linewidths=1.5 if one.kind == BASELINE else 0.5,
-            zorder=5 if name == bundle else 3,
+            at, values, size, color=look.colour, marker=look.marker, linewidths=width, zorder=top
         )
         handles.append(_point(look, one.kind))
         names.append(f"{name} (macro {decimals(one.figures.loc[MACRO, 'auroc'])})")
@@ -130,18 +126,14 @@ def curves(result: Result) -> Draft | None:
     truth = result.labels[kept]
     if len(np.unique(truth)) < 2:
         return None
-    figure = figure_of(8.6, 4.25 + 0.19 * len(result.models))
+    figure = empty_figure(8.6, 4.25 + 0.19 * len(result.models))
     left, right = figure.subplots(1, 2)
     looks = _looks(result)
     handles: dict[str, Line2D] = {}
     for name, one in reversed(result.models.items()):  # the bundle on top
         scores = one.probabilities[kept]
         look = looks[name]
-        line: dict[str, Any] = {
-            "color": look.colour,
-            "linestyle": look.dashes,
-            "linewidth": look.width,
-        }
+        line: dict[str, Any] = {"color": look.colour, "linestyle": look.dashes, "lw": look.width}
         false_rate, recall, _ = roc_curve(truth, scores)
         left.plot(*_thinned(false_rate, recall), **line)
         precision, recall, _ = precision_recall_curve(truth, scores)
@@ -175,13 +167,11 @@ def auroc_by_group(result: Result, by: str) -> Draft | None:
     counts = table.drop_duplicates("group").set_index("group")["windows"]
     bundle = next(iter(result.models))
     looks = _looks(result)
-    figure = figure_of(8.6, 1.6 + 0.3 * len(groups))
+    figure = empty_figure(8.6, 1.6 + 0.3 * len(groups))
     panels = figure.subplots(1, 2, sharey=True)
-    lowest = [0.5]
+    lowest, rows = [0.5], table.drop_duplicates(["group", "model"])
     for axes, average in zip(panels, (MICRO, MACRO), strict=True):
-        values = table.drop_duplicates(["group", "model"]).pivot(
-            index="group", columns="model", values=f"{average}_auroc"
-        )
+        values = rows.pivot(index="group", columns="model", values=f"{average}_auroc")
         values = values.reindex(index=groups, columns=list(result.models)).astype(float)
         lowest.append(values.min(axis=None))
         _group_panel(axes, values, result)
@@ -212,9 +202,8 @@ def _group_panel(axes: Axes, values: pandas.DataFrame, result: Result) -> None:
     for name, look in _looks(result).items():
         if name == bundle:
             axes.barh(places, values[name] - 0.5, 0.7, left=0.5, color=look.colour, alpha=0.3)
-            axes.vlines(
-                values[name], places - 0.35, places + 0.35, color=look.colour, linewidth=2.5
-            )
+            low, high = places - 0.35, places + 0.35
+            axes.vlines(values[name], low, high, color=look.colour, linewidth=2.5)
             continue
         baseline = result.models[name].kind == BASELINE
         axes.scatter(
@@ -240,19 +229,14 @@ def _sorted_marks(result: Result, metric: str) -> list[str]:
 
 def _looks(result: Result) -> dict[str, Look]:
     """The look of each model and baseline, by name."""
-    looks, models, baselines = {}, 0, 0
+    models = cycle(zip(MODEL_COLOURS, MODEL_MARKERS, strict=True))
+    baselines = cycle(zip(BASELINE_COLOURS, BASELINE_MARKERS, DASHES, strict=True))
+    looks: dict[str, Look] = {}
     for name, one in result.models.items():
         if one.kind == MODEL:
-            colour = MODEL_COLOURS[models % len(MODEL_COLOURS)]
-            marker = MODEL_MARKERS[models % len(MODEL_MARKERS)]
-            looks[name] = Look(colour, marker, "-", 1.6 if models else 2.4)
-            models += 1
+            looks[name] = Look(*next(models), "-", 1.6 if looks else 2.4)
         else:
-            number = baselines % len(BASELINE_COLOURS)
-            looks[name] = Look(
-                BASELINE_COLOURS[number], BASELINE_MARKERS[number], DASHES[number], 1.3
-            )
-            baselines += 1
+            looks[name] = Look(*next(baselines), 1.3)
     return looks
 
 

@@ -7,19 +7,18 @@ from the folder names.
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping
-from typing import Any
+from html import escape  # MultiQC reads the cells of a table as HTML
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from histpred.genome.reasons import NOT_SELECTED
-from histpred.reports.samples import EvaluationSample, Model, PredictionSample
+from histpred.scoring.record import RunRecord
 
 GENERAL = "histpred_general"
 SECTIONS = (
-    "histpred_predictions",
-    "histpred_rows",
-    "histpred_calls",
-    "histpred_evaluations",
+    *("histpred_predictions", "histpred_rows", "histpred_calls", "histpred_evaluations"),
     GENERAL,  # always there, and so marks the folder as finished
 )
 CHAPTER = {
@@ -35,12 +34,68 @@ REASON_COLOURS = (  # as many as there are reasons
 )
 NOT_SELECTED_COLOUR = "#d9d9d9"
 
-# Layouts of columns.
 COUNT: dict[str, Any] = {"format": "{:,d}"}
 FRACTION: dict[str, Any] = {"min": 0, "max": 1, "format": "{:,.3f}"}
 PERCENTAGE: dict[str, Any] = {"min": 0, "max": 100, "suffix": "%", "format": "{:,.1f}"}
 
 Section = dict[str, Any]
+
+
+class _Part(BaseModel):
+    """A part of metrics.json; what a summary does not show is ignored, None is undefined."""
+
+    model_config = ConfigDict(strict=True, allow_inf_nan=False)
+
+
+class Figure(_Part):
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+class Average(_Part):
+    auroc: Figure
+    auprc: Figure
+    ece: Figure
+
+
+class Figures(_Part):
+    micro: Average
+    macro: Average
+
+
+class Difference(_Part):
+    difference: float | None
+    low: float | None
+    high: float | None
+
+
+class Lead(_Part):
+    """How far the bundle's AUROC lies above another model's."""
+
+    macro: Difference
+
+
+class Model(_Part):
+    inputs: str
+    figures: Figures
+    lead: Lead | None  # None for the bundle itself
+
+
+class EvaluationSample(_Part):
+    """An evaluation; models: by name, the bundle first."""
+
+    windows: Annotated[int, Field(ge=0)]
+    models: Annotated[dict[str, Model], Field(min_length=1)]
+
+
+class PredictionSample(NamedTuple):
+    """A prediction; calls: of each scored mark, in the order of the columns of its table."""
+
+    run: RunRecord
+    calls: dict[str, int]
+
+
 Predictions = Mapping[str, PredictionSample]
 Evaluations = Mapping[str, EvaluationSample]
 
@@ -48,11 +103,8 @@ Evaluations = Mapping[str, EvaluationSample]
 def sections(predictions: Predictions, evaluations: Evaluations) -> dict[str, Section]:
     """The sections by name, in the order of SECTIONS; samples by name."""
     found = (
-        _predictions(predictions),
-        _rows(predictions),
-        _calls(predictions),
-        _evaluations(evaluations),
-        _general(predictions, evaluations),
+        *(_predictions(predictions), _rows(predictions), _calls(predictions)),
+        *(_evaluations(evaluations), _general(predictions, evaluations)),
     )
     return dict(zip(SECTIONS, found, strict=True))
 
@@ -63,18 +115,13 @@ def _general(runs: Predictions, metrics: Evaluations) -> Section:
     columns: Section = {}
     if runs:
         whole = {"min": 0, **COUNT}
+        unscored = "Share of the selected rows that could not be scored"
+        called = "Windows called for a mark, summed over marks"
         columns = {
             "rows": _column("Rows", "Rows of the annotation that were selected", "Blues", **whole),
             "scored": _column("Scored", "Rows with a probability for each mark", "Greens", **whole),
-            "skipped": _column(
-                "Skipped",
-                "Share of the selected rows that could not be scored",
-                "OrRd",
-                **PERCENTAGE,
-            ),
-            "calls": _column(
-                "Calls", "Windows called for a mark, summed over marks", "Purples", **whole
-            ),
+            "skipped": _column("Skipped", unscored, "OrRd", **PERCENTAGE),
+            "calls": _column("Calls", called, "Purples", **whole),
         }
     for name, (run, _) in runs.items():
         result = run.result
@@ -83,34 +130,35 @@ def _general(runs: Predictions, metrics: Evaluations) -> Section:
         if rows:
             data[name]["skipped"] = 100 * (rows - result.scored) / rows
     if metrics:
-        title, described = "Macro AUROC", "Macro-averaged AUROC of the evaluated bundle"
-        columns["auroc"] = _column(title, described, "Greens", **FRACTION)
+        described = "Macro-averaged AUROC of the evaluated bundle"
+        columns["auroc"] = _column("Macro AUROC", described, "Greens", **FRACTION)
     for name, one in metrics.items():
-        bundle = next(iter(one.models.values()))
-        value = bundle.figures.macro.auroc.value
+        value = next(iter(one.models.values())).figures.macro.auroc.value
         data.setdefault(name, {}).update({} if value is None else {"auroc": value})
     headers = [{name: column} for name, column in columns.items()]
     return {"plot_type": "generalstats", "namespace": "histpred", "headers": headers, "data": data}
 
 
 def _predictions(runs: Predictions) -> Section:
-    data = {}
-    for name, (run, calls) in runs.items():
-        data[name] = {
-            "bundle": _text((run.identity.bundle or "").rpartition(" ")[0]),
+    data = {
+        name: {
+            "bundle": escape((run.identity.bundle or "").rpartition(" ")[0]),
             "marks": len(calls),
-            "windows": _text(str(run.identity.window)),
-            "by": _text(run.identity.level),
-            "biotypes": _text(", ".join(run.identity.biotypes) or "all"),
-            "device": _text(run.result.device),
+            "windows": escape(str(run.identity.window)),
+            "by": escape(run.identity.level),
+            "biotypes": escape(", ".join(run.identity.biotypes) or "all"),
+            "device": escape(run.result.device),
             "past_end": run.result.past_end,
-            "warnings": _text("; ".join(run.result.warnings) or "none"),
+            "warnings": escape("; ".join(run.result.warnings) or "none"),
         }
+        for name, (run, calls) in runs.items()
+    }
+    past_end = "Rows clipped because they end past their contig"
     return CHAPTER | {
         "section_name": "Predictions",
         "description": "What was scored with which bundle, and what to know when reading it.",
         "plot_type": "table",
-        "pconfig": _table("histpred_predictions_table", "histpred: predictions", "Sample"),
+        "pconfig": _plot("predictions_table", "predictions", col1_header="Sample", no_violin=True),
         "headers": {
             "bundle": _column("Bundle", "The trained model, and its version"),
             "marks": _column("Marks", "Marks that the bundle scores", **COUNT),
@@ -118,9 +166,7 @@ def _predictions(runs: Predictions) -> Section:
             "by": _column("One for each", "What has a window of its own"),
             "biotypes": _column("Biotypes", "Those selected, in small letters and digits only"),
             "device": _column("Device", "Where it ran"),
-            "past_end": _column(
-                "Past end", "Rows clipped because they end past their contig", **COUNT
-            ),
+            "past_end": _column("Past end", past_end, **COUNT),
             "warnings": _column("Warnings", "As in run.json"),
         },
         "data": data,
@@ -133,10 +179,11 @@ def _rows(runs: Predictions) -> Section:
         for name, (run, _) in runs.items()
     }
     reasons = sorted({reason for row in data.values() for reason in row} - {SCORED, NOT_SELECTED})
+    layout = {"ylab": "rows", "cpswitch_counts_label": "Rows"}
     categories = {SCORED: {"name": SCORED, "color": SCORED_COLOUR}}
     for number, reason in enumerate(reasons):
         colour = REASON_COLOURS[number % len(REASON_COLOURS)]
-        categories[reason] = {"name": _text(reason), "color": colour}
+        categories[reason] = {"name": escape(reason), "color": colour}
     if any(NOT_SELECTED in row for row in data.values()):
         categories[NOT_SELECTED] = {"name": NOT_SELECTED, "color": NOT_SELECTED_COLOUR}
     return CHAPTER | {
@@ -144,12 +191,7 @@ def _rows(runs: Predictions) -> Section:
         "description": "What became of each row: scored, or skipped and why (as in ledger.tsv).",
         "plot_type": "bargraph",
         "categories": categories,
-        "pconfig": {
-            "id": "histpred_rows_plot",
-            "title": "histpred: rows of the annotation",
-            "ylab": "rows",
-            "cpswitch_counts_label": "Rows",
-        },
+        "pconfig": _plot("rows_plot", "rows of the annotation", **layout),
         "data": data,
     }
 
@@ -189,10 +231,9 @@ def _calls(runs: Predictions) -> Section:
 
 
 def _evaluations(metrics: Evaluations) -> Section:
-    """One row per model and sample.
+    """One row per model and sample, the model first.
 
-    The model comes first: MultiQC cuts sample names at '.fa' and the like, and merges rows of the
-    same name.
+    MultiQC cuts sample names at '.fa' and the like, and merges rows of the same name.
     """
     data = {
         f"{model} | {name}": _evaluation(one, evaluated.windows)
@@ -200,29 +241,25 @@ def _evaluations(metrics: Evaluations) -> Section:
         for model, one in evaluated.models.items()
     }
     interval = "95 % interval of a bootstrap over loci"
+    auroc, auprc = "AUROC of all labels together", "AUPRC of all labels together"
+    layout: Section = {"col1_header": "Model | sample", "no_violin": True, "sort_rows": False}
+    error = "Expected calibration error of all labels together"
     return CHAPTER | {
         "section_name": "Evaluations",
         "description": "The evaluated bundle, then what is shown beside it: other bundles, and "
         "baselines fitted on the same training rows. A bundle is better than another only where "
         "the interval of its lead is above 0.",
         "plot_type": "table",
-        "pconfig": _table("histpred_evaluations_table", "histpred: evaluations", "Model | sample")
-        | {"sort_rows": False},
+        "pconfig": _plot("evaluations_table", "evaluations", **layout),
         "headers": {
             "windows": _column("Windows", "Windows that were evaluated", **COUNT),
             "macro_auroc": _column("Macro AUROC", "Mean of the marks' AUROC", "Greens", **FRACTION),
             "macro_interval": _column("interval", f"Macro AUROC: {interval}"),
-            "micro_auroc": _column(
-                "Micro AUROC", "AUROC of all labels together", "Greens", **FRACTION
-            ),
+            "micro_auroc": _column("Micro AUROC", auroc, "Greens", **FRACTION),
             "micro_interval": _column("interval", f"Micro AUROC: {interval}"),
             "macro_auprc": _column("Macro AUPRC", "Mean of the marks' AUPRC", "Blues", **FRACTION),
-            "micro_auprc": _column(
-                "Micro AUPRC", "AUPRC of all labels together", "Blues", **FRACTION
-            ),
-            "ece": _column(
-                "ECE", "Expected calibration error of all labels together", "OrRd", **FRACTION
-            ),
+            "micro_auprc": _column("Micro AUPRC", auprc, "Blues", **FRACTION),
+            "ece": _column("ECE", error, "OrRd", **FRACTION),
             "ahead": _column("Bundle's lead", f"Macro AUROC of the bundle above this; {interval}"),
             "inputs": _column("Reads", "What the model or baseline sees") | {"hidden": True},
         },
@@ -232,45 +269,32 @@ def _evaluations(metrics: Evaluations) -> Section:
 
 def _evaluation(model: Model, windows: int) -> dict[str, float | str]:
     micro, macro = model.figures.micro, model.figures.macro
-    figures = {
+    row = {
+        "windows": windows,
         "macro_auroc": macro.auroc.value,
         "micro_auroc": micro.auroc.value,
         "macro_auprc": macro.auprc.value,
         "micro_auprc": micro.auprc.value,
         "ece": micro.ece.value,
-    }
-    words = {
         "macro_interval": _interval(macro.auroc.low, macro.auroc.high),
         "micro_interval": _interval(micro.auroc.low, micro.auroc.high),
-        "inputs": _text(model.inputs),
+        "inputs": escape(model.inputs),
     }
     if model.lead is not None and model.lead.macro.difference is not None:
         lead = model.lead.macro
         interval = _interval(lead.low, lead.high, "+.3f")
-        words["ahead"] = f"{lead.difference:+.3f}" + (f" ({interval})" if interval else "")
-    known = {name: value for name, value in figures.items() if value is not None}
-    return {"windows": windows} | known | {name: text for name, text in words.items() if text}
+        row["ahead"] = f"{lead.difference:+.3f}" + (f" ({interval})" if interval else "")
+    return {name: value for name, value in row.items() if value is not None and value != ""}
 
 
 def _interval(low: float | None, high: float | None, layout: str = ".3f") -> str:
-    """Both ends as text, '' if one is undefined.
-
-    >>> _interval(0.56259, 0.58861)
-    '0.563 to 0.589'
-    """
+    """Both ends as text, '' if one is undefined."""
     return "" if low is None or high is None else f"{low:{layout}} to {high:{layout}}"
 
 
-def _text(text: str) -> str:
-    """Text for the cell of a table, which MultiQC reads as HTML."""
-    return html.escape(text)
+def _plot(name: str, title: str, **layout: str | bool) -> Section:
+    return {"id": f"histpred_{name}", "title": f"histpred: {title}", **layout}
 
 
-def _table(name: str, title: str, first: str) -> Section:
-    return {"id": name, "title": title, "col1_header": first, "no_violin": True}
-
-
-def _column(
-    title: str, description: str, scale: str | bool = False, **layout: str | float
-) -> Section:
-    return {"title": title, "description": description, **layout, "scale": scale}
+def _column(title: str, text: str, scale: str | bool = False, **layout: str | float) -> Section:
+    return {"title": title, "description": text, **layout, "scale": scale}

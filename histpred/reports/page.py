@@ -1,9 +1,11 @@
-"""Pages of HTML that load nothing: one look, tables that sort by a click and can be searched."""
+"""Pages of HTML that load nothing: one look, tables that sort by a click and can be searched.
+
+Also numbers and lists as their sentences and tables write them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from importlib import resources
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import jinja2
@@ -11,14 +13,12 @@ import pandas
 
 from histpred.core.marks import hex_colour, mark
 from histpred.core.version import __version__
-from histpred.reports.words import counted, number, percent
 
 
 class Cell(NamedTuple):
-    """A cell of a page's table.
+    """A cell of a table: `value` to sort by, None for text; `note` in small letters below.
 
-    value: the number to sort by; None for text. note: shown below in small letters. kind: a class
-    of the page's style.
+    kind: a class of the page's style, here and in rows.
     """
 
     text: str
@@ -29,10 +29,9 @@ class Cell(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A row of a page's table.
+    """A row of a table; one of a `mark` gets a square in the colour of its class.
 
-    mark: the name is a mark's and gets a square in the colour of its class. kind: a class of the
-    page's style. place: a locus for the page's browser as JSON, '' for none.
+    place: a locus for the page's browser as JSON, '' for none.
     """
 
     name: str
@@ -43,9 +42,9 @@ class Row(NamedTuple):
 
 
 class Table(NamedTuple):
-    """A table of a page. heads: one per column, the first for the names of the rows.
+    """A table of a page: `heads` start with that of the rows' names; `name` is its element's id.
 
-    name: the id of its element; tall: scrolls in a box of its own.
+    tall: it scrolls in a box of its own.
     """
 
     caption: str
@@ -77,7 +76,7 @@ def render(template: str, **values: object) -> str:
     page.
     """
     environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(_source),
+        loader=jinja2.PackageLoader("histpred", ""),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -92,5 +91,40 @@ def _sortable(value: float) -> float:
     return -2.0 if pandas.isna(value) else round(float(value), 6)  # below every figure
 
 
-def _source(name: str) -> str:
-    return resources.files("histpred").joinpath(name).read_text(encoding="utf-8")
+def decimals(value: float, digits: int = 2) -> str:
+    """Format a figure in ASCII; 'undefined' for NaN."""
+    return "undefined" if pandas.isna(value) else f"{value:.{digits}f}"
+
+
+def number(value: float, sign: bool = False) -> str:
+    """Format a figure with three decimals and, if need be, a minus sign; 'undefined' for NaN.
+
+    >>> number(0.12345), number(float("nan")), number(0.5, sign=True)
+    ('0.123', 'undefined', '+0.500')
+    """
+    plus = "+" if sign and value >= 0 else ""
+    return plus + decimals(value, 3).replace("-", "\N{MINUS SIGN}")
+
+
+def percent(share: float) -> str:
+    """Format a share from 0 to 1 as a percentage; 'undefined' for NaN."""
+    return "undefined" if pandas.isna(share) else f"{100 * share:.1f}\N{NO-BREAK SPACE}%"
+
+
+def counted(count: int, word: str) -> str:
+    """A number of things.
+
+    >>> counted(1, "window"), counted(1_200, "window")
+    ('1 window', '1,200 windows')
+    """
+    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
+
+
+def listed(names: Iterable[object]) -> str:
+    """One or more names as a phrase.
+
+    >>> listed(["A", "B", "C"])
+    'A, B and C'
+    """
+    *most, last = map(str, names)
+    return f"{', '.join(most)} and {last}" if most else last

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import csv
 import json
+import re
+from base64 import b64encode
 from collections import defaultdict
 from pathlib import Path
 
 import pandas
+from markdown_it import MarkdownIt
+from markupsafe import Markup
 
 from histpred.bundle.folder import Bundle, load_bundle, shipped_bundles
 from histpred.bundle.manifest import MarkSpec
@@ -22,20 +26,16 @@ from histpred.genome.ledger import LEDGER, SKIPPED
 from histpred.genome.reasons import MEANINGS, NOT_SELECTED
 from histpred.genome.windows import WindowSpec
 from histpred.reports.browser import browser_view, igv_script, inline_json, plain_contig
-from histpred.reports.card import as_html, chapter, pictures
 from histpred.reports.landscape import Landscape, read_landscape
 from histpred.reports.landscape_figures import draw
-from histpred.reports.page import Cell, Row, Table, count, render
-from histpred.reports.words import counted
+from histpred.reports.page import Cell, Row, Table, count, counted, render
 from histpred.scoring.derived import REPORT
 from histpred.scoring.record import RUN, RunRecord, read_finished
 from histpred.scoring.tables import AGAIN, SCORES
 
 EXAMPLES = 3  # names of skipped rows
-MEANING, LIMITS = "What a probability means", "Limits"  # chapters of a card
 
-Measured = dict[str, tuple[str, float, float | None]]
-"""By mark: the evaluation that measured it, AUROC, ECE."""
+Measured = dict[str, tuple[str, float, float | None]]  # by mark: evaluation, AUROC, ECE
 
 
 def write_report(
@@ -43,15 +43,9 @@ def write_report(
 ) -> Path:
     """Write the report of a finished prediction to `out`, by default report.html beside its tables.
 
-    Parameters
-    ----------
-    scores
-        The folder of a finished `histpred predict`.
-    bundle
-        The bundle of the prediction; None: a shipped one.
-
-    Raises InputError if the folder is not a finished prediction or no window was scored,
-    BundleError if another bundle made it, and OutputError if `out` exists, without `overwrite`.
+    scores: the folder of a finished `histpred predict`. bundle: that of the prediction; None: a
+    shipped one. Raises InputError if the folder is not a finished prediction or no window was
+    scored, BundleError if another bundle made it, OutputError if `out` exists, without `overwrite`.
     """
     run = read_finished(scores, AGAIN)
     bundle = _bundle_of(run, bundle)
@@ -93,10 +87,10 @@ def _page(
         meanings=_meanings(marks),
         trained=trained,
         bundle=f"{bundle.manifest.name} {bundle.manifest.version}",
-        meaning=chapter(card, MEANING),
-        limits=chapter(card, LIMITS),
-        card=as_html(card),
-        pictures=pictures(bundle, evaluations),
+        meaning=_chapter(card, "What a probability means"),
+        limits=_chapter(card, "Limits"),
+        card=_as_html(card),
+        pictures=_pictures(bundle, evaluations),
         evaluations={name: bundle.manifest.metrics[name] for name in evaluations},
         loci=view["loci"],
         view=inline_json(view),
@@ -156,13 +150,13 @@ def _windows(window: WindowSpec, by: str, annotation_format: str) -> str:
 
 def _meanings(marks: tuple[MarkSpec, ...]) -> dict[str, str]:
     """What a probability stands for, as far as the bundle says: names of marks by meaning."""
-    found: dict[str, list[str]] = {}
+    found: dict[str, list[str]] = defaultdict(list)
     for one in marks:
-        found.setdefault(one.meaning, []).append(one.name)
+        found[one.meaning].append(one.name)
+    found.pop("", None)
     return {
         meaning: "all marks" if len(names) == len(marks) else ", ".join(names)
         for meaning, names in found.items()
-        if meaning
     }
 
 
@@ -211,22 +205,17 @@ def _marks(landscape: Landscape, thresholds: list[float], measured: Measured) ->
         number = landscape.marks.index(name)
         called, threshold = int(landscape.called[number]), thresholds[number]
         where, auroc, ece = measured.get(name, ("nothing", None, None))
-        rows.append(
-            Row(
-                name,
-                [
-                    Cell(mark(name).mark_class),
-                    count(called),
-                    _share(called / landscape.windows),
-                    _figure(landscape.sums[number] / landscape.windows),
-                    _figure(threshold) if threshold < 1 else Cell("never", threshold),
-                    _figure(auroc, 0),
-                    _figure(ece, 9),
-                    Cell(where),
-                ],
-                mark=True,
-            )
-        )
+        cells = [
+            Cell(mark(name).mark_class),
+            count(called),
+            _share(called / landscape.windows),
+            _figure(landscape.sums[number] / landscape.windows),
+            _figure(threshold) if threshold < 1 else Cell("never", threshold),
+            _figure(auroc),
+            _figure(ece, 9),
+            Cell(where),
+        ]
+        rows.append(Row(name, cells, mark=True))
     return Table(
         "Marks in this prediction, and how well the bundle predicts them where that was measured: "
         "AUROC, and ECE, the mean distance of probabilities from observed rates.",
@@ -247,22 +236,18 @@ def _top_loci(landscape: Landscape) -> pandas.DataFrame:
 
 
 def _top_table(top: pandas.DataFrame) -> Table:
-    rows = [
-        Row(
-            row.mark,
-            [
-                count(row.rank),
-                Cell(row.name),
-                Cell(f"{row.chrom}:{row.start + 1:,}-{row.end:,}", kind="place"),
-                Cell(row.strand),
-                Cell("" if row.biotype == "." else row.biotype),
-                _figure(row.probability),
-            ],
-            mark=True,
-            place=json.dumps([plain_contig(row.chrom), row.start, row.end]),
-        )
-        for row in top.itertuples()
-    ]
+    rows = []
+    for row in top.itertuples():
+        cells = [
+            count(row.rank),
+            Cell(row.name),
+            Cell(f"{row.chrom}:{row.start + 1:,}-{row.end:,}", kind="place"),
+            Cell(row.strand),
+            Cell("" if row.biotype == "." else row.biotype),
+            _figure(row.probability),
+        ]
+        place = json.dumps([plain_contig(row.chrom), row.start, row.end])
+        rows.append(Row(row.mark, cells, mark=True, place=place))
     return Table(
         "For each mark the called windows of highest probability, at most one in each 10 kb of the "
         "genome; scores.tsv.gz has all windows.",
@@ -271,6 +256,34 @@ def _top_table(top: pandas.DataFrame) -> Table:
         name="top-table",
         tall=True,
     )
+
+
+def _chapter(card: str, title: str) -> Markup:
+    """A chapter of a card as HTML; '' if the card lacks it."""
+    found = re.search(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", card, re.MULTILINE | re.DOTALL)
+    return _as_html(found[1]) if found else Markup("")
+
+
+def _as_html(text: str) -> Markup:
+    """Markdown as HTML, its heads two levels down.
+
+    Anybody can write a bundle: HTML, links and pictures are shown as text or left out.
+    """
+    parser = MarkdownIt("commonmark", {"html": False}).enable("table").disable(["image", "link"])
+    page = parser.render(text)
+    page = re.sub(r"<(/?)h([1-4])>", lambda found: f"<{found[1]}h{int(found[2]) + 2}>", page)
+    page = page.replace("<table>", '<div class="wide"><table class="plain">')
+    return Markup(page.replace("</table>", "</table></div>"))
+
+
+def _pictures(bundle: Bundle, evaluations: dict[str, None]) -> dict[str, str]:
+    """The bundle's calibration pictures of these evaluations, as data URLs by evaluation."""
+    return {
+        name: "data:image/svg+xml;base64,"
+        + b64encode((bundle.directory / path).read_bytes()).decode()
+        for name in evaluations
+        if (path := f"calibration-{name}.svg") in bundle.manifest.files
+    }
 
 
 def _share(value: float) -> Cell:

@@ -2,60 +2,59 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
-from collections.abc import Sequence
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from histpred.core.columns import HEADER
 from histpred.core.errors import InputError, OutputError, first_few
+from histpred.core.finished import read_record
 from histpred.core.output import output_folder, refuse_inputs, temporary_faults
-from histpred.reports.multiqc import GENERAL, SECTIONS, sections
-from histpred.reports.samples import METRICS, read_evaluation, read_prediction
-from histpred.scoring.record import RUN
+from histpred.reports import multiqc
+from histpred.scoring.record import RUN, RunRecord
+from histpred.scoring.tables import CALLS, SCORES
 
-OUTPUTS = tuple(f"{section}_mqc.json" for section in SECTIONS)
+METRICS = "metrics.json"  # of an evaluation
+REMEDY = "give a finished output of this release of histpred {verb}, or run that again"
+OUTPUTS = tuple(f"{section}_mqc.json" for section in multiqc.SECTIONS)
 
 
 def summarise(folders: Sequence[Path], out: Path, *, overwrite: bool = False) -> list[Path]:
     """Write MultiQC sections on finished predictions and evaluations into the folder `out`.
 
-    Parameters
-    ----------
-    folders
-        Folders of `histpred predict` and `histpred evaluate`, in any order. The last part of a
-        folder's path is the name of its sample, which no two predictions or evaluations may share.
-    out
-        Gets those files of `OUTPUTS` that have something to show. The same content of the folders
-        under the same names gives the same bytes.
-    overwrite
-        Replace an earlier summary.
+    folders: those of `histpred predict` and `histpred evaluate`, in any order. The last part of a
+    folder's path is the name of its sample, which no two predictions or evaluations may share.
+    Returns the files written: those of `OUTPUTS` that have something to show. The same content of
+    the folders under the same names gives the same bytes.
 
-    Returns
-    -------
-    list of Path
-        The files written.
-
-    Raises
-    ------
-    InputError
-        If a folder is not a finished output or has another schema, two have the same name, or calls
-        and run.json disagree.
-    OutputError
-        If `out` holds a summary (without `overwrite`) or anything else.
+    Raises InputError if a folder is not a finished output or has another schema, two have the same
+    name, or calls and run.json disagree; OutputError if `out` holds a summary, without `overwrite`,
+    or anything else.
     """
     predictions: dict[str, Path] = {}
     evaluations: dict[str, Path] = {}
     for folder in folders:
-        _enter(predictions if _is_prediction(folder) else evaluations, folder)
+        known = predictions if _is_prediction(folder) else evaluations
+        name = sample_name(folder)
+        if name in known:
+            raise InputError(
+                folder,
+                f"has the same sample name, {name!r}, as {known[name]}",
+                "give each folder once, and rename those that share a name",
+            )
+        known[name] = folder
     if not overwrite and (out / OUTPUTS[-1]).exists() and _is_ours(out / OUTPUTS[-1]):
         raise OutputError(f"{out} holds a summary", "choose another folder, or add --overwrite")
     refuse_inputs([out], folders)
 
-    runs = {name: read_prediction(folder) for name, folder in sorted(predictions.items())}
-    metrics = {name: read_evaluation(folder) for name, folder in sorted(evaluations.items())}
-    found = sections(runs, metrics)
+    runs = {name: _prediction(folder) for name, folder in sorted(predictions.items())}
+    metrics = {name: _evaluation(folder) for name, folder in sorted(evaluations.items())}
     with temporary_faults(), output_folder(out, OUTPUTS, _is_ours) as work:
-        for name, section in found.items():
+        for name, section in multiqc.sections(runs, metrics).items():
             if section["data"]:
                 text = json.dumps({"id": name, **section}, indent=1, allow_nan=False)
                 (work / f"{name}_mqc.json").write_text(text + "\n", encoding="utf-8")
@@ -92,19 +91,62 @@ def _is_prediction(folder: Path) -> bool:
     )
 
 
-def _enter(known: dict[str, Path], folder: Path) -> None:
-    name = sample_name(folder)
-    if name in known:
-        raise InputError(
-            folder,
-            f"has the same sample name, {name!r}, as {known[name]}",
-            "give each folder once, and rename those that share a name",
-        )
-    known[name] = folder
-
-
 def _is_ours(path: Path) -> bool:
     try:
-        return bool(json.loads(path.read_text(encoding="utf-8"))["id"] == GENERAL)
+        return bool(json.loads(path.read_text(encoding="utf-8"))["id"] == multiqc.GENERAL)
     except (OSError, ValueError, KeyError, TypeError):
         return False
+
+
+def _prediction(folder: Path) -> multiqc.PredictionSample:
+    """A finished prediction; InputError if its record or its tables are damaged or disagree."""
+    run = read_record(folder / RUN, RunRecord, "predict", REMEDY.format(verb="predict"))
+    calls = _count_calls(folder / CALLS, _marks(folder / SCORES))
+    if (total := sum(calls.values())) != run.result.calls:
+        raise InputError(
+            folder / CALLS,
+            f"has {total:,} calls, but {RUN} states {run.result.calls:,}",
+            "the files are not of one run, or were changed since: predict again",
+        )
+    return multiqc.PredictionSample(run, calls)
+
+
+def _evaluation(folder: Path) -> multiqc.EvaluationSample:
+    """A finished evaluation; InputError if its metrics.json is damaged."""
+    remedy = REMEDY.format(verb="evaluate")
+    return read_record(folder / METRICS, multiqc.EvaluationSample, "evaluate", remedy)
+
+
+def _marks(path: Path) -> list[str]:
+    """The marks in the header of scores.tsv.gz."""
+    head = next(iter(_lines(path)), b"").decode("utf-8", "replace").rstrip("\n").split("\t")
+    if tuple(head[: len(HEADER)]) != HEADER:
+        problem = f"is not a table of scores: it begins with {first_few(head)}"
+        raise InputError(path, problem, "predict again", line=1)
+    return head[len(HEADER) :]
+
+
+def _count_calls(path: Path, marks: list[str]) -> dict[str, int]:
+    """Features of calls.bed.gz by mark, which stands after the last '|' of a feature's name."""
+    found: Counter[bytes] = Counter()
+    for number, line in enumerate(_lines(path), 1):
+        columns = line.split(b"\t", 4)
+        if len(columns) < 5:
+            raise InputError(path, "has a line that is not BED9", "predict again", line=number)
+        found[columns[3].rpartition(b"|")[2]] += 1
+    counts = {mark: found.pop(mark.encode(), 0) for mark in marks}
+    if found:
+        others = first_few(sorted(mark.decode("utf-8", "replace") for mark in found))
+        raise InputError(path, f"has calls of {others}, which {SCORES} lacks", "predict again")
+    return counts
+
+
+def _lines(path: Path) -> Iterable[bytes]:
+    try:
+        with gzip.open(path) as lines:
+            yield from lines
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(
+            path, f"cannot be read: {reason}", "copy the whole folder, or predict again"
+        ) from error

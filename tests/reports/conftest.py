@@ -8,21 +8,9 @@ import numpy as np
 import pandas
 import pytest
 
-from histpred.evaluation.result import (
-    BASELINE,
-    MACRO,
-    METRICS,
-    MICRO,
-    MODEL,
-    Correlation,
-    ModelResult,
-    Result,
-)
+from histpred.evaluation.result import BASELINE, METRICS, MODEL, Correlation, ModelResult, Result
 
-MARKS = (
-    *("H3K4me3", "H3K27ac", "H3K36me3", "H3K27me3", "H3K9me3", "H2AFZ", "H3K23ac", "H3T11ph"),
-    *("H3K4me1", "H3K9ac", "H3K79me2", "H4K20me1"),
-)
+MARKS = ("H3K4me3", "H3K27ac", "H3K36me3", "H3K27me3", "H3K9me3", "H2AFZ", "H3K23ac", "H3T11ph")
 NAMES = {
     "tiny 1.0": (MODEL, "promoter windows, kmer", 0.9),
     "no mark vectors": (MODEL, "promoter windows, kmer", 1.1),
@@ -33,69 +21,16 @@ NAMES = {
 BIOTYPES = ("lncRNA", "miRNA", "snoRNA")
 
 
-def area(truth: np.ndarray, scores: np.ndarray) -> float:
-    """AUROC as the share of (positive, negative) pairs in the right order; NaN without any."""
-    negatives = np.sort(scores[truth == 0])
-    below = [np.searchsorted(negatives, scores[truth == 1], side) for side in ("left", "right")]
-    pairs = 2 * len(negatives) * len(below[0])
-    return float(np.sum(below) / pairs) if pairs else np.nan
-
-
-def measured(truth: np.ndarray, scores: np.ndarray, called: np.ndarray) -> dict[str, float]:
-    """Figures of one mark, or of all pairs: plain ratios, NaN where undefined."""
-    kept = ~np.isnan(truth)
-    truth, scores, called = truth[kept], scores[kept], called[kept]
-    hits, false = int((called & (truth == 1)).sum()), int((called & (truth == 0)).sum())
-    positives, negatives = int((truth == 1).sum()), int((truth == 0).sum())
-    precision = hits / (hits + false) if hits + false else np.nan
-    recall = hits / positives if positives else np.nan
-    return {
-        "positives": positives,
-        "negatives": negatives,
-        "auroc": area(truth, scores),
-        "auprc": precision,
-        "accuracy": (hits + negatives - false) / len(truth),
-        "precision": precision,
-        "recall": recall,
-        "f1": 2 * hits / (hits + false + positives) if positives else np.nan,
-        "mcc": recall - false / negatives if positives and negatives else np.nan,
-        "ece": abs(float(scores.mean() - truth.mean())),
-    }
-
-
-def scored(
-    kind: str, inputs: str, marks: Sequence[str], labels: np.ndarray, probabilities: np.ndarray
-) -> ModelResult:
-    thresholds = np.nanmean(labels, axis=0)
-    called = probabilities >= thresholds
-    rows = {MICRO: measured(labels.ravel(), probabilities.ravel(), called.ravel())}
-    columns = {
-        mark: measured(labels[:, i], probabilities[:, i], called[:, i])
-        for i, mark in enumerate(marks)
-    }
-    macro = pandas.DataFrame(columns).T.mean().to_dict()
-    macro |= {"positives": rows[MICRO]["positives"], "negatives": rows[MICRO]["negatives"]}
-    figures = pandas.DataFrame({**rows, MACRO: macro, **columns}).T
-    spread = pandas.DataFrame(
-        {name: 0.4 / np.sqrt(figures["positives"] + 1) for name in figures.columns}
-    )
-    return ModelResult(
-        kind, inputs, probabilities, thresholds, figures, figures - spread, figures + spread
-    )
-
-
 def make(
-    marks: Sequence[str] = MARKS[:8],
-    models: int = len(NAMES),
-    rows: int = 300,
-    seed: int = 0,
-    relations: bool = True,
+    marks: Sequence[str] = MARKS, models: int = 5, rows: int = 300, relations: bool = True
 ) -> Result:
     """An evaluation of the first `models` of NAMES; the first mark is the most common.
 
     The last mark has no positive row, the first is unlabelled in the first ten rows.
     """
-    rng = np.random.default_rng(seed)
+    from histpred.evaluation.metrics import by_group, measure
+
+    rng = np.random.default_rng(0)
     prevalence = np.linspace(0.6, 0.05, len(marks))
     hardness = np.resize([0.6, 1.0, 0.8, 2.5, 6.0, 1.2, 0.9, 1.0], len(marks))
     shared = rng.normal(size=(rows, 1))
@@ -105,15 +40,21 @@ def make(
         labels[:, -1] = 0
     labels[:10, 0] = np.nan
 
+    def model(kind: str, inputs: str, probabilities: np.ndarray) -> ModelResult:
+        thresholds = np.nanmean(labels, axis=0)
+        figures = measure(labels, probabilities, thresholds, marks)
+        spread = pandas.DataFrame(dict.fromkeys(figures, 0.4 / np.sqrt(figures["positives"] + 1)))
+        low, high = figures - spread, figures + spread
+        return ModelResult(kind, inputs, probabilities, thresholds, figures, low, high)
+
     found = {}
     for name, (kind, inputs, noise) in list(NAMES.items())[:models]:
+        seen = truth + noise * hardness * rng.normal(size=truth.shape)
+        probabilities = prevalence + (0.95 - prevalence) * np.tanh(np.maximum(seen, 0)) / 1.1
+        probabilities = np.where(seen < 0, prevalence * np.exp(seen), probabilities)
         if np.isinf(noise):
             probabilities = np.tile(prevalence, (rows, 1))
-        else:
-            seen = truth + noise * hardness * rng.normal(size=truth.shape)
-            probabilities = prevalence + (0.95 - prevalence) * np.tanh(np.maximum(seen, 0)) / 1.1
-            probabilities = np.where(seen < 0, prevalence * np.exp(seen), probabilities)
-        found[name] = scored(kind, inputs, marks, labels, probabilities)
+        found[name] = model(kind, inputs, probabilities)
 
     starts = rng.integers(0, 50_000_000, rows)
     windows = pandas.DataFrame(
@@ -130,7 +71,11 @@ def make(
     vectors = rng.normal(size=(len(marks), 4))
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     similarity = pandas.DataFrame(vectors @ vectors.T, index=list(marks), columns=list(marks))
+    pairs = len(marks) * (len(marks) - 1) // 2
     several = relations and len(marks) > 2
+    values = {name: one.probabilities for name, one in found.items()}
+    places = (("biotype", "biotype"), ("chrom", "chromosome"))
+    groups = [by_group(labels, values, windows[column], by, 1) for column, by in places]
     return Result(
         title="tiny 1.0",
         about={"Bundle": "tiny 1.0", "Genome": "hg19", "Split": "by chromosome: chr8, chr21"},
@@ -139,34 +84,19 @@ def make(
         windows=windows,
         labels=labels,
         models=found,
-        groups=groups(windows, found),
+        groups=pandas.concat(groups, ignore_index=True),
         similarity=similarity if relations else None,
         co_targeting=similarity.abs() if relations else None,
-        correlation=Correlation(0.41, 0.38, len(marks) * (len(marks) - 1) // 2)
-        if several
-        else None,
+        correlation=Correlation(0.41, 0.38, pairs) if several else None,
     )
-
-
-def groups(windows: pandas.DataFrame, models: dict[str, ModelResult]) -> pandas.DataFrame:
-    rows = []
-    for by, column in (("biotype", "biotype"), ("chromosome", "chrom")):
-        for number, (group, part) in enumerate(windows.groupby(column)):
-            for name, one in models.items():
-                micro = one.figures.loc[MICRO, "auroc"] - 0.02 * number
-                rows.append((by, group, len(part), name, one.probabilities.shape[1], micro))
-    columns = ["by", "group", "windows", "model", "marks", "micro_auroc"]
-    table = pandas.DataFrame(rows, columns=columns)
-    return table.assign(macro_auroc=table.micro_auroc - 0.05, micro_auprc=table.micro_auroc / 2)
 
 
 def undefined(result: Result) -> Result:
     """The same with no figure defined at all."""
+    nothing = dict.fromkeys(METRICS, np.nan)
     models = {
         name: one._replace(
-            figures=one.figures.assign(**dict.fromkeys(METRICS, np.nan)),
-            low=one.low * np.nan,
-            high=one.high * np.nan,
+            figures=one.figures.assign(**nothing), low=one.low * np.nan, high=one.high * np.nan
         )
         for name, one in result.models.items()
     }

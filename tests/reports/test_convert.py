@@ -17,7 +17,7 @@ parquet = pytest.importorskip("pyarrow.parquet", reason=REASON)
 anndata = pytest.importorskip("anndata", reason=REASON)
 
 from histpred.core.errors import InputError  # noqa: E402
-from histpred.reports import convert, vectors  # noqa: E402
+from histpred.reports import convert  # noqa: E402
 from histpred.scoring import tables  # noqa: E402
 from support.records import run_json  # noqa: E402
 
@@ -59,16 +59,15 @@ def embedded(path: Path, rows: list[str], group: int, dimension: int = 3) -> np.
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize("group", [1, 3, 7, 20, 100])
 def test_vectors_keep_to_their_windows_wherever_blocks_end(group, suffix, tmp_path, monkeypatch):
-    for module in (tables, vectors):
+    for module in (tables, convert):
         monkeypatch.setattr(module, "AT_ONCE", 7)
     rows = random_rows(100)
     scores = finished(tmp_path / "scores", rows)
     made = embedded(tmp_path / "vectors.parquet", rows, group)
     told = []
     out = tmp_path / f"a{suffix}"
-    result = convert.convert(
-        scores, out, tmp_path / "vectors.parquet", progress=lambda *counts: told.append(counts)
-    )
+    embeddings = tmp_path / "vectors.parquet"
+    result = convert.convert(scores, out, embeddings, progress=lambda *counts: told.append(counts))
     assert result == (100, 2, 3)
     assert told == [*((done, 100) for done in range(7, 100, 7)), (100, 100)]
     expected = np.array([row.split("\t")[8:] for row in rows]).astype(float)
@@ -94,14 +93,8 @@ def test_no_name_is_given_twice(tmp_path):
     ]
     found = convert.to_anndata(finished(tmp_path / "scores", rows))
     assert found.obs_names.tolist() == [
-        "a::chr1:0-9(+)-3",
-        "a::chr1:0-9(+)-4",
-        "a::chr1:0-9(+)",
-        "a::chr1:0-9(+)-2",
-        "b::chr1:2-11(+)",
-        "b::chr1:3-12(+)",
-        "::chr1:4-13(+)",
-        "::chr1:5-14(+)",
+        *("a::chr1:0-9(+)-3", "a::chr1:0-9(+)-4", "a::chr1:0-9(+)", "a::chr1:0-9(+)-2"),
+        *("b::chr1:2-11(+)", "b::chr1:3-12(+)", "::chr1:4-13(+)", "::chr1:5-14(+)"),
         "a::chr1:0-9(+)-5",
     ]
     assert found.obs["name"].tolist() == names

@@ -15,15 +15,15 @@ from support.records import run_json
 
 PREDICTIONS = {f"histpred_{name}_mqc.json" for name in ("predictions", "rows", "calls")}
 EVALUATIONS, GENERAL = "histpred_evaluations_mqc.json", "histpred_general_mqc.json"
+NOT_OURS = "run.json: not written by histpred predict: Invalid JSON"
 COLUMNS = "#chrom\tstart\tend\tname\tstrand\tgene_id\tbiotype\tn_fraction"
 
 
 def prediction(
     folder: Path,
     calls: dict[str, int],
-    *,
     scored: int = 8,
-    skipped: dict[str, int] | None = None,
+    skipped: dict | None = None,
     **result: object,
 ) -> Path:
     """A folder as of predict; `calls` by mark."""
@@ -33,13 +33,9 @@ def prediction(
     record = read(folder / "run.json")
     window = ["promoter", 1000, 500, 0.5, False, 0, 0]
     record["identity"] |= {"bundle": f"some-bundle 1.2 {'b' * 64}", "window": window}
-    record["result"] |= {
-        "rows": scored + sum(skipped.values()),
-        "calls": sum(calls.values()),
-        "skipped": skipped,
-        "past_end": 3,
-        **result,
-    }
+    calls_made, rows = sum(calls.values()), scored + sum(skipped.values())
+    record["result"] |= {"rows": rows, "calls": calls_made, "skipped": skipped, "past_end": 3}
+    record["result"] |= result
     (folder / "run.json").write_text(json.dumps(record))
     head = "\t".join([COLUMNS, *calls])
     (folder / "scores.tsv.gz").write_bytes(gzip.compress(f"{head}\n".encode()))
@@ -55,21 +51,16 @@ def prediction(
 
 def figures(start: float) -> dict[str, Any]:
     """AUROC, AUPRC and ECE from `start` on, each with its interval."""
-    names = ("auroc", "auprc", "ece")
-    return {
-        name: {
-            "value": start - 0.2 * i,
-            "low": start - 0.2 * i - 0.01,
-            "high": start - 0.2 * i + 0.02,
-        }
-        for i, name in enumerate(names)
-    } | {"positives": 4, "negatives": 5}
+    values = {"auroc": start, "auprc": start - 0.2, "ece": start - 0.4}
+    ends = {"value": 0, "low": -0.01, "high": 0.02}
+    found = {name: {end: at + by for end, by in ends.items()} for name, at in values.items()}
+    return found | {"positives": 4, "negatives": 5}
 
 
-def evaluation(folder: Path, models: dict[str, dict[str, Any]] | None = None) -> Path:
+def evaluation(folder: Path) -> Path:
     """A folder as of evaluate."""
     folder.mkdir(parents=True)
-    models = models or {
+    models = {
         "mine": {
             "kind": "model",
             "inputs": "promoter:1000:500 windows, kmer",
@@ -83,13 +74,9 @@ def evaluation(folder: Path, models: dict[str, dict[str, Any]] | None = None) ->
             "figures": {"micro": figures(0.7), "macro": figures(0.6)},
         },
     }
-    record = {
-        "histpred": "0.1.0",
-        "identity": {"histpred": "0.1.0", "bundles": ["c" * 64]},
-        "outputs": {},
-        "windows": 1234,
-        "models": models,
-    }
+    identity = {"histpred": "0.1.0", "bundles": ["c" * 64]}
+    record = {"histpred": "0.1.0", "identity": identity, "outputs": {}, "windows": 1234}
+    record |= {"models": models}
     (folder / "metrics.json").write_text(json.dumps(record))
     return folder
 
@@ -121,12 +108,8 @@ def test_the_first_table_counts_selected_rows_only(tmp_path, out):
     general = read(out / GENERAL)
     assert general["plot_type"] == "generalstats"
     assert general["data"] == {"a": {"rows": 8, "scored": 6, "skipped": 25.0, "calls": 5}}
-    assert [name for header in general["headers"] for name in header] == [
-        "rows",
-        "scored",
-        "skipped",
-        "calls",
-    ]
+    columns = [name for header in general["headers"] for name in header]
+    assert columns == ["rows", "scored", "skipped", "calls"]
 
 
 def test_no_share_of_no_rows_and_no_calls_of_no_windows(tmp_path, out):
@@ -193,16 +176,8 @@ def test_the_table_of_evaluations_has_the_bundle_first_and_the_baselines_below(t
     assert section["pconfig"]["sort_rows"] is False
     mine, baseline = section["data"].values()
     numbers = {name: value for name, value in mine.items() if not isinstance(value, str)}
-    assert numbers == pytest.approx(
-        {
-            "windows": 1234,
-            "macro_auroc": 0.8,
-            "micro_auroc": 0.9,
-            "macro_auprc": 0.6,
-            "micro_auprc": 0.7,
-            "ece": 0.5,
-        }
-    )
+    wanted = {"windows": 1234, "macro_auroc": 0.8, "micro_auroc": 0.9, "macro_auprc": 0.6}
+    assert numbers == pytest.approx(wanted | {"micro_auprc": 0.7, "ece": 0.5})
     assert mine["macro_interval"] == "0.790 to 0.820"
     assert mine["micro_interval"] == "0.890 to 0.920"
     assert "ahead" not in mine
@@ -216,9 +191,8 @@ def test_undefined_figures_are_left_out(tmp_path, out):
     folder = evaluation(tmp_path / "a")
     nothing = {"value": None, "low": None, "high": None}
     for average in ("micro", "macro"):
-        changed(
-            folder / "metrics.json", "models", "mine", "figures", average, "auroc", value=nothing
-        )
+        place = ("models", "mine", "figures", average, "auroc")
+        changed(folder / "metrics.json", *place, value=nothing)
     lead = {"macro": {"difference": None, "low": None, "high": None}}
     changed(folder / "metrics.json", "models", "GC + CpG", "lead", value=lead)
     summarise([folder], out)
@@ -240,9 +214,7 @@ def test_a_prediction_and_an_evaluation_of_one_name_are_one_sample(tmp_path, out
 def test_the_sections_make_one_chapter_of_different_ids(tmp_path, out):
     summarise([prediction(tmp_path / "a", {"m": 2}), evaluation(tmp_path / "b")], out)
     sections = [read(out / name) for name in OUTPUTS]
-    assert [section["id"] for section in sections] == [
-        name.removesuffix("_mqc.json") for name in OUTPUTS
-    ]
+    assert [f"{section['id']}_mqc.json" for section in sections] == list(OUTPUTS)
     assert {section.get("parent_id") for section in sections[:-1]} == {"histpred"}
     plots = [section["pconfig"]["id"] for section in sections[:-1]]
     assert len({*plots, *(section["id"] for section in sections)}) == len(plots) + len(sections)
@@ -345,11 +317,8 @@ def cut(folder: Path) -> None:
 
 NO_SCORES = "scores.tsv.gz:1: is not a table of scores"
 PREDICTION_FAULTS = {
-    "no JSON": (broken("run.json", "{"), "run.json: not written by histpred predict: Invalid JSON"),
-    "no UTF-8": (
-        lambda f: (f / "run.json").write_bytes(b'"\xff"'),
-        "run.json: not written by histpred predict: Invalid JSON",
-    ),
+    "no JSON": (broken("run.json", "{"), NOT_OURS),
+    "no UTF-8": (lambda f: (f / "run.json").write_bytes(b'"\xff"'), NOT_OURS),
     "a list": (broken("run.json", "[]"), "not written by histpred predict"),
     "another tool's": (broken("run.json", '{"run": 1}'), "not written by histpred predict"),
     "next schema": (
@@ -369,14 +338,8 @@ PREDICTION_FAULTS = {
     "no gzip": (broken("calls.bed.gz", "chr1"), "calls.bed.gz: cannot be read: Not a gzipped"),
     "no calls": (lambda f: (f / "calls.bed.gz").unlink(), "calls.bed.gz: cannot be read: No such"),
     "no scores": (lambda f: (f / "scores.tsv.gz").unlink(), "scores.tsv.gz: cannot be read"),
-    "no head": (
-        zipped("scores.tsv.gz", ""),
-        "scores.tsv.gz:1: is not a table of scores: it begins with",
-    ),
-    "other head": (
-        zipped("scores.tsv.gz", "a\tb\n"),
-        "scores.tsv.gz:1: is not a table of scores: it begins with a, b",
-    ),
+    "no head": (zipped("scores.tsv.gz", ""), f"{NO_SCORES}: it begins with"),
+    "other head": (zipped("scores.tsv.gz", "a\tb\n"), f"{NO_SCORES}: it begins with a, b"),
     "no BED": (zipped("calls.bed.gz", "chr1\t1\n"), "calls.bed.gz:1: has a line that is not BED9"),
     "other mark": (zipped("calls.bed.gz", "c\t1\t2\ta|x\t9\n"), "has calls of x, which scores.tsv"),
 }
