@@ -84,10 +84,10 @@ def inline_json(content: Mapping[str, JsonValue] | Sequence[JsonValue]) -> Marku
     return Markup(json.dumps(content, separators=(",", ":")).replace("<", "\\u003c"))
 
 
-def igv_script() -> Markup:
+def igv_script() -> str:
     """The source of igv.js for a <script> element."""
     package = find_spec("igv_notebook")  # importing it needs a notebook
     if package is None or package.origin is None:
         raise ModuleNotFoundError("igv-notebook is not installed")
     text = (Path(package.origin).parent / "js" / "igv.iife.js").read_text(encoding="utf-8")
-    return Markup(re.sub("</(?=script)", r"<\\/", text, flags=re.IGNORECASE))
+    return re.sub("</(?=script)", r"<\\/", text, flags=re.IGNORECASE)

@@ -5,11 +5,15 @@ Also numbers and lists as their sentences and tables write them.
 
 from __future__ import annotations
 
+import hashlib
+from base64 import b64encode
 from collections.abc import Iterable, Sequence
+from importlib.resources import files
 from typing import NamedTuple
 
 import jinja2
 import pandas
+from markupsafe import Markup
 
 from histpred.core.marks import hex_colour, mark
 from histpred.core.version import __version__
@@ -69,12 +73,14 @@ def count(value: int) -> Cell:
     return Cell(f"{value:,}", value)
 
 
-def render(template: str, **values: object) -> str:
+def render(template: str, scripts: Sequence[str] = (), **values: object) -> str:
     """Fill in a template, named by its path in the package, that extends reports/page.html.j2.
 
     A value that the template names but was not given is an error. The same values give the same
-    page.
+    page. The page runs page.js, then `scripts`, and nothing else: its content policy lists their
+    digests, so that a name which is read as HTML somewhere still cannot run anything.
     """
+    scripts = [script_text("page.js"), *scripts]
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("histpred", ""),
         autoescape=True,
@@ -84,7 +90,22 @@ def render(template: str, **values: object) -> str:
         keep_trailing_newline=True,
     )
     environment.filters |= {"counted": counted, "hex_colour": hex_colour, "mark": mark}
-    return environment.get_template(template).render(version=__version__, **values)
+    return environment.get_template(template).render(
+        version=__version__,
+        scripts=[Markup(script) for script in scripts],
+        digests=Markup(" ".join(map(_policy_source, scripts))),
+        **values,
+    )
+
+
+def script_text(name: str) -> str:
+    """A script of this folder."""
+    return files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+
+def _policy_source(script: str) -> str:
+    """A script as a content policy allows it (https://www.w3.org/TR/CSP3/#grammardef-hash-source)."""
+    return f"'sha256-{b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
 
 
 def _sortable(value: float) -> float:

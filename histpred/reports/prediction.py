@@ -28,7 +28,7 @@ from histpred.genome.windows import WindowSpec
 from histpred.reports.browser import browser_view, igv_script, inline_json, plain_contig
 from histpred.reports.landscape import Landscape, read_landscape
 from histpred.reports.landscape_figures import draw
-from histpred.reports.page import Cell, Row, Table, count, counted, render
+from histpred.reports.page import Cell, Row, Table, count, counted, render, script_text
 from histpred.scoring.derived import REPORT
 from histpred.scoring.record import RUN, RunRecord, read_finished
 from histpred.scoring.tables import AGAIN, SCORES
@@ -77,6 +77,7 @@ def _page(
     card = bundle.card_path.read_text(encoding="utf-8")
     return render(
         "reports/prediction.html.j2",
+        scripts=[igv_script(), script_text("browser.js")],
         title=_title(run),
         run=run,
         facts=_facts(run, bundle, window),
@@ -94,7 +95,6 @@ def _page(
         evaluations={name: bundle.manifest.metrics[name] for name in evaluations},
         loci=view["loci"],
         view=inline_json(view),
-        igv=igv_script(),
     )
 
 

@@ -31,7 +31,7 @@ BED_NAME_LIMIT = 255
 SCORES, CALLS = "scores.tsv.gz", "calls.bed.gz"
 PALEST = 0.1  # share of a mark's colour in a window with probability 0
 JOIN_BUFFER = 1 << 20
-NOT_PLAIN = re.compile("[^!-~]")
+NOT_PLAIN = re.compile('[^!-~]|[<>"]')  # igv.js reads the names of a BED as HTML
 REMAKE = "make this part again"
 AT_ONCE = 1 << 14  # rows that are read
 AGAIN = "give a folder of histpred predict as that wrote it, or run it again"
@@ -162,10 +162,13 @@ def join(parts: Sequence[Path], whole: Path) -> None:
 
 
 def printable_ascii(name: str) -> str:
-    """A name as BED allows it: printable ASCII; without spaces too, since many tools split there.
+    """A name as BED allows it: printable ASCII.
 
-    >>> printable_ascii("LINC 1é")
-    'LINC_1_'
+    Without spaces too, since many tools split there, and without what would make it HTML in a
+    genome browser.
+
+    >>> printable_ascii("LINC 1é"), printable_ascii('<b id="x">')
+    ('LINC_1_', '_b_id=_x__')
     """
     return NOT_PLAIN.sub("_", name)
 

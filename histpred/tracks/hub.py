@@ -169,7 +169,8 @@ def _write_files(
         write(table, table.marks.index(track.name), lengths, work / track.path)
         progress(done, len(marks))
     bundle = (identity.bundle or "").rpartition(" ")[0]  # without its digest
-    title = f"{bundle}, histpred {identity.histpred}"
+    # run.json can come from anywhere: no line of the hub's files may begin in a name.
+    title = re.sub("[^ -~]", "_", f"{bundle}, histpred {identity.histpred}")
     each = f"tile of {tile} bp" if tile else "window"
     sizes = f"{assembly}/{SIZES}"
     locus = binary.middle(table, 50 if signal else 10) if table.windows else next(iter(lengths))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -132,3 +133,75 @@ def test_the_same_without_javascript(chromium, path):
     assert page.locator("#mark-table tbody tr").count() in (8, 30)
     assert page.locator("figure svg").count() == 3
     context.close()
+
+
+HOSTILE = (
+    "<img src=x onerror=window.ran=1>",
+    '" onmouseover="window.ran=1" x="',
+    "' onclick='window.ran=1",
+    "<svg/onload=window.ran=1>",
+    "</script><script>window.ran=1</script>",
+    "<script>window.ran=1</script>",
+    "<iframe srcdoc='<script>parent.ran=1</script>'></iframe>",
+    "<a href=javascript:window.ran=1>a</a>",
+    "<b>bold</b> & &lt;i&gt;",
+    "{{7*7}}${7*7}`;window.ran=1;`",
+    "<!-- <details open ontoggle=window.ran=1>",
+    "-->]]><style>*{display:none}</style>",
+)
+
+
+@pytest.fixture(scope="module")
+def hostile(demo_data, tmp_path_factory) -> Path:
+    """The report on coding genes with hostile names, and one more: contigs end with the last."""
+    folder = tmp_path_factory.mktemp("hostile")
+    with gzip.open(demo_data / "genes.gtf.gz", "rt") as lines:
+        coding = [line for line in lines if "\tgene\t" in line and "protein_coding" in line]
+    starts = {}  # one in each 15 kb: their windows do not overlap
+    for chrom, _, _, start, end, _, strand, *_ in (line.split("\t") for line in coding):
+        first = int(start) - 1 if strand == "+" else int(end)
+        starts.setdefault(first // 15_000, (chrom, first, first + 1, strand))
+    apart = [place for bin, place in starts.items() if bin - 1 not in starts]
+    names = [*HOSTILE[: len(apart) - 1], "last"]
+    with open(folder / "rows.bed", "w") as bed:
+        for (chrom, start, end, strand), name in zip(apart, names, strict=False):
+            bed.write(f"{chrom}\t{start}\t{end}\t{name}\t0\t{strand}\n")
+    genome = demo_data / "genome.fa.gz"
+    done = histpred("predict", folder / "rows.bed", genome, "-o", folder / "scores")
+    assert done.code == 0, done.err
+    done = histpred("report", folder / "scores", "-o", folder / "report.html")
+    assert done.code == 0, done.err
+    return folder / "report.html"
+
+
+def test_a_name_is_text_wherever_one_clicks(hostile, page):
+    page.goto(hostile.as_uri())
+    page.wait_for_selector("#browser[data-ready=yes]")
+    place_of = {}
+    for row in page.locator("#top-table tbody tr").all():
+        place_of[row.locator("td").nth(1).inner_text()] = row.locator("td.place button")
+    assert len(place_of.keys() & set(HOSTILE)) > 8
+    windows = page.locator("#browser .igv-viewport").nth(2)
+    for name in place_of.keys() & set(HOSTILE):
+        place = place_of[name]
+        place.click()
+        page.wait_for_timeout(500)
+        box = windows.bounding_box()
+        page.mouse.click(box["x"] + box["width"] / 2, box["y"] + 17)
+        popup = page.locator(".igv-ui-popover").filter(has_text=name)
+        popup.wait_for()
+        page.mouse.move(box["x"] + box["width"] / 2 + 20, box["y"] + 30)
+        popup.evaluate("popup => popup.style.display = 'none'")  # it lies over the next window
+    assert page.evaluate("window.ran") is None
+
+
+def test_nothing_runs_but_the_scripts_of_the_page(hostile, chromium):
+    """Whatever reads a name as HTML: the content policy lets it run nothing."""
+    page = chromium.new_page()
+    page.goto(hostile.as_uri())
+    page.wait_for_selector("#browser[data-ready=yes]")
+    for name in HOSTILE:
+        page.evaluate("name => document.body.insertAdjacentHTML('beforeend', name)", name)
+    page.wait_for_timeout(500)
+    assert page.evaluate("window.ran") is None
+    page.close()
