@@ -51,8 +51,8 @@ def assemble(
 ) -> Iterator[Feature]:
     """Yield the genes or transcripts (`level`) of `records` as features, in no particular order.
 
-    Transcripts have exons if `with_exons`. Features of unknown types that belong to no gene are
-    yielded too, with that problem. The temporary file is in `directory` and is removed.
+    Transcripts have exons if `with_exons`. Features of unknown types are yielded too, with
+    that problem. The temporary file is in `directory` and is removed.
     """
     path = directory / "annotation.sqlite"
     try:
@@ -157,14 +157,16 @@ def _implied_genes(database: sqlite3.Connection) -> Iterator[Feature]:
     """
     rows = database.execute(
         f"""select gene, chrom, strand, start, end, line, key, id, gene_name, name, biotype,
-                   problem, note
+                   problem, note, exists (select 1 from gene where gene.key = transcript.gene)
             from transcript where not exists (select 1 from gene where {IS_LINKED})
             order by gene, chrom, strand, start"""
     )
     for (parent, chrom, strand), members in groupby(rows, key=lambda row: row[:3]):
         gene: Feature | None = None
         for row in members:
-            _, _, _, start, end, line, key, gene_id, gene_name, name, biotype, problem, note = row
+            _, _, _, start, end, line, key, gene_id, gene_name, name, biotype, *rest = row
+            problem, note, is_elsewhere = rest
+            note = note or ("its gene has a line at another place" if is_elsewhere else "")
             if gene is not None and start < gene.end and not problem and parent:
                 gene = gene._replace(line=min(gene.line, line), end=max(gene.end, end))
                 gene = gene._replace(note=gene.note or note)
@@ -273,14 +275,8 @@ def _genes_without_transcript(database: sqlite3.Connection) -> Iterator[Feature]
 
 
 def _unknown(database: sqlite3.Connection) -> Iterator[Feature]:
-    """Yield the features of unknown types that are not part of a gene or transcript."""
-    rows = database.execute(
-        """select line, chrom, start, end, strand, name, type from unknown
-           where not exists (select 1 from gene where gene.key = unknown.parent)
-             and not exists (select 1 from transcript where transcript.key = unknown.parent)
-             and not exists (select 1 from transcript where transcript.gene = unknown.parent)
-             and not exists (select 1 from unknown above where above.key = unknown.parent)"""
-    )
+    """Yield the features of unknown types, which are not used."""
+    rows = database.execute("select line, chrom, start, end, strand, name, type from unknown")
     for line, chrom, start, end, strand, name, feature in rows:
         name = name or f"{chrom}:{start}-{end}"
         place = (line, chrom, start, end, strand)

@@ -35,6 +35,7 @@ _GENE_NAMES = ("gene_name", "gene", "gene_symbol")  # GENCODE and Ensembl, NCBI,
 _UNKNOWN_TRANSCRIPT = re.compile(r"(unknown|unassigned)_transcript_\d+$")
 _WANTED = re.compile(rf'(?:^|;)\s*({_KEYS})\s+"([^"]*)"')
 _UNQUOTED = re.compile(rf'(?:^|;)\s*(?:{_KEYS})\s+[^"\s]')
+_TRANSCRIPT_ID = re.compile(r'(?:^|;)\s*transcript_id[\s=]+"?([^";\s]+)')
 _EXON_NUMBER = re.compile(r"(?:^|;)\s*exon_number[ =]\s*[\"']?0*([1-9][0-9]{0,8})\b")
 
 
@@ -221,7 +222,7 @@ def _gff3_record(
     above = attributes.get("Parent") or attributes.get("Derives_from", "")
     parents = tuple(unquote(parent) for parent in above.split(",") if parent)
     if kind == EXON and not parents:
-        parents = tuple(filter(None, [attributes.get("transcript_id", "")]))
+        parents = tuple(map(unquote, _TRANSCRIPT_ID.findall(fields[8])[:1]))
     elif kind == TRANSCRIPT:
         key = key or attributes.get("transcript_id", "")
     own = ("gene_type", "gene_biotype") if kind == GENE else ("transcript_type", "type")

@@ -33,7 +33,6 @@ create index gene_parent on gene (parent) where parent is not null;
 create index transcript_key on transcript (key);
 create index transcript_gene on transcript (gene, chrom, strand, start);
 create index exon_key on exon (key, line);
-create index unknown_key on unknown (key);
 """
 NEW_GENE = f"insert into gene values ({', '.join('?' * 11)})"
 NEW_TRANSCRIPT = f"insert into transcript values ({', '.join('?' * 14)})"

@@ -36,5 +36,5 @@ MEANINGS = {
     NO_TRANSCRIPT: "transcripts are scored, and the gene has none",
     AMBIGUOUS: "several features have its ID, and its exons or its biotype fit more than one",
     EXONS_OUTSIDE: "an exon lies outside its transcript or gene",
-    UNKNOWN_TYPE: "its type (column 3) is not known, and it belongs to no gene",
+    UNKNOWN_TYPE: "its type (column 3) is not known, and it has neither exons nor transcripts",
 }
