@@ -81,22 +81,22 @@ def _fill(
     last_gene = ("", "", "")
     recent: dict[str, tuple[str, str]] = {}
     run: list[Record] = []
+    run_of: tuple[object, ...] = ()
 
     for record in records:
-        key = record.key or None
-        place = (record.chrom, record.strand)
         if record.kind == EXON:
-            known = all(recent.get(above) == place for above in record.parents)
-            if not with_exons and (
-                (level == GENE and record.gene_id and last_gene == (record.gene_id, *place))
-                or (record.parents and known)
-            ):
+            if not with_exons and _adds_nothing(record, last_gene if level == GENE else (), recent):
                 continue
-            if run and not _same_run(run[0], record):
+            belongs_to = _PLACE_AND_PARENTS(record)
+            if run and (belongs_to != run_of or not (any(record.parents) or record.gene_id)):
                 _store_exons(database, run, recent)
                 run = []
             run.append(record)
-        elif record.kind == TRANSCRIPT:
+            run_of = belongs_to
+            continue
+        key = record.key or None
+        place = (record.chrom, record.strand)
+        if record.kind == TRANSCRIPT:
             if len(recent) == RECENT:
                 recent.clear()
             recent[record.key] = place
@@ -117,10 +117,14 @@ def _fill(
     _store_exons(database, run, recent)
 
 
-def _same_run(run: Record, record: Record) -> bool:
-    """True if an exon is known to belong to the same transcript as the exons before it."""
-    known = any(run.parents) or bool(run.gene_id)
-    return known and _PLACE_AND_PARENTS(run) == _PLACE_AND_PARENTS(record)
+def _adds_nothing(
+    exon: Record, last_gene: tuple[str, ...], recent: dict[str, tuple[str, str]]
+) -> bool:
+    """True if an exon follows its own gene or transcript, and lies on its strand."""
+    place = (exon.chrom, exon.strand)
+    if exon.gene_id and last_gene == (exon.gene_id, *place):
+        return True
+    return bool(exon.parents) and all(recent.get(above) == place for above in exon.parents)
 
 
 def _store_exons(
@@ -244,8 +248,9 @@ def _same_id(
         gene_id = gene_id or above_id or (name if gene == key else gene) or "."
         names = (name or f"{place.chrom}:{place.start}-{place.end}", gene_id)
         biotype = biotype or gene_biotype or "."
-        feature = Feature(*place[:4], strand, *names, biotype, gene_biotype=gene_biotype or ".")
-        yield feature._replace(exons=merge(exons) if exons else None, problem=problem, note=note)
+        blocks = merge(exons) if exons else None
+        gene_biotype = gene_biotype or "."
+        yield Feature(*place[:4], strand, *names, biotype, blocks, problem, note, gene_biotype)
 
 
 def _gene_above(
@@ -259,8 +264,9 @@ def _gene_above(
         found = [row for row in found if agree(row[2], place.strand)] or found
         found = [row for row in found if row[4] <= place.start and place.end <= row[5]] or found
         found = [row for row in found if row[3] == place.source] or found
-    names = {row[:2] for row in found} or {("", "")}
-    return (*min(names), AMBIGUOUS if len(names) > 1 else "")
+    if not found:
+        return "", "", ""
+    return *found[0][:2], AMBIGUOUS if len({row[:2] for row in found}) > 1 else ""
 
 
 def _genes_without_transcript(database: sqlite3.Connection) -> Iterator[Feature]:

@@ -28,7 +28,7 @@ create table exon (key text, line int, chrom text, strand text, source text, gen
 create table unknown (key text, line int, chrom text, start int, end int, strand text, source text,
                       parent text, id text, gene_name text, name text, biotype text, type text);
 create table repeated (key text primary key) without rowid;
-create index gene_key on gene (key);
+create index gene_key on gene (key, chrom, start, end);
 create index gene_parent on gene (parent) where parent is not null;
 create index transcript_key on transcript (key);
 create index transcript_gene on transcript (gene, chrom, strand, start);
@@ -166,9 +166,13 @@ def _below_genes(
 
 
 def runs_of(database: sqlite3.Connection, key: str | None) -> list[Run]:
-    """The exons with one ID."""
-    query = "select line, chrom, strand, source, blocks, numbers from exon where key = ?"
-    return [_run(*row) for row in database.execute(query, (key,))]
+    """The exons with one ID, by contig, strand and source."""
+    query = """select min(line), chrom, strand, source, group_concat(blocks) from exon
+               where key = ? group by chrom, strand, source"""
+    return [
+        Run(line, chrom, strand, source, unpack_blocks(blocks))
+        for line, chrom, strand, source, blocks in database.execute(query, (key,))
+    ]
 
 
 def _run(line: int, chrom: str, strand: str, source: str, blocks: str, numbers: str) -> Run:

@@ -42,7 +42,7 @@ class Run(NamedTuple):
     strand: str
     source: str
     blocks: Blocks
-    numbers: tuple[int, ...]
+    numbers: tuple[int, ...] = ()
 
 
 @dataclass
