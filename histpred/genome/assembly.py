@@ -15,33 +15,35 @@ from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 
-from histpred.genome.gff import EXON, GENE, TRANSCRIPT, Record
-from histpred.genome.reasons import NO_ID, NO_TRANSCRIPT, TRANS_SPLICED
+from histpred.genome.feature_types import EXON, GENE, TRANSCRIPT, UNKNOWN
+from histpred.genome.gff import Record, exon_number
+from histpred.genome.levels import (
+    IS_LINKED,
+    NEW_EXON,
+    NEW_GENE,
+    NEW_TRANSCRIPT,
+    NEW_UNKNOWN,
+    SCHEMA,
+    runs_of,
+    settle,
+)
+from histpred.genome.loci import Place, Portion, agree, share
+from histpred.genome.reasons import (
+    AMBIGUOUS,
+    EXONS_OUTSIDE,
+    NO_ID,
+    NO_TRANSCRIPT,
+    UNKNOWN_TYPE,
+)
 from histpred.genome.regions import Feature, merge
-from histpred.genome.spool import open_spool, pack_blocks, unpack_blocks
+from histpred.genome.spool import open_spool, pack_blocks
 
-BATCH = 10_000
 RECENT = 10_000
 
-_SCHEMA = """
-create table gene (key text, line int, chrom text, start int, end int, strand text,
-                   id text, name text, biotype text);
-create table transcript (key text, line int, chrom text, start int, end int, strand text,
-                         gene text, id text, gene_name text, name text, biotype text,
-                         problem text);
-create table exon (key text, line int, chrom text, strand text, gene text, gene_name text,
-                   name text, biotype text, blocks text);
-create index gene_key on gene (key);
-create index transcript_key on transcript (key);
-create index transcript_gene on transcript (gene, chrom, strand, start);
-create index exon_key on exon (key, line);
-"""
-_PLACE_AND_PARENTS = attrgetter("chrom", "strand", "gene_id", "parents")
-_NEW_GENE = f"insert into gene values ({', '.join('?' * 9)})"
-_NEW_TRANSCRIPT = f"insert into transcript values ({', '.join('?' * 12)})"
-_NEW_EXON = f"insert into exon values ({', '.join('?' * 9)})"
+# key, line, chrom, start, end, strand, source, gene, id, name, biotype, problem, note
+TranscriptRow = tuple[str | None, int, str, int, int, str, str, str | None, str, str, str, str, str]
 
-Blocks = list[tuple[int, int]]
+_PLACE_AND_PARENTS = attrgetter("chrom", "strand", "source", "gene_id", "parents")
 
 
 def assemble(
@@ -49,19 +51,21 @@ def assemble(
 ) -> Iterator[Feature]:
     """Yield the genes or transcripts (`level`) of `records` as features, in no particular order.
 
-    Transcripts have exons if `with_exons`. The temporary file is in `directory` and is removed.
+    Transcripts have exons if `with_exons`. Features of unknown types are yielded too, with
+    that problem. The temporary file is in `directory` and is removed.
     """
     path = directory / "annotation.sqlite"
     try:
-        with closing(open_spool(path, _SCHEMA)) as database:
+        with closing(open_spool(path, SCHEMA)) as database:
             _fill(database, records, level, with_exons)
-            _adopt(database)
-            _imply_transcripts(database)
+            settle(database)
             if level == GENE:
                 yield from _genes(database)
                 yield from _implied_genes(database)
             else:
                 yield from _transcripts(database, with_exons)
+                yield from _genes_without_transcript(database)
+            yield from _unknown(database)
     finally:
         path.unlink(missing_ok=True)
 
@@ -74,123 +78,108 @@ def _fill(
     Without `with_exons`, exons that follow their own gene (level 'gene') or transcript are dropped,
     because they add nothing to it.
     """
-    gene_key = ""
+    last_gene = ("", "", "")
     recent: dict[str, tuple[str, str]] = {}
-    run: Record | None = None
-    blocks: Blocks = []
+    run: list[Record] = []
+    run_of: tuple[object, ...] = ()
 
     for record in records:
-        key = record.key or None
         if record.kind == EXON:
-            place = (record.chrom, record.strand)
-            if not with_exons and (
-                (level == GENE and gene_key and gene_key == record.gene_id)
-                or (record.parents and all(recent.get(above) == place for above in record.parents))
-            ):
+            if not with_exons and _adds_nothing(record, last_gene if level == GENE else (), recent):
                 continue
-            if run is not None and _same_run(run, record):
-                blocks.append((record.start, record.end))
-                continue
-            _store_exons(database, run, blocks)
-            run, blocks = record, [(record.start, record.end)]
-        elif record.kind == TRANSCRIPT:
+            belongs_to = _PLACE_AND_PARENTS(record)
+            if run and (belongs_to != run_of or not (any(record.parents) or record.gene_id)):
+                _store_exons(database, run, recent)
+                run = []
+            run.append(record)
+            run_of = belongs_to
+            continue
+        key = record.key or None
+        place = (record.chrom, record.strand)
+        if record.kind == TRANSCRIPT:
             if len(recent) == RECENT:
                 recent.clear()
-            recent[record.key] = (record.chrom, record.strand)
+            recent[record.key] = place
             gene = (record.parents[0] if record.parents else None) or key
-            problem = "" if key else NO_ID
-            database.execute(_NEW_TRANSCRIPT, (key, *record[1:6], gene, *record[8:12], problem))
+            names = (gene, *record[8:12])
+            row = (key, *record[1:6], record.source, *names, record.problem, "")
+            database.execute(NEW_TRANSCRIPT, row)
         else:
-            gene_key = record.key
+            parent = (record.parents[0] if record.parents else None) or None
+            where = (key, *record[1:6], record.source, parent)
+            if record.kind == UNKNOWN:
+                database.execute(NEW_UNKNOWN, (*where, *record[8:12], record.feature))
+                continue
+            last_gene = (record.key, *place)
             recent.clear()
-            names = (record.gene_id, record.name, record.biotype)
-            database.execute(_NEW_GENE, (key, *record[1:6], *names))
-    _store_exons(database, run, blocks)
+            own = (record.gene_id, record.name, record.biotype)
+            database.execute(NEW_GENE, (*where, *own))
+    _store_exons(database, run, recent)
 
 
-def _same_run(run: Record, record: Record) -> bool:
-    """True if an exon is known to belong to the same transcript as the exons before it."""
-    known = any(run.parents) or bool(run.gene_id)
-    return known and _PLACE_AND_PARENTS(run) == _PLACE_AND_PARENTS(record)
+def _adds_nothing(
+    exon: Record, last_gene: tuple[str, ...], recent: dict[str, tuple[str, str]]
+) -> bool:
+    """True if an exon follows its own gene or transcript, and lies on its strand."""
+    place = (exon.chrom, exon.strand)
+    if exon.gene_id and last_gene == (exon.gene_id, *place):
+        return True
+    return bool(exon.parents) and all(recent.get(above) == place for above in exon.parents)
 
 
-def _store_exons(database: sqlite3.Connection, run: Record | None, blocks: Blocks) -> None:
+def _store_exons(
+    database: sqlite3.Connection, run: list[Record], recent: dict[str, tuple[str, str]]
+) -> None:
     """Store a row for each parent transcript, else for the gene.
 
-    Exons with neither become a transcript without ID, which is skipped later.
+    The exon_numbers are needed only if there may be no line for the transcript. Exons with neither
+    become a transcript without ID, which is skipped later.
     """
-    if run is None:
+    if not run:
         return
-    packed = pack_blocks(blocks)
-    rest = (run.gene_name, run.name, run.biotype)
-    for parent in run.parents or ("",):
-        if key := parent or run.gene_id:
-            place = (run.line, run.chrom, run.strand)
-            database.execute(_NEW_EXON, (key, *place, run.gene_id or None, *rest, packed))
+    first = run[0]
+    blocks = [(record.start, record.end) for record in run]
+    rest = (first.gene_name, first.name, first.biotype)
+    for parent in first.parents or ("",):
+        if key := parent or first.gene_id:
+            place = (first.line, first.chrom, first.strand, first.source, first.gene_id or None)
+            numbers = ""
+            if parent not in recent:
+                numbers = ",".join(str(exon_number(record.attributes)) for record in run)
+            database.execute(NEW_EXON, (key, *place, *rest, pack_blocks(blocks), numbers))
         else:
-            spanned = (run.line, run.chrom, *_span(blocks), run.strand)
-            database.execute(_NEW_TRANSCRIPT, (None, *spanned, None, "", *rest, NO_ID))
-
-
-def _span(blocks: Blocks) -> tuple[int, int]:
-    return min(start for start, _ in blocks), max(end for _, end in blocks)
-
-
-def _adopt(database: sqlite3.Connection) -> None:
-    """Give transcripts of transcripts (NCBI: gene > primary_transcript > miRNA) their gene."""
-    database.execute(
-        """update transcript set gene = (select parent.gene from transcript parent
-                                         where parent.key = transcript.gene limit 1)
-           where not exists (select 1 from gene where gene.key = transcript.gene)
-             and exists (select 1 from transcript parent where parent.key = transcript.gene)"""
-    )
-
-
-def _imply_transcripts(database: sqlite3.Connection) -> None:
-    """Add the transcripts that have only exons; the exons of a gene form one transcript."""
-    rows = database.execute(
-        """select key, line, chrom, strand, gene, gene_name, name, biotype, blocks from exon
-           where not exists (select 1 from transcript where transcript.key = exon.key)
-           order by key, line"""
-    )
-    implied: list[tuple[object, ...]] = []
-    for key, runs in groupby(rows, key=lambda row: row[0]):
-        listed = list(runs)
-        _, line, chrom, strand, gene_id, gene_name, name, biotype, _ = listed[0]
-        problem = TRANS_SPLICED if len({row[2:4] for row in listed}) > 1 else ""
-        blocks = [block for row in listed for block in unpack_blocks(row[8])]
-        place = (line, chrom, *_span(blocks), strand)
-        below = database.execute("select id from gene where key = ? limit 1", (key,)).fetchone()
-        gene = key if below else gene_id or key
-        name = below[0] if below else name or key
-        implied.append((key, *place, gene, gene_id, gene_name, name, biotype, problem))
-        if len(implied) == BATCH:
-            database.executemany(_NEW_TRANSCRIPT, implied)
-            implied.clear()
-    database.executemany(_NEW_TRANSCRIPT, implied)
+            start, end = min(block[0] for block in blocks), max(block[1] for block in blocks)
+            spanned = (first.line, first.chrom, start, end, first.strand, first.source)
+            row = (None, *spanned, None, "", *rest, NO_ID, "")
+            database.execute(NEW_TRANSCRIPT, row)
 
 
 def _implied_genes(database: sqlite3.Connection) -> Iterator[Feature]:
     """Yield the genes that have only transcripts, one for each group of overlapping transcripts.
 
-    A transcript with a problem is a gene of its own.
+    A transcript with a problem, or without an ID, is a gene of its own.
     """
     rows = database.execute(
-        """select gene, chrom, strand, start, end, line, key, id, gene_name, name, biotype, problem
-           from transcript where not exists (select 1 from gene where gene.key = transcript.gene)
-           order by gene, chrom, strand, start"""
+        f"""select gene, chrom, strand, start, end, line, key, id, gene_name, name, biotype,
+                   problem, note, exists (select 1 from gene where gene.key = transcript.gene)
+            from transcript where not exists (select 1 from gene where {IS_LINKED})
+            order by gene, chrom, strand, start"""
     )
     for (parent, chrom, strand), members in groupby(rows, key=lambda row: row[:3]):
         gene: Feature | None = None
-        for _, _, _, start, end, line, key, gene_id, gene_name, name, biotype, problem in members:
-            if gene is not None and start < gene.end and not problem:
+        for row in members:
+            _, _, _, start, end, line, key, gene_id, gene_name, name, biotype, *rest = row
+            problem, note, is_elsewhere = rest
+            note = note or ("its gene has a line at another place" if is_elsewhere else "")
+            if gene is not None and start < gene.end and not problem and parent:
                 gene = gene._replace(line=min(gene.line, line), end=max(gene.end, end))
+                gene = gene._replace(note=gene.note or note)
                 continue
             gene_id = gene_id or (name if parent == key else parent) or "."
             label = gene_name or gene_id if gene_id != "." else f"{chrom}:{start}-{end}"
             names = (label, gene_id, biotype or ".")
             place = (line, chrom, start, end, strand)
-            feature = Feature(*place, *names, problem=problem, gene_biotype=biotype or ".")
+            feature = Feature(*place, *names, None, problem, note, biotype or ".")
             if problem:
                 yield feature
                 continue
@@ -202,65 +191,99 @@ def _implied_genes(database: sqlite3.Connection) -> Iterator[Feature]:
 
 
 def _genes(database: sqlite3.Connection) -> Iterator[Feature]:
-    rows = database.execute("select * from gene")
+    rows = database.execute(
+        "select key, line, chrom, start, end, strand, id, name, biotype from gene"
+    )
     for key, line, chrom, start, end, strand, gene_id, name, biotype in rows:
         name = name or gene_id or f"{chrom}:{start}-{end}"
-        biotype = biotype or _biotype_below(database, key)
+        biotype = biotype or _biotype_below(database, key, chrom, start, end)
         place = (line, chrom, start, end, strand)
         yield Feature(*place, name, gene_id or ".", biotype, gene_biotype=biotype)
 
 
-def _biotype_below(database: sqlite3.Connection, gene: str | None) -> str:
+def _biotype_below(
+    database: sqlite3.Connection, gene: str | None, chrom: str, start: int, end: int
+) -> str:
     """The biotype of a gene's transcripts, for a gene without a biotype; '.' if they differ."""
-    query = "select distinct biotype from transcript where gene = ? and biotype != ''"
-    below = {biotype for (biotype,) in database.execute(query, (gene,))}
+    query = """select distinct biotype from transcript where gene = ? and biotype != ''
+               and chrom = ? and start < ? and end > ?"""
+    below = {biotype for (biotype,) in database.execute(query, (gene, chrom, end, start))}
     if "protein_coding" in below:
         return "protein_coding"
     return below.pop() if len(below) == 1 else "."
 
 
 def _transcripts(database: sqlite3.Connection, with_exons: bool) -> Iterator[Feature]:
-    for row in database.execute("select * from transcript"):
-        key, line, chrom, start, end, strand, gene, gene_id, _, name, biotype, problem = row
-        query = "select id, biotype from gene where key = ? limit 1"
-        above_id, gene_biotype = database.execute(query, (gene,)).fetchone() or ("", "")
-        exons: Blocks = []
-        if not problem:
-            exons, problem = _exons(database, key, chrom, start, end, strand)
-        merged = merge(exons) if exons and with_exons else None
-        gene_id = gene_id or above_id or (name if gene == key else gene) or "."
-        names = (name or f"{chrom}:{start}-{end}", gene_id, biotype or gene_biotype or ".")
-        place = (line, chrom, start, end, strand)
-        yield Feature(*place, *names, merged, problem, gene_biotype=gene_biotype or ".")
+    """Yield the transcripts; those that share an ID are looked at together."""
+    columns = """transcript.key, line, chrom, start, end, strand, source, gene, id, name, biotype,
+                 problem, note"""
+    alone = f"""select {columns} from transcript where not exists
+                (select 1 from repeated where repeated.key = transcript.key)"""
+    for row in database.execute(alone):
+        yield from _same_id(database, [row], with_exons)
+    shared = f"""select {columns} from repeated cross join transcript
+                 on transcript.key = repeated.key order by repeated.key"""
+    for _, rows in groupby(database.execute(shared), key=lambda row: row[0]):
+        yield from _same_id(database, list(rows), with_exons)
 
-    childless = database.execute(
-        """select line, chrom, start, end, strand, name, id, biotype from gene
-           where not exists (select 1 from transcript where transcript.gene = gene.key)"""
+
+def _same_id(
+    database: sqlite3.Connection, rows: list[TranscriptRow], with_exons: bool
+) -> Iterator[Feature]:
+    """Yield the transcripts with one ID. Without `with_exons`, only their strands are compared."""
+    places = [Place(*row[1:7]) for row in rows]
+    portions = [Portion(place.strand) for place in places]
+    if not all(row[11] for row in rows):
+        portions = share(places, runs_of(database, rows[0][0]))
+    for place, row, portion in zip(places, rows, portions, strict=True):
+        key, *_, gene, gene_id, name, biotype, problem, note = row
+        above_id, gene_biotype, unclear = _gene_above(database, gene, place)
+        strand = place.strand
+        if not problem and (with_exons or portion.problem not in (EXONS_OUTSIDE, AMBIGUOUS)):
+            problem, note = portion.problem, portion.note or note
+            if portion.strand != strand and not problem:
+                strand, note = portion.strand, "the strand is that of its exons"
+        problem = problem or unclear
+        exons = portion.blocks if with_exons and not problem else []
+        gene_id = gene_id or above_id or (name if gene == key else gene) or "."
+        names = (name or f"{place.chrom}:{place.start}-{place.end}", gene_id)
+        biotype = biotype or gene_biotype or "."
+        blocks = merge(exons) if exons else None
+        gene_biotype = gene_biotype or "."
+        yield Feature(*place[:4], strand, *names, biotype, blocks, problem, note, gene_biotype)
+
+
+def _gene_above(
+    database: sqlite3.Connection, gene: str | None, place: Place
+) -> tuple[str, str, str]:
+    """The ID and biotype of the gene of a transcript, and a problem if several genes may be it."""
+    query = """select id, biotype, strand, source, start, end from gene
+               where key = ? and chrom = ? and start < ? and end > ?"""
+    found = database.execute(query, (gene, place.chrom, place.end, place.start)).fetchall()
+    if len(found) > 1:
+        found = [row for row in found if agree(row[2], place.strand)] or found
+        found = [row for row in found if row[4] <= place.start and place.end <= row[5]] or found
+        found = [row for row in found if row[3] == place.source] or found
+    if not found:
+        return "", "", ""
+    return *found[0][:2], AMBIGUOUS if len({row[:2] for row in found}) > 1 else ""
+
+
+def _genes_without_transcript(database: sqlite3.Connection) -> Iterator[Feature]:
+    rows = database.execute(
+        f"""select line, chrom, start, end, strand, name, id, biotype from gene
+            where not exists (select 1 from transcript where {IS_LINKED})"""
     )
-    for line, chrom, start, end, strand, name, gene_id, biotype in childless:
+    for line, chrom, start, end, strand, name, gene_id, biotype in rows:
         names = (name or f"{chrom}:{start}-{end}", gene_id or ".", biotype or ".")
         place = (line, chrom, start, end, strand)
         yield Feature(*place, *names, problem=NO_TRANSCRIPT, gene_biotype=biotype or ".")
 
 
-def _exons(
-    database: sqlite3.Connection, key: str, chrom: str, start: int, end: int, strand: str
-) -> tuple[Blocks, str]:
-    """The exons of a transcript, and a problem if any lies on another strand or contig.
-
-    A transcript with several loci (UCSC's refGene) gets the exons within [start, end).
-    """
-    exons: Blocks = []
-    for other_chrom, other_strand, blocks in database.execute(
-        "select chrom, strand, blocks from exon where key = ?", (key,)
-    ):
-        if (other_chrom, other_strand) == (chrom, strand):
-            exons += [
-                block for block in unpack_blocks(blocks) if start <= block[0] and block[1] <= end
-            ]
-        elif not database.execute(
-            "select 1 from transcript where key = ? and chrom = ? and strand = ?",
-            (key, other_chrom, other_strand),
-        ).fetchone():
-            return [], TRANS_SPLICED
-    return exons, ""
+def _unknown(database: sqlite3.Connection) -> Iterator[Feature]:
+    """Yield the features of unknown types, which are not used."""
+    rows = database.execute("select line, chrom, start, end, strand, name, type from unknown")
+    for line, chrom, start, end, strand, name, feature in rows:
+        name = name or f"{chrom}:{start}-{end}"
+        place = (line, chrom, start, end, strand)
+        yield Feature(*place, name, problem=UNKNOWN_TYPE, note=f"type {feature}")

@@ -18,9 +18,9 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from histpred.core.errors import InputError
+from histpred.genome.feature_types import EXON, GENE, REGION, TRANSCRIPT, UNKNOWN, kind_of, term
 from histpred.genome.lines import parse_position
-
-GENE, TRANSCRIPT, EXON = "gene", "transcript", "exon"
+from histpred.genome.reasons import NO_ID
 
 _GTF_ATTRIBUTE = re.compile(
     r"""\s*([^\s;=]+)\s+(?:"((?:[^"\\]|\\.)*)"|'([^']*)'|([^;]*?))\s*(?:;|$)"""
@@ -35,17 +35,18 @@ _GENE_NAMES = ("gene_name", "gene", "gene_symbol")  # GENCODE and Ensembl, NCBI,
 _UNKNOWN_TRANSCRIPT = re.compile(r"(unknown|unassigned)_transcript_\d+$")
 _WANTED = re.compile(rf'(?:^|;)\s*({_KEYS})\s+"([^"]*)"')
 _UNQUOTED = re.compile(rf'(?:^|;)\s*(?:{_KEYS})\s+[^"\s]')
-_TRANSCRIPT_TYPE = re.compile(r"(rna|transcript|ribozyme|gene_segment)$", re.IGNORECASE)
-_NO_TRANSCRIPT = frozenset({"match_rna", "est_match", "cdna_match"})
+_TRANSCRIPT_ID = re.compile(r'(?:^|;)\s*transcript_id[\s=]+"?([^";\s]+)')
+_EXON_NUMBER = re.compile(r"(?:^|;)\s*exon_number[ =]\s*[\"']?0*([1-9][0-9]{0,8})\b")
 
 
 class Record(NamedTuple):
-    """One gene, transcript or exon line.
+    """One gene, transcript or exon line, or one of an unknown type.
 
     `key` identifies the record for its children; it is '' for exons and for lines without ID.
     `parents` are the keys of a transcript's gene or of an exon's transcripts. `gene_id` and
     `gene_name` may be '' if only the parent states them. `name` is the name of the gene or the
-    transcript; an exon has that of its transcript.
+    transcript; an exon has that of its transcript. `source` and `attributes` are columns 2 and 9.
+    `feature` is column 3. `problem` is the reason why the record cannot be used, else ''.
     """
 
     kind: str
@@ -60,6 +61,20 @@ class Record(NamedTuple):
     gene_name: str
     name: str
     biotype: str
+    source: str
+    feature: str
+    attributes: str
+    problem: str = ""
+
+
+def exon_number(attributes: str) -> int:
+    """The exon_number of a line, from its attributes; 0 if it has none.
+
+    >>> exon_number('gene_id "A"; exon_number "2";'), exon_number("ID=a;exon_number=3")
+    (2, 3)
+    """
+    found = _EXON_NUMBER.search(attributes)
+    return int(found[1]) if found else 0
 
 
 def gtf_attributes(text: str) -> dict[str, str]:
@@ -95,7 +110,7 @@ def gff3_attributes(text: str) -> dict[str, str]:
 
 def read_gtf(name: str, lines: Iterable[tuple[int, str]]) -> Iterator[Record]:
     """Yield the records of numbered GTF lines; `name` is the file's name, for errors."""
-    return _read(name, lines, _gtf_kind, _gtf_record)
+    return _read(name, lines, _gtf_record)
 
 
 def read_gff3(
@@ -108,13 +123,12 @@ def read_gff3(
     `on_region` is called for each region line with the contig's name and attributes, such as
     Is_circular and chromosome.
     """
-    return _read(name, lines, _gff3_kind, partial(_gff3_record, on_region=on_region))
+    return _read(name, lines, partial(_gff3_record, on_region=on_region))
 
 
 def _read(
     name: str,
     lines: Iterable[tuple[int, str]],
-    kind_of: Callable[[str], str],
     record_of: Callable[..., Record | None],
 ) -> Iterator[Record]:
     for number, line in lines:
@@ -156,13 +170,9 @@ def _interval(name: str, number: int, first: str, last: str) -> tuple[int, int]:
     return start - 1, end
 
 
-def _gtf_kind(feature: str) -> str:
-    if feature in (GENE, EXON):
-        return feature
-    return TRANSCRIPT if _TRANSCRIPT_TYPE.search(feature) else ""
-
-
-def _gtf_record(kind: str, number: int, fields: list[str], start: int, end: int) -> Record:
+def _gtf_record(kind: str, number: int, fields: list[str], start: int, end: int) -> Record | None:
+    if kind == REGION:
+        return None
     attributes = gtf_attributes(fields[8])
     gene_id = attributes.get("gene_id", "")
     transcript_id = attributes.get("transcript_id", "")
@@ -172,9 +182,13 @@ def _gtf_record(kind: str, number: int, fields: list[str], start: int, end: int)
         transcript_id = "" if kind == GENE else bare
     gene_name = next(filter(None, map(attributes.get, _GENE_NAMES)), "")
     gene_biotype = attributes.get("gene_biotype") or attributes.get("gene_type") or ""
+    if kind == GENE and transcript_id and term(fields[2]).lower() != GENE:
+        kind = TRANSCRIPT  # FlyBase: the transcript of a pseudogene has the type pseudogene
+    columns = fields[1], fields[2], fields[8]
     place = (kind, number, fields[0], start, end, fields[6])
     if kind == GENE:
-        return Record(*place, gene_id, (), gene_id, gene_name, gene_name or gene_id, gene_biotype)
+        names = (gene_id, gene_name, gene_name or gene_id, gene_biotype)
+        return Record(*place, gene_id, (), *names, *columns)
 
     if not gene_id and _UNKNOWN_TRANSCRIPT.match(transcript_id):
         transcript_id = ""
@@ -183,20 +197,11 @@ def _gtf_record(kind: str, number: int, fields: list[str], start: int, end: int)
     biotype = attributes.get("transcript_biotype") or attributes.get("transcript_type")
     biotype = biotype or gene_biotype or _class_of(kind, fields[2])
     rest = (gene_id, gene_name, transcript_id or gene_id, _coding(biotype))
-    if kind == TRANSCRIPT:
-        return Record(*place, key, (gene_id,), *rest)
-    return Record(*place, "", (key,), *rest)
-
-
-def _gff3_kind(feature: str) -> str:
-    lowered = feature.lower()
-    if lowered.endswith("gene"):
-        return GENE
-    if lowered.endswith("exon"):
-        return EXON
-    if _TRANSCRIPT_TYPE.search(lowered) and lowered not in _NO_TRANSCRIPT:
-        return TRANSCRIPT
-    return "region" if lowered == "region" else ""
+    if kind == EXON:
+        return Record(*place, "", (key,), *rest, *columns)
+    problem = NO_ID if kind == TRANSCRIPT and not key else ""
+    key = "" if kind == UNKNOWN else key  # transcript_id names the transcript that it is part of
+    return Record(*place, key, (gene_id,), *rest, *columns, problem)
 
 
 def _gff3_record(
@@ -208,7 +213,7 @@ def _gff3_record(
     on_region: Callable[[str, dict[str, str]], None],
 ) -> Record | None:
     attributes = gff3_attributes(fields[8])
-    if kind == "region":
+    if kind == REGION:
         on_region(fields[0], attributes)
         return None
 
@@ -216,6 +221,10 @@ def _gff3_record(
     # miRBase links a mature miRNA to its hairpin with Derives_from.
     above = attributes.get("Parent") or attributes.get("Derives_from", "")
     parents = tuple(unquote(parent) for parent in above.split(",") if parent)
+    if kind == EXON and not parents:
+        parents = tuple(map(unquote, _TRANSCRIPT_ID.findall(fields[8])[:1]))
+    elif kind == TRANSCRIPT:
+        key = key or attributes.get("transcript_id", "")
     own = ("gene_type", "gene_biotype") if kind == GENE else ("transcript_type", "type")
     biotype = next(filter(None, map(attributes.get, ("biotype", *own))), "")
     biotype = _coding(biotype or _class_of(kind, fields[2]))
@@ -226,13 +235,15 @@ def _gff3_record(
         name = gene_name or gene_id
     else:
         name = attributes.get("transcript_id") or attributes.get("Name") or _plain_id(key)
-        name = "" if kind == EXON else name
+    name = "" if kind == EXON else name or attributes.get("locus_tag", "")
     place = (kind, number, fields[0], start, end, fields[6])
-    return Record(*place, key, parents, gene_id, gene_name, name, biotype)
+    rest = (gene_id, gene_name, name, biotype, fields[1], fields[2], fields[8])
+    return Record(*place, key, parents, *rest)
 
 
 def _class_of(kind: str, feature: str) -> str:
     """The biotype in a feature type ('lnc_RNA', 'pseudogene'); '' for exon, gene and transcript."""
+    feature = term(feature)
     return "" if kind == EXON or feature.lower() in (GENE, TRANSCRIPT) else feature
 
 

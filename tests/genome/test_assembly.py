@@ -87,16 +87,87 @@ def test_exons_are_sorted_and_merged(tmp_path, places, blocks, strand, with_row)
 
 
 @pytest.mark.parametrize("other", [("-", "chr1"), ("+", "chr2")], ids=["strands", "contigs"])
-@pytest.mark.parametrize("with_row", [True, False], ids=["", "exons only"])
 @pytest.mark.parametrize("turn", [1, -1])
-def test_a_transcript_on_two_strands_or_contigs_is_named_and_not_spliced(
-    tmp_path, other, with_row, turn
-):
-    text = exons(*[(1, 10), (21, 30, *other)][::turn])
-    if with_row:
-        text = transcript(1, 30) + text
+def test_a_transcript_on_two_strands_or_contigs_is_named_and_not_spliced(tmp_path, other, turn):
+    text = transcript(1, 30) + exons(*[(1, 10), (21, 30, *other)][::turn])
     (feature,) = spliced(tmp_path, text)
     assert feature.problem == "exons-on-two-strands-or-contigs"
+
+
+def test_exons_alone_on_two_strands_and_contigs_are_separate_loci(tmp_path):
+    text = exons((10001, 10068), (10001, 10068, "-", "chr2"), (30001, 30068, "-"))
+    for found in spliced(tmp_path, text), genes(tmp_path, text):
+        assert [(f.chrom, f.start, f.end, f.strand, f.problem, f.note) for f in found] == [
+            ("chr1", 10000, 10068, "+", "", "one of 3 loci with its ID"),
+            ("chr2", 10000, 10068, "-", "", "one of 3 loci with its ID"),
+            ("chr1", 30000, 30068, "-", "", "one of 3 loci with its ID"),
+        ]
+
+
+@pytest.mark.parametrize("text", ['exon_number "{}";', "exon_number {};"])
+def test_exons_alone_whose_number_starts_again_are_separate_loci(tmp_path, text):
+    numbered = "".join(
+        row + f" {text.format(number)}\n"
+        for row, number in zip(
+            exons((1, 10), (21, 30), (501, 510), (521, 530)).splitlines(), [1, 2] * 2, strict=True
+        )
+    )
+    for found in spliced(tmp_path, numbered), genes(tmp_path, numbered):
+        assert [(f.start, f.end, f.problem) for f in found] == [(0, 30, ""), (500, 530, "")]
+    assert [f.exons for f in spliced(tmp_path, numbered)] == [
+        ((0, 10), (20, 30)),
+        ((500, 510), (520, 530)),
+    ]
+
+
+def test_exons_far_apart_are_kept_with_a_note(tmp_path):
+    text = exons((10001, 10068), (30001, 30068))
+    for (feature,) in spliced(tmp_path, text), genes(tmp_path, text):
+        assert (feature.start, feature.end, feature.problem) == (10000, 30068, "")
+        assert feature.note == "exons 19932 bp apart: an intron, or two loci"
+
+
+@pytest.mark.parametrize("in_gtf", [True, False])
+def test_one_id_of_two_sources_is_two_transcripts_with_their_own_exons(tmp_path, in_gtf):
+    gff3 = """chr1 A mRNA 1001 2000 . + . ID=t1
+        chr1 A exon 1001 1100 . + . Parent=t1
+        chr1 A exon 1901 2000 . + . Parent=t1
+        chr1 B mRNA 1001 2100 . + . ID=t1
+        chr1 B exon 1001 1100 . + . Parent=t1
+        chr1 B exon 1501 1600 . + . Parent=t1
+        chr1 B exon 2001 2100 . + . Parent=t1"""
+    own = 'gene_id "g"; transcript_id "t1";'
+    gtf = gff3.replace("ID=t1", own).replace("Parent=t1", own)
+    for order in (1, -1):
+        text = "\n".join((gtf if in_gtf else gff3).splitlines()[::order])
+        found = spliced(tmp_path, text)
+        assert [(f.start, f.end, f.exons, f.problem) for f in found] == [
+            (1000, 2000, ((1000, 1100), (1900, 2000)), ""),
+            (1000, 2100, ((1000, 1100), (1500, 1600), (2000, 2100)), ""),
+        ][::order]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_an_exon_outside_its_transcript_does_not_disappear(tmp_path, order):
+    text = transcript(600, 1000) + exons(*[(900, 1000), (500, 600)][::order])
+    (feature,) = spliced(tmp_path, text)
+    assert feature.problem == "exons-outside-the-transcript"
+    assert feature.note == "exon 499-600 is not within 599-1000"
+    (feature,) = features(tmp_path / "genes.gtf", "body", "transcript")
+    assert (feature.start, feature.end, feature.problem) == (599, 1000, "")
+
+
+@pytest.mark.parametrize(
+    ("own", "strand", "expected"), [("+", ".", "+"), ("-", ".", "-"), (".", "-", "-")]
+)
+def test_exons_without_a_strand_are_not_trans_spliced(tmp_path, own, strand, expected):
+    text = transcript(1, 30, own) + exons((1, 10, strand), (21, 30, strand))
+    (feature,) = spliced(tmp_path, text)
+    assert (feature.strand, feature.problem) == (expected, "")
+    assert feature.exons == ((0, 10), (20, 30))
+    (feature,) = features(tmp_path / "genes.gtf", "body", "transcript")
+    assert (feature.strand, feature.problem) == (expected, "")
+    assert feature.note == ("" if own == expected else "the strand is that of its exons")
 
 
 @pytest.mark.parametrize("other", [("-", "chr1"), ("+", "chr2")], ids=["strands", "contigs"])

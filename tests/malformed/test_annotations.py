@@ -110,18 +110,34 @@ ACCEPTED = [
     (33, "single quotes", gff("chr1 x gene 101 200 . + . gene_id 'G'"), [],
      ["chr1:100-200(+) G"], ""),
     (34, "exons on two strands",
-     gff("""chr1 x exon 101 150 . + . gene_id "G"; transcript_id "T";
-            chr1 x exon 161 200 . - . gene_id "G"; transcript_id "T";
+     gff("""chr1 x exon 101 150 . + . gene_id "G"; transcript_id "T"; exon_number 1;
+            chr1 x exon 161 200 . - . gene_id "G"; transcript_id "T"; exon_number 2;
             chr1 x exon 301 400 . + . gene_id "H"; transcript_id "U";"""),
      ["--window", "spliced"],
      ["chr1:300-400(+) U", "exons-on-two-strands-or-contigs T"],
      "exons-on-two-strands-or-contigs 1"),
     (34, "exons on two contigs",
-     gff("""chr1 x exon 101 150 . + . gene_id "G"; transcript_id "T";
-            chr2 x exon 161 200 . + . gene_id "G"; transcript_id "T";
+     gff("""chr1 x exon 101 150 . + . gene_id "G"; transcript_id "T"; exon_number 1;
+            chr2 x exon 161 200 . + . gene_id "G"; transcript_id "T"; exon_number 2;
             chr1 x exon 301 400 . + . gene_id "H"; transcript_id "U";"""),
      ["--by", "transcript"],
      ["chr1:300-400(+) U", "exons-on-two-strands-or-contigs T"], ""),
+    (34, "exons of one ID at two loci",
+     gff("""chr1 x exon 101 150 . + . gene_id "G"; transcript_id "T";
+            chr1 x exon 161 200 . - . gene_id "G"; transcript_id "T";"""),
+     [], ["chr1:100-150(+) G", "chr1:160-200(-) G"], ""),
+    (34, "an exon outside its transcript",
+     gff("""chr1 x transcript 600 1000 . + . gene_id "G"; transcript_id "T";
+            chr1 x exon 900 1000 . + . gene_id "G"; transcript_id "T";
+            chr1 x exon 500 600 . + . gene_id "G"; transcript_id "T";
+            chr1 x exon 301 400 . + . gene_id "H"; transcript_id "U";"""),
+     ["--window", "spliced"], ["chr1:300-400(+) U", "exons-outside-the-transcript T"],
+     "exons-outside-the-transcript 1"),
+    (31, "GFF3 without IDs",
+     gff("""chr1 barrnap rRNA 101 200 0 + . Name=16S_rRNA;product=x
+            chr1 tRNAscan-SE tRNA 301 400 . - . locus_tag=L_1
+            chr1 Prokka gene 501 600 . + . note=x"""),
+     [], ["chr1:100-200(+) 16S_rRNA", "chr1:300-400(-) L_1", "chr1:500-600(+) chr1:500-600"], ""),
     (37, "GFF3: one exon of two transcripts",
      gff("""##gff-version 3
             chr1 x ncRNA_gene 101 200 . + . ID=gene:G%3B1;Name=a%20b

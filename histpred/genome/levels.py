@@ -1,0 +1,180 @@
+"""The level of each record in the spool: what is a gene, what a transcript, and what belongs where.
+
+A type alone does not decide: a pseudogene whose Parent is a pseudogene is its transcript, and a
+feature of an unknown type with exons is a transcript. A link by ID holds within a contig, and
+between a gene and a transcript only if they overlap.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from itertools import groupby
+
+from histpred.genome.loci import Place, Run, loci, share
+from histpred.genome.spool import unpack_blocks
+
+BATCH = 10_000
+DEEPEST = 10  # transcripts within transcripts
+
+SCHEMA = """
+create table gene (key text, line int, chrom text, start int, end int, strand text, source text,
+                   parent text, id text, name text, biotype text);
+create table transcript (key text, line int, chrom text, start int, end int, strand text,
+                         source text, gene text, id text, gene_name text, name text, biotype text,
+                         problem text, note text);
+create table exon (key text, line int, chrom text, strand text, source text, gene text,
+                   gene_name text, name text, biotype text, blocks text, numbers text);
+create table unknown (key text, line int, chrom text, start int, end int, strand text, source text,
+                      parent text, id text, gene_name text, name text, biotype text, type text);
+create table repeated (key text primary key) without rowid;
+create index gene_key on gene (key, chrom, start, end);
+create index gene_parent on gene (parent) where parent is not null;
+create index transcript_key on transcript (key);
+create index transcript_gene on transcript (gene, chrom, strand, start);
+create index exon_key on exon (key, line);
+"""
+NEW_GENE = f"insert into gene values ({', '.join('?' * 11)})"
+NEW_TRANSCRIPT = f"insert into transcript values ({', '.join('?' * 14)})"
+NEW_EXON = f"insert into exon values ({', '.join('?' * 11)})"
+NEW_UNKNOWN = f"insert into unknown values ({', '.join('?' * 13)})"
+
+# A transcript has the gene of its ID that it overlaps.
+IS_LINKED = """gene.key = transcript.gene and gene.chrom = transcript.chrom
+               and gene.start < transcript.end and gene.end > transcript.start"""
+
+_NESTED = """
+with recursive nested (row) as (
+    select child.rowid from gene child join gene top on top.key = child.parent
+    where child.parent is not null and top.chrom = child.chrom and child.key is not child.parent
+      and not exists (select 1 from gene above where above.key = top.parent
+                      and above.chrom = top.chrom and above.rowid != top.rowid)
+    union
+    select child.rowid from nested join gene top on top.rowid = nested.row
+    join gene child on child.parent = top.key and child.chrom = top.chrom
+)
+"""
+
+
+def settle(database: sqlite3.Connection) -> None:
+    """Decide the level of all records, and add the transcripts that have only exons."""
+    _demote_genes(database)
+    _promote_unknown(database)
+    _adopt(database)
+    _imply_transcripts(database)
+    database.execute(
+        """insert into repeated select key from transcript where key is not null
+           group by key having count(*) > 1"""
+    )
+
+
+def _demote_genes(database: sqlite3.Connection) -> None:
+    """Make a gene whose Parent is a gene its transcript."""
+    nested = f"select rowid from gene where rowid in ({_NESTED} select row from nested)"
+    if database.execute(f"{nested} limit 1").fetchone() is None:
+        return
+    database.execute("create temp table demoted (row integer primary key)")
+    database.execute(f"insert into demoted {nested}")
+    database.execute(
+        """insert into transcript select key, line, chrom, start, end, strand, source, parent,
+           '', '', name, biotype, '', '' from gene where rowid in (select row from demoted)"""
+    )
+    database.execute("delete from gene where rowid in (select row from demoted)")
+
+
+def _promote_unknown(database: sqlite3.Connection) -> None:
+    """Make features of unknown types transcripts if they have exons, genes if transcripts."""
+    has_exons = """exists (select 1 from exon where exon.key = unknown.key)
+        and not exists (select 1 from transcript where transcript.key = unknown.key)
+        and not exists (select 1 from gene where gene.key = unknown.key)"""
+    database.execute(
+        f"""insert into transcript select key, line, chrom, start, end, strand, source,
+            coalesce(parent, key), id, gene_name, name, biotype, '', ''
+            from unknown where {has_exons}"""
+    )
+    has_transcripts = """exists (select 1 from transcript where transcript.gene = unknown.key
+                                 and transcript.chrom = unknown.chrom
+                                 and transcript.key is not unknown.key)
+        and not exists (select 1 from gene where gene.key = unknown.key)"""
+    database.execute(
+        f"""insert into gene select key, line, chrom, start, end, strand, source, null, id, name,
+            biotype from unknown where {has_transcripts}"""
+    )
+    database.execute(
+        """delete from unknown where exists (select 1 from transcript where key = unknown.key)
+           or exists (select 1 from gene where key = unknown.key)"""
+    )
+
+
+def _adopt(database: sqlite3.Connection) -> None:
+    """Give transcripts of transcripts (NCBI: gene > primary_transcript > miRNA) their gene."""
+    above = "parent.key = transcript.gene and parent.chrom = transcript.chrom"
+    for _ in range(DEEPEST):
+        adopted = database.execute(
+            f"""update transcript set gene = (select parent.gene from transcript parent
+                                              where {above} limit 1)
+                where not exists (select 1 from gene where {IS_LINKED})
+                  and exists (select 1 from transcript parent
+                              where {above} and parent.gene is not transcript.gene)"""
+        )
+        if not adopted.rowcount:
+            break
+
+
+def _imply_transcripts(database: sqlite3.Connection) -> None:
+    """Add the transcripts that have only exons; the exons of a gene form one transcript."""
+    rows = database.execute(
+        """select key, line, gene, gene_name, name, biotype, chrom, strand, source, blocks, numbers
+           from exon where not exists (select 1 from transcript where transcript.key = exon.key)
+           order by key, line"""
+    )
+    implied: list[tuple[object, ...]] = []
+    for key, group in groupby(rows, key=lambda row: row[0]):
+        listed = list(group)
+        _, _, gene_id, gene_name, name, biotype, *_ = listed[0]
+        runs = [_run(row[1], *row[6:]) for row in listed]
+        genes = database.execute(
+            "select line, chrom, start, end, strand, source, id from gene where key = ?", (key,)
+        ).fetchall()
+        rest = (gene_id, gene_name)
+        if genes:
+            for place, name, *found in _below_genes(genes, runs):
+                implied.append((key, *place, "", key, *rest, name, biotype, *found))
+        else:
+            names = (gene_id or key, *rest, name or key, biotype)
+            for locus in loci(runs):
+                implied.append((key, *locus[:5], "", *names, locus.problem, locus.note))
+        if len(implied) > BATCH:
+            database.executemany(NEW_TRANSCRIPT, implied)
+            implied.clear()
+    database.executemany(NEW_TRANSCRIPT, implied)
+
+
+def _below_genes(
+    genes: list[tuple[int, str, int, int, str, str, str]], runs: list[Run]
+) -> Iterator[tuple[tuple[int, str, int, int, str], str, str, str]]:
+    """Yield what the exons right below each gene make: place, name, problem and note."""
+    portions = share([Place(*row[:6]) for row in genes], runs)
+    for (line, chrom, start, end, _, _, name), portion in zip(genes, portions, strict=True):
+        if portion.blocks and not portion.problem:
+            start = min(block[0] for block in portion.blocks)
+            end = max(block[1] for block in portion.blocks)
+            line = min(run.line for run in runs if run.blocks[0] in portion.blocks)
+        if portion.blocks or portion.problem:
+            place = (line, chrom, start, end, portion.strand)
+            yield place, name, portion.problem, portion.note
+
+
+def runs_of(database: sqlite3.Connection, key: str | None) -> list[Run]:
+    """The exons with one ID, by contig, strand and source."""
+    query = """select min(line), chrom, strand, source, group_concat(blocks) from exon
+               where key = ? group by chrom, strand, source"""
+    return [
+        Run(line, chrom, strand, source, unpack_blocks(blocks))
+        for line, chrom, strand, source, blocks in database.execute(query, (key,))
+    ]
+
+
+def _run(line: int, chrom: str, strand: str, source: str, blocks: str, numbers: str) -> Run:
+    each = tuple(map(int, numbers.split(","))) if numbers else ()
+    return Run(line, chrom, strand, source, unpack_blocks(blocks), each)

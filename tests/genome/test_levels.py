@@ -1,0 +1,188 @@
+"""What is a gene and what a transcript: by Parent, by exons, by place."""
+
+from __future__ import annotations
+
+import pytest
+
+from support.annotations import features, tabbed, write
+
+
+def rows(tmp_path, text, kind="body", level=None, biotypes=()):
+    found = features(write(tmp_path / "genes.gff3", tabbed(text)), kind, level, biotypes)
+    return [
+        f"{f.name} {f.gene_id} {f.biotype} {f.start}-{f.end} {f.problem}".strip() for f in found
+    ]
+
+
+@pytest.mark.parametrize("feature", ["pseudogene", "ncRNA_gene", "gene"])
+def test_a_gene_within_a_gene_is_its_transcript(tmp_path, feature):
+    text = f"""
+        chr1 x {feature} 11 60 . + . ID=g;Name=a
+        chr1 x {feature} 11 60 . + . ID=t;Parent=g;Name=a-001
+        chr1 x exon 11 20 . + . Parent=t
+        chr1 x exon 41 60 . + . Parent=t"""
+    biotype = "." if feature == "gene" else feature
+    assert rows(tmp_path, text) == [f"a g {biotype} 10-60"]
+    assert rows(tmp_path, text, "spliced") == [f"a-001 g {biotype} 10-60"]
+    path = tmp_path / "genes.gff3"
+    assert features(path, "spliced")[0].exons == ((10, 20), (40, 60))
+
+
+def test_genes_within_genes_within_genes(tmp_path):
+    text = """
+        chr1 x gene 11 60 . + . ID=a
+        chr1 x gene 11 60 . + . ID=b;Parent=a
+        chr1 x gene 11 60 . + . ID=c;Parent=b
+        chr1 x mRNA 11 60 . + . ID=d;Parent=c"""
+    assert rows(tmp_path, text) == ["a a protein_coding 10-60"]
+    assert all(row.split()[1] == "a" for row in rows(tmp_path, text, level="transcript"))
+
+
+@pytest.mark.parametrize("parent", ["g", "gone"])
+def test_a_gene_that_is_its_own_parent_or_that_of_none_is_a_gene(tmp_path, parent):
+    text = f"""
+        chr1 x gene 11 60 . + . ID=g;Parent={parent}
+        chr1 x transcript 11 60 . + . ID=g;Parent=g
+        chr1 x exon 11 60 . + . Parent=g"""
+    assert rows(tmp_path, text) == ["g g . 10-60"]
+    assert rows(tmp_path, text, "spliced") == ["g g . 10-60"]
+
+
+def test_genes_that_are_each_others_parents_are_genes(tmp_path):
+    text = """
+        chr1 x gene 11 60 . + . ID=a;Parent=b
+        chr1 x gene 11 60 . + . ID=b;Parent=a"""
+    assert rows(tmp_path, text) == ["a a . 10-60", "b b . 10-60"]
+
+
+def test_accessions_of_the_sequence_ontology_are_types(tmp_path):
+    text = """
+        chr1 x SO:0000704 11 60 . + . ID=g;Name=a
+        chr1 x SO:0000234 11 60 . + . ID=t;Parent=g
+        chr1 x SO:0000147 11 60 . + . Parent=t
+        chr1 x SO:0000316 21 50 . + 0 Parent=t"""
+    assert rows(tmp_path, text) == ["a g protein_coding 10-60"]
+    assert rows(tmp_path, text, "spliced") == ["t g protein_coding 10-60"]
+
+
+def test_features_of_unknown_types_are_in_the_ledger(tmp_path):
+    text = """
+        chr1 x gene 11 60 . + . ID=g
+        chr1 x RNaseP_bact_a 101 200 . + . ID=r;Name=rnpB
+        chr1 x something 21 30 . + . Parent=g
+        chr1 x repeat_region 31 40 . + . ID=s"""
+    expected = [
+        "g g . 10-60",
+        "rnpB . . 100-200 unknown-type",
+        "chr1:20-30 . . 20-30 unknown-type",
+    ]
+    assert rows(tmp_path, text) == expected
+    (_, feature, _) = features(tmp_path / "genes.gff3")
+    assert feature.note == "type RNaseP_bact_a"
+    gtf = 'chr1 x gene 11 60 . + . gene_id "g";\nchr1 x RNaseP 1 9 . + . gene_id "r";'
+    assert rows(tmp_path, gtf) == ["g g . 10-60", "r . . 0-9 unknown-type"]
+
+
+def test_a_feature_of_an_unknown_type_with_exons_is_a_transcript(tmp_path):
+    text = """
+        chr1 x gene 11 60 . + . ID=g;Name=a
+        chr1 x mystery 11 60 . + . ID=t;Parent=g;Name=b
+        chr1 x exon 11 60 . + . Parent=t"""
+    assert rows(tmp_path, text) == ["a g mystery 10-60"]
+    assert rows(tmp_path, text, "spliced") == ["b g mystery 10-60"]
+
+
+def test_a_feature_of_an_unknown_type_with_transcripts_is_a_gene(tmp_path):
+    text = """
+        chr1 x mystery 1 90 . + . ID=g;Name=a
+        chr1 x mRNA 11 60 . + . ID=t;Parent=g
+        chr1 x exon 11 60 . + . Parent=t"""
+    assert [row.split()[0] for row in rows(tmp_path, text)] == ["a"]
+    assert rows(tmp_path, text, "spliced") == ["t g protein_coding 10-60"]
+
+
+def test_a_pseudogene_of_flybase_is_the_transcript_of_its_gene(tmp_path):
+    text = """
+        chr1 FlyBase gene 51 80 . + . gene_id "G"; gene_symbol "a";
+        chr1 FlyBase pseudogene 51 80 . + . gene_id "G"; gene_symbol "a"; transcript_id "T";
+        chr1 FlyBase exon 51 80 . + . gene_id "G"; gene_symbol "a"; transcript_id "T";"""
+    assert rows(tmp_path, text) == ["a G pseudogene 50-80"]
+    assert rows(tmp_path, text, "spliced") == ["T G pseudogene 50-80"]
+
+
+def test_one_gene_id_on_two_contigs(tmp_path):
+    text = """
+        chr1 x gene 1 90 . + . ID=g;Name=a;biotype=lncRNA
+        chr1 x lnc_RNA 1 90 . + . ID=t;Parent=g
+        chr2 x gene 1 90 . + . ID=g;Name=b;biotype=protein_coding
+        chr2 x mRNA 1 90 . + . ID=u;Parent=g"""
+    assert rows(tmp_path, text, level="transcript", biotypes=("lncRNA",)) == [
+        "t g lnc_RNA 0-90",
+        "u g protein_coding 0-90 biotype-not-selected",
+    ]
+
+
+@pytest.mark.parametrize("place", ["chr2 x {} 1 60", "chr1 x {} 501 560"])
+def test_a_transcript_away_from_its_gene_is_a_locus_of_its_own(tmp_path, place):
+    attributes = 'gene_id "G"; transcript_id "{}"; gene_biotype "{}";'
+    text = f"""
+        chr1 x gene 1 90 . + . gene_id "G"; gene_biotype "lncRNA";
+        chr1 x transcript 1 90 . + . {attributes.format("T", "lncRNA")}
+        chr1 x exon 1 90 . + . {attributes.format("T", "lncRNA")}
+        {place.format("transcript")} . + . {attributes.format("U", "miRNA")}
+        {place.format("exon")} . + . {attributes.format("U", "miRNA")}"""
+    start = int(place.split()[3]) - 1
+    assert rows(tmp_path, text) == ["G G lncRNA 0-90", f"G G miRNA {start}-{start + 60}"]
+    assert features(tmp_path / "genes.gff3")[1].note == "its gene has a line at another place"
+
+
+def test_a_gene_that_may_be_either_of_two_is_not_guessed(tmp_path):
+    text = """
+        chr1 x gene 1 90 . + . ID=g;Name=a;biotype=lncRNA
+        chr1 x gene 1 90 . + . ID=g;Name=b;biotype=protein_coding
+        chr1 x transcript 1 90 . + . ID=t;Parent=g"""
+    assert rows(tmp_path, text, level="transcript") == ["t g lncRNA 0-90 ambiguous-id"]
+
+
+def test_exons_outside_the_gene_above_them(tmp_path):
+    text = """
+        chr1 x gene 101 200 . + . ID=g
+        chr1 x exon 101 120 . + . Parent=g
+        chr1 x exon 51 110 . + . Parent=g
+        chr2 x gene 1 90 . + . ID=h
+        chr1 x exon 1 90 . + . Parent=h"""
+    assert rows(tmp_path, text) == ["g g . 100-200", "h h . 0-90"]
+    assert rows(tmp_path, text, "spliced") == [
+        "g g . 100-200 exons-outside-the-transcript",
+        "h h . 0-90 exons-on-two-strands-or-contigs",
+    ]
+
+
+def test_a_gff3_without_ids_is_linked_by_transcript_id(tmp_path):
+    text = """##gff-version 3
+        chr1 x gene 11 60 . + . gene_id=g;Name=a
+        chr1 x transcript 11 60 . + . gene_id=g;transcript_id=t
+        chr1 x exon 11 20 . + . gene_id=g;transcript_id=t
+        chr1 x exon 41 60 . + . gene_id=g;transcript_id t"""
+    (*_, feature) = features(write(tmp_path / "genes.gff3", tabbed(text)), "spliced")
+    assert (feature.name, feature.exons) == ("t", ((10, 20), (40, 60)))
+
+
+def test_features_without_an_id_are_named_by_name_locus_tag_or_place(tmp_path):
+    text = """##gff-version 3
+        chr1 barrnap rRNA 5001 6500 0 + . Name=16S_rRNA
+        chr1 barrnap rRNA 6001 7500 0 + . Name=16S_rRNA
+        chr1 tRNAscan-SE tRNA 8001 8070 0 - . locus_tag=L_1
+        chr1 Prokka gene 9001 9070 . + . note=x
+        chr1 x tRNA 9101 9170 . + . note=x"""
+    path = write(tmp_path / "genes.gff3", tabbed(text))
+    assert [(f.name, f.start, f.problem) for f in features(path)] == [
+        ("16S_rRNA", 5000, ""),
+        ("16S_rRNA", 6000, ""),
+        ("L_1", 8000, ""),
+        ("chr1:9000-9070", 9000, ""),
+        ("chr1:9100-9170", 9100, ""),
+    ]
+    found = features(path, "body", "transcript")
+    assert [f.problem for f in found] == ["", "", "", "no-transcript", ""]
+    assert [f.biotype for f in found] == ["rRNA", "rRNA", "tRNA", ".", "tRNA"]

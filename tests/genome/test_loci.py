@@ -1,0 +1,183 @@
+"""One ID at several places: whose the exons are, and what exons alone make."""
+
+from __future__ import annotations
+
+import pytest
+
+from histpred.genome.loci import FAR, Place, Run, agree, loci, share
+
+
+def place(line, start, end, chrom="1", strand="+", source="A") -> Place:
+    return Place(line, chrom, start, end, strand, source)
+
+
+def run(line, *blocks, chrom="1", strand="+", source="A", numbers=()) -> Run:
+    return Run(line, chrom, strand, source, blocks, numbers)
+
+
+def shared(places, *runs):
+    return [(found.blocks, found.problem) for found in share(places, runs)]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [("+", "+", True), ("+", "-", False), (".", "-", True), ("+", "?", True), (".", "?", True)],
+)
+def test_an_unknown_strand_contradicts_none(one, other, expected):
+    assert agree(one, other) == agree(other, one) == expected
+
+
+def test_exons_go_to_the_transcript_of_their_source():
+    places = [place(1, 0, 100), place(4, 0, 120, source="B")]
+    assert shared(
+        places,
+        run(2, (0, 10), (90, 100)),
+        run(5, (0, 10), (50, 60), (110, 120), source="B"),
+    ) == [([(0, 10), (90, 100)], ""), ([(0, 10), (50, 60), (110, 120)], "")]
+
+
+def test_exons_of_a_third_source_go_to_the_only_transcript_that_covers_them():
+    places = [place(1, 0, 100), place(4, 500, 600)]
+    exons = run(2, (0, 10), (500, 510), source="C")
+    assert shared(places, exons) == [([(0, 10)], ""), ([(500, 510)], "")]
+
+
+@pytest.mark.parametrize("source", ["A", "C"])
+def test_exons_that_fit_two_transcripts_are_not_guessed(source):
+    places = [place(1, 0, 100), place(4, 0, 120)]
+    found = share(places, [run(2, (0, 10), (110, 120), source=source)])
+    assert [portion.problem for portion in found] == ["ambiguous-id"] * 2
+    assert found[0].note == "exon 0-10 fits lines 1, 4, which share an ID"
+
+
+def test_an_exon_whose_source_and_place_disagree_is_not_guessed():
+    places = [place(1, 0, 100), place(4, 0, 120, source="B")]
+    found = shared(places, run(2, (0, 10), (90, 110)))
+    assert [problem for _, problem in found] == ["ambiguous-id"] * 2
+
+
+@pytest.mark.parametrize("strand", ["+", "-"])
+def test_an_exon_outside_its_transcript_is_a_problem(strand):
+    found = share(
+        [place(2, 599, 1000, strand=strand)], [run(3, (899, 1000), (499, 600), strand=strand)]
+    )
+    assert [portion.problem for portion in found] == ["exons-outside-the-transcript"]
+    assert found[0].note == "exon 499-600 is not within 599-1000"
+
+
+def test_only_the_transcript_at_hand_loses_its_exons():
+    places = [place(1, 0, 100), place(4, 500, 600)]
+    found = shared(places, run(2, (90, 110)), run(5, (500, 510)))
+    assert found == [([], "exons-outside-the-transcript"), ([(500, 510)], "")]
+
+
+@pytest.mark.parametrize("elsewhere", [{"strand": "-"}, {"chrom": "2"}])
+def test_exons_on_another_strand_or_contig(elsewhere):
+    found = shared([place(1, 0, 100)], run(2, (0, 10)), run(3, (20, 30), **elsewhere))
+    assert [problem for _, problem in found] == ["exons-on-two-strands-or-contigs"]
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_file_that_repeats_itself(times):
+    places = [place(1, 0, 100), place(9, 0, 100)]
+    runs = [run(2, (0, 10), (90, 100)), run(10, (0, 10), (90, 100))][:times]
+    assert shared(places, *runs) == [([(0, 10), (90, 100)], "")] * 2
+
+
+def test_two_transcripts_at_one_place_with_different_exons_are_not_mixed():
+    places = [place(1, 0, 100), place(9, 0, 100)]
+    found = share(places, [run(2, (0, 10), (90, 100)), run(10, (0, 20), (80, 100))])
+    assert [portion.problem for portion in found] == ["ambiguous-id"] * 2
+    assert found[0].note == "lines 1, 9 have the same ID and place"
+
+
+@pytest.mark.parametrize(
+    ("own", "exons", "expected"),
+    [("+", ".", "+"), ("-", "?", "-"), (".", "-", "-"), ("?", "+", "+"), (".", ".", ".")],
+)
+def test_exons_and_transcripts_without_a_strand(own, exons, expected):
+    (found,) = share([place(1, 0, 100, strand=own)], [run(2, (0, 10), strand=exons)])
+    assert (found.strand, found.blocks, found.problem) == (expected, [(0, 10)], "")
+
+
+def test_exons_of_two_strands_give_none_to_a_transcript_without():
+    runs = [run(2, (0, 10)), run(3, (20, 30), strand="-")]
+    (found,) = share([place(1, 0, 100, strand=".")], runs)
+    assert found.problem == "exons-on-two-strands-or-contigs"
+
+
+def test_many_transcripts_with_one_id_take_no_long_time():
+    count = 20_000
+    places = [place(i, i * 100, i * 100 + 50) for i in range(count)]
+    found = share(places, [run(i, (i * 100, i * 100 + 9)) for i in range(count)])
+    assert all(len(portion.blocks) == 1 and not portion.problem for portion in found)
+
+
+def made(*runs):
+    return [(f.chrom, f.strand, f.start, f.end, f.problem, f.note) for f in loci(runs)]
+
+
+def test_two_contigs_and_two_strands_are_separate_loci():
+    note = "one of 3 loci with its ID"
+    assert made(run(1, (0, 68)), run(2, (100, 168), strand="-"), run(3, (0, 68), chrom="2")) == [
+        ("1", "+", 0, 68, "", note),
+        ("1", "-", 100, 168, "", note),
+        ("2", "+", 0, 68, "", note),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "spans"),
+    [
+        ((1, 1, 1, 1), [(0, 9), (20, 29), (40, 49), (60, 69)]),
+        ((1, 2, 1, 2), [(0, 29), (40, 69)]),
+        ((2, 1, 2, 1), [(0, 29), (40, 69)]),
+        ((1, 2, 3, 1), [(0, 49), (60, 69)]),
+        ((1, 2, 3, 4), [(0, 69)]),
+        ((0, 0, 0, 0), [(0, 69)]),
+        ((1, 0, 1, 0), [(0, 69)]),
+    ],
+)
+@pytest.mark.parametrize("turn", [1, -1])
+def test_an_exon_number_that_starts_again_is_another_locus(numbers, spans, turn):
+    blocks = ((0, 9), (20, 29), (40, 49), (60, 69))
+    found = made(run(1, *blocks[::turn], numbers=numbers[::turn]))
+    assert [row[2:4] for row in found] == spans
+    assert {row[4] for row in found} == {""}
+
+
+@pytest.mark.parametrize("numbers", [(1, 1, 2, 2), (1, 2, 3, 2)])
+def test_exon_numbers_that_repeat_without_order_are_not_guessed(numbers):
+    ((*_, problem, note),) = made(run(1, (0, 9), (20, 29), (40, 49), (60, 69), numbers=numbers))
+    assert problem == "ambiguous-id"
+    assert "exon_number" in note
+
+
+@pytest.mark.parametrize("elsewhere", [{"strand": "-"}, {"chrom": "2"}])
+def test_an_exon_number_that_goes_on_elsewhere_is_trans_splicing(elsewhere):
+    runs = run(1, (0, 9), (20, 29), numbers=(1, 2)), run(3, (500, 509), numbers=(3,), **elsewhere)
+    ((chrom, strand, start, end, problem, _),) = made(*runs)
+    assert (chrom, strand, start, end) == ("1", "+", 0, 29)
+    assert problem == "exons-on-two-strands-or-contigs"
+
+
+def test_strands_within_each_other_are_one_transcript():
+    found = made(run(1, (0, 9), (90, 99)), run(2, (40, 49), strand="-"))
+    assert [row[4] for row in found] == ["exons-on-two-strands-or-contigs"]
+
+
+def test_exons_without_strand_join_the_others():
+    assert made(run(1, (0, 9), strand="."), run(2, (40, 49), strand="-"))[0][:5] == (
+        *("1", "-", 0, 49),
+        "",
+    )
+
+
+def test_exons_far_apart_are_kept_and_named():
+    near = run(1, (0, 10), (FAR + 9, FAR + 20))
+    far = run(1, (0, 10), (FAR + 10, FAR + 20))
+    numbered = run(1, (0, 10), (FAR + 10, FAR + 20), numbers=(1, 2))
+    assert made(near)[0][5] == made(numbered)[0][5] == ""
+    assert made(far) == [
+        ("1", "+", 0, FAR + 20, "", "exons 10000 bp apart: an intron, or two loci")
+    ]
