@@ -38,6 +38,14 @@ _UNQUOTED = re.compile(rf'(?:^|;)\s*(?:{_KEYS})\s+[^"\s]')
 _TRANSCRIPT_TYPE = re.compile(r"(rna|transcript|ribozyme|gene_segment)$", re.IGNORECASE)
 _NO_TRANSCRIPT = frozenset({"match_rna", "est_match", "cdna_match"})
 
+GTF, GFF3 = "GTF", "GFF3"
+_TELLS = re.compile(
+    r"""(?:^|;)\s*(?:[^\s;="']+(?:\s*(=)|\s+["'])|(?:gene|transcript)_id\s+[^\s;=])"""
+)
+_BEGINS = {GTF: 'gene_id "', GFF3: ("ID=", "Parent=")}  # nearly all lines: no need to look further
+_QUOTED = re.compile(r"""=\s*("[^"]*"|'[^']*')\s*(?=;|$)""")
+_LINKS = ("Parent", "Derives_from")
+
 
 class Record(NamedTuple):
     """One gene, transcript or exon line.
@@ -79,23 +87,40 @@ def gtf_attributes(text: str) -> dict[str, str]:
 
 
 def gff3_attributes(text: str) -> dict[str, str]:
-    """The attributes of a GFF3 line, percent-decoded; Parent is not, because it may be a list.
+    """The attributes of a GFF3 line, percent-decoded; links are not, because they may be lists.
+
+    Blanks around a key or a value, and quotes around a value, are not part of it.
 
     >>> gff3_attributes("ID=gene%3B1;Name=a b;")
     {'ID': 'gene;1', 'Name': 'a b'}
+    >>> gff3_attributes('ID = "g;1" ; Name = x')
+    {'ID': 'g;1', 'Name': 'x'}
     """
+    if '"' in text or "'" in text:
+        text = _QUOTED.sub(lambda found: "=" + found[1][1:-1].replace(";", "%3B"), text)
     attributes: dict[str, str] = {}
     for pair in text.split(";"):
-        key, equals, value = pair.strip().partition("=")
+        key, equals, value = pair.partition("=")
         if equals:
-            encoded = "%" in value and key != "Parent"
+            key, value = key.strip(), value.strip()
+            encoded = "%" in value and key not in _LINKS
             attributes.setdefault(key, unquote(value) if encoded else value)
     return attributes
 
 
+def attribute_format(text: str) -> str:
+    """The format of an attribute column: 'GTF', 'GFF3', or '' if it does not tell.
+
+    >>> [attribute_format(text) for text in ('gene_id "a"; note "b=c"', "ID = a", "g1")]
+    ['GTF', 'GFF3', '']
+    """
+    found = _TELLS.search(text)
+    return "" if found is None else GFF3 if found[1] else GTF
+
+
 def read_gtf(name: str, lines: Iterable[tuple[int, str]]) -> Iterator[Record]:
     """Yield the records of numbered GTF lines; `name` is the file's name, for errors."""
-    return _read(name, lines, _gtf_kind, _gtf_record)
+    return _read(name, lines, GTF, _gtf_kind, _gtf_record)
 
 
 def read_gff3(
@@ -108,12 +133,13 @@ def read_gff3(
     `on_region` is called for each region line with the contig's name and attributes, such as
     Is_circular and chromosome.
     """
-    return _read(name, lines, _gff3_kind, partial(_gff3_record, on_region=on_region))
+    return _read(name, lines, GFF3, _gff3_kind, partial(_gff3_record, on_region=on_region))
 
 
 def _read(
     name: str,
     lines: Iterable[tuple[int, str]],
+    format_: str,
     kind_of: Callable[[str], str],
     record_of: Callable[..., Record | None],
 ) -> Iterator[Record]:
@@ -129,10 +155,12 @@ def _read(
         kind = kind_of(fields[2])
         if not kind:
             continue
-        if len(fields) != 9:
+        if len(fields) < 9 or "".join(fields[9:]).strip():  # a tab may end the line
             found = f"{len(fields)} columns where GTF and GFF3 have nine"
             hint = "write a tab inside the attributes as %09 (GFF3) or remove it"
             raise InputError(name, found, hint, number)
+        if not fields[8].startswith(_BEGINS[format_]):
+            _refuse_other_format(name, number, format_, fields[8])
         start, end = _interval(name, number, fields[3], fields[4])
         strand = fields[6]
         if strand not in ("+", "-", ".", "?"):
@@ -141,6 +169,18 @@ def _read(
         record = record_of(kind, number, fields, start, end)
         if record is not None:
             yield record
+
+
+def _refuse_other_format(name: str, number: int, format_: str, text: str) -> None:
+    """Raise InputError for attributes of the other format: names and links would be lost."""
+    if attribute_format(text) not in ("", format_):
+        shapes = {GTF: 'key "value"', GFF3: "key=value"}
+        other = GFF3 if format_ == GTF else GTF
+        found = (
+            f"attributes of a {other} ({shapes[other]}) after those of a {format_} "
+            f"({shapes[format_]}): {text[:40]!r}"
+        )
+        raise InputError(name, found, "are two files joined here? give them one by one", number)
 
 
 def _interval(name: str, number: int, first: str, last: str) -> tuple[int, int]:
@@ -215,7 +255,7 @@ def _gff3_record(
     key = attributes.get("ID", "")
     # miRBase links a mature miRNA to its hairpin with Derives_from.
     above = attributes.get("Parent") or attributes.get("Derives_from", "")
-    parents = tuple(unquote(parent) for parent in above.split(",") if parent)
+    parents = tuple(unquote(parent.strip(' "')) for parent in above.split(",") if parent)
     own = ("gene_type", "gene_biotype") if kind == GENE else ("transcript_type", "type")
     biotype = next(filter(None, map(attributes.get, ("biotype", *own))), "")
     biotype = _coding(biotype or _class_of(kind, fields[2]))

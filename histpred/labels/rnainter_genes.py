@@ -13,7 +13,7 @@ from histpred.core.errors import InputError
 from histpred.genome.annotation import GENE, Annotation
 from histpred.genome.lines import open_lines
 from histpred.genome.plan import printable
-from histpred.genome.regions import Feature
+from histpred.genome.regions import INTERVAL, Feature
 from histpred.labels.matrix import gene_id, without_version
 
 logger = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ def read_genes(path: str, work: Path, biotypes: tuple[str, ...]) -> Genes:
     with open_lines(path) as lines:
         ncbi_ids = _NcbiIds()
         lines.watch = ncbi_ids.read
-        annotation = Annotation(lines, work, GENE, False, biotypes)
+        annotation = Annotation(lines, work, GENE, INTERVAL, biotypes)
         features = [printable(feature) for feature in annotation]
     for name in annotation.unmatched():
         logger.warning("no gene of %s has the biotype %s", annotation.name, name)

@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 
 from histpred.core.errors import InputError
-from histpred.genome.gff import gff3_attributes, gtf_attributes, read_gff3, read_gtf
+from histpred.genome.gff import (
+    attribute_format,
+    gff3_attributes,
+    gtf_attributes,
+    read_gff3,
+    read_gtf,
+)
 from support.annotations import features, tabbed, write
 
 GTF_ROW = 'chr1 x gene 11 50 . + . gene_id "A"; gene_name "a"; gene_biotype "lncRNA";'
@@ -60,6 +66,11 @@ def test_gtf_attributes(text, attributes):
         ("ID=a;;broken;Name=b", {"ID": "a", "Name": "b"}),
         ("ID=%E2%98%83;Name=%", {"ID": "\N{SNOWMAN}", "Name": "%"}),
         (".", {}),
+        ("ID = a ; Name = b c", {"ID": "a", "Name": "b c"}),
+        ('ID="a";Name=\'b;c\' ; Note="d=e;f%22"', {"ID": "a", "Name": "b;c", "Note": 'd=e;f"'}),
+        ("ID=a;Name=5'-x;Alias=3'", {"ID": "a", "Name": "5'-x", "Alias": "3'"}),
+        ('ID=a;Name=6" x;Note="', {"ID": "a", "Name": '6" x', "Note": '"'}),
+        ("Parent=a%2Cb,c;Derives_from=d%2Ce", {"Parent": "a%2Cb,c", "Derives_from": "d%2Ce"}),
     ],
 )
 def test_gff3_attributes(text, attributes):
@@ -67,11 +78,15 @@ def test_gff3_attributes(text, attributes):
 
 
 @pytest.mark.timeout(10)
-@pytest.mark.parametrize("filler", [" ", ";", '"', "a ", "\\", "' ", 'a "b" '])
+@pytest.mark.parametrize(
+    "filler", [" ", ";", "=", '="', "='a' ", ";a=\"b' ", "a", '"', "a ", "\\", "' ", 'a "b" ']
+)
 def test_a_hostile_attribute_column_takes_no_long_time(filler):
     text = 'gene_id "A"; x ' + filler * (20_000 // len(filler))
     assert gtf_attributes(text)["gene_id"] == "A"
     gff3_attributes(text)
+    assert attribute_format(text) == "GTF"
+    assert attribute_format(text.removeprefix('gene_id "A"; x ')) in ("", "GTF", "GFF3")
 
 
 @pytest.mark.parametrize(("read", "row"), [(gtf, GTF_ROW), (gff3, GFF3_ROW)])
@@ -119,6 +134,7 @@ def test_sequence_ontology_terms(feature, kind):
         ("chr1 x gene 1 50 . +", "7 columns, found 'chr1"),
         ("chr1 x gene 1 50 . + .", "8 columns where GTF and GFF3 have nine"),
         ("chr1 x gene 1 50 . + . {}\tmore", "10 columns where GTF and GFF3 have nine"),
+        ("chr1 x gene 1 50 . + . {}\t\tmore", "11 columns where GTF and GFF3 have nine"),
         ("chr1", "1 columns"),
     ],
 )
