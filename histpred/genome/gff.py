@@ -42,7 +42,10 @@ GTF, GFF3 = "GTF", "GFF3"
 _TELLS = re.compile(
     r"""(?:^|;)\s*(?:[^\s;="']+(?:\s*(=)|\s+["'])|(?:gene|transcript)_id\s+[^\s;=])"""
 )
-_BEGINS = {GTF: 'gene_id "', GFF3: ("ID=", "Parent=")}  # nearly all lines: no need to look further
+_BEGINS = {
+    GTF: ('gene_id "',),
+    GFF3: ("ID=", "Parent="),
+}  # nearly all lines: no need to look further
 _QUOTED = re.compile(r"""=\s*("[^"]*"|'[^']*')\s*(?=;|$)""")
 _LINKS = ("Parent", "Derives_from")
 
