@@ -186,9 +186,10 @@ def _blocks(path: Path, gzi: Path) -> list[Block] | None:
     if len(data) % 8 or len(numbers) != 1 + 2 * (numbers[0] if numbers else 0):
         return None
     blocks = [Block(0, 0), *map(Block, numbers[1::2], numbers[2::2])]
+    size_of_file = path.stat().st_size
     with open(path, "rb") as stream:
         for before, block in pairwise(blocks):
-            if block.compressed < before.compressed + len(BGZF_EOF):
+            if not before.compressed + len(BGZF_EOF) <= block.compressed <= size_of_file:
                 return None
             stream.seek(block.compressed - 4)
             around = stream.read(22)
