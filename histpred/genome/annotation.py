@@ -18,6 +18,7 @@ from pathlib import Path
 from histpred.core.errors import InputError, UsageError, first_few
 from histpred.genome import bed, gff, table
 from histpred.genome.assembly import assemble
+from histpred.genome.attributes import GFF3, GTF, attribute_format
 from histpred.genome.biotypes import expand, normalise
 from histpred.genome.lines import Lines, open_lines
 from histpred.genome.reasons import NOT_SELECTED
@@ -138,7 +139,7 @@ class Annotation:
             return
         if self.format == GFF:
             rest = self._look_ahead(rest)
-        if self.format == gff.GTF:
+        if self.format == GTF:
             records = gff.read_gtf(self.name, rest)
         else:
             records = gff.read_gff3(self.name, rest, self._read_region)
@@ -157,10 +158,10 @@ class Annotation:
                 break
             fields = line.split("\t")
             if line[:1] != "#" and len(fields) > 8:
-                default = default or (gff.GFF3 if fields[8].strip() in ("", ".") else gff.GTF)
-                if told := gff.attribute_format(fields[8]):
+                default = default or (GFF3 if fields[8].strip() in ("", ".") else GTF)
+                if told := attribute_format(fields[8]):
                     break
-        self.format = told or self._header_format or default or gff.GFF3
+        self.format = told or self._header_format or default or GFF3
         return chain(seen, numbered)
 
     def _with_headers(self, numbered: Iterator[tuple[int, str]]) -> Iterator[tuple[int, str]]:
@@ -171,7 +172,7 @@ class Annotation:
 
     def _read_header(self, line: str) -> None:
         if version := _VERSION.match(line):
-            self._header_format = gff.GFF3 if version[1] == "3" else gff.GTF
+            self._header_format = GFF3 if version[1] == "3" else GTF
         elif taxon := _TAXON.match(line):
             self.taxon_id = int(taxon[1])
         elif build := _BUILD.match(line):
@@ -234,7 +235,7 @@ def sniff(name: str, number: int, line: str) -> str:
     is_gff = len(fields) >= 8 and _whole(fields[3]) and _whole(fields[4])
     # A BED has numbers in columns 2, 3 and 7; one of them may be malformed.
     if is_gff and sum(_whole(fields[number]) for number in (1, 2, 6)) < 2:
-        return gff.attribute_format("".join(fields[8:9])) or GFF
+        return attribute_format("".join(fields[8:9])) or GFF
     words = line.split()
     if len(fields) < 9 <= len(words) and _whole(words[3]) and _whole(words[4]):
         found = "not tab-delimited: the columns are separated by spaces"

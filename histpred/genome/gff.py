@@ -1,10 +1,8 @@
 """GTF and GFF3 lines as records; `histpred.genome.assembly` joins them to genes and transcripts.
 
 Both formats are tab-delimited with nine columns and 1-based inclusive coordinates, which become
-0-based half-open here. GTF attributes are `key "value";` (GTF2.2,
-https://mblab.wustl.edu/GTF22.html); NCBI writes gene rows with an empty transcript_id. GFF3
-attributes are `key=value;`, percent-encoded and linked by ID and Parent
-(https://github.com/The-Sequence-Ontology/Specifications). Supported dialects: GENCODE, Ensembl,
+0-based half-open here. NCBI writes gene rows of a GTF with an empty transcript_id. A GFF3 is linked
+by ID and Parent. Supported dialects: GENCODE, Ensembl,
 NCBI RefSeq, UCSC (genePredToGtf: no gene rows, no biotypes) and exon-only files. Lines of other
 features (CDS, UTR, codons) are ignored.
 """
@@ -15,39 +13,24 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import NamedTuple
-from urllib.parse import unquote
 
 from histpred.core.errors import InputError
+from histpred.genome.attributes import (
+    GFF3,
+    GTF,
+    gff3_attributes,
+    gtf_attributes,
+    linked,
+    refuse_other,
+)
 from histpred.genome.lines import parse_position
 
 GENE, TRANSCRIPT, EXON = "gene", "transcript", "exon"
 
-_GTF_ATTRIBUTE = re.compile(
-    r"""\s*([^\s;=]+)\s+(?:"((?:[^"\\]|\\.)*)"|'([^']*)'|([^;]*?))\s*(?:;|$)"""
-)
-# The attributes that histpred reads. In nearly all GTF lines their values are double-quoted, and a
-# key followed by a quote cannot occur inside a quoted value.
-_KEYS = (
-    "gene_id|gene_name|gene_symbol|gene_type|gene_biotype|gene|"
-    "transcript_id|transcript_type|transcript_biotype"
-)
 _GENE_NAMES = ("gene_name", "gene", "gene_symbol")  # GENCODE and Ensembl, NCBI, FlyBase
 _UNKNOWN_TRANSCRIPT = re.compile(r"(unknown|unassigned)_transcript_\d+$")
-_WANTED = re.compile(rf'(?:^|;)\s*({_KEYS})\s+"([^"]*)"')
-_UNQUOTED = re.compile(rf'(?:^|;)\s*(?:{_KEYS})\s+[^"\s]')
 _TRANSCRIPT_TYPE = re.compile(r"(rna|transcript|ribozyme|gene_segment)$", re.IGNORECASE)
 _NO_TRANSCRIPT = frozenset({"match_rna", "est_match", "cdna_match"})
-
-GTF, GFF3 = "GTF", "GFF3"
-_TELLS = re.compile(
-    r"""(?:^|;)\s*(?:[^\s;="']+(?:\s*(=)|\s+["'])|(?:gene|transcript)_id\s+[^\s;=])"""
-)
-_BEGINS = {
-    GTF: ('gene_id "',),
-    GFF3: ("ID=", "Parent="),
-}  # nearly all lines: no need to look further
-_QUOTED = re.compile(r"""=\s*("[^"]*"|'[^']*')\s*(?=;|$)""")
-_LINKS = ("Parent", "Derives_from")
 
 
 class Record(NamedTuple):
@@ -71,54 +54,6 @@ class Record(NamedTuple):
     gene_name: str
     name: str
     biotype: str
-
-
-def gtf_attributes(text: str) -> dict[str, str]:
-    """The attributes of a GTF line, or only those in _KEYS; the first value of a repeated key.
-
-    >>> gtf_attributes('gene_id "A;1"; level 2; gene_id "B"')
-    {'gene_id': 'A;1'}
-    >>> gtf_attributes("gene_id A; note 'x'")
-    {'gene_id': 'A', 'note': 'x'}
-    """
-    if 'gene_id "' in text and '\\"' not in text and not _UNQUOTED.search(text):
-        return dict(reversed(_WANTED.findall(text)))
-    attributes: dict[str, str] = {}
-    for key, double, single, bare in _GTF_ATTRIBUTE.findall(text):
-        attributes.setdefault(key, double or single or bare)
-    return attributes
-
-
-def gff3_attributes(text: str) -> dict[str, str]:
-    """The attributes of a GFF3 line, percent-decoded; links are not, because they may be lists.
-
-    Blanks around a key or a value, and quotes around a value, are not part of it.
-
-    >>> gff3_attributes("ID=gene%3B1;Name=a b;")
-    {'ID': 'gene;1', 'Name': 'a b'}
-    >>> gff3_attributes('ID = "g;1" ; Name = x')
-    {'ID': 'g;1', 'Name': 'x'}
-    """
-    if '"' in text or "'" in text:
-        text = _QUOTED.sub(lambda found: "=" + found[1][1:-1].replace(";", "%3B"), text)
-    attributes: dict[str, str] = {}
-    for pair in text.split(";"):
-        key, equals, value = pair.partition("=")
-        if equals:
-            key, value = key.strip(), value.strip()
-            encoded = "%" in value and key not in _LINKS
-            attributes.setdefault(key, unquote(value) if encoded else value)
-    return attributes
-
-
-def attribute_format(text: str) -> str:
-    """The format of an attribute column: 'GTF', 'GFF3', or '' if it does not tell.
-
-    >>> [attribute_format(text) for text in ('gene_id "a"; note "b=c"', "ID = a", "g1")]
-    ['GTF', 'GFF3', '']
-    """
-    found = _TELLS.search(text)
-    return "" if found is None else GFF3 if found[1] else GTF
 
 
 def read_gtf(name: str, lines: Iterable[tuple[int, str]]) -> Iterator[Record]:
@@ -162,8 +97,7 @@ def _read(
             found = f"{len(fields)} columns where GTF and GFF3 have nine"
             hint = "write a tab inside the attributes as %09 (GFF3) or remove it"
             raise InputError(name, found, hint, number)
-        if not fields[8].startswith(_BEGINS[format_]):
-            _refuse_other_format(name, number, format_, fields[8])
+        refuse_other(format_, name, number, fields[8])
         start, end = _interval(name, number, fields[3], fields[4])
         strand = fields[6]
         if strand not in ("+", "-", ".", "?"):
@@ -172,18 +106,6 @@ def _read(
         record = record_of(kind, number, fields, start, end)
         if record is not None:
             yield record
-
-
-def _refuse_other_format(name: str, number: int, format_: str, text: str) -> None:
-    """Raise InputError for attributes of the other format: names and links would be lost."""
-    if attribute_format(text) not in ("", format_):
-        shapes = {GTF: 'key "value"', GFF3: "key=value"}
-        other = GFF3 if format_ == GTF else GTF
-        found = (
-            f"attributes of a {other} ({shapes[other]}) after those of a {format_} "
-            f"({shapes[format_]}): {text[:40]!r}"
-        )
-        raise InputError(name, found, "are two files joined here? give them one by one", number)
 
 
 def _interval(name: str, number: int, first: str, last: str) -> tuple[int, int]:
@@ -258,7 +180,7 @@ def _gff3_record(
     key = attributes.get("ID", "")
     # miRBase links a mature miRNA to its hairpin with Derives_from.
     above = attributes.get("Parent") or attributes.get("Derives_from", "")
-    parents = tuple(unquote(parent.strip(' "')) for parent in above.split(",") if parent)
+    parents = linked(above)
     own = ("gene_type", "gene_biotype") if kind == GENE else ("transcript_type", "type")
     biotype = next(filter(None, map(attributes.get, ("biotype", *own))), "")
     biotype = _coding(biotype or _class_of(kind, fields[2]))

@@ -24,7 +24,7 @@ from histpred.genome.annotation import open_annotation
 from histpred.genome.ledger import COLUMNS, Ledger
 from histpred.genome.plan import plan, scorable
 from histpred.genome.reference import Reference
-from histpred.genome.table import TABLE_HEADER
+from histpred.genome.table import FIELDS, TABLE_HEADER
 from histpred.genome.windows import parse_window
 from support import random_genome, write_fasta
 from support.annotations import tabbed
@@ -142,6 +142,14 @@ def _bed(*rows: str) -> bytes:
     return tabbed("\n".join(rows), columns=99).encode()
 
 
+def _table(**values: str) -> bytes:
+    """A table of windows with one row."""
+    usual = {"chrom": "chr1", "start": "5", "end": "90", "name": "a", "strand": "-"}
+    usual |= {"gene_id": "g", "biotype": "b", "blocks": "."}
+    row = "\t".join((usual | values).get(field, "0") for field in FIELDS)
+    return f"{TABLE_HEADER}\n{row}\n".encode()
+
+
 BED = (
     b"",
     b"# comment\ntrack name=x\nbrowser position chr1\n\n",
@@ -150,8 +158,8 @@ BED = (
     _bed("chr1 100 200 a 0 + 100 200 0 2 10,20, 0,80,"),
     _bed("chr1 100 200 a 0 + 7.5 -1 3.2 50"),
     _bed("chr1 100 200 EH1 EH2 pELS"),
-    f"{TABLE_HEADER}\nchr1\t5\t90\ta\t-\tg\tb\t0.5\t5-20,70-90\n".encode(),
-    f"{TABLE_HEADER}\nchr1\t5\t90\ta\t-\tg\tb\t0\t-50-300\nchrM\t0\t9\ta\t.\tg\tb\t0\t.\n".encode(),
+    _table(blocks="5-20,70-90"),
+    _table(blocks="-50-300") + _table(chrom="chrM", strand=".")[len(TABLE_HEADER) + 1 :],
 )
 GTF = tuple(
     tabbed(text).encode()
