@@ -2,9 +2,8 @@
 
 Both formats are tab-delimited with nine columns and 1-based inclusive coordinates, which become
 0-based half-open here. NCBI writes gene rows of a GTF with an empty transcript_id. A GFF3 is linked
-by ID and Parent. Supported dialects: GENCODE, Ensembl,
-NCBI RefSeq, UCSC (genePredToGtf: no gene rows, no biotypes) and exon-only files. Lines of other
-features (CDS, UTR, codons) are ignored.
+by ID and Parent. Supported dialects: GENCODE, Ensembl, NCBI RefSeq, UCSC (genePredToGtf: no gene
+rows, no biotypes) and exon-only files. Lines of other features (CDS, UTR, codons) are ignored.
 """
 
 from __future__ import annotations

@@ -202,13 +202,15 @@ def scorable(ledger: Ledger, reference: Reference, spec: WindowSpec) -> Iterator
 
 def printable(feature: Feature) -> Feature:
     """Make the names of a feature fit in a table: no control characters, at most 255 characters."""
-    texts = feature.name, feature.gene_id, feature.biotype
-    if "".join(texts).isprintable() and max(map(len, texts)) <= NAME_LIMIT:
+    texts = feature.chrom, feature.name, feature.gene_id, feature.biotype
+    if "".join(texts).isprintable() and max(map(len, texts[1:])) <= NAME_LIMIT:
         return feature
-    name, gene_id, biotype = (text.translate(_UNPRINTABLE)[:NAME_LIMIT] for text in texts)
-    if (name, gene_id, biotype) == texts:
+    chrom, name, gene_id, biotype = (text.translate(_UNPRINTABLE) for text in texts)
+    names = name[:NAME_LIMIT], gene_id[:NAME_LIMIT], biotype[:NAME_LIMIT]
+    if (chrom, *names) == texts:
         return feature
-    feature = feature._replace(name=name, gene_id=gene_id, biotype=biotype)
+    name, gene_id, biotype = names
+    feature = feature._replace(chrom=chrom, name=name, gene_id=gene_id, biotype=biotype)
     return feature.with_note("name shortened or control characters replaced")
 
 
