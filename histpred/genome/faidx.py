@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pysam
 
 HEADER_LIMIT = 1 << 16
+LARGEST = 1 << 62  # bytes of any file
 
 
 class IndexedFasta(NamedTuple):
@@ -146,7 +147,7 @@ def _fault(indexed: IndexedFasta) -> str:
 
 
 def _headers_fit(read: Callable[[int, int], bytes], contigs: list[Contig]) -> bool:
-    """True if only its header line precedes each indexed contig, and nothing follows the last.
+    """True if each contig has its header before it and lines as indexed; nothing follows the last.
 
     `read(offset, count)` returns bytes of the uncompressed file.
     """
@@ -157,8 +158,24 @@ def _headers_fit(read: Callable[[int, int], bytes], contigs: list[Contig]) -> bo
         header = read(before, contig.offset - before).strip()
         if header.count(b"\n") or header[1:].split(None, 1)[:1] != [contig.name.encode()]:
             return False
+        if not _lines_fit(read, contig):
+            return False
         before = contig.stop
     return len(read(before - 1, 1)) == 1 and not read(before, HEADER_LIMIT).strip()
+
+
+def _lines_fit(read: Callable[[int, int], bytes], contig: Contig) -> bool:
+    """True if a contig ends in the file, and its first line is as long as the index says.
+
+    Other line lengths can end at the same offset, and would give other bases.
+    """
+    if not contig.offset <= contig.stop < LARGEST or len(read(contig.stop - 1, 1)) != 1:
+        return False
+    if contig.length <= contig.line_bases:
+        return True
+    line = read(contig.offset, contig.line_width)
+    bases, end = line[: contig.line_bases], line[contig.line_bases :]
+    return end in (b"\n", b"\r\n") and not bases.count(b"\n")
 
 
 def _read_plain(stream: BinaryIO, start: int, count: int) -> bytes:

@@ -6,6 +6,7 @@ says what to do. Any other exception is a finding, and so is a result that canno
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import random
@@ -55,11 +56,8 @@ def scratch() -> Path:
     """A private folder, in memory where the machine has such a place."""
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     folder = tempfile.TemporaryDirectory(dir=memory)
-    KEPT.append(folder)
+    atexit.register(folder.cleanup)
     return Path(folder.name)
-
-
-KEPT: list[tempfile.TemporaryDirectory[str]] = []
 
 
 @cache

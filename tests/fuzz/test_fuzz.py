@@ -20,6 +20,12 @@ SECONDS = 8  # for each reader; with their start, about a minute in all
 # What fuzzing found, and histpred once read wrongly.
 FOUND: dict[str, list[bytes]] = {
     "gtf": [b"chr1\tx\tgene\t11\t60\t.\t+\t.\tg1\nchr1\r\tx\tgene\t11\t60\t.\t+\t.\tg2\n"],
+    "fasta-index": [
+        b"chr1\t3000\t6\t61\t-2\nsc=1\t200\t3062\t69\t62\nchrM\t60\t3272\t61\t62\n",
+        b"chr1\t2905\t6\t40\t42\nsc=1\t200\t3062\t60\t61\nchrM\t60\t3272\t60\t61\n",
+        b"chr1\t3000\t6\t60\t61\nsc=1\t200\t3062\t60\t61\nchrM\t%d\t3272\t%d\t9\n"
+        % (10**30, 10**31),
+    ],
     "block-index": [struct.pack("<5Q", 2, 34, 6, 1 << 63, 99)],
 }
 

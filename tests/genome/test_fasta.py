@@ -184,6 +184,24 @@ def test_a_damaged_fai(folder, private, content):
     assert len(notices) == 1
 
 
+@pytest.mark.parametrize("how", [{}, {"bgzip": True}])
+def test_an_index_of_other_line_lengths_that_end_at_the_same_offset(folder, private, how):
+    """Found by fuzzing: fewer bases in lines of 40, with two bytes after each, end there too."""
+    path = write_fasta(folder / "genome.fa", GENOME, **how)
+    pysam.faidx(str(path))
+    fai = Path(f"{path}.fai")
+    first, *others = fai.read_text().splitlines(keepends=True)
+    name, length, offset, bases, _ = first.split("\t")
+    stop = int(length) + (int(length) - 1) // int(bases)
+    wrong = next(
+        n for n in range(1, int(length)) if n + (n - 1) // 40 * 2 == stop and n != int(length)
+    )
+    fai.write_text(f"{name}\t{wrong}\t{offset}\t40\t42\n" + "".join(others))
+    genome, notices = read(path, private)
+    assert genome == GENOME
+    assert any("does not fit the file" in notice for notice in notices)
+
+
 @pytest.mark.parametrize("kept", [0, 7, 20, -16, -1])
 def test_a_gzi_cut_short(folder, private, kept):
     path = write_fasta(folder / "genome.fa.gz", LARGE, bgzip=True)
