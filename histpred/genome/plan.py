@@ -202,15 +202,15 @@ def scorable(ledger: Ledger, reference: Reference, spec: WindowSpec) -> Iterator
 
 def printable(feature: Feature) -> Feature:
     """Make the names of a feature fit in a table: no control characters, at most 255 characters."""
-    texts = feature.chrom, feature.name, feature.gene_id, feature.biotype
-    if "".join(texts).isprintable() and max(map(len, texts[1:])) <= NAME_LIMIT:
+    texts = feature.name, feature.gene_id, feature.biotype
+    others = feature.chrom, feature.note
+    if "".join(texts + others).isprintable() and max(map(len, texts)) <= NAME_LIMIT:
         return feature
-    chrom, name, gene_id, biotype = (text.translate(_UNPRINTABLE) for text in texts)
-    names = name[:NAME_LIMIT], gene_id[:NAME_LIMIT], biotype[:NAME_LIMIT]
-    if (chrom, *names) == texts:
+    name, gene_id, biotype = (text.translate(_UNPRINTABLE)[:NAME_LIMIT] for text in texts)
+    chrom, note = (text.translate(_UNPRINTABLE) for text in others)
+    if (name, gene_id, biotype, chrom, note) == texts + others:
         return feature
-    name, gene_id, biotype = names
-    feature = feature._replace(chrom=chrom, name=name, gene_id=gene_id, biotype=biotype)
+    feature = feature._replace(chrom=chrom, name=name, gene_id=gene_id, biotype=biotype, note=note)
     return feature.with_note("name shortened or control characters replaced")
 
 
