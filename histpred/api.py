@@ -14,7 +14,13 @@ from histpred.bundle.outputs import window_for
 from histpred.core.errors import UsageError
 from histpred.core.execution import Execution, Progress, no_progress
 from histpred.genome.request import Request
-from histpred.scoring.frames import annotation_file, labels_table, output_path, read_frame
+from histpred.scoring.frames import (
+    annotation_file,
+    labels_table,
+    output_path,
+    path_text,
+    read_frame,
+)
 from histpred.training.settings import About, Recipe, Settings
 
 SETTINGS = Settings()
@@ -77,7 +83,7 @@ def predict(
     choice = bundle_encoder(load_bundle(bundle), window, tile, _path(weights))
     execution = Execution(device, precision, _path(store), overwrite)
     with annotation_file(annotation) as rows, output_path(out, "out") as folder:
-        request = Request(rows, os.fspath(fasta), by, _names(biotypes), unstranded)
+        request = Request(rows, path_text(fasta, "fasta"), by, _names(biotypes), unstranded)
         verbs.predict(request, choice, folder, execution, tracks)
         return read_frame(folder / "scores.tsv.gz")
 
@@ -95,7 +101,7 @@ def windows(
     """The windows that `predict` would score: its arguments, and its columns but for the marks."""
     spec = window_for(load_bundle(bundle), window)
     with annotation_file(annotation) as rows, output_path(None, "windows.tsv") as table:
-        request = Request(rows, os.fspath(fasta), by, _names(biotypes), unstranded)
+        request = Request(rows, path_text(fasta, "fasta"), by, _names(biotypes), unstranded)
         verbs.windows(request, spec, table)
         return read_frame(table).drop(columns="blocks")
 
@@ -134,7 +140,7 @@ def embed(
 
     choice = choose_encoder(_text(bundle), encoder, chunks, window, _path(weights))
     with annotation_file(annotation) as rows, output_path(None, "windows.parquet") as table:
-        request = Request(rows, os.fspath(fasta), by, _names(biotypes), unstranded)
+        request = Request(rows, path_text(fasta, "fasta"), by, _names(biotypes), unstranded)
         folder = _path(store) or table.with_name("store")
         verbs.embed(request, choice, table, Execution(device, precision, folder))
         return read_table(table)
@@ -190,7 +196,7 @@ def train(
     execution = Execution(device, precision, _path(store), overwrite)
     about = About(name or folder.resolve().name)
     with annotation_file(annotation) as rows, labels_table(labels) as table:
-        request = Request(rows, os.fspath(fasta), by, _names(biotypes), unstranded)
+        request = Request(rows, path_text(fasta, "fasta"), by, _names(biotypes), unstranded)
         verbs.train(request, table, folder, chosen, about, choice, execution)
     return folder
 
@@ -233,7 +239,9 @@ def evaluate(
         labels_table(labels) as table,
         output_path(out, "out") as folder,
     ):
-        request = Request(given, os.fspath(fasta), by, _names(biotypes), unstranded, _path(cache))
+        request = Request(
+            given, path_text(fasta, "fasta"), by, _names(biotypes), unstranded, _path(cache)
+        )
         loaded = load_bundle(bundle)
         return stage(loaded, request, table, folder, options, execution, _path(weights))
 

@@ -14,6 +14,7 @@ import pytest
 import histpred
 from histpred.bundle.folder import load_bundle
 from histpred.core.errors import HistpredError, InputError, OutputError, UsageError
+from histpred.scoring.frames import labels_table
 from support import random_bed_rows, random_genome, random_transcripts, write_fasta, write_gtf
 from support.command_line import COLUMNS, FILES, read_scores
 from support.command_line import histpred as command_line
@@ -185,3 +186,47 @@ def test_the_package_offers_what_it_says():
     }
     with pytest.raises(AttributeError, match="no attribute 'train_everything'"):
         _ = histpred.train_everything
+
+
+@pytest.mark.parametrize("name", ["a\tb", "a\nb", "a\rb"])
+def test_a_name_that_breaks_the_row_of_a_dataframe_is_refused(inputs, rows, name):
+    rows.loc[3, "name"] = name
+    with pytest.raises(InputError, match="<DataFrame>: row 3, column 'name' holds 'a") as caught:
+        histpred.windows(rows, inputs / "genome.fa", window="body")
+    assert "replace tabs" in caught.value.hint
+
+
+@pytest.mark.parametrize("contig", ["#1", "track", "browser", "chr1\t"])
+def test_a_row_of_a_dataframe_is_never_lost_as_a_comment(inputs, rows, contig):
+    rows.loc[0, "chrom"] = contig
+    with pytest.raises(InputError, match="<DataFrame>: row 0, column 'chrom' holds "):
+        histpred.windows(rows, inputs / "genome.fa", window="body")
+
+
+@pytest.mark.parametrize("name", ['a"b', "a'b", "a\\b", "#1", "track", "=1+1"])
+def test_other_names_of_a_dataframe_are_kept(inputs, rows, name):
+    rows = rows.astype({"chrom": "category"})
+    rows.loc[3, "name"] = name
+    table = histpred.windows(rows, inputs / "genome.fa", window="body")
+    assert (table["name"] == name).sum() == 1
+    assert len(table) == len(rows)
+
+
+@pytest.mark.parametrize("given", [["rows.bed"], None, 3, b"rows.bed", {"chrom": ["chr1"]}])
+def test_what_is_no_path_and_no_dataframe_is_refused(inputs, given):
+    kind = type(given).__name__
+    with pytest.raises(UsageError, match=f"annotation is a {kind}"):
+        histpred.windows(given, inputs / "genome.fa")
+    with pytest.raises(UsageError, match=f"fasta is a {kind}"):
+        histpred.windows(inputs / "rows.bed", given)
+    with pytest.raises(UsageError, match=f"labels is a {kind}"):
+        histpred.train(inputs / "rows.bed", inputs / "genome.fa", given, inputs / "out")
+
+
+def test_labels_of_a_dataframe_are_written_as_they_are(tmp_path):
+    labels = pandas.DataFrame({"gene": ['a"b', "c"], "H3K4me3": [1.0, None]})
+    with labels_table(labels) as path:
+        assert path.read_text() == 'gene\tH3K4me3\na"b\t1.0\nc\t\n'
+    for broken in (labels.replace("c", "c\td"), labels.rename(columns={"H3K4me3": "a\nb"})):
+        with pytest.raises(InputError, match="<DataFrame>: "), labels_table(broken):
+            pass

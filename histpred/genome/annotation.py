@@ -1,8 +1,9 @@
 """One annotation file of any format as a stream of features.
 
-The format follows from the first line that is neither header nor comment: `start` and `end` are in
-columns 2 and 3 of a BED, and in columns 4 and 5 of a GTF (`key "value"`) or a GFF3 (`key=value`). A
-table of windows written by histpred is recognised by its header.
+The format follows from the lines that are neither header nor comment. `start` and `end` are in
+columns 2 and 3 of a BED, and in columns 4 and 5 of a GTF or a GFF3; the first attributes that are
+`key "value"` (GTF) or `key=value` (GFF3) tell these two apart, whatever the header says. A table of
+windows written by histpred is recognised by its header.
 """
 
 from __future__ import annotations
@@ -11,22 +12,25 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 
 from histpred.core.errors import InputError, UsageError, first_few
 from histpred.genome import bed, gff, table
 from histpred.genome.assembly import assemble
+from histpred.genome.attributes import GFF3, GTF, attribute_format
 from histpred.genome.biotypes import expand, normalise
 from histpred.genome.lines import Lines, open_lines
 from histpred.genome.reasons import NOT_SELECTED
 from histpred.genome.reference import Reference
-from histpred.genome.regions import SPLICED, Feature
+from histpred.genome.regions import INTERVAL, SPLICED, Feature
 
 GENE, TRANSCRIPT = gff.GENE, gff.TRANSCRIPT
 TABLE = "windows"
+GFF = "GTF or GFF3"
+LOOK_AHEAD = 1000  # lines in which the attributes must tell GTF from GFF3
 _TAXON = re.compile(r"^##species .*[?&]id=(\d+)")
-_GFF3_ATTRIBUTES = re.compile(r"\s*([^\s;=\"]+=|\.?$)")
+_VERSION = re.compile(r"##gff-version\s+(\d)")
 _BUILD = re.compile(r"^#!genome-build (.+)")
 
 
@@ -40,7 +44,7 @@ def open_annotation(
 ) -> Iterator[Annotation]:
     """Open an annotation for windows of `kind`; '-' is standard input. `level`: see `level_for`."""
     with open_lines(path) as lines:
-        yield Annotation(lines, directory, level_for(kind, level), kind == SPLICED, biotypes)
+        yield Annotation(lines, directory, level_for(kind, level), kind, biotypes)
 
 
 def level_for(kind: str, level: str | None) -> str:
@@ -66,7 +70,7 @@ class Annotation:
     """
 
     def __init__(
-        self, lines: Lines, directory: Path, level: str, with_exons: bool, biotypes: tuple[str, ...]
+        self, lines: Lines, directory: Path, level: str, kind: str, biotypes: tuple[str, ...]
     ) -> None:
         self.name = lines.name
         self.format = "empty"
@@ -75,11 +79,11 @@ class Annotation:
         self.circular: set[str] = set()
         self.aliases: dict[str, str] = {}
         self.biotypes: set[str] = set()
-        self._says_gff3 = False
+        self._header_format = ""
         self._lines = lines
         self._directory = directory
         self._level = level
-        self._with_exons = with_exons
+        self._kind = kind
         self._selected = biotypes
         self._wanted = expand(biotypes)
 
@@ -121,8 +125,6 @@ class Annotation:
             if bed.is_header(line):
                 continue
             self.format = sniff(self.name, number, line)
-            if self.format == "GTF" and self._says_gff3:
-                self.format = "GFF3"
             break
         if self.format == "empty":
             return
@@ -132,13 +134,35 @@ class Annotation:
             if self._selected:
                 found = f"--biotype was given, but {self.name} is a BED, which has no biotypes"
                 raise UsageError(found, "omit --biotype, or give the GTF or GFF3")
-            yield from bed.read_bed(self.name, rest)
+            kind = self._kind
+            yield from bed.read_bed(self.name, rest, kind != INTERVAL, kind == SPLICED)
             return
-        if self.format == "GTF":
+        if self.format == GFF:
+            rest = self._look_ahead(rest)
+        if self.format == GTF:
             records = gff.read_gtf(self.name, rest)
         else:
             records = gff.read_gff3(self.name, rest, self._read_region)
-        yield from assemble(records, self._level, self._with_exons, self._directory)
+        yield from assemble(records, self._level, self._kind == SPLICED, self._directory)
+
+    def _look_ahead(self, numbered: Iterator[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+        """Set the format from the first attributes that tell it, else the header; all lines again.
+
+        Attributes that do not tell are '.' (GFF3) or a bare ID (AUGUSTUS's GTF).
+        """
+        seen: list[tuple[int, str]] = []
+        told, default = "", ""
+        for number, line in islice(numbered, LOOK_AHEAD):
+            seen.append((number, line))
+            if line.startswith((">", "##FASTA")):
+                break
+            fields = line.split("\t")
+            if line[:1] != "#" and len(fields) > 8:
+                default = default or (GFF3 if fields[8].strip() in ("", ".") else GTF)
+                if told := attribute_format(fields[8]):
+                    break
+        self.format = told or self._header_format or default or GFF3
+        return chain(seen, numbered)
 
     def _with_headers(self, numbered: Iterator[tuple[int, str]]) -> Iterator[tuple[int, str]]:
         for number, line in numbered:
@@ -147,8 +171,8 @@ class Annotation:
             yield number, line
 
     def _read_header(self, line: str) -> None:
-        if line.startswith("##gff-version") and line.split()[1:2] == ["3"]:
-            self._says_gff3 = True
+        if version := _VERSION.match(line):
+            self._header_format = GFF3 if version[1] == "3" else GTF
         elif taxon := _TAXON.match(line):
             self.taxon_id = int(taxon[1])
         elif build := _BUILD.match(line):
@@ -200,7 +224,7 @@ class Contigs(Annotation):
 
 
 def sniff(name: str, number: int, line: str) -> str:
-    """The format of an annotation, from its first row: 'BED<n>', 'GTF' or 'GFF3'.
+    """The format of an annotation, from its first row: 'BED<n>', 'GTF', 'GFF3', or GFF for these.
 
     >>> sniff("x", 1, "chr1\\t0\\t10\\tname")
     'BED4'
@@ -208,8 +232,10 @@ def sniff(name: str, number: int, line: str) -> str:
     'GTF'
     """
     fields = line.split("\t")
-    if len(fields) in (8, 9) and _whole(fields[3]) and _whole(fields[4]) and not _whole(fields[1]):
-        return "GFF3" if _GFF3_ATTRIBUTES.match(fields[8] if len(fields) == 9 else "") else "GTF"
+    is_gff = len(fields) >= 8 and _whole(fields[3]) and _whole(fields[4])
+    # A BED has numbers in columns 2, 3 and 7; one of them may be malformed.
+    if is_gff and sum(_whole(fields[number]) for number in (1, 2, 6)) < 2:
+        return attribute_format("".join(fields[8:9])) or GFF
     words = line.split()
     if len(fields) < 9 <= len(words) and _whole(words[3]) and _whole(words[4]):
         found = "not tab-delimited: the columns are separated by spaces"

@@ -2,7 +2,9 @@
 
 The BED specification v1 (https://samtools.github.io/hts-specs/BEDv1.pdf) is enforced, except where
 files in use differ: scores (they are not read), the order of rows, unique rows, names without
-spaces. A row of length zero is kept as a feature with a problem.
+spaces. Files also put other things in columns 6 and 10 to 12 (ENCODE's cCREs, IDR, bedMethyl,
+bedtools intersect -wb), so these are read only for windows that need a strand or blocks. A row of
+length zero is kept as a feature with a problem.
 """
 
 from __future__ import annotations
@@ -27,10 +29,14 @@ def is_header(line: str) -> bool:
     return not line.strip()
 
 
-def read_bed(name: str, lines: Iterable[tuple[int, str]]) -> Iterator[Feature]:
+def read_bed(
+    name: str, lines: Iterable[tuple[int, str]], stranded: bool = False, blocked: bool = False
+) -> Iterator[Feature]:
     """Yield the features of numbered BED lines; `name` is the file's name, for errors.
 
-    Raises InputError with the line number for a malformed row.
+    stranded: column 6 must be a strand; otherwise anything else there is read as '.', with a note.
+    blocked: columns 10 to 12 are blocks; otherwise they are not read. Raises InputError with the
+    line number for a malformed row.
     """
     columns = 0
     for number, line in lines:
@@ -55,17 +61,21 @@ def read_bed(name: str, lines: Iterable[tuple[int, str]]) -> Iterator[Feature]:
         if not chrom or chrom.isspace():
             found = f"the contig name is {chrom!r}"
             raise InputError(name, found, "give the name of a contig", number)
-        strand = fields[5] if columns >= 6 else "."
+        strand, note = fields[5] if columns >= 6 else ".", ""
         if strand not in STRANDS:
-            found = f"strand (column 6) is {strand!r}"
-            raise InputError(name, found, "it must be '+', '-' or '.'", number)
+            found = f"strand (column 6) is {strand[:40]!r}"
+            if stranded:
+                hint = "it must be '+', '-' or '.'; only --window interval needs no strand"
+                raise InputError(name, found, hint, number)
+            strand, note = ".", f"{found}: read as '.'"
 
         label = fields[3] if columns >= 4 else ""
         if label in ("", "."):
             label = f"{chrom}:{start}-{end}"
-        exons = _blocks(name, number, fields, start, end) if columns >= 12 else None
+        read_blocks = blocked and columns >= 12
+        exons = _blocks(name, number, fields, start, end) if read_blocks else None
         problem = ZERO_LENGTH if start == end else ""
-        yield Feature(number, chrom, start, end, strand, label, ".", ".", exons, problem, "")
+        yield Feature(number, chrom, start, end, strand, label, ".", ".", exons, problem, note)
 
 
 def _column_count(name: str, number: int, line: str, fields: list[str]) -> int:
@@ -96,7 +106,10 @@ def _blocks(name: str, number: int, fields: list[str], start: int, end: int) -> 
     if not all(text.isascii() and text.isdigit() and not is_too_far(text) for text in texts):
         shown = f"{count[:20]!r}, {lists[0][:40]!r}, {lists[1][:40]!r}"
         found = f"blockCount, blockSizes or blockStarts are not whole numbers: {shown}"
-        hint = "columns 10 to 12 of a BED12 are a number and two comma-separated lists"
+        hint = (
+            "spliced windows read columns 10 to 12 as a number and two comma-separated lists: "
+            "cut other columns off, or use another --window"
+        )
         raise InputError(name, found, hint, number)
     if not len(sizes) == len(starts) == int(count):
         found = f"blockCount is {count}, but there are {len(sizes)} sizes and {len(starts)} starts"

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pysam
 
 HEADER_LIMIT = 1 << 16
+LARGEST = 1 << 62  # bytes of any file
 
 
 class IndexedFasta(NamedTuple):
@@ -146,7 +147,7 @@ def _fault(indexed: IndexedFasta) -> str:
 
 
 def _headers_fit(read: Callable[[int, int], bytes], contigs: list[Contig]) -> bool:
-    """True if only its header line precedes each indexed contig, and nothing follows the last.
+    """True if each contig has its header before it and lines as indexed; nothing follows the last.
 
     `read(offset, count)` returns bytes of the uncompressed file.
     """
@@ -157,8 +158,24 @@ def _headers_fit(read: Callable[[int, int], bytes], contigs: list[Contig]) -> bo
         header = read(before, contig.offset - before).strip()
         if header.count(b"\n") or header[1:].split(None, 1)[:1] != [contig.name.encode()]:
             return False
+        if not _lines_fit(read, contig):
+            return False
         before = contig.stop
     return len(read(before - 1, 1)) == 1 and not read(before, HEADER_LIMIT).strip()
+
+
+def _lines_fit(read: Callable[[int, int], bytes], contig: Contig) -> bool:
+    """True if a contig ends in the file, and its first line is as long as the index says.
+
+    Other line lengths can end at the same offset, and would give other bases.
+    """
+    if not contig.offset <= contig.stop < LARGEST or len(read(contig.stop - 1, 1)) != 1:
+        return False
+    if contig.length <= contig.line_bases:
+        return True
+    line = read(contig.offset, contig.line_width)
+    bases, end = line[: contig.line_bases], line[contig.line_bases :]
+    return end in (b"\n", b"\r\n") and not bases.count(b"\n")
 
 
 def _read_plain(stream: BinaryIO, start: int, count: int) -> bytes:
@@ -186,9 +203,10 @@ def _blocks(path: Path, gzi: Path) -> list[Block] | None:
     if len(data) % 8 or len(numbers) != 1 + 2 * (numbers[0] if numbers else 0):
         return None
     blocks = [Block(0, 0), *map(Block, numbers[1::2], numbers[2::2])]
+    size_of_file = path.stat().st_size
     with open(path, "rb") as stream:
         for before, block in pairwise(blocks):
-            if block.compressed < before.compressed + len(BGZF_EOF):
+            if not before.compressed + len(BGZF_EOF) <= block.compressed <= size_of_file:
                 return None
             stream.seek(block.compressed - 4)
             around = stream.read(22)

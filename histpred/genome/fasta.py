@@ -7,15 +7,17 @@ import os
 import re
 import zlib
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from histpred.core.errors import InputError
 from histpred.core.hts import BgzipWriter
-from histpred.genome.lines import BGZF_EOF, GZIP_MAGIC
+from histpred.genome.lines import BGZF_EOF, GZIP_MAGIC, PEEK, UNREADABLE, lacks_eof_block
 
 BLOCK = 1 << 20
 TWO_BIT = (b"\x43\x27\x41\x1a", b"\x1a\x41\x27\x43")
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 def check_fasta(path: Path) -> bytes:
@@ -41,6 +43,12 @@ def check_fasta(path: Path) -> bytes:
         hint = f"convert it: twoBitToFa {path.name} genome.fa"
         raise InputError(path, "this is a 2bit file", hint)
     start = _uncompressed_head(path) if head.startswith(GZIP_MAGIC) else head
+    for magic, what, hint in UNREADABLE:
+        if start.startswith(magic):
+            raise InputError(path, f"this is {what}", hint)
+    if start.startswith(BYTE_ORDER_MARK):
+        found = "the FASTA begins with a byte order mark, which samtools cannot index"
+        raise InputError(path, found, "remove the mark: sed -i '1s/^\\xef\\xbb\\xbf//' FASTA", 1)
     if not start.lstrip().startswith(b">"):
         found = f"not a FASTA: it begins with {start[:20].decode('utf-8', 'replace')!r}"
         hint = "a FASTA begins with '>'; the order is ANNOTATION FASTA: are the two swapped?"
@@ -57,11 +65,22 @@ def _uncompressed_head(path: Path) -> bytes:
 
 
 def check_eof_block(path: Path) -> None:
-    """Raise InputError if a bgzip file is truncated: it lacks the end-of-file block."""
+    """Raise InputError for a bgzip file that lacks its end-of-file block, or goes on as gzip."""
     with open(path, "rb") as stream:
-        stream.seek(max(path.stat().st_size - len(BGZF_EOF), 0))
-        if stream.read() != BGZF_EOF:
-            raise _truncated(path, "no bgzip end-of-file block")
+        stream.seek(max(path.stat().st_size - PEEK, 0))
+        tail = stream.read()
+    if tail.endswith(BGZF_EOF):
+        return
+    if lacks_eof_block(tail):
+        raise _truncated(path, "no bgzip end-of-file block")
+    try:
+        with gzip.open(path) as stream:
+            while stream.read(BLOCK):
+                pass
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise _truncated(path, error) from error
+    found = "begins as bgzip and ends as plain gzip, which samtools cannot index"
+    raise InputError(path, found, "compress it again: gunzip -c FASTA | bgzip > new.fa.gz")
 
 
 def _truncated(path: Path, why: object) -> InputError:
@@ -84,11 +103,14 @@ def recompress(path: Path, copy: Path) -> None:
 
 def headers(path: Path) -> Iterator[tuple[str, str, int]]:
     """Yield name, description and line number of each contig; reads the whole file."""
-    with _open(path) as lines:
-        for number, line in enumerate(lines, 1):
-            if line.startswith(b">"):
-                name, *rest = line[1:].decode("utf-8", "replace").split(None, 1) or [""]
+    number, is_start = 1, True
+    with _open(path) as stream:
+        for piece in iter(partial(stream.readline, BLOCK), b""):  # a line may be a chromosome
+            if is_start and piece.startswith(b">"):
+                name, *rest = piece[1:].decode("utf-8", "replace").split(None, 1) or [""]
                 yield name, "".join(rest).strip(), number
+            is_start = piece.endswith(b"\n")
+            number += is_start
 
 
 def organism(path: Path) -> str | None:
@@ -117,6 +139,17 @@ def _open(path: Path) -> BinaryIO:
     with open(path, "rb") as stream:
         compressed = stream.read(2) == GZIP_MAGIC
     return cast(BinaryIO, gzip.open(path)) if compressed else path.open("rb")
+
+
+def letters_hint(letters: str) -> str:
+    """What to do about letters that are not DNA, given sorted and once each."""
+    if letters in ("U", "u", "Uu"):
+        return "this is RNA: replace U by T"
+    if letters in ("X", "x", "Xx"):
+        return "X marks masked bases: replace X by N, for example: sed '/^>/!y/Xx/NN/' FASTA"
+    if set(letters) <= set("-.~"):
+        return "these are gaps of an alignment: give the genome without them"
+    return "a genome has DNA letters (A C G T N and IUPAC codes): is this protein?"
 
 
 def explain(path: Path, name: str) -> None:

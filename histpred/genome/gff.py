@@ -1,12 +1,9 @@
 """GTF and GFF3 lines as records; `histpred.genome.assembly` joins them to genes and transcripts.
 
 Both formats are tab-delimited with nine columns and 1-based inclusive coordinates, which become
-0-based half-open here. GTF attributes are `key "value";` (GTF2.2,
-https://mblab.wustl.edu/GTF22.html); NCBI writes gene rows with an empty transcript_id. GFF3
-attributes are `key=value;`, percent-encoded and linked by ID and Parent
-(https://github.com/The-Sequence-Ontology/Specifications). Supported dialects: GENCODE, Ensembl,
-NCBI RefSeq, UCSC (genePredToGtf: no gene rows, no biotypes) and exon-only files. Lines of other
-features (CDS, UTR, codons) are ignored.
+0-based half-open here. NCBI writes gene rows of a GTF with an empty transcript_id. A GFF3 is linked
+by ID and Parent. Supported dialects: GENCODE, Ensembl, NCBI RefSeq, UCSC (genePredToGtf: no gene
+rows, no biotypes) and exon-only files. Lines of other features (CDS, UTR, codons) are ignored.
 """
 
 from __future__ import annotations
@@ -15,27 +12,22 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import NamedTuple
-from urllib.parse import unquote
 
 from histpred.core.errors import InputError
+from histpred.genome.attributes import (
+    GFF3,
+    GTF,
+    gff3_attributes,
+    gtf_attributes,
+    linked,
+    refuse_other,
+)
 from histpred.genome.feature_types import EXON, GENE, REGION, TRANSCRIPT, UNKNOWN, kind_of, term
 from histpred.genome.lines import parse_position
 from histpred.genome.reasons import NO_ID
 
-_GTF_ATTRIBUTE = re.compile(
-    r"""\s*([^\s;=]+)\s+(?:"((?:[^"\\]|\\.)*)"|'([^']*)'|([^;]*?))\s*(?:;|$)"""
-)
-# The attributes that histpred reads. In nearly all GTF lines their values are double-quoted, and a
-# key followed by a quote cannot occur inside a quoted value.
-_KEYS = (
-    "gene_id|gene_name|gene_symbol|gene_type|gene_biotype|gene|"
-    "transcript_id|transcript_type|transcript_biotype"
-)
 _GENE_NAMES = ("gene_name", "gene", "gene_symbol")  # GENCODE and Ensembl, NCBI, FlyBase
 _UNKNOWN_TRANSCRIPT = re.compile(r"(unknown|unassigned)_transcript_\d+$")
-_WANTED = re.compile(rf'(?:^|;)\s*({_KEYS})\s+"([^"]*)"')
-_UNQUOTED = re.compile(rf'(?:^|;)\s*(?:{_KEYS})\s+[^"\s]')
-_TRANSCRIPT_ID = re.compile(r'(?:^|;)\s*transcript_id[\s=]+"?([^";\s]+)')
 _EXON_NUMBER = re.compile(r"(?:^|;)\s*exon_number[ =]\s*[\"']?0*([1-9][0-9]{0,8})\b")
 
 
@@ -77,40 +69,9 @@ def exon_number(attributes: str) -> int:
     return int(found[1]) if found else 0
 
 
-def gtf_attributes(text: str) -> dict[str, str]:
-    """The attributes of a GTF line, or only those in _KEYS; the first value of a repeated key.
-
-    >>> gtf_attributes('gene_id "A;1"; level 2; gene_id "B"')
-    {'gene_id': 'A;1'}
-    >>> gtf_attributes("gene_id A; note 'x'")
-    {'gene_id': 'A', 'note': 'x'}
-    """
-    if 'gene_id "' in text and '\\"' not in text and not _UNQUOTED.search(text):
-        return dict(reversed(_WANTED.findall(text)))
-    attributes: dict[str, str] = {}
-    for key, double, single, bare in _GTF_ATTRIBUTE.findall(text):
-        attributes.setdefault(key, double or single or bare)
-    return attributes
-
-
-def gff3_attributes(text: str) -> dict[str, str]:
-    """The attributes of a GFF3 line, percent-decoded; Parent is not, because it may be a list.
-
-    >>> gff3_attributes("ID=gene%3B1;Name=a b;")
-    {'ID': 'gene;1', 'Name': 'a b'}
-    """
-    attributes: dict[str, str] = {}
-    for pair in text.split(";"):
-        key, equals, value = pair.strip().partition("=")
-        if equals:
-            encoded = "%" in value and key != "Parent"
-            attributes.setdefault(key, unquote(value) if encoded else value)
-    return attributes
-
-
 def read_gtf(name: str, lines: Iterable[tuple[int, str]]) -> Iterator[Record]:
     """Yield the records of numbered GTF lines; `name` is the file's name, for errors."""
-    return _read(name, lines, _gtf_record)
+    return _read(name, lines, GTF, _gtf_record)
 
 
 def read_gff3(
@@ -123,12 +84,13 @@ def read_gff3(
     `on_region` is called for each region line with the contig's name and attributes, such as
     Is_circular and chromosome.
     """
-    return _read(name, lines, partial(_gff3_record, on_region=on_region))
+    return _read(name, lines, GFF3, partial(_gff3_record, on_region=on_region))
 
 
 def _read(
     name: str,
     lines: Iterable[tuple[int, str]],
+    format_: str,
     record_of: Callable[..., Record | None],
 ) -> Iterator[Record]:
     for number, line in lines:
@@ -143,10 +105,11 @@ def _read(
         kind = kind_of(fields[2])
         if not kind:
             continue
-        if len(fields) != 9:
+        if len(fields) < 9 or "".join(fields[9:]).strip():  # a tab may end the line
             found = f"{len(fields)} columns where GTF and GFF3 have nine"
             hint = "write a tab inside the attributes as %09 (GFF3) or remove it"
             raise InputError(name, found, hint, number)
+        refuse_other(format_, name, number, fields[8])
         start, end = _interval(name, number, fields[3], fields[4])
         strand = fields[6]
         if strand not in ("+", "-", ".", "?"):
@@ -220,9 +183,9 @@ def _gff3_record(
     key = attributes.get("ID", "")
     # miRBase links a mature miRNA to its hairpin with Derives_from.
     above = attributes.get("Parent") or attributes.get("Derives_from", "")
-    parents = tuple(unquote(parent) for parent in above.split(",") if parent)
+    parents = linked(above)
     if kind == EXON and not parents:
-        parents = tuple(map(unquote, _TRANSCRIPT_ID.findall(fields[8])[:1]))
+        parents = tuple(filter(None, [attributes.get("transcript_id")]))
     elif kind == TRANSCRIPT:
         key = key or attributes.get("transcript_id", "")
     own = ("gene_type", "gene_biotype") if kind == GENE else ("transcript_type", "type")

@@ -14,6 +14,7 @@ import sys
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from histpred.core.errors import InputError
@@ -24,10 +25,11 @@ if TYPE_CHECKING:
 
 GZIP_MAGIC = b"\x1f\x8b"
 BGZF_EOF = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
-PEEK = 1 << 16
+PEEK = 1 << 16  # bytes; also the largest size of a bgzip block
+LONGEST = 1 << 24  # bytes of a line
 AGAIN = "download or copy the file again; none of its content was used"
 
-FOREIGN = (
+UNREADABLE = (
     (b"BZh", "compressed with bzip2", "decompress it first: bunzip2 FILE"),
     (b"\xfd7zXZ", "compressed with xz", "decompress it first: unxz FILE"),
     (b"\x28\xb5\x2f\xfd", "compressed with zstd", "decompress it first: unzstd FILE"),
@@ -36,22 +38,41 @@ FOREIGN = (
         "a zip archive or an Excel sheet",
         "unpack it, or save it as tab-separated text",
     ),
-    (b"BAM\x01", "a BAM file", "convert it: bedtools bamtobed -i FILE"),
-    (b"##fileformat=VCF", "a VCF file", "give a BED, GTF or GFF3 annotation"),
     (b"version https://git-lfs", "a Git-LFS pointer, not the file itself", "run: git lfs pull"),
-    (b"\xeb\xf2\x89\x87", "a bigBed file", "convert it: bigBedToBed FILE out.bed"),
-    (b"\x87\x89\xf2\xeb", "a bigBed file", "convert it: bigBedToBed FILE out.bed"),
     (b"\xff\xfe", "UTF-16 text", "convert it: iconv -f UTF-16 -t UTF-8 FILE"),
     (b"\xfe\xff", "UTF-16 text", "convert it: iconv -f UTF-16 -t UTF-8 FILE"),
-    (b"\x00\x00\x01\x00", "a binary file", "give a BED, GTF or GFF3 annotation"),
     (b"<", "a web page or XML", "the download may have failed: look at the file"),
+)
+FOREIGN = (
+    *UNREADABLE,
+    (b"BAM\x01", "a BAM file", "convert it: bedtools bamtobed -i FILE"),
+    (b"##fileformat=VCF", "a VCF file", "give a BED, GTF or GFF3 annotation"),
+    (b"\xeb\xf2\x89\x87", "a bigBed file", "convert it: bigBedToBed FILE out.bed"),
+    (b"\x87\x89\xf2\xeb", "a bigBed file", "convert it: bigBedToBed FILE out.bed"),
+    (b"\x00\x00\x01\x00", "a binary file", "give a BED, GTF or GFF3 annotation"),
     (b">", "a FASTA file", "the order is ANNOTATION FASTA: are the two swapped?"),
 )
+"""What a file is by its first bytes, and what to do: any file, and one that is no annotation."""
 
 
 def is_bgzf(head: bytes) -> bool:
     """True if a file with these first bytes is bgzip: gzip with the extra field BC."""
     return head[:4] == b"\x1f\x8b\x08\x04" and head[12:14] == b"BC"
+
+
+def lacks_eof_block(tail: bytes) -> bool:
+    """True if a compressed file is truncated between two blocks; `tail` is its last PEEK bytes.
+
+    It then ends with a bgzip block that holds data. Another gzip member may end a file, because
+    gzip itself finds out whether that is complete.
+    """
+    start = tail.rfind(b"\x1f\x8b\x08\x04")
+    while start >= 0:
+        size = int.from_bytes(tail[start + 16 : start + 18], "little") + 1
+        if is_bgzf(tail[start:]) and start + size == len(tail):
+            return not tail.endswith(BGZF_EOF)
+        start = tail.rfind(b"\x1f\x8b\x08\x04", 0, start + 3)
+    return False
 
 
 class _DigestStream(io.RawIOBase):
@@ -70,7 +91,7 @@ class _DigestStream(io.RawIOBase):
         count = self.source.readinto(buffer) or 0
         read = bytes(memoryview(buffer)[:count])
         self.sha256.update(read)
-        self.tail = (self.tail + read)[-len(BGZF_EOF) :]
+        self.tail = read if count >= PEEK else (self.tail + read)[-PEEK:]
         return count
 
 
@@ -86,8 +107,8 @@ class Lines:
         self.number = 0
         self.watch: Callable[[int, str], None] | None = None
         self._raw = _DigestStream(source)
-        self._bgzf = False
         self._stream: BinaryIO | None = None
+        self._compressed = False
 
     @property
     def digest(self) -> str:
@@ -98,12 +119,14 @@ class Lines:
         with self._explained():
             stored = io.BufferedReader(self._raw, PEEK)
             self._stream = stored
-            self._bgzf = is_bgzf(stored.peek())
             if stored.peek().startswith(GZIP_MAGIC):
+                self._compressed = True
                 self._stream = io.BufferedReader(gzip.GzipFile(fileobj=stored), PEEK)
             self._refuse_foreign(self._stream.peek())
-            for number, raw in enumerate(self._stream, 1):
+            for number, raw in enumerate(iter(partial(self._stream.readline, LONGEST), b""), 1):
                 self.number = number
+                if len(raw) == LONGEST:
+                    self._refuse_long()
                 line = raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
                 if self.watch:
                     self.watch(number, line)
@@ -115,7 +138,7 @@ class Lines:
         with self._explained():
             while self._stream and self._stream.read(PEEK):
                 pass
-        if self._bgzf and self._raw.tail != BGZF_EOF:
+        if self._compressed and lacks_eof_block(self._raw.tail):
             found = "truncated: a bgzip file without its end-of-file block"
             raise InputError(self.name, found, AGAIN)
 
@@ -131,6 +154,11 @@ class Lines:
             found = f"not UTF-8 text (byte 0x{error.object[error.start]:02x})"
             hint = "convert it, for example: iconv -f LATIN1 -t UTF-8 FILE"
             raise InputError(self.name, found, hint, self.number) from error
+
+    def _refuse_long(self) -> None:
+        found = f"the line is longer than {LONGEST >> 20} MiB"
+        hint = "a text file has lines: is this another format, or are its line ends lost?"
+        raise InputError(self.name, found, hint, self.number)
 
     def _refuse_foreign(self, head: bytes) -> None:
         for magic, what, hint in FOREIGN:

@@ -2,13 +2,15 @@
 
 A contig that the FASTA does not have by name is looked up by its chromosome: without 'chr', with M,
 MT and Mito as one, and with accessions as the chromosome of RefSeq (human, mouse), of the FASTA
-header or of the GFF3's region line. If two contigs match, neither is used.
+header or of the GFF3's region line. GFF3 writes special characters of a name with percent signs
+(sc%3D1 for sc=1). If two contigs match, neither is used.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from urllib.parse import unquote
 
 MITOCHONDRION = "MT"
 _MITOCHONDRION_NAMES = frozenset({"M", "MT", "MITO", "MTDNA"})
@@ -83,8 +85,12 @@ class ContigNames:
         return self._found[name]
 
     def _search(self, name: str, alias: str | None) -> str | None:
+        written = unquote(name)
         if name in self._contigs:
-            return name
+            return None if written != name and written in self._contigs else name
+        if written in self._contigs:
+            return written
+        name = written
         meant = [chromosome(candidate) for candidate in (name, alias) if candidate]
         for contigs_of in (self._by_chromosome.get, lambda key: self._descriptions().get(key)):
             for candidate in meant:

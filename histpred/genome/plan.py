@@ -203,12 +203,14 @@ def scorable(ledger: Ledger, reference: Reference, spec: WindowSpec) -> Iterator
 def printable(feature: Feature) -> Feature:
     """Make the names of a feature fit in a table: no control characters, at most 255 characters."""
     texts = feature.name, feature.gene_id, feature.biotype
-    if "".join(texts).isprintable() and max(map(len, texts)) <= NAME_LIMIT:
+    others = feature.chrom, feature.note
+    if "".join(texts + others).isprintable() and max(map(len, texts)) <= NAME_LIMIT:
         return feature
     name, gene_id, biotype = (text.translate(_UNPRINTABLE)[:NAME_LIMIT] for text in texts)
-    if (name, gene_id, biotype) == texts:
+    chrom, note = (text.translate(_UNPRINTABLE) for text in others)
+    if (name, gene_id, biotype, chrom, note) == texts + others:
         return feature
-    feature = feature._replace(name=name, gene_id=gene_id, biotype=biotype)
+    feature = feature._replace(chrom=chrom, name=name, gene_id=gene_id, biotype=biotype, note=note)
     return feature.with_note("name shortened or control characters replaced")
 
 

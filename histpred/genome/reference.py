@@ -94,13 +94,9 @@ class Reference:
     def _refuse_letters(self, contig: str, start: int, raw: str, sequence: bytes) -> None:
         foreign = {letter for letter, base in zip(raw, sequence, strict=True) if base == FOREIGN[0]}
         letters = "".join(sorted(foreign))
-        hint = "a genome has DNA letters (A C G T N and IUPAC codes): is this protein?"
-        if letters in ("U", "u", "Uu"):
-            hint = "this is RNA: replace U by T"
         first = start + sequence.index(FOREIGN) + 1
-        raise InputError(
-            self.name, f"contig {contig!r} holds {letters!r}, first at base {first}", hint
-        )
+        found = f"contig {contig!r} holds {letters!r}, first at base {first}"
+        raise InputError(self.name, found, fasta.letters_hint(letters))
 
     def _descriptions(self) -> dict[str, str]:
         return {name: description for name, description, _ in fasta.headers(self._indexed.path)}

@@ -54,6 +54,9 @@ def read_windows(name: str, lines: Iterable[tuple[int, str]]) -> Iterator[Featur
         blocks = None if row["blocks"] == "." else _blocks(name, number, row["blocks"], start, end)
         problem = "" if start < end else ZERO_LENGTH
         names = row["name"], row["gene_id"], row["biotype"]
+        if not all(names):
+            found = f"an empty name, gene_id or biotype: {', '.join(map(repr, names))}"
+            raise InputError(name, found, f"write '.' for what is unknown, or {HINT}", number)
         yield Feature(number, chrom, start, end, strand, *names, blocks, problem)
 
 

@@ -11,7 +11,7 @@ import pandas
 
 from histpred.core.errors import InputError, UsageError, first_few
 from histpred.core.marks import canonical
-from histpred.labels.matrix import Labels, rows_of, unit_ids
+from histpred.labels.matrix import Labels, check_mark_name, rows_of, unit_ids
 
 logger = logging.getLogger(__name__)
 
@@ -79,15 +79,16 @@ def labelled(windows: pandas.DataFrame, labels: Labels, path: Path) -> LabelledW
 def choose_marks(labels: Labels, names: tuple[str, ...], path: Path) -> Labels:
     """The labels of the named marks, in the order of `names`; of all marks if it is empty.
 
-    Raises UsageError for a mark that the labels, read from `path`, do not have.
+    Raises UsageError for a mark that the labels, read from `path`, do not have, and InputError for
+    a name that no bundle can hold.
     """
-    if not names:
-        return labels
-    wanted = list(dict.fromkeys(canonical(name) for name in names))
+    wanted = list(dict.fromkeys(canonical(name) for name in names)) or list(labels.marks)
     if missing := [name for name in wanted if name not in labels.marks]:
         raise UsageError(
             f"{path} has no mark {first_few(missing)}", f"it has {', '.join(labels.marks)}"
         )
+    for mark in wanted:
+        check_mark_name(path, mark)
     columns = [labels.marks.index(name) for name in wanted]
     return Labels(labels.ids, tuple(wanted), labels.values[:, columns])
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import gzip
 import logging
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas
 
+from histpred.bundle.manifest import NAME_PATTERN, RESERVED
 from histpred.core.errors import InputError, first_few
 from histpred.core.marks import canonical
 from histpred.genome.regions import Feature
@@ -131,6 +133,16 @@ def _header(path: Path, rows: Iterator[tuple[int, list[str]]]) -> tuple[list[str
         hint = "separate columns with tabs: the id first, then a column for each mark"
         raise InputError(path, f"no column of a mark: {first_few(names)}", hint, number)
     return columns, marks
+
+
+def check_mark_name(path: Path, name: str, line: int | None = None) -> None:
+    """Raise InputError for a name that no mark of a bundle, and no column of labels, can have."""
+    if name in RESERVED or name.lower() in CARRIED or not re.fullmatch(NAME_PATTERN, name):
+        hint = (
+            "a mark is called by letters, digits and . _ + -, and not like a column or a file of "
+            "histpred: rename it"
+        )
+        raise InputError(path, f"no mark can be called {name[:60]!r}", hint, line)
 
 
 def write_labels(path: Path, matrix: LabelMatrix) -> None:

@@ -16,6 +16,7 @@ from histpred.core.marks import ALIASES, canonical, is_mark
 from histpred.genome.bed import read_bed
 from histpred.genome.lines import Lines, open_lines
 from histpred.genome.naming import ContigNames
+from histpred.labels.matrix import check_mark_name
 from histpred.labels.table import read_records
 
 logger = logging.getLogger(__name__)
@@ -82,7 +83,9 @@ def _read_sheet(sheet: Path) -> list[PeakFile]:
         if not path.exists():
             hint = "paths are relative to the sheet"
             raise InputError(sheet, f"{path} does not exist", hint, number)
-        files.append(PeakFile(canonical(row["mark"]), row.get("sample") or str(path), path))
+        mark = canonical(row["mark"])
+        check_mark_name(sheet, mark, number)
+        files.append(PeakFile(mark, row.get("sample") or str(path), path))
     if not files:
         hint = "add a row for each file below the header"
         raise InputError(sheet, "names no file of peaks", hint)

@@ -25,7 +25,7 @@ from histpred.core.errors import InputError, UsageError, first_few
 from histpred.genome.annotation import GENE, Annotation
 from histpred.genome.lines import open_lines
 from histpred.genome.plan import printable
-from histpred.genome.regions import Feature
+from histpred.genome.regions import INTERVAL, Feature
 from histpred.labels.matrix import LabelMatrix, gene_id, gene_table, without_version
 from histpred.labels.rnainter_table import Pairs, Rna, read_pairs, select_species
 
@@ -166,7 +166,7 @@ def _read_genes(path: str, work: Path, biotypes: tuple[str, ...]) -> Genes:
 
     with open_lines(path) as lines:
         lines.watch = keep_ncbi_id  # Annotation does not keep these IDs
-        annotation = Annotation(lines, work, GENE, False, biotypes)
+        annotation = Annotation(lines, work, GENE, INTERVAL, biotypes)
         features = [printable(feature) for feature in annotation]
     for name in annotation.unmatched():
         logger.warning(f"no gene of {annotation.name} has the biotype {name}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,36 +12,80 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from histpred.core.columns import COLUMNS, HEADER, NAMES
-from histpred.core.errors import HistpredError
+from histpred.core.errors import HistpredError, InputError, UsageError
 
 if TYPE_CHECKING:
     import pandas
+
+FRAME = "<DataFrame>"  # its name in errors
 
 
 @contextmanager
 def annotation_file(annotation: str | os.PathLike[str] | pandas.DataFrame) -> Iterator[str]:
     """The path of an annotation; a DataFrame's columns are written as those of a BED, in order."""
-    if isinstance(annotation, str | os.PathLike):
-        yield os.fspath(annotation)
-        return
-    with output_path(None, "annotation.bed") as path:
-        annotation.to_csv(path, sep="\t", header=False, index=False, quoting=csv.QUOTE_NONE)
-        try:
-            yield str(path)
-        except HistpredError as error:
-            error.message = error.message.replace(str(path), "<DataFrame>")
-            raise
+    with _file_of(annotation, "annotation", "annotation.bed", header=False) as path:
+        yield path
 
 
 @contextmanager
 def labels_table(labels: str | os.PathLike[str] | pandas.DataFrame) -> Iterator[Path]:
     """The path of a table of labels; a DataFrame is written as one."""
-    if isinstance(labels, str | os.PathLike):
-        yield Path(labels)
+    with _file_of(labels, "labels", "labels.tsv", header=True) as path:
+        yield Path(path)
+
+
+def path_text(path: str | os.PathLike[str], what: str) -> str:
+    """The text of a path; raises UsageError for anything else that was given as `what`."""
+    if isinstance(path, str | os.PathLike):
+        return os.fspath(path)
+    raise UsageError(f"{what} is a {type(path).__name__}", "give one path")
+
+
+@contextmanager
+def _file_of(
+    given: str | os.PathLike[str] | pandas.DataFrame, what: str, name: str, header: bool
+) -> Iterator[str]:
+    """The path given, or that of a file `name` with the rows of a DataFrame.
+
+    Raises UsageError for anything else, and InputError for a value that would break a row.
+    """
+    import pandas
+
+    if not isinstance(given, pandas.DataFrame):
+        if not isinstance(given, str | os.PathLike):
+            hint = "give one path or a pandas.DataFrame"
+            raise UsageError(f"{what} is a {type(given).__name__}", hint)
+        yield os.fspath(given)
         return
-    with output_path(None, "labels.tsv") as path:
-        labels.to_csv(path, sep="\t", index=False)
-        yield path
+    _check_values(given, header)
+    with output_path(None, name) as path:
+        given.to_csv(path, sep="\t", header=header, index=False, quoting=csv.QUOTE_NONE)
+        try:
+            yield str(path)
+        except HistpredError as error:
+            error.message = error.message.replace(str(path), FRAME)
+            raise
+
+
+def _check_values(frame: pandas.DataFrame, header: bool) -> None:
+    """Raise InputError for a value that breaks a row of text, or makes it read as a comment."""
+    for place, column in enumerate(frame.columns):
+        breaks = r"[\t\r\n]"
+        if header and re.search(breaks, str(column)):
+            raise InputError(
+                FRAME, f"a column is called {column!r}", "remove the tab or line break"
+            )
+        values = frame.iloc[:, place]
+        if values.dtype.kind in "biuf":
+            continue
+        if not header and not place:
+            breaks += r"|^#|^(?:track|browser)$"
+        broken = values.astype(str).str.contains(breaks).to_numpy(bool)
+        if broken.any():
+            row = int(broken.argmax())
+            found = f"row {row}, column {column!r} holds {str(values.iloc[row])[:40]!r}"
+            hint = "replace tabs and line breaks; a contig named like a comment cannot be read"
+            raise InputError(FRAME, found, hint)
 
 
 @contextmanager

@@ -303,9 +303,15 @@ def cut(line: str, column: int, text: str) -> str:
             "no mark has 2 positive and 2 negative training rows",
         ),
         (lambda rows: [row.split("\t")[0] for row in rows], 1, "no column of a mark"),
+        (
+            lambda rows: [cut(rows[0], 1, "../../../evil"), *rows[1:]],
+            1,
+            "no mark can be called '../../../evil'",
+        ),
+        (lambda rows: [cut(rows[0], 1, "calls"), *rows[1:]], 1, "no mark can be called 'calls'"),
         (lambda rows: [rows[0], *(row.replace("\t0", "\t") for row in rows[1:])], 1, "--loss nnpu"),
     ],
-    ids=range(10),
+    ids=range(12),
 )
 def test_labels_that_cannot_be_used(change, code, message, data, tmp_path):
     done = train(data, tmp_path / "b", labels=changed(data, tmp_path, change))

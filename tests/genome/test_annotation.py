@@ -104,6 +104,15 @@ def test_what_is_known_of_the_file(tmp_path, dialect):
         ('chr1 x gene 1 10 . + . note "a=b"; gene_id "A";', "GTF"),
         ("chr1 x gene 1 10 . + . ID=A", "GFF3"),
         ("chr1 x gene 1 10 . + . Name=a b;ID=A", "GFF3"),
+        ("chr1 x gene 1 10 . + . ID = A ; Name = a", "GFF3"),
+        ("chr1 x gene 1 10 . + . ;partial;ID=A", "GFF3"),
+        ("chr1 x gene 1 10 . + . gene_id A; transcript_id T", "GTF"),
+        ("chr1 2 gene 1 10 . + . gene_id 'A'", "GTF"),
+        ("chr1 x gene 1 10 . + . g1", "GTF or GFF3"),
+        ("chr1 x gene 1 10 . + . .", "GTF or GFF3"),
+        ("chr1 x gene 1 10 . + .", "GTF or GFF3"),
+        ("chr1 0 x 5 7 + 0 0 0", "BED9"),
+        ("chr1 x 10 5 7 + 0 0 0", "BED9"),
     ],
 )
 def test_sniff(row, format_):
@@ -115,6 +124,57 @@ def test_a_gff3_may_begin_with_a_row_without_attributes(tmp_path):
     first = "1\tx\tregion\t1\t100\t.\t.\t.\t.\n"
     path = write(tmp_path / "genes.gff3", "".join([header, first, *rows]))
     assert described(features(path)) == DIALECTS["ensembl.gff3"][0]
+
+
+GTF_GENE = 'chr1 x gene 1 90 . + . gene_id "G1"; gene_name "N1"; gene_biotype "lncRNA";'
+GFF3_GENE = "chr1 x gene 1 90 . + . ID=G1;Name=N1;biotype=lncRNA"
+VERSIONS = ["", "##gff-version 3", "##gff-version 2", "##gff-version 2.5", "##gtf"]
+
+
+@pytest.mark.parametrize("header", VERSIONS)
+@pytest.mark.parametrize(("row", "format_"), [(GTF_GENE, "GTF"), (GFF3_GENE, "GFF3")])
+@pytest.mark.parametrize("first", ["", "chr1 x region 1 90 . . . .", "chr1 x CDS 1 9 . . ."])
+def test_the_columns_tell_the_format_whatever_the_header_says(
+    tmp_path, header, row, format_, first
+):
+    path = write(tmp_path / "genes", tabbed(f"{header}\n{first}\n{row}"))
+    with open_annotation(path, tmp_path, "body", None, ()) as annotation:
+        assert described(annotation) == [("N1", "G1", "lncRNA")]
+    assert annotation.format == format_
+
+
+@pytest.mark.parametrize(
+    ("header", "format_"),
+    [
+        ("", "GTF"),
+        ("##gff-version 2", "GTF"),
+        ("##gff-version 3", "GFF3"),
+        ("##gff-version  3.1.26", "GFF3"),
+    ],
+)
+def test_where_no_attributes_tell_the_format_the_header_does(tmp_path, header, format_):
+    path = write(tmp_path / "genes", tabbed(f"{header}\nchr1 x gene 1 90 . + . g1"))
+    with open_annotation(path, tmp_path, "body", None, ()) as annotation:
+        assert len(list(annotation)) == 1
+    assert annotation.format == format_
+
+
+def test_augustus_writes_gtf_with_bare_ids_first(tmp_path):
+    text = """##gff-version 3
+        chr1 x gene 11 60 . + . g1
+        chr1 x transcript 11 60 . + . g1.t1
+        chr1 x exon 11 60 . + . transcript_id "g1.t1"; gene_id "g1";"""
+    (feature,) = features(write(tmp_path / "a", tabbed(text)), "spliced")
+    assert (feature.name, feature.gene_id, feature.exons) == ("g1.t1", "g1", ((10, 60),))
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [(GTF_GENE, GFF3_GENE), (GFF3_GENE, GTF_GENE)], ids=["GTF", "GFF3"]
+)
+def test_a_line_of_the_other_format_is_refused_not_read_without_names(tmp_path, first, second):
+    path = write(tmp_path / "a", tabbed(f"{first}\n{second}"))
+    with pytest.raises(InputError, match=r"a:2: attributes of a G\w+ .* after those of a G\w+"):
+        features(path)
 
 
 # GFF3's own ways to belong together.
@@ -177,6 +237,15 @@ def test_percent_escapes_in_names(tmp_path):
     text = "chr1 x gene 1 9 . + . ID=g%3D1;Name=a%2Cb%3B%20c%09d%25"
     (feature,) = features(write(tmp_path / "genes.gff3", tabbed(text)))
     assert (feature.name, feature.gene_id) == ("a,b; c\td%", "g=1")
+
+
+@pytest.mark.parametrize("quoted", ["Parent = a , b", 'Parent="a,b"', 'Parent="a", "b"'])
+def test_blanks_and_quotes_around_parents(tmp_path, quoted):
+    text = f"""chr1 x lnc_RNA 11 60 . - . ID = a
+        chr1 x lnc_RNA 11 60 . - . ID="b"
+        chr1 x exon 11 60 . - . {quoted}"""
+    found = features(write(tmp_path / "genes.gff3", tabbed(text)), "spliced")
+    assert [(f.name, f.exons) for f in found] == [("a", ((10, 60),)), ("b", ((10, 60),))]
 
 
 @pytest.mark.parametrize("tail", ["##FASTA\n>chr1\n", ">chr1\n"])

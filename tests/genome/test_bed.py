@@ -25,7 +25,7 @@ def bed(tmp_path, *rows: str | list[str]):
 )
 def test_columns(tmp_path, row):
     columns = len(row)
-    assert features(bed(tmp_path, row)) == [
+    assert features(bed(tmp_path, row), "spliced") == [
         Feature(
             line=1,
             chrom="chr1",
@@ -132,8 +132,24 @@ def test_a_malformed_row_is_refused_with_its_line(tmp_path, row, message):
 
 @pytest.mark.parametrize("strand", ["?", "", "1", "+ ", "forward", "+-", "\N{MINUS SIGN}"])
 def test_a_malformed_strand(tmp_path, strand):
-    with pytest.raises(InputError, match=r"rows.bed:1: strand \(column 6\)"):
-        features(bed(tmp_path, ["chr1", "0", "9", "a", "0", strand]))
+    path = bed(tmp_path, ["chr1", "0", "9", "a", "0", strand])
+    for kind in ("body", "promoter", "context", "spliced"):
+        with pytest.raises(InputError, match=r"rows.bed:1: strand \(column 6\)"):
+            features(path, kind)
+    (feature,) = features(path, "interval")
+    assert (feature.strand, feature.note) == (
+        ".",
+        f"strand (column 6) is {strand!r}: read as '.'",
+    )
+
+
+@pytest.mark.parametrize("kind", ["body", "promoter", "context", "interval"])
+@pytest.mark.parametrize("columns", ["2 10,30 5,20", "chr1 50 150", ". . .", "x"])
+def test_blocks_are_read_only_for_spliced_windows(tmp_path, kind, columns):
+    (feature,) = features(bed(tmp_path, f"chr1 10 50 a 0 - 10 50 0 {columns}"), kind)
+    assert (feature.start, feature.end, feature.strand) == (10, 50, "-")
+    assert feature.exons is None
+    assert feature.note == ""
 
 
 @pytest.mark.parametrize(
@@ -165,11 +181,11 @@ def test_a_malformed_strand(tmp_path, strand):
 def test_blocks(tmp_path, blocks, message):
     path = bed(tmp_path, f"chr1 10 50 a 0 + 10 50 0 {blocks}")
     if message is None:
-        (feature,) = features(path)
+        (feature,) = features(path, "spliced")
         assert (feature.exons[0][0], feature.exons[-1][1]) == (10, 50)
         return
     with pytest.raises(InputError, match=message) as caught:
-        features(path)
+        features(path, "spliced")
     assert str(caught.value).startswith(f"{path}:1: ")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import gzip
 import os
 import random
+import tracemalloc
 from pathlib import Path
 
 import pysam
@@ -183,6 +184,24 @@ def test_a_damaged_fai(folder, private, content):
     assert len(notices) == 1
 
 
+@pytest.mark.parametrize("how", [{}, {"bgzip": True}])
+def test_an_index_of_other_line_lengths_that_end_at_the_same_offset(folder, private, how):
+    """Found by fuzzing: fewer bases in lines of 40, with two bytes after each, end there too."""
+    path = write_fasta(folder / "genome.fa", GENOME, **how)
+    pysam.faidx(str(path))
+    fai = Path(f"{path}.fai")
+    first, *others = fai.read_text().splitlines(keepends=True)
+    name, length, offset, bases, _ = first.split("\t")
+    stop = int(length) + (int(length) - 1) // int(bases)
+    wrong = next(
+        n for n in range(1, int(length)) if n + (n - 1) // 40 * 2 == stop and n != int(length)
+    )
+    fai.write_text(f"{name}\t{wrong}\t{offset}\t40\t42\n" + "".join(others))
+    genome, notices = read(path, private)
+    assert genome == GENOME
+    assert any("does not fit the file" in notice for notice in notices)
+
+
 @pytest.mark.parametrize("kept", [0, 7, 20, -16, -1])
 def test_a_gzi_cut_short(folder, private, kept):
     path = write_fasta(folder / "genome.fa.gz", LARGE, bgzip=True)
@@ -246,6 +265,15 @@ def test_a_bgzip_file_whose_gzi_is_missing(folder, private):
         (b">chr1\ta\nACGT\n>chr1\tb\nACGT\n", ":3: .*appears twice"),
         (b">chr1\nACGT\n>empty\n", ":3: .*'empty'"),
         (b">chr1\rACGT\rACGT\r", "genome.fa"),
+        (b"\xef\xbb\xbf>chr1\nACGT\n", ":1: the FASTA begins with a byte order mark.*sed -i"),
+        (gzip.compress(b"\xef\xbb\xbf>chr1\nACGT\n", mtime=0), "byte order mark"),
+        (">chr1\nACGT\n".encode("utf-16"), "UTF-16 text.*iconv"),
+        (b"BZh91AY&SY", "compressed with bzip2.*bunzip2"),
+        (b"\xfd7zXZ\0", "compressed with xz.*unxz"),
+        (b"\x28\xb5\x2f\xfd\x04", "compressed with zstd.*unzstd"),
+        (b"PK\x03\x04\x14\0", "a zip archive.*unpack it"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "a Git-LFS pointer.*git lfs pull"),
+        (b"<!DOCTYPE html>\n", "a web page or XML.*download"),
     ],
 )
 def test_what_is_wrong_with_a_fasta(folder, private, content, message):
@@ -354,6 +382,26 @@ def test_line_ends(folder, private, content, indexed):
     if indexed:
         pysam.faidx(str(path))
     assert read(path, private)[0] == {"chr1": "ACGTAC", "chr2": "GG"}
+
+
+def test_bgzip_that_goes_on_as_gzip_is_not_called_truncated(folder, private):
+    write_fasta(folder / "first.gz", {"chr1": GENOME["chr1"]}, bgzip=True)
+    joined = (folder / "first.gz").read_bytes() + gzip.compress(b">chr2\nACGT\n")
+    path = write(folder / "genome.fa.gz", joined)
+    with pytest.raises(InputError, match=r"begins as bgzip and ends as plain gzip.*(?s:.*)bgzip >"):
+        read(path, private)
+    with pytest.raises(InputError, match="truncated or damaged"):
+        read(write(path, joined[:-9]), private)
+
+
+def test_headers_of_a_contig_in_one_line_do_not_read_the_line_whole(folder):
+    path = write(folder / "genome.fa", ">a x\n" + "ACGT" * (4 << 20) + "\n>b\nA>C\n")
+    tracemalloc.start()
+    try:
+        assert list(fasta.headers(path)) == [("a", "x", 1), ("b", "", 3)]
+        assert tracemalloc.get_traced_memory()[1] < 4 << 20
+    finally:
+        tracemalloc.stop()
 
 
 def test_headers(folder):

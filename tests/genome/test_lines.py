@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 import time
+import tracemalloc
 from contextlib import suppress
 from types import SimpleNamespace
 
@@ -169,6 +170,58 @@ def test_a_bgzip_file_cut_between_two_blocks_is_truncated(tmp_path):
     assert gzip.decompress(path.read_bytes()) == TEXT
     with pytest.raises(InputError, match="without its end-of-file block"):
         read(path)
+
+
+HALF = 70_000
+
+
+@pytest.mark.parametrize("order", ["bgzip gzip", "gzip bgzip", "bgzip gzip gzip", "bgzip bgzip"])
+def test_gzip_and_bgzip_files_joined(tmp_path, order):
+    """As cat makes them: each part is complete, so the whole is."""
+    kinds = order.split()
+    parts = [TEXT[:HALF], TEXT[HALF:]] if len(kinds) == 2 else [TEXT[:HALF], TEXT[HALF:], b""]
+    stored = b"".join(
+        gzip.compress(part) if kind == "gzip" else bgzip(part, tmp_path / "bgzip")
+        for kind, part in zip(kinds, parts, strict=True)
+    )
+    assert read(write(tmp_path / "rows.gz", stored)) == ROWS
+
+
+@pytest.mark.parametrize("last", ["gzip", "bgzip", "bgzip between blocks"])
+def test_joined_files_whose_last_part_is_truncated(tmp_path, last):
+    first = gzip.compress(TEXT[:HALF])
+    if last == "gzip":
+        first = bgzip(TEXT[:HALF], tmp_path / "first")
+        stored = gzip.compress(TEXT[HALF:])[:-9]
+    else:
+        cut = -28 if last.endswith("blocks") else -29
+        stored = bgzip(TEXT[HALF:], tmp_path / "bgzip")[:cut]
+    with pytest.raises(InputError, match="truncated"):
+        read(write(tmp_path / "rows.gz", first + stored))
+
+
+@pytest.mark.parametrize("wrap", ["plain", "gzip"])
+def test_a_line_without_end_is_not_read_whole(tmp_path, wrap):
+    """16 MiB are kept of a file that would be a gigabyte."""
+    opened = gzip.open if wrap == "gzip" else open
+    with opened(tmp_path / "rows", "wb") as target:
+        target.write(SMALL)
+        for _ in range(64):
+            target.write(b"ACGT" * (1 << 18))
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match=r"rows:3: the line is longer than 16 MiB"):
+            read(tmp_path / "rows")
+        assert tracemalloc.get_traced_memory()[1] < 40 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_long_line_is_still_a_line(tmp_path):
+    row = b"chr1\t0\t10\t" + b"n" * 15_000_000
+    assert [len(line) for _, line in read(write(tmp_path / "rows", row + b"\n" + row))] == [
+        *(len(row), len(row)),
+    ]
 
 
 @pytest.mark.parametrize("damage", ["byte in the middle", "checksum", "garbage behind"])

@@ -78,6 +78,16 @@ def test_the_annotation_may_say_itself_what_a_contig_is():
     assert contigs.resolve("NC_004354.4", alias="X") is None
 
 
+def test_percent_escapes_of_a_gff3():
+    contigs = names("sc=1 100% chr2")
+    assert [contigs.resolve(name) for name in ("sc%3D1", "sc=1", "100%", "chr%32")] == [
+        *("sc=1", "sc=1", "100%", "chr2"),
+    ]
+    assert contigs.renamed == {"sc%3D1": "sc=1", "chr%32": "chr2"}
+    assert names("sc=1 sc%3D1").resolve("sc%3D1") is None  # which of the two?
+    assert names("chr1 sc%3D1").resolve("sc%3D1") == "sc%3D1"
+
+
 def test_headers_are_read_once_and_only_for_accessions():
     calls = []
 

@@ -200,6 +200,25 @@ def test_names_fit_a_column(name, shown, noted):
     )
 
 
+def test_a_note_fits_a_column():
+    feature = Feature(1, "chr1", 0, 9, "+", "a", note="of type gen\r\te")
+    assert printable(feature).note.startswith("of type gen  e; ")
+    assert printable(feature).name == "a"
+
+
+@pytest.mark.parametrize("contig", ["chr1\r", "chr1\x1b[31m", "a\x85b", "a\u2028b"])
+def test_a_contig_with_a_control_character_does_not_break_the_ledger(tmp_path, contig):
+    text = bed("chr1 10 20 good 0 +") + f"{contig}\t10\t20\todd\t0\t+\n"
+    _, rows, windows = planned(tmp_path, text)
+    assert [(row["name"], row["reason"]) for row in rows] == [
+        ("good", ""),
+        ("odd", "unknown-contig"),
+    ]
+    assert rows[1]["chrom"].isprintable()
+    assert "control characters replaced" in rows[1]["note"]
+    assert len(windows) == 1
+
+
 def test_a_window_with_exactly_the_limit_of_n_is_scored(tmp_path):
     """chrN begins with 40 N; the limit is one half."""
     text = bed("chrN 0 80 a 0 +", "chrN 0 79 b 0 +", "chrN 0 81 c 0 +")

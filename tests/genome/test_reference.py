@@ -70,9 +70,11 @@ def test_ambiguity_codes_become_n(tmp_path):
         ("acguacgu", "'u'", 4, "RNA"),
         ("ACGUacgu", "'Uu'", 4, "RNA"),
         ("ACGTMEEPQ", "'EPQ'", 6, "protein"),
-        ("ACG-ACGT", "'-'", 4, "DNA letters"),
+        ("ACG-ACGT", "'-'", 4, "gaps of an alignment"),
         ("ACGT*", r"'\*'", 5, "DNA letters"),
-        ("ACXT", "'X'", 3, "DNA letters"),
+        ("ACXT", "'X'", 3, "replace X by N"),
+        ("ACxxXT", "'Xx'", 3, "replace X by N"),
+        ("ACXTE", "'EX'", 3, "protein"),
     ],
 )
 def test_letters_that_are_no_dna(tmp_path, sequence, letters, base, hint):

@@ -14,7 +14,7 @@ from histpred.genome.extract import extract
 from histpred.genome.plan import open_windows, scorable
 from histpred.genome.regions import KINDS, Window
 from histpred.genome.request import Request
-from histpred.genome.table import TABLE_HEADER, read_windows, table_row
+from histpred.genome.table import FIELDS, TABLE_HEADER, read_windows, table_row
 from histpred.genome.windows import WindowSpec, place_unchanged, row_of
 from support import write_fasta
 from support.annotations import tabbed, write
@@ -220,3 +220,17 @@ def test_a_header_alone_is_no_window_and_no_fault(tmp_path):
     )
     assert (result.rows, result.written) == (0, 0)
     assert (tmp_path / "out.tsv").read_text() == f"{TABLE_HEADER}\n"
+
+
+@pytest.mark.parametrize("column", ["name", "gene_id", "biotype"])
+def test_an_empty_name_is_refused(tmp_path, column):
+    values = {"chrom": "chr1", "end": "9", "name": "a", "strand": "+", "gene_id": "g"}
+    values |= {"biotype": "b", "blocks": ".", column: ""}
+    row = "\t".join(values.get(field, "0") for field in FIELDS)
+    path = write(tmp_path / "w.tsv", f"{TABLE_HEADER}\n{row}\n")
+    with (
+        open_annotation(path, tmp_path, "interval", None, ()) as annotation,
+        pytest.raises(InputError, match=r"w\.tsv:2: an empty name, gene_id or biotype: ") as caught,
+    ):
+        list(annotation)
+    assert caught.value.hint.startswith("write '.' for what is unknown")

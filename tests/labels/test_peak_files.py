@@ -81,3 +81,14 @@ def test_a_sheet(tmp_path):
 def test_sheets_that_cannot_be_used(tmp_path, content, message):
     with pytest.raises(InputError, match=message):
         peak_files([], write(tmp_path / "sheet.tsv", content))
+
+
+@pytest.mark.parametrize(
+    "mark", ["../../../evil", "a b", "<b>", "-x", "..", "name", "Biotype", "calls"]
+)
+def test_marks_that_no_bundle_and_no_table_can_hold(tmp_path, mark):
+    write(tmp_path / "one.bed", "")
+    sheet = write(tmp_path / "sheet.tsv", f"mark\tfile\nH3K4me3\tone.bed\n{mark}\tone.bed\n")
+    with pytest.raises(InputError, match=r"sheet\.tsv:3: no mark can be called") as caught:
+        peak_files([], sheet)
+    assert "rename it" in caught.value.hint

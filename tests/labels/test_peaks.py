@@ -16,6 +16,7 @@ import pytest
 pytest.importorskip("pybedtools", reason="needs the extra labels")
 
 import pybedtools
+import pysam
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -68,6 +69,15 @@ def from_peaks(
 ) -> LabelMatrix:
     rule = labels_from_peaks.PeakRule(window, min_fraction, min_samples)
     return labels_from_peaks.from_peaks(files, Request(annotation, "", **options), work, rule)
+
+
+def test_peaks_of_gzip_and_bgzip_files_joined_are_all_read(here, work):
+    with pysam.BGZFile("first", "wb") as target:
+        target.write(b"chr1\t10\t20\n")
+    joined = Path("first").read_bytes() + gzip.compress(b"chr1\t110\t120\n")
+    files = peak_files([write(Path("H3K4me3.a.bed.gz"), joined)], None)
+    genes = bed("chr1 0 50 one 0 +", "chr1 100 150 two 0 +")
+    assert marked(from_peaks(files, genes, work, INTERVAL)) == {"one": 1.0, "two": 1.0}
 
 
 # Which genes have a mark

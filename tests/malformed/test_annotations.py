@@ -41,6 +41,7 @@ def bgzip(content: bytes, folder: Path) -> bytes:
 GOOD = "chr1 100 200 good 0 +"
 A, B = "chr1:100-200(+) good", "chr2:10-90(-) b"
 GENE = 'chr1 x gene 101 200 . + . gene_id "G";'
+GFF3 = "chr1 x gene 101 200 . + . ID=G"
 LONG = "n" * 10_000
 
 # fmt: off
@@ -158,6 +159,22 @@ ACCEPTED = [
      [], ["chr1:100-200(+) G"], ""),
 ]
 
+REST = "chr1:100-200(.) good"
+ACCEPTED += [
+    (13, "ENCODE cCREs", bed("chr1 100 200 good EH1 pELS"), ["--window", "interval"], [REST], ""),
+    (13, "IDR", bed(f"{GOOD[:-1]}. 7.5 1.2 3.2 50 4.1 1.9 100 200 9 50 100 200 9 50"),
+     ["--unstranded"], [REST], ""),
+    (13, "bedMethyl", bed(f"{GOOD} 100 200 255,0,0 10 90.00 9 1 0 0 0 0 0"), [], [A], ""),
+    (13, "intersect -wa -wb", bed(f"{GOOD} chr1 50 150 peak 9 ."), [], [A], ""),
+    (13, "intersect -wa -wb of BED3", bed("chr1 100 200 chr1 50 150"), ["--window", "interval"],
+     ["chr1:100-200(.) chr1"], ""),
+    (13, "blocks that are no blocks", bed(f"{GOOD} 100 200 0 2 50,60, 0,40,"), [], [A], ""),
+    (15, "a tab after the ninth column, GTF", gff(GENE).replace("\n", "\t\n"), [],
+     ["chr1:100-200(+) G"], ""),
+    (15, "a tab after the ninth column, GFF3", gff(GFF3).replace("\n", "\t \t\n"), [],
+     ["chr1:100-200(+) G"], ""),
+]
+
 REFUSED = [
     # E4, name, content, options, words
     (5, "CR only", bed(GOOD, GOOD).replace("\n", "\r"), [],
@@ -192,18 +209,24 @@ REFUSED = [
     (18, "ragged columns", bed(GOOD, "chr1 1 9"), [],
      "{file}:2: 3 columns where the rows before have 6"),
     (18, "two columns", "chr1\t100\n", [], "{file}:1: 2 column(s)"),
-    (19, "blocks overlap", bed(f"{GOOD} 100 200 0 2 50,60, 0,40,"), [],
+    (19, "blocks overlap", bed(f"{GOOD} 100 200 0 2 50,60, 0,40,"), ["--window", "spliced"],
      "{file}:1: the blocks overlap or are not in order"),
-    (19, "blocks unsorted", bed(f"{GOOD} 100 200 0 3 10,10,20 0,60,30"), [],
+    (19, "blocks unsorted", bed(f"{GOOD} 100 200 0 3 10,10,20 0,60,30"), ["--window", "spliced"],
      "{file}:1: the blocks do not span"),
-    (19, "blocks do not span", bed(f"{GOOD} 100 200 0 1 50, 0,"), [],
+    (19, "blocks do not span", bed(f"{GOOD} 100 200 0 1 50, 0,"), ["--window", "spliced"],
      "{file}:1: the blocks do not span the row from start to end"),
-    (19, "blockCount differs", bed(f"{GOOD} 100 200 0 3 10,20, 0,80,"), [],
+    (19, "blockCount differs", bed(f"{GOOD} 100 200 0 3 10,20, 0,80,"), ["--window", "spliced"],
      "{file}:1: blockCount is 3, but there are 2 sizes and 2 starts"),
     (20, "no strand", bed(*["chr1 1 9 a 0 ."] * 5), [],
      "{file}: 5 of 5 rows have no strand, which body windows need: a (line 1), a (line 2), "
      "a (line 3) and 2 more | --unstranded"),
     (20, "strand 1", bed("chr1 1 9 a 0 1"), [], "{file}:1: strand (column 6) is '1'"),
+    (20, "no strand in column 6, spliced", bed(f"{GOOD[:-1]}pELS"), ["--window", "spliced"],
+     "{file}:1: strand (column 6) is 'pELS'"),
+    (38, "GTF after GFF3", gff(GFF3) + gff(GENE), [],
+     "{file}:2: attributes of a GTF (key \"value\") after those of a GFF3 (key=value): 'gene_id"),
+    (38, "GFF3 after GTF", gff(GENE) + gff(GFF3), [],
+     "{file}:2: attributes of a GFF3 (key=value) after those of a GTF"),
     (29, "GTF start 0", gff(GENE.replace("101", "0")), [],
      "{file}:1: start is 0, but GTF and GFF3 count from 1"),
     (29, "GTF start after end", gff(GENE.replace("101", "201")), [],
@@ -213,6 +236,8 @@ REFUSED = [
      "{file}: none of its 1 rows can be scored: no-exon-lines 1"),
     (33, "tab in the attributes", gff(GENE) + gff(GENE).replace('"G"', '"G\t"'), [],
      "{file}:2: 10 columns where GTF and GFF3 have nine"),
+    (33, "tab in the attributes of line 1", gff(GENE).replace('"G"', '"G\tx"'), [],
+     "{file}:1: 10 columns where GTF and GFF3 have nine"),
     (33, "GTF cut short", gff(GENE) + "chr1\tx\tge", [], "{file}:2: 3 columns"),
     (39, "wrong assembly", gff(GENE.replace("200", "9000") + "\n" + GENE), [],
      "{file}: 1 of 2 rows end past their contig in {fasta}: G (line 1) | wrong assembly?"),

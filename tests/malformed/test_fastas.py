@@ -162,6 +162,10 @@ REFUSED = [
      "{fasta}: contig 'chr1' holds 'ELQ', first at base 3 | protein?"),
     (52, "gaps", rewritten(lambda genome: lines(genome).replace("ACG", "A-G")),
      "{fasta}: contig 'chr1' holds '-', first at base"),
+    (52, "X for masked bases", rewritten(lambda genome: lines(genome).replace("ACG", "XXG")),
+     "{fasta}: contig 'chr1' holds 'X', first at base | replace X by N"),
+    (42, "a byte order mark", rewritten(lambda genome: "\ufeff" + lines(genome)),
+     "{fasta}:1: the FASTA begins with a byte order mark | remove the mark: sed -i"),
     (55, "2bit", lambda path, genome: path.write_bytes(b"\x43\x27\x41\x1a" + bytes(12)) and path,
      "{fasta}: this is a 2bit file | twoBitToFa odd.fa genome.fa"),
 ]
