@@ -88,7 +88,8 @@ def organism(path: Path) -> str | None:
     `>NC_004353.4 Drosophila melanogaster chromosome 4` states 'Drosophila melanogaster'.
     """
     _, description, _ = next(headers(path), ("", "", 0))
-    pattern = r"([A-Z][a-z]+ [a-z]{3,})\b(?= .*(chromosome|scaffold|contig|mitoch))"
+    of_what = "chromosome|scaffold|contig|mitoch|complete genome|whole genome shotgun"
+    pattern = rf"([A-Z][a-z]+ [a-z]{{3,}})\b(?=.* ({of_what}))"
     found = re.match(pattern, description)
     return found[1] if found else None
 

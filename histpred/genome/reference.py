@@ -67,7 +67,12 @@ class Reference:
             return self._reverse[self._end - end : self._end - start]
         return self._stretch[start - self._start : end - self._start]
 
-    def _load(self, contig: str, start: int, end: int) -> None:
+    def read(self, contig: str, start: int, end: int) -> bytes:
+        """Like `fetch` on '+', but no more than these bases are read, and '?' is not an error."""
+        return self._read(contig, start, end)[1]
+
+    def _read(self, contig: str, start: int, end: int) -> tuple[str, bytes]:
+        """Bases as they are in the file, and cleaned."""
         try:
             raw = self._file.fetch(contig, start, end)
         except (OSError, ValueError) as error:
@@ -77,6 +82,10 @@ class Reference:
         if len(sequence) != end - start:
             short = f"has only {len(sequence)} bases: the file is truncated or its index is wrong"
             raise InputError(self.name, f"{contig}:{start}-{end} {short}", self._remedy())
+        return raw, sequence
+
+    def _load(self, contig: str, start: int, end: int) -> None:
+        raw, sequence = self._read(contig, start, end)
         if FOREIGN in sequence:
             self._refuse_letters(contig, start, raw, sequence)
         self._contig, self._start, self._end = contig, start, end

@@ -29,7 +29,7 @@ from histpred.genome.reasons import TOO_MANY_N
 from histpred.genome.request import Request
 from histpred.scoring import record
 from histpred.scoring.derived import remove_shown
-from histpred.scoring.domain import domain_warnings
+from histpred.scoring.domain import Surroundings, domain_warnings
 from histpred.scoring.record import OUTPUTS, RUN, EncoderRecord, Prediction, prediction_identity
 from histpred.scoring.scorer import NotFiniteError, Scorer
 from histpred.scoring.tables import Tables
@@ -72,7 +72,10 @@ def predict(
         encoder_is = encoder_identity(choice.spec, encoder)
         folder = execution.store or (out / RESUME if expensive else None)
         embedder = Embedder(encoder, choice.chunks, Store(folder, encoder_is) if folder else None)
-        scored, calls = _score_all(windows, choice, embedder, scorer, work, execution)
+        around = Surroundings()
+        scored, calls = _score_all(windows, choice, embedder, scorer, work, execution, around)
+        tell([], around.warnings())
+        warnings += around.warnings()
         windows.ledger.write(work / LEDGER)
         result = Prediction(
             rows=windows.ledger.rows,
@@ -105,6 +108,7 @@ def _score_all(
     scorer: Scorer,
     work: Path,
     execution: Execution,
+    around: Surroundings,
 ) -> tuple[int, int]:
     """Write the tables; returns the number of windows scored, and of calls."""
     ledger, reference = windows.ledger, windows.reference
@@ -117,6 +121,7 @@ def _score_all(
     ):
         for batch in embedded:
             tables.write(batch.rows, _probabilities(batch, scorer))
+            around.add(batch.rows)
             done += len(batch.rows)
             execution.progress(done + ledger.skipped.get(TOO_MANY_N, 0), ledger.queued)
         execution.progress(ledger.queued, ledger.queued)

@@ -27,9 +27,10 @@ from support import (
     write_fasta,
     write_gtf,
 )
+from support.command_line import COLUMNS as COLUMN_NAMES
 from support.command_line import contents, tree
 
-COLUMNS = ["#chrom", "start", "end", "name", "strand", "gene_id", "biotype", "n_fraction"]
+COLUMNS = [f"#{COLUMN_NAMES[0]}", *COLUMN_NAMES[1:]]
 
 
 # Where it is cut
