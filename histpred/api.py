@@ -65,7 +65,7 @@ def predict(
     -------
     pandas.DataFrame
         Columns chrom, start, end (0-based half-open), name, strand, gene_id, biotype, n_fraction,
-        then a probability for each mark.
+        known_fraction, then a probability for each mark.
 
     Raises
     ------
@@ -121,7 +121,8 @@ def embed(
     Returns
     -------
     windows : pandas.DataFrame
-        Columns chrom, start, end (0-based half-open), name, strand, gene_id, biotype, n_fraction.
+        Columns chrom, start, end (0-based half-open), name, strand, gene_id, biotype, n_fraction,
+        known_fraction.
     vectors : numpy.ndarray
         float32 [windows, dimension].
 

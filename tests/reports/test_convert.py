@@ -71,7 +71,7 @@ def test_vectors_keep_to_their_windows_wherever_blocks_end(group, suffix, tmp_pa
     )
     assert result == (100, 2, 3)
     assert told == [*((done, 100) for done in range(7, 100, 7)), (100, 100)]
-    expected = np.array([row.split("\t")[8:] for row in rows]).astype(float)
+    expected = np.array([row.split("\t")[9:] for row in rows]).astype(float)
     if suffix == ".h5ad":
         found = anndata.read_h5ad(out)
         assert found.obs_names.tolist() == [f"g{i}" for i in range(100)]
