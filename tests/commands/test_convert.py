@@ -285,7 +285,7 @@ OTHERS = {
     "no vectors": (lambda table: table.drop_columns(["vector"]), "is not a table of windows and"),
     "other columns": (lambda table: table.select(["vector"]), "is not a table of windows and"),
     "lists": (
-        lambda table: table.set_column(8, "vector", [table["vector"].to_pylist()]),
+        lambda table: table.set_column(9, "vector", [table["vector"].to_pylist()]),
         "is not a table of windows and",
     ),
 }

@@ -137,7 +137,7 @@ def run(inputs: Path, out: Path, shard_bases: int = 20_000, name: str = "rows.be
 
 def rows_of(shard: Path) -> list[list[str]]:
     header, *rows = [line.split("\t") for line in shard.read_text().splitlines()]
-    assert header == [*COLUMNS, "blocks"]
+    assert header == [*COLUMNS, "blocks", "outside"]
     return rows
 
 
