@@ -72,10 +72,8 @@ def predict(
         encoder_is = encoder_identity(choice.spec, encoder)
         folder = execution.store or (out / RESUME if expensive else None)
         embedder = Embedder(encoder, choice.chunks, Store(folder, encoder_is) if folder else None)
-        around = Surroundings()
-        scored, calls = _score_all(windows, choice, embedder, scorer, work, execution, around)
-        tell([], around.warnings())
-        warnings += around.warnings()
+        scored, calls, lacking = _score_all(windows, choice, embedder, scorer, work, execution)
+        warnings += lacking
         windows.ledger.write(work / LEDGER)
         result = Prediction(
             rows=windows.ledger.rows,
@@ -108,12 +106,11 @@ def _score_all(
     scorer: Scorer,
     work: Path,
     execution: Execution,
-    around: Surroundings,
-) -> tuple[int, int]:
-    """Write the tables; returns the number of windows scored, and of calls."""
+) -> tuple[int, int, list[str]]:
+    """Write the tables; returns the numbers of windows scored and of calls, and warnings."""
     ledger, reference = windows.ledger, windows.reference
     thresholds = [mark.threshold for mark in marks_of(choice.required_bundle, choice.window)]
-    done = 0
+    done, around = 0, Surroundings()
     batches = scorable(ledger, reference, choice.window)
     with (
         Tables(work, scorer.marks, thresholds) as tables,
@@ -126,7 +123,8 @@ def _score_all(
             execution.progress(done + ledger.skipped.get(TOO_MANY_N, 0), ledger.queued)
         execution.progress(ledger.queued, ledger.queued)
     refuse_nothing(windows.annotation, ledger, done, "scored")
-    return done, tables.calls
+    tell([], around.warnings())
+    return done, tables.calls, around.warnings()
 
 
 def _probabilities(batch: EmbeddedWindows, scorer: Scorer) -> np.ndarray:

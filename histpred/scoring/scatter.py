@@ -112,11 +112,9 @@ def scatter(
 
         costs = Costs(choice.chunks)
         spool = work / "windows.tsv"
-        around = Surroundings()
-        _spool(spool, windows, choice, costs, around)
+        lacking = _spool(spool, windows, choice, costs)
         refuse_nothing(windows.annotation, windows.ledger, len(costs.bases), "scored")
-        tell([], around.warnings())
-        warnings += around.warnings()
+        tell([], lacking)
         shards = list(_write_shards(spool, work, costs, shard_bases))
         windows.ledger.write(work / LEDGER)
 
@@ -133,7 +131,7 @@ def scatter(
                 skipped=windows.ledger.skipped,
                 past_end=windows.plan.past_end,
             ),
-            warnings=warnings,
+            warnings=warnings + lacking,
             annotation=annotation,
             fasta=fasta,
             shards=shards,
@@ -146,14 +144,9 @@ def scatter(
     return record.result
 
 
-def _spool(
-    spool: Path,
-    windows: OpenWindows,
-    choice: EncoderChoice,
-    costs: Costs,
-    around: Surroundings,
-) -> None:
-    """Write the windows that will be scored to one table, and add up what they cost."""
+def _spool(spool: Path, windows: OpenWindows, choice: EncoderChoice, costs: Costs) -> list[str]:
+    """Write the windows that will be scored to one table, add up what they cost; warnings."""
+    around = Surroundings()
     with open(spool, "w", encoding="utf-8", newline="\n") as target:
         for batch in scorable(windows.ledger, windows.reference, choice.window):
             around.add(batch)
@@ -162,6 +155,7 @@ def _spool(
                     check_window(choice.chunks, SPLICED)
                 target.write(table_row(row))
                 costs.add(row.window)
+    return around.warnings()
 
 
 class Costs:

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import pytest
+
+from histpred.bundle.folder import DEFAULT_BUNDLE, load_bundle
+from histpred.bundle.outputs import assembly_of, interval_output, was_trained_on, window_for
+
+HUMAN = load_bundle(DEFAULT_BUNDLE)
+
+
+@pytest.mark.parametrize(
+    ("lengths", "assembly"),
+    [
+        ([51304566], "hg19"),
+        ([51304566, 50818468, 46709983], "hg38"),
+        ([51324926], "T2T-CHM13v2.0"),
+        ([51304565], None),
+        ([], None),
+    ],
+)
+def test_the_assembly_is_the_one_that_shares_most_lengths(lengths, assembly):
+    assert assembly_of(lengths, HUMAN.manifest.species) == assembly
+
+
+def test_a_window_as_in_training_is_calibrated_and_another_is_not():
+    for kind, trained, intervals in [
+        (None, True, False),
+        ("interval", True, True),
+        ("body", False, False),
+    ]:
+        window = window_for(HUMAN, kind)
+        assert was_trained_on(HUMAN, window) is trained
+        assert bool(interval_output(HUMAN, window)) is intervals
