@@ -1,4 +1,4 @@
-"""Whether a genome can be of the species that a bundle was trained on.
+"""A check of whether a genome can be of the species that a bundle was trained on.
 
 First the lengths of chromosomes tell, by name, then the genome's signature. Both may say nothing:
 a slice has other lengths, and species that are closely related share their signature.
