@@ -165,7 +165,7 @@ PYBIGWIG = """
 import sys
 import pandas, pyBigWig
 table = pandas.read_csv(sys.argv[1], sep="\\t")
-for mark in table.columns[8:]:
+for mark in table.columns[9:]:
     with pyBigWig.open(f"{sys.argv[2]}/{mark}.bw", "w") as track:
         track.addHeader([("chr1", int(sys.argv[3]))])
         track.addEntries(

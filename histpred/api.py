@@ -71,7 +71,7 @@ def predict(
     -------
     pandas.DataFrame
         Columns chrom, start, end (0-based half-open), name, strand, gene_id, biotype, n_fraction,
-        then a probability for each mark.
+        known_fraction, then a probability for each mark.
 
     Raises
     ------
@@ -127,7 +127,8 @@ def embed(
     Returns
     -------
     windows : pandas.DataFrame
-        Columns chrom, start, end (0-based half-open), name, strand, gene_id, biotype, n_fraction.
+        Columns chrom, start, end (0-based half-open), name, strand, gene_id, biotype, n_fraction,
+        known_fraction.
     vectors : numpy.ndarray
         float32 [windows, dimension].
 

@@ -63,7 +63,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except click.ClickException as error:
             error.show()
             return errors.EXIT_USAGE
-        except (KeyboardInterrupt, click.Abort):
+        except (KeyboardInterrupt, click.Abort) as stop:
+            if isinstance(stop.__cause__, EOFError):  # to click it means that a user typed Ctrl-D
+                what = f"a compressed file is truncated or damaged ({stop.__cause__})"
+                logger.error(f"{what}\n  download or copy the input again", exc_info=debug)
+                return errors.EXIT_DATA
             logger.error("interrupted; nothing unfinished was published")
             return errors.EXIT_INTERRUPTED
         except SystemExit:  # click noticed that the reader of a pipe has gone (| head)

@@ -110,7 +110,9 @@ def test_names_come_back_as_they_were(inputs):
 def test_columns_have_their_types(inputs, rows):
     table = histpred.predict(rows, inputs / "genome.fa")
     assert table["start"].dtype == table["end"].dtype == "int64"
-    assert all(table[column].dtype == "float64" for column in ["n_fraction", *MARKS])
+    assert all(
+        table[column].dtype == "float64" for column in ["n_fraction", "known_fraction", *MARKS]
+    )
     assert all(isinstance(value, str) for value in table["name"])
 
 

@@ -151,6 +151,8 @@ ERRORS = [
     (TemporaryError("full", "make room"), 75, "error: full\n  make room\n"),
     (KeyboardInterrupt(), 130, "error: interrupted; nothing unfinished was published\n"),
     (click.Abort(), 130, "error: interrupted; nothing unfinished was published\n"),
+    (EOFError("ended early"), 1, "error: a compressed file is truncated or damaged (ended early)\n"
+     "  download or copy the input again\n"),
     (PermissionError(13, "denied", "x"), 1, "error: [Errno 13] denied: 'x'\n"),
     (click.UsageError("no such thing"), 2, "no such thing\n"),
 ]

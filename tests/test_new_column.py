@@ -25,12 +25,12 @@ for package in ("anndata", "igv_notebook", "jinja2", "markdown_it", "matplotlib"
 
 CHANGES = {
     "core/columns.py": (
-        '    Column("n_fraction", float, "%.6g"),\n',
-        '    Column("n_fraction", float, "%.6g"),\n    Column("gc", float, "%.6g"),\n',
+        '    Column("known_fraction", float, "%.6g"),\n',
+        '    Column("known_fraction", float, "%.6g"),\n    Column("gc", float, "%.6g"),\n',
     ),
     "genome/windows.py": (
-        "biotype, n_fraction)\n",
-        "biotype, n_fraction, gc_of(sequence))\n",
+        "biotype, n_fraction, known)\n",
+        "biotype, n_fraction, known, gc_of(sequence))\n",
     ),
 }
 FUNCTION = """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 
 from histpred.bundle.folder import Bundle
 from histpred.bundle.manifest import IntervalOutput, MarkSpec, Species
@@ -11,8 +11,6 @@ from histpred.genome.regions import INTERVAL, PROMOTER
 from histpred.genome.windows import WindowSpec, parse_window
 
 UNSPECIFIED = "unspecified organism"
-# Total bp below which unknown contigs prove nothing: they may be a slice of the right genome
-SMALLEST_TELLING_GENOME = 10_000_000
 
 
 def window_for(bundle: Bundle, wanted: str | None = None, tile: int | None = None) -> WindowSpec:
@@ -62,22 +60,6 @@ def _trained(bundle: Bundle) -> dict[str, WindowSpec]:
     if bundle.manifest.interval:
         specs.append(bundle.manifest.interval.window)
     return {spec.kind: WindowSpec(**spec.model_dump()) for spec in specs}
-
-
-def looks_like_species(contig_lengths: Iterable[int], species: Species) -> bool | None:
-    """Return True if contigs of these lengths (bp) look like a genome of the species.
-
-    True if a contig is exactly as long as a chromosome of a known assembly; False if none is,
-    although there is a whole genome's worth of sequence; None if the lengths do not tell, because
-    the genome is a slice or the species' lengths are unknown.
-    """
-    known = {length for lengths in species.chromosome_lengths.values() for length in lengths}
-    contigs = list(contig_lengths)
-    if not known:
-        return None
-    if known.intersection(contigs):
-        return True
-    return False if sum(contigs) >= SMALLEST_TELLING_GENOME else None
 
 
 def assembly_of(contig_lengths: Collection[int], species: Species) -> str | None:

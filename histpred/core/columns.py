@@ -30,8 +30,10 @@ COLUMNS = (
     Column("gene_id", str, "%s"),
     Column("biotype", str, "%s"),
     Column("n_fraction", float, "%.6g"),
+    Column("known_fraction", float, "%.6g"),
 )
-"""`start` and `end` are 0-based half-open, in bp."""
+"""`start` and `end` are 0-based half-open, in bp. n_fraction: share of N in the window.
+known_fraction: share of the bases to be read for it that lie on the contig and are not N."""
 
 NAMES = tuple(column.name for column in COLUMNS)
 HEADER = (f"#{NAMES[0]}", *NAMES[1:])  # tabix and bedtools ignore lines that begin with '#'

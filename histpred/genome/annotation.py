@@ -118,7 +118,7 @@ class Annotation:
         numbered = iter(self._lines)
         for number, line in numbered:
             self._read_header(line)
-            if line == table.TABLE_HEADER:
+            if table.is_table(self.name, number, line):
                 self.format = TABLE
                 yield from table.read_windows(self.name, numbered)
                 return

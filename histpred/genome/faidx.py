@@ -7,24 +7,27 @@ a private one is built. Plain gzip has no random access: a private bgzip copy is
 from __future__ import annotations
 
 import os
+import re
 import struct
 from bisect import bisect_right
 from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from histpred.core.errors import InputError
 from histpred.core.hts import has_room, no_room
 from histpred.genome import fasta
+from histpred.genome.kept import private_files
 from histpred.genome.lines import BGZF_EOF, GZIP_MAGIC, is_bgzf
 
 if TYPE_CHECKING:
     import pysam
 
 HEADER_LIMIT = 1 << 16
-LARGEST = 1 << 62  # bytes of any file
+LARGEST_FILE = 1 << 62  # bytes; a larger offset is not one of a file
+_NUMBER = re.compile("[0-9]{1,18}", re.ASCII)
 
 
 class IndexedFasta(NamedTuple):
@@ -68,57 +71,68 @@ class Contig(NamedTuple):
 def prepare(path: str | os.PathLike[str], digest: str, directory: Path) -> IndexedFasta:
     """Find the index of the FASTA `path`, or build a private one in `directory`.
 
-    Private files have the FASTA's `digest` (sha256) in their names, so the next run can use them.
-    Raises InputError if the file is truncated, has uneven lines or repeats a contig name.
+    `digest` is the file's sha256: the next run finds private files by it, and uses them if they
+    are undamaged. Raises InputError if the file is truncated, has uneven lines or repeats a contig
+    name.
     """
     given, path = os.fspath(path), Path(path)
     head = fasta.check_fasta(path)
     notices: list[str] = []
+    warnings: list[str] = []
     if head.startswith(GZIP_MAGIC) and not is_bgzf(head):
-        copy = directory / f"{digest}.fa.gz"
-        if not copy.exists():
-            fasta.recompress(path, copy)
+        source = path
+        copy = private_files(
+            directory, digest, (".gz",), lambda stem: fasta.recompress(source, Path(f"{stem}.gz"))
+        )
         notices.append(
             f"{path} is gzip, not bgzip: reading a private bgzip copy of it (to avoid this: "
             f"gunzip -c {path.name} | bgzip > {path.name.removesuffix('.gz')}.bgz)"
         )
-        path, head = copy, fasta.check_fasta(copy)
+        warnings.append(copy.warning)
+        (path,), digest = copy.paths, copy.digest
+        head = fasta.check_fasta(path)
 
     compressed = is_bgzf(head)
     if compressed:
         fasta.check_eof_block(path)
-    gzi = Path(f"{path}.gzi") if compressed else None
-    beside = IndexedFasta(path, Path(f"{path}.fai"), gzi)
-    fault = ""
-    if beside.fai.exists() and (gzi is None or gzi.exists()):
-        fault = _fault(beside)
-        if not fault:
-            return beside._replace(notices=tuple(notices))
-    elif path.parent != directory:
-        notices.append(f"{path}: no index beside it; building a private one")
-    warnings = [f"{path}: {fault}; building a private one"] if fault else []
+    if os.fspath(path) == given:
+        beside = IndexedFasta(
+            path, Path(f"{path}.fai"), Path(f"{path}.gzi") if compressed else None
+        )
+        if beside.fai.exists() and (beside.gzi is None or beside.gzi.exists()):
+            fault = _fault(beside)
+            if not fault:
+                return beside
+            warnings.append(f"{path}: {fault}; building a private one")
+        else:
+            notices.append(f"{path}: no index beside it; building a private one")
 
-    stem = directory / (path.name if path.parent == directory else f"{digest}.fa")
-    gzi = Path(f"{stem}.gzi") if compressed else None
-    private = IndexedFasta(path, Path(f"{stem}.fai"), gzi, tuple(notices), tuple(warnings))
-    if not private.fai.exists() or (private.gzi and not private.gzi.exists()):
-        _build_index(private, given)
-    return private
+    suffixes = (".fai", ".gzi") if compressed else (".fai",)
+    index = private_files(directory, digest, suffixes, lambda stem: _build_index(stem, path, given))
+    warnings.append(index.warning)
+    gzi = index.paths[1] if compressed else None
+    said = tuple(notices), tuple(filter(None, warnings))
+    return IndexedFasta(path, index.paths[0], gzi, *said)
 
 
 def read_fai(path: Path) -> list[Contig]:
     """Read the contigs of a .fai; raises ValueError if it is damaged."""
-    contigs = []
+    contigs: dict[str, Contig] = {}
     with open(path, encoding="utf-8") as lines:
         for line in lines:
             name, *numbers = line.rstrip("\n").split("\t")
-            contigs.append(Contig(name, *map(int, numbers[:4])))
-    if not contigs or not all(
-        length >= 0 < offset and (bases > 0 or not length)
-        for _, length, offset, bases, _ in contigs
-    ):
-        raise ValueError("empty or damaged")
-    return contigs
+            if len(numbers) != 4 or not all(map(_NUMBER.fullmatch, numbers)):
+                raise ValueError(f"not a line of an index: {line[:80]!r}")
+            contig = Contig(name, *map(int, numbers))
+            _, length, offset, bases, width = contig
+            if not offset or (length and not 0 < bases <= width) or contig.stop > LARGEST_FILE:
+                raise ValueError(f"impossible numbers: {line[:80]!r}")
+            if name in contigs:
+                raise ValueError(f"{name!r} is indexed twice")
+            contigs[name] = contig
+    if not contigs:
+        raise ValueError("empty")
+    return list(contigs.values())
 
 
 def _fault(indexed: IndexedFasta) -> str:
@@ -132,17 +146,20 @@ def _fault(indexed: IndexedFasta) -> str:
     except (ValueError, TypeError, OSError):
         return f"its index {indexed.fai.name} is damaged"
 
-    if indexed.gzi is None:
-        with open(indexed.path, "rb") as plain:
-            fits = _headers_fit(partial(_read_plain, plain), contigs)
-    else:
-        import pysam
+    try:
+        if indexed.gzi is None:
+            with open(indexed.path, "rb") as plain:
+                fits = _headers_fit(partial(_read_plain, plain), contigs)
+        else:
+            import pysam
 
-        blocks = _blocks(indexed.path, indexed.gzi)
-        if blocks is None:
-            return f"its index {indexed.gzi.name} does not fit the file"
-        with pysam.BGZFile(str(indexed.path), "rb", None) as compressed:
-            fits = _headers_fit(partial(_read_bgzf, compressed, blocks), contigs)
+            blocks = _blocks(indexed.path, indexed.gzi)
+            if blocks is None:
+                return f"its index {indexed.gzi.name} does not fit the file"
+            with pysam.BGZFile(str(indexed.path), "rb", None) as compressed:
+                fits = _headers_fit(partial(_read_bgzf, compressed, blocks), contigs)
+    except OSError:  # it points to where nothing can be read
+        fits = False
     return "" if fits else f"its index {indexed.fai.name} does not fit the file"
 
 
@@ -169,7 +186,7 @@ def _lines_fit(read: Callable[[int, int], bytes], contig: Contig) -> bool:
 
     Other line lengths can end at the same offset, and would give other bases.
     """
-    if not contig.offset <= contig.stop < LARGEST or len(read(contig.stop - 1, 1)) != 1:
+    if contig.stop < contig.offset or len(read(contig.stop - 1, 1)) != 1:
         return False
     if contig.length <= contig.line_bases:
         return True
@@ -216,33 +233,25 @@ def _blocks(path: Path, gzi: Path) -> list[Block] | None:
     return blocks
 
 
-def _build_index(indexed: IndexedFasta, name: str) -> None:
-    """Build a private index; rename it when it is complete, because runs may share a cache.
+def _build_index(stem: Path, path: Path, name: str) -> None:
+    """Build the index of the FASTA `path` at `stem` plus .fai (and .gzi).
 
-    `name` is the file that the user gave.
+    `name` is the file that the user gave. htslib builds it when it opens a FASTA without one;
+    pysam.faidx would leave temporary files elsewhere if it is killed.
     """
     import pysam
 
-    fai = Path(f"{indexed.fai}.{os.getpid()}.partial")
-    gzi = Path(f"{indexed.gzi}.{os.getpid()}.partial")
-    arguments: list[str | Path] = ["--fai-idx", fai.absolute()]
-    if indexed.gzi:
-        arguments += ["--gzi-idx", gzi.absolute()]
+    stem.symlink_to(path.absolute())
     try:
-        # The stub allows only str, but a path may not be UTF-8.
-        faidx = cast(Callable[..., str], pysam.faidx)
-        faidx(*map(os.fsencode, [*arguments, indexed.path.absolute()]))
-        contigs = read_fai(fai)
-    except (pysam.utils.SamtoolsError, ValueError, FileNotFoundError) as error:
-        if not has_room(fai.parent):
-            raise no_room(fai) from error
-        fasta.explain(indexed.path, name)
+        pysam.FastaFile(os.fspath(stem)).close()
+        contigs = read_fai(Path(f"{stem}.fai"))
+    except (OSError, ValueError) as error:
+        if not has_room(stem.parent):
+            raise no_room(stem) from error
+        fasta.explain(path, name)
         hint = "for the reason, run: samtools faidx FASTA"
         raise InputError(name, "cannot be indexed as FASTA", hint) from error
 
     named = all(contig.name for contig in contigs)
-    if not named or fasta.count_headers(indexed.path) != len(contigs):
-        fasta.explain(indexed.path, name)
-    if indexed.gzi:
-        os.replace(gzi, indexed.gzi)
-    os.replace(fai, indexed.fai)
+    if not named or fasta.count_headers(path) != len(contigs):
+        fasta.explain(path, name)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import gzip
-import os
 import re
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -57,11 +57,8 @@ def check_fasta(path: Path) -> bytes:
 
 
 def _uncompressed_head(path: Path) -> bytes:
-    try:
-        with gzip.open(path) as stream:
-            return stream.read(64)
-    except (EOFError, OSError, zlib.error) as error:
-        raise _truncated(path, error) from error
+    with _open(path) as stream:
+        return stream.read(64)
 
 
 def check_eof_block(path: Path) -> None:
@@ -89,16 +86,10 @@ def _truncated(path: Path, why: object) -> InputError:
 
 
 def recompress(path: Path, copy: Path) -> None:
-    """Compress a gzip file again with bgzip; `copy` appears only when it is complete."""
-    partial = Path(f"{copy}.{os.getpid()}.partial")
-    try:
-        with gzip.open(path) as source, BgzipWriter(partial) as target:
-            while block := source.read(BLOCK):
-                target.write(block)
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        partial.unlink(missing_ok=True)
-        raise _truncated(path, error) from error
-    os.replace(partial, copy)
+    """Compress a gzip file again with bgzip."""
+    with _open(path) as source, BgzipWriter(copy) as target:
+        while block := source.read(BLOCK):
+            target.write(block)
 
 
 def headers(path: Path) -> Iterator[tuple[str, str, int]]:
@@ -119,7 +110,8 @@ def organism(path: Path) -> str | None:
     `>NC_004353.4 Drosophila melanogaster chromosome 4` states 'Drosophila melanogaster'.
     """
     _, description, _ = next(headers(path), ("", "", 0))
-    pattern = r"([A-Z][a-z]+ [a-z]{3,})\b(?= .*(chromosome|scaffold|contig|mitoch))"
+    of_what = "chromosome|scaffold|contig|mitoch|complete genome|whole genome shotgun"
+    pattern = rf"([A-Z][a-z]+ [a-z]{{3,}})\b(?=.* ({of_what}))"
     found = re.match(pattern, description)
     return found[1] if found else None
 
@@ -134,11 +126,16 @@ def count_headers(path: Path) -> int:
     return count
 
 
-def _open(path: Path) -> BinaryIO:
-    """Open the uncompressed bytes for one pass."""
+@contextmanager
+def _open(path: Path) -> Iterator[BinaryIO]:
+    """Open the uncompressed bytes for one pass; InputError if damage shows while they are read."""
     with open(path, "rb") as stream:
         compressed = stream.read(2) == GZIP_MAGIC
-    return cast(BinaryIO, gzip.open(path)) if compressed else path.open("rb")
+    try:
+        with cast(BinaryIO, gzip.open(path)) if compressed else path.open("rb") as stream:
+            yield stream
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise _truncated(path, error) from error
 
 
 def letters_hint(letters: str) -> str:

@@ -27,6 +27,7 @@ _SCHEMA = """
 create table ledger (line int, entry int, row text, status text, reason text, note text,
                      primary key (line, entry)) without rowid;
 create table window (chrom text, start int, end int, row text, line int, entry int, blocks text,
+                     outside int,
                      primary key (chrom, start, end, row, line, entry)) without rowid;
 """
 
@@ -69,17 +70,18 @@ class Ledger:
             self._reasons[reason] += 1
         else:
             self.queued += 1
-            chrom, start, end, strand, name, gene_id, biotype, line, blocks = window
+            chrom, start, end, strand, name, gene_id, biotype, line, blocks, outside = window
             packed = pack_blocks(blocks) if blocks else None
             carried = f"{strand}\t{name}\t{gene_id}\t{biotype}"
-            self._windows.append((chrom, start, end, carried, line, self.rows, packed))
+            self._windows.append((chrom, start, end, carried, line, self.rows, packed, outside))
         if self.rows % CHUNK == 0:
             self._store()
 
     def _store(self) -> None:
         self._database.executemany("insert into ledger values (?, ?, ?, ?, ?, ?)", self._entries)
         self._windows.sort()  # inserting in key order is faster
-        self._database.executemany("insert into window values (?, ?, ?, ?, ?, ?, ?)", self._windows)
+        insert = "insert into window values (?, ?, ?, ?, ?, ?, ?, ?)"
+        self._database.executemany(insert, self._windows)
         self._entries.clear()
         self._windows.clear()
 
@@ -91,10 +93,12 @@ class Ledger:
         """
         self._store()
         query = "select * from window order by chrom, start, end, row, line, entry"
-        for chrom, start, end, carried, line, entry, packed in self._database.execute(query):
+        for chrom, start, end, carried, line, entry, *more in self._database.execute(query):
             strand, name, gene_id, biotype = carried.split("\t")
+            packed, outside = more
+            window = Window(chrom, start, end, strand, name, gene_id, biotype, line)
             blocks = unpack_blocks(packed) if packed else None
-            yield Window(chrom, start, end, strand, name, gene_id, biotype, line, blocks), entry
+            yield window._replace(blocks=blocks, outside=outside), entry
 
     def longer_than(self, length: int) -> tuple[int, list[str]]:
         """The number of queued windows longer than `length` bp, and the names of the first few."""

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import re
-import time
-from contextlib import suppress
 from pathlib import Path
 
 from histpred.core.errors import InputError
-from histpred.core.output import file_digest
 from histpred.core.sequence import FOREIGN, clean, reverse_complement
 from histpred.genome import faidx, fasta
+from histpred.genome.kept import make_folder, remembered_digest
 from histpred.genome.naming import ContigNames
 
 STRETCH = 1 << 20
-SETTLED = 2  # seconds; a younger file may change again without a new modification time
 
 
 class Reference:
@@ -32,7 +27,7 @@ class Reference:
 
         self.name = os.fspath(path)
         fasta.check_fasta(Path(path))
-        directory.mkdir(parents=True, exist_ok=True)
+        make_folder(directory)
         self.digest = remembered_digest(Path(path), directory)
         self._indexed = faidx.prepare(path, self.digest, directory)
         self.notices, self.warnings = self._indexed.notices, self._indexed.warnings
@@ -44,7 +39,7 @@ class Reference:
             )
         except (OSError, ValueError) as error:
             found = f"cannot be opened as FASTA ({error})"
-            raise InputError(path, found, "check the file") from error
+            raise InputError(path, found, self._remedy()) from error
         self.organism = fasta.organism(self._indexed.path)
         self.lengths = dict(zip(self._file.references, self._file.lengths, strict=True))
         self.names = ContigNames(self.lengths, self._descriptions)
@@ -72,24 +67,36 @@ class Reference:
             return self._reverse[self._end - end : self._end - start]
         return self._stretch[start - self._start : end - self._start]
 
-    def _load(self, contig: str, start: int, end: int) -> None:
+    def read(self, contig: str, start: int, end: int) -> bytes:
+        """Like `fetch` on '+', but no more than these bases are read, and '?' is not an error."""
+        return self._read(contig, start, end)[1]
+
+    def _read(self, contig: str, start: int, end: int) -> tuple[str, bytes]:
+        """Bases as they are in the file, and cleaned."""
         try:
             raw = self._file.fetch(contig, start, end)
         except (OSError, ValueError) as error:
             found = f"{contig}:{start}-{end} cannot be read ({error})"
-            raise InputError(self.name, found, "is the file damaged?") from error
+            raise InputError(self.name, found, self._remedy()) from error
         sequence = clean(raw.encode())
         if len(sequence) != end - start:
-            raise InputError(
-                self.name,
-                f"{contig}:{start}-{end} has only {len(sequence)} bases: the file is truncated or "
-                "its index is wrong",
-                "remove the .fai (and .gzi) beside it, or download the file again",
-            )
+            short = f"has only {len(sequence)} bases: the file is truncated or its index is wrong"
+            raise InputError(self.name, f"{contig}:{start}-{end} {short}", self._remedy())
+        return raw, sequence
+
+    def _load(self, contig: str, start: int, end: int) -> None:
+        raw, sequence = self._read(contig, start, end)
         if FOREIGN in sequence:
             self._refuse_letters(contig, start, raw, sequence)
         self._contig, self._start, self._end = contig, start, end
         self._stretch, self._reverse = sequence, b""
+
+    def _remedy(self) -> str:
+        """What to do about a file that cannot be read; names a private copy and the index."""
+        path, fai, gzi, *_ = self._indexed
+        indexes = " and ".join(str(index) for index in (fai, gzi) if index)
+        copy = "" if os.fspath(path) == self.name else f"it was read from the copy {path}; "
+        return f"{copy}download or copy the file again, or remove its index, {indexes}"
 
     def _refuse_letters(self, contig: str, start: int, raw: str, sequence: bytes) -> None:
         foreign = {letter for letter, base in zip(raw, sequence, strict=True) if base == FOREIGN[0]}
@@ -100,28 +107,3 @@ class Reference:
 
     def _descriptions(self) -> dict[str, str]:
         return {name: description for name, description, _ in fasta.headers(self._indexed.path)}
-
-
-def remembered_digest(path: Path, directory: Path) -> str:
-    """The sha256 of a file; kept in `directory` while its path, size and times stay the same.
-
-    A genome is large, and every shard of a run needs its digest. If the folder cannot be read or
-    written, the digest is computed again.
-    """
-    found = path.stat()
-    fixed = (os.path.realpath(path), found.st_size, found.st_mtime_ns, found.st_ctime_ns)
-    kept = directory / f"{hashlib.sha256(repr(fixed).encode()).hexdigest()}.sha256"
-    with suppress(OSError, UnicodeDecodeError):
-        if re.fullmatch("[0-9a-f]{64}", known := kept.read_text(encoding="ascii")):
-            return known
-
-    digest = file_digest(path)
-    if time.time() - max(found.st_mtime, found.st_ctime) > SETTLED:
-        partial = Path(f"{kept}.{os.getpid()}.partial")
-        with suppress(OSError):
-            try:
-                partial.write_text(digest, encoding="ascii")
-                os.replace(partial, kept)
-            finally:
-                partial.unlink(missing_ok=True)
-    return digest

@@ -24,7 +24,7 @@ class Feature(NamedTuple):
     `line` is its 1-based line in the input. `gene_biotype` is the biotype of the gene, '.' if
     unknown. `exons` are genomic intervals, ascending and disjoint; None if the annotation has none.
     `problem` is the reason why the feature cannot be used, else ''. `note` states what was changed
-    to make it usable, else ''.
+    to make it usable, else ''. `outside`: in a table of windows, as of a `Window`; else 0.
     """
 
     line: int
@@ -39,6 +39,7 @@ class Feature(NamedTuple):
     problem: str = ""
     note: str = ""
     gene_biotype: str = "."
+    outside: int = 0
 
     def with_note(self, note: str) -> Feature:
         """The feature with one more note."""
@@ -50,7 +51,8 @@ class Window(NamedTuple):
 
     `blocks` are the genomic intervals that are read, ascending, if they differ from [start, end):
     the exons of a spliced window, or one interval around the window. That interval may extend past
-    the contig; bases outside the contig are N.
+    the contig; bases outside the contig are N. `outside` is the number of bases that were to be
+    read too, but lie outside the contig and were cut off.
     """
 
     chrom: str
@@ -62,6 +64,7 @@ class Window(NamedTuple):
     biotype: str
     line: int
     blocks: Blocks | None = None
+    outside: int = 0
 
 
 def is_too_far(digits: str) -> bool:

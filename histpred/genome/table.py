@@ -2,7 +2,8 @@
 
 The columns are those of a prediction without marks, then `blocks`: the genomic intervals that are
 read, as `start-end`, ascending, separated by commas; '.' if that is the window itself. A single
-block may extend past the window, and past the contig (`-150-850`).
+block may extend past the window, and past the contig (`-150-850`). `outside` is the number of bases
+that were to be read too, but lie outside the contig and were cut off.
 """
 
 from __future__ import annotations
@@ -20,15 +21,24 @@ from histpred.genome.spool import pack_blocks
 from histpred.genome.windows import Row
 
 _BLOCK = re.compile(r"(-?[0-9]{1,10})-([0-9]{1,10})", re.ASCII)
-FIELDS = (*NAMES, "blocks")
+FIELDS = (*NAMES, "blocks", "outside")
 HINT = "write the table again with histpred windows"
-TABLE_HEADER = "\t".join((*HEADER, "blocks"))
+TABLE_HEADER = "\t".join((HEADER[0], *FIELDS[1:]))
+EARLIER_HEADERS = ("\t".join((*HEADER[:8], "blocks")),)  # of the first release
 
 
 def table_row(row: Row) -> str:
     """A row as a line of the table."""
     blocks = row.window.blocks
-    return f"{LAYOUT % row.values}\t{pack_blocks(blocks) if blocks else '.'}\n"
+    packed = pack_blocks(blocks) if blocks else "."
+    return f"{LAYOUT % row.values}\t{packed}\t{row.window.outside}\n"
+
+
+def is_table(name: str, number: int, line: str) -> bool:
+    """True if a line is the header of such a table; InputError if it is that of another release."""
+    if line in EARLIER_HEADERS:
+        raise InputError(name, "a table of windows of an earlier release", HINT, number)
+    return line == TABLE_HEADER
 
 
 def read_windows(name: str, lines: Iterable[tuple[int, str]]) -> Iterator[Feature]:
@@ -53,11 +63,13 @@ def read_windows(name: str, lines: Iterable[tuple[int, str]]) -> Iterator[Featur
             raise InputError(name, f"not a window: {shown}", HINT, number)
         blocks = None if row["blocks"] == "." else _blocks(name, number, row["blocks"], start, end)
         problem = "" if start < end else ZERO_LENGTH
+        outside = parse_position(name, number, "outside", row["outside"], HINT)
         names = row["name"], row["gene_id"], row["biotype"]
         if not all(names):
             found = f"an empty name, gene_id or biotype: {', '.join(map(repr, names))}"
             raise InputError(name, found, f"write '.' for what is unknown, or {HINT}", number)
-        yield Feature(number, chrom, start, end, strand, *names, blocks, problem)
+        feature = Feature(number, chrom, start, end, strand, *names, blocks, problem)
+        yield feature._replace(outside=outside)
 
 
 def _blocks(name: str, number: int, text: str, start: int, end: int) -> Blocks:

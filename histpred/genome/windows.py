@@ -126,6 +126,7 @@ def place(feature: Feature, contig: str | None, length: int, spec: WindowSpec) -
 
     strand = feature.strand if feature.strand in "+-" else "+"
     start, end = reach = _reach(feature, strand, spec)
+    wanted = end - start
     blocks: Blocks | None = None
     if spec.shown:
         blocks = (reach,)
@@ -142,9 +143,13 @@ def place(feature: Feature, contig: str | None, length: int, spec: WindowSpec) -
     if spec.kind == INTERVAL and spec.whole:
         middle = (start + end) // 2
         blocks = (around_start(middle, middle, strand, spec.upstream, spec.downstream),)
+        wanted = spec.upstream + spec.downstream
     if spec.kind == SPLICED and feature.exons:
         blocks = tuple((left, min(right, length)) for left, right in feature.exons if left < length)
-    return Placement(_window(feature, contig, start, end, blocks), "", feature.note)
+        wanted = _total(feature.exons)
+    window = _window(feature, contig, start, end, blocks)
+    outside = wanted - (_total(blocks) if blocks else end - start)
+    return Placement(window._replace(outside=outside), "", feature.note)
 
 
 def place_unchanged(feature: Feature, contig: str, length: int) -> Placement:
@@ -154,7 +159,8 @@ def place_unchanged(feature: Feature, contig: str, length: int) -> Placement:
     if feature.start >= length:
         return Placement(None, OUTSIDE, f"contig {contig} has {length} bp")
     end = min(feature.end, length)
-    return Placement(_window(feature, contig, feature.start, end, feature.exons), "", feature.note)
+    window = _window(feature, contig, feature.start, end, feature.exons)
+    return Placement(window._replace(outside=feature.outside), "", feature.note)
 
 
 def tiles(feature: Feature, length: int, tile: int) -> Iterator[Feature]:
@@ -195,6 +201,12 @@ def window_n_fraction(window: Window, sequence: bytes, reference: Reference) -> 
     return n_fraction(reference.fetch(*window[:3]) if reads_around(window) else sequence)
 
 
+def known_fraction(window: Window, sequence: bytes) -> float:
+    """The share of the bases to be read for a window that are in its `sequence` and not N."""
+    wanted = len(sequence) + window.outside
+    return (len(sequence) - sequence.count(b"N")) / wanted if wanted else 0.0
+
+
 def reads_around(window: Window) -> bool:
     """True if bases outside the window are read."""
     (left, _), *_, (_, right) = 2 * (window.blocks or ((window.start, window.end),))
@@ -205,6 +217,10 @@ def _window(feature: Feature, contig: str, start: int, end: int, blocks: Blocks 
     line, _, _, _, strand, name, gene_id, biotype, *_ = feature
     strand = "." if strand == "?" else strand  # BED has no '?'
     return Window(contig, start, end, strand, name, gene_id, biotype, line, blocks)
+
+
+def _total(blocks: Blocks) -> int:
+    return sum(end - start for start, end in blocks)
 
 
 def _reach(feature: Feature, strand: str, spec: WindowSpec) -> tuple[int, int]:
@@ -231,5 +247,6 @@ class Row(NamedTuple):
 def row_of(window: Window, sequence: bytes, n_fraction: float) -> Row:
     """Make the row of a window."""
     chrom, start, end, strand, name, gene_id, biotype, *_ = window
-    values = (chrom, start, end, name, strand, gene_id, biotype, n_fraction)
+    known = known_fraction(window, sequence)
+    values = (chrom, start, end, name, strand, gene_id, biotype, n_fraction, known)
     return Row(window, sequence, values)

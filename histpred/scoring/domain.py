@@ -2,20 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from histpred.bundle.folder import Bundle
 from histpred.bundle.outputs import (
     UNSPECIFIED,
     interval_output,
-    looks_like_species,
     was_trained_on,
     window_for,
 )
-from histpred.core.errors import first_few
+from histpred.bundle.species import contradiction
+from histpred.core.columns import NAMES
+from histpred.core.errors import SHOWN, first_few
 from histpred.genome.ledger import Ledger
 from histpred.genome.plan import OpenWindows
-from histpred.genome.windows import WindowSpec
+from histpred.genome.windows import Row, WindowSpec
 
 MANY_TIMES = 5  # the resolution: longer intervals are warned of
+KNOWN = NAMES.index("known_fraction")
+ENOUGH = 0.5  # the known fraction of a window below which a warning names it
+
+
+class Surroundings:
+    """The windows of a run that lack most of the bases that are read for them."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._first: list[str] = []
+
+    def add(self, rows: Iterable[Row]) -> None:
+        """Count the rows whose known fraction is below a half."""
+        for row in rows:
+            if float(row.values[KNOWN]) < ENOUGH:
+                self._count += 1
+                if len(self._first) < SHOWN:
+                    self._first.append(row.window.name)
+
+    def warnings(self) -> list[str]:
+        """The warning, if there are such windows."""
+        if not self._count:
+            return []
+        few = first_few(self._first, self._count)
+        return [
+            f"{self._count:,} windows have less than half of the bases that are read for them: "
+            f"{few}. The others are N or lie outside the contig, so these scores may be far off; "
+            "the column known_fraction has each share. If the FASTA is a piece of a genome, give "
+            "the whole genome"
+        ]
 
 
 def domain_warnings(bundle: Bundle, window: WindowSpec, windows: OpenWindows) -> list[str]:
@@ -24,23 +57,28 @@ def domain_warnings(bundle: Bundle, window: WindowSpec, windows: OpenWindows) ->
 
 
 def _species_warnings(bundle: Bundle, windows: OpenWindows) -> list[str]:
+    """What the inputs say of their species counts; if they say nothing, the genome is compared."""
     annotation, reference = windows.annotation, windows.reference
     name, species = bundle.manifest.name, bundle.manifest.species
-    known = None not in (annotation.taxon_id, species.taxon_id)
-    if known and annotation.taxon_id != species.taxon_id:
+    trained = f"the bundle {name} was trained on {species.name}"
+    if None not in (annotation.taxon_id, species.taxon_id):
+        if annotation.taxon_id == species.taxon_id:
+            return []
         return [
-            f"{annotation.name} is of taxon {annotation.taxon_id}, the bundle {name} was trained "
-            f"on {species.name} (taxon {species.taxon_id}): its scores are an extrapolation"
+            f"{annotation.name} is of taxon {annotation.taxon_id}, {trained} (taxon "
+            f"{species.taxon_id}): its scores are an extrapolation"
         ]
-    if species.name != UNSPECIFIED and reference.organism not in (None, species.name):
+    if species.name != UNSPECIFIED and reference.organism:
+        if reference.organism == species.name:
+            return []
         return [
-            f"{reference.name} is of {reference.organism}, the bundle {name} was "
-            f"trained on {species.name}: its scores are an extrapolation"
+            f"{reference.name} is of {reference.organism}, {trained}: its scores are an "
+            "extrapolation"
         ]
-    if looks_like_species(reference.lengths.values(), species) is False:
+    if why := contradiction(reference, species):
         return [
-            f"no contig of {reference.name} is as long as a chromosome of {species.name}, on which "
-            f"the bundle {name} was trained: for another species its scores are an extrapolation"
+            f"{reference.name} may be of another species, {trained}, and {why}: for another "
+            "species its scores are an extrapolation"
         ]
     return []
 

@@ -25,6 +25,7 @@ from histpred.genome.plan import open_windows, refuse_nothing, scorable
 from histpred.genome.reasons import TOO_MANY_N
 from histpred.genome.request import Request
 from histpred.genome.windows import WindowSpec
+from histpred.scoring.domain import Surroundings
 
 if TYPE_CHECKING:
     import pandas
@@ -97,14 +98,17 @@ def embed(
 
         write = stack.enter_context(_table(work / out.name, encoder.dimension)) if out else None
         done = 0
+        around = Surroundings()
         batches = scorable(ledger, reference, choice.window)
         for windows in stack.enter_context(closing(embedder.embed(batches, reference))):
             _check_finite(windows)
             if write:
                 write(windows)
+            around.add(windows.rows)
             done += len(windows.rows)
             execution.progress(done + ledger.skipped.get(TOO_MANY_N, 0), ledger.queued)
         refuse_nothing(annotation, ledger, done, "embedded")
+        tell([], around.warnings())
         if outputs:
             ledger.write(work / outputs[1].name)
         return EmbeddedRun(

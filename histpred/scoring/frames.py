@@ -102,7 +102,7 @@ def read_frame(path: Path) -> pandas.DataFrame:
     """A table of windows or scores; `start` and `end` are 0-based half-open."""
     import pandas
 
-    types = {column.name: column.type for column in COLUMNS} | {"blocks": str}
+    types = {column.name: column.type for column in COLUMNS} | {"blocks": str, "outside": int}
     table = pandas.read_csv(
         path, sep="\t", dtype=str, keep_default_na=False, quoting=csv.QUOTE_NONE
     )

@@ -29,7 +29,7 @@ from histpred.genome.reasons import TOO_MANY_N
 from histpred.genome.request import Request
 from histpred.scoring import record
 from histpred.scoring.derived import remove_shown
-from histpred.scoring.domain import domain_warnings
+from histpred.scoring.domain import Surroundings, domain_warnings
 from histpred.scoring.record import OUTPUTS, RUN, EncoderRecord, Prediction, prediction_identity
 from histpred.scoring.scorer import NotFiniteError, Scorer
 from histpred.scoring.tables import Tables
@@ -72,7 +72,8 @@ def predict(
         encoder_is = encoder_identity(choice.spec, encoder)
         folder = execution.store or (out / RESUME if expensive else None)
         embedder = Embedder(encoder, choice.chunks, Store(folder, encoder_is) if folder else None)
-        scored, calls = _score_all(windows, choice, embedder, scorer, work, execution)
+        scored, calls, lacking = _score_all(windows, choice, embedder, scorer, work, execution)
+        warnings += lacking
         windows.ledger.write(work / LEDGER)
         result = Prediction(
             rows=windows.ledger.rows,
@@ -105,11 +106,11 @@ def _score_all(
     scorer: Scorer,
     work: Path,
     execution: Execution,
-) -> tuple[int, int]:
-    """Write the tables; returns the number of windows scored, and of calls."""
+) -> tuple[int, int, list[str]]:
+    """Write the tables; returns the numbers of windows scored and of calls, and warnings."""
     ledger, reference = windows.ledger, windows.reference
     thresholds = [mark.threshold for mark in marks_of(choice.required_bundle, choice.window)]
-    done = 0
+    done, around = 0, Surroundings()
     batches = scorable(ledger, reference, choice.window)
     with (
         Tables(work, scorer.marks, thresholds) as tables,
@@ -117,11 +118,13 @@ def _score_all(
     ):
         for batch in embedded:
             tables.write(batch.rows, _probabilities(batch, scorer))
+            around.add(batch.rows)
             done += len(batch.rows)
             execution.progress(done + ledger.skipped.get(TOO_MANY_N, 0), ledger.queued)
         execution.progress(ledger.queued, ledger.queued)
     refuse_nothing(windows.annotation, ledger, done, "scored")
-    return done, tables.calls
+    tell([], around.warnings())
+    return done, tables.calls, around.warnings()
 
 
 def _probabilities(batch: EmbeddedWindows, scorer: Scorer) -> np.ndarray:

@@ -27,7 +27,7 @@ from histpred.genome.plan import OpenWindows, open_windows, refuse_nothing, scor
 from histpred.genome.regions import SPLICED, Window
 from histpred.genome.request import Request
 from histpred.genome.table import TABLE_HEADER, table_row
-from histpred.scoring.domain import domain_warnings
+from histpred.scoring.domain import Surroundings, domain_warnings
 from histpred.scoring.record import (
     AnnotationRecord,
     FastaRecord,
@@ -112,8 +112,9 @@ def scatter(
 
         costs = Costs(choice.chunks)
         spool = work / "windows.tsv"
-        _spool(spool, windows, choice, costs)
+        lacking = _spool(spool, windows, choice, costs)
         refuse_nothing(windows.annotation, windows.ledger, len(costs.bases), "scored")
+        tell([], lacking)
         shards = list(_write_shards(spool, work, costs, shard_bases))
         windows.ledger.write(work / LEDGER)
 
@@ -130,7 +131,7 @@ def scatter(
                 skipped=windows.ledger.skipped,
                 past_end=windows.plan.past_end,
             ),
-            warnings=warnings,
+            warnings=warnings + lacking,
             annotation=annotation,
             fasta=fasta,
             shards=shards,
@@ -143,15 +144,18 @@ def scatter(
     return record.result
 
 
-def _spool(spool: Path, windows: OpenWindows, choice: EncoderChoice, costs: Costs) -> None:
-    """Write the windows that will be scored to one table, and add up what they cost."""
+def _spool(spool: Path, windows: OpenWindows, choice: EncoderChoice, costs: Costs) -> list[str]:
+    """Write the windows that will be scored to one table, add up what they cost; warnings."""
+    around = Surroundings()
     with open(spool, "w", encoding="utf-8", newline="\n") as target:
         for batch in scorable(windows.ledger, windows.reference, choice.window):
+            around.add(batch)
             for row in batch:
                 if row.window.blocks:  # a row of a table
                     check_window(choice.chunks, SPLICED)
                 target.write(table_row(row))
                 costs.add(row.window)
+    return around.warnings()
 
 
 class Costs:

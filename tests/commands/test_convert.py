@@ -24,6 +24,7 @@ h5py = pytest.importorskip("h5py", reason=REASON)
 parquet = pytest.importorskip("pyarrow.parquet", reason=REASON)
 
 SUFFIXES = [".h5ad", ".parquet"]
+SHARES = ["n_fraction", "known_fraction"]
 CLASSES = {
     "H3K4me3": ("active promoter", "#ff0000"),
     "H3K27ac": ("enhancer", "#ffc34d"),
@@ -83,7 +84,8 @@ def test_anndata_has_what_the_tables_have(which, request, tmp_path):
     assert list(found.obs.columns) == list(COLUMNS)
     for column in COLUMNS:
         values = found.obs[column].tolist()
-        number = {"start": int, "end": int, "n_fraction": float}.get(column, str)
+        types = {"start": int, "end": int} | dict.fromkeys(SHARES, float)
+        number = types.get(column, str)
         assert values == [number(row[column]) for row in scores.rows]
     categories = {name for name in COLUMNS if found.obs[name].dtype.name == "category"}
     assert categories == {"chrom", "strand", "biotype"}
@@ -111,7 +113,7 @@ def test_parquet_has_what_the_tables_have(which, request, tmp_path):
     run("convert", folder, "--embeddings", vectors, "-o", out)
     found, scores = parquet.read_table(out), read_scores(folder / "scores.tsv.gz")
     assert found.column_names == [*COLUMNS, *scores.marks, "vector"]
-    numbers = {"start": int, "end": int} | dict.fromkeys(["n_fraction", *scores.marks], float)
+    numbers = {"start": int, "end": int} | dict.fromkeys([*SHARES, *scores.marks], float)
     for column in found.column_names[:-1]:
         number = numbers.get(column, str)
         assert found[column].to_pylist() == [number(row[column]) for row in scores.rows]
@@ -283,7 +285,7 @@ OTHERS = {
     "no vectors": (lambda table: table.drop_columns(["vector"]), "is not a table of windows and"),
     "other columns": (lambda table: table.select(["vector"]), "is not a table of windows and"),
     "lists": (
-        lambda table: table.set_column(8, "vector", [table["vector"].to_pylist()]),
+        lambda table: table.set_column(9, "vector", [table["vector"].to_pylist()]),
         "is not a table of windows and",
     ),
 }

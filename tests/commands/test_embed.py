@@ -492,7 +492,8 @@ def test_the_table_has_the_windows_with_their_vectors(chunks, inputs, unbroken, 
     assert ledger == (unbroken[chunks.policy] / "ledger.tsv").read_bytes()
 
     table = parquet.read_table(out)
-    columns = ["chrom", "start", "end", "name", "strand", "gene_id", "biotype", "n_fraction"]
+    columns = ["chrom", "start", "end", "name", "strand", "gene_id", "biotype"]
+    columns += ["n_fraction", "known_fraction"]
     assert table.column_names == [*columns, "vector"]
     rows = table.to_pylist()
     scored = read_scores(unbroken[chunks.policy] / "scores.tsv.gz").rows

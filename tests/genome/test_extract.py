@@ -36,16 +36,16 @@ def inputs(tmp_path) -> tuple[str, str]:
         (
             "tsv",
             "body",
-            "#chrom\tstart\tend\tname\tstrand\tgene_id\tbiotype\tn_fraction\tblocks\n"
-            "chr1\t10\t50\tone\t-\t.\t.\t0.2\t.\n"
-            "chr2\t0\t9\ttwo\t+\t.\t.\t0\t.\n",
+            "#chrom\tstart\tend\tname\tstrand\tgene_id\tbiotype\tn_fraction\tknown_fraction\tblocks\toutside\n"
+            "chr1\t10\t50\tone\t-\t.\t.\t0.2\t0.8\t.\t0\n"
+            "chr2\t0\t9\ttwo\t+\t.\t.\t0\t1\t.\t0\n",
         ),
         (
             "tsv",
             "spliced",
-            "#chrom\tstart\tend\tname\tstrand\tgene_id\tbiotype\tn_fraction\tblocks\n"
-            "chr1\t10\t50\tone\t-\t.\t.\t0.2\t10-15,40-50\n"
-            "chr2\t0\t9\ttwo\t+\t.\t.\t0\t0-9\n",
+            "#chrom\tstart\tend\tname\tstrand\tgene_id\tbiotype\tn_fraction\tknown_fraction\tblocks\toutside\n"
+            "chr1\t10\t50\tone\t-\t.\t.\t0.2\t0.8\t10-15,40-50\t0\n"
+            "chr2\t0\t9\ttwo\t+\t.\t.\t0\t1\t0-9\t0\n",
         ),
         ("bed", "body", "chr1\t10\t50\tone\t0\t-\nchr2\t0\t9\ttwo\t0\t+\n"),
         (

@@ -1,10 +1,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import random
-import time
-from pathlib import Path
 
 import pysam
 import pytest
@@ -13,7 +10,7 @@ from hypothesis import strategies as st
 
 from histpred.core.errors import InputError
 from histpred.genome import reference as module
-from histpred.genome.reference import SETTLED, Reference, remembered_digest
+from histpred.genome.reference import Reference
 from histpred.genome.regions import Window
 from histpred.genome.windows import window_sequence
 from support import random_genome, reverse_complement, write_fasta
@@ -109,112 +106,3 @@ def test_pysam_says_nothing_about_a_missing_index(tmp_path, capfd):
         pass
     assert capfd.readouterr() == ("", "")
     assert pysam.get_verbosity() == before
-
-
-@pytest.fixture
-def settled(tmp_path, monkeypatch) -> Path:
-    """A file that has lain there for a while, as far as the clock says."""
-    path = write(tmp_path / "genome.fa", ">a\nACGT\n")
-    now = time.time
-    monkeypatch.setattr(module.time, "time", lambda: now() + SETTLED + 60)
-    (tmp_path / "cache").mkdir()
-    return path
-
-
-def count_reads(monkeypatch) -> list[Path]:
-    """The files that are read for their digest from now on."""
-    reads: list[Path] = []
-
-    def spy(path):
-        reads.append(path)
-        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
-
-    monkeypatch.setattr(module, "file_digest", spy)
-    return reads
-
-
-def test_a_digest_is_worked_out_once(settled, monkeypatch):
-    reads = count_reads(monkeypatch)
-    expected = hashlib.sha256(settled.read_bytes()).hexdigest()
-    link = settled.with_name("link.fa")
-    link.symlink_to(settled)
-    for path in (settled, settled, link):
-        assert remembered_digest(path, settled.parent / "cache") == expected
-    assert reads == [settled]
-    (kept,) = (settled.parent / "cache").iterdir()
-    assert kept.read_text() == expected
-
-
-def test_other_bytes_of_the_same_size_and_time_are_noticed(settled, monkeypatch):
-    """Whoever puts the time of modification back cannot put back that of the change (ctime)."""
-    cache = settled.parent / "cache"
-    first = remembered_digest(settled, cache)
-    before = settled.stat()
-    time.sleep(0.02)  # a clock that ticks each 4 ms stamps files
-    settled.write_text(">a\nTGCA\n")
-    os.utime(settled, ns=(before.st_atime_ns, before.st_mtime_ns))
-    after = settled.stat()
-    assert (after.st_size, after.st_mtime_ns) == (before.st_size, before.st_mtime_ns)
-    second = remembered_digest(settled, cache)
-    assert second == hashlib.sha256(settled.read_bytes()).hexdigest() != first
-
-
-@pytest.mark.parametrize("stamp", ["modified", "changed"])
-@pytest.mark.parametrize(("age", "is_remembered"), [(0, False), (2, False), (2.25, True)])
-def test_a_digest_is_remembered_if_the_file_is_older_than_two_seconds(
-    tmp_path, monkeypatch, stamp, age, is_remembered
-):
-    """A clock of two seconds (FAT) gives an earlier change the same time."""
-    path = write(tmp_path / "genome.fa", ">a\nACGT\n")
-    (tmp_path / "cache").mkdir()
-    if stamp == "changed":  # the time of modification is long ago, that of the change is now
-        os.utime(path, (0, 0))
-    changed = path.stat().st_ctime
-    assert (path.stat().st_mtime == 0) == (stamp == "changed")
-    monkeypatch.setattr(module.time, "time", lambda: changed + age)
-    remembered_digest(path, tmp_path / "cache")
-    assert bool(list((tmp_path / "cache").iterdir())) == is_remembered
-
-
-def test_a_file_that_may_still_change_is_not_remembered(tmp_path):
-    path = write(tmp_path / "genome.fa", ">a\nACGT\n")
-    (tmp_path / "cache").mkdir()
-    expected = hashlib.sha256(path.read_bytes()).hexdigest()
-    assert remembered_digest(path, tmp_path / "cache") == expected
-    assert not list((tmp_path / "cache").iterdir())
-    os.utime(path, (0, time.time() + 9999))  # nor one of the future
-    assert remembered_digest(path, tmp_path / "cache") == expected
-    assert not list((tmp_path / "cache").iterdir())
-
-
-@pytest.mark.parametrize(
-    "content", [b"", b"\xff\x00", b"A" * 64, b"a" * 63, "é".encode() * 32, b"a" * 64 + b"\n"]
-)
-def test_what_is_no_digest_in_the_cache_is_not_believed(content, settled, monkeypatch):
-    cache = settled.parent / "cache"
-    expected = remembered_digest(settled, cache)
-    (kept,) = cache.iterdir()
-    kept.write_bytes(content)
-    reads = count_reads(monkeypatch)
-    assert remembered_digest(settled, cache) == expected
-    assert reads == [settled]
-    assert kept.read_text() == expected
-
-
-def forbidden(*arguments: object, **options: object) -> None:
-    raise PermissionError(13, "Permission denied")
-
-
-@pytest.mark.parametrize(("who", "what"), [("Path", "write_text"), ("os", "replace")])
-def test_a_cache_that_cannot_be_written_only_costs_time(who, what, settled, monkeypatch):
-    """A folder of prepared genomes may be read-only, or another run may be quicker."""
-    monkeypatch.setattr(getattr(module, who), what, forbidden)
-    expected = hashlib.sha256(settled.read_bytes()).hexdigest()
-    assert remembered_digest(settled, settled.parent / "cache") == expected
-    assert not list((settled.parent / "cache").iterdir())
-
-
-def test_what_cannot_be_read_in_the_cache_only_costs_time(settled, monkeypatch):
-    expected = remembered_digest(settled, settled.parent / "cache")
-    monkeypatch.setattr(module.Path, "read_text", forbidden)
-    assert remembered_digest(settled, settled.parent / "cache") == expected

@@ -48,6 +48,7 @@ def windows(draw) -> Window:
         draw(names),
         draw(st.integers(1, 9)),
         draw(st.sampled_from([None, pieces, around])),
+        draw(st.integers(0, 99)),
     )
 
 
@@ -67,46 +68,59 @@ def test_a_window_comes_back_as_it_was(given_windows, share):
 
 def test_a_row_is_what_the_documentation_says():
     window = Window("chr1", 5, 90, "-", "LINC 1", "G", "lncRNA", 3, ((5, 20), (70, 90)))
-    assert TABLE_HEADER == "#chrom\tstart\tend\tname\tstrand\tgene_id\tbiotype\tn_fraction\tblocks"
+    names = "#chrom start end name strand gene_id biotype n_fraction known_fraction blocks outside"
+    assert TABLE_HEADER.split("\t") == names.split()
     assert (
-        table_row(row_of(window, b"", 1 / 3))
-        == "chr1\t5\t90\tLINC 1\t-\tG\tlncRNA\t0.333333\t5-20,70-90\n"
+        table_row(row_of(window, b"ACN", 1 / 3))
+        == "chr1\t5\t90\tLINC 1\t-\tG\tlncRNA\t0.333333\t0.666667\t5-20,70-90\t0\n"
     )
     assert (
-        table_row(row_of(window._replace(blocks=None), b"", 0))
-        == "chr1\t5\t90\tLINC 1\t-\tG\tlncRNA\t0\t.\n"
+        table_row(row_of(window._replace(blocks=None, outside=9), b"ACG", 0))
+        == "chr1\t5\t90\tLINC 1\t-\tG\tlncRNA\t0\t0.25\t.\t9\n"
     )
+
+
+def test_a_table_of_the_first_release_is_refused_not_read_as_a_bed(tmp_path):
+    old = "#chrom\tstart\tend\tname\tstrand\tgene_id\tbiotype\tn_fraction\tblocks\n"
+    path = write(tmp_path / "old.tsv", f"{old}chr1\t5\t90\ta\t-\t.\t.\t0\t.\n")
+    with (
+        open_annotation(path, tmp_path, "body", None, ()) as annotation,
+        pytest.raises(InputError, match=r"old.tsv:1: a table of windows of an earlier") as caught,
+    ):
+        list(annotation)
+    assert caught.value.hint == "write the table again with histpred windows"
 
 
 # fmt: off
 MALFORMED = {
-    "a column too few":  ("chr1 0 9 a + g b 0", "8 columns where the header has 9"),
-    "a column too many": ("chr1 0 9 a + g b 0 . x", "10 columns where the header has 9"),
+    "a column too few":  ("chr1 0 9 a + g b 0 1 .", "10 columns where the header has 11"),
+    "a column too many": ("chr1 0 9 a + g b 0 1 . 0 x", "12 columns where the header has 11"),
     "another header":    (TABLE_HEADER.replace("\t", " "), "start is not a whole number: 'start'"),
-    "no start":          ("chr1 x 9 a + g b 0 .", "start is not a whole number: 'x'"),
-    "a negative start":  ("chr1 -1 9 a + g b 0 .", "start is not a whole number: '-1'"),
-    "a fraction":        ("chr1 0 9.5 a + g b 0 .", "end is not a whole number: '9.5'"),
-    "other digits":      ("chr1 0 ٣ a + g b 0 .", "end is not a whole number: '٣'"),
-    "an end too far":    ("chr1 0 2147483648 a + g b 0 .",
+    "no start":          ("chr1 x 9 a + g b 0 1 . 0", "start is not a whole number: 'x'"),
+    "a negative start":  ("chr1 -1 9 a + g b 0 1 . 0", "start is not a whole number: '-1'"),
+    "a fraction":        ("chr1 0 9.5 a + g b 0 1 . 0", "end is not a whole number: '9.5'"),
+    "other digits":      ("chr1 0 ٣ a + g b 0 1 . 0", "end is not a whole number: '٣'"),
+    "an end too far":    ("chr1 0 2147483648 a + g b 0 1 . 0",
                           "end 2147483648 is past the end of any contig"),
-    "endless digits":    (f"chr1 0 {'9' * 5000} a + g b 0 .",
+    "endless digits":    (f"chr1 0 {'9' * 5000} a + g b 0 1 . 0",
                           "end 99999999999999999999 is past the end of any contig"),
-    "start after end":   ("chr1 9 8 a + g b 0 .", "start 9, end 8"),
-    "no contig":         ("@ 0 9 a + g b 0 .", "not a window: contig ''"),
-    "no strand":         ("chr1 0 9 a @ g b 0 .", "strand ''"),
-    "another strand":    ("chr1 0 9 a ? g b 0 .", "strand '?'"),
-    "no blocks":         ("chr1 0 9 a + g b 0 @", "blocks of 0-9 are ''"),
-    "half a block":      ("chr1 0 9 a + g b 0 0-4,9", "blocks of 0-9 are '0-4,9'"),
-    "blocks too short":  ("chr1 0 9 a + g b 0 0-4,6-8", "blocks of 0-9 are"),
-    "blocks too late":   ("chr1 0 9 a + g b 0 1-4,6-9", "blocks of 0-9 are"),
-    "blocks descending": ("chr1 0 9 a + g b 0 6-9,0-4", "blocks of 0-9 are"),
-    "blocks overlap":    ("chr1 0 9 a + g b 0 0-5,4-9", "blocks of 0-9 are"),
-    "a block reversed":  ("chr1 0 9 a + g b 0 0-5,8-7,8-9", "blocks of 0-9 are"),
-    "a piece reversed":  ("chr1 0 9 a + g b 0 9-9", "blocks of 0-9 are '9-9'"),
-    "a piece too far":   ("chr1 0 9 a + g b 0 0-2147483648",
+    "start after end":   ("chr1 9 8 a + g b 0 1 . 0", "start 9, end 8"),
+    "no contig":         ("@ 0 9 a + g b 0 1 . 0", "not a window: contig ''"),
+    "no strand":         ("chr1 0 9 a @ g b 0 1 . 0", "strand ''"),
+    "another strand":    ("chr1 0 9 a ? g b 0 1 . 0", "strand '?'"),
+    "no blocks":         ("chr1 0 9 a + g b 0 1 @ 0", "blocks of 0-9 are ''"),
+    "half a block":      ("chr1 0 9 a + g b 0 1 0-4,9 0", "blocks of 0-9 are '0-4,9'"),
+    "blocks too short":  ("chr1 0 9 a + g b 0 1 0-4,6-8 0", "blocks of 0-9 are"),
+    "blocks too late":   ("chr1 0 9 a + g b 0 1 1-4,6-9 0", "blocks of 0-9 are"),
+    "blocks descending": ("chr1 0 9 a + g b 0 1 6-9,0-4 0", "blocks of 0-9 are"),
+    "blocks overlap":    ("chr1 0 9 a + g b 0 1 0-5,4-9 0", "blocks of 0-9 are"),
+    "a block reversed":  ("chr1 0 9 a + g b 0 1 0-5,8-7,8-9 0", "blocks of 0-9 are"),
+    "a piece reversed":  ("chr1 0 9 a + g b 0 1 9-9 0", "blocks of 0-9 are '9-9'"),
+    "a piece too far":   ("chr1 0 9 a + g b 0 1 0-2147483648 0",
                           "position 2147483648 is past the end of any contig"),
-    "two negative ones": ("chr1 0 9 a + g b 0 -5-4,6-9", "blocks of 0-9 are"),
-    "letters in blocks": ("chr1 0 9 a + g b 0 0-x,6-9", "position is not a whole number: 'x'"),
+    "two negative ones": ("chr1 0 9 a + g b 0 1 -5-4,6-9 0", "blocks of 0-9 are"),
+    "letters in blocks": ("chr1 0 9 a + g b 0 1 0-x,6-9 0", "position is not a whole number: 'x'"),
+    "no number":         ("chr1 0 9 a + g b 0 1 . x", "outside is not a whole number: 'x'"),
 }
 # fmt: on
 
@@ -115,7 +129,9 @@ MALFORMED = {
 def test_a_malformed_row_is_refused_by_line(what, tmp_path):
     row, words = MALFORMED[what]
     row = row.replace(" ", "\t").replace("@", "")
-    path = write(tmp_path / "w.tsv", f"{TABLE_HEADER}\nchr1\t0\t9\tgood\t+\tg\tb\t0\t.\n{row}\n")
+    path = write(
+        tmp_path / "w.tsv", f"{TABLE_HEADER}\nchr1\t0\t9\tgood\t+\tg\tb\t0\t1\t.\t0\n{row}\n"
+    )
     with (
         open_annotation(path, tmp_path, "interval", None, ()) as annotation,
         pytest.raises(InputError) as caught,
@@ -129,7 +145,8 @@ def test_a_malformed_row_is_refused_by_line(what, tmp_path):
 
 def test_blank_lines_and_lines_before_the_header_are_passed_over(tmp_path):
     path = write(
-        tmp_path / "w.tsv", f"# mine\n\n{TABLE_HEADER}\r\n\nchr1\t0\t9\ta\t+\tg\tb\t0\t.\r\n\n"
+        tmp_path / "w.tsv",
+        f"# mine\n\n{TABLE_HEADER}\r\n\nchr1\t0\t9\ta\t+\tg\tb\t0\t1\t.\t0\r\n\n",
     )
     with open_annotation(path, tmp_path, "context", None, ()) as annotation:
         (feature,) = annotation
@@ -138,7 +155,7 @@ def test_blank_lines_and_lines_before_the_header_are_passed_over(tmp_path):
 
 
 def test_a_window_of_length_zero_is_skipped_and_not_an_error(tmp_path):
-    rows = "chr1\t5\t5\tnone\t+\t.\t.\t0\t.\nchr1\t5\t9\tsome\t+\t.\t.\t0\t.\n"
+    rows = "chr1\t5\t5\tnone\t+\t.\t.\t0\t1\t.\t0\nchr1\t5\t9\tsome\t+\t.\t.\t0\t1\t.\t0\n"
     path = write(tmp_path / "w.tsv", f"{TABLE_HEADER}\n{rows}")
     fasta = write_fasta(tmp_path / "genome.fa", GENOME)
     result = extract(
@@ -186,9 +203,9 @@ def test_a_table_gives_the_same_windows_whatever_windows_are_asked_for(kind, tmp
 
 def test_mixed_windows_in_one_table(tmp_path):
     rows = (
-        "chr1\t0\t50\tspliced\t-\t.\t.\t0\t0-10,40-50\n"
-        "chr1\t0\t50\twhole\t-\t.\t.\t0\t.\n"
-        "chr1\t0\t50\tagain\t.\t.\t.\t0\t0-10,40-50\n"
+        "chr1\t0\t50\tspliced\t-\t.\t.\t0\t1\t0-10,40-50\t0\n"
+        "chr1\t0\t50\twhole\t-\t.\t.\t0\t1\t.\t0\n"
+        "chr1\t0\t50\tagain\t.\t.\t.\t0\t1\t0-10,40-50\t0\n"
     )
     path = write(tmp_path / "w.tsv", f"{TABLE_HEADER}\n{rows}")
     fasta = write_fasta(tmp_path / "genome.fa", GENOME)
@@ -206,7 +223,9 @@ def _windows(path: Path, fasta: Path, work: Path) -> list[Window]:
 
 @pytest.mark.parametrize(("contig", "end"), [("chr2", 101), ("chrM", 31)])
 def test_a_table_of_another_assembly_is_refused(contig, end, tmp_path):
-    path = write(tmp_path / "w.tsv", f"{TABLE_HEADER}\n{contig}\t0\t{end}\ta\t+\t.\t.\t0\t.\n")
+    path = write(
+        tmp_path / "w.tsv", f"{TABLE_HEADER}\n{contig}\t0\t{end}\ta\t+\t.\t.\t0\t1\t.\t0\n"
+    )
     fasta = write_fasta(tmp_path / "genome.fa", GENOME | {"chrM": "ACGTA" * 6})
     with pytest.raises(InputError, match=r"1 of 1 rows end past their contig .*: a \(line 2\)"):
         extract(Request(str(path), str(fasta)), WindowSpec("body", 0, 0, 1), tmp_path / "out.tsv")

@@ -6,11 +6,15 @@ import pytest
 
 from histpred.genome.reference import Reference
 from histpred.genome.regions import KINDS, Feature
+from histpred.genome.table import read_windows, table_row
 from histpred.genome.windows import (
     WindowSpec,
+    known_fraction,
     parse_window,
     place,
+    place_unchanged,
     reads_around,
+    row_of,
     tiles,
     usual,
     window_n_fraction,
@@ -207,3 +211,37 @@ def test_a_window_reads_as_it_is_written(text):
 def test_an_interval_with_a_reach_is_whole():
     assert parse_window("interval:10:20") == WindowSpec("interval", 10, 20, 0.5, whole=True)
     assert not parse_window("interval").whole
+
+
+KNOWN = [
+    # kind, start, end, strand, reach, whole, shown, share of the bases to be read that are known
+    ("context", 40, 60, "+", (40, 0), False, 0, 40 / 60),  # 0-60, of which 0-20 are N
+    ("context", 40, 60, "+", (80, 0), False, 0, 40 / 100),  # and 40 bp before the contig
+    ("context", 40, 60, "-", (80, 0), False, 0, 60 / 100),  # 40 bp behind it
+    ("body", 10, 30, "+", (0, 0), False, 0, 0.5),
+    ("body", 90, 110, "+", (0, 0), False, 0, 0.5),
+    ("promoter", 10, 30, "+", (30, 30), False, 0, 20 / 60),
+    ("promoter", 10, 30, "+", (30, 30), True, 0, 20 / 60),
+    ("promoter", 10, 30, "+", (30, 30), True, 5, 20 / 60),
+    ("promoter", 50, 60, "-", (10, 10), True, 0, 1),
+    ("interval", 40, 60, ".", (0, 0), False, 0, 1),
+    ("interval", 40, 60, ".", (50, 150), True, 0, 80 / 200),
+    ("spliced", 10, 130, "-", (0, 0), False, 0, 30 / 60),  # exons 10-30, 80-100, 110-130
+]
+
+
+@pytest.mark.parametrize("row", KNOWN, ids=lambda row: f"{row[0]} {row[1]}-{row[2]} {row[4]}")
+def test_known_is_what_lies_on_the_contig_and_is_not_n(row, tmp_path):
+    """Also after a table of windows was written and read again."""
+    kind, start, end, strand, reach, whole, shown, expected = row
+    fasta = write_fasta(tmp_path / "genome.fa", {"chr1": "N" * 20 + "ACGT" * 20})
+    spec = WindowSpec(kind, *reach, 1.0, whole, shown)
+    exons = ((10, 30), (80, 100), (110, 130)) if kind == "spliced" else None
+    feature = Feature(1, "1", start, end, strand, "a", exons=exons)
+    with Reference(fasta, tmp_path) as reference:
+        window = place(feature, "chr1", LENGTH, spec).window
+        sequence = window_sequence(window, reference)
+        assert known_fraction(window, sequence) == pytest.approx(expected)
+        line = table_row(row_of(window, sequence, 0))
+        (again,) = read_windows("x.tsv", [(2, line.rstrip("\n"))])
+        assert place_unchanged(again, "chr1", LENGTH).window._replace(line=1) == window

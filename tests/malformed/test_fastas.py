@@ -106,6 +106,19 @@ def indexed(path: Path, genome: dict[str, str]) -> Path:
     return path.with_suffix(".fa.gz")
 
 
+ABSURD = [
+    "chr1\t1" + "0" * 30 + "\t6\t60\t61",
+    "chr1\t1" + "0" * 5000 + "\t6\t60\t61",
+    "chr1\t3000\t6\t1\t99999999999999999",
+    "chr1\t3000\t9" + "9" * 17 + "9\t60\t61",
+    "chr1\t3000\t6\t60\t-61",
+    "chr1\t3000\t6\t60\t0",
+    "chr1\t3_000\t6\t60\t61",
+    "chr1\t\u0663000\t6\t60\t61",
+    "chr1\t3000\t6\t60",
+    "chr1\t3000\t6\t60\t61\nchr1\t3000\t6\t60\t61",
+]
+
 # fmt: off
 ACCEPTED = [
     # E4, name, how to make it, words on standard error
@@ -120,6 +133,14 @@ ACCEPTED = [
     (45, ".fai without numbers", with_index(b"chr1\tx\ty\tz\tw\n"), "odd.fa.fai is damaged"),
     (45, ".fai of one contig", with_index(b"chr1\t3000\t6\t60\t61\n"), "does not fit"),
     (45, ".fai of zero-width lines", with_index(b"chr1\t3000\t6\t0\t0\n"), "is damaged"),
+    *((45, f".fai with absurd numbers: {row}", with_index(f"{row}\n".encode()), "is damaged")
+      for row in ABSURD),
+    *((45, f"bgzip, .fai with absurd numbers: {row}", with_index(f"{row}\n".encode(), True),
+       "is damaged") for row in ABSURD),
+    (45, ".fai far beyond the file", with_index(b"chr1\t999999999999999\t6\t60\t61\n"),
+     "does not fit"),
+    (45, "bgzip, .fai far beyond the file", with_index(
+        b"chr1\t999999999999999\t6\t60\t61\n", True), "does not fit"),
     (45, "empty .gzi", with_index(b"", True, "gzi"), "does not fit"),
     (45, "binary .gzi", with_index(b"\xff" * 32, True, "gzi"), "does not fit"),
     (45, "short .gzi", with_index(b"\1\0\0\0", True, "gzi"), "does not fit"),
@@ -173,7 +194,7 @@ REFUSED = [
 
 
 def ids(rows):
-    return [f"{row[0]:02d} {row[1]}" for row in rows]
+    return [f"{row[0]:02d} {row[1][:60]}" for row in rows]
 
 
 @pytest.fixture
@@ -226,6 +247,41 @@ def test_truncated(compress, lost, folder, rows, genome, refused):
     content = fasta.read_bytes()
     fasta.write_bytes(content[: -int(lost if lost > 1 else len(content) * lost)])
     words = (f"{fasta}", "truncated or damaged", "download or copy the file again")
+    refused("predict", rows, fasta, "-o", folder / "out", "--window", "body", words=words)
+
+
+@pytest.mark.parametrize("compress", ["gzip", "bgzip"])
+def test_a_damaged_byte_anywhere_is_never_an_interruption(compress, folder, rows, genome):
+    """Each way in which zlib notices damage ends with the file's name, or with the right bases."""
+    fasta = write_fasta(folder / "input" / "odd.fa.gz", genome, **{compress: True})
+    good, right = fasta.read_bytes(), expected(genome)
+    rng = random.Random(1)
+    refusals = set()
+    for _ in range(150):
+        damaged = bytearray(good)
+        place = rng.randrange(len(good))
+        damaged[place : place + rng.choice([0, 1, 1, 9])] = rng.randbytes(rng.choice([0, 1, 1, 9]))
+        fasta.write_bytes(damaged)
+        out = folder / "out.fa"
+        done = histpred("windows", rows, fasta, "-o", out, "--window", "body", "--overwrite")
+        if done.code == 0:
+            found = dict(read_fasta(out.read_text()))
+            assert {name.split("::")[0]: bases for name, bases in found.items()} == right
+        else:
+            assert done.code == 1, done.err
+            what = done.err.splitlines()[-2]
+            assert what.startswith(f"error: {fasta}"), done.err
+            refusals.add(what.partition("(")[2][:9])
+    assert {"CRC check", "Error -3 "} <= refusals
+
+
+@pytest.mark.parametrize("end", [b"", bytes.fromhex("1f8b0804")])
+def test_bgzip_that_stops_in_a_block_before_its_end_block(end, folder, rows, genome, refused):
+    """Its last 28 bytes are right, so only reading it shows that a block is cut."""
+    fasta = bgzipped(folder / "input" / "odd.fa", genome)
+    content = fasta.read_bytes()
+    fasta.write_bytes(content[: len(content) // 2] + end + content[-28:])
+    words = (f"{fasta}: the compressed data is truncated or damaged",)
     refused("predict", rows, fasta, "-o", folder / "out", "--window", "body", words=words)
 
 

@@ -21,7 +21,7 @@ from histpred.reports import convert  # noqa: E402
 from histpred.scoring import tables  # noqa: E402
 from support.records import run_json  # noqa: E402
 
-HEAD = "#chrom\tstart\tend\tname\tstrand\tgene_id\tbiotype\tn_fraction"
+HEAD = "#chrom\tstart\tend\tname\tstrand\tgene_id\tbiotype\tn_fraction\tknown_fraction"
 MARKS = ["H3K4me3", "mine"]
 SUFFIXES = [".h5ad", ".parquet"]
 
@@ -38,7 +38,7 @@ def finished(folder: Path, rows: list[str], scored: int | None = None) -> Path:
 def random_rows(count: int) -> list[str]:
     rng = random.Random(4)
     return [
-        f"chr{i // 40}\t{i}\t{i + 9}\tg{i}\t{rng.choice('+-.')}\tG{i}\tlncRNA\t0.5\t"
+        f"chr{i // 40}\t{i}\t{i + 9}\tg{i}\t{rng.choice('+-.')}\tG{i}\tlncRNA\t0.5\t1\t"
         f"{rng.random():.6g}\t{rng.random():.6g}"
         for i in range(count)
     ]
@@ -70,7 +70,7 @@ def test_vectors_keep_to_their_windows_wherever_blocks_end(group, suffix, tmp_pa
     result = convert.convert(scores, out, embeddings, progress=lambda *counts: told.append(counts))
     assert result == (100, 2, 3)
     assert told == [*((done, 100) for done in range(7, 100, 7)), (100, 100)]
-    expected = np.array([row.split("\t")[8:] for row in rows]).astype(float)
+    expected = np.array([row.split("\t")[9:] for row in rows]).astype(float)
     if suffix == ".h5ad":
         found = anndata.read_h5ad(out)
         assert found.obs_names.tolist() == [f"g{i}" for i in range(100)]
@@ -88,7 +88,7 @@ def test_no_name_is_given_twice(tmp_path):
     names = ["a", "a", "a::chr1:0-9(+)", "a::chr1:0-9(+)-2", "b", "b", "", "", "a"]
     starts = [0, 0, 1, 1, 2, 3, 4, 5, 0]
     rows = [
-        f"chr1\t{start}\t{start + 9}\t{name}\t+\t.\t.\t0\t0\t1"
+        f"chr1\t{start}\t{start + 9}\t{name}\t+\t.\t.\t0\t1\t0\t1"
         for start, name in zip(starts, names, strict=True)
     ]
     found = convert.to_anndata(finished(tmp_path / "scores", rows))
@@ -105,16 +105,16 @@ def test_a_mark_of_no_vocabulary(tmp_path):
     assert tuple(found.var.loc["mine"]) == ("other", "#464646")
 
 
-ROW = "chr1\t5\t9\tg\t+\tG\tb\t0"
+ROW = "chr1\t5\t9\tg\t+\tG\tb\t0\t1"
 WRONG = {
     "NaN": (f"{ROW}\tnan\t0.5", "a probability is not from 0 to 1"),
     "above 1": (f"{ROW}\t0.5\t1.5", "a probability is not from 0 to 1"),
     "below 0": (f"{ROW}\t0.5\t-0.1", "a probability is not from 0 to 1"),
     "empty": (f"{ROW}\t\t0.5", "could not convert string to float"),
-    "too few": (f"{ROW}\t0.5", "9 columns where the header has 10"),
-    "too many": (f"{ROW}\t0.5\t0.5\t0.5", "11 columns where the header has 10"),
+    "too few": (f"{ROW}\t0.5", "10 columns where the header has 11"),
+    "too many": (f"{ROW}\t0.5\t0.5\t0.5", "12 columns where the header has 11"),
     "no start": (f"{ROW}\t0.5\t0.5".replace("5", "x", 1), "invalid literal for int()"),
-    "no share": ("chr1\t5\t9\tg\t+\tG\tb\t.\t0\t0", "could not convert string to float"),
+    "no share": ("chr1\t5\t9\tg\t+\tG\tb\t.\t1\t0\t0", "could not convert string to float"),
 }
 
 

@@ -16,7 +16,7 @@ from support.records import run_json
 PREDICTIONS = {f"histpred_{name}_mqc.json" for name in ("predictions", "rows", "calls")}
 EVALUATIONS, GENERAL = "histpred_evaluations_mqc.json", "histpred_general_mqc.json"
 NOT_OURS = "run.json: not written by histpred predict: Invalid JSON"
-COLUMNS = "#chrom\tstart\tend\tname\tstrand\tgene_id\tbiotype\tn_fraction"
+COLUMNS = "#chrom\tstart\tend\tname\tstrand\tgene_id\tbiotype\tn_fraction\tknown_fraction"
 
 
 def prediction(

@@ -583,14 +583,52 @@ def test_a_fly_is_told_from_a_human(suffix, tmp_path):
     assert len(record["result"]["warnings"]) == 1
 
 
-@pytest.mark.parametrize("total", [9_000_000, 12_000_000])
-def test_a_whole_genome_of_another_species_is_told_by_its_lengths(total, tmp_path):
-    """A slice may be human; twelve megabases without a human chromosome are yeast."""
+@pytest.mark.parametrize("total", [140_000, 160_000])
+def test_another_species_is_told_by_its_dinucleotides(total, tmp_path):
+    """A short slice may be of any species."""
     fasta = tmp_path / "genome.fa"
     fasta.write_text(">chrI\n" + "ACGTTGCATT" * (total // 10) + "\n")
-    annotation = write_bed(tmp_path / "rows.bed", [("chrI", 5000, 6000, "a", 0, "+")])
+    annotation = write_bed(tmp_path / "rows.bed", [("chrI", 25000, 26000, "a", 0, "+")])
     result = predict(annotation, fasta, tmp_path / "out")
-    assert ("for another species its scores are an extrapolation" in result.err) is (total > 1e7)
+    found = "for another species its scores are an extrapolation" in result.err
+    assert found is (total > 150_000)
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        ("NC_1 Homo sapiens chromosome 1, GRCh38.p14 Primary Assembly", False),
+        ("NC_2 Mus musculus strain C57BL/6J chromosome 1, GRCm39", True),
+        ("U00096.3 Escherichia coli str. K-12 substr. MG1655, complete genome", True),
+        ("chr1", True),
+    ],
+)
+def test_the_organism_of_the_header_counts_more_than_the_sequence(header, said, tmp_path):
+    fasta = tmp_path / "genome.fa"
+    fasta.write_text(f">{header}\n" + "ACGTTGCATT" * 20_000 + "\n")
+    rows = [(header.split()[0], 25000, 26000, "a", 0, "+")]
+    result = predict(write_bed(tmp_path / "rows.bed", rows), fasta, tmp_path / "out")
+    assert ("its scores are an extrapolation" in result.err) is said
+
+
+def test_windows_without_their_surroundings_are_counted_and_named(tmp_path):
+    """The default bundle reads 15,100 bp to each side of the TSS."""
+    genome = random_genome(random.Random(2), {"cut": 4_000, "whole": 40_000})
+    genome["whole"] = genome["whole"][:30_000] + "N" * 10_000
+    fasta = write_fasta(tmp_path / "genome.fa", genome)
+    rows = [("cut", 100 * i, 100 * i + 90, f"cut{i}", 0, "+") for i in range(10, 15)]
+    rows += [("whole", 20_000, 20_900, "whole", 0, "+"), ("whole", 15, 99, "half", 0, "+")]
+    out = tmp_path / "out"
+    result = predict(write_bed(tmp_path / "rows.bed", rows), fasta, out)
+    warning = "5 windows have less than half of the bases that are read for them: cut10, cut11, "
+    assert f"{warning}cut12 and 2 more. " in result.err
+    assert result.err.count("less than half") == 1
+    assert len(json.loads((out / "run.json").read_text())["result"]["warnings"]) == 1
+    read = 2 * 15_100
+    shares = {f"cut{i}": 4_000 / read for i in range(10, 15)}
+    shares |= {"whole": (30_000 - 4_900) / read, "half": 15_115 / read}
+    found = {row["name"]: row["known_fraction"] for row in read_scores(out / "scores.tsv.gz").rows}
+    assert found == {name: f"{share:.6g}" for name, share in shares.items()}
 
 
 def test_a_kind_that_the_bundle_was_not_trained_on_is_said(inputs, tmp_path):

@@ -27,9 +27,10 @@ from support import (
     write_fasta,
     write_gtf,
 )
+from support.command_line import COLUMNS as COLUMN_NAMES
 from support.command_line import contents, tree
 
-COLUMNS = ["#chrom", "start", "end", "name", "strand", "gene_id", "biotype", "n_fraction"]
+COLUMNS = [f"#{COLUMN_NAMES[0]}", *COLUMN_NAMES[1:]]
 
 
 # Where it is cut
@@ -136,7 +137,7 @@ def run(inputs: Path, out: Path, shard_bases: int = 20_000, name: str = "rows.be
 
 def rows_of(shard: Path) -> list[list[str]]:
     header, *rows = [line.split("\t") for line in shard.read_text().splitlines()]
-    assert header == [*COLUMNS, "blocks"]
+    assert header == [*COLUMNS, "blocks", "outside"]
     return rows
 
 

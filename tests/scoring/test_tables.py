@@ -15,6 +15,7 @@ from histpred.core.marks import mark_colour
 from histpred.genome.regions import Window
 from histpred.genome.windows import row_of
 from histpred.scoring.tables import BED_NAME_LIMIT, TBI_LIMIT, Tables, index, join
+from support.command_line import COLUMNS
 
 MARKS = ("H3K4me3", "H3K27me3")
 
@@ -40,8 +41,8 @@ def lines(folder: Path, name: str) -> list[list[str]]:
 def test_a_row_of_scores_and_of_calls(tmp_path):
     tables = write(tmp_path, [(window("chr1", 5, 90, "LINC 1", "-"), [0.9041251, 0.1])])
     assert lines(tmp_path, "scores.tsv.gz") == [
-        ["#chrom", "start", "end", "name", "strand", "gene_id", "biotype", "n_fraction", *MARKS],
-        ["chr1", "5", "90", "LINC 1", "-", "G", "lncRNA", "0.25", "0.904125", "0.1"],
+        [f"#{COLUMNS[0]}", *COLUMNS[1:], *MARKS],
+        ["chr1", "5", "90", "LINC 1", "-", "G", "lncRNA", "0.25", "0", "0.904125", "0.1"],
     ]
     colour = ",".join(map(str, mark_colour("H3K4me3")))
     assert lines(tmp_path, "calls.bed.gz") == [

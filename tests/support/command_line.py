@@ -22,7 +22,10 @@ from histpred.commands.options import need
 from histpred.core.errors import UsageError
 
 ROOT = Path(__file__).resolve().parents[2]
-COLUMNS = ("chrom", "start", "end", "name", "strand", "gene_id", "biotype", "n_fraction")
+COLUMNS = (
+    *("chrom", "start", "end", "name", "strand", "gene_id", "biotype"),
+    *("n_fraction", "known_fraction"),
+)
 TABLES = ("scores.tsv.gz", "scores.tsv.gz.tbi", "calls.bed.gz", "calls.bed.gz.tbi", "ledger.tsv")
 FILES = {*TABLES, "run.json"}
 Argument = str | os.PathLike[str]

@@ -16,7 +16,7 @@ from histpred.tracks.binary import split_columns, write_calls, write_signal, wri
 pyBigWig = pytest.importorskip("pyBigWig", reason="needs pyBigWig")
 
 LENGTHS = {"chr2": 10_000, "chr10": 5_000, "c|1 odd": 300}
-HEAD = "#chrom\tstart\tend\tname\tstrand\tgene_id\tbiotype\tn_fraction"
+HEAD = "#chrom\tstart\tend\tname\tstrand\tgene_id\tbiotype\tn_fraction\tknown_fraction"
 
 
 def table(path: Path, rows: list[str], marks: str = "H3K4me3\tH3K27me3") -> Path:
@@ -35,7 +35,7 @@ def random_rows(count: int = 400) -> list[list[str]]:
         for start in starts:
             end = min(length, start + rng.randrange(1, 2_000))
             values = [f"{rng.random():.6g}" for _ in range(2)]
-            row = [contig, start, end, f"g{start}", rng.choice("+-."), "G1", "lncRNA", "0.25"]
+            row = [contig, start, end, f"g{start}", rng.choice("+-."), "G1", "lncRNA", "0.25", "1"]
             rows.append([*map(str, row), *values])
     return rows
 
@@ -55,8 +55,9 @@ def test_windows_come_back_as_they_were(number, tmp_path):
     full = ((255, 0, 0), (128, 128, 128))[number]
     for contig in LENGTHS:
         expected = []
-        for chrom, start, end, name, strand, _, _, _, *values in rows:
+        for chrom, start, end, name, strand, *_, first, second in rows:
             if chrom == contig:
+                values = (first, second)
                 score = round(float(values[number]) * 1000)
                 parts = [round(255 - (0.1 + 0.0009 * score) * (255 - part)) for part in full]
                 shade = ",".join(map(str, parts))
@@ -67,8 +68,8 @@ def test_windows_come_back_as_they_were(number, tmp_path):
 
 
 def test_tiles_are_a_signal(tmp_path):
-    rows = [f"chr2\t{i * 200}\t{i * 200 + 200}\tt\t.\t.\t.\t0\t0.{i:02d}\t1" for i in range(40)]
-    rows += ["chr10\t4900\t5000\tt\t.\t.\t.\t0\t0.5\t0"]
+    rows = [f"chr2\t{i * 200}\t{i * 200 + 200}\tt\t.\t.\t.\t0\t1\t0.{i:02d}\t1" for i in range(40)]
+    rows += ["chr10\t4900\t5000\tt\t.\t.\t.\t0\t1\t0.5\t0"]
     found = split_columns(table(tmp_path / "scores.tsv.gz", rows), LENGTHS, tmp_path)
     assert found.covered == 40 * 200 + 100
     write_signal(found, 0, LENGTHS, tmp_path / "a.bw")
@@ -101,18 +102,18 @@ def test_no_calls_are_no_file(tmp_path):
     assert not (tmp_path / "calls.bb").exists()
 
 
-ROW = "chr2\t{}\t{}\tg\t+\tG\tb\t0\t0.5\t0.5"
+ROW = "chr2\t{}\t{}\tg\t+\tG\tb\t0\t1\t0.5\t0.5"
 WRONG = {
-    "contig missing": ["chr3\t1\t2\tg\t+\tG\tb\t0\t0.5\t0.5", "the FASTA has no contig 'chr3'"],
+    "contig missing": ["chr3\t1\t2\tg\t+\tG\tb\t0\t1\t0.5\t0.5", "the FASTA has no contig 'chr3'"],
     "past the end": [ROW.format(9_000, 10_001), "chr2:9000-10001 is not on the contig of 10000 bp"],
     "empty": [ROW.format(7, 7), "chr2:7-7 is not on the contig"],
-    "not a number": ["chr2\tx\t9\tg\t+\tG\tb\t0\t0.5\t0.5", "invalid literal"],
-    "NaN": ["chr2\t5\t9\tg\t+\tG\tb\t0\tnan\t0.5", "a probability is not from 0 to 1"],
-    "above 1": ["chr2\t5\t9\tg\t+\tG\tb\t0\t0.5\t1.5", "a probability is not from 0 to 1"],
-    "too few": ["chr2\t5\t9\tg\t+\tG\tb\t0\t0.5", "9 columns where the header has 10"],
-    "cut": ["chr2\t1", "2 columns where the header has 10"],
+    "not a number": ["chr2\tx\t9\tg\t+\tG\tb\t0\t1\t0.5\t0.5", "invalid literal"],
+    "NaN": ["chr2\t5\t9\tg\t+\tG\tb\t0\t1\tnan\t0.5", "a probability is not from 0 to 1"],
+    "above 1": ["chr2\t5\t9\tg\t+\tG\tb\t0\t1\t0.5\t1.5", "a probability is not from 0 to 1"],
+    "too few": ["chr2\t5\t9\tg\t+\tG\tb\t0\t1\t0.5", "10 columns where the header has 11"],
+    "cut": ["chr2\t1", "2 columns where the header has 11"],
     "back to a contig": [
-        f"chr10\t1\t2\tg\t+\tG\tb\t0\t0.5\t0.5\n{ROW.format(5, 9)}",
+        f"chr10\t1\t2\tg\t+\tG\tb\t0\t1\t0.5\t0.5\n{ROW.format(5, 9)}",
         "contig 'chr2' is in several places",
     ],
     "unsorted": [f"{ROW.format(50, 90)}\n{ROW.format(49, 90)}", "chr2:49-90 is not sorted"],
@@ -150,7 +151,7 @@ def test_a_full_disk_is_one_error(tmp_path):
     """pybigtools panics, prints a stack and leaves half a file."""
     rng = random.Random(1)
     rows = [
-        f"chr2\t{i * 10}\t{i * 10 + 5}\t{rng.random()}\t+\tG\tb\t0\t{rng.random():.6g}\t0.5"
+        f"chr2\t{i * 10}\t{i * 10 + 5}\t{rng.random()}\t+\tG\tb\t0\t1\t{rng.random():.6g}\t0.5"
         for i in range(20_000)
     ]
     table(tmp_path / "scores.tsv.gz", rows)
