@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import NamedTuple
+from urllib.parse import unquote
 
 from histpred.core.errors import InputError
 from histpred.genome.attributes import (
@@ -28,6 +29,8 @@ from histpred.genome.reasons import NO_ID
 
 _GENE_NAMES = ("gene_name", "gene", "gene_symbol")  # GENCODE and Ensembl, NCBI, FlyBase
 _UNKNOWN_TRANSCRIPT = re.compile(r"(unknown|unassigned)_transcript_\d+$")
+# AGAT writes GFF3 attributes with a `transcript_id t` among them.
+_TRANSCRIPT_ID = re.compile(r'(?:^|;)\s*transcript_id[\s=]+"?([^";\s]+)')
 _EXON_NUMBER = re.compile(r"(?:^|;)\s*exon_number[ =]\s*[\"']?0*([1-9][0-9]{0,8})\b")
 
 
@@ -185,7 +188,7 @@ def _gff3_record(
     above = attributes.get("Parent") or attributes.get("Derives_from", "")
     parents = linked(above)
     if kind == EXON and not parents:
-        parents = tuple(filter(None, [attributes.get("transcript_id")]))
+        parents = tuple(map(unquote, _TRANSCRIPT_ID.findall(fields[8])[:1]))
     elif kind == TRANSCRIPT:
         key = key or attributes.get("transcript_id", "")
     own = ("gene_type", "gene_biotype") if kind == GENE else ("transcript_type", "type")
