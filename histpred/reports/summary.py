@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from histpred.core.errors import InputError, OutputError, first_few
+from histpred.core.errors import InputError, first_few
 from histpred.core.output import output_folder, refuse_inputs, temporary_faults
 from histpred.reports.multiqc import GENERAL, SECTIONS, sections
 from histpred.reports.samples import METRICS, read_evaluation, read_prediction
@@ -41,20 +41,18 @@ def summarise(folders: Sequence[Path], out: Path, *, overwrite: bool = False) ->
         If a folder is not a finished output or has another schema, two have the same name, or calls
         and run.json disagree.
     OutputError
-        If `out` holds a summary (without `overwrite`) or anything else.
+        If `out` holds another summary (without `overwrite`) or anything else.
     """
     predictions: dict[str, Path] = {}
     evaluations: dict[str, Path] = {}
     for folder in folders:
         _enter(predictions if _is_prediction(folder) else evaluations, folder)
-    if not overwrite and (out / OUTPUTS[-1]).exists() and _is_ours(out / OUTPUTS[-1]):
-        raise OutputError(f"{out} holds a summary", "choose another folder, or add --overwrite")
     refuse_inputs([out], folders)
 
     runs = {name: read_prediction(folder) for name, folder in sorted(predictions.items())}
     metrics = {name: read_evaluation(folder) for name, folder in sorted(evaluations.items())}
     found = sections(runs, metrics)
-    with temporary_faults(), output_folder(out, OUTPUTS, _is_ours) as work:
+    with temporary_faults(), output_folder(out, OUTPUTS, _is_ours, overwrite) as work:
         for name, section in found.items():
             if section["data"]:
                 text = json.dumps({"id": name, **section}, indent=1, allow_nan=False)

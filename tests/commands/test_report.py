@@ -181,9 +181,14 @@ def test_it_lies_beside_the_tables_and_goes_with_them(genes, demo_data, genome, 
     assert histpred("report", out).code == 0
     before = tree(out)
     done = histpred("report", out)
+    assert done.code == 0
+    assert f"{out / 'report.html'} holds this output already: nothing to do" in done.err
+    assert tree(out) == before
+    (out / "report.html").write_text("mine")
+    done = histpred("report", out)
     assert done.code == 1
     assert f"{out / 'report.html'} exists" in done.err
-    assert tree(out) == before
+    assert (out / "report.html").read_text() == "mine"
     assert histpred("report", out, "--overwrite").code == 0
     arguments = ("predict", demo_data / "genes.gtf.gz", genome, "-o", out)
     assert histpred(*arguments, "--overwrite").code == 0
