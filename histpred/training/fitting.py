@@ -45,8 +45,8 @@ def reproducible(seed: int | None = None) -> Iterator[None]:
     """Make torch reproducible inside the block, and restore its state at the end.
 
     Restored are the random state of the CPU and of all CUDA devices, the number of threads, and
-    cuDNN's `deterministic` flag, which is set inside the block. With a `seed`, the random state starts from it; without
-    one, it continues as it was.
+    cuDNN's `deterministic` flag, which is set inside the block. With a `seed`, the random state
+    starts from it; without one, it continues as it was.
     """
     deterministic, threads = torch.backends.cudnn.deterministic, torch.get_num_threads()
     devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
