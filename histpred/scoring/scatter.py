@@ -84,13 +84,19 @@ class ScatterRecord(Part):
 
 
 def scatter(
-    request: Request, choice: EncoderChoice, out: Path, shard_bases: int, overwrite: bool = False
+    request: Request,
+    choice: EncoderChoice,
+    out: Path,
+    shard_bases: int,
+    overwrite: bool = False,
+    recorded_as: tuple[str, str] | None = None,
 ) -> Scattered:
     """Write shards of the windows of an annotation to `out/shards`, their ledger and scatter.json.
 
     `choice` is what the windows will be embedded with; on a grid, bases that the window before also
     has cost nothing. `shard_bases` is the most bases that the windows of a shard have together,
-    give or take one window. Raises HistpredError for what `predict` would refuse; nothing is
+    give or take one window. `recorded_as` are the paths of annotation and FASTA for the record, if
+    they are not the request's. Raises HistpredError for what `predict` would refuse; nothing is
     published then.
     """
     check_window(choice.chunks, choice.window.kind)
@@ -118,6 +124,9 @@ def scatter(
         windows.ledger.write(work / LEDGER)
 
         annotation, fasta = input_records(request, windows)
+        if recorded_as:
+            annotation = annotation.model_copy(update={"path": recorded_as[0]})
+            fasta = fasta.model_copy(update={"path": recorded_as[1]})
         outputs = {shard.file: shard.sha256 for shard in shards}
         record = ScatterRecord(
             identity=_identity(request, choice, shard_bases, windows),
