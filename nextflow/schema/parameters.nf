@@ -24,7 +24,7 @@ def staging_fault(path) {
 
 // Return the problem with a path that must exist and that tasks get, or null.
 def path_fault(path, format) {
-    return path instanceof String ? path : staging_fault(path) ?: place_fault(path, format)
+    return path instanceof String ? path : place_fault(path, format) ?: staging_fault(path)
 }
 
 def place_fault(path, format) {
