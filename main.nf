@@ -65,7 +65,8 @@ workflow HISTPRED {
         def source = source_of(sample).toString()
         def folder = sample.bundle instanceof Path ? sample.bundle : []
         def name = folder ? folder.toString() : source ?: 'none'
-        [name, [id: sample.id, source: source], sample.annotation, sample.fasta, sample.labels, folder]
+        def inputs = [sample.annotation, sample.fasta].collect { path -> quoted(path.toUriString()) }.join(' ')
+        [name, [id: sample.id, source: source, inputs: inputs], sample.annotation, sample.fasta, sample.labels, folder]
     }
     BUNDLE(named.map { name, meta, _annotation, _fasta, _labels, bundle -> [name, meta.source, bundle] }.unique())
     // [meta, annotation, fasta, labels, bundle, identity of the bundle]

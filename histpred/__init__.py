@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from histpred.core.version import __version__
+
+TYPE_CHECKING = False  # typing takes time to import
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["__version__", "embed", "evaluate", "predict", "to_anndata", "train", "windows"]
 

@@ -7,15 +7,13 @@ disk), 130 interrupted.
 from __future__ import annotations
 
 import importlib
-import signal
 import sys
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import click
 
 from histpred.core import errors
+from histpred.core.interruption import EXIT_INTERRUPTED, INTERRUPTED, Interruptible
 from histpred.core.log import logger, messages
 from histpred.core.version import __version__
 
@@ -55,49 +53,44 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code; logging and signal handlers are restored."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     debug = "--debug" in arguments
-    with messages(quiet="-q" in arguments or "--quiet" in arguments, debug=debug), _interruptible():
+    quiet = "-q" in arguments or "--quiet" in arguments
+    with messages(quiet, debug), Interruptible() as signals:
         try:
             return histpred.main(arguments, prog_name="histpred", standalone_mode=False) or 0
-        except click.exceptions.Exit as exit_:
-            return exit_.exit_code
-        except click.ClickException as error:
-            error.show()
-            return errors.EXIT_USAGE
-        except (KeyboardInterrupt, click.Abort) as stop:
-            if isinstance(stop.__cause__, EOFError):  # to click it means that a user typed Ctrl-D
-                what = f"a compressed file is truncated or damaged ({stop.__cause__})"
-                logger.error(f"{what}\n  download or copy the input again", exc_info=debug)
-                return errors.EXIT_DATA
-            logger.error("interrupted; nothing unfinished was published")
-            return errors.EXIT_INTERRUPTED
         except SystemExit:  # click noticed that the reader of a pipe has gone (| head)
             return 0
-        except MemoryError:
-            logger.error("out of memory\n  give more memory and run the same command again")
-            return errors.EXIT_TEMPORARY
-        except errors.HistpredError as error:
-            logger.error(error, exc_info=debug)
-            return error.exit_code
-        except OSError as error:
-            logger.error(error, exc_info=debug)
-            return errors.EXIT_DATA
-        except Exception as error:
-            again = f"histpred --debug {' '.join(arguments)}"
-            bug = f"this is a bug in histpred; to see the traceback, run: {again}"
-            logger.error(f"{type(error).__name__}: {error}\n  {bug}", exc_info=debug)
-            return errors.EXIT_DATA
+        except click.exceptions.Exit as exit_:
+            return exit_.exit_code
+        except BaseException as error:
+            # A library may turn the interruption into an error of its own.
+            # To click, an EOFError means that a user typed Ctrl-D.
+            cause = error.__cause__ if isinstance(error.__cause__, EOFError) else error
+            interrupted = signals.interrupted or isinstance(cause, KeyboardInterrupt | click.Abort)
+            return _failed(KeyboardInterrupt() if interrupted else cause, arguments, debug)
 
 
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Treat SIGTERM as Ctrl-C, so that an interrupted run removes its temporary files."""
-    if threading.current_thread() is not threading.main_thread():  # Python allows no handlers there
-        yield
-        return
-    # Python's own handler of SIGINT raises KeyboardInterrupt.
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        if before is not None:  # None: a handler that was not installed from Python
-            signal.signal(signal.SIGTERM, before)
+def _failed(error: BaseException, arguments: Sequence[str], debug: bool) -> int:
+    """Say what went wrong, and return the exit code."""
+    from histpred.core.output import temporary
+
+    error = temporary(error) or error
+    if isinstance(error, KeyboardInterrupt):
+        logger.error(INTERRUPTED)
+        return EXIT_INTERRUPTED
+    if isinstance(error, click.ClickException):
+        error.show()
+        return errors.EXIT_USAGE
+    if isinstance(error, errors.HistpredError):
+        logger.error(error, exc_info=debug)
+        return error.exit_code
+    if isinstance(error, EOFError):
+        hint = "download or copy the input again"
+        logger.error(f"a compressed file is truncated or damaged ({error})\n  {hint}")
+        return errors.EXIT_DATA
+    if isinstance(error, OSError):
+        logger.error(error, exc_info=debug)
+        return errors.EXIT_DATA
+    again = f"histpred --debug {' '.join(arguments)}"
+    bug = f"this is a bug in histpred; to see the traceback, run: {again}"
+    logger.error(f"{type(error).__name__}: {error}\n  {bug}", exc_info=debug)
+    return errors.EXIT_DATA

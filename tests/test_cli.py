@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -153,6 +154,8 @@ ERRORS = [
     (click.Abort(), 130, "error: interrupted; nothing unfinished was published\n"),
     (EOFError("ended early"), 1, "error: a compressed file is truncated or damaged (ended early)\n"
      "  download or copy the input again\n"),
+    (OSError(28, "No space left"), 75, "make room and run the same command again\n"),
+    (MemoryError(), 75, "give more memory and run the same command again\n"),
     (PermissionError(13, "denied", "x"), 1, "error: [Errno 13] denied: 'x'\n"),
     (click.UsageError("no such thing"), 2, "no such thing\n"),
 ]
@@ -233,6 +236,20 @@ def test_sigterm_interrupts_a_verb(monkeypatch):
     done = histpred("bundle", "show")
     assert done.code == 130
     assert done.err.strip() == "error: interrupted; nothing unfinished was published"
+
+
+def test_an_error_that_a_library_makes_of_the_interruption_is_none(monkeypatch):
+    def terminate(name):
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(10)
+        except KeyboardInterrupt:
+            raise sqlite3.OperationalError("interrupted") from None
+
+    monkeypatch.setattr(bundle, "load_bundle", terminate)
+    done = histpred("bundle", "show")
+    assert done.code == 130
+    assert done.err == "error: interrupted; nothing unfinished was published\n"
 
 
 def test_through_the_real_entry_point(tmp_path):

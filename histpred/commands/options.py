@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -104,7 +106,10 @@ def encoder_of(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def need(extra: str, but: str | None = None) -> None:
-    """Raise UsageError unless the packages of `extra`, except `but`, are installed."""
+    """Raise UsageError unless the packages of `extra`, except `but`, are installed.
+
+    If matplotlib is one of them, it is imported, as `_import_matplotlib` does.
+    """
     packages = {
         "train": ("torch", "sklearn", "scipy", "matplotlib", "jinja2", "onnx", "pyarrow"),
         "anndata": ("anndata", "pyarrow"),
@@ -118,6 +123,26 @@ def need(extra: str, but: str | None = None) -> None:
             f"this needs {first_few(missing)}, which is not installed",
             f"pip install 'histpred[{extra}]', or {checkout}",
         )
+    if "matplotlib" in wanted:
+        _import_matplotlib()
+
+
+def _import_matplotlib() -> None:
+    """Import matplotlib so that it writes its list of fonts into no folder that lasts.
+
+    MPLCONFIGDIR, if the user has set it, counts as ever.
+    """
+    name = "MPLCONFIGDIR"
+    if "matplotlib" in sys.modules or os.environ.get(name):
+        return
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="histpred-") as folder:
+        os.environ[name] = folder
+        try:
+            importlib.import_module("matplotlib.font_manager")
+        finally:
+            del os.environ[name]
 
 
 def window_or(default: str | None) -> Decorator:

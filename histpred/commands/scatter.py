@@ -26,10 +26,22 @@ from histpred.core.log import logger
     help="Largest number of bases in the windows of one shard, give or take one window. All shards "
     "get about the same number of bases.",
 )
+@click.option(
+    "--recorded-as",
+    nargs=2,
+    metavar="ANNOTATION FASTA",
+    help="Paths of the inputs for the records, if the given ones are links or copies that will be "
+    "gone. [default: the given paths]",
+)
 @options.weights
 @options.running
 def scatter(
-    out: Path, shard_bases: int, strict: bool, overwrite: bool, quiet: bool, **given: Any
+    out: Path,
+    shard_bases: int,
+    recorded_as: tuple[str, str] | None,
+    strict: bool,
+    overwrite: bool,
+    **given: Any,
 ) -> None:
     """Check ANNOTATION against FASTA and write its windows as shards of about equal work.
 
@@ -43,7 +55,7 @@ def scatter(
 
     request = options.filled(Request, options.inputs(given))
     choice = choose_encoder(**options.encoder_of(given), tile=given["tile"])
-    result = verbs.scatter(request, choice, out, shard_bases, overwrite)
+    result = verbs.scatter(request, choice, out, shard_bases, overwrite, recorded_as)
     if not result.fresh:
         logger.info(f"{out} already holds these shards: nothing to do")
     logger.info(

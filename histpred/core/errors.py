@@ -15,7 +15,6 @@ EXIT_DATA = 1
 EXIT_USAGE = 2
 EXIT_STRICT = 3
 EXIT_TEMPORARY = 75  # EX_TEMPFAIL of sysexits.h: worth another try
-EXIT_INTERRUPTED = 130
 
 
 class HistpredError(Exception):

@@ -14,7 +14,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from histpred.core.errors import InputError, OutputError, first_few
-from histpred.core.output import file_digest
+from histpred.core.journal import file_digest
 from histpred.core.version import __version__
 
 LONGEST = 70  # characters of a value in a message

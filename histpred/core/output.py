@@ -23,19 +23,17 @@ from pathlib import Path
 from typing import cast
 
 from histpred.core.errors import InputError, OutputError, TemporaryError, UsageError, first_few
+from histpred.core.journal import LOCK, Journal, file_digest
+from histpred.core.log import logger
 
 WORK = ".histpred-work"
 RESUME = ".histpred-resume"  # finished work of an interrupted run, for the next run
-LOCK = ".lock"
 SETTLED = 60  # seconds; a younger scratch folder may not be locked yet
 ATTEMPTS = 5
+OTHER_FILE = "choose another name, or add --overwrite"
+OTHER_FOLDER = "move it away, or choose another folder for -o"
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 SQLITE_NO_ROOM = ("disk is full", "disk I/O error", "unable to open database file")
-
-
-def file_digest(path: str | os.PathLike[str]) -> str:
-    """The sha256 of a file, hexadecimal."""
-    with open(path, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def input_digest(path: str | os.PathLike[str]) -> str:
@@ -53,41 +51,57 @@ def input_digest(path: str | os.PathLike[str]) -> str:
 
 @contextmanager
 def output_folder(
-    folder: Path, own_names: Sequence[str], is_ours: Callable[[Path], bool]
+    folder: Path, own_names: Sequence[str], is_ours: Callable[[Path], bool], overwrite: bool = True
 ) -> Iterator[Path]:
     """Yield a private folder inside `folder`; on success, move its files up to `folder`.
 
     own_names: the output files in the order in which they are moved; a file may lie one folder down
     ('figures/roc.svg'). A run may add names until the end. The last one marks a finished folder.
-    is_ours: returns True if histpred wrote the file that marks a finished folder. Files in `folder`
-    / RESUME survive a failure and are removed on success. Raises OutputError if `folder` is a file,
-    is being written by another run, or holds files other than a finished or interrupted output of
-    histpred.
+    is_ours: returns True if histpred wrote the file that marks a finished folder. overwrite: False:
+    a finished folder is left as it is. Files in `folder` / RESUME survive a failure and are removed
+    on success. Raises OutputError if `folder` is a file, is being written by another run, holds
+    files other than a finished or interrupted output of histpred or, without `overwrite`, holds a
+    finished output that differs.
     """
-    _check_owner(folder, folder / own_names[-1], is_ours)
+    mark = folder / own_names[-1]
+    _check_owner(folder, mark, is_ours)
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
-    with _private(folder / WORK, f"{folder} is being written by another histpred") as work:
-        try:
-            yield work
-            # The last file marks the folder as finished: it is removed first and written last.
-            with contextlib.suppress(FileNotFoundError):
-                (folder / own_names[-1]).unlink()
-            for name in own_names:
-                if (work / name).exists():
-                    (folder / name).parent.mkdir(exist_ok=True)
-                    publish(work / name, folder / name)
+    try:
+        with _private(folder / WORK, f"{folder} is being written by another histpred") as work:
+            journal = Journal(work)
+            finished = is_ours(mark)
+            if not finished:
+                journal.refuse_foreign(folder, own_names, OTHER_FOLDER)
+            with _kept_on_failure(folder / RESUME):
+                yield work
+                if not finished:  # files may have been put there, or names added
+                    journal.refuse_foreign(folder, own_names, OTHER_FOLDER)
+                if not finished or overwrite:
+                    journal.publish(folder, own_names, marked=True)
+                elif changed := journal.differing(folder, own_names):
+                    raise OutputError(
+                        f"{folder} holds another output; what differs: {first_few(changed)}",
+                        "choose another folder for -o, or add --overwrite to replace it",
+                    )
                 else:
-                    (folder / name).unlink(missing_ok=True)
+                    logger.info(f"{folder} holds this output already: nothing to do")
             shutil.rmtree(folder / RESUME, ignore_errors=True)
-        except BaseException:
-            shutil.rmtree(work, ignore_errors=True)
-            kept = (folder / RESUME).rglob("*")
-            if not any(path.suffix in (".parquet", ".pt") for path in kept):
-                shutil.rmtree(folder / RESUME, ignore_errors=True)
-            with contextlib.suppress(OSError):
-                for path in missing:
-                    path.rmdir()
-            raise
+    except BaseException:
+        with contextlib.suppress(OSError):
+            for path in missing:
+                path.rmdir()
+        raise
+
+
+@contextmanager
+def _kept_on_failure(resume: Path) -> Iterator[None]:
+    """If the run fails, keep its finished work, if there is any, for the next run."""
+    try:
+        yield
+    except BaseException:
+        if not any(path.suffix in (".parquet", ".pt") for path in resume.rglob("*")):
+            shutil.rmtree(resume, ignore_errors=True)
+        raise
 
 
 def sweep(folder: Path) -> None:
@@ -102,21 +116,27 @@ def sweep(folder: Path) -> None:
 def output_files(paths: Sequence[Path], overwrite: bool) -> Iterator[Path]:
     """Yield a private folder beside the first of `paths`; on success, move the files to `paths`.
 
-    Raises OutputError if one of the paths is a folder, is being written by another run, or exists.
-    Existing files are replaced with `overwrite`, or if a killed run left them.
+    The paths lie in one folder. Files that are there already are replaced with `overwrite`, or if
+    a killed run left them. If they are what this run makes, they stay, and a message says so.
+    Raises OutputError for other files, and if a path is a folder or is being written by another
+    run.
     """
-    first = paths[0]
-    work = first.with_name(f".{first.name}{WORK}")
-    broken_off = work.exists()
+    first, names = paths[0], [path.name for path in paths]
     for path in paths:
         if path.is_dir():
             raise OutputError(f"{path} is a folder", "name a file")
-        if path.exists() and not overwrite and not broken_off:
-            raise OutputError(f"{path} exists", "choose another name, or add --overwrite")
+    work = first.with_name(f".{first.name}{WORK}")
     with _private(work, f"{first} is being written by another histpred") as private:
+        journal = Journal(private)
+        if not overwrite and not all(map(os.path.lexists, paths)):
+            journal.refuse_foreign(first.parent, names, OTHER_FILE)
         yield private
-        for path in reversed(paths):
-            publish(private / path.name, path)
+        if not overwrite:
+            if not journal.differing(first.parent, names):
+                logger.info(f"{first} holds this output already: nothing to do")
+                return
+            journal.refuse_foreign(first.parent, names, OTHER_FILE)
+        journal.publish(first.parent, names[::-1])
 
 
 @contextmanager
@@ -150,41 +170,43 @@ def refuse_streams(inputs: Iterable[str | os.PathLike[str]]) -> None:
             raise UsageError(f"{name} can be read only once", hint)
 
 
-def publish(partial: Path, final: Path) -> None:
-    """Flush `partial` to disk and give it its final name."""
-    with open(partial, "rb") as stream:
-        os.fsync(stream.fileno())
-    os.replace(partial, final)
-
-
 @contextmanager
 def temporary_faults() -> Iterator[None]:
     """Raise TemporaryError (exit code 75) if any library runs out of disk space or memory."""
     try:
         yield
-    except MemoryError as error:
-        hint = "give more memory and run the same command again"
-        raise TemporaryError("out of memory", hint) from error
-    except (OSError, sqlite3.OperationalError) as error:
-        full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        if full or any(fault in str(error) for fault in SQLITE_NO_ROOM):
-            raise TemporaryError(
-                f"the disk is full or over quota ({error})",
-                "nothing was published; make room and run the same command again",
-            ) from error
+    except (MemoryError, OSError, sqlite3.OperationalError) as error:
+        if lack := temporary(error):
+            raise lack from error
         raise
+
+
+def temporary(error: BaseException) -> TemporaryError | None:
+    """The lack of disk space or memory that an exception stands for; None for another error."""
+    if isinstance(error, MemoryError):
+        hint = "give more memory and run the same command again"
+        return TemporaryError("out of memory", hint)
+    if not isinstance(error, OSError | sqlite3.OperationalError):
+        return None
+    full = isinstance(error, OSError) and error.errno in NO_ROOM
+    if full or any(fault in str(error) for fault in SQLITE_NO_ROOM):
+        hint = "nothing was published; make room and run the same command again"
+        return TemporaryError(f"the disk is full or over quota ({error})", hint)
+    return None
 
 
 @contextmanager
 def _private(work: Path, busy: str) -> Iterator[Path]:
     with _locked(work, busy):
-        for left in work.iterdir():
-            if left.name != LOCK:
-                shutil.rmtree(left) if left.is_dir() else left.unlink()
+        journal = Journal(work)
+        journal.clear()
         try:
             yield work
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
+        except BaseException:
+            if not journal.clear():
+                shutil.rmtree(work, ignore_errors=True)
+            raise
+        shutil.rmtree(work, ignore_errors=True)
 
 
 @contextmanager
@@ -197,6 +219,8 @@ def _locked(work: Path, busy: str) -> Iterator[None]:
         except FileNotFoundError:  # its owner has just removed it
             continue
         except OSError as error:
+            if error.errno in NO_ROOM:
+                raise
             reason = f"cannot write to {work.parent}: {error.strerror}"
             raise OutputError(reason, "choose another place") from error
         with lock:

@@ -18,7 +18,8 @@ from pathlib import Path
 from types import ModuleType
 
 from histpred.core.errors import OutputError, UsageError, WeightsError, first_line
-from histpred.core.output import file_digest, publish, temporary_faults
+from histpred.core.journal import file_digest, publish
+from histpred.core.output import temporary_faults
 from histpred.encoders import INSTALL_ENCODERS
 from histpred.encoders.installed import RIGHT, UNKNOWN, WRONG, compare_file, partial_folder
 from histpred.encoders.published import File, Published

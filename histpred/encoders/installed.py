@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from histpred.core.errors import BundleError, HistpredError, WeightsError
-from histpred.core.output import file_digest
+from histpred.core.journal import file_digest
 from histpred.encoders import ENCODERS, EncoderKind, build
 from histpred.encoders.published import File, Published, default_folder
 

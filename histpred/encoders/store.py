@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypedDict
 import numpy as np
 
 from histpred.core.errors import OutputError
-from histpred.core.output import file_digest, publish
+from histpred.core.journal import file_digest, publish
 from histpred.encoders import INSTALL_ENCODERS, Embedded, Encoder, EncoderSpec
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from histpred.core.errors import OutputError
-from histpred.core.output import file_digest, publish, scratch_folder
+from histpred.core.journal import file_digest, publish
+from histpred.core.output import scratch_folder
 
 SETTLED = 2  # seconds; a younger file may change again without a new modification time
 SMALL = 1 << 26  # bytes; the digest of a larger private file is remembered

@@ -179,6 +179,8 @@ def open_lines(path: str | os.PathLike[str]) -> Iterator[Lines]:
     Raises InputError if the path is missing, a directory or unreadable.
     """
     if os.fspath(path) == "-":
+        if sys.stdin is None:
+            raise InputError("<stdin>", "standard input is closed", "pipe the rows into it")
         yield Lines(path, cast(io.BufferedReader, sys.stdin.buffer))
         return
     if os.path.isdir(path):

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from histpred.core.columns import HEADER
-from histpred.core.errors import InputError, OutputError, first_few
+from histpred.core.errors import InputError, first_few
 from histpred.core.finished import read_record
 from histpred.core.output import output_folder, refuse_inputs, temporary_faults
 from histpred.reports import multiqc
@@ -32,8 +32,8 @@ def summarise(folders: Sequence[Path], out: Path, *, overwrite: bool = False) ->
     the folders under the same names gives the same bytes.
 
     Raises InputError if a folder is not a finished output or has another schema, two have the same
-    name, or calls and run.json disagree; OutputError if `out` holds a summary, without `overwrite`,
-    or anything else.
+    name, or calls and run.json disagree; OutputError if `out` holds another summary, without
+    `overwrite`, or anything else.
     """
     predictions: dict[str, Path] = {}
     evaluations: dict[str, Path] = {}
@@ -47,13 +47,11 @@ def summarise(folders: Sequence[Path], out: Path, *, overwrite: bool = False) ->
                 "give each folder once, and rename those that share a name",
             )
         known[name] = folder
-    if not overwrite and (out / OUTPUTS[-1]).exists() and _is_ours(out / OUTPUTS[-1]):
-        raise OutputError(f"{out} holds a summary", "choose another folder, or add --overwrite")
     refuse_inputs([out], folders)
 
     runs = {name: _prediction(folder) for name, folder in sorted(predictions.items())}
     metrics = {name: _evaluation(folder) for name, folder in sorted(evaluations.items())}
-    with temporary_faults(), output_folder(out, OUTPUTS, _is_ours) as work:
+    with temporary_faults(), output_folder(out, OUTPUTS, _is_ours, overwrite) as work:
         for name, section in multiqc.sections(runs, metrics).items():
             if section["data"]:
                 text = json.dumps({"id": name, **section}, indent=1, allow_nan=False)

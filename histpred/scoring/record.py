@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from histpred.bundle.encoding import EncoderChoice
 from histpred.core.finished import read_record, refuse_altered, refuse_other, write_record, written
-from histpred.core.output import file_digest
+from histpred.core.journal import file_digest
 from histpred.core.runtime import load_onnxruntime
 from histpred.core.version import __version__
 from histpred.genome.ledger import LEDGER

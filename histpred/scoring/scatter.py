@@ -17,8 +17,9 @@ from pydantic import Field
 from histpred.bundle.encoding import EncoderChoice
 from histpred.core.finished import finished, is_ours, read_record, refuse_other, write_record
 from histpred.core.hts import quiet_htslib
+from histpred.core.journal import file_digest
 from histpred.core.log import tell
-from histpred.core.output import file_digest, output_folder, refuse_inputs, temporary_faults
+from histpred.core.output import output_folder, refuse_inputs, temporary_faults
 from histpred.core.version import __version__
 from histpred.encoders import is_expensive
 from histpred.encoders.chunks import GRID, ChunkPolicy, check_window
@@ -84,13 +85,19 @@ class ScatterRecord(Part):
 
 
 def scatter(
-    request: Request, choice: EncoderChoice, out: Path, shard_bases: int, overwrite: bool = False
+    request: Request,
+    choice: EncoderChoice,
+    out: Path,
+    shard_bases: int,
+    overwrite: bool = False,
+    recorded_as: tuple[str, str] | None = None,
 ) -> Scattered:
     """Write shards of the windows of an annotation to `out/shards`, their ledger and scatter.json.
 
     `choice` is what the windows will be embedded with; on a grid, bases that the window before also
     has cost nothing. `shard_bases` is the most bases that the windows of a shard have together,
-    give or take one window. Raises HistpredError for what `predict` would refuse; nothing is
+    give or take one window. `recorded_as` are the paths of annotation and FASTA for the record, if
+    they are not the request's. Raises HistpredError for what `predict` would refuse; nothing is
     published then.
     """
     check_window(choice.chunks, choice.window.kind)
@@ -118,19 +125,13 @@ def scatter(
         shards = list(_write_shards(spool, work, costs, shard_bases))
         windows.ledger.write(work / LEDGER)
 
-        annotation, fasta = input_records(request, windows)
+        inputs = input_records(request, windows)
+        annotation, fasta = _renamed(inputs, recorded_as) if recorded_as else inputs
         outputs = {shard.file: shard.sha256 for shard in shards}
         record = ScatterRecord(
             identity=_identity(request, choice, shard_bases, windows),
             expensive=is_expensive(choice.spec.kind),
-            result=Scattered(
-                rows=windows.ledger.rows,
-                windows=len(costs.bases),
-                bases=sum(costs.bases),
-                shards=len(shards),
-                skipped=windows.ledger.skipped,
-                past_end=windows.plan.past_end,
-            ),
+            result=_result(windows, costs, shards),
             warnings=warnings + lacking,
             annotation=annotation,
             fasta=fasta,
@@ -142,6 +143,27 @@ def scatter(
         left = (f"{SHARDS}/{path.name}" for path in _shards_in(out))
         names[:] = [*dict.fromkeys([*left, *record.outputs]), SCATTER]
     return record.result
+
+
+def _renamed(
+    inputs: tuple[AnnotationRecord, FastaRecord], paths: tuple[str, str]
+) -> tuple[AnnotationRecord, FastaRecord]:
+    annotation, fasta = inputs
+    return (
+        annotation.model_copy(update={"path": paths[0]}),
+        fasta.model_copy(update={"path": paths[1]}),
+    )
+
+
+def _result(windows: OpenWindows, costs: Costs, shards: Sequence[Shard]) -> Scattered:
+    return Scattered(
+        rows=windows.ledger.rows,
+        windows=len(costs.bases),
+        bases=sum(costs.bases),
+        shards=len(shards),
+        skipped=windows.ledger.skipped,
+        past_end=windows.plan.past_end,
+    )
 
 
 def _spool(spool: Path, windows: OpenWindows, choice: EncoderChoice, costs: Costs) -> list[str]:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from histpred.bundle.folder import MANIFEST, SHIPPED, parse_manifest, shipped_bundles
 from histpred.bundle.outputs import assembly_of
-from histpred.core.errors import InputError, OutputError, UsageError
+from histpred.core.errors import InputError, UsageError
 from histpred.core.execution import Progress, no_progress
 from histpred.core.hts import quiet_htslib
 from histpred.core.marks import by_class, mark
@@ -116,19 +116,21 @@ def write_hub(
     with the number of tracks written, and of all.
 
     Raises InputError if the folder is not a finished prediction, was made with another FASTA, or
-    its tables differ from run.json; OutputError if `out` holds a hub (without `overwrite`) or
-    anything else; UsageError for an assembly that cannot name a folder.
+    its tables differ from run.json; OutputError if `out` holds another hub (without
+    `overwrite`) or anything else; UsageError for an assembly that cannot name a folder.
     """
     if assembly is not None and (assembly in derived.TOP_FILES or not ASSEMBLY.fullmatch(assembly)):
         raise UsageError(
             f"{assembly!r} is not the name of an assembly", "give UCSC's name: hg38, sacCer3"
         )
     run = read_finished(scores, AGAIN)
-    if not overwrite and (out / HUB).exists():
-        raise OutputError(f"{out} holds a hub", "choose another folder, or add --overwrite")
     refuse_inputs([out], [scores])
     names = [HUB]
-    with quiet_htslib(), temporary_faults(), output_folder(out, names, derived.is_hub) as work:
+    with (
+        quiet_htslib(),
+        temporary_faults(),
+        output_folder(out, names, derived.is_hub, overwrite) as work,
+    ):
         with Reference(fasta, cache or work / ".genome") as reference:
             if reference.digest != run.identity.fasta_sha256:
                 problem = f"is not the genome of {scores}"

@@ -26,7 +26,7 @@ from torch import nn
 from histpred.bundle.folder import MARK_VECTORS
 from histpred.bundle.manifest import Calibration, ChunkSpec, EncoderSpec, KnownAnswer
 from histpred.bundle.probability import probabilities_of
-from histpred.core.output import file_digest
+from histpred.core.journal import file_digest
 from histpred.encoders.chunks import WINDOW
 from histpred.encoders.embedder import embed_sequences
 from histpred.encoders.onnx import GRAPH, codes_of

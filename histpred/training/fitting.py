@@ -10,21 +10,26 @@ last epoch are kept.
 from __future__ import annotations
 
 import json
+import logging
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from pydantic import JsonValue
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau
 
-from histpred.core.errors import ModelError, TemporaryError
+from histpred.core.errors import ModelError, TemporaryError, first_line
+from histpred.core.finished import differences
 from histpred.training.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 NUMBERS_AT_ONCE = 1 << 17  # of the inputs, outside training: keeps memory flat
 MOST_ROWS_AT_ONCE = 2048
@@ -39,11 +44,11 @@ LossOf = Callable[[Tensor, Tensor, Tensor], Tensor]
 def reproducible(seed: int | None = None) -> Iterator[None]:
     """Make torch reproducible inside the block, and restore its state at the end.
 
-    Restored are the random state of the CPU and of all CUDA devices, and cuDNN's `deterministic`
-    flag, which is set inside the block. With a `seed`, the random state starts from it; without
-    one, it continues as it was.
+    Restored are the random state of the CPU and of all CUDA devices, the number of threads, and
+    cuDNN's `deterministic` flag, which is set inside the block. With a `seed`, the random state
+    starts from it; without one, it continues as it was.
     """
-    deterministic = torch.backends.cudnn.deterministic
+    deterministic, threads = torch.backends.cudnn.deterministic, torch.get_num_threads()
     devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
     with torch.random.fork_rng(devices):
         try:
@@ -53,6 +58,7 @@ def reproducible(seed: int | None = None) -> Iterator[None]:
             yield
         finally:
             torch.backends.cudnn.deterministic = deterministic
+            torch.set_num_threads(threads)
 
 
 class Rows(NamedTuple):
@@ -95,10 +101,14 @@ class Losses(NamedTuple):
 
 
 class Checkpoint(NamedTuple):
-    """The file that a killed training continues from; `identity` names what fixes the weights."""
+    """The file that a killed training continues from.
+
+    identity: what fixes the weights, but for the number of threads: sums depend on the order in
+    which they are computed. The file has it, and a training goes on with the threads it began with.
+    """
 
     path: Path
-    identity: str
+    identity: Mapping[str, JsonValue]
 
     def save(
         self,
@@ -112,7 +122,8 @@ class Checkpoint(NamedTuple):
         self.path.parent.mkdir(parents=True, exist_ok=True)
         partial = self.path.with_name(f"{self.path.name}.partial")
         state = {
-            "identity": self.identity,
+            "identity": json.dumps(self.identity),
+            "threads": torch.get_num_threads(),
             "network": network.state_dict(),
             "optimiser": optimiser.state_dict(),
             "schedule": {k: v for k, v in schedule.state_dict().items() if isinstance(v, PLAIN)},
@@ -127,15 +138,25 @@ class Checkpoint(NamedTuple):
     ) -> tuple[dict[str, Tensor], list[Epoch]] | None:
         """Load the saved state; returns the best weights and the history.
 
-        Loads nothing and returns None if there is no file, if it is damaged, or if it belongs to a
-        run of another identity.
+        Loads nothing and returns None if there is no file or, with a warning, if it is damaged or
+        belongs to a run of another identity. Sets torch's number of threads to that of the file.
         """
+        if not self.path.exists():
+            return None
+        again = "the interrupted training cannot go on and starts again from epoch 1"
         try:
             state: dict[str, Any] = torch.load(self.path, weights_only=True)
-        except Exception:  # torch has many kinds for a damaged file
+            before, threads = json.loads(state["identity"]), state["threads"]
+        except Exception as error:  # torch has many kinds for a damaged file
+            logger.warning("%s: %s is damaged (%s)", again, self.path, first_line(error))
             return None
-        if state["identity"] != self.identity:
+        if found := differences(before, json.loads(json.dumps(self.identity))):
+            logger.warning("%s; what differs: %s", again, "; ".join(found))
             return None
+        if threads != torch.get_num_threads():
+            told = "training goes on with the %d threads it began with: others give other weights"
+            logger.info(told, threads)
+            torch.set_num_threads(threads)
         network.load_state_dict(state["network"])
         optimiser.load_state_dict(state["optimiser"])
         schedule.load_state_dict(state["schedule"])

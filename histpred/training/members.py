@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -49,9 +48,9 @@ def fit_members(
     rows = _rows(train, weights, device)
     weights = pair_weights(validation.labels, marks, recipe.loss, seed, train.labels)
     validation_rows = _rows(validation, weights, device)
-    # What fixes the weights: not the bundle's name, but the order in which sums are computed.
+    # What fixes the weights: not the bundle's name.
     fixed = {name: value for name, value in identity.items() if name != "about"}
-    key = json.dumps([fixed, str(device), torch.get_num_threads()], sort_keys=True)
+    fixed["device"] = str(device)
     networks, histories = [], []
     for member in range(recipe.members):
         settings = recipe.settings._replace(seed=seed + member)
@@ -64,7 +63,7 @@ def fit_members(
         )
         part = trained_part(network).to(device)
         losses = row_losses(part, rows, validation_rows, loss_of, settings)
-        checkpoint = Checkpoint(checkpoints / f"checkpoint{member}.pt", key)
+        checkpoint = Checkpoint(checkpoints / f"checkpoint{member}.pt", fixed)
         histories.append(fit(part, losses, settings, checkpoint, progress))
         networks.append(network)
     return _average(networks).to(device), histories

@@ -13,7 +13,7 @@ from pydantic import JsonValue
 from histpred.bundle.encoding import EncoderChoice, choose_encoder
 from histpred.bundle.manifest import NAME_PATTERN
 from histpred.core.errors import UsageError
-from histpred.core.output import file_digest
+from histpred.core.journal import file_digest
 from histpred.core.version import __version__
 from histpred.encoders import Encoder
 from histpred.genome.request import Request, request_identity

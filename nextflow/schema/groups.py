@@ -107,6 +107,7 @@ GROUPS: dict[str, tuple[str, str, dict[str, Property]]] = {
                 "format": "directory-path",
                 "x-value": "DIR",
                 "x-made": True,
+                "x-kept": True,
                 "description": "Folder that keeps embeddings for later runs, which do not compute "
                 "them again.",
                 "help_text": "Default: in the work directory.",

@@ -8,6 +8,8 @@ in `$defs`, and nf-schema's `exists`). It adds these keywords:
 x-histpred   the verbs that take the parameter, each with its flag
 x-modes      the modes that use a parameter of the pipeline itself; without it, all modes
 x-value      how the help shows a value; lower-case words in it are never files
+x-made       a folder that is made if it does not exist
+x-kept       tasks reach the folder through a staged file
 x-staged     if the value is a file or folder, it is staged, and the flag gets its staged name
 """
 
@@ -25,6 +27,9 @@ from typing import Any
 
 import click
 from groups import GROUPS, Property
+
+from histpred.commands.options import NameList
+from histpred.genome.regions import CONTEXT, INTERVAL, KINDS, PROMOTER
 
 FOLDER = Path(__file__).resolve().parent
 ROOT = FOLDER.parents[1]
@@ -46,11 +51,23 @@ LEFT_OUT = {
     "bundle": "a parameter of the pipeline: samples may differ in it, and a folder is staged",
     "encoder": "a parameter of the pipeline, in place of a bundle",
     "store": "a parameter of the pipeline: all tasks share it",
+    "recorded_as": "the pipeline names the sample's own files",
 }
 # Only scatter reads the rows of the annotation. Later tasks never see a row that it skipped.
 ONLY_OF = {"strict": "scatter"}
 # Options whose help texts differ between verbs, with a text for all of them.
 KNOWN = {"seed": "Random seed of the split, the training and the bootstrap of the evaluation."}
+
+# What the command line parses itself, so that a wrong value ends the run before its first task.
+BP, WIDTH = "[0-9]{1,8}", "0*[1-9][0-9]{0,4}"
+PATTERNS = {
+    "window": rf"^(?!\w+:0+:0+$)({'|'.join(KINDS)}|{CONTEXT}:{BP}"
+    rf"|({PROMOTER}|{INTERVAL}):{BP}:{BP})$",
+    "chunks": r"^(window|grid):0*[1-9][0-9]{0,8}$",
+    "hidden": rf"^\s*{WIDTH}\s*(,\s*{WIDTH}\s*)*$",
+    "device": r"^(auto|cpu|cuda(:[0-9]+)?|mps)$",
+}
+NAMES = r"^.*[^,\s].*$"
 
 COMPUTING = ("shard_bases", "device", "precision", "weights")
 
@@ -104,6 +121,8 @@ def property_of(option: click.Option) -> Property:
     if shown:
         found["x-value"] = shown
     name = parameter_name(option)
+    if pattern := NAMES if isinstance(kind, NameList) else PATTERNS.get(name):
+        found["pattern"] = pattern
     if name in STAGED:
         found["x-staged"] = True
 

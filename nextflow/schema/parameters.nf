@@ -15,11 +15,19 @@ def path_of(text) {
     }
 }
 
-// Return the problem with a path that must exist, or null.
+// Return the problem with a path that tasks would get, or null. Bash would read these characters in Nextflow's own script.
+def staging_fault(path) {
+    def found = path.toString().findAll(/[$*?{\p{Cntrl}]/).unique()
+        .collect { one -> one.matches(/\p{Cntrl}/) ? 'a control character' : "'${one}'".toString() }.unique()
+    return found ? "${path} has ${found.join(', ')} in its path, which tasks cannot read; rename it" : null
+}
+
+// Return the problem with a path that must exist and that tasks get, or null.
 def path_fault(path, format) {
-    if (path instanceof String) {
-        return path
-    }
+    return path instanceof String ? path : place_fault(path, format) ?: staging_fault(path)
+}
+
+def place_fault(path, format) {
     if (!path.exists()) {
         return "there is no ${path}"
     }
@@ -34,8 +42,11 @@ def path_fault(path, format) {
 
 // Return the problem with a folder that is made if it does not exist, or null.
 def made_fault(path) {
-    if (path instanceof String || path.exists()) {
-        return path_fault(path, 'directory-path')
+    if (path instanceof String) {
+        return path
+    }
+    if (path.exists()) {
+        return place_fault(path, 'directory-path')
     }
     def there = path.toAbsolutePath().parent
     return there == null || !there.exists()
@@ -139,12 +150,14 @@ def fault_of(value, property) {
         return "'${text}' is none of ${property['enum'].join(', ')}"
     }
     if (property.pattern && !(text ==~ property.pattern)) {
-        return "'${text}' is not of letters, digits and . _ + - with a letter or digit first"
+        return property['x-histpred'] ? "'${text}' is not ${property['x-value']}; see --help"
+            : "'${text}' is not of letters, digits and . _ + - with a letter or digit first"
     }
     if (property.exists || property['x-staged'] && names_a_file(text, property)) {
         return path_fault(path_of(text), property.format)
     }
-    return property['x-made'] ? made_fault(path_of(text)) : null
+    def made = property['x-made'] ? path_of(text) : null
+    return made == null ? null : made_fault(made) ?: property['x-kept'] ? staging_fault(made) : null
 }
 
 def range_fault(number, property) {
@@ -182,6 +195,32 @@ def unknown(name, known) {
     return "--${typed}: no such parameter; ${hint}"
 }
 
+// Return the problems of parameters that are right alone but not together. histpred would refuse them in a late task.
+def conflicts(parameters) {
+    def found = []
+    def window = parameters.window?.toString()
+    if (parameters.tile && window && window.tokenize(':')[0] != 'interval') {
+        found << "--tile: not together with --window ${window}; tiles are cut from intervals"
+    }
+    if (parameters.mode == 'train') {
+        def model = parameters.model.toString()
+        if ((parameters.prior != null) != (parameters.loss.toString() == 'nnpu')) {
+            found << (parameters.prior == null ? '--prior: needed with --loss nnpu' : '--prior: only with --loss nnpu')
+        }
+        if (parameters.prior != null && is_number(parameters.prior.toString())) {
+            def share = new BigDecimal(parameters.prior.toString())
+            found += share > 0 && share <= 1 ? [] : ["--prior: ${share} is not a share above 0 and up to 1"]
+        }
+        if (parameters.mark_dimension != null && model != 'mlp') {
+            found << "--mark_dimension: not together with --model ${model}, which has no mark vectors"
+        }
+        if (parameters.members.toString() != '1' && !(model in ['mlp', 'spectra'])) {
+            found << "--members: not together with --model ${model}, which is too large for that"
+        }
+    }
+    return found
+}
+
 // End the run with all problems, or return warnings of parameters without effect.
 def check(parameters, schema) {
     def known = properties_of(schema)
@@ -197,6 +236,8 @@ def check(parameters, schema) {
             .findAll { name -> parameters[name] != null }
             .collect { name -> "--${name}: not together with --model ${parameters.model}, which reads bases" }
     }
+    def alone = { problem -> faults.any { name, fault -> fault && problem.startsWith("--${name}:") } }
+    problems += conflicts(parameters).findAll { problem -> !alone.call(problem) }
     if (!faults.mode) {
         def paths = known
             .findAll { _name, property -> has_effect(property, parameters.mode) }
@@ -207,9 +248,7 @@ def check(parameters, schema) {
             .findAll { _name, same -> same.size() > 1 }
             .collect { name, same -> "${same.join(', ')}: files beside each other cannot all be called ${name}" }
         // A parameter with a problem of its own gets no second message.
-        problems += read_samples(parameters).problems.findAll { problem ->
-            !faults.any { name, fault -> fault && problem.startsWith("--${name}:") }
-        }
+        problems += read_samples(parameters).problems.findAll { problem -> !alone.call(problem) }
     }
     if (problems) {
         def lines = problems.collect { problem -> "  ${problem}".toString() }.unique()

@@ -232,6 +232,11 @@ def test_an_existing_file_is_replaced_only_if_asked_for(suffix, genes, tmp_path)
     assert out.read_text() == "mine"
     run("convert", genes[0], "-o", out, "--overwrite")
     assert out.stat().st_size > 1000
+    before = tree(tmp_path)
+    done = histpred("convert", genes[0], "-o", out)
+    assert done.code == 0
+    assert f"{out} holds this output already: nothing to do" in done.err
+    assert tree(tmp_path) == before
     assert list(tmp_path.iterdir()) == [out]
 
 

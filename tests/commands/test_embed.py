@@ -547,6 +547,10 @@ def test_a_table_is_replaced_only_when_told_to(inputs, filled, tmp_path):
     assert out.read_text() == "mine"
     assert names(tmp_path) == {"table.parquet"}
     run(*arguments, "--overwrite")
+    before = tree(tmp_path)
+    done = histpred(*arguments)
+    assert (done.code, tree(tmp_path)) == (0, before)
+    assert "nothing to do" in done.err
     assert parquet.read_table(out).num_rows == len(inputs.transcripts)
 
 

@@ -156,6 +156,18 @@ def test_the_same_prediction_gives_the_same_page(genes, tmp_path):
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
+def test_nothing_is_written_into_the_home_or_left_in_the_temporary_folder(genes, tmp_path):
+    """Where matplotlib keeps its list of fonts."""
+    home, temporary = tmp_path / "home", tmp_path / "temporary"
+    home.mkdir()
+    temporary.mkdir()
+    changes = {"HOME": str(home), "TMPDIR": str(temporary)}
+    changes |= dict.fromkeys(("MPLCONFIGDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"))
+    done = process("report", genes, "-o", tmp_path / "page.html", changes=changes)
+    assert done.code == 0, done.err
+    assert tree(home) == tree(temporary) == {}
+
+
 def test_names_are_text_and_nothing_else(demo_data, genome, tmp_path):
     lines = (demo_data / "genes.bed").read_text().splitlines()[: len(HOSTILE)]
     renamed = [
@@ -181,9 +193,14 @@ def test_it_lies_beside_the_tables_and_goes_with_them(genes, demo_data, genome, 
     assert histpred("report", out).code == 0
     before = tree(out)
     done = histpred("report", out)
+    assert done.code == 0
+    assert f"{out / 'report.html'} holds this output already: nothing to do" in done.err
+    assert tree(out) == before
+    (out / "report.html").write_text("mine")
+    done = histpred("report", out)
     assert done.code == 1
     assert f"{out / 'report.html'} exists" in done.err
-    assert tree(out) == before
+    assert (out / "report.html").read_text() == "mine"
     assert histpred("report", out, "--overwrite").code == 0
     arguments = ("predict", demo_data / "genes.gtf.gz", genome, "-o", out)
     assert histpred(*arguments, "--overwrite").code == 0

@@ -139,9 +139,12 @@ def test_the_same_prediction_gives_the_same_bytes(genes, genome, tmp_path):
 def test_an_earlier_hub_is_replaced_only_if_asked_for_and_wholly(genes, tiles, genome, tmp_path):
     hub = hub_of(genes, genome, tmp_path / "hub")
     before = tree(hub)
+    again = histpred("tracks", genes, genome, "--assembly", "hg19", "-o", hub)
+    assert (again.code, tree(hub)) == (0, before)
+    assert f"{hub} holds this output already: nothing to do" in again.err
     done = histpred("tracks", tiles, genome, "--assembly", "hg19", "-o", hub)
     assert done.code == 1
-    assert f"{hub} holds a hub" in done.err
+    assert f"{hub} holds another output; what differs: hg19/" in done.err
     assert tree(hub) == before
     hub_of(tiles, genome, hub, "--overwrite")
     assert contents(hub) == contents(hub_of(tiles, genome, tmp_path / "fresh"))

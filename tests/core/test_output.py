@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import errno
-import hashlib
+import json
 import os
 import sqlite3
 import subprocess
@@ -10,15 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from histpred.core import output
+from histpred.core import journal, output
 from histpred.core.errors import OutputError, TemporaryError
+from histpred.core.journal import LOCK, file_digest, publish
 from histpred.core.output import (
-    LOCK,
     WORK,
-    file_digest,
     output_files,
     output_folder,
-    publish,
     refuse_inputs,
     scratch_folder,
     sweep,
@@ -41,12 +39,6 @@ def run(folder: Path, *written: str, content: str = "new") -> None:
 def run_file(path: Path, overwrite: bool = False) -> None:
     with output_files([path], overwrite) as work:
         (work / path.name).write_text("new")
-
-
-def test_file_digest(tmp_path):
-    path = tmp_path / "file"
-    path.write_bytes(b"\0histone" * 300_000)
-    assert file_digest(path) == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def test_a_folder_gets_its_files_and_nothing_else(tmp_path):
@@ -84,11 +76,13 @@ def test_the_mark_of_a_finished_folder_goes_first_and_comes_last(tmp_path, monke
     moved = []
 
     def spy(partial, final):
+        if final.parent.name == WORK:  # the journal
+            return publish(partial, final)
         assert not (out / NAMES[-1]).exists()
         moved.append(final.name)
         publish(partial, final)
 
-    monkeypatch.setattr(output, "publish", spy)
+    monkeypatch.setattr(journal, "publish", spy)
     run(out, *reversed(NAMES))
     assert moved == list(NAMES)
 
@@ -176,6 +170,16 @@ def test_a_folder_of_somebody_else_is_refused(tmp_path):
     with pytest.raises(OutputError, match=r"not an output of histpred: it holds a, b, c and 2"):
         run(tmp_path, *NAMES)
     assert names(tmp_path) == list("abcde")
+
+
+@pytest.mark.parametrize("run", [run, run_file])
+def test_no_room_for_a_folder_is_temporary(tmp_path, monkeypatch, run):
+    def mkdir(*arguments, **options):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "mkdir", mkdir)
+    with pytest.raises(TemporaryError, match="the disk is full"), temporary_faults():
+        run(tmp_path / "out")
 
 
 @pytest.mark.parametrize("run", [run, run_file])
@@ -295,3 +299,190 @@ def test_a_scratch_folder_in_use_is_left_alone(tmp_path, monkeypatch):
         with scratch_folder(tmp_path) as second:
             assert first.exists()
             assert second != first
+
+
+# What histpred did not write is never replaced, and what it wrote is known again.
+
+
+def killed(folder: Path) -> Path:
+    """The private folder of a run that was killed before it moved anything."""
+    (folder / WORK).mkdir(parents=True)
+    (folder / WORK / LOCK).touch()
+    return folder
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_put_into_the_folder_of_a_killed_run_is_not_replaced(tmp_path, name):
+    out = killed(tmp_path / "out")
+    (out / name).write_text("mine")
+    with (
+        pytest.raises(OutputError, match=f"{name} exists"),
+        output_folder(out, NAMES, lambda mark: False) as work,
+    ):
+        (work / name).write_text("new")
+    assert (out / name).read_text() == "mine"
+    assert names(out) == [name]
+
+
+def test_a_file_put_where_a_killed_run_would_have_written_is_not_replaced(tmp_path):
+    path = tmp_path / "out.tsv"
+    (tmp_path / f".out.tsv{WORK}").mkdir()
+    path.write_text("mine")
+    with pytest.raises(OutputError, match=r"out\.tsv exists"):
+        run_file(path)
+    assert path.read_text() == "mine"
+    run_file(path, overwrite=True)
+    assert path.read_text() == "new"
+
+
+@pytest.mark.parametrize("kind", ["folder", "file"])
+def test_a_file_that_appears_during_a_run_is_not_replaced(tmp_path, kind):
+    path = tmp_path / "out" / "run.json"
+    path.parent.mkdir()
+
+    def appear() -> None:
+        outputs = (
+            output_folder(path.parent, NAMES, lambda mark: False)
+            if kind == "folder"
+            else output_files([path], overwrite=False)
+        )
+        with outputs as work:
+            (work / "run.json").write_text("new")
+            path.write_text("mine")
+
+    with pytest.raises(OutputError, match=r"run\.json exists"):
+        appear()
+    assert path.read_text() == "mine"
+    assert names(path.parent) == ["run.json"]
+
+
+class Killed(BaseException):
+    """Stands for a signal at that very place."""
+
+
+def break_off(monkeypatch, name: str) -> None:
+    """Break off when `name` is about to be moved to its place."""
+
+    def move(partial, final):
+        if final.name == name:
+            raise Killed
+        publish(partial, final)
+
+    monkeypatch.setattr(journal, "publish", move)
+
+
+@pytest.mark.parametrize("before", [False, True], ids=["first", "overwrite"])
+@pytest.mark.parametrize("at", NAMES)
+def test_what_a_run_had_moved_when_it_was_killed_is_replaced(tmp_path, monkeypatch, at, before):
+    out = tmp_path / "out"
+    if before:
+        run(out, *NAMES, content="old")
+    with monkeypatch.context() as patched:
+        break_off(patched, at)
+        with pytest.raises(Killed):
+            run(out, *NAMES)
+    with pytest.raises(ValueError, match="half"), output_folder(out, NAMES, Path.exists):
+        raise ValueError("half")  # and so after a run that failed
+    with output_folder(out, NAMES, Path.exists) as work:
+        for name in NAMES[1:]:
+            (work / name).write_text("newest")
+    assert {path.name: path.read_text() for path in out.iterdir()} == {
+        "second.tsv": "newest",
+        "run.json": "newest",
+    }
+
+
+def test_what_was_changed_after_the_kill_is_not_replaced(tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    with monkeypatch.context() as patched:
+        break_off(patched, "run.json")
+        with pytest.raises(Killed):
+            run(out, *NAMES)
+    (out / "first.tsv").write_text("mine")
+    with pytest.raises(OutputError, match=r"first\.tsv exists"):
+        run(out, *NAMES)
+    assert (out / "first.tsv").read_text() == "mine"
+    (out / "first.tsv").unlink()
+    run(out, *NAMES)
+    assert names(out) == sorted(NAMES)
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_files_that_a_killed_run_had_moved_in_part(tmp_path, monkeypatch, overwrite):
+    paths = [tmp_path / "out.tsv", tmp_path / "out.tsv.ledger.tsv"]
+
+    def make(content: str) -> None:
+        with output_files(paths, overwrite) as work:
+            for path in paths:
+                (work / path.name).write_text(content)
+
+    if overwrite:
+        make("old")
+    with monkeypatch.context() as patched:
+        break_off(patched, "out.tsv")
+        with pytest.raises(Killed):
+            make("new")
+    assert paths[1].read_text() == "new"
+    overwrite = False
+    make("newest")
+    assert [path.read_text() for path in paths] == ["newest", "newest"]
+    assert names(tmp_path) == sorted(path.name for path in paths)
+
+
+def test_a_journal_names_nothing_outside_its_folder(tmp_path):
+    out = killed(tmp_path / "out")
+    mine = tmp_path / "mine"
+    mine.write_text("mine")
+    entries = {"../mine": [file_digest(mine)], str(mine): [file_digest(mine)], "run.json": 3}
+    (out / WORK / journal.JOURNAL).write_text(json.dumps(entries))
+    run(out, *NAMES)
+    assert mine.read_text() == "mine"
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"a"', "3", '{"run.json": null}'])
+def test_a_damaged_journal_knows_nothing(tmp_path, content):
+    out = killed(tmp_path / "out")
+    (out / WORK / journal.JOURNAL).write_text(content)
+    (out / "run.json").write_text("mine")
+    with (
+        pytest.raises(OutputError, match=r"run\.json exists"),
+        output_folder(out, NAMES, lambda mark: False),
+    ):
+        pass
+    assert (out / "run.json").read_text() == "mine"
+
+
+# A finished output that is made again stays as it is.
+
+
+def test_the_same_file_again_is_left_alone(tmp_path, caplog):
+    path = tmp_path / "out.tsv"
+    run_file(path)
+    os.utime(path, ns=(5, 5))
+    with caplog.at_level("INFO"):
+        run_file(path)
+    assert caplog.messages == [f"{path} holds this output already: nothing to do"]
+    assert path.stat().st_mtime_ns == 5
+    assert names(tmp_path) == ["out.tsv"]
+
+
+def test_the_same_folder_again_is_left_alone_and_another_refused(tmp_path, caplog):
+    out = tmp_path / "out"
+
+    def make(content: str, overwrite: bool) -> None:
+        with output_folder(out, NAMES, Path.exists, overwrite) as work:
+            (work / "second.tsv").write_text(content)
+            (work / "run.json").write_text("new")
+
+    make("new", False)
+    (out / "notes.txt").write_text("mine")
+    os.utime(out / "run.json", ns=(5, 5))
+    with caplog.at_level("INFO"):
+        make("new", False)
+    assert caplog.messages == [f"{out} holds this output already: nothing to do"]
+    assert (out / "run.json").stat().st_mtime_ns == 5
+    with pytest.raises(OutputError, match=r"holds another output; what differs: second\.tsv"):
+        make("newer", False)
+    assert names(out) == ["notes.txt", "run.json", "second.tsv"]
+    make("newer", True)
+    assert (out / "second.tsv").read_text() == "newer"

@@ -251,7 +251,49 @@ def test_61_what_a_killed_run_left_beside_a_file_is_swept_up(inputs, tmp_path):
     assert names(tmp_path) == {"out.tsv", "out.tsv.ledger.tsv"}
 
 
+@pytest.mark.parametrize("verb", ["predict", "scatter"])
+def test_61_what_is_put_into_the_folder_of_a_killed_run_is_not_replaced(verb, inputs, tmp_path):
+    out = tmp_path / "out"
+    (out / WORK).mkdir(parents=True)
+    (out / "ledger.tsv").write_text("mine")
+    more = ["--bundle", "human-promoter"] if verb == "scatter" else []
+    done = histpred(verb, *inputs, "-o", out, *more, "--overwrite")
+    assert done.code == 1
+    assert said_well(done.err)
+    assert f"{out / 'ledger.tsv'} exists" in done.err
+    assert contents(out) == {"ledger.tsv": b"mine"}
+
+
+def test_61_what_is_put_where_a_killed_run_would_have_written_is_not_replaced(inputs, tmp_path):
+    (tmp_path / ".out.tsv.histpred-work").mkdir()
+    (tmp_path / "out.tsv").write_text("mine")
+    done = histpred("windows", *inputs, "-o", tmp_path / "out.tsv")
+    assert done.code == 1
+    assert f"{tmp_path / 'out.tsv'} exists" in done.err
+    assert contents(tmp_path) == {"out.tsv": b"mine"}
+
+
 # 62: something is there already
+
+
+@pytest.mark.parametrize("suffix", ["tsv", "bed", "fa"])
+def test_62_windows_again_has_nothing_to_do_unless_something_differs(suffix, inputs, tmp_path):
+    out = tmp_path / f"out.{suffix}"
+    arguments = ("windows", *inputs, "-o", out, "--unstranded")
+    assert histpred(*arguments).code == 0
+    before = tree(tmp_path)
+    again = histpred(*arguments)
+    assert again.code == 0
+    assert f"{out} holds this output already: nothing to do" in again.err
+    other = histpred(*arguments, "--window", "body")
+    assert other.code == 1
+    assert f"{out} exists" in other.err
+    assert said_well(other.err)
+    assert tree(tmp_path) == before
+    out.with_name(f"{out.name}.ledger.tsv").write_text("mine")
+    changed = tree(tmp_path)
+    assert histpred(*arguments).code == 1
+    assert tree(tmp_path) == changed
 
 
 @pytest.mark.parametrize("there", ["out.tsv", "out.tsv.ledger.tsv"])

@@ -10,6 +10,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,6 +19,10 @@ import click
 import pytest
 
 from histpred.cli import histpred
+from histpred.commands.options import widths
+from histpred.core.errors import UsageError
+from histpred.encoders.chunks import parse_chunks
+from histpred.genome.windows import parse_window
 from support.command_line import ROOT
 from support.nextflow import needs_nextflow, run_nextflow
 from support.scripts import load_script
@@ -108,7 +113,7 @@ def test_every_option_is_a_parameter_or_left_out_for_a_reason(verb: str) -> None
         for says in PROPERTIES.values()
         if verb in says.get("x-histpred", {})
     }
-    left_out = {f"--{name}" for name in made.LEFT_OUT} | {
+    left_out = {f"--{name.replace('_', '-')}" for name in made.LEFT_OUT} | {
         f"--{name}" for name, only in made.ONLY_OF.items() if only != verb
     }
     assert flags <= options(verb).keys()
@@ -118,7 +123,7 @@ def test_every_option_is_a_parameter_or_left_out_for_a_reason(verb: str) -> None
 
 def test_what_is_left_out_is_there() -> None:
     made = module()
-    every = {flag[2:] for verb in VERBS for flag in options(verb)}
+    every = {flag[2:].replace("-", "_") for verb in VERBS for flag in options(verb)}
     assert {*made.LEFT_OUT, *made.KNOWN, *made.ONLY_OF} <= every
 
 
@@ -240,6 +245,9 @@ def files(folder: Path) -> None:
         for name in ("genes.gtf.gz", "genome.fa", "labels.tsv", "split.tsv", "it's.bed", "random"):
             (parent / name).write_text("x")
     (folder / "gene s.gtf").write_text("x")
+    (folder / "odd").mkdir()
+    for name in ODD:
+        (folder / "odd" / f"{name}.bed").write_text("x")
     for name, sheet in SHEETS.items():
         (below / f"{name}.csv").write_bytes(sheet if isinstance(sheet, bytes) else sheet.encode())
 
@@ -265,6 +273,7 @@ SHEETS: dict[str, str | bytes] = {
     "utf-16": (HEADER + ROW).encode("utf-16"),
     "latin-1": (HEADER + "one,g\xe8nes.gtf,genome.fa\n").encode("latin-1"),
     "header-quote": 'sample,"annotation,fasta\n' + ROW,
+    "odd": HEADER + "one,../odd/a$b.bed,genome.fa\n",
     "many": HEADER
     + ROW
     + "one,genes.gtf.gz,genome.fa\n"  # 3: there already
@@ -310,6 +319,7 @@ GOOD: dict[str, tuple[dict[str, Any], list[str]]] = {
             "test_chromosomes": 21,
             "summary": NASTY,
             "split": "random",
+            "loss": "nnpu",
             "prior": 0.1,
             "rows": "all",
             "seed": 0,
@@ -317,7 +327,8 @@ GOOD: dict[str, tuple[dict[str, Any], list[str]]] = {
         [],
     ),
     "files": (
-        {**TRAIN, "split": "it's.bed", "prior": "däta one/split.tsv", "weights": "my bundle"},
+        {**TRAIN, "split": "it's.bed", "loss": "nnpu", "prior": "däta one/split.tsv"}
+        | {"weights": "my bundle"},
         [],
     ),
     "evaluate": ({**EVALUATE, "precision": "fp16", "seed": 3}, ["--precision has no effect"]),
@@ -345,10 +356,51 @@ GOOD: dict[str, tuple[dict[str, Any], list[str]]] = {
     "sheet to train": ({"input": "däta one/labelled.csv", "mode": "train"}, []),
 }
 
+# Names of files that bash would read in Nextflow's own script, and what a message says of them.
+ODD = {"a$b": "'$'", "a*": "'*'", "a?": "'?'", "{a,b}": "'{'", "a\tb": "a control character"}
+
 # Invalid parameters: texts in the lines of the message, in any order.
 BAD: dict[str, tuple[dict[str, Any], list[str]]] = {
     "nothing": ({}, ["--annotation and --fasta are needed, or --input"]),
     "mode": ({**SINGLE, "mode": "score"}, ["--mode: 'score' is none of predict, train, evaluate"]),
+    **{
+        f"character {number}": (
+            {**SINGLE, "annotation": f"odd/{name}.bed", "sample": "odd"},
+            [f"/odd/{name}.bed has {said} in its path"],
+        )
+        for number, (name, said) in enumerate(ODD.items())
+    },
+    "character in a sheet": (
+        {"input": "däta one/odd.csv"},
+        ["a$b.bed has '$' in its path, which tasks cannot read; rename it"],
+    ),
+    "character in the store": ({**SINGLE, "store": "a$b"}, ["/a$b has '$' in its path"]),
+    "windows": ({**SINGLE, "window": "abc"}, ["--window: 'abc' is not KIND[:UP[:DOWN]]"]),
+    "no tiles": ({**SINGLE, "window": "body", "tile": 200}, ["--tile: not together with --window"]),
+    "formats": (
+        {
+            **TRAIN,
+            "chunks": "500",
+            "hidden": "64,x",
+            "device": "gpu",
+            "marks": ",",
+            "biotype": ", ",
+        },
+        [
+            "--chunks: '500' is not window:BP|grid:BP; see --help",
+            "--hidden: '64,x' is not WIDTH[,WIDTH...]",
+            "--device: 'gpu' is not auto|cpu|cuda|cuda:N|mps",
+            "--marks: ',' is not NAME[,NAME...]",
+            "--biotype: ', ' is not NAME[,NAME...]",
+        ],
+    ),
+    "a prior alone": ({**TRAIN, "prior": 0.5}, ["--prior: only with --loss nnpu"]),
+    "no prior": ({**TRAIN, "loss": "nnpu"}, ["--prior: needed with --loss nnpu"]),
+    "no share": ({**TRAIN, "loss": "nnpu", "prior": 5}, ["--prior: 5 is not a share above 0"]),
+    "one large network": (
+        {**TRAIN, "model": "deephistone", "members": 3, "mark_dimension": 4},
+        ["--members: not together with --model deephistone", "--mark_dimension: not together"],
+    ),
     "half": ({"fasta": "genome.fa"}, ["--annotation: needed with --mode predict"]),
     "train without labels": ({**SINGLE, "mode": "train"}, ["--labels: needed with --mode train"]),
     "evaluate without all": (
@@ -468,7 +520,7 @@ BAD: dict[str, tuple[dict[str, Any], list[str]]] = {
         ],
     ),
     "one name for two files": (
-        {**TRAIN, "split": "split.tsv", "prior": "other/split.tsv"},
+        {**TRAIN, "split": "split.tsv", "loss": "nnpu", "prior": "other/split.tsv"},
         ["files beside each other cannot all be called split.tsv"],
     ),
     "a name from a file": (
@@ -544,6 +596,30 @@ def test_what_is_wrong_is_all_said_at_once(done: tuple[Path, dict[str, Any]]) ->
                 said,
                 lines,
             )
+
+
+GIVEN = ["", "abc", "context", "body:5", "context:5", "context:x", "promoter:1:2", "promoter:0:00"]
+GIVEN += ["promoter:1", "interval:0:1", "interval", "spliced:1", "context:0", "context:123456789"]
+CHUNKS = ["window:500", "grid:0", "grid:1", "500", "window:", "grid:-1", "grid:5000"]
+WIDTHS = ["64", " 64, 32 ", "64,", "0", "064", "65536", "x", "64;32", "99999"]
+
+
+@pytest.mark.parametrize(
+    ("name", "texts", "parse"),
+    [("window", GIVEN, parse_window), ("chunks", CHUNKS, parse_chunks), ("hidden", WIDTHS, widths)],
+)
+def test_a_pattern_takes_what_the_command_line_takes(
+    name: str, texts: list[str], parse: Callable[[str], object]
+) -> None:
+    for text in texts:
+        try:
+            parse(text)
+            taken = True
+        except (UsageError, click.UsageError):
+            taken = False
+        matched = re.fullmatch(PROPERTIES[name]["pattern"], text) is not None
+        assert matched or not taken, text  # what is right passes
+        assert taken or not matched or text in ("65536", "99999"), text
 
 
 @starts_nextflow
@@ -627,7 +703,8 @@ def test_flags_are_what_differs_and_what_bash_passes_on(done: tuple[Path, dict[s
     assert words(train["predict"]) == [*rows, *window]
     assert words(train["evaluate"]) == [*rows, "--unstranded", "--rows", "all"]
     assert words(train["train"]) == [
-        *("--chunks", "window:500", *rows, *window, "--test-chromosomes", "21", "--prior", "0.1"),
+        *("--chunks", "window:500", *rows, *window, "--test-chromosomes", "21"),
+        *("--loss", "nnpu", "--prior", "0.1"),
         *("--batch", "128", "--learning-rate", "1e-3", "--summary", NASTY),
     ]
     assert words(flags("evaluate")["evaluate"]) == ["--seed", "3"]
@@ -658,7 +735,7 @@ def test_files_that_flags_name_are_staged(done: tuple[Path, dict[str, Any]]) -> 
     ]
     assert words(outcome["flags"]["train"]) == [
         *("--weights", "given/my bundle", "--split", "given/it's.bed"),
-        *("--prior", "given/split.tsv"),
+        *("--loss", "nnpu", "--prior", "given/split.tsv"),
     ]
     for verb in ("scatter", "embed", "evaluate"):
         assert outcome["given"][verb] == [str(folder / "my bundle")]

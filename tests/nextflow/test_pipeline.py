@@ -88,6 +88,9 @@ def test_the_test_profile_writes_what_predict_writes(tmp_path: Path, plain: Path
     assert done.code == 0, done.err
     assert contents(tmp_path / "results" / "tracks" / "chr22-20M") == contents(tmp_path / "hub")
 
+    record = json.loads((tmp_path / PREDICTIONS / "run.json").read_text())
+    assert [record[one]["path"] for one in ("annotation", "fasta")] == [*map(str, INPUTS)]
+
     # The folder is a prediction like any other.
     again = histpred("predict", *INPUTS, "-o", tmp_path / PREDICTIONS)
     assert "nothing to do" in again.err
@@ -102,6 +105,27 @@ def test_the_test_profile_writes_what_predict_writes(tmp_path: Path, plain: Path
     trace = trace_of(tmp_path)
     assert {row["status"] for row in trace} == {"COMPLETED"}
     assert all(row["peak_rss"] not in ("-", "") for row in trace)  # its metrics are whole
+
+
+def test_a_wrong_parameter_ends_the_run_before_any_task(tmp_path: Path) -> None:
+    odd = tmp_path / "a $HOME; b.gtf.gz"
+    shutil.copy(INPUTS[0], odd)
+    done = launch(tmp_path, "--window", "abc", "--annotation", odd)
+    assert done.returncode != 0
+    assert "--window: 'abc' is not KIND[:UP[:DOWN]]; see --help" in done.stdout + done.stderr
+    assert f"{odd} has '$' in its path, which tasks cannot read" in done.stdout + done.stderr
+    assert tasks(done.stdout) == []
+
+
+def test_paths_that_need_quotes_are_recorded_as_given(tmp_path: Path) -> None:
+    folder = tmp_path / 'it\'s a; "folder" & #1 [x]'
+    folder.mkdir()
+    for path in INPUTS:
+        shutil.copy(path, folder)
+    annotation, fasta = (folder / path.name for path in INPUTS)
+    succeed(tmp_path, "--annotation", annotation, "--fasta", fasta)
+    record = json.loads((tmp_path / PREDICTIONS / "run.json").read_text())
+    assert [record[one]["path"] for one in ("annotation", "fasta")] == [str(annotation), str(fasta)]
 
 
 def test_any_number_of_shards_gives_the_same_bytes(tmp_path: Path, plain: Path) -> None:

@@ -249,8 +249,9 @@ def test_the_last_part_names_a_sample_whatever_it_links_to(tmp_path, monkeypatch
 def test_an_earlier_summary_is_replaced_only_if_asked_for_and_wholly(tmp_path, out):
     summarise([prediction(tmp_path / "a", {"m": 2})], out)
     before = (out / GENERAL).read_bytes()
+    summarise([tmp_path / "a"], out)
     evaluated = evaluation(tmp_path / "b")
-    with pytest.raises(OutputError, match="holds a summary"):
+    with pytest.raises(OutputError, match="holds another output"):
         summarise([evaluated], out)
     assert (out / GENERAL).read_bytes() == before
     summarise([evaluated], out, overwrite=True)

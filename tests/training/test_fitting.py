@@ -9,7 +9,15 @@ import torch
 from torch import nn
 
 from histpred.core.errors import ModelError
-from histpred.training.fitting import Checkpoint, Losses, Rows, fit, logits_of, row_losses
+from histpred.training.fitting import (
+    Checkpoint,
+    Losses,
+    Rows,
+    fit,
+    logits_of,
+    reproducible,
+    row_losses,
+)
 from histpred.training.perceptron import MarkNetwork
 from histpred.training.settings import Settings
 
@@ -30,7 +38,7 @@ def rows(seed: int, n: int = 200) -> Rows:
 
 def fit_rows(network, train, validation, loss_of, settings, path=None, identity="", *progress):
     losses = row_losses(network, train, validation, loss_of, settings)
-    return fit(network, losses, settings, path and Checkpoint(path, identity), *progress)
+    return fit(network, losses, settings, path and Checkpoint(path, {"run": identity}), *progress)
 
 
 def network() -> MarkNetwork:
@@ -84,7 +92,35 @@ def test_a_run_that_was_broken_off_ends_with_the_weights_of_an_unbroken_one(tmp_
     assert not same(again, network())
 
 
-def test_a_checkpoint_of_another_run_or_a_damaged_one_is_not_used(tmp_path):
+@pytest.fixture
+def threads():
+    """Set torch's number of threads; the one before comes back in the end."""
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
+
+
+def test_a_run_goes_on_with_the_threads_it_began_with(tmp_path, threads, caplog):
+    """Other threads would add up in another order, and so give other weights."""
+    threads(3)
+    unbroken, again = network(), network()
+    whole = fit_rows(unbroken, rows(1), rows(2), bce, SETTINGS)
+    checkpoint = tmp_path / "checkpoint.pt"
+    with pytest.raises(StoppedError):
+        fit_rows(network(), rows(1), rows(2), bce, SETTINGS, checkpoint, "me", stop_after(3))
+    threads(1)
+    seen = []
+    with caplog.at_level("INFO"), reproducible():
+        history = fit_rows(again, rows(1), rows(2), bce, SETTINGS, checkpoint, "me", seen.append)
+        assert torch.get_num_threads() == 3
+    assert torch.get_num_threads() == 1
+    assert "training goes on with the 3 threads it began with" in caplog.text
+    assert [epoch.epoch for epoch in seen] == [4, 5, 6]
+    assert history == whole
+    assert same(again, unbroken)
+
+
+def test_a_checkpoint_of_another_run_or_a_damaged_one_is_not_used(tmp_path, caplog):
     checkpoint = tmp_path / "checkpoint.pt"
     with pytest.raises(StoppedError):
         fit_rows(network(), rows(1), rows(2), bce, SETTINGS, checkpoint, "me", stop_after(3))
@@ -92,9 +128,11 @@ def test_a_checkpoint_of_another_run_or_a_damaged_one_is_not_used(tmp_path):
     whole = fit_rows(fresh, rows(1), rows(2), bce, SETTINGS)
     assert fit_rows(other, rows(1), rows(2), bce, SETTINGS, checkpoint, "another") == whole
     assert same(other, fresh)
+    assert "starts again from epoch 1; what differs: run (me -> another)" in caplog.text
 
     checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
     assert fit_rows(network(), rows(1), rows(2), bce, SETTINGS, checkpoint, "another") == whole
+    assert f"starts again from epoch 1: {checkpoint} is damaged" in caplog.text
 
 
 def test_the_rate_falls_and_training_stops_as_printed():

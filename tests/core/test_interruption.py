@@ -1,0 +1,87 @@
+"""core/interruption: a signal ends a process soon, with one message and one exit code."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from histpred.core.interruption import EXIT_INTERRUPTED, GRACE, INTERRUPTED, Interruptible
+from support.command_line import environment
+
+SLOW_QUERY = (
+    "sqlite3.connect(':memory:').execute("
+    "'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n')"
+)
+# What a run can be in the middle of.
+BUSY = {
+    "a library that does not return": SLOW_QUERY,
+    "a handler that swallows the interruption": (
+        "exec('try:\\n time.sleep(60)\\nexcept BaseException:\\n time.sleep(60)')"
+    ),
+    "a thread that the run waits for": (
+        "concurrent.futures.ThreadPoolExecutor(1).submit(time.sleep, 60).result()"
+    ),
+}
+
+
+def program(busy: str) -> list[str]:
+    code = (
+        "import concurrent.futures, sqlite3, sys, time\n"
+        "from histpred.core.interruption import Interruptible, end_soon\n"
+        f"try:\n  with Interruptible():\n    print(flush=True)\n    {busy}\n"
+        "except KeyboardInterrupt:\n  end_soon()\n  sys.exit(130)"
+    )
+    return [sys.executable, "-c", code]
+
+
+def test_the_exit_code_is_that_of_a_shell():
+    assert EXIT_INTERRUPTED == 128 + signal.SIGINT
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("busy", BUSY.values(), ids=BUSY)
+def test_a_signal_ends_the_process_within_five_seconds(busy, number):
+    child = subprocess.Popen(
+        program(busy), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
+    )
+    with child:
+        child.stdout.readline()
+        time.sleep(0.1)
+        start = time.monotonic()
+        child.send_signal(number)
+        _, said = child.communicate(timeout=60)
+    assert time.monotonic() - start < GRACE + 2
+    assert child.returncode == EXIT_INTERRUPTED
+    assert said.decode() in ("", f"error: {INTERRUPTED}\n")
+
+
+def test_the_second_signal_ends_the_process_at_once():
+    child = subprocess.Popen(
+        program(BUSY["a handler that swallows the interruption"]),
+        stdout=subprocess.PIPE,
+        env=environment(),
+    )
+    with child:
+        child.stdout.readline()
+        child.send_signal(signal.SIGINT)
+        time.sleep(0.3)
+        start = time.monotonic()
+        child.send_signal(signal.SIGINT)
+        child.wait(60)
+    assert time.monotonic() - start < GRACE - 1
+    assert child.returncode == EXIT_INTERRUPTED
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_interrupts_the_block_and_the_handlers_come_back(number):
+    before = signal.getsignal(number)
+    signals = Interruptible()
+    assert not signals.interrupted
+    with pytest.raises(KeyboardInterrupt), signals:
+        signal.raise_signal(number)
+    assert signals.interrupted
+    assert signal.getsignal(number) is before
