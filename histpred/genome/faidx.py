@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pysam
 
 HEADER_LIMIT = 1 << 16
-LARGEST = 1 << 62  # bytes of any file
+LARGEST_FILE = 1 << 62  # bytes; a larger offset is not one of a file
 
 
 class IndexedFasta(NamedTuple):
@@ -165,11 +165,13 @@ def _headers_fit(read: Callable[[int, int], bytes], contigs: list[Contig]) -> bo
 
 
 def _lines_fit(read: Callable[[int, int], bytes], contig: Contig) -> bool:
-    """True if a contig ends in the file, and its first line is as long as the index says.
+    """True if a contig ends with a base, and its first line is as long as the index says.
 
     Other line lengths can end at the same offset, and would give other bases.
     """
-    if not contig.offset <= contig.stop < LARGEST or len(read(contig.stop - 1, 1)) != 1:
+    if not contig.offset <= contig.stop < LARGEST_FILE:
+        return False
+    if contig.length and not read(contig.stop - 1, 1).strip():
         return False
     if contig.length <= contig.line_bases:
         return True
