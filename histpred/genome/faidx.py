@@ -182,17 +182,21 @@ def _headers_fit(read: Callable[[int, int], bytes], contigs: list[Contig]) -> bo
 
 
 def _lines_fit(read: Callable[[int, int], bytes], contig: Contig) -> bool:
-    """True if a contig ends in the file, and its first line is as long as the index says.
+    """True if a contig ends with a base, and its first line is as long as the index says.
 
     Other line lengths can end at the same offset, and would give other bases.
     """
-    if contig.stop < contig.offset or len(read(contig.stop - 1, 1)) != 1:
-        return False
-    if contig.length <= contig.line_bases:
+    _, length, offset, line_bases, line_width = contig
+    if not length:
         return True
-    line = read(contig.offset, contig.line_width)
-    bases, end = line[: contig.line_bases], line[contig.line_bases :]
-    return end in (b"\n", b"\r\n") and not bases.count(b"\n")
+    if not (line_bases <= length and 0 <= line_width - line_bases <= 2):
+        return False
+    if contig.stop > LARGEST_FILE or not read(contig.stop - 1, 1).strip():
+        return False
+    if b"\n" in read(offset, min(line_bases, HEADER_LIMIT)):
+        return False
+    line_end = read(offset + line_bases, line_width - line_bases)
+    return length == line_bases or line_end in (b"\n", b"\r\n")
 
 
 def _read_plain(stream: BinaryIO, start: int, count: int) -> bytes:

@@ -26,6 +26,8 @@ FOUND: dict[str, list[bytes]] = {
     "fasta-index": [
         b"chr1\t3000\t6\t61\t-2\nsc=1\t200\t3062\t69\t62\nchrM\t60\t3272\t61\t62\n",
         b"chr1\t2905\t6\t40\t42\nsc=1\t200\t3062\t60\t61\nchrM\t60\t3272\t60\t61\n",
+        b"chr1\t3000\t6\t60\t61\nsc=1\t201\t3062\t60\t61\nchrM\t60\t3272\t60\t61\n",
+        b"chr1\t3000\t6\t60\t61\nsc=1\t203\t3062\t203\t204\nchrM\t60\t3272\t60\t61\n",
         b"chr1\t3000\t6\t60\t61\nsc=1\t200\t3062\t60\t61\nchrM\t%d\t3272\t%d\t9\n"
         % (10**30, 10**31),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 from itertools import combinations, pairwise
@@ -260,7 +261,12 @@ def test_what_a_killed_run_left_is_no_shard(inputs, tmp_path):
     out = tmp_path / "out"
     run(inputs, out, 5_000)
     (out / "scatter.json").unlink()
+    published = {
+        str(path.relative_to(out)): [hashlib.sha256(path.read_bytes()).hexdigest()]
+        for path in out.rglob("*.tsv")
+    }
     (out / ".histpred-work").mkdir()
+    (out / ".histpred-work" / "journal.json").write_text(json.dumps(published))
     few = run(inputs, out, 50_000)
     assert len(list((out / "shards").iterdir())) == few.shards
     assert {path.name for path in out.iterdir()} == {"scatter.json", "ledger.tsv", "shards"}
