@@ -101,10 +101,8 @@ def scatter(
     """
     check_window(choice.chunks, choice.window.kind)
     refuse_inputs([out / SCATTER, out / LEDGER, *_shards_in(out)], request.files)
-    if not overwrite and (held := finished(out / SCATTER, ScatterRecord)):
-        now = _identity(request, choice, shard_bases, None)
-        refuse_other(out, "other shards", held.identity.shown(), now.shown(), held.outputs)
-        return held.result.model_copy(update={"fresh": False})
+    if not overwrite and (known := _held(request, choice, out, shard_bases)):
+        return known
 
     names = [LEDGER, SCATTER]
     with quiet_htslib(), temporary_faults(), ExitStack() as stack:
@@ -123,10 +121,7 @@ def scatter(
         shards = list(_write_shards(spool, work, costs, shard_bases))
         windows.ledger.write(work / LEDGER)
 
-        annotation, fasta = input_records(request, windows)
-        if recorded_as:
-            annotation = annotation.model_copy(update={"path": recorded_as[0]})
-            fasta = fasta.model_copy(update={"path": recorded_as[1]})
+        annotation, fasta = input_records(recorded_as or request.files, windows)
         outputs = {shard.file: shard.sha256 for shard in shards}
         record = ScatterRecord(
             identity=_identity(request, choice, shard_bases, windows),
@@ -150,6 +145,16 @@ def scatter(
         left = (f"{SHARDS}/{path.name}" for path in _shards_in(out))
         names[:] = [*dict.fromkeys([*left, *record.outputs]), SCATTER]
     return record.result
+
+
+def _held(request: Request, choice: EncoderChoice, out: Path, shard_bases: int) -> Scattered | None:
+    """The result in `out`, None if there is none; OutputError if it is not the requested one."""
+    held = finished(out / SCATTER, ScatterRecord)
+    if held is None:
+        return None
+    now = _identity(request, choice, shard_bases, None)
+    refuse_other(out, "other shards", held.identity.shown(), now.shown(), held.outputs)
+    return held.result.model_copy(update={"fresh": False})
 
 
 def _spool(spool: Path, windows: OpenWindows, choice: EncoderChoice, costs: Costs) -> None:

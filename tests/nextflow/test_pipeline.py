@@ -118,7 +118,7 @@ def test_a_wrong_parameter_ends_the_run_before_any_task(tmp_path: Path) -> None:
 
 
 def test_paths_that_need_quotes_are_recorded_as_given(tmp_path: Path) -> None:
-    folder = tmp_path / "it's a; \"folder\" & #1 [x]"
+    folder = tmp_path / 'it\'s a; "folder" & #1 [x]'
     folder.mkdir()
     for path in INPUTS:
         shutil.copy(path, folder)
