@@ -95,9 +95,8 @@ def scatter(
 
     `choice` is what the windows will be embedded with; on a grid, bases that the window before also
     has cost nothing. `shard_bases` is the most bases that the windows of a shard have together,
-    give or take one window. `recorded_as` are the paths of annotation and FASTA for the record, if
-    they are not the request's. Raises HistpredError for what `predict` would refuse; nothing is
-    published then.
+    give or take one window. `recorded_as`: paths for the record; None: the request's. Raises
+    HistpredError for what `predict` would refuse; nothing is published then.
     """
     check_window(choice.chunks, choice.window.kind)
     refuse_inputs([out / SCATTER, out / LEDGER, *_shards_in(out)], request.files)
@@ -122,7 +121,6 @@ def scatter(
         windows.ledger.write(work / LEDGER)
 
         annotation, fasta = input_records(recorded_as or request.files, windows)
-        outputs = {shard.file: shard.sha256 for shard in shards}
         record = ScatterRecord(
             identity=_identity(request, choice, shard_bases, windows),
             expensive=is_expensive(choice.spec.kind),
@@ -138,7 +136,7 @@ def scatter(
             annotation=annotation,
             fasta=fasta,
             shards=shards,
-            outputs=outputs | {LEDGER: file_digest(work / LEDGER)},
+            outputs={one.file: one.sha256 for one in shards} | {LEDGER: file_digest(work / LEDGER)},
         )
         write_record(work / SCATTER, record)
         # Remove what an earlier scattering into other shards left, even if it was killed.
