@@ -93,7 +93,7 @@ def predict(
             chunks=str(choice.chunks) if choice.chunks else None,
             files=encoder_is["files"],
         )
-        inputs = record.input_records(request, windows)
+        inputs = record.input_records(request.files, windows)
         record.write_run(work, started, identity, result, inputs, used, record.versions())
         remove_shown(out)  # before publishing: no hub or report may show an earlier prediction
     return result

@@ -185,15 +185,17 @@ def held(folder: Path, now: Identity) -> Prediction:
     return record.result.model_copy(update={"fresh": False})
 
 
-def input_records(request: Request, windows: OpenWindows) -> tuple[AnnotationRecord, FastaRecord]:
-    """What records say of the annotation and of the genome."""
+def input_records(
+    paths: tuple[str, str], windows: OpenWindows
+) -> tuple[AnnotationRecord, FastaRecord]:
+    """What records say of the annotation and of the genome, by the paths that they are to show."""
     given, lengths = windows.annotation, windows.reference.lengths.values()
     annotation = AnnotationRecord(
-        path=request.annotation, format=given.format, genome_build=given.genome_build
+        path=paths[0], format=given.format, genome_build=given.genome_build
     )
     renamed = windows.reference.names.renamed
     return annotation, FastaRecord(
-        path=request.fasta, contigs=len(lengths), bases=sum(lengths), renamed=renamed
+        path=paths[1], contigs=len(lengths), bases=sum(lengths), renamed=renamed
     )
 
 

@@ -96,16 +96,13 @@ def scatter(
 
     `choice` is what the windows will be embedded with; on a grid, bases that the window before also
     has cost nothing. `shard_bases` is the most bases that the windows of a shard have together,
-    give or take one window. `recorded_as` are the paths of annotation and FASTA for the record, if
-    they are not the request's. Raises HistpredError for what `predict` would refuse; nothing is
-    published then.
+    give or take one window. `recorded_as`: paths for the record; None: the request's. Raises
+    HistpredError for what `predict` would refuse; nothing is published then.
     """
     check_window(choice.chunks, choice.window.kind)
     refuse_inputs([out / SCATTER, out / LEDGER, *_shards_in(out)], request.files)
-    if not overwrite and (held := finished(out / SCATTER, ScatterRecord)):
-        now = _identity(request, choice, shard_bases, None)
-        refuse_other(out, "other shards", held.identity.shown(), now.shown(), held.outputs)
-        return held.result.model_copy(update={"fresh": False})
+    if not overwrite and (known := _held(request, choice, out, shard_bases)):
+        return known
 
     names = [LEDGER, SCATTER]
     with quiet_htslib(), temporary_faults(), ExitStack() as stack:
@@ -125,9 +122,7 @@ def scatter(
         shards = list(_write_shards(spool, work, costs, shard_bases))
         windows.ledger.write(work / LEDGER)
 
-        inputs = input_records(request, windows)
-        annotation, fasta = _renamed(inputs, recorded_as) if recorded_as else inputs
-        outputs = {shard.file: shard.sha256 for shard in shards}
+        annotation, fasta = input_records(recorded_as or request.files, windows)
         record = ScatterRecord(
             identity=_identity(request, choice, shard_bases, windows),
             expensive=is_expensive(choice.spec.kind),
@@ -136,7 +131,7 @@ def scatter(
             annotation=annotation,
             fasta=fasta,
             shards=shards,
-            outputs=outputs | {LEDGER: file_digest(work / LEDGER)},
+            outputs={one.file: one.sha256 for one in shards} | {LEDGER: file_digest(work / LEDGER)},
         )
         write_record(work / SCATTER, record)
         # Remove what an earlier scattering into other shards left, even if it was killed.
@@ -145,14 +140,14 @@ def scatter(
     return record.result
 
 
-def _renamed(
-    inputs: tuple[AnnotationRecord, FastaRecord], paths: tuple[str, str]
-) -> tuple[AnnotationRecord, FastaRecord]:
-    annotation, fasta = inputs
-    return (
-        annotation.model_copy(update={"path": paths[0]}),
-        fasta.model_copy(update={"path": paths[1]}),
-    )
+def _held(request: Request, choice: EncoderChoice, out: Path, shard_bases: int) -> Scattered | None:
+    """The result in `out`, None if there is none; OutputError if it is not the requested one."""
+    held = finished(out / SCATTER, ScatterRecord)
+    if held is None:
+        return None
+    now = _identity(request, choice, shard_bases, None)
+    refuse_other(out, "other shards", held.identity.shown(), now.shown(), held.outputs)
+    return held.result.model_copy(update={"fresh": False})
 
 
 def _result(windows: OpenWindows, costs: Costs, shards: Sequence[Shard]) -> Scattered:

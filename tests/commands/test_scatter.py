@@ -319,3 +319,21 @@ def test_the_control(inputs):
     rows = list(csv.reader((inputs / "rows.bed").read_text().splitlines(), delimiter="\t"))
     assert len(rows) > 60
     assert {row[5] for row in rows} == {"+", "-"}
+
+
+def test_the_records_name_the_paths_that_are_asked_for(inputs, tmp_path):
+    """The pipeline's tasks read links, which say nothing to the user."""
+    files, paths = (
+        (inputs / "rows.bed", inputs / "genome.fa"),
+        ("/my rows.bed", "s3://my/genome.fa"),
+    )
+    arguments = ("scatter", *files, *BUNDLE, "--unstranded", "-o", tmp_path / "scattered")
+    assert histpred(*arguments, "--recorded-as", *paths).code == 0
+    shards = sorted((tmp_path / "scattered" / "shards").iterdir())
+    for shard in shards:
+        part = ("predict", shard, files[1], "-o", tmp_path / "parts" / shard.stem)
+        assert histpred(*part).code == 0
+    parts = [tmp_path / "parts" / shard.stem for shard in shards]
+    assert histpred("gather", tmp_path / "scattered", *parts, "-o", tmp_path / "out").code == 0
+    record = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert (record["annotation"]["path"], record["fasta"]["path"]) == paths

@@ -243,6 +243,43 @@ def test_61_kill_9_at_random_moments(inputs, unbroken, tmp_path):
         assert names(out) == FILES
 
 
+VERBS = {
+    "predict": ("out", "--tracks"),
+    "scatter": ("out", "--bundle", "human-promoter"),
+    "windows": ("out.fa", "--window", "context"),
+    "report": ("out.html",),
+    "tracks": ("hub",),
+    "convert": ("out.parquet",),
+    "summary": ("summary",),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("verb", VERBS)
+def test_61_sigterm_ends_every_verb_within_five_seconds(verb, inputs, tmp_path):
+    scores = tmp_path / "scores"
+    if verb in ("predict", "scatter", "windows"):
+        files = inputs
+    else:
+        assert histpred("predict", *inputs, "-o", scores).code == 0
+        files = (scores, inputs[1]) if verb == "tracks" else (scores,)
+    rng = random.Random(verb)
+    place, *options = VERBS[verb]
+    for attempt in range(3):
+        out = tmp_path / str(attempt) / place
+        out.parent.mkdir()
+        with started(verb, *files, "-o", out, *options) as child:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(rng.uniform(0.2, 2))
+            child.send_signal(signal.SIGTERM)
+            begin = time.monotonic()
+            _, said = child.communicate(timeout=60)
+        assert time.monotonic() - begin < 5
+        assert child.returncode in (0, 130, -signal.SIGTERM)  # the last: before Python could start
+        assert "Traceback" not in said
+        assert child.returncode != 130 or "error: interrupted" in said
+
+
 def test_61_what_a_killed_run_left_beside_a_file_is_swept_up(inputs, tmp_path):
     left = tmp_path / ".out.tsv.histpred-work"
     left.mkdir()
