@@ -7,6 +7,7 @@ disk), 130 interrupted.
 from __future__ import annotations
 
 import importlib
+import io
 import signal
 import sys
 import threading
@@ -17,6 +18,7 @@ import click
 
 from histpred.core import errors
 from histpred.core.log import logger, messages
+from histpred.core.text import say, visible_line
 from histpred.core.version import __version__
 
 VERBS = (
@@ -61,7 +63,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except click.exceptions.Exit as exit_:
             return exit_.exit_code
         except click.ClickException as error:
-            error.show()
+            words = io.StringIO()
+            error.show(words)
+            say(words.getvalue().rstrip("\n"), err=True)
             return errors.EXIT_USAGE
         except (KeyboardInterrupt, click.Abort):
             logger.error("interrupted; nothing unfinished was published")
@@ -80,7 +84,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except Exception as error:
             again = f"histpred --debug {' '.join(arguments)}"
             bug = f"this is a bug in histpred; to see the traceback, run: {again}"
-            logger.error(f"{type(error).__name__}: {error}\n  {bug}", exc_info=debug)
+            what = visible_line(f"{type(error).__name__}: {error}")
+            logger.error(f"{what}\n  {visible_line(bug)}", exc_info=debug)
             return errors.EXIT_DATA
 
 

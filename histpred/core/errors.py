@@ -9,6 +9,8 @@ import os
 from collections.abc import Iterable
 from itertools import islice
 
+from histpred.core.text import visible, visible_line
+
 SHOWN = 3
 
 EXIT_DATA = 1
@@ -29,7 +31,8 @@ class HistpredError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        return f"{self.message}\n  {self.hint}" if self.hint else self.message
+        message = visible_line(self.message)
+        return f"{message}\n  {visible(self.hint)}" if self.hint else message
 
 
 class InputError(HistpredError):
