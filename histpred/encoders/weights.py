@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from torch import Tensor, nn
 
 from histpred.core.errors import WeightsError, first_few, first_line
 from histpred.core.shipped import LFS_POINTER
+from histpred.core.strict_json import parse
 
 GET_AGAIN = "get the file again: histpred encoders get"
 
@@ -67,7 +67,7 @@ def read_state(path: Path) -> State:
 def read_json(path: Path) -> dict[str, object]:
     """A JSON file beside the weights, such as config.json."""
     try:
-        content = json.loads(path.read_bytes())
+        content = parse(path.read_bytes())
     except (OSError, ValueError) as error:
         raise WeightsError(f"{path}: cannot be read as JSON: {error}", GET_AGAIN) from error
     if not isinstance(content, dict):

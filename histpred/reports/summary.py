@@ -9,6 +9,7 @@ from pathlib import Path
 
 from histpred.core.errors import InputError, OutputError, first_few
 from histpred.core.output import output_folder, refuse_inputs, temporary_faults
+from histpred.core.strict_json import parse
 from histpred.reports.multiqc import GENERAL, SECTIONS, sections
 from histpred.reports.samples import METRICS, read_evaluation, read_prediction
 from histpred.scoring.record import RUN
@@ -105,6 +106,7 @@ def _enter(known: dict[str, Path], folder: Path) -> None:
 
 def _is_ours(path: Path) -> bool:
     try:
-        return bool(json.loads(path.read_text(encoding="utf-8"))["id"] == GENERAL)
-    except (OSError, ValueError, KeyError, TypeError):
+        fields = parse(path.read_bytes())
+    except (OSError, ValueError):
         return False
+    return isinstance(fields, dict) and fields.get("id") == GENERAL
