@@ -305,7 +305,7 @@ def test_text_of_a_file_or_a_path_never_steers_the_terminal(tmp_path):
         ("windows", odd, tmp_path / "g.fa", "-o", tmp_path / "out2.tsv"),
         ("bundle", "show", STEERING),
         (STEERING,),
-        ("predict", STEERING),
+        ("predict", STEERING, "-o", "out"),
     ]
     for arguments in runs:
         done = histpred(*arguments)
