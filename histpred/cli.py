@@ -72,7 +72,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return errors.EXIT_INTERRUPTED
         except SystemExit:  # click noticed that the reader of a pipe has gone (| head)
             return 0
-        except MemoryError:
+        except (MemoryError, ImportError) as error:
+            if not errors.is_memory(error):
+                return _unknown(error, arguments, debug)
             logger.error("out of memory\n  give more memory and run the same command again")
             return errors.EXIT_TEMPORARY
         except errors.HistpredError as error:
@@ -82,11 +84,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             logger.error(error, exc_info=debug)
             return errors.EXIT_DATA
         except Exception as error:
-            again = f"histpred --debug {' '.join(arguments)}"
-            bug = f"this is a bug in histpred; to see the traceback, run: {again}"
-            what = visible_line(f"{type(error).__name__}: {error}")
-            logger.error(f"{what}\n  {visible_line(bug)}", exc_info=debug)
-            return errors.EXIT_DATA
+            return _unknown(error, arguments, debug)
+
+
+def _unknown(error: Exception, arguments: Sequence[str], debug: bool) -> int:
+    """Report an exception that nobody expected, and return the exit code."""
+    again = f"histpred --debug {' '.join(arguments)}"
+    bug = f"this is a bug in histpred; to see the traceback, run: {again}"
+    what = visible_line(f"{type(error).__name__}: {error}")
+    logger.error(f"{what}\n  {visible_line(bug)}", exc_info=debug)
+    return errors.EXIT_DATA
 
 
 @contextmanager

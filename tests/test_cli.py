@@ -154,6 +154,12 @@ ERRORS = [
     (click.Abort(), 130, "error: interrupted; nothing unfinished was published\n"),
     (PermissionError(13, "denied", "x"), 1, "error: [Errno 13] denied: 'x'\n"),
     (click.UsageError("no such thing"), 2, "no such thing\n"),
+    (MemoryError(), 75, "error: out of memory\n  give more memory and run the same command again\n"),
+    (
+        ImportError("libopenblas.so: failed to map segment from shared object"),
+        75,
+        "error: out of memory\n  give more memory and run the same command again\n",
+    ),
 ]
 # fmt: on
 

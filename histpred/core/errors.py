@@ -85,6 +85,12 @@ class TemporaryError(HistpredError):
     exit_code = EXIT_TEMPORARY
 
 
+def is_memory(error: BaseException) -> bool:
+    """True for MemoryError, and where the loader has no room for the library of a package."""
+    words = "failed to map segment", "cannot allocate memory", "cannot map zero-fill pages"
+    return isinstance(error, MemoryError) or any(word in str(error).lower() for word in words)
+
+
 def first_line(error: BaseException) -> str:
     """The type of an exception and the first line of its message, cut to 200 characters."""
     text = str(error).strip().splitlines()

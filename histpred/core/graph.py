@@ -20,7 +20,7 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 from histpred.core.errors import BundleError
 
 GRAPH = "encoder.onnx"  # the encoder inside a bundle
-HINT = "use a bundle of histpred, or a graph of the operators in docs/encoders.md"
+HINT = "use a bundle of histpred, or a graph of allowed operators (docs/bundles.md)"
 
 # Whatever histpred writes, and further operators of networks without loops or random numbers
 _OPERATORS = (

@@ -34,6 +34,7 @@ logger = logging.getLogger(__name__)
 
 CUDA = "CUDAExecutionProvider"
 CPU = "CPUExecutionProvider"
+MORE_MEMORY = "give more memory and run the same command again"
 MOST_MEMORY = 16 << 30  # bytes of a graph's arrays; the largest of ours takes 10 kB for each base
 CUDA_HINT = (
     "replace onnxruntime with onnxruntime-gpu (pip install 'histpred[gpu]') and install the CUDA "
@@ -134,6 +135,8 @@ def _create(
             disabled_optimizers=["ConstantFolding"],
         )
     except _errors() as error:
+        if _is_memory(error):
+            raise TemporaryError(f"{path}: out of memory", MORE_MEMORY) from error
         reason = f"{path}: onnxruntime cannot open it: {error}"
         raise BundleError(reason, "get the bundle again") from error
 
@@ -155,20 +158,24 @@ def run_session(
         (values,) = session.run([output], inputs)
     except _errors() as error:
         asked = re.search(r"(?:buffer of size|requested bytes of) (\d+)", str(error))
-        if asked is None and "bad alloc" not in str(error):
+        if asked is None and not _is_memory(error):
             what = f"{path}: onnxruntime cannot run it: {first_line(error)}"
             raise ModelError(what, "get the bundle again") from error
         if asked and int(asked[1]) > MOST_MEMORY:
             what = f"{path}: asks for {int(asked[1]) >> 30:,} GiB of memory at once"
             raise ModelError(what, f"graphs get at most {MOST_MEMORY >> 30} GiB") from error
-        raise TemporaryError(
-            f"{path}: out of memory", "give more memory and run the same command again"
-        ) from error
+        raise TemporaryError(f"{path}: out of memory", MORE_MEMORY) from error
     if values.shape != shape or values.dtype != "float32":
         found = f"{output} of shape {list(values.shape)} and type {values.dtype}"
         what = f"{path}: gave {found}, expected {list(shape)} and float32"
         raise ModelError(what, "the graph mixes the rows of a batch, or is damaged")
     return values
+
+
+def _is_memory(error: Exception) -> bool:
+    """True if memory or threads ran out, which onnxruntime says in words only."""
+    words = "bad_alloc", "bad allocation", "allocate memory", "Resource temporarily unavailable"
+    return any(word in str(error) for word in words)
 
 
 def _errors() -> tuple[type[Exception], ...]:

@@ -75,6 +75,17 @@ def read_json(path: Path) -> dict[str, object]:
     return content
 
 
+def check_layers(path: Path, layers: float, width: float, weights: Sequence[Path]) -> None:
+    """Raise WeightsError for more layers than weights files can hold, before any is built.
+
+    path: the configuration. A layer has at least as many bytes as it is wide.
+    """
+    size = sum(file.stat().st_size for file in weights)
+    if layers * width > size:
+        what = f"{path}: {layers:,} layers of width {width:,}, the weights have {size:,} bytes"
+        raise WeightsError(what, GET_AGAIN)
+
+
 def fill(model: nn.Module, state: State, path: Path, dtype: torch.dtype = torch.float32) -> None:
     """Load `state` as `dtype` into a model on the meta device; WeightsError if it does not fit."""
     wanted = model.state_dict()

@@ -13,7 +13,7 @@ import pytest
 from histpred.bundle.folder import load_bundle
 from histpred.bundle.manifest import MarkSpec
 from histpred.core import runtime as module
-from histpred.core.errors import BundleError, DeviceError, ModelError, UsageError
+from histpred.core.errors import BundleError, DeviceError, ModelError, TemporaryError, UsageError
 from histpred.scoring.scorer import BLOCK, NotFiniteError, Scorer, _check_fits
 
 
@@ -272,6 +272,17 @@ def test_a_graph_that_fails_is_named(bundle, embeddings, tmp_path):
         scorer._session = fails
         fails.run = lambda names, feeds: (_ for _ in ()).throw(RuntimeError("odd\nlines"))
         with pytest.raises(ModelError, match=r"scorer\.onnx: onnxruntime cannot run it: .*odd"):
+            scorer.probabilities(embeddings)
+
+
+@pytest.mark.parametrize("words", ["std::bad_alloc", "requested bytes of 4096"])
+def test_no_room_for_a_graph_is_temporary_and_names_it(bundle, embeddings, words):
+    def run(names, feeds):
+        raise RuntimeError(f"Status Message: {words}")
+
+    with Scorer(bundle, "cpu") as scorer:
+        scorer._session = SimpleNamespace(run=run)
+        with pytest.raises(TemporaryError, match=r"scorer\.onnx: out of memory"):
             scorer.probabilities(embeddings)
 
 
