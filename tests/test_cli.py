@@ -140,6 +140,7 @@ def test_help_is_quick():
     assert min(seconds) < 0.3
 
 
+MORE = "give more memory and run the same command again"
 # fmt: off
 ERRORS = [
     (InputError("a.bed", "is odd", "mend it", 7), 1, "error: a.bed:7: is odd\n  mend it\n"),
@@ -154,11 +155,11 @@ ERRORS = [
     (click.Abort(), 130, "error: interrupted; nothing unfinished was published\n"),
     (PermissionError(13, "denied", "x"), 1, "error: [Errno 13] denied: 'x'\n"),
     (click.UsageError("no such thing"), 2, "no such thing\n"),
-    (MemoryError(), 75, "error: out of memory\n  give more memory and run the same command again\n"),
+    (MemoryError(), 75, f"error: out of memory\n  {MORE}\n"),
     (
         ImportError("libopenblas.so: failed to map segment from shared object"),
         75,
-        "error: out of memory\n  give more memory and run the same command again\n",
+        f"error: out of memory\n  {MORE}\n",
     ),
 ]
 # fmt: on
