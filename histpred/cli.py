@@ -7,6 +7,7 @@ disk), 130 interrupted.
 from __future__ import annotations
 
 import importlib
+import io
 import sys
 from collections.abc import Sequence
 
@@ -15,6 +16,7 @@ import click
 from histpred.core import errors
 from histpred.core.interruption import EXIT_INTERRUPTED, INTERRUPTED, Interruptible
 from histpred.core.log import logger, messages
+from histpred.core.text import say, visible_line
 from histpred.core.version import __version__
 
 VERBS = (
@@ -78,7 +80,9 @@ def _failed(error: BaseException, arguments: Sequence[str], debug: bool) -> int:
         logger.error(INTERRUPTED)
         return EXIT_INTERRUPTED
     if isinstance(error, click.ClickException):
-        error.show()
+        words = io.StringIO()
+        error.show(words)
+        say(words.getvalue().rstrip("\n"), err=True)
         return errors.EXIT_USAGE
     if isinstance(error, errors.HistpredError):
         logger.error(error, exc_info=debug)
@@ -92,5 +96,6 @@ def _failed(error: BaseException, arguments: Sequence[str], debug: bool) -> int:
         return errors.EXIT_DATA
     again = f"histpred --debug {' '.join(arguments)}"
     bug = f"this is a bug in histpred; to see the traceback, run: {again}"
-    logger.error(f"{type(error).__name__}: {error}\n  {bug}", exc_info=debug)
+    what = visible_line(f"{type(error).__name__}: {error}")
+    logger.error(f"{what}\n  {visible_line(bug)}", exc_info=debug)
     return errors.EXIT_DATA

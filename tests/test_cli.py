@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -15,8 +16,8 @@ import click
 import pytest
 
 import histpred as package
-from histpred.bundle import folder as bundle
 from histpred.cli import VERBS, main
+from histpred.commands import bundle
 from histpred.core.errors import (
     BundleError,
     DeviceError,
@@ -140,6 +141,7 @@ def test_help_is_quick():
     assert min(seconds) < 0.3
 
 
+MORE = "give more memory and run the same command again"
 # fmt: off
 ERRORS = [
     (InputError("a.bed", "is odd", "mend it", 7), 1, "error: a.bed:7: is odd\n  mend it\n"),
@@ -158,6 +160,12 @@ ERRORS = [
     (MemoryError(), 75, "give more memory and run the same command again\n"),
     (PermissionError(13, "denied", "x"), 1, "error: [Errno 13] denied: 'x'\n"),
     (click.UsageError("no such thing"), 2, "no such thing\n"),
+    (MemoryError(), 75, f"error: out of memory\n  {MORE}\n"),
+    (
+        ImportError("libopenblas.so: failed to map segment from shared object"),
+        75,
+        f"error: out of memory\n  {MORE}\n",
+    ),
 ]
 # fmt: on
 
@@ -308,3 +316,25 @@ def test_a_verb_whose_packages_are_missing_says_which_and_how(verb, tmp_path, mo
     assert done.code == 2
     assert "torch, sklearn, scipy and 4 more, which is not installed" in done.err
     assert "pip install 'histpred[train]'" in done.err
+
+
+STEERING = "a\x1b[31m\x9b2J\u202e"
+
+
+def test_text_of_a_file_or_a_path_never_steers_the_terminal(tmp_path):
+    (tmp_path / "g.fa").write_text(">chr1\n" + "ACGT" * 500 + "\n")
+    (tmp_path / "r.bed").write_text(f"chr1\t1\t9\tgood\t0\t+\n{STEERING}\t1\t9\ta\t0\t+\n")
+    odd = tmp_path / f"{STEERING}\nerror: all is lost.bed"
+    odd.write_text("chr1\t9\t1\ta\t0\t+\n")
+    runs = [
+        ("windows", tmp_path / "r.bed", tmp_path / "g.fa", "-o", tmp_path / "out.tsv"),
+        ("windows", odd, tmp_path / "g.fa", "-o", tmp_path / "out2.tsv"),
+        ("bundle", "show", STEERING),
+        (STEERING,),
+        ("predict", STEERING, "-o", "out"),
+    ]
+    for arguments in runs:
+        done = histpred(*arguments)
+        assert re.search(r"\\(x1b|u001b)\[31m", done.err)  # click spells it out its own way
+        assert not re.search("[\x1b\x9b\u202e]", done.out + done.err)
+        assert "\nerror: all is lost" not in done.err

@@ -6,9 +6,9 @@ import logging
 from pathlib import Path
 from typing import NamedTuple
 
-from histpred.bundle.folder import Bundle, load_bundle
+from histpred.bundle.folder import MANIFEST, Bundle, load_bundle
 from histpred.bundle.outputs import window_for
-from histpred.core.errors import BundleError, UsageError
+from histpred.core.errors import BundleError, UsageError, first_few
 from histpred.encoders import ENCODERS, Encoder, EncoderSpec, build
 from histpred.encoders.chunks import WINDOW, ChunkPolicy, parse_chunks
 from histpred.encoders.installed import WRONG, compare, locate
@@ -40,15 +40,29 @@ class EncoderChoice(NamedTuple):
         """The encoder on a device, after its weights were compared with what is known of them.
 
         Raises BundleError if its chunks, or windows that are not cut, are longer than the encoder
-        can take; otherwise see `histpred.encoders.build` and `histpred.encoders.installed.locate`.
+        can take, or if it reads a file without a digest; otherwise see `histpred.encoders.build`
+        and `histpred.encoders.installed.locate`.
         """
-        encoder = build(self.spec, self._folder(), device, precision)
+        folder = self._folder()
+        encoder = build(self.spec, folder, device, precision)
+        self._check_digests(encoder, folder)
         longest = encoder.longest
         if longest is not None and (self.chunks is None or self.chunks.length > longest):
             chunks = self.chunks or "none"
             what = f"{self.name}: chunks {chunks}, the encoder takes at most {longest} bases"
             raise BundleError(what, f"use chunks of {longest} bp or less")
         return encoder
+
+    def _check_digests(self, encoder: Encoder, folder: Path) -> None:
+        """Raise BundleError if the encoder reads a file whose digest its bundle does not state."""
+        if not self.bundle or folder.is_file():  # the one file is compared whatever its name is
+            return
+        manifest = self.bundle.manifest
+        stated = {MANIFEST, *manifest.files, *manifest.encoder.files}
+        unlisted = [str(path) for path in encoder.files if path.name not in stated]
+        if unlisted:
+            what = f"{first_few(unlisted)}: read by the encoder, but {MANIFEST} states no digest"
+            raise BundleError(what, "move what does not belong to the encoder to another folder")
 
     def _folder(self) -> Path:
         if self.bundle:

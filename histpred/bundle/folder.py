@@ -9,12 +9,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from histpred.core.errors import BundleError, first_few
+from histpred.core.graph import GRAPH, check_graph
 from histpred.core.shipped import LFS_POINTER
+from histpred.core.strict_json import parse
 
 if TYPE_CHECKING:
     from histpred.bundle.manifest import Manifest
@@ -24,6 +27,8 @@ SHIPPED = Path(__file__).resolve().parent / "shipped"
 MANIFEST = "bundle.json"
 SCORER = "scorer.onnx"
 CARD = "card.md"
+LARGEST = 2 << 30  # bytes of a file; onnxruntime reads no larger graph
+LEVELS = 6  # of a field's place in a message
 SPLIT, HISTORY, MARK_VECTORS = "split.tsv", "training.tsv", "mark_vectors.tsv"  # of `train`
 
 
@@ -52,12 +57,12 @@ def shipped_bundles() -> list[str]:
 def load_bundle(name_or_path: str | os.PathLike[str] = DEFAULT_BUNDLE) -> Bundle:
     """Find a bundle by its shipped name or its folder, and check all of it.
 
-    Raises BundleError for a folder or file that is missing, altered, a Git-LFS pointer or of
-    another schema version.
+    Raises BundleError for a folder or file that is missing, altered, a link, a Git-LFS pointer or
+    of another schema version, and for a graph that may not be run.
     """
     directory = find_bundle(name_or_path)
     path = directory / MANIFEST
-    content = _read(path)
+    content = _read(directory, MANIFEST)
     manifest = parse_manifest(content, path)
     _check_files(directory, manifest)
     return Bundle(directory, manifest, hashlib.sha256(content).hexdigest())
@@ -89,7 +94,8 @@ def parse_manifest(content: bytes, path: Path) -> Manifest:
     from histpred.bundle.manifest import SCHEMA_VERSION, Manifest
 
     try:
-        fields = json.loads(content)
+        fields = parse(content)
+        json.dumps(fields, ensure_ascii=False).encode()  # half a surrogate pair is no text
     except ValueError as error:  # also bytes that are not UTF-8
         raise BundleError(f"{path}: not valid JSON: {error}", "get the bundle again") from error
     if not isinstance(fields, dict):
@@ -97,14 +103,14 @@ def parse_manifest(content: bytes, path: Path) -> Manifest:
     version = fields.get("schema_version")
     if str(version).split(".")[0] != SCHEMA_VERSION.split(".")[0]:
         raise BundleError(
-            f"{path}: schema version {version}, this histpred reads {SCHEMA_VERSION}",
+            f"{path}: schema version {str(version)[:20]}, this histpred reads {SCHEMA_VERSION}",
             "use the release of histpred that wrote the bundle, or a bundle made for this release",
         )
     try:
         return Manifest.model_validate(fields)
     except ValidationError as error:
         problems = [
-            f"{'.'.join(map(str, problem['loc'])) or 'manifest'}: {problem['msg']}"
+            f"{'.'.join(map(str, problem['loc'][:LEVELS])) or 'manifest'}: {problem['msg']}"
             for problem in error.errors()
         ]
         hint = "correct these fields, or get the bundle again; a newer histpred may have written it"
@@ -112,7 +118,10 @@ def parse_manifest(content: bytes, path: Path) -> Manifest:
 
 
 def _check_files(directory: Path, manifest: Manifest) -> None:
-    needed = [SCORER, CARD, *([manifest.interval.scorer] if manifest.interval else [])]
+    graphs = [SCORER, *([manifest.interval.scorer] if manifest.interval else [])]
+    if manifest.encoder.kind == "onnx" and not manifest.encoder.files:
+        graphs.append(GRAPH)
+    needed = [CARD, *graphs]
     unlisted = [name for name in needed if name not in manifest.files]
     if unlisted:
         what = f"'files' does not list {first_few(unlisted)}"
@@ -124,14 +133,36 @@ def _check_files(directory: Path, manifest: Manifest) -> None:
             raise BundleError(what, "do not use this bundle unless you know who made it")
     for name, expected in manifest.files.items():
         path = directory / name
-        found = hashlib.sha256(_read(path)).hexdigest()
+        content = _read(directory, name)
+        found = hashlib.sha256(content).hexdigest()
         if found != expected:
             what = f"altered or damaged: sha256 {found}, {MANIFEST} says {expected}"
             raise BundleError(f"{path}: {what}", "get the bundle again")
+        if name in graphs:
+            check_graph(content, path)
+        if name == CARD:
+            _check_card(content, path)
 
 
-def _read(path: Path) -> bytes:
+def _check_card(content: bytes, path: Path) -> None:
     try:
+        content.decode()
+    except UnicodeDecodeError as error:
+        raise BundleError(f"{path}: not UTF-8 text: {error}", "get the bundle again") from error
+
+
+def _read(directory: Path, name: str) -> bytes:
+    """The bytes of a regular file in the folder, which is not opened if it is anything else."""
+    path = directory / name
+    try:
+        found = path.stat()
+        is_link = path.resolve() != directory.resolve() / name
+        if is_link or not stat.S_ISREG(found.st_mode):
+            what = "a link" if is_link else "not a regular file"
+            raise BundleError(f"{path}: {what}", "get the bundle again, as a folder of plain files")
+        if found.st_size > LARGEST:
+            what = f"{found.st_size:,} bytes; a bundle's file has at most {LARGEST:,}"
+            raise BundleError(f"{path}: {what}", "get the bundle again")
         content = path.read_bytes()
     except OSError as error:
         what = f"{path}: cannot be read: {error.strerror}"

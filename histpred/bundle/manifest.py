@@ -11,12 +11,18 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, NonNegativeInt, model_validator
-from pydantic import PositiveInt as Length
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from histpred.core.columns import NAMES
 
 SCHEMA_VERSION = "1.3"
+LONGEST_REACH = 10_000_000  # bp to one side; no sequence model reads a tenth of it
+LARGEST_DIMENSION = 1 << 20
+LONGEST_CHROMOSOME = 1 << 40  # bp; the longest that is known has 2^35
+
+Length = Annotated[int, Field(gt=0, le=LONGEST_CHROMOSOME)]
+Reach = Annotated[int, Field(ge=0, le=LONGEST_REACH)]
+Stretch = Annotated[int, Field(gt=0, le=2 * LONGEST_REACH)]
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -49,11 +55,11 @@ class WindowSpec(Record):
     """
 
     kind: Literal["context", "body", "promoter", "spliced", "interval"]
-    upstream: NonNegativeInt = 0
-    downstream: NonNegativeInt = 0
+    upstream: Reach = 0
+    downstream: Reach = 0
     max_n_fraction: Fraction
     whole: bool = False  # always read in full length, with N beyond the contig
-    shown: NonNegativeInt = 0
+    shown: Reach = 0
 
     @model_validator(mode="after")
     def _has_bases(self) -> WindowSpec:
@@ -73,7 +79,7 @@ class ChunkSpec(Record):
     """How a window is cut for its encoder, `length` in bp: see `histpred.encoders.chunks`."""
 
     policy: Literal["window", "grid"]
-    length: Length
+    length: Stretch
 
 
 class EncoderSpec(Record):
@@ -81,7 +87,7 @@ class EncoderSpec(Record):
 
     kind: Name
     settings: dict[str, JsonValue] = {}
-    dimension: Length
+    dimension: Annotated[int, Field(gt=0, le=LARGEST_DIMENSION)]
     chunks: ChunkSpec | None = None
     published: Name | None = None  # its name in `histpred encoders list`
     files: dict[Name, Digest] = {}  # sha256 by name, if users get them elsewhere
@@ -131,7 +137,7 @@ class IntervalOutput(Record):
     """
 
     window: WindowSpec
-    resolution: Length  # bp around an interval's middle that a probability describes
+    resolution: Stretch  # bp around an interval's middle that a probability describes
     scorer: str = "scorer.onnx"  # the bundle's file that scores intervals
     marks: Marks  # in the order of that scorer's output
 

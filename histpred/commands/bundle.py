@@ -8,6 +8,7 @@ import click
 
 from histpred.bundle.folder import DEFAULT_BUNDLE
 from histpred.commands import options
+from histpred.core.text import say
 
 
 @click.group()
@@ -23,7 +24,7 @@ def list_bundles() -> None:
     for name in shipped_bundles():
         manifest = load_bundle(name).manifest
         default = " (default)" if name == DEFAULT_BUNDLE else ""
-        click.echo(f"{name} {manifest.version}{default}\t{manifest.summary}")
+        say(f"{name} {manifest.version}{default}\t{manifest.summary}")
 
 
 @bundle.command()
@@ -35,9 +36,9 @@ def show(name: str, json: bool) -> None:
 
     loaded = load_bundle(name)
     if json:
-        click.echo(loaded.manifest.model_dump_json(indent=2))
+        say(loaded.manifest.model_dump_json(indent=2))
     else:
-        click.echo(loaded.card_path.read_text(encoding="utf-8").rstrip())
+        say(loaded.card_path.read_text(encoding="utf-8").rstrip())
 
 
 @bundle.command()
@@ -47,7 +48,7 @@ def digest(name: str) -> None:
     from histpred.bundle.folder import load_bundle
 
     loaded = load_bundle(name)
-    click.echo(f"{loaded.digest}  {loaded.manifest.name} {loaded.manifest.version}")
+    say(f"{loaded.digest}  {loaded.manifest.name} {loaded.manifest.version}")
 
 
 @bundle.command()
@@ -60,7 +61,7 @@ def verify(name: str, weights: Path | None) -> None:
 
     loaded = load_bundle(name)
     worst = run(loaded, weights)
-    click.echo(
+    say(
         f"{loaded.manifest.name} {loaded.manifest.version}: {len(loaded.manifest.files)} files as "
         f"published, known answer within {worst:.1g}\nsha256 {loaded.digest}"
     )

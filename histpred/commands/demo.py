@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from histpred.commands import options
+from histpred.core.text import say
 
 
 @click.command()
@@ -24,7 +25,7 @@ def demo(context: click.Context, out: Path, overwrite: bool) -> None:
 
     data = demo_data()
     annotation, fasta = str(data / "genes.gtf.gz"), str(data / "genome.fa.gz")
-    click.echo(f"$ histpred predict {annotation} {fasta} --biotype ncRNA -o {out}", err=True)
+    say(f"$ histpred predict {annotation} {fasta} --biotype ncRNA -o {out}", err=True)
     given = {"annotation": annotation, "fasta": fasta, "out": out, "overwrite": overwrite}
     context.invoke(predict, biotypes=("ncRNA",), **given)
 
@@ -33,12 +34,12 @@ def demo(context: click.Context, out: Path, overwrite: bool) -> None:
         ("calls.bed.gz", "the called marks of each gene, for a genome browser (hg19)"),
         ("ledger.tsv", "for each gene of the annotation: scored, or skipped and why"),
     ):
-        click.echo(f"\n{out / name}: {what}")
+        say(f"\n{out / name}: {what}")
         opened = gzip.open if name.endswith(".gz") else open
         with opened(out / name, "rt", encoding="utf-8") as lines:
             for line in islice(lines, 4):
-                click.echo(f"  {line.rstrip()}")
-    click.echo(
+                say(f"  {line.rstrip()}")
+    say(
         "\nThe bundle was trained on this region, so the demo shows the formats and not the "
         "accuracy (for that: histpred bundle show).\n"
         "Next, run it on your own files of one assembly (in a checkout: bin/histpred):\n"

@@ -12,6 +12,7 @@ from histpred.bundle.folder import load_bundle
 from histpred.commands import machine
 from histpred.commands.machine import NOTE, PROBLEM, Finding
 from histpred.core.errors import HistpredError, first_line
+from histpred.core.text import say
 
 Check = Callable[[], list[Finding]]
 
@@ -42,8 +43,8 @@ def doctor() -> None:
         finding for what, check, verdict in checks for finding in guarded(what, check, verdict)
     ]
     for line in machine.lines(findings):
-        click.echo(line)
-    click.echo(
+        say(line)
+    say(
         f"\n--device auto means: for scoring {used.get('scoring', NOTHING)}, for "
         f"large encoders {used.get('embedding', NOTHING)}"
     )

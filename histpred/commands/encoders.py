@@ -10,6 +10,7 @@ import click
 from histpred.commands import options
 from histpred.core.errors import UsageError, WeightsError, first_few
 from histpred.core.log import logger
+from histpred.core.text import say
 
 
 @click.group()
@@ -33,10 +34,10 @@ def list_encoders() -> None:
         if state != ABSENT:
             places.append(f"{encoder.name} ({state}): {folder}")
     for line in aligned(rows):
-        click.echo(line)
-    click.echo(f"\nNUMBERS a window; 'histpred encoders get NAME' puts them in {folder.parent}")
+        say(line)
+    say(f"\nNUMBERS a window; 'histpred encoders get NAME' puts them in {folder.parent}")
     for line in places:
-        click.echo(line)
+        say(line)
 
 
 @encoders.command()
@@ -65,7 +66,7 @@ def get(name: str, folder: Path | None, revision: str | None) -> None:
     encoder = find(name)
     folder = folder or default_folder(name)
     for path in download.get(encoder, folder, revision):
-        click.echo(path)
+        say(path)
     logger.info(f"{name} is in {folder}; licence: {encoder.licence}")
 
 
@@ -90,7 +91,7 @@ def verify(name: str, path: Path | None) -> None:
                 f"give the weights: histpred encoders verify {name} PATH",
             )
         for passed in files.try_out(kind, path or Path()):
-            click.echo(passed)
+            say(passed)
         return
 
     encoder = find(name)
@@ -105,14 +106,14 @@ def verify(name: str, path: Path | None) -> None:
     }
     for one in compared:
         size = one.path.stat().st_size if one.found else 0
-        click.echo(f"{one.path}: {messages[one.state].format(one, size=size)}")
+        say(f"{one.path}: {messages[one.state].format(one, size=size)}")
 
     hint = f"move them away and get them again: histpred encoders get {name}"
     missing = [one.path.name for one in compared if one.state == files.MISSING]
     if missing:
         raise WeightsError(f"{path}: lacks {first_few(missing)}", hint)
     for passed in files.try_out(encoder, path):
-        click.echo(passed)
+        say(passed)
     wrong = [one.path.name for one in compared if one.state == files.WRONG]
     if wrong:
         raise WeightsError(f"{path}: not as published: {first_few(wrong)}", hint)

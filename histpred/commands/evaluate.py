@@ -10,6 +10,7 @@ import click
 from histpred.commands import options
 from histpred.commands.progress import Progress
 from histpred.core.log import logger
+from histpred.core.text import say
 
 
 @click.command()
@@ -53,5 +54,5 @@ def evaluate(out: Path, level: str | None, quiet: bool, **given: Any) -> None:
 
     with Progress("embedding windows", quiet) as progress:
         metrics = api.evaluate(out=out, by=level, progress=progress, **given)
-    click.echo(summary(metrics))
+    say(summary(metrics))
     logger.info(f"{out}: open {out / REPORT}")

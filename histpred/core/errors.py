@@ -9,6 +9,8 @@ import os
 from collections.abc import Iterable
 from itertools import islice
 
+from histpred.core.text import visible, visible_line
+
 SHOWN = 3
 
 EXIT_DATA = 1
@@ -28,7 +30,8 @@ class HistpredError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        return f"{self.message}\n  {self.hint}" if self.hint else self.message
+        message = visible_line(self.message)
+        return f"{message}\n  {visible(self.hint)}" if self.hint else message
 
 
 class InputError(HistpredError):
@@ -79,6 +82,12 @@ class TemporaryError(HistpredError):
     """Disk space, memory or another resource ran out; a later run may succeed."""
 
     exit_code = EXIT_TEMPORARY
+
+
+def is_memory(error: BaseException) -> bool:
+    """True for MemoryError, and where the loader has no room for the library of a package."""
+    words = "failed to map segment", "cannot allocate memory", "cannot map zero-fill pages"
+    return isinstance(error, MemoryError) or any(word in str(error).lower() for word in words)
 
 
 def first_line(error: BaseException) -> str:

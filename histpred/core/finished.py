@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from histpred.core.errors import InputError, OutputError, first_few
 from histpred.core.journal import file_digest
+from histpred.core.strict_json import parse
 from histpred.core.version import __version__
 
 LONGEST = 70  # characters of a value in a message
@@ -25,8 +26,10 @@ Model = TypeVar("Model", bound=BaseModel)
 def is_ours(record: Path) -> bool:
     """Return True if a record names the version of histpred that wrote it."""
     try:
-        fields = json.loads(record.read_text(encoding="utf-8"))
-        return "histpred" in fields or "histpred" in fields["identity"]
+        fields = parse(record.read_bytes())
+        return isinstance(fields, dict) and (
+            "histpred" in fields or "histpred" in fields["identity"]
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
@@ -46,7 +49,7 @@ def read_record(path: Path, model: type[Model], verb: str, remedy: str) -> Model
             remedy,
         ) from error
     try:
-        fields = json.loads(content)
+        fields = parse(content)
         _check_schema(path, fields, model, remedy)
         return model.model_validate(fields)
     except ValidationError as error:
@@ -142,7 +145,7 @@ def finished(record: Path, model: type[Model]) -> Model | None:
 def written(record: Path, model: type[Model]) -> Model:
     """A record of ours; OutputError if another release wrote it."""
     try:
-        return model.model_validate(json.loads(record.read_bytes()))
+        return model.model_validate(parse(record.read_bytes()))
     except (OSError, ValueError) as error:
         raise OutputError(
             f"{record} was not written by histpred {__version__}", "choose another folder for -o"

@@ -7,14 +7,16 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
+from histpred.core.text import visible
+
 logger = logging.getLogger("histpred")
 
 
 class _Style(logging.Formatter):
-    """Plain sentences; warnings and errors begin with their level."""
+    """Plain sentences in visible characters; warnings and errors begin with their level."""
 
     def format(self, record: logging.LogRecord) -> str:
-        text = super().format(record)
+        text = visible(super().format(record))
         return text if record.levelno <= logging.INFO else f"{record.levelname.lower()}: {text}"
 
 

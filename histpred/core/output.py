@@ -22,7 +22,14 @@ from io import BufferedReader
 from pathlib import Path
 from typing import cast
 
-from histpred.core.errors import InputError, OutputError, TemporaryError, UsageError, first_few
+from histpred.core.errors import (
+    InputError,
+    OutputError,
+    TemporaryError,
+    UsageError,
+    first_few,
+    is_memory,
+)
 from histpred.core.journal import LOCK, Journal, file_digest
 from histpred.core.log import logger
 
@@ -183,7 +190,7 @@ def temporary_faults() -> Iterator[None]:
 
 def temporary(error: BaseException) -> TemporaryError | None:
     """The lack of disk space or memory that an exception stands for; None for another error."""
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError | ImportError) and is_memory(error):
         hint = "give more memory and run the same command again"
         return TemporaryError("out of memory", hint)
     if not isinstance(error, OSError | sqlite3.OperationalError):

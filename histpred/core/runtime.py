@@ -1,23 +1,41 @@
-"""onnxruntime sessions: silent, offline, and on a known device. Only this module imports it."""
+"""onnxruntime sessions: silent, offline, and on a known device. Only this module imports it.
+
+A graph is checked before onnxruntime opens it, its constants are not computed beforehand, and its
+arrays share a limited memory. So no graph of a bundle can ask for more than the machine has.
+"""
 
 from __future__ import annotations
 
 import importlib
 import logging
 import os
+import re
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from histpred.core.errors import BundleError, DeviceError, UsageError
+from histpred.core.errors import (
+    BundleError,
+    DeviceError,
+    ModelError,
+    TemporaryError,
+    UsageError,
+    first_line,
+)
+from histpred.core.graph import check_graph
 
 if TYPE_CHECKING:
+    import numpy as np
     import onnxruntime
 
 logger = logging.getLogger(__name__)
 
 CUDA = "CUDAExecutionProvider"
 CPU = "CPUExecutionProvider"
+MORE_MEMORY = "give more memory and run the same command again"
+MOST_MEMORY = 16 << 30  # bytes of a graph's arrays; the largest of ours takes 10 kB for each base
 CUDA_HINT = (
     "replace onnxruntime with onnxruntime-gpu (pip install 'histpred[gpu]') and install the CUDA "
     "and cuDNN that it was built for; or use --device cpu"
@@ -97,24 +115,94 @@ def _start_cuda(
 def _create(
     path: Path, providers: list[str | tuple[str, dict[str, str]]], threads: int | None
 ) -> onnxruntime.InferenceSession:
+    content = path.read_bytes()
+    check_graph(content, path)
     onnxruntime = load_onnxruntime()
-    from onnxruntime.capi import onnxruntime_pybind11_state as errors
-
+    _limit_memory()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     options.intra_op_num_threads = threads or usable_cores()
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.load_model_format", "ONNX")
+    options.add_session_config_entry("session.use_env_allocators", "1")
     try:
         # The fallback prints to standard output.
-        return onnxruntime.InferenceSession(path, options, providers=providers, enable_fallback=0)
-    except (
+        return onnxruntime.InferenceSession(
+            content,
+            options,
+            providers=providers,
+            enable_fallback=0,
+            disabled_optimizers=["ConstantFolding"],
+        )
+    except _errors() as error:
+        if _is_memory(error):
+            raise TemporaryError(f"{path}: out of memory", MORE_MEMORY) from error
+        reason = f"{path}: onnxruntime cannot open it: {error}"
+        raise BundleError(reason, "get the bundle again") from error
+
+
+def run_session(
+    session: onnxruntime.InferenceSession,
+    path: Path,
+    output: str,
+    inputs: Mapping[str, np.ndarray],
+    shape: tuple[int, ...],
+) -> np.ndarray:
+    """Return the output of a graph, float32 of this shape; `path` is its name in messages.
+
+    Raises ModelError if the graph fails, or gives another shape or type, and TemporaryError if it
+    needs more memory than there is.
+    """
+    values: np.ndarray
+    try:
+        (values,) = session.run([output], inputs)
+    except _errors() as error:
+        asked = re.search(r"(?:buffer of size|requested bytes of) (\d+)", str(error))
+        if asked is None and not _is_memory(error):
+            what = f"{path}: onnxruntime cannot run it: {first_line(error)}"
+            raise ModelError(what, "get the bundle again") from error
+        if asked and int(asked[1]) > MOST_MEMORY:
+            what = f"{path}: asks for {int(asked[1]) >> 30:,} GiB of memory at once"
+            raise ModelError(what, f"graphs get at most {MOST_MEMORY >> 30} GiB") from error
+        raise TemporaryError(f"{path}: out of memory", MORE_MEMORY) from error
+    if values.shape != shape or values.dtype != "float32":
+        found = f"{output} of shape {list(values.shape)} and type {values.dtype}"
+        what = f"{path}: gave {found}, expected {list(shape)} and float32"
+        raise ModelError(what, "the graph mixes the rows of a batch, or is damaged")
+    return values
+
+
+def _is_memory(error: Exception) -> bool:
+    """True if memory or threads ran out, which onnxruntime says in words only."""
+    words = "bad_alloc", "bad allocation", "allocate memory", "Resource temporarily unavailable"
+    return any(word in str(error) for word in words)
+
+
+def _errors() -> tuple[type[Exception], ...]:
+    """The exceptions of onnxruntime."""
+    from onnxruntime.capi import onnxruntime_pybind11_state as errors
+
+    return (
         *(RuntimeError, ValueError, errors.EPFail, errors.Fail, errors.InvalidArgument),
         *(errors.InvalidGraph, errors.InvalidProtobuf, errors.NoModel, errors.NotImplemented),
         errors.RuntimeException,
-    ) as error:
-        reason = f"{path}: onnxruntime cannot open it: {error}"
-        raise BundleError(reason, "get the bundle again") from error
+    )
+
+
+@cache
+def _limit_memory() -> None:
+    """Limit the memory of all sessions of this process that run on the CPU."""
+    onnxruntime = load_onnxruntime()
+    physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    memory = onnxruntime.OrtMemoryInfo(
+        "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
+    )
+    limit = onnxruntime.OrtArenaCfg({"max_mem": min(MOST_MEMORY, physical)})
+    try:
+        onnxruntime.create_and_register_allocator(memory, limit)
+    except _errors():  # a program that uses histpred has set its own
+        logger.debug("onnxruntime's memory was limited before")
 
 
 def usable_cores() -> int:

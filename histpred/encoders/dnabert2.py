@@ -17,7 +17,14 @@ from histpred.encoders import check_settings
 from histpred.encoders.batching import Tokens, TorchEncoder, letters_table, open_tokenizer
 from histpred.encoders.devices import DTYPES
 from histpred.encoders.dnabert2_network import Dnabert2, Shape
-from histpred.encoders.weights import GET_AGAIN, fill, find_file, read_json, read_state
+from histpred.encoders.weights import (
+    GET_AGAIN,
+    check_layers,
+    fill,
+    find_file,
+    read_json,
+    read_state,
+)
 
 if TYPE_CHECKING:
     import tokenizers
@@ -99,8 +106,10 @@ def load_model(folder: Path, dtype: torch.dtype = torch.float32) -> Dnabert2:
     Heads (`cls.`, `pooler.`, `classifier.`) are dropped. Raises WeightsError for a tensor that is
     missing, left over or of another shape. The published file has 136 tensors, 116,477,952 numbers.
     """
-    shape = read_shape(find_file(folder, [CONFIG], "configuration"))
+    config = find_file(folder, [CONFIG], "configuration")
+    shape = read_shape(config)
     path = find_file(folder, WEIGHTS, "weights")
+    check_layers(config, shape.layers, shape.width, [path])
     state = {
         name.removeprefix("bert."): tensor
         for name, tensor in read_state(path).items()

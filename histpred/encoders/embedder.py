@@ -8,12 +8,13 @@ after it was killed therefore makes exactly the remaining calls of an uninterrup
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
 
+from histpred.core.errors import ModelError
 from histpred.encoders import Embedded, Encoder
 from histpred.encoders.chunks import ChunkPolicy, bases, chunks_of, pool
 from histpred.encoders.store import Store, chunk_key
@@ -112,7 +113,7 @@ class Embedder:
         return unit, calls, stored
 
     def _encode(self, keys: list[bytes], unit: Unit) -> Vectors:
-        vectors, tokens = self.encoder.embed([unit.new[key] for key in keys])
+        vectors, tokens = embed_chunks(self.encoder, [unit.new[key] for key in keys])
         if self._store is not None:
             # NaN and infinity are errors for every user of the store: never keep them.
             good = np.flatnonzero(np.isfinite(vectors).all(axis=1))
@@ -137,6 +138,17 @@ class Embedder:
         return EmbeddedWindows(unit.rows, vectors)
 
 
+def embed_chunks(encoder: Encoder, chunks: Sequence[bytes]) -> Embedded:
+    """A vector and a number of tokens for each chunk; ModelError if the encoder gives others."""
+    embedded = encoder.embed(chunks)
+    shapes = embedded.vectors.shape, embedded.tokens.shape
+    if shapes != ((len(chunks), encoder.dimension), (len(chunks),)):
+        found = f"vectors {list(shapes[0])} and tokens {list(shapes[1])}"
+        what = f"an encoder gave {found} for {len(chunks)} chunks of {encoder.dimension} numbers"
+        raise ModelError(what, "check the encoder with 'histpred bundle verify'")
+    return embedded
+
+
 def embed_sequences(
     encoder: Encoder, chunks: ChunkPolicy | None, sequences: Iterable[bytes]
 ) -> np.ndarray:
@@ -145,6 +157,6 @@ def embed_sequences(
     for sequence in sequences:
         length = chunks.length if chunks else max(len(sequence), 1)
         cut = [sequence[i : i + length] for i in range(0, len(sequence), length)]
-        embedded = encoder.embed([chunk for chunk in cut if bases(chunk)])
+        embedded = embed_chunks(encoder, [chunk for chunk in cut if bases(chunk)])
         vectors.append(pool(*embedded, np.ones(len(embedded.tokens)), chunks))
     return np.array(vectors, np.float32).reshape(-1, encoder.dimension)

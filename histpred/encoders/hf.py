@@ -28,7 +28,7 @@ from histpred.core.errors import ModelError, WeightsError, first_few, first_line
 from histpred.encoders import check_settings
 from histpred.encoders.batching import Tokens, TorchEncoder, letters_table, open_tokenizer
 from histpred.encoders.devices import DTYPES
-from histpred.encoders.weights import GET_AGAIN, find_file, refuse
+from histpred.encoders.weights import GET_AGAIN, check_layers, find_file, refuse
 
 LOCAL = {"local_files_only": True, "trust_remote_code": False}
 HEADS = ("cls.", "lm_head.", "classifier.", "pooler.", "decoder.", "head.")
@@ -181,6 +181,9 @@ def load_model(folder: Path, dtype: torch.dtype) -> PreTrainedModel:
         with quiet():
             config = AutoConfig.from_pretrained(folder, **LOCAL)
             config.output_hidden_states = False
+            weights = [path for path in folder.iterdir() if path.suffix in (".safetensors", ".bin")]
+            layers = getattr(config, "num_hidden_layers", 0)
+            check_layers(folder / "config.json", layers, config.hidden_size, weights)
             model_class = cast(type[PreTrainedModel], MODEL_MAPPING[type(config)])
             if config.is_encoder_decoder or config.model_type in UNSTEADY:
                 raise ValueError(f"{config.model_type} is not an encoder of single sequences")
@@ -198,6 +201,8 @@ def load_model(folder: Path, dtype: torch.dtype) -> PreTrainedModel:
                 ignore_mismatched_sizes=True,  # so that the report has them, and not an exception
                 **options,
             )
+    except WeightsError:
+        raise
     except Exception as error:  # transformers, torch and safetensors raise exceptions of their own
         raise WeightsError(
             f"{folder}: transformers cannot load it: {first_line(error)}",

@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 
 from histpred.core.errors import BundleError, ModelError
-from histpred.core.runtime import open_session
+from histpred.core.graph import GRAPH
+from histpred.core.runtime import open_session, run_session
 from histpred.encoders import Embedded, check_settings
 from histpred.encoders.chunks import bases
 
-GRAPH = "encoder.onnx"
 BASES_AT_ONCE = 1 << 15  # of a batch; DeepHistone needs 10 kB a base, and more is not faster
 _CODES = bytes.maketrans(b"ACGTN", bytes(range(5)))
 
@@ -38,8 +38,16 @@ class OnnxEncoder:
         inputs = {value.name: (value.type, value.shape) for value in self._session.get_inputs()}
         outputs = {value.name: (value.type, value.shape) for value in self._session.get_outputs()}
         kind, shape = inputs.get("codes", ("", []))
-        _, out_shape = outputs.get("embedding", ("", []))
-        if len(inputs) != 1 or kind != "tensor(uint8)" or len(shape) != 2 or len(out_shape) != 2:
+        out_kind, out_shape = outputs.get("embedding", ("", []))
+        kinds = kind, out_kind
+        ranks = len(inputs), len(outputs), len(shape), len(out_shape)
+        free = not any(isinstance(ends[0], int) for ends in (shape, out_shape) if ends)
+        whole = out_shape[-1:] and isinstance(out_shape[-1], int)
+        if (
+            kinds != ("tensor(uint8)", "tensor(float)")
+            or ranks != (1, 1, 2, 2)
+            or not (free and whole)
+        ):
             raise BundleError(
                 f"{path}: takes {inputs} and returns {outputs}, not codes uint8 [batch, length] "
                 "and embedding [batch, dimension]",
@@ -49,7 +57,10 @@ class OnnxEncoder:
         self.dimension = int(out_shape[1])
 
     def embed(self, chunks: Sequence[bytes]) -> Embedded:
-        """The graph's vectors; ModelError for a chunk longer than a graph of fixed length takes."""
+        """The graph's vectors, of the shape that was asked for at every call.
+
+        Raises ModelError for another shape, and a chunk longer than a graph of fixed length takes.
+        """
         vectors = np.zeros((len(chunks), self.dimension), np.float32)
         longest = max(map(len, chunks), default=0)
         if longest > (self.longest or longest):
@@ -62,7 +73,13 @@ class OnnxEncoder:
             for start in range(0, len(rows), size):
                 batch = rows[start : start + size]
                 codes = codes_of([chunks[i] for i in batch], length)
-                (vectors[batch],) = self._session.run(["embedding"], {"codes": codes})
+                vectors[batch] = run_session(
+                    self._session,
+                    self.files[0],
+                    "embedding",
+                    {"codes": codes},
+                    (len(batch), self.dimension),
+                )
         return Embedded(vectors, np.array([bases(chunk) for chunk in chunks], np.int64))
 
 

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -15,8 +14,11 @@ from torch import Tensor, nn
 
 from histpred.core.errors import WeightsError, first_few, first_line
 from histpred.core.shipped import LFS_POINTER
+from histpred.core.strict_json import parse
 
 GET_AGAIN = "get the file again: histpred encoders get"
+
+FEW_LAYERS = 1_000_000  # layers times their width
 
 State = dict[str, Tensor]
 
@@ -67,12 +69,24 @@ def read_state(path: Path) -> State:
 def read_json(path: Path) -> dict[str, object]:
     """A JSON file beside the weights, such as config.json."""
     try:
-        content = json.loads(path.read_bytes())
+        content = parse(path.read_bytes())
     except (OSError, ValueError) as error:
         raise WeightsError(f"{path}: cannot be read as JSON: {error}", GET_AGAIN) from error
     if not isinstance(content, dict):
         raise WeightsError(f"{path}: is not a JSON object", GET_AGAIN)
     return content
+
+
+def check_layers(path: Path, layers: float, width: float, weights: Sequence[Path]) -> None:
+    """Raise WeightsError for more layers than weights files can hold, before any is built.
+
+    path: the configuration. A layer has at least as many bytes as it is wide; few layers are built
+    in any case, because weights that are cut short have a message of their own.
+    """
+    size = sum(file.stat().st_size for file in weights)
+    if layers * width > max(size, FEW_LAYERS):
+        what = f"{path}: {layers:,} layers of width {width:,}, the weights have {size:,} bytes"
+        raise WeightsError(what, GET_AGAIN)
 
 
 def fill(model: nn.Module, state: State, path: Path, dtype: torch.dtype = torch.float32) -> None:

@@ -14,6 +14,7 @@ from histpred.core.columns import HEADER
 from histpred.core.errors import InputError, first_few
 from histpred.core.finished import read_record
 from histpred.core.output import output_folder, refuse_inputs, temporary_faults
+from histpred.core.strict_json import parse
 from histpred.reports import multiqc
 from histpred.scoring.record import RUN, RunRecord
 from histpred.scoring.tables import CALLS, SCORES
@@ -91,9 +92,10 @@ def _is_prediction(folder: Path) -> bool:
 
 def _is_ours(path: Path) -> bool:
     try:
-        return bool(json.loads(path.read_text(encoding="utf-8"))["id"] == multiqc.GENERAL)
-    except (OSError, ValueError, KeyError, TypeError):
+        fields = parse(path.read_bytes())
+    except (OSError, ValueError):
         return False
+    return isinstance(fields, dict) and fields.get("id") == multiqc.GENERAL
 
 
 def _prediction(folder: Path) -> multiqc.PredictionSample:

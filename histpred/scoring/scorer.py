@@ -6,7 +6,6 @@ the probabilities of a row do not depend on the other rows of the caller's batch
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,8 @@ from histpred.bundle.folder import Bundle
 from histpred.bundle.manifest import IntervalOutput
 from histpred.bundle.probability import probabilities_of
 from histpred.core.errors import BundleError, ModelError
-from histpred.core.runtime import open_session
+from histpred.core.runtime import open_session, run_session
+from histpred.core.strict_json import parse
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -53,7 +53,7 @@ class Scorer:
         threads: int | None = None,
         interval: IntervalOutput | None = None,
     ) -> None:
-        path = bundle.directory / interval.scorer if interval else bundle.scorer_path
+        path = self._path = bundle.directory / interval.scorer if interval else bundle.scorer_path
         self._session, self.device = open_session(path, device, threads)
         marks = (interval or bundle.manifest).marks
         self.marks = tuple(mark.name for mark in marks)
@@ -85,11 +85,13 @@ class Scorer:
 
         logits = np.empty((len(embeddings), len(self.marks)), np.float32)
         block = np.zeros((BLOCK, self._dimension), np.float32)
+        shape = BLOCK, len(self.marks)
         for start in range(0, len(embeddings), BLOCK):
             rows = embeddings[start : start + BLOCK]
             block[: len(rows)] = rows
             block[len(rows) :] = 0
-            (scored,) = self._session.run(["logits"], {"embedding": block})
+            given = {"embedding": block}
+            scored = run_session(self._session, self._path, "logits", given, shape)
             logits[start : start + BLOCK] = scored[: len(rows)]
         _check_finite(logits, "score")
         return logits
@@ -99,16 +101,25 @@ def _check_fits(
     path: Path, session: onnxruntime.InferenceSession, names: tuple[str, ...], dimension: int
 ) -> None:
     """Raise BundleError unless the scorer in `path` is the one that bundle.json describes."""
-    marks = json.loads(session.get_modelmeta().custom_metadata_map.get("histpred.marks", "[]"))
-    if tuple(marks) != names:
-        found = ", ".join(marks) or "(unnamed)"
+    written = session.get_modelmeta().custom_metadata_map.get("histpred.marks", "[]")
+    try:
+        marks = parse(written)
+    except ValueError:
+        marks = None
+    if marks != list(names):
+        known = marks if isinstance(marks, list) else []
+        found = ", ".join(map(str, known)) or "(unnamed)"
         problem = f"{path}: scores the marks {found}, bundle.json says {', '.join(names)}"
         raise BundleError(problem, "get the bundle again")
 
     values = [*session.get_inputs(), *session.get_outputs()]
-    shapes = {value.name: value.shape[-1] for value in values}
-    expected = {"embedding": dimension, "logits": len(marks)}
-    if shapes != expected:
+    shapes = {value.name: (value.type, value.shape) for value in values}
+    widths = {
+        name: shape[1] if kind == "tensor(float)" and len(shape) == 2 else shape
+        for name, (kind, shape) in shapes.items()
+    }
+    expected = {"embedding": dimension, "logits": len(names)}
+    if len(values) != len(expected) or widths != expected:
         problem = f"{path}: takes and gives {shapes}, bundle.json says {expected}"
         raise BundleError(problem, "get the bundle again")
 

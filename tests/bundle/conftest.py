@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from histpred.bundle.folder import load_bundle
+
 MARKS = ("H3K4me3", "H3K27me3")
+NETWORK = load_bundle("yeast").scorer_path.read_bytes()
 
 
 def sha256(content: bytes) -> str:
@@ -56,8 +59,8 @@ def manifest_fields(files: dict[str, bytes]) -> dict:
 
 @pytest.fixture
 def bundle_folder(tmp_path) -> Path:
-    """A bundle that is whole as far as files and manifest go; its scorer.onnx is no network."""
-    files = {"scorer.onnx": b"not a network", "card.md": b"# tiny\n"}
+    """A bundle that is whole as far as files and manifest go; its scorer.onnx is of another."""
+    files = {"scorer.onnx": NETWORK, "card.md": b"# tiny\n"}
     folder = tmp_path / "tiny"
     folder.mkdir()
     for name, content in files.items():

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 
@@ -10,8 +11,12 @@ import pytest
 from histpred.bundle import folder as module
 from histpred.bundle.folder import DEFAULT_BUNDLE, load_bundle, shipped_bundles
 from histpred.core.errors import BundleError
+from histpred.core.graph import check_graph
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n"
+
+
+NETWORK = load_bundle("yeast").scorer_path.read_bytes()
 
 
 def edit(folder, change):
@@ -28,7 +33,7 @@ def test_a_whole_bundle_loads(bundle_folder):
     assert bundle.digest == hashlib.sha256((bundle_folder / "bundle.json").read_bytes()).hexdigest()
     assert bundle.manifest.mark_names == ("H3K4me3", "H3K27me3")
     assert bundle.manifest.window.upstream == 100
-    assert bundle.scorer_path.read_bytes() == b"not a network"
+    assert check_graph(bundle.scorer_path.read_bytes(), bundle.scorer_path) is None
     assert bundle.card_path.read_text() == "# tiny\n"
 
 
@@ -80,7 +85,9 @@ def test_a_git_lfs_pointer_says_what_to_run(bundle_folder, name):
 
 
 def test_one_changed_byte_is_found(bundle_folder):
-    (bundle_folder / "scorer.onnx").write_bytes(b"not a netw0rk")
+    content = bytearray((bundle_folder / "scorer.onnx").read_bytes())
+    content[-1] ^= 1
+    (bundle_folder / "scorer.onnx").write_bytes(content)
     with pytest.raises(BundleError, match=r"scorer\.onnx: altered or damaged: sha256 "):
         load_bundle(bundle_folder)
 
@@ -159,6 +166,134 @@ def test_a_file_name_that_leads_out_of_the_folder(bundle_folder, name):
 def test_a_required_file_without_a_digest(bundle_folder, name):
     edit(bundle_folder, lambda fields: fields["files"].pop(name))
     with pytest.raises(BundleError, match=rf"does not list {name}"):
+        load_bundle(bundle_folder)
+
+
+def replace(folder, name, make):
+    """Put a link, a pipe or the like where a file was."""
+    content = (folder / name).read_bytes()
+    (folder / name).unlink()
+    make(folder / name, content)
+
+
+def link(path, content):
+    target = path.parent.parent / f"elsewhere-{path.name}"
+    target.write_bytes(content)
+    path.symlink_to(target)
+
+
+def link_inside(path, content):
+    (path.parent / "copy").write_bytes(content)
+    path.symlink_to("copy")
+
+
+ODD_FILES = {
+    "link": (link, "a link"),
+    "link inside": (link_inside, "a link"),
+    "device": (lambda path, _: path.symlink_to("/dev/zero"), "a link"),
+    "pipe": (lambda path, _: os.mkfifo(path), "not a regular file"),
+    "folder": (lambda path, _: path.mkdir(), "not a regular file"),
+}
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("name", ["bundle.json", "scorer.onnx", "card.md"])
+@pytest.mark.parametrize(("make", "words"), ODD_FILES.values(), ids=ODD_FILES)
+def test_only_regular_files_inside_the_folder_are_read(bundle_folder, name, make, words):
+    replace(bundle_folder, name, make)
+    with pytest.raises(BundleError, match=rf"{name}: {words}"):
+        load_bundle(bundle_folder)
+
+
+def test_a_folder_inside_a_bundle_is_no_link(bundle_folder):
+    (bundle_folder.parent / "elsewhere").mkdir()
+    (bundle_folder.parent / "elsewhere" / "a.txt").write_bytes(b"a")
+    digest = hashlib.sha256(b"a").hexdigest()
+    edit(bundle_folder, lambda fields: fields["files"].update({"sub/a.txt": digest}))
+    (bundle_folder / "sub").symlink_to(bundle_folder.parent / "elsewhere")
+    with pytest.raises(BundleError, match=r"sub/a\.txt: a link"):
+        load_bundle(bundle_folder)
+    (bundle_folder / "sub").unlink()
+    (bundle_folder.parent / "elsewhere").rename(bundle_folder / "sub")
+    assert load_bundle(bundle_folder)
+
+
+def test_the_folder_itself_may_be_a_link(bundle_folder, tmp_path):
+    (tmp_path / "staged").symlink_to(bundle_folder)
+    assert load_bundle(tmp_path / "staged").directory == tmp_path / "staged"
+
+
+def test_a_file_of_terabytes_is_not_read(bundle_folder):
+    os.truncate(bundle_folder / "card.md", 1 << 40)
+    with pytest.raises(BundleError, match=r"card\.md: 1,099,511,627,776 bytes"):
+        load_bundle(bundle_folder)
+
+
+def test_a_card_is_text(bundle_folder):
+    (bundle_folder / "card.md").write_bytes(b"caf\xe9")
+    digest = hashlib.sha256(b"caf\xe9").hexdigest()
+    edit(bundle_folder, lambda fields: fields["files"].update({"card.md": digest}))
+    with pytest.raises(BundleError, match=r"card\.md: not UTF-8 text"):
+        load_bundle(bundle_folder)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('"name": "tiny", "name": "tony"', "the key 'name' occurs twice"),
+        (f'"name": "tiny", "x": {10**400}', "a whole number of 401 digits"),
+        (f'"name": "tiny", "x": {"[" * 9999}', "nested more than 100 deep"),
+        ('"name": "tiny", "x": "\\ud800"', "surrogates not allowed"),
+    ],
+    ids=["key", "number", "depth", "text"],
+)
+def test_json_that_is_read_in_two_ways_or_not_at_all(bundle_folder, text, words):
+    path = bundle_folder / "bundle.json"
+    path.write_text(path.read_text().replace('"name": "tiny"', text))
+    with pytest.raises(BundleError, match=f"not valid JSON: .*{words}"):
+        load_bundle(bundle_folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        (lambda f: f["window"].update(upstream=10**9), "window.upstream"),
+        (lambda f: f["window"].update(downstream=10**9), "window.downstream"),
+        (lambda f: f["encoder"].update(dimension=10**12), "encoder.dimension"),
+        (
+            lambda f: f["encoder"].update(chunks={"policy": "grid", "length": 10**15}),
+            "encoder.chunks.length",
+        ),
+        (
+            lambda f: f["species"].update(chromosome_lengths={"a": [10**39]}),
+            "species.chromosome_lengths.a.0",
+        ),
+    ],
+)
+def test_lengths_without_end_are_refused(bundle_folder, change, place):
+    edit(bundle_folder, change)
+    with pytest.raises(BundleError, match=f"{place}: Input should be less than or equal to"):
+        load_bundle(bundle_folder)
+
+
+def test_an_encoder_that_ships_has_a_digest(bundle_folder):
+    (bundle_folder / "encoder.onnx").write_bytes(NETWORK)
+    edit(bundle_folder, lambda fields: fields["encoder"].update(kind="onnx", settings={}))
+    with pytest.raises(BundleError, match=r"'files' does not list encoder\.onnx"):
+        load_bundle(bundle_folder)
+
+
+@pytest.mark.parametrize("name", ["scorer.onnx", "encoder.onnx"])
+def test_graphs_are_checked_when_a_bundle_is_loaded(bundle_folder, name):
+    def change(fields):
+        fields["files"].update({"encoder.onnx": digest, name: hashlib.sha256(b"odd").hexdigest()})
+        fields["encoder"].update(kind="onnx", settings={})
+
+    digest = hashlib.sha256(NETWORK).hexdigest()
+    (bundle_folder / "encoder.onnx").write_bytes(NETWORK)
+    (bundle_folder / name).write_bytes(b"odd")
+    edit(bundle_folder, change)
+    with pytest.raises(BundleError, match=rf"{name}: no ONNX graph"):
         load_bundle(bundle_folder)
 
 

@@ -9,6 +9,9 @@ from histpred.bundle.manifest import Manifest
 from histpred.bundle.publish import render_card, write_bundle
 from histpred.core.errors import BundleError
 
+SCORER, ANOTHER = (
+    load_bundle(name).scorer_path.read_bytes() for name in ("yeast", "human-promoter")
+)
 NOTES = "## Limits\n\nFor tests only."
 
 
@@ -18,9 +21,9 @@ def manifest(bundle_folder) -> Manifest:
 
 
 def test_what_is_written_loads_back(manifest, tmp_path):
-    bundle = write_bundle(tmp_path / "new", manifest, b"scorer", NOTES)
+    bundle = write_bundle(tmp_path / "new", manifest, SCORER, NOTES)
     assert bundle.manifest.marks == manifest.marks
-    assert bundle.scorer_path.read_bytes() == b"scorer"
+    assert bundle.scorer_path.read_bytes() == SCORER
     assert sorted(path.name for path in bundle.directory.iterdir()) == [
         "bundle.json",
         "card.md",
@@ -29,14 +32,14 @@ def test_what_is_written_loads_back(manifest, tmp_path):
 
 
 def test_writing_twice_gives_the_same_bytes_and_replaces(manifest, tmp_path):
-    first = write_bundle(tmp_path / "one", manifest, b"scorer", NOTES)
-    second = write_bundle(tmp_path / "one", manifest, b"scorer", NOTES)
+    first = write_bundle(tmp_path / "one", manifest, SCORER, NOTES)
+    second = write_bundle(tmp_path / "one", manifest, SCORER, NOTES)
     assert first.digest == second.digest
-    assert write_bundle(tmp_path / "one", manifest, b"another", NOTES).digest != first.digest
+    assert write_bundle(tmp_path / "one", manifest, ANOTHER, NOTES).digest != first.digest
 
 
 def test_a_bundle_half_replaced_is_refused(manifest, tmp_path):
-    bundle = write_bundle(tmp_path / "one", manifest, b"scorer", NOTES)
+    bundle = write_bundle(tmp_path / "one", manifest, SCORER, NOTES)
     bundle.scorer_path.write_bytes(b"newer scorer")
     with pytest.raises(BundleError, match="altered or damaged"):
         load_bundle(bundle.directory)

@@ -12,6 +12,7 @@ from torch import nn  # noqa: E402
 
 from histpred.core.errors import WeightsError, first_line  # noqa: E402
 from histpred.encoders.weights import (  # noqa: E402
+    check_layers,
     fill,
     find_file,
     read_json,
@@ -227,3 +228,11 @@ def test_a_folder_that_is_not_there_is_named(tmp_path):
 )
 def test_an_exception_is_told_in_one_line(error, expected):
     assert first_line(error) == expected
+
+
+def test_more_layers_than_the_weights_can_hold_are_refused_before_they_are_built(tmp_path):
+    (tmp_path / "weights.bin").write_bytes(bytes(1000))
+    config, files = tmp_path / "config.json", [tmp_path / "weights.bin"]
+    check_layers(config, 10, 100, files)
+    with pytest.raises(WeightsError, match=r"config\.json: 1,000,000,000 layers of width 100"):
+        check_layers(config, 10**9, 100, files)

@@ -78,7 +78,7 @@ SPOILT = [
     ("manifest is a Git-LFS pointer", content("bundle.json", lambda c: POINTER), "git lfs pull"),
     ("no JSON", content("bundle.json", lambda c: c[:-9]), "{bundle}/bundle.json: not valid JSON"),
     ("truncated scorer", content("scorer.onnx", lambda c: c[:-3000], honest=True),
-     "{bundle}/scorer.onnx: onnxruntime cannot open it"),
+     "{bundle}/scorer.onnx: no ONNX graph, or"),
     ("empty scorer", content("scorer.onnx", lambda c: b"", honest=True), "{bundle}/scorer.onnx"),
     ("other major version", manifest(lambda f: f.update(schema_version="2.0")),
      "{bundle}/bundle.json: schema version 2.0, this histpred reads 1.3"),

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import logging
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import onnxruntime
@@ -11,8 +13,8 @@ import pytest
 from histpred.bundle.folder import load_bundle
 from histpred.bundle.manifest import MarkSpec
 from histpred.core import runtime as module
-from histpred.core.errors import BundleError, DeviceError, ModelError, UsageError
-from histpred.scoring.scorer import BLOCK, NotFiniteError, Scorer
+from histpred.core.errors import BundleError, DeviceError, ModelError, TemporaryError, UsageError
+from histpred.scoring.scorer import BLOCK, NotFiniteError, Scorer, _check_fits
 
 
 @pytest.fixture(scope="module")
@@ -208,5 +210,97 @@ def test_a_scorer_that_is_no_network_is_a_bundle_error(bundle, tmp_path, keep):
     folder = tmp_path / "broken"
     shutil.copytree(bundle.directory, folder)
     (folder / "scorer.onnx").write_bytes(bundle.scorer_path.read_bytes()[:keep])
-    with pytest.raises(BundleError, match="onnxruntime cannot open it"):
+    with pytest.raises(BundleError, match="no ONNX graph, or"):
         Scorer(dataclasses.replace(bundle, directory=folder))
+
+
+def with_scorer(bundle, folder, nodes, width=None, **constants):
+    """The bundle with a scorer of these nodes, from `embedding` to `logits`."""
+    onnx = pytest.importorskip("onnx", reason="needs the package onnx")
+    from onnx import helper, numpy_helper
+
+    names, dimension = bundle.manifest.mark_names, bundle.manifest.encoder.dimension
+    constants["w"] = np.zeros((dimension, len(names)), np.float32)
+    shapes = {"embedding": ["n", dimension]}
+    shapes["logits"] = ["n", len(names)] if width is None else width
+    ends = [
+        [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)]
+        for name, shape in shapes.items()
+    ]
+    weights = [numpy_helper.from_array(value, name) for name, value in constants.items()]
+    made = [helper.make_node(*node, **options) for *node, options in nodes]
+    model = helper.make_model(
+        helper.make_graph(made, "odd", *ends, weights),
+        opset_imports=[helper.make_opsetid("", 17)],
+        ir_version=8,
+    )
+    helper.set_model_props(model, {"histpred.marks": json.dumps(names)})
+    shutil.copytree(bundle.directory, folder / "odd")
+    (folder / "odd" / "scorer.onnx").write_bytes(model.SerializeToString())
+    return dataclasses.replace(bundle, directory=folder / "odd")
+
+
+PRODUCT = ("MatMul", ["embedding", "w"], ["a"], {})
+
+
+def test_one_row_for_many_windows_is_refused(bundle, embeddings, tmp_path):
+    nodes = [PRODUCT, ("ReduceMean", ["a"], ["logits"], {"axes": [0], "keepdims": 1})]
+    with Scorer(with_scorer(bundle, tmp_path, nodes), "cpu") as scorer:
+        words = rf"odd/scorer\.onnx: gave logits of shape \[1, {len(scorer.marks)}\]"
+        with pytest.raises(ModelError, match=words):
+            scorer.probabilities(embeddings)
+
+
+def test_a_graph_that_asks_for_terabytes_is_named(bundle, embeddings, tmp_path):
+    nodes = [
+        PRODUCT,
+        ("ReduceMax", ["a"], ["highest"], {"keepdims": 1}),
+        ("Expand", ["highest", "shape"], ["large"], {}),
+        ("ReduceMax", ["large"], ["again"], {"keepdims": 0}),
+        ("Add", ["a", "again"], ["logits"], {}),
+    ]
+    odd = with_scorer(bundle, tmp_path, nodes, shape=np.array([1 << 20, 1 << 20]))
+    with Scorer(odd, "cpu") as scorer, pytest.raises(ModelError, match="asks for 4,096 GiB"):
+        scorer.probabilities(embeddings)
+
+
+def test_a_graph_that_fails_is_named(bundle, embeddings, tmp_path):
+    nodes = [PRODUCT, ("Reshape", ["a", "shape"], ["logits"], {})]
+    odd = with_scorer(bundle, tmp_path, nodes, shape=np.array([-1, len(bundle.manifest.marks)]))
+    with Scorer(odd, "cpu") as scorer:
+        fails = SimpleNamespace(run=scorer._session.run)
+        scorer._session = fails
+        fails.run = lambda names, feeds: (_ for _ in ()).throw(RuntimeError("odd\nlines"))
+        with pytest.raises(ModelError, match=r"scorer\.onnx: onnxruntime cannot run it: .*odd"):
+            scorer.probabilities(embeddings)
+
+
+@pytest.mark.parametrize("words", ["std::bad_alloc", "requested bytes of 4096"])
+def test_no_room_for_a_graph_is_temporary_and_names_it(bundle, embeddings, words):
+    def run(names, feeds):
+        raise RuntimeError(f"Status Message: {words}")
+
+    with Scorer(bundle, "cpu") as scorer:
+        scorer._session = SimpleNamespace(run=run)
+        with pytest.raises(TemporaryError, match=r"scorer\.onnx: out of memory"):
+            scorer.probabilities(embeddings)
+
+
+@pytest.mark.parametrize("width", [[], ["n"], ["n", 3, "m"]])
+def test_a_scorer_of_another_rank_is_refused(bundle, tmp_path, width):
+    nodes = [PRODUCT, ("Relu", ["a"], ["logits"], {})]
+    with pytest.raises(BundleError, match=r"takes and gives|cannot open"):
+        Scorer(with_scorer(bundle, tmp_path, nodes, width), "cpu")
+
+
+@pytest.mark.parametrize("marks", ["[" * 9999, "5", "{", "[[1]]", '{"a": 1}', "\x1b"], ids=range(6))
+def test_names_of_marks_that_are_none_are_refused(bundle, marks):
+    session = Scorer(bundle, "cpu")._session
+    metadata = SimpleNamespace(custom_metadata_map={"histpred.marks": marks})
+    odd = SimpleNamespace(
+        get_modelmeta=lambda: metadata,
+        get_inputs=session.get_inputs,
+        get_outputs=session.get_outputs,
+    )
+    with pytest.raises(BundleError, match="scores the marks"):
+        _check_fits(bundle.scorer_path, odd, bundle.manifest.mark_names, 640)
