@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import hashlib
 import json
 import os
 import random
@@ -550,15 +551,22 @@ def test_embeddings_that_are_no_numbers_are_refused(data, tmp_path):
     from support.random_bundle import random_bundle
 
     write_dnabert2(tmp_path / "weights", scale=0.3)
+    names = sorted(path.name for path in (tmp_path / "weights").iterdir())
     random_bundle(
         tmp_path / "bundle",
         "dnabert2",
         tmp_path / "weights",
-        ["config.json", "tokenizer.json"],  # not the weights, which are broken now
+        names,
         chunks=ChunkPolicy("window", 90),
         window={"kind": "body"},
     )
     write_dnabert2(tmp_path / "weights", scale=float("inf"))
+    manifest = json.loads((tmp_path / "bundle" / "bundle.json").read_text())
+    manifest["encoder"]["files"] = {
+        name: hashlib.sha256((tmp_path / "weights" / name).read_bytes()).hexdigest()
+        for name in names
+    }
+    (tmp_path / "bundle" / "bundle.json").write_text(json.dumps(manifest))
     options = ("--bundle", tmp_path / "bundle", "--weights", tmp_path / "weights")
     done = train_on(data, tmp_path / "b", *options)
     assert done.code == 1
