@@ -12,12 +12,12 @@ import math
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
-from google.protobuf.message import DecodeError, Message
-from google.protobuf.unknown_fields import UnknownFieldSet
+from typing import TYPE_CHECKING
 
 from histpred.core.errors import BundleError
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
 
 GRAPH = "encoder.onnx"  # the encoder inside a bundle
 HINT = "use a bundle of histpred, or a graph of allowed operators (docs/bundles.md)"
@@ -88,6 +88,8 @@ _OTHERS = {
 
 def check_graph(content: bytes, path: Path) -> None:
     """Raise BundleError unless `content` is an ONNX graph of allowed parts; `path` is its name."""
+    from google.protobuf.message import DecodeError
+
     model = _message("Model")()
     try:
         model.ParseFromString(content)
@@ -99,6 +101,8 @@ def check_graph(content: bytes, path: Path) -> None:
 
 
 def _problems(model: Message) -> Iterator[str]:
+    from google.protobuf.unknown_fields import UnknownFieldSet
+
     for part in _parts(model):
         of = part.DESCRIPTOR.name
         for field in UnknownFieldSet(part):
@@ -133,6 +137,8 @@ def _of_tensor(tensor: Message) -> Iterator[str]:
 
 def _parts(message: Message) -> Iterator[Message]:
     """A message and all messages inside it."""
+    from google.protobuf.message import Message
+
     yield message
     for field, value in message.ListFields():
         if field.message_type:
@@ -147,6 +153,8 @@ def _text(value: bytes) -> str:
 @cache
 def _message(name: str) -> type[Message]:
     """The class of a message, whose fields are those in `_FIELDS`."""
+    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
     file = descriptor_pb2.FileDescriptorProto(name="graph.proto", package="histpred")
     for message, fields in _FIELDS.items():
         described = file.message_type.add(name=message)
