@@ -29,6 +29,7 @@ RESUME = ".histpred-resume"  # finished work of an interrupted run, for the next
 LOCK = ".lock"
 SETTLED = 60  # seconds; a younger scratch folder may not be locked yet
 ATTEMPTS = 5
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 SQLITE_NO_ROOM = ("disk is full", "disk I/O error", "unable to open database file")
 
 
@@ -166,7 +167,7 @@ def temporary_faults() -> Iterator[None]:
         hint = "give more memory and run the same command again"
         raise TemporaryError("out of memory", hint) from error
     except (OSError, sqlite3.OperationalError) as error:
-        full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        full = getattr(error, "errno", None) in NO_ROOM
         if full or any(fault in str(error) for fault in SQLITE_NO_ROOM):
             raise TemporaryError(
                 f"the disk is full or over quota ({error})",
