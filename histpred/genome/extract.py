@@ -10,6 +10,7 @@ from histpred.core.errors import UsageError
 from histpred.core.hts import quiet_htslib
 from histpred.core.log import tell
 from histpred.core.output import output_files, refuse_inputs, temporary_faults
+from histpred.genome.naming import BED, FASTA, TSV
 from histpred.genome.plan import open_windows, scorable
 from histpred.genome.request import Request
 from histpred.genome.table import TABLE_HEADER, table_row
@@ -38,7 +39,12 @@ def extract(request: Request, spec: WindowSpec, out: Path, overwrite: bool = Fal
     for spliced windows), or `.fa` and `.fasta` (`>name::contig:start-end(strand)`, as bedtools
     getfasta -name -s writes). Raises UsageError for another suffix.
     """
-    formats = {".tsv": _tsv, ".bed": _bed, ".fa": _fasta, ".fasta": _fasta}
+    formats = {
+        ".tsv": (_tsv, TSV),
+        ".bed": (_bed, BED),
+        ".fa": (_fasta, FASTA),
+        ".fasta": (_fasta, FASTA),
+    }
     if out.suffix not in formats:
         found = f"{out}: windows are written as {', '.join(formats)}"
         raise UsageError(found, "choose one as the suffix of -o")
@@ -46,14 +52,16 @@ def extract(request: Request, spec: WindowSpec, out: Path, overwrite: bool = Fal
     refuse_inputs(outputs, request.files)
     with quiet_htslib(), temporary_faults(), ExitStack() as stack:
         work = stack.enter_context(output_files(outputs, overwrite))
-        _, reference, ledger, planned = stack.enter_context(open_windows(request, spec, work))
+        line_of, form = formats[out.suffix]
+        opened = open_windows(request, spec, work, [form])
+        _, reference, ledger, planned = stack.enter_context(opened)
         tell(planned.notices, planned.warnings)
         written = 0
         with open(work / outputs[0].name, "wb", buffering=BUFFER) as target:
             if out.suffix == ".tsv":
                 target.write(f"{TABLE_HEADER}\n".encode())
             for batch in scorable(ledger, reference, spec):
-                target.writelines(map(formats[out.suffix], batch))
+                target.writelines(map(line_of, batch))
                 written += len(batch)
         ledger.write(work / outputs[1].name)
         return Extraction(ledger.rows, written, ledger.skipped, planned.past_end, outputs[1])

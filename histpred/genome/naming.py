@@ -12,6 +12,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from urllib.parse import unquote
 
+from histpred.core.errors import InputError, first_few
+
 MITOCHONDRION = "MT"
 _MITOCHONDRION_NAMES = frozenset({"M", "MT", "MITO", "MTDNA"})
 
@@ -29,6 +31,34 @@ _NOT_WHOLE = re.compile(
     re.IGNORECASE,
 )
 _LOOKS_LIKE_ACCESSION = re.compile(r"^[A-Z]{1,6}_?\d{5,}(\.\d+)?$")
+
+# What a format cannot hold: the beginning or whole of a name, and what readers make of it.
+_COMMENT = (re.compile("#"), "rows that begin with '#' are comments")
+_HEADER = (re.compile("(track|browser)$"), "BED's rows that begin with 'track' are headers")
+_BRACE = (re.compile("[{]"), "tabix takes what '{' and '}' enclose for the name")
+_CONTROL = (re.compile(r".*[\x00-\x1f\x7f-\x9f]"), "it has control characters")
+TSV, BED, TABIX, HUB, FASTA = "TSV", "BED", "tabix index", "track hub", "FASTA"
+_NOT_HELD = {
+    TSV: (_COMMENT, _CONTROL),
+    BED: (_COMMENT, _HEADER, _CONTROL),
+    TABIX: (_COMMENT, _BRACE, _CONTROL),
+    HUB: (_COMMENT, _BRACE, _CONTROL),
+    FASTA: (_CONTROL,),
+}
+
+
+def refuse_names(path: str, contigs: Iterable[str], formats: Iterable[str]) -> None:
+    """Raise InputError if a format that is to be written cannot hold the name of a contig.
+
+    `path`: the file that the names are from. Formats without a rule, such as Parquet, hold all.
+    """
+    names = list(contigs)
+    for form in formats:
+        for pattern, why in _NOT_HELD.get(form, ()):
+            if wrong := [repr(name) for name in names if pattern.match(name)]:
+                count = f"{len(wrong)} contig{'s' * (len(wrong) > 1)} with rows"
+                found = f"a {form} cannot hold the name of {count}: {first_few(wrong)}; {why}"
+                raise InputError(path, found, "rename them, in the FASTA and in the annotation")
 
 
 def chromosome(name: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from histpred.core.errors import SHOWN, InputError, first_few
 from histpred.genome import windows
 from histpred.genome.annotation import TABLE, Annotation, Contigs, open_annotation
 from histpred.genome.ledger import Ledger
-from histpred.genome.naming import MITOCHONDRION, chromosome
+from histpred.genome.naming import MITOCHONDRION, chromosome, refuse_names
 from histpred.genome.reasons import CROSSES_ORIGIN, NOT_SELECTED, SAME_TILE, TOO_MANY_N
 from histpred.genome.reference import Reference
 from histpred.genome.regions import INTERVAL, Feature
@@ -28,12 +28,14 @@ _UNPRINTABLE = {code: " " for code in [*range(32), 127, 0x85, 0x2028, 0x2029]}
 class Plan(NamedTuple):
     """Messages about an annotation and its genome, as sentences for the user.
 
-    past_end: number of rows that were clipped because they end past their contig.
+    past_end: number of rows that were clipped because they end past their contig. contigs: the
+    FASTA's names of those with rows.
     """
 
     notices: list[str]
     warnings: list[str]
     past_end: int
+    contigs: tuple[str, ...]
 
 
 class OpenWindows(NamedTuple):
@@ -72,9 +74,12 @@ class Faults:
 
 
 @contextmanager
-def open_windows(request: Request, spec: WindowSpec, work: Path) -> Iterator[OpenWindows]:
+def open_windows(
+    request: Request, spec: WindowSpec, work: Path, formats: Iterable[str] = ()
+) -> Iterator[OpenWindows]:
     """Open annotation, genome and ledger, and `plan` the windows.
 
+    Raises InputError if one of the `formats` to be written cannot hold the name of a contig.
     With tiles, the FASTA may also be the annotation; each contig is then a row. Temporary files go
     to `work`, and so do private indexes of the genome if the request has no cache.
     """
@@ -90,6 +95,7 @@ def open_windows(request: Request, spec: WindowSpec, work: Path) -> Iterator[Ope
             reference = stack.enter_context(Reference(*fasta))
         ledger = stack.enter_context(Ledger(work))
         planned = plan(annotation, reference, spec, request.unstranded, ledger)
+        refuse_names(reference.name, planned.contigs, formats)
         yield OpenWindows(annotation, reference, ledger, planned)
 
 
@@ -115,6 +121,7 @@ def plan(
     or if strands are missing that the window kind needs.
     """
     faults = Faults()
+    contigs: dict[str, None] = {}
     for feature in annotation:
         is_window = annotation.format == TABLE  # known once the first line has been read
         feature = printable(feature)
@@ -127,6 +134,7 @@ def plan(
             if len(faults.unknown_contigs) < 1000:
                 faults.unknown_contigs[feature.chrom] = None
         else:
+            contigs[contig] = None
             if spec.kind != INTERVAL and feature.strand == "." and not is_window:
                 if unstranded:
                     feature = feature.with_note("no strand: read as '+'")
@@ -150,7 +158,7 @@ def plan(
         pairs = first_few(f"{name} = {contig}" for name, contig in renamed.items())
         notices.append(f"contigs with another name in the FASTA: {pairs}")
     warnings = [*reference.warnings, *_warnings(faults, annotation, reference)]
-    return Plan(notices, warnings, faults.clipped.count)
+    return Plan(notices, warnings, faults.clipped.count, tuple(contigs))
 
 
 def _past_end(

@@ -18,6 +18,7 @@ from pydantic import JsonValue
 
 from histpred.core.columns import NAMES, place_of
 from histpred.core.marks import by_class, mark
+from histpred.genome.naming import TABIX, refuse_names
 from histpred.reports.landscape import Landscape
 from histpred.scoring.tables import PALEST
 
@@ -36,6 +37,7 @@ def browser_view(
     """
     import pysam
 
+    refuse_names(str(scores), landscape.ends, [TABIX])
     rows: dict[tuple[str, ...], None] = {}
     loci = 0
     index = next(path for end in (".tbi", ".csi") if (path := Path(f"{scores}{end}")).exists())

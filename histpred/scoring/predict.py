@@ -32,7 +32,7 @@ from histpred.scoring.derived import remove_shown
 from histpred.scoring.domain import Surroundings, domain_warnings
 from histpred.scoring.record import OUTPUTS, RUN, EncoderRecord, Prediction, prediction_identity
 from histpred.scoring.scorer import NotFiniteError, Scorer
-from histpred.scoring.tables import Tables
+from histpred.scoring.tables import FORMATS, Tables
 
 NO_GPU = "no GPU could be used: the encoder ran on the CPU"
 
@@ -63,7 +63,7 @@ def predict(
 
         encoder = choice.open(execution.device, execution.precision)
         work = stack.enter_context(output_folder(out, OUTPUTS, is_ours))
-        windows = stack.enter_context(open_windows(request, window, work))
+        windows = stack.enter_context(open_windows(request, window, work, FORMATS))
         warnings = windows.plan.warnings + domain_warnings(bundle, window, windows)
         tell(windows.plan.notices, warnings)
         if expensive and execution.device == "auto" and encoder.device == "cpu":

@@ -37,6 +37,7 @@ from histpred.scoring.record import (
     input_records,
     windows_identity,
 )
+from histpred.scoring.tables import FORMATS
 
 SCATTER, SHARDS = "scatter.json", "shards"
 
@@ -108,7 +109,7 @@ def scatter(
     with quiet_htslib(), temporary_faults(), ExitStack() as stack:
         work = stack.enter_context(output_folder(out, names, is_ours))
         (work / SHARDS).mkdir()
-        windows = stack.enter_context(open_windows(request, choice.window, work))
+        windows = stack.enter_context(open_windows(request, choice.window, work, FORMATS))
         warnings = list(windows.plan.warnings)
         if choice.bundle:
             warnings += domain_warnings(choice.bundle, choice.window, windows)

@@ -23,12 +23,14 @@ from histpred.core.columns import HEADER, LAYOUT, NAMES, PROBABILITY, values_of
 from histpred.core.errors import InputError
 from histpred.core.hts import BgzipWriter, no_room
 from histpred.core.marks import mark_colour
+from histpred.genome.naming import BED, TABIX, TSV
 from histpred.genome.windows import Row
 
 # bp from which on a .tbi cannot address (SAM specification, section 5.2); a .csi can.
 TBI_LIMIT = 1 << 29
 BED_NAME_LIMIT = 255
 SCORES, CALLS = "scores.tsv.gz", "calls.bed.gz"
+FORMATS = (TSV, BED, TABIX)  # of the two
 PALEST = 0.1  # share of a mark's colour in a window with probability 0
 JOIN_BUFFER = 1 << 20
 NOT_PLAIN = re.compile('[^!-~]|[<>"]')  # igv.js reads the names of a BED as HTML

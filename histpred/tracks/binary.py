@@ -1,16 +1,14 @@
 """The tables of a prediction as indexed binary tracks: bigBed, and bigWig where windows tile.
 
 The scores are read once: the columns that all tracks share go to one file, the probabilities of
-each mark to another, and each track is written from these two. pybigtools writes the formats (Kent
-et al. 2010, doi:10.1093/bioinformatics/btq351); errors that it only prints are raised here.
+each mark to another, and each track is written from these two.
 """
 
 from __future__ import annotations
 
 import gzip
-import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,8 +18,10 @@ import numpy as np
 from histpred.core.columns import picker
 from histpred.core.errors import InputError
 from histpred.core.hts import no_room
+from histpred.core.output import NO_ROOM
 from histpred.scoring import tables
 from histpred.scoring.tables import AGAIN
+from histpred.tracks import bbi
 from histpred.tracks.validate import check_bigbed, check_bigwig
 
 interval_of = picker("chrom", "start", "end")
@@ -167,7 +167,7 @@ def write_windows(table: ScoreColumns, number: int, lengths: Mapping[str, int], 
             drawn = f"{name}\t{score}\t{strand}\t{start}\t{end}\t{shades[score]}"
             yield chrom, start, end, f"{drawn}\t{probability:.6g}\t{known}"
 
-    _write(path, lengths, rows(), WINDOW_FIELDS)
+    _write(path, lengths, table.contigs, rows(), WINDOW_FIELDS)
     check_bigbed(path, lengths, table.contigs, table.windows)
 
 
@@ -187,7 +187,7 @@ def write_calls(calls: Path, lengths: Mapping[str, int], path: Path) -> int:
         if fault := checked.take(chrom, start, end):
             raise InputError(calls, fault, AGAIN, line=count)
     if count:
-        _write(path, lengths, rows(), CALL_FIELDS)
+        _write(path, lengths, checked.contigs, rows(), CALL_FIELDS)
         check_bigbed(path, lengths, checked.contigs, count)
     return count
 
@@ -195,7 +195,7 @@ def write_calls(calls: Path, lengths: Mapping[str, int], path: Path) -> int:
 def write_signal(table: ScoreColumns, number: int, lengths: Mapping[str, int], path: Path) -> None:
     """Write the probability of mark `number` along the genome as bigWig; windows do not overlap."""
     rows = ((*interval, probability) for _, interval, probability in _windows(table, number))
-    _write(path, lengths, rows)
+    _write(path, lengths, table.contigs, rows)
     check_bigwig(path, lengths, table.contigs, table.covered or 0)
 
 
@@ -213,42 +213,16 @@ def _windows(
 
 
 def _write(
-    path: Path, lengths: Mapping[str, int], rows: Iterable[tuple[Any, ...]], fields: str = ""
+    path: Path,
+    lengths: Mapping[str, int],
+    contigs: Iterable[str],
+    rows: Iterable[tuple[Any, ...]],
+    fields: str = "",
 ) -> None:
-    """Write a bigBed with these autoSql `fields`, or a bigWig without."""
-    import pybigtools
-
-    failed: list[BaseException] = []
-
-    def kept() -> Iterator[tuple[Any, ...]]:
-        try:
-            yield from rows
-        except (Exception, KeyboardInterrupt) as error:  # pybigtools prints it and goes on
-            failed.append(error)
-            raise
-
-    with _quiet():
-        try:
-            writer = pybigtools.open(str(path), "w")
-            writer.write(dict(lengths), kept(), *([fields] if fields else []))
-        except BaseException as error:  # a panic of Rust is not an Exception
-            failed.append(error)
-    for reason in failed:
-        if type(reason).__name__ != "PanicException":
-            raise reason
-    if failed:
-        raise no_room(path)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Discard standard error, where pybigtools prints errors that are raised here."""
-    kept = os.dup(2)
-    nothing = os.open(os.devnull, os.O_WRONLY)
+    """Write a track of these contigs; see `bbi.write`."""
     try:
-        os.dup2(nothing, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nothing)
+        bbi.write(path, {contig: lengths[contig] for contig in contigs}, rows, fields)
+    except OSError as error:
+        if error.errno in NO_ROOM:
+            raise no_room(path) from error
+        raise

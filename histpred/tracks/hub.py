@@ -19,6 +19,8 @@ from histpred.core.execution import Progress, no_progress
 from histpred.core.hts import quiet_htslib
 from histpred.core.marks import by_class, mark
 from histpred.core.output import output_folder, refuse_inputs, temporary_faults
+from histpred.genome.naming import HUB as HUB_FORMAT
+from histpred.genome.naming import refuse_names
 from histpred.genome.reference import Reference
 from histpred.scoring import derived
 from histpred.scoring.derived import GENOMES, HUB, ONE_FILE, SIZES, TRACKS
@@ -158,6 +160,7 @@ def _write_files(
     folder.mkdir()
     scratch.mkdir()
     table = binary.split_columns(scores / SCORES, lengths, scratch)
+    refuse_names(str(scores / SCORES), table.contigs, [HUB_FORMAT])
     signal = bool(tile and table.covered)
     calls = binary.write_calls(scores / CALLS, lengths, folder / "calls.bb")
     # The calls, if there are any, then the marks by class, in the order of the vocabulary.

@@ -1,13 +1,13 @@
 """Check binary tracks with a second library before they are published.
 
-pyBigWig (https://github.com/deeptools/pyBigWig) reads what pybigtools wrote. The rules are those of
+pyBigWig (https://github.com/deeptools/pyBigWig) reads what `bbi` wrote. The rules are those of
 https://genome.ucsc.edu/goldenPath/help/bigBed.html and bigWig.html.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +15,19 @@ from histpred.core.errors import OutputError
 from histpred.core.hts import no_room
 
 STRETCH = 1 << 20  # bp read at a time
+CONTIGS = 1000  # read back; libBigWig compares a name with those of all contigs before it
 REST = re.compile(
     r"[!-~]{1,255}\t(?:\d{1,3}|1000)\t[-+.]\t\d+\t\d+\t\d{1,3},\d{1,3},\d{1,3}(?:\t[^\t]*)*"
 )
 """A row after its interval: name, score, strand, thick start and end, colour, our own fields."""
 
 
-def check_bigbed(path: Path, lengths: Mapping[str, int], contigs: Iterable[str], rows: int) -> None:
+def check_bigbed(
+    path: Path, lengths: Mapping[str, int], contigs: Collection[str], rows: int
+) -> None:
     """Raise OutputError unless a bigBed holds `rows` valid rows, all on `contigs`.
 
+    Of more than `CONTIGS` contigs it reads so many, from the first to the last, and does not count.
     Raises TemporaryError for a file that was cut short: unreadable, or with fewer rows.
     """
     found = 0
@@ -31,13 +35,14 @@ def check_bigbed(path: Path, lengths: Mapping[str, int], contigs: Iterable[str],
         found += 1
         if not REST.fullmatch(rest):
             raise _broken(path, f"{contig}:{start}-{end} reads {rest[:80]!r}")
-    if found != rows:
+    if len(contigs) <= CONTIGS and found != rows:
         raise no_room(path)
 
 
-def check_bigwig(path: Path, lengths: Mapping[str, int], contigs: Iterable[str], bp: int) -> None:
+def check_bigwig(path: Path, lengths: Mapping[str, int], contigs: Collection[str], bp: int) -> None:
     """Raise OutputError unless a bigWig has a value from 0 to 1 at `bp` bases, all on `contigs`.
 
+    Of many contigs it reads as `check_bigbed` does.
     Raises TemporaryError for a file that was cut short: unreadable, or with fewer values.
     """
     found = 0
@@ -45,12 +50,12 @@ def check_bigwig(path: Path, lengths: Mapping[str, int], contigs: Iterable[str],
         found += end - start
         if not 0 <= value <= 1:
             raise _broken(path, f"{contig}:{start}-{end} has the value {value}")
-    if found != bp:
+    if len(contigs) <= CONTIGS and found != bp:
         raise no_room(path)
 
 
 def _entries(
-    path: Path, lengths: Mapping[str, int], contigs: Iterable[str]
+    path: Path, lengths: Mapping[str, int], contigs: Collection[str]
 ) -> Iterator[tuple[str, int, int, Any]]:
     """Rows in order, read a stretch at a time; a row in two stretches comes once."""
     import pyBigWig
@@ -60,10 +65,11 @@ def _entries(
     except RuntimeError as error:
         raise no_room(path) from error
     with reader:
-        if reader.chroms() is None:
+        if set(reader.chroms() or ()) != set(contigs):
             raise no_room(path)
         read = reader.entries if reader.isBigBed() else reader.intervals
-        for contig in contigs:
+        each = max(1, (len(contigs) - 1) // (CONTIGS - 1))
+        for contig in list(contigs)[::each]:
             length, before = lengths[contig], 0
             if reader.chroms(contig) != length:
                 raise no_room(path)

@@ -182,3 +182,37 @@ def test_a_damaged_table_leaves_no_hub(genes, genome, tmp_path):
     assert done.code == 1
     assert f"{broken}: files missing or altered since: scores.tsv.gz" in done.err
     assert not (tmp_path / "hub").exists()
+
+
+@pytest.fixture
+def odd_names(tmp_path) -> Path:
+    """A genome whose contigs have names that some formats cannot hold."""
+    genome = tmp_path / "odd.fa"
+    genome.write_text("".join(f">{name}\n{'ACGTTGCAAC' * 300}\n" for name in ("#1", "{x}")))
+    return genome
+
+
+@pytest.mark.parametrize("verb", ["predict", "scatter"])
+def test_names_that_tables_cannot_hold_are_refused_before_any_work(verb, odd_names, tmp_path):
+    given = (odd_names, odd_names, "--bundle", "human-promoter", "--tile", "200")
+    done = histpred(verb, *given, "-o", tmp_path / "out")
+    assert done.code == 1
+    assert said_well(done.err)
+    assert "cannot hold the name of 1 contig with rows: '#1'" in done.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_prediction_with_such_names_is_refused_by_tracks_and_report(
+    odd_names, tmp_path, monkeypatch
+):
+    """Earlier releases wrote such predictions; they ended the report as a fault of histpred."""
+    monkeypatch.setattr("histpred.scoring.predict.FORMATS", ())
+    scores = tmp_path / "scores"
+    assert histpred("predict", odd_names, odd_names, "--tile", "200", "-o", scores).code == 0
+    for verb in (["tracks", scores, odd_names, "-o", tmp_path / "hub"], ["report", scores]):
+        done = histpred(*verb)
+        assert done.code == 1
+        assert said_well(done.err)
+        assert "scores.tsv.gz: a t" in done.err
+        assert "'#1'" in done.err
+        assert "bug" not in done.err

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from histpred.genome.naming import ContigNames, chromosome, described_chromosome
+from histpred.core.errors import InputError
+from histpred.genome.naming import ContigNames, chromosome, described_chromosome, refuse_names
 
 
 def names(contigs: str, descriptions: dict[str, str] | None = None) -> ContigNames:
@@ -124,3 +125,37 @@ def test_what_stands_for_nothing_stands_for_itself():
         "NC_999999.1",
         "1_alt",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "form", "why"),
+    [
+        ("#1", "TSV", "rows that begin with '#' are comments"),
+        ("#1", "BED", "rows that begin with '#' are comments"),
+        ("#1", "tabix index", "rows that begin with '#' are comments"),
+        ("#1", "track hub", "rows that begin with '#' are comments"),
+        ("track", "BED", "headers"),
+        ("browser", "BED", "headers"),
+        ("{x}", "tabix index", "tabix takes what '{' and '}' enclose for the name"),
+        ("{x}", "track hub", "tabix takes"),
+        ("a\x1bb", "FASTA", "control characters"),
+    ],
+)
+def test_a_name_that_a_format_cannot_hold_is_refused(name, form, why):
+    with pytest.raises(InputError) as caught:
+        refuse_names("genome.fa", ["chr1", name], [form])
+    said = f"genome.fa: a {form} cannot hold the name of 1 contig with rows: {name!r}"
+    assert said in str(caught.value)
+    assert why in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name", ["HLA-A*01:01", "gi|1|x", "a#b", "sc=1", "a,b", "track1", "a{x}", "a:1-5", "é"]
+)
+def test_other_names_are_held_by_all_formats(name):
+    refuse_names("genome.fa", [name], ["TSV", "BED", "tabix index", "track hub", "FASTA"])
+
+
+@pytest.mark.parametrize(("name", "form"), [("#1", "FASTA"), ("track", "TSV"), ("#1", "Parquet")])
+def test_a_name_is_refused_only_by_the_formats_that_lose_it(name, form):
+    refuse_names("genome.fa", [name], [form])

@@ -148,7 +148,7 @@ except TemporaryError as error:
 
 
 def test_a_full_disk_is_one_error(tmp_path):
-    """pybigtools panics, prints a stack and leaves half a file."""
+    """Nothing is printed, and the error names the track."""
     rng = random.Random(1)
     rows = [
         f"chr2\t{i * 10}\t{i * 10 + 5}\t{rng.random()}\t+\tG\tb\t0\t1\t{rng.random():.6g}\t0.5"
