@@ -103,7 +103,7 @@ def windows(
     with annotation_file(annotation) as rows, output_path(None, "windows.tsv") as table:
         request = Request(rows, path_text(fasta, "fasta"), by, _names(biotypes), unstranded)
         verbs.windows(request, spec, table)
-        return read_frame(table).drop(columns="blocks")
+        return read_frame(table).drop(columns=["blocks", "outside"])
 
 
 def embed(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from support.command_line import contents, histpred, read_scores, said_well, tree
+from support.command_line import contents, histpred, lacks, read_scores, said_well, tree
 
 pyBigWig = pytest.importorskip("pyBigWig", reason="needs pyBigWig")
 
@@ -209,7 +209,8 @@ def test_a_prediction_with_such_names_is_refused_by_tracks_and_report(
     monkeypatch.setattr("histpred.scoring.predict.FORMATS", ())
     scores = tmp_path / "scores"
     assert histpred("predict", odd_names, odd_names, "--tile", "200", "-o", scores).code == 0
-    for verb in (["tracks", scores, odd_names, "-o", tmp_path / "hub"], ["report", scores]):
+    report = [] if lacks("report") else [["report", scores]]
+    for verb in (["tracks", scores, odd_names, "-o", tmp_path / "hub"], *report):
         done = histpred(*verb)
         assert done.code == 1
         assert said_well(done.err)

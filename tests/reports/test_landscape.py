@@ -24,7 +24,9 @@ def table_of(folder, rows, thresholds=THRESHOLDS):
     calls = []
     for chrom, start, end, name, biotype, *values in rows:
         shown = [f"{value:.6g}" for value in values]
-        lines.append("\t".join(map(str, (chrom, start, end, name, "+", name, biotype, 0, *shown))))
+        lines.append(
+            "\t".join(map(str, (chrom, start, end, name, "+", name, biotype, 0, 1, *shown)))
+        )
         for mark, value, threshold in zip(MARKS, values, thresholds, strict=True):
             if value >= threshold:
                 calls.append(f"{chrom}\t{start}\t{end}\tshort|{mark}\t9\t+\t0\t0\t0,0,0")
