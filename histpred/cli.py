@@ -66,9 +66,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except BaseException as error:
             # A library may turn the interruption into an error of its own.
             # To click, an EOFError means that a user typed Ctrl-D.
-            cause = error.__cause__ if isinstance(error.__cause__, EOFError) else error
-            interrupted = signals.interrupted or isinstance(cause, KeyboardInterrupt | click.Abort)
-            return _failed(KeyboardInterrupt() if interrupted else cause, arguments, debug)
+            if isinstance(error, click.Abort) and isinstance(error.__cause__, EOFError):
+                error = error.__cause__
+            interrupted = signals.interrupted or isinstance(error, KeyboardInterrupt | click.Abort)
+            return _failed(KeyboardInterrupt() if interrupted else error, arguments, debug)
 
 
 def _failed(error: BaseException, arguments: Sequence[str], debug: bool) -> int:

@@ -532,12 +532,12 @@ def test_an_output_over_an_input(rnainter, tmp_path):
 DYING = """
 import os, signal, sys
 from histpred.cli import main
-from histpred.core import output
+from histpred.core import journal
 from histpred.reports import label_figures
 
 number, published, *arguments = sys.argv[1:]
 left = int(published)
-publish = output.publish
+publish = journal.publish
 
 def die(*_):
     os.kill(os.getpid(), getattr(signal, number))
@@ -550,7 +550,7 @@ def publish_and_die(partial, final):
         die()
 
 if left:
-    output.publish = publish_and_die
+    journal.publish = publish_and_die
 else:
     label_figures.draw_labels = die
 sys.exit(main(arguments))
