@@ -89,8 +89,8 @@ def _failed(error: BaseException, arguments: Sequence[str], debug: bool) -> int:
         logger.error(error, exc_info=debug)
         return error.exit_code
     if isinstance(error, EOFError):
-        hint = "download or copy the input again"
-        logger.error(f"a compressed file is truncated or damaged ({error})\n  {hint}")
+        what = f"a compressed file is truncated or damaged ({error})"
+        logger.error(f"{what}\n  download or copy the input again", exc_info=debug)
         return errors.EXIT_DATA
     if isinstance(error, OSError):
         logger.error(error, exc_info=debug)

@@ -17,6 +17,7 @@ EXIT_DATA = 1
 EXIT_USAGE = 2
 EXIT_STRICT = 3
 EXIT_TEMPORARY = 75  # EX_TEMPFAIL of sysexits.h: worth another try
+MORE_MEMORY = "give more memory and run the same command again"
 
 
 class HistpredError(Exception):

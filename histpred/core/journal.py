@@ -60,7 +60,7 @@ class Journal:
 
     def differing(self, place: Path, names: Sequence[str]) -> list[str]:
         """The names of files that are not the same in `place` as in the private folder."""
-        return [name for name in names if _digests(place / name) != _digests(self._work / name)]
+        return [name for name in names if not _alike(place / name, self._work / name)]
 
     def publish(self, place: Path, names: Sequence[str], marked: bool = False) -> None:
         """Move these files to `place` in this order, and remove there what this run did not make.
@@ -91,6 +91,11 @@ class Journal:
 def _digests(path: Path) -> list[str]:
     """The sha256 of a file as a list, which is empty if there is none."""
     return [file_digest(path)] if path.is_file() else []
+
+
+def _alike(one: Path, other: Path) -> bool:
+    """True if both files are the same, or neither is there."""
+    return one.is_file() == other.is_file() and _digests(one) == _digests(other)
 
 
 def _is_below(path: PurePath) -> bool:

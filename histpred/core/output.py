@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import cast
 
 from histpred.core.errors import (
+    MORE_MEMORY,
     InputError,
     OutputError,
     TemporaryError,
@@ -191,8 +192,7 @@ def temporary_faults() -> Iterator[None]:
 def temporary(error: BaseException) -> TemporaryError | None:
     """The lack of disk space or memory that an exception stands for; None for another error."""
     if isinstance(error, MemoryError | ImportError) and is_memory(error):
-        hint = "give more memory and run the same command again"
-        return TemporaryError("out of memory", hint)
+        return TemporaryError("out of memory", MORE_MEMORY)
     if not isinstance(error, OSError | sqlite3.OperationalError):
         return None
     full = isinstance(error, OSError) and error.errno in NO_ROOM

@@ -17,6 +17,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from histpred.core.errors import (
+    MORE_MEMORY,
     BundleError,
     DeviceError,
     ModelError,
@@ -34,7 +35,6 @@ logger = logging.getLogger(__name__)
 
 CUDA = "CUDAExecutionProvider"
 CPU = "CPUExecutionProvider"
-MORE_MEMORY = "give more memory and run the same command again"
 MOST_MEMORY = 16 << 30  # bytes of a graph's arrays; the largest of ours takes 10 kB for each base
 CUDA_HINT = (
     "replace onnxruntime with onnxruntime-gpu (pip install 'histpred[gpu]') and install the CUDA "

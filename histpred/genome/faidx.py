@@ -191,7 +191,7 @@ def _lines_fit(read: Callable[[int, int], bytes], contig: Contig) -> bool:
         return True
     if not (line_bases <= length and 0 <= line_width - line_bases <= 2):
         return False
-    if contig.stop > LARGEST_FILE or not read(contig.stop - 1, 1).strip():
+    if not read(contig.stop - 1, 1).strip():
         return False
     if b"\n" in read(offset, min(line_bases, HEADER_LIMIT)):
         return False

@@ -70,12 +70,9 @@ def check_eof_block(path: Path) -> None:
         return
     if lacks_eof_block(tail):
         raise _truncated(path, "no bgzip end-of-file block")
-    try:
-        with gzip.open(path) as stream:
-            while stream.read(BLOCK):
-                pass
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise _truncated(path, error) from error
+    with _open(path) as stream:
+        while stream.read(BLOCK):
+            pass
     found = "begins as bgzip and ends as plain gzip, which samtools cannot index"
     raise InputError(path, found, "compress it again: gunzip -c FASTA | bgzip > new.fa.gz")
 

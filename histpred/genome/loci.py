@@ -17,9 +17,7 @@ from typing import NamedTuple
 from histpred.genome.reasons import AMBIGUOUS, EXONS_OUTSIDE, TRANS_SPLICED
 from histpred.genome.regions import Blocks
 
-FAR = (
-    10_000  # bp; exons of a transcript without a line of its own that are farther apart get a note
-)
+FAR = 10_000  # bp; exons that are farther apart get a note, if their transcript has no line
 UNSTRANDED = (".", "?")
 
 

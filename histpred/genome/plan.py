@@ -56,9 +56,13 @@ class Offenders:
 
     def add(self, feature: Feature) -> None:
         """Count a row."""
+        self.add_name(f"{feature.name} (line {feature.line})")
+
+    def add_name(self, name: str) -> None:
+        """Count a row that is shown by this name."""
         self.count += 1
         if self.count <= SHOWN:
-            self.first.append(f"{feature.name} (line {feature.line})")
+            self.first.append(name)
 
     def __str__(self) -> str:
         return first_few(self.first, self.count)

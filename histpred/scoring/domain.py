@@ -5,17 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from histpred.bundle.folder import Bundle
-from histpred.bundle.outputs import (
-    UNSPECIFIED,
-    interval_output,
-    was_trained_on,
-    window_for,
-)
+from histpred.bundle.outputs import UNSPECIFIED, interval_output, was_trained_on, window_for
 from histpred.bundle.species import contradiction
 from histpred.core.columns import NAMES
-from histpred.core.errors import SHOWN, first_few
+from histpred.core.errors import first_few
 from histpred.genome.ledger import Ledger
-from histpred.genome.plan import OpenWindows
+from histpred.genome.plan import Offenders, OpenWindows
 from histpred.genome.windows import Row, WindowSpec
 
 MANY_TIMES = 5  # the resolution: longer intervals are warned of
@@ -27,27 +22,23 @@ class Surroundings:
     """The windows of a run that lack most of the bases that are read for them."""
 
     def __init__(self) -> None:
-        self._count = 0
-        self._first: list[str] = []
+        self._lacking = Offenders()
 
     def add(self, rows: Iterable[Row]) -> None:
         """Count the rows whose known fraction is below a half."""
         for row in rows:
             if float(row.values[KNOWN]) < ENOUGH:
-                self._count += 1
-                if len(self._first) < SHOWN:
-                    self._first.append(row.window.name)
+                self._lacking.add_name(row.window.name)
 
     def warnings(self) -> list[str]:
         """The warning, if there are such windows."""
-        if not self._count:
+        if not self._lacking.count:
             return []
-        few = first_few(self._first, self._count)
         return [
-            f"{self._count:,} windows have less than half of the bases that are read for them: "
-            f"{few}. The others are N or lie outside the contig, so these scores may be far off; "
-            "the column known_fraction has each share. If the FASTA is a piece of a genome, give "
-            "the whole genome"
+            f"{self._lacking.count:,} windows have less than half of the bases that are read for "
+            f"them: {self._lacking}. The others are N or lie outside the contig, so these scores "
+            "may be far off; the column known_fraction has each share. If the FASTA is a piece of "
+            "a genome, give the whole genome"
         ]
 
 

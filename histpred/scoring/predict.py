@@ -123,8 +123,9 @@ def _score_all(
             execution.progress(done + ledger.skipped.get(TOO_MANY_N, 0), ledger.queued)
         execution.progress(ledger.queued, ledger.queued)
     refuse_nothing(windows.annotation, ledger, done, "scored")
-    tell([], around.warnings())
-    return done, tables.calls, around.warnings()
+    lacking = around.warnings()
+    tell([], lacking)
+    return done, tables.calls, lacking
 
 
 def _probabilities(batch: EmbeddedWindows, scorer: Scorer) -> np.ndarray:
