@@ -44,11 +44,11 @@ from histpred.bundle.manifest import (
 )
 from histpred.bundle.probability import probabilities_of
 from histpred.bundle.publish import write_bundle
-from histpred.encoders.onnx import GRAPH, codes_of
+from histpred.encoders.onnx import codes_of
 from histpred.evaluation.calibration import NEVER
 from histpred.reports.evaluation_figures import draw_calibration
 from histpred.scoring.verify import verify
-from histpred.training.export import encoder_to_onnx, to_onnx
+from histpred.training.export import spectra_to_onnx, to_onnx
 
 logger = logging.getLogger("human_promoter")
 
@@ -143,12 +143,13 @@ def make(folder: Path, output: Path, plan: Plan) -> Bundle:
     with torch.inference_mode():
         embeddings = model.encoder(torch.from_numpy(windows)).numpy()
     names = [mark.name for mark in interval_marks]
+    encoder, graphs = spectra_to_onnx(model.encoder, windows)
     others = {
-        GRAPH: encoder_to_onnx(model.encoder, windows),
+        **graphs,
         INTERVAL_SCORER: to_onnx(model.of_intervals, names, embeddings),
     }
     evaluated = {"tiles": tiles, "regions": shown, "genes": genes}
-    manifest = manifest_of(data, plan, model, evaluated, gene_marks, interval_marks)
+    manifest = manifest_of(data, plan, model, encoder, evaluated, gene_marks, interval_marks)
     for name, each in evaluated.items():
         figure = draw_calibration(each.marks, each.places.labels, each.cross_fitted())
         others[f"calibration-{name}.svg"] = figure
@@ -173,6 +174,7 @@ def manifest_of(
     data: Data,
     plan: Plan,
     model: Model,
+    encoder: EncoderSpec,
     evaluated: dict[str, HeldOut],
     gene_marks: tuple[MarkSpec, ...],
     interval_marks: tuple[MarkSpec, ...],
@@ -189,7 +191,7 @@ def manifest_of(
             name="Homo sapiens", taxon_id=9606, assembly="hg19", chromosome_lengths=HUMAN
         ),
         window=WindowSpec(kind="promoter", **reach, shown=NEAR, max_n_fraction=MAX_N),
-        encoder=EncoderSpec(kind="onnx", dimension=model.of_genes.dimension),
+        encoder=encoder,
         marks=gene_marks,
         interval=IntervalOutput(
             window=WindowSpec(kind="interval", **reach, max_n_fraction=MAX_N),

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from histpred.core.errors import BundleError, first_few
-from histpred.core.graph import GRAPH, check_graph
+from histpred.core.graph import ENCODER_GRAPHS, check_graph
 from histpred.core.shipped import LFS_POINTER
 from histpred.core.strict_json import parse
 
@@ -119,8 +119,8 @@ def parse_manifest(content: bytes, path: Path) -> Manifest:
 
 def _check_files(directory: Path, manifest: Manifest) -> None:
     graphs = [SCORER, *([manifest.interval.scorer] if manifest.interval else [])]
-    if manifest.encoder.kind == "onnx" and not manifest.encoder.files:
-        graphs.append(GRAPH)
+    if not manifest.encoder.files:
+        graphs += ENCODER_GRAPHS.get(manifest.encoder.kind, ())
     needed = [CARD, *graphs]
     unlisted = [name for name in needed if name not in manifest.files]
     if unlisted:

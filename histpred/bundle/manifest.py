@@ -1,9 +1,10 @@
 """The schema of bundle.json, as pydantic models.
 
-Version 1.3. Added in: 1.1 `chunks`, `published` and `files` of the encoder; 1.2 `method`,
+Version 1.4. Added in: 1.1 `chunks`, `published` and `files` of the encoder; 1.2 `method`,
 `logits` and `probabilities` of a calibration, `recipe` of the training, a `taxon_id` that may be
-unknown; 1.3 `interval`, `whole` of a window, `meaning` of a mark. A reader accepts its own major
-version only; an unknown field is an error, since it may change what a score means.
+unknown; 1.3 `interval`, `whole` of a window, `meaning` of a mark; 1.4 the encoder `spectra`. A
+reader accepts its own major version only; an unknown field is an error, since it may change what a
+score means.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from histpred.core.columns import NAMES
 
-SCHEMA_VERSION = "1.3"
+SCHEMA_VERSION = "1.4"
 LONGEST_REACH = 10_000_000  # bp to one side; no sequence model reads a tenth of it
 LARGEST_DIMENSION = 1 << 20
 LONGEST_CHROMOSOME = 1 << 40  # bp; the longest that is known has 2^35

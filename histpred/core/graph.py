@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
 GRAPH = "encoder.onnx"  # the encoder inside a bundle
+BINS, HEADS = "bins.onnx", "heads.onnx"  # an encoder whose windows share what they have in common
+ENCODER_GRAPHS = {"onnx": (GRAPH,), "spectra": (BINS, HEADS)}
+"""The graphs of an encoder inside a bundle, by its kind."""
 HINT = "use a bundle of histpred, or a graph of allowed operators (docs/bundles.md)"
 
 # Whatever histpred writes, and further operators of networks without loops or random numbers

@@ -87,6 +87,7 @@ ENCODERS = {
     for entry in (
         EncoderKind("kmer", "histpred.encoders.kmer", settings={"k": [1, 2, 3, 4]}),
         EncoderKind("onnx", "histpred.encoders.onnx", needs_weights=True),
+        EncoderKind("spectra", "histpred.encoders.spectra", needs_weights=True),
         EncoderKind("dnabert2", "histpred.encoders.dnabert2", True, True, check="check_tokenizer"),
         EncoderKind("rnafm", "histpred.encoders.rnafm", True, True),
         EncoderKind("hf", "histpred.encoders.hf", True, True),

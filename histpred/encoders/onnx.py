@@ -22,6 +22,7 @@ from histpred.encoders.chunks import bases
 
 BASES_AT_ONCE = 1 << 15  # of a batch; DeepHistone needs 10 kB a base, and more is not faster
 _CODES = bytes.maketrans(b"ACGTN", bytes(range(5)))
+_LETTERS = bytes.maketrans(bytes(range(5)), b"ACGTN")
 
 
 class OnnxEncoder:
@@ -87,6 +88,11 @@ def codes_of(chunks: Sequence[bytes], length: int) -> np.ndarray:
     """Chunks (ACGTN) as codes, uint8 [n, length]; short ones are filled up with N at the 5' end."""
     joined = bytearray().join(chunk.rjust(length, b"N") for chunk in chunks)
     return np.frombuffer(joined.translate(_CODES), np.uint8).reshape(len(chunks), length)
+
+
+def sequences_of(codes: np.ndarray) -> list[bytes]:
+    """The bases of codes, uint8 [n, length]: the inverse of `codes_of`."""
+    return [row.tobytes().translate(_LETTERS) for row in codes]
 
 
 def from_settings(

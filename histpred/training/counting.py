@@ -1,8 +1,7 @@
 """K-mers and codons of bins, counted by torch on codes (A C G T N = 0 to 4).
 
 A k-mer's number is the one that `histpred.encoders.kmer` defines. A k-mer with an N has the number
-4^k, which is counted and then dropped. `histpred.training.onnx_spectra` writes the same steps as
-nodes of an ONNX graph, function by function.
+4^k, which is counted and then dropped. `histpred.encoders.bins` counts the same with numpy.
 """
 
 from __future__ import annotations
@@ -12,15 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from histpred.encoders.bins import CODONS, KINDS, OPEN, STOPS, K
 from histpred.encoders.kmer import canonical_columns, number_of
 
-K = 4
-KINDS = 4**K
-TEN = 10
-OPEN = TEN * TEN  # codons without a stop that make an open reading frame
-CODONS = 64
-STOPS = {"+": (b"TAA", b"TAG", b"TGA"), "-": (b"TTA", b"CTA", b"TCA")}
-"""Stop codons of each strand, as read on '+'."""
+TEN = 10  # OPEN is its square
 
 
 class BinCounts(nn.Module):

@@ -5,6 +5,8 @@
 | scorer.onnx  | `embedding` float32 [batch, dimension]       | `logits` [batch, marks]        |
 | encoder.onnx | `codes` uint8 [batch, length], 0-4 for ACGTN | `embedding` [batch, dimension] |
 
+A spectra network has bins.onnx and heads.onnx instead: see `histpred.encoders.spectra`.
+
 What need not be computed at scoring time is folded away beforehand: the standardisation into the
 first layer, each batch norm into the linear layer beside it, the marks' part of the first layer
 into one constant. DeepHistone's other batch norms stay, because their inputs are also used
@@ -15,7 +17,9 @@ from __future__ import annotations
 
 import copy
 import json
+import tempfile
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -26,19 +30,28 @@ from torch import nn
 from histpred.bundle.folder import MARK_VECTORS
 from histpred.bundle.manifest import Calibration, ChunkSpec, EncoderSpec, KnownAnswer
 from histpred.bundle.probability import probabilities_of
+from histpred.core.graph import BINS, GRAPH, HEADS
 from histpred.core.journal import file_digest
+from histpred.encoders import build
 from histpred.encoders.chunks import WINDOW
 from histpred.encoders.embedder import embed_sequences
-from histpred.encoders.onnx import GRAPH, codes_of
+from histpred.encoders.onnx import codes_of, sequences_of
 from histpred.genome.windows import WindowSpec
-from histpred.training.counting import BinCounts
 from histpred.training.fitting import Epoch, logits_of
 from histpred.training.members import Network
-from histpred.training.onnx_graph import Scope, array, checked_bytes, gain_and_shift, make_model
-from histpred.training.onnx_spectra import add_layer
+from histpred.training.onnx_graph import (
+    Scope,
+    add_layer,
+    array,
+    checked_bytes,
+    gain_and_shift,
+    make_model,
+    refuse_difference,
+)
+from histpred.training.onnx_spectra import bins_graph, heads_graph, spectra_of
 from histpred.training.perceptron import MarkNetwork
 from histpred.training.recipe import Source
-from histpred.training.spectra import Beside, SpectraNetwork
+from histpred.training.spectra import SpectraNetwork
 
 CHECKED = 512  # validation rows for which the exported graph is compared with the network
 CHECKED_WINDOWS = 32  # the same, of bases; a long window takes up to a second
@@ -66,14 +79,14 @@ def export(
     shape = (CHECKED_WINDOWS, window.upstream + window.downstream)
     codes = np.random.default_rng(0).integers(0, 4, shape, dtype=np.uint8)
     embeddings = logits_of(network.encoder, torch.from_numpy(codes)).numpy()
-    graph = encoder_to_onnx(network.encoder, codes)
     weight, bias = (part.detach().numpy() for part in network.output.parameters())
     scorer = linear_to_onnx(weight, bias, marks, embeddings)
-    # A window is one chunk; a graph of spectra takes windows of any length.
+    if isinstance(network, SpectraNetwork):
+        encoder, graphs = spectra_to_onnx(network.encoder, codes)
+        return encoder, scorer, graphs
     whole = ChunkSpec.model_validate({"policy": WINDOW, "length": codes.shape[1]})
-    chunks = None if isinstance(network, SpectraNetwork) else whole
-    encoder = EncoderSpec(kind="onnx", dimension=embeddings.shape[1], chunks=chunks)
-    return encoder, scorer, {GRAPH: graph}
+    encoder = EncoderSpec(kind="onnx", dimension=embeddings.shape[1], chunks=whole)
+    return encoder, scorer, {GRAPH: encoder_to_onnx(network.encoder, codes)}
 
 
 def _export_perceptron(
@@ -163,23 +176,51 @@ def linear_to_onnx(
 
 
 def encoder_to_onnx(encoder: nn.Sequential, check_codes: np.ndarray) -> bytes:
-    """The bytes of encoder.onnx: the layers before the last one of a tower of bases.
+    """The bytes of encoder.onnx: the layers before the last one of DeepHistone.
 
     Raises ModelError if its embeddings of the first 32 of `check_codes`, real windows as codes,
     uint8 [n, length], differ from the encoder's by more than 1e-4 of the largest number in them.
-    DeepHistone's graph takes windows of this length only, that of spectra any.
+    The graph takes windows of this length only.
     """
-    check_codes = check_codes[:CHECKED_WINDOWS]
-    original = copy.deepcopy(encoder).cpu().eval()
+    original, codes, embeddings = _checks(encoder, check_codes)
     scope = Scope([], {})
     add_layer(original, "codes", scope)
     scope.nodes[-1].output[:] = ["embedding"]
-    embeddings = logits_of(original, torch.from_numpy(check_codes)).numpy()
-    length = "length" if isinstance(original[0], BinCounts | Beside) else check_codes.shape[1]
-    taken, given = ("codes", TensorProto.UINT8, length), ("embedding", embeddings.shape[1])
-    model = make_model(scope, taken, given, "histpred encoder")
-    scale = max(float(embeddings.max()), 1.0)
-    return checked_bytes("encoder.onnx", model, check_codes, embeddings, scale)
+    taken = "codes", TensorProto.UINT8, [codes.shape[1]]
+    model = make_model(scope, taken, ("embedding", embeddings.shape[1]), "histpred encoder")
+    return checked_bytes(GRAPH, model, codes, embeddings, _scale(embeddings))
+
+
+def spectra_to_onnx(
+    encoder: nn.Sequential, check_codes: np.ndarray
+) -> tuple[EncoderSpec, dict[str, bytes]]:
+    """An encoder of spectra networks as a bundle holds it: its spec, and its two graphs by name.
+
+    Raises ModelError as `encoder_to_onnx` does. The graphs take windows of any length.
+    """
+    original, codes, embeddings = _checks(encoder, check_codes)
+    spectra = spectra_of(original)
+    models = {BINS: bins_graph(spectra), HEADS: heads_graph(spectra)}
+    graphs = {name: model.SerializeToString(deterministic=True) for name, model in models.items()}
+    spec = EncoderSpec(kind="spectra", settings=spectra.settings(), dimension=embeddings.shape[1])
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in graphs.items():
+            Path(folder, name).write_bytes(content)
+        found = build(spec, Path(folder)).embed(sequences_of(codes)).vectors
+    refuse_difference(" and ".join(graphs), found, embeddings, _scale(embeddings))
+    return spec, graphs
+
+
+def _checks(
+    encoder: nn.Sequential, codes: np.ndarray
+) -> tuple[nn.Sequential, np.ndarray, np.ndarray]:
+    """A copy of an encoder in eval mode, the codes to compare it on, and their embeddings."""
+    original, codes = copy.deepcopy(encoder).cpu().eval(), codes[:CHECKED_WINDOWS]
+    return original, codes, logits_of(original, torch.from_numpy(codes)).numpy()
+
+
+def _scale(embeddings: np.ndarray) -> float:
+    return max(float(embeddings.max()), 1.0)
 
 
 def fold(network: MarkNetwork) -> tuple[Layer, np.ndarray, list[Layer]]:
@@ -226,7 +267,7 @@ def _graph(network: MarkNetwork, marks: Sequence[str]) -> onnx.ModelProto:
 
 
 def _scorer(scope: Scope, dimension: int, marks: Sequence[str]) -> onnx.ModelProto:
-    taken = ("embedding", TensorProto.FLOAT, dimension)
+    taken = "embedding", TensorProto.FLOAT, [dimension]
     model = make_model(scope, taken, ("logits", len(marks)), "histpred scorer")
     helper.set_model_props(model, {"histpred.marks": json.dumps(list(marks))})
     return model

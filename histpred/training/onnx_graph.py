@@ -1,6 +1,6 @@
 """ONNX graphs, written node by node and compared with the network that they stand for.
 
-Nodes are not traced, so the same weights give the same bytes. The layers of spectra networks are in
+Nodes are not traced, so the same weights give the same bytes. The graphs of spectra networks are in
 `onnx_spectra`.
 """
 
@@ -70,19 +70,20 @@ def array(tensor: torch.Tensor) -> np.ndarray:
 
 
 def make_model(
-    scope: Scope, taken: tuple[str, int, str | int], given: tuple[str, int], name: str
+    scope: Scope, taken: tuple[str, int, list[int]], given: tuple[str, int], name: str
 ) -> onnx.ModelProto:
     """A checked graph; constants keep their type, except that float64 becomes float32.
 
-    `taken` is the name, type and width of the input, `given` name and width of the float32 output.
+    `taken` is the name and type of the input and the shape of its rows, `given` name and width of
+    the float32 output.
     """
     initializers = [
         numpy_helper.from_array(value.astype("f4") if value.dtype.kind == "f" else value, constant)
         for constant, value in scope.constants.items()
     ]
-    ends = (taken, (given[0], TensorProto.FLOAT, given[1]))
+    ends = (taken, (given[0], TensorProto.FLOAT, [given[1]]))
     inputs, outputs = (
-        [helper.make_tensor_value_info(end, kind, ["batch", width])] for end, kind, width in ends
+        [helper.make_tensor_value_info(end, kind, ["batch", *shape])] for end, kind, shape in ends
     )
     model = helper.make_model(
         helper.make_graph(scope.nodes, name, inputs, outputs, initializers),
@@ -106,14 +107,21 @@ def checked_bytes(
     taken, given = model.graph.input[0].name, model.graph.output[0].name
     blocks = [rows[i : i + ROWS_AT_ONCE] for i in range(0, len(rows), ROWS_AT_ONCE)]
     found = np.concatenate([session.run([given], {taken: block})[0] for block in blocks])
+    refuse_difference(file, found, expected, scale)
+    return content
+
+
+def refuse_difference(
+    file: str, found: np.ndarray, expected: np.ndarray, scale: float = 1.0
+) -> None:
+    """Raise ModelError if `found` differs from `expected` by more than 1e-4 of `scale`."""
     difference = float(np.abs(found - expected).max())
     if not difference <= PARITY * scale:
         raise ModelError(
-            f"{file} differs from the trained network by {difference:.2g} in its {given}, "
+            f"{file} differs from the trained network by {difference:.2g}, "
             f"more than {PARITY * scale:.2g}",
             "this is a bug in the export: please report it",
         )
-    return content
 
 
 @singledispatch

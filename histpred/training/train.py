@@ -31,6 +31,7 @@ from histpred.bundle.publish import write_bundle
 from histpred.core.errors import BundleError, OutputError
 from histpred.core.execution import Execution
 from histpred.core.finished import refuse_other
+from histpred.core.graph import BINS, GRAPH, HEADS
 from histpred.core.output import (
     RESUME,
     output_folder,
@@ -41,7 +42,6 @@ from histpred.core.output import (
 )
 from histpred.encoders import is_expensive
 from histpred.encoders.devices import choose_device
-from histpred.encoders.onnx import GRAPH
 from histpred.evaluation.calibration import calibrate
 from histpred.genome.request import Request
 from histpred.labels.examples import choose_marks
@@ -58,7 +58,7 @@ from histpred.training.settings import About, Recipe
 
 logger = logging.getLogger(__name__)
 
-OUTPUTS = (SCORER, CARD, GRAPH, SPLIT, HISTORY, MARK_VECTORS, MANIFEST)
+OUTPUTS = (SCORER, CARD, GRAPH, BINS, HEADS, SPLIT, HISTORY, MARK_VECTORS, MANIFEST)
 
 
 def train(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 
@@ -23,3 +25,37 @@ def all_words(k: int) -> list[bytes]:
     """All k-mers over A, C, G and T, in alphabetical order."""
     shorter = [b""] if k == 1 else all_words(k - 1)
     return [word + bytes([base]) for word in shorter for base in b"ACGT"]
+
+
+def open_codons(sequence: bytes, bin_length: int, least: int) -> np.ndarray:
+    """Codons in runs of `least` or more without a stop or N, by bin and strand: [bins, 128]."""
+    counts = np.zeros((len(sequence) // bin_length, 128))
+    names = all_words(3)
+    for strand, stops in enumerate([(b"TAA", b"TAG", b"TGA"), (b"TTA", b"CTA", b"TCA")]):
+        for frame in range(3):
+            run: list[int] = []
+            for place in [*range(frame, len(sequence) - 2, 3), None]:
+                codon = sequence[place : place + 3] if place is not None else b"N"
+                if codon not in stops and b"N" not in codon:
+                    run.append(place)
+                    continue
+                for inside in run if len(run) >= least else []:
+                    kind = 64 * strand + names.index(sequence[inside : inside + 3])
+                    counts[inside // bin_length, kind] += 1
+                run = []
+    return counts
+
+
+def with_open_frames(length: int, codons: Sequence[int]) -> list[bytes]:
+    """Random sequences that hold so many codons without a stop, on either strand."""
+    rng = np.random.default_rng(1)
+    every = [word for word in all_words(3) if word not in (b"TAA", b"TAG", b"TGA")]
+    complement = bytes.maketrans(b"ACGT", b"TGCA")
+    sequences = []
+    for count in codons:
+        middle = b"TAA" + b"".join(rng.choice(every, count)) + b"TAGNTGA"
+        around = bytes(rng.choice(list(b"AATTTGC"), length).tolist())
+        start = int(rng.integers(50, length - len(middle) - 50))
+        sequence = (around[:start] + middle + around[start:])[:length]
+        sequences += [sequence, sequence.translate(complement)[::-1]]
+    return sequences

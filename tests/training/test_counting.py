@@ -7,13 +7,9 @@ REASON = "needs torch and onnx: pip install 'histpred[train]'"
 torch = pytest.importorskip("torch", reason=REASON)
 pytest.importorskip("onnx", reason=REASON)
 
-import onnxruntime  # noqa: E402
-from onnx import TensorProto  # noqa: E402
-
 from histpred.core.sequence import reverse_complement  # noqa: E402
 from histpred.encoders.kmer import count_kmers  # noqa: E402
 from histpred.encoders.onnx import codes_of  # noqa: E402
-from histpred.training import onnx_spectra  # noqa: E402
 from histpred.training.counting import (  # noqa: E402
     OPEN,
     BinCounts,
@@ -23,34 +19,25 @@ from histpred.training.counting import (  # noqa: E402
     histogram,
     numbers_of,
 )
-from histpred.training.onnx_graph import Scope, make_model  # noqa: E402
-from support.kmers import all_words, random_sequences, words  # noqa: E402
+from support.kmers import (  # noqa: E402
+    all_words,
+    open_codons,
+    random_sequences,
+    with_open_frames,
+    words,
+)
 
 REACH = 50
 
 
-def graph_counts(codes: np.ndarray, k: int) -> np.ndarray:
-    """K-mers counted by the nodes that are written into encoder.onnx."""
-    length = codes.shape[1]
-    scope = Scope([], {}, "counts")
-    digits = onnx_spectra._digits(length // 2, "codes", scope)
-    number = onnx_spectra._numbers(digits, length, k, scope)
-    counts = onnx_spectra._histogram(number, 4**k, scope)
-    model = make_model(scope, ("codes", TensorProto.UINT8, length), (counts, 4**k), "counts")
-    session = onnxruntime.InferenceSession(
-        model.SerializeToString(), providers=["CPUExecutionProvider"]
-    )
-    return session.run([counts], {"codes": codes})[0]
-
-
 @pytest.mark.parametrize("k", [1, 2, 3, 4])
-def test_numpy_torch_and_the_graph_count_the_same_k_mers_in_the_same_order(k):
+def test_numpy_and_torch_count_the_same_k_mers_in_the_same_order(k):
     sequences = [*random_sequences(5, 80), b"N" * 80, b"ACGT" * 20]
     codes = codes_of(sequences, 80)
     expected = [[words(sequence, k).count(word) for word in all_words(k)] for sequence in sequences]
     ((_, by_numpy),) = count_kmers(sequences, [k])
     by_torch = histogram(numbers_of(digits_of(torch.from_numpy(codes.copy()), 40), k), 4**k)
-    assert by_numpy.tolist() == by_torch.tolist() == graph_counts(codes, k).tolist() == expected
+    assert by_numpy.tolist() == by_torch.tolist() == expected
 
 
 def test_counts_are_the_4_mers_that_lie_within_a_bin_and_hold_no_n():
@@ -63,43 +50,13 @@ def test_counts_are_the_4_mers_that_lie_within_a_bin_and_hold_no_n():
             assert found.tolist() == [inside.count(name) for name in names]
 
 
-def coding_sequence(rng: np.random.Generator, codons: int) -> str:
-    """Codons without a stop."""
-    stops = ("TAA", "TAG", "TGA")
-    every = [a + b + c for a in "ACGT" for b in "ACGT" for c in "ACGT"]
-    return "".join(rng.choice([codon for codon in every if codon not in stops], codons))
-
-
 @pytest.mark.parametrize("reach", [600, 640])
 def test_codons_count_where_no_stop_is_near(reach):
-    """Against runs of codons between stops, found one by one."""
-    rng = np.random.default_rng(1)
-    sequences = []
-    for codons in (OPEN - 1, OPEN, OPEN + 40):
-        middle = "TAA" + coding_sequence(rng, codons) + "TAGNTGA"
-        around = "".join(rng.choice(list("AATTTGC"), 2 * reach))
-        start = int(rng.integers(50, 2 * reach - len(middle) - 50))
-        sequence = (around[:start] + middle + around[start:])[: 2 * reach].encode()
-        sequences += [sequence, reverse_complement(sequence)]
+    sequences = with_open_frames(2 * reach, [OPEN - 1, OPEN, OPEN + 40])
     counts = CodonCounts(20, reach)(torch.from_numpy(codes_of(sequences, 2 * reach).copy()))
-    total = 0
+    assert counts.sum() > 4 * OPEN
     for sequence, found in zip(sequences, counts, strict=True):
-        expected = np.zeros(found.shape)
-        for strand, stops in enumerate([(b"TAA", b"TAG", b"TGA"), (b"TTA", b"CTA", b"TCA")]):
-            for frame in range(3):
-                run: list[int] = []
-                for place in [*range(frame, len(sequence) - 2, 3), None]:
-                    codon = sequence[place : place + 3] if place is not None else b"N"
-                    if codon not in stops and b"N" not in codon:
-                        run.append(place)
-                        continue
-                    for inside in run if len(run) >= OPEN else []:
-                        kind = 64 * strand + all_words(3).index(sequence[inside : inside + 3])
-                        expected[inside // 20, kind] += 1
-                    run = []
-        total += expected.sum()
-        np.testing.assert_array_equal(found, expected)
-    assert total > 4 * OPEN
+        np.testing.assert_array_equal(found, open_codons(sequence, 20, OPEN))
 
 
 @pytest.mark.parametrize("length", [60, 99, 100, 101, 150])

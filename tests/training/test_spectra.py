@@ -8,9 +8,10 @@ torch = pytest.importorskip("torch", reason=REASON)
 pytest.importorskip("onnx", reason=REASON)
 
 from histpred.core.sequence import reverse_complement  # noqa: E402
-from histpred.encoders.onnx import OnnxEncoder, codes_of  # noqa: E402
+from histpred.encoders import build  # noqa: E402
+from histpred.encoders.onnx import codes_of  # noqa: E402
 from histpred.training.counting import BinCounts, fold_of  # noqa: E402
-from histpred.training.export import encoder_to_onnx  # noqa: E402
+from histpred.training.export import spectra_to_onnx  # noqa: E402
 from histpred.training.spectra import (  # noqa: E402
     UNITS,
     Beside,
@@ -36,6 +37,14 @@ def network_of(sequences: list[bytes], both_strands: bool = True, seed: int = 0)
     for _ in range(3):
         network(codes)
     return network.eval()
+
+
+def opened_in(folder, exported):
+    """The encoder that a bundle in this folder has."""
+    spec, graphs = exported
+    for name, content in graphs.items():
+        (folder / name).write_bytes(content)
+    return build(spec, folder)
 
 
 def embed(network: SpectraNetwork, sequences: list[bytes]) -> np.ndarray:
@@ -100,11 +109,9 @@ def test_the_graph_gives_the_networks_numbers_for_any_length(tmp_path):
     beside = torch.nn.Sequential(
         networks[0].encoder[0], Beside([network.encoder[1:] for network in networks])
     ).eval()
-    content = encoder_to_onnx(beside, codes_of(sequences, 2 * REACH))
-    assert content == encoder_to_onnx(beside, codes_of(sequences, 2 * REACH))
-    path = tmp_path / "encoder.onnx"
-    path.write_bytes(content)
-    opened = OnnxEncoder(path, "cpu")
+    exported = spectra_to_onnx(beside, codes_of(sequences, 2 * REACH))
+    assert exported == spectra_to_onnx(beside, codes_of(sequences, 2 * REACH))
+    opened = opened_in(tmp_path, exported)
     assert (opened.longest, opened.dimension) == (None, 3 * 64)
     mixed = [*sequences, sequences[2][30:-30], sequences[3] + b"ACGT" * 40, b"N" * 10]
     found = opened.embed(mixed).vectors
@@ -130,9 +137,8 @@ def test_the_graph_with_reading_frames_gives_the_networks_numbers(tmp_path):
         np.testing.assert_allclose(both(codes), mean, atol=1e-5)
         np.testing.assert_allclose(both.after_counts()(both.counts_of(codes)), mean, atol=1e-5)
         expected = both.encoder(codes).numpy()
-    path = tmp_path / "encoder.onnx"
-    path.write_bytes(encoder_to_onnx(both.encoder, codes.numpy()))
-    found = OnnxEncoder(path, "cpu").embed(sequences).vectors
+    opened = opened_in(tmp_path, spectra_to_onnx(both.encoder, codes.numpy()))
+    found = opened.embed(sequences).vectors
     assert np.ptp(expected, axis=0).max() > 0.1
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
@@ -148,9 +154,8 @@ def test_networks_of_unlike_reach_side_by_side(tmp_path):
     with torch.inference_mode():
         expected = torch.cat([wide.encoder(codes), narrow.encoder(codes)], dim=1).numpy()
     assert np.ptp(expected[:, 64:], axis=0).max() > 0.01
-    path = tmp_path / "encoder.onnx"
-    path.write_bytes(encoder_to_onnx(encoder, codes.numpy()))
-    found = OnnxEncoder(path, "cpu").embed(sequences).vectors
+    opened = opened_in(tmp_path, spectra_to_onnx(encoder, codes.numpy()))
+    found = opened.embed(sequences).vectors
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 

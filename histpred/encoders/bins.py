@@ -1,0 +1,76 @@
+"""Counts of k-mers and codons in bins of DNA, with numpy.
+
+Codes are A C G T N = 0 to 4. The numbers of k-mers are those of `histpred.encoders.kmer`; the same
+counts on torch, for training, are in `histpred.training.counting`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from histpred.encoders.kmer import NOT_A_BASE, canonical_columns, number_of
+
+K = 4
+KINDS = 4**K
+OPEN = 100  # codons without a stop that make an open reading frame
+CODONS = 64
+STOPS = {"+": (b"TAA", b"TAG", b"TGA"), "-": (b"TTA", b"CTA", b"TCA")}
+"""Stop codons of each strand, as read on '+'."""
+
+
+def four_mer_columns(both_strands: bool) -> np.ndarray:
+    """The column of each 4-mer, int [256]; with `both_strands`, shared with its complement."""
+    return canonical_columns(K) if both_strands else np.arange(KINDS)
+
+
+def count_four_mers(codes: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Counts of the 4-mers that lie wholly in a bin, float32 [bins, columns].
+
+    codes: uint8 [bins, length]. columns: see `four_mer_columns`. 4-mers with an N do not count.
+    """
+    width = int(columns.max()) + 2  # the last is of 4-mers with an N
+    first, second, third, fourth = (codes[:, i : codes.shape[1] - K + 1 + i] for i in range(K))
+    found = columns[first << 6 | second << 4 | third << 2 | fourth]
+    unknown = codes >= NOT_A_BASE
+    if unknown.any():
+        parts = [unknown[:, i : codes.shape[1] - K + 1 + i] for i in range(K)]
+        found[np.logical_or.reduce(parts)] = width - 1
+    found += np.arange(0, len(codes) * width, width)[:, None]
+    counts = np.bincount(found.ravel(), minlength=len(codes) * width)
+    return counts.reshape(-1, width)[:, :-1].astype(np.float32)
+
+
+def count_codons(codes: np.ndarray, bin_length: int) -> np.ndarray:
+    """Counts of the codons of open reading frames, float32 [windows, bins, 128].
+
+    codes: uint8 [windows, length]. A codon counts in the bin where it begins. Codons of '+' come
+    first, then those of '-', both as they read on '+'. A frame ends where the codes end.
+    """
+    windows, length = codes.shape
+    thirds, bins = -(-length // 3), length // bin_length
+    filled = np.full((windows, 3 * thirds + 2), NOT_A_BASE, np.uint8)
+    filled[:, :length] = codes
+    first, second, third = (filled[:, i : i + 3 * thirds] for i in range(3))
+    number = first << 4 | second << 2 | third
+    number[(first | second | third) >= NOT_A_BASE] = CODONS
+    counts = np.zeros((windows * bins, len(STOPS) * CODONS), np.float32)
+    for strand, stops in enumerate(STOPS.values()):
+        is_stop = np.zeros(CODONS + 1, bool)
+        is_stop[[CODONS, *map(number_of, stops)]] = True
+        closed = np.ones((windows, 3, thirds + 1), bool)
+        closed[..., 1:] = is_stop[number].reshape(windows, thirds, 3).swapaxes(1, 2)
+        is_open = _long_runs(closed.ravel()).reshape(closed.shape)[..., 1:]
+        window, place = np.nonzero(is_open.swapaxes(1, 2).reshape(windows, -1))
+        row = window * bins + place // bin_length
+        found = np.bincount(row * CODONS + number[window, place], minlength=len(counts) * CODONS)
+        counts[:, strand * CODONS : (strand + 1) * CODONS] = found.reshape(-1, CODONS)
+    return counts.reshape(windows, bins, -1)
+
+
+def _long_runs(closed: np.ndarray) -> np.ndarray:
+    """True where a value lies in a run of OPEN or more that are not closed; the first is closed."""
+    ends = np.append(np.flatnonzero(closed), len(closed))
+    is_open = np.zeros(len(closed), bool)
+    for run in np.flatnonzero(np.diff(ends) > OPEN):
+        is_open[ends[run] + 1 : ends[run + 1]] = True
+    return is_open

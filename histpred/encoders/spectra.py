@@ -1,0 +1,168 @@
+"""Networks over k-mer spectra in bins of DNA, cut in two so that windows can share their bins.
+
+| graph      | takes, float32                             | gives, float32                   |
+|------------|--------------------------------------------|----------------------------------|
+| bins.onnx  | `counts` [bins, columns]                   | `units` [bins, width]            |
+| heads.onnx | `sums` [windows, stretches, width+columns] | `embedding` [windows, dimension] |
+
+A window is read `reach` bp to each side of its middle, in bins. The k-mers of each bin are counted,
+and bins.onnx turns the counts into units. Units and counts are added up over stretches of bins
+around the middle, and heads.onnx turns these sums into a vector. Windows on a grid of the genome
+have bins in common: each is counted once, and running sums give the sums over all stretches
+(`embed_along`). `histpred.training.onnx_spectra` writes the graphs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from histpred.core.errors import BundleError
+from histpred.core.graph import BINS, HEADS
+from histpred.core.runtime import open_session, run_session
+from histpred.encoders import Embedded, check_settings
+from histpred.encoders.bins import CODONS, STOPS, count_codons, count_four_mers, four_mer_columns
+from histpred.encoders.chunks import bases
+from histpred.encoders.onnx import codes_of
+
+SETTINGS = {"bin_length": int, "stretches": list, "both_strands": bool, "frames": bool}
+WINDOWS_AT_ONCE = 16
+MOST_STRETCHES, FARTHEST = 1_000, 10_000_000  # bp; more than any network has
+
+
+class SpectraEncoder:
+    """Two graphs as an encoder; a token is a base.
+
+    reach: bp that are read to each side of a window's middle. grid: the length of a bin in bp, if
+    windows whose middles lie a multiple of it apart can share their bins; else None.
+    """
+
+    longest = None
+    chunks_at_once = 128
+    precision = "fp32"
+
+    def __init__(self, settings: Mapping[str, object], directory: Path, device: str) -> None:
+        check_settings(settings, SETTINGS)
+        self._bin, stretches = _stretches(settings)
+        self.reach = max(max(-start, end) for start, end in stretches)
+        self._places = [tuple((self.reach + at) // self._bin for at in ends) for ends in stretches]
+        self._columns = four_mer_columns(bool(settings.get("both_strands")))
+        self._frames = bool(settings.get("frames"))
+        # An open reading frame reaches beyond its bin, and ends where its window ends.
+        self.grid = None if self._frames else self._bin
+        self.files = directory / BINS, directory / HEADS
+        for path in self.files:
+            if not path.is_file():  # else onnxruntime would raise an exception of its own
+                raise BundleError(f"{path} is missing", "get the bundle again")
+        (self._bins, self.device), (self._heads, _) = (open_session(p, device) for p in self.files)
+        counted = int(self._columns.max()) + 1 + self._frames * len(STOPS) * CODONS
+        self._width = self._check(0, ("counts", [counted]), "units")
+        taken = [len(stretches), self._width + counted]
+        self.dimension = self._check(1, ("sums", taken), "embedding")
+
+    def embed(self, chunks: Sequence[bytes]) -> Embedded:
+        """Vectors of windows of any length: N stand for bases that they lack.
+
+        Bases farther than `reach` from the middle (length // 2) are not read.
+        """
+        vectors = np.empty((len(chunks), self.dimension), np.float32)
+        edges = sorted({edge for ends in self._places for edge in ends})
+        parts = [slice(*map(edges.index, ends)) for ends in self._places]
+        for start in range(0, len(chunks), WINDOWS_AT_ONCE):
+            windows = [self._around_middle(chunk) for chunk in chunks[start:][:WINDOWS_AT_ONCE]]
+            values = self._values(codes_of(windows, 2 * self.reach))
+            between = np.add.reduceat(values[:, : edges[-1]], edges[:-1], axis=1)
+            sums = np.stack([between[:, part].sum(axis=1) for part in parts], axis=1)
+            vectors[start : start + len(windows)] = self._embedding(sums)
+        return Embedded(vectors, np.array([bases(chunk) for chunk in chunks], np.int64))
+
+    def embed_along(self, sequence: bytes, step: int, wanted: np.ndarray) -> np.ndarray:
+        """Vectors, float32 [wanted, dimension], of windows that begin `step` bp apart.
+
+        Window i is the 2 x reach bp of `sequence` from i x step on; `wanted` holds the numbers of
+        those to embed. `step` is a multiple of `grid`. The same sequence gives the same bits for a
+        window, whichever others are wanted.
+        """
+        (values,) = self._values(codes_of([sequence], len(sequence)))
+        # float32 would drift: the sums of a sequence are much larger than those of a stretch.
+        running = np.zeros((len(values) + 1, values.shape[1]))
+        np.cumsum(values, axis=0, dtype=float, out=running[1:])
+        first = wanted * (step // self._bin)
+        sums = np.empty((len(wanted), len(self._places), values.shape[1]), np.float32)
+        for number, (start, end) in enumerate(self._places):
+            sums[:, number] = running[first + end] - running[first + start]
+        return self._embedding(sums)
+
+    def _around_middle(self, chunk: bytes) -> bytes:
+        """The bases up to `reach` from the middle, filled up with N."""
+        missing = b"N" * (self.reach - len(chunk) // 2)
+        left = max(0, len(chunk) // 2 - self.reach)
+        return (missing + chunk[left : left + 2 * self.reach]).ljust(2 * self.reach, b"N")
+
+    def _values(self, codes: np.ndarray) -> np.ndarray:
+        """Units and counts of bins, float32 [sequences, bins, width + columns]."""
+        counts = count_four_mers(codes.reshape(-1, self._bin), self._columns)
+        if self._frames:
+            codons = count_codons(codes, self._bin).reshape(len(counts), -1)
+            known = counts.sum(axis=1, keepdims=True)
+            given, added = np.hstack([counts, codons]), np.hstack([counts, codons * known])
+        else:
+            given = added = counts
+        shape = (len(counts), self._width)
+        units = run_session(self._bins, self.files[0], "units", {"counts": given}, shape)
+        return np.hstack([units, added]).reshape(len(codes), -1, self._width + added.shape[1])
+
+    def _embedding(self, sums: np.ndarray) -> np.ndarray:
+        shape = (len(sums), self.dimension)
+        return run_session(self._heads, self.files[1], "embedding", {"sums": sums}, shape)
+
+    def _check(self, number: int, taken: tuple[str, list[int]], given: str) -> int:
+        """The width of a graph's output; BundleError unless it takes and gives what it should."""
+        session = (self._bins, self._heads)[number]
+        ends = [*session.get_inputs(), *session.get_outputs()]
+        found = [(end.name, end.type, list(end.shape)) for end in ends]
+        names = [(name, kind, shape[1:]) for name, kind, shape in found]
+        width = found[-1][2][-1:]
+        kind = "tensor(float)"
+        if names != [(taken[0], kind, taken[1]), (given, kind, width)] or not _is_length(*width):
+            what = f"takes and gives {found}, not {taken[0]} {taken[1]} and {given}"
+            raise BundleError(f"{self.files[number]}: {what}", "get the bundle again")
+        return int(width[0])
+
+
+def from_settings(
+    settings: Mapping[str, object], directory: Path, device: str = "cpu", precision: str = "auto"
+) -> SpectraEncoder:
+    """The graphs in a bundle's folder, in fp32.
+
+    Settings: `bin_length` in bp, `stretches` (start and end in bp relative to the middle),
+    `both_strands` (a k-mer and its reverse complement are one column), `frames` (codons of open
+    reading frames are counted too). Raises ValueError for others.
+    """
+    return SpectraEncoder(settings, directory, device)
+
+
+def _stretches(settings: Mapping[str, object]) -> tuple[int, list[tuple[int, int]]]:
+    """The length of a bin and the stretches; ValueError unless these consist of whole bins."""
+    length, stretches = settings.get("bin_length"), settings.get("stretches")
+    if not isinstance(length, int) or not _is_length(length) or not isinstance(stretches, list):
+        raise ValueError("settings must have 'bin_length' (1 bp or more) and 'stretches'")
+    if not 0 < len(stretches) <= MOST_STRETCHES:
+        raise ValueError(f"{len(stretches)} stretches, where 1 to {MOST_STRETCHES} are possible")
+    found = []
+    for ends in stretches:
+        if not (isinstance(ends, list) and [type(end) for end in ends] == [int, int]):
+            raise ValueError(f"a stretch must be two whole numbers, found {ends!r}")
+        if not -FARTHEST <= ends[0] < ends[1] <= FARTHEST:
+            raise ValueError(f"no stretch within {FARTHEST} bp: {ends}")
+        found.append((ends[0], ends[1]))
+    reach = max(max(-start, end) for start, end in found)
+    if any((reach + end) % length for ends in found for end in (*ends, reach)):
+        raise ValueError(f"the stretches do not consist of whole bins of {length} bp")
+    return length, found
+
+
+def _is_length(value: object = None) -> bool:
+    return type(value) is int and 0 < value <= FARTHEST

@@ -1,0 +1,127 @@
+"""The shipped bundles' encoder: windows one by one, and along a sequence.
+
+`tests/training/test_spectra.py` compares it with the networks that it was exported from.
+"""
+
+from __future__ import annotations
+
+import shutil
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from histpred.bundle.folder import SHIPPED, load_bundle
+from histpred.core.errors import BundleError
+from histpred.core.sequence import reverse_complement
+from histpred.encoders import build
+from support.kmers import random_sequences
+
+HUMAN, YEAST = "human-promoter", "yeast"
+
+
+def opened(name):
+    bundle = load_bundle(name)
+    return build(bundle.manifest.encoder, bundle.directory)
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    return opened(HUMAN)
+
+
+@pytest.fixture(scope="module")
+def sequence(encoder):
+    """Random DNA with stretches without a base, 40 windows of 200 bp steps long."""
+    (bases,) = random_sequences(3, 2 * encoder.reach + 39 * 200)[2:]
+    known = bytearray(bases)
+    known[:7_777] = b"N" * 7_777
+    known[16_050:16_053] = b"NNN"
+    known[30_000:31_000] = b"N" * 1_000
+    return bytes(known)
+
+
+def one_by_one(encoder, sequence, starts):
+    windows = [sequence[start : start + 2 * encoder.reach] for start in starts]
+    return encoder.embed(windows).vectors
+
+
+@pytest.mark.parametrize("step", [200, 400, 1_000])
+def test_windows_that_share_their_bins_have_the_vectors_of_each_alone(step, encoder, sequence):
+    numbers = np.arange((len(sequence) - 2 * encoder.reach) // step + 1)
+    found = encoder.embed_along(sequence, step, numbers)
+    expected = one_by_one(encoder, sequence, numbers * step)
+    assert np.ptp(expected, axis=0).max() > 0.1
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_a_windows_bits_do_not_depend_on_which_others_are_wanted(encoder, sequence):
+    every = encoder.embed_along(sequence, 200, np.arange(40))
+    for some in ([7], [0, 39], [3, 4, 5, 20]):
+        assert np.array_equal(encoder.embed_along(sequence, 200, np.array(some)), every[some])
+
+
+@pytest.mark.parametrize("name", [HUMAN, YEAST])
+def test_a_chunks_vector_does_not_depend_on_the_others(name, sequence):
+    encoder = opened(name)
+    chunks = [sequence[:20_000], b"", sequence[5_000:5_100], b"N" * 300, sequence[:40_000]] * 8
+    alone = np.concatenate([encoder.embed([chunk]).vectors for chunk in chunks[:5]])
+    together = encoder.embed(chunks)
+    assert np.array_equal(together.vectors, np.tile(alone, (8, 1)))
+    assert together.tokens[:5].tolist() == [len(chunk) - chunk.count(b"N") for chunk in chunks[:5]]
+
+
+def test_what_is_not_there_is_n_and_what_is_beyond_the_reach_is_not_read(encoder, sequence):
+    reach = encoder.reach
+    short = sequence[8_000:9_001]
+    filled = b"N" * (reach - 500) + short + b"N" * (reach - 501)
+    longer = b"ACGT" * 100 + sequence[: 2 * reach] + b"CCGG" * 100
+    found = encoder.embed([short, filled, longer, sequence[: 2 * reach]]).vectors
+    assert np.array_equal(found[0], found[1])
+    assert np.array_equal(found[2], found[3])
+
+
+def test_both_strands_of_a_window_have_the_same_vector(encoder, sequence):
+    window = sequence[: 2 * encoder.reach]
+    found = encoder.embed([window, reverse_complement(window)]).vectors
+    np.testing.assert_allclose(found[0], found[1], atol=1e-5)
+
+
+def test_only_without_reading_frames_can_bins_be_shared(encoder):
+    assert encoder.grid == 200
+    assert opened(YEAST).grid is None
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"bin_length": 0}, "'bin_length' \\(1 bp or more\\)"),
+        ({"bin_length": True}, "setting 'bin_length' must be int"),
+        ({"stretches": []}, "0 stretches"),
+        ({"stretches": [[-100, 100]] * 1001}, "1001 stretches"),
+        ({"stretches": [[-100, "100"]]}, "two whole numbers"),
+        ({"stretches": [[100, -100]]}, "no stretch within"),
+        ({"stretches": [[-(10**12), 10**12]]}, "no stretch within"),
+        ({"stretches": [[-150, 100]]}, "whole bins of 200 bp"),
+        ({"k": [4]}, "settings are"),
+        ({"stretches": [[-100, 100]]}, "takes and gives"),
+        ({"both_strands": False}, "takes and gives"),
+        ({"frames": True}, "takes and gives"),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused(changed, message):
+    spec = load_bundle(HUMAN).manifest.encoder
+    settings = {**spec.settings, **changed}
+    wrong = SimpleNamespace(kind="spectra", settings=settings, dimension=spec.dimension)
+    with pytest.raises(BundleError, match=message):
+        build(wrong, SHIPPED / HUMAN)
+
+
+def test_a_graph_that_is_missing_or_another_is_refused(tmp_path):
+    spec = load_bundle(HUMAN).manifest.encoder
+    shutil.copy(SHIPPED / HUMAN / "bins.onnx", tmp_path)
+    with pytest.raises(BundleError, match=r"heads\.onnx is missing"):
+        build(spec, tmp_path)
+    shutil.copy(SHIPPED / HUMAN / "scorer.onnx", tmp_path / "heads.onnx")
+    with pytest.raises(BundleError, match=r"heads\.onnx: takes and gives"):
+        build(spec, tmp_path)
