@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -43,6 +43,28 @@ class Encoder(Protocol):
 
     def embed(self, chunks: Sequence[bytes]) -> Embedded:
         """Vectors and numbers of tokens of chunks."""
+
+
+@runtime_checkable
+class SharingEncoder(Encoder, Protocol):
+    """An encoder that computes what windows on a grid of the genome have in common once.
+
+    grid: windows whose middles lie a multiple of it apart (bp) share; None if none do. reach: bp
+    that are read to each side of a window's middle. symmetric: both strands of a window have the
+    same vector.
+    """
+
+    grid: int | None
+    reach: int
+    symmetric: bool
+
+    def embed_along(self, sequence: bytes, step: int, wanted: np.ndarray) -> np.ndarray:
+        """Vectors, float32 [wanted, dimension], of windows that begin `step` bp apart.
+
+        Window i is the 2 x reach bp of `sequence` from i x step on; `wanted` holds the numbers of
+        those to embed. `step` is a multiple of `grid`. The same sequence gives the same bits for a
+        window, whichever others are wanted.
+        """
 
 
 class EncoderSpec(Protocol):

@@ -15,11 +15,12 @@ from typing import NamedTuple
 import numpy as np
 
 from histpred.core.errors import ModelError
-from histpred.encoders import Embedded, Encoder
+from histpred.encoders import Embedded, Encoder, SharingEncoder
 from histpred.encoders.chunks import ChunkPolicy, bases, chunks_of, pool
 from histpred.encoders.store import Store, chunk_key
 from histpred.genome.reference import Reference
-from histpred.genome.windows import Row
+from histpred.genome.tiles import Block
+from histpred.genome.windows import Row, WindowSpec
 
 UNITS_AT_ONCE = 2  # while one is embedded, the next is read and tokenised
 WINDOWS_AT_ONCE = 4096
@@ -75,6 +76,46 @@ class Embedder:
                 yield self._pool(running.popleft()[0], known)
         finally:
             workers.shutdown(cancel_futures=True)
+
+    def can_share(self, spec: WindowSpec) -> bool:
+        """True if tiles of `spec` have bins of the encoder in common."""
+        encoder = self.encoder
+        if not isinstance(encoder, SharingEncoder) or encoder.grid is None or self._chunks:
+            return False
+        symmetric = spec.upstream == spec.downstream == encoder.reach
+        return bool(spec.tile) and spec.whole and symmetric and spec.tile % encoder.grid == 0
+
+    def embed_tiles(self, blocks: Iterator[Block]) -> Generator[tuple[Block, np.ndarray]]:
+        """The blocks, in their order, with the vectors of their tiles, which share their bins."""
+        workers = ThreadPoolExecutor(UNITS_AT_ONCE)
+        running: deque[tuple[Block, Future[np.ndarray]]] = deque()
+        try:
+            for block in blocks:
+                self.embedded += len(block.starts)
+                running.append((block, workers.submit(self._embed_block, block)))
+                if len(running) > UNITS_AT_ONCE:
+                    done, vectors = running.popleft()
+                    yield done, vectors.result()
+            for done, vectors in running:
+                yield done, vectors.result()
+        finally:
+            workers.shutdown(cancel_futures=True)
+
+    def _embed_block(self, block: Block) -> np.ndarray:
+        encoder = self.encoder
+        assert isinstance(encoder, SharingEncoder)
+        vectors = np.empty((len(block.starts), encoder.dimension), np.float32)
+        # The last tile of a contig may be shorter, so that its middle is not on the grid.
+        alone = block.ends - block.starts != block.spec.tile
+        if not encoder.symmetric:
+            alone |= np.array([owner.strand == "-" for owner in block.owners])
+        if not alone.all():
+            wanted = block.numbers[~alone]
+            vectors[~alone] = encoder.embed_along(block.along(), block.spec.tile, wanted)
+        if alone.any():
+            chunks = [row.sequence for row in block.without(~alone).rows()]
+            vectors[alone] = embed_chunks(encoder, chunks).vectors
+        return vectors
 
     def _units(self, batches: Iterator[list[Row]], reference: Reference) -> Iterator[Unit]:
         before: set[bytes] = set()

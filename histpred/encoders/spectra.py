@@ -35,8 +35,7 @@ MOST_STRETCHES, FARTHEST = 1_000, 10_000_000  # bp; more than any network has
 class SpectraEncoder:
     """Two graphs as an encoder; a token is a base.
 
-    reach: bp that are read to each side of a window's middle. grid: the length of a bin in bp, if
-    windows whose middles lie a multiple of it apart can share their bins; else None.
+    grid, reach, symmetric: see `SharingEncoder`.
     """
 
     longest = None
@@ -50,6 +49,8 @@ class SpectraEncoder:
         self._places = [tuple((self.reach + at) // self._bin for at in ends) for ends in stretches]
         self._columns = four_mer_columns(bool(settings.get("both_strands")))
         self._frames = bool(settings.get("frames"))
+        mirrored = {(-end, -start) for start, end in stretches} == set(stretches)
+        self.symmetric = mirrored and bool(settings.get("both_strands")) and not self._frames
         # An open reading frame reaches beyond its bin, and ends where its window ends.
         self.grid = None if self._frames else self._bin
         self.files = directory / BINS, directory / HEADS
@@ -79,12 +80,7 @@ class SpectraEncoder:
         return Embedded(vectors, np.array([bases(chunk) for chunk in chunks], np.int64))
 
     def embed_along(self, sequence: bytes, step: int, wanted: np.ndarray) -> np.ndarray:
-        """Vectors, float32 [wanted, dimension], of windows that begin `step` bp apart.
-
-        Window i is the 2 x reach bp of `sequence` from i x step on; `wanted` holds the numbers of
-        those to embed. `step` is a multiple of `grid`. The same sequence gives the same bits for a
-        window, whichever others are wanted.
-        """
+        """See `SharingEncoder`."""
         (values,) = self._values(codes_of([sequence], len(sequence)))
         # float32 would drift: the sums of a sequence are much larger than those of a stretch.
         running = np.zeros((len(values) + 1, values.shape[1]))

@@ -6,8 +6,9 @@ Both are kept in one temporary SQLite file, so memory does not grow with the num
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from histpred.core.errors import SHOWN
 from histpred.genome.regions import Feature, Window
@@ -24,18 +25,27 @@ CHUNK = 4096
 
 # Columns that are only passed on are stored as one text column, formatted for the output.
 _SCHEMA = """
-create table ledger (line int, entry int, row text, status text, reason text, note text,
-                     primary key (line, entry)) without rowid;
+create table ledger (line int, entry int, part int, row text, status text, reason text, note text,
+                     primary key (line, entry, part)) without rowid;
 create table window (chrom text, start int, end int, row text, line int, entry int, blocks text,
                      outside int,
                      primary key (chrom, start, end, row, line, entry)) without rowid;
 """
 
 
+class Run(NamedTuple):
+    """Tiles of a row that lie side by side, in bp; `reason` as in `reasons`, '' if scored."""
+
+    start: int
+    end: int
+    reason: str
+
+
 class Ledger:
     """The input rows and their windows; a context manager with a temporary file in `directory`.
 
-    rows: number of rows added. queued: number of rows that have a window.
+    rows: number of rows added. queued: number of rows that have a window. Of a row that is cut into
+    tiles, each tile counts.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -43,8 +53,7 @@ class Ledger:
         self._database = open_spool(self._path, _SCHEMA)
         self._entries: list[tuple[object, ...]] = []
         self._windows: list[tuple[object, ...]] = []
-        self.rows = 0
-        self.queued = 0
+        self.rows = self.queued = self._entry = 0
         self._reasons: Counter[str] = Counter()
 
     def __enter__(self) -> Ledger:
@@ -59,26 +68,31 @@ class Ledger:
         """Number of skipped rows by reason, sorted."""
         return dict(sorted(self._reasons.items()))
 
-    def add(self, feature: Feature, placement: Placement) -> None:
-        """Add one input row, and queue its window if it has one."""
-        self.rows += 1
+    def add(self, feature: Feature, placement: Placement, tiles: int = 1) -> None:
+        """Add one input row, and queue its window if it has one.
+
+        tiles: into how many the window will be cut; see `write_runs`.
+        """
+        self._entry += 1
         line, chrom, start, end, strand, name, gene_id, biotype, *_ = feature
         window, reason, note = placement
         row = f"{line}\t{chrom}\t{start}\t{end}\t{strand}\t{name}\t{gene_id}\t{biotype}"
-        self._entries.append((line, self.rows, row, SCORED if window else SKIPPED, reason, note))
+        status = SCORED if window else SKIPPED
+        self._entries.append((line, self._entry, 0, row, status, reason, note))
+        self.rows += tiles
         if window is None:
-            self._reasons[reason] += 1
+            self._reasons[reason] += tiles
         else:
-            self.queued += 1
+            self.queued += tiles
             chrom, start, end, strand, name, gene_id, biotype, line, blocks, outside = window
             packed = pack_blocks(blocks) if blocks else None
             carried = f"{strand}\t{name}\t{gene_id}\t{biotype}"
-            self._windows.append((chrom, start, end, carried, line, self.rows, packed, outside))
-        if self.rows % CHUNK == 0:
+            self._windows.append((chrom, start, end, carried, line, self._entry, packed, outside))
+        if self._entry % CHUNK == 0:
             self._store()
 
     def _store(self) -> None:
-        self._database.executemany("insert into ledger values (?, ?, ?, ?, ?, ?)", self._entries)
+        self._database.executemany("insert into ledger values (?, ?, ?, ?, ?, ?, ?)", self._entries)
         self._windows.sort()  # inserting in key order is faster
         insert = "insert into window values (?, ?, ?, ?, ?, ?, ?, ?)"
         self._database.executemany(insert, self._windows)
@@ -117,10 +131,33 @@ class Ledger:
             (SKIPPED, reason, note, window.line, entry),
         )
 
+    def write_runs(
+        self, window: Window, entry: int, runs: Iterable[Run], notes: Mapping[str, str], tile: int
+    ) -> None:
+        """Put runs of tiles, `tile` bp each, in the place of the row; `notes` are by reason."""
+        key = window.line, entry
+        found = self._database.execute(
+            "select row, note from ledger where line = ? and entry = ?", key
+        )
+        ((row, noted),) = found
+        line, chrom, _, _, *names = row.split("\t")
+        parts = []
+        for number, (start, end, reason) in enumerate(runs):
+            place = "\t".join((line, chrom, str(start), str(end), *names))
+            note = "; ".join(filter(None, (noted, notes[reason])))
+            status = SKIPPED if reason else SCORED
+            parts.append((*key, number, place, status, reason, note))
+            if reason:
+                self._reasons[reason] += -(-(end - start) // tile)
+        self._database.executemany("replace into ledger values (?, ?, ?, ?, ?, ?, ?)", parts)
+
     def write(self, path: Path) -> None:
-        """Write the ledger as TSV in input order; coordinates are those of the row, 0-based."""
+        """Write the ledger as TSV in input order; coordinates are those of the row, 0-based.
+
+        A row that is cut into tiles has a line for each run of its tiles.
+        """
         self._store()
-        query = "select row, status, reason, note from ledger order by line, entry"
+        query = "select row, status, reason, note from ledger order by line, entry, part"
         with open(path, "w", encoding="utf-8", newline="\n") as target:
             target.write("\t".join(COLUMNS) + "\n")
             target.writelines("\t".join(row) + "\n" for row in self._database.execute(query))

@@ -12,10 +12,11 @@ from histpred.genome import windows
 from histpred.genome.annotation import TABLE, Annotation, Contigs, open_annotation
 from histpred.genome.ledger import Ledger
 from histpred.genome.naming import MITOCHONDRION, chromosome, refuse_names
-from histpred.genome.reasons import CROSSES_ORIGIN, NOT_SELECTED, SAME_TILE, TOO_MANY_N
+from histpred.genome.reasons import CROSSES_ORIGIN, NOT_SELECTED, TOO_MANY_N
 from histpred.genome.reference import Reference
 from histpred.genome.regions import INTERVAL, Feature
 from histpred.genome.request import Request
+from histpred.genome.tiles import tile_blocks
 from histpred.genome.windows import Row, WindowSpec
 
 NAME_LIMIT = 255
@@ -146,11 +147,10 @@ def plan(
                     faults.strandless.add(feature)
             if feature.end > length:
                 feature = _past_end(feature, contig, length, annotation, faults)
-        if is_window and contig:
+        if spec.tile and contig and not feature.problem and feature.start < length:
+            _add_tiles(feature, contig, length, spec, annotation, ledger)
+        elif is_window and contig:
             ledger.add(feature, windows.place_unchanged(feature, contig, length))
-        elif spec.tile and contig and not feature.problem and feature.start < length:
-            for part in windows.tiles(feature, length, spec.tile):
-                ledger.add(part, windows.place(part, contig, length, spec))
         else:
             ledger.add(feature, windows.place(feature, contig, length, spec))
 
@@ -163,6 +163,25 @@ def plan(
         notices.append(f"contigs with another name in the FASTA: {pairs}")
     warnings = [*reference.warnings, *_warnings(faults, annotation, reference)]
     return Plan(notices, warnings, faults.clipped.count, tuple(contigs))
+
+
+def _add_tiles(
+    feature: Feature,
+    contig: str,
+    length: int,
+    spec: WindowSpec,
+    annotation: Annotation,
+    ledger: Ledger,
+) -> None:
+    """Add a row that is cut into tiles; InputError for a window of a table that is not tiles."""
+    start, end = windows.whole_tiles(feature.start, feature.end, length, spec.tile)
+    if annotation.format == TABLE and (start, end) != (feature.start, feature.end):
+        found = f"{feature.name} ({contig}:{feature.start}-{feature.end}) is not made of tiles"
+        hint = f"give --tile {spec.tile} to histpred windows too, or leave it out here"
+        raise InputError(annotation.name, found, hint, feature.line)
+    whole = feature._replace(start=start, end=end, exons=None, outside=0)
+    window = windows.place(whole, contig, length, spec)
+    ledger.add(whole, window, -(-(end - start) // spec.tile))
 
 
 def _past_end(
@@ -187,16 +206,14 @@ def _past_end(
 def scorable(ledger: Ledger, reference: Reference, spec: WindowSpec) -> Iterator[list[Row]]:
     """Yield the queued windows in genome order, in batches.
 
-    Windows with too many N, and tiles that an earlier row also has, are skipped in the ledger.
+    Windows with too many N, and tiles of another row, are skipped in the ledger.
     """
+    if spec.tile:
+        yield from (list(block.rows()) for block in tile_blocks(ledger, reference, spec))
+        return
     batch: list[Row] = []
     bases = 0
-    before = None
     for window, entry in ledger.windows():
-        if spec.tile and window[:3] == before:
-            ledger.skip(window, entry, SAME_TILE, "another row has this tile too")
-            continue
-        before = window[:3]
         sequence = windows.window_sequence(window, reference)
         fraction = windows.window_n_fraction(window, sequence, reference)
         if fraction > spec.max_n_fraction:

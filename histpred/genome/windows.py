@@ -16,7 +16,6 @@ bp after it are read, while the window is still the row. Intervals can be cut in
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from histpred.core.columns import Value
@@ -163,16 +162,15 @@ def place_unchanged(feature: Feature, contig: str, length: int) -> Placement:
     return Placement(window._replace(outside=feature.outside), "", feature.note)
 
 
-def tiles(feature: Feature, length: int, tile: int) -> Iterator[Feature]:
-    """Yield the tiles that overlap a row, on a contig of `length` bp.
+def whole_tiles(start: int, end: int, length: int, tile: int) -> tuple[int, int]:
+    """The tiles of `tile` bp that overlap [start, end), on a contig of `length` bp.
 
     Tiles start at multiples of `tile` bp; only the last tile of a contig may be shorter.
 
-    >>> [part[2:4] for part in tiles(Feature(1, "1", 150, 420, "+", "a"), 450, 200)]
-    [(0, 200), (200, 400), (400, 450)]
+    >>> whole_tiles(150, 420, 1000, 200), whole_tiles(150, 420, 450, 200)
+    ((0, 600), (0, 450))
     """
-    for start in range(feature.start // tile * tile, min(feature.end, length), tile):
-        yield feature._replace(start=start, end=min(start + tile, length), exons=None)
+    return start // tile * tile, min(-(-end // tile) * tile, length)
 
 
 def window_sequence(window: Window, reference: Reference) -> bytes:

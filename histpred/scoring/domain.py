@@ -85,6 +85,8 @@ def _window_warnings(bundle: Bundle, window: WindowSpec, ledger: Ledger) -> list
         return []
     size = interval.resolution
     count, names = ledger.longer_than(MANY_TIMES * size)
+    if window.tile:
+        count = ledger.queued if window.tile > MANY_TIMES * size else 0
     long = (
         f"{count:,} intervals are longer than {MANY_TIMES * size} bp: {first_few(names, count)}. A "
         f"probability is of the {size} bp at the middle; cut them with --tile {size}"

@@ -6,6 +6,7 @@ Windows pass through in genome order and in batches; nothing grows with their nu
 from __future__ import annotations
 
 import time
+from collections.abc import Generator
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -27,6 +28,8 @@ from histpred.genome.ledger import LEDGER
 from histpred.genome.plan import OpenWindows, open_windows, refuse_nothing, scorable
 from histpred.genome.reasons import TOO_MANY_N
 from histpred.genome.request import Request
+from histpred.genome.tiles import tile_blocks
+from histpred.genome.windows import WindowSpec
 from histpred.scoring import record
 from histpred.scoring.derived import remove_shown
 from histpred.scoring.domain import Surroundings, domain_warnings
@@ -108,13 +111,12 @@ def _score_all(
     execution: Execution,
 ) -> tuple[int, int, list[str]]:
     """Write the tables; returns the numbers of windows scored and of calls, and warnings."""
-    ledger, reference = windows.ledger, windows.reference
+    ledger = windows.ledger
     thresholds = [mark.threshold for mark in marks_of(choice.required_bundle, choice.window)]
     done, around = 0, Surroundings()
-    batches = scorable(ledger, reference, choice.window)
     with (
         Tables(work, scorer.marks, thresholds) as tables,
-        closing(embedder.embed(batches, reference)) as embedded,
+        closing(_embedded(windows, choice.window, embedder)) as embedded,
     ):
         for batch in embedded:
             tables.write(batch.rows, _probabilities(batch, scorer))
@@ -126,6 +128,19 @@ def _score_all(
     lacking = around.warnings()
     tell([], lacking)
     return done, tables.calls, lacking
+
+
+def _embedded(
+    windows: OpenWindows, spec: WindowSpec, embedder: Embedder
+) -> Generator[EmbeddedWindows]:
+    """The windows in genome order with their vectors; tiles share their bins if they can."""
+    ledger, reference = windows.ledger, windows.reference
+    if not embedder.can_share(spec):
+        yield from embedder.embed(scorable(ledger, reference, spec), reference)
+        return
+    with closing(embedder.embed_tiles(tile_blocks(ledger, reference, spec))) as blocks:
+        for block, vectors in blocks:
+            yield EmbeddedWindows(list(block.rows(read=False)), vectors)
 
 
 def _probabilities(batch: EmbeddedWindows, scorer: Scorer) -> np.ndarray:
