@@ -51,6 +51,7 @@ def predict(
     store: AnyPath | None = None,
     overwrite: bool = False,
     tracks: bool = False,
+    marks: str | Sequence[str] = (),
 ) -> pandas.DataFrame:
     """The probabilities of scores.tsv.gz: a row for each window, sorted by position.
 
@@ -64,7 +65,7 @@ def predict(
     out
         Folder for the files that `histpred predict` writes; None: they are not kept.
     bundle, biotypes, by, window, tile, unstranded, device, precision, weights, store, overwrite,
-    tracks
+    tracks, marks
         As the options of `histpred predict`.
 
     Returns
@@ -81,6 +82,7 @@ def predict(
     if tracks and out is None:
         raise UsageError("tracks need a folder", "give out=")
     choice = bundle_encoder(load_bundle(bundle), window, tile, _path(weights))
+    choice = choice._replace(marks=_names(marks))
     execution = Execution(device, precision, _path(store), overwrite)
     with annotation_file(annotation) as rows, output_path(out, "out") as folder:
         request = Request(rows, path_text(fasta, "fasta"), by, _names(biotypes), unstranded)

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import pkgutil
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from histpred.core.errors import UsageError
 from histpred.core.execution import Execution, Progress, no_progress
 
 if TYPE_CHECKING:
@@ -59,25 +61,45 @@ def predict(
     tracks: bool = False,
     tracks_progress: Progress = no_progress,
 ) -> tuple[Prediction, Hub | None]:
-    """Write a prediction and, if `tracks` are wanted and not there yet, the hub in its folder."""
+    """Write a prediction and, if `tracks` are wanted and not there yet, the hub in its folder.
+
+    Without its table, a prediction is the tracks of tiles. Raises UsageError if none can be made.
+    """
+    from histpred.core.output import scratch_folder
     from histpred.scoring.derived import FOLDER, HUB, is_hub, refuse_other_hub
     from histpred.scoring.predict import predict as stage
 
+    if not execution.table and not (tracks and choice.window.tile):
+        raise UsageError("--no-table leaves tracks of tiles only", "add --tracks and --tile BP")
     if tracks:
         refuse_other_hub(out)
-    result = stage(request, choice, out, execution)
-    if not tracks or (not result.fresh and is_hub(out / FOLDER / HUB)):
-        return result, None
-    from histpred.tracks.hub import write_hub
+    complete = not tracks or is_hub(out / FOLDER / HUB)
+    with ExitStack() as stack:
+        tiles = None
+        if not execution.table:
+            from histpred.tracks.columns import TileColumns
 
-    hub = write_hub(
-        out,
-        request.fasta,
-        out / FOLDER,
-        cache=request.cache,
-        overwrite=True,
-        progress=tracks_progress,
-    )
+            # Without the tracks, what they are made from has to be computed again.
+            execution = execution._replace(overwrite=execution.overwrite or not complete)
+            scratch = stack.enter_context(scratch_folder(out.resolve().parent))
+            written = TileColumns(scratch, [mark.name for mark in choice.scored])
+            result = stage(request, choice, out, execution, written.add)
+            tiles = written.columns
+        else:
+            result = stage(request, choice, out, execution)
+        if not tracks or (not result.fresh and complete):
+            return result, None
+        from histpred.tracks.hub import write_hub
+
+        hub = write_hub(
+            out,
+            request.fasta,
+            out / FOLDER,
+            cache=request.cache,
+            overwrite=True,
+            progress=tracks_progress,
+            tiles=tiles,
+        )
     return result, hub
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from histpred.bundle.folder import MANIFEST, Bundle, load_bundle
-from histpred.bundle.outputs import window_for
+from histpred.bundle.manifest import MarkSpec
+from histpred.bundle.outputs import marks_of, window_for
 from histpred.core.errors import BundleError, UsageError, first_few
 from histpred.encoders import ENCODERS, Encoder, EncoderSpec, build
 from histpred.encoders.chunks import WINDOW, ChunkPolicy, parse_chunks
@@ -28,6 +29,12 @@ class EncoderChoice(NamedTuple):
     weights: Path | None = None  # the path that the user gave
     bundle: Bundle | None = None  # that the choice comes from
     published: Published | None = None  # the entry that the choice comes from
+    marks: tuple[str, ...] = ()  # of the bundle, to score; empty: all
+
+    @property
+    def scored(self) -> tuple[MarkSpec, ...]:
+        """The bundle's marks that are scored; UsageError for a name that it does not score."""
+        return marks_of(self.required_bundle, self.window, self.marks)
 
     @property
     def required_bundle(self) -> Bundle:

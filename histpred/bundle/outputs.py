@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from histpred.bundle.folder import Bundle
 from histpred.bundle.manifest import IntervalOutput, MarkSpec, Species
-from histpred.core.errors import UsageError
+from histpred.core.errors import UsageError, first_few
 from histpred.genome.regions import INTERVAL, PROMOTER
 from histpred.genome.windows import WindowSpec, parse_window
 
@@ -49,9 +49,19 @@ def interval_output(bundle: Bundle, window: WindowSpec) -> IntervalOutput | None
     return bundle.manifest.interval if window.kind == INTERVAL else None
 
 
-def marks_of(bundle: Bundle, window: WindowSpec) -> tuple[MarkSpec, ...]:
-    """The marks that are scored for such windows."""
-    return (interval_output(bundle, window) or bundle.manifest).marks
+def marks_of(
+    bundle: Bundle, window: WindowSpec, names: Collection[str] = ()
+) -> tuple[MarkSpec, ...]:
+    """The marks that are scored for such windows: all, or those called so; in the bundle's order.
+
+    Raises UsageError for a name that the bundle does not score.
+    """
+    marks = (interval_output(bundle, window) or bundle.manifest).marks
+    known = [mark.name for mark in marks]
+    if unknown := [name for name in names if name not in known]:
+        what = f"the bundle {bundle.manifest.name} does not score {first_few(unknown)} for {window}"
+        raise UsageError(f"{what} windows", f"it scores {', '.join(known)}")
+    return tuple(mark for mark in marks if mark.name in names) if names else marks
 
 
 def _trained(bundle: Bundle) -> dict[str, WindowSpec]:

@@ -22,10 +22,25 @@ from histpred.core.log import logger
 @click.option(
     "--tracks", is_flag=True, help="Also write the tracks of histpred tracks into OUT/hub."
 )
+@click.option(
+    "--no-table",
+    "table",
+    flag_value=False,
+    default=True,
+    help="With --tile and --tracks: leave out scores.tsv.gz, which is 5 GB for a human genome.",
+)
+@click.option(
+    "--marks",
+    type=options.NameList("mark"),
+    default=(),
+    help="Marks to score, separated by commas. [default: all of the bundle]",
+)
 @options.embedding
 @options.store
 @options.running
-def predict(out: Path, tracks: bool, strict: bool, quiet: bool, **given: Any) -> None:
+def predict(
+    out: Path, tracks: bool, marks: tuple[str, ...], strict: bool, quiet: bool, **given: Any
+) -> None:
     """Predict histone marks for the genes of ANNOTATION from the sequence in FASTA.
 
     ANNOTATION is BED, GTF or GFF3 ('-': standard input). FASTA is the genome of the same assembly.
@@ -39,7 +54,6 @@ def predict(out: Path, tracks: bool, strict: bool, quiet: bool, **given: Any) ->
     from histpred import verbs
     from histpred.bundle.encoding import bundle_encoder
     from histpred.bundle.folder import load_bundle
-    from histpred.bundle.outputs import marks_of
     from histpred.core.execution import Execution
     from histpred.genome.request import Request
     from histpred.scoring.derived import FOLDER
@@ -47,6 +61,7 @@ def predict(out: Path, tracks: bool, strict: bool, quiet: bool, **given: Any) ->
     request = options.filled(Request, options.inputs(given))
     bundle = load_bundle(given["bundle"])
     choice = bundle_encoder(bundle, given["kind"], given["tile"], given["weights"])
+    choice = choice._replace(marks=marks)
     with (
         Progress("scoring windows", quiet) as progress,
         Progress("writing tracks", quiet) as tracks_progress,
@@ -58,7 +73,7 @@ def predict(out: Path, tracks: bool, strict: bool, quiet: bool, **given: Any) ->
         logger.info(f"{out} already holds this prediction: nothing to do")
     logger.info(
         f"{out}: {result.scored:,} of {result.rows:,} rows scored for "
-        f"{len(marks_of(bundle, choice.window))} marks on {result.device}, "
+        f"{len(choice.scored)} marks on {result.device}, "
         f"{result.calls:,} calls{skipped(result.skipped)}"
     )
     if hub:

@@ -21,7 +21,7 @@ class Execution(NamedTuple):
     'auto' (the default of its device), 'fp32', 'fp16', 'bf16' or 'int8'. store: folder that keeps
     embeddings for later runs; None: those of an expensive encoder are kept in the output folder
     until the run succeeds. overwrite: replace an earlier output of histpred. progress: called after
-    each batch.
+    each batch. table: False: a prediction leaves out its table of scores.
     """
 
     device: str = "auto"
@@ -29,3 +29,4 @@ class Execution(NamedTuple):
     store: Path | None = None
     overwrite: bool = False
     progress: Progress = no_progress
+    table: bool = True

@@ -49,7 +49,7 @@ def write_report(
     """
     run = read_finished(scores, AGAIN)
     bundle = _bundle_of(run, bundle)
-    marks = marks_of(bundle, run.identity.window)
+    marks = marks_of(bundle, run.identity.window, run.identity.marks)
     target = out or scores / REPORT
     refuse_inputs([target], [scores / name for name in (*run.outputs, RUN)])
     if not run.result.scored:

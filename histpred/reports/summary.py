@@ -10,14 +10,13 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from histpred.core.columns import HEADER
 from histpred.core.errors import InputError, first_few
 from histpred.core.finished import read_record
 from histpred.core.output import output_folder, refuse_inputs, temporary_faults
 from histpred.core.strict_json import parse
 from histpred.reports import multiqc
 from histpred.scoring.record import RUN, RunRecord
-from histpred.scoring.tables import CALLS, SCORES
+from histpred.scoring.tables import CALLS
 
 METRICS = "metrics.json"  # of an evaluation
 REMEDY = "give a finished output of this release of histpred {verb}, or run that again"
@@ -101,7 +100,7 @@ def _is_ours(path: Path) -> bool:
 def _prediction(folder: Path) -> multiqc.PredictionSample:
     """A finished prediction; InputError if its record or its tables are damaged or disagree."""
     run = read_record(folder / RUN, RunRecord, "predict", REMEDY.format(verb="predict"))
-    calls = _count_calls(folder / CALLS, _marks(folder / SCORES))
+    calls = _count_calls(folder / CALLS, run.identity.marks)
     if (total := sum(calls.values())) != run.result.calls:
         raise InputError(
             folder / CALLS,
@@ -117,16 +116,7 @@ def _evaluation(folder: Path) -> multiqc.EvaluationSample:
     return read_record(folder / METRICS, multiqc.EvaluationSample, "evaluate", remedy)
 
 
-def _marks(path: Path) -> list[str]:
-    """The marks in the header of scores.tsv.gz."""
-    head = next(iter(_lines(path)), b"").decode("utf-8", "replace").rstrip("\n").split("\t")
-    if tuple(head[: len(HEADER)]) != HEADER:
-        problem = f"is not a table of scores: it begins with {first_few(head)}"
-        raise InputError(path, problem, "predict again", line=1)
-    return head[len(HEADER) :]
-
-
-def _count_calls(path: Path, marks: list[str]) -> dict[str, int]:
+def _count_calls(path: Path, marks: Sequence[str]) -> dict[str, int]:
     """Features of calls.bed.gz by mark, which stands after the last '|' of a feature's name."""
     found: Counter[bytes] = Counter()
     for number, line in enumerate(_lines(path), 1):
@@ -137,7 +127,7 @@ def _count_calls(path: Path, marks: list[str]) -> dict[str, int]:
     counts = {mark: found.pop(mark.encode(), 0) for mark in marks}
     if found:
         others = first_few(sorted(mark.decode("utf-8", "replace") for mark in found))
-        raise InputError(path, f"has calls of {others}, which {SCORES} lacks", "predict again")
+        raise InputError(path, f"has calls of {others}, which {RUN} lacks", "predict again")
     return counts
 
 

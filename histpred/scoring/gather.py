@@ -60,7 +60,7 @@ def gather(
     ordered = _in_order(scattered, record, found)
     runs = [found[folder] for folder in ordered]
     first = runs[0]
-    shared = first.identity.model_dump(include={"histpred", "bundle", "precision"})
+    shared = first.identity.model_dump(include={"histpred", "bundle", "precision", "marks"})
     identity = Identity.model_validate(record.identity.model_dump() | shared)
     if not overwrite and is_ours(out / RUN):
         return held(out, identity)
@@ -134,6 +134,7 @@ def _made_with(identity: WindowsIdentity, run: RunRecord) -> dict[str, str | Non
         "histpred": identity.histpred,
         "bundle": identity.bundle,
         "precision": run.identity.precision,
+        "marks": ", ".join(run.identity.marks),
         # Which of a bundle's outputs the probabilities come from.
         "--window or --tile": "intervals" if identity.window.kind == INTERVAL else "genes",
         # 'auto' is one on a GPU and another on a CPU.

@@ -6,14 +6,14 @@ Windows pass through in genome order and in batches; nothing grows with their nu
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 
 import numpy as np
 
 from histpred.bundle.encoding import EncoderChoice
-from histpred.bundle.outputs import interval_output, marks_of
+from histpred.bundle.outputs import interval_output
 from histpred.core.errors import ModelError
 from histpred.core.execution import Execution
 from histpred.core.finished import is_ours
@@ -25,11 +25,11 @@ from histpred.encoders.chunks import check_window
 from histpred.encoders.embedder import EmbeddedWindows, Embedder
 from histpred.encoders.store import Store, encoder_identity
 from histpred.genome.ledger import LEDGER
-from histpred.genome.plan import OpenWindows, open_windows, refuse_nothing, scorable
+from histpred.genome.plan import BATCH_WINDOWS, OpenWindows, open_windows, refuse_nothing, scorable
 from histpred.genome.reasons import TOO_MANY_N
 from histpred.genome.request import Request
 from histpred.genome.tiles import tile_blocks
-from histpred.genome.windows import WindowSpec
+from histpred.genome.windows import Row, WindowSpec
 from histpred.scoring import record
 from histpred.scoring.derived import remove_shown
 from histpred.scoring.domain import Surroundings, domain_warnings
@@ -37,17 +37,25 @@ from histpred.scoring.record import OUTPUTS, RUN, EncoderRecord, Prediction, pre
 from histpred.scoring.scorer import NotFiniteError, Scorer
 from histpred.scoring.tables import FORMATS, Tables
 
+Sink = Callable[[Sequence[Row], np.ndarray], None]
+"""Takes rows and their probabilities, float64 [rows, marks], in genome order."""
+
 NO_GPU = "no GPU could be used: the encoder ran on the CPU"
 
 
 def predict(
-    request: Request, choice: EncoderChoice, out: Path, execution: Execution = Execution()
+    request: Request,
+    choice: EncoderChoice,
+    out: Path,
+    execution: Execution = Execution(),
+    also: Sink | None = None,
 ) -> Prediction:
     """Score an annotation's windows into the files of `OUTPUTS` in the folder `out`.
 
     The device of `execution` is the encoder's or, if that encoder is always on the CPU, the
-    scorer's. Progress is told in windows that are scored or skipped. Raises HistpredError for
-    inputs, bundles, devices and folders that cannot be used; nothing is published then.
+    scorer's. Progress is told in windows that are scored or skipped. also: gets what the tables
+    get. Raises HistpredError for inputs, bundles, devices and folders that cannot be used; nothing
+    is published then.
     """
     started = time.time()
     bundle, window = choice.required_bundle, choice.window
@@ -58,9 +66,10 @@ def predict(
         # Beside an expensive encoder, the scorer takes no time on the CPU.
         device = "cpu" if expensive else execution.device
         interval = interval_output(bundle, window)
-        scorer = stack.enter_context(Scorer(bundle, device, interval=interval))
+        names = [mark.name for mark in choice.scored]
+        scorer = stack.enter_context(Scorer(bundle, device, interval=interval, only=names))
         if not execution.overwrite and is_ours(out / RUN):
-            known = record.held(out, prediction_identity(request, choice, execution.precision))
+            known = record.held(out, prediction_identity(request, choice, execution))
             sweep(out)
             return known
 
@@ -75,7 +84,9 @@ def predict(
         encoder_is = encoder_identity(choice.spec, encoder)
         folder = execution.store or (out / RESUME if expensive else None)
         embedder = Embedder(encoder, choice.chunks, Store(folder, encoder_is) if folder else None)
-        scored, calls, lacking = _score_all(windows, choice, embedder, scorer, work, execution)
+        scored, calls, lacking = _score_all(
+            windows, choice, embedder, scorer, work, execution, also
+        )
         warnings += lacking
         windows.ledger.write(work / LEDGER)
         result = Prediction(
@@ -89,7 +100,7 @@ def predict(
             embedded=embedder.embedded,
             reused=embedder.reused,
         )
-        identity = prediction_identity(request, choice, execution.precision, windows)
+        identity = prediction_identity(request, choice, execution, windows)
         used = EncoderRecord(
             device=encoder.device,
             precision=encoder.precision,
@@ -109,17 +120,21 @@ def _score_all(
     scorer: Scorer,
     work: Path,
     execution: Execution,
+    also: Sink | None,
 ) -> tuple[int, int, list[str]]:
     """Write the tables; returns the numbers of windows scored and of calls, and warnings."""
     ledger = windows.ledger
-    thresholds = [mark.threshold for mark in marks_of(choice.required_bundle, choice.window)]
+    thresholds = [mark.threshold for mark in choice.scored]
     done, around = 0, Surroundings()
     with (
-        Tables(work, scorer.marks, thresholds) as tables,
+        Tables(work, scorer.marks, thresholds, execution.table) as tables,
         closing(_embedded(windows, choice.window, embedder)) as embedded,
     ):
         for batch in embedded:
-            tables.write(batch.rows, _probabilities(batch, scorer))
+            probabilities = _probabilities(batch, scorer)
+            tables.write(batch.rows, probabilities)
+            if also:
+                also(batch.rows, probabilities)
             around.add(batch.rows)
             done += len(batch.rows)
             execution.progress(done + ledger.skipped.get(TOO_MANY_N, 0), ledger.queued)
@@ -138,9 +153,17 @@ def _embedded(
     if not embedder.can_share(spec):
         yield from embedder.embed(scorable(ledger, reference, spec), reference)
         return
+    rows: list[Row] = []
+    vectors: list[np.ndarray] = []
     with closing(embedder.embed_tiles(tile_blocks(ledger, reference, spec))) as blocks:
-        for block, vectors in blocks:
-            yield EmbeddedWindows(list(block.rows(read=False)), vectors)
+        for block, found in blocks:
+            rows += block.rows(read=False)
+            vectors.append(found)
+            if len(rows) >= BATCH_WINDOWS:
+                yield EmbeddedWindows(rows, np.concatenate(vectors))
+                rows, vectors = [], []
+    if rows:
+        yield EmbeddedWindows(rows, np.concatenate(vectors))
 
 
 def _probabilities(batch: EmbeddedWindows, scorer: Scorer) -> np.ndarray:

@@ -13,6 +13,8 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from histpred.bundle.encoding import EncoderChoice
+from histpred.core.errors import InputError
+from histpred.core.execution import Execution
 from histpred.core.finished import read_record, refuse_altered, refuse_other, write_record, written
 from histpred.core.journal import file_digest
 from histpred.core.runtime import load_onnxruntime
@@ -57,9 +59,11 @@ class WindowsIdentity(Part):
 
 
 class Identity(WindowsIdentity):
-    """What fixes the bytes of a prediction."""
+    """What fixes the bytes of a prediction. table: False: it has calls and tracks only."""
 
     precision: str
+    marks: tuple[str, ...]
+    table: bool = True
 
 
 class Prediction(Part):
@@ -159,20 +163,28 @@ def windows_identity(
 
 
 def prediction_identity(
-    request: Request, choice: EncoderChoice, precision: str, windows: OpenWindows | None = None
+    request: Request,
+    choice: EncoderChoice,
+    execution: Execution,
+    windows: OpenWindows | None = None,
 ) -> Identity:
     """What fixes the bytes of a prediction; `windows` as in `windows_identity`."""
     fields = windows_identity(request, choice, windows)
-    return Identity.model_validate(fields | {"precision": precision})
+    marks = tuple(mark.name for mark in choice.scored)
+    own = {"precision": execution.precision, "marks": marks, "table": execution.table}
+    return Identity.model_validate(fields | own)
 
 
-def read_finished(folder: Path, remedy: str) -> RunRecord:
+def read_finished(folder: Path, remedy: str, with_table: bool = True) -> RunRecord:
     """The record of a folder that `histpred predict` wrote.
 
     Raises InputError, with the `remedy`, for other folders, for records of another schema version,
-    and if files are missing or altered.
+    and if files are missing or altered; and for a prediction without a table, if that is needed.
     """
     record = read_record(folder / RUN, RunRecord, "predict", remedy)
+    if with_table and not record.identity.table:
+        found = f"was predicted with --no-table, so it has no {SCORES}"
+        raise InputError(folder, found, "predict again without --no-table")
     refuse_altered(folder, record.digests, remedy)
     return record
 

@@ -6,6 +6,7 @@ the probabilities of a row do not depend on the other rows of the caller's batch
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,7 +41,7 @@ class Scorer:
 
     `device`: 'cpu', 'cuda', 'cuda:N' or 'auto' (CUDA if available, else the CPU). `threads`: of the
     CPU; None: the cores that this process may use. `interval`: the bundle's output for intervals;
-    None: the output for the bundle's own windows.
+    None: the output for the bundle's own windows. `only`: the marks to score; empty: all.
 
     The attribute `device` is the one in use, 'cpu' or 'cuda:N'; `marks` are the names of the
     columns of `probabilities`.
@@ -52,14 +53,18 @@ class Scorer:
         device: str = "auto",
         threads: int | None = None,
         interval: IntervalOutput | None = None,
+        only: Collection[str] = (),
     ) -> None:
         path = self._path = bundle.directory / interval.scorer if interval else bundle.scorer_path
         self._session, self.device = open_session(path, device, threads)
         marks = (interval or bundle.manifest).marks
-        self.marks = tuple(mark.name for mark in marks)
+        every = tuple(mark.name for mark in marks)
         self._dimension = bundle.manifest.encoder.dimension
-        _check_fits(path, self._session, self.marks, self._dimension)
-        self._calibrations = [mark.calibration for mark in marks]
+        _check_fits(path, self._session, every, self._dimension)
+        self._width = len(every)
+        self._columns = [i for i, name in enumerate(every) if not only or name in only]
+        self.marks = tuple(every[i] for i in self._columns)
+        self._calibrations = [marks[i].calibration for i in self._columns]
 
     def __enter__(self) -> Scorer:
         return self
@@ -85,14 +90,14 @@ class Scorer:
 
         logits = np.empty((len(embeddings), len(self.marks)), np.float32)
         block = np.zeros((BLOCK, self._dimension), np.float32)
-        shape = BLOCK, len(self.marks)
+        shape = BLOCK, self._width
         for start in range(0, len(embeddings), BLOCK):
             rows = embeddings[start : start + BLOCK]
             block[: len(rows)] = rows
             block[len(rows) :] = 0
             given = {"embedding": block}
             scored = run_session(self._session, self._path, "logits", given, shape)
-            logits[start : start + BLOCK] = scored[: len(rows)]
+            logits[start : start + BLOCK] = scored[: len(rows), self._columns]
         _check_finite(logits, "score")
         return logits
 

@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -43,47 +43,51 @@ class Tables:
     """A context manager that writes scores.tsv.gz and calls.bed.gz; rows must come sorted.
 
     `marks` are in the order of the columns of `probabilities`. Each has a threshold, the
-    probability from which a window is called.
+    probability from which a window is called. scores: False: only calls.bed.gz is written.
     """
 
-    def __init__(self, folder: Path, marks: Sequence[str], thresholds: Sequence[float]) -> None:
+    def __init__(
+        self, folder: Path, marks: Sequence[str], thresholds: Sequence[float], scores: bool = True
+    ) -> None:
         self.calls = 0
         self._marks = list(marks)
         self._thresholds = np.asarray(thresholds)
         self._colours = [bed_colour(mark) for mark in marks]
         self._format = LAYOUT + f"\t{PROBABILITY}" * len(self._marks) + "\n"
-        self.paths = (folder / SCORES, folder / CALLS)
-        self._scores, self._calls = map(BgzipWriter, self.paths)
+        self.paths = [folder / CALLS, *([folder / SCORES] if scores else [])]
+        self._calls, *self._scores = map(BgzipWriter, self.paths)
         self._longest = 0
-        self._scores.write(("\t".join((*HEADER, *marks)) + "\n").encode())
+        for table in self._scores:
+            table.write(("\t".join((*HEADER, *marks)) + "\n").encode())
 
     def __enter__(self) -> Tables:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
-        with self._calls, self._scores:
-            pass
+        with ExitStack() as stack:
+            for table in (self._calls, *self._scores):
+                stack.push(table)
         if kind is None:
             for path in self.paths:
                 index(path, self._longest)
 
     def write(self, rows: Sequence[Row], probabilities: np.ndarray) -> None:
         """Append rows with their probabilities, float [rows, marks]."""
-        lines, calls = [], []
-        called = probabilities >= self._thresholds
-        for row, scores, hits in zip(rows, probabilities.tolist(), called, strict=True):
-            chrom, start, end, strand, name, *_ = row.window
-            lines.append(self._format % (*row.values, *scores))
-            plain = printable_ascii(name) if hits.any() else ""
-            for column in np.flatnonzero(hits):
-                label = bed_name(plain, self._marks[column])
-                calls.append(
-                    f"{chrom}\t{start}\t{end}\t{label}\t{bed_score(scores[column])}\t{strand}\t"
-                    f"{start}\t{end}\t{self._colours[column]}\n"
-                )
-            self._longest = max(self._longest, end)
+        values = probabilities.tolist()
+        for table in self._scores:
+            lines = [self._format % (*row.values, *v) for row, v in zip(rows, values, strict=True)]
+            table.write("".join(lines).encode())
+        calls = []
+        for number, column in zip(*np.nonzero(probabilities >= self._thresholds), strict=True):
+            chrom, start, end, strand, name, *_ = rows[number].window
+            label = bed_name(printable_ascii(name), self._marks[column])
+            score = bed_score(values[number][column])
+            calls.append(
+                f"{chrom}\t{start}\t{end}\t{label}\t{score}\t{strand}\t{start}\t{end}\t"
+                f"{self._colours[column]}\n"
+            )
+        self._longest = max(self._longest, *(row.window.end for row in rows))
         self.calls += len(calls)
-        self._scores.write("".join(lines).encode())
         self._calls.write("".join(calls).encode())
 
 

@@ -72,22 +72,21 @@ class Blocks:
 
 
 class Batch(NamedTuple):
-    """Rows that overlap no others: the number of the contig, the interval, and the rest."""
+    """Rows that overlap no others: number of the contig, interval, text or value."""
 
     contigs: np.ndarray
     starts: np.ndarray
     ends: np.ndarray
-    rest: tuple[Any, ...]
+    rest: Any
 
 
 def write(
-    path: Path, lengths: Mapping[str, int], rows: Iterable[tuple[Any, ...]], fields: str = ""
+    path: Path, lengths: Mapping[str, int], batches: Iterable[Batch], fields: str = ""
 ) -> None:
     """Write a bigBed with these autoSql `fields`, or a bigWig without.
 
-    `lengths`: of the contigs that have rows, bp, in the order of the rows. `rows`: contig, start,
-    end (0-based half-open), and a bigBed's other columns as text or a bigWig's value; sorted by
-    start within a contig.
+    `lengths`: of the contigs that have rows, bp, in the order of the rows; their places are the
+    numbers of the contigs. `batches`: see `batches_of`.
     """
     magic, columns = struct.pack("<I", BIGBED if fields else BIGWIG), fields.count(";")
     with open(path, "wb") as file:
@@ -100,8 +99,7 @@ def write(
         file.write(_contig_tree(lengths, contigs_at))
         data_at = file.tell()
         file.write(bytes(COUNT.size))
-        numbers = {contig: number for number, contig in enumerate(lengths)}
-        data, levels, count, total = _write_data(file, _batches(rows, numbers), bool(fields))
+        data, levels, count, total = _write_data(file, batches, bool(fields))
         index_at, zooms = data.write_index(), []
         for width, level in levels:
             at = file.tell()
@@ -152,8 +150,13 @@ def _write_data(
     return blocks, _levels(finest, width), count, total
 
 
-def _batches(rows: Iterable[tuple[Any, ...]], numbers: Mapping[str, int]) -> Iterator[Batch]:
-    """The rows in parts of some `AT_ONCE`, none of which overlaps the next."""
+def batches_of(rows: Iterable[tuple[Any, ...]], contigs: Iterable[str]) -> Iterator[Batch]:
+    """The rows in parts of some `AT_ONCE`, none of which overlaps the next.
+
+    `rows`: contig, start, end (0-based half-open), and a bigBed's other columns as text or a
+    bigWig's value; sorted by start within a contig. `contigs`: in the order of the rows.
+    """
+    numbers = {contig: number for number, contig in enumerate(contigs)}
     part: list[tuple[Any, ...]] = []
     contig, reach = "", 0
     for row in rows:

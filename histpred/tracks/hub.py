@@ -27,6 +27,7 @@ from histpred.scoring.derived import GENOMES, HUB, ONE_FILE, SIZES, TRACKS
 from histpred.scoring.record import Identity, read_finished
 from histpred.scoring.tables import AGAIN, CALLS, SCORES, bed_colour
 from histpred.tracks import binary
+from histpred.tracks.columns import ScoreColumns, middle, split_columns
 from histpred.tracks.sessions import Track, igv_json, igv_xml, jbrowse
 
 UCSC_NAMES = {"T2T-CHM13v2.0": "hs1"}
@@ -106,6 +107,7 @@ def write_hub(
     cache: Path | None = None,
     overwrite: bool = False,
     progress: Progress = no_progress,
+    tiles: ScoreColumns | None = None,
 ) -> Hub:
     """Write a prediction's tracks and the text files of a hub around them into the folder `out`.
 
@@ -115,7 +117,8 @@ def write_hub(
     calls.bb (if there are calls) and MARK.bb for each mark; MARK.bw instead if rows are tiles and
     no two overlap. `assembly` is UCSC's name: hg38, sacCer3; None: see `likely_assembly`. `cache`
     is a folder for indexes and copies of the genome that outlives the run. `progress` is called
-    with the number of tracks written, and of all.
+    with the number of tracks written, and of all. tiles: what the table of scores would hold, if
+    the prediction was made without it.
 
     Raises InputError if the folder is not a finished prediction, was made with another FASTA, or
     its tables differ from run.json; OutputError if `out` holds another hub (without
@@ -125,7 +128,7 @@ def write_hub(
         raise UsageError(
             f"{assembly!r} is not the name of an assembly", "give UCSC's name: hg38, sacCer3"
         )
-    run = read_finished(scores, AGAIN)
+    run = read_finished(scores, AGAIN, with_table=tiles is None)
     refuse_inputs([out], [scores])
     names = [HUB]
     with (
@@ -139,7 +142,7 @@ def write_hub(
                 raise InputError(fasta, problem, "give the FASTA of that prediction")
             lengths = dict(reference.lengths)
         assembly = assembly or likely_assembly(lengths.values(), fasta)
-        hub, files = _write_files(scores, run.identity, lengths, assembly, work, progress)
+        hub, files = _write_files(scores, run.identity, lengths, assembly, work, progress, tiles)
         before = derived.hub_files(out)  # those that the new hub lacks are removed
         names[:] = [*(name for name in before if name not in files), *files]
     derived.remove_empty(out, before)
@@ -153,13 +156,14 @@ def _write_files(
     assembly: str,
     work: Path,
     progress: Progress,
+    tiles: ScoreColumns | None,
 ) -> tuple[Hub, list[str]]:
     """Write a hub into the folder `work`; returns its files, hub.txt, which marks it, last."""
     tile = identity.window.tile
     folder, scratch = work / assembly, work / ".columns"  # no assembly begins with a dot
     folder.mkdir()
     scratch.mkdir()
-    table = binary.split_columns(scores / SCORES, lengths, scratch)
+    table = tiles or split_columns(scores / SCORES, lengths, scratch)
     refuse_names(str(scores / SCORES), table.contigs, [HUB_FORMAT])
     signal = bool(tile and table.covered)
     calls = binary.write_calls(scores / CALLS, lengths, folder / "calls.bb")
@@ -178,7 +182,7 @@ def _write_files(
     title = re.sub("[^ -~]", "_", f"{bundle}, histpred {identity.histpred}")
     each = f"tile of {tile} bp" if tile else "window"
     sizes = f"{assembly}/{SIZES}"
-    locus = binary.middle(table, 50 if signal else 10) if table.windows else next(iter(lengths))
+    locus = middle(table, 50 if signal else 10) if table.windows else next(iter(lengths))
     shown = (tracks, assembly, sizes, locus)
     head = HUB_HEAD.format(title=title, files="useOneFile on")
     listed = track_list(tracks, title, each, f"{assembly}/")
