@@ -33,6 +33,8 @@ _BEGINS = {
     GFF3: ("ID=", "Parent="),
 }  # nearly all lines: no need to look further
 _QUOTED = re.compile(r"""=\s*("[^"]*"|'[^']*')\s*(?=;|$)""")
+_ID = re.compile(r"(?:^|;)\s*ID\s*=")
+_LINK = re.compile(r"(?:^|;)\s*(?:Parent|Derives_from|gene_id|transcript_id)\s*[= ]")
 _LINKS = ("Parent", "Derives_from")
 
 
@@ -82,6 +84,15 @@ def attribute_format(text: str) -> str:
     """
     found = _TELLS.search(text)
     return "" if found is None else GFF3 if found[1] else GTF
+
+
+def is_unlinked(text: str) -> bool:
+    """True for the attributes of a GFF3 feature that has an ID and no gene or transcript.
+
+    >>> is_unlinked("ID=c;gene=dnaA"), is_unlinked("ID=c;Parent=t")
+    (True, False)
+    """
+    return bool(_ID.search(text)) and not _LINK.search(text)
 
 
 def linked(text: str) -> tuple[str, ...]:

@@ -85,7 +85,7 @@ def _column_count(name: str, number: int, line: str, fields: list[str]) -> int:
         found = "not tab-delimited: the columns are separated by spaces"
         hint = "convert them to tabs, for example: tr -s ' ' '\\t' < FILE"
         raise InputError(name, found, hint, number)
-    hint = "BED needs at least contig, start and end, separated by tabs"
+    hint = "a BED has at least three columns, GTF and GFF3 have nine, separated by tabs"
     raise InputError(name, f"{len(fields)} column(s), found {line[:40]!r}", hint, number)
 
 

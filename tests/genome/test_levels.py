@@ -83,6 +83,23 @@ def test_features_of_unknown_types_are_in_the_ledger(tmp_path):
     assert rows(tmp_path, gtf) == ["g g . 10-60", "r . . 0-9 unknown-type"]
 
 
+def test_coding_sequences_of_no_gene_are_in_the_ledger(tmp_path):
+    """Prokka writes CDS without genes; the TSS is not known, and only the RNAs are read."""
+    text = """
+        chr1 Prodigal CDS 11 60 . + 0 ID=c1;Name=dnaA
+        chr1 Prodigal SO:0000316 111 160 . + 0 ID=c2
+        chr1 Aragorn tRNA 201 260 . + . ID=t;Name=trnF"""
+    expected = ["dnaA . . 10-60 no-gene", "c2 . . 110-160 no-gene"]
+    assert rows(tmp_path, text) == [*expected, "trnF trnF tRNA 200-260"]
+    assert rows(tmp_path, text, "spliced") == [*expected, "trnF trnF tRNA 200-260"]
+    genes = text + "\nchr1 x gene 11 60 . + . ID=g\nchr1 x something 301 360 . + . ID=s"
+    assert rows(tmp_path, genes) == [
+        "g g . 10-60",
+        "trnF trnF tRNA 200-260",
+        "s . . 300-360 unknown-type",
+    ]
+
+
 def test_a_feature_of_an_unknown_type_with_exons_is_a_transcript(tmp_path):
     text = """
         chr1 x gene 11 60 . + . ID=g;Name=a
