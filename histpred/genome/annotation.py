@@ -248,15 +248,15 @@ def sniff(name: str, number: int, line: str) -> str:
     >>> sniff("x", 1, 'chr1\\tsrc\\tgene\\t1\\t10\\t.\\t+\\t.\\tgene_id "a";')
     'GTF'
     """
+    if line[:1] == " " and ("\t" in line or line.lstrip()[:1] == "#"):
+        found = f"the line begins with a blank: {line[:60]!r}"
+        hint = "remove the blanks before the first column, for example: sed 's/^ *//' FILE"
+        raise InputError(name, found, hint, number)
     fields = line.split("\t")
     is_gff = len(fields) >= 8 and all(_whole(text) or text == "." for text in fields[3:5])
     # A BED has numbers in columns 2, 3 and 7; one of them may be malformed.
     if is_gff and sum(_whole(fields[number]) for number in (1, 2, 6)) < 2:
         return attribute_format("".join(fields[8:9])) or GFF
-    if line[:1] == " " and ("\t" in line or line.lstrip()[:1] == "#"):
-        found = f"the line begins with a blank: {line[:60]!r}"
-        hint = "remove the blanks before the first column, for example: sed 's/^ *//' FILE"
-        raise InputError(name, found, hint, number)
     words = line.split()
     if len(fields) < 9 <= len(words) and _whole(words[3]) and _whole(words[4]):
         found = "not tab-delimited: the columns are separated by spaces"

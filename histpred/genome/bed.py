@@ -66,6 +66,8 @@ def read_bed(
             found = f"strand (column 6) is {strand[:40]!r}"
             if stranded:
                 hint = "it must be '+', '-' or '.'; only --window interval needs no strand"
+                if columns >= 10 and fields[4].isdigit() and strand.isdigit():
+                    hint = "is this a BEDPE? write the two ends of a pair as rows of a BED"
                 raise InputError(name, found, hint, number)
             strand, note = ".", f"{found}: read as '.'"
 

@@ -94,8 +94,8 @@ def test_coding_sequences_of_no_gene_are_in_the_ledger(tmp_path):
     assert rows(tmp_path, text, "spliced") == [*expected, "trnF trnF tRNA 200-260"]
     genes = text + "\nchr1 x gene 11 60 . + . ID=g\nchr1 x something 301 360 . + . ID=s"
     assert rows(tmp_path, genes) == [
-        "g g . 10-60",
         "trnF trnF tRNA 200-260",
+        "g g . 10-60",
         "s . . 300-360 unknown-type",
     ]
 
