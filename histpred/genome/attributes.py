@@ -86,6 +86,16 @@ def attribute_format(text: str) -> str:
     return "" if found is None else GFF3 if found[1] else GTF
 
 
+def bare_id(text: str) -> str:
+    """The ID of GFF3 attributes that begin with it alone, as AUGUSTUS writes them; else ''.
+
+    >>> bare_id("g1.t1;Parent=g1"), bare_id("note=g1"), bare_id(".")
+    ('g1.t1', '', '')
+    """
+    first = text.partition(";")[0].strip()
+    return "" if first == "." or "=" in first or " " in first else unquote(first)
+
+
 def is_unlinked(text: str) -> bool:
     """True for the attributes of a GFF3 feature that has an ID and no gene or transcript.
 

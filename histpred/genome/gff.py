@@ -19,6 +19,7 @@ from histpred.core.errors import InputError
 from histpred.genome.attributes import (
     GFF3,
     GTF,
+    bare_id,
     gff3_attributes,
     gtf_attributes,
     is_unlinked,
@@ -41,7 +42,7 @@ from histpred.genome.reasons import NO_ID
 
 _GENE_NAMES = ("gene_name", "gene", "gene_symbol")  # GENCODE and Ensembl, NCBI, FlyBase
 _UNKNOWN_TRANSCRIPT = re.compile(r"(unknown|unassigned)_transcript_\d+$")
-# AGAT writes GFF3 attributes with a `transcript_id t` among them.
+# AGAT also writes GFF3 attributes with a `transcript_id t` among them.
 _TRANSCRIPT_ID = re.compile(r'(?:^|;)\s*transcript_id[\s=]+"?([^";\s]+)')
 _EXON_NUMBER = re.compile(r"(?:^|;)\s*exon_number[ =]\s*[\"']?0*([1-9][0-9]{0,8})\b")
 
@@ -222,10 +223,16 @@ def _gff3_record(
     # miRBase links a mature miRNA to its hairpin with Derives_from.
     above = attributes.get("Parent") or attributes.get("Derives_from", "")
     parents = linked(above)
+    if not key and attributes.keys() <= {"Parent"}:
+        key = bare_id(fields[8])
+    # Without ID and Parent, the attributes may be those of a GTF (AGAT, rtracklayer).
     if kind == EXON and not parents:
         parents = tuple(map(unquote, _TRANSCRIPT_ID.findall(fields[8])[:1]))
     elif kind == TRANSCRIPT:
         key = key or attributes.get("transcript_id", "")
+        parents = parents or tuple(filter(None, [attributes.get("gene_id", "")]))
+    elif kind == GENE:
+        key = key or attributes.get("gene_id", "")
     own = ("gene_type", "gene_biotype") if kind == GENE else ("transcript_type", "type")
     biotype = next(filter(None, map(attributes.get, ("biotype", *own))), "")
     biotype = _coding(biotype or _class_of(kind, fields[2]))
