@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain, islice
@@ -20,6 +21,7 @@ from histpred.genome import bed, gff, table
 from histpred.genome.assembly import assemble
 from histpred.genome.attributes import GFF3, GTF, attribute_format
 from histpred.genome.biotypes import expand, normalise
+from histpred.genome.feature_types import CODING, kind_of
 from histpred.genome.lines import Lines, open_lines
 from histpred.genome.reasons import NOT_SELECTED
 from histpred.genome.reference import Reference
@@ -80,6 +82,7 @@ class Annotation:
         self.aliases: dict[str, str] = {}
         self.biotypes: set[str] = set()
         self._header_format = ""
+        self._other_types: Counter[str] = Counter()
         self._lines = lines
         self._directory = directory
         self._level = level
@@ -109,15 +112,15 @@ class Annotation:
         self._lines.drain()  # a GFF3 may be followed by sequences (##FASTA)
 
         if self.format in ("GTF", "GFF3") and not count:
-            needed = "gene, transcript or exon" if self._level == GENE else "transcript or exon"
-            found = f"a {self.format} without a {needed} line"
-            raise InputError(self.name, found, "is this an annotation of genes?")
+            self._refuse_other_types()
         self._check_selection()
 
     def _features(self) -> Iterator[Feature]:
         numbered = iter(self._lines)
         for number, line in numbered:
             self._read_header(line)
+            if line.startswith("##FASTA") or (line[:1] == ">" and self._header_format):
+                return  # sequences only
             if table.is_table(self.name, number, line):
                 self.format = TABLE
                 yield from table.read_windows(self.name, numbered)
@@ -140,9 +143,9 @@ class Annotation:
         if self.format == GFF:
             rest = self._look_ahead(rest)
         if self.format == GTF:
-            records = gff.read_gtf(self.name, rest)
+            records = gff.read_gtf(self.name, rest, self._count_other)
         else:
-            records = gff.read_gff3(self.name, rest, self._read_region)
+            records = gff.read_gff3(self.name, rest, self._read_region, self._count_other)
         yield from assemble(records, self._level, self._kind == SPLICED, self._directory)
 
     def _look_ahead(self, numbered: Iterator[tuple[int, str]]) -> Iterator[tuple[int, str]]:
@@ -184,6 +187,20 @@ class Annotation:
         # Unplaced scaffolds also state a chromosome, but with genome=genomic.
         if attributes.get("genome") == "chromosome" and "chromosome" in attributes:
             self.aliases.setdefault(contig, attributes["chromosome"])
+
+    def _count_other(self, feature: str) -> None:
+        if feature in self._other_types or len(self._other_types) < LOOK_AHEAD:
+            self._other_types[feature] += 1
+
+    def _refuse_other_types(self) -> None:
+        """Raise InputError for a GTF or GFF3 of other features, with their types."""
+        needed = "gene, transcript or exon" if self._level == GENE else "transcript or exon"
+        types = first_few(f"{name} ({count})" for name, count in self._other_types.most_common())
+        found = f"a {self.format} without a {needed} line; its types (column 3) are {types}"
+        hint = "give an annotation of genes, or convert the rows to BED to use them as they are"
+        if any(kind_of(name) == CODING for name in self._other_types):
+            hint = "a CDS does not tell where transcription begins: add gene or exon lines"
+        raise InputError(self.name, found, hint)
 
     def unmatched(self) -> list[str]:
         """The selected biotypes that no row has."""
@@ -231,8 +248,12 @@ def sniff(name: str, number: int, line: str) -> str:
     >>> sniff("x", 1, 'chr1\\tsrc\\tgene\\t1\\t10\\t.\\t+\\t.\\tgene_id "a";')
     'GTF'
     """
+    if line[:1] == " " and ("\t" in line or line.lstrip()[:1] == "#"):
+        found = f"the line begins with a blank: {line[:60]!r}"
+        hint = "remove the blanks before the first column, for example: sed 's/^ *//' FILE"
+        raise InputError(name, found, hint, number)
     fields = line.split("\t")
-    is_gff = len(fields) >= 8 and _whole(fields[3]) and _whole(fields[4])
+    is_gff = len(fields) >= 8 and all(_whole(text) or text == "." for text in fields[3:5])
     # A BED has numbers in columns 2, 3 and 7; one of them may be malformed.
     if is_gff and sum(_whole(fields[number]) for number in (1, 2, 6)) < 2:
         return attribute_format("".join(fields[8:9])) or GFF

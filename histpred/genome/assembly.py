@@ -15,7 +15,7 @@ from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 
-from histpred.genome.feature_types import EXON, GENE, TRANSCRIPT, UNKNOWN
+from histpred.genome.feature_types import CODING, EXON, GENE, TRANSCRIPT, UNKNOWN, kind_of
 from histpred.genome.gff import Record, exon_number
 from histpred.genome.levels import (
     IS_LINKED,
@@ -31,6 +31,7 @@ from histpred.genome.loci import Place, Portion, agree, share
 from histpred.genome.reasons import (
     AMBIGUOUS,
     EXONS_OUTSIDE,
+    NO_GENE,
     NO_ID,
     NO_TRANSCRIPT,
     UNKNOWN_TYPE,
@@ -286,4 +287,5 @@ def _unknown(database: sqlite3.Connection) -> Iterator[Feature]:
     for line, chrom, start, end, strand, name, feature in rows:
         name = name or f"{chrom}:{start}-{end}"
         place = (line, chrom, start, end, strand)
-        yield Feature(*place, name, problem=UNKNOWN_TYPE, note=f"type {feature}")
+        problem = NO_GENE if kind_of(feature) == CODING else UNKNOWN_TYPE
+        yield Feature(*place, name, problem=problem, note=f"type {feature}")

@@ -33,6 +33,8 @@ _BEGINS = {
     GFF3: ("ID=", "Parent="),
 }  # nearly all lines: no need to look further
 _QUOTED = re.compile(r"""=\s*("[^"]*"|'[^']*')\s*(?=;|$)""")
+_ID = re.compile(r"(?:^|;)\s*ID\s*=")
+_LINK = re.compile(r"(?:^|;)\s*(?:Parent|Derives_from|gene_id|transcript_id)\s*[= ]")
 _LINKS = ("Parent", "Derives_from")
 
 
@@ -82,6 +84,25 @@ def attribute_format(text: str) -> str:
     """
     found = _TELLS.search(text)
     return "" if found is None else GFF3 if found[1] else GTF
+
+
+def bare_id(text: str) -> str:
+    """The ID of GFF3 attributes that begin with it alone, as AUGUSTUS writes them; else ''.
+
+    >>> bare_id("g1.t1;Parent=g1"), bare_id("note=g1"), bare_id(".")
+    ('g1.t1', '', '')
+    """
+    first = text.partition(";")[0].strip()
+    return "" if first == "." or "=" in first or " " in first else unquote(first)
+
+
+def is_unlinked(text: str) -> bool:
+    """True for the attributes of a GFF3 feature that has an ID and no gene or transcript.
+
+    >>> is_unlinked("ID=c;gene=dnaA"), is_unlinked("ID=c;Parent=t")
+    (True, False)
+    """
+    return bool(_ID.search(text)) and not _LINK.search(text)
 
 
 def linked(text: str) -> tuple[str, ...]:

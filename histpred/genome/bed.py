@@ -66,6 +66,8 @@ def read_bed(
             found = f"strand (column 6) is {strand[:40]!r}"
             if stranded:
                 hint = "it must be '+', '-' or '.'; only --window interval needs no strand"
+                if columns >= 10 and fields[4].isdigit() and strand.isdigit():
+                    hint = "is this a BEDPE? write the two ends of a pair as rows of a BED"
                 raise InputError(name, found, hint, number)
             strand, note = ".", f"{found}: read as '.'"
 
@@ -85,7 +87,7 @@ def _column_count(name: str, number: int, line: str, fields: list[str]) -> int:
         found = "not tab-delimited: the columns are separated by spaces"
         hint = "convert them to tabs, for example: tr -s ' ' '\\t' < FILE"
         raise InputError(name, found, hint, number)
-    hint = "BED needs at least contig, start and end, separated by tabs"
+    hint = "a BED has at least three columns, GTF and GFF3 have nine, separated by tabs"
     raise InputError(name, f"{len(fields)} column(s), found {line[:40]!r}", hint, number)
 
 

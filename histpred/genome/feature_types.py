@@ -11,6 +11,7 @@ import re
 from functools import lru_cache
 
 GENE, TRANSCRIPT, EXON, REGION = "gene", "transcript", "exon", "region"
+CODING = "coding"  # CDS
 UNKNOWN = "unknown"  # neither known as one of these nor as something else
 IGNORED = ""
 
@@ -99,7 +100,7 @@ def term(feature: str) -> str:
 
 @lru_cache(maxsize=4096)
 def kind_of(feature: str) -> str:
-    """GENE, TRANSCRIPT, EXON or REGION; IGNORED for other known types; else UNKNOWN.
+    """GENE, TRANSCRIPT, EXON, REGION or CODING; IGNORED for other known types; else UNKNOWN.
 
     >>> kind_of("lnc_RNA"), kind_of("five_prime_UTR"), kind_of("RNaseP_bact_a")
     ('transcript', '', 'unknown')
@@ -111,6 +112,8 @@ def kind_of(feature: str) -> str:
         return EXON
     if lowered == REGION:
         return REGION
+    if lowered == "cds":
+        return CODING
     if lowered in _NO_TRANSCRIPT:
         return IGNORED
     if _TRANSCRIPT_TYPE.search(lowered):

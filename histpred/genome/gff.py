@@ -3,7 +3,8 @@
 Both formats are tab-delimited with nine columns and 1-based inclusive coordinates, which become
 0-based half-open here. NCBI writes gene rows of a GTF with an empty transcript_id. A GFF3 is linked
 by ID and Parent. Supported dialects: GENCODE, Ensembl, NCBI RefSeq, UCSC (genePredToGtf: no gene
-rows, no biotypes) and exon-only files. Lines of other features (CDS, UTR, codons) are ignored.
+rows, no biotypes) and exon-only files. Lines of other features (UTR, codons) are ignored. So are
+those of CDS, except for a GFF3 CDS that belongs to no gene (Prodigal, Prokka).
 """
 
 from __future__ import annotations
@@ -18,18 +19,30 @@ from histpred.core.errors import InputError
 from histpred.genome.attributes import (
     GFF3,
     GTF,
+    bare_id,
     gff3_attributes,
     gtf_attributes,
+    is_unlinked,
     linked,
     refuse_other,
 )
-from histpred.genome.feature_types import EXON, GENE, REGION, TRANSCRIPT, UNKNOWN, kind_of, term
+from histpred.genome.feature_types import (
+    CODING,
+    EXON,
+    GENE,
+    IGNORED,
+    REGION,
+    TRANSCRIPT,
+    UNKNOWN,
+    kind_of,
+    term,
+)
 from histpred.genome.lines import parse_position
 from histpred.genome.reasons import NO_ID
 
 _GENE_NAMES = ("gene_name", "gene", "gene_symbol")  # GENCODE and Ensembl, NCBI, FlyBase
 _UNKNOWN_TRANSCRIPT = re.compile(r"(unknown|unassigned)_transcript_\d+$")
-# AGAT writes GFF3 attributes with a `transcript_id t` among them.
+# AGAT also writes GFF3 attributes with a `transcript_id t` among them.
 _TRANSCRIPT_ID = re.compile(r'(?:^|;)\s*transcript_id[\s=]+"?([^";\s]+)')
 _EXON_NUMBER = re.compile(r"(?:^|;)\s*exon_number[ =]\s*[\"']?0*([1-9][0-9]{0,8})\b")
 
@@ -72,22 +85,30 @@ def exon_number(attributes: str) -> int:
     return int(found[1]) if found else 0
 
 
-def read_gtf(name: str, lines: Iterable[tuple[int, str]]) -> Iterator[Record]:
-    """Yield the records of numbered GTF lines; `name` is the file's name, for errors."""
-    return _read(name, lines, GTF, _gtf_record)
+def read_gtf(
+    name: str,
+    lines: Iterable[tuple[int, str]],
+    on_other: Callable[[str], None] = lambda feature: None,
+) -> Iterator[Record]:
+    """Yield the records of numbered GTF lines; `name` is the file's name, for errors.
+
+    `on_other` is called with the type of each line that is not read.
+    """
+    return _read(name, lines, GTF, _gtf_record, on_other)
 
 
 def read_gff3(
     name: str,
     lines: Iterable[tuple[int, str]],
     on_region: Callable[[str, dict[str, str]], None] = lambda contig, attributes: None,
+    on_other: Callable[[str], None] = lambda feature: None,
 ) -> Iterator[Record]:
     """Yield the records of numbered GFF3 lines up to a `##FASTA` section.
 
     `on_region` is called for each region line with the contig's name and attributes, such as
-    Is_circular and chromosome.
+    Is_circular and chromosome. `on_other` is called with the type of each line that is not read.
     """
-    return _read(name, lines, GFF3, partial(_gff3_record, on_region=on_region))
+    return _read(name, lines, GFF3, partial(_gff3_record, on_region=on_region), on_other)
 
 
 def _read(
@@ -95,6 +116,7 @@ def _read(
     lines: Iterable[tuple[int, str]],
     format_: str,
     record_of: Callable[..., Record | None],
+    on_other: Callable[[str], None],
 ) -> Iterator[Record]:
     for number, line in lines:
         if line.startswith((">", "##FASTA")):
@@ -106,12 +128,13 @@ def _read(
             hint = "GTF and GFF3 have nine columns separated by tabs: is the file truncated?"
             raise InputError(name, f"{len(fields)} columns, found {line[:40]!r}", hint, number)
         kind = kind_of(fields[2])
+        if kind == CODING:
+            alone = format_ == GFF3 and is_unlinked("".join(fields[8:9]))
+            kind = UNKNOWN if alone else IGNORED
         if not kind:
+            on_other(fields[2])
             continue
-        if len(fields) < 9 or "".join(fields[9:]).strip():  # a tab may end the line
-            found = f"{len(fields)} columns where GTF and GFF3 have nine"
-            hint = "write a tab inside the attributes as %09 (GFF3) or remove it"
-            raise InputError(name, found, hint, number)
+        _refuse_columns(name, number, fields)
         refuse_other(format_, name, number, fields[8])
         start, end = _interval(name, number, fields[3], fields[4])
         strand = fields[6]
@@ -121,6 +144,19 @@ def _read(
         record = record_of(kind, number, fields, start, end)
         if record is not None:
             yield record
+
+
+def _refuse_columns(name: str, number: int, fields: list[str]) -> None:
+    """Raise InputError for a line without nine columns, or without the name of a contig."""
+    if len(fields) < 9 or "".join(fields[9:]).strip():  # a tab may end the line
+        found = f"{len(fields)} columns where GTF and GFF3 have nine"
+        hint = "write a tab inside the attributes as %09 (GFF3) or remove it"
+        if len(fields) < 9:
+            hint = "the attributes (column 9) are missing: add them, or remove the line"
+        raise InputError(name, found, hint, number)
+    if not fields[0] or fields[0].isspace():
+        found = f"the contig name is {fields[0]!r}"
+        raise InputError(name, found, "give the name of a contig", number)
 
 
 def _interval(name: str, number: int, first: str, last: str) -> tuple[int, int]:
@@ -187,10 +223,16 @@ def _gff3_record(
     # miRBase links a mature miRNA to its hairpin with Derives_from.
     above = attributes.get("Parent") or attributes.get("Derives_from", "")
     parents = linked(above)
+    if not key and attributes.keys() <= {"Parent"}:
+        key = bare_id(fields[8])
+    # Without ID and Parent, the attributes may be those of a GTF (AGAT, rtracklayer).
     if kind == EXON and not parents:
         parents = tuple(map(unquote, _TRANSCRIPT_ID.findall(fields[8])[:1]))
     elif kind == TRANSCRIPT:
         key = key or attributes.get("transcript_id", "")
+        parents = parents or tuple(filter(None, [attributes.get("gene_id", "")]))
+    elif kind == GENE:
+        key = key or attributes.get("gene_id", "")
     own = ("gene_type", "gene_biotype") if kind == GENE else ("transcript_type", "type")
     biotype = next(filter(None, map(attributes.get, ("biotype", *own))), "")
     biotype = _coding(biotype or _class_of(kind, fields[2]))

@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Iterator
 from itertools import groupby
 
+from histpred.genome.feature_types import CODING, kind_of
 from histpred.genome.loci import Place, Run, loci, share
 from histpred.genome.spool import unpack_blocks
 
@@ -104,6 +105,15 @@ def _promote_unknown(database: sqlite3.Connection) -> None:
         """delete from unknown where exists (select 1 from transcript where key = unknown.key)
            or exists (select 1 from gene where key = unknown.key)"""
     )
+    _drop_coding(database)
+
+
+def _drop_coding(database: sqlite3.Connection) -> None:
+    """Drop the CDS without Parent of a file with genes: they are those of the genes."""
+    if database.execute("select 1 from gene limit 1").fetchone():
+        types = database.execute("select distinct type from unknown").fetchall()
+        coding = [found for found in types if kind_of(*found) == CODING]
+        database.executemany("delete from unknown where type = ?", coding)
 
 
 def _adopt(database: sqlite3.Connection) -> None:

@@ -250,12 +250,14 @@ def _refuse(
     unknown, past_end, strandless = faults.unknown, faults.past_end, faults.strandless
     if unknown.count and unknown.count == rows - ledger.skipped.get(NOT_SELECTED, 0):
         here, there = first_few(faults.unknown_contigs), first_few(reference.lengths)
-        raise InputError(
-            name,
-            f"none of its contigs is in {reference.name}: {here} here, {there} there",
+        hint = (
             "are both of the same assembly? chr1, 1 and NC_000001.11 count as the same contig "
-            "unless that is ambiguous",
+            "unless that is ambiguous"
         )
+        if blank := next((contig for contig in faults.unknown_contigs if " " in contig), ""):
+            hint = f"names in a FASTA end at the first blank: remove it from {blank!r} in column 1"
+        found = f"none of its contigs is in {reference.name}: {here} here, {there} there"
+        raise InputError(name, found, hint)
     if past_end.count:
         where = f"end past their contig in {reference.name}"
         found = f"{past_end.count} of {rows} rows {where}: {past_end}"

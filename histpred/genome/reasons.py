@@ -20,6 +20,7 @@ NO_TRANSCRIPT = "no-transcript"
 AMBIGUOUS = "ambiguous-id"
 EXONS_OUTSIDE = "exons-outside-the-transcript"
 UNKNOWN_TYPE = "unknown-type"
+NO_GENE = "no-gene"
 
 MEANINGS = {
     NOT_SELECTED: "--biotype does not select it",
@@ -37,4 +38,5 @@ MEANINGS = {
     AMBIGUOUS: "several features have its ID, and its exons or its biotype fit more than one",
     EXONS_OUTSIDE: "an exon lies outside its transcript or gene",
     UNKNOWN_TYPE: "its type (column 3) is not known, and it has neither exons nor transcripts",
+    NO_GENE: "a CDS of no gene or transcript, in a GFF3 without genes",
 }

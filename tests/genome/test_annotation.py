@@ -111,6 +111,7 @@ def test_what_is_known_of_the_file(tmp_path, dialect):
         ("chr1 x gene 1 10 . + . g1", "GTF or GFF3"),
         ("chr1 x gene 1 10 . + . .", "GTF or GFF3"),
         ("chr1 x gene 1 10 . + .", "GTF or GFF3"),
+        ("chr1 x remark . . . . . comment=a", "GFF3"),
         ("chr1 0 x 5 7 + 0 0 0", "BED9"),
         ("chr1 x 10 5 7 + 0 0 0", "BED9"),
     ],
@@ -300,6 +301,45 @@ def test_an_annotation_of_no_gene_is_refused(tmp_path):
     path = write(tmp_path / "a.gff3", tabbed("chr1 x repeat_region 1 9 . + . ID=r"))
     with pytest.raises(InputError, match="a GFF3 without a gene, transcript or exon line"):
         features(path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "rows", "types", "hint"),
+    [
+        ("body", ["match 1 9 . + . ID=a", "match 1 9 . + . ID=b", "intron 1 9 . + . ID=c"],
+         "without a gene, transcript or exon line; its types (column 3) are match (2), intron (1)",
+         "convert the rows to BED"),
+        ("spliced", ["CDS 1 9 . + 0 Parent=t"],
+         "without a transcript or exon line; its types (column 3) are CDS (1)",
+         "a CDS does not tell where transcription begins"),
+    ],
+)  # fmt: skip
+def test_the_types_of_an_annotation_of_no_gene_are_named(tmp_path, kind, rows, types, hint):
+    path = write(tmp_path / "a.gff3", tabbed("\n".join(f"chr1 x {row}" for row in rows)))
+    with pytest.raises(InputError) as caught:
+        features(path, kind)
+    assert types in str(caught.value)
+    assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize("header", ["##gff-version 3\n", "##FASTA\n", "##gff-version 3\n##FASTA\n"])
+def test_a_gff3_of_sequences_only_has_no_row(tmp_path, header):
+    path = write(tmp_path / "a.gff3", header + ">seq1\nACGT\n")
+    with open_annotation(path, tmp_path, "body", None, ()) as annotation:
+        assert list(annotation) == []
+    assert annotation.format == "empty"
+    assert annotation.digest == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["    ##gff-version 3", "  # comment", "  chr1\tx\tgene\t1\t9\t.\t+\t.\tID=a", " chr1\t0\t9"],
+)
+def test_an_indented_file_is_told_to_be_one(tmp_path, line):
+    path = write(tmp_path / "a.gff3", line + "\n")
+    with pytest.raises(InputError, match=":1: the line begins with a blank") as caught:
+        features(path)
+    assert "sed" in caught.value.hint
 
 
 # Selection.

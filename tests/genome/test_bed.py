@@ -189,6 +189,13 @@ def test_blocks(tmp_path, blocks, message):
     assert str(caught.value).startswith(f"{path}:1: ")
 
 
+def test_a_bedpe_is_told_to_be_one(tmp_path):
+    path = bed(tmp_path, "chr1 0 10 chr2 40 60 pair 0 + -")
+    with pytest.raises(InputError, match=r"strand \(column 6\) is '60'") as caught:
+        features(path, "body")
+    assert "is this a BEDPE?" in caught.value.hint
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -39,7 +39,7 @@ TERMS = {
     "transcript": """mRNA lnc_RNA miRNA tRNA transcript primary_transcript ncRNA pre_miRNA snoRNA
         pseudogenic_transcript antisense_RNA ribozyme V_gene_segment telomerase_RNA Y_RNA
         unconfirmed_transcript miRNA_primary_transcript""",
-    None: "cDNA_match EST_match match CDS region intron five_prime_UTR start_codon",
+    None: "cDNA_match EST_match match region intron five_prime_UTR start_codon",
 }
 
 
@@ -67,18 +67,57 @@ def test_sequence_ontology_terms(feature, kind):
         ("chr1 x gene 1 50 . + . {}\tmore", "10 columns where GTF and GFF3 have nine"),
         ("chr1 x gene 1 50 . + . {}\t\tmore", "11 columns where GTF and GFF3 have nine"),
         ("chr1", "1 columns"),
+        ("\tx\tgene\t1\t50\t.\t+\t.\t{}", "the contig name is ''"),
     ],
 )
 @pytest.mark.parametrize(
     ("first", "attributes"), [(GTF_ROW, 'gene_id "B";'), (GFF3_ROW, "ID=B")], ids=["GTF", "GFF3"]
 )
 def test_a_malformed_row_is_refused_with_its_line(tmp_path, first, attributes, row, message):
-    text = f"# comment\n{first}\n{row.format(attributes)}\n{first}"
-    path = write(tmp_path / "genes.txt", tabbed(text))
+    written = row.format(attributes) + "\n"
+    written = written if row.startswith("\t") else tabbed(written)
+    text = tabbed(f"# comment\n{first}\n") + written + tabbed(first)
+    path = write(tmp_path / "genes.txt", text)
     with pytest.raises(InputError, match=message) as caught:
         features(path)
     assert str(caught.value).startswith(f"{path}:3: ")
     assert caught.value.hint
+
+
+def test_missing_attributes_are_not_called_a_tab_too_many(tmp_path):
+    path = write(tmp_path / "genes.gff3", tabbed(f"{GFF3_ROW}\nchr1 x gene 1 50 . + ."))
+    with pytest.raises(InputError, match=":2: 8 columns") as caught:
+        features(path)
+    assert (
+        caught.value.hint == "the attributes (column 9) are missing: add them, or remove the line"
+    )
+
+
+@pytest.mark.parametrize(
+    ("attributes", "kinds"),
+    [
+        ("ID=c", ["unknown"]),
+        ("ID=c;gene=dnaA", ["unknown"]),
+        ("ID=c;Parent=t", []),
+        ("ID=c;Derives_from=t", []),
+        ("ID=c;transcript_id=t", []),
+        (".", []),
+    ],
+)
+def test_a_cds_is_read_only_if_it_belongs_to_no_gene(attributes, kinds):
+    for feature in ("CDS", "SO:0000316"):
+        records = gff3(f"chr1 x {feature} 1 9 . + 0 {attributes}")
+        assert [record.kind for record in records] == kinds
+
+
+def test_the_types_of_lines_that_are_not_read_are_told():
+    seen: list[str] = []
+    lines = tabbed('chr1 x CDS 1 9 . + 0 gene_id "g"\nchr1 x intron 1 9 . + . gene_id "g"')
+    assert list(read_gtf("a.gtf", enumerate(lines.splitlines(), 1), seen.append)) == []
+    lines = tabbed("chr1 x CDS 1 9 . + 0 Parent=g\nchr1 x match 1 9 . + . ID=g")
+    rows = enumerate(lines.splitlines(), 1)
+    assert list(read_gff3("a.gff3", rows, on_other=seen.append)) == []
+    assert seen == ["CDS", "intron", "CDS", "match"]
 
 
 def test_spaces_in_place_of_tabs(tmp_path):

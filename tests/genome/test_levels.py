@@ -28,6 +28,35 @@ def test_a_gene_within_a_gene_is_its_transcript(tmp_path, feature):
     assert features(path, "spliced")[0].exons == ((10, 20), (40, 60))
 
 
+@pytest.mark.parametrize("transcript", ["ID=g1.t1;Parent=g1", "g1.t1;Parent=g1"])
+def test_a_gene_with_only_its_id_in_column_9_is_not_read_twice(tmp_path, transcript):
+    """AUGUSTUS writes `g1` for a gene, also among the attributes of a GFF3."""
+    text = f"""
+        ##gff-version 3
+        chr1 AUGUSTUS gene 11 60 . + . g1
+        chr1 AUGUSTUS transcript 11 60 . + . {transcript}
+        chr1 AUGUSTUS exon 11 20 . + . Parent=g1.t1
+        chr1 AUGUSTUS exon 41 60 . + . Parent=g1.t1"""
+    assert rows(tmp_path, text) == ["g1 g1 . 10-60"]
+    assert rows(tmp_path, text, "spliced") == ["g1.t1 g1 . 10-60"]
+
+
+def test_a_gff3_with_the_ids_of_a_gtf_is_linked_by_them(tmp_path):
+    """As rtracklayer exports a GTF: gene_id and transcript_id, without ID and Parent."""
+    text = """
+        ##gff-version 3
+        chr1 x gene 11 60 . + . gene_id=g;gene_name=a;gene_biotype=lncRNA
+        chr1 x transcript 11 60 . + . gene_id=g;transcript_id=t1
+        chr1 x exon 11 20 . + . gene_id=g;transcript_id=t1
+        chr1 x exon 41 60 . + . gene_id=g;transcript_id=t1
+        chr1 x transcript 31 60 . + . gene_id=g;transcript_id=t2
+        chr1 x exon 31 60 . + . gene_id=g;transcript_id=t2"""
+    assert rows(tmp_path, text) == ["a g lncRNA 10-60"]
+    assert rows(tmp_path, text, "spliced") == ["t1 g lncRNA 10-60", "t2 g lncRNA 30-60"]
+    without_gene = "\n".join(text.splitlines()[:2] + text.splitlines()[3:])
+    assert rows(tmp_path, without_gene) == ["g g . 10-60"]
+
+
 def test_genes_within_genes_within_genes(tmp_path):
     text = """
         chr1 x gene 11 60 . + . ID=a
@@ -81,6 +110,23 @@ def test_features_of_unknown_types_are_in_the_ledger(tmp_path):
     assert feature.note == "type RNaseP_bact_a"
     gtf = 'chr1 x gene 11 60 . + . gene_id "g";\nchr1 x RNaseP 1 9 . + . gene_id "r";'
     assert rows(tmp_path, gtf) == ["g g . 10-60", "r . . 0-9 unknown-type"]
+
+
+def test_coding_sequences_of_no_gene_are_in_the_ledger(tmp_path):
+    """Prokka writes CDS without genes; the TSS is not known, and only the RNAs are read."""
+    text = """
+        chr1 Prodigal CDS 11 60 . + 0 ID=c1;Name=dnaA
+        chr1 Prodigal SO:0000316 111 160 . + 0 ID=c2
+        chr1 Aragorn tRNA 201 260 . + . ID=t;Name=trnF"""
+    expected = ["dnaA . . 10-60 no-gene", "c2 . . 110-160 no-gene"]
+    assert rows(tmp_path, text) == [*expected, "trnF trnF tRNA 200-260"]
+    assert rows(tmp_path, text, "spliced") == [*expected, "trnF trnF tRNA 200-260"]
+    genes = text + "\nchr1 x gene 11 60 . + . ID=g\nchr1 x something 301 360 . + . ID=s"
+    assert rows(tmp_path, genes) == [
+        "trnF trnF tRNA 200-260",
+        "g g . 10-60",
+        "s . . 300-360 unknown-type",
+    ]
 
 
 def test_a_feature_of_an_unknown_type_with_exons_is_a_transcript(tmp_path):

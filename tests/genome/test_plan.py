@@ -107,6 +107,13 @@ def test_no_contig_in_common_is_an_error_with_names_of_both_sides(tmp_path, rows
     assert "chr1, chr2, chrM and 1 more there" in message
 
 
+@pytest.mark.parametrize("contig", ["chr1 ", "chr1 the first"])
+def test_a_blank_in_the_name_of_a_contig_is_pointed_out(tmp_path, contig):
+    with pytest.raises(InputError, match="none of its contigs is in") as caught:
+        planned(tmp_path, f"{contig}\t0\t10\n", "interval")
+    assert repr(contig) in caught.value.hint
+
+
 @pytest.mark.parametrize("other", ["scaffold_1", "chr1"])
 def test_no_selected_row_on_a_contig_in_common_is_an_error(tmp_path, other):
     """What --biotype leaves out does not count, wherever it lies."""
