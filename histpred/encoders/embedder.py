@@ -85,6 +85,17 @@ class Embedder:
         symmetric = spec.upstream == spec.downstream == encoder.reach
         return bool(spec.tile) and spec.whole and symmetric and spec.tile % encoder.grid == 0
 
+    def notices(self, spec: WindowSpec) -> list[str]:
+        """What a user should know of how such windows are embedded."""
+        grid = self.encoder.grid if isinstance(self.encoder, SharingEncoder) else None
+        if not (grid and spec.tile % grid):
+            return []
+        whole = max(1, round(spec.tile / grid)) * grid
+        return [
+            f"tiles of {spec.tile} bp share no bins of {grid} bp, so each is computed on its own, "
+            f"which takes many times as long: --tile {whole} is quick"
+        ]
+
     def embed_tiles(self, blocks: Iterator[Block]) -> Generator[tuple[Block, np.ndarray]]:
         """The blocks, in their order, with the vectors of their tiles, which share their bins."""
         workers = ThreadPoolExecutor(UNITS_AT_ONCE)

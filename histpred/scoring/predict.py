@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -33,7 +34,7 @@ from histpred.genome.windows import Row, WindowSpec
 from histpred.scoring import record
 from histpred.scoring.derived import remove_shown
 from histpred.scoring.domain import Surroundings, domain_warnings
-from histpred.scoring.record import OUTPUTS, RUN, EncoderRecord, Prediction, prediction_identity
+from histpred.scoring.record import OUTPUTS, RUN, Prediction, prediction_identity
 from histpred.scoring.scorer import NotFiniteError, Scorer
 from histpred.scoring.tables import FORMATS, Tables
 
@@ -41,6 +42,14 @@ Sink = Callable[[Sequence[Row], np.ndarray], None]
 """Takes rows and their probabilities, float64 [rows, marks], in genome order."""
 
 NO_GPU = "no GPU could be used: the encoder ran on the CPU"
+
+
+class Done(NamedTuple):
+    """How many windows were scored, how many calls there are, and warnings."""
+
+    scored: int
+    calls: int
+    warnings: list[str]
 
 
 def predict(
@@ -63,11 +72,10 @@ def predict(
     with quiet_htslib(), temporary_faults(), ExitStack() as stack:
         check_window(choice.chunks, window.kind)
         expensive = is_expensive(choice.spec.kind)
-        # Beside an expensive encoder, the scorer takes no time on the CPU.
-        device = "cpu" if expensive else execution.device
+        device = "cpu" if expensive else execution.device  # there the scorer takes no time
         interval = interval_output(bundle, window)
-        names = [mark.name for mark in choice.scored]
-        scorer = stack.enter_context(Scorer(bundle, device, interval=interval, only=names))
+        scorer = Scorer(bundle, device, None, interval, [mark.name for mark in choice.scored])
+        stack.enter_context(scorer)
         if not execution.overwrite and is_ours(out / RUN):
             known = record.held(out, prediction_identity(request, choice, execution))
             sweep(out)
@@ -84,29 +92,22 @@ def predict(
         encoder_is = encoder_identity(choice.spec, encoder)
         folder = execution.store or (out / RESUME if expensive else None)
         embedder = Embedder(encoder, choice.chunks, Store(folder, encoder_is) if folder else None)
-        scored, calls, lacking = _score_all(
-            windows, choice, embedder, scorer, work, execution, also
-        )
-        warnings += lacking
+        tell(embedder.notices(window), [])
+        done = _score_all(windows, choice, embedder, scorer, work, execution, also)
         windows.ledger.write(work / LEDGER)
         result = Prediction(
             rows=windows.ledger.rows,
-            scored=scored,
-            calls=calls,
+            scored=done.scored,
+            calls=done.calls,
             skipped=windows.ledger.skipped,
             past_end=windows.plan.past_end,
-            warnings=warnings,
+            warnings=warnings + done.warnings,
             device=encoder.device if expensive else scorer.device,
             embedded=embedder.embedded,
             reused=embedder.reused,
         )
         identity = prediction_identity(request, choice, execution, windows)
-        used = EncoderRecord(
-            device=encoder.device,
-            precision=encoder.precision,
-            chunks=str(choice.chunks) if choice.chunks else None,
-            files=encoder_is["files"],
-        )
+        used = record.encoder_record(encoder, choice, encoder_is["files"])
         inputs = record.input_records(request.files, windows)
         record.write_run(work, started, identity, result, inputs, used, record.versions())
         remove_shown(out)  # before publishing: no hub or report may show an earlier prediction
@@ -121,8 +122,8 @@ def _score_all(
     work: Path,
     execution: Execution,
     also: Sink | None,
-) -> tuple[int, int, list[str]]:
-    """Write the tables; returns the numbers of windows scored and of calls, and warnings."""
+) -> Done:
+    """Write the tables."""
     ledger = windows.ledger
     thresholds = [mark.threshold for mark in choice.scored]
     done, around = 0, Surroundings()
@@ -142,7 +143,7 @@ def _score_all(
     refuse_nothing(windows.annotation, ledger, done, "scored")
     lacking = around.warnings()
     tell([], lacking)
-    return done, tables.calls, lacking
+    return Done(done, tables.calls, lacking)
 
 
 def _embedded(

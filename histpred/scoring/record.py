@@ -19,6 +19,7 @@ from histpred.core.finished import read_record, refuse_altered, refuse_other, wr
 from histpred.core.journal import file_digest
 from histpred.core.runtime import load_onnxruntime
 from histpred.core.version import __version__
+from histpred.encoders import Encoder
 from histpred.genome.ledger import LEDGER
 from histpred.genome.plan import OpenWindows
 from histpred.genome.request import Request, request_identity
@@ -208,6 +209,16 @@ def input_records(
     renamed = windows.reference.names.renamed
     return annotation, FastaRecord(
         path=paths[1], contigs=len(lengths), bases=sum(lengths), renamed=renamed
+    )
+
+
+def encoder_record(encoder: Encoder, choice: EncoderChoice, files: dict[str, str]) -> EncoderRecord:
+    """What records say of an encoder that was opened; `files`: sha256 by name."""
+    return EncoderRecord(
+        device=encoder.device,
+        precision=encoder.precision,
+        chunks=str(choice.chunks) if choice.chunks else None,
+        files=files,
     )
 
 

@@ -25,8 +25,7 @@ LOW = (1 << 32) - 1
 LEVELS, STEP = 10, 4  # zoom levels at most; each is this much coarser than the one before
 FIRST_LEVEL = 10  # x the mean width of the first rows
 NODE = 256  # children of a node of a tree
-ITEMS = 512  # rows of a block
-AT_ONCE = 1 << 14  # rows
+ITEMS, AT_ONCE = 512, 1 << 14  # rows of a block, and of a batch
 SMALL = 1 << 12  # bytes; for a block up to this long, zlib's usual buffers cost most of the time
 BED_FIELDS = 9  # of the fields in the autoSql, those that BED defines
 
@@ -85,8 +84,7 @@ def write(
 ) -> None:
     """Write a bigBed with these autoSql `fields`, or a bigWig without.
 
-    `lengths`: of the contigs that have rows, bp, in the order of the rows; their places are the
-    numbers of the contigs. `batches`: see `batches_of`.
+    `lengths`: of the contigs that have rows, in bp and in their order; see `batches_of`.
     """
     magic, columns = struct.pack("<I", BIGBED if fields else BIGWIG), fields.count(";")
     with open(path, "wb") as file:
@@ -153,8 +151,7 @@ def _write_data(
 def batches_of(rows: Iterable[tuple[Any, ...]], contigs: Iterable[str]) -> Iterator[Batch]:
     """The rows in parts of some `AT_ONCE`, none of which overlaps the next.
 
-    `rows`: contig, start, end (0-based half-open), and a bigBed's other columns as text or a
-    bigWig's value; sorted by start within a contig. `contigs`: in the order of the rows.
+    `rows`: contig, start, end (0-based half-open), a bigBed's other columns or a bigWig's value.
     """
     numbers = {contig: number for number, contig in enumerate(contigs)}
     part: list[tuple[Any, ...]] = []

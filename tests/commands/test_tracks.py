@@ -131,6 +131,56 @@ def test_tiles_become_a_signal(tiles, genome, tmp_path):
     assert "probability in each tile of 200 bp (" in composites["enhancer"]["longLabel"]
 
 
+def test_tracks_without_the_table_hold_what_they_hold_with_it(tiles, genome, tmp_path):
+    part, out = tiles.parent / "part.bed", tmp_path / "out"
+    command = ("predict", part, genome, "--tile", "200", "--tracks", "--no-table", "-o", out)
+    done = histpred(*command)
+    assert done.code == 0, done.err
+    names = {"calls.bed.gz", "calls.bed.gz.tbi", "ledger.tsv", "run.json", "hub"}
+    assert {path.name for path in out.iterdir()} == names
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    for name in ("calls.bed.gz", "ledger.tsv"):
+        assert (out / name).read_bytes() == (tiles / name).read_bytes()
+    hub = hub_of(tiles, genome, tmp_path / "hub")
+    assert contents(out / "hub").keys() == contents(hub).keys()
+    for path in (hub / "hg19").glob("*.bw"):
+        with (
+            pyBigWig.open(str(path)) as one,
+            pyBigWig.open(str(out / "hub/hg19" / path.name)) as two,
+        ):
+            expected, found = (reader.intervals("chr22") for reader in (one, two))
+        assert [row[:2] for row in found] == [row[:2] for row in expected]
+        assert [row[2] for row in found] == pytest.approx([row[2] for row in expected], abs=1e-6)
+
+    before = tree(out)
+    assert "nothing to do" in histpred(*command).err
+    assert tree(out) == before
+    for verb in (("tracks", out, genome), ("convert", out), ("report", out)):
+        where = () if verb[0] == "report" else ("-o", tmp_path / "x.parquet")
+        refused = histpred(*verb, *where)
+        assert refused.code == 1
+        assert "was predicted with --no-table, so it has no scores.tsv.gz" in refused.err
+    assert histpred("summary", out, "-o", tmp_path / "summary").code == 0
+
+    other = histpred(*command[:6], "-o", out)
+    assert other.code == 1
+    assert "what differs: table (False -> True)" in other.err
+    shutil.rmtree(out / "hub")
+    again = histpred(*command)
+    assert again.code == 0, again.err
+    assert (out / "hub" / "hub.txt").exists()
+
+
+@pytest.mark.parametrize("options", [(), ("--tracks",), ("--tile", "200")])
+def test_a_prediction_without_its_table_must_be_tracks_of_tiles(options, genes, genome, tmp_path):
+    annotation = tmp_path / "a.bed"
+    annotation.write_text("chr22\t20200000\t20220000\tpart\t0\t+\n")
+    refused = histpred("predict", annotation, genome, "--no-table", *options, "-o", tmp_path / "x")
+    assert refused.code == 2
+    assert "add --tracks and --tile BP" in refused.err
+    assert not (tmp_path / "x").exists()
+
+
 def test_the_same_prediction_gives_the_same_bytes(genes, genome, tmp_path):
     one, two = (hub_of(genes, genome, tmp_path / name) for name in "ab")
     assert contents(one) == contents(two)

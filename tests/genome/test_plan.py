@@ -289,16 +289,26 @@ def test_rows_are_cut_into_tiles_and_each_place_is_scored_once(tmp_path):
         ("chr1", 60, 80, "c"),
         ("chr2", 0, 20, "b"),
     ]
-    reasons = [(row["name"], row["start"], row["reason"]) for row in ledger if row["reason"]]
-    assert reasons == [("c", "40", "tile-of-another-row"), ("d", "0", "unknown-contig")]
-    assert len(ledger) == 7
+    runs = [(row["name"], row["start"], row["end"], row["reason"]) for row in ledger]
+    assert runs == [
+        ("a", "0", "60", ""),
+        ("b", "0", "20", ""),
+        ("c", "40", "60", "tile-of-another-row"),
+        ("c", "60", "80", ""),
+        ("d", "0", "5", "unknown-contig"),
+    ]
 
 
 def test_without_rows_the_contigs_are_tiled_from_end_to_end(tmp_path):
     ledger, pairs = tiled(tmp_path, None)
-    assert len(ledger) == sum(-(-len(bases) // 20) for bases in GENOME.values())
-    skipped = [(row["chrom"], row["start"]) for row in ledger if row["status"] == "skipped"]
-    assert skipped == [("chrN", "0"), ("chrN", "20")]
+    runs = [(row["chrom"], row["start"], row["end"], row["reason"]) for row in ledger]
+    assert runs == [
+        ("chr1", "0", "100", ""),
+        ("chr2", "0", "100", ""),
+        ("chrM", "0", "30", ""),
+        ("chrN", "0", "40", "too-many-n"),
+        ("chrN", "40", "100", ""),
+    ]
     for contig in ("chr1", "chr2", "chrM"):
         joined = b"".join(bases for window, bases in pairs if window.chrom == contig)
         assert joined.decode() == GENOME[contig]

@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -711,7 +712,10 @@ def test_whole_contigs_in_tiles(small, tmp_path):
         for i in range(len(kept))
     ]
     np.testing.assert_allclose(found, expected_scores(sequences), atol=2e-4)
-    assert len(read_ledger(tmp_path / "out" / "ledger.tsv")) == len(tiles)
+    runs = read_ledger(tmp_path / "out" / "ledger.tsv")
+    lengths = [int(row["end"]) - int(row["start"]) for row in runs]
+    assert sum(lengths) == sum(map(len, genome.values()))
+    assert all(row["status"] != after["status"] for row, after in pairwise(runs[:-1]))
     run = json.loads((tmp_path / "out" / "run.json").read_text())
     assert run["identity"]["window"][0] == "interval"
     assert run["identity"]["window"][-1] == 200
@@ -720,6 +724,82 @@ def test_whole_contigs_in_tiles(small, tmp_path):
     )
     other = histpred("predict", fasta, "--tile", "100", "-o", tmp_path / "out")
     assert "holds another prediction" in other.err
+
+
+def test_tiles_of_any_start_and_of_either_strand_have_the_same_bytes(small, tmp_path):
+    fasta, genome = small
+    options = ("--tile", "200")
+    predict(fasta, fasta, tmp_path / "whole", *options)
+
+    def rows_of(out):
+        return [row.split("\t") for row in text(out / "scores.tsv.gz").splitlines()[1:]]
+
+    whole = {tuple(row[:3]): row[8:] for row in rows_of(tmp_path / "whole")}
+    length = len(genome["chr1"])
+    rows = [("chr1", 1_234, 1_900, "a", 0, "-"), ("chr1", length - 450, length - 1, "b", 0, "+")]
+    predict(write_bed(tmp_path / "rows.bed", rows), fasta, tmp_path / "some", *options)
+    some = rows_of(tmp_path / "some")
+    assert [row[:3] for row in some][:4] == [
+        ["chr1", str(start), str(start + 200)] for start in (1_200, 1_400, 1_600, 1_800)
+    ]
+    for row in some:
+        assert row[8:] == whole[tuple(row[:3])]
+
+
+@pytest.mark.parametrize("tile", [200, 400, 1_000])
+def test_tiles_that_share_bins_have_the_scores_of_each_alone(tile, small, tmp_path, monkeypatch):
+    fasta, _ = small
+    request = Request(str(fasta), str(fasta))
+    choice = bundle_encoder(load_bundle(), tile=tile)
+    found = []
+    for shared in (True, False):
+        if not shared:
+            monkeypatch.setattr(stage.Embedder, "can_share", lambda self, spec: False)
+        assert stage.predict(request, choice, tmp_path / f"{shared}").scored > 4
+        scores = read_scores(tmp_path / f"{shared}" / "scores.tsv.gz")
+        rows = range(len(scores.rows))
+        marks = [mark.name for mark in BUNDLE.interval.marks]
+        found.append([[scores.probability(row, mark) for mark in marks] for row in rows])
+    np.testing.assert_allclose(*found, atol=1e-5)
+
+
+def test_tiles_that_the_bins_do_not_divide_are_scored_and_said_to_be_slow(small, tmp_path):
+    fasta, _ = small
+    done = histpred("predict", fasta, "--tile", "300", "-o", tmp_path / "out")
+    assert done.code == 0, done.err
+    assert "tiles of 300 bp share no bins of 200 bp" in done.err
+    assert "--tile 400 is quick" in done.err
+    again = histpred("predict", fasta, "--tile", "400", "-o", tmp_path / "quick")
+    assert "share no bins" not in again.err
+
+
+def test_a_mark_that_is_asked_for_has_the_scores_that_it_has_among_others(inputs, done, tmp_path):
+    options = ("--marks", "H3K36me3, H3K4me3")
+    run = predict(inputs / "rows.bed", inputs / "genome.fa", tmp_path / "out", *options)
+    assert "2 marks" in run.err
+    some, every = (read_scores(out / "scores.tsv.gz") for out in (tmp_path / "out", done))
+    assert some.marks == ["H3K36me3", "H3K4me3"]
+    for row in range(len(every.rows)):
+        for mark in ("H3K36me3", "H3K4me3"):
+            assert some.probability(row, mark) == every.probability(row, mark)
+    assert calls(tmp_path / "out") == [
+        call for call in calls(done) if call[3].rpartition("|")[2] in ("H3K36me3", "H3K4me3")
+    ]
+    identity = json.loads((tmp_path / "out" / "run.json").read_text())["identity"]
+    assert identity["marks"] == ["H3K36me3", "H3K4me3"]
+    other = histpred("predict", inputs / "rows.bed", inputs / "genome.fa", "-o", tmp_path / "out")
+    assert other.code == 1
+    assert "what differs: marks" in other.err
+
+
+def test_a_mark_that_the_bundle_lacks_is_refused(inputs, tmp_path):
+    for name in ("H3K99", "H2BK5ac"):
+        options = ("--marks", f"H3K4me3,{name}", "-o", tmp_path / "out")
+        refused = histpred("predict", inputs / "genes.bed", inputs / "genome.fa", *options)
+        assert refused.code == 2
+        assert f"does not score {name} for promoter" in refused.err
+        assert "it scores H2AFZ, H3K27ac" in refused.err
+        assert not (tmp_path / "out").exists()
 
 
 def test_tiles_in_shards_are_those_of_one_prediction(small, tmp_path):

@@ -31,7 +31,7 @@ def test_rows_on_any_number_of_contigs_come_back(contigs, each, tmp_path):
     """A tree of one node, as some writers make, cannot name 70,000 contigs."""
     lengths = {f"s{number}": 3_000 * each for number in range(contigs)}
     rows = random_rows(lengths, each)
-    bbi.write(tmp_path / "a.bb", lengths, rows, WINDOW_FIELDS)
+    bbi.write(tmp_path / "a.bb", lengths, bbi.batches_of(rows, lengths), WINDOW_FIELDS)
     first, second = pyBigWig.open(str(tmp_path / "a.bb")), pybigtools.open(str(tmp_path / "a.bb"))
     assert first.chroms() == lengths == second.chroms()
     some = [*list(lengths)[:20], *list(lengths)[-20:]]
@@ -48,7 +48,7 @@ def test_rows_on_any_number_of_contigs_come_back(contigs, each, tmp_path):
 def test_zoom_levels_are_the_depth_of_coverage(tmp_path):
     lengths = {"b": 3_000_000, "a": 1_000_000}
     rows = random_rows(lengths, 2_000)
-    bbi.write(tmp_path / "a.bb", lengths, rows, WINDOW_FIELDS)
+    bbi.write(tmp_path / "a.bb", lengths, bbi.batches_of(rows, lengths), WINDOW_FIELDS)
     depths = {contig: np.zeros(length) for contig, length in lengths.items()}
     for contig, start, end, _ in rows:
         depths[contig][start:end] += 1
@@ -75,7 +75,7 @@ def test_a_signal_has_its_values_and_their_summary(tmp_path):
         for contig, line in zip(lengths, values.tolist(), strict=True)
         for place, value in enumerate(line)
     )
-    bbi.write(tmp_path / "a.bw", lengths, rows)
+    bbi.write(tmp_path / "a.bw", lengths, bbi.batches_of(rows, lengths))
     reader = pyBigWig.open(str(tmp_path / "a.bw"))
     assert reader.isBigWig()
     assert reader.chroms() == lengths

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from histpred.core.errors import InputError
-from histpred.tracks.binary import split_columns, write_calls, write_signal, write_windows
+from histpred.tracks.binary import write_calls, write_signal, write_windows
+from histpred.tracks.columns import split_columns
 
 pyBigWig = pytest.importorskip("pyBigWig", reason="needs pyBigWig")
 
@@ -135,7 +136,8 @@ NO_ROOM = """
 import resource, signal, sys
 from pathlib import Path
 from histpred.core.errors import TemporaryError
-from histpred.tracks.binary import split_columns, write_windows
+from histpred.tracks.binary import write_windows
+from histpred.tracks.columns import split_columns
 folder = Path(sys.argv[1])
 found = split_columns(folder / "scores.tsv.gz", {"chr2": 10**9}, folder)
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
