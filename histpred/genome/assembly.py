@@ -187,12 +187,12 @@ def _genes(database: sqlite3.Connection) -> Iterator[Feature]:
     rows = database.execute(
         "select key, line, chrom, start, end, strand, id, name, biotype, problem, note from gene"
     )
-    for key, line, chrom, start, end, strand, gene_id, name, biotype, *problem in rows:
+    for key, line, chrom, start, end, strand, gene_id, name, biotype, *why in rows:
         name = name or gene_id or f"{chrom}:{start}-{end}"
         biotype = biotype or _biotype_below(database, key, chrom, start, end)
         place = (line, chrom, start, end, strand)
         names = (name, gene_id or ".", biotype)
-        yield Feature(*place, *names, None, *problem, gene_biotype=biotype)
+        yield Feature(*place, *names, None, *why, biotype)
 
 
 def _biotype_below(
@@ -274,8 +274,7 @@ def _genes_without_transcript(database: sqlite3.Connection) -> Iterator[Feature]
     for line, chrom, start, end, strand, name, gene_id, biotype, problem, note in rows:
         names = (name or f"{chrom}:{start}-{end}", gene_id or ".", biotype or ".")
         place = (line, chrom, start, end, strand)
-        why = (problem or NO_TRANSCRIPT, note)
-        yield Feature(*place, *names, None, *why, gene_biotype=biotype or ".")
+        yield Feature(*place, *names, None, problem or NO_TRANSCRIPT, note, biotype or ".")
 
 
 def _unknown(database: sqlite3.Connection) -> Iterator[Feature]:

@@ -67,11 +67,11 @@ with recursive nested (row) as (
 def store_feature(database: sqlite3.Connection, record: Record) -> None:
     """Store a row for each parent of a gene, a transcript or a feature of an unknown type."""
     key = record.key or None
-    parents = [*dict.fromkeys(filter(None, record.parents))] or [None]
+    parents: list[str | None] = [*dict.fromkeys(filter(None, record.parents))]
     problem = (record.problem, IN_PARTS if record.problem == TRANS_SPLICED else "")
     if len(parents) > 1:
         database.execute(NEW_SHARED, (record.line,))
-    for parent in parents:
+    for parent in parents or [None]:
         where = (key, *record[1:6], record.source)
         if record.kind == TRANSCRIPT:
             database.execute(NEW_TRANSCRIPT, (*where, parent or key, *record[8:12], *problem))
