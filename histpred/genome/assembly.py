@@ -187,12 +187,12 @@ def _genes(database: sqlite3.Connection) -> Iterator[Feature]:
     rows = database.execute(
         "select key, line, chrom, start, end, strand, id, name, biotype, problem, note from gene"
     )
-    for key, line, chrom, start, end, strand, gene_id, name, biotype, *why in rows:
+    for key, line, chrom, start, end, strand, gene_id, name, biotype, problem, note in rows:
         name = name or gene_id or f"{chrom}:{start}-{end}"
         biotype = biotype or _biotype_below(database, key, chrom, start, end)
         place = (line, chrom, start, end, strand)
         names = (name, gene_id or ".", biotype)
-        yield Feature(*place, *names, None, *why, biotype)
+        yield Feature(*place, *names, None, problem, note, biotype)
 
 
 def _biotype_below(
