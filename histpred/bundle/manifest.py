@@ -179,7 +179,13 @@ class Evaluation(Record):
 
     description: str
     windows: int
-    marks: dict[str, MarkPerformance]
+    marks: Annotated[dict[str, MarkPerformance], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _baselines_agree(self) -> Evaluation:
+        if len({frozenset(figures.baselines) for figures in self.marks.values()}) > 1:
+            raise ValueError("its marks have other baselines than each other")
+        return self
 
 
 class KnownAnswer(Record):

@@ -5,6 +5,7 @@ A message says what happened, where (file:line), what was found and what to do.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterable
 from itertools import islice
@@ -18,6 +19,12 @@ EXIT_USAGE = 2
 EXIT_STRICT = 3
 EXIT_TEMPORARY = 75  # EX_TEMPFAIL of sysexits.h: worth another try
 MORE_MEMORY = "give more memory and run the same command again"
+MORE_ROOM = "nothing was published; make room and run the same command again"
+OUT_OF_MEMORY = (
+    *("failed to map segment", "cannot map zero-fill pages"),  # the loader
+    *("bad_alloc", "bad allocation", "resource temporarily unavailable"),  # onnxruntime
+    *("allocate memory", "out of memory", "not enough memory"),  # all three
+)
 
 
 class HistpredError(Exception):
@@ -86,9 +93,15 @@ class TemporaryError(HistpredError):
 
 
 def is_memory(error: BaseException) -> bool:
-    """True for MemoryError, and where the loader has no room for the library of a package."""
-    words = "failed to map segment", "cannot allocate memory", "cannot map zero-fill pages"
-    return isinstance(error, MemoryError) or any(word in str(error).lower() for word in words)
+    """True if memory ran out, on the CPU or a GPU.
+
+    Python and the system have an error for that. The loader of libraries, onnxruntime and torch
+    say it in words only.
+    """
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or any(words in text for words in OUT_OF_MEMORY)
 
 
 def first_line(error: BaseException) -> str:

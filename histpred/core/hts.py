@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from histpred.core.errors import TemporaryError
+from histpred.core.errors import MORE_ROOM, TemporaryError
 
 PROBE_BYTES = 1 << 16
 
@@ -69,10 +69,8 @@ class BgzipWriter:
 
 def no_room(path: Path) -> TemporaryError:
     """The error for a file that htslib could not write; htslib does not say why."""
-    return TemporaryError(
-        f"{path.name} cannot be written in {path.parent}: the disk is full or over quota",
-        "nothing was published; make room and run the same command again",
-    )
+    what = f"{path.name} cannot be written in {path.parent}: the disk is full or over quota"
+    return TemporaryError(what, MORE_ROOM)
 
 
 def has_room(folder: Path) -> bool:

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 EXIT_INTERRUPTED = 130
 INTERRUPTED = "interrupted; nothing unfinished was published"
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-GRACE = 3.0  # seconds from the first signal to the end of the process
+GRACE = 3.0  # seconds from the first signal until the run has cleaned up
+LINGER = 1.0  # seconds more, for the threads of libraries
 
 
 def end_at_once(number: int = 0, frame: FrameType | None = None) -> NoReturn:
@@ -31,10 +32,10 @@ def end_at_once(number: int = 0, frame: FrameType | None = None) -> NoReturn:
 
 
 def end_soon() -> None:
-    """End the process after `GRACE` seconds, if it does not end by itself before."""
+    """End the process after `LINGER` seconds, if it does not end by itself before."""
     import threading
 
-    timer = threading.Timer(GRACE, os._exit, [EXIT_INTERRUPTED])
+    timer = threading.Timer(LINGER, os._exit, [EXIT_INTERRUPTED])
     timer.daemon = True
     timer.start()
 

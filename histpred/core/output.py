@@ -24,6 +24,7 @@ from typing import cast
 
 from histpred.core.errors import (
     MORE_MEMORY,
+    MORE_ROOM,
     InputError,
     OutputError,
     TemporaryError,
@@ -31,6 +32,7 @@ from histpred.core.errors import (
     first_few,
     is_memory,
 )
+from histpred.core.hts import no_room
 from histpred.core.journal import LOCK, Journal, file_digest
 from histpred.core.log import logger
 
@@ -179,26 +181,30 @@ def refuse_streams(inputs: Iterable[str | os.PathLike[str]]) -> None:
 
 
 @contextmanager
-def temporary_faults() -> Iterator[None]:
-    """Raise TemporaryError (exit code 75) if any library runs out of disk space or memory."""
+def temporary_faults(path: Path | None = None) -> Iterator[None]:
+    """Raise TemporaryError (exit code 75) if any library runs out of disk space or memory.
+
+    path: the file that is written, which the library may not name.
+    """
     try:
         yield
     except (MemoryError, OSError, sqlite3.OperationalError) as error:
-        if lack := temporary(error):
+        if lack := temporary(error, path):
             raise lack from error
         raise
 
 
-def temporary(error: BaseException) -> TemporaryError | None:
+def temporary(error: BaseException, path: Path | None = None) -> TemporaryError | None:
     """The lack of disk space or memory that an exception stands for; None for another error."""
-    if isinstance(error, MemoryError | ImportError) and is_memory(error):
+    if isinstance(error, MemoryError | ImportError | OSError) and is_memory(error):
         return TemporaryError("out of memory", MORE_MEMORY)
     if not isinstance(error, OSError | sqlite3.OperationalError):
         return None
     full = isinstance(error, OSError) and error.errno in NO_ROOM
     if full or any(fault in str(error) for fault in SQLITE_NO_ROOM):
-        hint = "nothing was published; make room and run the same command again"
-        return TemporaryError(f"the disk is full or over quota ({error})", hint)
+        if path:
+            return no_room(path)
+        return TemporaryError(f"the disk is full or over quota ({error})", MORE_ROOM)
     return None
 
 

@@ -24,6 +24,7 @@ from histpred.core.errors import (
     TemporaryError,
     UsageError,
     first_line,
+    is_memory,
 )
 from histpred.core.graph import check_graph
 
@@ -136,7 +137,7 @@ def _create(
             disabled_optimizers=["ConstantFolding"],
         )
     except _errors() as error:
-        if _is_memory(error):
+        if is_memory(error):
             raise TemporaryError(f"{path}: out of memory", MORE_MEMORY) from error
         reason = f"{path}: onnxruntime cannot open it: {error}"
         raise BundleError(reason, "get the bundle again") from error
@@ -159,7 +160,7 @@ def run_session(
         (values,) = session.run([output], inputs)
     except _errors() as error:
         asked = re.search(r"(?:buffer of size|requested bytes of) (\d+)", str(error))
-        if asked is None and not _is_memory(error):
+        if asked is None and not is_memory(error):
             what = f"{path}: onnxruntime cannot run it: {first_line(error)}"
             raise ModelError(what, "get the bundle again") from error
         if asked and int(asked[1]) > MOST_MEMORY:
@@ -171,12 +172,6 @@ def run_session(
         what = f"{path}: gave {found}, expected {list(shape)} and float32"
         raise ModelError(what, "the graph mixes the rows of a batch, or is damaged")
     return values
-
-
-def _is_memory(error: Exception) -> bool:
-    """True if memory or threads ran out, which onnxruntime says in words only."""
-    words = "bad_alloc", "bad allocation", "allocate memory", "Resource temporarily unavailable"
-    return any(word in str(error) for word in words)
 
 
 def _errors() -> tuple[type[Exception], ...]:

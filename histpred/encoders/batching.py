@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from histpred.core.errors import TemporaryError
+from histpred.core.errors import TemporaryError, is_memory
 from histpred.core.runtime import usable_cores
 from histpred.encoders import Embedded
 from histpred.encoders.devices import choose_device, choose_precision, quantise
@@ -35,8 +35,6 @@ logger = logging.getLogger(__name__)
 
 TOKENS_AT_ONCE = 32_768  # of a batch; half as many each time memory runs out
 CHUNKS_AT_ONCE = {"cpu": 32, "cuda": 4096, "mps": 512}
-# torch's messages on the CPU and on MPS, where it has no exception of its own
-OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "MPS backend out of memory")
 
 Forward = Callable[[Tensor, Tensor | None], Tensor]
 """ids [batch, tokens] and a mask of the same shape (True: a token; None: no list is padded) ->
@@ -138,8 +136,8 @@ class Batcher:
         try:
             with torch.inference_mode():
                 return self._means(batch)
-        except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-            if not is_out_of_memory(error):
+        except (MemoryError, RuntimeError) as error:
+            if not is_memory(error):
                 raise
             tokens = len(batch) * len(batch[0].ids)
             if len(batch) == 1:
@@ -189,13 +187,6 @@ def keep_memory() -> None:
     if mallopt:
         for parameter, value in ((-3, 1 << 30), (-1, (1 << 31) - 1), (-8, 1)):
             mallopt(parameter, value)  # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, M_ARENA_MAX
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Return True if torch raised this error because memory ran out, on a GPU or the CPU."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    return any(words in str(error) for words in OUT_OF_MEMORY)
 
 
 def letters_table(alphabet: str, other: str = "N") -> bytes:

@@ -19,7 +19,7 @@ from types import ModuleType
 
 from histpred.core.errors import OutputError, UsageError, WeightsError, first_line
 from histpred.core.journal import file_digest, publish
-from histpred.core.output import temporary_faults
+from histpred.core.output import NO_ROOM, temporary_faults
 from histpred.encoders import INSTALL_ENCODERS
 from histpred.encoders.installed import RIGHT, UNKNOWN, WRONG, compare_file, partial_folder
 from histpred.encoders.published import File, Published
@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 YES = ("1", "on", "true", "yes")
 WORTH_KEEPING = 4096  # bytes of an interrupted download
-DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+DISK_FAULTS = (*NO_ROOM, errno.EROFS)
 HUB_SETTINGS = {  # read when huggingface_hub is imported
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "HF_HUB_DISABLE_XET": "1",  # xet keeps a cache outside the given folder
@@ -180,7 +180,7 @@ def _partial(folder: Path) -> Iterator[Path]:
         partial.mkdir(parents=True, exist_ok=True)
         lock = open(partial / "lock", "w")  # noqa: SIM115 - the with statement below closes it
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in NO_ROOM:
             raise
         hint = "choose another folder with --to"
         raise OutputError(f"cannot write to {partial.parent}: {error.strerror}", hint) from error

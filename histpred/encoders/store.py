@@ -9,7 +9,6 @@ appears when it is complete, and never changes: runs may share a store, and a ki
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import importlib
 import io
@@ -26,6 +25,7 @@ import numpy as np
 
 from histpred.core.errors import OutputError
 from histpred.core.journal import file_digest, publish
+from histpred.core.output import NO_ROOM
 from histpred.encoders import INSTALL_ENCODERS, Embedded, Encoder, EncoderSpec
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class Store:
                     if time.time() - left.stat().st_mtime > LEFT_BEHIND:
                         left.unlink()
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):  # for `temporary_faults`
+            if error.errno in NO_ROOM:  # for `temporary_faults`
                 raise
             what = f"cannot write to the store {folder}: {error.strerror}"
             raise OutputError(what, "choose another --store") from error

@@ -164,8 +164,8 @@ def card_figures(
     scores: np.ndarray,
     baselines: Mapping[str, np.ndarray],
     errors: Sequence[float | None] | None = None,
-) -> Evaluation:
-    """AUROC and AUPRC of each mark with at least FEWEST rows of both classes.
+) -> Evaluation | None:
+    """AUROC and AUPRC of each mark with at least FEWEST rows of both classes; None without any.
 
     `labels` are [n, marks]: 1, 0, or NaN where unlabelled. `scores`, and those of each baseline by
     name, are [n, marks]: probabilities or anything that ranks rows as they do. Prevalence, a
@@ -187,6 +187,8 @@ def card_figures(
             model=_ranking(truth, scores[known, i], errors[i] if errors else None),
             baselines=beside,
         )
+    if not figures:
+        return None
     return Evaluation(description=description, windows=len(labels), marks=figures)
 
 

@@ -15,17 +15,17 @@ from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 
-from histpred.genome.feature_types import CODING, EXON, GENE, TRANSCRIPT, UNKNOWN, kind_of
+from histpred.genome.feature_types import CODING, EXON, GENE, TRANSCRIPT, kind_of
 from histpred.genome.gff import Record, exon_number
 from histpred.genome.levels import (
     IS_LINKED,
     NEW_EXON,
-    NEW_GENE,
+    NEW_TRANS_SPLICED,
     NEW_TRANSCRIPT,
-    NEW_UNKNOWN,
     SCHEMA,
     runs_of,
     settle,
+    store_feature,
 )
 from histpred.genome.loci import Place, Portion, agree, share
 from histpred.genome.reasons import (
@@ -44,7 +44,7 @@ RECENT = 10_000
 # key, line, chrom, start, end, strand, source, gene, id, name, biotype, problem, note
 TranscriptRow = tuple[str | None, int, str, int, int, str, str, str | None, str, str, str, str, str]
 
-_PLACE_AND_PARENTS = attrgetter("chrom", "strand", "source", "gene_id", "parents")
+_PLACE_AND_PARENTS = attrgetter("chrom", "strand", "source", "gene_id", "parents", "problem")
 
 
 def assemble(
@@ -95,26 +95,15 @@ def _fill(
             run.append(record)
             run_of = belongs_to
             continue
-        key = record.key or None
         place = (record.chrom, record.strand)
         if record.kind == TRANSCRIPT:
             if len(recent) == RECENT:
                 recent.clear()
             recent[record.key] = place
-            gene = (record.parents[0] if record.parents else None) or key
-            names = (gene, *record[8:12])
-            row = (key, *record[1:6], record.source, *names, record.problem, "")
-            database.execute(NEW_TRANSCRIPT, row)
-        else:
-            parent = (record.parents[0] if record.parents else None) or None
-            where = (key, *record[1:6], record.source, parent)
-            if record.kind == UNKNOWN:
-                database.execute(NEW_UNKNOWN, (*where, *record[8:12], record.feature))
-                continue
+        elif record.kind == GENE:
             last_gene = (record.key, *place)
             recent.clear()
-            own = (record.gene_id, record.name, record.biotype)
-            database.execute(NEW_GENE, (*where, *own))
+        store_feature(database, record)
     _store_exons(database, run, recent)
 
 
@@ -123,6 +112,8 @@ def _adds_nothing(
 ) -> bool:
     """True if an exon follows its own gene or transcript, and lies on its strand."""
     place = (exon.chrom, exon.strand)
+    if exon.problem:
+        return False
     if exon.gene_id and last_gene == (exon.gene_id, *place):
         return True
     return bool(exon.parents) and all(recent.get(above) == place for above in exon.parents)
@@ -148,6 +139,8 @@ def _store_exons(
             if parent not in recent:
                 numbers = ",".join(str(exon_number(record.attributes)) for record in run)
             database.execute(NEW_EXON, (key, *place, *rest, pack_blocks(blocks), numbers))
+            if first.problem:
+                database.execute(NEW_TRANS_SPLICED, (key,))
         else:
             start, end = min(block[0] for block in blocks), max(block[1] for block in blocks)
             spanned = (first.line, first.chrom, start, end, first.strand, first.source)
@@ -193,13 +186,14 @@ def _implied_genes(database: sqlite3.Connection) -> Iterator[Feature]:
 
 def _genes(database: sqlite3.Connection) -> Iterator[Feature]:
     rows = database.execute(
-        "select key, line, chrom, start, end, strand, id, name, biotype from gene"
+        "select key, line, chrom, start, end, strand, id, name, biotype, problem, note from gene"
     )
-    for key, line, chrom, start, end, strand, gene_id, name, biotype in rows:
+    for key, line, chrom, start, end, strand, gene_id, name, biotype, problem, note in rows:
         name = name or gene_id or f"{chrom}:{start}-{end}"
         biotype = biotype or _biotype_below(database, key, chrom, start, end)
         place = (line, chrom, start, end, strand)
-        yield Feature(*place, name, gene_id or ".", biotype, gene_biotype=biotype)
+        names = (name, gene_id or ".", biotype)
+        yield Feature(*place, *names, None, problem, note, biotype)
 
 
 def _biotype_below(
@@ -232,11 +226,14 @@ def _same_id(
     database: sqlite3.Connection, rows: list[TranscriptRow], with_exons: bool
 ) -> Iterator[Feature]:
     """Yield the transcripts with one ID. Without `with_exons`, only their strands are compared."""
-    places = [Place(*row[1:7]) for row in rows]
+    places = [*dict.fromkeys(Place(*row[1:7]) for row in rows)]  # a place has a row for each gene
     portions = [Portion(place.strand) for place in places]
     if not all(row[11] for row in rows):
         portions = share(places, runs_of(database, rows[0][0]))
-    for place, row, portion in zip(places, rows, portions, strict=True):
+    portion_of = dict(zip(places, portions, strict=True))
+    for row in rows:
+        place = Place(*row[1:7])
+        portion = portion_of[place]
         key, *_, gene, gene_id, name, biotype, problem, note = row
         above_id, gene_biotype, unclear = _gene_above(database, gene, place)
         strand = place.strand
@@ -272,13 +269,13 @@ def _gene_above(
 
 def _genes_without_transcript(database: sqlite3.Connection) -> Iterator[Feature]:
     rows = database.execute(
-        f"""select line, chrom, start, end, strand, name, id, biotype from gene
+        f"""select line, chrom, start, end, strand, name, id, biotype, problem, note from gene
             where not exists (select 1 from transcript where {IS_LINKED})"""
     )
-    for line, chrom, start, end, strand, name, gene_id, biotype in rows:
+    for line, chrom, start, end, strand, name, gene_id, biotype, problem, note in rows:
         names = (name or f"{chrom}:{start}-{end}", gene_id or ".", biotype or ".")
         place = (line, chrom, start, end, strand)
-        yield Feature(*place, *names, problem=NO_TRANSCRIPT, gene_biotype=biotype or ".")
+        yield Feature(*place, *names, None, problem or NO_TRANSCRIPT, note, biotype or ".")
 
 
 def _unknown(database: sqlite3.Connection) -> Iterator[Feature]:

@@ -20,7 +20,7 @@ _GTF_ATTRIBUTE = re.compile(
 # key followed by a quote cannot occur inside a quoted value.
 _KEYS = (
     "gene_id|gene_name|gene_symbol|gene_type|gene_biotype|gene|"
-    "transcript_id|transcript_type|transcript_biotype"
+    "transcript_id|transcript_type|transcript_biotype|exception|part"
 )
 _WANTED = re.compile(rf'(?:^|;)\s*({_KEYS})\s+"([^"]*)"')
 _UNQUOTED = re.compile(rf'(?:^|;)\s*(?:{_KEYS})\s+[^"\s]')

@@ -38,12 +38,14 @@ from histpred.genome.feature_types import (
     term,
 )
 from histpred.genome.lines import parse_position
-from histpred.genome.reasons import NO_ID
+from histpred.genome.reasons import NO_ID, TRANS_SPLICED
 
 _GENE_NAMES = ("gene_name", "gene", "gene_symbol")  # GENCODE and Ensembl, NCBI, FlyBase
 _UNKNOWN_TRANSCRIPT = re.compile(r"(unknown|unassigned)_transcript_\d+$")
 # AGAT also writes GFF3 attributes with a `transcript_id t` among them.
 _TRANSCRIPT_ID = re.compile(r'(?:^|;)\s*transcript_id[\s=]+"?([^";\s]+)')
+# NCBI: each line of a gene that lies in several places has its number, 1/2 or 1.
+_PART = re.compile(r"\d+(?:/(?!1$)\d+)?")
 _EXON_NUMBER = re.compile(r"(?:^|;)\s*exon_number[ =]\s*[\"']?0*([1-9][0-9]{0,8})\b")
 
 
@@ -188,9 +190,10 @@ def _gtf_record(kind: str, number: int, fields: list[str], start: int, end: int)
         kind = TRANSCRIPT  # FlyBase: the transcript of a pseudogene has the type pseudogene
     columns = fields[1], fields[2], fields[8]
     place = (kind, number, fields[0], start, end, fields[6])
+    problem = _trans_splicing(kind, attributes)
     if kind == GENE:
         names = (gene_id, gene_name, gene_name or gene_id, gene_biotype)
-        return Record(*place, gene_id, (), *names, *columns)
+        return Record(*place, gene_id, (), *names, *columns, problem)
 
     if not gene_id and _UNKNOWN_TRANSCRIPT.match(transcript_id):
         transcript_id = ""
@@ -200,8 +203,8 @@ def _gtf_record(kind: str, number: int, fields: list[str], start: int, end: int)
     biotype = biotype or gene_biotype or _class_of(kind, fields[2])
     rest = (gene_id, gene_name, transcript_id or gene_id, _coding(biotype))
     if kind == EXON:
-        return Record(*place, "", (key,), *rest, *columns)
-    problem = NO_ID if kind == TRANSCRIPT and not key else ""
+        return Record(*place, "", (key,), *rest, *columns, problem)
+    problem = NO_ID if kind == TRANSCRIPT and not key else problem
     key = "" if kind == UNKNOWN else key  # transcript_id names the transcript that it is part of
     return Record(*place, key, (gene_id,), *rest, *columns, problem)
 
@@ -246,7 +249,16 @@ def _gff3_record(
     name = "" if kind == EXON else name or attributes.get("locus_tag", "")
     place = (kind, number, fields[0], start, end, fields[6])
     rest = (gene_id, gene_name, name, biotype, fields[1], fields[2], fields[8])
-    return Record(*place, key, parents, *rest)
+    return Record(*place, key, parents, *rest, _trans_splicing(kind, attributes))
+
+
+def _trans_splicing(kind: str, attributes: dict[str, str]) -> str:
+    """TRANS_SPLICED for a part of a feature, or of what is trans-spliced; else ''.
+
+    A gene of one line has its place, whatever becomes of its transcripts.
+    """
+    spliced = kind != GENE and "trans-splicing" in attributes.get("exception", "")
+    return TRANS_SPLICED if spliced or _PART.fullmatch(attributes.get("part", "")) else ""
 
 
 def _class_of(kind: str, feature: str) -> str:

@@ -11,8 +11,10 @@ import sqlite3
 from collections.abc import Iterator
 from itertools import groupby
 
-from histpred.genome.feature_types import CODING, kind_of
+from histpred.genome.feature_types import CODING, TRANSCRIPT, UNKNOWN, kind_of
+from histpred.genome.gff import Record
 from histpred.genome.loci import Place, Run, loci, share
+from histpred.genome.reasons import AMBIGUOUS, TRANS_SPLICED
 from histpred.genome.spool import unpack_blocks
 
 BATCH = 10_000
@@ -20,7 +22,7 @@ DEEPEST = 10  # transcripts within transcripts
 
 SCHEMA = """
 create table gene (key text, line int, chrom text, start int, end int, strand text, source text,
-                   parent text, id text, name text, biotype text);
+                   parent text, id text, name text, biotype text, problem text, note text);
 create table transcript (key text, line int, chrom text, start int, end int, strand text,
                          source text, gene text, id text, gene_name text, name text, biotype text,
                          problem text, note text);
@@ -29,16 +31,21 @@ create table exon (key text, line int, chrom text, strand text, source text, gen
 create table unknown (key text, line int, chrom text, start int, end int, strand text, source text,
                       parent text, id text, gene_name text, name text, biotype text, type text);
 create table repeated (key text primary key) without rowid;
+create table trans_spliced (key text primary key) without rowid;
+create table shared (line int primary key) without rowid;
 create index gene_key on gene (key, chrom, start, end);
 create index gene_parent on gene (parent) where parent is not null;
 create index transcript_key on transcript (key);
 create index transcript_gene on transcript (gene, chrom, strand, start);
 create index exon_key on exon (key, line);
 """
-NEW_GENE = f"insert into gene values ({', '.join('?' * 11)})"
+NEW_GENE = f"insert into gene values ({', '.join('?' * 13)})"
 NEW_TRANSCRIPT = f"insert into transcript values ({', '.join('?' * 14)})"
 NEW_EXON = f"insert into exon values ({', '.join('?' * 11)})"
 NEW_UNKNOWN = f"insert into unknown values ({', '.join('?' * 13)})"
+NEW_TRANS_SPLICED = "insert or ignore into trans_spliced values (?)"  # the ID of its exons
+NEW_SHARED = "insert into shared values (?)"  # a line of which there is a row for each parent
+IN_PARTS = "trans-spliced, or in several places"
 
 # A transcript has the gene of its ID that it overlaps.
 IS_LINKED = """gene.key = transcript.gene and gene.chrom = transcript.chrom
@@ -57,12 +64,36 @@ with recursive nested (row) as (
 """
 
 
+def store_feature(database: sqlite3.Connection, record: Record) -> None:
+    """Store a row for each parent of a gene, a transcript or a feature of an unknown type."""
+    key = record.key or None
+    parents: list[str | None] = [*dict.fromkeys(filter(None, record.parents))]
+    problem = (record.problem, IN_PARTS if record.problem == TRANS_SPLICED else "")
+    if len(parents) > 1:
+        database.execute(NEW_SHARED, (record.line,))
+    for parent in parents or [None]:
+        where = (key, *record[1:6], record.source)
+        if record.kind == TRANSCRIPT:
+            database.execute(NEW_TRANSCRIPT, (*where, parent or key, *record[8:12], *problem))
+        elif record.kind == UNKNOWN:
+            database.execute(NEW_UNKNOWN, (*where, parent, *record[8:12], record.feature))
+        else:
+            own = (record.gene_id, record.name, record.biotype)
+            database.execute(NEW_GENE, (*where, parent, *own, *problem))
+
+
 def settle(database: sqlite3.Connection) -> None:
     """Decide the level of all records, and add the transcripts that have only exons."""
     _demote_genes(database)
     _promote_unknown(database)
     _adopt(database)
+    _keep_once(database)
     _imply_transcripts(database)
+    database.execute(
+        """update transcript set problem = ?, note = ?
+           where problem = '' and key in (select key from trans_spliced)""",
+        (TRANS_SPLICED, IN_PARTS),
+    )
     database.execute(
         """insert into repeated select key from transcript where key is not null
            group by key having count(*) > 1"""
@@ -78,7 +109,8 @@ def _demote_genes(database: sqlite3.Connection) -> None:
     database.execute(f"insert into demoted {nested}")
     database.execute(
         """insert into transcript select key, line, chrom, start, end, strand, source, parent,
-           '', '', name, biotype, '', '' from gene where rowid in (select row from demoted)"""
+           '', '', name, biotype, problem, note
+           from gene where rowid in (select row from demoted)"""
     )
     database.execute("delete from gene where rowid in (select row from demoted)")
 
@@ -99,7 +131,7 @@ def _promote_unknown(database: sqlite3.Connection) -> None:
         and not exists (select 1 from gene where gene.key = unknown.key)"""
     database.execute(
         f"""insert into gene select key, line, chrom, start, end, strand, source, null, id, name,
-            biotype from unknown where {has_transcripts}"""
+            biotype, '', '' from unknown where {has_transcripts}"""
     )
     database.execute(
         """delete from unknown where exists (select 1 from transcript where key = unknown.key)
@@ -119,7 +151,15 @@ def _drop_coding(database: sqlite3.Connection) -> None:
 def _adopt(database: sqlite3.Connection) -> None:
     """Give transcripts of transcripts (NCBI: gene > primary_transcript > miRNA) their gene."""
     above = "parent.key = transcript.gene and parent.chrom = transcript.chrom"
+    over = "parent.start < transcript.end and parent.end > transcript.start"
     for _ in range(DEEPEST):
+        database.execute(
+            f"""update transcript set problem = ?, note = 'its parent is of several genes'
+                where problem = '' and not exists (select 1 from gene where {IS_LINKED})
+                  and 1 < (select count(distinct parent.gene) from transcript parent
+                           where {above} and {over})""",
+            (AMBIGUOUS,),
+        )
         adopted = database.execute(
             f"""update transcript set gene = (select parent.gene from transcript parent
                                               where {above} limit 1)
@@ -129,6 +169,25 @@ def _adopt(database: sqlite3.Connection) -> None:
         )
         if not adopted.rowcount:
             break
+
+
+def _keep_once(database: sqlite3.Connection) -> None:
+    """Of a line with several parents, keep one transcript for each gene, or else one row.
+
+    If one of its parents is a gene, a gene is a transcript.
+    """
+    if database.execute("select 1 from shared limit 1").fetchone() is None:
+        return
+    for table, columns in (("transcript", "line, gene"), ("gene", "line"), ("unknown", "line")):
+        database.execute(
+            f"""delete from {table} where line in (select line from shared) and rowid not in
+                (select min(rowid) from {table} where line in (select line from shared)
+                 group by {columns})"""
+        )
+    database.execute(
+        """delete from gene where line in (select line from shared)
+           and line in (select line from transcript where line in (select line from shared))"""
+    )
 
 
 def _imply_transcripts(database: sqlite3.Connection) -> None:
@@ -144,7 +203,9 @@ def _imply_transcripts(database: sqlite3.Connection) -> None:
         _, _, gene_id, gene_name, name, biotype, *_ = listed[0]
         runs = [_run(row[1], *row[6:]) for row in listed]
         genes = database.execute(
-            "select line, chrom, start, end, strand, source, id from gene where key = ?", (key,)
+            """select line, chrom, start, end, strand, source, id, problem, note
+               from gene where key = ?""",
+            (key,),
         ).fetchall()
         rest = (gene_id, gene_name)
         if genes:
@@ -161,11 +222,14 @@ def _imply_transcripts(database: sqlite3.Connection) -> None:
 
 
 def _below_genes(
-    genes: list[tuple[int, str, int, int, str, str, str]], runs: list[Run]
+    genes: list[tuple[int, str, int, int, str, str, str, str, str]], runs: list[Run]
 ) -> Iterator[tuple[tuple[int, str, int, int, str], str, str, str]]:
     """Yield what the exons right below each gene make: place, name, problem and note."""
     portions = share([Place(*row[:6]) for row in genes], runs)
-    for (line, chrom, start, end, _, _, name), portion in zip(genes, portions, strict=True):
+    for row, portion in zip(genes, portions, strict=True):
+        line, chrom, start, end, _, _, name, problem, note = row
+        if problem:
+            portion.refuse(problem, note)
         if portion.blocks and not portion.problem:
             start = min(block[0] for block in portion.blocks)
             end = max(block[1] for block in portion.blocks)

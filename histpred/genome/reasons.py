@@ -30,12 +30,14 @@ MEANINGS = {
     TOO_MANY_N: "the fraction of N is above the bundle's limit",
     UNKNOWN_STRAND: "its strand is ?",
     NO_EXONS: "a spliced window needs exons",
-    TRANS_SPLICED: "trans-splicing, or exons on another strand or contig than their transcript",
+    TRANS_SPLICED: "trans-splicing, a part of a gene in several places, or exons on another strand "
+    "or contig than their transcript",
     CROSSES_ORIGIN: "it runs past the end of a circular contig",
     NO_ID: "a GTF transcript with an empty ID, or an exon of no transcript",
     SAME_TILE: "an earlier row has the same tile",
     NO_TRANSCRIPT: "transcripts are scored, and the gene has none",
-    AMBIGUOUS: "several features have its ID, and its exons or its biotype fit more than one",
+    AMBIGUOUS: "several features have its ID, and its exons or its biotype fit more than one; or "
+    "its parent has several genes",
     EXONS_OUTSIDE: "an exon lies outside its transcript or gene",
     UNKNOWN_TYPE: "its type (column 3) is not known, and it has neither exons nor transcripts",
     NO_GENE: "a CDS of no gene or transcript, in a GFF3 without genes",

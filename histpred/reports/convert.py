@@ -247,7 +247,8 @@ class _VectorTable:
             # Without pre_buffer=False, pyarrow keeps in memory what it has read.
             self.file = parquet.ParquetFile(path, pre_buffer=False)
         schema, columns = self.file.schema_arrow, [*PLACE, VECTOR]
-        vector = schema.field(VECTOR).type if {*columns} <= {*schema.names} else arrow.null()
+        once = all(schema.names.count(name) == 1 for name in columns)
+        vector = schema.field(VECTOR).type if once else arrow.null()
         if not arrow.types.is_fixed_size_list(vector) or vector.value_type != arrow.float32():
             self.file.close()
             raise InputError(path, "is not a table of windows and vectors", EMBED_AGAIN)

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from histpred.core.columns import HEADER, LAYOUT, NAMES, PROBABILITY, values_of
-from histpred.core.errors import InputError
+from histpred.core.errors import InputError, first_few
 from histpred.core.hts import BgzipWriter, no_room
 from histpred.core.marks import mark_colour
 from histpred.genome.naming import BED, TABIX, TSV
@@ -115,6 +115,8 @@ def read_scores(path: Path) -> Iterator[tuple[tuple[str, ...], Iterator[Rows]]]:
         header = tuple(next(lines, "").rstrip("\n").split("\t"))
         if header[:shared] != HEADER or len(header) == shared:
             raise InputError(path, "is not a table of scores", AGAIN, line=1)
+        if twice := sorted({name for name in header if header.count(name) > 1}):
+            raise InputError(path, f"two columns {first_few(twice)}", AGAIN, line=1)
 
         def rows() -> Iterator[Rows]:
             line = 2

@@ -12,8 +12,7 @@ from pathlib import Path
 
 from histpred.core.columns import picker
 from histpred.core.errors import InputError
-from histpred.core.hts import no_room
-from histpred.core.output import NO_ROOM
+from histpred.core.output import temporary_faults
 from histpred.scoring import tables
 from histpred.scoring.tables import AGAIN
 from histpred.tracks import bbi
@@ -122,9 +121,5 @@ def _write(
     fields: str = "",
 ) -> None:
     """Write a track of these contigs; see `bbi.write`."""
-    try:
+    with temporary_faults(path):
         bbi.write(path, {contig: lengths[contig] for contig in contigs}, batches, fields)
-    except OSError as error:
-        if error.errno in NO_ROOM:
-            raise no_room(path) from error
-        raise

@@ -149,6 +149,6 @@ def _figures(dataset: Dataset, probabilities: Mapping[str, np.ndarray]) -> dict[
         columns = zip(these.labels.T, scores.T, strict=True)
         errors = [expected_calibration_error(*column) for column in columns]
         evaluation = card_figures(description, marks, these.labels, scores, beside, errors)
-        if evaluation.marks:
+        if evaluation:
             figures[name] = evaluation
     return figures

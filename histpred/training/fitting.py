@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau
 
-from histpred.core.errors import ModelError, TemporaryError, first_line
+from histpred.core.errors import ModelError, TemporaryError, first_line, is_memory
 from histpred.core.finished import differences
 from histpred.training.settings import Settings
 
@@ -265,7 +265,9 @@ def _epoch_losses(
         found = [float(total) / losses.batches]
         if losses.validation:
             found.append(losses.validation())
-    except torch.OutOfMemoryError as error:
+    except (MemoryError, RuntimeError) as error:
+        if not is_memory(error):
+            raise
         raise TemporaryError(
             f"the memory of {device} does not hold a batch of {settings.batch} rows",
             "run the same command with a smaller --batch",

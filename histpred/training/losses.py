@@ -12,7 +12,6 @@ A pair is a window and a mark.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from torch.nn import functional
 
 from histpred.core.errors import InputError, UsageError, first_few
 from histpred.core.marks import canonical
+from histpred.labels.table import read_records
 from histpred.training.settings import NNPU, UNDERSAMPLED, WEIGHTED
 
 SLACK = 0.99  # a prior may be 1 % below the observed share, since it may have been rounded
@@ -153,31 +153,13 @@ def mark_priors(labels: np.ndarray, marks: Sequence[str], given: str | None) -> 
 
 
 def _prior_table(path: Path, marks: Sequence[str], observed: np.ndarray) -> np.ndarray:
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as lines:
-            reader = csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
-            missing = [name for name in ("mark", "prior") if name not in (reader.fieldnames or ())]
-            if missing:
-                raise InputError(
-                    path,
-                    f"no column {' and no column '.join(missing)}",
-                    "a table of priors is tab-separated and begins with: mark, prior",
-                    1,
-                )
-            rows = [(reader.line_num, row["mark"] or "", row["prior"] or "") for row in reader]
-    except OSError as error:
-        raise InputError(
-            path,
-            f"cannot be read: {error.strerror}",
-            "--prior is a number above 0 and up to 1, or a table with the columns mark and prior",
-        ) from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        hint = "a table of priors is tab-separated text: mark, prior"
-        raise InputError(path, "is no text", hint) from error
-
+    if not path.exists() or path.is_dir():
+        hint = "--prior is a number above 0 and up to 1, or a table with the columns mark and prior"
+        raise InputError(path, "cannot be read: no such file", hint)
     shares = {canonical(mark): share for mark, share in zip(marks, observed, strict=True)}
     priors: dict[str, float] = {}
-    for line, name, text in rows:
+    for line, row in read_records(path, ("mark", "prior")):
+        name, text = row["mark"], row["prior"]
         mark = canonical(name)
         if mark in priors:
             raise InputError(path, f"a second prior of {name}", "keep one row for each mark", line)

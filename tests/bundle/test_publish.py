@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from functools import reduce
+from operator import getitem
+from pathlib import Path
 
 import pytest
 
-from histpred.bundle.folder import load_bundle
+from histpred.bundle.folder import load_bundle, parse_manifest
 from histpred.bundle.manifest import Manifest
 from histpred.bundle.publish import render_card, write_bundle
 from histpred.core.errors import BundleError
@@ -81,6 +85,48 @@ def test_the_card_says_how_each_mark_is_calibrated(manifest):
         "| H3K27me3 | 0.5000 | isotonic, 3 knots |  |  |",
         "| H3K9ac | 1.0000 | base rate | 0.010 | -2.000 |",
     ]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda marks: marks.clear(), "metrics.validation.marks: .*at least 1 item"),
+        (lambda marks: marks["H3K27me3"]["baselines"].clear(), "its marks have other baselines"),
+        (lambda marks: marks["H3K4me3"]["baselines"].clear(), "its marks have other baselines"),
+    ],
+    ids=["no mark", "a mark without baselines", "the first mark without baselines"],
+)
+def test_an_evaluation_that_no_card_can_show_is_refused(change, words, manifest):
+    fields = json.loads(manifest.model_dump_json())
+    change(fields["metrics"]["validation"]["marks"])
+    with pytest.raises(BundleError, match=words):
+        parse_manifest(json.dumps(fields).encode(), Path("bundle.json"))
+
+
+def test_a_manifest_with_an_empty_list_or_object_has_a_card_or_is_refused(manifest):
+    """Wherever that is: the card is written from what a manifest may hold."""
+    whole = json.loads(manifest.model_dump_json())
+    refused = 0
+    for *above, name in list(containers(whole)):
+        fields = json.loads(manifest.model_dump_json())
+        part = reduce(getitem, above, fields)
+        part[name] = type(part[name])()
+        try:
+            emptied = parse_manifest(json.dumps(fields).encode(), Path("bundle.json"))
+        except BundleError:
+            refused += 1
+        else:
+            assert render_card(emptied, NOTES).startswith("# tiny 1.0.0\n")
+    assert refused > 5
+
+
+def containers(value: object, *above: str | int) -> Iterator[tuple[str | int, ...]]:
+    """Where the lists and objects in a JSON value are that hold something."""
+    if isinstance(value, dict | list) and value:
+        if above:
+            yield above
+        for key, part in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from containers(part, *above, key)
 
 
 def test_a_card_of_marks_without_calibration_error_leaves_it_empty(manifest):

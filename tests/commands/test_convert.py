@@ -289,6 +289,14 @@ OTHERS = {
     "one name": (renamed, "row 18 of 28 is other at chr22:"),
     "no vectors": (lambda table: table.drop_columns(["vector"]), "is not a table of windows and"),
     "other columns": (lambda table: table.select(["vector"]), "is not a table of windows and"),
+    "vectors twice": (
+        lambda table: table.append_column("vector", table["vector"]),
+        "is not a table of windows and",
+    ),
+    "names twice": (
+        lambda table: table.append_column("name", table["name"]),
+        "is not a table of windows and",
+    ),
     "lists": (
         lambda table: table.set_column(9, "vector", [table["vector"].to_pylist()]),
         "is not a table of windows and",

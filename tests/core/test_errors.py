@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
 
 from histpred.core import errors
-from histpred.core.errors import HistpredError, InputError, first_few
+from histpred.core.errors import HistpredError, InputError, first_few, is_memory
 
 
 @pytest.mark.parametrize(
@@ -58,3 +59,26 @@ def test_exit_codes():
 )
 def test_the_first_three_and_a_count(offenders, total, text):
     assert first_few(offenders, total) == text
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (MemoryError(), True),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), True),
+        (ImportError("libtorch.so: failed to map segment from shared object"), True),
+        (ImportError("libc.so.6: cannot map zero-fill pages"), True),
+        (RuntimeError("std::bad_alloc"), True),
+        (RuntimeError("bad allocation"), True),
+        (RuntimeError("Failed to allocate memory for requested buffer of size 64"), True),
+        (RuntimeError("pthread_create failed: Resource temporarily unavailable"), True),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), True),
+        (RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB"), True),
+        (RuntimeError("CUDA error: device-side assert triggered"), False),
+        (RuntimeError(), False),
+        (FileNotFoundError(errno.ENOENT, "No such file", "out of memory.bed"), False),
+        (ImportError("no module named torch"), False),
+    ],
+)
+def test_which_errors_are_a_lack_of_memory(error, expected):
+    assert is_memory(error) is expected

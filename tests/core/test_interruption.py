@@ -22,6 +22,10 @@ BUSY = {
     "a handler that swallows the interruption": (
         "exec('try:\\n time.sleep(60)\\nexcept BaseException:\\n time.sleep(60)')"
     ),
+    "cleaning up, and a thread that Python waits for": (
+        "pool = concurrent.futures.ThreadPoolExecutor(1); pool.submit(time.sleep, 60)\n"
+        "    exec('try:\\n time.sleep(60)\\nexcept BaseException:\\n time.sleep(2.7)\\n raise')"
+    ),
     "a thread that the run waits for": (
         "concurrent.futures.ThreadPoolExecutor(1).submit(time.sleep, 60).result()"
     ),

@@ -233,11 +233,21 @@ def test_a_failed_run_leaves_the_file_that_was_there(tmp_path):
         sqlite3.OperationalError("database or disk is full"),
         sqlite3.OperationalError("disk I/O error"),
         MemoryError(),
+        OSError(errno.ENOMEM, "Cannot allocate memory"),
     ],
 )
 def test_a_lack_of_room_is_temporary(fault):
     with pytest.raises(TemporaryError, match="run the same command again"), temporary_faults():
         raise fault
+
+
+def test_a_full_disk_names_the_file_that_is_written(tmp_path):
+    named = temporary_faults(tmp_path / "a.bb")
+    with (
+        pytest.raises(TemporaryError, match=r"a\.bb cannot be written in .*: the disk is full"),
+        named,
+    ):
+        raise OSError(errno.ENOSPC, "No space left on device")
 
 
 @pytest.mark.parametrize(

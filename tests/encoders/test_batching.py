@@ -9,8 +9,8 @@ import pytest
 REASON = "needs the extra encoders: pip install 'histpred[encoders]'"
 torch = pytest.importorskip("torch", reason=REASON)
 
-from histpred.core.errors import TemporaryError  # noqa: E402
-from histpred.encoders.batching import Batcher, Tokens, is_out_of_memory  # noqa: E402
+from histpred.core.errors import TemporaryError, is_memory  # noqa: E402
+from histpred.encoders.batching import Batcher, Tokens  # noqa: E402
 
 PAD = 99
 CPU = torch.device("cpu")
@@ -244,20 +244,15 @@ def test_runtime_errors_for_want_of_memory_count_as_such(message):
 def test_what_torch_really_raises_on_a_cpu_counts_as_out_of_memory():
     with pytest.raises(RuntimeError) as caught:
         torch.empty(2**62, dtype=torch.uint8)
-    assert is_out_of_memory(caught.value)
+    assert is_memory(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("error", "expected"),
-    [
-        (MemoryError(), True),
-        (torch.OutOfMemoryError("CUDA out of memory"), True),
-        (RuntimeError("CUDA error: device-side assert triggered"), False),
-        (RuntimeError(), False),
-    ],
-)
-def test_which_errors_are_for_want_of_memory(error, expected):
-    assert is_out_of_memory(error) is expected
+def test_another_error_of_torch_is_raised():
+    def fails(message):
+        return RuntimeError("CUDA error: device-side assert triggered")
+
+    with pytest.raises(RuntimeError, match="device-side assert"):
+        batcher(Fake(room=1, error=fails)).means(pieces(4, 4))
 
 
 def test_one_batch_at_a_time_is_on_the_device():

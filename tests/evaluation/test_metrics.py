@@ -241,6 +241,7 @@ def test_figures_of_a_card_by_hand():
     scores = np.array([9, 8, 7, 6, 4, 5, 3, 2, 1, 0], float)[:, None].repeat(2, 1)
     worse = -scores
     card = card_figures("Ten rows.", ("A", "B"), labels, scores, {"worse": worse}, [0.1, None])
+    assert card is not None
     assert (card.description, card.windows) == ("Ten rows.", 10)
     assert list(card.marks) == ["A"]  # B has no negatives
     figures = card.marks["A"]
@@ -251,3 +252,8 @@ def test_figures_of_a_card_by_hand():
     assert figures.baselines["worse"].auroc == pytest.approx(1 / 25)
     assert figures.baselines["prevalence"].auroc == 0.5
     assert figures.baselines["prevalence"].auprc == 0.5
+
+
+def test_marks_that_all_lack_a_class_make_no_table_of_a_card():
+    nothing = np.zeros((10, 2))
+    assert card_figures("Ten rows.", ("A", "B"), nothing, nothing, {}) is None

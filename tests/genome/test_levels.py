@@ -232,3 +232,132 @@ def test_features_without_an_id_are_named_by_name_locus_tag_or_place(tmp_path):
     found = features(path, "body", "transcript")
     assert [f.problem for f in found] == ["", "", "", "no-transcript", ""]
     assert [f.biotype for f in found] == ["rRNA", "rRNA", "tRNA", ".", "tRNA"]
+
+
+# As NCBI annotates rps12 of a chloroplast: no line for the transcript, and CDS and exons below the
+# gene, which lies in two places.
+RPS12 = """
+    chr1 RefSeq gene 11 60 . - . ID=gene-r;Name=rps12;exception=trans-splicing;part=1/2
+    chr1 RefSeq gene 201 300 . {strand} . ID=gene-r;Name=rps12;exception=trans-splicing;part=2/2
+    chr1 RefSeq CDS 11 60 . - 0 ID=cds-r;Parent=gene-r;exception=trans-splicing
+    chr1 RefSeq CDS 201 300 . {strand} 0 ID=cds-r;Parent=gene-r;exception=trans-splicing
+    chr1 RefSeq exon 11 60 . - . ID=e1;Parent=gene-r;exception=trans-splicing
+    chr1 RefSeq exon 201 300 . {strand} . ID=e2;Parent=gene-r;exception=trans-splicing
+    chr1 RefSeq gene 401 500 . + . ID=gene-s;Name=whole
+    chr1 RefSeq tRNA 401 500 . + . ID=rna-s;Parent=gene-s;Name=trnS
+    chr1 RefSeq exon 401 500 . + . ID=e3;Parent=rna-s"""
+PARTS = "exons-on-two-strands-or-contigs"
+
+
+@pytest.mark.parametrize("part", ["part=1/2", "part=2"])
+@pytest.mark.parametrize("strand", "+-")
+@pytest.mark.parametrize("kind", ["body", "spliced"])
+def test_the_parts_of_a_gene_that_is_trans_spliced_are_skipped(tmp_path, kind, strand, part):
+    text = RPS12.format(strand=strand).replace("part=1/2", part)
+    found = rows(tmp_path, text, kind)
+    assert [row for row in found if " r " not in row] == [
+        "whole s tRNA 400-500" if kind == "body" else "trnS s tRNA 400-500"
+    ]
+    skipped = [row for row in found if " r " in row]
+    assert len(skipped) == 2
+    assert all(row.endswith(PARTS) for row in skipped)
+    notes = [f.note for f in features(tmp_path / "genes.gff3", kind) if f.problem]
+    assert all("several places" in note for note in notes)
+
+
+def test_a_part_of_a_gtf_is_skipped_too(tmp_path):
+    """NCBI's GTF has the same attributes."""
+    line = 'chr1 RefSeq gene {} . - . gene_id "r"; transcript_id ""; part "{}/2"; gene "rps12";\n'
+    text = tabbed(line.format("11 60", 1) + line.format("201 300", 2))
+    found = features(write(tmp_path / "genes.gtf", text))
+    assert [(f.start, f.problem) for f in found] == [(10, PARTS), (200, PARTS)]
+
+
+@pytest.mark.parametrize("where", ["transcript", "exons"])
+@pytest.mark.parametrize("kind", ["body", "spliced"])
+def test_a_transcript_that_is_trans_spliced_is_skipped(tmp_path, kind, where):
+    """Its exons are not joined in the order of the genome."""
+    own, theirs = (
+        ";exception=trans-splicing" if where == one else "" for one in ("transcript", "exons")
+    )
+    text = f"""
+        chr1 x gene 11 300 . - . ID=g;Name=a
+        chr1 x mRNA 11 300 . - . ID=t;Parent=g;Name=a-1{own}
+        chr1 x exon 11 60 . - . Parent=t{theirs}
+        chr1 x exon 201 300 . - . Parent=t{theirs}"""
+    assert rows(tmp_path, text) == ["a g protein_coding 10-300"]
+    assert rows(tmp_path, text, kind, "transcript") == [
+        f"a-1 g mRNA 10-300 {PARTS}".replace("mRNA", "protein_coding")
+    ]
+
+
+@pytest.mark.parametrize(
+    "attributes", ["part=1/1", "part=alpha", "part=", "exception=ribosomal slippage"]
+)
+def test_other_parts_and_exceptions_are_no_trans_splicing(tmp_path, attributes):
+    text = f"chr1 x gene 11 60 . + . ID=g;Name=a;{attributes}"
+    assert rows(tmp_path, text) == ["a g . 10-60"]
+
+
+TWO_PARENTS = """
+    chr1 x gene 11 60 . + . ID=g1;Name=a
+    chr1 x ncRNA_gene 41 90 . + . ID=g2;Name=b
+    chr1 x mRNA 11 90 . + . ID=t;Parent=g1,g2;Name=ab
+    chr1 x exon 11 30 . + . Parent=t
+    chr1 x exon 51 90 . + . Parent=t"""
+
+
+def test_a_transcript_of_two_genes_belongs_to_both(tmp_path):
+    """FlyBase: a dicistronic transcript."""
+    assert rows(tmp_path, TWO_PARENTS) == ["a g1 protein_coding 10-60", "b g2 ncRNA_gene 40-90"]
+    for kind in ("body", "spliced"):
+        assert rows(tmp_path, TWO_PARENTS, kind, "transcript") == [
+            "ab g1 protein_coding 10-90",
+            "ab g2 protein_coding 10-90",
+        ]
+    assert [f.exons for f in features(tmp_path / "genes.gff3", "spliced")] == [
+        ((10, 30), (50, 90))
+    ] * 2
+
+
+def test_a_transcript_of_two_genes_without_lines_makes_both(tmp_path):
+    lines = TWO_PARENTS.strip().splitlines()[2:]
+    found = rows(tmp_path, "\n".join(lines))
+    assert found == ["g1 g1 protein_coding 10-90", "g2 g2 protein_coding 10-90"]
+
+
+def test_what_belongs_to_a_transcript_of_two_genes_is_not_guessed(tmp_path):
+    text = f"{TWO_PARENTS}\n chr1 x miRNA 61 80 . + . ID=m;Parent=t;Name=mir"
+    assert rows(tmp_path, text)[0] == "a g1 protein_coding 10-60"
+    found = rows(tmp_path, text, level="transcript")
+    assert [row for row in found if "mir" in row] == ["mir g1 miRNA 60-80 ambiguous-id"]
+
+
+@pytest.mark.parametrize("parents", ["g1,g1", "g1,p", "p,g1"])
+def test_two_ways_to_one_gene_make_one_transcript(tmp_path, parents):
+    text = f"""
+        chr1 x gene 11 90 . + . ID=g1;Name=a
+        chr1 x primary_transcript 11 90 . + . ID=p;Parent=g1;Name=pri
+        chr1 x miRNA 31 50 . + . ID=t;Parent={parents};Name=mir
+        chr1 x exon 31 50 . + . Parent=t"""
+    assert rows(tmp_path, text, level="transcript") == [
+        "pri g1 primary_transcript 10-90",
+        "mir g1 miRNA 30-50",
+    ]
+
+
+@pytest.mark.parametrize("parents", ["g1,none", "none,g1"])
+def test_a_gene_within_any_of_its_parents_is_a_transcript(tmp_path, parents):
+    text = f"""
+        chr1 x pseudogene 11 90 . + . ID=g1;Name=a
+        chr1 x pseudogene 11 90 . + . ID=g2;Parent={parents};Name=a-1"""
+    assert rows(tmp_path, text) == ["a g1 pseudogene 10-90"]
+
+
+def test_a_feature_with_two_parents_that_are_no_genes_is_there_once(tmp_path):
+    text = """
+        chr1 x operon 1 90 . + . ID=o1
+        chr1 x operon 1 90 . + . ID=o2
+        chr1 x gene 11 60 . + . ID=g;Parent=o1,o2;Name=a
+        chr1 x odd_thing 71 80 . + . ID=u;Parent=o1,o2;Name=u"""
+    assert rows(tmp_path, text) == ["a g . 10-60", "u . . 70-80 unknown-type"]

@@ -140,12 +140,20 @@ def test_another_number_of_rows_than_recorded(scored, suffix, tmp_path):
     assert list(tmp_path.iterdir()) == [scores]
 
 
-def test_a_table_of_something_else(tmp_path):
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        ("#chrom\tstart\tend", "is not a table of scores"),
+        (f"{HEAD}\tH3K4me3\tvector\tvector", "two columns vector"),
+        (f"{HEAD}\tH3K4me3\tname", "two columns name"),
+    ],
+)
+def test_a_table_of_something_else(columns, words, tmp_path):
     scores = finished(tmp_path / "scores", [])
-    content = gzip.compress(b"#chrom\tstart\tend\n")
+    content = gzip.compress(f"{columns}\n".encode())
     record = (scores / "run.json").read_text()
     digest = json.loads(record)["outputs"]["scores.tsv.gz"]["sha256"]
     (scores / "scores.tsv.gz").write_bytes(content)
     (scores / "run.json").write_text(record.replace(digest, hashlib.sha256(content).hexdigest()))
-    with pytest.raises(InputError, match=r"scores.tsv.gz:1: is not a table of scores"):
+    with pytest.raises(InputError, match=f"scores.tsv.gz:1: {words}"):
         convert.to_anndata(scores)

@@ -94,14 +94,16 @@ class _Files(http.server.SimpleHTTPRequestHandler):
         if not (wanted and path.is_file()):
             super().do_GET()
             return
-        content = path.read_bytes()
-        first, end = int(wanted[1]), int(wanted[2] or len(content) - 1) + 1
-        if first >= len(content):
+        size = path.stat().st_size
+        first, end = int(wanted[1]), int(wanted[2] or size - 1) + 1
+        if first >= size:
             self.send_error(416)
             return
-        part = content[first:end]
+        with open(path, "rb") as content:
+            content.seek(first)
+            part = content.read(end - first)
         self.send_response(206)
-        self.send_header("Content-Range", f"bytes {first}-{first + len(part) - 1}/{len(content)}")
+        self.send_header("Content-Range", f"bytes {first}-{first + len(part) - 1}/{size}")
         self.send_header("Content-Length", str(len(part)))
         self.end_headers()
         self.wfile.write(part)

@@ -8,7 +8,7 @@ pytest.importorskip("torch", reason="needs the extra train")
 import torch
 from torch import nn
 
-from histpred.core.errors import ModelError
+from histpred.core.errors import ModelError, TemporaryError
 from histpred.training.fitting import (
     Checkpoint,
     Losses,
@@ -176,6 +176,14 @@ def test_a_loss_that_is_no_number_is_an_error():
     huge = train._replace(inputs=train.inputs * float("inf"))
     with pytest.raises(ModelError, match="epoch 1 is no longer a number"):
         fit_rows(network(), huge, rows(2), bce, SETTINGS)
+
+
+def test_a_batch_that_the_memory_does_not_hold_is_temporary():
+    def loss(logits, targets, weights):
+        return logits.sum() + torch.empty(2**62, dtype=torch.uint8).sum()
+
+    with pytest.raises(TemporaryError, match=r"cpu does not hold a batch(.|\n)*a smaller --batch"):
+        fit_rows(network(), rows(1), rows(2), loss, SETTINGS)
 
 
 def one_cycle(network: MarkNetwork, train: Rows, settings: Settings) -> Losses:

@@ -299,17 +299,19 @@ WHOLE = "mark\tprior\nH3K4me3\t0.5\nH3K27me3\t0.5\n"
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", ":1: no column mark and no column prior"),
-        ("mark,prior\nH3K4me3,0.5\n", ":1: no column mark and no column prior"),
-        ("mark\tshare\nH3K4me3\t0.5\n", ":1: no column prior"),
+        ("", "priors.tsv: is empty"),
+        ("mark,prior\nH3K4me3,0.5\n", ":1: no column 'mark' and no column 'prior'"),
+        ("mark\tshare\nH3K4me3\t0.5\n", ":1: no column 'prior'"),
+        ("mark\tprior\tprior\nH3K4me3\t0.5\t0.6\n", ":1: two columns 'prior'"),
         (WHOLE, ": no prior for H3K9ac"),
         (WHOLE + "H3K9ac\thigh\n", ":4: prior of H3K9ac: found 'high'"),
-        (WHOLE + "H3K9ac\n", ":4: prior of H3K9ac: found ''"),
+        (WHOLE + "H3K9ac\n", ":4: 1 columns where the header has 2"),
+        (WHOLE + "H3K9ac\t\n", ":4: prior of H3K9ac: found ''"),
         (WHOLE + "H3K9ac\t1\n", ":4: prior of H3K9ac: found '1'"),
         (WHOLE + "H3K9ac\tnan\n", ":4: prior of H3K9ac: found 'nan'"),
         (WHOLE + "H3K9ac\t0.4\n", ":4: prior of H3K9ac: found 0.4, but 0.5000 of the windows"),
         (WHOLE + "h3k4me3\t0.4\n", ":4: a second prior of h3k4me3"),
-        (b"\x1f\x8b\xff\x00", "priors.tsv: is no text"),
+        (b"\x1f\x8b\xff\x00", "priors.tsv:1: the compressed data is truncated"),
     ],
 )
 def test_tables_that_cannot_be_used_say_where_and_why(text, words, table):
