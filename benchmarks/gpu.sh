@@ -16,7 +16,8 @@ started=$(date +%s)
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
 
 case " $* " in
-*" --dry-run "* | *" --help "* | *" -h "*) ;;
+*" --help "* | *" -h "*) PYTHON=${PYTHON:-python3} ;;
+*" --dry-run "*) ;;
 *)
     # Before an environment of several GB is made. torch checks it again.
     if [ ! -e /dev/nvidiactl ] && ! command -v nvidia-smi >/dev/null 2>&1; then

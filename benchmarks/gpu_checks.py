@@ -46,9 +46,8 @@ def doctor(plan: Plan) -> None:
 
 def tests(plan: Plan) -> None:
     """Run the tests that are marked gpu. Where there is a GPU, none may be skipped."""
-    marker = f"mark.{'gpu'}"
     modules = sorted((ROOT / "tests").rglob("test_*.py"))
-    chosen = [str(path) for path in modules if marker in path.read_text(encoding="utf-8")]
+    chosen = [str(path) for path in modules if "mark.gpu" in path.read_text(encoding="utf-8")]
     results = plan.scratch / "tests.xml"
     command = [sys.executable, "-m", "pytest", "-m", "gpu", "-p", "no:cacheprovider", "-q"]
     done = subprocess.run([*command, f"--junitxml={results}", *chosen], cwd=ROOT)

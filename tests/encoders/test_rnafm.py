@@ -143,6 +143,16 @@ def test_vectors_are_those_of_the_equations(special_tokens, state, folder):
         assert count == len(piece.replace(b"N", b"")) + 2 * special_tokens
 
 
+@pytest.mark.gpu
+@pytest.mark.parametrize(("precision", "most"), [("fp32", 1e-4), ("fp16", 5e-3), ("bf16", 4e-2)])
+def test_a_gpu_gives_what_the_cpu_gives(precision, most, cuda, folder, encoder):
+    expected, counts = encoder.embed(PIECES)
+    found, tokens = from_settings({}, folder, cuda, precision).embed(PIECES)
+    errors = np.linalg.norm(found - expected, axis=1) / np.linalg.norm(expected, axis=1)
+    assert errors.max() < most
+    assert tokens.tolist() == counts.tolist()
+
+
 def test_special_tokens_do_not_count_unless_said_otherwise(folder, encoder):
     expected = from_settings({"special_tokens": False}, folder, "cpu", "fp32").embed(PIECES)
     found = encoder.embed(PIECES)
