@@ -13,6 +13,7 @@ divided by the FLOP/s of one large product of the same precision on the same dev
 from __future__ import annotations
 
 import argparse
+import functools
 import math
 import os
 import statistics
@@ -25,11 +26,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from clocks import clock, synchronise
+from torch import nn
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
 from histpred.encoders import Embedded  # noqa: E402
+from histpred.encoders.batching import Forward, TorchEncoder  # noqa: E402
 from histpred.encoders.chunks import ChunkPolicy, chunks_of  # noqa: E402
 from histpred.encoders.devices import DTYPES, PRECISIONS  # noqa: E402
 from histpred.encoders.dnabert2 import Dnabert2Encoder, load_model  # noqa: E402
@@ -79,33 +83,23 @@ def straightforward(options: argparse.Namespace, folder: Path) -> None:
     """Embed real chunks of 2 kb in padded batches of fp32, and with histpred in each precision."""
     chunks = real_chunks(options, options.count)
     bases = sum(map(len, chunks))
-    plain = Straightforward(folder, options.device)
+    model = load_model(folder).to(options.device)
+    forward = functools.partial(published_equations, model)
+    plain = Straightforward(Dnabert2Encoder({}, folder, "cpu", "fp32"), forward, options.device)
     tokens = sum(len(tokens.ids) for tokens in plain.encoder.tokenise(chunks))
     ways: dict[str, Callable[[], np.ndarray]] = {"straightforward fp32": lambda: plain(chunks)}
-    encoders = {}
     for precision in PRECISIONS[torch.device(options.device).type]:
         encoder = Dnabert2Encoder({}, folder, options.device, precision)
-        encoders[precision] = encoder
         ways[f"histpred {precision}"] = lambda e=encoder: e.embed(chunks).vectors
-
-    times: dict[str, list[float]] = {name: [] for name in ways}
-    results = {}
-    if options.device != "cpu":  # the first call allocates and chooses kernels
-        for way in ways.values():
-            way()
-    for _ in range(ROUNDS):
-        for name, way in ways.items():
-            started = time.perf_counter()
-            results[name] = way()
-            times[name].append(time.perf_counter() - started)
+    times, results = take_turns(ways, options.device)
 
     reference = results["histpred fp32"]
-    base = statistics.median(times["straightforward fp32"])
+    base = times["straightforward fp32"]
     rows = []
-    for name in ways:
-        seconds = statistics.median(times[name])
+    for name, seconds in times.items():
         precision = name.split()[-1]
-        reached = flops(tokens / len(chunks)) * tokens / seconds / peak(options.device, precision)
+        work = flops(model, tokens / len(chunks)) * tokens
+        reached = work / seconds / peak(options.device, precision)
         rows.append(
             [
                 name,
@@ -121,53 +115,82 @@ def straightforward(options: argparse.Namespace, folder: Path) -> None:
     table(header, rows)
 
 
+def take_turns(
+    ways: dict[str, Callable[[], np.ndarray]], device: str
+) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+    """The median seconds of each way, and its vectors."""
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    results = {}
+    if device != "cpu":  # the first call allocates and chooses kernels
+        for way in ways.values():
+            way()
+    for _ in range(ROUNDS):
+        for name, way in ways.items():
+            synchronise(device)
+            started = time.perf_counter()
+            results[name] = way()
+            times[name].append(time.perf_counter() - started)  # the vectors are on the host
+    return {name: statistics.median(seconds) for name, seconds in times.items()}, results
+
+
 class Straightforward:
-    """DNABERT-2 as its model card suggests, in fp32.
+    """A network as its model card suggests, in fp32 or under autocast.
 
     Batches are padded in the order of the chunks, attention is written out, hidden states are
-    copied to the host, and numpy takes the mean over the real tokens.
+    copied to the host, and numpy takes the mean over the tokens that count. `encoder` only
+    tokenises.
     """
 
-    def __init__(self, folder: Path, device: str) -> None:
-        self.encoder = Dnabert2Encoder({}, folder, "cpu", "fp32")
-        self.model = load_model(folder).to(device)
-        self.device = device
+    def __init__(
+        self,
+        encoder: TorchEncoder,
+        forward: Forward,
+        device: str,
+        precision: str = "fp32",
+        pad: int = 3,
+    ) -> None:
+        self.encoder, self.forward, self.device, self.pad = encoder, forward, device, pad
+        self.precision = precision
 
     def __call__(self, sequences: Sequence[bytes]) -> np.ndarray:
+        kind = torch.device(self.device).type
+        half = torch.autocast(kind, DTYPES[self.precision], enabled=self.precision != "fp32")
         means = []
         for start in range(0, len(sequences), BATCH):
-            lists = [t.ids for t in self.encoder.tokenise(sequences[start : start + BATCH])]
-            longest = max(map(len, lists))
-            ids = torch.full((len(lists), longest), 3)
-            mask = torch.zeros((len(lists), longest), dtype=torch.bool)
-            for row, tokens in enumerate(lists):
-                ids[row, : len(tokens)] = torch.from_numpy(tokens)
-                mask[row, : len(tokens)] = True
-            with torch.no_grad():
-                hidden = self.forward(ids.to(self.device), mask.to(self.device)).cpu().numpy()
-            means += [hidden[row, : len(tokens)].mean(axis=0) for row, tokens in enumerate(lists)]
+            chunks = self.encoder.tokenise(sequences[start : start + BATCH])
+            longest = max(len(chunk.ids) for chunk in chunks)
+            ids = torch.full((len(chunks), longest), self.pad)
+            mask = torch.zeros((len(chunks), longest), dtype=torch.bool)
+            for row, chunk in enumerate(chunks):
+                ids[row, : len(chunk.ids)] = torch.from_numpy(chunk.ids)
+                mask[row, : len(chunk.ids)] = True
+            with torch.no_grad(), half:
+                hidden = self.forward(ids.to(self.device), mask.to(self.device))
+            states = hidden.float().cpu().numpy()
+            for row, chunk in enumerate(chunks):
+                means.append(states[row, : len(chunk.ids)][chunk.counted].mean(axis=0))
         return np.array(means)
 
-    def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """The published equations, one after the other."""
-        model = self.model
-        batch, length = ids.shape
-        x = model.embeddings(ids)
-        slopes = torch.tensor(model._slopes, device=ids.device)
-        positions = torch.arange(length, device=ids.device)
-        bias = -slopes[:, None, None] * (positions[:, None] - positions[None, :]).abs()
-        bias = bias[None] + (~mask)[:, None, None, :] * -10000.0
-        for layer in model.encoder.layer:
-            heads = layer.attention.self.heads
-            qkv = layer.attention.self.Wqkv(x).view(batch, length, 3, heads, -1)
-            query, key, value = qkv.permute(2, 0, 3, 1, 4)
-            scores = query @ key.transpose(-1, -2) / math.sqrt(query.shape[-1]) + bias
-            mixed = torch.softmax(scores, dim=-1) @ value
-            mixed = mixed.permute(0, 2, 1, 3).reshape(batch, length, -1)
-            x = layer.attention.output(mixed, x)
-            gated, plain = layer.mlp.gated_layers(x).chunk(2, dim=-1)
-            x = layer.mlp.layernorm(layer.mlp.wo(torch.nn.functional.gelu(gated) * plain) + x)
-        return x
+
+def published_equations(model: nn.Module, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """DNABERT-2's equations, one after the other."""
+    batch, length = ids.shape
+    x = model.embeddings(ids)
+    slopes = torch.tensor(model._slopes, device=ids.device)
+    positions = torch.arange(length, device=ids.device)
+    bias = -slopes[:, None, None] * (positions[:, None] - positions[None, :]).abs()
+    bias = bias[None] + (~mask)[:, None, None, :] * -10000.0
+    for layer in model.encoder.layer:
+        heads = layer.attention.self.heads
+        qkv = layer.attention.self.Wqkv(x).view(batch, length, 3, heads, -1)
+        query, key, value = qkv.permute(2, 0, 3, 1, 4)
+        scores = query @ key.transpose(-1, -2) / math.sqrt(query.shape[-1]) + bias
+        mixed = torch.softmax(scores, dim=-1) @ value
+        mixed = mixed.permute(0, 2, 1, 3).reshape(batch, length, -1)
+        x = layer.attention.output(mixed, x)
+        gated, plain = layer.mlp.gated_layers(x).chunk(2, dim=-1)
+        x = layer.mlp.layernorm(layer.mlp.wo(torch.nn.functional.gelu(gated) * plain) + x)
+    return x
 
 
 # (b) the grid against chunks cut window by window
@@ -327,14 +350,18 @@ def profile(options: argparse.Namespace, folder: Path) -> None:
 # Shared
 
 
-def flops(length: float) -> float:
-    """FLOPs of the matrix products, for each token of a chunk of `length` tokens."""
-    return 2 * 12 * (4 * 768 * 768 + 3 * 768 * 3072) + 12 * 4 * 768 * length
+def flops(model: nn.Module, length: float) -> float:
+    """FLOPs of a network's matrix products, for each token of a chunk of `length` tokens."""
+    layers = model.encoder
+    weights = sum(m.weight.numel() for m in layers.modules() if isinstance(m, nn.Linear))
+    width = model.embeddings.word_embeddings.embedding_dim
+    return 2 * weights + 4 * len(layers.layer) * width * length
 
 
-def peak(device: str, precision: str) -> float:
-    """The FLOP/s of a large matrix product."""
-    size = 2048 if device == "cpu" else 8192
+@functools.cache
+def peak(device: str, precision: str, size: int = 0) -> float:
+    """The FLOP/s of a large matrix product, of `size` rows or as many as suit the device."""
+    size = size or (2048 if device == "cpu" else 8192)
     if precision == "int8":
         a = torch.randint(-9, 9, (size, size), dtype=torch.int8)
         multiply = lambda: torch._int_mm(a, a)  # noqa: E731
@@ -343,14 +370,7 @@ def peak(device: str, precision: str) -> float:
         multiply = lambda: b @ b  # noqa: E731
     best = math.inf
     for _ in range(5):
-        if device != "cpu":
-            torch.cuda.synchronize()
-        started = time.perf_counter()
-        for _ in range(3):
-            multiply()
-        if device != "cpu":
-            torch.cuda.synchronize()
-        best = min(best, (time.perf_counter() - started) / 3)
+        best = min(best, clock(lambda: [multiply() for _ in range(3)], device=device) / 3)
     return 2 * size**3 / best
 
 
@@ -388,13 +408,6 @@ def opened(
         open_windows(request, spec, Path(scratch)) as found,
     ):
         yield scorable(found.ledger, found.reference, spec), found.reference
-
-
-def clock(function: Callable[..., object], *arguments: object) -> float:
-    """Seconds of one call."""
-    started = time.perf_counter()
-    function(*arguments)
-    return time.perf_counter() - started
 
 
 def table(header: list[str], rows: list[list[object]]) -> None:

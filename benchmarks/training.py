@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import argparse
 import resource
-import time
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 import torch
+from clocks import clock
 
 from histpred.training.fitting import Losses, Rows, fit, reproducible, row_losses
 from histpred.training.losses import weighted_bce
@@ -28,6 +29,19 @@ BATCH = ONE_EPOCH.batch
 REPEATS = 3
 
 
+class Epochs(NamedTuple):
+    """Seconds of an epoch of each way to train, and the size of the work."""
+
+    seconds: dict[str, float]
+    pairs: int
+    parameters: int
+
+    @property
+    def speed(self) -> float:
+        """FLOP/s of the straightforward way."""
+        return 6 * self.parameters * self.pairs / self.seconds["pair by pair"]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=400)
@@ -35,37 +49,38 @@ def main() -> None:
     parser.add_argument("--dimension", type=int, default=768)
     parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
-    device = torch.device(options.device)
+    epochs = measure(options.rows, options.marks, options.dimension, options.device)
+    for name, seconds in epochs.seconds.items():
+        print(f"{name}: {seconds:.1f} s an epoch, {epochs.pairs / seconds:,.0f} pairs/s")
+    print(f"ratio {epochs.seconds['pair by pair'] / epochs.seconds['histpred']:.2f}")
+    print(f"{epochs.speed / 1e9:,.0f} GFLOP/s pair by pair")
+    print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MB")
+
+
+def measure(count: int, marks: int, dimension: int, device: str) -> Epochs:
+    """Train for an epoch of `count` random rows each way, and take the fastest of REPEATS."""
     rng = np.random.default_rng(0)
-    inputs = torch.from_numpy(rng.normal(size=(options.rows, options.dimension)).astype(np.float32))
-    targets = torch.from_numpy((rng.random((options.rows, options.marks)) < 0.3).astype(np.float32))
+    inputs = torch.from_numpy(rng.normal(size=(count, dimension)).astype(np.float32))
+    targets = torch.from_numpy((rng.random((count, marks)) < 0.3).astype(np.float32))
     rows = Rows(inputs.to(device), targets.to(device), torch.ones_like(targets).to(device))
     few = Rows(*(part[:BATCH] for part in rows))
 
     def network() -> MarkNetwork:
         with reproducible(0):
-            return MarkNetwork(options.dimension, options.marks).to(device)
+            return MarkNetwork(dimension, marks).to(device)
 
-    ways = {
-        "histpred": lambda: row_by_row(network(), rows, few),
-        "pair by pair": lambda: pair_by_pair(network(), rows),
+    ways: dict[str, Callable[[MarkNetwork], None]] = {
+        "histpred": lambda network: row_by_row(network, rows, few),
+        "pair by pair": lambda network: pair_by_pair(network, rows),
     }
-    for run in ways.values():  # the first run of each is slower
-        run()
-    times = {name: min(timed(run) for _ in range(REPEATS)) for name, run in ways.items()}
-    pairs = options.rows * options.marks
-    for name, seconds in times.items():
-        print(f"{name}: {seconds:.1f} s an epoch, {pairs / seconds:,.0f} pairs/s")
-    print(f"ratio {times['pair by pair'] / times['histpred']:.2f}")
+    for way in ways.values():  # the first run of each is slower
+        way(network())
+    seconds = {
+        name: min(clock(way, network(), device=device) for _ in range(REPEATS))
+        for name, way in ways.items()
+    }
     parameters = sum(p.numel() for p in network().parameters() if p.requires_grad)
-    print(f"{6 * parameters * pairs / times['pair by pair'] / 1e9:,.0f} GFLOP/s pair by pair")
-    print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MB")
-
-
-def timed(run: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    run()
-    return time.perf_counter() - started
+    return Epochs(seconds, count * marks, parameters)
 
 
 def row_by_row(network: MarkNetwork, rows: Rows, validation: Rows) -> None:

@@ -56,6 +56,15 @@ def demo_data() -> Path:
     return ROOT / "test-data" / "human-chr22-20M"
 
 
+@pytest.fixture
+def cuda() -> str:
+    """The first CUDA device, for tests marked gpu."""
+    torch = pytest.importorskip("torch", reason="needs torch")
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    return "cuda:0"
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The real data that developers keep beside the checkout and that is not part of it."""

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import random
-import sys
-from pathlib import Path
 
 import pytest
 
@@ -14,20 +11,13 @@ for package in ("torch", "tokenizers", "safetensors"):
     pytest.importorskip(package, reason="needs the extra encoders")
 
 from support.dnabert2 import TINY, random_dna, write_dnabert2  # noqa: E402
+from support.scripts import load_script  # noqa: E402
 from support.synthetic import write_bed, write_fasta  # noqa: E402
-
-NAME = "benchmark_of_encoders"
-PATH = Path(__file__).resolve().parents[2] / "benchmarks" / "encoders.py"
 
 
 @pytest.fixture(scope="module")
 def benchmark():
-    spec = importlib.util.spec_from_file_location(NAME, PATH)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[NAME] = module
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[NAME]
+    return load_script("benchmarks/encoders.py")
 
 
 @pytest.fixture(scope="module")

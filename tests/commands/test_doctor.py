@@ -178,10 +178,8 @@ def test_cuda_that_starts_is_what_auto_means(monkeypatch):
 
 
 @pytest.mark.gpu
+@pytest.mark.usefixtures("cuda")
 def test_a_real_gpu_is_found_to_work():
-    torch = pytest.importorskip("torch", reason=REASON)
-    if not torch.cuda.is_available():
-        pytest.skip("no CUDA device")
     used: dict[str, str] = {}
     assert all(finding.verdict == OK for finding in doctor.torch_devices(used))
     assert used["embedding"] == "cuda:0 in fp16"

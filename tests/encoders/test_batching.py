@@ -177,6 +177,30 @@ def test_out_of_memory_halves_the_batch():
     assert fake.sizes == [4, 4, 4, 4]
 
 
+class Greedy(Fake):
+    """Asks for 4 PiB where Fake only says that it lacks memory."""
+
+    def __call__(self, ids, mask):
+        if len(ids) > self.room:
+            self.refused += 1
+            torch.empty(1 << 50, device=ids.device)
+        return super().__call__(ids, mask)
+
+
+@pytest.mark.gpu
+def test_a_gpu_that_is_out_of_memory_goes_on_with_smaller_batches(cuda, caplog):
+    fake = Greedy(room=5)
+    made = Batcher(fake, 3, torch.device(cuda), pad=PAD)
+    made.tokens_at_once = 160
+    given = pieces(*range(2, 11), *[10] * 8)
+    with caplog.at_level(logging.WARNING):
+        vectors, _ = made.means(given)
+    np.testing.assert_allclose(vectors, brute_force(given), rtol=1e-5)
+    assert fake.refused > 0
+    assert max(fake.sizes) <= fake.room
+    assert f"{cuda} is out of memory" in caplog.text
+
+
 def test_out_of_memory_halves_what_was_sent_not_what_was_allowed():
     fake = Fake(room=2)
     batcher(fake, 10**9).means(pieces(*[10] * 4))

@@ -231,6 +231,17 @@ def test_int8_is_close_to_fp32(like_published):
     assert ((exact * rounded).sum(axis=1) > 0.999 * lengths[0] * lengths[1]).all()
 
 
+@pytest.mark.gpu
+@pytest.mark.parametrize(("precision", "most"), [("fp32", 1e-4), ("fp16", 5e-3), ("bf16", 4e-2)])
+def test_a_gpu_gives_what_the_cpu_gives(precision, most, cuda, like_published):
+    pieces = random_pieces()
+    expected, counts = from_settings({}, like_published, "cpu", "fp32").embed(pieces)
+    found, tokens = from_settings({}, like_published, cuda, precision).embed(pieces)
+    errors = np.linalg.norm(found - expected, axis=1) / np.linalg.norm(expected, axis=1)
+    assert errors.max() < most
+    assert tokens.tolist() == counts.tolist()
+
+
 def test_int8_does_not_depend_on_the_batch_either(tiny):
     encoder = from_settings({}, tiny[0], "cpu", "int8")
     pieces = random_pieces()

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import argparse
 import math
 import os
 import random
@@ -18,63 +17,14 @@ safetensors_torch = pytest.importorskip("safetensors.torch", reason=REASON)
 from histpred.core.errors import ModelError, UsageError, WeightsError  # noqa: E402
 from histpred.encoders.batching import CHUNKS_AT_ONCE  # noqa: E402
 from histpred.encoders.rnafm import from_settings  # noqa: E402
+from support.rnafm import TINY, Sizes, State, random_state, write_official  # noqa: E402
 
-WIDTH, LAYERS, INNER, POSITIONS = 64, 3, 96, 1026
+WIDTH, INNER = TINY.width, TINY.inner
 OFFICIAL = ["<cls>", "<pad>", "<eos>", "<unk>", *"ACGURYKMSWBDHVN-", *["<null>"] * 4, "<mask>"]
 MULTIMOLECULE = ["<pad>", "<cls>", "<eos>", "<unk>", "<mask>", "<null>", *"ACGUNRYSWKMBDHV.X*-I"]
 PIECES = [b"ACGUACGGU", b"A", b"GGNNC", b"UUUUUUUUUUUUUUUUUUUUUUUU" * 9, b"CGNA", b"GAUUACA" * 40]
 
-State = dict[str, torch.Tensor]
-
-
 # The published files, with random weights of the true architecture
-
-
-def random_state(
-    width: int = WIDTH, layers: int = LAYERS, inner: int = INNER, positions: int = POSITIONS
-) -> State:
-    """The tensors of RNA-FM_pretrained.pth, heads too, without the prefix of their names."""
-    generator = torch.Generator().manual_seed(7)
-
-    def matrix(*shape: int) -> torch.Tensor:
-        return torch.randn(shape, generator=generator) * 0.2
-
-    def norm(name: str) -> State:
-        return {f"{name}.weight": 1 + matrix(width), f"{name}.bias": matrix(width)}
-
-    def linear(name: str, into: int, out_of: int) -> State:
-        return {f"{name}.weight": matrix(into, out_of), f"{name}.bias": matrix(into)}
-
-    words = matrix(25, width)
-    state = {
-        "embed_tokens.weight": words,
-        "embed_positions.weight": matrix(positions, width),
-        **norm("emb_layer_norm_before"),
-        **norm("emb_layer_norm_after"),
-    }
-    for layer in range(layers):
-        stem = f"layers.{layer}"
-        for name in ("q_proj", "k_proj", "v_proj", "out_proj"):
-            state |= linear(f"{stem}.self_attn.{name}", width, width)
-        state |= norm(f"{stem}.self_attn_layer_norm") | norm(f"{stem}.final_layer_norm")
-        state |= linear(f"{stem}.fc1", inner, width) | linear(f"{stem}.fc2", width, inner)
-    return {
-        **state,
-        **linear("lm_head.dense", width, width),
-        **norm("lm_head.layer_norm"),
-        "lm_head.weight": words,
-        "lm_head.bias": matrix(25),
-        **linear("contact_head.regression", 1, layers * width // 32),
-    }
-
-
-def write_official(folder: Path, state: State, prefix: str = "encoder.encoder.") -> Path:
-    """As published: the arguments of the training beside the tensors."""
-    path = folder / "RNA-FM_pretrained.pth"
-    arguments = argparse.Namespace(arch="roberta_large", max_positions=1024)
-    model = {prefix + name: tensor for name, tensor in state.items()}
-    torch.save({"args": arguments, "model": model}, path)
-    return path
 
 
 def multimolecule_state(state: State, prefix: str = "model.") -> State:
@@ -140,7 +90,7 @@ def hidden_states(state: State, tokens: list[str]) -> np.ndarray:
     ids = [OFFICIAL.index(token) for token in tokens]
     x = get("embed_tokens.weight")[ids] + get("embed_positions.weight")[2 : 2 + len(ids)]
     x = norm(x, "emb_layer_norm_before")
-    for layer in range(LAYERS):
+    for layer in range(TINY.layers):
         stem = f"layers.{layer}"
         inside = norm(x, f"{stem}.self_attn_layer_norm")
         queries, keys, values = (linear(inside, f"{stem}.self_attn.{n}_proj") for n in "qkv")
@@ -193,6 +143,16 @@ def test_vectors_are_those_of_the_equations(special_tokens, state, folder):
         assert count == len(piece.replace(b"N", b"")) + 2 * special_tokens
 
 
+@pytest.mark.gpu
+@pytest.mark.parametrize(("precision", "most"), [("fp32", 1e-4), ("fp16", 5e-3), ("bf16", 4e-2)])
+def test_a_gpu_gives_what_the_cpu_gives(precision, most, cuda, folder, encoder):
+    expected, counts = encoder.embed(PIECES)
+    found, tokens = from_settings({}, folder, cuda, precision).embed(PIECES)
+    errors = np.linalg.norm(found - expected, axis=1) / np.linalg.norm(expected, axis=1)
+    assert errors.max() < most
+    assert tokens.tolist() == counts.tolist()
+
+
 def test_special_tokens_do_not_count_unless_said_otherwise(folder, encoder):
     expected = from_settings({"special_tokens": False}, folder, "cpu", "fp32").embed(PIECES)
     found = encoder.embed(PIECES)
@@ -236,7 +196,7 @@ def test_the_published_sizes_give_the_published_network(tmp_path):
 
 def random_sizes(width: int, layers: int, inner: int, positions: int) -> list[torch.Size]:
     """The shapes of the tensors that are no head's, from tiny ones with other letters."""
-    tiny = random_state(width=32, layers=1, inner=96, positions=50)
+    tiny = random_state(Sizes(width=32, layers=1, inner=96, positions=50))
     larger = {25: 25, 32: width, 96: inner, 50: positions}
     shapes = []
     for name, tensor in tiny.items():
@@ -306,7 +266,7 @@ def test_1023_nt_are_refused(encoder):
 
 
 def test_a_smaller_table_of_positions_has_a_lower_limit(tmp_path):
-    write_official(tmp_path, random_state(positions=20))
+    write_official(tmp_path, random_state(TINY._replace(positions=20)))
     encoder = from_settings({}, tmp_path, "cpu", "fp32")
     assert encoder.longest == 16
     assert encoder.embed([b"A" * 16]).tokens.tolist() == [16]

@@ -92,6 +92,24 @@ def test_a_run_that_was_broken_off_ends_with_the_weights_of_an_unbroken_one(tmp_
     assert not same(again, network())
 
 
+@pytest.mark.gpu
+def test_a_gpu_learns_and_goes_on_from_a_checkpoint(cuda, tmp_path):
+    train, validation, unseen = (Rows(*(part.to(cuda) for part in rows(n))) for n in (1, 2, 5))
+    trained, broken, again = (network().to(cuda) for _ in range(3))
+    settings = SETTINGS._replace(epochs=30)
+    whole = fit_rows(trained, train, validation, bce, settings)
+    assert whole[-1].train_loss < 0.5 * whole[0].train_loss
+    assert ((logits_of(trained, unseen.inputs) > 0) == (unseen.targets == 1)).float().mean() > 0.9
+
+    checkpoint = tmp_path / "checkpoint.pt"
+    with pytest.raises(StoppedError):
+        fit_rows(broken, train, validation, bce, settings, checkpoint, "me", stop_after(3))
+    history = fit_rows(again, train, validation, bce, settings, checkpoint, "me")
+    assert [epoch.epoch for epoch in history] == list(range(1, len(history) + 1))
+    assert history[:4] == [pytest.approx(epoch, rel=1e-2) for epoch in whole[:4]]
+    assert next(again.parameters()).device == torch.device(cuda)
+
+
 @pytest.fixture
 def threads():
     """Set torch's number of threads; the one before comes back in the end."""
