@@ -14,6 +14,7 @@ K = 4
 KINDS = 4**K
 OPEN = 100  # codons without a stop that make an open reading frame
 CODONS = 64
+BASES_AT_ONCE = 12_000  # so that their 64-bit numbers fit into the cache of a core
 STOPS = {"+": (b"TAA", b"TAG", b"TGA"), "-": (b"TTA", b"CTA", b"TCA")}
 """Stop codons of each strand, as read on '+'."""
 
@@ -28,16 +29,33 @@ def count_four_mers(codes: np.ndarray, columns: np.ndarray) -> np.ndarray:
 
     codes: uint8 [bins, length]. columns: see `four_mer_columns`. 4-mers with an N do not count.
     """
-    width = int(columns.max()) + 2  # the last is of 4-mers with an N
-    first, second, third, fourth = (codes[:, i : codes.shape[1] - K + 1 + i] for i in range(K))
-    found = columns[first << 6 | second << 4 | third << 2 | fourth]
-    unknown = codes >= NOT_A_BASE
+    counts = np.empty((len(codes), int(columns.max()) + 1), np.float32)
+    at_once = max(1, BASES_AT_ONCE // codes.shape[1])
+    for start in range(0, len(codes), at_once):
+        some = codes[start : start + at_once]
+        counts[start : start + len(some)] = _count(some, columns, counts.shape[1])
+    return counts
+
+
+def _count(codes: np.ndarray, columns: np.ndarray, ignored: int) -> np.ndarray:
+    """The counts of a few bins; column `ignored` is of what does not count."""
+    bases, width = codes.ravel(), ignored + 1
+    found = np.full(len(bases), ignored)
+    starts = len(bases) - K + 1
+    number = bases[:starts]
+    for i in range(1, K):
+        number = number + number  # numpy adds bytes faster than it shifts or multiplies them
+        number += number
+        number += bases[i : starts + i]
+    np.take(columns, number, out=found[:starts], mode="wrap")
+    unknown = bases >= NOT_A_BASE
     if unknown.any():
-        parts = [unknown[:, i : codes.shape[1] - K + 1 + i] for i in range(K)]
-        found[np.logical_or.reduce(parts)] = width - 1
-    found += np.arange(0, len(codes) * width, width)[:, None]
-    counts = np.bincount(found.ravel(), minlength=len(codes) * width)
-    return counts.reshape(-1, width)[:, :-1].astype(np.float32)
+        parts = [unknown[i : starts + i] for i in range(K)]
+        found[:starts][np.logical_or.reduce(parts)] = ignored
+    by_bin = found.reshape(codes.shape)
+    by_bin[:, codes.shape[1] - K + 1 :] = ignored  # they reach into the next bin
+    by_bin += np.arange(0, len(codes) * width, width)[:, None]
+    return np.bincount(found, minlength=len(codes) * width).reshape(-1, width)[:, :-1]
 
 
 def count_codons(codes: np.ndarray, bin_length: int) -> np.ndarray:

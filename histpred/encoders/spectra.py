@@ -15,6 +15,7 @@ have bins in common: each is counted once, and running sums give the sums over a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,7 @@ from histpred.encoders.chunks import bases
 from histpred.encoders.onnx import codes_of
 
 SETTINGS = {"bin_length": int, "stretches": list, "both_strands": bool, "frames": bool}
-WINDOWS_AT_ONCE = 16
+WINDOWS_AT_ONCE = 4  # their counts fit into the cache of a core
 MOST_STRETCHES, FARTHEST = 1_000, 10_000_000  # bp; more than any network has
 
 
@@ -59,8 +60,8 @@ class SpectraEncoder:
                 raise BundleError(f"{path} is missing", "get the bundle again")
         (self._bins, self.device), (self._heads, _) = (open_session(p, device) for p in self.files)
         counted = int(self._columns.max()) + 1 + self._frames * len(STOPS) * CODONS
-        self._width = self._check(0, ("counts", [counted]), "units")
-        taken = [len(stretches), self._width + counted]
+        self._widths = self._check(0, ("counts", [counted]), "units"), counted
+        taken = [len(stretches), sum(self._widths)]
         self.dimension = self._check(1, ("sums", taken), "embedding")
 
     def embed(self, chunks: Sequence[bytes]) -> Embedded:
@@ -68,27 +69,35 @@ class SpectraEncoder:
 
         Bases farther than `reach` from the middle (length // 2) are not read.
         """
-        vectors = np.empty((len(chunks), self.dimension), np.float32)
+        sums = np.empty((len(chunks), len(self._places), sum(self._widths)), np.float32)
         edges = sorted({edge for ends in self._places for edge in ends})
         parts = [slice(*map(edges.index, ends)) for ends in self._places]
         for start in range(0, len(chunks), WINDOWS_AT_ONCE):
             windows = [self._around_middle(chunk) for chunk in chunks[start:][:WINDOWS_AT_ONCE]]
-            values = self._values(codes_of(windows, 2 * self.reach))
-            between = np.add.reduceat(values[:, : edges[-1]], edges[:-1], axis=1)
-            sums = np.stack([between[:, part].sum(axis=1) for part in parts], axis=1)
-            vectors[start : start + len(windows)] = self._embedding(sums)
-        return Embedded(vectors, np.array([bases(chunk) for chunk in chunks], np.int64))
+            place = 0
+            for values in self._values(codes_of(windows, 2 * self.reach)):
+                pieces = [values[:, left:right].sum(axis=1) for left, right in pairwise(edges)]
+                between, width = np.stack(pieces, axis=1), values.shape[2]
+                for number, part in enumerate(parts):
+                    total = between[:, part].sum(axis=1)
+                    sums[start : start + len(windows), number, place : place + width] = total
+                place += width
+        tokens = np.array([bases(chunk) for chunk in chunks], np.int64)
+        return Embedded(self._embedding(sums), tokens)
 
     def embed_along(self, sequence: bytes, step: int, wanted: np.ndarray) -> np.ndarray:
         """See `SharingEncoder`."""
-        (values,) = self._values(codes_of([sequence], len(sequence)))
-        # float32 would drift: the sums of a sequence are much larger than those of a stretch.
-        running = np.zeros((len(values) + 1, values.shape[1]))
-        np.cumsum(values, axis=0, dtype=float, out=running[1:])
         first = wanted * (step // self._bin)
-        sums = np.empty((len(wanted), len(self._places), values.shape[1]), np.float32)
-        for number, (start, end) in enumerate(self._places):
-            sums[:, number] = running[first + end] - running[first + start]
+        sums = np.empty((len(wanted), len(self._places), sum(self._widths)), np.float32)
+        place = 0
+        for (values,) in self._values(codes_of([sequence], len(sequence))):
+            # float32 would drift: the sums of a sequence are much larger than those of a stretch.
+            running = np.zeros((len(values) + 1, values.shape[1]))
+            np.cumsum(values, axis=0, dtype=float, out=running[1:])
+            for number, (start, end) in enumerate(self._places):
+                total = running[first + end] - running[first + start]
+                sums[:, number, place : place + values.shape[1]] = total
+            place += values.shape[1]
         return self._embedding(sums)
 
     def _around_middle(self, chunk: bytes) -> bytes:
@@ -97,18 +106,17 @@ class SpectraEncoder:
         left = max(0, len(chunk) // 2 - self.reach)
         return (missing + chunk[left : left + 2 * self.reach]).ljust(2 * self.reach, b"N")
 
-    def _values(self, codes: np.ndarray) -> np.ndarray:
-        """Units and counts of bins, float32 [sequences, bins, width + columns]."""
+    def _values(self, codes: np.ndarray) -> list[np.ndarray]:
+        """Units, then counts, of bins, each float32 [sequences, bins, width]."""
         counts = count_four_mers(codes.reshape(-1, self._bin), self._columns)
+        given = added = counts
         if self._frames:
             codons = count_codons(codes, self._bin).reshape(len(counts), -1)
             known = counts.sum(axis=1, keepdims=True)
             given, added = np.hstack([counts, codons]), np.hstack([counts, codons * known])
-        else:
-            given = added = counts
-        shape = (len(counts), self._width)
+        shape = (len(counts), self._widths[0])
         units = run_session(self._bins, self.files[0], "units", {"counts": given}, shape)
-        return np.hstack([units, added]).reshape(len(codes), -1, self._width + added.shape[1])
+        return [values.reshape(len(codes), -1, values.shape[1]) for values in (units, added)]
 
     def _embedding(self, sums: np.ndarray) -> np.ndarray:
         shape = (len(sums), self.dimension)

@@ -105,20 +105,22 @@ class Block(NamedTuple):
 
     def rows(self, read: bool = True) -> Iterator[Row]:
         """The tiles as rows; with their sequences, if these are to be `read`."""
-        intervals = zip(self.starts.tolist(), self.ends.tolist(), strict=True)
-        shares = zip(self.n_fraction.tolist(), self.known_fraction.tolist(), strict=True)
-        for (start, end), owner, known in zip(intervals, self.owners, shares, strict=True):
-            window = owner._replace(start=start, end=end)
-            left, right = start, end
-            if self.spec.whole:
-                middle, reach = (start + end) // 2, (self.spec.upstream, self.spec.downstream)
-                left, right = around_start(middle, middle, owner.strand, *reach)
-                window = window._replace(blocks=((left, right),))
+        spec = self.spec
+        columns = self.starts, self.ends, self.n_fraction, self.known_fraction
+        tiles = zip(*(column.tolist() for column in columns), self.owners, strict=True)
+        for start, end, n_fraction, known, owner in tiles:
+            chrom, _, _, strand, name, gene_id, biotype, line, *_ = owner
+            left, right, blocks = start, end, None
+            if spec.whole:
+                middle = (start + end) // 2
+                left, right = around_start(middle, middle, strand, spec.upstream, spec.downstream)
+                blocks = ((left, right),)
+            window = Window(chrom, start, end, strand, name, gene_id, biotype, line, blocks)
             sequence = self.sequence[left - self.first : right - self.first] if read else b""
-            if owner.strand == "-":
+            if strand == "-":
                 sequence = reverse_complement(sequence)
-            names = owner.name, owner.strand, owner.gene_id, owner.biotype
-            yield Row(window, sequence, (owner.chrom, start, end, *names, *known))
+            values = (chrom, start, end, name, strand, gene_id, biotype, n_fraction, known)
+            yield Row(window, sequence, values)
 
 
 def tile_blocks(ledger: Ledger, reference: Reference, spec: WindowSpec) -> Iterator[Block]:

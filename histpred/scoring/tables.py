@@ -13,6 +13,7 @@ import re
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -78,7 +79,8 @@ class Tables:
             lines = [self._format % (*row.values, *v) for row, v in zip(rows, values, strict=True)]
             table.write("".join(lines).encode())
         calls = []
-        for number, column in zip(*np.nonzero(probabilities >= self._thresholds), strict=True):
+        hits = np.nonzero(probabilities >= self._thresholds)
+        for number, column in zip(*(places.tolist() for places in hits), strict=True):
             chrom, start, end, strand, name, *_ = rows[number].window
             label = bed_name(printable_ascii(name), self._marks[column])
             score = bed_score(values[number][column])
@@ -169,6 +171,7 @@ def join(parts: Sequence[Path], whole: Path) -> None:
     index(whole, TBI_LIMIT if wide else 0)
 
 
+@lru_cache(maxsize=1 << 10)
 def printable_ascii(name: str) -> str:
     """A name as BED allows it: printable ASCII.
 
