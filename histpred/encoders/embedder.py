@@ -135,7 +135,7 @@ class Embedder:
             for row in batch:
                 plan = []
                 for chunk in chunks_of(row.window, row.sequence, reference, self._chunks):
-                    key = chunk_key(chunk.sequence)
+                    key = self._key(chunk.sequence, row)
                     plan.append((key, chunk.share))
                     unit.keys.add(key)
                     if key not in before:
@@ -149,6 +149,13 @@ class Embedder:
                     unit = Unit([], [], {}, set())
         if unit.rows:
             yield unit
+
+    def _key(self, sequence: bytes, row: Row) -> bytes:
+        """What tells a chunk from others; its place, if a store need not find it by its bases."""
+        if self._store is None and self._chunks is None:
+            chrom, start, end, strand, *_, blocks, _ = row.window
+            return repr((chrom, strand, blocks or (start, end))).encode()
+        return chunk_key(sequence)
 
     def _start(self, unit: Unit, workers: ThreadPoolExecutor) -> Started:
         """Start to embed the unit's new chunks, except those in the store, which are returned."""
@@ -183,10 +190,15 @@ class Embedder:
     def _pool(self, unit: Unit, known: Vectors) -> EmbeddedWindows:
         vectors = np.zeros((len(unit.rows), self.encoder.dimension), np.float32)
         for row, plan in enumerate(unit.plans):
-            if plan:
+            if len(plan) == 1:  # the mean of one
+                ((key, share),) = plan
+                vector, tokens = known[key]
+                if share * tokens:
+                    vectors[row] = vector
+            elif plan:
                 shares = np.array([share for _, share in plan])
-                found, tokens = zip(*(known[key] for key, _ in plan), strict=True)
-                vectors[row] = pool(np.stack(found), np.array(tokens), shares, self._chunks)
+                found, counts = zip(*(known[key] for key, _ in plan), strict=True)
+                vectors[row] = pool(np.stack(found), np.array(counts), shares, self._chunks)
         return EmbeddedWindows(unit.rows, vectors)
 
 

@@ -29,7 +29,7 @@ from histpred.encoders.chunks import bases
 from histpred.encoders.onnx import codes_of
 
 SETTINGS = {"bin_length": int, "stretches": list, "both_strands": bool, "frames": bool}
-WINDOWS_AT_ONCE = 4  # their counts fit into the cache of a core
+WINDOWS_AT_ONCE = 16
 MOST_STRETCHES, FARTHEST = 1_000, 10_000_000  # bp; more than any network has
 
 
