@@ -1,12 +1,14 @@
 """The ledger: each input row once, scored or skipped and why; and the windows in genome order.
 
-Both are kept in one temporary SQLite file, so memory does not grow with the number of rows.
+Up to `KEPT` rows are held in memory. More are kept in a temporary SQLite file, so memory does not
+grow with the number of rows.
 """
 
 from __future__ import annotations
 
+import sqlite3
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from histpred.core.errors import SHOWN
@@ -20,6 +22,8 @@ COLUMNS = (
     *("line", "chrom", "start", "end", "strand", "name", "gene_id", "biotype"),
     *("status", "reason", "note"),
 )
+ROW = "%d\t%s\t%d\t%d\t%s\t%s\t%s\t%s"  # the first fields of a feature
+KEPT = 1 << 16  # rows; about 40 MB
 CHUNK = 4096
 
 # Columns that are only passed on are stored as one text column, formatted for the output.
@@ -32,17 +36,26 @@ create table window (chrom text, start int, end int, row text, line int, entry i
 """
 
 
+Entry = tuple[int, int, str, str, str, str]
+"""A row of the table `ledger`."""
+
+
+def _order(queued: tuple[Window, int]) -> tuple[object, ...]:
+    """The order of windows; those of one line stay in the order in which they were added."""
+    return queued[0][:8]
+
+
 class Ledger:
-    """The input rows and their windows; a context manager with a temporary file in `directory`.
+    """The input rows and their windows; a context manager, with temporary files in `directory`.
 
     rows: number of rows added. queued: number of rows that have a window.
     """
 
     def __init__(self, directory: Path) -> None:
         self._path = directory / "ledger.sqlite"
-        self._database = open_spool(self._path, _SCHEMA)
-        self._entries: list[tuple[object, ...]] = []
-        self._windows: list[tuple[object, ...]] = []
+        self._database: sqlite3.Connection | None = None
+        self._entries: list[Entry] = []
+        self._windows: list[tuple[Window, int]] = []
         self.rows = 0
         self.queued = 0
         self._reasons: Counter[str] = Counter()
@@ -51,7 +64,8 @@ class Ledger:
         return self
 
     def __exit__(self, *raised: object) -> None:
-        self._database.close()
+        if self._database:
+            self._database.close()
         self._path.unlink(missing_ok=True)
 
     @property
@@ -62,28 +76,28 @@ class Ledger:
     def add(self, feature: Feature, placement: Placement) -> None:
         """Add one input row, and queue its window if it has one."""
         self.rows += 1
-        line, chrom, start, end, strand, name, gene_id, biotype, *_ = feature
         window, reason, note = placement
-        row = f"{line}\t{chrom}\t{start}\t{end}\t{strand}\t{name}\t{gene_id}\t{biotype}"
-        self._entries.append((line, self.rows, row, SCORED if window else SKIPPED, reason, note))
+        status = SCORED if window else SKIPPED
+        self._entries.append((feature.line, self.rows, ROW % feature[:8], status, reason, note))
         if window is None:
             self._reasons[reason] += 1
         else:
             self.queued += 1
-            chrom, start, end, strand, name, gene_id, biotype, line, blocks, outside = window
-            packed = pack_blocks(blocks) if blocks else None
-            carried = f"{strand}\t{name}\t{gene_id}\t{biotype}"
-            self._windows.append((chrom, start, end, carried, line, self.rows, packed, outside))
-        if self.rows % CHUNK == 0:
+            self._windows.append((window, self.rows))
+        if len(self._entries) >= (CHUNK if self._database else KEPT):
             self._store()
 
-    def _store(self) -> None:
+    def _store(self) -> sqlite3.Connection:
+        """Move all that is in memory to the file."""
+        if self._database is None:
+            self._database = open_spool(self._path, _SCHEMA)
         self._database.executemany("insert into ledger values (?, ?, ?, ?, ?, ?)", self._entries)
-        self._windows.sort()  # inserting in key order is faster
+        self._windows.sort(key=_order)  # inserting in key order is faster
         insert = "insert into window values (?, ?, ?, ?, ?, ?, ?, ?)"
-        self._database.executemany(insert, self._windows)
+        self._database.executemany(insert, map(_packed, self._windows))
         self._entries.clear()
         self._windows.clear()
+        return self._database
 
     def windows(self) -> Iterator[tuple[Window, int]]:
         """Yield each queued window and the number of its row in the ledger.
@@ -91,26 +105,31 @@ class Ledger:
         The order is that of `LC_ALL=C sort -k1,1 -k2,2n -k3,3n`. Windows at the same place are
         sorted by strand, name, gene and biotype, so the order of the input rows does not matter.
         """
-        self._store()
+        if self._database is None:
+            self._windows.sort(key=_order)
+            return iter(self._windows)
         query = "select * from window order by chrom, start, end, row, line, entry"
-        for chrom, start, end, carried, line, entry, *more in self._database.execute(query):
-            strand, name, gene_id, biotype = carried.split("\t")
-            packed, outside = more
-            window = Window(chrom, start, end, strand, name, gene_id, biotype, line)
-            blocks = unpack_blocks(packed) if packed else None
-            yield window._replace(blocks=blocks, outside=outside), entry
+        return map(_unpacked, self._store().execute(query))
 
     def longer_than(self, length: int) -> tuple[int, list[str]]:
         """The number of queued windows longer than `length` bp, and the names of the first few."""
-        self._store()
+        if self._database is None:
+            windows = (window for window, _ in self.windows())
+            names = [window.name for window in windows if window.end - window.start > length]
+            return len(names), names[:SHOWN]
         condition = "from window where end - start > ?"
-        ((count,),) = self._database.execute(f"select count(*) {condition}", (length,))
+        ((count,),) = self._store().execute(f"select count(*) {condition}", (length,))
         rows = self._database.execute(f"select row {condition} limit ?", (length, SHOWN))
         return count, [carried.split("\t")[1] for (carried,) in rows]
 
     def skip(self, window: Window, entry: int, reason: str, note: str) -> None:
         """Mark the row of a queued window as skipped; `entry` is the number of the row."""
         self._reasons[reason] += 1
+        if self._database is None:
+            line, number, row, _, _, before = self._entries[entry - 1]
+            note = f"{before}; {note}".strip("; ")
+            self._entries[entry - 1] = (line, number, row, SKIPPED, reason, note)
+            return
         self._database.execute(
             "update ledger set status = ?, reason = ?, note = trim(note || '; ' || ?, '; ') where "
             "line = ? and entry = ?",
@@ -119,8 +138,28 @@ class Ledger:
 
     def write(self, path: Path) -> None:
         """Write the ledger as TSV in input order; coordinates are those of the row, 0-based."""
-        self._store()
         query = "select row, status, reason, note from ledger order by line, entry"
+        rows: Iterable[tuple[str, ...]]
+        if self._database is None:
+            rows = (entry[2:] for entry in sorted(self._entries))
+        else:
+            rows = self._store().execute(query)
         with open(path, "w", encoding="utf-8", newline="\n") as target:
             target.write("\t".join(COLUMNS) + "\n")
-            target.writelines("\t".join(row) + "\n" for row in self._database.execute(query))
+            target.writelines("\t".join(row) + "\n" for row in rows)
+
+
+def _packed(queued: tuple[Window, int]) -> tuple[object, ...]:
+    """A queued window as a row of the table `window`."""
+    (chrom, start, end, *carried, line, blocks, outside), entry = queued
+    packed = pack_blocks(blocks) if blocks else None
+    return chrom, start, end, "\t".join(carried), line, entry, packed, outside
+
+
+def _unpacked(row: tuple[str, int, int, str, int, int, str | None, int]) -> tuple[Window, int]:
+    """The inverse of `_packed`."""
+    chrom, start, end, carried, line, entry, packed, outside = row
+    strand, name, gene_id, biotype = carried.split("\t")
+    blocks = unpack_blocks(packed) if packed else None
+    names = strand, name, gene_id, biotype
+    return Window(chrom, start, end, *names, line, blocks, outside), entry

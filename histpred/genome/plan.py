@@ -214,7 +214,7 @@ def scorable(ledger: Ledger, reference: Reference, spec: WindowSpec) -> Iterator
 
 def printable(feature: Feature) -> Feature:
     """Make the names of a feature fit in a table: no control characters, at most 255 characters."""
-    texts = feature.name, feature.gene_id, feature.biotype
+    texts = feature[5:8]  # name, gene_id and biotype
     others = feature.chrom, feature.note
     if "".join(texts + others).isprintable() and max(map(len, texts)) <= NAME_LIMIT:
         return feature

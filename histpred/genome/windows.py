@@ -147,9 +147,9 @@ def place(feature: Feature, contig: str | None, length: int, spec: WindowSpec) -
     if spec.kind == SPLICED and feature.exons:
         blocks = tuple((left, min(right, length)) for left, right in feature.exons if left < length)
         wanted = _total(feature.exons)
-    window = _window(feature, contig, start, end, blocks)
     outside = wanted - (_total(blocks) if blocks else end - start)
-    return Placement(window._replace(outside=outside), "", feature.note)
+    window = _window(feature, contig, start, end, blocks, outside)
+    return Placement(window, "", feature.note)
 
 
 def place_unchanged(feature: Feature, contig: str, length: int) -> Placement:
@@ -159,8 +159,8 @@ def place_unchanged(feature: Feature, contig: str, length: int) -> Placement:
     if feature.start >= length:
         return Placement(None, OUTSIDE, f"contig {contig} has {length} bp")
     end = min(feature.end, length)
-    window = _window(feature, contig, feature.start, end, feature.exons)
-    return Placement(window._replace(outside=feature.outside), "", feature.note)
+    window = _window(feature, contig, feature.start, end, feature.exons, feature.outside)
+    return Placement(window, "", feature.note)
 
 
 def tiles(feature: Feature, length: int, tile: int) -> Iterator[Feature]:
@@ -209,14 +209,18 @@ def known_fraction(window: Window, sequence: bytes) -> float:
 
 def reads_around(window: Window) -> bool:
     """True if bases outside the window are read."""
-    (left, _), *_, (_, right) = 2 * (window.blocks or ((window.start, window.end),))
+    if not window.blocks:
+        return False
+    left, right = window.blocks[0][0], window.blocks[-1][1]
     return left < window.start or window.end < right
 
 
-def _window(feature: Feature, contig: str, start: int, end: int, blocks: Blocks | None) -> Window:
-    line, _, _, _, strand, name, gene_id, biotype, *_ = feature
+def _window(
+    feature: Feature, contig: str, start: int, end: int, blocks: Blocks | None, outside: int
+) -> Window:
+    line, _, _, _, strand, name, gene_id, biotype = feature[:8]
     strand = "." if strand == "?" else strand  # BED has no '?'
-    return Window(contig, start, end, strand, name, gene_id, biotype, line, blocks)
+    return Window(contig, start, end, strand, name, gene_id, biotype, line, blocks, outside)
 
 
 def _total(blocks: Blocks) -> int:
@@ -246,7 +250,7 @@ class Row(NamedTuple):
 
 def row_of(window: Window, sequence: bytes, n_fraction: float) -> Row:
     """Make the row of a window."""
-    chrom, start, end, strand, name, gene_id, biotype, *_ = window
+    chrom, start, end, strand, name, gene_id, biotype = window[:7]
     known = known_fraction(window, sequence)
     values = (chrom, start, end, name, strand, gene_id, biotype, n_fraction, known)
     return Row(window, sequence, values)
