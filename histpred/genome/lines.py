@@ -127,7 +127,7 @@ class Lines:
                 self.number = number
                 if len(raw) == LONGEST:
                     self._refuse_long()
-                line = raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+                line = (raw.decode() if number > 1 else raw.decode("utf-8-sig")).rstrip("\r\n")
                 if self.watch:
                     self.watch(number, line)
                 yield number, line

@@ -119,12 +119,13 @@ def place(feature: Feature, contig: str | None, length: int, spec: WindowSpec) -
         return Placement(None, UNKNOWN_CONTIG, feature.note)
     if feature.start >= length:
         return Placement(None, OUTSIDE, f"contig {contig} has {length} bp")
-    if feature.strand == "?" and spec.kind != INTERVAL:
+    kind, strand = spec.kind, feature.strand
+    if strand == "?" and kind != INTERVAL:
         return Placement(None, UNKNOWN_STRAND, feature.note)
-    if spec.kind == SPLICED and feature.exons is None:
+    if kind == SPLICED and feature.exons is None:
         return Placement(None, NO_EXONS, feature.note)
 
-    strand = feature.strand if feature.strand in "+-" else "+"
+    strand = strand if strand in "+-" else "+"
     start, end = reach = _reach(feature, strand, spec)
     wanted = end - start
     blocks: Blocks | None = None
@@ -137,14 +138,14 @@ def place(feature: Feature, contig: str | None, length: int, spec: WindowSpec) -
         if start >= end:
             return Placement(None, OUTSIDE, f"contig {contig} has {length} bp")
         feature = feature.with_note(f"clipped by {whole - (end - start)} bp at the contig's end")
-        if spec.whole and spec.kind == PROMOTER:
+        if spec.whole and kind == PROMOTER:
             blocks = (reach,)
 
-    if spec.kind == INTERVAL and spec.whole:
+    if kind == INTERVAL and spec.whole:
         middle = (start + end) // 2
         blocks = (around_start(middle, middle, strand, spec.upstream, spec.downstream),)
         wanted = spec.upstream + spec.downstream
-    if spec.kind == SPLICED and feature.exons:
+    if kind == SPLICED and feature.exons:
         blocks = tuple((left, min(right, length)) for left, right in feature.exons if left < length)
         wanted = _total(feature.exons)
     outside = wanted - (_total(blocks) if blocks else end - start)
@@ -228,13 +229,14 @@ def _total(blocks: Blocks) -> int:
 
 
 def _reach(feature: Feature, strand: str, spec: WindowSpec) -> tuple[int, int]:
-    if spec.kind == CONTEXT:
-        return extend_upstream(feature.start, feature.end, strand, spec.upstream)
-    if spec.kind == PROMOTER:
-        return around_start(feature.start, feature.end, strand, spec.upstream, spec.downstream)
-    if spec.kind == SPLICED and feature.exons:
+    kind, start, end = spec.kind, feature.start, feature.end
+    if kind == CONTEXT:
+        return extend_upstream(start, end, strand, spec.upstream)
+    if kind == PROMOTER:
+        return around_start(start, end, strand, spec.upstream, spec.downstream)
+    if kind == SPLICED and feature.exons:
         return feature.exons[0][0], feature.exons[-1][1]
-    return feature.start, feature.end
+    return start, end
 
 
 class Row(NamedTuple):
