@@ -6,7 +6,6 @@ grow with the number of rows.
 
 from __future__ import annotations
 
-import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -53,7 +52,8 @@ class Ledger:
 
     def __init__(self, directory: Path) -> None:
         self._path = directory / "ledger.sqlite"
-        self._database: sqlite3.Connection | None = None
+        self._database = open_spool(self._path, _SCHEMA)
+        self._in_file = False
         self._entries: list[Entry] = []
         self._windows: list[tuple[Window, int]] = []
         self.rows = 0
@@ -64,8 +64,7 @@ class Ledger:
         return self
 
     def __exit__(self, *raised: object) -> None:
-        if self._database:
-            self._database.close()
+        self._database.close()
         self._path.unlink(missing_ok=True)
 
     @property
@@ -84,20 +83,18 @@ class Ledger:
         else:
             self.queued += 1
             self._windows.append((window, self.rows))
-        if len(self._entries) >= (CHUNK if self._database else KEPT):
+        if len(self._entries) >= (CHUNK if self._in_file else KEPT):
             self._store()
 
-    def _store(self) -> sqlite3.Connection:
+    def _store(self) -> None:
         """Move all that is in memory to the file."""
-        if self._database is None:
-            self._database = open_spool(self._path, _SCHEMA)
+        self._in_file = True
         self._database.executemany("insert into ledger values (?, ?, ?, ?, ?, ?)", self._entries)
         self._windows.sort(key=_order)  # inserting in key order is faster
         insert = "insert into window values (?, ?, ?, ?, ?, ?, ?, ?)"
         self._database.executemany(insert, map(_packed, self._windows))
         self._entries.clear()
         self._windows.clear()
-        return self._database
 
     def windows(self) -> Iterator[tuple[Window, int]]:
         """Yield each queued window and the number of its row in the ledger.
@@ -105,27 +102,29 @@ class Ledger:
         The order is that of `LC_ALL=C sort -k1,1 -k2,2n -k3,3n`. Windows at the same place are
         sorted by strand, name, gene and biotype, so the order of the input rows does not matter.
         """
-        if self._database is None:
+        if not self._in_file:
             self._windows.sort(key=_order)
             return iter(self._windows)
+        self._store()
         query = "select * from window order by chrom, start, end, row, line, entry"
-        return map(_unpacked, self._store().execute(query))
+        return map(_unpacked, self._database.execute(query))
 
     def longer_than(self, length: int) -> tuple[int, list[str]]:
         """The number of queued windows longer than `length` bp, and the names of the first few."""
-        if self._database is None:
+        if not self._in_file:
             windows = (window for window, _ in self.windows())
             names = [window.name for window in windows if window.end - window.start > length]
             return len(names), names[:SHOWN]
+        self._store()
         condition = "from window where end - start > ?"
-        ((count,),) = self._store().execute(f"select count(*) {condition}", (length,))
+        ((count,),) = self._database.execute(f"select count(*) {condition}", (length,))
         rows = self._database.execute(f"select row {condition} limit ?", (length, SHOWN))
         return count, [carried.split("\t")[1] for (carried,) in rows]
 
     def skip(self, window: Window, entry: int, reason: str, note: str) -> None:
         """Mark the row of a queued window as skipped; `entry` is the number of the row."""
         self._reasons[reason] += 1
-        if self._database is None:
+        if not self._in_file:
             line, number, row, _, _, before = self._entries[entry - 1]
             note = f"{before}; {note}".strip("; ")
             self._entries[entry - 1] = (line, number, row, SKIPPED, reason, note)
@@ -138,12 +137,11 @@ class Ledger:
 
     def write(self, path: Path) -> None:
         """Write the ledger as TSV in input order; coordinates are those of the row, 0-based."""
-        query = "select row, status, reason, note from ledger order by line, entry"
-        rows: Iterable[tuple[str, ...]]
-        if self._database is None:
-            rows = (entry[2:] for entry in sorted(self._entries))
-        else:
-            rows = self._store().execute(query)
+        rows: Iterable[tuple[str, ...]] = (entry[2:] for entry in sorted(self._entries))
+        if self._in_file:
+            self._store()
+            query = "select row, status, reason, note from ledger order by line, entry"
+            rows = self._database.execute(query)
         with open(path, "w", encoding="utf-8", newline="\n") as target:
             target.write("\t".join(COLUMNS) + "\n")
             target.writelines("\t".join(row) + "\n" for row in rows)

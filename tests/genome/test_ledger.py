@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from histpred.genome import ledger
+from histpred.genome import ledger, spool
 from histpred.genome.ledger import CHUNK, COLUMNS, Ledger
 from histpred.genome.regions import Feature, Window
 from histpred.genome.windows import Placement
@@ -95,11 +95,14 @@ def test_an_empty_ledger(tmp_path):
     assert (tmp_path / "ledger.tsv").read_text() == "\t".join(COLUMNS) + "\n"
 
 
-def test_only_a_large_ledger_is_written_to_a_file(kept, tmp_path):
+def test_only_a_large_ledger_is_written_to_a_file(kept, monkeypatch, tmp_path):
+    monkeypatch.setattr(spool, "CACHE_KIB", 16)
     with Ledger(tmp_path) as opened:
-        for line in range(1, 10):
+        (file,) = tmp_path.iterdir()
+        empty = file.stat().st_size
+        for line in range(1, 3 * CHUNK):
             opened.add(*entry(line))
-        assert [path.name for path in tmp_path.iterdir()] == ["ledger.sqlite"] * (kept == 1)
+        assert (file.stat().st_size > empty) == (kept < 3 * CHUNK)
     assert list(tmp_path.iterdir()) == []
 
 
