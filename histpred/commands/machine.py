@@ -22,7 +22,10 @@ from histpred.core.version import __version__
 OK, NOTE, PROBLEM = "ok", "note", "problem"
 
 OLDEST_PYTHON = (3, 11)
-NEEDED = ("click", "numpy", "onnxruntime", "pandas", "protobuf", "pybigwig", "pydantic", "pysam")
+NEEDED = (
+    *("click", "deflate", "numpy", "onnxruntime", "pandas", "protobuf", "pybigwig", "pydantic"),
+    "pysam",
+)
 ENCODERS = ("torch", "transformers", "tokenizers", "safetensors", "huggingface_hub", "pyarrow")
 OPTIONAL = dict.fromkeys(ENCODERS, "encoders") | {"onnxruntime-gpu": "gpu"}
 """Package -> the extra of histpred that installs it."""

@@ -101,12 +101,12 @@ class Annotation:
         Raises InputError if the file is not an annotation, and UsageError if it has none of the
         selected biotypes.
         """
-        count = 0
+        count, selected = 0, self._selected
         for feature in self._features():
             count += 1
             biotype = feature.biotype if feature.gene_biotype == "." else feature.gene_biotype
             self.biotypes.add(biotype)
-            if self._selected and normalise(biotype) not in self._wanted:
+            if selected and normalise(biotype) not in self._wanted:
                 feature = feature._replace(problem=NOT_SELECTED)
             yield feature
         self._lines.drain()  # a GFF3 may be followed by sequences (##FASTA)

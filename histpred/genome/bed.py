@@ -15,10 +15,11 @@ from itertools import pairwise
 from histpred.core.errors import InputError
 from histpred.genome.lines import parse_position
 from histpred.genome.reasons import ZERO_LENGTH
-from histpred.genome.regions import Blocks, Feature, is_too_far
+from histpred.genome.regions import FARTHEST, Blocks, Feature, is_too_far
 
 HEADERS = ("#", "track", "browser")
 MAY_BE_HEADER = frozenset(("", "#", "t", "b", " ", "\t"))
+DIGITS = len(str(FARTHEST))
 STRANDS = ("+", "-", ".")
 
 
@@ -51,8 +52,9 @@ def read_bed(
             raise InputError(name, found, hint, number)
 
         chrom, first, last = fields[:3]
-        whole = (first + last).isascii() and first.isdigit() and last.isdigit()
-        if not whole or is_too_far(first) or is_too_far(last):
+        both = first + last
+        whole = both.isascii() and both.isdigit() and first and last and len(both) <= 2 * DIGITS
+        if not whole or int(first) > FARTHEST or int(last) > FARTHEST:
             _refuse_coordinates(name, number, first, last)
         start, end = int(first), int(last)
         if start > end:

@@ -83,6 +83,6 @@ def _bed(row: Row) -> bytes:
 
 
 def _fasta(row: Row) -> bytes:
-    chrom, start, end, strand, name, *_ = row.window
+    chrom, start, end, strand, name = row.window[:5]
     header = f">{name}::{chrom}:{start}-{end}({strand})\n"
-    return header.encode() + row.sequence + b"\n"
+    return b"%b%b\n" % (header.encode(), row.sequence)

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from histpred.core.errors import InputError
-from histpred.core.hts import has_room, no_room
+from histpred.core.hts import BGZF_EOF, has_room, no_room
 from histpred.genome import fasta
 from histpred.genome.kept import private_files
-from histpred.genome.lines import BGZF_EOF, GZIP_MAGIC, is_bgzf
+from histpred.genome.lines import GZIP_MAGIC, is_bgzf
 
 if TYPE_CHECKING:
     import pysam

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from histpred.core.errors import InputError
-from histpred.core.hts import BgzipWriter
-from histpred.genome.lines import BGZF_EOF, GZIP_MAGIC, PEEK, UNREADABLE, lacks_eof_block
+from histpred.core.hts import BGZF_EOF, BgzipWriter
+from histpred.genome.lines import GZIP_MAGIC, PEEK, UNREADABLE, lacks_eof_block
 
 BLOCK = 1 << 20
 TWO_BIT = (b"\x43\x27\x41\x1a", b"\x1a\x41\x27\x43")

@@ -1,6 +1,7 @@
 """The ledger: each input row once, scored or skipped and why; and the windows in genome order.
 
-Both are kept in one temporary SQLite file, so memory does not grow with the number of rows.
+Up to `KEPT` rows are held in memory. More are kept in a temporary SQLite file, so memory does not
+grow with the number of rows.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ COLUMNS = (
     *("line", "chrom", "start", "end", "strand", "name", "gene_id", "biotype"),
     *("status", "reason", "note"),
 )
+ROW = "%d\t%s\t%d\t%d\t%s\t%s\t%s\t%s"  # the first fields of a feature
+KEPT = 1 << 16  # rows; about 40 MB
 CHUNK = 4096
 
 # Columns that are only passed on are stored as one text column, formatted for the output.
@@ -33,6 +36,15 @@ create table window (chrom text, start int, end int, row text, line int, entry i
 """
 
 
+Entry = tuple[int, int, int, str, str, str, str]
+"""A row of the table `ledger`."""
+
+
+def _order(queued: tuple[Window, int]) -> tuple[object, ...]:
+    """The order of windows; those of one line stay in the order in which they were added."""
+    return queued[0][:8]
+
+
 class Run(NamedTuple):
     """Tiles of a row that lie side by side, in bp; `reason` as in `reasons`, '' if scored."""
 
@@ -42,7 +54,7 @@ class Run(NamedTuple):
 
 
 class Ledger:
-    """The input rows and their windows; a context manager with a temporary file in `directory`.
+    """The input rows and their windows; a context manager, with temporary files in `directory`.
 
     rows: number of rows added. queued: number of rows that have a window. Of a row that is cut into
     tiles, each tile counts.
@@ -51,8 +63,9 @@ class Ledger:
     def __init__(self, directory: Path) -> None:
         self._path = directory / "ledger.sqlite"
         self._database = open_spool(self._path, _SCHEMA)
-        self._entries: list[tuple[object, ...]] = []
-        self._windows: list[tuple[object, ...]] = []
+        self._in_file = self._has_runs = False
+        self._entries: list[Entry] = []
+        self._windows: list[tuple[Window, int]] = []
         self.rows = self.queued = self._entry = 0
         self._reasons: Counter[str] = Counter()
 
@@ -74,28 +87,27 @@ class Ledger:
         tiles: into how many the window will be cut; see `write_runs`.
         """
         self._entry += 1
-        line, chrom, start, end, strand, name, gene_id, biotype, *_ = feature
-        window, reason, note = placement
-        row = f"{line}\t{chrom}\t{start}\t{end}\t{strand}\t{name}\t{gene_id}\t{biotype}"
-        status = SCORED if window else SKIPPED
-        self._entries.append((line, self._entry, 0, row, status, reason, note))
         self.rows += tiles
+        window, reason, note = placement
+        key, row = (feature.line, self._entry, 0), ROW % feature[:8]
+        self._entries.append((*key, row, SCORED if window else SKIPPED, reason, note))
         if window is None:
             self._reasons[reason] += tiles
         else:
             self.queued += tiles
-            chrom, start, end, strand, name, gene_id, biotype, line, blocks, outside = window
-            packed = pack_blocks(blocks) if blocks else None
-            carried = f"{strand}\t{name}\t{gene_id}\t{biotype}"
-            self._windows.append((chrom, start, end, carried, line, self._entry, packed, outside))
-        if self._entry % CHUNK == 0:
+            self._windows.append((window, self._entry))
+        if len(self._entries) >= (CHUNK if self._in_file else KEPT):
             self._store()
 
     def _store(self) -> None:
-        self._database.executemany("insert into ledger values (?, ?, ?, ?, ?, ?, ?)", self._entries)
-        self._windows.sort()  # inserting in key order is faster
+        """Move all that is in memory to the file."""
+        self._in_file = True
+        # The runs of a row are there already.
+        insert = "insert or ignore into ledger values (?, ?, ?, ?, ?, ?, ?)"
+        self._database.executemany(insert, self._entries)
+        self._windows.sort(key=_order)  # inserting in key order is faster
         insert = "insert into window values (?, ?, ?, ?, ?, ?, ?, ?)"
-        self._database.executemany(insert, self._windows)
+        self._database.executemany(insert, map(_packed, self._windows))
         self._entries.clear()
         self._windows.clear()
 
@@ -105,17 +117,19 @@ class Ledger:
         The order is that of `LC_ALL=C sort -k1,1 -k2,2n -k3,3n`. Windows at the same place are
         sorted by strand, name, gene and biotype, so the order of the input rows does not matter.
         """
+        if not self._in_file:
+            self._windows.sort(key=_order)
+            return iter(self._windows)
         self._store()
         query = "select * from window order by chrom, start, end, row, line, entry"
-        for chrom, start, end, carried, line, entry, *more in self._database.execute(query):
-            strand, name, gene_id, biotype = carried.split("\t")
-            packed, outside = more
-            window = Window(chrom, start, end, strand, name, gene_id, biotype, line)
-            blocks = unpack_blocks(packed) if packed else None
-            yield window._replace(blocks=blocks, outside=outside), entry
+        return map(_unpacked, self._database.execute(query))
 
     def longer_than(self, length: int) -> tuple[int, list[str]]:
         """The number of queued windows longer than `length` bp, and the names of the first few."""
+        if not self._in_file:
+            windows = (window for window, _ in self.windows())
+            names = [window.name for window in windows if window.end - window.start > length]
+            return len(names), names[:SHOWN]
         self._store()
         condition = "from window where end - start > ?"
         ((count,),) = self._database.execute(f"select count(*) {condition}", (length,))
@@ -125,6 +139,11 @@ class Ledger:
     def skip(self, window: Window, entry: int, reason: str, note: str) -> None:
         """Mark the row of a queued window as skipped; `entry` is the number of the row."""
         self._reasons[reason] += 1
+        if not self._in_file:
+            line, number, part, row, _, _, before = self._entries[entry - 1]
+            note = f"{before}; {note}".strip("; ")
+            self._entries[entry - 1] = (line, number, part, row, SKIPPED, reason, note)
+            return
         self._database.execute(
             "update ledger set status = ?, reason = ?, note = trim(note || '; ' || ?, '; ') where "
             "line = ? and entry = ?",
@@ -135,18 +154,20 @@ class Ledger:
         self, window: Window, entry: int, runs: Iterable[Run], notes: Mapping[str, str], tile: int
     ) -> None:
         """Put runs of tiles, `tile` bp each, in the place of the row; `notes` are by reason."""
-        key = window.line, entry
-        found = self._database.execute(
-            "select row, note from ledger where line = ? and entry = ?", key
-        )
-        ((row, noted),) = found
+        self._has_runs = True
+        if self._in_file:
+            query = "select * from ledger where line = ? and entry = ?"
+            (found,) = self._database.execute(query, (window.line, entry))
+        else:
+            found = self._entries[entry - 1]
+        *_, row, _, _, noted = found
         line, chrom, _, _, *names = row.split("\t")
         parts = []
         for number, (start, end, reason) in enumerate(runs):
             place = "\t".join((line, chrom, str(start), str(end), *names))
             note = "; ".join(filter(None, (noted, notes[reason])))
             status = SKIPPED if reason else SCORED
-            parts.append((*key, number, place, status, reason, note))
+            parts.append((window.line, entry, number, place, status, reason, note))
             if reason:
                 self._reasons[reason] += -(-(end - start) // tile)
         self._database.executemany("replace into ledger values (?, ?, ?, ?, ?, ?, ?)", parts)
@@ -156,8 +177,27 @@ class Ledger:
 
         A row that is cut into tiles has a line for each run of its tiles.
         """
-        self._store()
-        query = "select row, status, reason, note from ledger order by line, entry, part"
+        rows: Iterable[tuple[str, ...]] = (entry[3:] for entry in sorted(self._entries))
+        if self._in_file or self._has_runs:
+            self._store()
+            query = "select row, status, reason, note from ledger order by line, entry, part"
+            rows = self._database.execute(query)
         with open(path, "w", encoding="utf-8", newline="\n") as target:
             target.write("\t".join(COLUMNS) + "\n")
-            target.writelines("\t".join(row) + "\n" for row in self._database.execute(query))
+            target.writelines("\t".join(row) + "\n" for row in rows)
+
+
+def _packed(queued: tuple[Window, int]) -> tuple[object, ...]:
+    """A queued window as a row of the table `window`."""
+    (chrom, start, end, *carried, line, blocks, outside), entry = queued
+    packed = pack_blocks(blocks) if blocks else None
+    return chrom, start, end, "\t".join(carried), line, entry, packed, outside
+
+
+def _unpacked(row: tuple[str, int, int, str, int, int, str | None, int]) -> tuple[Window, int]:
+    """The inverse of `_packed`."""
+    chrom, start, end, carried, line, entry, packed, outside = row
+    strand, name, gene_id, biotype = carried.split("\t")
+    blocks = unpack_blocks(packed) if packed else None
+    names = strand, name, gene_id, biotype
+    return Window(chrom, start, end, *names, line, blocks, outside), entry

@@ -18,13 +18,13 @@ from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from histpred.core.errors import InputError
+from histpred.core.hts import BGZF_EOF
 from histpred.genome.regions import is_too_far
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 GZIP_MAGIC = b"\x1f\x8b"
-BGZF_EOF = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 PEEK = 1 << 16  # bytes; also the largest size of a bgzip block
 LONGEST = 1 << 24  # bytes of a line
 AGAIN = "download or copy the file again; none of its content was used"
@@ -127,7 +127,7 @@ class Lines:
                 self.number = number
                 if len(raw) == LONGEST:
                     self._refuse_long()
-                line = raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+                line = (raw.decode() if number > 1 else raw.decode("utf-8-sig")).rstrip("\r\n")
                 if self.watch:
                     self.watch(number, line)
                 yield number, line

@@ -231,9 +231,11 @@ def scorable(ledger: Ledger, reference: Reference, spec: WindowSpec) -> Iterator
 
 def printable(feature: Feature) -> Feature:
     """Make the names of a feature fit in a table: no control characters, at most 255 characters."""
-    texts = feature.name, feature.gene_id, feature.biotype
+    texts = feature[5:8]  # name, gene_id and biotype
     others = feature.chrom, feature.note
-    if "".join(texts + others).isprintable() and max(map(len, texts)) <= NAME_LIMIT:
+    joined = "".join(texts + others)
+    short = len(joined) <= NAME_LIMIT or max(map(len, texts)) <= NAME_LIMIT
+    if short and joined.isprintable():
         return feature
     name, gene_id, biotype = (text.translate(_UNPRINTABLE)[:NAME_LIMIT] for text in texts)
     chrom, note = (text.translate(_UNPRINTABLE) for text in others)

@@ -118,12 +118,13 @@ def place(feature: Feature, contig: str | None, length: int, spec: WindowSpec) -
         return Placement(None, UNKNOWN_CONTIG, feature.note)
     if feature.start >= length:
         return Placement(None, OUTSIDE, f"contig {contig} has {length} bp")
-    if feature.strand == "?" and spec.kind != INTERVAL:
+    kind, strand = spec.kind, feature.strand
+    if strand == "?" and kind != INTERVAL:
         return Placement(None, UNKNOWN_STRAND, feature.note)
-    if spec.kind == SPLICED and feature.exons is None:
+    if kind == SPLICED and feature.exons is None:
         return Placement(None, NO_EXONS, feature.note)
 
-    strand = feature.strand if feature.strand in "+-" else "+"
+    strand = strand if strand in "+-" else "+"
     start, end = reach = _reach(feature, strand, spec)
     wanted = end - start
     blocks: Blocks | None = None
@@ -136,19 +137,19 @@ def place(feature: Feature, contig: str | None, length: int, spec: WindowSpec) -
         if start >= end:
             return Placement(None, OUTSIDE, f"contig {contig} has {length} bp")
         feature = feature.with_note(f"clipped by {whole - (end - start)} bp at the contig's end")
-        if spec.whole and spec.kind == PROMOTER:
+        if spec.whole and kind == PROMOTER:
             blocks = (reach,)
 
-    if spec.kind == INTERVAL and spec.whole:
+    if kind == INTERVAL and spec.whole:
         middle = (start + end) // 2
         blocks = (around_start(middle, middle, strand, spec.upstream, spec.downstream),)
         wanted = spec.upstream + spec.downstream
-    if spec.kind == SPLICED and feature.exons:
+    if kind == SPLICED and feature.exons:
         blocks = tuple((left, min(right, length)) for left, right in feature.exons if left < length)
         wanted = _total(feature.exons)
-    window = _window(feature, contig, start, end, blocks)
     outside = wanted - (_total(blocks) if blocks else end - start)
-    return Placement(window._replace(outside=outside), "", feature.note)
+    window = _window(feature, contig, start, end, blocks, outside)
+    return Placement(window, "", feature.note)
 
 
 def place_unchanged(feature: Feature, contig: str, length: int) -> Placement:
@@ -158,8 +159,8 @@ def place_unchanged(feature: Feature, contig: str, length: int) -> Placement:
     if feature.start >= length:
         return Placement(None, OUTSIDE, f"contig {contig} has {length} bp")
     end = min(feature.end, length)
-    window = _window(feature, contig, feature.start, end, feature.exons)
-    return Placement(window._replace(outside=feature.outside), "", feature.note)
+    window = _window(feature, contig, feature.start, end, feature.exons, feature.outside)
+    return Placement(window, "", feature.note)
 
 
 def whole_tiles(start: int, end: int, length: int, tile: int) -> tuple[int, int]:
@@ -207,14 +208,18 @@ def known_fraction(window: Window, sequence: bytes) -> float:
 
 def reads_around(window: Window) -> bool:
     """True if bases outside the window are read."""
-    (left, _), *_, (_, right) = 2 * (window.blocks or ((window.start, window.end),))
+    if not window.blocks:
+        return False
+    left, right = window.blocks[0][0], window.blocks[-1][1]
     return left < window.start or window.end < right
 
 
-def _window(feature: Feature, contig: str, start: int, end: int, blocks: Blocks | None) -> Window:
-    line, _, _, _, strand, name, gene_id, biotype, *_ = feature
+def _window(
+    feature: Feature, contig: str, start: int, end: int, blocks: Blocks | None, outside: int
+) -> Window:
+    line, _, _, _, strand, name, gene_id, biotype = feature[:8]
     strand = "." if strand == "?" else strand  # BED has no '?'
-    return Window(contig, start, end, strand, name, gene_id, biotype, line, blocks)
+    return Window(contig, start, end, strand, name, gene_id, biotype, line, blocks, outside)
 
 
 def _total(blocks: Blocks) -> int:
@@ -222,13 +227,14 @@ def _total(blocks: Blocks) -> int:
 
 
 def _reach(feature: Feature, strand: str, spec: WindowSpec) -> tuple[int, int]:
-    if spec.kind == CONTEXT:
-        return extend_upstream(feature.start, feature.end, strand, spec.upstream)
-    if spec.kind == PROMOTER:
-        return around_start(feature.start, feature.end, strand, spec.upstream, spec.downstream)
-    if spec.kind == SPLICED and feature.exons:
+    kind, start, end = spec.kind, feature.start, feature.end
+    if kind == CONTEXT:
+        return extend_upstream(start, end, strand, spec.upstream)
+    if kind == PROMOTER:
+        return around_start(start, end, strand, spec.upstream, spec.downstream)
+    if kind == SPLICED and feature.exons:
         return feature.exons[0][0], feature.exons[-1][1]
-    return feature.start, feature.end
+    return start, end
 
 
 class Row(NamedTuple):
@@ -244,7 +250,7 @@ class Row(NamedTuple):
 
 def row_of(window: Window, sequence: bytes, n_fraction: float) -> Row:
     """Make the row of a window."""
-    chrom, start, end, strand, name, gene_id, biotype, *_ = window
+    chrom, start, end, strand, name, gene_id, biotype = window[:7]
     known = known_fraction(window, sequence)
     values = (chrom, start, end, name, strand, gene_id, biotype, n_fraction, known)
     return Row(window, sequence, values)

@@ -213,12 +213,13 @@ def test_the_demo_data_as_gtf_and_as_bed_gives_the_same_spliced_transcripts(demo
 MEASURE = """
 import sys
 from pathlib import Path
-from histpred.genome import spool
+from histpred.genome import ledger, spool
 from histpred.genome.extract import extract
 from histpred.genome.request import Request
 from histpred.genome.windows import usual
 
 spool.CACHE_KIB = 1024
+ledger.KEPT = 4096
 annotation, fasta, kind = sys.argv[1:]
 extract(Request(annotation, fasta), usual(kind), Path(annotation + ".bed"))
 print(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])

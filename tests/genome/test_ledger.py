@@ -2,12 +2,22 @@ from __future__ import annotations
 
 import random
 
+import pytest
+
+from histpred.genome import ledger, spool
 from histpred.genome.ledger import CHUNK, COLUMNS, Ledger
 from histpred.genome.regions import Feature, Window
 from histpred.genome.windows import Placement
 from support.extraction import read_ledger
 
 SKIPPED = Placement(None, "unknown-contig", "")
+
+
+@pytest.fixture(autouse=True, params=[1, 5000, ledger.KEPT], ids=["file", "both", "memory"])
+def kept(request, monkeypatch) -> int:
+    """Rows that are held in memory: whether the others are in a file makes no difference."""
+    monkeypatch.setattr(ledger, "KEPT", request.param)
+    return request.param
 
 
 def entry(line: int, chrom: str = "chr1", start: int = 0, blocks=None) -> tuple[Feature, Placement]:
@@ -83,3 +93,31 @@ def test_an_empty_ledger(tmp_path):
         assert list(ledger.windows()) == []
         ledger.write(tmp_path / "ledger.tsv")
     assert (tmp_path / "ledger.tsv").read_text() == "\t".join(COLUMNS) + "\n"
+
+
+def test_only_a_large_ledger_is_written_to_a_file(kept, monkeypatch, tmp_path):
+    monkeypatch.setattr(spool, "CACHE_KIB", 16)
+    with Ledger(tmp_path) as opened:
+        (file,) = tmp_path.iterdir()
+        empty = file.stat().st_size
+        for line in range(1, 3 * CHUNK):
+            opened.add(*entry(line))
+        assert (file.stat().st_size > empty) == (kept < 3 * CHUNK)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_rows_of_one_line_at_one_place_keep_their_order(tmp_path):
+    """Two transcripts without lines of their own: their exons differ, in any order."""
+    several = [((5, 10),), ((0, 3), (5, 10)), ((1, 5),)]
+    with Ledger(tmp_path) as opened:
+        for blocks in several:
+            opened.add(*entry(7, blocks=blocks))
+        assert [window.blocks for window, _ in opened.windows()] == several
+
+
+def test_long_windows_are_counted_and_the_first_are_named(tmp_path):
+    with Ledger(tmp_path) as opened:
+        for line, start in ((1, 30), (2, 20), (3, 10)):
+            opened.add(*entry(line, start=start))
+        assert opened.longer_than(10) == (0, [])
+        assert opened.longer_than(9) == (3, ["n3", "n2", "n1"])
