@@ -1,6 +1,7 @@
 """Time of one epoch of the marker-conditioned perceptron, against the straightforward way.
 
     python benchmarks/training.py [--rows 400] [--marks 50] [--dimension 768] [--device cpu]
+                                  [--precision auto]
 
 The straightforward way takes the paper's text literally: each pair of row and mark is one vector,
 embedding and one-hot mark joined, in shuffled batches of the same number of pairs. histpred
@@ -18,6 +19,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import torch
 
+from histpred.encoders.devices import choose_training_precision
 from histpred.training.fitting import Losses, Rows, fit, reproducible, row_losses
 from histpred.training.losses import weighted_bce
 from histpred.training.perceptron import MarkNetwork
@@ -34,12 +36,15 @@ def main() -> None:
     parser.add_argument("--marks", type=int, default=50)
     parser.add_argument("--dimension", type=int, default=768)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--precision", default="auto")
     options = parser.parse_args()
     device = torch.device(options.device)
+    precision = choose_training_precision(device, options.precision)
     rng = np.random.default_rng(0)
     inputs = torch.from_numpy(rng.normal(size=(options.rows, options.dimension)).astype(np.float32))
     targets = torch.from_numpy((rng.random((options.rows, options.marks)) < 0.3).astype(np.float32))
-    rows = Rows(inputs.to(device), targets.to(device), torch.ones_like(targets).to(device))
+    arrays = inputs, targets, torch.ones_like(targets), torch.arange(options.rows)
+    rows = Rows(*(array.to(device) for array in arrays))
     few = Rows(*(part[:BATCH] for part in rows))
 
     def network() -> MarkNetwork:
@@ -47,7 +52,7 @@ def main() -> None:
             return MarkNetwork(options.dimension, options.marks).to(device)
 
     ways = {
-        "histpred": lambda: row_by_row(network(), rows, few),
+        "histpred": lambda: row_by_row(network(), rows, few, precision),
         "pair by pair": lambda: pair_by_pair(network(), rows),
     }
     for run in ways.values():  # the first run of each is slower
@@ -68,9 +73,10 @@ def timed(run: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def row_by_row(network: MarkNetwork, rows: Rows, validation: Rows) -> None:
+def row_by_row(network: MarkNetwork, rows: Rows, validation: Rows, precision: str) -> None:
     """Train for one epoch as `histpred train` does."""
-    fit(network, row_losses(network, rows, validation, weighted_bce, ONE_EPOCH), ONE_EPOCH)
+    losses = row_losses(network, rows, validation, weighted_bce, ONE_EPOCH, precision)
+    fit(network, losses, ONE_EPOCH)
 
 
 def pair_by_pair(network: MarkNetwork, rows: Rows) -> None:
