@@ -34,6 +34,7 @@ UNITS = 64
 HIDDEN = (128, 64)
 INPUT_DROPOUT = HIDDEN_DROPOUT = 0.3
 BINS_AT_ONCE = 1 << 12  # whose shares are computed: keeps memory flat
+BASES_AT_ONCE = 1 << 20  # that are counted; each takes about 200 bytes
 FEWEST = 1e-3  # smallest weight of a stretch: avoids division by zero if no base is known
 
 Stretches = Sequence[tuple[int, int]]
@@ -176,8 +177,8 @@ class SpectraNetwork(nn.Module):
     def counts_of(self, codes: Tensor) -> Tensor:
         """Counts of bins up to 255 bp, uint8 [n, bins, 256 or 384], of codes, uint8 [n, length]."""
         with torch.inference_mode():
-            counts: Tensor = self.encoder[0](codes)
-            return counts.byte()
+            parts = codes.split(max(BASES_AT_ONCE // codes.shape[1], 1))
+            return torch.cat([self.encoder[0](part).byte() for part in parts])
 
     def after_counts(self) -> nn.Sequential:
         """The layers after the counts, which are trained; the weights are shared."""
