@@ -287,11 +287,11 @@ def _epoch_losses(
 
 def logits_of(network: nn.Module, inputs: Tensor, numbers: Tensor | None = None) -> Tensor:
     """Logits of all or some rows, float32 [n, marks], in eval mode; the network stays in it."""
-    network.eval()
+    device = next(network.eval().parameters()).device
     size = min(max(NUMBERS_AT_ONCE // inputs[0].numel(), 1), MOST_ROWS_AT_ONCE)
     chosen = torch.arange(len(inputs)) if numbers is None else numbers
     with torch.inference_mode():
-        return torch.cat([network(inputs[rows]).float() for rows in chosen.split(size)])
+        return torch.cat([network(inputs[rows].to(device)).float() for rows in chosen.split(size)])
 
 
 def _stale(history: list[Epoch]) -> int:

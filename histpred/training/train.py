@@ -50,7 +50,7 @@ from histpred.labels.matrix import read_labels
 from histpred.labels.splits import TEST, VALIDATION, write_split
 from histpred.training.data import WINDOWS, gather
 from histpred.training.describe import TrainingRun, describe
-from histpred.training.export import export, history_table, known_answer
+from histpred.training.export import CHECKED, export, history_table, known_answer
 from histpred.training.fitting import Epoch, logits_of, reproducible
 from histpred.training.members import Network, fit_members, trained_part
 from histpred.training.recipe import Source, check, files_of, identify
@@ -107,7 +107,7 @@ def train(
             *(dataset.examples, dataset.marks, recipe, device, precision),
             *(resume, identity, progress),
         )
-        _write(run, source, network, histories, device, work)
+        _write(run, source, network, histories, work)
     return load_bundle(out.resolve())
 
 
@@ -116,19 +116,18 @@ def _write(
     source: Source | None,
     network: Network,
     histories: list[list[Epoch]],
-    device: torch.device,
     work: Path,
 ) -> None:
     """Calibrate the network and write its bundle into the folder `work`."""
     examples, marks, seed = run.dataset.examples, run.dataset.marks, run.recipe.settings.seed
     part, logits = trained_part(network), {}
     for name in (VALIDATION, TEST):
-        inputs = torch.from_numpy(examples.inputs[examples.numbers(name)]).to(device)
-        logits[name] = logits_of(part, inputs).cpu().numpy()
+        numbers = torch.from_numpy(examples.numbers(name))
+        logits[name] = logits_of(part, torch.from_numpy(examples.inputs), numbers).cpu().numpy()
     network.cpu()
-    validation = examples.of(VALIDATION)
-    loci = locus_numbers(validation.windows)
-    calibrated = calibrate(logits[VALIDATION], validation.labels, loci, seed)
+    validation = examples.numbers(VALIDATION)
+    loci = locus_numbers(examples.windows.iloc[validation].reset_index(drop=True))
+    calibrated = calibrate(logits[VALIDATION], examples.labels[validation], loci, seed)
     calibrations = [mark.calibration for mark in calibrated]
     never = [m for m, c in zip(marks, calibrated, strict=True) if c.threshold >= 1]
     if never:
@@ -138,7 +137,8 @@ def _write(
             ", ".join(never),
         )
 
-    encoder, scorer, others = export(network, source, run.window, marks, validation.inputs)
+    check_rows = examples.inputs[validation[:CHECKED]]
+    encoder, scorer, others = export(network, source, run.window, marks, check_rows)
     write_split(work / SPLIT, examples.windows, examples.units.tolist(), examples.sets)
     probabilities = {name: probabilities_of(rows, calibrations) for name, rows in logits.items()}
     known = known_answer(network, source, run.window, marks, calibrations, seed)
