@@ -35,7 +35,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 from histpred.encoders import Embedded  # noqa: E402
 from histpred.encoders.batching import Forward, TorchEncoder  # noqa: E402
 from histpred.encoders.chunks import ChunkPolicy, chunks_of  # noqa: E402
-from histpred.encoders.devices import DTYPES, PRECISIONS  # noqa: E402
+from histpred.encoders.devices import DTYPES, precisions_of  # noqa: E402
 from histpred.encoders.dnabert2 import Dnabert2Encoder, load_model  # noqa: E402
 from histpred.encoders.embedder import Embedder  # noqa: E402
 from histpred.genome.plan import open_windows, scorable  # noqa: E402
@@ -88,7 +88,7 @@ def straightforward(options: argparse.Namespace, folder: Path) -> None:
     plain = Straightforward(Dnabert2Encoder({}, folder, "cpu", "fp32"), forward, options.device)
     tokens = sum(len(tokens.ids) for tokens in plain.encoder.tokenise(chunks))
     ways: dict[str, Callable[[], np.ndarray]] = {"straightforward fp32": lambda: plain(chunks)}
-    for precision in PRECISIONS[torch.device(options.device).type]:
+    for precision in precisions_of(torch.device(options.device)):
         encoder = Dnabert2Encoder({}, folder, options.device, precision)
         ways[f"histpred {precision}"] = lambda e=encoder: e.embed(chunks).vectors
     times, results = take_turns(ways, options.device)
@@ -294,7 +294,7 @@ def ladder(options: argparse.Namespace, folder: Path) -> None:
     bases = sum(map(len, chunks))
     cores = len(os.sched_getaffinity(0))
     rows: list[list[object]] = []
-    for precision in PRECISIONS["cpu"]:
+    for precision in precisions_of(torch.device("cpu")):
         encoder = Dnabert2Encoder({}, folder, "cpu", precision)
         batcher, tokens = encoder._batcher, encoder.tokenise(chunks)
         batcher.tokens_at_once = 4096
@@ -311,17 +311,12 @@ def ladder(options: argparse.Namespace, folder: Path) -> None:
                 times[name].append(clock(way))
         for name, runs in times.items():
             rows.append([precision, name, f"{bases / statistics.median(runs) / 1e3:.1f}"])
-    half = load_model(folder).to(torch.bfloat16)
-    ids = [torch.from_numpy(t.ids)[None] for t in tokens]
-    with torch.inference_mode():
-        seconds = clock(lambda: [half(i) for i in ids])
-    rows.append(["bf16 (not offered)", "a chunk on all cores", f"{bases / seconds / 1e3:.1f}"])
     table(["precision", f"how, on {cores} cores", "kbp/s"], rows)
 
 
 def profile(options: argparse.Namespace, folder: Path) -> None:
     """Show the shares of Python and of each kernel in the time of embedding."""
-    precision = PRECISIONS[torch.device(options.device).type][0]
+    precision = precisions_of(torch.device(options.device))[0]
     encoder = Dnabert2Encoder({}, folder, options.device, precision)
     chunks = real_chunks(options, min(options.count, 32 if options.device == "cpu" else 8192))
     encoder.embed(chunks[:8])

@@ -1,6 +1,7 @@
 """Time of one epoch of the marker-conditioned perceptron, against the straightforward way.
 
     python benchmarks/training.py [--rows 400] [--marks 50] [--dimension 768] [--device cpu]
+                                  [--precision auto]
 
 The straightforward way takes the paper's text literally: each pair of row and mark is one vector,
 embedding and one-hot mark joined, in shuffled batches of the same number of pairs. histpred
@@ -19,6 +20,7 @@ import numpy as np
 import torch
 from clocks import clock
 
+from histpred.encoders.devices import choose_training_precision
 from histpred.training.fitting import Losses, Rows, fit, reproducible, row_losses
 from histpred.training.losses import weighted_bce
 from histpred.training.perceptron import MarkNetwork
@@ -48,8 +50,10 @@ def main() -> None:
     parser.add_argument("--marks", type=int, default=50)
     parser.add_argument("--dimension", type=int, default=768)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--precision", default="auto")
     options = parser.parse_args()
-    epochs = measure(options.rows, options.marks, options.dimension, options.device)
+    sizes = options.rows, options.marks, options.dimension
+    epochs = measure(*sizes, options.device, options.precision)
     for name, seconds in epochs.seconds.items():
         print(f"{name}: {seconds:.1f} s an epoch, {epochs.pairs / seconds:,.0f} pairs/s")
     print(f"ratio {epochs.seconds['pair by pair'] / epochs.seconds['histpred']:.2f}")
@@ -57,12 +61,14 @@ def main() -> None:
     print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MB")
 
 
-def measure(count: int, marks: int, dimension: int, device: str) -> Epochs:
+def measure(count: int, marks: int, dimension: int, device: str, precision: str = "auto") -> Epochs:
     """Train for an epoch of `count` random rows each way, and take the fastest of REPEATS."""
+    chosen = choose_training_precision(torch.device(device), precision)
     rng = np.random.default_rng(0)
     inputs = torch.from_numpy(rng.normal(size=(count, dimension)).astype(np.float32))
     targets = torch.from_numpy((rng.random((count, marks)) < 0.3).astype(np.float32))
-    rows = Rows(inputs.to(device), targets.to(device), torch.ones_like(targets).to(device))
+    arrays = inputs, targets, torch.ones_like(targets), torch.arange(count)
+    rows = Rows(*(array.to(device) for array in arrays))
     few = Rows(*(part[:BATCH] for part in rows))
 
     def network() -> MarkNetwork:
@@ -70,7 +76,7 @@ def measure(count: int, marks: int, dimension: int, device: str) -> Epochs:
             return MarkNetwork(dimension, marks).to(device)
 
     ways: dict[str, Callable[[MarkNetwork], None]] = {
-        "histpred": lambda network: row_by_row(network, rows, few),
+        "histpred": lambda network: row_by_row(network, rows, few, chosen),
         "pair by pair": lambda network: pair_by_pair(network, rows),
     }
     for way in ways.values():  # the first run of each is slower
@@ -83,9 +89,10 @@ def measure(count: int, marks: int, dimension: int, device: str) -> Epochs:
     return Epochs(seconds, count * marks, parameters)
 
 
-def row_by_row(network: MarkNetwork, rows: Rows, validation: Rows) -> None:
+def row_by_row(network: MarkNetwork, rows: Rows, validation: Rows, precision: str) -> None:
     """Train for one epoch as `histpred train` does."""
-    fit(network, row_losses(network, rows, validation, weighted_bce, ONE_EPOCH), ONE_EPOCH)
+    losses = row_losses(network, rows, validation, weighted_bce, ONE_EPOCH, precision)
+    fit(network, losses, ONE_EPOCH)
 
 
 def pair_by_pair(network: MarkNetwork, rows: Rows) -> None:

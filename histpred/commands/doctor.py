@@ -67,7 +67,7 @@ def guarded(what: str, check: Check, verdict: str) -> list[Finding]:
 
 
 def torch_devices(used: dict[str, str]) -> list[Finding]:
-    """Start CUDA and MPS; `used["embedding"]` becomes the device that `auto` means."""
+    """Start CUDA and MPS, and look for bf16; `used["embedding"]` becomes what `auto` means."""
     if importlib.util.find_spec("torch") is None:
         used["embedding"] = "none: they need torch (pip install 'histpred[encoders]')"
         return []
@@ -94,7 +94,9 @@ def torch_devices(used: dict[str, str]) -> list[Finding]:
         findings += [product(f"cuda:{n}") for n in range(torch.cuda.device_count())]
     if torch.backends.mps.is_available():
         findings.append(product("mps"))
-    return findings
+    why_not = devices.why_no_bf16()
+    bf16 = f"no: {why_not}" if why_not else f"yes: {', '.join(devices.bf16_features())}"
+    return [*findings, Finding("bf16 on the CPU", bf16)]
 
 
 def product(device: str) -> Finding:

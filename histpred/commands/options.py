@@ -237,8 +237,8 @@ precision = option(
     "--precision",
     type=click.Choice(["auto", "fp32", "fp16", "bf16", "int8"]),
     default="auto",
-    help="Numerical precision of torch encoders: fp32 or int8 on a CPU; fp16, bf16 or fp32 on "
-    "CUDA. auto is fp32 on a CPU and fp16 on CUDA.",
+    help="Numerical precision of torch encoders: fp32 or int8 on a CPU, or bf16 if it has bf16 "
+    "arithmetic; fp16, bf16 or fp32 on CUDA. auto is fp32 on a CPU and fp16 on CUDA.",
 )
 store = click.option(
     "--store",

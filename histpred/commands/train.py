@@ -147,6 +147,8 @@ def train(
     unlabelled.
 
     If train is killed, run it again: it resumes where it stopped and ends with the same weights.
+
+    With --precision bf16, the network is trained in bf16 too.
     """
     options.need("train")
     from histpred import verbs

@@ -26,7 +26,13 @@ from torch import Tensor, nn
 from histpred.core.errors import TemporaryError, is_memory
 from histpred.core.runtime import usable_cores
 from histpred.encoders import Embedded
-from histpred.encoders.devices import choose_device, choose_precision, quantise
+from histpred.encoders.devices import (
+    DTYPES,
+    ROUNDED,
+    choose_device,
+    choose_precision,
+    round_linear,
+)
 
 if TYPE_CHECKING:
     import tokenizers
@@ -64,12 +70,18 @@ class TorchEncoder(ABC):
         self._target = choose_device(device)
         self.device = str(self._target)
         self.precision = choose_precision(self._target, precision)
+        # On a CPU only the linear layers compute in another precision than fp32: see `_start`.
+        on_cpu = self._target.type == "cpu"
+        self._dtype = torch.float32 if on_cpu else DTYPES[self.precision]
         self.chunks_at_once = CHUNKS_AT_ONCE[self._target.type]
 
     def _start(self, network: nn.Module, forward: Forward, layers: nn.Module, pad: int) -> None:
-        """Take a network to the device; int8 rounds its part `layers`; `pad` fills up a batch."""
-        if self.precision == "int8":
-            quantise(layers)
+        """Take a network to the device; `layers` is its part that int8 and, on a CPU, bf16 round.
+
+        `pad` fills up a batch.
+        """
+        if self._target.type == "cpu" and self.precision in ROUNDED:
+            round_linear(layers, self.precision)
         network.to(self._target)
         self._batcher = Batcher(forward, self.dimension, self._target, pad)
 

@@ -15,7 +15,6 @@ import torch
 from histpred.core.errors import ModelError, WeightsError
 from histpred.encoders import check_settings
 from histpred.encoders.batching import Tokens, TorchEncoder, letters_table, open_tokenizer
-from histpred.encoders.devices import DTYPES
 from histpred.encoders.dnabert2_network import Dnabert2, Shape
 from histpred.encoders.weights import (
     GET_AGAIN,
@@ -68,7 +67,7 @@ class Dnabert2Encoder(TorchEncoder):
         self._special_tokens = settings.get("special_tokens", True)
         weights = find_file(folder, WEIGHTS, "weights")
         self.files = (weights, find_file(folder, [CONFIG], "configuration"), tokenizer)
-        model = load_model(folder, DTYPES[self.precision])
+        model = load_model(folder, self._dtype)
         words = model.embeddings.word_embeddings
         vocabulary = self._tokenizer.get_vocab_size()
         if vocabulary > (rows := words.num_embeddings):

@@ -27,7 +27,6 @@ from transformers.utils import logging as transformers_logging
 from histpred.core.errors import ModelError, WeightsError, first_few, first_line
 from histpred.encoders import check_settings
 from histpred.encoders.batching import Tokens, TorchEncoder, letters_table, open_tokenizer
-from histpred.encoders.devices import DTYPES
 from histpred.encoders.weights import GET_AGAIN, check_layers, find_file, refuse
 
 LOCAL = {"local_files_only": True, "trust_remote_code": False}
@@ -73,7 +72,7 @@ class HfEncoder(TorchEncoder):
         folder = find_file(folder, ["config.json"], "configuration").parent
         self.files = tuple(path for path in sorted(folder.iterdir()) if path.suffix in READ)
         self._tokenizer = load_tokenizer(folder, alphabet)
-        self._model = model = load_model(folder, DTYPES[self.precision])
+        self._model = model = load_model(folder, self._dtype)
         rows = len(cast(nn.Embedding, model.get_input_embeddings()).weight)
         # Published tokenizers have tokens without weights, which no sequence contains: an empty one
         # in GROVER, <eos> and <bos> in Nucleotide Transformer.

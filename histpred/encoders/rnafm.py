@@ -22,7 +22,6 @@ from transformers import EsmConfig, EsmModel
 from histpred.core.errors import ModelError, WeightsError
 from histpred.encoders import check_settings
 from histpred.encoders.batching import Tokens, TorchEncoder, letters_table
-from histpred.encoders.devices import DTYPES
 from histpred.encoders.weights import State, fill, find_file, read_state, refuse
 
 WEIGHTS = ("RNA-FM_pretrained.pth", "model.safetensors", "pytorch_model.bin")
@@ -94,7 +93,7 @@ class RnaFmEncoder(TorchEncoder):
         super().__init__(device, precision)
         self._special_tokens = settings.get("special_tokens", False)
         self.files = (find_file(folder, WEIGHTS, "weights"),)
-        self._model, alphabet = load_model(folder, DTYPES[self.precision])
+        self._model, alphabet = load_model(folder, self._dtype)
         letters = letters_table("ACGU").decode("ascii")
         self._ids = np.array([alphabet.index(letter) for letter in letters], np.int64)  # of bytes
         self._ends = [alphabet.index("^")], [alphabet.index("$")]

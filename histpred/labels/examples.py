@@ -32,8 +32,12 @@ class Examples(NamedTuple):
     labels: np.ndarray
     sets: np.ndarray
 
+    def numbers(self, name: str) -> np.ndarray:
+        """The numbers of the examples of one set, int64."""
+        return np.flatnonzero(self.sets == name)
+
     def of(self, name: str) -> Examples:
-        """The examples of one set."""
+        """The examples of one set, as copies."""
         chosen = self.sets == name
         rest = (values[chosen] for values in self[1:])
         return Examples(self.windows[chosen].reset_index(drop=True), *rest)

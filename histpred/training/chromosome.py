@@ -49,11 +49,13 @@ class Bins(NamedTuple):
 def bins_of(counts: Tensor, length: int) -> Bins:
     """Bins of `length` bp from their counts of 4-mers, uint8 [bins, 256]."""
     means = StretchMeans(length, nested(length), both_strands=True)
-    counts = counts.float()
     means.standardise_like(counts)
-    shares = (means.shares(counts) - means.mean) / means.scale
     weight = counts.sum(1) / (length - K + 1)
-    return Bins(shares * (weight > 0)[:, None], weight, means.mean, means.scale, length)
+    blocks = []
+    for block, known in zip(counts.split(BINS_AT_ONCE), weight.split(BINS_AT_ONCE), strict=True):
+        shares = (means.shares(block.float()) - means.mean) / means.scale
+        blocks.append(shares * (known > 0)[:, None])
+    return Bins(torch.cat(blocks), weight, means.mean, means.scale, length)
 
 
 def segment_losses(

@@ -64,7 +64,7 @@ class CodonCounts(nn.Module):
         closed = _highest_of_open(stops)  # by first codon: [batch, strands x frames, n]
         is_open = _highest_of_open(functional.pad(1 - closed, (OPEN - 1, OPEN - 1)))
         is_open = is_open.view(batch, len(STOPS), 3, -1).transpose(2, 3).flatten(2)[..., :length]
-        inside = [torch.where(row > 0, codons, CODONS) for row in is_open.unbind(1)]
+        inside = (torch.where(row > 0, codons, CODONS) for row in is_open.unbind(1))
         counts = [histogram(row.view(-1, self.bin_length), CODONS) for row in inside]
         return torch.cat(counts, dim=1).view(batch, -1, len(STOPS) * CODONS)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,6 +36,8 @@ WINDOWS = {
     DEEPHISTONE_ADAPTED: WindowSpec(PROMOTER, 11_000, 1_000, MAX_N_FRACTION),
 }
 """Windows of the models that read bases (DeepHistone's: paper, appendix D)."""
+
+ROWS_AT_ONCE = 256  # moved in memory
 
 
 class Dataset(NamedTuple):
@@ -73,25 +75,45 @@ def gather(
         _check_varied(values)
         _, features, genome = map_windows(request, window, work, sequence_features, quiet=True)
     else:
-        length = window.upstream + window.downstream
-        read = reader(recipe.model)
-        windows, both, genome = map_windows(
-            request,
-            window,
-            work,
-            lambda batch: (read(codes_of(batch, length)), sequence_features(batch)),
-        )
-        _refuse_none(windows, request)
-        values = np.concatenate([codes for codes, _ in both])
-        features = [batch for _, batch in both]
+        windows, values, features, genome = _read_bases(request, window, work, recipe.model)
     rows, windows, units, targets = labelled(windows, labels, path)
     sets, how = _split(windows, units, recipe, source.choice.chunks if source else None)
     if recipe.loss == NNPU:  # pairs without a label are unlabelled for the loss, negative elsewhere
         targets = np.nan_to_num(targets)
     enough = learnable(labels.marks, targets[sets == TRAIN], path)
-    examples = Examples(windows, units, values[rows], targets[:, enough], sets)
+    values = values[rows] if source else _keep(values, rows)
+    examples = Examples(windows, units, values, targets[:, enough], sets)
     marks = tuple(np.array(labels.marks)[enough])
     return Dataset(examples, np.concatenate(features)[rows], marks, how, genome)
+
+
+def _read_bases(
+    request: Request, window: WindowSpec, work: Path, model: str
+) -> tuple[pandas.DataFrame, np.ndarray, list[np.ndarray], Genome]:
+    """All windows, what the network of a model reads of each, and the baselines' input."""
+    length = window.upstream + window.downstream
+    read = reader(model)
+    shape: tuple[int, ...] = ()
+    joined = bytearray()  # grows where it is: a list of arrays would be copied in the end
+
+    def add(batch: Sequence[bytes]) -> np.ndarray:
+        nonlocal shape
+        values = read(codes_of(batch, length))
+        shape = values.shape[1:]
+        joined.extend(values.data)
+        return sequence_features(batch)
+
+    windows, features, genome = map_windows(request, window, work, add)
+    _refuse_none(windows, request)
+    return windows, np.frombuffer(joined, np.uint8).reshape(-1, *shape), features, genome
+
+
+def _keep(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Move some rows, in ascending order, to the start of `values`, and return that part."""
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        chosen = rows[start : start + ROWS_AT_ONCE]
+        values[start : start + len(chosen)] = values[chosen]
+    return values[: len(rows)]
 
 
 def reader(model: str) -> Callable[[np.ndarray], np.ndarray]:

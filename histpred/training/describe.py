@@ -20,6 +20,7 @@ from histpred.bundle.manifest import (
 )
 from histpred.bundle.manifest import WindowSpec as ManifestWindow
 from histpred.bundle.outputs import UNSPECIFIED
+from histpred.encoders.devices import BF16
 from histpred.evaluation.baselines import PREVALENCE, fit_baselines
 from histpred.evaluation.calibration import Calibrated
 from histpred.evaluation.metrics import card_figures, expected_calibration_error
@@ -27,7 +28,7 @@ from histpred.genome.windows import WindowSpec
 from histpred.labels.splits import TEST, TRAIN, UNUSED, VALIDATION
 from histpred.training.data import Dataset
 from histpred.training.fitting import Epoch
-from histpred.training.settings import MLP, About, Recipe
+from histpred.training.settings import MLP, TRAINING_PRECISION, About, Recipe
 
 LOSSES = {
     "weighted": "binary cross-entropy in which the positives of a mark weigh negatives/positives",
@@ -100,23 +101,25 @@ def describe(
         metrics=_figures(run.dataset, probabilities),
         known_answer=known,
     )
-    return manifest, _notes(run.recipe, histories)
+    return manifest, _notes(run, histories)
 
 
-def _notes(recipe: Recipe, histories: list[list[Epoch]]) -> str:
+def _notes(run: TrainingRun, histories: list[list[Epoch]]) -> str:
+    recipe = run.recipe
     epochs = ", ".join(
         f"{max(epoch.epoch for epoch in history if epoch.best)} of {len(history)}"
         for history in histories
     )
     chosen = recipe.settings
+    rounded = ", products in bf16" if run.identity.get(TRAINING_PRECISION) == BF16 else ""
     return f"""\
 ## How it was trained
 
 - **model**: {_model(recipe)}
 - **loss**: {LOSSES[recipe.loss]}
 - **optimiser**: AdamW, learning rate {chosen.learning_rate:g}, weight decay \
-{chosen.weight_decay:g}, {chosen.batch} rows a batch; the weights of epoch {epochs}, the one with \
-the lowest validation loss
+{chosen.weight_decay:g}, {chosen.batch} rows a batch{rounded}; the weights of epoch {epochs}, the \
+one with the lowest validation loss
 - **thresholds**: for each mark the one with the highest Youden's J on the validation rows
 
 ## Limits

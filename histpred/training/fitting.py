@@ -27,12 +27,11 @@ from torch.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau
 
 from histpred.core.errors import ModelError, TemporaryError, first_line, is_memory
 from histpred.core.finished import differences
+from histpred.encoders.devices import BF16, FP32
 from histpred.training.settings import Settings
 
 logger = logging.getLogger(__name__)
-
-NUMBERS_AT_ONCE = 1 << 17  # of the inputs, outside training: keeps memory flat
-MOST_ROWS_AT_ONCE = 2048
+NUMBERS_AT_ONCE, MOST_ROWS_AT_ONCE = 1 << 17, 2048  # outside training: keeps memory flat
 PLAIN = int | float | str | list | None  # what torch loads with weights_only
 
 Schedule = ReduceLROnPlateau | OneCycleLR
@@ -64,13 +63,15 @@ def reproducible(seed: int | None = None) -> Iterator[None]:
 class Rows(NamedTuple):
     """Training or validation rows, on one device.
 
-    inputs: [n, ...], what the network reads. targets, weights: float32 [n, marks]; a pair without a
-    label has weight 0 and any finite target.
+    inputs: [all, ...], what the network reads, of all sets, so that no set needs a copy. targets,
+    weights: float32 [n, marks]; a pair without a label has weight 0 and any finite target. numbers:
+    int64 [n], where the inputs of these rows are.
     """
 
     inputs: Tensor
     targets: Tensor
     weights: Tensor
+    numbers: Tensor
 
 
 class Epoch(NamedTuple):
@@ -164,18 +165,22 @@ class Checkpoint(NamedTuple):
 
 
 def row_losses(
-    network: nn.Module, train: Rows, validation: Rows, loss_of: LossOf, settings: Settings
+    network: nn.Module,
+    train: Rows,
+    validation: Rows,
+    loss_of: LossOf,
+    settings: Settings,
+    precision: str = FP32,
 ) -> Losses:
-    """Losses over shuffled rows.
+    """Losses over shuffled rows; training computes products in a precision, fp32 or bf16.
 
     The randomness of an epoch depends on the seed and the epoch's number alone, so an interrupted
-    run ends with the weights of an uninterrupted one. On CUDA the network's products are in bf16,
-    elsewhere in fp32.
+    run ends with the weights of an uninterrupted one. Validation is always in fp32.
     """
     device = train.inputs.device
-    size = len(train.inputs)
+    size = len(train.numbers)
     batches = max(min(round(size / settings.batch), size // 2), 1)  # a batch norm needs two rows
-    half = torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
+    half = torch.autocast(device.type, torch.bfloat16, enabled=precision == BF16)
 
     def of_epoch(number: int) -> Iterator[Tensor]:
         torch.manual_seed((settings.seed * 1_000_003 + number) % 2**63)
@@ -183,11 +188,11 @@ def row_losses(
         for chosen in np.array_split(order, batches):
             rows = torch.from_numpy(chosen).to(device)
             with half:
-                logits = network(train.inputs[rows])
+                logits = network(train.inputs[train.numbers[rows]])
             yield loss_of(logits.float(), train.targets[rows], train.weights[rows])
 
     def validate() -> float:
-        logits = logits_of(network, validation.inputs)
+        logits = logits_of(network, validation.inputs, validation.numbers)
         return float(loss_of(logits, validation.targets, validation.weights))
 
     return Losses(of_epoch, batches, validate)
@@ -280,13 +285,13 @@ def _epoch_losses(
     return found[0], found[1] if losses.validation else math.nan
 
 
-def logits_of(network: nn.Module, inputs: Tensor) -> Tensor:
-    """Logits, float32 [n, marks], computed in eval mode; the network stays in it."""
-    network.eval()
+def logits_of(network: nn.Module, inputs: Tensor, numbers: Tensor | None = None) -> Tensor:
+    """Logits of all or some rows, float32 [n, marks], in eval mode; the network stays in it."""
+    device = next(network.eval().parameters()).device
     size = min(max(NUMBERS_AT_ONCE // inputs[0].numel(), 1), MOST_ROWS_AT_ONCE)
+    chosen = torch.arange(len(inputs)) if numbers is None else numbers
     with torch.inference_mode():
-        blocks = [network(inputs[i : i + size]).float() for i in range(0, len(inputs), size)]
-    return torch.cat(blocks)
+        return torch.cat([network(inputs[rows].to(device)).float() for rows in chosen.split(size)])
 
 
 def _stale(history: list[Epoch]) -> int:

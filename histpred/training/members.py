@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from pydantic import JsonValue
-from torch import nn
+from torch import Tensor, nn
 
 from histpred.labels.examples import Examples
 from histpred.labels.splits import TRAIN, VALIDATION
@@ -33,28 +33,32 @@ def fit_members(
     marks: tuple[str, ...],
     recipe: Recipe,
     device: torch.device,
+    precision: str,
     checkpoints: Path,
     identity: dict[str, JsonValue],
     progress: Callable[[Epoch], None],
 ) -> tuple[Network, list[list[Epoch]]]:
     """Train the members of a recipe; returns their average on `device` and their histories.
 
-    `checkpoints` is a folder from which an interrupted run of the same `identity` continues.
+    `precision` is that of the products in training. `checkpoints` is a folder from which an
+    interrupted run of the same `identity` continues.
     """
-    train, validation = examples.of(TRAIN), examples.of(VALIDATION)
+    inputs = torch.from_numpy(examples.inputs).to(device)
+    train, validation = examples.numbers(TRAIN), examples.numbers(VALIDATION)
+    labels, held_out = examples.labels[train], examples.labels[validation]
     seed = recipe.settings.seed
-    weights = pair_weights(train.labels, marks, recipe.loss, seed)
-    loss_of = _loss_of(train.labels, marks, recipe, device)
-    rows = _rows(train, weights, device)
-    weights = pair_weights(validation.labels, marks, recipe.loss, seed, train.labels)
-    validation_rows = _rows(validation, weights, device)
+    weights = pair_weights(labels, marks, recipe.loss, seed)
+    loss_of = _loss_of(labels, marks, recipe, device)
+    rows = _rows(inputs, labels, weights, train)
+    weights = pair_weights(held_out, marks, recipe.loss, seed, labels)
+    validation_rows = _rows(inputs, held_out, weights, validation)
     # What fixes the weights: not the bundle's name.
     fixed = {name: value for name, value in identity.items() if name != "about"}
     fixed["device"] = str(device)
     networks, histories = [], []
     for member in range(recipe.members):
         settings = recipe.settings._replace(seed=seed + member)
-        network = new_network(train.inputs, len(marks), recipe, settings.seed)
+        network = new_network(examples.inputs, train, len(marks), recipe, settings.seed)
         logger.info(
             "%s parameters are trained on %s%s",
             f"{sum(p.numel() for p in network.parameters() if p.requires_grad):,}",
@@ -62,26 +66,31 @@ def fit_members(
             f", member {member + 1} of {recipe.members}" if recipe.members > 1 else "",
         )
         part = trained_part(network).to(device)
-        losses = row_losses(part, rows, validation_rows, loss_of, settings)
+        losses = row_losses(part, rows, validation_rows, loss_of, settings, precision)
         checkpoint = Checkpoint(checkpoints / f"checkpoint{member}.pt", fixed)
         histories.append(fit(part, losses, settings, checkpoint, progress))
         networks.append(network)
     return _average(networks).to(device), histories
 
 
-def new_network(inputs: np.ndarray, marks: int, recipe: Recipe, seed: int) -> Network:
-    """An untrained network that knows the scale of its inputs, float32 or uint8 [n, ...]."""
+def new_network(
+    inputs: np.ndarray, train: np.ndarray, marks: int, recipe: Recipe, seed: int
+) -> Network:
+    """An untrained network that knows the scale of its inputs, float32 or uint8 [all, ...].
+
+    `train` are the numbers of the training rows.
+    """
     with reproducible(seed):
         if recipe.model == MLP:
             perceptron = MarkNetwork(
                 inputs.shape[1], marks, recipe.hidden, recipe.mark_dimension, recipe.dropout
             )
-            perceptron.standardise_like(torch.from_numpy(inputs))
+            perceptron.standardise_like(torch.from_numpy(inputs[train]))
             return perceptron
         if recipe.model == SPECTRA:
             network = spectra.spectra(marks)
-            every = max(len(inputs) // SCALED_ROWS, 1)
-            network.standardise_like(torch.from_numpy(inputs[::every]))
+            every = max(len(train) // SCALED_ROWS, 1)
+            network.standardise_like(torch.from_numpy(inputs[train[::every]]))
             return network
         return vanilla(marks) if recipe.model == DEEPHISTONE else adapted(marks)
 
@@ -108,6 +117,6 @@ def _loss_of(
     return lambda logits, targets, weights: nnpu(logits, targets == 1, priors)
 
 
-def _rows(examples: Examples, weights: np.ndarray, device: torch.device) -> Rows:
-    arrays = (examples.inputs, np.nan_to_num(examples.labels), weights)
-    return Rows(*(torch.from_numpy(array).to(device) for array in arrays))
+def _rows(inputs: Tensor, labels: np.ndarray, weights: np.ndarray, numbers: np.ndarray) -> Rows:
+    arrays = np.nan_to_num(labels), weights, numbers
+    return Rows(inputs, *(torch.from_numpy(array).to(inputs.device) for array in arrays))

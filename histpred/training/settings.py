@@ -12,6 +12,9 @@ MODELS = ("mlp", "spectra", "deephistone", "deephistone-adapted")
 MLP, SPECTRA, DEEPHISTONE, DEEPHISTONE_ADAPTED = MODELS
 WEIGHTED, UNDERSAMPLED, NNPU, PLAIN = LOSSES = ("weighted", "undersampled", "nnpu", "plain")
 
+TRAINING_PRECISION = "training precision"
+"""The key of a manifest's recipe for the precision of training, if it was asked for."""
+
 PAPER_HIDDEN = (2048, 1024, 768, 512, 256)
 """The paper gives five hidden layers and about 5 M parameters, but no widths. With these widths the
 network has 5.1 M parameters for DNABERT-2's 768 numbers and 50 one-hot marks."""

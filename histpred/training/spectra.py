@@ -33,6 +33,8 @@ from histpred.training.counting import CODONS, KINDS, STOPS, BinCounts, CodonCou
 UNITS = 64
 HIDDEN = (128, 64)
 INPUT_DROPOUT = HIDDEN_DROPOUT = 0.3
+BINS_AT_ONCE = 1 << 12  # whose shares are computed: keeps memory flat
+BASES_AT_ONCE = 1 << 20  # that are counted; each takes about 200 bytes
 FEWEST = 1e-3  # smallest weight of a stretch: avoids division by zero if no base is known
 
 Stretches = Sequence[tuple[int, int]]
@@ -81,12 +83,21 @@ class StretchMeans(nn.Module):
         self.linear = nn.Linear(features, UNITS)
 
     def standardise_like(self, counts: Tensor) -> None:
-        """Take mean and scale of the shares from bins, [n, 256 or 384], at least half known."""
-        known = counts[:, :KINDS].sum(1)
-        shares = self.shares(counts[known * 2 >= self.bin_length - K + 1])
-        if len(shares) > 1:
-            self.mean.copy_(shares.mean(0))
-            self.scale.copy_(shares.std(0) + 1e-5)
+        """Take mean and scale of the shares from bins at least half known.
+
+        `counts` are numbers of any type, [n, 256 or 384]. Sums are float64.
+        """
+        number, sums, squares = 0, torch.zeros(()), torch.zeros(())
+        for block in counts.split(BINS_AT_ONCE):
+            half = block[:, :KINDS].sum(1) * 2 >= self.bin_length - K + 1
+            shares = self.shares(block[half].float()).double()
+            number += len(shares)
+            sums, squares = sums + shares.sum(0), squares + shares.square().sum(0)
+        if number > 1:
+            mean = sums / number
+            variance = (squares - number * mean.square()).clamp(min=0) / (number - 1)
+            self.mean.copy_(mean)
+            self.scale.copy_(variance.sqrt() + 1e-5)
 
     def shares(self, counts: Tensor) -> Tensor:
         """Shares of the 1- to 4-mers of bins: [..., 256] to [..., k-mers].
@@ -166,8 +177,8 @@ class SpectraNetwork(nn.Module):
     def counts_of(self, codes: Tensor) -> Tensor:
         """Counts of bins up to 255 bp, uint8 [n, bins, 256 or 384], of codes, uint8 [n, length]."""
         with torch.inference_mode():
-            counts: Tensor = self.encoder[0](codes)
-            return counts.byte()
+            parts = codes.split(max(BASES_AT_ONCE // codes.shape[1], 1))
+            return torch.cat([self.encoder[0](part).byte() for part in parts])
 
     def after_counts(self) -> nn.Sequential:
         """The layers after the counts, which are trained; the weights are shared."""
@@ -175,7 +186,7 @@ class SpectraNetwork(nn.Module):
 
     def standardise_like(self, counts: Tensor) -> None:
         """Take mean and scale of the shares from counts of `counts_of`."""
-        self.stretches.standardise_like(counts.flatten(0, 1).float())
+        self.stretches.standardise_like(counts.flatten(0, 1))
 
     def forward(self, codes: Tensor) -> Tensor:
         """Logits [batch, marks] of codes, uint8 [batch, length] (A C G T N = 0 to 4)."""

@@ -41,7 +41,7 @@ from histpred.core.output import (
     temporary_faults,
 )
 from histpred.encoders import is_expensive
-from histpred.encoders.devices import choose_device
+from histpred.encoders.devices import BF16, choose_device, choose_training_precision
 from histpred.evaluation.calibration import calibrate
 from histpred.genome.request import Request
 from histpred.labels.examples import choose_marks
@@ -50,11 +50,11 @@ from histpred.labels.matrix import read_labels
 from histpred.labels.splits import TEST, VALIDATION, write_split
 from histpred.training.data import WINDOWS, gather
 from histpred.training.describe import TrainingRun, describe
-from histpred.training.export import export, history_table, known_answer
+from histpred.training.export import CHECKED, export, history_table, known_answer
 from histpred.training.fitting import Epoch, logits_of, reproducible
 from histpred.training.members import Network, fit_members, trained_part
 from histpred.training.recipe import Source, check, files_of, identify
-from histpred.training.settings import About, Recipe
+from histpred.training.settings import TRAINING_PRECISION, About, Recipe
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +75,8 @@ def train(
 
     `labels_path` is a gene x mark table, or the folder that `histpred labels` wrote. `choice` is
     the encoder for the model 'mlp', None for models that read bases. The device of `execution` is
-    that of encoder and training; its progress counts embedded windows, `progress` epochs. Raises
+    that of encoder and training; its precision is the encoder's, and bf16 is that of training too
+    (`choose_training_precision`); its progress counts embedded windows, `progress` epochs. Raises
     HistpredError for inputs, labels and settings that cannot be used; nothing is published then.
     """
     files = (*request.files, labels_path)
@@ -85,9 +86,12 @@ def train(
     source = choice and Source(choice, choice.open(execution.device, execution.precision))
     window = choice.window if choice else WINDOWS[recipe.model]
     labels = choose_marks(read_labels(labels_path), recipe.marks, labels_path)
-    chosen_device = choose_device(execution.device)
+    device = choose_device(execution.device)
+    precision = choose_training_precision(device, execution.precision)
     with temporary_faults(), reproducible(), ExitStack() as stack:
         identity = identify(request, labels_path, recipe, about, source, window)
+        if execution.precision == BF16:  # CUDA trains in it in any case
+            identity[TRAINING_PRECISION] = precision
         if not execution.overwrite and (known := _finished(out, identity)):
             sweep(out)
             return known
@@ -100,9 +104,10 @@ def train(
         dataset = gather(request, window, source, work, how, recipe, labels, labels_path)
         run = TrainingRun(recipe, about, window, identity, dataset)
         network, histories = fit_members(
-            dataset.examples, dataset.marks, recipe, chosen_device, resume, identity, progress
+            *(dataset.examples, dataset.marks, recipe, device, precision),
+            *(resume, identity, progress),
         )
-        _write(run, source, network, histories, chosen_device, work)
+        _write(run, source, network, histories, work)
     return load_bundle(out.resolve())
 
 
@@ -111,19 +116,18 @@ def _write(
     source: Source | None,
     network: Network,
     histories: list[list[Epoch]],
-    device: torch.device,
     work: Path,
 ) -> None:
     """Calibrate the network and write its bundle into the folder `work`."""
     examples, marks, seed = run.dataset.examples, run.dataset.marks, run.recipe.settings.seed
     part, logits = trained_part(network), {}
     for name in (VALIDATION, TEST):
-        inputs = torch.from_numpy(examples.of(name).inputs).to(device)
-        logits[name] = logits_of(part, inputs).cpu().numpy()
+        numbers = torch.from_numpy(examples.numbers(name))
+        logits[name] = logits_of(part, torch.from_numpy(examples.inputs), numbers).cpu().numpy()
     network.cpu()
-    validation = examples.of(VALIDATION)
-    loci = locus_numbers(validation.windows)
-    calibrated = calibrate(logits[VALIDATION], validation.labels, loci, seed)
+    validation = examples.numbers(VALIDATION)
+    loci = locus_numbers(examples.windows.iloc[validation].reset_index(drop=True))
+    calibrated = calibrate(logits[VALIDATION], examples.labels[validation], loci, seed)
     calibrations = [mark.calibration for mark in calibrated]
     never = [m for m, c in zip(marks, calibrated, strict=True) if c.threshold >= 1]
     if never:
@@ -133,7 +137,8 @@ def _write(
             ", ".join(never),
         )
 
-    encoder, scorer, others = export(network, source, run.window, marks, validation.inputs)
+    check_rows = examples.inputs[validation[:CHECKED]]
+    encoder, scorer, others = export(network, source, run.window, marks, check_rows)
     write_split(work / SPLIT, examples.windows, examples.units.tolist(), examples.sets)
     probabilities = {name: probabilities_of(rows, calibrations) for name, rows in logits.items()}
     known = known_answer(network, source, run.window, marks, calibrations, seed)

@@ -134,7 +134,7 @@ def test_torch_on_a_machine_without_a_gpu(monkeypatch):
     monkeypatch.setattr(devices, "why_no_cuda", lambda: "there is no NVIDIA device")
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     used: dict[str, str] = {}
-    built, cuda = doctor.torch_devices(used)
+    built, cuda, _ = doctor.torch_devices(used)
     assert built.verdict == OK
     assert cuda.found == "there is no NVIDIA device"
     assert used["embedding"] == "cpu in fp32"
@@ -173,8 +173,24 @@ def test_cuda_that_starts_is_what_auto_means(monkeypatch):
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     monkeypatch.setattr(doctor, "product", lambda device: Finding(device, "computes"))
     used: dict[str, str] = {}
-    assert [finding.what for finding in doctor.torch_devices(used)[1:]] == ["cuda:0", "cuda:1"]
+    assert [finding.what for finding in doctor.torch_devices(used)[1:3]] == ["cuda:0", "cuda:1"]
     assert used["embedding"] == "cuda:0 in fp16"
+
+
+@pytest.mark.parametrize(
+    ("features", "found"),
+    [
+        ({"avx512_bf16": True, "amx_bf16": True}, "yes: avx512_bf16, amx_bf16"),
+        ({"avx2": True}, "no: this CPU has no bf16 arithmetic (x86: avx512_bf16 or amx_bf16; "),
+    ],
+)
+def test_it_says_whether_the_cpu_computes_in_bf16(monkeypatch, features, found):
+    torch = pytest.importorskip("torch", reason=REASON)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: features)
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: True)
+    finding = doctor.torch_devices({})[-1]
+    assert (finding.what, finding.verdict) == ("bf16 on the CPU", OK)
+    assert finding.found.startswith(found)
 
 
 @pytest.mark.gpu

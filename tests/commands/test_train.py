@@ -431,6 +431,54 @@ def test_spectra_from_labels_to_scores(data, tmp_path):
     assert len(read_scores(tmp_path / "out" / "scores.tsv.gz").rows) == len(rows[::3])
 
 
+def test_windows_without_labels_change_no_weight(data, tmp_path):
+    """Their counts are left out where they are in memory."""
+    every = data.annotation.read_text().splitlines(keepends=True)[::4]
+    known = [line for i, line in enumerate(every) if i % 3]
+    ids = {line.split("\t")[3] for line in known}
+    lines = data.labels.read_text().splitlines(keepends=True)
+    labels = tmp_path / "labels.tsv"
+    labels.write_text("".join([lines[0], *(x for x in lines[1:] if x.split("\t")[0] in ids)]))
+    trained = []
+    for name, rows in (("known", known), ("every", every)):
+        (tmp_path / f"{name}.bed").write_text("".join(rows))
+        out = tmp_path / name
+        options = ("--model", "spectra", "--epochs", "1", "--loss", "plain", "--split", "locus")
+        files = (tmp_path / f"{name}.bed", data.fasta, labels)
+        done = histpred("train", *files, "-o", out, *options)
+        assert done.code == 0, done.err
+        trained.append([(out / file).read_bytes() for file in ("scorer.onnx", "encoder.onnx")])
+    assert trained[0] == trained[1]
+
+
+def test_training_in_bf16_is_refused_where_the_cpu_has_it_not(data, tmp_path, monkeypatch):
+    from histpred.encoders import devices
+
+    monkeypatch.setattr(devices, "why_no_bf16", lambda: "this CPU has no bf16 arithmetic")
+    done = train(data, tmp_path / "b", "--precision", "bf16", "--device", "cpu")
+    assert done.code == 2
+    assert "precision 'bf16' is not available on the device 'cpu': this CPU has no" in done.err
+    assert "use auto or fp32, int8" in done.err
+    assert not (tmp_path / "b").exists()
+
+
+def test_a_bundle_trained_in_bf16_says_so_and_verifies(data, bundle, tmp_path, monkeypatch):
+    from histpred.encoders import devices
+
+    monkeypatch.setattr(devices, "why_no_bf16", lambda: "")
+    done = train(data, tmp_path / "b", "--precision", "bf16", "--device", "cpu")
+    assert done.code == 0, done.err
+    assert load_bundle(tmp_path / "b").manifest.training.recipe["training precision"] == "bf16"
+    assert "training precision" not in load_bundle(bundle).manifest.training.recipe
+    assert "products in bf16" in (tmp_path / "b" / "card.md").read_text()
+    assert "bf16" not in (bundle / "card.md").read_text()
+    assert histpred("bundle", "verify", tmp_path / "b").code == 0
+    assert "nothing to do" in train(data, tmp_path / "b", "--precision", "bf16").err
+    other = train(data, tmp_path / "b")
+    assert other.code != 0
+    assert "another bundle" in other.err
+
+
 def test_several_perceptrons_are_averaged(data, tmp_path):
     assert train(data, tmp_path / "b", "--members", "3").code == 0
     assert "the mean of 3: perceptron" in (tmp_path / "b" / "card.md").read_text()

@@ -16,10 +16,15 @@ from histpred.encoders.devices import (  # noqa: E402
     DTYPES,
     FEWEST_ROWS,
     PRECISIONS,
+    ROUNDED,
+    Bf16Linear,
     Int8Linear,
     choose_device,
     choose_precision,
-    quantise,
+    choose_training_precision,
+    precisions_of,
+    round_linear,
+    why_no_bf16,
     why_no_cuda,
 )
 
@@ -28,7 +33,9 @@ from histpred.encoders.devices import (  # noqa: E402
 def machine(monkeypatch, tmp_path):
     """Makes torch see a machine of another kind; without arguments it has no GPU at all."""
 
-    def make(*, gpus=0, cuda="12.8", hip=None, mps=False, driver=None):
+    def make(
+        *, gpus=0, cuda="12.8", hip=None, mps=False, driver=None, onednn=True, features=("avx2",)
+    ):
         node = tmp_path / "nvidia0"
         if gpus if driver is None else driver:
             node.touch()
@@ -38,6 +45,8 @@ def machine(monkeypatch, tmp_path):
         monkeypatch.setattr(torch.version, "cuda", cuda)
         monkeypatch.setattr(torch.version, "hip", hip, raising=False)
         monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+        monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: onednn)
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: dict.fromkeys(features, True))
 
     make()
     return make
@@ -148,16 +157,68 @@ POSSIBLE = [(kind, precision) for kind, known in PRECISIONS.items() for precisio
 
 
 @pytest.mark.parametrize(("kind", "precision"), POSSIBLE)
-def test_a_precision_that_the_device_has_is_taken(kind, precision):
+def test_a_precision_that_the_device_has_is_taken(machine, kind, precision):
+    machine(features=["avx512_bf16"])
     assert choose_precision(torch.device(kind), precision) == precision
-    assert precision in DTYPES
+    assert precision in (ROUNDED.keys() | {"fp32"} if kind == "cpu" else DTYPES)
+
+
+@pytest.mark.parametrize(
+    "features", [["avx512_bf16"], ["avx512_bf16", "amx_bf16"], ["amx_bf16"], ["neon", "bf16"]]
+)
+def test_a_cpu_with_instructions_for_bf16_has_it(machine, features):
+    machine(features=features)
+    assert why_no_bf16() == ""
+    assert precisions_of(torch.device("cpu")) == ("fp32", "int8", "bf16")
+    assert choose_precision(torch.device("cpu"), "auto") == "fp32"
+
+
+@pytest.mark.parametrize(
+    "features", [[], ["avx2"], ["avx512_f", "avx512_bw", "avx512_vl", "avx512_dq"], ["neon"]]
+)
+def test_a_cpu_that_would_emulate_bf16_has_it_not(machine, features):
+    machine(features=features)
+    assert precisions_of(torch.device("cpu")) == ("fp32", "int8")
+    with pytest.raises(UsageError, match=r"no bf16 arithmetic.*slower than fp32") as caught:
+        choose_precision(torch.device("cpu"), "bf16")
+    assert caught.value.hint == "use auto or fp32, int8"
+
+
+def test_a_torch_that_cannot_tell_or_cannot_compute_has_no_bf16(machine, monkeypatch):
+    machine(features=["avx512_bf16"], onednn=False)
+    assert "was built without oneDNN" in why_no_bf16()
+    machine(features=["avx512_bf16"])
+    monkeypatch.delattr(torch.cpu, "get_capabilities")
+    assert "is too old to say" in why_no_bf16()
+
+
+@pytest.mark.parametrize(
+    ("device", "precision", "expected"),
+    [
+        *(("cpu", precision, "fp32") for precision in ("auto", "fp32", "int8", "fp16")),
+        ("cpu", "bf16", "bf16"),
+        *(("cuda", precision, "bf16") for precision in ("auto", "fp32", "fp16", "bf16")),
+        ("mps", "auto", "fp32"),
+    ],
+)
+def test_training_is_in_bf16_on_cuda_and_where_it_is_asked_for(
+    machine, device, precision, expected
+):
+    machine(features=["avx512_bf16"])
+    assert choose_training_precision(torch.device(device), precision) == expected
+
+
+@pytest.mark.parametrize("device", ["cpu", "mps"])
+def test_training_in_bf16_is_refused_where_the_device_has_it_not(machine, device):
+    with pytest.raises(UsageError, match="'bf16' is not available"):
+        choose_training_precision(torch.device(device), "bf16")
 
 
 @pytest.mark.parametrize(
     ("device", "precision"),
     [("cpu", "fp16"), ("cpu", "bf16"), ("cuda:1", "int8"), ("mps", "bf16"), ("mps", "int8")],
 )
-def test_a_precision_that_the_device_has_not_is_a_usage_error(device, precision):
+def test_a_precision_that_the_device_has_not_is_a_usage_error(machine, device, precision):
     with pytest.raises(
         UsageError, match=f"'{precision}' is not available on the device '{device}'"
     ) as caught:
@@ -319,7 +380,7 @@ def test_quantising_replaces_linear_layers_however_deep_and_nothing_else():
     inner = nn.ModuleDict({"deep": nn.ModuleList([nn.Linear(8, 16)]), "norm": nn.LayerNorm(16)})
     model = nn.Sequential(nn.Linear(8, 8), inner, nn.Embedding(3, 8), nn.GELU()).eval()
     kept = [inner["norm"], model[2], model[3]]
-    quantise(model)
+    round_linear(model, "int8")
     assert type(model[0]) is Int8Linear
     assert type(inner["deep"][0]) is Int8Linear
     assert [inner["norm"], model[2], model[3]] == kept
@@ -329,14 +390,55 @@ def test_quantising_replaces_linear_layers_however_deep_and_nothing_else():
 def test_a_replaced_layer_computes_what_it_replaced():
     layer = linear()
     model = nn.Sequential(layer)
-    quantise(model)
+    round_linear(model, "int8")
     rows = random_rows(30, 40)
     assert torch.equal(model(rows), Int8Linear(layer)(rows))
 
 
 def test_weights_stay_integers_where_the_model_is_cast():
     model = nn.Sequential(linear())
-    quantise(model)
+    round_linear(model, "int8")
     model.to("cpu", torch.float32)
     assert model[0].weight.dtype == torch.int8
     assert model[0].weight.abs().max() == 127
+
+
+# bf16 on a CPU
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("shape", [(40,), (3, 40), (2, 3, 40)])
+def test_bf16_rounds_both_factors_and_the_product(shape, bias):
+    layer = linear(bias=bias)
+    rows = random_rows(*shape) if len(shape) > 1 else random_rows(1, 40)[0]
+    found = Bf16Linear(layer)(rows)
+    assert found.dtype == torch.float32
+
+    def rounded(values):
+        return values.bfloat16().double()
+
+    exact = rounded(rows) @ rounded(layer.weight).T
+    exact += 0 if layer.bias is None else rounded(layer.bias)
+    step = 2.0**-8 * exact.abs() + 1e-5 * rows.abs().max()  # bf16 has eight bits
+    assert ((found - exact).abs() <= step).all()
+    assert torch.equal(found, found.bfloat16().float())
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_in_bf16_what_is_no_number_stays_none_and_keeps_to_its_row(value):
+    rows = random_rows(20, 40)
+    rows[3, 7] = value
+    found = Bf16Linear(linear())(rows)
+    assert not found[3].isfinite().any()
+    assert found[:3].isfinite().all()
+    assert found[4:].isfinite().all()
+
+
+def test_in_bf16_all_but_the_linear_layers_stays_as_it_was():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Embedding(3, 8), nn.Linear(8, 8), nn.LayerNorm(8), nn.Linear(8, 4))
+    round_linear(model, "bf16")
+    kinds = [type(layer) for layer in model]
+    assert kinds == [nn.Embedding, Bf16Linear, nn.LayerNorm, Bf16Linear]
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
+    assert {buffer.dtype for buffer in model.buffers()} == {torch.bfloat16}

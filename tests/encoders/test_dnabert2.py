@@ -16,6 +16,7 @@ tokenizers = pytest.importorskip("tokenizers", reason=REASON)
 pytest.importorskip("safetensors", reason=REASON)
 
 from histpred.core.errors import ModelError, UsageError, WeightsError  # noqa: E402
+from histpred.encoders import devices  # noqa: E402
 from histpred.encoders.dnabert2 import (  # noqa: E402
     KNOWN_SEQUENCE,
     KNOWN_TOKENS,
@@ -250,8 +251,35 @@ def test_int8_does_not_depend_on_the_batch_either(tiny):
     np.testing.assert_array_equal(encoder.embed(pieces[::-1]).vectors[::-1], alone)
 
 
+def test_bf16_is_closer_to_fp32_than_int8(like_published, monkeypatch):
+    monkeypatch.setattr(devices, "why_no_bf16", lambda: "")
+    pieces = random_pieces()
+    vectors = {
+        precision: from_settings({}, like_published, "cpu", precision).embed(pieces).vectors
+        for precision in ("fp32", "int8", "bf16")
+    }
+    exact = vectors["fp32"]
+    drift = {
+        precision: np.linalg.norm(found - exact, axis=1) / np.linalg.norm(exact, axis=1)
+        for precision, found in vectors.items()
+    }
+    assert (drift["bf16"] > 0).all()
+    assert (drift["bf16"] < 0.002).all()
+    assert (drift["bf16"] < drift["int8"] / 2).all()
+
+
+def test_bf16_does_not_depend_on_the_batch_either(tiny, monkeypatch):
+    monkeypatch.setattr(devices, "why_no_bf16", lambda: "")
+    encoder = from_settings({}, tiny[0], "cpu", "bf16")
+    assert encoder.precision == "bf16"
+    pieces = random_pieces()
+    alone = np.vstack([encoder.embed([piece]).vectors for piece in pieces])
+    np.testing.assert_array_equal(encoder.embed(pieces).vectors, alone)
+
+
 @pytest.mark.parametrize("precision", ["fp16", "bf16", "fp64", "", "FP32"])
-def test_a_precision_that_the_cpu_has_not_is_a_usage_error(tiny, precision):
+def test_a_precision_that_the_cpu_has_not_is_a_usage_error(tiny, precision, monkeypatch):
+    monkeypatch.setattr(devices, "why_no_bf16", lambda: "this CPU has no bf16 arithmetic")
     with pytest.raises(UsageError, match=r"is not available on the device 'cpu'") as caught:
         from_settings({}, tiny[0], "cpu", precision)
     assert "auto or fp32, int8" in caught.value.hint

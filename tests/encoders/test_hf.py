@@ -18,6 +18,7 @@ transformers = pytest.importorskip("transformers", reason=REASON)
 safetensors_torch = pytest.importorskip("safetensors.torch", reason=REASON)
 
 from histpred.core.errors import ModelError, UsageError, WeightsError  # noqa: E402
+from histpred.encoders import devices  # noqa: E402
 from histpred.encoders.batching import CHUNKS_AT_ONCE  # noqa: E402
 from histpred.encoders.hf import from_settings  # noqa: E402
 
@@ -251,6 +252,21 @@ def test_int8_is_near(name, folders):
     lengths = np.linalg.norm(expected, axis=1) * np.linalg.norm(found, axis=1)
     assert ((expected * found).sum(axis=1) / lengths).min() > 0.97
     assert not np.array_equal(expected, found)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_bf16_is_nearer_than_int8(name, folders, monkeypatch):
+    monkeypatch.setattr(devices, "why_no_bf16", lambda: "")
+    pieces = random_pieces()
+    expected = from_settings({}, folders[name], "cpu", "fp32").embed(pieces).vectors
+    drift = {}
+    for precision in ("int8", "bf16"):
+        rounded = from_settings({}, folders[name], "cpu", precision)
+        assert rounded.precision == precision
+        drift[precision] = np.linalg.norm(rounded.embed(pieces).vectors - expected, axis=1)
+    assert (drift["bf16"] > 0).all()
+    assert (drift["bf16"] < 0.05 * np.linalg.norm(expected, axis=1)).all()
+    assert drift["bf16"].mean() < drift["int8"].mean()
 
 
 def test_half_precision_is_not_for_the_cpu(folders):

@@ -15,6 +15,7 @@ transformers = pytest.importorskip("transformers", reason=REASON)
 safetensors_torch = pytest.importorskip("safetensors.torch", reason=REASON)
 
 from histpred.core.errors import ModelError, UsageError, WeightsError  # noqa: E402
+from histpred.encoders import devices  # noqa: E402
 from histpred.encoders.batching import CHUNKS_AT_ONCE  # noqa: E402
 from histpred.encoders.rnafm import from_settings  # noqa: E402
 from support.rnafm import TINY, Sizes, State, random_state, write_official  # noqa: E402
@@ -313,6 +314,19 @@ def test_int8_is_near(folder, encoder):
     )
     assert cosines.min() > 0.99
     assert not np.array_equal(expected, found)
+
+
+def test_bf16_is_nearer_than_int8(folder, encoder, monkeypatch):
+    monkeypatch.setattr(devices, "why_no_bf16", lambda: "")
+    expected = encoder.embed(PIECES).vectors
+    drift = {}
+    for precision in ("int8", "bf16"):
+        rounded = from_settings({}, folder, "cpu", precision)
+        assert rounded.precision == precision
+        drift[precision] = np.linalg.norm(rounded.embed(PIECES).vectors - expected, axis=1)
+    assert (drift["bf16"] > 0).all()
+    assert (drift["bf16"] < 0.01 * np.linalg.norm(expected, axis=1)).all()
+    assert drift["bf16"].mean() < drift["int8"].mean()
 
 
 def test_half_precision_is_not_for_the_cpu(folder):

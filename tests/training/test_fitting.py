@@ -33,7 +33,8 @@ def rows(seed: int, n: int = 200) -> Rows:
     """A mark is there where its column of the input is above 0."""
     inputs = np.random.default_rng(seed).normal(size=(n, 6)).astype(np.float32)
     targets = (inputs[:, :3] > 0).astype(np.float32)
-    return Rows(*map(torch.from_numpy, (inputs, targets, np.ones_like(targets))))
+    arrays = inputs, targets, np.ones_like(targets), np.arange(n)
+    return Rows(*map(torch.from_numpy, arrays))
 
 
 def fit_rows(network, train, validation, loss_of, settings, path=None, identity="", *progress):
@@ -202,6 +203,45 @@ def test_a_batch_that_the_memory_does_not_hold_is_temporary():
 
     with pytest.raises(TemporaryError, match=r"cpu does not hold a batch(.|\n)*a smaller --batch"):
         fit_rows(network(), rows(1), rows(2), loss, SETTINGS)
+
+
+def test_rows_may_be_anywhere_among_the_inputs():
+    """A set of rows need not be copied out of all rows; weights are the same to the last bit."""
+    train, validation = rows(1), rows(2)
+    order = np.random.default_rng(0).permutation(400)
+    places = torch.from_numpy(np.argsort(order))
+    inputs = torch.cat([train.inputs, validation.inputs])[torch.from_numpy(order)]
+    apart, together = network(), network()
+    expected = fit_rows(apart, train, validation, bce, SETTINGS)
+    train = train._replace(inputs=inputs, numbers=places[:200])
+    validation = validation._replace(inputs=inputs, numbers=places[200:])
+    assert fit_rows(together, train, validation, bce, SETTINGS) == expected
+    assert same(apart, together)
+
+
+def test_in_bf16_training_ends_with_nearly_the_same_loss_and_again_with_the_same_weights():
+    networks = [network() for _ in range(3)]
+    histories = [
+        fit(one, row_losses(one, rows(1), rows(2), bce, SETTINGS, precision), SETTINGS)
+        for one, precision in zip(networks, ("fp32", "bf16", "bf16"), strict=True)
+    ]
+    exact, rounded, again = histories
+    assert rounded == again
+    assert same(networks[1], networks[2])
+    assert not same(networks[0], networks[1])
+    assert {value.dtype for value in networks[1].parameters()} == {torch.float32}
+    for one, other in zip(exact, rounded, strict=True):
+        assert other.train_loss == pytest.approx(one.train_loss, rel=0.02)
+        assert other.validation_loss == pytest.approx(one.validation_loss, rel=0.02)
+
+
+def test_validation_is_in_fp32_whatever_the_precision_of_training():
+    trained = network()
+    losses = [
+        row_losses(trained, rows(1), rows(2), bce, SETTINGS, precision).validation()
+        for precision in ("fp32", "bf16")
+    ]
+    assert losses[0] == losses[1]
 
 
 def one_cycle(network: MarkNetwork, train: Rows, settings: Settings) -> Losses:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -10,6 +13,7 @@ pytest.importorskip("onnx", reason=REASON)
 from histpred.core.sequence import reverse_complement  # noqa: E402
 from histpred.encoders import build  # noqa: E402
 from histpred.encoders.onnx import codes_of  # noqa: E402
+from histpred.training import spectra  # noqa: E402
 from histpred.training.counting import BinCounts, fold_of  # noqa: E402
 from histpred.training.export import spectra_to_onnx  # noqa: E402
 from histpred.training.spectra import (  # noqa: E402
@@ -76,6 +80,41 @@ def test_a_stretch_is_the_mean_of_its_bins_weighted_by_what_is_known_of_each():
             np.testing.assert_allclose(
                 row[UNITS * number : UNITS * (number + 1)].detach(), expected.detach(), atol=1e-4
             )
+
+
+def test_mean_and_scale_are_those_of_all_bins_at_least_half_known(monkeypatch):
+    """Also where the bins are read in blocks."""
+    monkeypatch.setattr(spectra, "BINS_AT_ONCE", 7)
+    sequences = random_sequences(40, 2 * REACH)
+    network = SpectraNetwork(1, 20, STRETCHES, both_strands=False)
+    counts = network.counts_of(torch.from_numpy(codes_of(sequences, 2 * REACH).copy()))
+    network.standardise_like(counts)
+    bins = counts.flatten(0, 1).numpy().astype(float)
+    bins = bins[bins.sum(1) >= 17 / 2]
+    assert 0 < len(bins) < counts.shape[0] * counts.shape[1]
+    shares = bins / bins.sum(1, keepdims=True) @ fold_of(False).double().numpy()
+    np.testing.assert_allclose(network.stretches.mean, shares.mean(0), rtol=1e-5)
+    np.testing.assert_allclose(network.stretches.scale, shares.std(0, ddof=1) + 1e-5, rtol=1e-5)
+
+
+MEMORY = """
+import resource, torch
+from histpred.training.spectra import spectra
+network = spectra(1)
+counts = torch.randint(0, 3, (300, 100, 384), dtype=torch.uint8)
+network.standardise_like(counts[:20])
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+network.standardise_like(counts)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+
+
+def test_the_memory_of_the_scale_does_not_grow_with_the_rows():
+    """All counts as float32 numbers would be 46 MB, and their shares, 56 MB, several times."""
+    done = subprocess.run(
+        [sys.executable, "-c", MEMORY], capture_output=True, text=True, check=True, timeout=300
+    )
+    assert int(done.stdout) < 100
 
 
 def test_without_strands_both_give_the_same_and_with_them_they_do_not():
