@@ -117,13 +117,18 @@ def _evaluation(folder: Path) -> multiqc.EvaluationSample:
 
 
 def _count_calls(path: Path, marks: Sequence[str]) -> dict[str, int]:
-    """Features of calls.bed.gz by mark, which stands after the last '|' of a feature's name."""
+    """Features of calls.bed.gz by mark, which stands after the last '|' of a feature's name.
+
+    marks: those that were scored; empty if the record does not say.
+    """
     found: Counter[bytes] = Counter()
     for number, line in enumerate(_lines(path), 1):
         columns = line.split(b"\t", 4)
         if len(columns) < 5:
             raise InputError(path, "has a line that is not BED9", "predict again", line=number)
         found[columns[3].rpartition(b"|")[2]] += 1
+    if not marks:
+        return {mark.decode("utf-8", "replace"): count for mark, count in sorted(found.items())}
     counts = {mark: found.pop(mark.encode(), 0) for mark in marks}
     if found:
         others = first_few(sorted(mark.decode("utf-8", "replace") for mark in found))

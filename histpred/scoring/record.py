@@ -60,10 +60,14 @@ class WindowsIdentity(Part):
 
 
 class Identity(WindowsIdentity):
-    """What fixes the bytes of a prediction. table: False: it has calls and tracks only."""
+    """What fixes the bytes of a prediction.
+
+    marks: that were scored; records of the first release lack them. table: False: there are calls
+    and tracks only.
+    """
 
     precision: str
-    marks: tuple[str, ...]
+    marks: tuple[str, ...] = ()
     table: bool = True
 
 
@@ -134,7 +138,7 @@ class ShardRecord(Part):
 class RunRecord(Part):
     """All of run.json. parts: of a prediction that was gathered; started: ISO 8601, UTC."""
 
-    schema_version: str = "1.0"
+    schema_version: str = "1.1"
     identity: Identity
     result: Prediction
     annotation: AnnotationRecord

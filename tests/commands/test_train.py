@@ -409,7 +409,11 @@ def test_spectra_from_labels_to_scores(data, tmp_path):
     assert done.code == 0, done.err
     assert "member 2 of 2" in done.err
     made = load_bundle(tmp_path / "b").manifest
-    assert (made.encoder.kind, made.encoder.dimension, made.encoder.chunks) == ("onnx", 128, None)
+    assert (made.encoder.kind, made.encoder.dimension, made.encoder.chunks) == (
+        "spectra",
+        128,
+        None,
+    )
     assert (made.window.upstream, made.window.downstream, made.window.whole) == (
         10_000,
         10_000,
@@ -447,7 +451,7 @@ def test_windows_without_labels_change_no_weight(data, tmp_path):
         files = (tmp_path / f"{name}.bed", data.fasta, labels)
         done = histpred("train", *files, "-o", out, *options)
         assert done.code == 0, done.err
-        trained.append([(out / file).read_bytes() for file in ("scorer.onnx", "encoder.onnx")])
+        trained.append([(out / file).read_bytes() for file in ("scorer.onnx", "heads.onnx")])
     assert trained[0] == trained[1]
 
 

@@ -16,7 +16,6 @@ from support.records import run_json
 PREDICTIONS = {f"histpred_{name}_mqc.json" for name in ("predictions", "rows", "calls")}
 EVALUATIONS, GENERAL = "histpred_evaluations_mqc.json", "histpred_general_mqc.json"
 NOT_OURS = "run.json: not written by histpred predict: Invalid JSON"
-COLUMNS = "#chrom\tstart\tend\tname\tstrand\tgene_id\tbiotype\tn_fraction\tknown_fraction"
 
 
 def prediction(
@@ -32,13 +31,12 @@ def prediction(
     run_json(folder, (), scored)
     record = read(folder / "run.json")
     window = ["promoter", 1000, 500, 0.5, False, 0, 0]
-    record["identity"] |= {"bundle": f"some-bundle 1.2 {'b' * 64}", "window": window}
+    bundle = f"some-bundle 1.2 {'b' * 64}"
+    record["identity"] |= {"bundle": bundle, "window": window, "marks": list(calls)}
     calls_made, rows = sum(calls.values()), scored + sum(skipped.values())
     record["result"] |= {"rows": rows, "calls": calls_made, "skipped": skipped, "past_end": 3}
     record["result"] |= result
     (folder / "run.json").write_text(json.dumps(record))
-    head = "\t".join([COLUMNS, *calls])
-    (folder / "scores.tsv.gz").write_bytes(gzip.compress(f"{head}\n".encode()))
     lines = [
         f"chr1\t{i}\t{i + 9}\tmy|gene|{mark}\t900\t+\t{i}\t{i + 9}\t255,0,0\n"
         for mark, count in calls.items()
@@ -316,7 +314,6 @@ def cut(folder: Path) -> None:
     path.write_bytes(path.read_bytes()[:-9])
 
 
-NO_SCORES = "scores.tsv.gz:1: is not a table of scores"
 PREDICTION_FAULTS = {
     "no JSON": (broken("run.json", "{"), NOT_OURS),
     "no UTF-8": (lambda f: (f / "run.json").write_bytes(b'"\xff"'), NOT_OURS),
@@ -324,7 +321,7 @@ PREDICTION_FAULTS = {
     "another tool's": (broken("run.json", '{"run": 1}'), "not written by histpred predict"),
     "next schema": (
         field("schema_version", value="2.0"),
-        "of schema version 2.0, this release reads 1.0",
+        "of schema version 2.0, this release reads 1.1",
     ),
     "no schema": (field("schema_version", value=None), "of schema version None"),
     "no count": (field("result", "rows", value="many"), r"histpred predict: result\.rows: "),
@@ -338,11 +335,11 @@ PREDICTION_FAULTS = {
     "cut": (cut, "calls.bed.gz: cannot be read: "),
     "no gzip": (broken("calls.bed.gz", "chr1"), "calls.bed.gz: cannot be read: Not a gzipped"),
     "no calls": (lambda f: (f / "calls.bed.gz").unlink(), "calls.bed.gz: cannot be read: No such"),
-    "no scores": (lambda f: (f / "scores.tsv.gz").unlink(), "scores.tsv.gz: cannot be read"),
-    "no head": (zipped("scores.tsv.gz", ""), f"{NO_SCORES}: it begins with"),
-    "other head": (zipped("scores.tsv.gz", "a\tb\n"), f"{NO_SCORES}: it begins with a, b"),
     "no BED": (zipped("calls.bed.gz", "chr1\t1\n"), "calls.bed.gz:1: has a line that is not BED9"),
-    "other mark": (zipped("calls.bed.gz", "c\t1\t2\ta|x\t9\n"), "has calls of x, which scores.tsv"),
+    "other mark": (
+        zipped("calls.bed.gz", "c\t1\t2\ta|x\t9\n"),
+        "has calls of x, which run.json lacks",
+    ),
 }
 
 
