@@ -31,6 +31,10 @@ class Embedded(NamedTuple):
     tokens: np.ndarray  # int64 [n], the number of tokens in each mean
 
 
+Along = tuple[bytes, np.ndarray]
+"""A sequence, and the numbers of the windows along it that are wanted"""
+
+
 class Encoder(Protocol):
     """Embeds chunks; a chunk's vector does not depend on the others in the call. Thread-safe."""
 
@@ -58,12 +62,12 @@ class SharingEncoder(Encoder, Protocol):
     reach: int
     symmetric: bool
 
-    def embed_along(self, sequence: bytes, step: int, wanted: np.ndarray) -> np.ndarray:
-        """Vectors, float32 [wanted, dimension], of windows that begin `step` bp apart.
+    def embed_along(self, parts: Sequence[Along], step: int) -> np.ndarray:
+        """Vectors, float32 [n, dimension], of windows that begin `step` bp apart, part after part.
 
-        Window i is the 2 x reach bp of `sequence` from i x step on; `wanted` holds the numbers of
-        those to embed. `step` is a multiple of `grid`. The same sequence gives the same bits for a
-        window, whichever others are wanted.
+        Window i of a part is the 2 x reach bp of its sequence from i x step on. `step` is a
+        multiple of `grid`. The same sequence gives the same bits for a window, whichever others are
+        wanted.
         """
 
 

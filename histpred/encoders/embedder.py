@@ -19,11 +19,12 @@ from histpred.encoders import Embedded, Encoder, SharingEncoder
 from histpred.encoders.chunks import ChunkPolicy, bases, chunks_of, pool
 from histpred.encoders.store import Store, chunk_key
 from histpred.genome.reference import Reference
-from histpred.genome.tiles import Block
+from histpred.genome.tiles import AT_ONCE, Block
 from histpred.genome.windows import Row, WindowSpec
 
 UNITS_AT_ONCE = 2  # while one is embedded, the next is read and tokenised
 WINDOWS_AT_ONCE = 4096
+BASES_AT_ONCE = 1 << 20  # of blocks of tiles
 
 Vectors = dict[bytes, tuple[np.ndarray, int]]  # key of a chunk -> vector and number of tokens
 
@@ -77,13 +78,14 @@ class Embedder:
         finally:
             workers.shutdown(cancel_futures=True)
 
-    def can_share(self, spec: WindowSpec) -> bool:
-        """True if tiles of `spec` have bins of the encoder in common."""
+    def sharing(self, spec: WindowSpec) -> SharingEncoder | None:
+        """The encoder, if tiles of `spec` have bins of it in common."""
         encoder = self.encoder
         if not isinstance(encoder, SharingEncoder) or encoder.grid is None or self._chunks:
-            return False
+            return None
         symmetric = spec.upstream == spec.downstream == encoder.reach
-        return bool(spec.tile) and spec.whole and symmetric and spec.tile % encoder.grid == 0
+        fits = spec.tile and spec.whole and symmetric and spec.tile % encoder.grid == 0
+        return encoder if fits else None
 
     def notices(self, spec: WindowSpec) -> list[str]:
         """What a user should know of how such windows are embedded."""
@@ -96,14 +98,19 @@ class Embedder:
             f"which takes many times as long: --tile {whole} is quick"
         ]
 
-    def embed_tiles(self, blocks: Iterator[Block]) -> Generator[tuple[Block, np.ndarray]]:
-        """The blocks, in their order, with the vectors of their tiles, which share their bins."""
+    def embed_tiles(
+        self, encoder: SharingEncoder, blocks: Iterator[Block]
+    ) -> Generator[tuple[list[Block], np.ndarray]]:
+        """The blocks in their order, some at a time, with the vectors of their tiles.
+
+        `encoder`: see `sharing`.
+        """
         workers = ThreadPoolExecutor(UNITS_AT_ONCE)
-        running: deque[tuple[Block, Future[np.ndarray]]] = deque()
+        running: deque[tuple[list[Block], Future[np.ndarray]]] = deque()
         try:
-            for block in blocks:
-                self.embedded += len(block.starts)
-                running.append((block, workers.submit(self._embed_block, block)))
+            for some in _together(blocks):
+                self.embedded += sum(len(block.starts) for block in some)
+                running.append((some, workers.submit(_embed_blocks, encoder, some)))
                 if len(running) > UNITS_AT_ONCE:
                     done, vectors = running.popleft()
                     yield done, vectors.result()
@@ -111,22 +118,6 @@ class Embedder:
                 yield done, vectors.result()
         finally:
             workers.shutdown(cancel_futures=True)
-
-    def _embed_block(self, block: Block) -> np.ndarray:
-        encoder = self.encoder
-        assert isinstance(encoder, SharingEncoder)
-        vectors = np.empty((len(block.starts), encoder.dimension), np.float32)
-        # The last tile of a contig may be shorter, so that its middle is not on the grid.
-        alone = block.ends - block.starts != block.spec.tile
-        if not encoder.symmetric:
-            alone |= np.array([owner.strand == "-" for owner in block.owners])
-        if not alone.all():
-            wanted = block.numbers[~alone]
-            vectors[~alone] = encoder.embed_along(block.along(), block.spec.tile, wanted)
-        if alone.any():
-            chunks = [row.sequence for row in block.without(~alone).rows()]
-            vectors[alone] = embed_chunks(encoder, chunks).vectors
-        return vectors
 
     def _units(self, batches: Iterator[list[Row]], reference: Reference) -> Iterator[Unit]:
         before: set[bytes] = set()
@@ -200,6 +191,43 @@ class Embedder:
                 found, counts = zip(*(known[key] for key, _ in plan), strict=True)
                 vectors[row] = pool(np.stack(found), np.array(counts), shares, self._chunks)
         return EmbeddedWindows(unit.rows, vectors)
+
+
+def _together(blocks: Iterator[Block]) -> Iterator[list[Block]]:
+    """Lists of blocks with `AT_ONCE` tiles or more, or with so many bases that memory counts."""
+    some: list[Block] = []
+    tiles = read = 0
+    for block in blocks:
+        some.append(block)
+        tiles += len(block.starts)
+        read += len(block.sequence.strip(b"N"))
+        if tiles >= AT_ONCE or read >= BASES_AT_ONCE:
+            yield some
+            some, tiles, read = [], 0, 0
+    if some:
+        yield some
+
+
+def _embed_blocks(encoder: SharingEncoder, blocks: Sequence[Block]) -> np.ndarray:
+    """Vectors of all tiles of some blocks, in their order."""
+    alone = []
+    for block in blocks:
+        # The last tile of a contig may be shorter, so that its middle is not on the grid.
+        single = block.ends - block.starts != block.spec.tile
+        if not encoder.symmetric:
+            single |= np.array([owner.strand == "-" for owner in block.owners])
+        alone.append(single)
+    whole = np.concatenate(alone)
+    vectors = np.empty((len(whole), encoder.dimension), np.float32)
+    if not whole.all():
+        pairs = list(zip(blocks, alone, strict=True))
+        parts = [(block.along(), block.numbers[~single]) for block, single in pairs]
+        vectors[~whole] = encoder.embed_along(parts, blocks[0].spec.tile)
+    if whole.any():
+        lone = [b.without(~single) for b, single in zip(blocks, alone, strict=True) if single.any()]
+        chunks = [row.sequence for block in lone for row in block.rows()]
+        vectors[whole] = embed_chunks(encoder, chunks).vectors
+    return vectors
 
 
 def embed_chunks(encoder: Encoder, chunks: Sequence[bytes]) -> Embedded:

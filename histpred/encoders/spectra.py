@@ -23,7 +23,7 @@ import numpy as np
 from histpred.core.errors import BundleError
 from histpred.core.graph import BINS, HEADS
 from histpred.core.runtime import open_session, run_session
-from histpred.encoders import Embedded, check_settings
+from histpred.encoders import Along, Embedded, check_settings
 from histpred.encoders.bins import CODONS, STOPS, count_codons, count_four_mers, four_mer_columns
 from histpred.encoders.chunks import bases
 from histpred.encoders.onnx import codes_of
@@ -85,20 +85,45 @@ class SpectraEncoder:
         tokens = np.array([bases(chunk) for chunk in chunks], np.int64)
         return Embedded(self._embedding(sums), tokens)
 
-    def embed_along(self, sequence: bytes, step: int, wanted: np.ndarray) -> np.ndarray:
+    def embed_along(self, parts: Sequence[Along], step: int) -> np.ndarray:
         """See `SharingEncoder`."""
-        first = wanted * (step // self._bin)
-        sums = np.empty((len(wanted), len(self._places), sum(self._widths)), np.float32)
+        rows = np.cumsum([0, *(len(wanted) for _, wanted in parts)])
+        sums = np.zeros((rows[-1], len(self._places), sum(self._widths)), np.float32)
+        known = [self._without_ends(sequence) for sequence, _ in parts]
+        bins = np.cumsum([0, *(len(sequence) // self._bin for _, sequence in known)])
+        whole = b"".join(sequence for _, sequence in known)
         place = 0
-        for (values,) in self._values(codes_of([sequence], len(sequence))):
-            # float32 would drift: the sums of a sequence are much larger than those of a stretch.
-            running = np.zeros((len(values) + 1, values.shape[1]))
-            np.cumsum(values, axis=0, dtype=float, out=running[1:])
-            for number, (start, end) in enumerate(self._places):
-                total = running[first + end] - running[first + start]
-                sums[:, number, place : place + values.shape[1]] = total
-            place += values.shape[1]
+        for (values,) in self._values(codes_of([whole], len(whole))) if whole else ():
+            columns = slice(place, place + values.shape[1])
+            for number, ((skipped, _), (_, wanted)) in enumerate(zip(known, parts, strict=True)):
+                first = wanted * (step // self._bin) - skipped
+                found = self._sums(values[bins[number] : bins[number + 1]], first)
+                sums[rows[number] : rows[number + 1], :, columns] = found
+            place = columns.stop
         return self._embedding(sums)
+
+    def _without_ends(self, sequence: bytes) -> tuple[int, bytes]:
+        """The bins from the first to the last with a base, and how many are left out before.
+
+        Bins of N add nothing, and a contig of a draft genome is shorter than what is read for it.
+        """
+        lead = len(sequence) - len(sequence.lstrip(b"N"))
+        first = lead // self._bin
+        last = -(-len(sequence.rstrip(b"N")) // self._bin)
+        return first, sequence[first * self._bin : last * self._bin]
+
+    def _sums(self, values: np.ndarray, first: np.ndarray) -> np.ndarray:
+        """Sums over the stretches of windows whose first bins are `first`; bins beyond add nothing.
+
+        values: [bins, width]; the result is float64 [windows, stretches, width].
+        """
+        # float32 would drift: the sums of all bins are much larger than those of a stretch.
+        running = np.zeros((len(values) + 1, values.shape[1]))
+        np.cumsum(values, axis=0, dtype=float, out=running[1:])
+        places = np.add.outer(first, np.array(self._places))  # [windows, stretches, 2]
+        starts, ends = np.minimum(np.maximum(places, 0), len(values)).transpose(2, 0, 1)
+        found: np.ndarray = running[ends] - running[starts]
+        return found
 
     def _around_middle(self, chunk: bytes) -> bytes:
         """The bases up to `reach` from the middle, filled up with N."""

@@ -151,14 +151,16 @@ def _embedded(
 ) -> Generator[EmbeddedWindows]:
     """The windows in genome order with their vectors; tiles share their bins if they can."""
     ledger, reference = windows.ledger, windows.reference
-    if not embedder.can_share(spec):
+    encoder = embedder.sharing(spec)
+    if encoder is None:
         yield from embedder.embed(scorable(ledger, reference, spec), reference)
         return
     rows: list[Row] = []
     vectors: list[np.ndarray] = []
-    with closing(embedder.embed_tiles(tile_blocks(ledger, reference, spec))) as blocks:
-        for block, found in blocks:
-            rows += block.rows(read=False)
+    tiles = embedder.embed_tiles(encoder, tile_blocks(ledger, reference, spec))
+    with closing(tiles) as embedded:
+        for blocks, found in embedded:
+            rows += (row for block in blocks for row in block.rows(read=False))
             vectors.append(found)
             if len(rows) >= BATCH_WINDOWS:
                 yield EmbeddedWindows(rows, np.concatenate(vectors))

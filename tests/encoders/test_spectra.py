@@ -49,16 +49,42 @@ def one_by_one(encoder, sequence, starts):
 @pytest.mark.parametrize("step", [200, 400, 1_000])
 def test_windows_that_share_their_bins_have_the_vectors_of_each_alone(step, encoder, sequence):
     numbers = np.arange((len(sequence) - 2 * encoder.reach) // step + 1)
-    found = encoder.embed_along(sequence, step, numbers)
+    found = encoder.embed_along([(sequence, numbers)], step)
     expected = one_by_one(encoder, sequence, numbers * step)
     assert np.ptp(expected, axis=0).max() > 0.1
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 def test_a_windows_bits_do_not_depend_on_which_others_are_wanted(encoder, sequence):
-    every = encoder.embed_along(sequence, 200, np.arange(40))
+    every = encoder.embed_along([(sequence, np.arange(40))], 200)
     for some in ([7], [0, 39], [3, 4, 5, 20]):
-        assert np.array_equal(encoder.embed_along(sequence, 200, np.array(some)), every[some])
+        assert np.array_equal(encoder.embed_along([(sequence, np.array(some))], 200), every[some])
+
+
+@pytest.mark.parametrize(("left", "right"), [(0, 30_199), (15_000, 20_123), (15_111, 15_112)])
+def test_a_short_contig_has_the_vectors_that_it_has_alone(left, right, encoder, sequence):
+    beyond = len(sequence) - right
+    short = b"N" * left + b"G" + sequence[40_000 : 40_000 + right - left - 1] + b"N" * beyond
+    found = encoder.embed_along([(short, np.arange(40))], 200)
+    np.testing.assert_allclose(found, one_by_one(encoder, short, 200 * np.arange(40)), atol=1e-5)
+
+
+def test_parts_have_the_bits_of_each_alone(encoder, sequence):
+    none = b"N" * (2 * encoder.reach + 200)
+    parts = [
+        (sequence, np.array([0, 7])),
+        (none, np.array([1])),
+        (sequence[200:-400], np.array([3, 4, 36])),
+        (b"N" * 15_000 + b"ACGTT" * 3 + b"N" * 23_000, np.array([2])),
+    ]
+    alone = [encoder.embed_along([part], 200) for part in parts]
+    assert np.array_equal(encoder.embed_along(parts, 200), np.concatenate(alone))
+
+
+def test_a_sequence_of_n_has_the_vectors_of_windows_of_n(encoder):
+    none = b"N" * (2 * encoder.reach + 200)
+    expected = one_by_one(encoder, none, [0, 200])
+    assert np.array_equal(encoder.embed_along([(none, np.arange(2))], 200), expected)
 
 
 @pytest.mark.parametrize("name", [HUMAN, YEAST])

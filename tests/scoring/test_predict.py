@@ -754,7 +754,7 @@ def test_tiles_that_share_bins_have_the_scores_of_each_alone(tile, small, tmp_pa
     found = []
     for shared in (True, False):
         if not shared:
-            monkeypatch.setattr(stage.Embedder, "can_share", lambda self, spec: False)
+            monkeypatch.setattr(stage.Embedder, "sharing", lambda self, spec: None)
         assert stage.predict(request, choice, tmp_path / f"{shared}").scored > 4
         scores = read_scores(tmp_path / f"{shared}" / "scores.tsv.gz")
         rows = range(len(scores.rows))
