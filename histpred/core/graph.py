@@ -89,8 +89,8 @@ _OTHERS = {
 }
 
 
-def check_graph(content: bytes, path: Path) -> None:
-    """Raise BundleError unless `content` is an ONNX graph of allowed parts; `path` is its name."""
+def check_graph(content: bytes, path: Path) -> Message:
+    """The ONNX graph in `content`; BundleError unless all parts are allowed; `path` is its name."""
     from google.protobuf.message import DecodeError
 
     model = _message("Model")()
@@ -101,6 +101,7 @@ def check_graph(content: bytes, path: Path) -> None:
     problem = next(_problems(model), None)
     if problem:
         raise BundleError(f"{path}: {problem}", HINT)
+    return model
 
 
 def _problems(model: Message) -> Iterator[str]:

@@ -10,7 +10,7 @@ import importlib
 import logging
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -31,8 +31,12 @@ from histpred.core.graph import check_graph
 if TYPE_CHECKING:
     import numpy as np
     import onnxruntime
+    from google.protobuf.message import Message
 
 logger = logging.getLogger(__name__)
+
+Change = Callable[["Message"], None]
+"""Alters a graph, read as `histpred.core.graph` does, in place."""
 
 CUDA = "CUDAExecutionProvider"
 CPU = "CPUExecutionProvider"
@@ -69,15 +73,15 @@ def parse_device(device: str) -> tuple[str, int]:
 
 
 def open_session(
-    path: Path, device: str, threads: int | None = None
+    path: Path, device: str, threads: int | None = None, change: Change | None = None
 ) -> tuple[onnxruntime.InferenceSession, str]:
     """Open an onnxruntime session for the graph at `path`; return it and the device that it uses.
 
     device: 'cpu', 'cuda', 'cuda:N' or 'auto' (CUDA if available, else the CPU). 'mps' means the
     CPU, because onnxruntime does not support it. threads: number of CPU threads; None: one for each
-    core that this process may use. Raises BundleError if onnxruntime cannot open the file,
-    DeviceError if CUDA is named and cannot be used, and UsageError for an unknown device or less
-    than 1 thread.
+    core that this process may use. change: alters the graph before it is opened. Raises
+    BundleError if onnxruntime cannot open the file, DeviceError if CUDA is named and cannot be
+    used, and UsageError for an unknown device or less than 1 thread.
     """
     name, number = parse_device(device)
     if threads is not None and threads < 1:
@@ -90,22 +94,23 @@ def open_session(
         raise DeviceError(reason, CUDA_HINT)
     if name in ("auto", "cuda") and has_cuda:
         # TF32 rounds matrices to ten bits; CPU and GPU would differ by more than 1e-4.
-        session, reason = _start_cuda(path, {"device_id": str(number), "use_tf32": "0"}, threads)
+        options = {"device_id": str(number), "use_tf32": "0"}
+        session, reason = _start_cuda(path, options, threads, change)
         if session:
             return session, f"cuda:{number}"
         if name == "cuda":
             raise DeviceError(f"device {device!r} was asked for: {reason}", CUDA_HINT)
         logger.warning("CUDA is installed but does not start; scoring on the CPU: %s", reason)
 
-    return _create(path, [CPU], threads), "cpu"
+    return _create(path, [CPU], threads, change), "cpu"
 
 
 def _start_cuda(
-    path: Path, options: dict[str, str], threads: int | None
+    path: Path, options: dict[str, str], threads: int | None, change: Change | None
 ) -> tuple[onnxruntime.InferenceSession | None, str]:
     """A session on CUDA, or None and the reason; onnxruntime may fall back silently."""
     try:
-        session = _create(path, [(CUDA, options), CPU], threads)
+        session = _create(path, [(CUDA, options), CPU], threads, change)
     except BundleError as error:  # a missing device or a broken file: the CPU session will show
         return None, str(error.__cause__)
     if session.get_providers()[0] != CUDA:
@@ -114,10 +119,16 @@ def _start_cuda(
 
 
 def _create(
-    path: Path, providers: list[str | tuple[str, dict[str, str]]], threads: int | None
+    path: Path,
+    providers: list[str | tuple[str, dict[str, str]]],
+    threads: int | None,
+    change: Change | None,
 ) -> onnxruntime.InferenceSession:
     content = path.read_bytes()
-    check_graph(content, path)
+    model = check_graph(content, path)
+    if change:
+        change(model)
+        content = model.SerializeToString()
     onnxruntime = load_onnxruntime()
     _limit_memory()
     options = onnxruntime.SessionOptions()

@@ -7,6 +7,7 @@ the probabilities of a row do not depend on the other rows of the caller's batch
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from histpred.core.strict_json import parse
 
 if TYPE_CHECKING:
     import onnxruntime
+    from google.protobuf.message import Message
 
 BLOCK = 256  # rows; large enough to keep all cores busy
 
@@ -61,10 +63,13 @@ class Scorer:
         every = tuple(mark.name for mark in marks)
         self._dimension = bundle.manifest.encoder.dimension
         _check_fits(path, self._session, every, self._dimension)
-        self._width = len(every)
-        self._columns = [i for i, name in enumerate(every) if not only or name in only]
-        self.marks = tuple(every[i] for i in self._columns)
-        self._calibrations = [marks[i].calibration for i in self._columns]
+        kept = [i for i, name in enumerate(every) if not only or name in only]
+        if len(kept) < len(every):
+            self._session, _ = open_session(path, device, threads, partial(_keep, kept))
+        self._width = int(self._session.get_outputs()[0].shape[1])
+        self._columns = kept if self._width == len(every) else list(range(len(kept)))
+        self.marks = tuple(every[i] for i in kept)
+        self._calibrations = [marks[i].calibration for i in kept]
 
     def __enter__(self) -> Scorer:
         return self
@@ -127,6 +132,26 @@ def _check_fits(
     if len(values) != len(expected) or widths != expected:
         problem = f"{path}: takes and gives {shapes}, bundle.json says {expected}"
         raise BundleError(problem, "get the bundle again")
+
+
+def _keep(kept: list[int], model: Message) -> None:
+    """Leave only the marks of these numbers in a graph of histpred; others are not changed."""
+    (given,) = (end for end in model.graph.output if end.name == b"logits")
+    width = given.type.tensor_type.shape.dim[1]
+    tensors = {tensor.name: tensor for tensor in model.graph.initializer}
+    # As `histpred.training.export` names them.
+    axes = {b"mark_part": 1} if b"mark_part" in tensors else {b"weight": 0, b"bias": 0}
+    of_marks = [(tensors[name], axis) for name, axis in axes.items() if name in tensors]
+    sizes = [tensor.dims[axis] for tensor, axis in of_marks]
+    if model.producer_name != b"histpred" or sizes != [width.dim_value] * len(axes):
+        return
+    for tensor, axis in of_marks:
+        values = np.frombuffer(tensor.raw_data, np.float32).reshape(tensor.dims)
+        tensor.raw_data = values.take(kept, axis).tobytes()
+        tensor.dims[axis] = len(kept)
+    if b"mark_part" in tensors:
+        tensors[b"logits_shape"].raw_data = np.array([-1, len(kept)]).tobytes()
+    width.dim_value = len(kept)
 
 
 def _check_finite(values: np.ndarray, what: str) -> None:

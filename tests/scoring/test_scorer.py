@@ -14,6 +14,7 @@ from histpred.bundle.folder import load_bundle
 from histpred.bundle.manifest import MarkSpec
 from histpred.core import runtime as module
 from histpred.core.errors import BundleError, DeviceError, ModelError, TemporaryError, UsageError
+from histpred.scoring import scorer
 from histpred.scoring.scorer import BLOCK, NotFiniteError, Scorer, _check_fits
 
 
@@ -76,6 +77,33 @@ def test_isotonic_marks_are_interpolated_and_the_others_left_alone(bundle, embed
         share = min(max((logit - low) / (high - low), 0), 1)
         assert probability == pytest.approx(0.25 + share / 2, abs=1e-9)
     assert set(probabilities[:, changed]) > {0.25, 0.75}
+
+
+@pytest.mark.parametrize(
+    ("name", "of_intervals"),
+    [("human-promoter", False), ("human-promoter", True), ("yeast", False)],
+)
+def test_some_marks_have_the_bits_that_they_have_among_all_and_cost_less(name, of_intervals):
+    bundle = load_bundle(name)
+    interval = bundle.manifest.interval if of_intervals else None
+    rows = np.random.default_rng(1).normal(size=(300, bundle.manifest.encoder.dimension))
+    rows = rows.astype(np.float32)
+    with Scorer(bundle, "cpu", interval=interval) as whole:
+        expected = whole.probabilities(rows)
+    only = [whole.marks[5], whole.marks[2], whole.marks[-1]]
+    with Scorer(bundle, "cpu", interval=interval, only=only) as some:
+        found = some.probabilities(rows)
+        assert some._width == 3
+    assert some.marks == (whole.marks[2], whole.marks[5], whole.marks[-1])
+    assert np.array_equal(found, expected[:, [2, 5, -1]])
+
+
+def test_some_marks_of_a_graph_that_another_program_wrote(bundle, embeddings, monkeypatch):
+    monkeypatch.setattr(scorer, "_keep", lambda kept, model: None)
+    with Scorer(bundle, "cpu") as whole, Scorer(bundle, "cpu", only=["H3K9ac"]) as some:
+        column = whole.marks.index("H3K9ac")
+        expected = whole.probabilities(embeddings)[:, [column]]
+        assert np.array_equal(some.probabilities(embeddings), expected)
 
 
 @pytest.mark.parametrize("batch", [1, 7, BLOCK - 1, BLOCK, BLOCK + 1])
