@@ -185,7 +185,7 @@ def claim_cuda(monkeypatch):
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [module.CUDA, module.CPU])
     original = module._create
     monkeypatch.setattr(
-        module, "_create", lambda bundle, _, threads: original(bundle, [module.CPU], threads)
+        module, "_create", lambda path, _, *rest: original(path, [module.CPU], *rest)
     )
 
 
@@ -198,7 +198,7 @@ def test_cuda_that_does_not_start_is_an_error_where_it_was_asked_for(bundle, mon
 def test_cuda_that_fails_to_open_is_a_device_error_not_a_bundle_error(bundle, monkeypatch):
     claim_cuda(monkeypatch)
 
-    def no_such_device(bundle, providers, threads):
+    def no_such_device(path, providers, *rest):
         raise BundleError("cannot open") from RuntimeError("invalid device ordinal")
 
     monkeypatch.setattr(module, "_create", no_such_device)
