@@ -13,16 +13,15 @@ from __future__ import annotations
 
 import os
 import random
-import resource
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from clocks import Usage, clock, process
 
 ROOT = Path(__file__).resolve().parent.parent
 HISTPRED = [sys.executable, "-m", "histpred"]
@@ -53,7 +52,7 @@ def main(sections: list[str]) -> None:
 
 def start(scratch: Path) -> None:
     """`histpred --help` as a whole process, through the entry point of a checkout."""
-    runs = [timed([ROOT / "bin" / "histpred", "--help"])[0] for _ in range(11)]
+    runs = [timed([ROOT / "bin" / "histpred", "--help"]).wall for _ in range(11)]
     table(["command", "median s", "slowest s"], [["bin/histpred --help", median(runs), max(runs)]])
 
 
@@ -105,9 +104,8 @@ def extraction(scratch: Path) -> None:
         bedtools = ["bedtools", "getfasta", "-s", "-name", "-fi", fasta, "-bed", bed, "-fo"]
         commands: dict[str, list[float]] = {"histpred windows": [], "bedtools getfasta -s": []}
         for _ in range(ROUNDS):
-            ran = cpu_seconds([*histpred, "--overwrite"])
-            commands["histpred windows"].append(ran)
-            commands["bedtools getfasta -s"].append(cpu_seconds([*bedtools, scratch / "theirs.fa"]))
+            commands["histpred windows"].append(timed([*histpred, "--overwrite"]).cpu)
+            commands["bedtools getfasta -s"].append(timed([*bedtools, scratch / "theirs.fa"]).cpu)
         rows += [[order, "whole command", name, median(runs)] for name, runs in commands.items()]
 
         places = [line.split("\t") for line in bed.read_text().splitlines()]
@@ -129,9 +127,9 @@ def memory(scratch: Path) -> None:
     for count in (FEW, MANY):
         bed = intervals(scratch / f"{count}.bed", count, shuffled=True)
         out = scratch / f"out-{count}"
-        seconds, peak = timed([*HISTPRED, "predict", bed, fasta, "-o", out, "-q"])
-        rows.append([f"{count:,}", f"{peak / 1e6:.0f} MB", f"{seconds:.1f}"])
-    table(["windows", "peak memory", "seconds"], rows)
+        used = timed([*HISTPRED, "predict", bed, fasta, "-o", out, "-q"])
+        rows.append([f"{count:,}", megabytes(used), f"{used.wall:.1f}", f"{used.cpu:.1f}"])
+    table(["windows", "peak memory", "seconds", "CPU seconds"], rows)
 
 
 def tracks(scratch: Path) -> None:
@@ -161,8 +159,8 @@ def tracks(scratch: Path) -> None:
                 CONTIG_BASES,
             ]
         for name, command in commands.items():
-            seconds, peak = timed(command)
-            rows.append([f"{count:,} {what}", name, seconds, f"{peak / 1e6:.0f} MB"])
+            used = timed(command)
+            rows.append([f"{count:,} {what}", name, used.wall, megabytes(used)])
     table(["input", "by", "seconds", "peak memory"], rows)
 
 
@@ -185,14 +183,14 @@ def demo(scratch: Path) -> None:
     clone = scratch / "clone"
     subprocess.run(["git", "clone", "-q", ROOT, clone], check=True)
     bare = {"PATH": os.environ["PATH"], "HOME": str(scratch)}
-    seconds, _ = timed([clone / "bin" / "histpred", "demo"], cwd=clone, env=bare)
-    again, _ = timed([clone / "bin" / "histpred", "demo", "-o", "again"], cwd=clone, env=bare)
+    first = process([clone / "bin" / "histpred", "demo"], cwd=clone, env=bare)
+    again = process([clone / "bin" / "histpred", "demo", "-o", "again"], cwd=clone, env=bare)
     size = sum(path.lstat().st_size for path in (clone / ".venv").rglob("*")) / 1e6
     table(
         ["command", "seconds"],
         [
-            ["bin/histpred demo, fresh clone, empty environment", f"{seconds:.1f}"],
-            ["the same, environment made", f"{again:.1f}"],
+            ["bin/histpred demo, fresh clone, empty environment", f"{first.wall:.1f}"],
+            ["the same, environment made", f"{again.wall:.1f}"],
             ["(environment on disk)", f"{size:.0f} MB"],
         ],
     )
@@ -241,32 +239,14 @@ def intervals(path: Path, count: int, shuffled: bool) -> Path:
     return path
 
 
-def timed(command: list[object], **options: object) -> tuple[float, int]:
-    """Return wall seconds and peak bytes of a whole process. Raise SystemExit if it fails."""
-    words = [str(word) for word in command]
-    started = time.perf_counter()
-    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    process = subprocess.Popen(words, **({"cwd": ROOT} | silent | options))
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - started
-    process.returncode = os.waitstatus_to_exitcode(status)  # wait4 has taken it from Popen
-    if status:
-        raise SystemExit(f"failed ({process.returncode}): {' '.join(words)}")
-    return seconds, usage.ru_maxrss * 1024
+def timed(command: list[object]) -> Usage:
+    """Run a command in the checkout."""
+    return process(command, cwd=ROOT)
 
 
-def cpu_seconds(command: list[object]) -> float:
-    """Return the seconds of the processor, user and system, that a whole process takes."""
-    before = sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])
-    timed(command)
-    return sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2]) - before
-
-
-def clock(work: Callable[..., object], *arguments: object) -> float:
-    """Return the seconds that a call takes."""
-    started = time.perf_counter()
-    work(*arguments)
-    return time.perf_counter() - started
+def megabytes(used: Usage) -> str:
+    """The peak memory of a process."""
+    return f"{used.peak / 1e6:.0f} MB"
 
 
 def median(runs: list[float]) -> float:
