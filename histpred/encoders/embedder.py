@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from histpred.core.errors import ModelError
-from histpred.encoders import Embedded, Encoder, SharingEncoder
+from histpred.encoders import Embedded, Encoder, Sharing, SharingEncoder
 from histpred.encoders.chunks import ChunkPolicy, bases, chunks_of, pool
 from histpred.encoders.store import Store, chunk_key
 from histpred.genome.reference import Reference
@@ -79,15 +79,11 @@ class Embedder:
 
     def can_share(self, spec: WindowSpec) -> bool:
         """True if tiles of `spec` have bins of the encoder in common."""
-        encoder = self.encoder
-        if not isinstance(encoder, SharingEncoder) or encoder.grid is None or self._chunks:
-            return False
-        symmetric = spec.upstream == spec.downstream == encoder.reach
-        return bool(spec.tile) and spec.whole and symmetric and spec.tile % encoder.grid == 0
+        return shares_bins(self._sharing, self._chunks, spec)
 
     def notices(self, spec: WindowSpec) -> list[str]:
         """What a user should know of how such windows are embedded."""
-        grid = self.encoder.grid if isinstance(self.encoder, SharingEncoder) else None
+        grid = self._sharing and self._sharing.grid
         if not (grid and spec.tile % grid):
             return []
         whole = max(1, round(spec.tile / grid)) * grid
@@ -95,6 +91,13 @@ class Embedder:
             f"tiles of {spec.tile} bp share no bins of {grid} bp, so each is computed on its own, "
             f"which takes many times as long: --tile {whole} is quick"
         ]
+
+    @property
+    def _sharing(self) -> Sharing | None:
+        encoder = self.encoder
+        if not isinstance(encoder, SharingEncoder):
+            return None
+        return Sharing(encoder.grid, encoder.reach, encoder.symmetric)
 
     def embed_tiles(self, blocks: Iterator[Block]) -> Generator[tuple[Block, np.ndarray]]:
         """The blocks, in their order, with the vectors of their tiles, which share their bins."""
@@ -116,10 +119,7 @@ class Embedder:
         encoder = self.encoder
         assert isinstance(encoder, SharingEncoder)
         vectors = np.empty((len(block.starts), encoder.dimension), np.float32)
-        # The last tile of a contig may be shorter, so that its middle is not on the grid.
-        alone = block.ends - block.starts != block.spec.tile
-        if not encoder.symmetric:
-            alone |= np.array([owner.strand == "-" for owner in block.owners])
+        alone = alone_in(block, encoder.symmetric)
         if not alone.all():
             wanted = block.numbers[~alone]
             vectors[~alone] = encoder.embed_along(block.along(), block.spec.tile, wanted)
@@ -200,6 +200,26 @@ class Embedder:
                 found, counts = zip(*(known[key] for key, _ in plan), strict=True)
                 vectors[row] = pool(np.stack(found), np.array(counts), shares, self._chunks)
         return EmbeddedWindows(unit.rows, vectors)
+
+
+def shares_bins(sharing: Sharing | None, chunks: ChunkPolicy | None, spec: WindowSpec) -> bool:
+    """True if tiles of `spec` have bins in common of an encoder that has this to share."""
+    if sharing is None or sharing.grid is None or chunks or not spec.tile:
+        return False
+    middle = spec.whole and spec.upstream == spec.downstream == sharing.reach
+    return middle and spec.tile % sharing.grid == 0
+
+
+def alone_in(block: Block, symmetric: bool) -> np.ndarray:
+    """Which tiles of a block share nothing although others do, bool [n].
+
+    symmetric: as of a `SharingEncoder`.
+    """
+    # The last tile of a contig may be shorter, so that its middle is not on the grid.
+    alone: np.ndarray = block.lengths != block.spec.tile
+    if not symmetric:
+        alone |= np.array([owner.strand == "-" for owner in block.owners])
+    return alone
 
 
 def embed_chunks(encoder: Encoder, chunks: Sequence[bytes]) -> Embedded:
