@@ -1,7 +1,7 @@
 """Simulate the pipeline on Slurm, 1,000 genomes on 10 to 1,000 GPUs, to choose a shard size.
 
-    python benchmarks/cluster.py TRACE [TRACE ...] [--rate 5.8e6] [--load 10] [--queue-size 1000]
-        [--poll 5] [--seed 0] [--out cluster.svg]
+    python benchmarks/cluster.py TRACE [TRACE ...] [--rate 5.8e6] [--load 10 | --measured]
+        [--queue-size 1000] [--poll 5] [--seed 0] [--out cluster.svg]
 
 TRACE is a file of `nextflow run . -with-trace` (the pipeline writes one by itself). Traces of
 genomes and shards of different sizes tell fixed seconds from seconds that grow with size.
@@ -13,7 +13,9 @@ Measured: read from the traces (cluster_trace.py)
     difference is Nextflow's polling and Slurm's queue, which are simulated here.
 Assumed (cluster_plan.py)
     The rate of a GPU, which sets all time that grows with bases, and the seconds to load its model
-    (--rate, --load): no GPU has run the pipeline yet. Two tasks on a GPU embed in turns without
+    (--rate, --load): no GPU has run the pipeline yet. With --measured, both are PREDICT's own in
+    the traces, and a "GPU" is a node like the one that ran them: for encoders that need no GPU,
+    such as that of the shipped bundles. Two tasks on a GPU embed in turns without
     loss. The sizes of the genomes (`genome_bases`); nodes, failures and Slurm's pace (`Cluster`).
     A seeded generator draws all of it, and each row is the mean of REPEATS runs.
 Nextflow, as version 25.04.0 works (TaskPollingMonitor, GridTaskHandler, SlurmExecutor)
@@ -66,11 +68,17 @@ def main() -> None:
         measured = measure(options.traces)
     except HistpredError as error:
         sys.exit(f"error: {error}")
-    print("\n".join(_basis(measured, options.rate, options.load)), end="\n\n")
+    rate, load = options.rate, options.load
+    if options.measured:
+        per_base, load = measured.lines[PREDICT].a_base, 0.0
+        if not per_base:
+            sys.exit("error: --measured needs traces of shards of different sizes")
+        rate = 1 / per_base
+    print("\n".join(_basis(measured, rate, load)), end="\n\n")
 
     genomes = genome_bases(options.seed)
     cluster = Cluster(queue_size=options.queue_size, poll=options.poll)
-    base = Case(genomes, 0.0, cluster, options.rate, options.load)
+    base = Case(genomes, 0.0, cluster, rate, load)
     print(
         f"{len(genomes):,} genomes, {genomes.sum() / 1e9:,.0f} Gbp of windows, "
         f"{genomes.sum() / base.rate / 3600:.1f} GPU hours of embedding. queueSize "
@@ -86,7 +94,7 @@ def main() -> None:
 
     table = compare_shards(base, row)
     if options.out:
-        draw(table, options.rate, options.load, options.out)
+        draw(table, rate, load, options.out)
 
 
 def parsed() -> argparse.Namespace:
@@ -94,7 +102,9 @@ def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("traces", nargs="+", metavar="TRACE")
     parser.add_argument("--rate", type=_positive, default=RATE, help="bp/s that a GPU embeds")
-    parser.add_argument("--load", type=float, default=LOAD, help="seconds to load the model")
+    start = parser.add_mutually_exclusive_group()
+    start.add_argument("--load", type=float, default=LOAD, help="seconds to load the model")
+    start.add_argument("--measured", action="store_true", help="PREDICT as in the traces")
     parser.add_argument("--queue-size", type=_count, default=Cluster().queue_size)
     parser.add_argument("--poll", type=float, default=Cluster().poll, help="seconds")
     parser.add_argument("--seed", type=int, default=0)
@@ -146,8 +156,11 @@ def compare_shards(base: Case, row: Callable[..., Row]) -> pd.DataFrame:
     )
     changes = ({"change": name} | row(case) for name, case in variants(chosen))
     print(formatted(pd.DataFrame(changes)), end="\n\n")
-    print(f"Best efficiency at {GOAL_GPUS} GPUs and its shard size in Mbp, by loading and rate:\n")
-    print(formatted(pd.DataFrame(reach(chosen, row))))
+    if base.load:
+        print(
+            f"Best efficiency at {GOAL_GPUS} GPUs and its shard size in Mbp, by loading and rate:\n"
+        )
+        print(formatted(pd.DataFrame(reach(chosen, row))))
     return table
 
 
@@ -200,15 +213,19 @@ def _basis(measured: Measurements, rate: float, load: float) -> Iterator[str]:
     for process, line in measured.lines.items():
         if process == PREDICT:
             spread = f"spread (sigma of the logarithm) {measured.sigma:.3f}"
-            own = f"; its own {1 / line.a_base:,.0f} bp/s is not used" if line.a_base else ""
+            own = f"; {1 / line.a_base:,.0f} bp/s" if line.a_base else ""
+            own += " (not used)" if own and load else ""
             yield f"  {process}: {line.fixed:.2f} s before it embeds, {spread}{own}"
         else:
             growing = f" + {line.a_base * 1e9:.1f} s/Gbp" if line.a_base else ""
             yield f"  {process}: {line.fixed:.2f} s{growing}"
     yield f"  starting a task: {measured.launch:.2f} s"
     yield from (f"  note: {note}" for note in measured.notes)
-    yield "Assumed, since no GPU has run the pipeline yet:"
-    yield f"  a GPU embeds {rate / 1e6:g} Mbp/s and loads its model in {load:g} s"
+    if load:
+        yield "Assumed, since no GPU has run the pipeline yet:"
+        yield f"  a GPU embeds {rate / 1e6:g} Mbp/s and loads its model in {load:g} s"
+    else:
+        yield "Assumed, of nodes like the one that was measured (below, GPU means such a node):"
     assumed = set(Cluster._fields[2:]) - {"queue_size", "submissions", "scatter_array", "poll"}
     for name in sorted(assumed, key=Cluster._fields.index):
         yield f"  {name.replace('_', ' ')}: {Cluster._field_defaults[name]:g}"

@@ -104,7 +104,9 @@ def encoder(plan: Plan) -> None:
     def shared() -> None:
         edges = [*range(0, plan.tiles, AT_ONCE), plan.tiles]
         blocks = [
-            sharing.embed_along(sequence[a * TILE : (b - 1) * TILE + read], TILE, np.arange(b - a))
+            sharing.embed_along(
+                [(sequence[a * TILE : (b - 1) * TILE + read], np.arange(b - a))], TILE
+            )
             for a, b in pairwise(edges)
         ]
         found["shared"] = np.concatenate(blocks)

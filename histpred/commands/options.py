@@ -200,7 +200,10 @@ encoder = several(
     ),
 )
 marks = click.option(
-    "--marks", type=NameList("mark"), default=(), help="Use only these marks. [default: all marks]"
+    "--marks",
+    type=NameList("mark"),
+    default=(),
+    help="Use only these marks, separated by commas. [default: all marks]",
 )
 biotype = click.option(
     "--biotype",

@@ -29,12 +29,7 @@ from histpred.core.log import logger
     default=True,
     help="With --tile and --tracks: leave out scores.tsv.gz, which is 5 GB for a human genome.",
 )
-@click.option(
-    "--marks",
-    type=options.NameList("mark"),
-    default=(),
-    help="Marks to score, separated by commas. [default: all of the bundle]",
-)
+@options.marks
 @options.embedding
 @options.store
 @options.running

@@ -71,6 +71,14 @@ class SharingEncoder(Encoder, Protocol):
         """
 
 
+class Sharing(NamedTuple):
+    """What such an encoder shares, by its settings; see `SharingEncoder`."""
+
+    grid: int | None
+    reach: int
+    symmetric: bool
+
+
 class EncoderSpec(Protocol):
     """What an encoder is built from, such as a bundle's `histpred.bundle.manifest.EncoderSpec`."""
 
@@ -93,7 +101,8 @@ class EncoderKind(NamedTuple):
     be resumed; the encoder gets the device, and the scorer runs on the CPU. settings, window,
     chunks: the defaults of `--encoder KIND`; without chunks, windows are embedded whole. check: a
     function of the module for `encoders verify`, which takes the folder of the weights, and returns
-    what passed as a sentence or raises WeightsError.
+    what passed as a sentence or raises WeightsError. sharing: a function of the module, which takes
+    the settings and returns the `Sharing` of a `SharingEncoder`.
     """
 
     kind: str
@@ -104,6 +113,7 @@ class EncoderKind(NamedTuple):
     window: str = "context"
     chunks: str | None = None
     check: str | None = None
+    sharing: str | None = None
     dimension: int | None = None
     published: str | None = None
 
@@ -113,7 +123,7 @@ ENCODERS = {
     for entry in (
         EncoderKind("kmer", "histpred.encoders.kmer", settings={"k": [1, 2, 3, 4]}),
         EncoderKind("onnx", "histpred.encoders.onnx", needs_weights=True),
-        EncoderKind("spectra", "histpred.encoders.spectra", needs_weights=True),
+        EncoderKind("spectra", "histpred.encoders.spectra", True, sharing="sharing_of"),
         EncoderKind("dnabert2", "histpred.encoders.dnabert2", True, True, check="check_tokenizer"),
         EncoderKind("rnafm", "histpred.encoders.rnafm", True, True),
         EncoderKind("hf", "histpred.encoders.hf", True, True),
@@ -154,6 +164,22 @@ def build(
         what = f"{directory}: encoder {spec.kind!r} gives {found}"
         raise BundleError(what, "get the bundle again")
     return encoder
+
+
+def sharing(spec: EncoderSpec) -> Sharing | None:
+    """What windows on a grid share with the encoder of a spec; no weights are read for it.
+
+    Raises BundleError for wrong settings.
+    """
+    kind = ENCODERS.get(spec.kind)
+    if kind is None or kind.sharing is None:
+        return None
+    try:
+        found: Sharing = getattr(importlib.import_module(kind.module), kind.sharing)(spec.settings)
+    except ValueError as error:
+        what = f"encoder {spec.kind!r} cannot be built: {error}"
+        raise BundleError(what, "get the bundle again") from error
+    return found
 
 
 def check_settings(settings: Mapping[str, object], known: Mapping[str, type]) -> None:

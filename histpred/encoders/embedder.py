@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from histpred.core.errors import ModelError
-from histpred.encoders import Embedded, Encoder, SharingEncoder
+from histpred.encoders import Embedded, Encoder, Sharing, SharingEncoder
 from histpred.encoders.chunks import ChunkPolicy, bases, chunks_of, pool
 from histpred.encoders.store import Store, chunk_key
 from histpred.genome.reference import Reference
@@ -81,11 +81,10 @@ class Embedder:
     def sharing(self, spec: WindowSpec) -> SharingEncoder | None:
         """The encoder, if tiles of `spec` have bins of it in common."""
         encoder = self.encoder
-        if not isinstance(encoder, SharingEncoder) or encoder.grid is None or self._chunks:
+        if not isinstance(encoder, SharingEncoder):
             return None
-        symmetric = spec.upstream == spec.downstream == encoder.reach
-        fits = spec.tile and spec.whole and symmetric and spec.tile % encoder.grid == 0
-        return encoder if fits else None
+        shared = Sharing(encoder.grid, encoder.reach, encoder.symmetric)
+        return encoder if shares_bins(shared, self._chunks, spec) else None
 
     def notices(self, spec: WindowSpec) -> list[str]:
         """What a user should know of how such windows are embedded."""
@@ -210,13 +209,7 @@ def _together(blocks: Iterator[Block]) -> Iterator[list[Block]]:
 
 def _embed_blocks(encoder: SharingEncoder, blocks: Sequence[Block]) -> np.ndarray:
     """Vectors of all tiles of some blocks, in their order."""
-    alone = []
-    for block in blocks:
-        # The last tile of a contig may be shorter, so that its middle is not on the grid.
-        single = block.ends - block.starts != block.spec.tile
-        if not encoder.symmetric:
-            single |= np.array([owner.strand == "-" for owner in block.owners])
-        alone.append(single)
+    alone = [alone_in(block, encoder.symmetric) for block in blocks]
     whole = np.concatenate(alone)
     vectors = np.empty((len(whole), encoder.dimension), np.float32)
     if not whole.all():
@@ -228,6 +221,26 @@ def _embed_blocks(encoder: SharingEncoder, blocks: Sequence[Block]) -> np.ndarra
         chunks = [row.sequence for block in lone for row in block.rows()]
         vectors[whole] = embed_chunks(encoder, chunks).vectors
     return vectors
+
+
+def shares_bins(sharing: Sharing | None, chunks: ChunkPolicy | None, spec: WindowSpec) -> bool:
+    """True if tiles of `spec` have bins in common of an encoder that has this to share."""
+    if sharing is None or sharing.grid is None or chunks or not spec.tile:
+        return False
+    middle = spec.whole and spec.upstream == spec.downstream == sharing.reach
+    return middle and spec.tile % sharing.grid == 0
+
+
+def alone_in(block: Block, symmetric: bool) -> np.ndarray:
+    """Which tiles of a block share nothing although others do, bool [n].
+
+    symmetric: as of a `SharingEncoder`.
+    """
+    # The last tile of a contig may be shorter, so that its middle is not on the grid.
+    alone: np.ndarray = block.lengths != block.spec.tile
+    if not symmetric:
+        alone |= np.array([owner.strand == "-" for owner in block.owners])
+    return alone
 
 
 def embed_chunks(encoder: Encoder, chunks: Sequence[bytes]) -> Embedded:

@@ -23,7 +23,7 @@ import numpy as np
 from histpred.core.errors import BundleError
 from histpred.core.graph import BINS, HEADS
 from histpred.core.runtime import open_session, run_session
-from histpred.encoders import Along, Embedded, check_settings
+from histpred.encoders import Along, Embedded, Sharing, check_settings
 from histpred.encoders.bins import CODONS, STOPS, count_codons, count_four_mers, four_mer_columns
 from histpred.encoders.chunks import bases
 from histpred.encoders.onnx import codes_of
@@ -44,16 +44,11 @@ class SpectraEncoder:
     precision = "fp32"
 
     def __init__(self, settings: Mapping[str, object], directory: Path, device: str) -> None:
-        check_settings(settings, SETTINGS)
+        self.grid, self.reach, self.symmetric = sharing_of(settings)
         self._bin, stretches = _stretches(settings)
-        self.reach = max(max(-start, end) for start, end in stretches)
         self._places = [tuple((self.reach + at) // self._bin for at in ends) for ends in stretches]
         self._columns = four_mer_columns(bool(settings.get("both_strands")))
         self._frames = bool(settings.get("frames"))
-        mirrored = {(-end, -start) for start, end in stretches} == set(stretches)
-        self.symmetric = mirrored and bool(settings.get("both_strands")) and not self._frames
-        # An open reading frame reaches beyond its bin, and ends where its window ends.
-        self.grid = None if self._frames else self._bin
         self.files = directory / BINS, directory / HEADS
         for path in self.files:
             if not path.is_file():  # else onnxruntime would raise an exception of its own
@@ -171,6 +166,18 @@ def from_settings(
     reading frames are counted too). Raises ValueError for others.
     """
     return SpectraEncoder(settings, directory, device)
+
+
+def sharing_of(settings: Mapping[str, object]) -> Sharing:
+    """What such an encoder shares; ValueError for settings that it does not have."""
+    check_settings(settings, SETTINGS)
+    length, stretches = _stretches(settings)
+    reach = max(max(-start, end) for start, end in stretches)
+    mirrored = {(-end, -start) for start, end in stretches} == set(stretches)
+    frames = bool(settings.get("frames"))
+    symmetric = mirrored and bool(settings.get("both_strands")) and not frames
+    # An open reading frame reaches beyond its bin, and ends where its window ends.
+    return Sharing(None if frames else length, reach, symmetric)
 
 
 def _stretches(settings: Mapping[str, object]) -> tuple[int, list[tuple[int, int]]]:

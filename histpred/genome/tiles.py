@@ -82,6 +82,22 @@ class Block(NamedTuple):
     n_fraction: np.ndarray
     known_fraction: np.ndarray
 
+    @property
+    def lengths(self) -> np.ndarray:
+        """The lengths of the tiles in bp, int [n]."""
+        lengths: np.ndarray = self.ends - self.starts
+        return lengths
+
+    @property
+    def read(self) -> np.ndarray:
+        """The numbers of bases that are read for each tile alone, int [n]."""
+        spec = self.spec
+        return (
+            np.full_like(self.starts, spec.upstream + spec.downstream)
+            if spec.whole
+            else self.lengths
+        )
+
     def along(self) -> bytes:
         """The bases to be read for all tiles that the block can have: the first ones at its start.
 
@@ -148,6 +164,11 @@ def tile_blocks(ledger: Ledger, reference: Reference, spec: WindowSpec) -> Itera
                 _decide(heapq.heappop(undecided)[-1], ledger, spec)
         for *_, owner in undecided:
             _decide(owner, ledger, spec)
+
+
+def tile_block(window: Window, reference: Reference, spec: WindowSpec) -> Block:
+    """All tiles of a window that lies within one block."""
+    return _read([(Owner(window, 0), window.start, window.end)], reference, spec)[0]
 
 
 def _noted(owners: Iterator[Owner], undecided: list[tuple[int, int, Owner]]) -> Iterator[Owner]:

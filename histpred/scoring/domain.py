@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import numpy as np
+
 from histpred.bundle.folder import Bundle
 from histpred.bundle.outputs import UNSPECIFIED, interval_output, was_trained_on, window_for
 from histpred.bundle.species import contradiction
@@ -11,6 +13,7 @@ from histpred.core.columns import NAMES
 from histpred.core.errors import first_few
 from histpred.genome.ledger import Ledger
 from histpred.genome.plan import Offenders, OpenWindows
+from histpred.genome.tiles import Block
 from histpred.genome.windows import Row, WindowSpec
 
 MANY_TIMES = 5  # the resolution: longer intervals are warned of
@@ -29,6 +32,11 @@ class Surroundings:
         for row in rows:
             if float(row.values[KNOWN]) < ENOUGH:
                 self._lacking.add_name(row.window.name)
+
+    def add_tiles(self, block: Block) -> None:
+        """Count the tiles of a block."""
+        for tile in np.flatnonzero(block.known_fraction < ENOUGH).tolist():
+            self._lacking.add_name(block.owners[tile].name)
 
     def warnings(self) -> list[str]:
         """The warning, if there are such windows."""

@@ -14,6 +14,7 @@ from histpred.core.hts import quiet_htslib
 from histpred.core.output import output_folder, refuse_inputs, temporary_faults
 from histpred.genome.ledger import LEDGER
 from histpred.genome.regions import INTERVAL
+from histpred.genome.windows import WindowSpec
 from histpred.scoring.derived import remove_shown
 from histpred.scoring.predict import NO_GPU
 from histpred.scoring.record import (
@@ -115,7 +116,10 @@ def _in_order(scattered: Path, record: ScatterRecord, parts: dict[Path, RunRecor
             raise UsageError(problem, "give each shard's prediction once")
         if different := differences(_made_with(run.identity, run), expected):
             problem = f"does not belong to the other parts; what differs: {'; '.join(different)}"
-            hint = "make this part again, with the --window or --tile that scatter was given"
+            hint = (
+                "make this part again, with the --window or --tile that scatter was given, and "
+                "with the --marks and --precision of the other parts"
+            )
             raise InputError(folder, problem, hint)
         scored, windows = run.result.scored, shards[digest].windows
         if scored != windows:
@@ -127,6 +131,13 @@ def _in_order(scattered: Path, record: ScatterRecord, parts: dict[Path, RunRecor
     return [found[shard.sha256][0] for shard in record.shards]
 
 
+def _scored(window: WindowSpec) -> str:
+    """What is scored, in words."""
+    if window.tile:
+        return f"tiles of {window.tile} bp"
+    return "intervals" if window.kind == INTERVAL else "genes"
+
+
 def _made_with(identity: WindowsIdentity, run: RunRecord) -> dict[str, str | None]:
     """What must be the same for all parts; `identity`: that of the run, or of scatter."""
     return {
@@ -134,9 +145,9 @@ def _made_with(identity: WindowsIdentity, run: RunRecord) -> dict[str, str | Non
         "histpred": identity.histpred,
         "bundle": identity.bundle,
         "precision": run.identity.precision,
-        "marks": ", ".join(run.identity.marks),
+        "--marks": ", ".join(run.identity.marks),
         # Which of a bundle's outputs the probabilities come from.
-        "--window or --tile": "intervals" if identity.window.kind == INTERVAL else "genes",
+        "--window or --tile": _scored(identity.window),
         # 'auto' is one on a GPU and another on a CPU.
         "the encoder's precision": run.encoder.precision,
     }

@@ -1,14 +1,15 @@
 """Annotation and genome to shards: tables of windows that can be scored side by side.
 
 What needs the whole annotation happens here, once. The windows to score are cut, in genome order,
-into shards of about the same work. Each shard is an annotation for `predict` and `embed`.
+into shards of about the same work. Each shard is an annotation for `predict` and `embed`. Tiles
+that lie side by side are one row, a run, which `predict` with the same tiles cuts again.
 """
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from itertools import islice, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -21,13 +22,17 @@ from histpred.core.journal import file_digest
 from histpred.core.log import tell
 from histpred.core.output import output_folder, refuse_inputs, temporary_faults
 from histpred.core.version import __version__
-from histpred.encoders import is_expensive
-from histpred.encoders.chunks import GRID, ChunkPolicy, check_window
+from histpred.encoders import is_expensive, sharing
+from histpred.encoders.chunks import check_window
+from histpred.encoders.embedder import alone_in, shares_bins
 from histpred.genome.ledger import LEDGER
 from histpred.genome.plan import OpenWindows, open_windows, refuse_nothing, scorable
-from histpred.genome.regions import SPLICED, Window
+from histpred.genome.regions import SPLICED
 from histpred.genome.request import Request
+from histpred.genome.runs import RunReader, loaded, runs_in
 from histpred.genome.table import TABLE_HEADER, table_row
+from histpred.genome.tiles import Block, tile_blocks
+from histpred.scoring.costs import Costs, cuts
 from histpred.scoring.domain import Surroundings, domain_warnings
 from histpred.scoring.record import (
     AnnotationRecord,
@@ -43,7 +48,10 @@ SCATTER, SHARDS = "scatter.json", "shards"
 
 
 class Scattered(Part):
-    """How a scattering went. bases: of all windows, in bp; the others: see `Prediction`."""
+    """How a scattering went. bases: of all windows, in bp; the others: see `Prediction`.
+
+    windows: each tile counts. bases: of tiles, those that the encoder must see.
+    """
 
     rows: int
     windows: int
@@ -55,7 +63,10 @@ class Scattered(Part):
 
 
 class Shard(Part):
-    """A file of windows. bases: of its windows, in bp; work: bases that the encoder must see."""
+    """A file of windows. windows, bases: as of `Scattered`; work: bases that the encoder must see.
+
+    A run of tiles is one row of the file, but each of its tiles is a window.
+    """
 
     file: str
     windows: int
@@ -96,9 +107,10 @@ def scatter(
     """Write shards of the windows of an annotation to `out/shards`, their ledger and scatter.json.
 
     `choice` is what the windows will be embedded with; on a grid, bases that the window before also
-    has cost nothing. `shard_bases` is the most bases that the windows of a shard have together,
-    give or take one window. `recorded_as`: paths for the record; None: the request's. Raises
-    HistpredError for what `predict` would refuse; nothing is published then.
+    has cost nothing, and a tile that shares its bins costs its own bases. `shard_bases` is the most
+    bases that the windows of a shard have together, give or take one window. `recorded_as`: paths
+    for the record; None: the request's. Raises HistpredError for what `predict` would refuse;
+    nothing is published then.
     """
     check_window(choice.chunks, choice.window.kind)
     refuse_inputs([out / SCATTER, out / LEDGER, *_shards_in(out)], request.files)
@@ -117,10 +129,14 @@ def scatter(
 
         costs = Costs(choice.chunks)
         spool = work / "windows.tsv"
-        lacking = _spool(spool, windows, choice, costs)
-        refuse_nothing(windows.annotation, windows.ledger, len(costs.bases), "scored")
+        spooled = _spool_tiles if choice.window.tile else _spool
+        lacking = spooled(spool, windows, choice, costs)
+        refuse_nothing(windows.annotation, windows.ledger, costs.windows, "scored")
         tell([], lacking)
-        shards = list(_write_shards(spool, work, costs, shard_bases))
+        with open(spool, encoding="utf-8", newline="\n") as lines:
+            take = _taker(lines, windows, choice)
+            shards = list(_write_shards(take, work, costs, shard_bases))
+        spool.unlink()
         windows.ledger.write(work / LEDGER)
 
         annotation, fasta = input_records(recorded_as or request.files, windows)
@@ -154,8 +170,8 @@ def _held(request: Request, choice: EncoderChoice, out: Path, shard_bases: int) 
 def _result(windows: OpenWindows, costs: Costs, shards: Sequence[Shard]) -> Scattered:
     return Scattered(
         rows=windows.ledger.rows,
-        windows=len(costs.bases),
-        bases=sum(costs.bases),
+        windows=costs.windows,
+        bases=sum(shard.bases for shard in shards),
         shards=len(shards),
         skipped=windows.ledger.skipped,
         past_end=windows.plan.past_end,
@@ -176,45 +192,40 @@ def _spool(spool: Path, windows: OpenWindows, choice: EncoderChoice, costs: Cost
     return around.warnings()
 
 
-class Costs:
-    """Bases and work of windows, in the order in which they are added.
-
-    `bases` has the length of each window in bp, `work` the bases that the encoder must see for it:
-    on a grid, bases that windows on the same strand share are seen once.
-    """
-
-    def __init__(self, chunks: ChunkPolicy | None) -> None:
-        self.bases = array("q")  # 8 bytes each: all else of a window is on disk
-        self.work = array("q")
-        self._shared = chunks is not None and chunks.policy == GRID
-        self._reached: dict[tuple[str, bool], int] = {}
-
-    def add(self, window: Window) -> None:
-        """The next window."""
-        blocks = window.blocks or ((window.start, window.end),)
-        bases = sum(end - start for start, end in blocks)
-        place = (window.chrom, window.strand == "-")  # '.' is read as '+'
-        reached = self._reached.get(place, 0)
-        self.bases.append(bases)
-        self.work.append(max(0, window.end - max(window.start, reached)) if self._shared else bases)
-        self._reached[place] = max(reached, window.end)
+def _spool_tiles(
+    spool: Path, windows: OpenWindows, choice: EncoderChoice, costs: Costs
+) -> list[str]:
+    """Write the runs of tiles that will be scored, in pieces, add up what they cost; warnings."""
+    around, spec = Surroundings(), choice.window
+    if spec.whole:
+        check_window(choice.chunks, SPLICED)
+    work = _work_of_tiles(choice)
+    with open(spool, "w", encoding="utf-8", newline="\n") as target:
+        for block in tile_blocks(windows.ledger, windows.reference, spec):
+            around.add_tiles(block)
+            costs.add_tiles(work(block))
+            target.writelines(run.dumped() for run in runs_in(block))
+    return around.warnings()
 
 
-def cuts(work: Sequence[int], most: int) -> list[int]:
-    """Cut a list of windows into parts of about the same work: the end index of each part.
+def _work_of_tiles(choice: EncoderChoice) -> Callable[[Block], np.ndarray]:
+    """A function that returns the bases that the encoder must see for each tile of a block."""
+    shared = sharing(choice.spec)
+    if shared is None or not shares_bins(shared, choice.chunks, choice.window):
+        return lambda block: block.read
+    symmetric = shared.symmetric
+    return lambda block: np.where(alone_in(block, symmetric), block.read, block.lengths)
 
-    There are as many parts as would hold at most `most` each if windows were small. A window
-    belongs to the part in which its middle lies.
 
-    >>> cuts([5, 5, 5, 5, 1], 10)
-    [1, 3, 5]
-    """
-    total = sum(work)
-    count = max(1, -(-total // most))
-    middles = np.cumsum(work, dtype=np.float64) - np.asarray(work) / 2
-    part = np.minimum((middles * count // max(total, 1)).astype(int), count - 1)
-    ends = np.flatnonzero(np.diff(part)) + 1
-    return [*ends.tolist(), len(work)]
+def _taker(
+    lines: Iterator[str], windows: OpenWindows, choice: EncoderChoice
+) -> Callable[[int], Iterable[str]]:
+    """A function that takes so many windows from a spool, as rows of a table."""
+    spec = choice.window
+    if not spec.tile:
+        return lambda count: islice(lines, count)
+    runs = RunReader(map(loaded, lines), windows.reference, spec)
+    return lambda count: (table_row(run.row()) for run in runs.take(count))
 
 
 def read_scattered(folder: Path) -> ScatterRecord:
@@ -237,23 +248,23 @@ def _shards_in(out: Path) -> list[Path]:
     return [path for path in (out / SHARDS).glob("*.tsv") if path.stem.isdecimal()]
 
 
-def _write_shards(spool: Path, work: Path, costs: Costs, shard_bases: int) -> Iterator[Shard]:
-    """Cut the file of windows at `cuts`; yields a record of each shard."""
-    ends = cuts(costs.work, shard_bases)
+def _write_shards(
+    take: Callable[[int], Iterable[str]], work: Path, costs: Costs, shard_bases: int
+) -> Iterator[Shard]:
+    """Write the windows that `take` returns, cut at `cuts`; yields a record of each shard."""
+    ends = cuts(costs.work, shard_bases, costs.counts)
     digits = max(4, len(str(len(ends))))
-    start = 0
-    with open(spool, encoding="utf-8", newline="\n") as windows:
-        for number, end in enumerate(ends, 1):
-            name = f"{SHARDS}/{number:0{digits}}.tsv"
-            with open(work / name, "w", encoding="utf-8", newline="\n") as target:
-                target.write(f"{TABLE_HEADER}\n")
-                target.writelines(next(windows) for _ in range(end - start))
-            yield Shard(
-                file=name,
-                windows=end - start,
-                bases=sum(costs.bases[start:end]),
-                work=sum(costs.work[start:end]),
-                sha256=file_digest(work / name),
-            )
-            start = end
-    spool.unlink()
+    spent = costs.spent(ends)
+    for number, (start, end) in enumerate(pairwise([0, *ends]), 1):
+        name = f"{SHARDS}/{number:0{digits}}.tsv"
+        with open(work / name, "w", encoding="utf-8", newline="\n") as target:
+            target.write(f"{TABLE_HEADER}\n")
+            target.writelines(take(end - start))
+        bases, seen = next(spent)
+        yield Shard(
+            file=name,
+            windows=end - start,
+            bases=bases,
+            work=seen,
+            sha256=file_digest(work / name),
+        )

@@ -46,6 +46,7 @@ LEFT_OUT = {
     "cache": "the pipeline keeps it beside the store",
     "quiet": "a task's output is a log",
     "tracks": "a parameter of the pipeline: made once, from the gathered prediction",
+    "no_table": "the tables of the shards are joined, and the tracks are made from them",
     "name": "a trained bundle has the name of its sample",
     "beside": "each sample has one bundle; the summary shows them side by side",
     "bundle": "a parameter of the pipeline: samples may differ in it, and a folder is staged",
@@ -70,6 +71,7 @@ PATTERNS = {
 NAMES = r"^.*[^,\s].*$"
 
 COMPUTING = ("shard_bases", "device", "precision", "weights")
+MODELS = ("marks",)
 
 
 def command(verb: str) -> click.Command:
@@ -160,6 +162,8 @@ def group_of(name: str, verbs: dict[str, str]) -> str:
     """Return the group of the schema that an option belongs to."""
     if name in COMPUTING:
         return "computing"
+    if name in MODELS:
+        return "models"
     if "scatter" in verbs:
         return "windows"
     return "training" if "train" in verbs else "evaluation"

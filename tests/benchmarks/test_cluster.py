@@ -410,6 +410,31 @@ def test_tables_and_plot(
     assert plot.read_text().rstrip().endswith("</svg>")
 
 
+def test_measured_takes_rate_and_start_from_the_traces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cluster, "GPUS", (100,))
+    monkeypatch.setattr(cluster, "REPEATS", 1)
+    cases = []
+    plan = cluster.plan
+    monkeypatch.setattr(cluster, "plan", lambda *case: cases.append(case[0]) or plan(*case))
+    monkeypatch.setattr(cluster, "genome_bases", lambda seed: np.full(20, 200e6))
+    path = _write(tmp_path / "trace.txt", SAMPLES)
+    monkeypatch.setattr(sys, "argv", ["cluster.py", path, "--measured"])
+    cluster.main()
+    printed = capsys.readouterr().out
+    assert "PREDICT: 5.00 s before it embeds" in printed
+    assert "; 2,000,000 bp/s\n" in printed
+    assert "not used" not in printed
+    assert "nodes like the one that was measured" in printed
+    assert {(round(case.rate), case.load) for case in cases} == {(2_000_000, 0.0)}
+
+    one_size = _write(tmp_path / "one.txt", list(_rows("yeast", 3, 10_000_000)))
+    monkeypatch.setattr(sys, "argv", ["cluster.py", one_size, "--measured"])
+    with pytest.raises(SystemExit, match="shards of different sizes"):
+        cluster.main()
+
+
 @pytest.mark.parametrize("options", [["--rate", "0"], ["--queue-size", "0"], ["--out", "a.txt"]])
 def test_options_that_make_no_sense_are_refused(
     options: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

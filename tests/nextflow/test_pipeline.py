@@ -107,6 +107,23 @@ def test_the_test_profile_writes_what_predict_writes(tmp_path: Path, plain: Path
     assert all(row["peak_rss"] not in ("-", "") for row in trace)  # its metrics are whole
 
 
+def test_tiles_and_some_marks_in_shards_are_what_predict_writes(tmp_path: Path) -> None:
+    """A shard holds runs of tiles; its work is that of all its tiles."""
+    options = ("--tile", "200", "--marks", "H3K27ac,H3K4me3")
+    done = histpred("predict", *INPUTS, "-o", tmp_path / "plain", *options)
+    assert done.code == 0, done.err
+    said = succeed(tmp_path, *options, "--shard_bases", "150000")
+    assert_same(tmp_path / PREDICTIONS, tmp_path / "plain")
+    lines = (tmp_path / PREDICTIONS / "ledger.tsv").read_text().splitlines()
+    record = json.loads((tmp_path / PREDICTIONS / "run.json").read_text())
+    assert record["identity"]["marks"] == ["H3K27ac", "H3K4me3"]
+    assert len(lines) < record["result"]["scored"]  # one for each run of tiles
+    names = " ".join(row["name"] for row in trace_of(tmp_path))
+    sizes = [int(bases) for bases in re.findall(r":PREDICT \([^)]* (\d+) bp\)", names)]
+    assert 2 < len(sizes) == tasks(said).count("PREDICT")
+    assert max(sizes) <= 150_200
+
+
 def test_a_wrong_parameter_ends_the_run_before_any_task(tmp_path: Path) -> None:
     odd = tmp_path / "a $HOME; b.gtf.gz"
     shutil.copy(INPUTS[0], odd)

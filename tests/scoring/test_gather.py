@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from histpred import verbs
 from histpred.bundle.encoding import bundle_encoder, choose_encoder
 from histpred.bundle.folder import load_bundle
 from histpred.core.errors import HistpredError, InputError, OutputError, UsageError
@@ -216,6 +217,117 @@ def edit(folder: Path, change: Callable[[dict], object]) -> None:
     run = json.loads((folder / "run.json").read_text())
     change(run)
     (folder / "run.json").write_text(json.dumps(run))
+
+
+# Tiles: runs of them are the rows of shards
+
+
+@pytest.fixture(scope="module")
+def tiled(tmp_path_factory) -> Path:
+    """rows.bed, overlapping and on both strands, on genome.fa: N, contig ends, several blocks."""
+    folder = tmp_path_factory.mktemp("tiled")
+    rng = random.Random(6)
+    genome = random_genome(rng, {"chr1": 61_130, "chr2": 9_000, "chr10": 150})
+    genome["chr1"] = genome["chr1"][:20_000] + "N" * 3_450 + genome["chr1"][23_450:]
+    genome["chrN"] = "N" * 4000 + "ACGT" * 10
+    write_fasta(folder / "genome.fa", genome)
+    rows = [
+        ("chr1", 30, 61_130, "all", 0, "+"),
+        ("chr1", 100, 900, "first", 0, "+"),
+        ("chr1", 25_500, 25_700, "at the edge of a block", 0, "-"),
+        ("chr1", 50_000, 61_130, "to the end", 0, "-"),
+        ("chr2", 8_999, 9_000, "the last base", 0, "-"),
+        ("chr2", 10, 2_000, "twice", 0, "."),
+        ("chr2", 10, 2_000, "twice", 0, "."),
+        ("chr10", 0, 150, "short", 0, "-"),
+        *ODD_ROWS,
+    ]
+    write_bed(folder / "rows.bed", rows)
+    return folder
+
+
+def scored_tiles(inputs: Path, name: str, out: Path, tile: int, marks: tuple[str, ...] = ()):
+    choice = bundle_encoder(load_bundle(BUNDLE), tile=tile)._replace(marks=marks)
+    request = Request(str(inputs / name), str(inputs / "genome.fa"))
+    return predict(request, choice, out, Execution("cpu"))
+
+
+@pytest.mark.parametrize("name", ["rows.bed", "genome.fa"])
+@pytest.mark.parametrize("tile", [200, 400, 700])
+def test_runs_of_tiles_are_cut_anywhere_and_are_one_prediction(tile, name, tiled, tmp_path):
+    """Tiles of 700 bp share no bins, so their work is what is read for each."""
+    expected = scored_tiles(tiled, name, tmp_path / "whole", tile)
+    each = 30_200 if tile == 700 else tile
+    for tiles_of_a_shard in (23, 101, 10**9) if tile == 200 else (11,):
+        folder = tmp_path / str(tiles_of_a_shard)
+        choice = choose_encoder(BUNDLE, tile=tile)
+        request = Request(str(tiled / name), str(tiled / "genome.fa"))
+        made = scatter(request, choice, folder / "scattered", tiles_of_a_shard * each)
+        shards = sorted((folder / "scattered" / "shards").iterdir())
+        assert made.windows == expected.scored
+        assert (made.rows, made.skipped) == (expected.rows, expected.skipped)
+        assert len(shards) == (1 if tiles_of_a_shard == 10**9 else made.shards) == made.shards
+        lines = sum(len(shard.read_text().splitlines()) - 1 for shard in shards)
+        assert lines < len(shards) + 30
+        parts = [folder / shard.stem for shard in shards]
+        for shard, out in zip(shards, parts, strict=True):
+            scored_tiles(tiled, str(shard), out, tile)
+        result = gather(folder / "scattered", parts, folder / "out")
+        assert tables(folder / "out") == tables(tmp_path / "whole")
+        assert result == expected.model_copy(
+            update={"embedded": result.embedded, "reused": result.reused}
+        )
+        assert_recorded_like(folder / "out", tmp_path / "whole")
+
+
+@pytest.fixture(scope="module")
+def tiled_parts(tiled, tmp_path_factory) -> tuple[Path, list[Path]]:
+    """A scattering into tiles, and its parts; do not change them."""
+    folder = tmp_path_factory.mktemp("parts")
+    request = Request(str(tiled / "rows.bed"), str(tiled / "genome.fa"))
+    scatter(request, choose_encoder(BUNDLE, tile=200), folder / "made" / "scattered", 30_000)
+    shards = sorted((folder / "made" / "scattered" / "shards").iterdir())
+    for shard in shards:
+        scored_tiles(tiled, str(shard), folder / "made" / shard.stem, 200)
+    return folder / "made" / "scattered", [folder / "made" / shard.stem for shard in shards]
+
+
+def test_a_part_with_other_tiles_is_refused(tiled, tiled_parts, tmp_path):
+    scattering, parts = tiled_parts
+    shard = scattering / "shards" / "0002.tsv"
+    scored_tiles(tiled, str(shard), tmp_path / "other", 100)
+    words = "--window or --tile (tiles of 100 bp -> tiles of 200 bp)"
+    refused(InputError, words, scattering, [parts[0], tmp_path / "other", *parts[2:]])
+    whole(tiled, tmp_path / "uncut", str(shard), "interval")
+    words = "--window or --tile (intervals -> tiles of 200 bp)"
+    refused(InputError, words, scattering, [parts[0], tmp_path / "uncut", *parts[2:]])
+
+
+def test_a_part_with_other_marks_is_refused_and_all_may_have_them(tiled, tiled_parts, tmp_path):
+    scattering, parts = tiled_parts
+    shards = sorted((scattering / "shards").iterdir())
+    for shard in shards:
+        scored_tiles(tiled, str(shard), tmp_path / shard.stem, 200, ("H3K4me3",))
+    few = [tmp_path / shard.stem for shard in shards]
+    words = "what differs: --marks (H3K4me3 -> H2AFZ, "
+    refused(InputError, words, scattering, [parts[0], few[1], *parts[2:]])
+    with pytest.raises(InputError) as caught:
+        gather(scattering, [parts[0], few[1], *parts[2:]], tmp_path / "refused")
+    assert "with the --marks and --precision of the other parts" in str(caught.value)
+
+    scored_tiles(tiled, "rows.bed", tmp_path / "whole", 200, ("H3K4me3",))
+    gather(scattering, few, tmp_path / "out")
+    assert tables(tmp_path / "out") == tables(tmp_path / "whole")
+    assert_recorded_like(tmp_path / "out", tmp_path / "whole")
+
+
+def test_a_part_without_its_table_is_refused(tiled, tiled_parts, tmp_path):
+    scattering, parts = tiled_parts
+    request = Request(str(scattering / "shards" / "0002.tsv"), str(tiled / "genome.fa"))
+    choice = bundle_encoder(load_bundle(BUNDLE), tile=200)
+    verbs.predict(request, choice, tmp_path / "other", Execution("cpu", table=False), True)
+    words = f"{tmp_path / 'other'}: was predicted with --no-table, so it has no scores.tsv.gz"
+    refused(InputError, words, scattering, [parts[0], tmp_path / "other", *parts[2:]])
 
 
 # What does not belong together

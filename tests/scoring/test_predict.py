@@ -807,7 +807,7 @@ def test_tiles_in_shards_are_those_of_one_prediction(small, tmp_path):
     rows = write_bed(tmp_path / "rows.bed", [("chr1", 5, 4_000, "a", 0, "+")])
     tile = ("--tile", "200")
     predict(rows, fasta, tmp_path / "whole", *tile)
-    options = ("--bundle", "human-promoter", "--shard-bases", "200000", *tile)
+    options = ("--bundle", "human-promoter", "--shard-bases", "1200", *tile)
     assert histpred("scatter", rows, fasta, "-o", tmp_path / "s", *options).code == 0
     shards = sorted((tmp_path / "s" / "shards").iterdir())
     assert len(shards) > 1
@@ -821,7 +821,7 @@ def test_tiles_in_shards_are_those_of_one_prediction(small, tmp_path):
     predict(shards[0], fasta, tmp_path / "parts" / shards[0].stem, "--overwrite")
     done = histpred("gather", tmp_path / "s", *parts, "-o", tmp_path / "other")
     assert done.code == 1
-    assert "--window or --tile (genes -> intervals)" in done.err
+    assert "--window or --tile (genes -> tiles of 200 bp)" in done.err
 
 
 @pytest.mark.parametrize(
