@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from histpred.core.errors import MORE_ROOM, TemporaryError
 
 PROBE_BYTES = 1 << 16
+FILES_AT_ONCE = 4  # a table, its index, and what htslib opens beside them
 BLOCK_BYTES = 0xFF00  # of text in a block, as bgzip cuts it
 LEVEL = 5  # of libdeflate; higher levels gain less than 2 %
 BGZF_START = bytes.fromhex("1f8b08040000000000ff060042430200")
@@ -86,6 +87,13 @@ def no_room(path: Path) -> TemporaryError:
     """The error for a file that could not be written; htslib does not say why."""
     what = f"{path.name} cannot be written in {path.parent}: the disk is full or over quota"
     return TemporaryError(what, MORE_ROOM)
+
+
+def check_open_files(path: Path) -> None:
+    """Raise OSError if fewer files can be opened at once than htslib needs; it does not say so."""
+    with ExitStack() as stack:
+        for _ in range(FILES_AT_ONCE):
+            stack.enter_context(open(path, "rb"))
 
 
 def has_room(folder: Path) -> bool:

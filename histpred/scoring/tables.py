@@ -22,7 +22,7 @@ import numpy as np
 
 from histpred.core.columns import HEADER, LAYOUT, NAMES, PROBABILITY, values_of
 from histpred.core.errors import InputError, first_few
-from histpred.core.hts import BgzipWriter, no_room
+from histpred.core.hts import BgzipWriter, check_open_files, no_room
 from histpred.core.marks import mark_colour
 from histpred.genome.naming import BED, TABIX, TSV
 from histpred.genome.windows import Row
@@ -237,4 +237,5 @@ def index(path: Path, longest: int) -> None:
     try:
         pysam.tabix_index(os.path.abspath(path), force=True, preset="bed", csi=csi)
     except OSError as error:
+        check_open_files(path)
         raise no_room(path) from error
