@@ -15,7 +15,7 @@ from pathlib import Path
 from histpred.core.errors import MORE_ROOM, TemporaryError
 
 PROBE_BYTES = 1 << 16
-FILES_AT_ONCE = 4  # a table, its index, and what htslib opens beside them
+FILES_AT_ONCE = 16  # more than htslib opens for a table and its index
 BLOCK_BYTES = 0xFF00  # of text in a block, as bgzip cuts it
 LEVEL = 5  # of libdeflate; higher levels gain less than 2 %
 BGZF_START = bytes.fromhex("1f8b08040000000000ff060042430200")
