@@ -6,11 +6,13 @@ four times as long for files that are larger.
 
 from __future__ import annotations
 
+import errno
 import os
 import struct
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 from histpred.core.errors import MORE_ROOM, TemporaryError
 
@@ -56,7 +58,7 @@ class BgzipWriter:
                     self._file.write(last + BGZF_EOF)
         except OSError as failure:
             if kind is None:
-                raise no_room(self._path) from failure
+                _give_up(failure, self._path)
 
     def write(self, text: bytes) -> None:
         """Append uncompressed bytes."""
@@ -66,7 +68,7 @@ class BgzipWriter:
             for start in range(0, whole, BLOCK_BYTES):
                 self._file.write(bgzip_block(self._rest[start : start + BLOCK_BYTES]))
         except OSError as failure:
-            raise no_room(self._path) from failure
+            _give_up(failure, self._path)
         del self._rest[:whole]
 
 
@@ -87,6 +89,13 @@ def no_room(path: Path) -> TemporaryError:
     """The error for a file that could not be written; htslib does not say why."""
     what = f"{path.name} cannot be written in {path.parent}: the disk is full or over quota"
     return TemporaryError(what, MORE_ROOM)
+
+
+def _give_up(failure: OSError, path: Path) -> NoReturn:
+    """Raise the error for a write that failed: for the first, libdeflate is imported from a file."""
+    if failure.errno == errno.EMFILE:
+        raise failure
+    raise no_room(path) from failure
 
 
 def check_open_files(path: Path) -> None:
