@@ -92,7 +92,7 @@ def no_room(path: Path) -> TemporaryError:
 
 
 def _give_up(failure: OSError, path: Path) -> NoReturn:
-    """Raise the error for a write that failed: for the first, libdeflate is imported from a file."""
+    """Raise the error for a failed write, before the first of which libdeflate is imported."""
     if failure.errno == errno.EMFILE:
         raise failure
     raise no_room(path) from failure
