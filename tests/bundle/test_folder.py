@@ -33,7 +33,7 @@ def test_a_whole_bundle_loads(bundle_folder):
     assert bundle.digest == hashlib.sha256((bundle_folder / "bundle.json").read_bytes()).hexdigest()
     assert bundle.manifest.mark_names == ("H3K4me3", "H3K27me3")
     assert bundle.manifest.window.upstream == 100
-    assert check_graph(bundle.scorer_path.read_bytes(), bundle.scorer_path) is None
+    assert check_graph(bundle.scorer_path.read_bytes(), bundle.scorer_path).graph.node
     assert bundle.card_path.read_text() == "# tiny\n"
 
 
