@@ -26,12 +26,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from clocks import clock, synchronise
+from clocks import clock, cpu_clock
 from torch import nn
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
+from histpred.core.runtime import usable_cores  # noqa: E402
 from histpred.encoders import Embedded  # noqa: E402
 from histpred.encoders.batching import Forward, TorchEncoder  # noqa: E402
 from histpred.encoders.chunks import ChunkPolicy, chunks_of  # noqa: E402
@@ -118,18 +119,19 @@ def straightforward(options: argparse.Namespace, folder: Path) -> None:
 def take_turns(
     ways: dict[str, Callable[[], np.ndarray]], device: str
 ) -> tuple[dict[str, float], dict[str, np.ndarray]]:
-    """The median seconds of each way, and its vectors."""
+    """The median seconds of each way, and its vectors; on a CPU, see `full_clock`."""
     times: dict[str, list[float]] = {name: [] for name in ways}
-    results = {}
+    results: dict[str, np.ndarray] = {}
     if device != "cpu":  # the first call allocates and chooses kernels
         for way in ways.values():
             way()
     for _ in range(ROUNDS):
         for name, way in ways.items():
-            synchronise(device)
-            started = time.perf_counter()
-            results[name] = way()
-            times[name].append(time.perf_counter() - started)  # the vectors are on the host
+
+            def keep(name: str = name, way: Callable[[], np.ndarray] = way) -> None:
+                results[name] = way()  # the vectors are on the host
+
+            times[name].append(full_clock(keep, device))
     return {name: statistics.median(seconds) for name, seconds in times.items()}, results
 
 
@@ -365,8 +367,15 @@ def peak(device: str, precision: str, size: int = 0) -> float:
         multiply = lambda: b @ b  # noqa: E731
     best = math.inf
     for _ in range(5):
-        best = min(best, clock(lambda: [multiply() for _ in range(3)], device=device) / 3)
+        best = min(best, full_clock(lambda: [multiply() for _ in range(3)], device) / 3)
     return 2 * size**3 / best
+
+
+def full_clock(function: Callable[[], object], device: str) -> float:
+    """Seconds of a call; on a CPU, CPU seconds / cores: as if no other program used the cores."""
+    if device == "cpu":
+        return cpu_clock(function) / usable_cores()
+    return clock(function, device=device)
 
 
 def drift(found: np.ndarray, reference: np.ndarray) -> float:
