@@ -48,7 +48,7 @@ def _count(codes: np.ndarray, columns: np.ndarray, width: int) -> np.ndarray:
     number[: 1 - K] = pairs[:-2] * np.uint8(16) + pairs[2:]
     if width < KINDS:
         table = columns.astype(np.uint8).tobytes()
-        number = np.frombuffer(number.tobytes().translate(table), np.uint8)
+        number = np.frombuffer(bytearray(number).translate(table), np.uint8)
     # Behind the columns of each bin is one for what does not count.
     first = np.arange(0, bins * (width + 1), width + 1, np.uint16)[:, None]
     found = number.reshape(codes.shape)[:, : length - K + 1] + first

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from histpred.core.errors import ModelError
+from histpred.core.sequence import known_part
 from histpred.encoders import Embedded, Encoder, Sharing, SharingEncoder
 from histpred.encoders.chunks import ChunkPolicy, bases, chunks_of, pool
 from histpred.encoders.store import Store, chunk_key
@@ -199,7 +200,8 @@ def _together(blocks: Iterator[Block]) -> Iterator[list[Block]]:
     for block in blocks:
         some.append(block)
         tiles += len(block.starts)
-        read += len(block.sequence.strip(b"N"))
+        first, last = known_part(block.sequence)
+        read += last - first
         if tiles >= AT_ONCE or read >= BASES_AT_ONCE:
             yield some
             some, tiles, read = [], 0, 0

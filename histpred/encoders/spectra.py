@@ -23,6 +23,7 @@ import numpy as np
 from histpred.core.errors import BundleError
 from histpred.core.graph import BINS, HEADS
 from histpred.core.runtime import open_session, run_session
+from histpred.core.sequence import known_part
 from histpred.encoders import Along, Embedded, Sharing, check_settings
 from histpred.encoders.bins import CODONS, STOPS, count_codons, count_four_mers, four_mer_columns
 from histpred.encoders.chunks import bases
@@ -102,9 +103,8 @@ class SpectraEncoder:
 
         Bins of N add nothing, and a contig of a draft genome is shorter than what is read for it.
         """
-        lead = len(sequence) - len(sequence.lstrip(b"N"))
-        first = lead // self._bin
-        last = -(-len(sequence.rstrip(b"N")) // self._bin)
+        begin, end = known_part(sequence)
+        first, last = begin // self._bin, -(-end // self._bin)
         return first, sequence[first * self._bin : last * self._bin]
 
     def _sums(self, values: np.ndarray, first: np.ndarray) -> np.ndarray:
