@@ -76,8 +76,12 @@ def write_calls(calls: Path, lengths: Mapping[str, int], path: Path) -> int:
         with gzip.open(calls, "rt", encoding="utf-8") as lines:
             for line in lines:
                 chrom, start, end, rest = line.rstrip("\n").split("\t", 3)
-                mark = rest.partition("\t")[0].rpartition("|")[2]
-                yield chrom, int(start), int(end), f"{rest}\t{mark}"
+                yield chrom, int(start), int(end), rest
+
+    def with_marks() -> Iterator[tuple[str, int, int, str]]:
+        for *place, rest in rows():
+            mark = rest.partition("\t")[0].rpartition("|")[2]
+            yield *place, f"{rest}\t{mark}"
 
     checked = SortedIntervals(lengths)
     count = 0
@@ -85,7 +89,7 @@ def write_calls(calls: Path, lengths: Mapping[str, int], path: Path) -> int:
         if fault := checked.take(chrom, start, end):
             raise InputError(calls, fault, AGAIN, line=count)
     if count:
-        _write(path, lengths, checked.contigs, bbi.batches_of(rows(), checked.contigs), CALL_FIELDS)
+        _write(path, lengths, checked.contigs, bbi.batches_of(with_marks(), checked.contigs), CALL_FIELDS)
         check_bigbed(path, lengths, checked.contigs, count)
     return count
 
