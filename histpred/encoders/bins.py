@@ -50,7 +50,7 @@ def _count(codes: np.ndarray, columns: np.ndarray, width: int) -> np.ndarray:
         table = columns.astype(np.uint8).tobytes()
         number = np.frombuffer(bytearray(number).translate(table), np.uint8)
     # Behind the columns of each bin is one for what does not count.
-    first = np.arange(0, bins * (width + 1), width + 1, np.uint16)[:, None]
+    first = np.arange(0, bins * (width + 1), width + 1, dtype=np.uint16)[:, None]
     found = number.reshape(codes.shape)[:, : length - K + 1] + first
     unknown = codes >= NOT_A_BASE
     if unknown.any():

@@ -76,8 +76,9 @@ class Tables:
         """Append rows with their probabilities, float [rows, marks]."""
         values = probabilities.tolist()
         for table in self._scores:
-            cells = [cell for row, v in zip(rows, values, strict=True) for cell in (*row.values, *v)]
-            table.write((self._format * len(rows) % tuple(cells)).encode())
+            pairs = zip(rows, values, strict=True)
+            cells = tuple(cell for row, found in pairs for cell in (*row.values, *found))
+            table.write((self._format * len(rows) % cells).encode())
         calls = self._calls_of(rows, probabilities)
         self._longest = max(self._longest, *(row.window.end for row in rows))
         self.calls += len(calls)

@@ -79,9 +79,9 @@ def write_calls(calls: Path, lengths: Mapping[str, int], path: Path) -> int:
                 yield chrom, int(start), int(end), rest
 
     def with_marks() -> Iterator[tuple[str, int, int, str]]:
-        for *place, rest in rows():
+        for chrom, start, end, rest in rows():
             mark = rest.partition("\t")[0].rpartition("|")[2]
-            yield *place, f"{rest}\t{mark}"
+            yield chrom, start, end, f"{rest}\t{mark}"
 
     checked = SortedIntervals(lengths)
     count = 0
@@ -89,7 +89,8 @@ def write_calls(calls: Path, lengths: Mapping[str, int], path: Path) -> int:
         if fault := checked.take(chrom, start, end):
             raise InputError(calls, fault, AGAIN, line=count)
     if count:
-        _write(path, lengths, checked.contigs, bbi.batches_of(with_marks(), checked.contigs), CALL_FIELDS)
+        batches = bbi.batches_of(with_marks(), checked.contigs)
+        _write(path, lengths, checked.contigs, batches, CALL_FIELDS)
         check_bigbed(path, lengths, checked.contigs, count)
     return count
 
