@@ -19,6 +19,7 @@ from histpred.core.errors import BundleError
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
+CALLS_AT_ONCE = 2  # of an encoder, so that one call reads or tokenises while another computes
 INSTALL_ENCODERS = (
     "pip install 'histpred[encoders]' (a checkout: HISTPRED_EXTRAS=encoders bin/histpred)"
 )

@@ -15,6 +15,7 @@ KINDS = 4**K
 OPEN = 100  # codons without a stop that make an open reading frame
 CODONS = 64
 BASES_AT_ONCE = 30_000  # so that their 64-bit numbers fit into the cache of a core
+PLACES = 1 << 16  # that 16-bit numbers tell apart
 STOPS = {"+": (b"TAA", b"TAG", b"TGA"), "-": (b"TTA", b"CTA", b"TCA")}
 """Stop codons of each strand, as read on '+'."""
 
@@ -30,7 +31,7 @@ def count_four_mers(codes: np.ndarray, columns: np.ndarray) -> np.ndarray:
     codes: uint8 [bins, length]. columns: see `four_mer_columns`. 4-mers with an N do not count.
     """
     counts = np.empty((len(codes), int(columns.max()) + 1), np.float32)
-    at_once = max(1, BASES_AT_ONCE // codes.shape[1])
+    at_once = max(1, min(BASES_AT_ONCE // codes.shape[1], PLACES // (counts.shape[1] + 1)))
     for start in range(0, len(codes), at_once):
         some = codes[start : start + at_once]
         counts[start : start + len(some)] = _count(some, columns, counts.shape[1])
@@ -39,27 +40,23 @@ def count_four_mers(codes: np.ndarray, columns: np.ndarray) -> np.ndarray:
 
 def _count(codes: np.ndarray, columns: np.ndarray, width: int) -> np.ndarray:
     """The counts of a few bins."""
+    bins, length = codes.shape
+    # numpy multiplies bytes faster than it shifts them. What an N makes of a number is not used.
     bases = codes.ravel()
-    starts = len(bases) - K + 1
+    pairs = bases[:-1] * np.uint8(4) + bases[1:]
     number = np.zeros(len(bases), np.uint8)
-    number[:starts] = bases[:starts]
-    for i in range(1, K):
-        number += number  # numpy adds bytes faster than it shifts or multiplies them
-        number += number
-        number[:starts] += bases[i : starts + i]
+    number[: 1 - K] = pairs[:-2] * np.uint8(16) + pairs[2:]
     if width < KINDS:
         table = columns.astype(np.uint8).tobytes()
-        number = np.frombuffer(number.tobytes().translate(table), np.uint8)
+        number = np.frombuffer(bytearray(number).translate(table), np.uint8)
     # Behind the columns of each bin is one for what does not count.
-    first = np.arange(0, len(codes) * (width + 1), width + 1)[:, None]
-    found = number.reshape(codes.shape) + first
-    unknown = bases >= NOT_A_BASE
+    first = np.arange(0, bins * (width + 1), width + 1, dtype=np.uint16)[:, None]
+    found = number.reshape(codes.shape)[:, : length - K + 1] + first
+    unknown = codes >= NOT_A_BASE
     if unknown.any():
-        parts = [unknown[i : starts + i] for i in range(K)]
-        bad = np.append(np.logical_or.reduce(parts), np.ones(K - 1, bool)).reshape(codes.shape)
-        np.copyto(found, first + width, where=bad)
-    found[:, codes.shape[1] - K + 1 :] = first + width  # they reach into the next bin
-    counts = np.bincount(found.ravel(), minlength=len(codes) * (width + 1))
+        parts = [unknown[:, i : length - K + 1 + i] for i in range(K)]
+        np.copyto(found, first + np.uint16(width), where=np.logical_or.reduce(parts))
+    counts = np.bincount(found.ravel(), minlength=bins * (width + 1))
     return counts.reshape(-1, width + 1)[:, :-1]
 
 

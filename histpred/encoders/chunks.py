@@ -19,6 +19,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from histpred.core.errors import UsageError
+from histpred.core.sequence import unknown
 from histpred.genome.reference import Reference
 from histpred.genome.regions import SPLICED, Window, is_too_far
 
@@ -117,4 +118,4 @@ def pool(
 
 def bases(sequence: bytes) -> int:
     """The number of bases in a cleaned sequence, whose other letters are N."""
-    return len(sequence) - sequence.count(b"N")
+    return len(sequence) - unknown(sequence)

@@ -15,14 +15,14 @@ from typing import NamedTuple
 import numpy as np
 
 from histpred.core.errors import ModelError
-from histpred.encoders import Embedded, Encoder, Sharing, SharingEncoder
+from histpred.core.sequence import known_part
+from histpred.encoders import CALLS_AT_ONCE, Embedded, Encoder, Sharing, SharingEncoder
 from histpred.encoders.chunks import ChunkPolicy, bases, chunks_of, pool
 from histpred.encoders.store import Store, chunk_key
 from histpred.genome.reference import Reference
 from histpred.genome.tiles import AT_ONCE, Block
 from histpred.genome.windows import Row, WindowSpec
 
-UNITS_AT_ONCE = 2  # while one is embedded, the next is read and tokenised
 WINDOWS_AT_ONCE = 4096
 BASES_AT_ONCE = 1 << 20  # of blocks of tiles
 
@@ -63,13 +63,13 @@ class Embedder:
         self, batches: Iterator[list[Row]], reference: Reference
     ) -> Generator[EmbeddedWindows]:
         """The windows of `batches`, in their order, with their vectors."""
-        workers = ThreadPoolExecutor(UNITS_AT_ONCE)
+        workers = ThreadPoolExecutor(CALLS_AT_ONCE)
         running: deque[Started] = deque()
         known: Vectors = {}
         try:
             for unit in self._units(batches, reference):
                 running.append(self._start(unit, workers))
-                if len(running) == UNITS_AT_ONCE:
+                if len(running) == CALLS_AT_ONCE:
                     known = self._finish(running[0], known)
                     yield self._pool(running.popleft()[0], known)
             while running:
@@ -104,13 +104,13 @@ class Embedder:
 
         `encoder`: see `sharing`.
         """
-        workers = ThreadPoolExecutor(UNITS_AT_ONCE)
+        workers = ThreadPoolExecutor(CALLS_AT_ONCE)
         running: deque[tuple[list[Block], Future[np.ndarray]]] = deque()
         try:
             for some in _together(blocks):
                 self.embedded += sum(len(block.starts) for block in some)
                 running.append((some, workers.submit(_embed_blocks, encoder, some)))
-                if len(running) > UNITS_AT_ONCE:
+                if len(running) > CALLS_AT_ONCE:
                     done, vectors = running.popleft()
                     yield done, vectors.result()
             for done, vectors in running:
@@ -199,7 +199,8 @@ def _together(blocks: Iterator[Block]) -> Iterator[list[Block]]:
     for block in blocks:
         some.append(block)
         tiles += len(block.starts)
-        read += len(block.sequence.strip(b"N"))
+        first, last = known_part(block.sequence)
+        read += last - first
         if tiles >= AT_ONCE or read >= BASES_AT_ONCE:
             yield some
             some, tiles, read = [], 0, 0

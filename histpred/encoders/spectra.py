@@ -22,14 +22,15 @@ import numpy as np
 
 from histpred.core.errors import BundleError
 from histpred.core.graph import BINS, HEADS
-from histpred.core.runtime import open_session, run_session
-from histpred.encoders import Along, Embedded, Sharing, check_settings
+from histpred.core.runtime import open_session, run_session, usable_cores
+from histpred.core.sequence import known_part
+from histpred.encoders import CALLS_AT_ONCE, Along, Embedded, Sharing, check_settings
 from histpred.encoders.bins import CODONS, STOPS, count_codons, count_four_mers, four_mer_columns
 from histpred.encoders.chunks import bases
 from histpred.encoders.onnx import codes_of
 
 SETTINGS = {"bin_length": int, "stretches": list, "both_strands": bool, "frames": bool}
-WINDOWS_AT_ONCE = 16
+WINDOWS_AT_ONCE = 8  # so that their units fit into the cache of a core
 MOST_STRETCHES, FARTHEST = 1_000, 10_000_000  # bp; more than any network has
 
 
@@ -40,7 +41,7 @@ class SpectraEncoder:
     """
 
     longest = None
-    chunks_at_once = 128
+    chunks_at_once = 256
     precision = "fp32"
 
     def __init__(self, settings: Mapping[str, object], directory: Path, device: str) -> None:
@@ -53,7 +54,9 @@ class SpectraEncoder:
         for path in self.files:
             if not path.is_file():  # else onnxruntime would raise an exception of its own
                 raise BundleError(f"{path} is missing", "get the bundle again")
-        (self._bins, self.device), (self._heads, _) = (open_session(p, device) for p in self.files)
+        threads = max(1, usable_cores() // CALLS_AT_ONCE)
+        opened = [open_session(path, device, threads) for path in self.files]
+        (self._bins, self.device), (self._heads, _) = opened
         counted = int(self._columns.max()) + 1 + self._frames * len(STOPS) * CODONS
         self._widths = self._check(0, ("counts", [counted]), "units"), counted
         taken = [len(stretches), sum(self._widths)]
@@ -102,9 +105,8 @@ class SpectraEncoder:
 
         Bins of N add nothing, and a contig of a draft genome is shorter than what is read for it.
         """
-        lead = len(sequence) - len(sequence.lstrip(b"N"))
-        first = lead // self._bin
-        last = -(-len(sequence.rstrip(b"N")) // self._bin)
+        begin, end = known_part(sequence)
+        first, last = begin // self._bin, -(-end // self._bin)
         return first, sequence[first * self._bin : last * self._bin]
 
     def _sums(self, values: np.ndarray, first: np.ndarray) -> np.ndarray:

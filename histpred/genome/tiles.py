@@ -240,8 +240,8 @@ def _read(pieces: list[Piece], reference: Reference, spec: WindowSpec) -> tuple[
     bases = reference.fetch(contig, left, right)
     sequence = b"N" * (left - first) + bases + b"N" * (stop - right)
 
-    known = np.zeros(len(sequence) + 1, np.int64)
-    np.cumsum(np.frombuffer(sequence, np.uint8) != ord("N"), out=known[1:])
+    known = np.zeros(len(bases) + 1, np.int64)
+    np.cumsum(np.frombuffer(bases, np.uint8) != ord("N"), out=known[1:])
     is_reverse = np.array([owner.strand == "-" for owner in owners])
     lefts, rights = starts, ends
     if spec.whole:
@@ -250,7 +250,9 @@ def _read(pieces: list[Piece], reference: Reference, spec: WindowSpec) -> tuple[
         rights = middle + np.where(is_reverse, spec.upstream, spec.downstream)
 
     def share(lefts: np.ndarray, rights: np.ndarray) -> np.ndarray:
-        found: np.ndarray = (known[rights - first] - known[lefts - first]) / (rights - lefts)
+        # Beyond the contig, clip stops at its ends: there is nothing known.
+        until, before = (known[np.clip(at, left, right) - left] for at in (rights, lefts))
+        found: np.ndarray = (until - before) / (rights - lefts)
         return found
 
     n_fraction = 1 - share(starts, ends)

@@ -76,21 +76,28 @@ class Tables:
         """Append rows with their probabilities, float [rows, marks]."""
         values = probabilities.tolist()
         for table in self._scores:
-            lines = [self._format % (*row.values, *v) for row, v in zip(rows, values, strict=True)]
-            table.write("".join(lines).encode())
-        calls = []
-        hits = np.nonzero(probabilities >= self._thresholds)
-        for number, column in zip(*(places.tolist() for places in hits), strict=True):
-            chrom, start, end, strand, name, *_ = rows[number].window
-            label = bed_name(printable_ascii(name), self._marks[column])
-            score = bed_score(values[number][column])
-            calls.append(
-                f"{chrom}\t{start}\t{end}\t{label}\t{score}\t{strand}\t{start}\t{end}\t"
-                f"{self._colours[column]}\n"
-            )
+            pairs = zip(rows, values, strict=True)
+            cells = tuple(cell for row, found in pairs for cell in (*row.values, *found))
+            table.write((self._format * len(rows) % cells).encode())
+        calls = self._calls_of(rows, probabilities)
         self._longest = max(self._longest, *(row.window.end for row in rows))
         self.calls += len(calls)
         self._calls.write("".join(calls).encode())
+
+    def _calls_of(self, rows: Sequence[Row], probabilities: np.ndarray) -> list[str]:
+        """The lines of calls.bed.gz."""
+        hits = np.nonzero(probabilities >= self._thresholds)
+        columns = *hits, bed_scores(probabilities[hits])
+        lines, window = [], -1
+        for number, mark, score in zip(*(column.tolist() for column in columns), strict=True):
+            if number != window:
+                window = number
+                chrom, start, end, strand, name, *_ = rows[number].window
+                label = printable_ascii(name)
+                before, after = f"{chrom}\t{start}\t{end}\t", f"\t{strand}\t{start}\t{end}\t"
+            called = bed_name(label, self._marks[mark])
+            lines.append(f"{before}{called}\t{score}{after}{self._colours[mark]}\n")
+        return lines
 
 
 class Rows(NamedTuple):
@@ -184,13 +191,14 @@ def printable_ascii(name: str) -> str:
     return NOT_PLAIN.sub("_", name)
 
 
-def bed_score(probability: float) -> int:
-    """The score of a BED, 0 to 1000.
+def bed_scores(probabilities: np.ndarray) -> np.ndarray:
+    """The scores of a BED, int, 0 to 1000.
 
-    >>> bed_score(0.1234), bed_score(1.0)
-    (123, 1000)
+    >>> bed_scores(np.array([0.1234, 1.0])).tolist()
+    [123, 1000]
     """
-    return min(1000, round(probability * 1000))
+    scores: np.ndarray = np.rint(probabilities * 1000).astype(int)
+    return scores
 
 
 def bed_colour(mark: str) -> str:

@@ -20,7 +20,7 @@ BIGBED, BIGWIG, CONTIG_TREE, INDEX = 0x8789F2EB, 0x888FFC26, 0x78CA8C91, 0x2468A
 HEAD = struct.Struct("<HHQQQHHQQIQ")  # after the magic number
 ZOOM, TOTAL, COUNT = struct.Struct("<IIQQ"), struct.Struct("<Qdddd"), struct.Struct("<Q")
 INDEX_HEAD, NODE_HEAD = struct.Struct("<IIQIIIIQII"), struct.Struct("<BBH")
-ROW = struct.Struct("<III")  # contig, start, end
+ROW, WIG_HEAD, ENTRY = struct.Struct("<III"), struct.Struct("<IIIIIBBH"), struct.Struct("<4I2Q")
 LOW = (1 << 32) - 1
 LEVELS, STEP = 10, 4  # zoom levels at most; each is this much coarser than the one before
 FIRST_LEVEL = 10  # x the mean width of the first rows
@@ -45,8 +45,8 @@ class Blocks:
 
     def __init__(self, file: BinaryIO) -> None:
         self._file, self._at = file, file.tell()
-        self.entries: list[tuple[int, ...]] = []
-        self.largest = 0
+        self.count = self.largest = 0
+        self._entries = bytearray()  # as `LEAF` has them: a draft genome has millions
 
     def add(self, raw: bytes, bounds: tuple[int, ...]) -> None:
         """Append a block; `bounds`: first contig and start, last contig and end."""
@@ -54,14 +54,14 @@ class Blocks:
         packer = zlib.compressobj(6, zlib.DEFLATED, bits, memory)
         packed = packer.compress(raw) + packer.flush()
         self._file.write(packed)
-        self.entries.append((*bounds, self._at, len(packed)))
+        self._entries += ENTRY.pack(*bounds, self._at, len(packed))
         self._at += len(packed)
+        self.count += 1
         self.largest = max(self.largest, len(raw))
 
     def write_index(self) -> int:
         """Append the index of the blocks; returns its place in the file."""
-        leaves = np.array(self.entries, LEAF)
-        whole = leaves
+        whole = leaves = np.frombuffer(self._entries, LEAF)
         while len(whole) > 1:
             whole = _parents(whole)
         bounds = [int(whole[0][name]) for name, _ in BOUNDS] if len(leaves) else [0] * 4
@@ -127,12 +127,9 @@ def _write_data(
     blocks, width, count, finest = Blocks(file), 0, 0, []
     total = (0, np.inf, -np.inf, 0.0, 0.0)
     for batch in batches:
-        for first, last in _runs(batch.contigs):
-            contig = batch.contigs[first]
-            raw = (_bed_block if bed else _wig_block)(batch, first, last)
-            reach = batch.ends[first:last].max()
-            blocks.add(raw, (contig, batch.starts[first], contig, reach))
-            count += last - first if bed else 1
+        for raw, (contig, start, end) in (_bed_blocks if bed else _wig_blocks)(batch):
+            blocks.add(raw, (contig, start, contig, end))
+        count = count + len(batch.starts) if bed else blocks.count
         width = width or FIRST_LEVEL * max(1, int((batch.ends - batch.starts).mean()))
         stretches = _depths(batch) if bed else _values(batch)
         _, starts, ends, values = stretches
@@ -174,35 +171,38 @@ def _batch(part: Sequence[tuple[Any, ...]], numbers: Mapping[str, int]) -> Batch
     return Batch(np.array(known), np.array(starts), np.array(ends), rest)
 
 
-def _runs(contigs: np.ndarray) -> Iterator[tuple[int, int]]:
-    """The rows of each block, first and last (exclusive): at most `ITEMS`, of one contig."""
-    edges = [0, *(np.flatnonzero(np.diff(contigs)) + 1).tolist(), len(contigs)]
+def _runs(batch: Batch) -> Iterator[tuple[int, int, tuple[int, int, int]]]:
+    """First and last row (exclusive) of each block, and its one contig, start and furthest end."""
+    contigs, starts, ends = (each.tolist() for each in batch[:3])
+    edges = [0, *(np.flatnonzero(np.diff(batch.contigs)) + 1).tolist(), len(contigs)]
     for begin, end in pairwise(edges):
         for first in range(begin, end, ITEMS):
-            yield first, min(first + ITEMS, end)
+            last = min(first + ITEMS, end)
+            yield first, last, (contigs[first], starts[first], max(ends[first:last]))
 
 
-def _bed_block(batch: Batch, first: int, last: int) -> bytes:
-    intervals = (each[first:last].tolist() for each in batch[:3])
-    rows = zip(*intervals, batch.rest[first:last], strict=True)
-    return b"".join(b"%b%b\0" % (ROW.pack(*row), rest.encode()) for *row, rest in rows)
+def _bed_blocks(batch: Batch) -> Iterator[tuple[bytes, tuple[int, int, int]]]:
+    rows = zip(*(each.tolist() for each in batch[:3]), batch.rest, strict=True)
+    packed = [b"%b%b\0" % (ROW.pack(*place), rest.encode()) for *place, rest in rows]
+    for first, last, place in _runs(batch):
+        yield b"".join(packed[first:last]), place
 
 
-def _wig_block(batch: Batch, first: int, last: int) -> bytes:
-    items = np.empty(last - first, ITEM)
-    items["start"], items["end"] = batch.starts[first:last], batch.ends[first:last]
-    items["value"] = batch.rest[first:last]
-    reach = (batch.contigs[first], items[0]["start"], items[-1]["end"])
-    return struct.pack("<IIIIIBBH", *reach, 0, 0, 1, 0, len(items)) + items.tobytes()
+def _wig_blocks(batch: Batch) -> Iterator[tuple[bytes, tuple[int, int, int]]]:
+    items = np.empty(len(batch.starts), ITEM)
+    items["start"], items["end"], items["value"] = batch.starts, batch.ends, batch.rest
+    packed, size = items.tobytes(), ITEM.itemsize
+    for first, last, place in _runs(batch):
+        head = WIG_HEAD.pack(*place, 0, 0, 1, 0, last - first)
+        yield head + packed[size * first : size * last], place
 
 
 def _depths(batch: Batch) -> tuple[np.ndarray, ...]:
     """The covered stretches (contig, start, end) and how many rows cover each."""
     starts, ends = (batch.contigs << 32 | each for each in (batch.starts, batch.ends))
     edges = np.unique(np.concatenate([starts, ends]))
-    depths = np.searchsorted(starts, edges, "right") - np.searchsorted(
-        np.sort(ends), edges, "right"
-    )
+    ended = np.searchsorted(np.sort(ends), edges, "right")
+    depths = np.searchsorted(starts, edges, "right") - ended
     (at,) = np.nonzero(depths)  # the last edge has none
     return edges[at] >> 32, edges[at] & LOW, edges[at + 1] & LOW, depths[at]
 

@@ -58,11 +58,10 @@ def write_windows(table: ScoreColumns, number: int, lengths: Mapping[str, int], 
     shades = tables.bed_shades(table.marks[number])
 
     def rows() -> Iterator[tuple[str, int, int, str]]:
-        for fields, (chrom, start, end), probability in _windows(table, number):
+        for fields, (chrom, start, end), probability, score in _windows(table, number):
             texts = (tables.printable_ascii(text) for text in texts_of(fields))
             name, strand, *gene = (text[: tables.BED_NAME_LIMIT] for text in texts)
             known = " ".join(text for text in gene if text != ".") or "."
-            score = tables.bed_score(probability)
             drawn = f"{name}\t{score}\t{strand}\t{start}\t{end}\t{shades[score]}"
             yield chrom, start, end, f"{drawn}\t{probability:.6g}\t{known}"
 
@@ -77,8 +76,12 @@ def write_calls(calls: Path, lengths: Mapping[str, int], path: Path) -> int:
         with gzip.open(calls, "rt", encoding="utf-8") as lines:
             for line in lines:
                 chrom, start, end, rest = line.rstrip("\n").split("\t", 3)
-                mark = rest.partition("\t")[0].rpartition("|")[2]
-                yield chrom, int(start), int(end), f"{rest}\t{mark}"
+                yield chrom, int(start), int(end), rest
+
+    def with_marks() -> Iterator[tuple[str, int, int, str]]:
+        for chrom, start, end, rest in rows():
+            mark = rest.partition("\t")[0].rpartition("|")[2]
+            yield chrom, start, end, f"{rest}\t{mark}"
 
     checked = SortedIntervals(lengths)
     count = 0
@@ -86,7 +89,8 @@ def write_calls(calls: Path, lengths: Mapping[str, int], path: Path) -> int:
         if fault := checked.take(chrom, start, end):
             raise InputError(calls, fault, AGAIN, line=count)
     if count:
-        _write(path, lengths, checked.contigs, bbi.batches_of(rows(), checked.contigs), CALL_FIELDS)
+        batches = bbi.batches_of(with_marks(), checked.contigs)
+        _write(path, lengths, checked.contigs, batches, CALL_FIELDS)
         check_bigbed(path, lengths, checked.contigs, count)
     return count
 
@@ -103,14 +107,18 @@ def write_signal(table: ScoreColumns, number: int, lengths: Mapping[str, int], p
 
 def _windows(
     table: ScoreColumns, number: int
-) -> Iterator[tuple[list[str], tuple[str, int, int], float]]:
-    """The fields of each row of a table, their interval, and the probability of mark `number`."""
+) -> Iterator[tuple[list[str], tuple[str, int, int], float, int]]:
+    """The fields of each row of a table, their interval, and what mark `number` has there.
+
+    That is its probability, and the score of a BED.
+    """
     with open(table.shared, encoding="utf-8") as lines:
         for _, values in read_columns(table, number):
-            for line, value in zip(islice(lines, len(values)), values.tolist(), strict=True):
+            columns = values.tolist(), tables.bed_scores(values).tolist()
+            for line, *found in zip(islice(lines, len(values)), *columns, strict=True):
                 fields = line.rstrip("\n").split("\t")
                 chrom, start, end = interval_of(fields)
-                yield fields, (chrom, int(start), int(end)), value
+                yield fields, (chrom, int(start), int(end)), *found
 
 
 def _write(

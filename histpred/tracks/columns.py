@@ -145,11 +145,10 @@ class TileColumns:
 
     def add(self, rows: Sequence[Row], probabilities: np.ndarray) -> None:
         """Append tiles and their probabilities, [tiles, marks]."""
-        columns = self.columns
-        places = np.empty((len(rows), PLACE), np.int64)
-        for number, (window, *_) in enumerate(rows):
-            contig = self._contigs.setdefault(window.chrom, len(self._contigs))
-            places[number] = contig, window.start, window.end
+        columns, known = self.columns, self._contigs
+        windows = (row.window for row in rows)
+        found = [(known.setdefault(w.chrom, len(known)), w.start, w.end) for w in windows]
+        places = np.array(found, np.int64)
         with open(columns.places, "ab") as file:
             places.tofile(file)
         for number, values in enumerate(probabilities.T.astype(columns.kind)):

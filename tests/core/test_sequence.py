@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from histpred.core.sequence import clean, n_fraction, reverse_complement
+from histpred.core.sequence import clean, known_part, n_fraction, reverse_complement, unknown
 
 IUPAC = [bytes([code]) for code in b"NRYSWKMBDHV"]
 DNA = st.text("ACGTN").map(str.encode)
@@ -47,3 +47,15 @@ def test_the_reverse_complement_of_the_reverse_complement_is_the_sequence(sequen
 )
 def test_n_fraction(sequence, share):
     assert n_fraction(sequence) == share
+
+
+@given(DNA)
+def test_n_are_counted(sequence):
+    assert unknown(sequence) == sum(base == ord("N") for base in sequence)
+
+
+@given(DNA)
+def test_around_the_known_part_lie_only_n(sequence):
+    first, last = known_part(sequence)
+    assert sequence[first:last] == sequence.strip(b"N")
+    assert unknown(sequence[:first] + sequence[last:]) == len(sequence) - (last - first)

@@ -17,6 +17,12 @@ def test_4_mers_without_n_are_counted_bin_by_bin(length):
     assert found.tolist() == expected
 
 
+def test_more_bins_than_are_counted_at_once():
+    words_of_4 = all_words(4)
+    found = count_four_mers(codes_of(words_of_4 * 2, 4), four_mer_columns(both_strands=False))
+    np.testing.assert_array_equal(found, np.tile(np.eye(len(words_of_4)), (2, 1)))
+
+
 def test_both_strands_have_the_same_counts():
     sequences = random_sequences(6, 200)
     columns = four_mer_columns(both_strands=True)
