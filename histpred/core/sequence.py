@@ -33,10 +33,19 @@ def reverse_complement(sequence: bytes) -> bytes:
     return sequence.translate(_COMPLEMENT)[::-1]
 
 
+def count_n(sequence: bytes) -> int:
+    """Number of N in a cleaned sequence; most have none, and finding that out is much faster.
+
+    >>> count_n(b"ACNN"), count_n(b"ACGT")
+    (2, 0)
+    """
+    return sequence.count(b"N") if b"N" in sequence else 0
+
+
 def n_fraction(sequence: bytes) -> float:
     """Fraction of N in a cleaned sequence, 0 to 1; 1.0 for an empty sequence.
 
     >>> n_fraction(b"ACNN"), n_fraction(b"")
     (0.5, 1.0)
     """
-    return sequence.count(b"N") / len(sequence) if sequence else 1.0
+    return count_n(sequence) / len(sequence) if sequence else 1.0

@@ -16,7 +16,6 @@ from histpred.genome.reasons import CROSSES_ORIGIN, NOT_SELECTED, TOO_MANY_N
 from histpred.genome.reference import Reference
 from histpred.genome.regions import INTERVAL, Feature
 from histpred.genome.request import Request
-from histpred.genome.tiles import tile_blocks
 from histpred.genome.windows import Row, WindowSpec
 
 NAME_LIMIT = 255
@@ -209,6 +208,8 @@ def scorable(ledger: Ledger, reference: Reference, spec: WindowSpec) -> Iterator
     Windows with too many N, and tiles of another row, are skipped in the ledger.
     """
     if spec.tile:
+        from histpred.genome.tiles import tile_blocks  # needs numpy
+
         yield from (list(block.rows()) for block in tile_blocks(ledger, reference, spec))
         return
     batch: list[Row] = []

@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from histpred.core.columns import Value
 from histpred.core.errors import UsageError
-from histpred.core.sequence import n_fraction, reverse_complement
+from histpred.core.sequence import count_n, n_fraction, reverse_complement
 from histpred.genome.reasons import NO_EXONS, OUTSIDE, UNKNOWN_CONTIG, UNKNOWN_STRAND
 from histpred.genome.reference import Reference
 from histpred.genome.regions import (
@@ -203,7 +203,7 @@ def window_n_fraction(window: Window, sequence: bytes, reference: Reference) -> 
 def known_fraction(window: Window, sequence: bytes) -> float:
     """The share of the bases to be read for a window that are in its `sequence` and not N."""
     wanted = len(sequence) + window.outside
-    return (len(sequence) - sequence.count(b"N")) / wanted if wanted else 0.0
+    return (len(sequence) - count_n(sequence)) / wanted if wanted else 0.0
 
 
 def reads_around(window: Window) -> bool:
