@@ -19,7 +19,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from histpred.core.errors import UsageError
-from histpred.core.sequence import unknown
+from histpred.core.sequence import count_n
 from histpred.genome.reference import Reference
 from histpred.genome.regions import SPLICED, Window, is_too_far
 
@@ -118,4 +118,15 @@ def pool(
 
 def bases(sequence: bytes) -> int:
     """The number of bases in a cleaned sequence, whose other letters are N."""
-    return len(sequence) - unknown(sequence)
+    return len(sequence) - count_n(sequence)
+
+
+def known_part(sequence: bytes) -> tuple[int, int]:
+    """The places of the first base of a cleaned sequence and behind its last: N lie around them.
+
+    >>> known_part(b"NNACNGN"), known_part(b"NN")
+    ((2, 6), (0, 0))
+    """
+    # Stripping N from a long sequence takes several times as long.
+    is_base = (np.frombuffer(sequence, np.uint8) != ord("N")).tobytes()
+    return max(0, is_base.find(True)), is_base.rfind(True) + 1

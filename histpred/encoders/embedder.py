@@ -15,9 +15,8 @@ from typing import NamedTuple
 import numpy as np
 
 from histpred.core.errors import ModelError
-from histpred.core.sequence import known_part
 from histpred.encoders import CALLS_AT_ONCE, Embedded, Encoder, Sharing, SharingEncoder
-from histpred.encoders.chunks import ChunkPolicy, bases, chunks_of, pool
+from histpred.encoders.chunks import ChunkPolicy, bases, chunks_of, known_part, pool
 from histpred.encoders.store import Store, chunk_key
 from histpred.genome.reference import Reference
 from histpred.genome.tiles import AT_ONCE, Block

@@ -23,10 +23,9 @@ import numpy as np
 from histpred.core.errors import BundleError
 from histpred.core.graph import BINS, HEADS
 from histpred.core.runtime import open_session, run_session, usable_cores
-from histpred.core.sequence import known_part
 from histpred.encoders import CALLS_AT_ONCE, Along, Embedded, Sharing, check_settings
 from histpred.encoders.bins import CODONS, STOPS, count_codons, count_four_mers, four_mer_columns
-from histpred.encoders.chunks import bases
+from histpred.encoders.chunks import bases, known_part
 from histpred.encoders.onnx import codes_of
 
 SETTINGS = {"bin_length": int, "stretches": list, "both_strands": bool, "frames": bool}

@@ -19,7 +19,7 @@ from histpred.genome.regions import FARTHEST, Blocks, Feature, is_too_far
 
 HEADERS = ("#", "track", "browser")
 MAY_BE_HEADER = frozenset(("", "#", "t", "b", " ", "\t"))
-DIGITS = len(str(FARTHEST))
+LONGEST = 2 * len(str(FARTHEST))  # digits of start and end
 STRANDS = ("+", "-", ".")
 
 
@@ -53,10 +53,12 @@ def read_bed(
 
         chrom, first, last = fields[:3]
         both = first + last
-        whole = both.isascii() and both.isdigit() and first and last and len(both) <= 2 * DIGITS
-        if not whole or int(first) > FARTHEST or int(last) > FARTHEST:
+        whole = both.isascii() and both.isdigit() and first and last and len(both) <= LONGEST
+        if not whole:
             _refuse_coordinates(name, number, first, last)
         start, end = int(first), int(last)
+        if start > FARTHEST or end > FARTHEST:
+            _refuse_coordinates(name, number, first, last)
         if start > end:
             hint = "swap the two, or correct the row"
             raise InputError(name, f"start {start} is after end {end}", hint, number)

@@ -12,18 +12,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 from histpred.core.errors import SHOWN
+from histpred.genome.pending import SCORED, SKIPPED, PendingRows
 from histpred.genome.regions import Feature, Window
 from histpred.genome.spool import open_spool, pack_blocks, unpack_blocks
 from histpred.genome.windows import Placement
 
 LEDGER = "ledger.tsv"  # its name in an output folder
-SCORED, SKIPPED = "scored", "skipped"
 COLUMNS = (
     *("line", "chrom", "start", "end", "strand", "name", "gene_id", "biotype"),
     *("status", "reason", "note"),
 )
-ROW = "%d\t%s\t%d\t%d\t%s\t%s\t%s\t%s"  # the first fields of a feature
-KEPT = 1 << 16  # rows; about 40 MB
+KEPT = 1 << 16  # rows; about 12 MB
 CHUNK = 4096
 
 # Columns that are only passed on are stored as one text column, formatted for the output.
@@ -34,15 +33,6 @@ create table window (chrom text, start int, end int, row text, line int, entry i
                      outside int,
                      primary key (chrom, start, end, row, line, entry)) without rowid;
 """
-
-
-Entry = tuple[int, int, int, str, str, str, str]
-"""A row of the table `ledger`."""
-
-
-def _order(queued: tuple[Window, int]) -> tuple[object, ...]:
-    """The order of windows; those of one line stay in the order in which they were added."""
-    return queued[0][:8]
 
 
 class Run(NamedTuple):
@@ -64,9 +54,8 @@ class Ledger:
         self._path = directory / "ledger.sqlite"
         self._database = open_spool(self._path, _SCHEMA)
         self._in_file = self._has_runs = False
-        self._entries: list[Entry] = []
-        self._windows: list[tuple[Window, int]] = []
-        self.rows = self.queued = self._entry = 0
+        self._pending = PendingRows()
+        self.rows = self.queued = self._stored = 0
         self._reasons: Counter[str] = Counter()
 
     def __enter__(self) -> Ledger:
@@ -86,30 +75,33 @@ class Ledger:
 
         tiles: into how many the window will be cut; see `write_runs`.
         """
-        self._entry += 1
         self.rows += tiles
-        window, reason, note = placement
-        key, row = (feature.line, self._entry, 0), ROW % feature[:8]
-        self._entries.append((*key, row, SCORED if window else SKIPPED, reason, note))
+        window, reason, _ = placement
         if window is None:
             self._reasons[reason] += tiles
         else:
             self.queued += tiles
-            self._windows.append((window, self._entry))
-        if len(self._entries) >= (CHUNK if self._in_file else KEPT):
+        pending = self._pending
+        pending.add(feature, placement)
+        if len(pending.texts) >= (CHUNK if self._in_file else KEPT):
             self._store()
 
     def _store(self) -> None:
         """Move all that is in memory to the file."""
         self._in_file = True
+        pending, first = self._pending, self._stored
+        entries = (
+            (line, first + number, 0, text, *fate)
+            for number, (line, text, fate) in enumerate(pending.rows())
+        )
         # The runs of a row are there already.
         insert = "insert or ignore into ledger values (?, ?, ?, ?, ?, ?, ?)"
-        self._database.executemany(insert, self._entries)
-        self._windows.sort(key=_order)  # inserting in key order is faster
-        insert = "insert into window values (?, ?, ?, ?, ?, ?, ?, ?)"
-        self._database.executemany(insert, map(_packed, self._windows))
-        self._entries.clear()
-        self._windows.clear()
+        self._database.executemany(insert, entries)
+        windows = (_packed(window, first + number) for window, number in pending.windows())
+        insert = "insert into window values (?, ?, ?, ?, ?, ?, ?, ?)"  # faster in key order
+        self._database.executemany(insert, windows)
+        self._stored += len(pending)
+        self._pending = PendingRows()
 
     def windows(self) -> Iterator[tuple[Window, int]]:
         """Yield each queued window and the number of its row in the ledger.
@@ -118,8 +110,7 @@ class Ledger:
         sorted by strand, name, gene and biotype, so the order of the input rows does not matter.
         """
         if not self._in_file:
-            self._windows.sort(key=_order)
-            return iter(self._windows)
+            return self._pending.windows()
         self._store()
         query = "select * from window order by chrom, start, end, row, line, entry"
         return map(_unpacked, self._database.execute(query))
@@ -127,8 +118,7 @@ class Ledger:
     def longer_than(self, length: int) -> tuple[int, list[str]]:
         """The number of queued windows longer than `length` bp, and the names of the first few."""
         if not self._in_file:
-            windows = (window for window, _ in self.windows())
-            names = [window.name for window in windows if window.end - window.start > length]
+            names = self._pending.longer_than(length)
             return len(names), names[:SHOWN]
         self._store()
         condition = "from window where end - start > ?"
@@ -140,9 +130,8 @@ class Ledger:
         """Mark the row of a queued window as skipped; `entry` is the number of the row."""
         self._reasons[reason] += 1
         if not self._in_file:
-            line, number, part, row, _, _, before = self._entries[entry - 1]
-            note = f"{before}; {note}".strip("; ")
-            self._entries[entry - 1] = (line, number, part, row, SKIPPED, reason, note)
+            before = self._pending.fates[entry][-1]
+            self._pending.fates[entry] = (SKIPPED, reason, f"{before}; {note}".strip("; "))
             return
         self._database.execute(
             "update ledger set status = ?, reason = ?, note = trim(note || '; ' || ?, '; ') where "
@@ -156,11 +145,10 @@ class Ledger:
         """Put runs of tiles, `tile` bp each, in the place of the row; `notes` are by reason."""
         self._has_runs = True
         if self._in_file:
-            query = "select * from ledger where line = ? and entry = ?"
-            (found,) = self._database.execute(query, (window.line, entry))
+            query = "select row, note from ledger where line = ? and entry = ?"
+            ((row, noted),) = self._database.execute(query, (window.line, entry))
         else:
-            found = self._entries[entry - 1]
-        *_, row, _, _, noted = found
+            row, noted = self._pending.texts[entry], self._pending.fates[entry][-1]
         line, chrom, _, _, *names = row.split("\t")
         parts = []
         for number, (start, end, reason) in enumerate(runs):
@@ -177,7 +165,7 @@ class Ledger:
 
         A row that is cut into tiles has a line for each run of its tiles.
         """
-        rows: Iterable[tuple[str, ...]] = (entry[3:] for entry in sorted(self._entries))
+        rows: Iterable[tuple[str, ...]] = self._pending.by_line()
         if self._in_file or self._has_runs:
             self._store()
             query = "select row, status, reason, note from ledger order by line, entry, part"
@@ -187,9 +175,9 @@ class Ledger:
             target.writelines("\t".join(row) + "\n" for row in rows)
 
 
-def _packed(queued: tuple[Window, int]) -> tuple[object, ...]:
+def _packed(window: Window, entry: int) -> tuple[object, ...]:
     """A queued window as a row of the table `window`."""
-    (chrom, start, end, *carried, line, blocks, outside), entry = queued
+    chrom, start, end, *carried, line, blocks, outside = window
     packed = pack_blocks(blocks) if blocks else None
     return chrom, start, end, "\t".join(carried), line, entry, packed, outside
 

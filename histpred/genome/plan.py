@@ -16,7 +16,6 @@ from histpred.genome.reasons import CROSSES_ORIGIN, NOT_SELECTED, TOO_MANY_N
 from histpred.genome.reference import Reference
 from histpred.genome.regions import INTERVAL, Feature
 from histpred.genome.request import Request
-from histpred.genome.tiles import tile_blocks
 from histpred.genome.windows import Row, WindowSpec
 
 NAME_LIMIT = 255
@@ -127,17 +126,21 @@ def plan(
     """
     faults = Faults()
     contigs: dict[str, None] = {}
+    found: dict[str, tuple[str | None, int]] = {}
     for feature in annotation:
         is_window = annotation.format == TABLE  # known once the first line has been read
         feature = printable(feature)
-        contig = reference.names.resolve(feature.chrom, annotation.aliases.get(feature.chrom))
-        length = reference.lengths[contig] if contig else 0
+        chrom = feature.chrom
+        if chrom not in found:
+            contig = reference.names.resolve(chrom, annotation.aliases.get(chrom))
+            found[chrom] = contig, reference.lengths[contig] if contig else 0
+        contig, length = found[chrom]
         if feature.problem:
             pass
         elif contig is None:
             faults.unknown.add(feature)
             if len(faults.unknown_contigs) < 1000:
-                faults.unknown_contigs[feature.chrom] = None
+                faults.unknown_contigs[chrom] = None
         else:
             contigs[contig] = None
             if spec.kind != INTERVAL and feature.strand == "." and not is_window:
@@ -209,6 +212,8 @@ def scorable(ledger: Ledger, reference: Reference, spec: WindowSpec) -> Iterator
     Windows with too many N, and tiles of another row, are skipped in the ledger.
     """
     if spec.tile:
+        from histpred.genome.tiles import tile_blocks  # needs numpy
+
         yield from (list(block.rows()) for block in tile_blocks(ledger, reference, spec))
         return
     batch: list[Row] = []
@@ -231,12 +236,12 @@ def scorable(ledger: Ledger, reference: Reference, spec: WindowSpec) -> Iterator
 
 def printable(feature: Feature) -> Feature:
     """Make the names of a feature fit in a table: no control characters, at most 255 characters."""
-    texts = feature[5:8]  # name, gene_id and biotype
-    others = feature.chrom, feature.note
-    joined = "".join(texts + others)
-    short = len(joined) <= NAME_LIMIT or max(map(len, texts)) <= NAME_LIMIT
+    _, chrom, _, _, _, name, gene_id, biotype, _, _, note, _, _ = feature
+    joined = f"{name}{gene_id}{biotype}{chrom}{note}"
+    short = len(joined) <= NAME_LIMIT or max(map(len, (name, gene_id, biotype))) <= NAME_LIMIT
     if short and joined.isprintable():
         return feature
+    texts, others = (name, gene_id, biotype), (chrom, note)
     name, gene_id, biotype = (text.translate(_UNPRINTABLE)[:NAME_LIMIT] for text in texts)
     chrom, note = (text.translate(_UNPRINTABLE) for text in others)
     if (name, gene_id, biotype, chrom, note) == texts + others:

@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from histpred.core.columns import Value
 from histpred.core.errors import UsageError
-from histpred.core.sequence import n_fraction, reverse_complement
+from histpred.core.sequence import count_n, n_fraction, reverse_complement
 from histpred.genome.reasons import NO_EXONS, OUTSIDE, UNKNOWN_CONTIG, UNKNOWN_STRAND
 from histpred.genome.reference import Reference
 from histpred.genome.regions import (
@@ -112,31 +112,33 @@ def place(feature: Feature, contig: str | None, length: int, spec: WindowSpec) -
     >>> place(Feature(1, "1", 4, 50, "+", "a"), "chr1", 100, spec).window[:4]
     ('chr1', 0, 9, '+')
     """
-    if feature.problem:
-        return Placement(None, feature.problem, feature.note)
+    line, _, first, last, given, name, gene_id, biotype, exons, problem, note, _, _ = feature
+    kind = spec.kind
+    if problem:
+        return Placement(None, problem, note)
     if contig is None:
-        return Placement(None, UNKNOWN_CONTIG, feature.note)
-    if feature.start >= length:
+        return Placement(None, UNKNOWN_CONTIG, note)
+    if first >= length:
         return Placement(None, OUTSIDE, f"contig {contig} has {length} bp")
-    kind, strand = spec.kind, feature.strand
-    if strand == "?" and kind != INTERVAL:
-        return Placement(None, UNKNOWN_STRAND, feature.note)
-    if kind == SPLICED and feature.exons is None:
-        return Placement(None, NO_EXONS, feature.note)
+    if given == "?" and kind != INTERVAL:
+        return Placement(None, UNKNOWN_STRAND, note)
+    if kind == SPLICED and exons is None:
+        return Placement(None, NO_EXONS, note)
 
-    strand = strand if strand in "+-" else "+"
+    strand = given if given in "+-" else "+"
     start, end = reach = _reach(feature, strand, spec)
     wanted = end - start
     blocks: Blocks | None = None
     if spec.shown:
         blocks = (reach,)
-        start, end = around_start(feature.start, feature.end, strand, spec.shown, spec.shown)
+        start, end = around_start(first, last, strand, spec.shown, spec.shown)
     if start < 0 or end > length:
         whole = end - start
         start, end = clip(start, end, length)
         if start >= end:
             return Placement(None, OUTSIDE, f"contig {contig} has {length} bp")
-        feature = feature.with_note(f"clipped by {whole - (end - start)} bp at the contig's end")
+        clipped = f"clipped by {whole - (end - start)} bp at the contig's end"
+        note = feature.with_note(clipped).note
         if spec.whole and kind == PROMOTER:
             blocks = (reach,)
 
@@ -144,12 +146,13 @@ def place(feature: Feature, contig: str | None, length: int, spec: WindowSpec) -
         middle = (start + end) // 2
         blocks = (around_start(middle, middle, strand, spec.upstream, spec.downstream),)
         wanted = spec.upstream + spec.downstream
-    if kind == SPLICED and feature.exons:
-        blocks = tuple((left, min(right, length)) for left, right in feature.exons if left < length)
-        wanted = _total(feature.exons)
+    if kind == SPLICED and exons:
+        blocks = tuple((left, min(right, length)) for left, right in exons if left < length)
+        wanted = _total(exons)
     outside = wanted - (_total(blocks) if blocks else end - start)
-    window = _window(feature, contig, start, end, blocks, outside)
-    return Placement(window, "", feature.note)
+    strand = "." if given == "?" else given  # BED has no '?'
+    window = Window(contig, start, end, strand, name, gene_id, biotype, line, blocks, outside)
+    return Placement(window, "", note)
 
 
 def place_unchanged(feature: Feature, contig: str, length: int) -> Placement:
@@ -159,7 +162,8 @@ def place_unchanged(feature: Feature, contig: str, length: int) -> Placement:
     if feature.start >= length:
         return Placement(None, OUTSIDE, f"contig {contig} has {length} bp")
     end = min(feature.end, length)
-    window = _window(feature, contig, feature.start, end, feature.exons, feature.outside)
+    names, line, exons = feature[4:8], feature.line, feature.exons
+    window = Window(contig, feature.start, end, *names, line, exons, feature.outside)
     return Placement(window, "", feature.note)
 
 
@@ -203,7 +207,7 @@ def window_n_fraction(window: Window, sequence: bytes, reference: Reference) -> 
 def known_fraction(window: Window, sequence: bytes) -> float:
     """The share of the bases to be read for a window that are in its `sequence` and not N."""
     wanted = len(sequence) + window.outside
-    return (len(sequence) - sequence.count(b"N")) / wanted if wanted else 0.0
+    return (len(sequence) - count_n(sequence)) / wanted if wanted else 0.0
 
 
 def reads_around(window: Window) -> bool:
@@ -212,14 +216,6 @@ def reads_around(window: Window) -> bool:
         return False
     left, right = window.blocks[0][0], window.blocks[-1][1]
     return left < window.start or window.end < right
-
-
-def _window(
-    feature: Feature, contig: str, start: int, end: int, blocks: Blocks | None, outside: int
-) -> Window:
-    line, _, _, _, strand, name, gene_id, biotype = feature[:8]
-    strand = "." if strand == "?" else strand  # BED has no '?'
-    return Window(contig, start, end, strand, name, gene_id, biotype, line, blocks, outside)
 
 
 def _total(blocks: Blocks) -> int:

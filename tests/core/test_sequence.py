@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from histpred.core.sequence import clean, known_part, n_fraction, reverse_complement, unknown
+from histpred.core.sequence import clean, count_n, n_fraction, reverse_complement
 
 IUPAC = [bytes([code]) for code in b"NRYSWKMBDHV"]
 DNA = st.text("ACGTN").map(str.encode)
@@ -51,11 +51,4 @@ def test_n_fraction(sequence, share):
 
 @given(DNA)
 def test_n_are_counted(sequence):
-    assert unknown(sequence) == sum(base == ord("N") for base in sequence)
-
-
-@given(DNA)
-def test_around_the_known_part_lie_only_n(sequence):
-    first, last = known_part(sequence)
-    assert sequence[first:last] == sequence.strip(b"N")
-    assert unknown(sequence[:first] + sequence[last:]) == len(sequence) - (last - first)
+    assert count_n(sequence) == sum(base == ord("N") for base in sequence)

@@ -15,6 +15,7 @@ from histpred.encoders.chunks import (
     ChunkPolicy,
     check_window,
     chunks_of,
+    known_part,
     parse_chunks,
     pool,
 )
@@ -240,3 +241,10 @@ def test_a_spliced_window_of_a_table_lies_on_no_grid_either():
 def test_every_other_window_can_be_cut(chunks, kind):
     if chunks != ChunkPolicy(GRID, 4) or kind != SPLICED:
         check_window(chunks, kind)
+
+
+@given(st.text("ACGTN").map(str.encode))
+def test_around_the_known_part_lie_only_n(sequence):
+    first, last = known_part(sequence)
+    assert sequence[first:last] == sequence.strip(b"N")
+    assert (sequence[:first] + sequence[last:]).count(b"N") == len(sequence) - (last - first)
