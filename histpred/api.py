@@ -192,7 +192,7 @@ def train(
         The bundle's folder.
     recipe
         Fields of `histpred.training.settings.Recipe`: model, hidden, dropout, mark_dimension, loss,
-        prior, split, block, test_chromosomes, validation_chromosomes, marks.
+        prior, split, block, test_chromosomes, validation_chromosomes, marks, calls.
 
     The others are as the options of `histpred train`. Raises HistpredError for inputs that cannot
     be used; nothing is written then.

@@ -25,7 +25,7 @@ from support.command_line import histpred, said_well
 
 pytest.importorskip("torch", reason="needs torch")
 
-from support.random_bundle import MARKS, REASON, stated_bundle  # noqa: E402
+from support.random_bundle import MARKS, REASON, stated_bundle
 
 
 @pytest.fixture(scope="module")
