@@ -33,6 +33,7 @@ FOLDERS_BESIDE_THE_ROOMS = {
 
 # Modules of a room without a test module of their own, and the test that runs them.
 TESTED_ELSEWHERE = {
+    "bundle/calls": "tests/scoring/test_promise.py",
     "bundle/encoding": "tests/commands/test_embed.py",
     "bundle/manifest": "tests/bundle/test_folder.py",
     "commands/bundle": "tests/bundle/test_folder.py",
@@ -63,14 +64,17 @@ TESTED_ELSEWHERE = {
     "reports/figures": "tests/reports/test_evaluation_figures.py",
     "reports/label_figures": "tests/reports/test_evaluation_figures.py",
     "reports/landscape_figures": "tests/commands/test_report.py",
+    "reports/marks_table": "tests/commands/test_report.py",
     "reports/model_figures": "tests/reports/test_evaluation_figures.py",
     "reports/multiqc": "tests/reports/test_summary.py",
     "reports/page": "tests/commands/test_report.py",
     "reports/prediction": "tests/commands/test_report.py",
+    "reports/vectors": "tests/reports/test_convert.py",
     "scoring/derived": "tests/tracks/test_hub.py",
     "scoring/domain": "tests/scoring/test_predict.py",
     "scoring/embed": "tests/commands/test_embed.py",
     "scoring/frames": "tests/test_api.py",
+    "tracks/about": "tests/tracks/test_hub.py",
     "tracks/sessions": "tests/tracks/test_hub.py",
     "tracks/validate": "tests/tracks/test_binary.py",
     "training/data": "tests/commands/test_train.py",

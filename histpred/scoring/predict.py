@@ -74,9 +74,8 @@ def predict(
         check_window(choice.chunks, window.kind)
         expensive = is_expensive(choice.spec.kind)
         device = "cpu" if expensive else execution.device  # there the scorer takes no time
-        interval = interval_output(bundle, window)
-        scorer = Scorer(bundle, device, None, interval, [mark.name for mark in choice.scored])
-        stack.enter_context(scorer)
+        interval, names = interval_output(bundle, window), [mark.name for mark in choice.scored]
+        scorer = stack.enter_context(Scorer(bundle, device, None, interval, names))
         if not execution.overwrite and is_ours(out / RUN):
             known = record.held(out, prediction_identity(request, choice, execution))
             sweep(out)
@@ -108,8 +107,7 @@ def predict(
             reused=embedder.reused,
         )
         identity = prediction_identity(request, choice, execution, windows)
-        used = record.encoder_record(encoder, choice, encoder_is["files"])
-        tools = record.Tools(used, record.versions())
+        tools = record.tools_of(encoder, choice, encoder_is["files"])
         inputs = record.input_records(request.files, windows)
         marks = mark_records(choice.scored)
         record.write_run(work, started, identity, result, marks, inputs, tools)

@@ -229,14 +229,15 @@ def input_records(
     )
 
 
-def encoder_record(encoder: Encoder, choice: EncoderChoice, files: dict[str, str]) -> EncoderRecord:
-    """What records say of an encoder that was opened; `files`: sha256 by name."""
-    return EncoderRecord(
+def tools_of(encoder: Encoder, choice: EncoderChoice, files: dict[str, str]) -> Tools:
+    """What records say of an open encoder, whose `files` are sha256 by name, and of packages."""
+    used = EncoderRecord(
         device=encoder.device,
         precision=encoder.precision,
         chunks=str(choice.chunks) if choice.chunks else None,
         files=files,
     )
+    return Tools(used, versions())
 
 
 def write_run(

@@ -631,7 +631,7 @@ def test_positive_unlabelled_labels(data, tmp_path):
     text = re.sub(r"\t0(?=\t|\n)", "\t", data.labels.read_text())
     labels = tmp_path / "positives.tsv"
     labels.write_text(re.sub(r"\t0(?=\t|\n)", "\t", text))
-    options = ("--loss", "nnpu", "--prior", "0.9", "--split", "locus")
+    options = ("--loss", "nnpu", "--prior", "0.9", "--split", "locus", "--calls", "youden")
     done = train(data, tmp_path / "b", *options, labels=labels)
     assert done.code == 0, done.err
     thresholds = {m.name: m.threshold for m in load_bundle(tmp_path / "b").manifest.marks}

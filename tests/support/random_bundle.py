@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+import random
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 
+from histpred.bundle.encoding import bundle_encoder
 from histpred.bundle.folder import Bundle
 from histpred.bundle.manifest import EncoderSpec, Manifest
 from histpred.bundle.publish import write_bundle
 from histpred.encoders import ENCODERS, build
 from histpred.encoders.chunks import ChunkPolicy
 from histpred.encoders.embedder import embed_sequences
+from histpred.genome.request import Request
+from histpred.scoring.predict import predict
 from histpred.scoring.scorer import Scorer
 from histpred.training.export import to_onnx
 from histpred.training.perceptron import MarkNetwork
+from support import random_bed_rows, random_genome, write_bed, write_fasta
 
 MARKS = ("H3K27ac", "H3K27me3", "H3K4me3")
 REASON = "too few genes carry it"
@@ -113,3 +119,23 @@ def stated_bundle(folder: Path) -> Bundle:
         marks=STATED,
         caveats=("It was trained on nothing.",),
     )
+
+
+class StatedPrediction(NamedTuple):
+    """A prediction of `stated_bundle`, and what it was made from."""
+
+    folder: Path
+    bundle: Path
+    fasta: Path
+
+
+def stated_prediction(folder: Path) -> StatedPrediction:
+    """Predict random rows with `stated_bundle`, all in `folder`."""
+    rng = random.Random(5)
+    genome = random_genome(rng, {"chr1": 30_000, "chr2": 9_000})
+    fasta, rows = folder / "genome.fa", folder / "rows.bed"
+    write_fasta(fasta, genome)
+    write_bed(rows, random_bed_rows(rng, genome, 80))
+    choice = bundle_encoder(stated_bundle(folder / "stated"))
+    predict(Request(str(rows), str(fasta)), choice, folder / "scores")
+    return StatedPrediction(folder / "scores", folder / "stated", fasta)
