@@ -33,7 +33,6 @@ FOLDERS_BESIDE_THE_ROOMS = {
 
 # Modules of a room without a test module of their own, and the test that runs them.
 TESTED_ELSEWHERE = {
-    "bundle/calls": "tests/scoring/test_promise.py",
     "bundle/encoding": "tests/commands/test_embed.py",
     "bundle/manifest": "tests/bundle/test_folder.py",
     "commands/bundle": "tests/bundle/test_folder.py",

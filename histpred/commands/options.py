@@ -209,7 +209,7 @@ call_precision = click.option(
     "--call-precision",
     type=click.FloatRange(0, 1, min_open=True),
     metavar="SHARE",
-    help="Precision that calls should have, such as 0.9: sets each mark's threshold. Marks that "
+    help="Precision that calls should have, from 0 to 1: sets each mark's threshold. Marks that "
     "cannot reach it are not called. [default: the bundle's thresholds]",
 )
 biotype = click.option(
