@@ -28,7 +28,7 @@ FEWEST = 10  # positives, and negatives, below which methods are not compared
 FOLDS = 5
 SIGNIFICANT = 0.05  # p value of the ranking above which a mark has no skill
 FEWEST_CALLS = 10  # called rows below which nothing is said of their precision
-CAUTION = 1.0  # standard errors by which a stated precision lies below the observed one
+CAUTION = 1.2816  # standard errors, a one-sided 90 % interval, by which precisions are lowered
 STEP = 0.025  # of precision, between two points of a curve
 PRECISION_OF_GENES, PRECISION_OF_INTERVALS = 0.8, 0.5  # usual precisions of calls
 BASE_RATE: Literal["base rate"] = "base rate"
@@ -104,11 +104,11 @@ def precision_curve(labels: np.ndarray, probabilities: np.ndarray) -> tuple[Curv
     """Precision and recall of the calls from some thresholds, ascending.
 
     labels: bool [n]; probabilities: [n], of held-out rows. A precision is the lower end of Wilson's
-    interval (1927, doi:10.1080/01621459.1927.10502953) of one standard error, from ten called rows
-    on, so that it holds in about five of six cases. Of a higher threshold the precision is at least
-    that of a lower one: rows are ranked by their probability, so the bound of more rows holds for
-    the best of them. There is a point for each 0.025 of precision, of the lowest threshold that
-    reaches it, and one for the highest precision. Rows count as independent.
+    one-sided 90 % interval (1927, doi:10.1080/01621459.1927.10502953), from ten called rows on. The
+    precision of a higher threshold is at least that of a lower one: rows are ranked by their
+    probability, so the bound of more rows holds for the best of them. There is a point for each
+    0.025 of precision, of the lowest threshold that reaches it, and one for the highest precision.
+    Rows count as independent.
     """
     order = np.argsort(-probabilities, kind="stable")
     values, called = probabilities[order], np.arange(1, len(order) + 1)
