@@ -24,6 +24,7 @@ from histpred.scoring.frames import (
 from histpred.training.settings import About, Recipe, Settings
 
 SETTINGS = Settings()
+UNPREDICTED = "unpredicted"
 
 if TYPE_CHECKING:
     import anndata
@@ -52,6 +53,7 @@ def predict(
     overwrite: bool = False,
     tracks: bool = False,
     marks: str | Sequence[str] = (),
+    call_precision: float | None = None,
 ) -> pandas.DataFrame:
     """The probabilities of scores.tsv.gz: a row for each window, sorted by position.
 
@@ -65,14 +67,15 @@ def predict(
     out
         Folder for the files that `histpred predict` writes; None: they are not kept.
     bundle, biotypes, by, window, tile, unstranded, device, precision, weights, store, overwrite,
-    tracks, marks
+    tracks, marks, call_precision
         As the options of `histpred predict`.
 
     Returns
     -------
     pandas.DataFrame
         Columns chrom, start, end (0-based half-open), name, strand, gene_id, biotype, n_fraction,
-        known_fraction, then a probability for each mark.
+        known_fraction, then a probability for each mark. A mark that the bundle does not predict
+        is NaN; `attrs["unpredicted"]` has the reasons by mark.
 
     Raises
     ------
@@ -82,12 +85,16 @@ def predict(
     if tracks and out is None:
         raise UsageError("tracks need a folder", "give out=")
     choice = bundle_encoder(load_bundle(bundle), window, tile, _path(weights))
-    choice = choice._replace(marks=_names(marks))
+    choice = choice._replace(marks=_names(marks), call_precision=call_precision)
     execution = Execution(device, precision, _path(store), overwrite)
     with annotation_file(annotation) as rows, output_path(out, "out") as folder:
         request = Request(rows, path_text(fasta, "fasta"), by, _names(biotypes), unstranded)
         verbs.predict(request, choice, folder, execution, tracks)
-        return read_frame(folder / "scores.tsv.gz")
+        scores = read_frame(folder / "scores.tsv.gz")
+        scores.attrs[UNPREDICTED] = {
+            mark.name: mark.unpredicted for mark in choice.scored if mark.unpredicted
+        }
+        return scores
 
 
 def windows(
@@ -185,7 +192,7 @@ def train(
         The bundle's folder.
     recipe
         Fields of `histpred.training.settings.Recipe`: model, hidden, dropout, mark_dimension, loss,
-        prior, split, block, test_chromosomes, validation_chromosomes, marks.
+        prior, split, block, test_chromosomes, validation_chromosomes, marks, calls.
 
     The others are as the options of `histpred train`. Raises HistpredError for inputs that cannot
     be used; nothing is written then.

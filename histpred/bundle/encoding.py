@@ -30,11 +30,12 @@ class EncoderChoice(NamedTuple):
     bundle: Bundle | None = None  # that the choice comes from
     published: Published | None = None  # the entry that the choice comes from
     marks: tuple[str, ...] = ()  # of the bundle, to score; empty: all
+    call_precision: float | None = None  # for which thresholds are chosen; None: the bundle's
 
     @property
     def scored(self) -> tuple[MarkSpec, ...]:
-        """The bundle's marks that are scored; UsageError for a name that it does not score."""
-        return marks_of(self.required_bundle, self.window, self.marks)
+        """The bundle's marks that are scored; see `histpred.bundle.outputs.marks_of`."""
+        return marks_of(self.required_bundle, self.window, self.marks, self.call_precision)
 
     @property
     def required_bundle(self) -> Bundle:

@@ -1,22 +1,23 @@
 """The schema of bundle.json, as pydantic models.
 
-Version 1.4. Added in: 1.1 `chunks`, `published` and `files` of the encoder; 1.2 `method`,
+Version 1.5. Added in: 1.1 `chunks`, `published` and `files` of the encoder; 1.2 `method`,
 `logits` and `probabilities` of a calibration, `recipe` of the training, a `taxon_id` that may be
-unknown; 1.3 `interval`, `whole` of a window, `meaning` of a mark; 1.4 the encoder `spectra`. A
-reader accepts its own major version only; an unknown field is an error, since it may change what a
-score means.
+unknown; 1.3 `interval`, `whole` of a window, `meaning` of a mark; 1.4 the encoder `spectra`; 1.5
+`calls`, `unpredicted` and `needed_samples` of a mark, and `caveats`. A reader accepts its own major
+version only; an unknown field is an error, since it may change what a score means.
 """
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from histpred.core.columns import NAMES
 
-SCHEMA_VERSION = "1.4"
+SCHEMA_VERSION = "1.5"
 LONGEST_REACH = 10_000_000  # bp to one side; no sequence model reads a tenth of it
 LARGEST_DIMENSION = 1 << 20
 LONGEST_CHROMOSOME = 1 << 40  # bp; the longest that is known has 2^35
@@ -119,13 +120,70 @@ class Calibration(Record):
         return self
 
 
+class CurvePoint(NamedTuple):
+    """Precision and recall of the windows that are called from a threshold."""
+
+    threshold: Fraction
+    precision: Fraction
+    recall: Fraction
+
+
+class Calls(Record):
+    """What a call of a mark promises, measured on held-out windows.
+
+    rule: how the threshold was chosen: for the precision `wanted`, or by Youden's J. precision,
+    recall: at the threshold; None if the mark is never called. curve: other thresholds. All
+    precisions are cautious, see `histpred.evaluation.calibration.precision_curve`.
+    """
+
+    rule: Literal["precision", "youden"]
+    wanted: Fraction | None = None
+    precision: Fraction | None = None
+    recall: Fraction | None = None
+    curve: tuple[CurvePoint, ...] = ()
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Calls:
+        if (self.wanted is None) == (self.rule == "precision"):
+            raise ValueError("'wanted' belongs to the rule 'precision', and only to it")
+        if (self.precision is None) != (self.recall is None):
+            raise ValueError("precision and recall are stated together")
+        for left, right in pairwise(self.curve):
+            if left.threshold >= right.threshold:
+                raise ValueError("the thresholds of the curve do not ascend")
+            if left.precision > right.precision or left.recall < right.recall:
+                raise ValueError("along the curve precision descends or recall ascends")
+        return self
+
+
 class MarkSpec(Record):
-    """A mark that is scored, and called if its calibrated probability reaches `threshold`."""
+    """A mark that is scored, and called if its calibrated probability reaches `threshold`.
+
+    A threshold of 1 means never. meaning: a phrase that says what a positive label was.
+    needed_samples: samples with a peak that a positive label needs. unpredicted: why the bundle
+    knows nothing about the mark; its probabilities are NA then.
+    """
 
     name: Name
     threshold: Fraction
     calibration: Calibration = Calibration()
-    meaning: str = ""  # a phrase for the card that says what a positive label was
+    meaning: str = ""
+    needed_samples: Annotated[int, Field(gt=0)] | None = None
+    calls: Calls | None = None
+    unpredicted: str = ""
+
+    @model_validator(mode="after")
+    def _calls_agree(self) -> MarkSpec:
+        if self.unpredicted and (self.threshold < 1 or self.calls):
+            raise ValueError("a mark that is not predicted has the threshold 1 and no calls")
+        if self.calls and (self.calls.precision is None) != (self.threshold == 1):
+            raise ValueError("a precision is stated if the mark is called, and only then")
+        return self
+
+    @property
+    def called_from(self) -> float:
+        """The threshold; NaN if the mark is not predicted."""
+        return math.nan if self.unpredicted else self.threshold
 
 
 Marks = Annotated[tuple[MarkSpec, ...], Field(min_length=1)]
@@ -134,7 +192,7 @@ Marks = Annotated[tuple[MarkSpec, ...], Field(min_length=1)]
 class IntervalOutput(Record):
     """The output for intervals, from the same encoder as the output for genes.
 
-    Its marks may differ from those of genes, and have their own calibrations and thresholds.
+    Its marks may differ from those of genes, and have their own thresholds.
     """
 
     window: WindowSpec
@@ -189,19 +247,26 @@ class Evaluation(Record):
 
 
 class KnownAnswer(Record):
-    """A sequence as the encoder sees it and its probabilities, for `histpred bundle verify`."""
+    """A sequence as the encoder sees it and its probabilities, for `histpred bundle verify`.
+
+    Marks that are not predicted have none.
+    """
 
     sequence: Annotated[str, Field(pattern=r"^[ACGTN]+$")]
     probabilities: dict[str, Fraction]
 
 
 class Manifest(Record):
-    """All of bundle.json. `files`: the sha256 of every other file, by its path in the folder."""
+    """All of bundle.json. `files`: the sha256 of every other file, by its path in the folder.
+
+    caveats: sentences that a user must read first; see `histpred.bundle.calls.first_words`.
+    """
 
     schema_version: str
     name: Name
     version: str
     summary: str
+    caveats: tuple[str, ...] = ()
     licence: str
     species: Species
     window: WindowSpec
@@ -224,8 +289,9 @@ class Manifest(Record):
                 raise ValueError("the same mark is listed twice")
             if taken := sorted(set(RESERVED).intersection(names)):
                 raise ValueError(f"no mark may be called {taken[0]!r}")
-        if set(self.known_answer.probabilities) != set(self.mark_names):
-            raise ValueError("known_answer does not cover exactly the marks")
+        predicted = {mark.name for mark in self.marks if not mark.unpredicted}
+        if set(self.known_answer.probabilities) != predicted:
+            raise ValueError("known_answer does not cover exactly the marks that are predicted")
         return self
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from histpred.bundle.calls import refuse_unpredicted, with_precision
 from histpred.bundle.folder import Bundle
 from histpred.bundle.manifest import IntervalOutput, MarkSpec, Species
 from histpred.core.errors import UsageError, first_few
@@ -50,18 +51,31 @@ def interval_output(bundle: Bundle, window: WindowSpec) -> IntervalOutput | None
 
 
 def marks_of(
-    bundle: Bundle, window: WindowSpec, names: Collection[str] = ()
+    bundle: Bundle,
+    window: WindowSpec,
+    names: Collection[str] = (),
+    call_precision: float | None = None,
 ) -> tuple[MarkSpec, ...]:
     """The marks that are scored for such windows: all, or those called so; in the bundle's order.
 
-    Raises UsageError for a name that the bundle does not score.
+    call_precision: choose each threshold for it; None: the bundle's thresholds. Windows that the
+    bundle was not trained on have no stated precision. Raises UsageError for a name that the bundle
+    does not score, if it predicts none of the marks, and for a precision that cannot be chosen.
     """
     marks = (interval_output(bundle, window) or bundle.manifest).marks
     known = [mark.name for mark in marks]
     if unknown := [name for name in names if name not in known]:
         what = f"the bundle {bundle.manifest.name} does not score {first_few(unknown)} for {window}"
         raise UsageError(f"{what} windows", f"it scores {', '.join(known)}")
-    return tuple(mark for mark in marks if mark.name in names) if names else marks
+    chosen = tuple(mark for mark in marks if mark.name in names) if names else marks
+    refuse_unpredicted(chosen, bundle.manifest.name)
+    if not was_trained_on(bundle, window):
+        chosen = tuple(mark.model_copy(update={"calls": None}) for mark in chosen)
+    if call_precision is None:
+        return chosen
+    if not 0 < call_precision <= 1:
+        raise UsageError(f"no precision of calls: {call_precision}", "give a number from 0 to 1")
+    return tuple(with_precision(mark, call_precision) for mark in chosen)
 
 
 def _trained(bundle: Bundle) -> dict[str, WindowSpec]:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from histpred.bundle.calls import NEVER, expected_of, first_words, meanings_of, promise_of
 from histpred.bundle.folder import CARD, MANIFEST, SCORER, Bundle, load_bundle
 from histpred.bundle.manifest import Evaluation, Manifest, MarkPerformance, MarkSpec, WindowSpec
 
@@ -68,12 +69,15 @@ def render_card(manifest: Manifest, notes: str) -> str:
     ]
     sections = [
         f"# {manifest.name} {manifest.version}\n\n{manifest.summary}",
+        *first_words(manifest, manifest.marks),
         "\n".join(f"- **{name}**: {value}" for name, value in facts.items()),
         notes.strip(),
         "## Training\n\n" + "\n".join(f"- {item}" for item in training),
     ]
     for of_what, marks in outputs.items():
-        sections.append(f"## Thresholds and calibration{of_what}\n\n{_threshold_table(marks)}")
+        sections.append(f"## Thresholds and calibration{of_what}")
+        sections += meanings_of(marks) if marks is not manifest.marks else []
+        sections.append(_threshold_table(marks))
     for name, evaluation in manifest.metrics.items():
         sections.append(f"## Performance: {name}\n\n{_evaluation_section(evaluation)}")
     return "\n\n".join(sections) + "\n"
@@ -125,27 +129,29 @@ def _window(window: WindowSpec) -> str:
 
 
 def _threshold_table(marks: Sequence[MarkSpec]) -> str:
-    header = ["mark", "called from probability", "calibration", "slope", "intercept"]
+    stated = any(mark.calls for mark in marks)
+    header = ["mark", "called from probability"]
+    header += ["precision", "recall"] if stated else []
+    header += ["calibration", "slope", "intercept"]
     rows = []
     for mark in marks:
         calibration = mark.calibration
-        row = [mark.name, f"{mark.threshold:.4f}"]
-        if calibration.logits:
+        row = [mark.name, "NA" if mark.unpredicted else f"{mark.threshold:.4f}"]
+        if stated:
+            row += [f"{value:.2f}" if value is not None else "" for value in expected_of(mark)]
+        if mark.unpredicted:
+            row += ["none", "", ""]
+        elif calibration.logits:
             row += [f"isotonic, {len(calibration.logits)} knots", "", ""]
         else:
             method = calibration.method.replace("platt", "Platt")
             row += [method, f"{calibration.slope:.3f}", f"{calibration.intercept:.3f}"]
         rows.append(row)
-    names: dict[str, list[str]] = {}
-    for mark in marks:
-        if mark.meaning:
-            names.setdefault(mark.meaning, []).append(mark.name)
-    whole = [mark.name for mark in marks]
-    meanings = [
-        f"A positive{'' if named == whole else ' of ' + ', '.join(named)} is {meaning}.\n\n"
-        for meaning, named in names.items()
-    ]
-    return "".join(meanings) + _table(header, rows)
+    measured = "Precision and recall are those of the calls, expected from held-out windows."
+    sentences = [measured] if stated else []
+    explained = (mark for mark in marks if mark.calls or mark.unpredicted)
+    sentences += [f"{promise_of(mark)}." for mark in explained if mark.threshold >= NEVER]
+    return "".join(f"{sentence}\n\n" for sentence in sentences) + _table(header, rows)
 
 
 def _table(header: list[str], rows: list[list[str]]) -> str:

@@ -20,6 +20,8 @@ from histpred.core.text import say
 @click.pass_context
 def demo(context: click.Context, out: Path, overwrite: bool) -> None:
     """Score the non-coding RNA genes of human chr22:20-21 Mb (hg19) and show the results."""
+    from histpred.bundle.calls import promise_of
+    from histpred.bundle.folder import DEFAULT_BUNDLE, load_bundle
     from histpred.commands.predict import predict
     from histpred.core.shipped import demo_data
 
@@ -39,6 +41,11 @@ def demo(context: click.Context, out: Path, overwrite: bool) -> None:
         with opened(out / name, "rt", encoding="utf-8") as lines:
             for line in islice(lines, 4):
                 say(f"  {line.rstrip()}")
+    marks = load_bundle(DEFAULT_BUNDLE).manifest.marks
+    if any(mark.calls for mark in marks):
+        say("\nWhat a call of each mark promises:")
+        for mark in marks:
+            say(f"  {promise_of(mark)}")
     say(
         "\nThe bundle was trained on this region, so the demo shows the formats and not the "
         "accuracy (for that: histpred bundle show).\n"

@@ -205,6 +205,13 @@ marks = click.option(
     default=(),
     help="Use only these marks, separated by commas. [default: all marks]",
 )
+call_precision = click.option(
+    "--call-precision",
+    type=click.FloatRange(0, 1, min_open=True),
+    metavar="SHARE",
+    help="Precision that calls should have, from 0 to 1: sets each mark's threshold. Marks that "
+    "cannot reach it are not called. [default: the bundle's thresholds]",
+)
 biotype = click.option(
     "--biotype",
     "biotypes",

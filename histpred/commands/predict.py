@@ -30,6 +30,7 @@ from histpred.core.log import logger
     help="With --tile and --tracks: leave out scores.tsv.gz, which is 5 GB for a human genome.",
 )
 @options.marks
+@options.call_precision
 @options.embedding
 @options.store
 @options.running
@@ -43,10 +44,11 @@ def predict(
     or along all of FASTA.
 
     OUT holds scores.tsv.gz (a probability for each window and mark), calls.bed.gz (windows and
-    marks above the bundle's thresholds), ledger.tsv (one row for each input row: scored, or skipped
+    marks above the thresholds), ledger.tsv (one row for each input row: scored, or skipped
     and why) and run.json (versions, digests and options).
     """
     from histpred import verbs
+    from histpred.bundle.calls import first_words, promise_of
     from histpred.bundle.encoding import bundle_encoder
     from histpred.bundle.folder import load_bundle
     from histpred.core.execution import Execution
@@ -56,7 +58,7 @@ def predict(
     request = options.filled(Request, options.inputs(given))
     bundle = load_bundle(given["bundle"])
     choice = bundle_encoder(bundle, given["kind"], given["tile"], given["weights"])
-    choice = choice._replace(marks=marks)
+    choice = choice._replace(marks=marks, call_precision=given["call_precision"])
     with (
         Progress("scoring windows", quiet) as progress,
         Progress("writing tracks", quiet) as tracks_progress,
@@ -71,6 +73,11 @@ def predict(
         f"{len(choice.scored)} marks on {result.device}, "
         f"{result.calls:,} calls{skipped(result.skipped)}"
     )
+    for sentence in first_words(bundle.manifest, choice.scored):
+        logger.info(sentence)
+    for mark in choice.scored:
+        if mark.unpredicted:
+            logger.info(promise_of(mark))
     if hub:
         tell_hub(hub, out / FOLDER)
     check_strict(strict, result.skipped, result.past_end, out / "ledger.tsv")

@@ -101,6 +101,13 @@ RECIPE, SETTINGS, ABOUT = Recipe(), Settings(), About("")
     help="Share of the true positives that are labelled, from 0 to 1, or a TSV of mark and prior. "
     "--loss nnpu needs it. [default: none]",
 )
+@click.option(
+    "--calls",
+    metavar="precision:SHARE|youden",
+    help="How each mark's threshold is chosen on the validation rows. precision: the lowest whose "
+    "calls have that precision, such as precision:0.9. youden: the highest Youden's J, as in the "
+    "paper. [default: precision:0.8, for intervals precision:0.5]",
+)
 @options.option(
     "--epochs",
     type=click.IntRange(1),

@@ -40,6 +40,7 @@ HEADER = (f"#{NAMES[0]}", *NAMES[1:])  # tabix and bedtools ignore lines that be
 LAYOUT = "\t".join(column.layout for column in COLUMNS)
 NUMBERS = {column.name: column.type for column in COLUMNS if column.type is not str}
 PROBABILITY = "%.6g"  # the format of a mark's column
+NA = "NA"  # the text of all its rows, if the mark is not predicted
 
 
 def values_of(fields: Sequence[str]) -> tuple[Value, ...]:

@@ -3,11 +3,13 @@
 Temperature scaling (Guo et al. 2017, arXiv:1706.04599) has one parameter, Platt scaling (Platt
 1999, Advances in Large Margin Classifiers) has two, and isotonic regression (Zadrozny & Elkan 2002,
 doi:10.1145/775047.775151) as many as the data support. The method of each mark is chosen on
-held-out loci. Thresholds maximise Youden's J (paper, appendix F, equation 8).
+held-out loci. Thresholds are the lowest that reach a precision, see `precision_curve`, or maximise
+Youden's J (paper, appendix F, equation 8).
 """
 
 from __future__ import annotations
 
+import math
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -17,15 +19,20 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_curve
 from sklearn.model_selection import GroupKFold
 
-from histpred.bundle.manifest import Calibration
+from histpred.bundle.calls import NEVER, point_for
+from histpred.bundle.manifest import Calibration, Calls, CurvePoint
 from histpred.bundle.probability import probabilities_of
 
 FLAT = 1e-2  # a slope so low that probabilities are nearly equal but keep their order
 FEWEST = 10  # positives, and negatives, below which methods are not compared
 FOLDS = 5
 SIGNIFICANT = 0.05  # p value of the ranking above which a mark has no skill
-NEVER = 1.0  # a threshold that no probability reaches
+FEWEST_CALLS = 10  # called rows below which nothing is said of their precision
+CAUTION = 1.2816  # standard errors, a one-sided 90 % interval, by which precisions are lowered
+STEP = 0.025  # of precision, between two points of a curve
+PRECISION_OF_GENES, PRECISION_OF_INTERVALS = 0.8, 0.5  # usual precisions of calls
 BASE_RATE: Literal["base rate"] = "base rate"
+PRECISION, YOUDEN = "precision", "youden"  # rules for thresholds
 
 
 class Calibrated(NamedTuple):
@@ -33,28 +40,116 @@ class Calibrated(NamedTuple):
 
     calibration: Calibration
     threshold: float
+    calls: Calls
 
 
 def calibrate(
-    logits: np.ndarray, labels: np.ndarray, groups: np.ndarray, seed: int
+    logits: np.ndarray,
+    labels: np.ndarray,
+    groups: np.ndarray,
+    seed: int,
+    wanted: float | None = PRECISION_OF_GENES,
 ) -> list[Calibrated]:
     """Choose calibration and threshold of each mark from validation rows.
 
     `logits` and `labels` are [n, marks]; labels are 0, 1, or NaN for unlabelled pairs, which are
     left out. Rows with the same number in `groups`, int [n], are kept together (see
-    `histpred.labels.loci.locus_numbers`). `seed` is that of the folds. A mark that
-    `choose_calibration` gives its base rate (one class only, or no skill) has the threshold 1.
+    `histpred.labels.loci.locus_numbers`). `seed` is that of the folds. `wanted`: see
+    `choose_calls`. A mark that `choose_calibration` gives its base rate (one class only, or no
+    skill) has the threshold 1.
     """
     marks = []
     for score, label in zip(logits.astype(float).T, labels.T, strict=True):
         known = ~np.isnan(label)
         truth = label[known] == 1
         calibration = choose_calibration(score[known], truth, groups[known], seed)
-        threshold = NEVER
-        if calibration.method != BASE_RATE:
-            threshold = youden(truth, calibrated(score[known], calibration))
-        marks.append(Calibrated(calibration, threshold))
+        skilled = calibration.method != BASE_RATE
+        rates = calibrated(score[known], calibration)
+        found = choose_calls(truth, rates, wanted) if skilled else never_called(wanted)
+        marks.append(Calibrated(calibration, *found))
     return marks
+
+
+def choose_calls(
+    labels: np.ndarray, probabilities: np.ndarray, wanted: float | None
+) -> tuple[float, Calls]:
+    """Choose the threshold of one mark, and state what its calls promise.
+
+    labels: bool [n], with both classes; probabilities: [n], of held-out rows. wanted: the precision
+    that calls should have; None: maximise Youden's J. The threshold is 1, never, if no threshold
+    reaches that precision.
+    """
+    curve = precision_curve(labels, probabilities)
+    if wanted is None:
+        threshold = youden(labels, probabilities)
+        called, right = probabilities >= threshold, probabilities[labels] >= threshold
+        precision = float(_lower_bound(right.sum(), called.sum()))
+        recall = float(right.mean())
+    elif point := point_for(curve, wanted):
+        threshold, precision, recall = point
+    else:
+        threshold = NEVER
+    if threshold >= NEVER:
+        return NEVER, never_called(wanted)[1].model_copy(update={"curve": curve})
+    stated = {"precision": precision, "recall": recall, "curve": curve}
+    return threshold, never_called(wanted)[1].model_copy(update=stated)
+
+
+def never_called(wanted: float | None) -> tuple[float, Calls]:
+    """The threshold of a mark that is never called, and what it promises."""
+    return NEVER, Calls(rule="youden" if wanted is None else "precision", wanted=wanted)
+
+
+def precision_curve(labels: np.ndarray, probabilities: np.ndarray) -> tuple[CurvePoint, ...]:
+    """Precision and recall of the calls from some thresholds, ascending.
+
+    labels: bool [n]; probabilities: [n], of held-out rows. A precision is the lower end of Wilson's
+    one-sided 90 % interval (1927, doi:10.1080/01621459.1927.10502953), from ten called rows on. The
+    precision of a higher threshold is at least that of a lower one: rows are ranked by their
+    probability, so the bound of more rows holds for the best of them. There is a point for each
+    0.025 of precision, of the lowest threshold that reaches it, and one for the highest precision.
+    Rows count as independent.
+    """
+    order = np.argsort(-probabilities, kind="stable")
+    values, called = probabilities[order], np.arange(1, len(order) + 1)
+    last = np.append(values[1:] < values[:-1], True) & (called >= FEWEST_CALLS) & (values < NEVER)
+    right = np.cumsum(labels[order])[last][::-1]  # from here on by ascending threshold
+    values, called = values[last][::-1], called[last][::-1]
+    bounds = np.maximum.accumulate(_lower_bound(right, called))
+    wanted = np.append(np.arange(1, round(1 / STEP) + 1) * STEP, bounds[-1:])
+    places = np.unique(np.searchsorted(bounds, wanted))
+    return tuple(
+        CurvePoint(float(values[i]), float(bounds[i]), float(right[i] / labels.sum()))
+        for i in places[places < len(bounds)]
+    )
+
+
+def _lower_bound(right: np.ndarray, called: np.ndarray) -> np.ndarray:
+    """The lower end of Wilson's interval of the share right / called."""
+    share, squared = right / called, CAUTION**2 / called
+    spread = CAUTION * np.sqrt(share * (1 - share) / called + squared / (4 * called))
+    bound: np.ndarray = np.clip((share + squared / 2 - spread) / (1 + squared), 0, 1)
+    return bound
+
+
+def wanted_precision(rule: str | None, of_intervals: bool) -> float | None:
+    """The precision that a rule names, None for Youden's J; ValueError for another text.
+
+    rule: 'youden', 'precision:SHARE' or None for the usual precision of calls of genes or of
+    intervals.
+
+    >>> wanted_precision("precision:0.9", False), wanted_precision(None, True)
+    (0.9, 0.5)
+    """
+    if rule is None:
+        return PRECISION_OF_INTERVALS if of_intervals else PRECISION_OF_GENES
+    if rule == YOUDEN:
+        return None
+    name, _, share = rule.partition(":")
+    wanted = float(share)  # ValueError if it is no number
+    if name != PRECISION or not (math.isfinite(wanted) and 0 < wanted <= 1):
+        raise ValueError(rule)
+    return wanted
 
 
 def choose_calibration(

@@ -64,7 +64,7 @@ def browser_view(
                 int(end),
                 name,
                 strand,
-                [round(float(p), 4) for p in values],
+                [round(float(values[column]), 4) for column in landscape.columns],
             ]
             for chrom, start, end, name, strand, *values in rows
         ],

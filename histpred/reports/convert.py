@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,22 +17,24 @@ import numpy as np
 import pandas
 from pydantic import JsonValue
 
-from histpred.core.columns import NAMES, NUMBERS, PLACE, place_of
-from histpred.core.errors import InputError, UsageError, first_line
+from histpred.core.columns import NAMES, NUMBERS, PLACE
+from histpred.core.errors import InputError, UsageError
 from histpred.core.execution import Progress, no_progress
 from histpred.core.marks import hex_colour, mark
 from histpred.core.output import output_files, refuse_inputs, temporary_faults
+from histpred.reports.vectors import VectorTable
 from histpred.scoring.embed import VECTOR, window_fields
+from histpred.scoring.promise import MarkRecord
 from histpred.scoring.record import read_finished
-from histpred.scoring.tables import AGAIN, AT_ONCE, SCORES, Rows, read_scores
+from histpred.scoring.tables import AGAIN, SCORES, Rows, read_scores
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
 H5AD, PARQUET = ".h5ad", ".parquet"
 IDENTITY = "histpred"  # key of the prediction's identity in both formats
+PROMISES = "marks"  # key of what run.json says of marks, in Parquet
 CATEGORIES = ("chrom", "strand", "biotype")
-EMBED_AGAIN = "run histpred embed on the same ANNOTATION and FASTA, with the options of predict"
 
 
 class Conversion(NamedTuple):
@@ -47,10 +48,12 @@ class Conversion(NamedTuple):
 class PredictionTable(NamedTuple):
     """A prediction that is being read, in blocks of rows with vectors, float32 [rows, dimension].
 
-    identity: that of run.json. windows, dimension: as in `Conversion`.
+    identity, promises: those of run.json; promises: by mark. windows, dimension: as in
+    `Conversion`.
     """
 
     identity: dict[str, JsonValue]
+    promises: dict[str, MarkRecord]
     marks: tuple[str, ...]
     windows: int
     dimension: int | None
@@ -79,9 +82,10 @@ def convert(
 
     scores: the folder of a finished `histpred predict`. out: a `.h5ad` file, see `to_anndata`; or a
     `.parquet` file: the columns of windows, a float64 column for each mark, and `vector`, float32;
-    `histpred` in the file's metadata is the identity of run.json, as JSON. embeddings: the table of
-    `histpred embed` for the same windows, to add their vectors. progress: called with the number of
-    windows read, and of all.
+    `histpred` in the file's metadata is the identity of run.json, as JSON, and `marks` what it
+    says of the marks. A mark that is not predicted is null, in AnnData NaN. embeddings: the table
+    of `histpred embed` for the same windows, to add their vectors. progress: called with the number
+    of windows read, and of all.
 
     Raises InputError if the folder is not a finished prediction, or the embeddings are of other
     windows (the message names the first that differs), OutputError if `out` exists, without
@@ -99,9 +103,10 @@ def to_anndata(scores: Path, embeddings: Path | None = None) -> AnnData:
     """A prediction as AnnData; parameters and errors as for `convert`.
 
     X: probabilities, float32 [windows, marks]. obs: the columns of windows (coordinates 0-based
-    half-open), indexed by `unique_names`. var: mark_class and colour ('#rrggbb') of each mark.
-    obsm['embedding']: float32 [windows, dimension], if given. uns['histpred']: the identity of
-    run.json, as text.
+    half-open), indexed by `unique_names`. var: mark_class and colour ('#rrggbb') of each mark,
+    threshold, precision and recall of its calls (NaN where run.json has none), and why it is not
+    predicted ('' if it is). obsm['embedding']: float32 [windows, dimension], if given.
+    uns['histpred']: the identity of run.json, as text.
     """
     with _open(scores, embeddings, no_progress) as table:
         return _anndata(table)
@@ -154,6 +159,7 @@ def _anndata(table: PredictionTable) -> AnnData:
         {
             "mark_class": _categories(mark(name).mark_class for name in table.marks),
             "colour": pandas.Series(_texts(map(hex_colour, table.marks)), index),
+            **_promises(table, index),
         },
         index,
     )
@@ -161,6 +167,17 @@ def _anndata(table: PredictionTable) -> AnnData:
     texts = {key: text if isinstance(text, str) else json.dumps(text) for key, text in identity}
     obsm = {} if table.dimension is None else {"embedding": vectors}
     return AnnData(probabilities, obs, var, uns={IDENTITY: texts}, obsm=obsm)
+
+
+def _promises(table: PredictionTable, index: pandas.Index) -> dict[str, pandas.Series]:
+    """What the calls of each mark promise, as columns."""
+    promises = [table.promises.get(name) for name in table.marks]
+    columns = {
+        name: pandas.Series([getattr(one, name, None) for one in promises], index, float)
+        for name in ("threshold", "precision", "recall")
+    }
+    reasons = _texts(one.unpredicted if one else "" for one in promises)
+    return columns | {"unpredicted": pandas.Series(reasons, index)}
 
 
 def _write_h5ad(table: PredictionTable, path: Path) -> None:
@@ -182,12 +199,14 @@ def _write_parquet(table: PredictionTable, path: Path) -> None:
     fields = [*window_fields(), *(arrow.field(name, arrow.float64()) for name in table.marks)]
     if table.dimension is not None:
         fields.append(arrow.field(VECTOR, arrow.list_(arrow.float32(), table.dimension)))
-    schema = arrow.schema(fields, metadata={IDENTITY: json.dumps(table.identity)})
+    promises = [one.model_dump(mode="json") for one in table.promises.values()]
+    metadata = {IDENTITY: json.dumps(table.identity), PROMISES: json.dumps(promises)}
+    schema = arrow.schema(fields, metadata=metadata)
     with parquet.ParquetWriter(path, schema) as writer:
         for rows, vectors in table.rows:
             texts = zip(NAMES, zip(*rows.windows, strict=True), strict=True)
             columns = [np.array(column, NUMBERS.get(name, object)) for name, column in texts]
-            columns += list(rows.probabilities.T)
+            columns += [arrow.array(each, from_pandas=True) for each in rows.probabilities.T]
             if vectors is not None:
                 values = arrow.array(vectors.reshape(-1))
                 columns.append(arrow.FixedSizeListArray.from_arrays(values, table.dimension))
@@ -201,7 +220,7 @@ def _open(scores: Path, embeddings: Path | None, progress: Progress) -> Iterator
     path = scores / SCORES
     with ExitStack() as stack:
         marks, blocks = stack.enter_context(read_scores(path))
-        vectors = _VectorTable(embeddings, total) if embeddings else None
+        vectors = VectorTable(embeddings, total) if embeddings else None
         if vectors:
             stack.callback(vectors.file.close)
 
@@ -219,7 +238,8 @@ def _open(scores: Path, embeddings: Path | None, progress: Progress) -> Iterator
                 vectors.take([])  # raises if more are left
 
         dimension = vectors.dimension if vectors else None
-        yield PredictionTable(record.identity.shown(), marks, total, dimension, rows())
+        promises = {one.name: one for one in record.marks}
+        yield PredictionTable(record.identity.shown(), promises, marks, total, dimension, rows())
 
 
 def _texts(texts: Iterable[str]) -> pandas.Index:
@@ -230,71 +250,3 @@ def _texts(texts: Iterable[str]) -> pandas.Index:
 def _categories(texts: Iterable[str]) -> pandas.Categorical:
     texts = list(texts)
     return pandas.Categorical(texts, _texts(sorted(set(texts))))
-
-
-class _VectorTable:
-    """A table of `histpred embed`, whose vectors are taken in the order of its rows.
-
-    `windows`: how many the scores have. Raises InputError for other tables.
-    """
-
-    def __init__(self, path: Path, windows: int) -> None:
-        import pyarrow as arrow
-        from pyarrow import parquet
-
-        self._path, self._windows = path, windows
-        with self._reading():
-            # Without pre_buffer=False, pyarrow keeps in memory what it has read.
-            self.file = parquet.ParquetFile(path, pre_buffer=False)
-        schema, columns = self.file.schema_arrow, [*PLACE, VECTOR]
-        once = all(schema.names.count(name) == 1 for name in columns)
-        vector = schema.field(VECTOR).type if once else arrow.null()
-        if not arrow.types.is_fixed_size_list(vector) or vector.value_type != arrow.float32():
-            self.file.close()
-            raise InputError(path, "is not a table of windows and vectors", EMBED_AGAIN)
-        self.dimension: int = vector.list_size
-        self._batches = self.file.iter_batches(AT_ONCE, columns=columns, use_threads=False)
-        self._rest = schema.empty_table().select(columns)
-        self._done = 0
-
-    def take(self, windows: Sequence[Sequence[str]]) -> np.ndarray:
-        """The vectors of the next windows (rows of the scores), float32 [windows, dimension].
-
-        With no windows, there must be no row left. Raises InputError for rows of other windows.
-        """
-        import pyarrow as arrow
-
-        wanted = len(windows) or 1
-        with self._reading():
-            while len(self._rest) < wanted and (batch := next(self._batches, None)):
-                self._rest = arrow.concat_tables([self._rest, arrow.Table.from_batches([batch])])
-        here, self._rest = self._rest.slice(0, wanted), self._rest.slice(wanted)
-        places = map(place_of, windows)
-        due = [(chrom, int(start), int(end), *names) for chrom, start, end, *names in places]
-        found = list(zip(*(here[name].to_pylist() for name in PLACE), strict=True))
-        if found != due:
-            pairs = enumerate(zip_longest(found, due), start=self._done + 1)
-            row, (one, other) = next((row, pair) for row, pair in pairs if pair[0] != pair[1])
-            raise InputError(
-                self._path,
-                f"row {row:,} of {self.file.metadata.num_rows:,} is {_shown(one)}; in the scores, "
-                f"row {row:,} of {self._windows:,} is {_shown(other)}",
-                EMBED_AGAIN,
-            )
-        self._done += len(windows)
-        vectors: np.ndarray = here[VECTOR].combine_chunks().flatten().to_numpy()
-        return vectors.reshape(-1, self.dimension)
-
-    @contextmanager
-    def _reading(self) -> Iterator[None]:
-        import pyarrow as arrow
-
-        try:
-            yield
-        except (OSError, arrow.ArrowException) as error:
-            problem = f"cannot be read: {first_line(error)}"
-            raise InputError(self._path, problem, EMBED_AGAIN) from error
-
-
-def _shown(window: Sequence[object] | None) -> str:
-    return "{3} at {0}:{1}-{2}({4})".format(*window) if window else "missing"

@@ -25,17 +25,19 @@ Call = tuple[str, str, str, str, str]  # contig, start, end, strand, mark
 
 
 class Landscape(NamedTuple):
-    """Statistics of n windows and m marks.
+    """Statistics of n windows and of the m marks that are predicted.
 
-    histograms: windows by probability, int [m, BINS]. sums: of probabilities, float [m]. called:
-    number of called windows, int [m]. by: 'biotype' or 'contig'. groups: one row per biotype or
-    contig, columns windows and, for each mark, how many are called. sample: probabilities of
-    windows evenly spaced along the table, columns marks. top: for each mark the called windows of
-    highest probability, one per stretch of the genome; columns mark, rank, those of a window
-    (0-based half-open), and probability. ends: end of the last window, bp, by contig.
+    columns: of the marks, among those of all marks in the table. histograms: windows by
+    probability, int [m, BINS]. sums: of probabilities, float [m]. called: number of called windows,
+    int [m]. by: 'biotype' or 'contig'. groups: one row per biotype or contig, columns windows and,
+    for each mark, how many are called. sample: probabilities of windows evenly spaced along the
+    table, columns marks. top: for each mark the called windows of highest probability, one per
+    stretch of the genome; columns mark, rank, those of a window (0-based half-open), and
+    probability. ends: end of the last window, bp, by contig.
     """
 
     marks: tuple[str, ...]
+    columns: tuple[int, ...]
     windows: int
     histograms: np.ndarray
     sums: np.ndarray
@@ -50,17 +52,21 @@ class Landscape(NamedTuple):
 def read_landscape(folder: Path, thresholds: Sequence[float], windows: int) -> Landscape:
     """Read scores.tsv.gz, which has one or more `windows`, and calls.bed.gz beside it.
 
-    thresholds: the lowest probability of a call, one for each mark. Raises InputError if a table is
-    damaged, the calls are not those of the scores at these thresholds, or there are more or fewer
-    marks than thresholds.
+    thresholds: the lowest probability of a call, one for each mark; NaN for a mark that is not
+    predicted, which is left out. Raises InputError if a table is damaged, the calls are not those
+    of the scores at these thresholds, or there are more or fewer marks than thresholds.
     """
     with read_scores(folder / SCORES) as (marks, blocks):
         if len(marks) != len(thresholds):
             problem = f"has {len(marks)} marks, but the bundle has {len(thresholds)}"
             raise InputError(folder / SCORES, problem, AGAIN)
+        kept = np.flatnonzero(~np.isnan(thresholds)).tolist()
         # The table has six digits.
-        rounded = np.array([float(f"{threshold:.6g}") for threshold in thresholds])
-        return _read(marks, _with_calls(blocks, marks, rounded, folder / CALLS), windows)
+        rounded = np.array([float(f"{thresholds[column]:.6g}") for column in kept])
+        marks = tuple(marks[column] for column in kept)
+        predicted = (rows._replace(probabilities=rows.probabilities[:, kept]) for rows in blocks)
+        called = _with_calls(predicted, marks, rounded, folder / CALLS)
+        return _read(marks, tuple(kept), called, windows)
 
 
 def _with_calls(
@@ -99,7 +105,10 @@ def _call(line: str) -> Call:
 
 
 def _read(
-    marks: tuple[str, ...], blocks: Iterable[tuple[Rows, np.ndarray]], windows: int
+    marks: tuple[str, ...],
+    columns: tuple[int, ...],
+    blocks: Iterable[tuple[Rows, np.ndarray]],
+    windows: int,
 ) -> Landscape:
     every = -(-windows // SAMPLE)
     histograms = np.zeros((len(marks), BINS), np.int64)
@@ -134,6 +143,7 @@ def _read(
     by = "biotype" if len(groups["biotype"]) > 1 else "contig"
     return Landscape(
         marks=marks,
+        columns=columns,
         windows=done,
         histograms=histograms,
         sums=sums,

@@ -90,7 +90,7 @@ class EvaluationSample(_Part):
 
 
 class PredictionSample(NamedTuple):
-    """A prediction; calls: of each scored mark, in the order of the columns of its table."""
+    """A prediction; calls: of each predicted mark, in the order of the columns of its table."""
 
     run: RunRecord
     calls: dict[str, int]
@@ -161,7 +161,7 @@ def _predictions(runs: Predictions) -> Section:
         "pconfig": _plot("predictions_table", "predictions", col1_header="Sample", no_violin=True),
         "headers": {
             "bundle": _column("Bundle", "The trained model, and its version"),
-            "marks": _column("Marks", "Marks that the bundle scores", **COUNT),
+            "marks": _column("Marks", "Marks that the bundle predicts", **COUNT),
             "windows": _column("Windows", "Kind of window, bp upstream and downstream"),
             "by": _column("One for each", "What has a window of its own"),
             "biotypes": _column("Biotypes", "Those selected, in small letters and digits only"),
@@ -209,7 +209,7 @@ def _calls(runs: Predictions) -> Section:
     return CHAPTER | {
         "section_name": "Calls by mark",
         "description": "Percentage of the scored windows that are called: whose probability "
-        "reaches the bundle's threshold. Empty: the bundle does not score the mark.",
+        "reaches the threshold. Empty: the bundle does not predict the mark.",
         "plot_type": "heatmap",
         "pconfig": {
             "id": "histpred_calls_plot",

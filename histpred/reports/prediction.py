@@ -16,11 +16,12 @@ import pandas
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
+from histpred.bundle.calls import first_words
 from histpred.bundle.folder import Bundle, load_bundle, shipped_bundles
 from histpred.bundle.manifest import MarkSpec
-from histpred.bundle.outputs import interval_output, marks_of, was_trained_on
+from histpred.bundle.outputs import marks_of, was_trained_on
 from histpred.core.errors import BundleError, InputError
-from histpred.core.marks import by_class, mark
+from histpred.core.marks import by_class
 from histpred.core.output import output_files, refuse_inputs, temporary_faults
 from histpred.genome.ledger import LEDGER, SKIPPED
 from histpred.genome.reasons import MEANINGS, NOT_SELECTED
@@ -28,14 +29,13 @@ from histpred.genome.windows import WindowSpec
 from histpred.reports.browser import browser_view, igv_script, inline_json, plain_contig
 from histpred.reports.landscape import Landscape, read_landscape
 from histpred.reports.landscape_figures import draw
+from histpred.reports.marks_table import marks_table, measured_of, rounded, share_of
 from histpred.reports.page import Cell, Row, Table, count, counted, render, script_text
 from histpred.scoring.derived import REPORT
 from histpred.scoring.record import RUN, RunRecord, read_finished
 from histpred.scoring.tables import AGAIN, SCORES
 
 EXAMPLES = 3  # names of skipped rows
-
-Measured = dict[str, tuple[str, float, float | None]]  # by mark: evaluation, AUROC, ECE
 
 
 def write_report(
@@ -49,15 +49,16 @@ def write_report(
     """
     run = read_finished(scores, AGAIN)
     bundle = _bundle_of(run, bundle)
-    marks = marks_of(bundle, run.identity.window, run.identity.marks)
+    identity = run.identity
+    marks = marks_of(bundle, identity.window, identity.marks, identity.call_precision)
     target = out or scores / REPORT
     refuse_inputs([target], [scores / name for name in (*run.outputs, RUN)])
     if not run.result.scored:
         raise InputError(scores, "no window was scored, so there is no report", f"see its {LEDGER}")
     with temporary_faults(), output_files([target], overwrite) as work:
-        thresholds = [one.threshold for one in marks]
+        thresholds = [one.called_from for one in marks]
         landscape = read_landscape(scores, thresholds, run.result.scored)
-        if landscape.marks != tuple(one.name for one in marks):
+        if landscape.marks != tuple(one.name for one in marks if not one.unpredicted):
             raise InputError(scores / SCORES, "its marks are not the bundle's", AGAIN)
         page = _page(scores, run, bundle, marks, landscape)
         (work / target.name).write_text(page, encoding="utf-8")
@@ -68,8 +69,8 @@ def _page(
     scores: Path, run: RunRecord, bundle: Bundle, marks: tuple[MarkSpec, ...], landscape: Landscape
 ) -> str:
     window = run.identity.window
-    thresholds = [one.threshold for one in marks]
-    measured = _measured(marks, bundle, window)
+    predicted = [one for one in marks if not one.unpredicted]
+    measured = measured_of(predicted, bundle, window)
     evaluations = dict.fromkeys(name for name, *_ in measured.values())
     trained = was_trained_on(bundle, window)
     top = _top_loci(landscape)
@@ -82,10 +83,11 @@ def _page(
         run=run,
         facts=_facts(run, bundle, window),
         rows=_rows(scores / LEDGER, run),
-        figures=draw(landscape, thresholds),
-        marks=_marks(landscape, thresholds, measured if trained else {}),
+        figures=draw(landscape, [one.threshold for one in predicted]),
+        marks=marks_table(landscape, marks, measured if trained else {}),
         top=_top_table(top),
-        meanings=_meanings(marks),
+        first_words=first_words(bundle.manifest, marks),
+        stated=any(one.calls for one in marks),
         trained=trained,
         bundle=f"{bundle.manifest.name} {bundle.manifest.version}",
         meaning=_chapter(card, "What a probability means"),
@@ -130,6 +132,9 @@ def _facts(run: RunRecord, bundle: Bundle, window: WindowSpec) -> dict[str, str]
         "windows": _windows(window, identity.level, run.annotation.format),
         "biotypes": ", ".join(identity.biotypes) or "all",
         "scored": f"{counted(result.scored, 'window')}, {counted(result.calls, 'call')}",
+        "thresholds": f"chosen for calls with a precision of {identity.call_precision:g}"
+        if identity.call_precision
+        else "the bundle's",
         "run": f"{run.started}, in {run.seconds:,.0f} s on {result.device}, by histpred "
         f"{identity.histpred}",
         "digests": f"annotation {identity.annotation_sha256[:16]}..., genome "
@@ -146,18 +151,6 @@ def _windows(window: WindowSpec, by: str, annotation_format: str) -> str:
     shown = f"; shown as {window.shown:,} bp to each side of the TSS" if window.shown else ""
     each = by if annotation_format.startswith(("GTF", "GFF")) else "row"
     return f"{window}, one for each {each}{shown}"
-
-
-def _meanings(marks: tuple[MarkSpec, ...]) -> dict[str, str]:
-    """What a probability stands for, as far as the bundle says: names of marks by meaning."""
-    found: dict[str, list[str]] = defaultdict(list)
-    for one in marks:
-        found[one.meaning].append(one.name)
-    found.pop("", None)
-    return {
-        meaning: "all marks" if len(names) == len(marks) else ", ".join(names)
-        for meaning, names in found.items()
-    }
 
 
 def _rows(ledger: Path, run: RunRecord) -> Table:
@@ -177,54 +170,9 @@ def _rows(ledger: Path, run: RunRecord) -> Table:
         "What became of the annotation's rows; ledger.tsv has every row.",
         ["Status", "Rows", "Share", "Reason", "Examples"],
         [
-            Row(name, [count(many), _share(many / run.result.rows), Cell(why), Cell(such)])
+            Row(name, [count(many), share_of(many, run.result.rows), Cell(why), Cell(such)])
             for name, many, why, such in rows
         ],
-    )
-
-
-def _measured(marks: tuple[MarkSpec, ...], bundle: Bundle, window: WindowSpec) -> Measured:
-    """How well each mark is predicted, where that was measured: evaluation, AUROC and ECE."""
-    evaluations = list(bundle.manifest.metrics.items())
-    if not interval_output(bundle, window):
-        evaluations.reverse()  # genes come last, and of training's two the one that chose nothing
-    measured = {}
-    for one in marks:
-        for name, evaluation in evaluations:
-            if one.name in evaluation.marks:
-                model = evaluation.marks[one.name].model
-                measured[one.name] = (name, model.auroc, model.ece)
-                break
-    return measured
-
-
-def _marks(landscape: Landscape, thresholds: list[float], measured: Measured) -> Table:
-    """One row per mark, by class: calls, threshold, and how well the bundle predicts it."""
-    rows = []
-    for name in by_class(landscape.marks):
-        number = landscape.marks.index(name)
-        called, threshold = int(landscape.called[number]), thresholds[number]
-        where, auroc, ece = measured.get(name, ("nothing", None, None))
-        cells = [
-            Cell(mark(name).mark_class),
-            count(called),
-            _share(called / landscape.windows),
-            _figure(landscape.sums[number] / landscape.windows),
-            _figure(threshold) if threshold < 1 else Cell("never", threshold),
-            _figure(auroc),
-            _figure(ece, 9),
-            Cell(where),
-        ]
-        rows.append(Row(name, cells, mark=True))
-    return Table(
-        "Marks in this prediction, and how well the bundle predicts them where that was measured: "
-        "AUROC, and ECE, the mean distance of probabilities from observed rates.",
-        [
-            *("Mark", "Class", "Called", "Share", "Mean probability", "Threshold", "AUROC", "ECE"),
-            "Measured on",
-        ],
-        rows,
-        name="mark-table",
     )
 
 
@@ -244,7 +192,7 @@ def _top_table(top: pandas.DataFrame) -> Table:
             Cell(f"{row.chrom}:{row.start + 1:,}-{row.end:,}", kind="place"),
             Cell(row.strand),
             Cell("" if row.biotype == "." else row.biotype),
-            _figure(row.probability),
+            rounded(row.probability),
         ]
         place = json.dumps([plain_contig(row.chrom), row.start, row.end])
         rows.append(Row(row.mark, cells, mark=True, place=place))
@@ -284,12 +232,3 @@ def _pictures(bundle: Bundle, evaluations: dict[str, None]) -> dict[str, str]:
         for name in evaluations
         if (path := f"calibration-{name}.svg") in bundle.manifest.files
     }
-
-
-def _share(value: float) -> Cell:
-    return Cell(f"{value:.1%}", value)
-
-
-def _figure(value: float | None, missing: float = 0) -> Cell:
-    """A figure with three decimals; an empty cell that sorts as `missing` if there is none."""
-    return Cell("", missing) if value is None else Cell(f"{value:.3f}", value)

@@ -100,7 +100,8 @@ def _is_ours(path: Path) -> bool:
 def _prediction(folder: Path) -> multiqc.PredictionSample:
     """A finished prediction; InputError if its record or its tables are damaged or disagree."""
     run = read_record(folder / RUN, RunRecord, "predict", REMEDY.format(verb="predict"))
-    calls = _count_calls(folder / CALLS, run.identity.marks)
+    marks = [mark for mark in run.identity.marks if mark not in run.unpredicted]
+    calls = _count_calls(folder / CALLS, marks)
     if (total := sum(calls.values())) != run.result.calls:
         raise InputError(
             folder / CALLS,
@@ -119,7 +120,7 @@ def _evaluation(folder: Path) -> multiqc.EvaluationSample:
 def _count_calls(path: Path, marks: Sequence[str]) -> dict[str, int]:
     """Features of calls.bed.gz by mark, which stands after the last '|' of a feature's name.
 
-    marks: those that were scored; empty if the record does not say.
+    marks: those that were predicted; empty if the record does not say.
     """
     found: Counter[bytes] = Counter()
     for number, line in enumerate(_lines(path), 1):

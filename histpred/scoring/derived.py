@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 
 from histpred.core.errors import OutputError
@@ -15,6 +16,8 @@ from histpred.core.output import WORK
 HUB, GENOMES, TRACKS, ONE_FILE = "hub.txt", "genomes.txt", "trackDb.txt", "one-file-hub.txt"
 IGV_JSON, IGV_XML, JBROWSE = "igv-session.json", "igv-session.xml", "jbrowse-config.json"
 TOP_FILES = (IGV_JSON, IGV_XML, JBROWSE, GENOMES, ONE_FILE, HUB)  # hub.txt, the mark, comes last
+DESCRIPTION = "marks.html"  # of the tracks, in UCSC's browser
+PAGE = "html"  # the setting that names it
 SIZES = "contigs.chrom.sizes"  # IGV Desktop tells the format from the ending
 FOLDER = "hub"  # in the folder of predict --tracks
 OURS = b"hub histpred\n"  # first line of our hubs
@@ -67,7 +70,8 @@ def hub_files(folder: Path) -> list[str]:
     inner = []
     for track_list in _settings(folder / GENOMES, "trackDb"):
         assembly = Path(track_list).parent.name
-        files = [*_settings(folder / assembly / TRACKS, "bigDataUrl"), TRACKS, SIZES]
+        found = (_settings(folder / assembly / TRACKS, name) for name in ("bigDataUrl", PAGE))
+        files = [*dict.fromkeys(chain(*found)), TRACKS, SIZES]
         inner += [f"{assembly}/{Path(name).name}" for name in files]  # never outside the hub
     return [*inner, *TOP_FILES]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import os
 import re
 import tempfile
@@ -11,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from histpred.core.columns import COLUMNS, HEADER, NAMES
+from histpred.core.columns import COLUMNS, HEADER, NA, NAMES
 from histpred.core.errors import HistpredError, InputError, UsageError
 
 if TYPE_CHECKING:
@@ -99,7 +100,10 @@ def output_path(out: str | os.PathLike[str] | None, name: str) -> Iterator[Path]
 
 
 def read_frame(path: Path) -> pandas.DataFrame:
-    """A table of windows or scores; `start` and `end` are 0-based half-open."""
+    """A table of windows or scores; `start` and `end` are 0-based half-open.
+
+    Probabilities that are NA are NaN.
+    """
     import pandas
 
     types = {column.name: column.type for column in COLUMNS} | {"blocks": str, "outside": int}
@@ -107,4 +111,7 @@ def read_frame(path: Path) -> pandas.DataFrame:
         path, sep="\t", dtype=str, keep_default_na=False, quoting=csv.QUOTE_NONE
     )
     table = table.rename(columns={HEADER[0]: NAMES[0]})
+    for name in table.columns.difference(list(types)):
+        if (table[name].head(1) == NA).all():  # so are all its rows
+            table[name] = math.nan
     return table.astype({name: types.get(name, float) for name in table.columns})

@@ -24,6 +24,7 @@ from histpred.scoring.record import (
     Prediction,
     RunRecord,
     ShardRecord,
+    Tools,
     WindowsIdentity,
     held,
     read_finished,
@@ -61,7 +62,8 @@ def gather(
     ordered = _in_order(scattered, record, found)
     runs = [found[folder] for folder in ordered]
     first = runs[0]
-    shared = first.identity.model_dump(include={"histpred", "bundle", "precision", "marks"})
+    own = {"histpred", "bundle", "precision", "marks", "call_precision"}
+    shared = first.identity.model_dump(include=own)
     identity = Identity.model_validate(record.identity.model_dump() | shared)
     if not overwrite and is_ours(out / RUN):
         return held(out, identity)
@@ -90,7 +92,8 @@ def gather(
             join([folder / name for folder in ordered], work / name)
         shutil.copyfile(scattered / LEDGER, work / LEDGER)
         inputs = record.annotation, record.fasta
-        write_run(work, started, identity, result, inputs, first.encoder, first.versions, shards)
+        tools = Tools(first.encoder, first.versions)
+        write_run(work, started, identity, result, first.marks, inputs, tools, shards)
         remove_shown(out)
     return result
 
@@ -118,7 +121,7 @@ def _in_order(scattered: Path, record: ScatterRecord, parts: dict[Path, RunRecor
             problem = f"does not belong to the other parts; what differs: {'; '.join(different)}"
             hint = (
                 "make this part again, with the --window or --tile that scatter was given, and "
-                "with the --marks and --precision of the other parts"
+                "with the --marks, --call-precision and --precision of the other parts"
             )
             raise InputError(folder, problem, hint)
         scored, windows = run.result.scored, shards[digest].windows
@@ -146,6 +149,7 @@ def _made_with(identity: WindowsIdentity, run: RunRecord) -> dict[str, str | Non
         "bundle": identity.bundle,
         "precision": run.identity.precision,
         "--marks": ", ".join(run.identity.marks),
+        "--call-precision": str(run.identity.call_precision or "the bundle's"),
         # Which of a bundle's outputs the probabilities come from.
         "--window or --tile": _scored(identity.window),
         # 'auto' is one on a GPU and another on a CPU.

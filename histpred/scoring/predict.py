@@ -34,6 +34,7 @@ from histpred.genome.windows import Row, WindowSpec
 from histpred.scoring import record
 from histpred.scoring.derived import remove_shown
 from histpred.scoring.domain import Surroundings, domain_warnings
+from histpred.scoring.promise import mark_records
 from histpred.scoring.record import OUTPUTS, RUN, Prediction, prediction_identity
 from histpred.scoring.scorer import NotFiniteError, Scorer
 from histpred.scoring.tables import FORMATS, Tables
@@ -73,9 +74,8 @@ def predict(
         check_window(choice.chunks, window.kind)
         expensive = is_expensive(choice.spec.kind)
         device = "cpu" if expensive else execution.device  # there the scorer takes no time
-        interval = interval_output(bundle, window)
-        scorer = Scorer(bundle, device, None, interval, [mark.name for mark in choice.scored])
-        stack.enter_context(scorer)
+        interval, names = interval_output(bundle, window), [mark.name for mark in choice.scored]
+        scorer = stack.enter_context(Scorer(bundle, device, None, interval, names))
         if not execution.overwrite and is_ours(out / RUN):
             known = record.held(out, prediction_identity(request, choice, execution))
             sweep(out)
@@ -107,9 +107,10 @@ def predict(
             reused=embedder.reused,
         )
         identity = prediction_identity(request, choice, execution, windows)
-        used = record.encoder_record(encoder, choice, encoder_is["files"])
+        tools = record.tools_of(encoder, choice, encoder_is["files"])
         inputs = record.input_records(request.files, windows)
-        record.write_run(work, started, identity, result, inputs, used, record.versions())
+        marks = mark_records(choice.scored)
+        record.write_run(work, started, identity, result, marks, inputs, tools)
         remove_shown(out)  # before publishing: no hub or report may show an earlier prediction
     return result
 
@@ -125,7 +126,7 @@ def _score_all(
 ) -> Done:
     """Write the tables."""
     ledger = windows.ledger
-    thresholds = [mark.threshold for mark in choice.scored]
+    thresholds = [mark.called_from for mark in choice.scored]
     done, around = 0, Surroundings()
     with (
         Tables(work, scorer.marks, thresholds, execution.table) as tables,

@@ -8,9 +8,9 @@ import time
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import Field, JsonValue
 
 from histpred.bundle.encoding import EncoderChoice
 from histpred.core.errors import InputError
@@ -24,6 +24,7 @@ from histpred.genome.ledger import LEDGER
 from histpred.genome.plan import OpenWindows
 from histpred.genome.request import Request, request_identity
 from histpred.genome.windows import WindowSpec
+from histpred.scoring.promise import MarkRecord, Part
 from histpred.scoring.tables import CALLS, SCORES
 
 RUN = "run.json"
@@ -34,12 +35,6 @@ OUTPUTS = (
 )
 
 Count = Annotated[int, Field(ge=0)]
-
-
-class Part(BaseModel):
-    """A part of a record."""
-
-    model_config = ConfigDict(populate_by_name=True, frozen=True)
 
 
 class WindowsIdentity(Part):
@@ -63,12 +58,13 @@ class Identity(WindowsIdentity):
     """What fixes the bytes of a prediction.
 
     marks: that were scored; records of the first release lack them. table: False: there are calls
-    and tracks only.
+    and tracks only. call_precision: for which the thresholds were chosen; None: the bundle's.
     """
 
     precision: str
     marks: tuple[str, ...] = ()
     table: bool = True
+    call_precision: float | None = Field(None, alias="call precision")
 
 
 class Prediction(Part):
@@ -136,11 +132,15 @@ class ShardRecord(Part):
 
 
 class RunRecord(Part):
-    """All of run.json. parts: of a prediction that was gathered; started: ISO 8601, UTC."""
+    """All of run.json. parts: of a prediction that was gathered; started: ISO 8601, UTC.
 
-    schema_version: str = "1.1"
+    marks: in the order of the columns; records before 1.2 lack them.
+    """
+
+    schema_version: str = "1.2"
     identity: Identity
     result: Prediction
+    marks: tuple[MarkRecord, ...] = ()
     annotation: AnnotationRecord
     fasta: FastaRecord
     encoder: EncoderRecord
@@ -154,6 +154,18 @@ class RunRecord(Part):
     def digests(self) -> dict[str, str]:
         """sha256 of the output files, by name."""
         return {name: file.sha256 for name, file in self.outputs.items()}
+
+    @property
+    def unpredicted(self) -> dict[str, str]:
+        """The marks whose probabilities are NA, and why."""
+        return {mark.name: mark.unpredicted for mark in self.marks if mark.unpredicted}
+
+
+class Tools(NamedTuple):
+    """What a prediction was made with: see `RunRecord`."""
+
+    encoder: EncoderRecord
+    versions: dict[str, str]
 
 
 def windows_identity(
@@ -177,6 +189,7 @@ def prediction_identity(
     fields = windows_identity(request, choice, windows)
     marks = tuple(mark.name for mark in choice.scored)
     own = {"precision": execution.precision, "marks": marks, "table": execution.table}
+    own |= {"call_precision": choice.call_precision}
     return Identity.model_validate(fields | own)
 
 
@@ -216,14 +229,15 @@ def input_records(
     )
 
 
-def encoder_record(encoder: Encoder, choice: EncoderChoice, files: dict[str, str]) -> EncoderRecord:
-    """What records say of an encoder that was opened; `files`: sha256 by name."""
-    return EncoderRecord(
+def tools_of(encoder: Encoder, choice: EncoderChoice, files: dict[str, str]) -> Tools:
+    """What records say of an open encoder, whose `files` are sha256 by name, and of packages."""
+    used = EncoderRecord(
         device=encoder.device,
         precision=encoder.precision,
         chunks=str(choice.chunks) if choice.chunks else None,
         files=files,
     )
+    return Tools(used, versions())
 
 
 def write_run(
@@ -231,9 +245,9 @@ def write_run(
     started: float,
     identity: Identity,
     result: Prediction,
+    marks: tuple[MarkRecord, ...],
     inputs: tuple[AnnotationRecord, FastaRecord],
-    encoder: EncoderRecord,
-    versions: dict[str, str],
+    tools: Tools,
     parts: tuple[ShardRecord, ...] | None = None,
 ) -> None:
     """Write run.json beside the other outputs in `work`; `started`: seconds since the epoch."""
@@ -241,10 +255,11 @@ def write_run(
     record = RunRecord(
         identity=identity,
         result=result,
+        marks=marks,
         annotation=inputs[0],
         fasta=inputs[1],
-        encoder=encoder,
-        versions=versions,
+        encoder=tools.encoder,
+        versions=tools.versions,
         started=datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
         seconds=round(time.time() - started, 3),
         parts=parts,

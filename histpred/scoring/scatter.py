@@ -34,10 +34,10 @@ from histpred.genome.table import TABLE_HEADER, table_row
 from histpred.genome.tiles import Block, tile_blocks
 from histpred.scoring.costs import Costs, cuts
 from histpred.scoring.domain import Surroundings, domain_warnings
+from histpred.scoring.promise import Part
 from histpred.scoring.record import (
     AnnotationRecord,
     FastaRecord,
-    Part,
     WindowsIdentity,
     input_records,
     windows_identity,

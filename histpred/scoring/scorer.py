@@ -70,6 +70,7 @@ class Scorer:
         self._columns = kept if self._width == len(every) else list(range(len(kept)))
         self.marks = tuple(every[i] for i in kept)
         self._calibrations = [marks[i].calibration for i in kept]
+        self._unpredicted = [bool(marks[i].unpredicted) for i in kept]
 
     def __enter__(self) -> Scorer:
         return self
@@ -80,10 +81,13 @@ class Scorer:
     def probabilities(self, embeddings: np.ndarray) -> np.ndarray:
         """Calibrated probabilities, float64 [n, marks], of embeddings, float32 [n, dimension].
 
-        Raises NotFiniteError if an embedding or a logit is NaN or infinite, and ModelError if the
-        embeddings have another shape.
+        They are NaN for marks that the bundle does not predict. Raises NotFiniteError if an
+        embedding or a logit is NaN or infinite, and ModelError if the embeddings have another
+        shape.
         """
-        return probabilities_of(self.logits(embeddings), self._calibrations)
+        probabilities = probabilities_of(self.logits(embeddings), self._calibrations)
+        probabilities[:, self._unpredicted] = np.nan
+        return probabilities
 
     def logits(self, embeddings: np.ndarray) -> np.ndarray:
         """Logits before calibration, float32 [n, marks]; see `probabilities`."""

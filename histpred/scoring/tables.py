@@ -8,6 +8,7 @@ calls.bed.gz is BED9 (https://samtools.github.io/hts-specs/BEDv1.pdf): scores ar
 from __future__ import annotations
 
 import gzip
+import math
 import os
 import re
 import shutil
@@ -20,7 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from histpred.core.columns import HEADER, LAYOUT, NAMES, PROBABILITY, values_of
+from histpred.core.columns import HEADER, LAYOUT, NA, NAMES, PROBABILITY, values_of
 from histpred.core.errors import InputError, first_few
 from histpred.core.hts import BgzipWriter, check_open_files, no_room
 from histpred.core.marks import mark_colour
@@ -33,6 +34,7 @@ BED_NAME_LIMIT = 255
 SCORES, CALLS = "scores.tsv.gz", "calls.bed.gz"
 FORMATS = (TSV, BED, TABIX)  # of the two
 PALEST = 0.1  # share of a mark's colour in a window with probability 0
+NOTHING = f"%.0s{NA}"  # writes NA, whatever the value is
 JOIN_BUFFER = 1 << 20
 NOT_PLAIN = re.compile('[^!-~]|[<>"]')  # igv.js reads the names of a BED as HTML
 REMAKE = "make this part again"
@@ -44,7 +46,8 @@ class Tables:
     """A context manager that writes scores.tsv.gz and calls.bed.gz; rows must come sorted.
 
     `marks` are in the order of the columns of `probabilities`. Each has a threshold, the
-    probability from which a window is called. scores: False: only calls.bed.gz is written.
+    probability from which a window is called, or NaN if it is not predicted: its column is NA, and
+    it has no calls. scores: False: only calls.bed.gz is written.
     """
 
     def __init__(
@@ -54,7 +57,8 @@ class Tables:
         self._marks = list(marks)
         self._thresholds = np.asarray(thresholds)
         self._colours = [bed_colour(mark) for mark in marks]
-        self._format = LAYOUT + f"\t{PROBABILITY}" * len(self._marks) + "\n"
+        layouts = [NOTHING if np.isnan(each) else PROBABILITY for each in self._thresholds]
+        self._format = "\t".join((LAYOUT, *layouts)) + "\n"
         self.paths = [folder / CALLS, *([folder / SCORES] if scores else [])]
         self._calls, *self._scores = map(BgzipWriter, self.paths)
         self._longest = 0
@@ -104,7 +108,7 @@ class Rows(NamedTuple):
     """Some rows of scores.tsv.gz.
 
     line: of the first of them, counted from 1. windows: the columns before the probabilities, as
-    text. probabilities: float64 [rows, marks].
+    text. probabilities: float64 [rows, marks]; NaN in all rows of a mark that is not predicted.
     """
 
     line: int
@@ -117,7 +121,8 @@ def read_scores(path: Path) -> Iterator[tuple[tuple[str, ...], Iterator[Rows]]]:
     """The marks of scores.tsv.gz, and its rows in blocks of at most `AT_ONCE`.
 
     Raises InputError, with the line, if the table is not one of histpred's, or a row has too few or
-    too many columns, a coordinate that is not a number, or a value that is not a probability.
+    too many columns, a coordinate that is not a number, or a value that is not a probability. NA
+    is one where all rows have it.
     """
     shared = len(NAMES)
     with gzip.open(path, "rt", encoding="utf-8") as lines:
@@ -128,14 +133,16 @@ def read_scores(path: Path) -> Iterator[tuple[tuple[str, ...], Iterator[Rows]]]:
             raise InputError(path, f"two columns {first_few(twice)}", AGAIN, line=1)
 
         def rows() -> Iterator[Rows]:
-            line = 2
+            line, absent = 2, None
             while block := list(islice(lines, AT_ONCE)):
                 windows = []
                 probabilities = np.empty((len(block), len(header) - shared))
                 for row, text in enumerate(block):
                     fields = text.rstrip("\n").split("\t")
+                    if absent is None:
+                        absent = [i for i, text in enumerate(fields) if i >= shared and text == NA]
                     try:
-                        probabilities[row] = _probabilities(fields, len(header))
+                        probabilities[row] = _probabilities(fields, len(header), absent)
                     except ValueError as error:
                         raise InputError(path, str(error), AGAIN, line=line + row) from error
                     windows.append(fields[:shared])
@@ -145,14 +152,24 @@ def read_scores(path: Path) -> Iterator[tuple[tuple[str, ...], Iterator[Rows]]]:
         yield header[shared:], rows()
 
 
-def _probabilities(fields: list[str], columns: int) -> list[float]:
-    """The probabilities in a row of scores.tsv.gz; ValueError if the row is malformed."""
+def _probabilities(fields: list[str], columns: int, absent: list[int]) -> list[float]:
+    """The probabilities in a row of scores.tsv.gz; ValueError if the row is malformed.
+
+    absent: the numbers of the columns that must be NA.
+    """
     if len(fields) != columns:
         raise ValueError(f"{len(fields)} columns where the header has {columns}")
     values_of(fields)  # raises if one is not of its type
-    found = list(map(float, fields[len(NAMES) :]))
+    texts = fields[len(NAMES) :]
+    for column in absent:
+        if fields[column] != NA:
+            raise ValueError(f"a probability in column {column + 1}, which is {NA} above")
+        texts[column - len(NAMES)] = "0"
+    found = list(map(float, texts))
     if not all(0 <= probability <= 1 for probability in found):
         raise ValueError("a probability is not from 0 to 1")
+    for column in absent:
+        found[column - len(NAMES)] = math.nan
     return found
 
 

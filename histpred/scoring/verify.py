@@ -28,6 +28,7 @@ def verify(bundle: Bundle, weights: Path | None = None) -> float:
     differences = {
         mark: abs(float(found) - known.probabilities[mark])
         for mark, found in zip(scorer.marks, row, strict=True)
+        if mark in known.probabilities
     }
     mark, worst = max(differences.items(), key=lambda item: item[1])
     if worst > TOLERANCE:

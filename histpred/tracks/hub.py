@@ -23,10 +23,11 @@ from histpred.genome.naming import HUB as HUB_FORMAT
 from histpred.genome.naming import refuse_names
 from histpred.genome.reference import Reference
 from histpred.scoring import derived
-from histpred.scoring.derived import GENOMES, HUB, ONE_FILE, SIZES, TRACKS
-from histpred.scoring.record import Identity, read_finished
+from histpred.scoring.derived import DESCRIPTION, GENOMES, HUB, ONE_FILE, PAGE, SIZES, TRACKS
+from histpred.scoring.record import RunRecord, read_finished
 from histpred.scoring.tables import AGAIN, CALLS, SCORES, bed_colour
 from histpred.tracks import binary
+from histpred.tracks.about import description
 from histpred.tracks.columns import ScoreColumns, middle, split_columns
 from histpred.tracks.sessions import Track, igv_json, igv_xml, jbrowse
 
@@ -44,7 +45,7 @@ track histpred
 superTrack on show
 shortLabel histpred
 longLabel Histone marks predicted from sequence ({title})
-"""
+{described}"""
 CALLS_TRACK = """\
 track histpredCalls
 parent histpred
@@ -52,7 +53,7 @@ type bigBed 9 +
 bigDataUrl {url}
 shortLabel {name}
 longLabel Marks whose probability reaches the threshold ({title})
-itemRgb on
+{described}itemRgb on
 visibility pack
 """
 COMPOSITE_TRACK = """\
@@ -61,7 +62,7 @@ parent histpred
 compositeTrack on
 shortLabel {mark_class}
 longLabel Marks of class {mark_class}: probability in each {each} ({title})
-{look}"""
+{described}{look}"""
 MARK_TRACK = """\
 track {group}{number}{word}
 parent {group} on
@@ -87,8 +88,8 @@ itemRgb on
 class Hub(NamedTuple):
     """A hub that was written.
 
-    marks: in the order of the scores. windows, calls: how many. signal: marks are bigWigs, else
-    bigBeds.
+    marks: those with a track, in the order of the scores. windows, calls: how many. signal: marks
+    are bigWigs, else bigBeds.
     """
 
     assembly: str
@@ -114,11 +115,12 @@ def write_hub(
     `scores` is the folder of a finished `histpred predict`, `fasta` its genome, which gives the
     lengths of the contigs. `out` gets hub.txt, genomes.txt, one-file-hub.txt, the sessions of IGV
     and JBrowse, and a folder named after the assembly with trackDb.txt, contigs.chrom.sizes,
-    calls.bb (if there are calls) and MARK.bb for each mark; MARK.bw instead if rows are tiles and
-    no two overlap. `assembly` is UCSC's name: hg38, sacCer3; None: see `likely_assembly`. `cache`
-    is a folder for indexes and copies of the genome that outlives the run. `progress` is called
-    with the number of tracks written, and of all. tiles: what the table of scores would hold, if
-    the prediction was made without it.
+    calls.bb (if there are calls), marks.html (what calls promise, if the record says) and MARK.bb
+    for each predicted mark; MARK.bw instead if rows are tiles and no two overlap. `assembly` is
+    UCSC's name: hg38, sacCer3; None: see `likely_assembly`. `cache` is a folder for indexes and
+    copies of the genome that outlives the run. `progress` is called with the number of tracks
+    written, and of all. tiles: what the table of scores would hold, if the prediction was made
+    without it.
 
     Raises InputError if the folder is not a finished prediction, was made with another FASTA, or
     its tables differ from run.json; OutputError if `out` holds another hub (without
@@ -142,7 +144,7 @@ def write_hub(
                 raise InputError(fasta, problem, "give the FASTA of that prediction")
             lengths = dict(reference.lengths)
         assembly = assembly or likely_assembly(lengths.values(), fasta)
-        hub, files = _write_files(scores, run.identity, lengths, assembly, work, progress, tiles)
+        hub, files = _write_files(scores, run, lengths, assembly, work, progress, tiles)
         before = derived.hub_files(out)  # those that the new hub lacks are removed
         names[:] = [*(name for name in before if name not in files), *files]
     derived.remove_empty(out, before)
@@ -151,7 +153,7 @@ def write_hub(
 
 def _write_files(
     scores: Path,
-    identity: Identity,
+    run: RunRecord,
     lengths: dict[str, int],
     assembly: str,
     work: Path,
@@ -159,7 +161,7 @@ def _write_files(
     tiles: ScoreColumns | None,
 ) -> tuple[Hub, list[str]]:
     """Write a hub into the folder `work`; returns its files, hub.txt, which marks it, last."""
-    tile = identity.window.tile
+    identity, tile = run.identity, run.identity.window.tile
     folder, scratch = work / assembly, work / ".columns"  # no assembly begins with a dot
     folder.mkdir()
     scratch.mkdir()
@@ -169,7 +171,8 @@ def _write_files(
     calls = binary.write_calls(scores / CALLS, lengths, folder / "calls.bb")
     # The calls, if there are any, then the marks by class, in the order of the vocabulary.
     tracks = [Track("called marks", f"{assembly}/calls.bb", "", "0,0,0")] if calls else []
-    for name in by_class(table.marks if table.windows else ()):
+    predicted = tuple(name for name in table.marks if name not in run.unpredicted)
+    for name in by_class(predicted if table.windows else ()):
         path = f"{assembly}/{name}.{'bw' if signal else 'bb'}"
         tracks.append(Track(name, path, mark(name).mark_class, bed_colour(name), signal))
     write = binary.write_signal if signal else binary.write_windows
@@ -185,10 +188,13 @@ def _write_files(
     locus = middle(table, 50 if signal else 10) if table.windows else next(iter(lengths))
     shown = (tracks, assembly, sizes, locus)
     head = HUB_HEAD.format(title=title, files="useOneFile on")
-    listed = track_list(tracks, title, each, f"{assembly}/")
+    about = description(run, title)
+    page = DESCRIPTION if about else ""
+    listed = track_list(tracks, title, each, f"{assembly}/", page)
     texts = {
         sizes: "".join(f"{contig}\t{length}\n" for contig, length in lengths.items()),
-        f"{assembly}/{TRACKS}": track_list(tracks, title, each),
+        **({f"{assembly}/{page}": about} if about else {}),
+        f"{assembly}/{TRACKS}": track_list(tracks, title, each, page=page),
         derived.IGV_JSON: igv_json(*shown),
         derived.IGV_XML: igv_xml(*shown),
         derived.JBROWSE: jbrowse(*shown),
@@ -198,7 +204,7 @@ def _write_files(
     }
     for file, text in texts.items():
         (work / file).write_text(text, encoding="utf-8")
-    hub = Hub(assembly, table.marks, table.windows, calls, signal)
+    hub = Hub(assembly, predicted, table.windows, calls, signal)
     return hub, [*(track.path for track in tracks), *texts]
 
 
@@ -217,16 +223,20 @@ def likely_assembly(lengths: Collection[int], fasta: str) -> str:
     return beginning if ASSEMBLY.fullmatch(beginning) else "genome"
 
 
-def track_list(tracks: Iterable[Track], title: str, each: str = "window", folder: str = "") -> str:
+def track_list(
+    tracks: Iterable[Track], title: str, each: str = "window", folder: str = "", page: str = ""
+) -> str:
     """The content of trackDb.txt: the calls, then a composite of marks for each class.
 
     `each`: what has a probability, 'window' or 'tile of 200 bp'. `folder`: put before the names of
-    files; '' for a text beside them.
+    files; '' for a text beside them. `page`: the file that describes the tracks, '' for none.
     """
-    stanzas = [SUPER_TRACK.format(title=title)]
+    described = f"{PAGE} {folder}{page}\n" if page else ""
+    stanzas = [SUPER_TRACK.format(title=title, described=described)]
     for mark_class, group in groupby(tracks, lambda track: track.mark_class):
         members = list(group)
         shared = {"title": title, "each": each, "group": f"histpred{word_of(mark_class)}"}
+        shared["described"] = described
         urls = [f"{folder}{Path(track.path).name}" for track in members]
         if not mark_class:
             stanzas.append(CALLS_TRACK.format(url=urls[0], name=members[0].name, **shared))

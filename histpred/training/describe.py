@@ -20,10 +20,12 @@ from histpred.bundle.manifest import (
 )
 from histpred.bundle.manifest import WindowSpec as ManifestWindow
 from histpred.bundle.outputs import UNSPECIFIED
+from histpred.core.errors import first_few
 from histpred.encoders.devices import BF16
 from histpred.evaluation.baselines import PREVALENCE, fit_baselines
-from histpred.evaluation.calibration import Calibrated
+from histpred.evaluation.calibration import Calibrated, wanted_precision
 from histpred.evaluation.metrics import card_figures, expected_calibration_error
+from histpred.genome.regions import INTERVAL
 from histpred.genome.windows import WindowSpec
 from histpred.labels.splits import TEST, TRAIN, UNUSED, VALIDATION
 from histpred.training.data import Dataset
@@ -73,6 +75,7 @@ def describe(
         name=about.name,
         version="1",
         summary=about.summary or f"{len(marks)} histone marks from {window} windows.",
+        caveats=_caveats(run.dataset),
         licence=about.licence,
         species=Species(
             name=about.species or genome.organism or UNSPECIFIED,
@@ -83,7 +86,7 @@ def describe(
         window=ManifestWindow(**{k: v for k, v in window._asdict().items() if k != "tile"}),
         encoder=encoder,
         marks=tuple(
-            MarkSpec(name=mark, threshold=chosen.threshold, calibration=chosen.calibration)
+            MarkSpec(name=mark, **chosen._asdict())
             for mark, chosen in zip(marks, calibrated, strict=True)
         ),
         files={},
@@ -120,14 +123,34 @@ def _notes(run: TrainingRun, histories: list[list[Epoch]]) -> str:
 - **optimiser**: AdamW, learning rate {chosen.learning_rate:g}, weight decay \
 {chosen.weight_decay:g}, {chosen.batch} rows a batch{rounded}; the weights of epoch {epochs}, the \
 one with the lowest validation loss
-- **thresholds**: for each mark the one with the highest Youden's J on the validation rows
+- **thresholds**: {_thresholds(recipe, run.window)}
 
 ## Limits
 
-A probability says how likely a row of the training labels' kind carries the mark, judged from \
-sequence: not in which cell type, and nothing about causes. Where unobserved pairs were taken for \
-negatives, it is a probability of being observed. Rows unlike the training rows (another species, \
-kind of gene or window) are an extrapolation."""
+A probability is judged from sequence: it says nothing about causes. Where unobserved pairs were \
+taken for negatives, it is a probability of being observed. Rows unlike the training rows (another \
+species, kind of gene or window) are an extrapolation."""
+
+
+def _thresholds(recipe: Recipe, window: WindowSpec) -> str:
+    wanted = wanted_precision(recipe.calls, window.kind == INTERVAL)
+    if wanted is None:
+        return "for each mark the one with the highest Youden's J on the validation rows"
+    return (
+        f"for each mark the lowest at which calls have a precision of {wanted:g} or more among the "
+        "validation rows, by a cautious estimate; never, if no threshold does"
+    )
+
+
+def _caveats(dataset: Dataset) -> tuple[str, ...]:
+    """What a user of the bundle must read first."""
+    trained = dataset.examples.of(TRAIN).windows
+    contigs = sorted(set(trained["chrom"]))
+    return (
+        "A probability says how likely a row of the training labels' kind carries the mark: not in "
+        "which cell type.",
+        f"The bundle was trained on {len(trained):,} rows of {first_few(contigs)}.",
+    )
 
 
 def _model(recipe: Recipe) -> str:

@@ -16,6 +16,7 @@ from histpred.core.errors import UsageError
 from histpred.core.journal import file_digest
 from histpred.core.version import __version__
 from histpred.encoders import Encoder
+from histpred.evaluation.calibration import wanted_precision
 from histpred.genome.request import Request, request_identity
 from histpred.genome.windows import WindowSpec
 from histpred.labels.matrix import labels_file
@@ -77,6 +78,11 @@ def check(recipe: Recipe, about: About) -> None:
             f"--members {recipe.members}: {recipe.model} is too large for that",
             f"it is for --model {MLP} and {SPECTRA}",
         )
+    try:
+        wanted_precision(recipe.calls, False)
+    except ValueError:
+        hint = "give youden, or precision:SHARE with a share above 0 and up to 1"
+        raise UsageError(f"--calls {recipe.calls} is no rule for thresholds", hint) from None
     if not (math.isfinite(recipe.settings.learning_rate) and 0 <= recipe.dropout < 1):
         given = f"a learning rate of {recipe.settings.learning_rate}, a dropout of {recipe.dropout}"
         raise UsageError(given, "give numbers; the dropout must be below 1")

@@ -46,7 +46,8 @@ class Recipe(NamedTuple):
     members: number of networks, which differ in their seed and are averaged. mark_dimension: length
     of the trainable mark vectors; None for one-hot vectors. loss, prior: see
     `histpred.training.losses`. split and the fields after it: see `histpred.labels.splitting`.
-    marks: the marks to train on; all if empty.
+    marks: the marks to train on; all if empty. calls: see
+    `histpred.evaluation.calibration.wanted_precision`.
     """
 
     model: str = MLP
@@ -61,6 +62,7 @@ class Recipe(NamedTuple):
     test_chromosomes: tuple[str, ...] = ()
     validation_chromosomes: tuple[str, ...] = ()
     marks: tuple[str, ...] = ()
+    calls: str | None = None
     settings: Settings = Settings()
 
 

@@ -42,7 +42,8 @@ from histpred.core.output import (
 )
 from histpred.encoders import is_expensive
 from histpred.encoders.devices import BF16, choose_device, choose_training_precision
-from histpred.evaluation.calibration import calibrate
+from histpred.evaluation.calibration import calibrate, wanted_precision
+from histpred.genome.regions import INTERVAL
 from histpred.genome.request import Request
 from histpred.labels.examples import choose_marks
 from histpred.labels.loci import locus_numbers
@@ -127,13 +128,15 @@ def _write(
     network.cpu()
     validation = examples.numbers(VALIDATION)
     loci = locus_numbers(examples.windows.iloc[validation].reset_index(drop=True))
-    calibrated = calibrate(logits[VALIDATION], examples.labels[validation], loci, seed)
+    wanted = wanted_precision(run.recipe.calls, run.window.kind == INTERVAL)
+    calibrated = calibrate(logits[VALIDATION], examples.labels[validation], loci, seed, wanted)
     calibrations = [mark.calibration for mark in calibrated]
     never = [m for m, c in zip(marks, calibrated, strict=True) if c.threshold >= 1]
     if never:
         logger.warning(
-            "%d marks are never called, because the validation rows show no skill for them: %s",
+            "%d marks are never called, because the validation rows show no skill for them%s: %s",
             len(never),
+            " or no threshold of that precision" if wanted else "",
             ", ".join(never),
         )
 

@@ -66,12 +66,13 @@ PATTERNS = {
     rf"|({PROMOTER}|{INTERVAL}):{BP}:{BP})$",
     "chunks": r"^(window|grid):0*[1-9][0-9]{0,8}$",
     "hidden": rf"^\s*{WIDTH}\s*(,\s*{WIDTH}\s*)*$",
+    "calls": r"^(youden|precision:(0*\.[0-9]*[1-9][0-9]*|0*1(\.0*)?))$",
     "device": r"^(auto|cpu|cuda(:[0-9]+)?|mps)$",
 }
 NAMES = r"^.*[^,\s].*$"
 
 COMPUTING = ("shard_bases", "device", "precision", "weights")
-MODELS = ("marks",)
+MODELS = ("marks", "call_precision")
 
 
 def command(verb: str) -> click.Command:

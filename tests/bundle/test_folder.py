@@ -108,13 +108,17 @@ def test_json_that_is_no_object(bundle_folder):
 @pytest.mark.parametrize("version", ["2.0", "0.9", None, 10])
 def test_another_major_schema_version(bundle_folder, version):
     edit(bundle_folder, lambda fields: fields.update(schema_version=version))
-    with pytest.raises(BundleError, match=rf"schema version {version}, this histpred reads 1\.4"):
+    with pytest.raises(BundleError, match=rf"schema version {version}, this histpred reads 1\.5"):
         load_bundle(bundle_folder)
 
 
 def test_a_later_minor_version_is_read(bundle_folder):
     edit(bundle_folder, lambda fields: fields.update(schema_version="1.7"))
     assert load_bundle(bundle_folder).manifest.schema_version == "1.7"
+
+
+def stated(curve):
+    return {"rule": "youden", "precision": 0.8, "recall": 0.5, "curve": curve}
 
 
 @pytest.mark.parametrize(
@@ -136,6 +140,39 @@ def test_a_later_minor_version_is_read(bundle_folder):
             lambda f: f["known_answer"]["probabilities"].popitem(),
             "does not cover exactly the marks",
         ),
+        (
+            lambda f: f["marks"][0].update(unpredicted="too few"),
+            "a mark that is not predicted has the threshold 1",
+        ),
+        (
+            lambda f: f["marks"][0].update(unpredicted="too few", threshold=1),
+            "does not cover exactly the marks that are predicted",
+        ),
+        (
+            lambda f: f["marks"][0].update(calls={"rule": "precision"}),
+            "'wanted' belongs to the rule 'precision'",
+        ),
+        (
+            lambda f: f["marks"][0].update(calls={"rule": "youden", "wanted": 0.8}),
+            "'wanted' belongs to the rule 'precision'",
+        ),
+        (
+            lambda f: f["marks"][0].update(calls={"rule": "youden"}),
+            "a precision is stated if the mark is called",
+        ),
+        (
+            lambda f: f["marks"][0].update(calls={"rule": "youden", "precision": 0.8}),
+            "precision and recall are stated together",
+        ),
+        (
+            lambda f: f["marks"][0].update(calls=stated([(0.5, 0.8, 0.5), (0.4, 0.9, 0.4)])),
+            "the thresholds of the curve do not ascend",
+        ),
+        (
+            lambda f: f["marks"][0].update(calls=stated([(0.4, 0.8, 0.5), (0.5, 0.7, 0.4)])),
+            "along the curve precision descends",
+        ),
+        (lambda f: f["marks"][0].update(calls=stated([(0.4, 0.8)])), "marks.0.calls.curve.0."),
         (lambda f: f["files"].update({"card.md": "00"}), "files.card.md: String should match"),
     ],
 )

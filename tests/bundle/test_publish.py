@@ -87,6 +87,34 @@ def test_the_card_says_how_each_mark_is_calibrated(manifest):
     ]
 
 
+def test_the_card_says_first_what_a_user_must_know_and_what_calls_promise(manifest):
+    fields = json.loads(manifest.model_dump_json())
+    fields["caveats"] = ["It was trained on chrI."]
+    first, second = fields["marks"]
+    first |= {"meaning": "a peak in two samples or more", "needed_samples": 2}
+    first["calls"] = {"rule": "precision", "wanted": 0.8, "precision": 0.81, "recall": 0.4}
+    second |= {"threshold": 1, "calls": {"rule": "precision", "wanted": 0.8}}
+    third = {"name": "H3K9ac", "threshold": 1, "unpredicted": "no gene carries it"}
+    fields["marks"].append(third)
+    card = render_card(Manifest.model_validate(fields), NOTES)
+    head = card.partition("- **species**")[0].split("\n\n")
+    meaning = "A probability of H3K4me3 is that of a peak in two samples or more: 2 for H3K4me3."
+    assert head[2:4] == [meaning, "It was trained on chrI."]
+    chapter = card.partition("## Thresholds and calibration\n\n")[2].partition("\n\n##")[0]
+    *sentences, table = chapter.split("\n\n")
+    assert sentences[1:] == [
+        "H3K27me3: never called: no threshold reaches a precision of 0.8.",
+        "H3K9ac: NA, not predicted: no gene carries it.",
+    ]
+    assert table.splitlines() == [
+        "| mark | called from probability | precision | recall | calibration | slope | intercept |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+        "| H3K4me3 | 0.5000 | 0.81 | 0.40 | Platt | 1.000 | 0.000 |",
+        "| H3K27me3 | 1.0000 |  |  | Platt | 1.000 | 0.000 |",
+        "| H3K9ac | NA |  |  | none |  |  |",
+    ]
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

@@ -274,3 +274,33 @@ def test_tiles_have_a_signal(genome, tmp_path):
     view = json.loads(Page(out / "report.html").data)
     assert view["signal"] is True
     assert len(view["marks"]) == 30
+
+
+@pytest.fixture(scope="module")
+def stated(tmp_path_factory):
+    pytest.importorskip("torch", reason="needs torch")
+    from support.random_bundle import stated_prediction
+
+    return stated_prediction(tmp_path_factory.mktemp("stated"))
+
+
+def test_a_page_says_what_calls_promise_and_why_a_mark_is_na(stated, tmp_path):
+    out = tmp_path / "page.html"
+    done = histpred("report", stated.folder, "--bundle", stated.bundle, "-o", out)
+    assert done.code == 0, done.err
+    page = Page(out)
+    head, *rows = page.tables["Marks in this"]
+    assert head[5:8] == ["Threshold", "Precision", "Recall"]
+    cells = {row[0]: row for row in rows}
+    assert cells["H3K27ac"][5:8] == ["0.500", "0.800", "0.600"]
+    assert cells["H3K4me3"][5:8] == ["never", "", ""]
+    assert set(cells["H3K27me3"][2:10]) == {"NA"}
+    assert cells["H3K27me3"][10] == "not predicted: too few genes carry it"
+    text = re.sub(r"\s+", " ", "".join(page.text))
+    first = text.partition("Rows")[0]
+    meaning = "a peak at the start in at least a quarter of the samples: 20 for H3K27ac."
+    assert f"A probability of H3K27ac is that of {meaning}" in first
+    assert "It was trained on nothing." in first
+    view = json.loads(page.data)
+    assert [mark["name"] for mark in view["marks"]] == ["H3K27ac", "H3K4me3"]
+    assert {len(values) for *_, values in view["windows"]} == {2}

@@ -92,6 +92,27 @@ def test_a_bundle_is_whole_and_says_what_it_was_made_from(bundle, data):
     assert "one-hot marks" in (bundle / "card.md").read_text()
 
 
+def test_calls_state_their_precision_and_the_card_its_caveats(bundle):
+    manifest = load_bundle(bundle).manifest
+    for mark in manifest.marks:
+        assert (mark.calls.rule, mark.calls.wanted) == ("precision", 0.8)
+        assert mark.calls.precision is None or mark.calls.precision >= 0.8
+        assert mark.calls.curve or mark.threshold == 1
+    rows = f"{manifest.training.counts['train']:,} rows of "
+    assert manifest.caveats[1].startswith(f"The bundle was trained on {rows}")
+    card = (bundle / "card.md").read_text()
+    assert all(caveat in card.partition("## ")[0] for caveat in manifest.caveats)
+    assert "the lowest at which calls have a precision of 0.8 or more" in card
+
+
+@pytest.mark.parametrize("rule", ["precision:2", "recall:0.8"])
+def test_a_rule_for_thresholds_that_there_is_not(rule, data, tmp_path):
+    done = train(data, tmp_path / "b", "--calls", rule)
+    assert done.code == 2
+    assert f"--calls {rule} is no rule for thresholds" in done.err
+    assert said_well(done.err)
+
+
 def test_the_bundle_predicts_what_it_has_learned(bundle, data, tmp_path):
     done = histpred(
         "predict", data.annotation, data.fasta, "--bundle", bundle, "-o", tmp_path / "o"
@@ -631,7 +652,7 @@ def test_positive_unlabelled_labels(data, tmp_path):
     text = re.sub(r"\t0(?=\t|\n)", "\t", data.labels.read_text())
     labels = tmp_path / "positives.tsv"
     labels.write_text(re.sub(r"\t0(?=\t|\n)", "\t", text))
-    options = ("--loss", "nnpu", "--prior", "0.9", "--split", "locus")
+    options = ("--loss", "nnpu", "--prior", "0.9", "--split", "locus", "--calls", "youden")
     done = train(data, tmp_path / "b", *options, labels=labels)
     assert done.code == 0, done.err
     thresholds = {m.name: m.threshold for m in load_bundle(tmp_path / "b").manifest.marks}

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize, minimize_scalar
 from sklearn.metrics import log_loss
 
-from histpred.bundle.manifest import Calibration
+from histpred.bundle.manifest import Calibration, Calls, MarkSpec
 from histpred.evaluation import calibration as module
 from histpred.evaluation.calibration import (
     Calibrated,
@@ -20,9 +20,12 @@ from histpred.evaluation.calibration import (
     calibrate,
     calibrated,
     choose_calibration,
+    choose_calls,
     isotonic,
     platt,
+    precision_curve,
     temperature,
+    wanted_precision,
     youden,
 )
 
@@ -278,7 +281,7 @@ def test_marks_are_calibrated_each_on_its_labelled_rows(monkeypatch):
         return choose_calibration(*arguments)
 
     monkeypatch.setattr(module, "choose_calibration", recorded)
-    found = calibrate(logits, labels, groups, 3)
+    found = calibrate(logits, labels, groups, 3, 0.5)
 
     assert len(found) == 2
     for i, mark in enumerate(found):
@@ -288,8 +291,8 @@ def test_marks_are_calibrated_each_on_its_labelled_rows(monkeypatch):
         for passed, meant in zip(received[i], (scores, truth, groups[known], 3), strict=True):
             np.testing.assert_array_equal(passed, meant)
         expected = choose_calibration(scores, truth, groups[known], 3)
-        threshold = youden(truth, calibrated(scores, expected))
-        assert mark == Calibrated(expected, threshold)
+        threshold, calls = choose_calls(truth, calibrated(scores, expected), 0.5)
+        assert mark == Calibrated(expected, threshold, calls)
         assert 0 < threshold < 1
         assert threshold in calibrated(logits[:, i], mark.calibration)
 
@@ -303,6 +306,7 @@ def test_a_mark_of_one_class_is_never_called(label, rate):
     assert good.calibration.method != "base rate"
     assert constant.calibration.method == "base rate"
     assert constant.threshold == 1.0
+    assert constant.calls == Calls(rule="precision", wanted=0.8)
     probabilities = calibrated(logits[:, 1], constant.calibration)
     np.testing.assert_allclose(probabilities, rate, atol=0.01)
     assert (probabilities < 1).all()
@@ -313,18 +317,135 @@ def test_a_mark_of_one_class_is_never_called(label, rate):
     n=st.integers(2, 80),
     rate=st.sampled_from([0.03, 0.3, 0.9]),
     skill=st.sampled_from([0.0, 1.0, 50.0]),
+    wanted=st.sampled_from([None, 0.5, 0.8]),
 )
 @settings(max_examples=25)
-def test_any_labels_give_a_valid_calibration(seed, n, rate, skill):
+def test_any_labels_give_a_valid_calibration(seed, n, rate, skill, wanted):
     rng = np.random.default_rng(seed)
     labels = np.where(rng.random((n, 2)) < 0.2, np.nan, rng.random((n, 2)) < rate)
     logits = np.round(rng.normal(size=(n, 2)) + skill * np.nan_to_num(labels), 1)
     groups = rng.integers(0, n, n)
-    for i, mark in enumerate(calibrate(logits, labels, groups, seed)):
+    for i, mark in enumerate(calibrate(logits, labels, groups, seed, wanted)):
         known = ~np.isnan(labels[:, i])
         called = calibrated(logits[:, i], mark.calibration) >= mark.threshold
+        assert Calls.model_validate_json(mark.calls.model_dump_json()) == mark.calls
+        MarkSpec(name="a", **mark._asdict())
         if mark.calibration.method == "base rate":
             assert not called.any()
+        elif wanted is not None:
+            truth = labels[known, i] == 1
+            assert not called.any() or truth[called[known]].mean() >= wanted
         else:
             truth = labels[known, i] == 1
             assert called[known][truth].mean() > called[known][~truth].mean()
+
+
+# Calls of a precision
+
+
+def ranked(text: str) -> tuple[np.ndarray, np.ndarray]:
+    """Labels, as '1' and '0', of rows whose probabilities fall from 0.9 in equal steps."""
+    labels = np.array([letter == "1" for letter in text])
+    return labels, np.linspace(0.9, 0.1, len(text))
+
+
+def test_a_precision_is_wilsons_lower_bound_from_ten_rows_on():
+    labels, probabilities = ranked("1" * 10 + "0" * 10)
+    curve = precision_curve(labels, probabilities)
+    # Of n rows that are all positive, the bound of z standard errors is n / (n + z^2).
+    best = curve[-1]
+    assert best.threshold == probabilities[9]
+    assert best.precision == pytest.approx(10 / (10 + module.CAUTION**2))
+    assert best.recall == 1
+    assert curve[0].threshold == probabilities[-1]
+    assert curve[0].precision == pytest.approx(lower(labels))
+    assert precision_curve(*ranked("111110000")) == ()
+
+
+def test_the_lowest_threshold_of_a_precision_is_chosen_and_it_stays_so_above():
+    labels, probabilities = ranked("1" * 40 + "0" + "1" * 9 + "0" * 50)
+    threshold, calls = choose_calls(labels, probabilities, 0.8)
+    reaching = [n for n in range(10, 100) if lower(labels[:n]) >= 0.8]
+    assert threshold == probabilities[max(reaching) - 1]
+    assert (calls.rule, calls.wanted) == ("precision", 0.8)
+    assert calls.precision >= 0.8
+    assert calls.recall == 1
+    # Ten rows of which the bound is lower do not lower what is known of them.
+    precisions = [point.precision for point in calls.curve]
+    assert precisions == sorted(precisions)
+    assert len(calls.curve) <= 41
+
+
+def lower(labels: np.ndarray) -> float:
+    """Wilson's lower bound, solved from |p - share| = z sqrt(p (1 - p) / n)."""
+    each, share = module.CAUTION**2 / len(labels), labels.mean()
+    return float(min(np.roots([1 + each, -2 * share - each, share**2]).real))
+
+
+def test_a_precision_that_is_not_reached_is_never_called_but_has_a_curve():
+    labels, probabilities = ranked("10" * 50)
+    threshold, calls = choose_calls(labels, probabilities, 0.8)
+    assert threshold == 1
+    assert (calls.precision, calls.recall) == (None, None)
+    assert 0 < len(calls.curve) < 10
+
+
+def test_youden_states_the_precision_of_its_calls():
+    labels, probabilities = ranked("1" * 30 + "0" * 5 + "1" * 2 + "0" * 63)
+    threshold, calls = choose_calls(labels, probabilities, None)
+    assert threshold == youden(labels, probabilities) == probabilities[29]
+    assert (calls.rule, calls.wanted) == ("youden", None)
+    assert calls.precision == pytest.approx(30 / (30 + module.CAUTION**2))
+    assert calls.recall == pytest.approx(30 / 32)
+
+
+def test_equal_probabilities_are_called_together():
+    labels = np.array([True] * 12 + [False] * 12)
+    assert [point.threshold for point in precision_curve(labels, np.full(24, 0.4))] == [0.4]
+
+
+def test_a_certain_probability_is_no_threshold():
+    """A threshold of 1 means never."""
+    labels, probabilities = np.array([True] * 20 + [False] * 20), np.repeat([1.0, 0.2], 20)
+    assert [point.threshold for point in precision_curve(labels, probabilities)] == [0.2]
+    assert choose_calls(labels, probabilities, 0.9)[0] == 1
+
+
+def test_calls_hold_what_they_promise_on_other_rows():
+    """In most draws the true precision is the promised one or better."""
+    curve = lambda x: sigmoid(1.5 * x - 1)  # noqa: E731
+    later, _ = drawn(99, 50_000, curve)
+    promised, found = [], []
+    for seed in range(40):
+        logits, labels = drawn(seed, 800, curve)
+        threshold, calls = choose_calls(labels, sigmoid(logits), 0.8)
+        if threshold < 1:
+            promised.append(calls.precision)
+            found.append(curve(later)[sigmoid(later) >= threshold].mean())
+    assert len(found) > 30
+    kept = np.array(found) >= np.array(promised)
+    assert kept.mean() >= 0.8
+    assert np.mean(found) > 0.8
+    assert min(found) > 0.75
+
+
+@pytest.mark.parametrize(
+    ("rule", "of_intervals", "wanted"),
+    [
+        (None, False, 0.8),
+        (None, True, 0.5),
+        ("youden", True, None),
+        ("precision:0.9", True, 0.9),
+        ("precision:1", False, 1.0),
+    ],
+)
+def test_rules_for_thresholds(rule, of_intervals, wanted):
+    assert wanted_precision(rule, of_intervals) == wanted
+
+
+@pytest.mark.parametrize(
+    "rule", ["", "precision", "precision:", "precision:0", "precision:nan", "recall:0.5", "0.8"]
+)
+def test_other_rules_are_refused(rule):
+    with pytest.raises(ValueError):  # noqa: PT011
+        wanted_precision(rule, False)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from histpred.bundle import folder
 from support.command_line import histpred
 
 HERE = Path(__file__).parent
@@ -27,10 +28,10 @@ REMEDY = "if that is meant: HISTPRED_REGENERATE=1 bin/test -n 0 tests/golden"
 
 @pytest.fixture(scope="module")
 def out(demo_data, tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("demo") / "out"
-    done = histpred("predict", demo_data / "genes.gtf.gz", demo_data / "genome.fa.gz", "-o", folder)
+    made = tmp_path_factory.mktemp("demo") / "out"
+    done = histpred("predict", demo_data / "genes.gtf.gz", demo_data / "genome.fa.gz", "-o", made)
     assert done.code == 0, done.err
-    return folder
+    return made
 
 
 def number(text: str) -> float | None:
@@ -62,3 +63,20 @@ def test_the_first_rows(name, out, capsys):
                 assert ours == theirs, where
             else:
                 assert float(ours) == pytest.approx(float(theirs), abs=TOLERANCES[name]), where
+
+
+def test_the_demo_says_what_calls_of_its_bundle_promise(tmp_path, monkeypatch):
+    pytest.importorskip("torch", reason="needs torch")
+    from support.random_bundle import stated_bundle
+
+    monkeypatch.setattr(folder, "SHIPPED", tmp_path)
+    stated_bundle(tmp_path / "human-promoter")
+    done = histpred("demo", "-o", tmp_path / "out")
+    assert done.code == 0, done.err
+    assert (
+        "\nWhat a call of each mark promises:\n"
+        "  H3K27ac: called from 0.5, expected precision 0.80, recall 0.60\n"
+        "  H3K27me3: NA, not predicted: too few genes carry it\n"
+        "  H3K4me3: never called: no threshold reaches a precision of 0.8\n"
+    ) in done.out
+    assert "It was trained on nothing.\n" in done.err

@@ -17,7 +17,7 @@ parquet = pytest.importorskip("pyarrow.parquet", reason=REASON)
 anndata = pytest.importorskip("anndata", reason=REASON)
 
 from histpred.core.errors import InputError  # noqa: E402
-from histpred.reports import convert  # noqa: E402
+from histpred.reports import convert, vectors  # noqa: E402
 from histpred.scoring import tables  # noqa: E402
 from support.records import run_json  # noqa: E402
 
@@ -59,7 +59,7 @@ def embedded(path: Path, rows: list[str], group: int, dimension: int = 3) -> np.
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize("group", [1, 3, 7, 20, 100])
 def test_vectors_keep_to_their_windows_wherever_blocks_end(group, suffix, tmp_path, monkeypatch):
-    for module in (tables, convert):
+    for module in (tables, vectors):
         monkeypatch.setattr(module, "AT_ONCE", 7)
     rows = random_rows(100)
     scores = finished(tmp_path / "scores", rows)
@@ -102,7 +102,7 @@ def test_no_name_is_given_twice(tmp_path):
 
 def test_a_mark_of_no_vocabulary(tmp_path):
     found = convert.to_anndata(finished(tmp_path / "scores", random_rows(1)))
-    assert tuple(found.var.loc["mine"]) == ("other", "#464646")
+    assert tuple(found.var.loc["mine", ["mark_class", "colour"]]) == ("other", "#464646")
 
 
 ROW = "chr1\t5\t9\tg\t+\tG\tb\t0\t1"
@@ -157,3 +157,25 @@ def test_a_table_of_something_else(columns, words, tmp_path):
     (scores / "run.json").write_text(record.replace(digest, hashlib.sha256(content).hexdigest()))
     with pytest.raises(InputError, match=f"scores.tsv.gz:1: {words}"):
         convert.to_anndata(scores)
+
+
+def test_a_mark_that_is_not_predicted_is_absent_and_says_why(tmp_path):
+    pytest.importorskip("torch", reason="needs torch")
+    from support.random_bundle import MARKS, REASON, stated_prediction
+
+    scores = stated_prediction(tmp_path).folder
+    data = convert.to_anndata(scores)
+    assert list(data.var_names) == list(MARKS)
+    assert np.isnan(data.X).all(axis=0).tolist() == [False, True, False]
+    assert list(data.var["unpredicted"]) == ["", REASON, ""]
+    np.testing.assert_array_equal(data.var["threshold"], [0.5, np.nan, np.nan])
+    np.testing.assert_array_equal(data.var["precision"], [0.8, np.nan, np.nan])
+    np.testing.assert_array_equal(data.var["recall"], [0.6, np.nan, np.nan])
+    for suffix in SUFFIXES:
+        convert.convert(scores, tmp_path / f"x{suffix}")
+    read = anndata.read_h5ad(tmp_path / "x.h5ad")
+    assert list(read.var["unpredicted"]) == ["", REASON, ""]
+    table = parquet.read_table(tmp_path / "x.parquet")
+    assert [table[name].null_count for name in MARKS] == [0, len(table), 0]
+    stated = json.loads(table.schema.metadata[b"marks"])
+    assert [mark["unpredicted"] for mark in stated] == ["", REASON, ""]

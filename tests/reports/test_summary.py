@@ -321,7 +321,7 @@ PREDICTION_FAULTS = {
     "another tool's": (broken("run.json", '{"run": 1}'), "not written by histpred predict"),
     "next schema": (
         field("schema_version", value="2.0"),
-        "of schema version 2.0, this release reads 1.1",
+        "of schema version 2.0, this release reads 1.2",
     ),
     "no schema": (field("schema_version", value=None), "of schema version None"),
     "no count": (field("result", "rows", value="many"), r"histpred predict: result\.rows: "),
@@ -373,3 +373,17 @@ def test_a_faulty_evaluation_is_an_error_and_nothing_is_written(tmp_path, out):
         assert caught.value.path == str(path)
         assert caught.value.hint
     assert not out.exists()
+
+
+def test_a_mark_that_is_not_predicted_is_empty_and_not_a_zero(tmp_path):
+    folder = prediction(tmp_path / "a", {"H3K4me3": 2, "H3K27me3": 0, "H3K9ac": 0})
+    record = read(folder / "run.json")
+    absent = {"threshold": None, "precision": None, "recall": None}
+    record["marks"] = [{"name": "H3K27me3", **absent, "unpredicted": "too few genes carry it"}]
+    (folder / "run.json").write_text(json.dumps(record))
+    prediction(tmp_path / "b", {"H3K27me3": 4})
+    summarise([folder, tmp_path / "b"], tmp_path / "out")
+    section = read(tmp_path / "out" / "histpred_calls_mqc.json")
+    assert section["data"]["a"] == {"H3K4me3": 25.0, "H3K9ac": 0.0, "H3K27me3": None}
+    general = read(tmp_path / "out" / "histpred_predictions_mqc.json")
+    assert general["data"]["a"]["marks"] == 2

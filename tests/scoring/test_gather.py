@@ -313,7 +313,9 @@ def test_a_part_with_other_marks_is_refused_and_all_may_have_them(tiled, tiled_p
     refused(InputError, words, scattering, [parts[0], few[1], *parts[2:]])
     with pytest.raises(InputError) as caught:
         gather(scattering, [parts[0], few[1], *parts[2:]], tmp_path / "refused")
-    assert "with the --marks and --precision of the other parts" in str(caught.value)
+    assert "with the --marks, --call-precision and --precision of the other parts" in str(
+        caught.value
+    )
 
     scored_tiles(tiled, "rows.bed", tmp_path / "whole", 200, ("H3K4me3",))
     gather(scattering, few, tmp_path / "out")

@@ -14,7 +14,8 @@ from histpred.core.errors import InputError
 from histpred.core.marks import mark_colour
 from histpred.genome.regions import Window
 from histpred.genome.windows import row_of
-from histpred.scoring.tables import BED_NAME_LIMIT, TBI_LIMIT, Tables, index, join
+from histpred.scoring import tables as module
+from histpred.scoring.tables import BED_NAME_LIMIT, TBI_LIMIT, Tables, index, join, read_scores
 from support.command_line import COLUMNS
 
 MARKS = ("H3K4me3", "H3K27me3")
@@ -194,3 +195,36 @@ def test_tables_of_other_marks_are_not_joined(tmp_path):
     parts = [tmp_path / name / "scores.tsv.gz" for name in "aab"]
     with pytest.raises(InputError, match=r"b/scores\.tsv\.gz: its columns are not"):
         join(parts, tmp_path / "scores.tsv.gz")
+
+
+def test_a_mark_without_a_threshold_is_na_and_reads_back_as_nan(tmp_path):
+    rows = [(window("chr1", i, i + 9), [0.75, np.nan]) for i in range(3)]
+    tables = write(tmp_path, rows, thresholds=(0.5, np.nan))
+    assert tables.calls == 3
+    assert [row[-2:] for row in lines(tmp_path, "scores.tsv.gz")[1:]] == [["0.75", "NA"]] * 3
+    with read_scores(tmp_path / "scores.tsv.gz") as (_, blocks):
+        (block,) = blocks
+    np.testing.assert_array_equal(block.probabilities, [[0.75, np.nan]] * 3)
+
+
+@pytest.mark.parametrize("at_once", [1, 100])
+@pytest.mark.parametrize(
+    ("column", "values", "fault"),
+    [
+        ("H3K27me3", ("NA", "0.5"), "a probability in column 11, which is NA above"),
+        ("H3K27me3", ("0.5", "NA"), "could not convert string to float: 'NA'"),
+        ("H3K4me3", ("nan", "nan"), "a probability is not from 0 to 1"),
+    ],
+)
+def test_na_is_in_all_rows_of_a_mark_or_in_none(
+    column, values, fault, at_once, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(module, "AT_ONCE", at_once)
+    shared = ["chr1", "5", "90", "a", "-", "G", "lncRNA", "0", "1"]
+    rows = [[f"#{COLUMNS[0]}", *COLUMNS[1:], *MARKS]]
+    for value in values:
+        rows.append([*shared, *(value if mark == column else "0.5" for mark in MARKS)])
+    path = tmp_path / "scores.tsv.gz"
+    path.write_bytes(gzip.compress("".join("\t".join(row) + "\n" for row in rows).encode()))
+    with read_scores(path) as (_, blocks), pytest.raises(InputError, match=fault):
+        list(blocks)

@@ -196,3 +196,67 @@ def test_contigs_and_marks_of_odd_names(tmp_path):
 def test_an_assembly_may_be_called_anything(genes, genome, tmp_path, assembly):
     write_hub(genes, str(genome), tmp_path / "hub", assembly)
     assert (tmp_path / "hub" / assembly / "trackDb.txt").exists()
+
+
+# Marks that are not predicted, and what calls promise
+
+
+@pytest.fixture(scope="module")
+def stated(tmp_path_factory):
+    pytest.importorskip("torch", reason="needs torch")
+    from support.random_bundle import stated_prediction
+
+    return stated_prediction(tmp_path_factory.mktemp("stated"))
+
+
+def test_a_mark_that_is_not_predicted_has_no_track_and_the_page_says_why(stated, tmp_path):
+    hub = write_hub(stated.folder, str(stated.fasta), tmp_path / "hub", "plant")
+    assert hub.marks == ("H3K27ac", "H3K4me3")
+    names = {path.name for path in (tmp_path / "hub" / "plant").iterdir()}
+    marks = {"H3K27ac.bb", "H3K4me3.bb", "calls.bb"}
+    assert names == {*marks, "marks.html", "trackDb.txt", "contigs.chrom.sizes"}
+    page = (tmp_path / "hub" / "plant" / "marks.html").read_text()
+    assert "<td>H3K27ac</td><td>0.500</td><td>0.800</td><td>0.600</td><td></td>" in page
+    assert "<td>H3K4me3</td><td></td><td></td><td></td><td>never called</td>" in page
+    assert "not predicted, so it has no track: too few genes carry it" in page
+    for text, path in (
+        ("plant/trackDb.txt", "marks.html"),
+        ("one-file-hub.txt", "plant/marks.html"),
+    ):
+        settings = (tmp_path / "hub" / text).read_text().splitlines()
+        assert settings.count(f"html {path}") == 4  # the super track, the calls, two classes
+    remove_hub(tmp_path / "hub")
+    assert not (tmp_path / "hub").exists()
+
+
+def test_a_hostile_reason_is_text(stated, tmp_path):
+    scores = Path(shutil.copytree(stated.folder, tmp_path / "scores"))
+    record = json.loads((scores / "run.json").read_text())
+    record["marks"][1]["unpredicted"] = "<script>x</script>"
+    (scores / "run.json").write_text(json.dumps(record))
+    write_hub(scores, str(stated.fasta), tmp_path / "hub", "plant")
+    page = (tmp_path / "hub" / "plant" / "marks.html").read_text()
+    assert "&lt;script&gt;" in page
+    assert "<script" not in page
+
+
+def test_without_a_table_a_mark_that_is_not_predicted_has_no_track(tmp_path):
+    """The tiles of a bundle for intervals go from the scorer to the tracks."""
+    pytest.importorskip("torch", reason="needs torch")
+    from support.random_bundle import stated_prediction
+
+    made = stated_prediction(tmp_path)
+    manifest = json.loads((made.bundle / "bundle.json").read_text())
+    reach = {"upstream": 200, "downstream": 200, "max_n_fraction": 0.9}
+    window = {"kind": "interval", "whole": True, **reach}
+    manifest["interval"] = {"window": window, "resolution": 200, "marks": manifest["marks"]}
+    (made.bundle / "bundle.json").write_text(json.dumps(manifest))
+    options = ("--bundle", made.bundle, "--tile", "500", "--tracks")
+    for name, more in (("table", ()), ("none", ("--no-table",))):
+        out = tmp_path / name
+        done = histpred("predict", made.fasta, "-o", out, *options, *more)
+        assert done.code == 0, done.err
+    hubs = [contents(tmp_path / name / "hub") for name in ("table", "none")]
+    assert set(hubs[0]) == set(hubs[1])
+    signal = {name for name in hubs[0] if name.endswith(".bw")}
+    assert signal == {"genome/H3K27ac.bw", "genome/H3K4me3.bw"}
