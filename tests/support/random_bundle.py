@@ -15,7 +15,7 @@ from histpred.encoders import ENCODERS, build
 from histpred.encoders.chunks import ChunkPolicy
 from histpred.encoders.embedder import embed_sequences
 from histpred.scoring.scorer import Scorer
-from histpred.training.export import to_onnx
+from histpred.training.onnx_scorer import to_onnx
 from histpred.training.perceptron import MarkNetwork
 
 MARKS = ("H3K27ac", "H3K27me3", "H3K4me3")
