@@ -79,6 +79,7 @@ TESTED_ELSEWHERE = {
     "training/data": "tests/commands/test_train.py",
     "training/members": "tests/commands/test_train.py",
     "training/onnx_graph": "tests/training/test_export.py",
+    "training/onnx_scorer": "tests/training/test_export.py",
     "training/onnx_spectra": "tests/training/test_spectra.py",
     "training/settings": "tests/commands/test_train.py",
     "training/describe": "tests/commands/test_train.py",

@@ -48,7 +48,8 @@ from histpred.encoders.onnx import codes_of
 from histpred.evaluation.calibration import NEVER
 from histpred.reports.evaluation_figures import draw_calibration
 from histpred.scoring.verify import verify
-from histpred.training.export import spectra_to_onnx, to_onnx
+from histpred.training.export import spectra_to_onnx
+from histpred.training.onnx_scorer import to_onnx
 
 logger = logging.getLogger("human_promoter")
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from histpred.bundle.folder import MANIFEST, Bundle, load_bundle
 from histpred.bundle.manifest import MarkSpec
-from histpred.bundle.outputs import marks_of, window_for
+from histpred.bundle.outputs import encoder_for, marks_of, window_for
 from histpred.core.errors import BundleError, UsageError, first_few
 from histpred.encoders import ENCODERS, Encoder, EncoderSpec, build
 from histpred.encoders.chunks import WINDOW, ChunkPolicy, parse_chunks
@@ -90,9 +90,9 @@ def bundle_encoder(
     bundle: Bundle, window: str | None = None, tile: int | None = None, weights: Path | None = None
 ) -> EncoderChoice:
     """A bundle's own encoder; for `window` and `tile` see `histpred.bundle.outputs.window_for`."""
-    spec = bundle.manifest.encoder
-    chunks = ChunkPolicy(spec.chunks.policy, spec.chunks.length) if spec.chunks else None
     reach = window_for(bundle, window, tile)
+    spec = encoder_for(bundle, reach)
+    chunks = ChunkPolicy(spec.chunks.policy, spec.chunks.length) if spec.chunks else None
     return EncoderChoice(spec, chunks, reach, str(bundle.directory), weights, bundle)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from histpred.bundle.calls import refuse_unpredicted, with_precision
 from histpred.bundle.folder import Bundle
-from histpred.bundle.manifest import IntervalOutput, MarkSpec, Species
+from histpred.bundle.manifest import EncoderSpec, IntervalOutput, MarkSpec, Species
 from histpred.core.errors import UsageError, first_few
 from histpred.genome.regions import INTERVAL, PROMOTER
 from histpred.genome.windows import WindowSpec, parse_window
@@ -48,6 +48,12 @@ def was_trained_on(bundle: Bundle, window: WindowSpec) -> bool:
 def interval_output(bundle: Bundle, window: WindowSpec) -> IntervalOutput | None:
     """The bundle's output for intervals, if the windows are intervals and it has one."""
     return bundle.manifest.interval if window.kind == INTERVAL else None
+
+
+def encoder_for(bundle: Bundle, window: WindowSpec) -> EncoderSpec:
+    """The bundle's encoder, as it embeds such windows."""
+    spec = bundle.manifest.encoder
+    return spec.of_middle() if interval_output(bundle, window) else spec
 
 
 def marks_of(

@@ -7,9 +7,11 @@
 
 A window is read `reach` bp to each side of its middle, in bins. The k-mers of each bin are counted,
 and bins.onnx turns the counts into units. Units and counts are added up over stretches of bins
-around the middle, and heads.onnx turns these sums into a vector. Windows on a grid of the genome
-have bins in common: each is counted once, and running sums give the sums over all stretches
-(`embed_along`). `histpred.training.onnx_spectra` writes the graphs.
+around the middle, and heads.onnx turns these sums into a vector. A window may have several vectors
+side by side, each around a place of its own, such as every 400 bp around a TSS (`places`).
+
+Windows on a grid of the genome have bins in common: each is counted once, and running sums give the
+sums over all stretches (`embed_along`). `histpred.training.onnx_spectra` writes the graphs.
 """
 
 from __future__ import annotations
@@ -28,9 +30,16 @@ from histpred.encoders.bins import CODONS, STOPS, count_codons, count_four_mers,
 from histpred.encoders.chunks import bases, known_part
 from histpred.encoders.onnx import codes_of
 
-SETTINGS = {"bin_length": int, "stretches": list, "both_strands": bool, "frames": bool}
+SETTINGS = {
+    "bin_length": int,
+    "stretches": list,
+    "both_strands": bool,
+    "frames": bool,
+    "places": list,
+}
 WINDOWS_AT_ONCE = 8  # so that their units fit into the cache of a core
-MOST_STRETCHES, FARTHEST = 1_000, 10_000_000  # bp; more than any network has
+MOST_STRETCHES, MOST_PLACES = 1_000, 1_000  # more than any network has
+FARTHEST = 10_000_000  # bp
 
 
 class SpectraEncoder:
@@ -46,7 +55,10 @@ class SpectraEncoder:
     def __init__(self, settings: Mapping[str, object], directory: Path, device: str) -> None:
         self.grid, self.reach, self.symmetric = sharing_of(settings)
         self._bin, stretches = _stretches(settings)
-        self._places = [tuple((self.reach + at) // self._bin for at in ends) for ends in stretches]
+        self._ends = [tuple((self.reach + at) // self._bin for at in ends) for ends in stretches]
+        places = _places(settings, self._bin)
+        self._margin = max(map(abs, places), default=0)
+        self._wanted = (np.array(places, int) + self._margin) // self._bin
         self._columns = four_mer_columns(bool(settings.get("both_strands")))
         self._frames = bool(settings.get("frames"))
         self.files = directory / BINS, directory / HEADS
@@ -59,16 +71,26 @@ class SpectraEncoder:
         counted = int(self._columns.max()) + 1 + self._frames * len(STOPS) * CODONS
         self._widths = self._check(0, ("counts", [counted]), "units"), counted
         taken = [len(stretches), sum(self._widths)]
-        self.dimension = self._check(1, ("sums", taken), "embedding")
+        self._width = self._check(1, ("sums", taken), "embedding")
+        self.dimension = self._width * max(1, len(places))
 
     def embed(self, chunks: Sequence[bytes]) -> Embedded:
         """Vectors of windows of any length: N stand for bases that they lack.
 
-        Bases farther than `reach` from the middle (length // 2) are not read.
+        Bases farther than `reach` from the middle (length // 2), or from a place, are not read.
         """
-        sums = np.empty((len(chunks), len(self._places), sum(self._widths)), np.float32)
-        edges = sorted({edge for ends in self._places for edge in ends})
-        parts = [slice(*map(edges.index, ends)) for ends in self._places]
+        tokens = np.array([bases(chunk) for chunk in chunks], np.int64)
+        if len(self._wanted):
+            vectors = np.empty((len(chunks), self.dimension), np.float32)
+            for start in range(0, len(chunks), WINDOWS_AT_ONCE):
+                some = chunks[start : start + WINDOWS_AT_ONCE]
+                along = [(self._around_middle(chunk), self._wanted) for chunk in some]
+                found = self.embed_along(along, self._bin)
+                vectors[start : start + len(some)] = found.reshape(len(some), -1)
+            return Embedded(vectors, tokens)
+        sums = np.empty((len(chunks), len(self._ends), sum(self._widths)), np.float32)
+        edges = sorted({edge for ends in self._ends for edge in ends})
+        parts = [slice(*map(edges.index, ends)) for ends in self._ends]
         for start in range(0, len(chunks), WINDOWS_AT_ONCE):
             windows = [self._around_middle(chunk) for chunk in chunks[start:][:WINDOWS_AT_ONCE]]
             place = 0
@@ -79,13 +101,12 @@ class SpectraEncoder:
                     total = between[:, part].sum(axis=1)
                     sums[start : start + len(windows), number, place : place + width] = total
                 place += width
-        tokens = np.array([bases(chunk) for chunk in chunks], np.int64)
         return Embedded(self._embedding(sums), tokens)
 
     def embed_along(self, parts: Sequence[Along], step: int) -> np.ndarray:
         """See `SharingEncoder`."""
         rows = np.cumsum([0, *(len(wanted) for _, wanted in parts)])
-        sums = np.zeros((rows[-1], len(self._places), sum(self._widths)), np.float32)
+        sums = np.zeros((rows[-1], len(self._ends), sum(self._widths)), np.float32)
         known = [self._without_ends(sequence) for sequence, _ in parts]
         bins = np.cumsum([0, *(len(sequence) // self._bin for _, sequence in known)])
         whole = b"".join(sequence for _, sequence in known)
@@ -116,16 +137,17 @@ class SpectraEncoder:
         # float32 would drift: the sums of all bins are much larger than those of a stretch.
         running = np.zeros((len(values) + 1, values.shape[1]))
         np.cumsum(values, axis=0, dtype=float, out=running[1:])
-        places = np.add.outer(first, np.array(self._places))  # [windows, stretches, 2]
+        places = np.add.outer(first, np.array(self._ends))  # [windows, stretches, 2]
         starts, ends = np.minimum(np.maximum(places, 0), len(values)).transpose(2, 0, 1)
         found: np.ndarray = running[ends] - running[starts]
         return found
 
     def _around_middle(self, chunk: bytes) -> bytes:
-        """The bases up to `reach` from the middle, filled up with N."""
-        missing = b"N" * (self.reach - len(chunk) // 2)
-        left = max(0, len(chunk) // 2 - self.reach)
-        return (missing + chunk[left : left + 2 * self.reach]).ljust(2 * self.reach, b"N")
+        """The bases up to `reach` from the middle and the outermost place, filled up with N."""
+        reach = self.reach + self._margin
+        missing = b"N" * (reach - len(chunk) // 2)
+        left = max(0, len(chunk) // 2 - reach)
+        return (missing + chunk[left : left + 2 * reach]).ljust(2 * reach, b"N")
 
     def _values(self, codes: np.ndarray) -> list[np.ndarray]:
         """Units, then counts, of bins, each float32 [sequences, bins, width]."""
@@ -140,7 +162,7 @@ class SpectraEncoder:
         return [values.reshape(len(codes), -1, values.shape[1]) for values in (units, added)]
 
     def _embedding(self, sums: np.ndarray) -> np.ndarray:
-        shape = (len(sums), self.dimension)
+        shape = (len(sums), self._width)
         return run_session(self._heads, self.files[1], "embedding", {"sums": sums}, shape)
 
     def _check(self, number: int, taken: tuple[str, list[int]], given: str) -> int:
@@ -164,7 +186,8 @@ def from_settings(
 
     Settings: `bin_length` in bp, `stretches` (start and end in bp relative to the middle),
     `both_strands` (a k-mer and its reverse complement are one column), `frames` (codons of open
-    reading frames are counted too). Raises ValueError for others.
+    reading frames are counted too), `places` (bp relative to the middle, in whole bins). Raises
+    ValueError for others.
     """
     return SpectraEncoder(settings, directory, device)
 
@@ -178,7 +201,23 @@ def sharing_of(settings: Mapping[str, object]) -> Sharing:
     frames = bool(settings.get("frames"))
     symmetric = mirrored and bool(settings.get("both_strands")) and not frames
     # An open reading frame reaches beyond its bin, and ends where its window ends.
-    return Sharing(None if frames else length, reach, symmetric)
+    alone = frames or bool(_places(settings, length))
+    return Sharing(None if alone else length, reach, symmetric)
+
+
+def _places(settings: Mapping[str, object], length: int) -> list[int]:
+    """The places, none if the middle is the only one; ValueError unless whole bins lie between."""
+    places = settings.get("places", [])
+    if not isinstance(places, list) or len(places) > MOST_PLACES:
+        raise ValueError(f"'places' must be a list of at most {MOST_PLACES} numbers")
+    for place in places:
+        if type(place) is not int or abs(place) > FARTHEST or place % length:
+            raise ValueError(
+                f"a place must be whole bins of {length} bp from the middle: {place!r}"
+            )
+    if places and settings.get("frames"):
+        raise ValueError("'places' and 'frames' do not go together")
+    return places
 
 
 def _stretches(settings: Mapping[str, object]) -> tuple[int, list[tuple[int, int]]]:

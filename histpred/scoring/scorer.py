@@ -61,7 +61,8 @@ class Scorer:
         self._session, self.device = open_session(path, device, threads)
         marks = (interval or bundle.manifest).marks
         every = tuple(mark.name for mark in marks)
-        self._dimension = bundle.manifest.encoder.dimension
+        spec = bundle.manifest.encoder
+        self._dimension = (spec.of_middle() if interval else spec).dimension
         _check_fits(path, self._session, every, self._dimension)
         kept = [i for i, name in enumerate(every) if not only or name in only]
         if len(kept) < len(every):

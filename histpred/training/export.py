@@ -7,24 +7,21 @@
 
 A spectra network has bins.onnx and heads.onnx instead: see `histpred.encoders.spectra`.
 
-What need not be computed at scoring time is folded away beforehand: the standardisation into the
-first layer, each batch norm into the linear layer beside it, the marks' part of the first layer
-into one constant. DeepHistone's other batch norms stay, because their inputs are also used
-elsewhere. Each graph is compared with its network before it is returned.
+What need not be computed at scoring time is folded away beforehand, as in
+`histpred.training.onnx_scorer`. DeepHistone's other batch norms stay, because their inputs are also
+used elsewhere. Each graph is compared with its network before it is returned.
 """
 
 from __future__ import annotations
 
 import copy
-import json
 import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
-import onnx
 import torch
-from onnx import TensorProto, helper
+from onnx import TensorProto
 from torch import nn
 
 from histpred.bundle.folder import MARK_VECTORS
@@ -42,12 +39,11 @@ from histpred.training.members import Network
 from histpred.training.onnx_graph import (
     Scope,
     add_layer,
-    array,
     checked_bytes,
-    gain_and_shift,
     make_model,
     refuse_difference,
 )
+from histpred.training.onnx_scorer import linear_to_onnx, to_onnx
 from histpred.training.onnx_spectra import bins_graph, heads_graph, spectra_of
 from histpred.training.perceptron import MarkNetwork
 from histpred.training.recipe import Source
@@ -57,7 +53,6 @@ CHECKED = 512  # validation rows for which the exported graph is compared with t
 CHECKED_WINDOWS = 32  # the same, of bases; a long window takes up to a second
 KNOWN_LENGTH = 2_000  # bases of the sequence in the bundle's known answer
 
-Layer = tuple[np.ndarray, np.ndarray]
 Exported = tuple[EncoderSpec, bytes, dict[str, bytes]]
 """A network as a bundle holds it: its encoder, its scorer, and its other files, by name"""
 
@@ -148,33 +143,6 @@ def _table(rows: Iterable[Sequence[str]]) -> bytes:
     return "".join("\t".join(row) + "\n" for row in rows).encode()
 
 
-def to_onnx(network: MarkNetwork, marks: Sequence[str], check_rows: np.ndarray) -> bytes:
-    """The bytes of scorer.onnx for a perceptron; its metadata name the marks, in order.
-
-    Raises ModelError if the graph's logits of `check_rows`, real embeddings, float32 [n,
-    dimension], differ from the network's by more than 1e-4.
-    """
-    training = network.training
-    network.eval()
-    with torch.inference_mode():
-        logits = network(torch.from_numpy(check_rows)).numpy()
-    network.train(training)
-    return checked_bytes("scorer.onnx", _graph(network, marks), check_rows, logits)
-
-
-def linear_to_onnx(
-    weight: np.ndarray, bias: np.ndarray, marks: Sequence[str], check_rows: np.ndarray
-) -> bytes:
-    """The bytes of scorer.onnx for one linear layer, compared with numpy; see `to_onnx`.
-
-    `weight` is [marks, dimension], `bias` is [marks].
-    """
-    nodes = [helper.make_node("Gemm", ["embedding", "weight", "bias"], ["logits"], transB=1)]
-    model = _scorer(Scope(nodes, {"weight": weight, "bias": bias}), weight.shape[1], marks)
-    logits = check_rows.astype(float) @ weight.T.astype(float) + bias
-    return checked_bytes("scorer.onnx", model, check_rows, logits)
-
-
 def encoder_to_onnx(encoder: nn.Sequential, check_codes: np.ndarray) -> bytes:
     """The bytes of encoder.onnx: the layers before the last one of DeepHistone.
 
@@ -221,53 +189,3 @@ def _checks(
 
 def _scale(embeddings: np.ndarray) -> float:
     return max(float(embeddings.max()), 1.0)
-
-
-def fold(network: MarkNetwork) -> tuple[Layer, np.ndarray, list[Layer]]:
-    """The network's arithmetic in eval mode as affine maps, computed in float64.
-
-    They are weight [dimension, hidden[0]] and bias of the embedding's part of the first layer; what
-    each mark adds to it, [marks, hidden[0]]; and weight [in, out] and bias of each further layer,
-    which a ReLU precedes.
-    """
-    first = array(network.layers[0].weight)
-    of_embedding = (first[:, : network.dimension] / array(network.scale)).T
-    bias = array(network.layers[0].bias) - array(network.mean) @ of_embedding
-    mark_part = array(network.mark_vectors) @ first[:, network.dimension :].T
-
-    layers = []
-    further = [*network.layers[1:], network.output]
-    for norm, linear in zip(network.batch_norms, further, strict=True):
-        gain, shift = gain_and_shift(norm)
-        weight = array(linear.weight)
-        layers.append(((weight * gain).T, array(linear.bias) + weight @ shift))
-
-    return (of_embedding, bias), mark_part, layers
-
-
-def _graph(network: MarkNetwork, marks: Sequence[str]) -> onnx.ModelProto:
-    shared, mark_part, layers = fold(network)
-    constants = {"shared.weight": shared[0], "shared.bias": shared[1], "mark_part": mark_part[None]}
-    nodes = [
-        helper.make_node("Gemm", ["embedding", "shared.weight", "shared.bias"], ["shared"]),
-        helper.make_node("Unsqueeze", ["shared", "mark_axis"], ["shared_by_mark"]),
-        helper.make_node("Add", ["shared_by_mark", "mark_part"], ["first_by_mark"]),
-        helper.make_node("Reshape", ["first_by_mark", "rows_shape"], ["rows0"]),
-    ]
-    for i, (weight, bias) in enumerate(layers):
-        constants |= {f"layer{i}.weight": weight, f"layer{i}.bias": bias}
-        inputs = [f"active{i}", f"layer{i}.weight", f"layer{i}.bias"]
-        nodes.append(helper.make_node("Relu", [f"rows{i}"], [f"active{i}"]))
-        nodes.append(helper.make_node("Gemm", inputs, [f"rows{i + 1}"]))
-    nodes.append(helper.make_node("Reshape", [f"rows{len(layers)}", "logits_shape"], ["logits"]))
-    constants["mark_axis"] = np.array([1])
-    constants["rows_shape"] = np.array([-1, mark_part.shape[1]])
-    constants["logits_shape"] = np.array([-1, len(marks)])
-    return _scorer(Scope(nodes, constants), len(shared[0]), marks)
-
-
-def _scorer(scope: Scope, dimension: int, marks: Sequence[str]) -> onnx.ModelProto:
-    taken = "embedding", TensorProto.FLOAT, [dimension]
-    model = make_model(scope, taken, ("logits", len(marks)), "histpred scorer")
-    helper.set_model_props(model, {"histpred.marks": json.dumps(list(marks))})
-    return model

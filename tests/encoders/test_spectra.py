@@ -151,3 +151,50 @@ def test_a_graph_that_is_missing_or_another_is_refused(tmp_path):
     shutil.copy(SHIPPED / HUMAN / "scorer.onnx", tmp_path / "heads.onnx")
     with pytest.raises(BundleError, match=r"heads\.onnx: takes and gives"):
         build(spec, tmp_path)
+
+
+def at_places(encoder_of, places):
+    spec = load_bundle(encoder_of).manifest.encoder
+    settings = {**spec.settings, "places": places}
+    dimension = spec.dimension * len(places)
+    return spec.model_copy(update={"settings": settings, "dimension": dimension})
+
+
+def test_vectors_of_places_are_those_of_windows_around_them(encoder, sequence):
+    places = [-2_000, -400, 0, 2_000]
+    several = build(at_places(HUMAN, places), load_bundle(HUMAN).directory)
+    middle, reach = 20_000, encoder.reach
+    window = sequence[middle - reach - 2_000 : middle + reach + 2_000]
+    found = several.embed([window, b"ACGT" * 20, window]).vectors.reshape(3, len(places), -1)
+    around = [sequence[middle + at - reach : middle + at + reach] for at in places]
+    np.testing.assert_allclose(found[0], encoder.embed(around).vectors, atol=1e-5)
+    assert (found[2] == found[0]).all()
+    short = [b"N" * max(0, -2 * at) + b"ACGT" * 20 + b"N" * max(0, 2 * at) for at in (2000, 0)]
+    np.testing.assert_allclose(found[1][[0, 2]], encoder.embed(short).vectors, atol=1e-5)
+    assert not several.grid  # windows with places share nothing
+
+
+def test_the_encoder_of_the_middle_has_no_places():
+    spec = load_bundle(HUMAN).manifest.encoder
+    assert at_places(HUMAN, [-200, 0, 200]).of_middle() == spec
+    assert spec.of_middle() == spec
+
+
+@pytest.mark.parametrize(
+    ("places", "why"),
+    [
+        ([100], "whole bins"),
+        ([2.0], "whole bins"),
+        ([True], "whole bins"),
+        ([20_000_000], "whole bins"),
+        ([0] * 1_001, "at most 1000"),
+    ],
+)
+def test_places_that_cannot_be(places, why):
+    with pytest.raises(BundleError, match=why):
+        build(at_places(HUMAN, places), load_bundle(HUMAN).directory)
+
+
+def test_reading_frames_have_no_places():
+    with pytest.raises(BundleError, match="do not go together"):
+        build(at_places(YEAST, [0]), load_bundle(YEAST).directory)

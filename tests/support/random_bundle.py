@@ -21,7 +21,7 @@ from histpred.encoders.embedder import embed_sequences
 from histpred.genome.request import Request
 from histpred.scoring.predict import predict
 from histpred.scoring.scorer import Scorer
-from histpred.training.export import to_onnx
+from histpred.training.onnx_scorer import to_onnx
 from histpred.training.perceptron import MarkNetwork
 from support import random_bed_rows, random_genome, write_bed, write_fasta
 

@@ -14,9 +14,10 @@ import onnxruntime  # noqa: E402
 
 from histpred.core.errors import ModelError  # noqa: E402
 from histpred.encoders.onnx import OnnxEncoder, codes_of  # noqa: E402
-from histpred.training import export, onnx_graph  # noqa: E402
+from histpred.training import onnx_graph, onnx_scorer  # noqa: E402
 from histpred.training.deephistone import DeepHistone  # noqa: E402
-from histpred.training.export import encoder_to_onnx, linear_to_onnx, to_onnx  # noqa: E402
+from histpred.training.export import encoder_to_onnx  # noqa: E402
+from histpred.training.onnx_scorer import linear_to_onnx, to_onnx  # noqa: E402
 from histpred.training.perceptron import MarkNetwork  # noqa: E402
 
 MARKS = ("H3K4me3", "H3K27me3", "H3K9ac")
@@ -80,13 +81,13 @@ def test_the_same_weights_give_the_same_bytes_and_name_no_place_or_time(network,
 
 
 def test_an_export_that_differs_is_refused(network, rows, monkeypatch):
-    folded = export.fold(network)
+    folded = onnx_scorer.fold(network)
 
     def off(network):
         shared, mark_part, layers = folded
         return shared, mark_part + 0.1, layers
 
-    monkeypatch.setattr(export, "fold", off)
+    monkeypatch.setattr(onnx_scorer, "fold", off)
     with pytest.raises(ModelError, match="differs from the trained network"):
         to_onnx(network, MARKS, rows)
 
