@@ -68,10 +68,10 @@ def from_peaks(files: list[PeakFile], request: Request, work: Path, rule: PeakRu
     """Find which genes of an annotation have which marks.
 
     If the window has tiles, rows are cut into them and each tile counts as a gene, whose id is
-    CONTIG:START-END (`histpred.genome.windows.tile_name`). A gene with several regions (rows with one id) has a mark if one of them does. The matrix gives
-    the position of its first row, not of the region. Marks are sorted, no value is NaN. unjoined:
-    rows without a region, and genes on contigs where no file has a peak. A sample counts once for
-    each mark that it has peaks of.
+    CONTIG:START-END (`histpred.genome.windows.tile_name`). A gene with several regions (rows with
+    one id) has a mark if one of them does. The matrix gives the position of its first row, not of
+    the region. Marks are sorted, no value is NaN. unjoined: rows without a region, and genes on
+    contigs where no file has a peak. A sample counts once for each mark that it has peaks of.
 
     Of the request, all but the FASTA matters; contigs of the annotation may have other names than
     in the peaks (chr1, 1). `work` is a private folder for temporary files.
