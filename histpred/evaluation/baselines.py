@@ -88,7 +88,8 @@ def fit_baselines(examples: Examples) -> Callable[[pandas.DataFrame, np.ndarray]
     is 1 (never called) for a mark with one class in the validation rows.
     """
     train, held_out = examples.of(TRAIN), examples.of(VALIDATION)
-    predictors = fit_predictors(train.windows, train.inputs, train.labels)
+    shares = shares_of(train.labels)
+    predictors = fit_predictors(train.windows, train.inputs, train.labels, shares)
     thresholds = {
         name: choose_thresholds(held_out.labels, predict(held_out.windows, held_out.inputs))
         for name, predict in predictors.items()
@@ -98,14 +99,20 @@ def fit_baselines(examples: Examples) -> Callable[[pandas.DataFrame, np.ndarray]
     }
 
 
-def fit_predictors(
-    windows: pandas.DataFrame, features: np.ndarray, labels: np.ndarray
-) -> dict[str, Predictor]:
-    """Fit each baseline on labelled windows; see `fit_baselines`."""
+def shares_of(labels: np.ndarray) -> np.ndarray:
+    """The share of positives of each mark, float [marks], of labels [n, marks]; 0.5 for none."""
     known = ~np.isnan(labels)
-    shares = np.where(
-        known.any(axis=0), np.nansum(labels, axis=0) / np.maximum(known.sum(axis=0), 1), 0.5
-    )
+    means = np.nansum(labels, axis=0) / np.maximum(known.sum(axis=0), 1)
+    return np.where(known.any(axis=0), means, EVEN)
+
+
+def fit_predictors(
+    windows: pandas.DataFrame, features: np.ndarray, labels: np.ndarray, shares: np.ndarray
+) -> dict[str, Predictor]:
+    """Fit each baseline on labelled windows, with the prevalence `shares` [marks].
+
+    See `fit_baselines`.
+    """
 
     def fitted(name: str, strength: float, read: Callable[[np.ndarray], np.ndarray]) -> Predictor:
         model = _logistic(read(features[:, COLUMNS[name]]), labels, shares, strength)

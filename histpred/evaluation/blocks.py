@@ -10,7 +10,13 @@ from __future__ import annotations
 import numpy as np
 import pandas
 
-from histpred.evaluation.baselines import INPUTS, Scores, choose_thresholds, fit_predictors
+from histpred.evaluation.baselines import (
+    INPUTS,
+    Scores,
+    choose_thresholds,
+    fit_predictors,
+    shares_of,
+)
 from histpred.labels.loci import overlapping
 
 FOLDS = 5
@@ -47,8 +53,10 @@ def out_of_fold(
 ) -> Scores:
     """Probabilities of the baselines for windows [n] with `sequence_features` and labels.
 
-    Thresholds maximise Youden's J on these same rows, which flatters the baselines a little.
+    The prevalence is that of all of them: one of each fold would rank the folds, and in the wrong
+    order. Thresholds maximise Youden's J on these same rows. Both flatter the baselines a little.
     """
+    shares = shares_of(labels)
     found = {name: np.full(labels.shape, np.nan) for name in INPUTS}
     around = windows.assign(start=windows["start"] - GAP // 2, end=windows["end"] + GAP // 2)
     for fold in np.unique(blocks.folds):
@@ -56,7 +64,7 @@ def out_of_fold(
         train = np.flatnonzero(~overlapping(around, held_out))
         train = train[:: max(1, -(-len(train) // ENOUGH))]
         rows = windows.iloc[train].reset_index(drop=True)
-        predictors = fit_predictors(rows, features[train], labels[train])
+        predictors = fit_predictors(rows, features[train], labels[train], shares)
         these = windows[held_out].reset_index(drop=True)
         for name, predict in predictors.items():
             found[name][held_out] = predict(these, features[held_out])

@@ -103,7 +103,7 @@ def lead(
 def draws(size: int, samples: int, seed: int, block: int) -> Iterator[np.ndarray]:
     """How often each of `size` loci is drawn in samples of as many.
 
-    Yields arrays [up to `block`, size]. The samples depend only on `seed` and on the number of loci.
+    Yields arrays [up to `block`, size]. The samples depend only on `seed` and `size`.
     """
     generator = np.random.default_rng(seed)
     block = max(block, 1)

@@ -15,6 +15,7 @@ from histpred.evaluation.analysis import co_targeting, correlate, cosine_similar
 from histpred.evaluation.baselines import INPUTS, fit_baselines, sequence_features
 from histpred.evaluation.blocks import out_of_fold
 from histpred.evaluation.bootstrap import intervals, lead
+from histpred.evaluation.kinds import by_kind, kinds_of
 from histpred.evaluation.metrics import by_group, measure
 from histpred.evaluation.result import BASELINE, LOCI, MODEL, ModelResult, Result
 from histpred.evaluation.rows import EvaluationOptions, LabelledRows, label_rows
@@ -93,6 +94,7 @@ def compare(
     if by_block:
         groupings["block"] = np.array(blocks.names)[blocks.numbers]
     groups = [by_group(truth, probabilities, of, by) for by, of in groupings.items()]
+    kinds = kinds_of(labelled.windows[chosen.evaluated], request, window.kind, work)
     similarity = _similarity(bundle, chosen.marks)
     together = co_targeting(training, chosen.marks) if len(training) else None
     both = similarity is not None and together is not None and len(chosen.marks) > 2
@@ -119,6 +121,7 @@ def compare(
         correlation=correlate(similarity, together) if both else None,
         drawn=f"blocks of {blocks.length:,} bp" if in_blocks else LOCI,
         block=blocks.length if by_block else 0,
+        kinds=kinds if isinstance(kinds, str) else by_kind(kinds, truth, models, chosen.marks),
     )
 
 

@@ -9,6 +9,7 @@ import pandas
 
 MODEL, BASELINE = "model", "baseline"
 LOCI = "loci: windows that overlap are drawn together"
+MEAN = "mean"  # over marks, in `Result.kinds`
 MICRO, MACRO = "micro", "macro"
 
 METRICS = {
@@ -66,7 +67,8 @@ class Result(NamedTuple):
     co_targeting: cosine of the TF-IDF-weighted label vectors of training rows, [marks, marks], None
     without training rows. correlation: of similarity and co_targeting. drawn: what the bootstrap
     draws, in words. block: length in bp of the blocks by which baselines were fitted; 0: they were
-    fitted on training rows, or there are none.
+    fitted on training rows, or there are none. kinds: see `histpred.evaluation.kinds.by_kind`; or a
+    sentence that says why there are none, empty if there is nothing to say.
     """
 
     title: str
@@ -82,3 +84,4 @@ class Result(NamedTuple):
     correlation: Correlation | None
     drawn: str = LOCI
     block: int = 0
+    kinds: pandas.DataFrame | str = ""

@@ -44,7 +44,7 @@ logger = logging.getLogger(__name__)
 METRICS, REPORT, FIGURES = "metrics.json", "report.html", "figures"
 OUTPUTS = (
     *(f"{FIGURES}/{name}.{suffix}" for name in FIGURE_NAMES for suffix in ("png", "svg")),
-    *("summary.tsv", "marks.tsv", "groups.tsv", "similarity.tsv", "co_targeting.tsv"),
+    *("summary.tsv", "marks.tsv", "groups.tsv", "kinds.tsv", "similarity.tsv", "co_targeting.tsv"),
     *("predictions.tsv.gz", REPORT, METRICS),
 )
 

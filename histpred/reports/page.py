@@ -63,6 +63,11 @@ def figure(value: float, note: str = "", best: bool = False) -> Cell:
     return Cell(number(value), _sortable(value), note, best)
 
 
+def signed(value: float) -> Cell:
+    """A figure with three decimals and its sign."""
+    return Cell(number(value, sign=True), _sortable(value))
+
+
 def share(value: float) -> Cell:
     """A share from 0 to 1, as a percentage."""
     return Cell(percent(value), _sortable(value))
