@@ -108,6 +108,7 @@ def compare(
                 if in_blocks
                 else f"at {len(np.unique(loci)):,} loci that do not overlap"
             ),
+            **({"baselines": f"by block of {blocks.length:,} bp, see Methods"} if by_block else {}),
             **bundle.manifest.training.splits,
         },
         warnings=chosen.warnings,

@@ -148,7 +148,7 @@ def write_report(result: Result, figures: Mapping[str, Drawing], path: Path) -> 
             _best_in_bold(result, [(MICRO, metric) for metric in TABLE_1], inputs=True),
         ),
         areas=Table(
-            "Macro- and micro-averaged AUROC, with 95 % bootstrap intervals over loci.",
+            "Macro- and micro-averaged AUROC, with 95 % bootstrap intervals.",
             ["Configuration", *TABLE_2],
             _best_in_bold(result, [(row, "auroc") for row in TABLE_2.values()], inputs=False),
         ),

@@ -64,16 +64,17 @@ def _by_mark(result: Result, kinds: pandas.DataFrame, bundle: str) -> Table:
     of = kinds.set_index(["mark", "kind"])
     rows = []
     for mark in (*result.marks, MEAN):
-        cells = [figure(of.loc[(mark, kind), "auroc"]) for kind in names]
-        cells += [figure(of.loc[(mark, kind), "rate"]) for kind in names]
-        cells += [signed(of.loc[(mark, kind), "bias"]) for kind in names]
-        cells += [figure(of.loc[(mark, kind), "ece"]) for kind in names]
+        cells = []
+        for kind in names:
+            one = of.loc[(mark, kind)]
+            note = f"bias {number(one['bias'], sign=True)}, ECE {number(one['ece'])}"
+            cells.append(figure(one["auroc"], note))
         rows.append(Row(mark, cells, mark != MEAN))
-    heads = [f"{what}, {kind}" for what in ("AUROC", "Share", "Bias", "ECE") for kind in names]
     return Table(
-        f"{bundle} by mark and kind of gene. Share: of positives. ECE is too high where there are "
-        "few genes: ten bins of a few genes each differ from their probabilities by chance.",
-        ["Mark", *heads],
+        f"AUROC of {bundle} by mark and kind of gene, and below it bias and ECE. ECE is too high "
+        "where there are few genes: ten bins of a few genes each differ from their probabilities "
+        "by chance.",
+        ["Mark", *names],
         rows,
     )
 
