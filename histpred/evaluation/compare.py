@@ -82,6 +82,8 @@ def compare(
     # Neighbouring intervals are alike even where they do not overlap.
     in_blocks = window.kind == INTERVAL
     loci = blocks.numbers if in_blocks else locus_numbers(windows)
+    block, count = f"blocks of {blocks.length:,} bp", len(np.unique(loci))
+    places = f"in {count:,} {block}" if in_blocks else f"at {count:,} loci that do not overlap"
     evaluated = EvaluatedRows(windows, truth, chosen.marks, loci, options.seed)
     models = _bundle_results(scored, chosen, evaluated)
     training = labelled.labels[chosen.sets == TRAIN]
@@ -102,13 +104,8 @@ def compare(
         title=f"{bundle.manifest.name} {bundle.manifest.version}",
         about={
             **_about(scored[0], request, labels_path),
-            "rows": f"{len(windows):,} ({'all' if chosen.unknown else options.rows}), "
-            + (
-                f"in {len(blocks.names):,} blocks of {blocks.length:,} bp"
-                if in_blocks
-                else f"at {len(np.unique(loci)):,} loci that do not overlap"
-            ),
-            **({"baselines": f"by block of {blocks.length:,} bp, see Methods"} if by_block else {}),
+            "rows": f"{len(windows):,} ({'all' if chosen.unknown else options.rows}), {places}",
+            **({"baselines": f"by {block}, see Methods"} if by_block else {}),
             **bundle.manifest.training.splits,
         },
         warnings=chosen.warnings,
@@ -120,7 +117,7 @@ def compare(
         similarity=similarity,
         co_targeting=together,
         correlation=correlate(similarity, together) if both else None,
-        drawn=f"blocks of {blocks.length:,} bp" if in_blocks else LOCI,
+        drawn=block if in_blocks else LOCI,
         block=blocks.length if by_block else 0,
         kinds=kinds if isinstance(kinds, str) else by_kind(kinds, truth, models, chosen.marks),
     )

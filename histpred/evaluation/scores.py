@@ -74,7 +74,11 @@ def score(
         scores.append(probabilities)
 
     execution = execution._replace(overwrite=True, table=False)
-    predict(request, choice, work / f"{name}.scores", execution, keep)
+    run = predict(request, choice, work / f"{name}.scores", execution, keep)
+    if execution.store:
+        logger.info(
+            f"{run.embedded:,} chunks embedded on {run.device}, {run.reused:,} found in the store"
+        )
     table = pandas.DataFrame(windows, columns=NAMES)
     if window.tile:
         places = zip(table["chrom"], table["start"], strict=True)

@@ -257,7 +257,7 @@ def test_rows_that_the_split_does_not_know_are_all_evaluated(bundle, tmp_path):
     metrics = json.loads((tmp_path / "e" / "metrics.json").read_text())
     assert metrics["windows"] == len(renamed)
     assert list(metrics["models"])[:2] == ["mine", "prevalence"]
-    assert metrics["about"]["baselines"] == "by block of 1,000,000 bp, see Methods"
+    assert metrics["about"]["baselines"] == "by blocks of 1,000,000 bp, see Methods"
     assert metrics["models"]["GC"]["figures"]["H3K4me3"]["auroc"]["value"] > 0.75
 
 

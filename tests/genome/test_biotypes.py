@@ -52,6 +52,6 @@ def test_coding_biotypes_are_told_from_all_others():
     """The names of GENCODE, Ensembl's GFF3 and NCBI; a pseudogene codes for nothing."""
     coding = "protein_coding mRNA IG_V_gene TR_C_gene V_segment nonsense_mediated_decay"
     assert all(map(is_coding, coding.split()))
-    others = "processed_pseudogene IG_V_pseudogene TEC . pseudogene artifact".split()
+    others = ["processed_pseudogene", "IG_V_pseudogene", "TEC", ".", "pseudogene", "artifact"]
     others += " ".join(NON_CODING.values()).split()
     assert not any(map(is_coding, others))
