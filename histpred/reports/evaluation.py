@@ -15,6 +15,7 @@ from histpred.evaluation.blocks import FOLDS, GAP
 from histpred.evaluation.result import BASELINE, MACRO, METRICS, MICRO, ModelResult, Result
 from histpred.reports import findings as said
 from histpred.reports.kinds import kind_findings, kind_tables, nested_kinds
+from histpred.reports.model_figures import MOST_GROUPS
 from histpred.reports.page import Cell, Row, Table, count, figure, number, percent, render, share
 
 if TYPE_CHECKING:
@@ -259,7 +260,7 @@ def _marks(result: Result) -> Table:
 
 
 def _groups(result: Result) -> dict[str, Table]:
-    """The bundle's figures by biotype and by chromosome, where there is more than one."""
+    """The bundle's figures by biotype, chromosome and block, where there is more than one."""
     name = next(iter(result.models))
     mine = result.groups[result.groups["model"] == name]
     tables = {}
@@ -272,5 +273,5 @@ def _groups(result: Result) -> dict[str, Table]:
         if len(rows) > 1:
             caption = f"{name} by {by}. Marks: those with both classes in the group."
             heads = [by.capitalize(), "Windows", "Marks", *GROUP_METRICS.values()]
-            tables[by] = Table(caption, heads, rows)
+            tables[by] = Table(caption, heads, rows, tall=len(rows) > MOST_GROUPS)
     return tables

@@ -32,6 +32,7 @@ BASELINE_MARKERS = "x+|_14"
 Dashes = str | tuple[int, tuple[int, ...]]
 DASHES: tuple[Dashes, ...] = ("--", ":", "-.", (0, (6, 2)), (0, (1, 3)), (0, (5, 1, 1, 1, 1, 1)))
 CURVE_POINTS = 400
+MOST_GROUPS = 60  # of a figure that can still be read
 
 
 class Look(NamedTuple):
@@ -159,10 +160,13 @@ def curves(result: Result) -> Draft | None:
 
 
 def auroc_by_group(result: Result, by: str) -> Draft | None:
-    """Micro- and macro-AUROC `by` 'biotype' or 'chromosome'; None if there is only one group."""
+    """Micro- and macro-AUROC `by` 'biotype', 'chromosome' or 'block'.
+
+    None for a single group and for more than MOST_GROUPS.
+    """
     table = result.groups[result.groups["by"] == by]
     groups = list(dict.fromkeys(table["group"]))
-    if len(groups) < 2:
+    if not 1 < len(groups) <= MOST_GROUPS:
         return None
     counts = table.drop_duplicates("group").set_index("group")["windows"]
     bundle = next(iter(result.models))
