@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas
 
+from histpred.core.errors import InputError
 from histpred.core.hts import quiet_htslib
 from histpred.evaluation.metrics import expected_calibration_error
 from histpred.evaluation.ranking import rank, weighted_figures
@@ -47,7 +48,10 @@ def kinds_of(
     stated = (windows["biotype"] != ".").to_numpy()
     if not stated.any():
         return NO_BIOTYPES
-    starts = _starts(request, kind, work)
+    try:
+        starts = _starts(request, kind, work)
+    except InputError as error:  # in rows that --biotype leaves out
+        return f"Coding and non-coding genes are not compared: {error.message}."
     coding = windows["biotype"].map(is_coding).to_numpy(bool)
     all_coding = starts[starts["biotype"].map(is_coding).to_numpy(bool)]
     if all_coding.empty:

@@ -15,8 +15,18 @@ from histpred.evaluation.blocks import FOLDS, GAP
 from histpred.evaluation.result import BASELINE, MACRO, METRICS, MICRO, ModelResult, Result
 from histpred.reports import findings as said
 from histpred.reports.kinds import kind_findings, kind_tables, nested_kinds
-from histpred.reports.model_figures import MOST_GROUPS
-from histpred.reports.page import Cell, Row, Table, count, figure, number, percent, render, share
+from histpred.reports.page import (
+    MOST_GROUPS,
+    Cell,
+    Row,
+    Table,
+    count,
+    figure,
+    number,
+    percent,
+    render,
+    share,
+)
 
 if TYPE_CHECKING:
     from histpred.reports.figures import Drawing

@@ -24,7 +24,7 @@ from histpred.reports.figures import (
     mark_figure,
     wrapped,
 )
-from histpred.reports.page import decimals
+from histpred.reports.page import MOST_GROUPS, decimals
 
 BASELINE_COLOURS = ("#222222", "#6f6f6f", "#8c8c8c", "#8a7f72", "#5b6770", "#a8a8a8")
 MODEL_MARKERS = "oDs^vPX"
@@ -32,7 +32,6 @@ BASELINE_MARKERS = "x+|_14"
 Dashes = str | tuple[int, tuple[int, ...]]
 DASHES: tuple[Dashes, ...] = ("--", ":", "-.", (0, (6, 2)), (0, (1, 3)), (0, (5, 1, 1, 1, 1, 1)))
 CURVE_POINTS = 400
-MOST_GROUPS = 60  # of a figure that can still be read
 
 
 class Look(NamedTuple):

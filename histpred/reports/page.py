@@ -45,6 +45,9 @@ class Row(NamedTuple):
     place: str = ""
 
 
+MOST_GROUPS = 60  # that a figure can hold, or a table before it gets a box of its own
+
+
 class Table(NamedTuple):
     """A table of a page: `heads` start with that of the rows' names; `name` is its element's id.
 

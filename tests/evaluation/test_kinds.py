@@ -143,3 +143,14 @@ def test_figures_of_kinds_are_scikit_learns(rng):
     assert rows.loc[("coding", "mean"), "bias"] == pytest.approx(
         rows.loc["coding"].loc[["A", "B", "C"], "bias"].mean()
     )
+
+
+def test_rows_that_were_not_chosen_and_do_not_fit_stop_nothing(genes, tmp_path):
+    all_genes, request = genes
+    beyond = Transcript("chr1", "+", "B", "B.1", "miRNA", ((89_000, 95_000),))
+    path = write_gtf(tmp_path / "genes.gtf", [*all_genes, beyond])
+    asked = request._replace(annotation=str(path), biotypes=("lncRNA",))
+    lncrnas = [gene for gene in all_genes if gene.biotype == "lncRNA"]
+    said = kinds_of(windows_of(lncrnas), asked, "promoter", tmp_path)
+    assert said.startswith("Coding and non-coding genes are not compared: ")
+    assert "end past their contig" in said
