@@ -13,6 +13,7 @@ from histpred.bundle.folder import DEFAULT_BUNDLE, load_bundle
 from histpred.bundle.outputs import window_for
 from histpred.core.errors import UsageError
 from histpred.core.execution import Execution, Progress, no_progress
+from histpred.genome.regions import BLOCK
 from histpred.genome.request import Request
 from histpred.scoring.frames import (
     annotation_file,
@@ -223,7 +224,10 @@ def evaluate(
     marks: str | Sequence[str] = (),
     biotypes: str | Sequence[str] = (),
     by: str | None = None,
+    window: str | None = None,
+    tile: int | None = None,
     unstranded: bool = False,
+    block: int = BLOCK,
     seed: int = 0,
     device: str = "auto",
     weights: AnyPath | None = None,
@@ -239,10 +243,12 @@ def evaluate(
     `histpred.reports.evaluation.metrics_of`.
     """
     from histpred.evaluation.rows import EvaluationOptions
+    from histpred.evaluation.scores import Target
     from histpred.reports.evaluate import evaluate as stage
 
     others = tuple(load_bundle(other) for other in beside)
-    options = EvaluationOptions(others, rows, _names(marks), seed)
+    target = Target(window, tile or 0)
+    options = EvaluationOptions(others, rows, _names(marks), seed, target, block)
     execution = Execution(device, "auto", _path(store), overwrite, progress)
     with (
         annotation_file(annotation) as given,

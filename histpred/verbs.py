@@ -179,11 +179,13 @@ def label_from_peaks(
     options = {
         "source": "peaks",
         "window": str(rule.window),
+        "tile": rule.window.tile,
         "by": request.level,
         "biotypes": request.biotypes,
         "unstranded": request.unstranded,
         "min_fraction": rule.min_fraction,
         "min_samples": rule.min_samples,
+        "fewest_samples": rule.fewest_samples,
         "files": [[file.mark, file.sample, str(file.path)] for file in files],
     }
     return make_folder(

@@ -11,6 +11,7 @@ from histpred.commands import options
 from histpred.commands.progress import Progress
 from histpred.core.log import logger
 from histpred.core.text import say
+from histpred.genome.regions import BLOCK
 
 
 @click.command()
@@ -34,7 +35,16 @@ from histpred.core.text import say
     "evaluated.",
 )
 @options.marks
-@options.annotation_rows
+@options.selection
+@options.tile
+@options.option(
+    "--block",
+    type=click.IntRange(1),
+    default=BLOCK,
+    metavar="BP",
+    help="Length of the blocks of the genome, in bp. If no row here trained the bundle, the rows "
+    "of each fifth of the blocks are compared with baselines fitted on the other blocks.",
+)
 @options.option("--seed", type=click.IntRange(0), default=0, help="Random seed of the bootstrap.")
 @options.device
 @options.weights
@@ -42,17 +52,21 @@ from histpred.core.text import say
 @options.overwrite
 @options.cache
 @options.quiet
-def evaluate(out: Path, level: str | None, quiet: bool, **given: Any) -> None:
+def evaluate(out: Path, level: str | None, kind: str | None, quiet: bool, **given: Any) -> None:
     """Evaluate BUNDLE on the rows of ANNOTATION that LABELS labels.
 
+    With --tile, each tile of a row is evaluated, on the labels of histpred labels peaks --tile;
+    with --window interval, each row as an interval.
+
     The result has micro- and macro-averaged metrics with bootstrap intervals, metrics of each mark,
-    biotype and chromosome, calibration, and baselines fitted on the bundle's own training rows.
+    biotype and chromosome, calibration, and baselines fitted on the bundle's own training rows or,
+    if there are none here, on other blocks of the genome.
     """
     options.need("train")
     from histpred import api
     from histpred.reports.evaluate import REPORT, summary
 
     with Progress("embedding windows", quiet) as progress:
-        metrics = api.evaluate(out=out, by=level, progress=progress, **given)
+        metrics = api.evaluate(out=out, by=level, window=kind, progress=progress, **given)
     say(summary(metrics))
     logger.info(f"{out}: open {out / REPORT}")

@@ -8,10 +8,43 @@ from typing import Any
 import click
 
 from histpred.commands import options
+from histpred.core.errors import UsageError
 from histpred.core.log import logger
+from histpred.genome.regions import INTERVAL
 
+WINDOW = "promoter:2000:2000"
 _out = options.out("LABELS", "Folder for the matrix (labels.tsv.gz), its tables and its figures.")
 _existing = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+class SamplesType(click.ParamType):
+    """A number of samples, a share of the samples, or both."""
+
+    name = "N|SHARE|N,SHARE"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, float]:
+        """Return the number, 1 unless it is given, and the share, 0 unless it is given."""
+        if isinstance(value, tuple):
+            return value
+        number, share = "1", "0"
+        match str(value).split(","):
+            case [text] if text.strip().isdecimal() and int(text) > 1:
+                number = text
+            case [text]:
+                share = text
+            case [number, share]:
+                pass
+            case _:
+                self.fail(f"{value!r} is more than a number and a share", param, ctx)
+        try:
+            found = int(number), float(share)
+        except ValueError:
+            found = 0, 0.0
+        if found[0] < 1 or not 0 <= found[1] <= 1:
+            self.fail(f"{value!r} is no number of samples and no share from 0 to 1", param, ctx)
+        return found
 
 
 @click.group()
@@ -75,7 +108,7 @@ def rnainter(
     "has several samples, sample. [default: PEAKS]",
 )
 @options.annotation_rows
-@options.window_or("promoter:2000:2000")
+@options.window_or(WINDOW)
 @click.option(
     "--min-fraction",
     type=click.FloatRange(0, 1),
@@ -84,9 +117,17 @@ def rnainter(
 )
 @click.option(
     "--min-samples",
-    type=click.FloatRange(0, 1),
-    default=0.0,
-    help="Share of a mark's samples that must have a peak, from 0 to 1. [default: any sample]",
+    type=SamplesType(),
+    default=(1, 0.0),
+    help="Share of a mark's samples that must have a peak, from 0 to 1; or their number, from 2 "
+    "on; or both: 2,0.25. [default: any sample]",
+)
+@click.option(
+    "--tile",
+    type=click.IntRange(1),
+    metavar="BP",
+    help="Cut rows into tiles of BP bases that begin at multiples of BP, and label each tile, for "
+    "evaluate --tile. [default: rows are not cut]",
 )
 @options.overwrite
 @options.quiet
@@ -96,7 +137,8 @@ def peaks(
     """Label the genes of ANNOTATION from ChIP-seq peaks (BED, narrowPeak, broadPeak).
 
     Name the files of PEAKS MARK.SAMPLE.bed.gz or MARK.bed. A gene has a mark if a peak lies in its
-    window. The window is around the gene's TSS unless you set --window.
+    window. The window is around the gene's TSS unless you set --window. With --tile, each tile of a
+    row has labels of its own.
     """
     options.need("labels")
     from histpred import verbs
@@ -105,7 +147,14 @@ def peaks(
     from histpred.labels.peaks import PeakRule
 
     request = options.filled(Request, given, fasta="")
-    rule = PeakRule(parse_window(given["kind"]), given["min_fraction"], given["min_samples"])
+    window, tile = given["kind"], given["tile"]
+    if tile and window not in (WINDOW, INTERVAL):
+        raise UsageError(
+            f"--tile is for {INTERVAL} windows, not for {window}", "leave --window out"
+        )
+    spec = parse_window(INTERVAL)._replace(tile=tile) if tile else parse_window(window)
+    fewest, share = given["min_samples"]
+    rule = PeakRule(spec, given["min_fraction"], share, fewest)
     counts = verbs.label_from_peaks(peaks, sheet, request, out, rule, overwrite)
     _tell(out, counts)
 

@@ -18,19 +18,22 @@ from threadpoolctl import threadpool_limits
 
 from histpred.encoders.kmer import KmerEncoder
 from histpred.evaluation.calibration import NEVER, youden
+from histpred.genome.windows import WindowSpec
 from histpred.labels.examples import Examples
 from histpred.labels.splits import TRAIN, VALIDATION
 
-PREVALENCE, COMPOSITION = "prevalence", "GC + CpG"
+PREVALENCE, GC, CPG = "prevalence", "GC", "CpG o/e"
 KMERS, NEAREST = "4-mers + logistic", "nearest neighbour"
 INPUTS = {
     PREVALENCE: "nothing",
-    COMPOSITION: "GC share and CpG ratio",
+    GC: "share of G and C",
+    CPG: "CpG observed over expected",
     KMERS: "1- to 4-mer frequencies",
     NEAREST: "labels of neighbouring training windows",
 }
 """Every baseline, and its input."""
 
+NEAR = 1_000  # bp to each side of the TSS or middle that are read of a window around it
 NEIGHBOURS = 5
 KMER_STRENGTH = 0.01  # scikit-learn's C: small, as k-mers are many and correlated
 COMPOSITION_STRENGTH = 1.0
@@ -39,15 +42,20 @@ EVEN = 0.5
 Scores = dict[str, tuple[np.ndarray, np.ndarray]]
 """Probabilities, float64 [n, marks], and thresholds [marks] of each baseline."""
 
-GC_AND_CPG, SPECTRA = slice(2), slice(2, None)  # columns of `sequence_features`
+COLUMNS = {GC: slice(0, 1), CPG: slice(1, 2), KMERS: slice(2, None)}  # of `sequence_features`
 
 
-def sequence_features(sequences: Sequence[bytes]) -> np.ndarray:
-    """Features, float32 [n, 182], of sequences of upper-case A, C, G, T and N.
+def sequence_features(sequences: Sequence[bytes], window: WindowSpec) -> np.ndarray:
+    """Features, float32 [n, 182], of the sequences of windows: upper-case A, C, G, T and N.
 
-    GC share of the ACGT bases; CpG observed over expected (CpG x bases / (C x G), Gardiner-Garden
-    and Frommer 1987), 0 without C or G; frequencies of the 180 canonical 1- to 4-mers.
+    Of a window that is read whole, around a TSS or a middle, only the NEAR bp to each side of that
+    count: the composition of 30 kb says little of the place in their middle. GC share of the ACGT
+    bases; CpG observed over expected (CpG x bases / (C x G), Gardiner-Garden and Frommer 1987), 0
+    without C or G; frequencies of the 180 canonical 1- to 4-mers.
     """
+    if window.whole:
+        near = slice(max(window.upstream - NEAR, 0), window.upstream + NEAR)
+        sequences = [sequence[near] for sequence in sequences]
     counted = (b"A", b"C", b"G", b"T", b"CG")
     counts = [[sequence.count(word) for word in counted] for sequence in sequences]
     a, c, g, t, cpg = np.array(counts, np.float64).reshape(-1, 5).T
@@ -58,6 +66,10 @@ def sequence_features(sequences: Sequence[bytes]) -> np.ndarray:
     return np.column_stack([gc, ratio, spectra]).astype(np.float32)
 
 
+Predictor = Callable[[pandas.DataFrame, np.ndarray], np.ndarray]
+"""Gives probabilities [n, marks] of windows (chrom, start, end) and their features [n, f]."""
+
+
 def fit_baselines(examples: Examples) -> Callable[[pandas.DataFrame, np.ndarray], Scores]:
     """Fit on the training rows of `examples`, with thresholds from its validation rows.
 
@@ -65,7 +77,7 @@ def fit_baselines(examples: Examples) -> Callable[[pandas.DataFrame, np.ndarray]
     start and end, 0-based half-open) and their features to scores.
 
     - prevalence: the share of positives, the same for every row.
-    - GC + CpG: logistic regression on both and their squares.
+    - GC, and CpG o/e: logistic regression on it and its square.
     - 4-mers + logistic: logistic regression on 1- to 4-mers, strongly regularised.
     - nearest neighbour: the mean label of the 5 training windows on the same chromosome with the
       nearest middles, and of a sixth label, the prevalence, which keeps the mean off 0 and 1.
@@ -76,23 +88,10 @@ def fit_baselines(examples: Examples) -> Callable[[pandas.DataFrame, np.ndarray]
     is 1 (never called) for a mark with one class in the validation rows.
     """
     train, held_out = examples.of(TRAIN), examples.of(VALIDATION)
-    labels, features = train.labels, train.inputs
-    known = ~np.isnan(labels)
-    shares = np.where(
-        known.any(axis=0), np.nansum(labels, axis=0) / np.maximum(known.sum(axis=0), 1), 0.5
-    )
-    squares = _with_squares(features)
-    composition = _logistic(squares, labels, shares, COMPOSITION_STRENGTH)
-    kmers = _logistic(features[:, SPECTRA], labels, shares, KMER_STRENGTH)
-    nearest = _nearest(train.windows, labels, shares)
-    predictors: dict[str, Callable[[pandas.DataFrame, np.ndarray], np.ndarray]] = {
-        PREVALENCE: lambda rows, _: np.tile(shares, (len(rows), 1)),
-        COMPOSITION: lambda _, these: composition(_with_squares(these)),
-        KMERS: lambda _, these: kmers(these[:, SPECTRA]),
-        NEAREST: lambda rows, _: nearest(rows),
-    }
+    shares = shares_of(train.labels)
+    predictors = fit_predictors(train.windows, train.inputs, train.labels, shares)
     thresholds = {
-        name: _thresholds(held_out.labels, predict(held_out.windows, held_out.inputs))
+        name: choose_thresholds(held_out.labels, predict(held_out.windows, held_out.inputs))
         for name, predict in predictors.items()
     }
     return lambda rows, these: {
@@ -100,9 +99,37 @@ def fit_baselines(examples: Examples) -> Callable[[pandas.DataFrame, np.ndarray]
     }
 
 
-def _with_squares(features: np.ndarray) -> np.ndarray:
-    composition = features[:, GC_AND_CPG]
-    return np.hstack([composition, composition**2])
+def shares_of(labels: np.ndarray) -> np.ndarray:
+    """The share of positives of each mark, float [marks], of labels [n, marks]; 0.5 for none."""
+    known = ~np.isnan(labels)
+    means = np.nansum(labels, axis=0) / np.maximum(known.sum(axis=0), 1)
+    return np.where(known.any(axis=0), means, EVEN)
+
+
+def fit_predictors(
+    windows: pandas.DataFrame, features: np.ndarray, labels: np.ndarray, shares: np.ndarray
+) -> dict[str, Predictor]:
+    """Fit each baseline on labelled windows, with the prevalence `shares` [marks].
+
+    See `fit_baselines`.
+    """
+
+    def fitted(name: str, strength: float, read: Callable[[np.ndarray], np.ndarray]) -> Predictor:
+        model = _logistic(read(features[:, COLUMNS[name]]), labels, shares, strength)
+        return lambda _, these: model(read(these[:, COLUMNS[name]]))
+
+    nearest = _nearest(windows, labels, shares)
+    return {
+        PREVALENCE: lambda rows, _: np.tile(shares, (len(rows), 1)),
+        GC: fitted(GC, COMPOSITION_STRENGTH, _with_square),
+        CPG: fitted(CPG, COMPOSITION_STRENGTH, _with_square),
+        KMERS: fitted(KMERS, KMER_STRENGTH, lambda values: values),
+        NEAREST: lambda rows, _: nearest(rows),
+    }
+
+
+def _with_square(values: np.ndarray) -> np.ndarray:
+    return np.hstack([values, values**2])
 
 
 def _logistic(
@@ -160,7 +187,7 @@ def _places(windows: pandas.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     return windows["chrom"].to_numpy(str), middles[:, None]
 
 
-def _thresholds(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+def choose_thresholds(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     """Thresholds [marks] from validation rows, both [n, marks]; see `fit_baselines`."""
     thresholds = np.full(labels.shape[1], EVEN)
     for i in range(len(thresholds)):

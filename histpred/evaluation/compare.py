@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -11,52 +10,30 @@ from typing import NamedTuple
 import numpy as np
 import pandas
 
-from histpred.bundle.encoding import bundle_encoder
 from histpred.bundle.folder import MARK_VECTORS, Bundle
-from histpred.bundle.outputs import window_for
-from histpred.core.execution import Execution
-from histpred.encoders import is_expensive
-from histpred.encoders.chunks import check_window
 from histpred.evaluation.analysis import co_targeting, correlate, cosine_similarity_of
 from histpred.evaluation.baselines import INPUTS, fit_baselines, sequence_features
+from histpred.evaluation.blocks import out_of_fold
 from histpred.evaluation.bootstrap import intervals, lead
+from histpred.evaluation.kinds import by_kind, kinds_of
 from histpred.evaluation.metrics import by_group, measure
-from histpred.evaluation.result import BASELINE, MODEL, ModelResult, Result
-from histpred.evaluation.rows import COPY, SAME_ROW, EvaluationOptions, LabelledRows, label_rows
+from histpred.evaluation.result import BASELINE, LOCI, MODEL, ModelResult, Result
+from histpred.evaluation.rows import EvaluationOptions, LabelledRows, label_rows
+from histpred.evaluation.scores import COPY, ScoredWindows, described
+from histpred.genome.regions import INTERVAL
 from histpred.genome.request import Request
+from histpred.genome.windows import WindowSpec
 from histpred.labels.examples import Examples
 from histpred.labels.loci import locus_numbers
 from histpred.labels.splits import TRAIN
-from histpred.scoring.embed import embed_windows, map_windows
-from histpred.scoring.scorer import Scorer
-
-logger = logging.getLogger(__name__)
-
-
-def score(
-    bundle: Bundle, request: Request, weights: Path | None, work: Path, execution: Execution
-) -> pandas.DataFrame:
-    """All windows of a bundle's own kind, with a column of probabilities for each of its marks."""
-    choice = bundle_encoder(bundle, weights=weights)
-    check_window(choice.chunks, choice.window.kind)
-    expensive = is_expensive(choice.spec.kind)
-    encoder = choice.open(execution.device)
-    logger.info(f"{bundle.manifest.name}: embedding {choice.window} windows")
-    if not expensive:
-        execution = execution._replace(store=None)
-    windows, vectors = embed_windows(request, choice, encoder, work, execution)
-    with Scorer(bundle, "cpu" if expensive else execution.device) as scorer:
-        probabilities = scorer.probabilities(vectors)
-    table = pandas.DataFrame(probabilities, columns=list(bundle.manifest.mark_names))
-    table.insert(0, COPY, windows.groupby(SAME_ROW).cumcount())
-    return pandas.concat([windows, table], axis=1)
+from histpred.scoring.embed import map_windows
 
 
 class EvaluatedRows(NamedTuple):
     """The evaluated rows, on which every model is assessed.
 
-    windows: one row per window; truth: float32 [n, marks], NaN where unlabelled; loci: int [n], the
-    locus of each window; seed: of the bootstrap.
+    windows: one row per window; truth: float32 [n, marks], NaN where unlabelled; loci: int [n],
+    what is drawn together in the bootstrap; seed: of the bootstrap.
     """
 
     windows: pandas.DataFrame
@@ -86,44 +63,49 @@ class EvaluatedRows(NamedTuple):
 
 
 def compare(
-    bundle: Bundle,
-    scored: Sequence[pandas.DataFrame],
+    scored: Sequence[ScoredWindows],
     request: Request,
     labels_path: Path,
     options: EvaluationOptions,
     work: Path,
 ) -> Result:
-    """Evaluate a bundle, with other bundles and the baselines beside it.
+    """Evaluate the first of the bundles, with the others and the baselines beside it.
 
-    `scored`: what `score` gives for the bundle and those beside it; `work`: a private folder for
-    temporary files. Raises what `histpred.evaluation.rows.label_rows` raises.
+    `work`: a private folder for temporary files. Raises what
+    `histpred.evaluation.rows.label_rows` raises.
     """
-    bundles = (bundle, *options.beside)
-    chosen = label_rows(bundles, scored, labels_path, options)
-    labelled = chosen.labelled
+    bundle, window = scored[0].bundle, scored[0].window
+    chosen = label_rows(scored, labels_path, options)
+    labelled, blocks = chosen.labelled, chosen.blocks
     windows = labelled.windows[chosen.evaluated].reset_index(drop=True).drop(columns=COPY)
     truth = labelled.labels[chosen.evaluated]
-    evaluated = EvaluatedRows(windows, truth, chosen.marks, locus_numbers(windows), options.seed)
-    models = _bundle_results(bundles, scored, chosen, evaluated)
+    # Neighbouring intervals are alike even where they do not overlap.
+    in_blocks = window.kind == INTERVAL
+    loci = blocks.numbers if in_blocks else locus_numbers(windows)
+    block, count = f"blocks of {blocks.length:,} bp", len(np.unique(loci))
+    places = f"in {count:,} {block}" if in_blocks else f"at {count:,} loci that do not overlap"
+    evaluated = EvaluatedRows(windows, truth, chosen.marks, loci, options.seed)
+    models = _bundle_results(scored, chosen, evaluated)
     training = labelled.labels[chosen.sets == TRAIN]
-    if len(training):
-        beside = models[bundle.manifest.name]
-        models |= _baseline_results(bundle, request, chosen, evaluated, beside, work)
+    by_block = not len(training) and len(blocks.names) > 1
+    if len(training) or by_block:
+        models |= _baseline_results(window, request, chosen, evaluated, models, work)
 
     probabilities = {name: model.probabilities for name, model in models.items()}
-    groups = [
-        by_group(truth, probabilities, windows[column], by)
-        for column, by in (("biotype", "biotype"), ("chrom", "chromosome"))
-    ]
+    groupings = {"biotype": windows["biotype"], "chromosome": windows["chrom"]}
+    if by_block:
+        groupings["block"] = np.array(blocks.names)[blocks.numbers]
+    groups = [by_group(truth, probabilities, of, by) for by, of in groupings.items()]
+    kinds = kinds_of(labelled.windows[chosen.evaluated], request, window.kind, work)
     similarity = _similarity(bundle, chosen.marks)
     together = co_targeting(training, chosen.marks) if len(training) else None
     both = similarity is not None and together is not None and len(chosen.marks) > 2
     return Result(
         title=f"{bundle.manifest.name} {bundle.manifest.version}",
         about={
-            **_about(bundle, request, labels_path),
-            "rows": f"{len(windows):,} ({'all' if chosen.unknown else options.rows}), "
-            f"at {len(np.unique(evaluated.loci)):,} loci that do not overlap",
+            **_about(scored[0], request, labels_path),
+            "rows": f"{len(windows):,} ({'all' if chosen.unknown else options.rows}), {places}",
+            **({"baselines": f"by {block}, see Methods"} if by_block else {}),
             **bundle.manifest.training.splits,
         },
         warnings=chosen.warnings,
@@ -135,23 +117,23 @@ def compare(
         similarity=similarity,
         co_targeting=together,
         correlation=correlate(similarity, together) if both else None,
+        drawn=block if in_blocks else LOCI,
+        block=blocks.length if by_block else 0,
+        kinds=kinds if isinstance(kinds, str) else by_kind(kinds, truth, models, chosen.marks),
     )
 
 
 def _bundle_results(
-    bundles: Sequence[Bundle],
-    scored: Sequence[pandas.DataFrame],
-    rows: LabelledRows,
-    evaluated: EvaluatedRows,
+    scored: Sequence[ScoredWindows], rows: LabelledRows, evaluated: EvaluatedRows
 ) -> dict[str, ModelResult]:
     models: dict[str, ModelResult] = {}
-    for each, table, place in zip(bundles, scored, rows.places, strict=True):
-        manifest = each.manifest
-        thresholds = {mark.name: mark.threshold for mark in manifest.marks}
+    for each, place in zip(scored, rows.places, strict=True):
+        manifest = each.bundle.manifest
+        thresholds = {mark.name: mark.threshold for mark in each.marks}
         models[manifest.name] = evaluated.assess(
             MODEL,
-            f"{window_for(each)} windows, {manifest.encoder.published or manifest.encoder.kind}",
-            table[list(rows.marks)].to_numpy()[place[rows.evaluated]],
+            f"{described(each.window)}, {manifest.encoder.published or manifest.encoder.kind}",
+            each.table[list(rows.marks)].to_numpy()[place[rows.evaluated]],
             np.array([thresholds[mark] for mark in rows.marks]),
             next(iter(models.values()), None),
         )
@@ -159,21 +141,31 @@ def _bundle_results(
 
 
 def _baseline_results(
-    bundle: Bundle,
+    window: WindowSpec,
     request: Request,
     rows: LabelledRows,
     evaluated: EvaluatedRows,
-    model: ModelResult,
+    models: dict[str, ModelResult],
     work: Path,
 ) -> dict[str, ModelResult]:
-    """The baselines, fitted on the training rows of the bundle's split; `model`: the bundle's."""
-    _, parts, _ = map_windows(request, window_for(bundle), work, sequence_features, quiet=True)
+    """The baselines, fitted on the training rows of the bundle's split or, without any, by block.
+
+    `models`: those of the bundles, the evaluated one first.
+    """
+    _, parts, _ = map_windows(
+        request, window, work, lambda batch: sequence_features(batch, window), quiet=True
+    )
     _, windows, units, labels = rows.labelled
     features = np.concatenate(parts)[rows.labelled.rows]
-    score = fit_baselines(Examples(windows, units, features, labels, rows.known_sets))
-    scores = score(evaluated.windows, features[rows.evaluated])
+    if (rows.sets == TRAIN).any():
+        score = fit_baselines(Examples(windows, units, features, labels, rows.known_sets))
+        scores = score(evaluated.windows, features[rows.evaluated])
+    else:
+        features = features[rows.evaluated]
+        scores = out_of_fold(evaluated.windows, features, evaluated.truth, rows.blocks)
+    bundle = next(iter(models.values()))
     return {
-        name: evaluated.assess(BASELINE, INPUTS[name], probabilities, thresholds, model)
+        name: evaluated.assess(BASELINE, INPUTS[name], probabilities, thresholds, bundle)
         for name, (probabilities, thresholds) in scores.items()
     }
 
@@ -188,11 +180,11 @@ def _similarity(bundle: Bundle, marks: Sequence[str]) -> pandas.DataFrame | None
     return cosine_similarity_of(np.array([vectors[mark] for mark in marks]), marks)
 
 
-def _about(bundle: Bundle, request: Request, labels_path: Path) -> dict[str, str]:
-    manifest = bundle.manifest
+def _about(scored: ScoredWindows, request: Request, labels_path: Path) -> dict[str, str]:
+    manifest = scored.bundle.manifest
     return {
-        "bundle": f"{manifest.name} {manifest.version}, sha256 {bundle.digest[:12]}",
-        "windows": str(window_for(bundle)),
+        "bundle": f"{manifest.name} {manifest.version}, sha256 {scored.bundle.digest[:12]}",
+        "windows": described(scored.window),
         "encoder": f"{manifest.encoder.published or manifest.encoder.kind}, "
         f"{manifest.encoder.dimension} numbers",
         "annotation": Path(request.annotation).name,

@@ -1,6 +1,7 @@
 """Labelled pairs ranked by probability, and weighted figures of a ranking.
 
-Pairs are ranked once. A bootstrap sample is then no more than weights of their rows.
+Pairs are ranked once. A bootstrap sample is then no more than weights of their rows, or of the loci
+in which the rows lie: pairs of a locus are added up once, for all samples.
 """
 
 from __future__ import annotations
@@ -8,8 +9,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from scipy.sparse import csr_array
 
 BINS = 10  # of the expected calibration error
+MOST_ENDS = 1 << 14  # distinct probabilities of a ranking by locus
 
 
 class Ranking(NamedTuple):
@@ -49,6 +52,34 @@ def weighted_figures(ranking: Ranking, weights: np.ndarray) -> np.ndarray:
     """
     sums = running_sums(ranking, weights)
     return np.column_stack([_areas(sums), _calibration_error(sums)])
+
+
+def by_locus(ranking: Ranking, loci: np.ndarray) -> csr_array:
+    """The pairs of each probability and locus, added up: a sparse matrix [3 * ends, loci].
+
+    Three numbers of each probability, highest first: of pairs, of positives, and the sum of the
+    probabilities. `loci`, int [n], numbers the locus of each row. With more than MOST_ENDS
+    probabilities, neighbouring ones count as one, which moves a figure by less than its last digit
+    shown.
+    """
+    ends = ranking.ends
+    if len(ends) > MOST_ENDS:
+        ends = ends[np.linspace(0, len(ends) - 1, MOST_ENDS).astype(np.int64)]
+    place = np.searchsorted(ends, np.arange(len(ranking.rows)))
+    values = (np.ones(len(place)), ranking.truth, ranking.scores)
+    rows = np.concatenate([number * len(ends) + place for number in range(len(values))])
+    columns = np.tile(loci[ranking.rows], len(values))
+    shape = (len(values) * len(ends), int(loci.max(initial=-1)) + 1)
+    return csr_array((np.concatenate(values), (rows, columns)), shape=shape)
+
+
+def drawn_figures(sums: csr_array, weights: np.ndarray) -> np.ndarray:
+    """The figures of `weighted_figures`, for a ranking `by_locus` and weights [samples, loci]."""
+    drawn = (sums @ weights.T).reshape(3, -1, len(weights)).transpose(0, 2, 1)
+    running = np.zeros((*drawn.shape[:2], 1 + drawn.shape[2]))
+    np.cumsum(drawn, axis=2, out=running[:, :, 1:])
+    found = RunningSums(*running)
+    return np.column_stack([_areas(found), _calibration_error(found)])
 
 
 class RunningSums(NamedTuple):

@@ -8,6 +8,8 @@ import numpy as np
 import pandas
 
 MODEL, BASELINE = "model", "baseline"
+LOCI = "loci: windows that overlap are drawn together"
+MEAN = "mean"  # over marks, in `Result.kinds`
 MICRO, MACRO = "micro", "macro"
 
 METRICS = {
@@ -58,11 +60,15 @@ class Result(NamedTuple):
     title: the bundle's name and version. about: facts, in the order in which they are shown. marks:
     the evaluated ones. windows: one row per window, columns chrom, start, end (0-based half-open),
     name, strand, gene_id, biotype. labels: float32 [n, marks]; 1, 0, NaN where unlabelled. models:
-    by name, the bundle first, baselines last. groups: columns by ('biotype' or 'chromosome'),
+    by name, the bundle first, baselines last. groups: columns by ('biotype', 'chromosome' or
+    'block'),
     group, windows, model, marks (how many have a figure), micro_auroc, macro_auroc, micro_auprc.
     similarity: cosine of the bundle's mark vectors, [marks, marks], None if it has none.
     co_targeting: cosine of the TF-IDF-weighted label vectors of training rows, [marks, marks], None
-    without training rows. correlation: of similarity and co_targeting.
+    without training rows. correlation: of similarity and co_targeting. drawn: what the bootstrap
+    draws, in words. block: length in bp of the blocks by which baselines were fitted; 0: they were
+    fitted on training rows, or there are none. kinds: see `histpred.evaluation.kinds.by_kind`; or a
+    sentence that says why there are none, empty if there is nothing to say.
     """
 
     title: str
@@ -76,3 +82,6 @@ class Result(NamedTuple):
     similarity: pandas.DataFrame | None
     co_targeting: pandas.DataFrame | None
     correlation: Correlation | None
+    drawn: str = LOCI
+    block: int = 0
+    kinds: pandas.DataFrame | str = ""

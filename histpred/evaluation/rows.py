@@ -12,6 +12,9 @@ import pandas
 
 from histpred.bundle.folder import SPLIT, Bundle
 from histpred.core.errors import InputError, UsageError, first_few
+from histpred.evaluation.blocks import Blocks
+from histpred.evaluation.scores import COPY, SAME_ROW, ScoredWindows, Target
+from histpred.genome.regions import BLOCK
 from histpred.labels.examples import LabelledWindows, choose_marks, labelled
 from histpred.labels.matrix import Labels, read_labels, without_version
 from histpred.labels.splits import LEAKY, TEST, TRAIN, UNUSED, VALIDATION, read_split, warn_of_leaks
@@ -19,8 +22,6 @@ from histpred.labels.splits import LEAKY, TEST, TRAIN, UNUSED, VALIDATION, read_
 logger = logging.getLogger(__name__)
 
 ALL = "all"
-SAME_ROW = ["chrom", "name", "strand", "gene_id"]
-COPY = "copy #"  # numbers rows that are the same otherwise; no mark has this name
 
 
 class EvaluationOptions(NamedTuple):
@@ -29,13 +30,16 @@ class EvaluationOptions(NamedTuple):
     beside: bundles that are shown in the same tables, on the same rows and marks. rows: the set of
     the bundle's own split to evaluate ('test' or 'validation'), or 'all'; if no row belongs to the
     split, all rows are evaluated. marks: those to evaluate; if empty, all that bundles and labels
-    share. seed: seed of the bootstrap.
+    share. seed: seed of the bootstrap. target: the windows to evaluate. block: length in bp of the
+    blocks by which baselines are fitted if no row trained the bundle.
     """
 
     beside: tuple[Bundle, ...] = ()
     rows: str = TEST
     marks: tuple[str, ...] = ()
     seed: int = 0
+    target: Target = Target()
+    block: int = BLOCK
 
 
 class LabelledRows(NamedTuple):
@@ -43,7 +47,8 @@ class LabelledRows(NamedTuple):
 
     marks: those of the labels. labelled: windows (with the column COPY) and labels. sets: str [n],
     the set of each row in the bundle's split, '' if it is not in it. evaluated: bool [n]. places:
-    for each table of scores, the row of each window, -1 where it has none.
+    for each table of scores, the row of each window, -1 where it has none. blocks: those in which
+    the evaluated rows lie.
     """
 
     marks: tuple[str, ...]
@@ -51,6 +56,7 @@ class LabelledRows(NamedTuple):
     sets: np.ndarray
     evaluated: np.ndarray
     places: list[np.ndarray]
+    blocks: Blocks
     warnings: list[str]
 
     @property
@@ -65,20 +71,17 @@ class LabelledRows(NamedTuple):
 
 
 def label_rows(
-    bundles: Sequence[Bundle],
-    scored: Sequence[pandas.DataFrame],
-    labels_path: Path,
-    options: EvaluationOptions,
+    scored: Sequence[ScoredWindows], labels_path: Path, options: EvaluationOptions
 ) -> LabelledRows:
     """Match the windows of the first bundle with labels, and choose the rows to evaluate.
 
-    `scored` holds the table of each bundle, see `histpred.evaluation.compare.score`. Warnings are
-    logged and returned. Raises InputError if bundles and labels share no mark, or windows and
-    labels no row; UsageError for a mark that a bundle does not score, and if no row is left.
+    Warnings are logged and returned. Raises InputError if bundles and labels share no mark, or
+    windows and labels no row; UsageError for a mark that a bundle does not score, and if no row is
+    left.
     """
-    bundle = bundles[0]
-    labels = _common_marks(bundles, read_labels(labels_path), labels_path, options.marks)
-    windows = scored[0].drop(columns=list(bundle.manifest.mark_names))
+    bundle = scored[0].bundle
+    labels = _common_marks(scored, read_labels(labels_path), labels_path, options.marks)
+    windows = scored[0].table.drop(columns=list(scored[0].names))
     found = labelled(windows, labels, labels_path)
     sets = _sets(bundle, found.units)
     chosen, warnings = _choose(sets, options.rows, bundle)
@@ -96,8 +99,9 @@ def label_rows(
         raise UsageError(
             f"no row of the set {options.rows!r} can be evaluated", "choose other rows with --rows"
         )
-    these = LabelledRows(labels.marks, found, sets, chosen, places, warnings)
-    warnings += _warnings(bundles, these)
+    blocks = Blocks(found.windows[chosen], options.block)
+    these = LabelledRows(labels.marks, found, sets, chosen, places, blocks, warnings)
+    warnings += _warnings([each.bundle for each in scored], these)
     for warning in warnings:
         logger.warning(warning)
     if np.isnan(found.labels[chosen]).all():
@@ -108,27 +112,27 @@ def label_rows(
 
 
 def _common_marks(
-    bundles: Sequence[Bundle], labels: Labels, path: Path, marks: tuple[str, ...]
+    scored: Sequence[ScoredWindows], labels: Labels, path: Path, marks: tuple[str, ...]
 ) -> Labels:
     """The labels of the given marks, or of those that all bundles score."""
-    manifest = bundles[0].manifest
+    first = scored[0]
     shared = [
         mark
-        for mark in manifest.mark_names
-        if mark in labels.marks and all(mark in each.manifest.mark_names for each in bundles)
+        for mark in first.names
+        if mark in labels.marks and all(mark in each.names for each in scored)
     ]
     if not marks and not shared:
         raise InputError(
             path,
             f"has none of the marks that the bundles share: {first_few(labels.marks)} here",
-            f"{manifest.name} has {first_few(manifest.mark_names)}",
+            f"{first.bundle.manifest.name} has {first_few(first.names)}",
         )
     labels = choose_marks(labels, marks or tuple(shared), path)
-    for each in bundles:
-        if absent := [mark for mark in labels.marks if mark not in each.manifest.mark_names]:
+    for each in scored:
+        if absent := [mark for mark in labels.marks if mark not in each.names]:
             raise UsageError(
-                f"{each.manifest.name} does not score {first_few(absent)}",
-                f"it scores {', '.join(each.manifest.mark_names)}",
+                f"{each.bundle.manifest.name} does not score {first_few(absent)}",
+                f"it scores {', '.join(each.names)}",
             )
     return labels
 
@@ -169,9 +173,10 @@ def _choose(sets: np.ndarray, rows: str, bundle: Bundle) -> tuple[np.ndarray, li
     return chosen, warnings
 
 
-def _places(scored: Sequence[pandas.DataFrame], windows: pandas.DataFrame) -> list[np.ndarray]:
+def _places(scored: Sequence[ScoredWindows], windows: pandas.DataFrame) -> list[np.ndarray]:
     keys, *indexes = (
-        pandas.MultiIndex.from_frame(table[[*SAME_ROW, COPY]]) for table in (windows, *scored)
+        pandas.MultiIndex.from_frame(table[[*SAME_ROW, COPY]])
+        for table in (windows, *(each.table for each in scored))
     )
     return [index.get_indexer(keys) for index in indexes]
 
@@ -195,9 +200,13 @@ def _warnings(bundles: Sequence[Bundle], rows: LabelledRows) -> list[str]:
                 f"{SPLIT} of {bundle.manifest.name}"
             )
     here, trained = int((rows.sets == TRAIN).sum()), training.counts.get(TRAIN, 0)
-    if not here:
-        warnings.append("no training row is among these rows: there are no baselines to compare")
-    elif here < trained:
+    if not here and len(rows.blocks.names) < 2:
+        warnings.append(
+            "no training row is among these rows, and all of them lie in one block of "
+            f"{rows.blocks.length:,} bp: there are no baselines to compare. Give shorter blocks "
+            "with --block"
+        )
+    elif 0 < here < trained:
         warnings.append(
             f"only {here:,} of the {trained:,} training rows are among these rows: "
             "baselines fitted on them are weaker than they could be"

@@ -25,6 +25,15 @@ SHORT = """
     RNase_P_RNA_gene RNase_MRP_RNA RNase_MRP_RNA_gene enhancerRNA eRNA circRNA
 """
 
+CODING = """
+    protein_coding protein_coding_gene mRNA protein_coding_LoF protein_coding_CDS_not_defined
+    nonsense_mediated_decay non_stop_decay
+    IG_C_gene IG_D_gene IG_J_gene IG_LV_gene IG_V_gene TR_C_gene TR_D_gene TR_J_gene TR_V_gene
+    C_region D_segment J_segment V_segment C_gene_segment D_gene_segment J_gene_segment
+    V_gene_segment
+"""
+"""What Ensembl groups as protein-coding: genes of antigen receptors, and transcripts that decay."""
+
 GROUPS = {
     "lncRNA": LONG.split(),
     "miRNA": ["pre_miRNA", "miRNA_primary_transcript", "miRNA_gene"],
@@ -41,6 +50,15 @@ def normalise(name: str) -> str:
     return name.lower().replace("_", "").replace("-", "").replace(" ", "")
 
 
+def is_coding(name: str) -> bool:
+    """Return True for a protein-coding biotype.
+
+    >>> is_coding("protein_coding"), is_coding("transcribed_pseudogene"), is_coding(".")
+    (True, False, False)
+    """
+    return normalise(name) in _CODING
+
+
 def expand(names: Iterable[str]) -> frozenset[str]:
     """The normalised biotypes that `names` select; the name of a group selects all its members.
 
@@ -51,3 +69,6 @@ def expand(names: Iterable[str]) -> frozenset[str]:
     chosen = [normalise(name) for name in names]
     members = (member for name in chosen for member in groups.get(name, ()))
     return frozenset([*chosen, *map(normalise, members)])
+
+
+_CODING = frozenset(map(normalise, CODING.split()))

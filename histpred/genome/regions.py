@@ -15,6 +15,7 @@ Blocks = tuple[tuple[int, int], ...]
 KINDS = ("context", "body", "promoter", "spliced", "interval")
 CONTEXT, BODY, PROMOTER, SPLICED, INTERVAL = KINDS
 
+BLOCK = 1_000_000  # bp; usual length of the blocks that a genome is divided into
 FARTHEST = 2**31 - 1  # bp; the largest position that htslib and genome browsers support
 
 

@@ -178,6 +178,15 @@ def whole_tiles(start: int, end: int, length: int, tile: int) -> tuple[int, int]
     return start // tile * tile, min(-(-end // tile) * tile, length)
 
 
+def tile_name(contig: str, start: int, tile: int) -> str:
+    """The id of a tile in a table of labels; the last tile of a contig counts as a whole one.
+
+    >>> tile_name("chr1", 400, 200)
+    'chr1:400-600'
+    """
+    return f"{contig}:{start}-{start + tile}"
+
+
 def window_sequence(window: Window, reference: Reference) -> bytes:
     """Read the sequence of a window, 5' to 3' on its strand, with blocks joined.
 

@@ -104,7 +104,7 @@ def read_labels(path: Path) -> Labels:
         if not name:
             raise InputError(path, "a row without an id", "give its gene_id or name", number)
         line, known = genes.setdefault(name, (number, values))
-        if not np.array_equal(known, values, equal_nan=True):
+        if line != number and not np.array_equal(known, values, equal_nan=True):
             message = f"{name} has other labels here than in line {line}"
             raise InputError(path, message, "keep one row for each gene", number)
         repeated += line != number

@@ -1,13 +1,15 @@
 """The regions of an annotation's genes, on which peaks are counted.
 
 The region of a row is its window (`histpred.genome.windows`), without a genome: only the start of
-the contig clips it. Rows with one id (gene_id, or name where it is '.') are one gene.
+the contig clips it. Rows with one id (gene_id, or name where it is '.') are one gene. If the window
+has tiles, each tile of a row is a region, and a gene of its own.
 """
 
 from __future__ import annotations
 
 import logging
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,7 +21,7 @@ from histpred.genome.annotation import TRANSCRIPT, Annotation, level_for, open_a
 from histpred.genome.plan import Offenders, printable
 from histpred.genome.regions import FARTHEST, INTERVAL, Feature
 from histpred.genome.request import Request
-from histpred.genome.windows import WindowSpec, place
+from histpred.genome.windows import WindowSpec, place, tile_name, whole_tiles
 from histpred.labels.matrix import CARRIED, carried, gene_id, gene_table
 
 logger = logging.getLogger(__name__)
@@ -58,7 +60,7 @@ def read_regions(
     if unmatched := annotation.unmatched():
         logger.warning(f"no row has the biotype {', '.join(unmatched)}")
     if repeated := len(regions.gene) - len(regions.genes):
-        expected = level_for(window.kind, level) == TRANSCRIPT
+        expected = window.tile or level_for(window.kind, level) == TRANSCRIPT
         logger.log(
             logging.INFO if expected else logging.WARNING,
             f"{repeated} rows of {annotation.name} have the id of an earlier row and are one gene "
@@ -78,7 +80,7 @@ def _regions(
     blocks: list[tuple[int, int, int, int]] = []
     unjoined: list[tuple[object, ...]] = []
     strandless = Offenders()
-    for feature in map(printable, annotation):
+    for feature in _cut(annotation, window.tile):
         needs_strand = window.kind != INTERVAL and not unstranded and not feature.problem
         if needs_strand and feature.strand == ".":
             strandless.add(feature)
@@ -114,6 +116,18 @@ def _regions(
         annotation.aliases,
     )
     return regions, pandas.DataFrame(unjoined, columns=list(UNJOINED_COLUMNS))
+
+
+def _cut(annotation: Annotation, tile: int) -> Iterator[Feature]:
+    """The rows of an annotation, cut into tiles of `tile` bp unless that is 0."""
+    for feature in map(printable, annotation):
+        if not tile or feature.problem:
+            yield feature
+            continue
+        first, end = whole_tiles(feature.start, feature.end, FARTHEST, tile)
+        for start in range(first, end, tile):
+            name = tile_name(feature.chrom, start, tile)
+            yield feature._replace(start=start, end=start + tile, name=name, gene_id=".")
 
 
 def _none(annotation: str, reasons: list[str]) -> InputError:

@@ -7,6 +7,7 @@ full. So every file for it ends with the row LAST, and every complete output doe
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas
 
-from histpred.core.errors import HistpredError, UsageError, first_line
+from histpred.core.errors import HistpredError, UsageError, first_few, first_line
 from histpred.core.hts import has_room, no_room
 from histpred.genome.regions import PROMOTER
 from histpred.genome.request import Request
@@ -23,6 +24,8 @@ from histpred.genome.windows import WindowSpec
 from histpred.labels.matrix import LabelMatrix
 from histpred.labels.peak_files import PeakFile, PeakReader, Peaks
 from histpred.labels.peak_regions import Regions, read_regions, unjoined_genes, without_peaks
+
+logger = logging.getLogger(__name__)
 
 INSTALL_LABELS = "pip install 'histpred[labels]' (a checkout: HISTPRED_EXTRAS=labels bin/histpred)"
 INSTALL_BEDTOOLS = "install it: apt install bedtools, conda install -c bioconda bedtools, or brew"
@@ -35,12 +38,14 @@ class PeakRule(NamedTuple):
 
     window: the region of a gene; its `max_n_fraction` is not used. min_fraction: the share of the
     region that a sample's peaks must cover, and at least one base of it. min_samples: the share of
-    the mark's samples that must do so, and at least one of them. Both from 0 to 1.
+    the mark's samples that must do so. Both from 0 to 1. fewest_samples: their number, from 1 on; a
+    mark with fewer samples is left out.
     """
 
     window: WindowSpec
     min_fraction: float = 0.0
     min_samples: float = 0.0
+    fewest_samples: int = 1
 
     def check(self) -> None:
         """Raise UsageError for shares outside 0 to 1 and for a window without a base."""
@@ -51,6 +56,8 @@ class PeakRule(NamedTuple):
         for name, share in shares.items():
             if not 0 <= share <= 1:
                 raise UsageError(f"the share of the {name} is {share}", "give a number from 0 to 1")
+        if self.fewest_samples < 1:
+            raise UsageError(f"at least {self.fewest_samples} samples", "give a number from 1 on")
         if self.window.kind == PROMOTER and self.window.upstream + self.window.downstream <= 0:
             raise UsageError(
                 f"an empty region: {self.window}", "give it bases upstream or downstream"
@@ -60,10 +67,11 @@ class PeakRule(NamedTuple):
 def from_peaks(files: list[PeakFile], request: Request, work: Path, rule: PeakRule) -> LabelMatrix:
     """Find which genes of an annotation have which marks.
 
-    A gene with several regions (rows with one id) has a mark if one of them does. The matrix gives
-    the position of its first row, not of the region. Marks are sorted, no value is NaN. unjoined:
-    rows without a region, and genes on contigs where no file has a peak. A sample counts once for
-    each mark that it has peaks of.
+    If the window has tiles, rows are cut into them and each tile counts as a gene, whose id is
+    CONTIG:START-END (`histpred.genome.windows.tile_name`). A gene with several regions (rows with
+    one id) has a mark if one of them does. The matrix gives the position of its first row, not of
+    the region. Marks are sorted, no value is NaN. unjoined: rows without a region, and genes on
+    contigs where no file has a peak. A sample counts once for each mark that it has peaks of.
 
     Of the request, all but the FASTA matters; contigs of the annotation may have other names than
     in the peaks (chr1, 1). `work` is a private folder for temporary files.
@@ -74,20 +82,22 @@ def from_peaks(files: list[PeakFile], request: Request, work: Path, rule: PeakRu
     rule.check()
     _check_bedtools()
     regions, unjoined = read_regions(request, work, rule.window)
-    samples = _samples(files)
+    samples = _samples(files, rule.fewest_samples)
     reader = PeakReader(regions.contigs, regions.aliases)
     _write_bed(work / REGIONS, regions.blocks, f"{LAST}\t-1")
-    shares = np.column_stack(
-        [_share(each.values(), regions, rule, reader, work) for each in samples.values()]
+    having = np.column_stack(
+        [_having(each.values(), regions, rule, reader, work) for each in samples.values()]
     )
     reader.report(request.annotation)
     away = without_peaks(regions, reader.with_peaks)
     if away.any():
         unjoined = pandas.concat([unjoined, unjoined_genes(regions.genes[away])], ignore_index=True)
     genes = regions.genes[~away].reset_index(drop=True)
-    values = ((shares > 0) & (shares >= rule.min_samples))[~away].astype(np.float32)
+    shares = having / np.array([len(each) for each in samples.values()])
+    enough = (having >= rule.fewest_samples) & (shares >= rule.min_samples)
+    values = enough[~away].astype(np.float32)
     counts = {
-        "peak files": len({file.path for file in files}),
+        "peak files": len({file.path for file in files if file.mark in samples}),
         "samples": sum(map(len, samples.values())),
         "marks": len(samples),
         "genes": len(genes),
@@ -111,19 +121,34 @@ def _check_bedtools() -> None:
         ) from error
 
 
-def _samples(files: list[PeakFile]) -> dict[str, dict[str, list[Path]]]:
-    """The files of each sample of each mark, marks sorted."""
+def _samples(files: list[PeakFile], fewest: int) -> dict[str, dict[str, list[Path]]]:
+    """The files of each sample of each mark with at least `fewest` samples, marks sorted.
+
+    A warning names the other marks. Raises UsageError if no mark has enough samples.
+    """
     samples: dict[str, dict[str, list[Path]]] = {}
     for mark, sample, path in dict.fromkeys(files):
         samples.setdefault(mark, {}).setdefault(sample, []).append(path)
-    return dict(sorted(samples.items()))
+    samples = dict(sorted(samples.items()))
+    few = [f"{mark} ({len(each)})" for mark, each in samples.items() if len(each) < fewest]
+    if len(few) == len(samples):
+        raise UsageError(
+            f"no mark has the {fewest} samples that are asked for: {first_few(few)}",
+            "lower --min-samples",
+        )
+    if few:
+        logger.warning(
+            f"{len(few)} marks are left out, as they have fewer than {fewest} samples: "
+            f"{first_few(few)}"
+        )
+    return {mark: each for mark, each in samples.items() if len(each) >= fewest}
 
 
-def _share(
+def _having(
     samples: Iterable[list[Path]], regions: Regions, rule: PeakRule, reader: PeakReader, work: Path
 ) -> np.ndarray:
-    """The share of one mark's samples, float64 [genes], whose peaks cover a region of each gene."""
-    each = []
+    """The number of one mark's samples, int [genes], whose peaks cover a region of each gene."""
+    having = np.zeros(len(regions.genes), np.int64)
     for paths in samples:
         peaks: Peaks = {}
         for path in paths:
@@ -131,9 +156,8 @@ def _share(
                 peaks.setdefault(contig, []).extend(rows)
         covered = _covered(peaks, len(regions.bases), work)
         enough = (covered > 0) & (covered / regions.bases >= rule.min_fraction)
-        each.append(np.isin(np.arange(len(regions.genes)), regions.gene[enough]))
-    share: np.ndarray = np.mean(each, axis=0)
-    return share
+        having[np.unique(regions.gene[enough])] += 1
+    return having
 
 
 def _covered(peaks: Peaks, regions: int, work: Path) -> np.ndarray:

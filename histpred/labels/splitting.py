@@ -24,6 +24,7 @@ import numpy as np
 import pandas
 
 from histpred.core.errors import UsageError, first_few
+from histpred.genome.regions import BLOCK as BLOCK_LENGTH
 from histpred.labels.loci import components, on_one_axis, overlapping
 from histpred.labels.splits import (
     BLOCK,
@@ -62,7 +63,7 @@ def split(
     how: str,
     seed: int,
     *,
-    block: int = 1_000_000,
+    block: int = BLOCK_LENGTH,
     test_chromosomes: Sequence[str] = (),
     validation_chromosomes: Sequence[str] = (),
 ) -> Split:

@@ -28,10 +28,11 @@ from histpred.core.output import (
 )
 from histpred.core.version import __version__
 from histpred.evaluation.baselines import INPUTS
-from histpred.evaluation.compare import compare, score
+from histpred.evaluation.compare import compare
 from histpred.evaluation.result import MACRO, MICRO, Result
 from histpred.evaluation.result import METRICS as METRIC_HEADS
 from histpred.evaluation.rows import EvaluationOptions
+from histpred.evaluation.scores import score
 from histpred.genome.annotation import level_for
 from histpred.genome.request import Request, request_identity
 from histpred.labels.matrix import labels_file
@@ -43,7 +44,7 @@ logger = logging.getLogger(__name__)
 METRICS, REPORT, FIGURES = "metrics.json", "report.html", "figures"
 OUTPUTS = (
     *(f"{FIGURES}/{name}.{suffix}" for name in FIGURE_NAMES for suffix in ("png", "svg")),
-    *("summary.tsv", "marks.tsv", "groups.tsv", "similarity.tsv", "co_targeting.tsv"),
+    *("summary.tsv", "marks.tsv", "groups.tsv", "kinds.tsv", "similarity.tsv", "co_targeting.tsv"),
     *("predictions.tsv.gz", REPORT, METRICS),
 )
 
@@ -95,8 +96,10 @@ def evaluate(
             return known.model_dump()
         work = stack.enter_context(output_folder(out, OUTPUTS, is_ours))
         execution = execution._replace(store=execution.store or out / RESUME)
-        scored = [score(each, request, weights, work, execution) for each in bundles]
-        result = compare(bundle, scored, request, labels_path, options, work)
+        scored = [
+            score(each, request, options.target, weights, work, execution) for each in bundles
+        ]
+        result = compare(scored, request, labels_path, options, work)
         return _write(result, work, identity)
 
 
@@ -139,7 +142,9 @@ def summary(metrics: dict[str, Any]) -> str:
 def _identity(
     bundles: Sequence[Bundle], request: Request, labels_path: Path, options: EvaluationOptions
 ) -> dict[str, Any]:
-    kinds = [window_for(each).kind for each in bundles]
+    wanted, tile = options.target
+    windows = [window_for(each, wanted, tile) for each in bundles]
+    kinds = [window.kind for window in windows]
     return request_identity(request, kinds[0], labels=labels_file(labels_path)) | {
         "histpred": __version__,
         "bundles": [each.digest for each in bundles],
@@ -147,4 +152,7 @@ def _identity(
         "rows": options.rows,
         "marks": list(options.marks),
         "seed": options.seed,
+        "windows": [str(window) for window in windows],
+        "tile": tile,
+        "block": options.block,
     }

@@ -11,9 +11,22 @@ import numpy as np
 import pandas
 from pydantic import JsonValue
 
+from histpred.evaluation.blocks import FOLDS, GAP
 from histpred.evaluation.result import BASELINE, MACRO, METRICS, MICRO, ModelResult, Result
 from histpred.reports import findings as said
-from histpred.reports.page import Cell, Row, Table, count, figure, number, percent, render, share
+from histpred.reports.kinds import kind_findings, kind_tables, nested_kinds
+from histpred.reports.page import (
+    MOST_GROUPS,
+    Cell,
+    Row,
+    Table,
+    count,
+    figure,
+    number,
+    percent,
+    render,
+    share,
+)
 
 if TYPE_CHECKING:
     from histpred.reports.figures import Drawing
@@ -32,6 +45,7 @@ FINDINGS = {
     "performance": said.performance_findings,
     "marks": said.mark_findings,
     "groups": said.group_findings,
+    "kinds": kind_findings,
     "calibration": said.calibration_findings,
     "relations": said.relation_findings,
 }
@@ -42,7 +56,8 @@ def write_tables(result: Result, folder: Path) -> None:
 
     summary.tsv: one row per model, the paper's Table 1 (micro-averages), then Table 2 with
     intervals. marks.tsv: one row per model and mark, each metric with its low and high end.
-    groups.tsv: `Result.groups`. similarity.tsv and co_targeting.tsv, if defined: one row and one
+    groups.tsv: `Result.groups`. kinds.tsv, if genes of several kinds are told apart:
+    `Result.kinds`. similarity.tsv and co_targeting.tsv, if defined: one row and one
     column per mark. predictions.tsv.gz: the windows (0-based half-open), then MARK_label (1, 0,
     empty where unlabelled) and MARK_probability of the bundle. Undefined figures are empty. The
     same result gives the same bytes.
@@ -50,6 +65,8 @@ def write_tables(result: Result, folder: Path) -> None:
     _write_tsv(summary_table(result), folder / "summary.tsv")
     _write_tsv(marks_table(result), folder / "marks.tsv")
     _write_tsv(result.groups, folder / "groups.tsv")
+    if not isinstance(result.kinds, str):
+        _write_tsv(result.kinds, folder / "kinds.tsv")
     for name in ("similarity", "co_targeting"):
         matrix = getattr(result, name)
         if matrix is not None:
@@ -102,6 +119,8 @@ def metrics_of(result: Result) -> dict[str, JsonValue]:
     high of the 95 % interval), lead (of the bundle over it in micro and macro AUROC: difference,
     low and high; None for the bundle);
     groups: rows with the columns of `Result.groups`;
+    kinds: by kind of gene: windows, and models (by name, then by mark and 'mean': auroc,
+    probability, rate, bias and ece), or None;
     similarity, co_targeting: by mark and mark, or None;
     correlation: pearson, spearman, pairs, or None.
     """
@@ -113,6 +132,7 @@ def metrics_of(result: Result) -> dict[str, JsonValue]:
         "marks": result.marks,
         "models": {name: _model(one, result.marks) for name, one in result.models.items()},
         "groups": result.groups.to_dict("records"),
+        "kinds": nested_kinds(result.kinds),
         "similarity": _nested(result.similarity),
         "co_targeting": _nested(result.co_targeting),
         "correlation": result.correlation and result.correlation._asdict(),
@@ -139,12 +159,15 @@ def write_report(result: Result, figures: Mapping[str, Drawing], path: Path) -> 
             _best_in_bold(result, [(MICRO, metric) for metric in TABLE_1], inputs=True),
         ),
         areas=Table(
-            "Macro- and micro-averaged AUROC, with 95 % bootstrap intervals over loci.",
+            "Macro- and micro-averaged AUROC, with 95 % bootstrap intervals.",
             ["Configuration", *TABLE_2],
             _best_in_bold(result, [(row, "auroc") for row in TABLE_2.values()], inputs=False),
         ),
         marks=_marks(result),
         groups=_groups(result),
+        kinds=kind_tables(result),
+        folds=FOLDS,
+        gap=GAP,
     )
     path.write_text(page, encoding="utf-8")
 
@@ -247,7 +270,7 @@ def _marks(result: Result) -> Table:
 
 
 def _groups(result: Result) -> dict[str, Table]:
-    """The bundle's figures by biotype and by chromosome, where there is more than one."""
+    """The bundle's figures by biotype, chromosome and block, where there is more than one."""
     name = next(iter(result.models))
     mine = result.groups[result.groups["model"] == name]
     tables = {}
@@ -260,5 +283,5 @@ def _groups(result: Result) -> dict[str, Table]:
         if len(rows) > 1:
             caption = f"{name} by {by}. Marks: those with both classes in the group."
             heads = [by.capitalize(), "Windows", "Marks", *GROUP_METRICS.values()]
-            tables[by] = Table(caption, heads, rows)
+            tables[by] = Table(caption, heads, rows, tall=len(rows) > MOST_GROUPS)
     return tables

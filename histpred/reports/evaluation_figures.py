@@ -205,6 +205,7 @@ DRAWERS: dict[str, Callable[[Result], Draft | None]] = {
     "similarity_against_co_targeting": similarity_against_co_targeting,
     "by_biotype": lambda result: auroc_by_group(result, "biotype"),
     "by_chromosome": lambda result: auroc_by_group(result, "chromosome"),
+    "by_block": lambda result: auroc_by_group(result, "block"),
 }
 
 FIGURE_NAMES = tuple(DRAWERS)

@@ -24,7 +24,7 @@ from histpred.reports.figures import (
     mark_figure,
     wrapped,
 )
-from histpred.reports.page import decimals
+from histpred.reports.page import MOST_GROUPS, decimals
 
 BASELINE_COLOURS = ("#222222", "#6f6f6f", "#8c8c8c", "#8a7f72", "#5b6770", "#a8a8a8")
 MODEL_MARKERS = "oDs^vPX"
@@ -159,10 +159,13 @@ def curves(result: Result) -> Draft | None:
 
 
 def auroc_by_group(result: Result, by: str) -> Draft | None:
-    """Micro- and macro-AUROC `by` 'biotype' or 'chromosome'; None if there is only one group."""
+    """Micro- and macro-AUROC `by` 'biotype', 'chromosome' or 'block'.
+
+    None for a single group and for more than MOST_GROUPS.
+    """
     table = result.groups[result.groups["by"] == by]
     groups = list(dict.fromkeys(table["group"]))
-    if len(groups) < 2:
+    if not 1 < len(groups) <= MOST_GROUPS:
         return None
     counts = table.drop_duplicates("group").set_index("group")["windows"]
     bundle = next(iter(result.models))

@@ -45,6 +45,9 @@ class Row(NamedTuple):
     place: str = ""
 
 
+MOST_GROUPS = 60  # that a figure can hold, or a table before it gets a box of its own
+
+
 class Table(NamedTuple):
     """A table of a page: `heads` start with that of the rows' names; `name` is its element's id.
 
@@ -61,6 +64,11 @@ class Table(NamedTuple):
 def figure(value: float, note: str = "", best: bool = False) -> Cell:
     """A figure with three decimals; undefined ones sort below all others."""
     return Cell(number(value), _sortable(value), note, best)
+
+
+def signed(value: float) -> Cell:
+    """A figure with three decimals and its sign."""
+    return Cell(number(value, sign=True), _sortable(value))
 
 
 def share(value: float) -> Cell:

@@ -73,7 +73,9 @@ def gather(
         windows, values = embed_windows(request, source.choice, source.encoder, work, execution)
         _refuse_none(windows, request)
         _check_varied(values)
-        _, features, genome = map_windows(request, window, work, sequence_features, quiet=True)
+        _, features, genome = map_windows(
+            request, window, work, lambda batch: sequence_features(batch, window), quiet=True
+        )
     else:
         windows, values, features, genome = _read_bases(request, window, work, recipe.model)
     rows, windows, units, targets = labelled(windows, labels, path)
@@ -101,7 +103,7 @@ def _read_bases(
         values = read(codes_of(batch, length))
         shape = values.shape[1:]
         joined.extend(values.data)
-        return sequence_features(batch)
+        return sequence_features(batch, window)
 
     windows, features, genome = map_windows(request, window, work, add)
     _refuse_none(windows, request)

@@ -1,12 +1,14 @@
 """What `histpred train` can be told, and every default.
 
 The command line, the Python API and, through the command line, the pipeline's schema read the
-defaults here. The module imports the standard library alone, so that `histpred --help` stays fast.
+defaults here. The module imports no package but histpred, so that `histpred --help` stays fast.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
+
+from histpred.genome.regions import BLOCK
 
 MODELS = ("mlp", "spectra", "deephistone", "deephistone-adapted")
 MLP, SPECTRA, DEEPHISTONE, DEEPHISTONE_ADAPTED = MODELS
@@ -58,7 +60,7 @@ class Recipe(NamedTuple):
     loss: str = WEIGHTED
     prior: str | None = None
     split: str = "random"
-    block: int = 1_000_000
+    block: int = BLOCK
     test_chromosomes: tuple[str, ...] = ()
     validation_chromosomes: tuple[str, ...] = ()
     marks: tuple[str, ...] = ()

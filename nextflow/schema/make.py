@@ -57,7 +57,11 @@ LEFT_OUT = {
 # Only scatter reads the rows of the annotation. Later tasks never see a row that it skipped.
 ONLY_OF = {"strict": "scatter"}
 # Options whose help texts differ between verbs, with a text for all of them.
-KNOWN = {"seed": "Random seed of the split, the training and the bootstrap of the evaluation."}
+KNOWN = {
+    "seed": "Random seed of the split, the training and the bootstrap of the evaluation.",
+    "block": "Length in bp of the blocks of the genome: those of --split block, and those by which "
+    "an evaluation fits baselines if no row trained the bundle.",
+}
 
 # What the command line parses itself, so that a wrong value ends the run before its first task.
 BP, WIDTH = "[0-9]{1,8}", "0*[1-9][0-9]{0,4}"

@@ -676,7 +676,13 @@ def test_bad_windows_and_shares(peaks, tmp_path):
     line = [*peaks.arguments[:4], "-o", tmp_path / "out"]
     assert "nowhere" in refused(2, *line, "--window", "nowhere")
     assert "an empty window" in refused(2, *line, "--window", "promoter:0:0")
-    assert histpred(*line, "--min-samples", "25").code == 2
+    assert "no mark has the 25 samples" in refused(2, *line, "--min-samples", "25")
+    for text in ("1.5", "-1", "0.25,2", "2,0.25,3", "two", "nan"):
+        done = histpred(*line, "--min-samples", text)
+        assert done.code == 2
+        assert "'--min-samples'" in done.err
+    said = refused(2, *line, "--tile", "200", "--window", "body")
+    assert "--tile is for interval windows, not for body" in said
     assert "is nan" in refused(2, *line, "--min-fraction", "nan")
     assert not (tmp_path / "out").exists()
 

@@ -15,7 +15,8 @@ from scipy.optimize import minimize
 from sklearn.metrics import roc_auc_score
 
 from histpred.evaluation.baselines import (
-    COMPOSITION,
+    CPG,
+    GC,
     INPUTS,
     KMERS,
     NEAREST,
@@ -23,11 +24,13 @@ from histpred.evaluation.baselines import (
     fit_baselines,
     sequence_features,
 )
+from histpred.genome.windows import WindowSpec, parse_window
 from histpred.labels.examples import Examples
 from histpred.labels.splits import TEST, TRAIN, VALIDATION
 
 ROWS = 240
 GC_MARK, PLACE_MARK, NOISE_MARK = range(3)
+BODY = parse_window("body")
 
 
 def sequences_of(shares: np.ndarray, rng: np.random.Generator) -> list[bytes]:
@@ -63,7 +66,7 @@ def make(seed: int = 0) -> tuple[Examples, np.ndarray]:
             "end": starts + rng.integers(100, 5000, ROWS),
         }
     )
-    features = sequence_features(sequences_of(shares, rng))
+    features = sequence_features(sequences_of(shares, rng), BODY)
     units = np.arange(ROWS).astype(str)
     sets = rng.choice([TRAIN, VALIDATION, TEST], ROWS, p=[0.6, 0.2, 0.2])
     return Examples(windows, units, features, labels, sets), features
@@ -98,7 +101,7 @@ def made() -> tuple[Examples, np.ndarray]:
     ],
 )
 def test_composition_by_hand(sequence, gc, cpg):
-    features = sequence_features([sequence])
+    features = sequence_features([sequence], BODY)
     assert features.dtype == np.float32
     assert features[:, :2].tolist() == [pytest.approx([gc, cpg])]
 
@@ -106,13 +109,26 @@ def test_composition_by_hand(sequence, gc, cpg):
 def test_both_strands_have_the_same_features():
     forward = b"ACGTTGCANCCGATTAGCGC"
     reverse = forward.translate(bytes.maketrans(b"ACGT", b"TGCA"))[::-1]
-    features = sequence_features([forward, reverse])
+    features = sequence_features([forward, reverse], BODY)
     np.testing.assert_array_equal(features[0], features[1])
+
+
+@pytest.mark.parametrize(
+    ("upstream", "downstream"), [(15_000, 15_000), (11_000, 1_000), (500, 500)]
+)
+def test_of_a_window_around_a_point_the_nearest_kilobases_count(rng, upstream, downstream):
+    window = WindowSpec("promoter", upstream, downstream, 0.5, whole=True)
+    sequence = bytes(rng.choice([*b"ACGT"], upstream + downstream).astype(np.uint8))
+    near = sequence[max(upstream - 1_000, 0) : upstream + 1_000]
+    assert len(near) == min(2_000, upstream + downstream)
+    np.testing.assert_array_equal(
+        sequence_features([sequence], window), sequence_features([near], BODY)
+    )
 
 
 def test_kmers_are_shares_for_each_length():
     """Canonical 1- to 4-mers: 2 + 10 + 32 + 136."""
-    features = sequence_features([b"ACGTTGCAATGC", b"AAAAAAAA"])
+    features = sequence_features([b"ACGTTGCAATGC", b"AAAAAAAA"], BODY)
     assert features.shape == (2, 2 + 180)
     for part in np.split(features[:, 2:], [2, 12, 44], axis=1):
         np.testing.assert_allclose(part.sum(axis=1), 1, rtol=1e-6)
@@ -121,8 +137,8 @@ def test_kmers_are_shares_for_each_length():
 
 def test_batches_give_what_all_at_once_gives():
     sequences = sequences_of(np.linspace(0.2, 0.8, 7), np.random.default_rng(0))
-    parts = [sequence_features(batch) for batch in (sequences[:3], [], sequences[3:])]
-    np.testing.assert_array_equal(np.concatenate(parts), sequence_features(sequences))
+    parts = [sequence_features(batch, BODY) for batch in (sequences[:3], [], sequences[3:])]
+    np.testing.assert_array_equal(np.concatenate(parts), sequence_features(sequences, BODY))
 
 
 # What each baseline predicts.
@@ -130,7 +146,7 @@ def test_batches_give_what_all_at_once_gives():
 
 def test_every_baseline_gives_probabilities_and_says_what_it_reads(made):
     found = scored(*made)
-    assert list(found) == list(INPUTS) == [PREVALENCE, COMPOSITION, KMERS, NEAREST]
+    assert list(found) == list(INPUTS) == [PREVALENCE, GC, CPG, KMERS, NEAREST]
     for probabilities, thresholds in found.values():
         assert probabilities.shape == ((made[0].sets == TEST).sum(), 3)
         assert thresholds.shape == (3,)
@@ -154,10 +170,11 @@ def test_each_finds_what_it_can_see(made):
         known = ~np.isnan(labels[:, mark])
         return roc_auc_score(labels[known, mark], scored(*made)[name][0][known, mark])
 
-    assert auroc(COMPOSITION, GC_MARK) > 0.95
+    assert auroc(GC, GC_MARK) > 0.95
+    assert auroc(CPG, GC_MARK) < 0.75
     assert auroc(KMERS, GC_MARK) > 0.95
     assert auroc(NEAREST, PLACE_MARK) > 0.95
-    assert auroc(COMPOSITION, PLACE_MARK) < 0.75
+    assert auroc(GC, PLACE_MARK) < 0.75
     assert auroc(NEAREST, GC_MARK) < 0.75
 
 
@@ -185,13 +202,13 @@ def minimised(values: np.ndarray, truth: np.ndarray, strength: float) -> Callabl
     return lambda rows: 1 / (1 + np.exp(-((rows - mean) / scale @ found[1:] + found[0])))
 
 
-@pytest.mark.parametrize(("name", "strength"), [(COMPOSITION, 1), (KMERS, 0.01)])
+@pytest.mark.parametrize(("name", "strength"), [(GC, 1), (CPG, 1), (KMERS, 0.01)])
 def test_logistic_regressions_are_at_the_minimum_of_their_loss(made, name, strength):
     examples, features = made
     values = features[:, 2:].astype(float)
-    if name == COMPOSITION:
-        gc, cpg = features[:, :2].T.astype(float)
-        values = np.column_stack([gc, cpg, gc**2, cpg**2])
+    if name != KMERS:
+        one = features[:, [GC, CPG].index(name)].astype(float)
+        values = np.column_stack([one, one**2])
     train, test = examples.sets == TRAIN, examples.sets == TEST
     probabilities = scored(*made)[name][0]
     for mark in (GC_MARK, NOISE_MARK):
@@ -241,7 +258,7 @@ def test_fewer_neighbours_than_five_are_all_used(made):
 # Thresholds.
 
 
-@pytest.mark.parametrize("name", [COMPOSITION, KMERS, NEAREST])
+@pytest.mark.parametrize("name", [GC, CPG, KMERS, NEAREST])
 def test_thresholds_maximise_youdens_j_on_validation_rows(made, name):
     labels = made[0].of(VALIDATION).labels
     probabilities, thresholds = scored(*made, VALIDATION)[name]
@@ -272,7 +289,7 @@ def test_a_mark_of_one_class_in_the_validation_rows_is_not_called(made):
     labels[examples.sets == VALIDATION, 0] = 0
     labels[examples.sets == VALIDATION, 1] = np.nan
     found = scored(examples._replace(labels=labels), features)
-    for name in (COMPOSITION, KMERS, NEAREST):
+    for name in (GC, CPG, KMERS, NEAREST):
         probabilities, thresholds = found[name]
         assert thresholds[0] == 1
         assert not (probabilities[:, 0] >= thresholds[0]).any()
@@ -320,7 +337,7 @@ def test_features_that_do_not_vary(made):
     examples, features = made
     alike = np.repeat(features[:1], ROWS, axis=0)
     found = scored(examples, alike)
-    for name in (COMPOSITION, KMERS):
+    for name in (GC, CPG, KMERS):
         np.testing.assert_allclose(found[name][0], found[PREVALENCE][0], atol=0.05)
 
 
@@ -339,7 +356,9 @@ def test_kmers_around_real_tiles_do_as_well_as_others_found(shared_data):
     marks = [name for name in tiles if name.startswith("c25.") and name != "c25.H3F3A"]
     with pysam.FastaFile(str(folder / "hg19.chr22.fa.gz")) as fasta:
         bases = fasta.fetch("chr22").upper().encode()
-    features = sequence_features([bases[start - 400 : start + 600] for start in tiles["start"]])
+    features = sequence_features(
+        [bases[start - 400 : start + 600] for start in tiles["start"]], BODY
+    )
     examples = Examples(
         tiles[["chrom", "start", "end"]].reset_index(drop=True),
         np.arange(len(tiles)),

@@ -9,7 +9,8 @@ pytest.importorskip("sklearn", reason="needs the extra train")
 
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from histpred.evaluation.ranking import rank, weighted_figures
+from histpred.evaluation import ranking as module
+from histpred.evaluation.ranking import by_locus, drawn_figures, rank, weighted_figures
 from support.rankings import made_up
 
 
@@ -30,3 +31,18 @@ def test_weighted_figures_of_one_class_or_nothing_are_nan():
     found = weighted_figures(ranking, np.array([[2.0, 0.0], [0.0, 0.0], [1.0, 1.0]]))
     wanted = [[np.nan, np.nan, 0.3], [np.nan] * 3, [1, 1, 0.2]]
     np.testing.assert_allclose(found, wanted)
+
+
+@pytest.mark.parametrize("ties", [True, False])
+def test_pairs_added_up_by_locus_give_the_figures_of_their_rows(rng, monkeypatch, ties):
+    labels, probabilities = (values[:, 0] for values in made_up(rng, 3_000, 1, ties))
+    loci = rng.integers(0, 40, 3_000)
+    weights = rng.poisson(1.0, (25, 40)).astype(float)
+    ranking = rank(labels, probabilities, np.arange(3_000))
+    wanted = weighted_figures(ranking, weights[:, loci])
+    np.testing.assert_allclose(drawn_figures(by_locus(ranking, loci), weights), wanted)
+    monkeypatch.setattr(module, "MOST_ENDS", 200)
+    few = by_locus(ranking, loci)
+    assert few.shape[0] <= 3 * 200
+    np.testing.assert_allclose(drawn_figures(few, weights)[:, [0, 2]], wanted[:, [0, 2]], atol=3e-3)
+    np.testing.assert_allclose(drawn_figures(few, weights)[:, 1], wanted[:, 1], atol=0.01)

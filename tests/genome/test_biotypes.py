@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from histpred.genome.biotypes import expand, normalise
+from histpred.genome.biotypes import expand, is_coding, normalise
 
 
 @pytest.mark.parametrize(
@@ -46,3 +46,12 @@ def test_the_long_ones_are_a_part_of_all_and_have_no_short_ones():
 def test_other_names_stand_for_themselves():
     assert expand(["protein_coding", "sRNA"]) == {"proteincoding", "srna"}
     assert expand([]) == frozenset()
+
+
+def test_coding_biotypes_are_told_from_all_others():
+    """The names of GENCODE, Ensembl's GFF3 and NCBI; a pseudogene codes for nothing."""
+    coding = "protein_coding mRNA IG_V_gene TR_C_gene V_segment nonsense_mediated_decay"
+    assert all(map(is_coding, coding.split()))
+    others = ["processed_pseudogene", "IG_V_pseudogene", "TEC", ".", "pseudogene", "artifact"]
+    others += " ".join(NON_CODING.values()).split()
+    assert not any(map(is_coding, others))

@@ -65,9 +65,9 @@ def marked(made, mark="H3K4me3") -> dict[str, float]:
 
 
 def from_peaks(
-    files, annotation, work, window, min_fraction=0.0, min_samples=0.0, **options
+    files, annotation, work, window, min_fraction=0.0, min_samples=0.0, fewest_samples=1, **options
 ) -> LabelMatrix:
-    rule = labels_from_peaks.PeakRule(window, min_fraction, min_samples)
+    rule = labels_from_peaks.PeakRule(window, min_fraction, min_samples, fewest_samples)
     return labels_from_peaks.from_peaks(files, Request(annotation, "", **options), work, rule)
 
 
@@ -131,6 +131,47 @@ def test_the_share_of_samples(here, work, min_samples, expected):
     assert made.marks == ("H2AFZ", "H3K9ac")
     assert tuple(marked(made, "H3K9ac").values()) == expected
     assert marked(made, "H2AFZ") == {"0": 0, "100": 0, "200": 1}
+
+
+def test_a_number_and_a_share_of_samples(here, work, caplog):
+    """Of ten samples, 0 to 4 have the mark. Another mark has one sample, and is left out."""
+    files = peaks([("1", 0, 1)], "H3F3A.a.bed")
+    for sample in range(10):
+        rows = [("1", 100 * count, 100 * count + 9) for count in range(5) if sample < count]
+        files += peaks([*rows, ("1", 900, 901)], f"H3K9ac.{sample}.bed")
+    genes = bed(*(f"1 {100 * count} {100 * count + 50} {count}" for count in range(5)))
+    for fewest, share, expected in ((2, 0.0, [0, 0, 1, 1, 1]), (2, 0.25, [0, 0, 0, 1, 1])):
+        made = from_peaks(files, genes, work, INTERVAL, fewest_samples=fewest, min_samples=share)
+        assert made.marks == ("H3K9ac",)
+        assert list(marked(made, "H3K9ac").values()) == expected
+        assert (made.counts["peak files"], made.counts["samples"]) == (10, 10)
+    assert "1 marks are left out, as they have fewer than 2 samples: H3F3A (1)" in caplog.text
+    with pytest.raises(UsageError, match="no mark has the 11 samples"):
+        from_peaks(files, genes, work, INTERVAL, fewest_samples=11)
+    with pytest.raises(UsageError, match="at least 0 samples"):
+        from_peaks(files, genes, work, INTERVAL, fewest_samples=0)
+
+
+def test_tiles_base_by_base(here, work):
+    """Rows overlap, end within tiles and lie on two contigs; each tile is labelled once."""
+    rng = random.Random(5)
+    bases: dict[str, set[int]] = {"chr1": set(), "2": set()}
+    rows = []
+    for _ in range(30):
+        contig, start = rng.choice(sorted(bases)), rng.randrange(3_000)
+        rows.append((contig, start, start + rng.randrange(1, 160)))
+        bases[contig].update(range(*rows[-1][1:]))
+    annotation = bed("chr1 150 1010 one", "chr1 820 1690 two", "2 0 2900 three")
+    made = from_peaks(peaks(rows), annotation, work, INTERVAL._replace(tile=200), min_fraction=0.5)
+    starts = {"chr1": range(0, 1_800, 200), "2": range(0, 3_000, 200)}
+    expected = {
+        f"{contig}:{start}-{start + 200}": len(bases[contig] & set(range(start, start + 200)))
+        >= 100
+        for contig, all_starts in starts.items()
+        for start in all_starts
+    }
+    assert marked(made) == expected
+    assert 0 < sum(expected.values()) < len(expected)
 
 
 def test_the_counts_and_the_record(here, work):
@@ -626,6 +667,32 @@ def test_real_genes(chr22, work, min_samples):
     truth = truth[truth["gene_id"] != "LOC122455341"]
     assert len(truth) == 451
     compare(made, truth, min_samples, list(truth["gene_id"]))
+
+
+@pytest.mark.shared
+def test_real_tiles_of_chr20(shared_data, work, tmp_path):
+    """Two samples and a quarter of them. Rows that end before they start are left out."""
+    chr20 = shared_data / "human" / "chr20"
+    for path in (chr20 / "peaks").glob("H3K4me3.*.bed.gz"):
+        rows = [line.split() for line in gzip.decompress(path.read_bytes()).decode().splitlines()]
+        kept = ["\t".join(row) for row in rows if int(row[1]) <= int(row[2])]
+        (tmp_path / path.stem).write_text("\n".join(kept) + "\n")
+    (tmp_path / "contig.bed").write_text("chr20\t0\t45000000\n")
+    made = from_peaks(
+        peak_files(sorted(tmp_path.glob("H3K4me3.*.bed")), None),
+        str(tmp_path / "contig.bed"),
+        work,
+        INTERVAL._replace(tile=200),
+        min_fraction=0.5,
+        min_samples=0.25,
+        fewest_samples=2,
+    )
+    truth = pandas.read_csv(
+        chr20 / "labels_tiles.tsv.gz", sep="\t", usecols=["start", "end", "c25.H3K4me3"]
+    )
+    ids = [f"chr20:{row.start}-{row.end}" for row in truth.itertuples()]
+    found = pandas.Series(made.values[:, 0], made.genes["id"])[ids]
+    assert (found.to_numpy() == truth["c25.H3K4me3"].to_numpy()).all()
 
 
 @pytest.mark.shared

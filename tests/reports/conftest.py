@@ -15,7 +15,7 @@ NAMES = {
     "tiny 1.0": (MODEL, "promoter windows, kmer", 0.9),
     "no mark vectors": (MODEL, "promoter windows, kmer", 1.1),
     "prevalence": (BASELINE, "nothing", np.inf),
-    "GC + CpG": (BASELINE, "composition", 1.8),
+    "CpG o/e": (BASELINE, "composition", 1.8),
     "4-mers + logistic": (BASELINE, "k-mers", 1.2),
 }
 BIOTYPES = ("lncRNA", "miRNA", "snoRNA")
@@ -76,6 +76,8 @@ def make(
     values = {name: one.probabilities for name, one in found.items()}
     places = (("biotype", "biotype"), ("chrom", "chromosome"))
     groups = [by_group(labels, values, windows[column], by, 1) for column, by in places]
+    halves = windows["chrom"] + np.where(starts < 25_000_000, ":0-25000000", ":25000000-50000000")
+    groups.append(by_group(labels, values, halves, "block", 1))
     return Result(
         title="tiny 1.0",
         about={"Bundle": "tiny 1.0", "Genome": "hg19", "Split": "by chromosome: chr8, chr21"},

@@ -225,3 +225,10 @@ def test_many_marks_and_biotypes(make_result, draw_only):
     assert {"16 others", "32 (53.3%)"} <= set(texts(drawings["biotypes"].svg))
     panels = [text for text in texts(drawings["reliability"].svg) if text in marks]
     assert len(panels) == 12
+
+
+def test_groups_that_no_figure_can_hold_are_left_to_the_table(result, draw_only):
+    table = result.groups[result.groups["by"] == "chromosome"]
+    rows = [table.assign(by="block", group=f"chr1:{number}") for number in range(61)]
+    for many, count in ((pandas.concat(rows), 0), (pandas.concat(rows[:60]), 1)):
+        assert len(draw_only(result._replace(groups=many), "by_block")) == count

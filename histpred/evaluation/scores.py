@@ -1,0 +1,100 @@
+"""The probabilities of a bundle, as `histpred predict` gives them, in memory."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas
+
+from histpred.bundle.encoding import bundle_encoder
+from histpred.bundle.folder import Bundle
+from histpred.bundle.manifest import MarkSpec
+from histpred.core.columns import NAMES
+from histpred.core.execution import Execution
+from histpred.encoders import is_expensive
+from histpred.genome.request import Request
+from histpred.genome.windows import Row, WindowSpec, tile_name
+from histpred.scoring.predict import predict
+
+logger = logging.getLogger(__name__)
+
+SAME_ROW = ["chrom", "name", "strand", "gene_id"]
+COPY = "copy #"  # numbers rows that are the same otherwise; no mark has this name
+
+
+class Target(NamedTuple):
+    """The windows that are scored: None and 0: the bundle's own, see `window_for`."""
+
+    window: str | None = None
+    tile: int = 0
+
+
+class ScoredWindows(NamedTuple):
+    """All windows of a request, scored by a bundle.
+
+    table: windows in genome order with the columns of `histpred.core.columns`, COPY, and a column
+    of probabilities for each mark. A tile is called by its place (`tile_name`) and has no gene_id.
+    marks: those that the bundle predicts for such windows.
+    """
+
+    bundle: Bundle
+    window: WindowSpec
+    marks: tuple[MarkSpec, ...]
+    table: pandas.DataFrame
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the marks."""
+        return tuple(mark.name for mark in self.marks)
+
+
+def score(
+    bundle: Bundle,
+    request: Request,
+    target: Target,
+    weights: Path | None,
+    work: Path,
+    execution: Execution,
+) -> ScoredWindows:
+    """Score the windows of a request; `work` is a private folder for temporary files."""
+    choice = bundle_encoder(bundle, target.window, target.tile or None, weights)
+    window, name = choice.window, bundle.manifest.name
+    logger.info(f"{name}: embedding {described(window)}")
+    if not is_expensive(choice.spec.kind):
+        execution = execution._replace(store=None)
+    windows: list[tuple[object, ...]] = []
+    scores: list[np.ndarray] = []
+
+    def keep(rows: Sequence[Row], probabilities: np.ndarray) -> None:
+        windows.extend(row.values for row in rows)
+        scores.append(probabilities)
+
+    execution = execution._replace(overwrite=True, table=False)
+    run = predict(request, choice, work / f"{name}.scores", execution, keep)
+    if execution.store:
+        logger.info(
+            f"{run.embedded:,} chunks embedded on {run.device}, {run.reused:,} found in the store"
+        )
+    table = pandas.DataFrame(windows, columns=NAMES)
+    if window.tile:
+        places = zip(table["chrom"], table["start"], strict=True)
+        table["name"] = [tile_name(chrom, start, window.tile) for chrom, start in places]
+        table["gene_id"] = "."
+    columns = np.concatenate(scores) if scores else np.empty((0, len(choice.scored)))
+    predicted = np.logical_not(np.isnan(columns).all(axis=0))
+    marks = tuple(
+        mark for mark, known in zip(choice.scored, predicted.tolist(), strict=True) if known
+    )
+    values = pandas.DataFrame(columns[:, predicted], columns=[mark.name for mark in marks])
+    values.insert(0, COPY, table.groupby(SAME_ROW).cumcount())
+    return ScoredWindows(bundle, window, marks, pandas.concat([table, values], axis=1))
+
+
+def described(window: WindowSpec) -> str:
+    """Windows in words."""
+    tiles = f", tiles of {window.tile:,} bp" if window.tile else ""
+    return f"{window} windows{tiles}"
