@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from histpred.bundle.folder import MANIFEST, Bundle, load_bundle
 from histpred.bundle.manifest import MarkSpec
-from histpred.bundle.outputs import encoder_for, marks_of, window_for
+from histpred.bundle.outputs import encoder_for, interval_output, marks_of, window_for
 from histpred.core.errors import BundleError, UsageError, first_few
 from histpred.encoders import ENCODERS, Encoder, EncoderSpec, build
 from histpred.encoders.chunks import WINDOW, ChunkPolicy, parse_chunks
@@ -91,7 +91,7 @@ def bundle_encoder(
 ) -> EncoderChoice:
     """A bundle's own encoder; for `window` and `tile` see `histpred.bundle.outputs.window_for`."""
     reach = window_for(bundle, window, tile)
-    spec = encoder_for(bundle, reach)
+    spec = encoder_for(bundle.manifest, interval_output(bundle, reach))
     chunks = ChunkPolicy(spec.chunks.policy, spec.chunks.length) if spec.chunks else None
     return EncoderChoice(spec, chunks, reach, str(bundle.directory), weights, bundle)
 

@@ -94,15 +94,6 @@ class EncoderSpec(Record):
     published: Name | None = None  # its name in `histpred encoders list`
     files: dict[Name, Digest] = {}  # sha256 by name, if users get them elsewhere
 
-    def of_middle(self) -> EncoderSpec:
-        """The encoder of intervals: if that of genes embeds several `places`, it embeds one."""
-        settings = dict(self.settings)
-        places = settings.pop("places", None)
-        if not isinstance(places, list) or not places:
-            return self
-        dimension = self.dimension // len(places)
-        return self.model_copy(update={"settings": settings, "dimension": dimension})
-
 
 class Calibration(Record):
     """From one mark's logits to its probabilities: see `histpred.bundle.probability`.

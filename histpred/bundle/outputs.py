@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from histpred.bundle.calls import refuse_unpredicted, with_precision
 from histpred.bundle.folder import Bundle
-from histpred.bundle.manifest import EncoderSpec, IntervalOutput, MarkSpec, Species
+from histpred.bundle.manifest import EncoderSpec, IntervalOutput, Manifest, MarkSpec, Species
 from histpred.core.errors import UsageError, first_few
 from histpred.genome.regions import INTERVAL, PROMOTER
 from histpred.genome.windows import WindowSpec, parse_window
@@ -50,10 +50,18 @@ def interval_output(bundle: Bundle, window: WindowSpec) -> IntervalOutput | None
     return bundle.manifest.interval if window.kind == INTERVAL else None
 
 
-def encoder_for(bundle: Bundle, window: WindowSpec) -> EncoderSpec:
-    """The bundle's encoder, as it embeds such windows."""
-    spec = bundle.manifest.encoder
-    return spec.of_middle() if interval_output(bundle, window) else spec
+def encoder_for(manifest: Manifest, interval: IntervalOutput | None) -> EncoderSpec:
+    """A bundle's encoder, as it embeds intervals or else genes.
+
+    If that of genes embeds several `places` of a window, that of intervals embeds the middle.
+    """
+    spec = manifest.encoder
+    settings = dict(spec.settings)
+    places = settings.pop("places", None)
+    if interval is None or not isinstance(places, list) or not places:
+        return spec
+    dimension = spec.dimension // len(places)
+    return spec.model_copy(update={"settings": settings, "dimension": dimension})
 
 
 def marks_of(

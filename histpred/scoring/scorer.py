@@ -15,6 +15,7 @@ import numpy as np
 
 from histpred.bundle.folder import Bundle
 from histpred.bundle.manifest import IntervalOutput
+from histpred.bundle.outputs import encoder_for
 from histpred.bundle.probability import probabilities_of
 from histpred.core.errors import BundleError, ModelError
 from histpred.core.runtime import open_session, run_session
@@ -61,8 +62,7 @@ class Scorer:
         self._session, self.device = open_session(path, device, threads)
         marks = (interval or bundle.manifest).marks
         every = tuple(mark.name for mark in marks)
-        spec = bundle.manifest.encoder
-        self._dimension = (spec.of_middle() if interval else spec).dimension
+        self._dimension = encoder_for(bundle.manifest, interval).dimension
         _check_fits(path, self._session, every, self._dimension)
         kept = [i for i, name in enumerate(every) if not only or name in only]
         if len(kept) < len(every):

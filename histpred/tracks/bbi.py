@@ -10,11 +10,14 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from itertools import pairwise, zip_longest
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
+
+from histpred.tracks.zoom import LEVELS, Level, Zoom
 
 BIGBED, BIGWIG, CONTIG_TREE, INDEX = 0x8789F2EB, 0x888FFC26, 0x78CA8C91, 0x2468ACE0
 HEAD = struct.Struct("<HHQQQHHQQIQ")  # after the magic number
@@ -22,18 +25,12 @@ ZOOM, TOTAL, COUNT = struct.Struct("<IIQQ"), struct.Struct("<Qdddd"), struct.Str
 INDEX_HEAD, NODE_HEAD = struct.Struct("<IIQIIIIQII"), struct.Struct("<BBH")
 ROW, WIG_HEAD, ENTRY = struct.Struct("<III"), struct.Struct("<IIIIIBBH"), struct.Struct("<4I2Q")
 LOW = (1 << 32) - 1
-LEVELS, STEP = 10, 4  # zoom levels at most; each is this much coarser than the one before
 FIRST_LEVEL = 10  # x the mean width of the first rows
 NODE = 256  # children of a node of a tree
 ITEMS, AT_ONCE = 512, 1 << 14  # rows of a block, and of a batch
 SMALL = 1 << 12  # bytes; for a block up to this long, zlib's usual buffers cost most of the time
 BED_FIELDS = 9  # of the fields in the autoSql, those that BED defines
 
-SUMMARY = np.dtype(
-    [(name, "<u4") for name in ("contig", "start", "end", "count")]
-    + [(name, "<f4") for name in ("least", "most", "sum", "squares")]
-)
-"""A row of a zoom level: bases covered, and their values."""
 BOUNDS = [(name, "<u4") for name in ("contig", "start", "last_contig", "end")]
 LEAF = np.dtype([*BOUNDS, ("offset", "<u8"), ("size", "<u8")])
 INNER = np.dtype([*BOUNDS, ("offset", "<u8")])
@@ -97,18 +94,11 @@ def write(
         file.write(_contig_tree(lengths, contigs_at))
         data_at = file.tell()
         file.write(bytes(COUNT.size))
-        data, levels, count, total = _write_data(file, batches, bool(fields))
-        index_at, zooms = data.write_index(), []
-        for width, level in levels:
-            at = file.tell()
-            file.write(struct.pack("<I", len(level)))
-            blocks = Blocks(file)
-            for first in range(0, len(level), ITEMS):
-                some = level[first : first + ITEMS]
-                bounds = (some[0]["contig"], some[0]["start"], some[-1]["contig"], some[-1]["end"])
-                blocks.add(some.tobytes(), bounds)
-            zooms.append((width, 0, at, blocks.write_index()))
-            data.largest = max(data.largest, blocks.largest)
+        with ExitStack() as stack:
+            zoom = Zoom(path.parent, stack)
+            data, count, total = _write_data(file, batches, bool(fields), zoom)
+            index_at = data.write_index()
+            zooms = [_write_level(file, level, data) for level in zoom.finish()]
         file.write(magic)  # it ends as it begins
         file.seek(0)
         head = (4, len(zooms), contigs_at, data_at, index_at, columns, min(columns, BED_FIELDS))
@@ -120,11 +110,23 @@ def write(
         file.write(COUNT.pack(count))
 
 
+def _write_level(file: BinaryIO, level: Level, data: Blocks) -> tuple[int, int, int, int]:
+    """Append a zoom level; returns what the head of the file says of it."""
+    at = file.tell()
+    file.write(struct.pack("<I", level.count))
+    blocks = Blocks(file)
+    for some in level.parts(ITEMS):
+        bounds = (some[0]["contig"], some[0]["start"], some[-1]["contig"], some[-1]["end"])
+        blocks.add(some.tobytes(), bounds)
+    data.largest = max(data.largest, blocks.largest)
+    return level.width, 0, at, blocks.write_index()
+
+
 def _write_data(
-    file: BinaryIO, batches: Iterable[Batch], bed: bool
-) -> tuple[Blocks, list[tuple[int, np.ndarray]], int, tuple[float, ...]]:
-    """Write the rows; returns their blocks, the zoom levels, the number of rows and the total."""
-    blocks, width, count, finest = Blocks(file), 0, 0, []
+    file: BinaryIO, batches: Iterable[Batch], bed: bool, zoom: Zoom
+) -> tuple[Blocks, int, tuple[float, ...]]:
+    """Write the rows and add them to the zoom levels; returns blocks, number of rows and total."""
+    blocks, width, count = Blocks(file), 0, 0
     total = (0, np.inf, -np.inf, 0.0, 0.0)
     for batch in batches:
         for raw, (contig, start, end) in (_bed_blocks if bed else _wig_blocks)(batch):
@@ -141,8 +143,8 @@ def _write_data(
             total[3] + (bases * values).sum(),
             total[4] + (bases * values**2).sum(),
         )
-        finest.append(_coarser(_summaries(stretches, width), width))
-    return blocks, _levels(finest, width), count, total
+        zoom.add(stretches, width)
+    return blocks, count, total
 
 
 def batches_of(rows: Iterable[tuple[Any, ...]], contigs: Iterable[str]) -> Iterator[Batch]:
@@ -210,46 +212,6 @@ def _depths(batch: Batch) -> tuple[np.ndarray, ...]:
 def _values(batch: Batch) -> tuple[np.ndarray, ...]:
     """The rows as stretches (contig, start, end) and their values, as the file holds them."""
     return batch.contigs, batch.starts, batch.ends, np.array(batch.rest, np.float32)
-
-
-def _summaries(stretches: Sequence[np.ndarray], width: int) -> np.ndarray:
-    """One summary for each stretch, cut at the multiples of `width`."""
-    pieces = (stretches[2] - 1) // width - stretches[1] // width + 1
-    contigs, starts, ends, values = (np.repeat(each, pieces) for each in stretches)
-    number = np.arange(len(starts)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
-    cut = (starts // width + number) * width
-    result = np.empty(len(starts), SUMMARY)
-    result["contig"], result["least"], result["most"] = contigs, values, values
-    result["start"], result["end"] = np.maximum(starts, cut), np.minimum(ends, cut + width)
-    result["count"] = result["end"] - result["start"]
-    result["sum"], result["squares"] = result["count"] * values, result["count"] * values**2
-    return result
-
-
-def _coarser(summaries: np.ndarray, width: int) -> np.ndarray:
-    """The summaries of all that lies in the same `width` bp of a contig."""
-    place = summaries["contig"].astype(np.int64) << 32 | summaries["start"] // width
-    firsts = np.flatnonzero(np.diff(place, prepend=-1))
-    result = summaries[firsts]
-    result["end"] = summaries["end"][[*(firsts[1:] - 1), -1]]
-    result["least"] = np.minimum.reduceat(summaries["least"], firsts)
-    result["most"] = np.maximum.reduceat(summaries["most"], firsts)
-    for name in ("count", "sum", "squares"):
-        result[name] = np.add.reduceat(summaries[name], firsts, dtype=float)
-    return result
-
-
-def _levels(parts: list[np.ndarray], width: int) -> list[tuple[int, np.ndarray]]:
-    """The zoom levels: bp to a summary, and the summaries; each is at most half of the last."""
-    if not parts:
-        return []
-    level = _coarser(np.concatenate(parts), width)
-    levels = [(width, level)]
-    while len(levels) < LEVELS and (width := width * STEP) <= LOW:
-        level = _coarser(level, width)
-        if 2 * len(level) <= len(levels[-1][1]):
-            levels.append((width, level))
-    return levels
 
 
 def _contig_tree(lengths: Mapping[str, int], at: int) -> bytes:

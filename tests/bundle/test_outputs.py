@@ -3,7 +3,13 @@ from __future__ import annotations
 import pytest
 
 from histpred.bundle.folder import DEFAULT_BUNDLE, load_bundle
-from histpred.bundle.outputs import assembly_of, interval_output, was_trained_on, window_for
+from histpred.bundle.outputs import (
+    assembly_of,
+    encoder_for,
+    interval_output,
+    was_trained_on,
+    window_for,
+)
 
 HUMAN = load_bundle(DEFAULT_BUNDLE)
 
@@ -31,3 +37,14 @@ def test_a_window_as_in_training_is_calibrated_and_another_is_not():
         window = window_for(HUMAN, kind)
         assert was_trained_on(HUMAN, window) is trained
         assert bool(interval_output(HUMAN, window)) is intervals
+
+
+def test_the_encoder_of_intervals_embeds_the_middle_of_what_genes_embed_at_several_places():
+    manifest = HUMAN.manifest
+    one = manifest.encoder
+    settings = {**one.settings, "places": [-200, 0, 200]}
+    several = one.model_copy(update={"settings": settings, "dimension": 3 * one.dimension})
+    with_places = manifest.model_copy(update={"encoder": several})
+    assert encoder_for(with_places, None) == several
+    assert encoder_for(with_places, manifest.interval) == one
+    assert encoder_for(manifest, manifest.interval) == encoder_for(manifest, None) == one

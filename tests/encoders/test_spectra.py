@@ -174,12 +174,6 @@ def test_vectors_of_places_are_those_of_windows_around_them(encoder, sequence):
     assert not several.grid  # windows with places share nothing
 
 
-def test_the_encoder_of_the_middle_has_no_places():
-    spec = load_bundle(HUMAN).manifest.encoder
-    assert at_places(HUMAN, [-200, 0, 200]).of_middle() == spec
-    assert spec.of_middle() == spec
-
-
 @pytest.mark.parametrize(
     ("places", "why"),
     [
