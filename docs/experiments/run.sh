@@ -12,6 +12,8 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 histpred=${HISTPRED:-histpred}
 # The paper's five hidden layers at an eighth of their width, for about 90 times less arithmetic.
 thin=(--hidden 256,128,96,64,32)
+# The paper's thresholds.
+calls=(--calls youden)
 
 [ -f "$work/yeast.labels.tsv" ] || "${PYTHON:-python}" "$here/prepare.py" "$data" "$work"
 cd "$work"
@@ -21,7 +23,7 @@ experiment() {
     local name=$1 annotation=$2 fasta=$3 labels=$4
     shift 4
     echo "== $name: $*"
-    "$histpred" train "$annotation" "$fasta" "$labels" -o "$name" "$@" 2>"$name.log" || { tail -5 "$name.log"; return 1; }
+    "$histpred" train "$annotation" "$fasta" "$labels" -o "$name" "${calls[@]}" "$@" 2>"$name.log" || { tail -5 "$name.log"; return 1; }
     "$histpred" evaluate "$name" "$annotation" "$fasta" "$labels" -o "$name-evaluation" 2>>"$name.log"
 }
 

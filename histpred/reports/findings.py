@@ -112,8 +112,7 @@ def _threshold_findings(bundle: ModelResult, labels: np.ndarray) -> Iterator[Fin
         always = "negative" if micro["negatives"] >= micro["positives"] else "positive"
         yield weakness(
             f"Its accuracy of {number(micro['accuracy'])} is below the {number(common)} of "
-            f"calling every pair {always}: thresholds that give both classes equal weight trade "
-            "accuracy for recall where one class is rare."
+            f"calling every pair {always}: accuracy says little where one class is rare."
         )
 
 
