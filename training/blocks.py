@@ -1,54 +1,74 @@
-"""Leave one block out: each stretch of the chromosome is scored by models that never saw it."""
+"""Leave blocks out: each stretch of a chromosome is scored by models that never saw it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
-from samples import Places
+from samples import ENDS, Places
 from sklearn.metrics import roc_auc_score
 
 from histpred.evaluation.bootstrap import draws
-from histpred.evaluation.ranking import rank, weighted_figures
+from histpred.evaluation.ranking import by_locus, drawn_figures, rank
 
-Block = tuple[int, int]
-"""Start and end in bp"""
-Trains = Callable[[np.ndarray, Block], np.ndarray]
-"""(positions [n], block) to a mask [n]: the positions that may train for the block"""
+MB = 1_000_000
 
-BLOCKS = tuple(
-    (start * 1_000_000, end * 1_000_000)
-    for start, end in ((17, 21), (21, 25), (25, 29), (29, 33), (33, 37), (37, 40))
+
+class Block(NamedTuple):
+    """A stretch of a chromosome, in bp."""
+
+    chromosome: str
+    start: int
+    end: int
+
+    def __str__(self) -> str:
+        return f"{self.chromosome} {self.start // MB}-{self.end // MB} Mb"
+
+    def holds(self, positions: np.ndarray, starts: Mapping[str, int], gap: int = 0) -> np.ndarray:
+        """True where a position is in the block, or within `gap` bp of it: bool [n].
+
+        starts: where the chromosomes begin.
+        """
+        first = starts[self.chromosome]
+        return (positions >= first + self.start - gap) & (positions < first + self.end + gap)
+
+
+Fold = tuple[Block, ...]
+"""Blocks that are left out together"""
+
+FOLDS: tuple[Fold, ...] = tuple(
+    (Block("chr22", *(at * MB for at in one)), Block("chr20", *(at * MB for at in other)))
+    for one, other in (
+        ((17, 25), (0, 12)),
+        ((25, 31), (12, 23)),
+        ((31, 36), (23, 34)),
+        ((36, 40), (34, 45)),
+    )
 )
+WAYS: tuple[Fold, ...] = tuple((Block(name, 0, end),) for name, end in ENDS.items())
+"""Each chromosome, scored by models of the other"""
 GAP = 200_000  # bp between a block and the nearest training position
-STRETCH = (30_000_000, 40_000_000)  # scored by models trained on what lies before it
 FEWEST = 10  # positives of a mark in a block; with fewer, the block is left out for the mark
 LOCUS = 200_000  # bp that are resampled together for an interval
 SAMPLES = 500
 
-ALONG = "30-40 Mb, trained before"
+
+def outside(
+    positions: np.ndarray, fold: Fold, starts: Mapping[str, int], gap: int = GAP
+) -> np.ndarray:
+    """True where a position is in no block of a fold and farther than `gap` from each: bool [n]."""
+    inside = [block.holds(positions, starts, gap) for block in fold]
+    return ~np.logical_or.reduce(inside)
 
 
-def name_of(block: Block) -> str:
-    """Name of a block in tables, such as '17-21 Mb'."""
-    return f"{block[0] // 10**6}-{block[1] // 10**6} Mb"
-
-
-def outside(positions: np.ndarray, block: Block, gap: int = GAP) -> np.ndarray:
-    """True where a position lies outside a block and farther than `gap` from it, bool [n]."""
-    return (positions < block[0] - gap) | (positions >= block[1] + gap)
-
-
-def before(positions: np.ndarray, block: Block) -> np.ndarray:
-    """True where a position lies before a block, bool [n]."""
-    return positions < block[0]
-
-
-def block_of(positions: np.ndarray, blocks: Sequence[Block]) -> np.ndarray:
+def block_of(
+    positions: np.ndarray, blocks: Sequence[Block], starts: Mapping[str, int]
+) -> np.ndarray:
     """Number of the block in which each position lies, -1 for none: int [n]."""
     numbers = np.full(len(positions), -1)
-    for number, (start, end) in enumerate(blocks):
-        numbers[(positions >= start) & (positions < end)] = number
+    for number, block in enumerate(blocks):
+        numbers[block.holds(positions, starts)] = number
     return numbers
 
 
@@ -73,14 +93,15 @@ def intervals(places: Places, block: np.ndarray, scores: np.ndarray, seed: int) 
     figures = np.full((block.max() + 1, marks, 2, 1 + SAMPLES), np.nan)
     for number in range(len(figures)):
         rows = block == number
-        loci = places.position[rows] // LOCUS
-        drawn = draws(loci, SAMPLES, seed + number, SAMPLES)
-        weights = np.concatenate([np.ones((1, rows.sum())), *drawn])
+        names, loci = np.unique(places.position[rows] // LOCUS, return_inverse=True)
+        drawn = draws(len(names), SAMPLES, seed + number, SAMPLES)
+        weights = np.concatenate([np.ones((1, len(names))), *drawn])
         for mark in range(marks):
             truth = places.labels[rows, mark].astype(float)
             if truth.sum() >= FEWEST:
                 ranking = rank(truth, scores[rows, mark], np.arange(len(truth)))
-                figures[number, mark] = weighted_figures(ranking, weights)[:, :2].T
+                found = drawn_figures(by_locus(ranking, loci), weights)
+                figures[number, mark] = found[:, :2].T
     means = np.nanmean(figures, axis=0)
     ends = np.nanquantile(means[..., 1:], [0.025, 0.975], axis=-1)
     return np.stack([means[..., 0], *ends], axis=-1)

@@ -2,52 +2,78 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
-from collections.abc import Callable, Sequence
+import pickle
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from blocks import Block, Trains, aurocs, block_of, name_of
-from members import SEED, Data, Plan, logits_at, train
+import pandas as pd
+from blocks import Block, Fold, aurocs, block_of, outside
+from genes import fit_genes
+from members import SEED, Data, Model, Plan, logits_at, pooled_at, train
 from regions import FURTHER
-from samples import MARKS, Places, spectra_around
-from sklearn.linear_model import LogisticRegression
+from samples import MARKS, Places, features_of
 from sklearn.metrics import roc_auc_score
-from sklearn.preprocessing import StandardScaler
 
-from histpred.bundle.manifest import Evaluation, MarkSpec
-from histpred.bundle.probability import probabilities_of
-from histpred.evaluation.calibration import NEVER, base_rate, calibrated, platt, youden
+from histpred.bundle.manifest import Calibration, Evaluation, MarkSpec
+from histpred.core.journal import publish
+from histpred.evaluation.baselines import CPG, GC, KMERS, fit_predictors, shares_of
+from histpred.evaluation.calibration import (
+    NEVER,
+    PRECISION_OF_GENES,
+    PRECISION_OF_INTERVALS,
+    base_rate,
+    calibrated,
+    choose_calls,
+    platt,
+)
 from histpred.evaluation.metrics import card_figures, expected_calibration_error
 
 logger = logging.getLogger(__name__)
 
-BASELINE_REACH = 1_100  # bp on either side that the baselines read, in whole bins
-FEWEST_TO_CALL = 10  # positives, and negatives; a mark with fewer is never called
-
-Baseline = Callable[[np.ndarray], np.ndarray]
-"""features [n, f] to scores [n, marks]"""
+BASELINES = (GC, CPG, KMERS)
+TO_BEAT = (GC, CPG)  # by a mark that is predicted
+FEWEST_TO_CALL = 10  # positives, and negatives; a mark with fewer is not predicted
+UNPREDICTED = "its ranking of {what} that it did not see is not better than that of {than}"
+TOO_FEW = f"fewer than {FEWEST_TO_CALL} of the {{what}} carry it"
+THINNED = 3  # one in so many training tiles fits the baselines
 
 
 class HeldOut(NamedTuple):
-    """Held-out loci, the block of each [n], and scores [n, marks]: logits and two baselines'."""
+    """Held-out loci, the block of each [n], and scores [n, marks]: logits, and the baselines'.
+
+    pooled: for genes, what their regressions read; else without columns.
+    """
 
     marks: tuple[str, ...]
     places: Places
+    blocks: tuple[Block, ...]
     block: np.ndarray
     logits: np.ndarray
-    gc: np.ndarray
-    kmers: np.ndarray
+    beside: dict[str, np.ndarray]
+    pooled: np.ndarray
 
     def with_marks(self, keep: np.ndarray) -> HeldOut:
         """The marks of a mask [marks] only."""
-        names = tuple(np.array(self.marks)[keep])
-        places = self.places._replace(labels=self.places.labels[:, keep])
-        return HeldOut(names, places, self.block, *(scores[:, keep] for scores in self[3:]))
+        return self._replace(
+            marks=tuple(np.array(self.marks)[keep]),
+            places=self.places._replace(labels=self.places.labels[:, keep]),
+            logits=self.logits[:, keep],
+            beside={name: scores[:, keep] for name, scores in self.beside.items()},
+        )
 
-    def probabilities(self, marks: Sequence[MarkSpec]) -> np.ndarray:
-        """Probabilities that the bundle would give, [n, marks]."""
-        return probabilities_of(self.logits, [mark.calibration for mark in marks])
+    def where(self, rows: np.ndarray) -> HeldOut:
+        """The loci of a mask [n]."""
+        return self._replace(
+            places=self.places.where(rows),
+            block=self.block[rows],
+            logits=self.logits[rows],
+            beside={name: scores[rows] for name, scores in self.beside.items()},
+            pooled=self.pooled[rows],
+        )
 
     def cross_fitted(self) -> np.ndarray:
         """Probabilities [n, marks] where each block was calibrated on the others."""
@@ -60,106 +86,162 @@ class HeldOut(NamedTuple):
                 probabilities[inside, mark] = calibrated(logits[inside], fitted)
         return probabilities
 
-    def evaluation(self, description: str) -> Evaluation:
-        """A table of the card."""
-        labels = self.places.labels
-        columns = zip(labels.T, self.cross_fitted().T, strict=True)
+    def probabilities(self) -> np.ndarray:
+        """Probabilities [n, marks] that did not see the rows' own block."""
+        return 1 / (1 + np.exp(-self.logits)) if self.pooled.size else self.cross_fitted()
+
+    def evaluation(self, description: str) -> Evaluation | None:
+        """A table of the card; None without marks."""
+        labels, found = self.places.labels, self.probabilities()
+        columns = zip(labels.T, found.T, strict=True)
         errors = [expected_calibration_error(*column) for column in columns]
-        beside = {"GC": self.gc, "4-mers": self.kmers}
-        return card_figures(description, self.marks, labels, self.logits, beside, errors)
+        return card_figures(description, self.marks, labels, self.logits, self.beside, errors)
 
 
-def hold_out(
-    data: Data, plan: Plan, blocks: Sequence[Block], trains: Trains
-) -> tuple[HeldOut, HeldOut, HeldOut]:
-    """Score the tiles, the genes and the regions of each block by models that `trains` allows."""
-    tiles, genes, regions = found = tuple(
-        _unscored(marks, places, blocks)
-        for marks, places in ((MARKS, data.tiles), (MARKS, data.genes), (FURTHER, data.regions))
-    )
-    spectra = [
-        spectra_around(data.codes, places.position, BASELINE_REACH)
-        for places in (data.tiles, data.regions)
-    ]
-    for number, block in enumerate(blocks):
-
-        def usable(positions: np.ndarray, block: Block = block) -> np.ndarray:
-            return trains(positions, block)
-
-        model = train(data, plan, usable)
-        of_tiles, of_regions = (
-            baselines(features[usable(places.position)], places.labels[usable(places.position)])
-            for places, features in zip((data.tiles, data.regions), spectra, strict=True)
-        )
-        scored = (
-            (of_tiles, model.of_intervals, slice(len(MARKS))),
-            (of_tiles, model.of_genes, slice(None)),
-            (of_regions, model.of_intervals, slice(len(MARKS), None)),
-        )
-        for held_out, ((gc_model, kmer_model), scorer, columns) in zip(found, scored, strict=True):
-            rows = held_out.block == number
-            positions = held_out.places.position[rows]
-            around = spectra_around(data.codes, positions, BASELINE_REACH)
-            logits = logits_at(model.encoder, scorer, data.codes, positions)[:, columns]
-            held_out.logits[rows] = logits
-            held_out.gc[rows], held_out.kmers[rows] = gc_model(gc_of(around)), kmer_model(around)
-            auroc = np.nanmean(aurocs(held_out.places.labels[rows], logits))
-            logger.info("%s: macro AUROC %.4f of %d", name_of(block), auroc, rows.sum())
-    return tiles, genes, regions
+Found = tuple[HeldOut, HeldOut, HeldOut]
+"""Tiles, genes and regions"""
 
 
-def _unscored(marks: tuple[str, ...], places: Places, blocks: Sequence[Block]) -> HeldOut:
-    block = block_of(places.position, blocks)
-    inside = places.where(block >= 0)
-    empty = [np.full(inside.labels.shape, np.nan, np.float32) for _ in range(3)]
-    return HeldOut(marks, inside, block[block >= 0], *empty)
+def hold_out(data: Data, plan: Plan, folds: Sequence[Fold], work: Path | None) -> Found:
+    """Score the tiles, the genes and the regions of each fold by models trained without it.
 
-
-def baselines(features: np.ndarray, labels: np.ndarray) -> tuple[Baseline, Baseline]:
-    """Models of GC and of k-mers, fitted to features of `spectra_around`."""
-    return _logistic(gc_of(features), labels), _logistic(features, labels)
-
-
-def gc_of(features: np.ndarray) -> np.ndarray:
-    """GC and its square, [n, 2], from features of `spectra_around`."""
-    gc = features[:, 1]  # the 1-mers are A/T and C/G
-    return np.stack([gc, gc**2], axis=1)
-
-
-def _logistic(features: np.ndarray, labels: np.ndarray) -> Baseline:
-    """Fit one logistic regression per mark; a mark that all rows or none have scores 0."""
-    scaler = StandardScaler().fit(features)
-    scaled = scaler.transform(features)
-    taught = labels.any(axis=0) & ~labels.all(axis=0)
-    truths = labels.T[taught]
-    models = [LogisticRegression(C=0.01, max_iter=1000).fit(scaled, truth) for truth in truths]
-
-    def score(rows: np.ndarray) -> np.ndarray:
-        scores, scaled = np.zeros((len(rows), len(taught))), scaler.transform(rows)
-        scores[:, taught] = np.transpose([model.decision_function(scaled) for model in models])
-        return scores
-
-    return score
-
-
-def calls(held_out: HeldOut, meaning: str, bootstraps: int) -> tuple[MarkSpec, ...]:
-    """Calibration and threshold of each mark, from held-out logits.
-
-    A mark is never called if its AUROC is not above that of GC, or its 95 % interval not above 0.5.
+    work: a folder where each finished fold is kept, so that a killed run goes on from there.
     """
+    blocks = tuple(block for fold in folds for block in fold)
+    starts = data.genome.starts
+    kinds = (MARKS, data.tiles), (MARKS, data.genes), (FURTHER, data.regions)
+    tiles, genes, regions = (_unscored(marks, places, blocks, starts) for marks, places in kinds)
+    for fold in folds:
+
+        def usable(positions: np.ndarray, fold: Fold = fold) -> np.ndarray:
+            return outside(positions, fold, starts, plan.gap)
+
+        def make(usable: Callable[[np.ndarray], np.ndarray] = usable) -> Model:
+            return train(data, plan, usable)
+
+        model = kept(work, (plan, fold), make)
+        numbers = [blocks.index(block) for block in fold]
+        _score(data, model, usable, numbers, (tiles, genes, regions))
+        rows = np.isin(tiles.block, numbers)
+        auroc = np.nanmean(aurocs(tiles.places.labels[rows], tiles.logits[rows]))
+        logger.info("%s: macro AUROC %.4f of %d", fold, auroc, rows.sum())
+    return tiles, _cross_fitted_genes(genes), regions
+
+
+def kept(work: Path | None, key: object, make: Callable[[], Model]) -> Model:
+    """The model that an earlier run left in the folder for a key, or a new one."""
+    name = hashlib.sha256(repr(key).encode()).hexdigest()
+    path = work / f"{name}.pickle" if work else None
+    if path and path.exists():
+        model: Model = pickle.loads(path.read_bytes())
+        return model
+    model = make()
+    if path:
+        partial = path.with_suffix(".partial")
+        partial.write_bytes(pickle.dumps(model))
+        publish(partial, path)
+    return model
+
+
+def _score(
+    data: Data,
+    model: Model,
+    usable: Callable[[np.ndarray], np.ndarray],
+    numbers: Sequence[int],
+    found: Found,
+) -> None:
+    """Fill in the scores of the blocks with these numbers."""
+    codes = data.genome.codes
+    parts = zip(found, (data.tiles, data.tiles, data.regions), (MARKS, MARKS, FURTHER), strict=True)
+    for held_out, taught, marks in parts:
+        rows = np.isin(held_out.block, numbers)
+        places = held_out.places.where(rows)
+        if held_out.pooled.size:
+            held_out.pooled[rows] = pooled_at(model, codes, places)
+        else:
+            columns = slice(len(MARKS)) if marks == MARKS else slice(len(MARKS), None)
+            logits = logits_at(model.encoder, model.of_intervals, codes, places.position)
+            held_out.logits[rows] = logits[:, columns]
+        training = taught.where(usable(taught.position))
+        training = training.where(np.arange(len(training.position)) % THINNED == 0)
+        for name, scores in _baselines(data, training, places).items():
+            held_out.beside[name][rows] = scores
+
+
+def _baselines(data: Data, training: Places, places: Places) -> dict[str, np.ndarray]:
+    """Probabilities that the baselines of `histpred evaluate` give the places, by name."""
+    labels = training.labels.astype(float)
+    nowhere = pd.DataFrame({"chrom": [], "start": [], "end": []})
+    features = features_of(data.genome, training.position)
+    predictors = fit_predictors(nowhere, features, labels, shares_of(labels))
+    of_places = features_of(data.genome, places.position)
+    return {name: predictors[name](nowhere, of_places) for name in BASELINES}
+
+
+def _unscored(
+    marks: tuple[str, ...], places: Places, blocks: tuple[Block, ...], starts: Mapping[str, int]
+) -> HeldOut:
+    block = block_of(places.position, blocks, starts)
+    inside = places.where(block >= 0)
+    shape = inside.labels.shape
+    beside = {name: np.full(shape, np.nan) for name in BASELINES}
+    is_gene = inside.coding.any()
+    pooled = np.full((shape[0], 2 * len(MARKS) * is_gene), np.nan, np.float32)
+    logits = np.full(shape, np.nan, np.float32)
+    return HeldOut(marks, inside, blocks, block[block >= 0], logits, beside, pooled)
+
+
+def _cross_fitted_genes(genes: HeldOut) -> HeldOut:
+    """The genes with logits from regressions that were fitted on the other blocks."""
+    logits = np.empty(genes.logits.shape)
+    for number in np.unique(genes.block):
+        inside = genes.block == number
+        model = fit_genes(genes.pooled[~inside], genes.places.where(~inside))
+        logits[inside] = model.logits(genes.pooled[inside])
+    return genes._replace(logits=logits)
+
+
+def calls(
+    held_out: HeldOut,
+    meaning: str,
+    bootstraps: int,
+    needed: Mapping[str, int],
+    what: str,
+) -> tuple[MarkSpec, ...]:
+    """Calibration, threshold and promise of each mark, from held-out logits.
+
+    A mark is not predicted if its AUROC is not above those of TO_BEAT, or its 95 % interval
+    not above 0.5. what: the loci, in the plural.
+    """
+    of_genes = held_out.pooled.size > 0
+    wanted = PRECISION_OF_GENES if of_genes else PRECISION_OF_INTERVALS
     marks = []
-    columns = (held_out.logits.T, held_out.gc.T, held_out.places.labels.T)
-    for mark, logits, gc, labels in zip(held_out.marks, *columns, strict=True):
-        skilled = (
-            min(labels.sum(), (~labels).sum()) >= FEWEST_TO_CALL
-            and auroc_interval(labels, logits, bootstraps)[0] > 0.5
-            and roc_auc_score(labels, logits) > roc_auc_score(labels, gc)
-        )
-        calibration = platt(logits, labels) if skilled else base_rate(labels)
-        threshold = youden(labels, calibrated(logits, calibration)) if skilled else NEVER
-        found = {"threshold": threshold, "calibration": calibration}
-        marks.append(MarkSpec(name=mark, **found, meaning=meaning))
+    for i, mark in enumerate(held_out.marks):
+        labels, logits = held_out.places.labels[:, i], held_out.logits[:, i]
+        why = _why_unpredicted(held_out, i, bootstraps, what)
+        stated = {"name": mark, "meaning": meaning, "needed_samples": needed.get(mark)}
+        if why:
+            threshold, promise = NEVER, None
+            calibration = base_rate(labels)
+        else:
+            # The regressions of genes give probabilities already.
+            calibration = Calibration() if of_genes else platt(logits, labels)
+            threshold, promise = choose_calls(labels, calibrated(logits, calibration), wanted)
+        found = {"threshold": threshold, "calibration": calibration, "calls": promise}
+        marks.append(MarkSpec(**stated, **found, unpredicted=why))
     return tuple(marks)
+
+
+def _why_unpredicted(held_out: HeldOut, mark: int, bootstraps: int, what: str) -> str:
+    labels, logits = held_out.places.labels[:, mark], held_out.logits[:, mark]
+    if min(labels.sum(), (~labels).sum()) < FEWEST_TO_CALL:
+        return TOO_FEW.format(what=what)
+    if auroc_interval(labels, logits, bootstraps)[0] <= 0.5:
+        return UNPREDICTED.format(what=what, than="chance")
+    for name in TO_BEAT:
+        if roc_auc_score(labels, logits) <= roc_auc_score(labels, held_out.beside[name][:, mark]):
+            return UNPREDICTED.format(what=what, than=name)
+    return ""
 
 
 def auroc_interval(labels: np.ndarray, scores: np.ndarray, bootstraps: int) -> tuple[float, float]:

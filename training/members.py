@@ -1,16 +1,28 @@
-"""Networks on chromosome 22: spectra networks, and the scorers that are distilled from them."""
+"""Networks on the chromosomes: spectra networks, and the scorer that is distilled from them."""
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from blocks import BLOCKS, GAP, STRETCH, Block
-from regions import CHROMOSOME, fit_regions, further_logits, links_of, read_regions
-from samples import BIN, END, Places, bin_counts, read_chromosome, read_genes, read_tiles
+from blocks import FOLDS, GAP, WAYS, Fold
+from genes import pooled_logits, positions_around
+from regions import fit_regions, further_logits, links_of, read_regions
+from samples import (
+    BIN,
+    ENDS,
+    MARKS,
+    Genome,
+    Places,
+    bin_counts,
+    read_genes,
+    read_genome,
+    read_tiles,
+)
 from torch import nn
 
 from histpred.training.chromosome import Bins, bins_of, distil, embed_bins, segment_losses
@@ -28,22 +40,23 @@ FEWEST_KNOWN_AROUND = 0.1  # of what is read around a gene or region; with less,
 SCORER_HIDDEN = (128, 64, 64, 32, 32)
 WINDOWS_AT_ONCE = 32
 
-MEMBER = Settings(epochs=12, batch=2, learning_rate=2e-3, weight_decay=1e-2, seed=SEED)
-REGION_MEMBER = MEMBER._replace(batch=256)
-SCORER = Settings(epochs=12, batch=512, learning_rate=2e-3, weight_decay=0.0, seed=SEED)
+MEMBER = Settings(epochs=8, batch=2, learning_rate=2e-3, weight_decay=1e-2, seed=SEED)
+REGION_MEMBER = MEMBER._replace(epochs=12, batch=256)
+SCORER = Settings(epochs=3, batch=512, learning_rate=2e-3, weight_decay=0.0, seed=SEED)
 
 
 class Plan(NamedTuple):
     """How much is trained, and on which blocks it is evaluated.
 
-    The defaults are those of the shipped bundle. members: networks for intervals, for genes and for
-    regions. bootstraps: samples behind each interval that decides whether a mark is called.
+    The defaults are those of the shipped bundle. folds: blocks that are left out together; ways:
+    the same for whole chromosomes. members: networks for tiles and for regions. bootstraps: samples
+    behind each interval that decides whether a mark is called.
     """
 
-    blocks: Sequence[Block] = BLOCKS
-    stretch: Block = STRETCH
+    folds: Sequence[Fold] = FOLDS
+    ways: Sequence[Fold] = WAYS
     gap: int = GAP
-    members: tuple[int, int, int] = (5, 3, 2)
+    members: tuple[int, int] = (5, 2)
     member: Settings = MEMBER
     region_member: Settings = REGION_MEMBER
     scorer: Settings = SCORER
@@ -55,23 +68,22 @@ class Ingredients(NamedTuple):
 
     lengths: of the nested stretches, bp. rarity: positives of a mark are weighted by
     (negatives/positives) to this power. graded: True if the target is the share of samples, False
-    for the label. near: True if it is the highest share within 2 kb.
+    for the label.
     """
 
     lengths: tuple[int, ...] = LENGTHS
     rarity: float = 0.5
     graded: bool = True
-    near: bool = False
     input_dropout: float = 0.3
 
 
 class Data(NamedTuple):
-    """Chromosome 22, and what regions of other chromosomes taught.
+    """Both chromosomes, and what regions of the other chromosomes taught.
 
-    codes: uint8 [bp]. regions: those of chr22, with the marks FURTHER. links: see `links_of`.
+    regions: those of ENDS, with the marks FURTHER. links: see `links_of`.
     """
 
-    codes: np.ndarray
+    genome: Genome
     bins: Bins
     tiles: Places
     genes: Places
@@ -82,26 +94,25 @@ class Data(NamedTuple):
 
 
 class Model(NamedTuple):
-    """An encoder and the scorers of genes (MARKS) and of intervals (MARKS and FURTHER)."""
+    """An encoder and the scorer of intervals (MARKS and FURTHER)."""
 
     encoder: nn.Module
-    of_genes: MarkNetwork
     of_intervals: MarkNetwork
 
 
 def read(folder: Path, plan: Plan) -> Data:
     """Read the folder human; genes and regions in mostly unknown sequence are left out."""
-    codes = read_chromosome(folder / "chr22" / "hg19.chr22.fa.gz")
-    bins = bins_of(bin_counts(codes), BIN)
-    regions = read_regions(folder, codes)
-    elsewhere = regions.where(regions.chromosome != CHROMOSOME)
+    genome = read_genome(folder)
+    bins = bins_of(bin_counts(genome.codes), BIN)
+    regions = read_regions(folder, genome)
+    elsewhere = regions.where(~np.isin(regions.chromosome, list(ENDS)))
     return Data(
-        codes,
+        genome,
         bins,
-        read_tiles(folder / "chr22" / "labels_tiles.tsv.gz"),
-        _known_around(codes, read_genes(folder / "chr22" / "labels_genes.tsv.gz")),
-        _known_around(codes, regions.where(regions.position >= 0).places()),
-        [fit_regions(bins, elsewhere, s) for s in _seeds(plan.region_member, plan.members[2])],
+        read_tiles(folder, genome),
+        _known_around(genome.codes, read_genes(folder, genome)),
+        _known_around(genome.codes, regions.where(regions.position >= 0).places()),
+        [fit_regions(bins, elsewhere, s) for s in _seeds(plan.region_member, plan.members[1])],
         links_of(elsewhere),
         len(elsewhere.position),
     )
@@ -125,8 +136,7 @@ def fit_member(
     bins: Bins, places: Places, ingredients: Ingredients, settings: Settings
 ) -> SpectraNetwork:
     """Train a network on all the places."""
-    shares = places.near if ingredients.near else places.targets
-    targets = shares if ingredients.graded else places.labels.astype(np.float32)
+    targets = places.targets if ingredients.graded else places.labels.astype(np.float32)
     prevalence = targets.mean(axis=0)
     ratio = ((1 - prevalence) / np.maximum(prevalence, 1e-3)) ** ingredients.rarity
     loss_of = nn.BCEWithLogitsLoss(pos_weight=torch.from_numpy(ratio).clamp(max=MOST_WEIGHT))
@@ -141,30 +151,35 @@ def fit_member(
 
 
 def train(data: Data, plan: Plan, usable: Callable[[np.ndarray], np.ndarray]) -> Model:
-    """Train members on the tiles, and distil scorers from their logits of the bins.
+    """Train members on the tiles, and distil a scorer from their logits of the bins.
 
     `usable`, from positions [n] to a mask [n], says which tiles and which bins train.
     """
     tiles = data.tiles.where(usable(data.tiles.position))
-    plans = zip((Ingredients(), Ingredients(near=True)), plan.members[:2], strict=True)
-    parts = [
-        [fit_member(data.bins, tiles, ingredients, s) for s in _seeds(plan.member, count)]
-        for ingredients, count in plans
+    of_tiles = [
+        fit_member(data.bins, tiles, Ingredients(), settings)
+        for settings in _seeds(plan.member, plan.members[0])
     ]
-    parts.append(data.region_members)
-    members = [network for networks in parts for network in networks]
+    members = [*of_tiles, *data.region_members]
     middles = np.arange(len(data.bins.weight)) * BIN + BIN // 2
-    taught = usable(middles) & (middles < END) & (data.bins.weight.numpy() >= FEWEST_KNOWN)
+    taught = usable(middles) & before_ends(middles, data.genome)
+    taught &= data.bins.weight.numpy() >= FEWEST_KNOWN
     embeddings = embed_bins(members, data.bins, taught)
-    widths = [len(networks) * HIDDEN[1] for networks in parts]
-    of_tiles, of_genes, of_regions = (
-        mean_logits(networks, part)
-        for networks, part in zip(parts, embeddings.split(widths, dim=1), strict=True)
-    )
-    of_intervals = torch.cat([of_tiles, further_logits(of_tiles, data.links, of_regions)], dim=1)
-    both = (of_genes, of_intervals)
-    scorers = [distil(embeddings, logits, SCORER_HIDDEN, plan.scorer) for logits in both]
-    return Model(side_by_side(members), *scorers)
+    widths = [len(networks) * HIDDEN[1] for networks in (of_tiles, data.region_members)]
+    first, second = embeddings.split(widths, dim=1)
+    logits = mean_logits(of_tiles, first)
+    further = further_logits(logits, data.links, mean_logits(data.region_members, second))
+    both = torch.cat([logits, further], dim=1)
+    return Model(side_by_side(members), distil(embeddings, both, SCORER_HIDDEN, plan.scorer))
+
+
+def before_ends(positions: np.ndarray, genome: Genome) -> np.ndarray:
+    """True where a position lies before the end of its chromosome's labels, bool [n]."""
+    inside = [
+        (positions >= start) & (positions < start + ENDS[name])
+        for name, start in genome.starts.items()
+    ]
+    return np.logical_or.reduce(inside)
 
 
 def logits_at(
@@ -175,3 +190,16 @@ def logits_at(
     windows = (torch.from_numpy(windows_at(codes, batch)) for batch in batches)
     with torch.inference_mode():
         return np.concatenate([scorer(encoder(batch)).numpy() for batch in windows])
+
+
+def pooled_at(model: Model, codes: np.ndarray, genes: Places) -> np.ndarray:
+    """What the regressions of genes read, float32 [n, 2 x MARKS]."""
+    logits = logits_at(model.encoder, model.of_intervals, codes, positions_around(genes))
+    return pooled_logits(logits[:, : len(MARKS)])
+
+
+def network_of_marks(model: Model) -> MarkNetwork:
+    """The scorer of intervals with MARKS alone."""
+    network = copy.deepcopy(model.of_intervals)
+    network.mark_vectors = nn.Parameter(network.mark_vectors[: len(MARKS)], requires_grad=False)
+    return network

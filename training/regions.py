@@ -1,9 +1,9 @@
-"""Marks without samples on chr22, learned from 43,523 short regions of the whole genome.
+"""Marks without samples of their own, learned from 43,523 short regions of the whole genome.
 
 A region comes without its surroundings. So a mark has two scores of equal weight: one from networks
-that read the region's own spectrum, and one from the eight marks of chr22 (`links_of`), which the
-surroundings predict well. Both are learned from the other chromosomes; chr22 is kept for
-evaluation.
+that read the region's own spectrum, and one from the eight marks of the tiles (`links_of`), which
+the surroundings predict well. Both are learned from the other chromosomes; those of the tiles are
+kept for evaluation.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import torch
-from samples import BIN, END, MARKS, Places
+from samples import BIN, ENDS, MARKS, Genome, Places
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 from torch.nn import functional
@@ -35,9 +35,9 @@ FURTHER = (
     *("H3K79me2", "H3K9me1", "H4K12ac", "H4K20me1", "H4K5ac", "H4K8ac", "H4K91ac"),
 )
 """Without H3K9me2 and H3T11ph: fewer than ten regions of chr22 have them, too few to evaluate."""
-CHROMOSOME = "chr22"
 LONGEST = 1_500  # bp
 AT_ONCE = 2_000
+BASES = np.frombuffer(b"ACGTN", np.uint8)
 
 
 class Regions(NamedTuple):
@@ -45,8 +45,8 @@ class Regions(NamedTuple):
 
     counts: 4-mers of each, float32 [n, 1, 256]. labels: bool [n, marks], MARKS and then FURTHER:
     True if there is a peak in any experiment. signals: [n, len(MARKS)], log(1 + strongest peak).
-    chromosome: [n]. position: int [n], the middle on chr22; -1 if the sequence occurs nowhere or
-    more than once there.
+    chromosome: [n]. position: int [n], the middle in the codes of the genome; -1 if the sequence
+    occurs on its chromosome nowhere or more than once, or beyond the labels.
     """
 
     counts: Tensor
@@ -60,14 +60,15 @@ class Regions(NamedTuple):
         return Regions(self.counts[torch.from_numpy(keep)], *(part[keep] for part in self[1:]))
 
     def places(self) -> Places:
-        """Positions on chr22 with labels of FURTHER alone."""
+        """Positions with labels of FURTHER alone."""
         labels = self.labels[:, len(MARKS) :]
         unknown = np.empty((len(labels), 0))
-        return Places(self.position, labels, unknown, unknown, unknown)
+        neither = np.zeros(len(labels), bool)
+        return Places(self.position, labels, unknown, neither, neither)
 
 
-def read_regions(folder: Path, chromosome: np.ndarray) -> Regions:
-    """Read the regions of the folder human, and find those of chr22 in its codes, uint8 [bp]."""
+def read_regions(folder: Path, genome: Genome) -> Regions:
+    """Read the regions of the folder human, and find those of the genome's chromosomes in it."""
     table = pd.read_csv(folder / "regions_33marks.tsv.gz", sep="\t", dtype={"gene_id": str})
     strongest = pd.read_csv(folder / "regions_33marks.maxsignal.tsv.gz", sep="\t")
     key = ["set", "id", "start1"]
@@ -75,16 +76,18 @@ def read_regions(folder: Path, chromosome: np.ndarray) -> Regions:
     sequences = [sequence.upper().encode() for sequence in table["sequence"]]
     codes = torch.from_numpy(codes_of(sequences, LONGEST).copy())
     counts = map(BinCounts(LONGEST, LONGEST // 2), codes.split(AT_ONCE))
-    text = np.frombuffer(b"ACGTN", np.uint8)[chromosome].tobytes()
-    here = (table["chrom"] == CHROMOSOME).to_numpy()
     position = np.full(len(table), -1)
-    position[here] = [place_of(sequences[row], text) for row in np.nonzero(here)[0]]
+    for name, start in genome.starts.items():
+        text = BASES[genome.codes[start : start + ENDS[name]]].tobytes()
+        for row in np.flatnonzero((table["chrom"] == name).to_numpy()):
+            place = place_of(sequences[row], text)
+            position[row] = start + place if place >= 0 else -1
     return Regions(
         torch.cat(list(counts)),
         table[[*MARKS, *FURTHER]].to_numpy(bool),
         np.log1p(strongest[list(MARKS)].to_numpy(float)),
         table["chrom"].to_numpy(),
-        np.where(position < END, position, -1),
+        position,
     )
 
 

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
-from itertools import product
 from pathlib import Path
 
 import numpy as np
-from blocks import ALONG, Block, aurocs, by_block, intervals, name_of
+from blocks import aurocs, by_block, intervals
 from held_out import HeldOut, auroc_interval
 from members import SEED
 from samples import MARKS
 from sklearn.metrics import roc_auc_score
 
-from histpred.bundle.manifest import MarkSpec
+from histpred.evaluation.baselines import CPG, GC, KMERS
+from histpred.evaluation.metrics import expected_calibration_error
 
-HERE = Path(__file__).parent
-RIVALS = HERE / "human_promoter_rivals.tsv"
-ABLATION = HERE / "human_promoter_ablation.tsv"
+ABLATION = Path(__file__).parent / "human_promoter_ablation.tsv"
+ACTIVE = ("H2AFZ", "H3K27ac", "H3K4me1", "H3K4me3", "H3K9ac")
+KNOWN = tuple(mark for mark in MARKS if mark != "H3K9me3")  # it is too rare at genes for a mean
 
 
 def table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
@@ -27,26 +27,13 @@ def table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
-def rival_table(tiles: HeldOut, stretch: HeldOut, blocks: Sequence[Block]) -> str:
-    """Macro AUROC of each method on each block: this bundle, the baselines, RIVALS."""
-    columns = [*map(name_of, blocks), "mean", ALONG]
-    figures: dict[str, dict[str, float]] = {}
-    for name, of_tiles, of_stretch in (
-        ("**this bundle**", tiles.logits, stretch.logits),
-        ("1- to 4-mers of 2.2 kb, logistic regression", tiles.kmers, stretch.kmers),
-        ("GC of 2.2 kb, logistic regression", tiles.gc, stretch.gc),
-    ):
-        means = np.nanmean(by_block(tiles.places.labels, tiles.block, of_tiles), axis=1)
-        along = np.nanmean(aurocs(stretch.places.labels, of_stretch))
-        figures[name] = dict(zip(columns, [*means, means.mean(), along], strict=True))
-    with open(RIVALS, newline="") as lines:
-        for row in csv.DictReader(lines, delimiter="\t"):
-            figures.setdefault(row["method"], {})[row["block"]] = float(row["macro_auroc"])
-    rows = [
-        [name, *(f"{known[column]:.3f}" if column in known else "" for column in columns)]
-        for name, known in figures.items()
-    ]
-    return table(["method", *columns], rows)
+def block_table(tiles: HeldOut) -> str:
+    """Macro AUROC of this bundle and of the baselines on each block."""
+    rows = []
+    for name, scores in (("**this bundle**", tiles.logits), *tiles.beside.items()):
+        means = np.nanmean(by_block(tiles.places.labels, tiles.block, scores), axis=1)
+        rows.append([name, *(f"{mean:.3f}" for mean in means), f"{means.mean():.3f}"])
+    return table(["method", *map(str, tiles.blocks), "mean"], rows)
 
 
 def interval_table(tiles: HeldOut) -> str:
@@ -62,15 +49,16 @@ def interval_table(tiles: HeldOut) -> str:
 
 
 def region_table(regions: HeldOut, kept: np.ndarray, bootstraps: int) -> str:
-    """AUROC of each of FURTHER beside the baselines', and True where the bundle has the mark."""
+    """AUROC of each of FURTHER beside the baselines', and where the bundle has the mark."""
     rows = []
-    columns = (regions.places.labels.T, regions.logits.T, regions.gc.T, regions.kmers.T, kept)
-    for mark, truth, logits, gc, kmers, keep in zip(regions.marks, *columns, strict=True):
+    for i, (mark, keep) in enumerate(zip(regions.marks, kept, strict=True)):
+        truth, logits = regions.places.labels[:, i], regions.logits[:, i]
         low, high = auroc_interval(truth, logits, bootstraps)
-        others = [f"{roc_auc_score(truth, score):.3f}" for score in (gc, kmers)]
+        others = [f"{roc_auc_score(truth, each[:, i]):.3f}" for each in regions.beside.values()]
         cell = f"{roc_auc_score(truth, logits):.3f} ({low:.3f}-{high:.3f})"
         rows.append([mark, str(truth.sum()), cell, *others, "yes" if keep else "no"])
-    return table(["mark", "positives", "AUROC", "of GC", "of 4-mers", "kept"], rows)
+    header = ["mark", "positives", "AUROC", *(f"of {name}" for name in regions.beside), "kept"]
+    return table(header, rows)
 
 
 def ablation_table() -> str:
@@ -80,24 +68,45 @@ def ablation_table() -> str:
     return table(header, rows)
 
 
-def call_table(marks: Sequence[MarkSpec], labels: np.ndarray, probabilities: np.ndarray) -> str:
-    """Share of loci called, recall and precision at the thresholds."""
-    lines = []
-    for i, mark in enumerate(marks):
-        called, truth = probabilities[:, i] >= mark.threshold, labels[:, i]
-        precision = f"{truth[called].mean():.3f}" if called.any() else ""
-        shares = [f"{share:.3f}" for share in (called.mean(), called[truth].mean())]
-        lines.append([mark.name, *shares, precision, f"{truth.mean():.3f}"])
-    return table(["mark", "called", "recall", "precision", "prevalence"], lines)
+def kinds_of(genes: HeldOut) -> dict[str, np.ndarray]:
+    """The rows of each kind of genes."""
+    coding, far = genes.places.coding, genes.places.far
+    return {"coding": coding, "non-coding": ~coding, "far non-coding": far}
 
 
-def rate_table(
-    marks: Sequence[str], labels: np.ndarray, probabilities: np.ndarray, non_coding: np.ndarray
-) -> str:
-    """Observed rates beside mean probabilities, for coding and for non-coding genes."""
-    header = ["mark", "coding: observed", "predicted", "non-coding: observed", "predicted"]
+def kind_table(genes: HeldOut) -> str:
+    """AUROC beside the baselines', bias and calibration error, by kind of gene and chromosome."""
+    active = [MARKS.index(mark) for mark in ACTIVE]
+    ranked = [MARKS.index(mark) for mark in KNOWN]
+    probabilities = genes.probabilities()
+    chromosome = np.array([block.chromosome for block in genes.blocks])[genes.block]
+    rows = []
+    for kind, of_kind in kinds_of(genes).items():
+        for name in dict.fromkeys(chromosome):
+            here = of_kind & (chromosome == name)
+            labels = genes.places.labels[here]
+            scores = genes.logits, *(genes.beside[each] for each in (GC, CPG, KMERS))
+            ranks = [np.nanmean(aurocs(labels, each[here])[ranked]) for each in scores]
+            found = probabilities[here]
+            bias = found[:, active].mean() - labels[:, active].mean()
+            errors = [
+                expected_calibration_error(labels[:, mark], found[:, mark]) for mark in active
+            ]
+            cells = [f"{value:.3f}" for value in ranks]
+            rows.append([kind, name, str(here.sum()), *cells, f"{bias:+.3f}", f"{max(errors):.3f}"])
+    header = ["genes", "chromosome", "number", "AUROC", GC, CPG, KMERS]
+    return table([*header, "bias of active marks", "largest ECE of these"], rows)
+
+
+def rate_table(genes: HeldOut) -> str:
+    """Observed rates beside mean probabilities, by mark and kind of gene."""
+    kinds = kinds_of(genes)
+    probabilities = genes.probabilities()
     lines = []
-    for i, mark in enumerate(marks):
-        pairs = product((~non_coding, non_coding), (labels, probabilities))
-        lines.append([mark, *(f"{values[rows, i].mean():.2f}" for rows, values in pairs)])
-    return table(header, lines)
+    for i, mark in enumerate(MARKS):
+        cells = [
+            f"{genes.places.labels[rows, i].mean():.2f} / {probabilities[rows, i].mean():.2f}"
+            for rows in kinds.values()
+        ]
+        lines.append([mark, *cells])
+    return table(["observed / predicted", *kinds], lines)

@@ -30,6 +30,8 @@ def verify(bundle: Bundle, weights: Path | None = None) -> float:
         for mark, found in zip(scorer.marks, row, strict=True)
         if mark in known.probabilities
     }
+    if not differences:  # no mark is predicted
+        return 0.0
     mark, worst = max(differences.items(), key=lambda item: item[1])
     if worst > TOLERANCE:
         raise BundleError(
