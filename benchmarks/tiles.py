@@ -87,6 +87,7 @@ def options(sections: list[str]) -> argparse.ArgumentParser:
 def encoder(plan: Plan) -> None:
     """The encoders alone, in this process, over the same windows."""
     from histpred.bundle.folder import load_bundle
+    from histpred.bundle.outputs import encoder_for
     from histpred.encoders import build
     from histpred.genome.tiles import AT_ONCE
 
@@ -94,7 +95,8 @@ def encoder(plan: Plan) -> None:
     if plan.old:
         bundles["one by one, one graph"] = load_bundle(str(plan.old))
     encoders = {
-        way: build(bundle.manifest.encoder, bundle.directory) for way, bundle in bundles.items()
+        way: build(encoder_for(bundle.manifest, bundle.manifest.interval), bundle.directory)
+        for way, bundle in bundles.items()
     }
     sharing = encoders["one by one"]
     read = 2 * sharing.reach

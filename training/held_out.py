@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from blocks import Block, Fold, aurocs, block_of, outside
 from genes import fit_genes
-from members import SEED, Data, Model, Plan, logits_at, pooled_at, train
+from members import SEED, Data, Model, Plan, logits_at, logits_of_tiles, pooled_at, train
 from regions import FURTHER
 from samples import MARKS, Places, features_of
 from sklearn.metrics import roc_auc_score
@@ -152,16 +152,17 @@ def _score(
 ) -> None:
     """Fill in the scores of the blocks with these numbers."""
     codes = data.genome.codes
-    parts = zip(found, (data.tiles, data.tiles, data.regions), (MARKS, MARKS, FURTHER), strict=True)
-    for held_out, taught, marks in parts:
+    for held_out, taught in zip(found, (data.tiles, data.tiles, data.regions), strict=True):
         rows = np.isin(held_out.block, numbers)
         places = held_out.places.where(rows)
-        if held_out.pooled.size:
+        if held_out is found[0]:
+            logits = logits_of_tiles(model, data.bins, places.position)
+            held_out.logits[rows] = logits[:, : len(MARKS)]
+        elif held_out is found[1]:
             held_out.pooled[rows] = pooled_at(model, codes, places)
         else:
-            columns = slice(len(MARKS)) if marks == MARKS else slice(len(MARKS), None)
-            logits = logits_at(model.encoder, model.of_intervals, codes, places.position)
-            held_out.logits[rows] = logits[:, columns]
+            logits = logits_at(model, codes, places.position)
+            held_out.logits[rows] = logits[:, len(MARKS) :]
         training = taught.where(usable(taught.position))
         training = training.where(np.arange(len(training.position)) % THINNED == 0)
         for name, scores in _baselines(data, training, places).items():

@@ -39,6 +39,7 @@ FEWEST_KNOWN = 0.5  # of a bin; bins of which less is known are not used for dis
 FEWEST_KNOWN_AROUND = 0.1  # of what is read around a gene or region; with less, it is not used
 SCORER_HIDDEN = (128, 64, 64, 32, 32)
 WINDOWS_AT_ONCE = 32
+VECTORS_AT_ONCE = 4_096
 
 MEMBER = Settings(epochs=8, batch=2, learning_rate=2e-3, weight_decay=1e-2, seed=SEED)
 REGION_MEMBER = MEMBER._replace(epochs=12, batch=256)
@@ -94,10 +95,15 @@ class Data(NamedTuple):
 
 
 class Model(NamedTuple):
-    """An encoder and the scorer of intervals (MARKS and FURTHER)."""
+    """Networks, and the scorer of intervals (MARKS and FURTHER) that was distilled from them."""
 
-    encoder: nn.Module
+    members: list[SpectraNetwork]
     of_intervals: MarkNetwork
+
+    @property
+    def encoder(self) -> nn.Module:
+        """The last hidden layers of all networks side by side."""
+        return side_by_side(self.members)
 
 
 def read(folder: Path, plan: Plan) -> Data:
@@ -170,7 +176,7 @@ def train(data: Data, plan: Plan, usable: Callable[[np.ndarray], np.ndarray]) ->
     logits = mean_logits(of_tiles, first)
     further = further_logits(logits, data.links, mean_logits(data.region_members, second))
     both = torch.cat([logits, further], dim=1)
-    return Model(side_by_side(members), distil(embeddings, both, SCORER_HIDDEN, plan.scorer))
+    return Model(members, distil(embeddings, both, SCORER_HIDDEN, plan.scorer))
 
 
 def before_ends(positions: np.ndarray, genome: Genome) -> np.ndarray:
@@ -182,19 +188,31 @@ def before_ends(positions: np.ndarray, genome: Genome) -> np.ndarray:
     return np.logical_or.reduce(inside)
 
 
-def logits_at(
-    encoder: nn.Module, scorer: MarkNetwork, codes: np.ndarray, positions: np.ndarray
-) -> np.ndarray:
+def logits_of_tiles(model: Model, bins: Bins, positions: np.ndarray) -> np.ndarray:
+    """The scorer's logits of the bins in which positions lie, float32 [n, marks]."""
+    numbers = positions // BIN
+    chosen = np.zeros(len(bins.weight), bool)
+    chosen[numbers] = True
+    embeddings = embed_bins(model.members, bins, chosen).split(VECTORS_AT_ONCE)
+    with torch.inference_mode():
+        logits = np.concatenate([model.of_intervals(some).numpy() for some in embeddings])
+    found: np.ndarray = logits[np.cumsum(chosen)[numbers] - 1]
+    return found
+
+
+def logits_at(model: Model, codes: np.ndarray, positions: np.ndarray) -> np.ndarray:
     """The scorer's logits around positions, float32 [n, marks]."""
+    encoder = model.encoder
     batches = np.split(positions, range(WINDOWS_AT_ONCE, len(positions), WINDOWS_AT_ONCE))
     windows = (torch.from_numpy(windows_at(codes, batch)) for batch in batches)
     with torch.inference_mode():
-        return np.concatenate([scorer(encoder(batch)).numpy() for batch in windows])
+        scored = [model.of_intervals(encoder(batch)).numpy() for batch in windows]
+    return np.concatenate(scored)
 
 
 def pooled_at(model: Model, codes: np.ndarray, genes: Places) -> np.ndarray:
     """What the regressions of genes read, float32 [n, 2 x MARKS]."""
-    logits = logits_at(model.encoder, model.of_intervals, codes, positions_around(genes))
+    logits = logits_at(model, codes, positions_around(genes))
     return pooled_logits(logits[:, : len(MARKS)])
 
 

@@ -8,6 +8,7 @@ import pysam
 import pytest
 
 from histpred.bundle.folder import load_bundle
+from histpred.bundle.outputs import encoder_for
 from histpred.core.sequence import reverse_complement
 from histpred.encoders import build
 from histpred.scoring.scorer import Scorer
@@ -25,8 +26,8 @@ def auroc(labels: np.ndarray, scores: np.ndarray) -> float:
 
 def probabilities(sequences: list[bytes], of_intervals: bool) -> np.ndarray:
     bundle = load_bundle("human-promoter")
-    encoder = build(bundle.manifest.encoder, bundle.directory)
     interval = bundle.manifest.interval if of_intervals else None
+    encoder = build(encoder_for(bundle.manifest, interval), bundle.directory)
     with Scorer(bundle, "cpu", interval=interval) as scorer:
         return scorer.probabilities(encoder.embed(sequences).vectors)
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from histpred.bundle.folder import SHIPPED, load_bundle
+from histpred.bundle.outputs import encoder_for
 from histpred.core.errors import BundleError
 from histpred.core.sequence import reverse_complement
 from histpred.encoders import build
@@ -20,9 +21,14 @@ from support.kmers import random_sequences
 HUMAN, YEAST = "human-promoter", "yeast"
 
 
+def of_intervals(name):
+    """The encoder's spec, without the places of genes."""
+    manifest = load_bundle(name).manifest
+    return encoder_for(manifest, manifest.interval)
+
+
 def opened(name):
-    bundle = load_bundle(name)
-    return build(bundle.manifest.encoder, bundle.directory)
+    return build(of_intervals(name), load_bundle(name).directory)
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +142,7 @@ def test_only_without_reading_frames_can_bins_be_shared(encoder):
     ],
 )
 def test_settings_that_do_not_fit_are_refused(changed, message):
-    spec = load_bundle(HUMAN).manifest.encoder
+    spec = of_intervals(HUMAN)
     settings = {**spec.settings, **changed}
     wrong = SimpleNamespace(kind="spectra", settings=settings, dimension=spec.dimension)
     with pytest.raises(BundleError, match=message):
@@ -144,7 +150,7 @@ def test_settings_that_do_not_fit_are_refused(changed, message):
 
 
 def test_a_graph_that_is_missing_or_another_is_refused(tmp_path):
-    spec = load_bundle(HUMAN).manifest.encoder
+    spec = of_intervals(HUMAN)
     shutil.copy(SHIPPED / HUMAN / "bins.onnx", tmp_path)
     with pytest.raises(BundleError, match=r"heads\.onnx is missing"):
         build(spec, tmp_path)
@@ -154,7 +160,7 @@ def test_a_graph_that_is_missing_or_another_is_refused(tmp_path):
 
 
 def at_places(encoder_of, places):
-    spec = load_bundle(encoder_of).manifest.encoder
+    spec = of_intervals(encoder_of)
     settings = {**spec.settings, "places": places}
     dimension = spec.dimension * len(places)
     return spec.model_copy(update={"settings": settings, "dimension": dimension})

@@ -23,7 +23,7 @@ import pytest
 
 from histpred.bundle.encoding import bundle_encoder
 from histpred.bundle.folder import load_bundle
-from histpred.bundle.outputs import window_for
+from histpred.bundle.outputs import encoder_for, window_for
 from histpred.core.execution import Execution
 from histpred.encoders import build
 from histpred.genome.request import Request
@@ -613,7 +613,8 @@ def test_the_organism_of_the_header_counts_more_than_the_sequence(header, said, 
 
 
 def test_windows_without_their_surroundings_are_counted_and_named(tmp_path):
-    """The default bundle reads 15,100 bp to each side of the TSS."""
+    """The default bundle reads as far to each side of the TSS."""
+    reach = BUNDLE.window.upstream
     genome = random_genome(random.Random(2), {"cut": 4_000, "whole": 40_000})
     genome["whole"] = genome["whole"][:30_000] + "N" * 10_000
     fasta = write_fasta(tmp_path / "genome.fa", genome)
@@ -625,9 +626,9 @@ def test_windows_without_their_surroundings_are_counted_and_named(tmp_path):
     assert f"{warning}cut12 and 2 more. " in result.err
     assert result.err.count("less than half") == 1
     assert len(json.loads((out / "run.json").read_text())["result"]["warnings"]) == 1
-    read = 2 * 15_100
+    read = 2 * reach
     shares = {f"cut{i}": 4_000 / read for i in range(10, 15)}
-    shares |= {"whole": (30_000 - 4_900) / read, "half": 15_115 / read}
+    shares |= {"whole": (30_000 - (20_000 - reach)) / read, "half": (reach + 15) / read}
     found = {row["name"]: row["known_fraction"] for row in read_scores(out / "scores.tsv.gz").rows}
     assert found == {name: f"{share:.6g}" for name, share in shares.items()}
 
@@ -652,7 +653,8 @@ def around(genome: dict[str, str], chrom: str, middle: int, strand: str) -> byte
 
 def expected_scores(sequences: list[bytes]) -> np.ndarray:
     loaded = load_bundle()
-    vectors = build(loaded.manifest.encoder, loaded.directory).embed(sequences).vectors
+    spec = encoder_for(BUNDLE, BUNDLE.interval)
+    vectors = build(spec, loaded.directory).embed(sequences).vectors
     with Scorer(loaded, "cpu", interval=BUNDLE.interval) as scorer:
         return scorer.probabilities(vectors)
 

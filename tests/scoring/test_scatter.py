@@ -61,7 +61,9 @@ def rows_of(shard: Path) -> list[list[str]]:
 
 
 def test_scatter_json_says_what_the_shards_hold(inputs, tmp_path):
-    result = run(inputs, tmp_path / "out", 20 * 30_200)
+    window = window_for(load_bundle())
+    each = window.upstream + window.downstream  # read whole
+    result = run(inputs, tmp_path / "out", 20 * each)
     record = json.loads((tmp_path / "out" / "scatter.json").read_text())
     assert len(record["shards"]) == result.shards > 3
     total = 0
@@ -69,9 +71,8 @@ def test_scatter_json_says_what_the_shards_hold(inputs, tmp_path):
         assert shard["file"] == f"shards/{number:04}.tsv"
         rows = rows_of(tmp_path / "out" / shard["file"])
         assert shard["windows"] == len(rows) > 0
-        window = window_for(load_bundle())
-        bases = len(rows) * (window.upstream + window.downstream)  # read whole
-        assert shard["bases"] == shard["work"] == bases <= 20 * 30_200 + 2 * 30_200
+        bases = len(rows) * each
+        assert shard["bases"] == shard["work"] == bases <= 20 * each + 2 * each
         total += bases
     assert result.bases == total
     assert result.windows == sum(shard["windows"] for shard in record["shards"])

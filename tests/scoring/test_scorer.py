@@ -12,6 +12,7 @@ import pytest
 
 from histpred.bundle.folder import load_bundle
 from histpred.bundle.manifest import MarkSpec
+from histpred.bundle.outputs import encoder_for
 from histpred.core import runtime as module
 from histpred.core.errors import BundleError, DeviceError, ModelError, TemporaryError, UsageError
 from histpred.scoring import scorer
@@ -86,8 +87,8 @@ def test_isotonic_marks_are_interpolated_and_the_others_left_alone(bundle, embed
 def test_some_marks_have_the_bits_that_they_have_among_all_and_cost_less(name, of_intervals):
     bundle = load_bundle(name)
     interval = bundle.manifest.interval if of_intervals else None
-    rows = np.random.default_rng(1).normal(size=(300, bundle.manifest.encoder.dimension))
-    rows = rows.astype(np.float32)
+    dimension = encoder_for(bundle.manifest, interval).dimension
+    rows = np.random.default_rng(1).normal(size=(300, dimension)).astype(np.float32)
     with Scorer(bundle, "cpu", interval=interval) as whole:
         expected = whole.probabilities(rows)
     only = [whole.marks[5], whole.marks[2], whole.marks[-1]]
