@@ -19,9 +19,9 @@ from clocks import clock
 from gpu_report import Plan
 from torch import nn
 
+from histpred.encoders import CALLS_AT_ONCE
 from histpred.encoders.batching import Forward, TorchEncoder
 from histpred.encoders.dnabert2 import Dnabert2Encoder, load_model
-from histpred.encoders.embedder import UNITS_AT_ONCE
 from histpred.encoders.rnafm import RnaFmEncoder
 from support import dnabert2, rnafm
 
@@ -218,7 +218,7 @@ def embed(encoder: TorchEncoder, chunks: Sequence[bytes]) -> np.ndarray:
     """Embed as predict does: while some chunks are on the device, the next are tokenised."""
     size = min(encoder.chunks_at_once, -(-len(chunks) // 4))
     blocks = [chunks[i : i + size] for i in range(0, len(chunks), size)]
-    with ThreadPoolExecutor(UNITS_AT_ONCE) as workers:
+    with ThreadPoolExecutor(CALLS_AT_ONCE) as workers:
         return np.concatenate([done.vectors for done in workers.map(encoder.embed, blocks)])
 
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import click
 
 from histpred.core import errors
-from histpred.core.interruption import EXIT_INTERRUPTED, INTERRUPTED, Interruptible
+from histpred.core.interruption import EXIT_INTERRUPTED, INTERRUPTED, Interruptible, end_at_once
 from histpred.core.log import logger, messages
 from histpred.core.text import say, visible_line
 from histpred.core.version import __version__
@@ -54,6 +54,13 @@ def histpred(debug: bool) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code; logging and signal handlers are restored."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        return _run(arguments)
+    except KeyboardInterrupt:  # while the handlers of signals were set or restored
+        end_at_once()
+
+
+def _run(arguments: Sequence[str]) -> int:
     debug = "--debug" in arguments
     quiet = "-q" in arguments or "--quiet" in arguments
     with messages(quiet, debug), Interruptible() as signals:

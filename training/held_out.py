@@ -18,13 +18,12 @@ from regions import FURTHER
 from samples import MARKS, Places, features_of
 from sklearn.metrics import roc_auc_score
 
+from histpred.bundle.calls import PRECISION_OF_GENES, PRECISION_OF_INTERVALS
 from histpred.bundle.manifest import Calibration, Evaluation, MarkSpec
 from histpred.core.journal import publish
 from histpred.evaluation.baselines import CPG, GC, KMERS, fit_predictors, shares_of
 from histpred.evaluation.calibration import (
     NEVER,
-    PRECISION_OF_GENES,
-    PRECISION_OF_INTERVALS,
     base_rate,
     calibrated,
     choose_calls,

@@ -5,6 +5,7 @@ Messages, the report, the card and the tracks take their words from here.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,29 @@ if TYPE_CHECKING:
     from histpred.bundle.manifest import CurvePoint, Manifest, MarkSpec
 
 NEVER = 1.0  # a threshold that no probability reaches
+PRECISION_OF_GENES, PRECISION_OF_INTERVALS = 0.8, 0.5  # usual precisions of calls
+PRECISION, YOUDEN = "precision", "youden"  # rules for thresholds
 PREDICT_OTHERS = "choose other marks with --marks, or other windows"
+
+
+def wanted_precision(rule: str | None, of_intervals: bool) -> float | None:
+    """The precision that a rule names, None for Youden's J; ValueError for another text.
+
+    rule: 'youden', 'precision:SHARE' or None for the usual precision of calls of genes or of
+    intervals.
+
+    >>> wanted_precision("precision:0.9", False), wanted_precision(None, True)
+    (0.9, 0.5)
+    """
+    if rule is None:
+        return PRECISION_OF_INTERVALS if of_intervals else PRECISION_OF_GENES
+    if rule == YOUDEN:
+        return None
+    name, _, share = rule.partition(":")
+    wanted = float(share)  # ValueError if it is no number
+    if name != PRECISION or not (math.isfinite(wanted) and 0 < wanted <= 1):
+        raise ValueError(rule)
+    return wanted
 
 
 def point_for(curve: Iterable[CurvePoint], wanted: float) -> CurvePoint | None:

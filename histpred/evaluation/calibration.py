@@ -9,7 +9,6 @@ Youden's J (paper, appendix F, equation 8).
 
 from __future__ import annotations
 
-import math
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -19,7 +18,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_curve
 from sklearn.model_selection import GroupKFold
 
-from histpred.bundle.calls import NEVER, point_for
+from histpred.bundle.calls import NEVER, PRECISION_OF_GENES, point_for
 from histpred.bundle.manifest import Calibration, Calls, CurvePoint
 from histpred.bundle.probability import probabilities_of
 
@@ -30,9 +29,7 @@ SIGNIFICANT = 0.05  # p value of the ranking above which a mark has no skill
 FEWEST_CALLS = 10  # called rows below which nothing is said of their precision
 CAUTION = 1.2816  # standard errors, a one-sided 90 % interval, by which precisions are lowered
 STEP = 0.025  # of precision, between two points of a curve
-PRECISION_OF_GENES, PRECISION_OF_INTERVALS = 0.8, 0.5  # usual precisions of calls
 BASE_RATE: Literal["base rate"] = "base rate"
-PRECISION, YOUDEN = "precision", "youden"  # rules for thresholds
 
 
 class Calibrated(NamedTuple):
@@ -130,26 +127,6 @@ def _lower_bound(right: np.ndarray, called: np.ndarray) -> np.ndarray:
     spread = CAUTION * np.sqrt(share * (1 - share) / called + squared / (4 * called))
     bound: np.ndarray = np.clip((share + squared / 2 - spread) / (1 + squared), 0, 1)
     return bound
-
-
-def wanted_precision(rule: str | None, of_intervals: bool) -> float | None:
-    """The precision that a rule names, None for Youden's J; ValueError for another text.
-
-    rule: 'youden', 'precision:SHARE' or None for the usual precision of calls of genes or of
-    intervals.
-
-    >>> wanted_precision("precision:0.9", False), wanted_precision(None, True)
-    (0.9, 0.5)
-    """
-    if rule is None:
-        return PRECISION_OF_INTERVALS if of_intervals else PRECISION_OF_GENES
-    if rule == YOUDEN:
-        return None
-    name, _, share = rule.partition(":")
-    wanted = float(share)  # ValueError if it is no number
-    if name != PRECISION or not (math.isfinite(wanted) and 0 < wanted <= 1):
-        raise ValueError(rule)
-    return wanted
 
 
 def choose_calibration(

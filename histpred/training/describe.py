@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from pydantic import JsonValue
 
+from histpred.bundle.calls import wanted_precision
 from histpred.bundle.manifest import (
     SCHEMA_VERSION,
     EncoderSpec,
@@ -23,7 +24,7 @@ from histpred.bundle.outputs import UNSPECIFIED
 from histpred.core.errors import first_few
 from histpred.encoders.devices import BF16
 from histpred.evaluation.baselines import PREVALENCE, fit_baselines
-from histpred.evaluation.calibration import Calibrated, wanted_precision
+from histpred.evaluation.calibration import Calibrated
 from histpred.evaluation.metrics import card_figures, expected_calibration_error
 from histpred.genome.regions import INTERVAL
 from histpred.genome.windows import WindowSpec

@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 
 from pydantic import JsonValue
 
+from histpred.bundle.calls import wanted_precision
 from histpred.bundle.encoding import EncoderChoice, choose_encoder
 from histpred.bundle.manifest import NAME_PATTERN
 from histpred.core.errors import UsageError
 from histpred.core.journal import file_digest
 from histpred.core.version import __version__
 from histpred.encoders import Encoder
-from histpred.evaluation.calibration import wanted_precision
 from histpred.genome.request import Request, request_identity
 from histpred.genome.windows import WindowSpec
 from histpred.labels.matrix import labels_file

@@ -49,7 +49,7 @@ class Recipe(NamedTuple):
     of the trainable mark vectors; None for one-hot vectors. loss, prior: see
     `histpred.training.losses`. split and the fields after it: see `histpred.labels.splitting`.
     marks: the marks to train on; all if empty. calls: see
-    `histpred.evaluation.calibration.wanted_precision`.
+    `histpred.bundle.calls.wanted_precision`.
     """
 
     model: str = MLP

@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 from pydantic import JsonValue
 
+from histpred.bundle.calls import wanted_precision
 from histpred.bundle.encoding import EncoderChoice
 from histpred.bundle.folder import (
     CARD,
@@ -42,7 +43,7 @@ from histpred.core.output import (
 )
 from histpred.encoders import is_expensive
 from histpred.encoders.devices import BF16, choose_device, choose_training_precision
-from histpred.evaluation.calibration import calibrate, wanted_precision
+from histpred.evaluation.calibration import calibrate
 from histpred.genome.regions import INTERVAL
 from histpred.genome.request import Request
 from histpred.labels.examples import choose_marks

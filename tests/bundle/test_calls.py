@@ -10,6 +10,7 @@ from histpred.bundle.calls import (
     point_for,
     promise_of,
     refuse_unpredicted,
+    wanted_precision,
     with_precision,
 )
 from histpred.bundle.folder import load_bundle
@@ -81,3 +82,25 @@ def test_what_a_probability_is_of():
 def test_the_first_words_are_the_meanings_and_the_caveats():
     manifest = load_bundle("yeast").manifest.model_copy(update={"caveats": ("Read me.",)})
     assert first_words(manifest, [MARK]) == ["Read me."]
+
+
+@pytest.mark.parametrize(
+    ("rule", "of_intervals", "wanted"),
+    [
+        (None, False, 0.8),
+        (None, True, 0.5),
+        ("youden", True, None),
+        ("precision:0.9", True, 0.9),
+        ("precision:1", False, 1.0),
+    ],
+)
+def test_rules_for_thresholds(rule, of_intervals, wanted):
+    assert wanted_precision(rule, of_intervals) == wanted
+
+
+@pytest.mark.parametrize(
+    "rule", ["", "precision", "precision:", "precision:0", "precision:nan", "recall:0.5", "0.8"]
+)
+def test_other_rules_are_refused(rule):
+    with pytest.raises(ValueError):  # noqa: PT011
+        wanted_precision(rule, False)

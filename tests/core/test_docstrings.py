@@ -14,6 +14,15 @@ import pytest
 import histpred
 
 NEED_EXTRAS = {
+    "histpred.training.pooled",
+    "histpred.training.onnx_scorer",
+    "histpred.reports.marks_table",
+    "histpred.reports.kinds",
+    "histpred.evaluation.scores",
+    "histpred.evaluation.rows",
+    "histpred.evaluation.ranking",
+    "histpred.evaluation.kinds",
+    "histpred.evaluation.blocks",
     "histpred.reports.figures",
     "histpred.reports.page",
     "histpred.encoders.batching",

@@ -25,7 +25,6 @@ from histpred.evaluation.calibration import (
     platt,
     precision_curve,
     temperature,
-    wanted_precision,
     youden,
 )
 
@@ -427,25 +426,3 @@ def test_calls_hold_what_they_promise_on_other_rows():
     assert kept.mean() >= 0.8
     assert np.mean(found) > 0.8
     assert min(found) > 0.75
-
-
-@pytest.mark.parametrize(
-    ("rule", "of_intervals", "wanted"),
-    [
-        (None, False, 0.8),
-        (None, True, 0.5),
-        ("youden", True, None),
-        ("precision:0.9", True, 0.9),
-        ("precision:1", False, 1.0),
-    ],
-)
-def test_rules_for_thresholds(rule, of_intervals, wanted):
-    assert wanted_precision(rule, of_intervals) == wanted
-
-
-@pytest.mark.parametrize(
-    "rule", ["", "precision", "precision:", "precision:0", "precision:nan", "recall:0.5", "0.8"]
-)
-def test_other_rules_are_refused(rule):
-    with pytest.raises(ValueError):  # noqa: PT011
-        wanted_precision(rule, False)

@@ -701,7 +701,7 @@ def test_flags_are_what_differs_and_what_bash_passes_on(done: tuple[Path, dict[s
     assert words(train["scatter"]) == ["--chunks", "window:500", *rows, *window]
     assert words(train["embed"]) == words(train["scatter"])
     assert words(train["predict"]) == [*rows, *window]
-    assert words(train["evaluate"]) == [*rows, "--unstranded", "--rows", "all"]
+    assert words(train["evaluate"]) == [*rows, *window, "--rows", "all"]
     assert words(train["train"]) == [
         *("--chunks", "window:500", *rows, *window, "--test-chromosomes", "21"),
         *("--loss", "nnpu", "--prior", "0.1"),
