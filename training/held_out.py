@@ -15,7 +15,7 @@ from blocks import Block, Fold, aurocs, block_of, outside
 from genes import fit_genes
 from members import SEED, Data, Model, Plan, logits_at, logits_of_tiles, pooled_at, train
 from regions import FURTHER
-from samples import MARKS, Places, features_of
+from samples import MARKS, Places
 from sklearn.metrics import roc_auc_score
 
 from histpred.bundle.calls import PRECISION_OF_GENES, PRECISION_OF_INTERVALS
@@ -108,8 +108,14 @@ def hold_out(data: Data, plan: Plan, folds: Sequence[Fold], work: Path | None) -
     """
     blocks = tuple(block for fold in folds for block in fold)
     starts = data.genome.starts
-    kinds = (MARKS, data.tiles), (MARKS, data.genes), (FURTHER, data.regions)
-    tiles, genes, regions = (_unscored(marks, places, blocks, starts) for marks, places in kinds)
+    every = (data.tiles, data.genes, data.regions)
+    blocked = [block_of(places.position, blocks, starts) for places in every]
+    parts = zip((MARKS, MARKS, FURTHER), every, blocked, strict=True)
+    tiles, genes, regions = (
+        _unscored(marks, places.where(block >= 0), blocks, block[block >= 0])
+        for marks, places, block in parts
+    )
+    features = [of[block >= 0] for of, block in zip(data.features, blocked, strict=True)]
     for fold in folds:
 
         def usable(positions: np.ndarray, fold: Fold = fold) -> np.ndarray:
@@ -120,7 +126,8 @@ def hold_out(data: Data, plan: Plan, folds: Sequence[Fold], work: Path | None) -
 
         model = kept(work, (plan, fold), make)
         numbers = [blocks.index(block) for block in fold]
-        _score(data, model, usable, numbers, (tiles, genes, regions))
+        _score(data, model, numbers, (tiles, genes, regions))
+        _score_baselines(data, usable, numbers, (tiles, genes, regions), features)
         rows = np.isin(tiles.block, numbers)
         auroc = np.nanmean(aurocs(tiles.places.labels[rows], tiles.logits[rows]))
         logger.info("%s: macro AUROC %.4f of %d", fold, auroc, rows.sum())
@@ -142,16 +149,10 @@ def kept(work: Path | None, key: object, make: Callable[[], Model]) -> Model:
     return model
 
 
-def _score(
-    data: Data,
-    model: Model,
-    usable: Callable[[np.ndarray], np.ndarray],
-    numbers: Sequence[int],
-    found: Found,
-) -> None:
-    """Fill in the scores of the blocks with these numbers."""
+def _score(data: Data, model: Model, numbers: Sequence[int], found: Found) -> None:
+    """Fill in what the model says of the blocks with these numbers."""
     codes = data.genome.codes
-    for held_out, taught in zip(found, (data.tiles, data.tiles, data.regions), strict=True):
+    for held_out in found:
         rows = np.isin(held_out.block, numbers)
         places = held_out.places.where(rows)
         if held_out is found[0]:
@@ -162,33 +163,41 @@ def _score(
         else:
             logits = logits_at(model, codes, places.position)
             held_out.logits[rows] = logits[:, len(MARKS) :]
-        training = taught.where(usable(taught.position))
-        training = training.where(np.arange(len(training.position)) % THINNED == 0)
-        for name, scores in _baselines(data, training, places).items():
-            held_out.beside[name][rows] = scores
 
 
-def _baselines(data: Data, training: Places, places: Places) -> dict[str, np.ndarray]:
-    """Probabilities that the baselines of `histpred evaluate` give the places, by name."""
-    labels = training.labels.astype(float)
+def _score_baselines(
+    data: Data,
+    usable: Callable[[np.ndarray], np.ndarray],
+    numbers: Sequence[int],
+    found: Found,
+    features: Sequence[np.ndarray],
+) -> None:
+    """Fill in what the baselines of `histpred evaluate` say of the blocks with these numbers.
+
+    Tiles teach those of tiles and genes, regions their own. features: of the loci in `found`.
+    """
     nowhere = pd.DataFrame({"chrom": [], "start": [], "end": []})
-    features = features_of(data.genome, training.position)
-    predictors = fit_predictors(nowhere, features, labels, shares_of(labels))
-    of_places = features_of(data.genome, places.position)
-    return {name: predictors[name](nowhere, of_places) for name in BASELINES}
+    fitted = []
+    for places, known in ((data.tiles, data.features[0]), (data.regions, data.features[2])):
+        (taught,) = np.nonzero(usable(places.position))
+        taught = taught[::THINNED]
+        labels = places.labels[taught].astype(float)
+        fitted.append(fit_predictors(nowhere, known[taught], labels, shares_of(labels)))
+    models = (fitted[0], fitted[0], fitted[1])
+    for held_out, known, predictors in zip(found, features, models, strict=True):
+        rows = np.isin(held_out.block, numbers)
+        for name in BASELINES:
+            held_out.beside[name][rows] = predictors[name](nowhere, known[rows])
 
 
 def _unscored(
-    marks: tuple[str, ...], places: Places, blocks: tuple[Block, ...], starts: Mapping[str, int]
+    marks: tuple[str, ...], places: Places, blocks: tuple[Block, ...], block: np.ndarray
 ) -> HeldOut:
-    block = block_of(places.position, blocks, starts)
-    inside = places.where(block >= 0)
-    shape = inside.labels.shape
+    shape = places.labels.shape
     beside = {name: np.full(shape, np.nan) for name in BASELINES}
-    is_gene = inside.coding.any()
-    pooled = np.full((shape[0], 2 * len(MARKS) * is_gene), np.nan, np.float32)
+    pooled = np.full((shape[0], 2 * len(MARKS) * places.coding.any()), np.nan, np.float32)
     logits = np.full(shape, np.nan, np.float32)
-    return HeldOut(marks, inside, blocks, block[block >= 0], logits, beside, pooled)
+    return HeldOut(marks, places, blocks, block, logits, beside, pooled)
 
 
 def _cross_fitted_genes(genes: HeldOut) -> HeldOut:

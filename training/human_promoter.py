@@ -11,8 +11,6 @@ of places around their start. Before that, the same is done without each of four
 turn, and without each chromosome. The figures on the card, the calibrations, the regressions and
 the thresholds come from the blocks. The same seed and library versions give the same bundle. Models
 that are finished are kept in the folder --work, if given: a killed run goes on from there.
-
-The card's table of ingredients is made by `training/ablation.py`.
 """
 
 from __future__ import annotations
@@ -58,7 +56,6 @@ from samples import (
 )
 from tables import (
     KNOWN,
-    ablation_table,
     block_table,
     interval_table,
     kind_table,
@@ -150,7 +147,6 @@ def make(folder: Path, output: Path, plan: Plan, work: Path | None = None) -> Bu
         kinds=kind_table(genes),
         kinds_by_ways=kind_table(ways[1]),
         rates=rate_table(genes),
-        ablation=ablation_table(),
         further=region_table(regions, shown, plan.bootstraps),
         regions=len(regions.block),
         genes=len(genes.block),

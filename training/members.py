@@ -19,6 +19,7 @@ from samples import (
     Genome,
     Places,
     bin_counts,
+    features_of,
     read_genes,
     read_genome,
     read_tiles,
@@ -81,7 +82,8 @@ class Ingredients(NamedTuple):
 class Data(NamedTuple):
     """Both chromosomes, and what regions of the other chromosomes taught.
 
-    regions: those of ENDS, with the marks FURTHER. links: see `links_of`.
+    regions: those of ENDS, with the marks FURTHER. features: what the baselines read around tiles,
+    genes and regions. links: see `links_of`.
     """
 
     genome: Genome
@@ -89,6 +91,7 @@ class Data(NamedTuple):
     tiles: Places
     genes: Places
     regions: Places
+    features: tuple[np.ndarray, np.ndarray, np.ndarray]
     region_members: list[SpectraNetwork]
     links: np.ndarray
     regions_trained_on: int
@@ -112,12 +115,19 @@ def read(folder: Path, plan: Plan) -> Data:
     bins = bins_of(bin_counts(genome.codes), BIN)
     regions = read_regions(folder, genome)
     elsewhere = regions.where(~np.isin(regions.chromosome, list(ENDS)))
+    tiles = read_tiles(folder, genome)
+    genes = _known_around(genome.codes, read_genes(folder, genome))
+    placed = _known_around(genome.codes, regions.where(regions.position >= 0).places())
+    tiles_features, genes_features, regions_features = (
+        features_of(genome, places.position) for places in (tiles, genes, placed)
+    )
     return Data(
         genome,
         bins,
-        read_tiles(folder, genome),
-        _known_around(genome.codes, read_genes(folder, genome)),
-        _known_around(genome.codes, regions.where(regions.position >= 0).places()),
+        tiles,
+        genes,
+        placed,
+        (tiles_features, genes_features, regions_features),
         [fit_regions(bins, elsewhere, s) for s in _seeds(plan.region_member, plan.members[1])],
         links_of(elsewhere),
         len(elsewhere.position),

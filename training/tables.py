@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from blocks import aurocs, by_block, intervals
@@ -16,7 +14,6 @@ from sklearn.metrics import roc_auc_score
 from histpred.evaluation.baselines import CPG, GC, KMERS
 from histpred.evaluation.metrics import expected_calibration_error
 
-ABLATION = Path(__file__).parent / "human_promoter_ablation.tsv"
 ACTIVE = ("H2AFZ", "H3K27ac", "H3K4me1", "H3K4me3", "H3K9ac")
 KNOWN = tuple(mark for mark in MARKS if mark != "H3K9me3")  # it is too rare at genes for a mean
 
@@ -58,13 +55,6 @@ def region_table(regions: HeldOut, kept: np.ndarray, bootstraps: int) -> str:
         cell = f"{roc_auc_score(truth, logits):.3f} ({low:.3f}-{high:.3f})"
         rows.append([mark, str(truth.sum()), cell, *others, "yes" if keep else "no"])
     header = ["mark", "positives", "AUROC", *(f"of {name}" for name in regions.beside), "kept"]
-    return table(header, rows)
-
-
-def ablation_table() -> str:
-    """The table of ABLATION."""
-    with open(ABLATION, newline="") as lines:
-        header, *rows = csv.reader(lines, delimiter="\t")
     return table(header, rows)
 
 
