@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from blocks import Block, Fold, aurocs, block_of, outside
+from blocks import LOCUS, Block, Fold, aurocs, block_of, outside
 from genes import fit_genes
 from members import SEED, Data, Model, Plan, logits_at, logits_of_tiles, pooled_at, train
 from regions import FURTHER
@@ -22,6 +22,7 @@ from histpred.bundle.calls import PRECISION_OF_GENES, PRECISION_OF_INTERVALS
 from histpred.bundle.manifest import Calibration, Evaluation, MarkSpec
 from histpred.core.journal import publish
 from histpred.evaluation.baselines import CPG, GC, KMERS, fit_predictors, shares_of
+from histpred.evaluation.bootstrap import draws
 from histpred.evaluation.calibration import (
     NEVER,
     base_rate,
@@ -30,6 +31,7 @@ from histpred.evaluation.calibration import (
     platt,
 )
 from histpred.evaluation.metrics import card_figures, expected_calibration_error
+from histpred.evaluation.ranking import by_locus, drawn_figures, rank
 
 logger = logging.getLogger(__name__)
 
@@ -245,7 +247,7 @@ def _why_unpredicted(held_out: HeldOut, mark: int, bootstraps: int, what: str) -
     labels, logits = held_out.places.labels[:, mark], held_out.logits[:, mark]
     if min(labels.sum(), (~labels).sum()) < FEWEST_TO_CALL:
         return TOO_FEW.format(what=what)
-    if auroc_interval(labels, logits, bootstraps)[0] <= 0.5:
+    if auroc_interval(held_out, mark, bootstraps)[0] <= 0.5:
         return UNPREDICTED.format(what=what, than="chance")
     for name in TO_BEAT:
         if roc_auc_score(labels, logits) <= roc_auc_score(labels, held_out.beside[name][:, mark]):
@@ -253,13 +255,12 @@ def _why_unpredicted(held_out: HeldOut, mark: int, bootstraps: int, what: str) -
     return ""
 
 
-def auroc_interval(labels: np.ndarray, scores: np.ndarray, bootstraps: int) -> tuple[float, float]:
-    """95 % bootstrap interval of the AUROC over rows."""
-    rng = np.random.default_rng(SEED)
-    figures = []
-    for _ in range(bootstraps):
-        rows = rng.integers(len(labels), size=len(labels))
-        if labels[rows].any() and not labels[rows].all():
-            figures.append(roc_auc_score(labels[rows], scores[rows]))
-    low, high = np.quantile(figures, [0.025, 0.975])
+def auroc_interval(held_out: HeldOut, mark: int, bootstraps: int) -> tuple[float, float]:
+    """95 % bootstrap interval of a mark's AUROC over loci."""
+    truth = held_out.places.labels[:, mark].astype(float)
+    ranking = rank(truth, held_out.logits[:, mark], np.arange(len(truth)))
+    names, loci = np.unique(held_out.places.position // LOCUS, return_inverse=True)
+    weights = np.concatenate(list(draws(len(names), bootstraps, SEED, bootstraps)))
+    figures = drawn_figures(by_locus(ranking, loci), weights)[:, 0]
+    low, high = np.nanquantile(figures, [0.025, 0.975])
     return float(low), float(high)

@@ -50,7 +50,7 @@ def region_table(regions: HeldOut, kept: np.ndarray, bootstraps: int) -> str:
     rows = []
     for i, (mark, keep) in enumerate(zip(regions.marks, kept, strict=True)):
         truth, logits = regions.places.labels[:, i], regions.logits[:, i]
-        low, high = auroc_interval(truth, logits, bootstraps)
+        low, high = auroc_interval(regions, i, bootstraps)
         others = [f"{roc_auc_score(truth, each[:, i]):.3f}" for each in regions.beside.values()]
         cell = f"{roc_auc_score(truth, logits):.3f} ({low:.3f}-{high:.3f})"
         rows.append([mark, str(truth.sum()), cell, *others, "yes" if keep else "no"])
