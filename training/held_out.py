@@ -16,6 +16,7 @@ from genes import fit_genes
 from members import SEED, Data, Model, Plan, logits_at, logits_of_tiles, pooled_at, train
 from regions import FURTHER
 from samples import MARKS, Places
+from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 
 from histpred.bundle.calls import PRECISION_OF_GENES, PRECISION_OF_INTERVALS
@@ -89,7 +90,7 @@ class HeldOut(NamedTuple):
 
     def probabilities(self) -> np.ndarray:
         """Probabilities [n, marks] that did not see the rows' own block."""
-        return 1 / (1 + np.exp(-self.logits)) if self.pooled.size else self.cross_fitted()
+        return expit(self.logits) if self.pooled.size else self.cross_fitted()
 
     def evaluation(self, description: str) -> Evaluation | None:
         """A table of the card; None without marks."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +15,7 @@ from histpred.core.sequence import clean
 from histpred.encoders.onnx import codes_of, sequences_of
 from histpred.evaluation.baselines import NEAR as BASELINE_REACH
 from histpred.evaluation.baselines import sequence_features
-from histpred.evaluation.kinds import FAR
+from histpred.evaluation.kinds import FAR, distances
 from histpred.genome.biotypes import is_coding
 from histpred.genome.windows import WindowSpec
 from histpred.training.counting import BinCounts
@@ -134,7 +133,7 @@ def _places(table: pd.DataFrame, start: int, end: int) -> Places:
     if "tss" in table:
         position = table["tss"].to_numpy() + (table["strand"] == "-").to_numpy()
         coding = table["biotype"].map(is_coding).to_numpy(bool)
-        far = ~coding & (_distances(position, position[coding]) > FAR)
+        far = ~coding & (distances(position, position[coding]) > FAR)
     else:
         position = (table["start"] + table["end"]).to_numpy() // 2
         coding = far = np.zeros(len(table), bool)
@@ -142,13 +141,6 @@ def _places(table: pd.DataFrame, start: int, end: int) -> Places:
     labels = table[[f"c25.{mark}" for mark in MARKS]].to_numpy(bool)
     shares = samples / np.maximum(samples.max(axis=0), 1)
     return Places(position + start, labels, shares, coding, far).where(position < end)
-
-
-def _distances(positions: np.ndarray, others: Sequence[int]) -> np.ndarray:
-    """The distance of each position to the nearest of the others, in bp."""
-    ascending = np.concatenate([[-np.inf], np.sort(others), [np.inf]])
-    after = np.searchsorted(ascending, positions)
-    return np.minimum(ascending[after] - positions, positions - ascending[after - 1])
 
 
 def accessions(folder: Path) -> list[str]:

@@ -12,6 +12,7 @@ from samples import MARKS
 from sklearn.metrics import roc_auc_score
 
 from histpred.evaluation.baselines import CPG, GC, KMERS
+from histpred.evaluation.kinds import KINDS
 from histpred.evaluation.metrics import expected_calibration_error
 
 ACTIVE = ("H2AFZ", "H3K27ac", "H3K4me1", "H3K4me3", "H3K9ac")
@@ -61,7 +62,7 @@ def region_table(regions: HeldOut, kept: np.ndarray, bootstraps: int) -> str:
 def kinds_of(genes: HeldOut) -> dict[str, np.ndarray]:
     """The rows of each kind of genes."""
     coding, far = genes.places.coding, genes.places.far
-    return {"coding": coding, "non-coding": ~coding, "far non-coding": far}
+    return dict(zip(KINDS, (coding, ~coding, far), strict=True))
 
 
 def kind_table(genes: HeldOut) -> str:

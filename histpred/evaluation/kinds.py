@@ -61,11 +61,21 @@ def kinds_of(
     away = np.full(len(windows), np.inf)
     for chrom, places in all_coding.groupby("chrom")["start"]:
         here = np.flatnonzero((windows["chrom"] == chrom).to_numpy())
-        ascending = np.concatenate([[-np.inf], np.sort(places.to_numpy()), [np.inf]])
-        after = np.searchsorted(ascending, tss[here])
-        away[here] = np.minimum(ascending[after] - tss[here], tss[here] - ascending[after - 1])
+        away[here] = distances(tss[here], places.to_numpy())
     noncoding = stated & ~coding
     return dict(zip(KINDS, (coding, noncoding, noncoding & (away > FAR)), strict=True))
+
+
+def distances(positions: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """The distance of each position to the nearest of the others, in bp; infinite without any.
+
+    >>> distances(np.array([1, 9]), np.array([10, 4])).tolist()
+    [3.0, 1.0]
+    """
+    ascending = np.concatenate([[-np.inf], np.sort(others), [np.inf]])
+    after = np.searchsorted(ascending, positions)
+    found: np.ndarray = np.minimum(ascending[after] - positions, positions - ascending[after - 1])
+    return found
 
 
 def _starts(request: Request, kind: str, work: Path) -> pandas.DataFrame:

@@ -61,8 +61,8 @@ class Result(NamedTuple):
     the evaluated ones. windows: one row per window, columns chrom, start, end (0-based half-open),
     name, strand, gene_id, biotype. labels: float32 [n, marks]; 1, 0, NaN where unlabelled. models:
     by name, the bundle first, baselines last. groups: columns by ('biotype', 'chromosome' or
-    'block'),
-    group, windows, model, marks (how many have a figure), micro_auroc, macro_auroc, micro_auprc.
+    'block'), group, windows, model, marks (how many have a figure), micro_auroc, macro_auroc,
+    micro_auprc.
     similarity: cosine of the bundle's mark vectors, [marks, marks], None if it has none.
     co_targeting: cosine of the TF-IDF-weighted label vectors of training rows, [marks, marks], None
     without training rows. correlation: of similarity and co_targeting. drawn: what the bootstrap
