@@ -222,11 +222,14 @@ def calls(
 ) -> tuple[MarkSpec, ...]:
     """Calibration, threshold and promise of each mark, from held-out logits.
 
-    A mark is not predicted if its AUROC is not above those of TO_BEAT, or its 95 % interval
-    not above 0.5. what: the loci, in the plural.
+    Thresholds of genes hold for coding and for non-coding ones: they, and what they promise, are
+    those of the kind that needs the higher one. A mark is not predicted if its AUROC is not above
+    those of TO_BEAT, or its 95 % interval not above 0.5. what: the loci, in the plural.
     """
     of_genes = held_out.pooled.size > 0
     wanted = PRECISION_OF_GENES if of_genes else PRECISION_OF_INTERVALS
+    coding = held_out.places.coding
+    kinds = (coding, ~coding) if of_genes else (slice(None),)
     marks = []
     for i, mark in enumerate(held_out.marks):
         labels, logits = held_out.places.labels[:, i], held_out.logits[:, i]
@@ -238,7 +241,9 @@ def calls(
         else:
             # The regressions of genes give probabilities already.
             calibration = Calibration() if of_genes else platt(logits, labels)
-            threshold, promise = choose_calls(labels, calibrated(logits, calibration), wanted)
+            rates = calibrated(logits, calibration)
+            chosen = [choose_calls(labels[kind], rates[kind], wanted) for kind in kinds]
+            threshold, promise = max(chosen, key=lambda each: each[0])
         found = {"threshold": threshold, "calibration": calibration, "calls": promise}
         marks.append(MarkSpec(**stated, **found, unpredicted=why))
     return tuple(marks)

@@ -57,6 +57,7 @@ from samples import (
 from tables import (
     KNOWN,
     block_table,
+    call_table,
     interval_table,
     kind_table,
     kinds_of,
@@ -146,6 +147,7 @@ def make(folder: Path, output: Path, plan: Plan, work: Path | None = None) -> Bu
         intervals=interval_table(tiles),
         kinds=kind_table(genes),
         kinds_by_ways=kind_table(ways[1]),
+        calls=call_table(genes, gene_marks),
         rates=rate_table(genes),
         further=region_table(regions, shown, plan.bootstraps),
         regions=len(regions.block),

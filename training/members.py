@@ -42,7 +42,7 @@ SCORER_HIDDEN = (128, 64, 64, 32, 32)
 WINDOWS_AT_ONCE = 32
 VECTORS_AT_ONCE = 4_096
 
-MEMBER = Settings(epochs=8, batch=2, learning_rate=2e-3, weight_decay=1e-2, seed=SEED)
+MEMBER = Settings(epochs=12, batch=2, learning_rate=2e-3, weight_decay=1e-2, seed=SEED)
 REGION_MEMBER = MEMBER._replace(epochs=12, batch=256)
 SCORER = Settings(epochs=3, batch=512, learning_rate=2e-3, weight_decay=0.0, seed=SEED)
 

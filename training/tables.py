@@ -11,6 +11,7 @@ from members import SEED
 from samples import MARKS
 from sklearn.metrics import roc_auc_score
 
+from histpred.bundle.manifest import MarkSpec
 from histpred.evaluation.baselines import CPG, GC, KMERS
 from histpred.evaluation.kinds import KINDS
 from histpred.evaluation.metrics import expected_calibration_error
@@ -87,6 +88,25 @@ def kind_table(genes: HeldOut) -> str:
             rows.append([kind, name, str(here.sum()), *cells, f"{bias:+.3f}", f"{max(errors):.3f}"])
     header = ["genes", "chromosome", "number", "AUROC", GC, CPG, KMERS]
     return table([*header, "bias of active marks", "largest ECE of these"], rows)
+
+
+def call_table(genes: HeldOut, marks: Sequence[MarkSpec]) -> str:
+    """Precision and recall of the calls of each mark, by kind of gene, with their number."""
+    kinds = kinds_of(genes)
+    probabilities = genes.probabilities()
+    lines = []
+    for i, mark in enumerate(marks):
+        called = probabilities[:, i] >= mark.called_from
+        cells = []
+        for rows in kinds.values():
+            carried = genes.places.labels[rows, i]
+            right = int(carried[called[rows]].sum())
+            number = int(called[rows].sum())
+            shares = f"{right / number:.2f} / {right / carried.sum():.2f}" if number else "none"
+            cells.append(f"{shares} ({number})" if number else shares)
+        line = "NA" if mark.unpredicted else "never" if not called.any() else None
+        lines.append([mark.name, line or f"{mark.threshold:.2f}", *cells])
+    return table(["precision / recall (calls)", "from", *kinds], lines)
 
 
 def rate_table(genes: HeldOut) -> str:

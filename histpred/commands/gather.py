@@ -36,3 +36,5 @@ def gather(
         f"{out}: {result.scored:,} of {result.rows:,} rows scored in {len(parts)} parts, "
         f"{result.calls:,} calls{skipped(result.skipped)}"
     )
+    for sentence in result.first_words:
+        logger.info(sentence)

@@ -48,7 +48,7 @@ def predict(
     and why) and run.json (versions, digests and options).
     """
     from histpred import verbs
-    from histpred.bundle.calls import first_words, promise_of
+    from histpred.bundle.calls import promise_of
     from histpred.bundle.encoding import bundle_encoder
     from histpred.bundle.folder import load_bundle
     from histpred.core.execution import Execution
@@ -73,7 +73,7 @@ def predict(
         f"{len(choice.scored)} marks on {result.device}, "
         f"{result.calls:,} calls{skipped(result.skipped)}"
     )
-    for sentence in first_words(bundle.manifest, choice.scored):
+    for sentence in result.first_words:
         logger.info(sentence)
     for mark in choice.scored:
         if mark.unpredicted:

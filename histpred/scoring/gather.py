@@ -76,6 +76,7 @@ def gather(
         calls=sum(result.calls for result in results),
         skipped=record.result.skipped,
         past_end=record.result.past_end,
+        first_words=first.result.first_words,
         warnings=record.warnings + ([NO_GPU] if no_gpu else []),
         device=", ".join(sorted({result.device for result in results})),
         embedded=sum(result.embedded for result in results),

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from histpred.bundle.calls import first_words
 from histpred.bundle.encoding import EncoderChoice
 from histpred.bundle.outputs import interval_output
 from histpred.core.errors import ModelError
@@ -101,6 +102,7 @@ def predict(
             calls=done.calls,
             skipped=windows.ledger.skipped,
             past_end=windows.plan.past_end,
+            first_words=tuple(first_words(bundle.manifest, choice.scored)),
             warnings=warnings + done.warnings,
             device=encoder.device if expensive else scorer.device,
             embedded=embedder.embedded,

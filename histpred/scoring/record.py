@@ -71,10 +71,11 @@ class Prediction(Part):
     """How a run went.
 
     rows: of the annotation. scored: windows. calls: windows and marks above the threshold. skipped:
-    rows by reason. past_end: rows clipped because they end past their contig. warnings: those that
-    were logged. device: where the encoder ran, or the scorer if that encoder is always on the
-    CPU. fresh: False if the folder already held this very result. embedded, reused: chunks that
-    went through the encoder, and chunks that a store had.
+    rows by reason. past_end: rows clipped because they end past their contig. first_words: what a
+    reader must know first, see `histpred.bundle.calls.first_words`; records before 1.2 lack them.
+    warnings: those that were logged. device: where the encoder ran, or the scorer if that encoder
+    is always on the CPU. fresh: False if the folder already held this very result. embedded,
+    reused: chunks that went through the encoder, and chunks that a store had.
     """
 
     rows: Count
@@ -82,6 +83,7 @@ class Prediction(Part):
     calls: Count
     skipped: dict[str, Count]
     past_end: Count
+    first_words: tuple[str, ...] = ()
     warnings: list[str]
     device: str
     fresh: bool = True

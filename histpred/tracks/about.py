@@ -15,9 +15,10 @@ HEADS = ("mark", "called from", "expected precision", "expected recall", "note")
 
 
 def description(run: RunRecord, title: str) -> str:
-    """The page as HTML; '' if the record says nothing of precision, and all marks are predicted."""
+    """The page as HTML; '' if the record has nothing to say that is not on the tracks."""
     marks = {mark.name: mark for mark in run.marks}
-    if not any(mark.precision is not None or mark.unpredicted for mark in run.marks):
+    stated = any(mark.precision is not None or mark.unpredicted for mark in run.marks)
+    if not (stated or run.result.first_words):
         return ""
     rows = []
     for name in by_class(tuple(marks)):
@@ -30,9 +31,11 @@ def description(run: RunRecord, title: str) -> str:
         rows.append((name, *texts, note))
     cells = [f"<th>{head}</th>" for head in HEADS]
     lines = ["".join(cells), *("".join(f"<td>{escape(text)}</td>" for text in row) for row in rows)]
+    sentences = "".join(f"<p>{escape(each)}</p>\n" for each in run.result.first_words)
     table = "".join(f"<tr>{line}</tr>\n" for line in lines)
     return (
         f"<h2>Histone marks predicted from sequence ({escape(title)})</h2>\n"
+        f"{sentences}"
         "<p>A mark is called where its probability reaches the threshold. Precision and recall are "
         "those of the calls, expected from held-out windows.</p>\n"
         f"<table>\n{table}</table>\n"

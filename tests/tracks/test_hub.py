@@ -219,6 +219,7 @@ def test_a_mark_that_is_not_predicted_has_no_track_and_the_page_says_why(stated,
     assert "<td>H3K27ac</td><td>0.500</td><td>0.800</td><td>0.600</td><td></td>" in page
     assert "<td>H3K4me3</td><td></td><td></td><td></td><td>never called</td>" in page
     assert "not predicted, so it has no track: too few genes carry it" in page
+    assert "<p>It was trained on nothing.</p>" in page
     for text, path in (
         ("plant/trackDb.txt", "marks.html"),
         ("one-file-hub.txt", "plant/marks.html"),
