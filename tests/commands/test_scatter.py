@@ -93,7 +93,8 @@ def test_from_annotation_to_one_prediction(inputs, tmp_path):
     assert f"rows scored in {len(parts)} parts" in done.err
     for folder in (out, whole):
         said = json.loads((folder / "run.json").read_text())["result"]["first_words"]
-        assert said and all(sentence in done.err for sentence in said)
+        assert said
+        assert all(sentence in done.err for sentence in said)
     assert names(out) == FILES
     assert tables(out) == tables(whole)
     before = tree(out)
