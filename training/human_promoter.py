@@ -66,6 +66,7 @@ from tables import (
 )
 from torch import nn
 
+from histpred.bundle.calls import PRECISION_OF_GENES, PRECISION_OF_INTERVALS
 from histpred.bundle.folder import Bundle
 from histpred.bundle.manifest import (
     SCHEMA_VERSION,
@@ -81,6 +82,7 @@ from histpred.bundle.manifest import (
 from histpred.bundle.probability import probabilities_of
 from histpred.bundle.publish import write_bundle
 from histpred.encoders.onnx import codes_of
+from histpred.evaluation.kinds import CODING, NONCODING
 from histpred.reports.evaluation_figures import draw_calibration
 from histpred.scoring.verify import verify
 from histpred.training.export import spectra_to_onnx
@@ -91,6 +93,8 @@ logger = logging.getLogger("human_promoter")
 
 N_CODE = 4
 MAX_N = 0.5  # of the 200 bp, or of the stretch around a TSS, that a probability is for
+# Regions lie near genes, where marks are more frequent than along the genome.
+PRECISION_OF_REGIONS = PRECISION_OF_GENES
 INTERVAL_SCORER = "scorer-interval.onnx"
 CHECKED = 100  # genes for which the exported graphs are compared with the networks
 NOTES = Path(__file__).with_name("human_promoter_notes.md")
@@ -116,9 +120,16 @@ def make(folder: Path, output: Path, plan: Plan, work: Path | None = None) -> Bu
     tiles, genes, regions = found = hold_out(data, plan, plan.folds, work)
     ways = hold_out(data, plan, plan.ways, work)
     needed = needed_samples(folder)
-    gene_marks = calls(genes, GENE_MEANING, plan.bootstraps, needed, "genes")
-    tile_marks = calls(tiles, TILE_MEANING, plan.bootstraps, needed, "tiles")
-    region_marks = calls(regions, REGION_MEANING, plan.bootstraps, {}, "regions")
+    kinds, chromosomes = kinds_of(genes), tiles.chromosomes
+    coding = [kinds[kind] for kind in (CODING, NONCODING)]
+    of = plan.bootstraps, needed
+    gene_marks = calls(genes, coding, PRECISION_OF_GENES, GENE_MEANING, *of, "genes")
+    apart = list(chromosomes.values())
+    tile_marks = calls(tiles, apart, PRECISION_OF_INTERVALS, TILE_MEANING, *of, "tiles")
+    whole = [np.ones(len(regions.block), bool)]
+    region_marks = calls(
+        regions, whole, PRECISION_OF_REGIONS, REGION_MEANING, plan.bootstraps, {}, "regions"
+    )
     shown = np.array([not mark.unpredicted for mark in region_marks])
     interval_marks = (*tile_marks, *(region_marks[i] for i in np.flatnonzero(shown)))
     found = (tiles, genes, regions.with_marks(shown))
@@ -133,7 +144,7 @@ def make(folder: Path, output: Path, plan: Plan, work: Path | None = None) -> Bu
     marks = (gene_marks, interval_marks)
     manifest = manifest_of(data, plan, model, of_genes, encoder, found, marks)
     pictures = {"tiles": tiles, "regions": found[2], "genes": genes}
-    for kind, rows in kinds_of(genes).items():
+    for kind, rows in kinds.items():
         pictures[f"{kind.replace(' ', '-')}-genes"] = genes.where(rows)
     for name, each in pictures.items():
         if each.marks:
@@ -147,7 +158,8 @@ def make(folder: Path, output: Path, plan: Plan, work: Path | None = None) -> Bu
         intervals=interval_table(tiles),
         kinds=kind_table(genes),
         kinds_by_ways=kind_table(ways[1]),
-        calls=call_table(genes, gene_marks),
+        calls=call_table(genes, gene_marks, kinds),
+        tile_calls=call_table(tiles, tile_marks, chromosomes),
         rates=rate_table(genes),
         further=region_table(regions, shown, plan.bootstraps),
         regions=len(regions.block),
