@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import logging
 from argparse import ArgumentParser, RawTextHelpFormatter
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -56,13 +57,13 @@ from samples import (
 )
 from tables import (
     KNOWN,
+    Marks,
     block_table,
-    call_table,
-    interval_table,
     kind_table,
     kinds_of,
-    rate_table,
+    pictures_of,
     region_table,
+    tables_of,
 )
 from torch import nn
 
@@ -83,7 +84,6 @@ from histpred.bundle.probability import probabilities_of
 from histpred.bundle.publish import write_bundle
 from histpred.encoders.onnx import codes_of
 from histpred.evaluation.kinds import CODING, NONCODING
-from histpred.reports.evaluation_figures import draw_calibration
 from histpred.scoring.verify import verify
 from histpred.training.export import spectra_to_onnx
 from histpred.training.onnx_scorer import pooled_to_onnx, to_onnx
@@ -93,8 +93,6 @@ logger = logging.getLogger("human_promoter")
 
 N_CODE = 4
 MAX_N = 0.5  # of the 200 bp, or of the stretch around a TSS, that a probability is for
-# Regions lie near genes, where marks are more frequent than along the genome.
-PRECISION_OF_REGIONS = PRECISION_OF_GENES
 INTERVAL_SCORER = "scorer-interval.onnx"
 CHECKED = 100  # genes for which the exported graphs are compared with the networks
 NOTES = Path(__file__).with_name("human_promoter_notes.md")
@@ -119,19 +117,9 @@ def make(folder: Path, output: Path, plan: Plan, work: Path | None = None) -> Bu
     data = read(folder, plan)
     tiles, genes, regions = found = hold_out(data, plan, plan.folds, work)
     ways = hold_out(data, plan, plan.ways, work)
-    needed = needed_samples(folder)
-    kinds, chromosomes = kinds_of(genes), tiles.chromosomes
-    coding = [kinds[kind] for kind in (CODING, NONCODING)]
-    of = plan.bootstraps, needed
-    gene_marks = calls(genes, coding, PRECISION_OF_GENES, GENE_MEANING, *of, "genes")
-    apart = list(chromosomes.values())
-    tile_marks = calls(tiles, apart, PRECISION_OF_INTERVALS, TILE_MEANING, *of, "tiles")
-    whole = [np.ones(len(regions.block), bool)]
-    region_marks = calls(
-        regions, whole, PRECISION_OF_REGIONS, REGION_MEANING, plan.bootstraps, {}, "regions"
-    )
-    shown = np.array([not mark.unpredicted for mark in region_marks])
-    interval_marks = (*tile_marks, *(region_marks[i] for i in np.flatnonzero(shown)))
+    marks = marks_of(found, needed_samples(folder), plan.bootstraps)
+    shown = np.array([not mark.unpredicted for mark in marks.regions])
+    interval_marks = (*marks.tiles, *(marks.regions[i] for i in np.flatnonzero(shown)))
     found = (tiles, genes, regions.with_marks(shown))
 
     model = kept(
@@ -141,38 +129,40 @@ def make(folder: Path, output: Path, plan: Plan, work: Path | None = None) -> Bu
     )
     of_genes = fit_genes(genes.pooled, genes.places)
     encoder, scorer, others = graphs_of(data, model, of_genes, interval_marks, shown)
-    marks = (gene_marks, interval_marks)
-    manifest = manifest_of(data, plan, model, of_genes, encoder, found, marks)
-    pictures = {"tiles": tiles, "regions": found[2], "genes": genes}
-    for kind, rows in kinds.items():
-        pictures[f"{kind.replace(' ', '-')}-genes"] = genes.where(rows)
-    for name, each in pictures.items():
-        if each.marks:
-            figure = draw_calibration(each.marks, each.places.labels, each.probabilities())
-            others[f"calibration-{name}.svg"] = figure
+    manifest = manifest_of(
+        data, plan, model, of_genes, encoder, found, (marks.genes, interval_marks)
+    )
     notes = NOTES.read_text().format(
         members=plan.members[0],
         region_members=plan.members[1],
-        blocks=block_table(tiles),
         ways=block_table(ways[0]),
-        intervals=interval_table(tiles),
-        kinds=kind_table(genes),
         kinds_by_ways=kind_table(ways[1]),
-        calls=call_table(genes, gene_marks, kinds),
-        tile_calls=call_table(tiles, tile_marks, chromosomes),
-        rates=rate_table(genes),
         further=region_table(regions, shown, plan.bootstraps),
-        regions=len(regions.block),
-        genes=len(genes.block),
-        coding=int(genes.places.coding.sum()),
-        far=int(genes.places.far.sum()),
         accessions=", ".join(
             sorted({name for each in ENDS for name in accessions(folder / each / "peaks")})
         ),
+        **tables_of(found, marks),
     )
+    others |= pictures_of(found)
     bundle = write_bundle(output, manifest, scorer, notes, others)
     logger.info("wrote %s; known answer met to %.1g", output, verify(bundle))
     return bundle
+
+
+def marks_of(found: Found, needed: Mapping[str, int], bootstraps: int) -> Marks:
+    """Thresholds hold for coding and for non-coding genes, and for tiles of each chromosome."""
+    tiles, genes, regions = found
+    kinds = kinds_of(genes)
+    by_kind = [kinds[CODING], kinds[NONCODING]]
+    by_chromosome = list(tiles.chromosomes.values())
+    whole = [np.ones(len(regions.block), bool)]
+    # Regions lie near genes, where marks are more frequent than along the genome: as for genes.
+    of = bootstraps, needed
+    return Marks(
+        calls(tiles, by_chromosome, PRECISION_OF_INTERVALS, TILE_MEANING, *of, "tiles"),
+        calls(genes, by_kind, PRECISION_OF_GENES, GENE_MEANING, *of, "genes"),
+        calls(regions, whole, PRECISION_OF_GENES, REGION_MEANING, bootstraps, {}, "regions"),
+    )
 
 
 def graphs_of(

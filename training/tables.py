@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from blocks import aurocs, by_block, intervals
-from held_out import HeldOut, auroc_interval
+from held_out import Found, HeldOut, auroc_interval
 from members import SEED
 from samples import MARKS
 from sklearn.metrics import roc_auc_score
@@ -15,10 +16,19 @@ from histpred.bundle.manifest import MarkSpec
 from histpred.evaluation.baselines import CPG, GC, KMERS
 from histpred.evaluation.kinds import KINDS
 from histpred.evaluation.metrics import expected_calibration_error
+from histpred.reports.evaluation_figures import draw_calibration
 
 ACTIVE = ("H2AFZ", "H3K27ac", "H3K4me1", "H3K4me3", "H3K9ac")
 DRAWS = 100  # of labels, for the calibration error by chance
 KNOWN = tuple(mark for mark in MARKS if mark != "H3K9me3")  # it is too rare at genes for a mean
+
+
+class Marks(NamedTuple):
+    """The marks of each output, with calibrations and thresholds."""
+
+    tiles: tuple[MarkSpec, ...]
+    genes: tuple[MarkSpec, ...]
+    regions: tuple[MarkSpec, ...]
 
 
 def table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
@@ -137,3 +147,35 @@ def rate_table(genes: HeldOut) -> str:
         ]
         lines.append([mark, *cells])
     return table(["observed / predicted", *kinds], lines)
+
+
+def pictures_of(found: Found) -> dict[str, bytes]:
+    """Reliability plots of tiles, regions, genes and each kind of genes, by file name."""
+    tiles, genes, regions = found
+    each_of = {"tiles": tiles, "regions": regions, "genes": genes}
+    for kind, rows in kinds_of(genes).items():
+        each_of[f"{kind.replace(' ', '-')}-genes"] = genes.where(rows)
+    return {
+        f"calibration-{name}.svg": draw_calibration(
+            held.marks, held.places.labels, held.probabilities()
+        )
+        for name, held in each_of.items()
+        if held.marks
+    }
+
+
+def tables_of(found: Found, marks: Marks) -> dict[str, object]:
+    """Tables and numbers of the card, by their names in the notes."""
+    tiles, genes, regions = found
+    return {
+        "blocks": block_table(tiles),
+        "intervals": interval_table(tiles),
+        "tile_calls": call_table(tiles, marks.tiles, tiles.chromosomes),
+        "kinds": kind_table(genes),
+        "calls": call_table(genes, marks.genes, kinds_of(genes)),
+        "rates": rate_table(genes),
+        "regions": len(regions.block),
+        "genes": len(genes.block),
+        "coding": int(genes.places.coding.sum()),
+        "far": int(genes.places.far.sum()),
+    }

@@ -60,8 +60,7 @@ def gather(
     refuse_altered(scattered, {LEDGER: record.outputs[LEDGER]}, "scatter again")
     found = {folder: read_finished(folder, PARTS_AGAIN) for folder in parts}
     ordered = _in_order(scattered, record, found)
-    runs = [found[folder] for folder in ordered]
-    first = runs[0]
+    first, *_ = runs = [found[folder] for folder in ordered]
     own = {"histpred", "bundle", "precision", "marks", "call_precision"}
     shared = first.identity.model_dump(include=own)
     identity = Identity.model_validate(record.identity.model_dump() | shared)

@@ -89,7 +89,6 @@ def predict(
         tell(windows.plan.notices, warnings)
         if expensive and execution.device == "auto" and encoder.device == "cpu":
             warnings.append(NO_GPU)  # logged when the device was chosen
-
         encoder_is = encoder_identity(choice.spec, encoder)
         folder = execution.store or (out / RESUME if expensive else None)
         embedder = Embedder(encoder, choice.chunks, Store(folder, encoder_is) if folder else None)

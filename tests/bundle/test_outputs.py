@@ -41,10 +41,13 @@ def test_a_window_as_in_training_is_calibrated_and_another_is_not():
 
 def test_the_encoder_of_intervals_embeds_the_middle_of_what_genes_embed_at_several_places():
     manifest = HUMAN.manifest
-    one = manifest.encoder
-    settings = {**one.settings, "places": [-200, 0, 200]}
-    several = one.model_copy(update={"settings": settings, "dimension": 3 * one.dimension})
-    with_places = manifest.model_copy(update={"encoder": several})
-    assert encoder_for(with_places, None) == several
-    assert encoder_for(with_places, manifest.interval) == one
-    assert encoder_for(manifest, manifest.interval) == encoder_for(manifest, None) == one
+    several = manifest.encoder
+    settings = dict(several.settings)
+    places = settings.pop("places")
+    dimension = several.dimension // len(places)
+    one = several.model_copy(update={"settings": settings, "dimension": dimension})
+    assert encoder_for(manifest, None) == several
+    assert encoder_for(manifest, manifest.interval) == one
+    without_places = manifest.model_copy(update={"encoder": one})
+    for output in (None, manifest.interval):
+        assert encoder_for(without_places, output) == one
