@@ -7,17 +7,18 @@ from typing import Any
 
 import click
 
-from histpred.commands import options
+from histpred.commands import inputs, options
 from histpred.commands.progress import Progress, check_strict, skipped
 from histpred.commands.tracks import tell_hub
 from histpred.core.log import logger
 
 
 @click.command()
-@options.annotation_or_contigs
+@inputs.annotation_or_regions
 @options.out("OUT", "Output folder.", options.PATH)
 @options.bundle
 @options.selection
+@inputs.genes
 @options.tile
 @click.option(
     "--tracks", is_flag=True, help="Also write the tracks of histpred tracks into OUT/hub."
@@ -55,7 +56,8 @@ def predict(
     from histpred.genome.request import Request
     from histpred.scoring.derived import FOLDER
 
-    request = options.filled(Request, options.inputs(given))
+    given = inputs.read_inputs(given)
+    request = options.filled(Request, given)
     bundle = load_bundle(given["bundle"])
     choice = bundle_encoder(bundle, given["kind"], given["tile"], given["weights"])
     choice = choice._replace(marks=marks, call_precision=given["call_precision"])

@@ -8,16 +8,17 @@ from typing import Any
 
 import click
 
-from histpred.commands import options
+from histpred.commands import inputs, options
 from histpred.commands.progress import check_strict, skipped
 from histpred.core.log import logger
 
 
 @click.command()
-@options.annotation_or_contigs
+@inputs.annotation_or_regions
 @options.out("OUT", "Output file. Its suffix sets the format: .tsv, .bed or .fa.", options.PATH)
 @options.bundle
 @options.selection
+@inputs.genes
 @options.tile
 @click.option(
     "--upstream",
@@ -55,7 +56,8 @@ def windows(
     from histpred.genome.regions import CONTEXT, PROMOTER
     from histpred.genome.request import Request
 
-    request = options.filled(Request, options.inputs(given))
+    given = inputs.read_inputs(given)
+    request = options.filled(Request, given)
     window = window_for(load_bundle(given["bundle"]), given["kind"], given["tile"])
     if upstream is not None and window.kind not in (CONTEXT, PROMOTER):
         raise UsageError(f"--upstream does not apply to {window.kind} windows", "omit it")

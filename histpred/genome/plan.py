@@ -9,13 +9,14 @@ from typing import NamedTuple
 
 from histpred.core.errors import SHOWN, InputError, first_few
 from histpred.genome import windows
-from histpred.genome.annotation import TABLE, Annotation, Contigs, open_annotation
+from histpred.genome.annotation import TABLE, Annotation
 from histpred.genome.ledger import Ledger
 from histpred.genome.naming import MITOCHONDRION, chromosome, refuse_names
-from histpred.genome.reasons import CROSSES_ORIGIN, NOT_SELECTED, TOO_MANY_N
+from histpred.genome.reasons import CROSSES_ORIGIN, GENE_NOT_FOUND, TOO_MANY_N, UNWANTED
 from histpred.genome.reference import Reference
 from histpred.genome.regions import INTERVAL, Feature
 from histpred.genome.request import Request
+from histpred.genome.sources import open_inputs
 from histpred.genome.windows import Row, WindowSpec
 
 NAME_LIMIT = 255
@@ -84,19 +85,10 @@ def open_windows(
     """Open annotation, genome and ledger, and `plan` the windows.
 
     Raises InputError if one of the `formats` to be written cannot hold the name of a contig.
-    With tiles, the FASTA may also be the annotation; each contig is then a row. Temporary files go
-    to `work`, and so do private indexes of the genome if the request has no cache.
+    Files: see `open_inputs`.
     """
     with ExitStack() as stack:
-        fasta = request.fasta, request.cache or work
-        annotation: Annotation
-        if spec.tile and request.annotation == request.fasta:
-            reference = stack.enter_context(Reference(*fasta))
-            annotation = Contigs(reference, request.biotypes)
-        else:
-            selection = spec.kind, request.level, request.biotypes
-            annotation = stack.enter_context(open_annotation(request.annotation, work, *selection))
-            reference = stack.enter_context(Reference(*fasta))
+        annotation, reference = stack.enter_context(open_inputs(request, spec, work))
         ledger = stack.enter_context(Ledger(work))
         planned = plan(annotation, reference, spec, request.unstranded, ledger)
         refuse_names(reference.name, planned.contigs, formats)
@@ -159,6 +151,8 @@ def plan(
 
     _refuse(faults, annotation, reference, spec, ledger)
     notices = list(reference.notices)
+    if annotation.genes:
+        notices += annotation.genes.notices()
     if annotation.format == TABLE:
         notices.append(f"{annotation.name} is a table of windows, which are used unchanged")
     if renamed := reference.names.renamed:
@@ -236,7 +230,7 @@ def scorable(ledger: Ledger, reference: Reference, spec: WindowSpec) -> Iterator
 
 def printable(feature: Feature) -> Feature:
     """Make the names of a feature fit in a table: no control characters, at most 255 characters."""
-    _, chrom, _, _, _, name, gene_id, biotype, _, _, note, _, _ = feature
+    _, chrom, _, _, _, name, gene_id, biotype, _, _, note, *_ = feature
     joined = f"{name}{gene_id}{biotype}{chrom}{note}"
     short = len(joined) <= NAME_LIMIT or max(map(len, (name, gene_id, biotype))) <= NAME_LIMIT
     if short and joined.isprintable():
@@ -255,7 +249,8 @@ def _refuse(
 ) -> None:
     name, rows = annotation.name, ledger.rows
     unknown, past_end, strandless = faults.unknown, faults.past_end, faults.strandless
-    if unknown.count and unknown.count == rows - ledger.skipped.get(NOT_SELECTED, 0):
+    selected = rows - sum(ledger.skipped.get(reason, 0) for reason in (*UNWANTED, GENE_NOT_FOUND))
+    if unknown.count and unknown.count == selected:
         here, there = first_few(faults.unknown_contigs), first_few(reference.lengths)
         hint = (
             "are both of the same assembly? chr1, 1 and NC_000001.11 count as the same contig "
@@ -275,8 +270,9 @@ def _refuse(
         raise InputError(
             name,
             f"{strandless.count} of {rows} rows {need}: {strandless}",
-            "add strands (column 6 of a BED), or use the rows themselves with --window interval, "
-            "or read '.' as '+' with --unstranded",
+            "genes need their strands (column 6 of a BED). --unstranded reads '.' as '+', so that "
+            "genes of the other strand are scored at their 3' end. --window interval is for peaks "
+            "and other places without a strand: it scores the middle of each row",
         )
 
 
@@ -286,6 +282,8 @@ def _warnings(faults: Faults, annotation: Annotation, reference: Reference) -> l
         warnings.append(f"{annotation.name} holds no row: the outputs are empty")
     if unmatched := annotation.unmatched():
         warnings.append(f"no row has the biotype {', '.join(unmatched)}")
+    if annotation.genes:
+        warnings += annotation.genes.warnings(annotation.name)
     if unknown := faults.unknown.count:
         where = f"lie on contigs that {reference.name} does not have"
         warnings.append(f"{unknown} rows {where}: {first_few(faults.unknown_contigs)}")

@@ -24,7 +24,7 @@ from histpred.core.errors import BundleError, InputError
 from histpred.core.marks import by_class
 from histpred.core.output import output_files, refuse_inputs, temporary_faults
 from histpred.genome.ledger import LEDGER, SKIPPED
-from histpred.genome.reasons import MEANINGS, NOT_SELECTED
+from histpred.genome.reasons import MEANINGS, UNWANTED
 from histpred.genome.windows import WindowSpec
 from histpred.reports.browser import browser_view, igv_script, inline_json, plain_contig
 from histpred.reports.landscape import Landscape, read_landscape
@@ -162,7 +162,7 @@ def _rows(ledger: Path, run: RunRecord) -> Table:
             text = f"{row['name']} (line {row['line']})"
             if row["status"] == SKIPPED and len(found) < EXAMPLES and text not in found:
                 found.append(text)
-    names[NOT_SELECTED] = []
+    names |= {reason: [] for reason in UNWANTED}
     skipped = sorted(run.result.skipped.items(), key=lambda item: -item[1])
     rows = [("scored", run.result.scored, "", "")]
     rows += [(why, many, MEANINGS.get(why, ""), ", ".join(names[why])) for why, many in skipped]
