@@ -31,6 +31,7 @@ from histpred.core.log import logger
 @options.encoder
 @options.selection
 @inputs.genes
+@inputs.sequences
 @options.embedding
 @options.running
 def embed(out: Path | None, strict: bool, quiet: bool, **given: Any) -> None:

@@ -11,7 +11,8 @@ import click
 
 from histpred.commands.options import several
 from histpred.core.errors import UsageError, first_few
-from histpred.genome.regions import INTERVAL
+from histpred.core.log import logger
+from histpred.genome.regions import BODY, INTERVAL, PROMOTER
 
 REGION = "chr22:20,100,000-20,104,000"
 
@@ -39,7 +40,7 @@ class Genes(click.ParamType):
 
 
 annotation_or_regions = several(
-    click.argument("annotation", metavar="ANNOTATION|REGION...", nargs=-1),
+    click.argument("annotation", metavar="[ANNOTATION|REGION...]", nargs=-1),
     click.argument("fasta", metavar="FASTA"),
 )
 genes = click.option(
@@ -49,6 +50,12 @@ genes = click.option(
     help="Read only genes with these names or IDs: separated by commas, or in a file with one name "
     "a line. [default: all genes]",
 )
+sequences = click.option(
+    "--sequences",
+    is_flag=True,
+    help="Without ANNOTATION: read FASTA as sequences, not as a genome. Each record is one window "
+    "around its middle, or all of it where transcripts are scored. U is read as T.",
+)
 
 
 def read_inputs(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -57,10 +64,16 @@ def read_inputs(given: Mapping[str, Any]) -> dict[str, Any]:
     `annotation` is then one path, or the text of typed regions; `source` says which. Regions are
     intervals, unless there is a --window. Raises UsageError for words that are neither.
     """
-    from histpred.genome.request import FILE, REGIONS
+    from histpred.genome.request import FILE, REGIONS, SEQUENCES
 
     words, fasta, tile = given["annotation"], given["fasta"], given.get("tile")
     words = [words] if isinstance(words, str) else list(words)
+    if given.get("sequences"):
+        if words or tile:
+            other = f"the annotation {words[0]}" if words else "--tile"
+            raise UsageError(f"--sequences and {other} exclude each other", "omit one of them")
+        kind = given["kind"] or _kind_of_sequences(given["bundle"])
+        return {**given, "annotation": fasta, "kind": kind, "source": SEQUENCES}
     if not words:
         return {**given, **_alone(fasta, tile), "source": FILE}
     if found := _regions([*words, fasta]):
@@ -72,6 +85,22 @@ def read_inputs(given: Mapping[str, Any]) -> dict[str, Any]:
             f"give one, or join them with cat; or type regions, such as {REGION}",
         )
     return {**given, "annotation": words[0], "source": FILE}
+
+
+def _kind_of_sequences(bundle: str | None) -> str | None:
+    """The window kind of sequences; None: the bundle's own, because it scores no intervals."""
+    from histpred.bundle.folder import load_bundle
+
+    if bundle is None:
+        return BODY
+    manifest = load_bundle(bundle).manifest
+    if not manifest.interval:
+        return None
+    if manifest.window.kind == PROMOTER:
+        logger.info(
+            "sequences are scored as intervals; if a TSS is at their middle, add --window promoter"
+        )
+    return INTERVAL
 
 
 def _intervals(bundle: str | None) -> str:

@@ -19,6 +19,7 @@ from histpred.core.log import logger
 @options.bundle
 @options.selection
 @inputs.genes
+@inputs.sequences
 @options.tile
 @click.option(
     "--tracks", is_flag=True, help="Also write the tracks of histpred tracks into OUT/hub."
@@ -41,7 +42,9 @@ def predict(
     """Predict histone marks for the genes of ANNOTATION from the sequence in FASTA.
 
     ANNOTATION is BED, GTF or GFF3 ('-': standard input). FASTA is the genome of the same assembly.
-    Both may be compressed. With --tile, predict makes a continuous track along ANNOTATION's rows,
+    Both may be compressed. In place of ANNOTATION, you may type regions, which are scored as
+    intervals: chr22:20,100,000-20,104,000, with :+ or :- for a strand. Their positions count from
+    1, and both ends belong to the region, as in samtools and the UCSC browser. With --tile, predict makes a continuous track along ANNOTATION's rows,
     or along all of FASTA.
 
     OUT holds scores.tsv.gz (a probability for each window and mark), calls.bed.gz (windows and

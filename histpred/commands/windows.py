@@ -19,6 +19,7 @@ from histpred.core.log import logger
 @options.bundle
 @options.selection
 @inputs.genes
+@inputs.sequences
 @options.tile
 @click.option(
     "--upstream",
@@ -47,7 +48,8 @@ def windows(
     """Write the windows of ANNOTATION on FASTA as TSV, BED or FASTA, and their ledger beside it.
 
     The windows are those that predict would score with the same bundle, unless --window,
-    --upstream or --downstream changes them.
+    --upstream or --downstream changes them. As in predict, regions may be typed in place of
+    ANNOTATION: chr22:20,100,000-20,104,000.
     """
     from histpred import verbs
     from histpred.bundle.folder import load_bundle

@@ -14,8 +14,8 @@ from histpred.genome.ledger import Ledger
 from histpred.genome.naming import MITOCHONDRION, chromosome, refuse_names
 from histpred.genome.reasons import CROSSES_ORIGIN, GENE_NOT_FOUND, TOO_MANY_N, UNWANTED
 from histpred.genome.reference import Reference
-from histpred.genome.regions import INTERVAL, Feature
-from histpred.genome.request import Request
+from histpred.genome.regions import INTERVAL, PROMOTER, Feature
+from histpred.genome.request import SEQUENCES, Request
 from histpred.genome.sources import open_inputs
 from histpred.genome.windows import Row, WindowSpec
 
@@ -112,13 +112,15 @@ def plan(
 ) -> Plan:
     """Read the whole annotation into `ledger`; the rows of a table of windows are kept unchanged.
 
-    With `unstranded`, and in a table of windows, the strand '.' is read as '+'. Raises InputError
+    With `unstranded`, and in a table of windows, the strand '.' is read as '+'. A sequence has its
+    TSS at its middle. Raises InputError
     if the annotation does not fit the genome (no contig in common, genes past the end of a contig),
     or if strands are missing that the window kind needs.
     """
     faults = Faults()
     contigs: dict[str, None] = {}
     found: dict[str, tuple[str | None, int]] = {}
+    centred = annotation.format == SEQUENCES and spec.kind == PROMOTER
     for feature in annotation:
         is_window = annotation.format == TABLE  # known once the first line has been read
         feature = printable(feature)
@@ -147,7 +149,8 @@ def plan(
         elif is_window and contig:
             ledger.add(feature, windows.place_unchanged(feature, contig, length))
         else:
-            ledger.add(feature, windows.place(feature, contig, length, spec))
+            placed = feature._replace(start=feature.end // 2) if centred else feature
+            ledger.add(feature, windows.place(placed, contig, length, spec))
 
     _refuse(faults, annotation, reference, spec, ledger)
     notices = list(reference.notices)

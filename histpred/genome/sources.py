@@ -10,7 +10,7 @@ from histpred.core.errors import InputError, UsageError, first_few
 from histpred.genome.annotation import Annotation, open_annotation
 from histpred.genome.reference import Reference
 from histpred.genome.regions import Feature
-from histpred.genome.request import FILE, REGIONS, Request, text_digest
+from histpred.genome.request import FILE, REGIONS, SEQUENCES, Request, text_digest
 from histpred.genome.typed_regions import parse_regions
 from histpred.genome.windows import WindowSpec
 
@@ -37,9 +37,11 @@ def open_inputs(
         ):
             yield annotation, reference
         return
-    with Reference(request.fasta, private) as reference:
+    with Reference(request.fasta, private, rna=request.source == SEQUENCES) as reference:
         if request.source == REGIONS:
             yield Regions(reference, request), reference
+        elif request.source == SEQUENCES:
+            yield Sequences(reference, request), reference
         else:
             yield Contigs(reference, request), reference
 
@@ -60,8 +62,10 @@ class _Unfiled(Annotation):
 class Contigs(_Unfiled):
     """The contigs of a FASTA as an annotation, one row each."""
 
+    rows = CONTIGS
+
     def __init__(self, reference: Reference, request: Request) -> None:
-        super().__init__(reference.name, CONTIGS, request)
+        super().__init__(reference.name, self.rows, request)
         self._reference = reference
 
     @property
@@ -72,6 +76,16 @@ class Contigs(_Unfiled):
     def __iter__(self) -> Iterator[Feature]:
         for number, (contig, length) in enumerate(self._reference.lengths.items(), 1):
             yield Feature(number, contig, 0, length, "+", contig)
+
+
+class Sequences(Contigs):
+    """The records of a FASTA, each a sequence and a transcript of one exon by itself."""
+
+    rows = SEQUENCES
+
+    def __iter__(self) -> Iterator[Feature]:
+        for feature in super().__iter__():
+            yield feature._replace(exons=((feature.start, feature.end),))
 
 
 class Regions(_Unfiled):

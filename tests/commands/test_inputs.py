@@ -167,3 +167,82 @@ def test_embed_takes_regions_too(files):
     done = histpred("embed", "chr1:30,001-31,000", "genome.fa", *options)
     assert done.code == 0, done.err
     assert "1 windows of 1 rows" in done.err
+
+
+def record(genome: dict[str, str], name: str, start: int, end: int) -> str:
+    return f">{name}\n{genome['chr1'][start:end]}\n"
+
+
+def test_a_sequence_with_its_surroundings_is_scored_as_on_the_genome(files):
+    genome = random_genome(random.Random(5), {"chr1": 60_000, "chr2": 9_000})
+    write(Path("s.fa"), record(genome, "LINC1", 30_000 - 15_100, 30_000 + 15_100))
+    for kind in ("promoter", "interval"):
+        row = ["chr1", "29900", "30100", "LINC1", "0", "+"]
+        row[1] = "30000" if kind == "promoter" else row[1]
+        write(Path("one.bed"), "\t".join(row) + "\n")
+        there = ("one.bed", "genome.fa", "--window", kind, "-o", f"genome-{kind}", "-q")
+        here = ("s.fa", "--sequences", "--window", kind, "-o", f"sequence-{kind}", "-q")
+        assert histpred("predict", *there).code == histpred("predict", *here).code == 0
+        (on_genome,) = read_scores(Path(f"genome-{kind}/scores.tsv.gz")).rows
+        (alone,) = read_scores(Path(f"sequence-{kind}/scores.tsv.gz")).rows
+        assert alone["chrom"] == alone["name"] == "LINC1"
+        for name in on_genome.keys() - {"chrom", "start", "end", "strand", "name"}:
+            assert on_genome[name] == alone[name], name
+
+
+def test_short_sequences_are_warned_of_and_known_in_part(files):
+    genome = random_genome(random.Random(5), {"chr1": 60_000, "chr2": 9_000})
+    write(Path("s.fa"), record(genome, "a", 0, 3020) + record(genome, "b", 0, 302))
+    done = histpred("predict", "s.fa", "--sequences", "-o", "out")
+    assert done.code == 0
+    assert "2 sequences have less than half of the bases that are read for them: a, b" in done.err
+    assert "count as unknown, so these scores may be far off" in done.err
+    assert "if a TSS is at their middle, add --window promoter" in done.err
+    assert "--tile" not in done.err
+    rows = read_scores(Path("out/scores.tsv.gz")).rows
+    assert [row["known_fraction"] for row in rows] == ["0.1", "0.01"]
+
+
+def test_u_of_a_transcript_is_read_as_t(files):
+    write(Path("dna.fa"), ">t\nACGTTTACGA\n")
+    write(Path("rna.fa"), ">t\nacguUUACGA\n")
+    for name in ("dna", "rna"):
+        windows = ("windows", f"{name}.fa", "--sequences", "--window", "spliced")
+        assert histpred(*windows, "-o", f"{name}.windows.fa").code == 0
+    assert Path("rna.windows.fa").read_text() == ">t::t:0-10(+)\nACGTTTACGA\n"
+    assert Path("dna.windows.fa").read_text() == Path("rna.windows.fa").read_text()
+    embedded = ("embed", "rna.fa", "--sequences", "--encoder", "kmer", "--store", "store")
+    assert "1 windows of 1 rows" in histpred(*embedded).err
+
+
+def test_many_sequences_say_nothing_of_their_species(files):
+    rng = random.Random(8)
+    for i in range(100):
+        genome = random_genome(rng, {"chr1": 3000})
+        with open("s.fa", "a") as target:
+            target.write(record(genome, f"s{i}", 0, 3000))
+    done = histpred("predict", "s.fa", "--sequences", "-o", "out")
+    assert done.code == 0
+    assert "species" not in done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["genes.bed", "s.fa", "--sequences"], 2, "--sequences and the annotation genes.bed excl"),
+        (["s.fa", "--sequences", "--tile", "200"], 2, "--sequences and --tile exclude each other"),
+        (["s.fa", "--sequences", "--tracks"], 2, "--tracks needs a genome"),
+        (["s.fa", "--sequences", "--genes", "s"], 2, "sequences have no genes"),
+        (["proteins.fa", "--sequences"], 1, "proteins.fa: this is a FASTA of proteins"),
+        (["genes.bed", "--sequences"], 1, "genes.bed:1: not a FASTA"),
+        (["twice.fa", "--sequences"], 1, "the contig name 's' appears twice"),
+    ],
+)
+def test_what_is_wrong_with_sequences_is_said(files, arguments, code, words):
+    write(Path("s.fa"), ">s\nACGTACGTAC\n")
+    write(Path("twice.fa"), ">s\nACGTACGTAC\n" * 2)
+    write(Path("proteins.fa"), ">p\n" + "MELKPFQWTR" * 9 + "\n")
+    done = histpred("predict", *arguments, "-o", "out")
+    assert done.code == code, done.err
+    assert words in done.err
+    assert not Path("out").exists()
