@@ -72,12 +72,12 @@ def read_inputs(given: Mapping[str, Any]) -> dict[str, Any]:
         if words or tile:
             other = f"the annotation {words[0]}" if words else "--tile"
             raise UsageError(f"--sequences and {other} exclude each other", "omit one of them")
-        kind = given["kind"] or _kind_of_sequences(given["bundle"])
+        kind = given["kind"] or _window(SEQUENCES, given["bundle"])
         return {**given, "annotation": fasta, "kind": kind, "source": SEQUENCES}
     if not words:
         return {**given, **_alone(fasta, tile), "source": FILE}
     if found := _regions([*words, fasta]):
-        kind = given["kind"] or (None if tile else _intervals(given.get("bundle")))
+        kind = given["kind"] or (None if tile else _window(REGIONS, given["bundle"]))
         return {**given, **found, "kind": kind, "source": REGIONS}
     if len(words) > 1:
         raise UsageError(
@@ -87,36 +87,22 @@ def read_inputs(given: Mapping[str, Any]) -> dict[str, Any]:
     return {**given, "annotation": words[0], "source": FILE}
 
 
-def _kind_of_sequences(bundle: str | None) -> str | None:
-    """The window kind of sequences; None: the bundle's own, because it scores no intervals."""
+def _window(source: str, bundle: str | None) -> str:
+    """The window kind of regions or sequences, for a bundle or, without one, for an encoder."""
     from histpred.bundle.folder import load_bundle
+    from histpred.bundle.outputs import window_of_regions, window_of_sequences
+    from histpred.genome.request import REGIONS
 
     if bundle is None:
-        return BODY
-    manifest = load_bundle(bundle).manifest
-    if not manifest.interval:
-        return None
-    if manifest.window.kind == PROMOTER:
-        logger.info(
-            "sequences are scored as intervals; if a TSS is at their middle, add --window promoter"
-        )
-    return INTERVAL
-
-
-def _intervals(bundle: str | None) -> str:
-    """The window kind of regions; UsageError for a bundle that scores no intervals."""
-    from histpred.bundle.folder import load_bundle
-
-    if bundle is not None:
-        manifest = load_bundle(bundle).manifest
-        if not manifest.interval and manifest.window.kind != INTERVAL:
-            kind = manifest.window.kind
-            raise UsageError(
-                f"the bundle {manifest.name} scores {kind} windows of genes, and no regions",
-                f"give an annotation of genes; or, if regions begin at a TSS, give each its strand "
-                f"({REGION}:+) and add --window {kind}",
-            )
-    return INTERVAL
+        return INTERVAL if source == REGIONS else BODY
+    loaded = load_bundle(bundle)
+    if source == REGIONS:
+        return window_of_regions(loaded)
+    kind = window_of_sequences(loaded)
+    if kind == INTERVAL and loaded.manifest.window.kind == PROMOTER:
+        hint = "if a TSS is at their middle, add --window promoter"
+        logger.info(f"sequences are scored as intervals; {hint}")
+    return kind
 
 
 def _alone(fasta: str, tile: int | None) -> dict[str, str]:

@@ -20,11 +20,12 @@ from histpred.bundle.calls import first_words
 from histpred.bundle.folder import Bundle, load_bundle, shipped_bundles
 from histpred.bundle.manifest import MarkSpec
 from histpred.bundle.outputs import marks_of, was_trained_on
-from histpred.core.errors import BundleError, InputError
+from histpred.core.errors import BundleError, InputError, first_few
 from histpred.core.marks import by_class
 from histpred.core.output import output_files, refuse_inputs, temporary_faults
 from histpred.genome.ledger import LEDGER, SKIPPED
 from histpred.genome.reasons import MEANINGS, UNWANTED
+from histpred.genome.request import REGIONS
 from histpred.genome.windows import WindowSpec
 from histpred.reports.browser import browser_view, igv_script, inline_json, plain_contig
 from histpred.reports.landscape import Landscape, read_landscape
@@ -117,6 +118,8 @@ def _bundle_of(run: RunRecord, bundle: Bundle | None) -> Bundle:
 
 def _title(run: RunRecord) -> str:
     path = run.annotation.path
+    if run.identity.source == REGIONS:
+        return first_few(path.split())
     return "standard input" if path == "-" else Path(path).name
 
 
