@@ -98,8 +98,9 @@ def _window(source: str, bundle: str | None) -> str:
     loaded = load_bundle(bundle)
     if source == REGIONS:
         return window_of_regions(loaded)
-    kind = window_of_sequences(loaded)
-    if kind == INTERVAL and loaded.manifest.window.kind == PROMOTER:
+    kind, manifest = window_of_sequences(loaded), loaded.manifest
+    logger.info(f"{manifest.name} was trained on {manifest.species.name}: are the sequences of it?")
+    if kind == INTERVAL and manifest.window.kind == PROMOTER:
         hint = "if a TSS is at their middle, add --window promoter"
         logger.info(f"sequences are scored as intervals; {hint}")
     return kind

@@ -19,7 +19,7 @@ from histpred.genome.reasons import GENE_NOT_FOUND, GENE_NOT_SELECTED, NOT_SELEC
 from histpred.genome.regions import Feature
 
 LOOKED_AT = 200_000  # names that are kept to find the nearest ones
-EXPLAINED = 100  # missing names for which the nearest ones are looked up
+EXPLAINED = 25  # missing names for which the nearest ones are looked up
 LISTED = 10  # missing names in a message
 NEAR = 3  # nearest names of a missing one
 _VERSIONED = re.compile(r"(ENS[A-Z]*\d{11}|[NX][MR]_\d{6,})\.\d+(?:_PAR_Y)?")

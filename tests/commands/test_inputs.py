@@ -199,6 +199,7 @@ def test_short_sequences_are_warned_of_and_known_in_part(files):
     assert "count as unknown, so these scores may be far off" in done.err
     assert "if a TSS is at their middle, add --window promoter" in done.err
     assert "--tile" not in done.err
+    assert "human-promoter was trained on Homo sapiens: are the sequences of it?" in done.err
     rows = read_scores(Path("out/scores.tsv.gz")).rows
     assert [row["known_fraction"] for row in rows] == ["0.1", "0.01"]
 
