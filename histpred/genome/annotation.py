@@ -24,7 +24,7 @@ from histpred.genome.biotypes import expand, normalise
 from histpred.genome.feature_types import CODING, kind_of
 from histpred.genome.gene_list import GeneList
 from histpred.genome.lines import Lines, open_lines
-from histpred.genome.mistaken import missing_hint
+from histpred.genome.mistaken import refuse_missing
 from histpred.genome.reasons import NOT_SELECTED
 from histpred.genome.regions import INTERVAL, SPLICED, Feature
 
@@ -47,8 +47,7 @@ def open_annotation(
     genes: tuple[str, ...] = (),
 ) -> Iterator[Annotation]:
     """Open an annotation for windows of `kind`; '-' is standard input. `level`: see `level_for`."""
-    if os.fspath(path) != "-" and not os.path.exists(path):
-        raise InputError(path, "no such file", missing_hint(path, is_fasta=False))
+    refuse_missing(path, is_fasta=False)
     with open_lines(path) as lines:
         annotation = Annotation(lines, directory, level_for(kind, level), kind, biotypes)
         annotation.genes = GeneList(genes) if genes else None

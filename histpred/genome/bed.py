@@ -97,8 +97,9 @@ def _column_count(name: str, number: int, line: str, fields: list[str]) -> int:
     word = line.strip()
     if NAME.fullmatch(word):
         found = f"a list of names, not an annotation: {word[:40]!r}"
-        hint = "to choose genes by name, give the annotation in its place and this list to --genes"
-        raise InputError(name, found, f"{hint}: genes.gtf.gz genome.fa --genes {name}", number)
+        command = f"histpred predict genes.gtf.gz genome.fa --genes {name} -o out"
+        hint = f"give the annotation, and the list to --genes of predict: {command}"
+        raise InputError(name, found, hint, number)
     if like_regions(word):
         found = f"a list of regions, not an annotation: {word[:40]!r}"
         hint = f"type them, as in histpred predict $(cat {name}) genome.fa -o out; or write a BED"

@@ -14,10 +14,9 @@ from typing import BinaryIO, cast
 from histpred.core.errors import InputError
 from histpred.core.hts import BGZF_EOF, BgzipWriter
 from histpred.genome.lines import GZIP_MAGIC, PEEK, lacks_eof_block
-from histpred.genome.mistaken import foreign, missing_hint
+from histpred.genome.mistaken import HEAD, foreign, refuse_missing
 
 BLOCK = 1 << 20
-HEAD = 1 << 12  # bytes that tell what a file is
 TWO_BIT = (b"\x43\x27\x41\x1a", b"\x1a\x41\x27\x43")
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -30,8 +29,7 @@ def check_fasta(path: Path) -> bytes:
     if path.is_dir():
         raise InputError(path, "is a directory", "give a FASTA file")
     try:
-        if not path.exists():
-            raise InputError(path, "no such file", missing_hint(path, is_fasta=True))
+        refuse_missing(path, is_fasta=True)
         if not path.is_file():
             hint = "a FASTA needs random access: give a file, not a pipe"
             raise InputError(path, "is not a regular file", hint)

@@ -10,6 +10,7 @@ import os
 import re
 from pathlib import Path
 
+from histpred.core.errors import InputError
 from histpred.core.text import visible_line
 
 UNREADABLE = (
@@ -69,6 +70,7 @@ _ANY_OTHER = (
     "Ensembl has, for example, Mus_musculus.GRCm39.dna.primary_assembly.fa.gz and "
     "Mus_musculus.GRCm39.113.gtf.gz"
 )
+HEAD = 1 << 12  # bytes that tell what a file is
 _ONLY_IN_PROTEINS = b"EFILPQefilpq"
 _PROTEIN = 0.1  # the share of these letters in a FASTA from which it is one of proteins
 _FEWEST = 30  # letters that tell it
@@ -88,6 +90,17 @@ def foreign(head: bytes) -> tuple[str, str] | None:
     return PROTEINS if holds_proteins(head) else None
 
 
+def refuse_foreign(path: Path) -> None:
+    """Raise InputError if an uncompressed file is known to be of another format."""
+    try:
+        with open(path, "rb") as stream:
+            other = foreign(stream.read(HEAD))
+    except OSError:  # whoever opens it says why it cannot be read
+        return
+    if other:
+        raise InputError(path, f"this is {other[0]}", other[1])
+
+
 def holds_proteins(head: bytes) -> bool:
     """True if the first sequences of a FASTA have the letters of proteins.
 
@@ -101,9 +114,23 @@ def holds_proteins(head: bytes) -> bool:
     return len(letters) >= _FEWEST and foreign_letters > _PROTEIN * len(letters)
 
 
+def refuse_missing(path: str | os.PathLike[str], is_fasta: bool) -> None:
+    """Raise InputError if there is nothing at a path, with what to do; '-' is standard input."""
+    if os.fspath(path) == "-":
+        return
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise InputError(path, "no such file", missing_hint(path, is_fasta)) from error
+    except OSError:  # whoever opens it says why it cannot be read
+        pass
+
+
 def missing_hint(path: str | os.PathLike[str], is_fasta: bool) -> str:
     """What to do about a path that does not exist, from what its words may stand for."""
     word = os.fspath(path)
+    if "://" in word:
+        return "histpred reads files, not addresses: download it first, for example with curl -LO"
     if _ASSEMBLY.fullmatch(word):
         role = "a FASTA of its sequence" if is_fasta else "an annotation file of its genes"
         return f"{word} is the name of an assembly: give {role}. {_how_to_get(word)}"

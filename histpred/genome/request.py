@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from histpred.core.output import input_digest
 from histpred.genome.annotation import level_for
 from histpred.genome.biotypes import normalise
+from histpred.genome.mistaken import refuse_missing
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
@@ -57,7 +58,7 @@ def request_identity(
     kind: the window kind. digests: the sha256 of the annotation and of the FASTA; None: compute
     them now. labels: the file of labels that belongs to the request, if there is one.
     """
-    annotation, fasta = digests or (_annotation_digest(request), input_digest(request.fasta))
+    annotation, fasta = digests or _digests(request)
     biotypes: list[JsonValue] = [*sorted({normalise(biotype) for biotype in request.biotypes})]
     genes: list[JsonValue] = [*sorted(set(request.genes))]
     return {
@@ -72,6 +73,9 @@ def request_identity(
     }
 
 
-def _annotation_digest(request: Request) -> str:
-    text = request.annotation
-    return text_digest(text) if request.source == REGIONS else input_digest(text)
+def _digests(request: Request) -> tuple[str, str]:
+    refuse_missing(request.fasta, is_fasta=True)
+    if request.source == REGIONS:
+        return text_digest(request.annotation), input_digest(request.fasta)
+    refuse_missing(request.annotation, is_fasta=False)
+    return input_digest(request.annotation), input_digest(request.fasta)

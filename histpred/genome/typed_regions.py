@@ -51,7 +51,7 @@ def like_regions(text: str) -> bool:
     >>> like_regions("chr22:20,100,000"), like_regions("genes.gtf"), like_regions("s3://a/1.bed")
     (True, False, False)
     """
-    return bool(_LIKE_A_REGION.search(text))
+    return "://" not in text and bool(_LIKE_A_REGION.search(text))
 
 
 def parse_regions(text: str) -> tuple[Region, ...]:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from histpred.genome.mistaken import foreign, holds_proteins, missing_hint
+from histpred.core.errors import InputError
+from histpred.genome.mistaken import foreign, holds_proteins, missing_hint, refuse_missing
 
 
 @pytest.mark.parametrize(
@@ -47,6 +48,15 @@ def test_the_name_of_an_assembly_is_told_from_a_file(word, is_fasta, monkeypatch
     assert len(hint) < 500
 
 
+def test_a_path_that_cannot_be_looked_at_is_not_missing(tmp_path):
+    refuse_missing("-", is_fasta=False)
+    refuse_missing(tmp_path, is_fasta=True)
+    refuse_missing("x" * 5000, is_fasta=False)
+    for path in (tmp_path / "none.bed", tmp_path / "none" / "none.bed"):
+        with pytest.raises(InputError, match="no such file"):
+            refuse_missing(path, is_fasta=False)
+
+
 def test_a_genome_that_genomepy_has_is_found(monkeypatch, tmp_path):
     monkeypatch.setattr(Path, "home", lambda: tmp_path)
     folder = tmp_path / ".local/share/genomes/hg38"
@@ -65,6 +75,7 @@ def test_a_genome_that_genomepy_has_is_found(monkeypatch, tmp_path):
         ("genes.gtf", "did you mean genes.gtf.gz?"),
         ("gnees.gtf.gz", "did you mean genes.gtf.gz?"),
         ("folder/none.bed", "check the path"),
+        ("https://host:80/genes.bed", "download it first"),
     ],
 )
 def test_a_word_in_place_of_an_annotation(word, hint, monkeypatch, tmp_path):

@@ -60,6 +60,8 @@ def test_what_is_no_region_is_refused(text, message):
         parse_regions(text)
 
 
-@pytest.mark.parametrize("text", ["genes.gtf", "-", "https://host/genes.bed", "a/b:c.bed", "XIST"])
+@pytest.mark.parametrize(
+    "text", ["genes.gtf", "-", "https://host:80/genes.bed", "a/b:c.bed", "XIST"]
+)
 def test_paths_and_names_are_not_like_regions(text):
     assert not like_regions(text)
