@@ -31,7 +31,7 @@ class Genes(click.ParamType):
         if isinstance(value, tuple):
             return value
         text = str(value)
-        if os.path.exists(text):
+        if os.path.exists(text) and not os.path.isdir(text):
             return read_gene_list(text)
         if "/" in text or Path(text).suffix in (".txt", ".tsv", ".csv", ".list", ".gz"):
             self.fail(f"{text}: no such file of names", param, ctx)
