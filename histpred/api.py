@@ -10,17 +10,18 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from histpred import verbs
 from histpred.bundle.encoding import bundle_encoder, choose_encoder
 from histpred.bundle.folder import DEFAULT_BUNDLE, load_bundle
-from histpred.bundle.outputs import window_for
+from histpred.bundle.outputs import window_for, window_of_regions
 from histpred.core.errors import UsageError
 from histpred.core.execution import Execution, Progress, no_progress
 from histpred.genome.regions import BLOCK
-from histpred.genome.request import Request
+from histpred.genome.request import FILE, REGIONS, Request
 from histpred.scoring.frames import (
     annotation_file,
     labels_table,
     output_path,
     path_text,
     read_frame,
+    regions_text,
 )
 from histpred.training.settings import About, Recipe, Settings
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     import pandas
 
     AnyPath: TypeAlias = str | os.PathLike[str]
-    Annotation: TypeAlias = AnyPath | pandas.DataFrame
+    Annotation: TypeAlias = AnyPath | pandas.DataFrame | Sequence[str]
 
 
 def predict(
@@ -43,6 +44,7 @@ def predict(
     *,
     bundle: AnyPath = DEFAULT_BUNDLE,
     biotypes: str | Sequence[str] = (),
+    genes: str | Sequence[str] = (),
     by: str | None = None,
     window: str | None = None,
     tile: int | None = None,
@@ -61,12 +63,15 @@ def predict(
     Parameters
     ----------
     annotation
-        BED, GTF or GFF3; or a DataFrame whose columns are those of a BED, in order; with `tile`,
-        the FASTA itself for all its contigs.
+        BED, GTF or GFF3; a DataFrame whose columns are those of a BED, in order; or a list of
+        regions, 1-based with both ends, such as "chr22:20,100,000-20,104,000:+", which are
+        intervals; with `tile`, the FASTA itself for all its contigs.
     fasta
         The genome of the same assembly.
     out
         Folder for the files that `histpred predict` writes; None: they are not kept.
+    genes
+        Names or IDs of the genes to use; empty: all.
     bundle, biotypes, by, window, tile, unstranded, device, precision, weights, store, overwrite,
     tracks, marks, call_precision
         As the options of `histpred predict`.
@@ -85,11 +90,15 @@ def predict(
     """
     if tracks and out is None:
         raise UsageError("tracks need a folder", "give out=")
+    regions = regions_text(annotation)
+    if regions and not (window or tile):
+        window = window_of_regions(load_bundle(bundle))
     choice = bundle_encoder(load_bundle(bundle), window, tile, _path(weights))
     choice = choice._replace(marks=_names(marks), call_precision=call_precision)
     execution = Execution(device, precision, _path(store), overwrite)
-    with annotation_file(annotation) as rows, output_path(out, "out") as folder:
+    with annotation_file(regions or annotation) as rows, output_path(out, "out") as folder:
         request = Request(rows, path_text(fasta, "fasta"), by, _names(biotypes), unstranded)
+        request = request._replace(genes=_names(genes), source=REGIONS if regions else FILE)
         verbs.predict(request, choice, folder, execution, tracks)
         scores = read_frame(folder / "scores.tsv.gz")
         scores.attrs[UNPREDICTED] = {
@@ -104,14 +113,19 @@ def windows(
     *,
     bundle: AnyPath = DEFAULT_BUNDLE,
     biotypes: str | Sequence[str] = (),
+    genes: str | Sequence[str] = (),
     by: str | None = None,
     window: str | None = None,
     unstranded: bool = False,
 ) -> pandas.DataFrame:
     """The windows that `predict` would score: its arguments, and its columns but for the marks."""
+    regions = regions_text(annotation)
+    if regions and not window:
+        window = window_of_regions(load_bundle(bundle))
     spec = window_for(load_bundle(bundle), window)
-    with annotation_file(annotation) as rows, output_path(None, "windows.tsv") as table:
+    with annotation_file(regions or annotation) as rows, output_path(None, "windows.tsv") as table:
         request = Request(rows, path_text(fasta, "fasta"), by, _names(biotypes), unstranded)
+        request = request._replace(genes=_names(genes), source=REGIONS if regions else FILE)
         verbs.windows(request, spec, table)
         return read_frame(table).drop(columns=["blocks", "outside"])
 

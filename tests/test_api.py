@@ -71,6 +71,29 @@ def test_nothing_is_kept_unless_a_folder_is_named(inputs):
     pandas.testing.assert_frame_equal(kept, again)
 
 
+def test_a_list_of_regions_is_scored_as_the_command_line_does(inputs):
+    regions = ["chr1:5,001-6,000", "chr2:100-200:-"]
+    table = histpred.predict(regions, inputs / "genome.fa", inputs / "listed")
+    assert table["start"].tolist() == [5000, 99]
+    assert table["strand"].tolist() == [".", "-"]
+    done = command_line("predict", *regions, inputs / "genome.fa", "-o", inputs / "listed")
+    assert "nothing to do" in done.err
+    one = histpred.windows("chr1:5,001-6,000", inputs / "genome.fa")
+    assert one["name"].tolist() == ["chr1:5001-6000"]
+    for other in ("LINC1", "rows.bed"):
+        with pytest.raises(UsageError, match=f"not a region: '{other}'(?s:.*)genes="):
+            histpred.predict([other], inputs / "genome.fa")
+
+
+def test_genes_are_chosen_by_name(inputs, rows):
+    name = rows["name"].iloc[0]
+    for genes in (name, [name, "nothing"]):
+        table = histpred.windows(inputs / "rows.bed", inputs / "genome.fa", genes=genes)
+        assert set(table["name"]) == {name}
+        scores = histpred.predict(inputs / "rows.bed", inputs / "genome.fa", genes=genes)
+        assert scores["start"].tolist() == table["start"].tolist()
+
+
 def test_windows_are_those_of_predict(inputs):
     for annotation, options in (
         ("rows.bed", {"window": "interval"}),
@@ -214,7 +237,7 @@ def test_other_names_of_a_dataframe_are_kept(inputs, rows, name):
     assert len(table) == len(rows)
 
 
-@pytest.mark.parametrize("given", [["rows.bed"], None, 3, b"rows.bed", {"chrom": ["chr1"]}])
+@pytest.mark.parametrize("given", [[3], None, 3, b"rows.bed", {"chrom": ["chr1"]}])
 def test_what_is_no_path_and_no_dataframe_is_refused(inputs, given):
     kind = type(given).__name__
     with pytest.raises(UsageError, match=f"annotation is a {kind}"):

@@ -55,6 +55,7 @@ TESTED_ELSEWHERE = {
     "evaluation/rows": "tests/reports/test_evaluation.py",
     "genome/faidx": "tests/genome/test_fasta.py",
     "genome/request": "tests/genome/test_plan.py",
+    "genome/sources": "tests/commands/test_inputs.py",
     "labels/examples": "tests/commands/test_train.py",
     "labels/peak_regions": "tests/labels/test_peaks.py",
     "labels/rnainter_table": "tests/labels/test_rnainter.py",

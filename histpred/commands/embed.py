@@ -7,14 +7,13 @@ from typing import Any
 
 import click
 
-from histpred.commands import options
+from histpred.commands import inputs, options
 from histpred.commands.progress import Progress, check_strict, skipped
 from histpred.core.log import logger
 
 
 @click.command()
-@options.annotation
-@options.fasta
+@inputs.annotation_or_regions
 @click.option(
     "--store",
     required=True,
@@ -31,6 +30,8 @@ from histpred.core.log import logger
 )
 @options.encoder
 @options.selection
+@inputs.genes
+@inputs.sequences
 @options.embedding
 @options.running
 def embed(out: Path | None, strict: bool, quiet: bool, **given: Any) -> None:
@@ -44,6 +45,7 @@ def embed(out: Path | None, strict: bool, quiet: bool, **given: Any) -> None:
     from histpred.core.execution import Execution
     from histpred.genome.request import Request
 
+    given = inputs.read_inputs(given)
     request = options.filled(Request, given)
     choice = choose_encoder(**options.encoder_of(given))
     with Progress("embedding windows", quiet) as progress:

@@ -81,19 +81,6 @@ def filled(record: type[Record], given: Mapping[str, object], **others: object) 
     return record(**fields | others)
 
 
-def inputs(given: Mapping[str, object]) -> dict[str, object]:
-    """Return the parameters of a command in which, with --tile, a single file is both inputs.
-
-    Raises UsageError if only one file is given without --tile.
-    """
-    if given["fasta"] is None and not given["tile"]:
-        raise UsageError(
-            f"only one file was given: {given['annotation']}",
-            "give ANNOTATION and FASTA, or --tile BP to score a FASTA's whole contigs",
-        )
-    return {**given, "fasta": given["fasta"] or given["annotation"]}
-
-
 def encoder_of(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments of `choose_encoder` that every verb with an encoder has."""
     return {
@@ -166,10 +153,6 @@ def out(metavar: str, text: str, kind: click.Path = FOLDER, required: bool = Tru
 
 annotation = click.argument("annotation", metavar="ANNOTATION")
 fasta = click.argument("fasta", metavar="FASTA")
-annotation_or_contigs = several(
-    click.argument("annotation", metavar="[ANNOTATION]"),
-    click.argument("fasta", metavar="FASTA", required=False),
-)
 scores = click.argument("scores", type=PATH)
 labels = click.argument("labels", metavar="LABELS", type=EXISTING)
 bundle = option(

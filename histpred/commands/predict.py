@@ -7,17 +7,19 @@ from typing import Any
 
 import click
 
-from histpred.commands import options
+from histpred.commands import inputs, options
 from histpred.commands.progress import Progress, check_strict, skipped
 from histpred.commands.tracks import tell_hub
 from histpred.core.log import logger
 
 
 @click.command()
-@options.annotation_or_contigs
+@inputs.annotation_or_regions
 @options.out("OUT", "Output folder.", options.PATH)
 @options.bundle
 @options.selection
+@inputs.genes
+@inputs.sequences
 @options.tile
 @click.option(
     "--tracks", is_flag=True, help="Also write the tracks of histpred tracks into OUT/hub."
@@ -40,8 +42,10 @@ def predict(
     """Predict histone marks for the genes of ANNOTATION from the sequence in FASTA.
 
     ANNOTATION is BED, GTF or GFF3 ('-': standard input). FASTA is the genome of the same assembly.
-    Both may be compressed. With --tile, predict makes a continuous track along ANNOTATION's rows,
-    or along all of FASTA.
+    Both may be compressed. In place of ANNOTATION, you may type regions, which are scored as
+    intervals: chr22:20,100,000-20,104,000, with :+ or :- for a strand. Their positions count from
+    1, and both ends belong to the region, as in samtools and the UCSC browser. With --tile, predict
+    makes a continuous track along ANNOTATION's rows, or along all of FASTA.
 
     OUT holds scores.tsv.gz (a probability for each window and mark), calls.bed.gz (windows and
     marks above the thresholds), ledger.tsv (one row for each input row: scored, or skipped
@@ -55,7 +59,8 @@ def predict(
     from histpred.genome.request import Request
     from histpred.scoring.derived import FOLDER
 
-    request = options.filled(Request, options.inputs(given))
+    given = inputs.read_inputs(given)
+    request = options.filled(Request, given)
     bundle = load_bundle(given["bundle"])
     choice = bundle_encoder(bundle, given["kind"], given["tile"], given["weights"])
     choice = choice._replace(marks=marks, call_precision=given["call_precision"])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from histpred.core.errors import StrictError
-from histpred.genome.reasons import NOT_SELECTED
+from histpred.genome.reasons import UNWANTED
 
 if TYPE_CHECKING:
     from click._termui_impl import ProgressBar
@@ -27,7 +27,7 @@ def skipped(reasons: dict[str, int]) -> str:
 
 def check_strict(strict: bool, reasons: dict[str, int], past_end: int, ledger: object) -> None:
     """Raise StrictError if `strict` and any selected row was skipped or clipped."""
-    lost = sum(count for reason, count in reasons.items() if reason != NOT_SELECTED)
+    lost = sum(count for reason, count in reasons.items() if reason not in UNWANTED)
     if strict and (lost or past_end):
         raise StrictError(
             f"--strict: {lost:,} rows were skipped and {past_end:,} end past their contig",

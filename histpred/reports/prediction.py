@@ -20,11 +20,12 @@ from histpred.bundle.calls import first_words
 from histpred.bundle.folder import Bundle, load_bundle, shipped_bundles
 from histpred.bundle.manifest import MarkSpec
 from histpred.bundle.outputs import marks_of, was_trained_on
-from histpred.core.errors import BundleError, InputError
+from histpred.core.errors import BundleError, InputError, first_few
 from histpred.core.marks import by_class
 from histpred.core.output import output_files, refuse_inputs, temporary_faults
 from histpred.genome.ledger import LEDGER, SKIPPED
-from histpred.genome.reasons import MEANINGS, NOT_SELECTED
+from histpred.genome.reasons import MEANINGS, UNWANTED
+from histpred.genome.request import REGIONS
 from histpred.genome.windows import WindowSpec
 from histpred.reports.browser import browser_view, igv_script, inline_json, plain_contig
 from histpred.reports.landscape import Landscape, read_landscape
@@ -117,6 +118,8 @@ def _bundle_of(run: RunRecord, bundle: Bundle | None) -> Bundle:
 
 def _title(run: RunRecord) -> str:
     path = run.annotation.path
+    if run.identity.source == REGIONS:
+        return first_few(path.split())
     return "standard input" if path == "-" else Path(path).name
 
 
@@ -162,7 +165,7 @@ def _rows(ledger: Path, run: RunRecord) -> Table:
             text = f"{row['name']} (line {row['line']})"
             if row["status"] == SKIPPED and len(found) < EXAMPLES and text not in found:
                 found.append(text)
-    names[NOT_SELECTED] = []
+    names |= {reason: [] for reason in UNWANTED}
     skipped = sorted(run.result.skipped.items(), key=lambda item: -item[1])
     rows = [("scored", run.result.scored, "", "")]
     rows += [(why, many, MEANINGS.get(why, ""), ", ".join(names[why])) for why, many in skipped]

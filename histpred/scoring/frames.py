@@ -14,11 +14,29 @@ from typing import TYPE_CHECKING
 
 from histpred.core.columns import COLUMNS, HEADER, NA, NAMES
 from histpred.core.errors import HistpredError, InputError, UsageError
+from histpred.genome.typed_regions import canonical, like_regions, parse_regions
 
 if TYPE_CHECKING:
     import pandas
 
 FRAME = "<DataFrame>"  # its name in errors
+
+
+def regions_text(annotation: object) -> str | None:
+    """The regions of a list of strings, or of one string that is no file, as one text.
+
+    None for anything else that may be an annotation. Raises UsageError for a malformed region.
+    """
+    words = [annotation] if isinstance(annotation, str) else annotation
+    if not isinstance(words, list | tuple) or not all(isinstance(word, str) for word in words):
+        return None
+    text = " ".join(words)
+    if isinstance(annotation, str) and (os.path.exists(text) or not like_regions(text)):
+        return None
+    if not like_regions(text):
+        hint = "give an annotation as one path or a DataFrame, and names of genes as genes="
+        raise UsageError(f"not a region: {text[:60]!r}", hint)
+    return canonical(parse_regions(text))
 
 
 @contextmanager

@@ -127,7 +127,7 @@ def _in_order(scattered: Path, record: ScatterRecord, parts: dict[Path, RunRecor
         scored, windows = run.result.scored, shards[digest].windows
         if scored != windows:
             problem = f"scored {scored:,} of the {windows:,} windows of {shards[digest].file}"
-            raise InputError(folder, problem, "make this part again, without --biotype")
+            raise InputError(folder, problem, "make this part again, without --biotype and --genes")
     if missing := [shard.file for digest, shard in shards.items() if digest not in found]:
         hint = f"run histpred predict on each of {scattered / 'shards'}"
         raise UsageError(f"no part is the prediction of {first_few(missing)}", hint)

@@ -128,7 +128,7 @@ def _score_all(
     """Write the tables."""
     ledger = windows.ledger
     thresholds = [mark.called_from for mark in choice.scored]
-    done, around = 0, Surroundings()
+    done, around = 0, Surroundings(windows.annotation.format)
     with (
         Tables(work, scorer.marks, thresholds, execution.table) as tables,
         closing(_embedded(windows, choice.window, embedder)) as embedded,
