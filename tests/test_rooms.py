@@ -74,7 +74,6 @@ TESTED_ELSEWHERE = {
     "scoring/embed": "tests/commands/test_embed.py",
     "scoring/frames": "tests/test_api.py",
     "tracks/about": "tests/tracks/test_hub.py",
-    "tracks/sessions": "tests/tracks/test_hub.py",
     "tracks/validate": "tests/tracks/test_binary.py",
     "training/data": "tests/commands/test_train.py",
     "training/members": "tests/commands/test_train.py",

@@ -136,6 +136,19 @@ def read_columns(table: ScoreColumns, number: int) -> Iterator[tuple[np.ndarray,
             yield np.fromfile(places, np.int64, PLACE * len(values)).reshape(-1, PLACE), values
 
 
+def with_mean(table: ScoreColumns, marks: Sequence[str]) -> ScoreColumns:
+    """The columns and one more, the mean probability of these marks in each window.
+
+    The next call for the same table writes to the same file.
+    """
+    columns = [read_columns(table, table.marks.index(mark)) for mark in marks]
+    with open(table.values(len(table.marks)), "wb") as file:
+        for blocks in zip(*columns, strict=True):
+            mean = np.mean([values for _, values in blocks], axis=0)
+            mean.astype(table.kind).tofile(file)
+    return table._replace(marks=(*table.marks, "mean"))
+
+
 class TileColumns:
     """Writes tiles to files in a folder as they are scored, in order; `columns` tells of them."""
 

@@ -26,10 +26,10 @@ parquet = pytest.importorskip("pyarrow.parquet", reason=REASON)
 SUFFIXES = [".h5ad", ".parquet"]
 SHARES = ["n_fraction", "known_fraction"]
 CLASSES = {
-    "H3K4me3": ("active promoter", "#ff0000"),
-    "H3K27ac": ("enhancer", "#ffc34d"),
-    "H3K36me3": ("transcribed", "#008000"),
-    "H3K27me3": ("repressed polycomb", "#808080"),
+    "H3K4me3": ("active promoter", "#dd2d35"),
+    "H3K27ac": ("enhancer", "#ad6b00"),
+    "H3K36me3": ("transcribed", "#369326"),
+    "H3K27me3": ("repressed polycomb", "#727d87"),
 }
 NAMES = ["same", "same", "β", "a b", "NA", "x|y", "007", "same"]
 
