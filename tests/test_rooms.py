@@ -88,6 +88,7 @@ TESTED_ELSEWHERE = {
 
 # Files and functions beyond the limits, as path or path:function, and why.
 ALLOWED: dict[str, str] = {
+    "histpred/api.py": "every function spells out the options of its verb",
     "benchmarks/encoders.py": "one section for each measurement, run together",
     "test-data/make.py": "one script that runs alone; a sixth of it is the README that it writes",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import random
 import signal
@@ -104,7 +105,11 @@ def test_anndata_has_what_the_tables_have(which, request, tmp_path):
     embedding = found.obsm["embedding"]
     assert embedding.dtype == np.float32
     assert embedding.tolist() == read_vectors(vectors)
-    assert not found.layers
+    calls = gzip.decompress((folder / "calls.bed.gz").read_bytes()).decode().splitlines()
+    names = [line.split("\t")[3].rpartition("|")[2] for line in calls]
+    assert list(found.layers) == ["called"]
+    assert [scores.marks[column] for column in found.layers["called"].nonzero()[1]] == names
+    assert found.layers["called"].dtype == bool
 
 
 @pytest.mark.parametrize("which", ["genes", "odd"])
