@@ -170,7 +170,7 @@ def _texts(
     each = f"tile of {tile} bp" if tile else "window"
     sizes = f"{assembly}/{SIZES}"
     signal = any(track.signal for track in tracks)
-    locus = middle(table, 50 if signal else 10) if table.windows else next(iter(lengths))
+    locus = middle(table, 50 if signal else 10, lengths) if table.windows else next(iter(lengths))
     shown = (assembly, sizes, locus)
     head = HUB_HEAD.format(title=title, files="useOneFile on")
     about = description(run, title)
