@@ -15,10 +15,11 @@ from histpred.tracks import bbi
 from histpred.tracks.binary import BED9, Lengths, gene_text, write_track
 from histpred.tracks.validate import check_bigbed
 
+DRAWN = BED9.format(name="gene or interval", score="not used", colour="grey if skipped")
 FIELDS = f"""table histpredRow
 "A row of the annotation"
 (
-{BED9.format(name="gene or interval")}string gene; "identifier of the gene and its biotype"
+{DRAWN}string gene; "identifier of the gene and its biotype"
 string status; "scored, or why it was skipped"
 )
 """

@@ -25,20 +25,22 @@ Lengths: TypeAlias = Mapping[str, int]
 
 texts_of = picker("name", "strand", "gene_id", "biotype")
 
+SCORE, COLOUR = "probability x 1000", "colour of the mark or class"
 BED9 = """string chrom; "contig"
 uint chromStart; "start, counted from 0"
 uint chromEnd; "end"
 string name; "{name}"
-uint score; "probability x 1000"
+uint score; "{score}"
 char[1] strand; "+, - or ."
 uint thickStart; "start"
 uint thickEnd; "end"
-uint reserved; "colour, in windows paler for a lower probability"
+uint reserved; "{colour}"
 """
 WINDOW_FIELDS = f"""table histpredWindow
 "A window and the probability of a histone mark in it, or the mean of a class of marks"
 (
-{BED9.format(name="gene or interval")}double probability; "calibrated probability"
+{BED9.format(name="gene or interval", score=SCORE, colour=f"{COLOUR}, paler if less likely")}\
+double probability; "calibrated probability"
 string gene; "identifier of the gene and its biotype"
 )
 """

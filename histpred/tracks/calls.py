@@ -16,14 +16,14 @@ from histpred.core.errors import InputError
 from histpred.core.marks import by_class
 from histpred.scoring.tables import AGAIN, bed_colour
 from histpred.tracks import bbi
-from histpred.tracks.binary import BED9, Lengths, write_track
+from histpred.tracks.binary import BED9, COLOUR, SCORE, Lengths, write_track
 from histpred.tracks.columns import SortedIntervals
 from histpred.tracks.validate import check_bigbed
 
 FIELDS = f"""table histpredCall
 "A histone mark whose probability reaches the bundle's threshold"
 (
-{BED9.format(name="histone mark")}string gene; "gene or interval"
+{BED9.format(name="histone mark", score=SCORE, colour=COLOUR)}string gene; "gene or interval"
 )
 """
 IN_MEMORY = 1 << 18  # bytes of a mark's calls; more goes to a file

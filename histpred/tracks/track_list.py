@@ -107,7 +107,7 @@ def _composite(
     for number, track in enumerate(members, 1):  # the number tells H2A.Z from H2AZ
         stanza = {
             "number": str(number),
-            "word": word_of(track.name),
+            "word": word_of(track.mark_class if kind == CLASS else track.name),
             "switch": "on" if track.shown or not any_shown else "off",
             "url": _url(track, folder),
             "name": track.mark_class if kind == CLASS else track.name,
