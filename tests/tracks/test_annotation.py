@@ -36,6 +36,7 @@ def test_every_row_on_the_genome_is_an_item_and_those_that_were_skipped_are_grey
         "4 chrZ 1 2 + lost . . skipped unknown-contig ",
         "5 2 20000 30000 + beyond . . skipped outside-the-contig ",
         "6 2 50 50 + empty . . skipped zero-length ",
+        "0 . 0 0 . nowhere . . skipped gene-not-found ",
         "7 2 100 800 ? c . . skipped unknown-strand ",
     ]
     renamed = {"2": "chr2", "10": "chr10"}
