@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, Unpack, overload
 
 from histpred import verbs
 from histpred.bundle.encoding import bundle_encoder, choose_encoder
@@ -21,12 +21,12 @@ from histpred.scoring.frames import (
     output_path,
     path_text,
     read_frame,
+    read_prediction,
     regions_text,
 )
 from histpred.training.settings import About, Recipe, Settings
 
 SETTINGS = Settings()
-UNPREDICTED = "unpredicted"
 
 if TYPE_CHECKING:
     import anndata
@@ -35,6 +35,48 @@ if TYPE_CHECKING:
 
     AnyPath: TypeAlias = str | os.PathLike[str]
     Annotation: TypeAlias = AnyPath | pandas.DataFrame | Sequence[str]
+
+
+class PredictOptions(TypedDict, total=False):
+    """The options of `predict` that do not change what it returns, for type checkers."""
+
+    bundle: AnyPath
+    biotypes: str | Sequence[str]
+    genes: str | Sequence[str]
+    by: str | None
+    window: str | None
+    tile: int | None
+    unstranded: bool
+    device: str
+    precision: str
+    weights: AnyPath | None
+    store: AnyPath | None
+    overwrite: bool
+    tracks: bool
+    marks: str | Sequence[str]
+    call_precision: float | None
+
+
+@overload
+def predict(
+    annotation: Annotation,
+    fasta: AnyPath,
+    out: AnyPath | None = None,
+    *,
+    calls: Literal[False] = False,
+    **options: Unpack[PredictOptions],
+) -> pandas.DataFrame: ...
+
+
+@overload
+def predict(
+    annotation: Annotation,
+    fasta: AnyPath,
+    out: AnyPath | None = None,
+    *,
+    calls: Literal[True],
+    **options: Unpack[PredictOptions],
+) -> tuple[pandas.DataFrame, pandas.DataFrame]: ...
 
 
 def predict(
@@ -57,7 +99,8 @@ def predict(
     tracks: bool = False,
     marks: str | Sequence[str] = (),
     call_precision: float | None = None,
-) -> pandas.DataFrame:
+    calls: bool = False,
+) -> pandas.DataFrame | tuple[pandas.DataFrame, pandas.DataFrame]:
     """The probabilities of scores.tsv.gz: a row for each window, sorted by position.
 
     Parameters
@@ -75,13 +118,19 @@ def predict(
     bundle, biotypes, by, window, tile, unstranded, device, precision, weights, store, overwrite,
     tracks, marks, call_precision
         As the options of `histpred predict`.
+    calls
+        Return the calls too.
 
     Returns
     -------
-    pandas.DataFrame
+    scores : pandas.DataFrame
         Columns chrom, start, end (0-based half-open), name, strand, gene_id, biotype, n_fraction,
-        known_fraction, then a probability for each mark. A mark that the bundle does not predict
-        is NaN; `attrs["unpredicted"]` has the reasons by mark.
+        known_fraction, then a probability for each mark, NaN if the bundle does not predict it.
+        `attrs` has the keys of `histpred.scoring.frames.attributes_of`: bundle, thresholds,
+        promises, unpredicted, first_words and warnings.
+    calls : pandas.DataFrame
+        With `calls`: a row for each window and mark that is called. Columns chrom, start, end,
+        name, strand, gene_id, biotype, mark and probability; `attrs` as of the scores.
 
     Raises
     ------
@@ -100,11 +149,8 @@ def predict(
         request = Request(rows, path_text(fasta, "fasta"), by, _names(biotypes), unstranded)
         request = request._replace(genes=_names(genes), source=REGIONS if regions else FILE)
         verbs.predict(request, choice, folder, execution, tracks)
-        scores = read_frame(folder / "scores.tsv.gz")
-        scores.attrs[UNPREDICTED] = {
-            mark.name: mark.unpredicted for mark in choice.scored if mark.unpredicted
-        }
-        return scores
+        scores, called = read_prediction(folder)
+        return (scores, called) if calls else scores
 
 
 def windows(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+import inspect
+import json
 import logging
 import os
 import random
@@ -12,6 +15,7 @@ import pandas
 import pytest
 
 import histpred
+from histpred.api import PredictOptions
 from histpred.bundle.folder import load_bundle
 from histpred.core.errors import HistpredError, InputError, OutputError, UsageError
 from histpred.scoring.frames import labels_table
@@ -130,6 +134,76 @@ def test_names_come_back_as_they_were(inputs):
     assert table["name"].tolist() == NAMES
 
 
+def test_a_second_frame_has_the_calls_of_the_file(inputs, rows):
+    rows.loc[3, "name"] = "a name ü"
+    scores, calls = histpred.predict(rows, inputs / "genome.fa", inputs / "out", calls=True)
+    pandas.testing.assert_frame_equal(scores, histpred.predict(rows, inputs / "genome.fa"))
+    written = gzip.decompress((inputs / "out" / "calls.bed.gz").read_bytes()).decode().splitlines()
+    fields = [line.split("\t") for line in written]
+    found = calls.assign(name=calls["name"].str.replace("[ ü]", "_", regex=True))
+    assert (found["name"] + "|" + found["mark"]).tolist() == [each[3] for each in fields]
+    assert found["start"].tolist() == [int(each[1]) for each in fields]
+    scored = [int(each[4]) / 1000 for each in fields]
+    assert found["probability"].tolist() == pytest.approx(scored, abs=6e-4)
+    assert len(calls) > 10
+    assert list(calls.columns) == [*COLUMNS[:7], "mark", "probability"]
+
+
+def test_attributes_say_what_the_scores_are_and_survive_parquet(inputs, rows):
+    arrow = pytest.importorskip("pyarrow", reason="needs pyarrow")
+    assert arrow
+    scores, calls = histpred.predict(rows, inputs / "genome.fa", calls=True)
+    manifest = load_bundle().manifest
+    known = scores.attrs
+    assert known["bundle"].startswith(f"{manifest.name} {manifest.version} ")
+    called = {mark.name: mark.threshold for mark in manifest.marks if mark.threshold < 1}
+    assert {name: at for name, at in known["thresholds"].items() if at is not None} == called
+    assert known["promises"].keys() == known["thresholds"].keys()
+    assert all(each.keys() == {"precision", "recall"} for each in known["promises"].values())
+    assert known["unpredicted"] == {}
+    assert any("less than half" in warning for warning in known["warnings"])
+    assert known["first_words"]
+    assert calls.attrs == known
+    scores.to_parquet(inputs / "scores.parquet")
+    assert pandas.read_parquet(inputs / "scores.parquet").attrs == known
+    assert json.loads(json.dumps(known)) == known
+
+
+def test_a_mark_that_is_not_predicted_has_no_calls_and_a_reason(tmp_path):
+    pytest.importorskip("torch", reason="needs torch")
+    from support.random_bundle import REASON, stated_prediction
+
+    made = stated_prediction(tmp_path)
+    arguments = (tmp_path / "rows.bed", made.fasta)
+    scores, calls = histpred.predict(*arguments, bundle=made.bundle, calls=True)
+    assert scores["H3K27me3"].isna().all()
+    assert scores.attrs["unpredicted"] == {"H3K27me3": REASON}
+    assert scores.attrs["thresholds"] == {"H3K27ac": 0.5, "H3K4me3": None}
+    assert scores.attrs["promises"]["H3K27ac"] == {"precision": 0.8, "recall": 0.6}
+    assert scores.attrs["first_words"][-1] == "It was trained on nothing."
+    assert set(calls["mark"]) <= {"H3K27ac"}
+
+
+def test_type_checkers_know_what_predict_returns(tmp_path):
+    """The options of the overloads are those of the function."""
+    options = set(inspect.signature(histpred.predict).parameters)
+    assert options == {"annotation", "fasta", "out", "calls", *PredictOptions.__annotations__}
+    mypy = pytest.importorskip("mypy.api", reason="needs mypy")
+    (tmp_path / "use.py").write_text(
+        "import histpred\n"
+        "reveal_type(histpred.predict('a', 'b'))\n"
+        "reveal_type(histpred.predict('a', 'b', calls=True, tile=200))\n"
+        "histpred.predict('a', 'b', tiles=200)\n"
+    )
+    said, _, _ = mypy.run([str(tmp_path / "use.py"), "--cache-dir", str(tmp_path / "cache")])
+    first, second, third, *_ = [
+        line for line in said.splitlines() if "note:" in line or "error" in line
+    ]
+    assert "tuple[" not in first
+    assert "tuple[" in second
+    assert "tiles" in third or "No overload" in third
+
+
 def test_columns_have_their_types(inputs, rows):
     table = histpred.predict(rows, inputs / "genome.fa")
     assert table["start"].dtype == table["end"].dtype == "int64"
@@ -206,9 +280,10 @@ def test_paths_may_be_text(inputs):
 
 
 def test_the_package_offers_what_it_says():
-    assert set(histpred.__all__) == {
-        *("__version__", "embed", "evaluate", "predict", "to_anndata", "train", "windows")
-    }
+    verbs = {"embed", "evaluate", "predict", "to_anndata", "train", "windows"}
+    assert set(histpred.__all__) == verbs | {"__version__"}
+    assert dir(histpred) == sorted(histpred.__all__)
+    assert all(callable(getattr(histpred, verb)) for verb in verbs)
     with pytest.raises(AttributeError, match="no attribute 'train_everything'"):
         _ = histpred.train_everything
 

@@ -75,7 +75,6 @@ TESTED_ELSEWHERE = {
     "scoring/embed": "tests/commands/test_embed.py",
     "scoring/frames": "tests/test_api.py",
     "tracks/about": "tests/tracks/test_hub.py",
-    "tracks/sessions": "tests/tracks/test_hub.py",
     "tracks/validate": "tests/tracks/test_binary.py",
     "training/data": "tests/commands/test_train.py",
     "training/members": "tests/commands/test_train.py",
@@ -90,6 +89,7 @@ TESTED_ELSEWHERE = {
 
 # Files and functions beyond the limits, as path or path:function, and why.
 ALLOWED: dict[str, str] = {
+    "histpred/api.py": "every function spells out the options of its verb",
     "benchmarks/encoders.py": "one section for each measurement, run together",
     "test-data/make.py": "one script that runs alone; a sixth of it is the README that it writes",
 }

@@ -20,7 +20,7 @@ from matplotlib.image import AxesImage
 from matplotlib.patches import Patch
 from matplotlib.transforms import ScaledTranslation
 
-from histpred.core.marks import CLASS_COLOURS, hex_colour, mark
+from histpred.core.marks import CLASS_COLOURS, hex_colour, html_colour, mark
 
 STYLE = {
     "axes.axisbelow": True,
@@ -149,9 +149,9 @@ def class_legend(
     figure: Figure, marks: Iterable[str], handles: Sequence[Artist] = (), names: Sequence[str] = ()
 ) -> None:
     """Explain the colours of `marks` below the figure, then other handles with their names."""
-    found = {mark(name).mark_class: hex_colour(name) for name in marks}
+    found = {mark(name).mark_class for name in marks}
     classes = [name for name in CLASS_COLOURS if name in found]
-    patches = [Patch(color=found[name]) for name in classes]
+    patches = [Patch(color=html_colour(CLASS_COLOURS[name])) for name in classes]
     legend(figure, [*patches, *handles], [*classes, *names], "outside lower left")
 
 

@@ -195,7 +195,7 @@ def open_jbrowse(page: Page, address: str, locus: str | None = None) -> None:
         """() => {
             const view = state.session.views[0]
             const tracks = document.querySelectorAll('[data-testid^="trackRenderingContainer"]')
-            return view.initialized && tracks.length === state.jbrowse.tracks.length &&
+            return view.initialized && tracks.length === view.tracks.length &&
                 [...tracks].every(track => track.querySelector('canvas') &&
                     !track.querySelector('[data-testid="loading-overlay"]'))
         }"""
