@@ -114,7 +114,7 @@ def need(extra: str, but: str | None = None) -> None:
         "train": ("torch", "sklearn", "scipy", "matplotlib", "jinja2", "onnx", "pyarrow"),
         "anndata": ("anndata", "pyarrow"),
         "labels": ("pybedtools", "sklearn", "scipy", "matplotlib"),
-        "report": ("jinja2", "markdown_it", "matplotlib", "scipy", "igv_notebook"),
+        "report": ("jinja2", "markdown_it"),
     }
     wanted = [name for name in packages[extra] if name != but]
     if missing := [name for name in wanted if importlib.util.find_spec(name) is None]:
