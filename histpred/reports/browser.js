@@ -57,8 +57,8 @@ if (rows.length) {
       ...(view.cover ? [scored()] : []), ...view.order.map(track)],
   }).then(browser => {
     browser.genome.getSequence = basesOf;
-    for (const input of element.querySelectorAll("input:not([aria-label])"))
-      input.setAttribute("aria-label", input.title || input.type);
+    for (const input of element.shadowRoot.querySelectorAll("input:not([aria-label])"))
+      input.ariaLabel = input.placeholder || { range: "Zoom", checkbox: "Select track" }[input.type] || "Value";
     // igv.js would read a name as HTML.
     browser.on("trackclick", (_, fields) => {
       const popup = document.createElement("div");

@@ -16,7 +16,7 @@ from histpred.reports.browser import place_json, place_text
 from histpred.reports.landscape import NOT_STATED, Landscape, Locus
 
 FEW = 40  # up to this many windows, each has a row
-STRONG = 0.62  # share of the colour from which its cell has the text of the other brightness
+STRONG = 0.66  # share of the colour from which text of the other brightness has more contrast
 
 
 class HeatCell(NamedTuple):

@@ -26,9 +26,8 @@ def found(landscape: Landscape, marks: Sequence[MarkSpec], unit: str) -> list[st
     every, some = counted(landscape.windows, unit), landscape.with_calls
     if not some:
         return [f"No mark is called at {_every(landscape.windows, unit)}."]
-    verb = "has" if some == 1 else "have"
-    share = "" if landscape.windows < 10 else f" ({some / landscape.windows:.0%})"
-    what = f"{some:,} of {every}{share} {verb} at least one called mark"
+    verb, each = "has" if some == 1 else "have", landscape.called.sum() / landscape.windows
+    what = f"{some:,} of {every} {verb} at least one called mark; the average is {each:.1f}"
     if landscape.windows == 1:
         names = [name for name in by_class(landscape.marks) if _count(landscape, name)]
         what = f"{listed(names)} {'is' if len(names) == 1 else 'are'} called at this {unit}"

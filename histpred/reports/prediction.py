@@ -112,7 +112,7 @@ def _page(
         pictures=_pictures(bundle, evaluations),
         limits=_chapter(card, "Limits"),
         meaning=_chapter(card, "What a probability means"),
-        groups=group_heat(landscape, unit),
+        groups=None if heat else group_heat(landscape, unit),
         overview=None if heat else overview(landscape),
         top=None if heat else _top_table(landscape),
         rows=_rows(scores / LEDGER, run),
@@ -205,7 +205,7 @@ def _top_table(landscape: Landscape) -> Table:
                 count(rank),
                 Cell(one.name),
                 Cell(place_text(one), kind="place"),
-                Cell(one.strand),
+                Cell(one.strand, kind="narrow"),
                 Cell("" if one.biotype == NOT_STATED else one.biotype),
                 rounded(one.probabilities[column]),
             ]
