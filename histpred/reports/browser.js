@@ -2,13 +2,20 @@ const view = JSON.parse(document.getElementById("data").textContent);
 const element = document.getElementById("browser");
 const NOT_SCORED = "#b0b4b9";
 
+// On a dark page, the style inverts the lightness of the browser (class paper). Colours that went through the same
+// filter before (https://www.w3.org/TR/filter-effects-1/#huerotateEquivalent, by 180 degrees) come out as they were.
+const dark = matchMedia("(prefers-color-scheme: dark)").matches;
+const TURN = [[-0.574, 1.43, 0.144], [0.426, 0.43, 0.144], [0.426, 1.43, -0.856]];
+const filtered = colour => dark ? TURN.map(row =>
+  Math.max(0, Math.min(255, row.reduce((sum, share, i) => sum + share * (255 - colour[i]), 0)))) : colour;
+
 // Towards white, not transparent: shades of overlapping windows must not add up.
 const shade = (colour, share) => `rgb(${colour.map(part =>
   Math.round(255 - (255 - part) * (view.palest + (1 - view.palest) * share))).join(",")})`;
 
 function track(name) {
   const number = view.marks.findIndex(mark => mark.name === name);
-  const colour = view.marks[number].colour;
+  const colour = filtered(view.marks[number].colour);
   const features = view.windows.map(([chr, start, end, window, strand, probabilities]) =>
     ({ chr, start, end, name: window, strand, value: probabilities[number], probability: probabilities[number] }));
   if (view.signal)

@@ -23,11 +23,13 @@ def unit_of(window: WindowSpec, level: str, annotation_format: str) -> str:
 
 def found(landscape: Landscape, marks: Sequence[MarkSpec], unit: str) -> list[str]:
     """What was found, in one or two sentences."""
-    every, some = counted(landscape.windows, unit), landscape.with_calls
+    some = landscape.with_calls
     if not some:
         return [f"No mark is called at {_every(landscape.windows, unit)}."]
     verb, each = "has" if some == 1 else "have", landscape.called.sum() / landscape.windows
-    what = f"{some:,} of {every} {verb} at least one called mark; the average is {each:.1f}"
+    every = counted(landscape.windows, unit)
+    whose = f"All {every}" if some == landscape.windows else f"{some:,} of {every}"
+    what = f"{whose} {verb} at least one called mark; the average is {each:.1f}"
     if landscape.windows == 1:
         names = [name for name in by_class(landscape.marks) if _count(landscape, name)]
         what = f"{listed(names)} {'is' if len(names) == 1 else 'are'} called at this {unit}"
@@ -41,8 +43,9 @@ def _most_called(landscape: Landscape, marks: Sequence[MarkSpec], unit: str) -> 
     order = sorted(by_class(landscape.marks), key=lambda name: -_count(landscape, name))
     called = [name for name in order if _count(landscape, name)]
     first, *others = called
-    sentence = f"{first} is called most often, at {counted(_count(landscape, first), unit)}"
+    sentence = f"{first} is the only one"
     if others:
+        sentence = f"{first} is called most often, at {counted(_count(landscape, first), unit)}"
         shown = [f"{name} ({_count(landscape, name):,})" for name in others[:2]]
         sentence += f", then {listed(shown)}"
     callable_ = {one.name for one in marks if one.threshold < NEVER and not one.unpredicted}
