@@ -27,7 +27,7 @@ function track(name) {
 function annotation() {
   const features = view.features.map(([chr, start, end, name, strand, scored]) =>
     ({ chr, start, end, name, strand, scored: scored ? "yes" : "no" }));
-  return { name: view.annotation, type: "annotation", displayMode: "EXPANDED", height: 70, features,
+  return { name: view.annotation, type: "annotation", displayMode: "EXPANDED", height: 70, features, searchable: !view.cover,
     color: feature => feature.scored === "yes" ? "#1b4f8a" : NOT_SCORED };
 }
 

@@ -1,4 +1,8 @@
-"""The genome browser in a prediction's page, and what it shows: igv.js (https://igv.org)."""
+"""The genome browser in a prediction's page, and what it shows: igv.js (https://igv.org).
+
+igv/ holds its version 3.8.10 from npm's registry (dist/igv.min.js without the last line, which
+names a source map), and its licence. The package that PyPI has, igv-notebook, needs Jupyter.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +50,7 @@ def browser_view(
         "signal": bool(window.tile),
         "cover": window.kind not in NO_WINDOWS,
         "annotation": annotation_name(run),
-        "features": [[plain_contig(contig), *rest] for contig, *rest in features],
+        "features": [[plain_contig(one[0]), *one[1:]] for one in features],
         "marks": [{"name": name, "colour": [*mark(name).colour]} for name in landscape.marks],
         "order": [*by_class(landscape.marks)],
         "palest": PALEST,
@@ -61,7 +65,7 @@ def browser_view(
             ]
             for chrom, start, end, name, strand, *values in windows
         ],
-        "bases": [[plain_contig(contig), *rest] for contig, *rest in bases],
+        "bases": [[plain_contig(one[0]), *one[1:]] for one in bases],
         "loci": covered,
     }
 

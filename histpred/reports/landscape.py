@@ -177,8 +177,9 @@ def _read(
 
 
 def _locus(block: Rows, hits: np.ndarray, row: int) -> Locus:
-    chrom, start, end, *names = _shown_of(block.windows[row])
-    return Locus(chrom, int(start), int(end), *names, block.probabilities[row], hits[row])
+    chrom, start, end, name, strand, biotype = _shown_of(block.windows[row])
+    place = chrom, int(start), int(end), name, strand, biotype
+    return Locus(*place, block.probabilities[row], hits[row])
 
 
 def _tally(counts: dict[str, np.ndarray], names: Sequence[str], hits: np.ndarray) -> None:
@@ -219,6 +220,7 @@ def _largest(counts: dict[str, np.ndarray]) -> tuple[Group, ...]:
     groups.sort(key=lambda group: -group.windows)
     if len(groups) > GROUPS:
         rest = groups[GROUPS - 1 :]
-        merged = sum(group.windows for group in rest), sum(group.called for group in rest)
-        groups[GROUPS - 1 :] = [Group(f"{len(rest):,} others", *merged)]
+        windows = sum(group.windows for group in rest)
+        called = np.sum([group.called for group in rest], axis=0)
+        groups[GROUPS - 1 :] = [Group(f"{len(rest):,} others", windows, called)]
     return tuple(groups)

@@ -43,11 +43,14 @@ def _most_called(landscape: Landscape, marks: Sequence[MarkSpec], unit: str) -> 
     order = sorted(by_class(landscape.marks), key=lambda name: -_count(landscape, name))
     called = [name for name in order if _count(landscape, name)]
     first, *others = called
-    sentence = f"{first} is the only one"
-    if others:
-        sentence = f"{first} is called most often, at {counted(_count(landscape, first), unit)}"
-        shown = [f"{name} ({_count(landscape, name):,})" for name in others[:2]]
-        sentence += f", then {listed(shown)}"
+    if not others:
+        yield f"Only {first} is called."
+        return
+    shown = [f"{name} ({_count(landscape, name):,})" for name in others[:2]]
+    sentence = (
+        f"{first} is called most often, at {counted(_count(landscape, first), unit)}, then "
+        f"{listed(shown)}"
+    )
     callable_ = {one.name for one in marks if one.threshold < NEVER and not one.unpredicted}
     absent = [name for name in by_class(callable_) if name not in called]
     if absent:

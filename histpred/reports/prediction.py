@@ -144,7 +144,8 @@ def _facts(run: RunRecord, bundle: Bundle, window: WindowSpec) -> dict[str, str]
     identity, result, species = run.identity, run.result, bundle.manifest.species
     fasta = run.fasta
     return {
-        "annotation": f"{annotation_name(run)} ({run.annotation.format}), {counted(result.rows, 'row')}",
+        "annotation": f"{annotation_name(run)} ({run.annotation.format}), "
+        f"{counted(result.rows, 'row')}",
         "genome": f"{Path(fasta.path).name}, {counted(fasta.contigs, 'contig')}, "
         f"{fasta.bases:,} bp",
         "bundle": f"{bundle.manifest.name} {bundle.manifest.version}: {bundle.manifest.summary}",

@@ -89,7 +89,10 @@ def _areas(counts: np.ndarray, threshold: float) -> tuple[str, str]:
     places = (np.arange(BINS) + 0.5) / BINS
     at = float(np.interp(threshold, places, heights))
     parts = []
-    for side, ends in ((places < threshold, (0.0, threshold)), (places > threshold, (threshold, 1))):
+    for side, ends in (
+        (places < threshold, (0.0, threshold)),
+        (places > threshold, (threshold, 1)),
+    ):
         if ends[0] >= ends[1]:
             parts.append("")
             continue

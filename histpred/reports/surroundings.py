@@ -9,13 +9,14 @@ from datetime import datetime
 from pathlib import Path
 
 from histpred.core.errors import HistpredError
-from histpred.genome import faidx
+from histpred.genome import faidx, fasta
 from histpred.genome.ledger import LEDGER, SCORED
+from histpred.genome.lines import GZIP_MAGIC, is_bgzf
 from histpred.reports.landscape import Locus
 from histpred.scoring.record import RunRecord
 
 MOST_BASES = 300_000  # in a page
-LARGEST = 1 << 26  # bytes of a FASTA without an index beside it that is read
+LARGEST = 1 << 24  # bytes of a FASTA without an index beside it that is read
 
 Stretch = tuple[str, int, int]  # contig, start, end; 0-based half-open
 Feature = tuple[str, int, int, str, str, bool]  # contig, start, end, name, strand, scored
@@ -45,21 +46,23 @@ def features_of(folder: Path, stretches: Sequence[Stretch]) -> list[Feature]:
     return found
 
 
-def bases_of(run: RunRecord, stretches: Iterable[Stretch], work: Path) -> list[tuple[str, int, str]]:
+def bases_of(
+    run: RunRecord, stretches: Iterable[Stretch], work: Path
+) -> list[tuple[str, int, str]]:
     """The bases of stretches, as contig, start and text, while there are at most MOST_BASES.
 
-    Nothing is read if the FASTA is gone, has been changed since the run, or is large and has no
-    index beside it. A private index lies in `work`.
+    Nothing is read if the FASTA is gone, has been changed since the run, or has no index beside it
+    and would take long without one. A private index lies in `work`.
     """
     import pysam
 
     path = Path(run.fasta.path)
     if not (path.is_file() and _is_unchanged(path, run)):
         return []
-    if path.stat().st_size > LARGEST and not Path(f"{path}.fai").exists():
-        return []
     found: list[tuple[str, int, str]] = []
     try:
+        if not _is_quick(path):
+            return []
         indexed = faidx.prepare(path, run.identity.fasta_sha256, work)
         index = {"filepath_index": str(indexed.fai)}
         if indexed.gzi:
@@ -83,3 +86,11 @@ def _is_unchanged(path: Path, run: RunRecord) -> bool:
     status = path.stat()
     started = datetime.fromisoformat(run.started).timestamp()
     return max(status.st_mtime, status.st_ctime) < started + 1
+
+
+def _is_quick(path: Path) -> bool:
+    """True if the FASTA has an index, or is small and needs no copy that has random access."""
+    if Path(f"{path}.fai").exists():
+        return True
+    head = fasta.check_fasta(path)
+    return path.stat().st_size <= LARGEST and (is_bgzf(head) or not head.startswith(GZIP_MAGIC))
