@@ -7,6 +7,8 @@ import json
 import os
 import re
 import shutil
+import subprocess
+import sys
 import time
 from collections import Counter
 from html.parser import HTMLParser
@@ -14,9 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from support.command_line import histpred, lacks, process, read_scores, said_well, tree
+from support.command_line import environment, histpred, process, read_scores, said_well, tree
 
-pytestmark = pytest.mark.skipif(lacks("report"), reason="needs the extra report")
 HOSTILE = ("</script><b>", "<i>&amp;'\"", "été", "x" * 200)
 
 
@@ -311,6 +312,50 @@ def test_it_lies_beside_the_tables_and_goes_with_them(genes, demo_data, genome, 
     arguments = ("predict", demo_data / "genes.gtf.gz", genome, "-o", out)
     assert histpred(*arguments, "--overwrite").code == 0
     assert not (out / "report.html").exists()
+
+
+def test_predict_writes_it_unless_told_not_to(demo_data, genome, tmp_path, monkeypatch):
+    arguments = ("predict", demo_data / "genes.bed", genome, "-o")
+    done = histpred(*arguments, tmp_path / "with", report=True)
+    assert (done.code, done.out) == (0, ""), done.err
+    assert f"{tmp_path / 'with' / 'report.html'}: what was found" in done.err
+    assert histpred("report", tmp_path / "with").code == 0  # holds it already
+    assert histpred(*arguments, tmp_path / "without").code == 0
+    pages = [(tmp_path / name / "report.html").exists() for name in ("with", "without")]
+    assert pages == [True, False]
+    record = json.loads((tmp_path / "with" / "run.json").read_text())
+    assert "report.html" not in record["outputs"]  # it is made from them
+
+    (tmp_path / "with" / "report.html").write_text("mine")
+    assert histpred(*arguments, tmp_path / "with", report=True).code == 0
+    assert (tmp_path / "with" / "report.html").read_text() == "mine"
+
+    monkeypatch.setattr("histpred.commands.report.MOST_WINDOWS", 3)
+    done = histpred(*arguments, tmp_path / "many", report=True)
+    assert done.code == 0
+    assert f"histpred report {tmp_path / 'many'} writes one" in done.err
+    assert not (tmp_path / "many" / "report.html").exists()
+
+
+def test_the_demo_leaves_a_report(tmp_path):
+    done = histpred("demo", "-o", tmp_path / "demo")
+    assert done.code == 0, done.err
+    assert f"{tmp_path / 'demo' / 'report.html'}: all of it as a page" in done.out
+    assert Page(tmp_path / "demo" / "report.html").tables["window-table"]
+
+
+def test_it_needs_no_package_but_those_of_predict(genes, tmp_path):
+    """The extras bring matplotlib, scipy, and what needs them."""
+    code = """
+import sys
+from pathlib import Path
+from histpred.reports.prediction import write_report
+write_report(Path(sys.argv[1]), Path(sys.argv[2]))
+heavy = {"matplotlib", "scipy", "sklearn", "pandas", "torch", "IPython"} & set(sys.modules)
+sys.exit(f"imported: {heavy}" if heavy else 0)
+"""
+    line = [sys.executable, "-c", code, genes, tmp_path / "page.html"]
+    subprocess.run(line, check=True, env=environment(), timeout=100)
 
 
 def test_what_is_no_prediction_is_refused(genes, tmp_path):
