@@ -43,7 +43,7 @@ def browser_view(
     windows, covered = _windows(folder / SCORES, landscape, loci)
     around = stretches_around(loci[:covered], AROUND)
     window = run.identity.window
-    features = features_of(folder, around)
+    features = features_of(folder, run.fasta.renamed, around)
     bases = bases_of(run, stretches_around(loci[:covered], 0), work)
     return {
         "contigs": {plain_contig(contig): end for contig, end in landscape.ends.items()},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -34,12 +34,18 @@ def stretches_around(loci: Iterable[Locus], beside: int) -> list[Stretch]:
     return found
 
 
-def features_of(folder: Path, stretches: Sequence[Stretch]) -> list[Feature]:
-    """The rows of the annotation that lie in sorted stretches, from the ledger of a prediction."""
+def features_of(
+    folder: Path, renamed: Mapping[str, str], stretches: Sequence[Stretch]
+) -> list[Feature]:
+    """The rows of the annotation that lie in sorted stretches, from the ledger of a prediction.
+
+    renamed: the FASTA's name of a contig by the annotation's, which the ledger has.
+    """
     found = []
     with open(folder / LEDGER, encoding="utf-8", newline="") as lines:
         for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE):
-            place = row["chrom"], int(row["start"]), int(row["end"])
+            contig = renamed.get(row["chrom"], row["chrom"])
+            place = contig, int(row["start"]), int(row["end"])
             after = bisect_right(stretches, (place[0], place[2]))
             if after and (near := stretches[after - 1])[0] == place[0] and place[1] < near[2]:
                 found.append((*place, row["name"], row["strand"], row["status"] == SCORED))
@@ -75,8 +81,7 @@ def bases_of(
                 total += end - start
                 if total > MOST_BASES:
                     break
-                name = run.fasta.renamed.get(contig, contig)
-                found.append((contig, start, genome.fetch(name, start, end).upper()))
+                found.append((contig, start, genome.fetch(contig, start, end).upper()))
     except (OSError, ValueError, KeyError, HistpredError):  # a page without bases is whole too
         return []
     return found
