@@ -30,29 +30,31 @@ def found(landscape: Landscape, marks: Sequence[MarkSpec], unit: str) -> list[st
     every = counted(landscape.windows, unit)
     whose = f"All {every}" if some == landscape.windows else f"{some:,} of {every}"
     what = f"{whose} {verb} at least one called mark; the average is {each:.1f}"
+    names = [name for name in by_class(landscape.marks) if _count(landscape, name)]
     if landscape.windows == 1:
-        names = [name for name in by_class(landscape.marks) if _count(landscape, name)]
-        what = f"{listed(names)} {'is' if len(names) == 1 else 'are'} called at this {unit}"
+        return [f"{named(names)} {'is' if len(names) == 1 else 'are'} called at this {unit}."]
+    if len(landscape.marks) == 1:
+        return [f"{names[0]} is called at {whose.lower()}."]
     return [f"{what}.", *_most_called(landscape, marks, unit)]
 
 
 def _most_called(landscape: Landscape, marks: Sequence[MarkSpec], unit: str) -> Iterator[str]:
     """Which marks are called most often, and which at none although they could be."""
-    if landscape.windows == 1:
-        return
     order = sorted(by_class(landscape.marks), key=lambda name: -_count(landscape, name))
     called = [name for name in order if _count(landscape, name)]
-    first, *others = called
-    if not others:
-        yield f"Only {first} is called."
+    most = _count(landscape, called[0])
+    first = [name for name in called if _count(landscape, name) == most]
+    others = called[len(first) :]
+    if called == first[:1]:
+        yield f"Only {called[0]} is called."
         return
-    shown = [f"{name} ({_count(landscape, name):,})" for name in others[:2]]
-    sentence = (
-        f"{first} is called most often, at {counted(_count(landscape, first), unit)}, then "
-        f"{listed(shown)}"
-    )
-    callable_ = {one.name for one in marks if one.threshold < NEVER and not one.unpredicted}
-    absent = [name for name in by_class(callable_) if name not in called]
+    verb, each = ("is", "") if len(first) == 1 else ("are", " each")
+    sentence = f"{named(first)} {verb} called most often, at {counted(most, unit)}{each}"
+    if others:
+        shown = [f"{name} ({_count(landscape, name):,})" for name in others[:2]]
+        sentence += f", then {listed(shown)}"
+    could = [one.name for one in marks if one.threshold < NEVER and not one.unpredicted]
+    absent = [name for name in by_class(could) if name not in called]
     if absent:
         sentence += f"; {named(absent)} at none"
     yield f"{sentence}."

@@ -38,6 +38,18 @@ def test_the_only_mark():
     ]
 
 
+def test_marks_that_are_called_as_often_are_named_together():
+    assert found(landscape_of([[0.6, 0.1], [0.1, 0.7]]), specs(), "gene")[1] == (
+        "H3K4me3 and H3K27me3 are called most often, at 1 gene each."
+    )
+
+
+def test_one_mark_that_was_asked_for():
+    landscape = landscape_of([[0.6, 0.1], [0.1, 0.1]])
+    landscape = landscape._replace(marks=("H3K4me3",), called=landscape.called[:1])
+    assert found(landscape, specs()[:1], "gene") == ["H3K4me3 is called at 1 of 2 genes."]
+
+
 def test_nothing_or_one_gene():
     assert found(landscape_of([[0.1, 0.1]] * 2), specs(), "tile") == [
         "No mark is called at any of the 2 tiles."
