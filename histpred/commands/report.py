@@ -35,9 +35,10 @@ MOST_WINDOWS = 100_000  # that predict writes a report on; a million take a minu
 def report(
     scores: Path, out: Path | None, bundle: str | None, overwrite: bool, quiet: bool
 ) -> None:
-    """Write an HTML report on SCORES, a folder of predict: rows, marks, biotypes, top loci.
+    """Write an HTML report on SCORES, a folder of predict: what was found, how far to trust it.
 
-    The report is one self-contained file. It opens without a network.
+    predict writes the same report into its folder, unless it has more than 100,000 windows. The
+    report is one self-contained file. It opens without a network.
     """
     from histpred import verbs
     from histpred.bundle.folder import load_bundle

@@ -5,6 +5,7 @@ They are drawn for genes by name, if there are few, and for groups of windows.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -76,10 +77,11 @@ def window_heat(landscape: Landscape, marks: Sequence[MarkSpec], unit: str) -> H
     specs = {one.name: one for one in marks}
     names = by_class(specs)
     loci = sorted(landscape.sample, key=lambda one: (-one.called.sum(), -one.probabilities.sum()))
+    counts = Counter(one.name for one in loci)
     rows = [
         HeatRow(
-            one.name if one.name != NOT_STATED else place_text(one),
-            "" if one.biotype == NOT_STATED else one.biotype,
+            place_text(one) if one.name == NOT_STATED or counts[one.name] > 1 else one.name,
+            _note(one, counts[one.name] > 1),
             [_cell(landscape, specs[name], one) for name in names],
             place_json(one),
         )
@@ -123,6 +125,12 @@ def group_heat(landscape: Landscape, unit: str) -> Heat | None:
         rows,
         top=f"{most:.0%}",
     )
+
+
+def _note(locus: Locus, shared: bool) -> str:
+    """What stands after a row's name: the biotype, and before it the name if rows share it."""
+    parts = [locus.name if shared else NOT_STATED, locus.biotype]
+    return " ".join(part for part in parts if part != NOT_STATED)
 
 
 def _cell(landscape: Landscape, mark: MarkSpec, locus: Locus) -> HeatCell:

@@ -33,6 +33,19 @@ def test_marks_that_are_never_called_or_not_predicted_say_so():
     assert last.value < min(cell.value for cell in heat.rows[0].cells[:-1])
 
 
+def test_windows_that_share_a_name_are_told_apart_by_their_place():
+    landscape = landscape_of([[0.2, 0.1], [0.7, 0.9], [0.1, 0.1]])
+    one, *others = landscape.sample
+    others = [other._replace(name="twice", biotype="lncRNA") for other in others]
+    landscape = landscape._replace(sample=(one._replace(name="."), *others))
+    heat = window_heat(landscape, specs(), "tile")
+    assert [(row.name, row.note) for row in heat.rows] == [
+        ("chr1:11-19", "twice lncRNA"),
+        ("chr1:1-9", ""),
+        ("chr1:21-29", "twice lncRNA"),
+    ]
+
+
 def test_many_windows_have_no_rows_of_their_own():
     assert window_heat(landscape_of([[0.2, 0.1]] * FEW), specs(), "gene") is not None
     assert window_heat(landscape_of([[0.2, 0.1]] * (FEW + 1)), specs(), "gene") is None
