@@ -7,6 +7,7 @@ names a source map), and its licence. The package that PyPI has, igv-notebook, n
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
@@ -95,7 +96,12 @@ def _windows(
 def annotation_name(run: RunRecord) -> str:
     """The name of the annotation's file."""
     path = run.annotation.path
-    return "standard input" if path == "-" else Path(path).name
+    return "standard input" if path == "-" else file_name(path)
+
+
+def file_name(path: str) -> str:
+    """The last part of a path, as text that any page can hold."""
+    return os.fsencode(Path(path).name).decode("utf-8", "replace")
 
 
 def plain_contig(contig: str) -> str:

@@ -27,6 +27,7 @@ from histpred.genome.windows import WindowSpec
 from histpred.reports.browser import (
     annotation_name,
     browser_view,
+    file_name,
     igv_script,
     inline_json,
     place_json,
@@ -146,7 +147,7 @@ def _facts(run: RunRecord, bundle: Bundle, window: WindowSpec) -> dict[str, str]
     return {
         "annotation": f"{annotation_name(run)} ({run.annotation.format}), "
         f"{counted(result.rows, 'row')}",
-        "genome": f"{Path(fasta.path).name}, {counted(fasta.contigs, 'contig')}, "
+        "genome": f"{file_name(fasta.path)}, {counted(fasta.contigs, 'contig')}, "
         f"{fasta.bases:,} bp",
         "bundle": f"{bundle.manifest.name} {bundle.manifest.version}: {bundle.manifest.summary}",
         "trained on": f"{species.name}, {species.assembly}" if species.assembly else species.name,

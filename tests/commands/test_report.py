@@ -337,6 +337,19 @@ def test_predict_writes_it_unless_told_not_to(demo_data, genome, tmp_path, monke
     assert not (tmp_path / "many" / "report.html").exists()
 
 
+@pytest.mark.parametrize("name", [b"latin-\xe4", b"new\nline", b"<b>&", b"-dash"], ids=repr)
+def test_files_with_odd_names_have_a_report(name, demo_data, genome, tmp_path):
+    rows, out = (tmp_path / f"{os.fsdecode(name)}{end}" for end in (".bed", ""))
+    shutil.copy(demo_data / "genes.bed", rows)
+    fasta = out / f"{os.fsdecode(name)}.fa.gz"
+    out.mkdir()
+    shutil.copy(genome, fasta)
+    done = histpred("predict", rows, fasta, "-o", tmp_path / "scores", report=True)
+    assert done.code == 0, done.err
+    page = Page(tmp_path / "scores" / "report.html")
+    assert f"{name.decode('utf-8', 'replace')}.bed" in "".join(page.text)
+
+
 def test_the_demo_leaves_a_report(tmp_path):
     done = histpred("demo", "-o", tmp_path / "demo")
     assert done.code == 0, done.err

@@ -67,7 +67,7 @@ class Scores(NamedTuple):
 def words_of(arguments: Sequence[Argument], report: bool) -> list[str]:
     """Return a command line as text. Without `report`, predict leaves out its report."""
     words = [os.fspath(argument) for argument in arguments]
-    return words if report or words[:1] != ["predict"] else [*words, "--no-report"]
+    return words if report or words[:1] != ["predict"] else ["predict", "--no-report", *words[1:]]
 
 
 def histpred(*arguments: Argument, stdin: bytes = b"", report: bool = False) -> Done:
