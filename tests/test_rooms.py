@@ -63,7 +63,6 @@ TESTED_ELSEWHERE = {
     "reports/evaluate": "tests/reports/test_evaluation.py",
     "reports/figures": "tests/reports/test_evaluation_figures.py",
     "reports/label_figures": "tests/reports/test_evaluation_figures.py",
-    "reports/landscape_figures": "tests/commands/test_report.py",
     "reports/marks_table": "tests/commands/test_report.py",
     "reports/model_figures": "tests/reports/test_evaluation_figures.py",
     "reports/multiqc": "tests/reports/test_summary.py",

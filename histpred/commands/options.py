@@ -98,10 +98,9 @@ def need(extra: str, but: str | None = None) -> None:
     If matplotlib is one of them, it is imported, as `_import_matplotlib` does.
     """
     packages = {
-        "train": ("torch", "sklearn", "scipy", "matplotlib", "jinja2", "onnx", "pyarrow"),
+        "train": ("torch", "sklearn", "scipy", "matplotlib", "onnx", "pyarrow"),
         "anndata": ("anndata", "pyarrow"),
         "labels": ("pybedtools", "sklearn", "scipy", "matplotlib"),
-        "report": ("jinja2", "markdown_it", "matplotlib", "scipy", "igv_notebook"),
     }
     wanted = [name for name in packages[extra] if name != but]
     if missing := [name for name in wanted if importlib.util.find_spec(name) is None]:

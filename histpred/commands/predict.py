@@ -9,6 +9,7 @@ import click
 
 from histpred.commands import inputs, options
 from histpred.commands.progress import Progress, check_strict, skipped
+from histpred.commands.report import report_on
 from histpred.commands.tracks import tell_hub
 from histpred.core.log import logger
 
@@ -31,13 +32,26 @@ from histpred.core.log import logger
     default=True,
     help="With --tile and --tracks: leave out scores.tsv.gz, which is 5 GB for a human genome.",
 )
+@click.option(
+    "--no-report",
+    "report",
+    flag_value=False,
+    default=True,
+    help="Leave out OUT/report.html, which tells what was found.",
+)
 @options.marks
 @options.call_precision
 @options.embedding
 @options.store
 @options.running
 def predict(
-    out: Path, tracks: bool, marks: tuple[str, ...], strict: bool, quiet: bool, **given: Any
+    out: Path,
+    tracks: bool,
+    report: bool,
+    marks: tuple[str, ...],
+    strict: bool,
+    quiet: bool,
+    **given: Any,
 ) -> None:
     """Predict histone marks for the genes of ANNOTATION from the sequence in FASTA.
 
@@ -49,7 +63,7 @@ def predict(
 
     OUT holds scores.tsv.gz (a probability for each window and mark), calls.bed.gz (windows and
     marks above the thresholds), ledger.tsv (one row for each input row: scored, or skipped
-    and why) and run.json (versions, digests and options).
+    and why), run.json (versions, digests and options) and report.html (what was found).
     """
     from histpred import verbs
     from histpred.bundle.calls import promise_of
@@ -85,4 +99,6 @@ def predict(
             logger.info(promise_of(mark))
     if hub:
         tell_hub(hub, out / FOLDER)
+    if report and execution.table:
+        report_on(out, bundle, result)
     check_strict(strict, result.skipped, result.past_end, out / "ledger.tsv")

@@ -47,6 +47,7 @@ LEFT_OUT = {
     "quiet": "a task's output is a log",
     "tracks": "a parameter of the pipeline: made once, from the gathered prediction",
     "no_table": "the tables of the shards are joined, and the tracks are made from them",
+    "no_report": "shards have none; histpred report makes that of the gathered prediction",
     "name": "a trained bundle has the name of its sample",
     "beside": "each sample has one bundle; the summary shows them side by side",
     "bundle": "a parameter of the pipeline: samples may differ in it, and a folder is staged",

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from histpred.core.marks import CLASS_COLOURS
-from support.command_line import contents, histpred, lacks, read_scores, said_well, tree
+from support.command_line import contents, histpred, read_scores, said_well, tree
 
 pyBigWig = pytest.importorskip("pyBigWig", reason="needs pyBigWig")
 
@@ -172,7 +172,7 @@ def test_tracks_without_the_table_hold_what_they_hold_with_it(tiles, genome, tmp
     assert tree(out) == before
     verbs = [("tracks", out, genome)]
     verbs += [("convert", out)] if find_spec("pyarrow") else []
-    verbs += [("report", out)] if find_spec("jinja2") and find_spec("matplotlib") else []
+    verbs += [("report", out)]
     for verb in verbs:
         where = () if verb[0] == "report" else ("-o", tmp_path / "x.parquet")
         refused = histpred(*verb, *where)
@@ -277,8 +277,7 @@ def test_a_prediction_with_such_names_is_refused_by_tracks_and_report(
     monkeypatch.setattr("histpred.scoring.predict.FORMATS", ())
     scores = tmp_path / "scores"
     assert histpred("predict", odd_names, odd_names, "--tile", "200", "-o", scores).code == 0
-    report = [] if lacks("report") else [["report", scores]]
-    for verb in (["tracks", scores, odd_names, "-o", tmp_path / "hub"], *report):
+    for verb in (["tracks", scores, odd_names, "-o", tmp_path / "hub"], ["report", scores]):
         done = histpred(*verb)
         assert done.code == 1
         assert said_well(done.err)
