@@ -285,7 +285,8 @@ def _warnings(faults: Faults, annotation: Annotation, reference: Reference) -> l
     if annotation.format == "empty":
         warnings.append(f"{annotation.name} holds no row: the outputs are empty")
     if unmatched := annotation.unmatched():
-        warnings.append(f"no row has the biotype {', '.join(unmatched)}")
+        meant = annotation.suggested(unmatched)
+        warnings.append(f"no row has the biotype {', '.join(unmatched)}" + (meant and f": {meant}"))
     if unknown := faults.unknown.count:
         where = f"lie on contigs that {reference.name} does not have"
         warnings.append(f"{unknown} rows {where}: {first_few(faults.unknown_contigs)}")

@@ -20,6 +20,8 @@ from histpred.encoders import Encoder
 from histpred.genome.request import Request, request_identity
 from histpred.genome.windows import WindowSpec
 from histpred.labels.matrix import labels_file
+from histpred.labels.splits import CHROMOSOME
+from histpred.labels.splitting import refuse_unknown
 from histpred.training.settings import MLP, NNPU, SPECTRA, About, Recipe
 
 
@@ -69,6 +71,10 @@ def check(recipe: Recipe, about: About) -> None:
             f"{about.name!r} cannot be the name of a bundle",
             "give --name: letters, digits and . _ + -, beginning with a letter or digit",
         )
+    refuse_unknown(recipe.split)
+    if recipe.split != CHROMOSOME and (recipe.test_chromosomes or recipe.validation_chromosomes):
+        what = f"chromosomes are named, but the split is {recipe.split!r}"
+        raise UsageError(what, f"add --split {CHROMOSOME}")
     if recipe.prior is not None and recipe.loss != NNPU:
         raise UsageError(f"--prior is not for --loss {recipe.loss}", f"it is for --loss {NNPU}")
     if recipe.mark_dimension is not None and recipe.model != MLP:
