@@ -9,10 +9,15 @@ from pathlib import Path
 import click
 
 from histpred.commands import options
+from histpred.commands.help_pages import verb
 from histpred.core.text import say
 
 
-@click.command()
+@verb(
+    examples=[
+        ("Score a real region, and see what comes out", "histpred demo"),
+    ]
+)
 @options.option(
     "-o", "--out", default="histpred-demo", metavar="OUT", type=options.PATH, help="Output folder."
 )

@@ -5,24 +5,39 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import click
-
 from histpred.commands import options
+from histpred.commands.help_pages import verb
 from histpred.commands.progress import Progress, check_strict, skipped
 from histpred.commands.tracks import tell_hub
 from histpred.core.log import logger
 
 
-@click.command()
+@verb(
+    examples=[
+        (
+            "Score the non-coding genes of an annotation",
+            "histpred predict genes.gtf.gz genome.fa --biotype ncRNA -o scores",
+        ),
+        (
+            "Score the rows of a BED themselves, as intervals",
+            "histpred predict peaks.bed genome.fa --window interval -o scores",
+        ),
+        (
+            "Draw tracks of two marks along a whole genome",
+            "histpred predict genome.fa --tile 200 --tracks --no-table \\\n"
+            "    --marks H3K4me3,H3K27ac -o tracks",
+        ),
+    ]
+)
 @options.annotation_or_contigs
 @options.out("OUT", "Output folder.", options.PATH)
 @options.bundle
 @options.selection
 @options.tile
-@click.option(
+@options.in_output(
     "--tracks", is_flag=True, help="Also write the tracks of histpred tracks into OUT/hub."
 )
-@click.option(
+@options.in_output(
     "--no-table",
     "table",
     flag_value=False,
@@ -31,6 +46,7 @@ from histpred.core.log import logger
 )
 @options.marks
 @options.call_precision
+@options.threads
 @options.embedding
 @options.store
 @options.running

@@ -6,11 +6,17 @@ from pathlib import Path
 
 import click
 
-from histpred.commands import options
+from histpred.commands import completers, options
+from histpred.commands.help_pages import verb
+from histpred.core.extras import need
 from histpred.core.log import logger
 
 
-@click.command()
+@verb(
+    examples=[
+        ("Write scores/report.html", "histpred report scores"),
+    ]
+)
 @options.scores
 @options.out(
     "PAGE.html",
@@ -18,9 +24,10 @@ from histpred.core.log import logger
     click.Path(dir_okay=False, path_type=Path),
     required=False,
 )
-@click.option(
+@options.in_model(
     "--bundle",
     metavar="NAME|DIR",
+    shell_complete=completers.bundles,
     help="Bundle that made SCORES. [default: the shipped bundle of that name]",
 )
 @options.overwrite
@@ -32,7 +39,7 @@ def report(
 
     The report is one self-contained file. It opens without a network.
     """
-    options.need("report")
+    need("report")
     from histpred import verbs
     from histpred.bundle.folder import load_bundle
 

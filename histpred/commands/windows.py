@@ -9,30 +9,43 @@ from typing import Any
 import click
 
 from histpred.commands import options
+from histpred.commands.help_pages import verb
 from histpred.commands.progress import check_strict, skipped
 from histpred.core.log import logger
 
 
-@click.command()
+@verb(
+    examples=[
+        (
+            "Write the windows that predict would read, with their sequences",
+            "histpred windows genes.gtf.gz genome.fa -o windows.fa",
+        ),
+        (
+            "Give 2 kb around each TSS to another program",
+            "histpred windows genes.gtf.gz genome.fa --window promoter:1000:1000 -o -.bed |\n"
+            "    bedtools intersect -u -a - -b peaks.bed",
+        ),
+    ]
+)
 @options.annotation_or_contigs
 @options.out("OUT", "Output file. Its suffix sets the format: .tsv, .bed or .fa.", options.PATH)
 @options.bundle
 @options.selection
 @options.tile
-@click.option(
+@options.in_rows(
     "--upstream",
     type=click.IntRange(min=0),
     metavar="BP",
     help="Bases upstream of the TSS (promoter) or of the gene (context), in bp. "
     "[default: the bundle's, or the kind's]",
 )
-@click.option(
+@options.in_rows(
     "--downstream",
     type=click.IntRange(min=0),
     metavar="BP",
     help="Bases downstream of the TSS (promoter), in bp. [default: the bundle's, or the kind's]",
 )
-@click.option(
+@options.in_rows(
     "--max-n",
     "max_n_fraction",
     type=click.FloatRange(0, 1),
