@@ -42,7 +42,6 @@ TESTED_ELSEWHERE = {
     "commands/gather": "tests/scoring/test_gather.py",
     "commands/options": "tests/commands/test_help.py",
     "commands/predict": "tests/scoring/test_predict.py",
-    "commands/progress": "tests/test_cli.py",
     "commands/windows": "tests/genome/test_extract.py",
     "core/columns": "tests/test_new_column.py",
     "core/execution": "tests/scoring/test_predict.py",

@@ -22,7 +22,6 @@ from histpred.encoders.chunks import check_window
 from histpred.encoders.embedder import EmbeddedWindows, Embedder
 from histpred.encoders.store import Store, encoder_identity, read_parquet
 from histpred.genome.plan import open_windows, refuse_nothing, scorable
-from histpred.genome.reasons import TOO_MANY_N
 from histpred.genome.request import Request
 from histpred.genome.windows import WindowSpec
 from histpred.scoring.domain import Surroundings
@@ -106,7 +105,7 @@ def embed(
                 write(windows)
             around.add(windows.rows)
             done += len(windows.rows)
-            execution.progress(done + ledger.skipped.get(TOO_MANY_N, 0), ledger.queued)
+            execution.progress(done, ledger.queued - ledger.passed)
         refuse_nothing(annotation, ledger, done, "embedded")
         tell([], around.warnings())
         if outputs:

@@ -28,7 +28,6 @@ from histpred.encoders.embedder import EmbeddedWindows, Embedder
 from histpred.encoders.store import Store, encoder_identity
 from histpred.genome.ledger import LEDGER
 from histpred.genome.plan import BATCH_WINDOWS, OpenWindows, open_windows, refuse_nothing, scorable
-from histpred.genome.reasons import TOO_MANY_N
 from histpred.genome.request import Request
 from histpred.genome.tiles import tile_blocks
 from histpred.genome.windows import Row, WindowSpec
@@ -64,9 +63,9 @@ def predict(
     """Score an annotation's windows into the files of `OUTPUTS` in the folder `out`.
 
     The device of `execution` is the encoder's or, if that encoder is always on the CPU, the
-    scorer's. Progress is told in windows that are scored or skipped. also: gets what the tables
-    get. Raises HistpredError for inputs, bundles, devices and folders that cannot be used; nothing
-    is published then.
+    scorer's. Progress is told in scored windows; the total lacks those that were skipped so far.
+    also: gets what the tables get. Raises HistpredError for inputs, bundles, devices and folders
+    that cannot be used; nothing is published then.
     """
     started = time.time()
     bundle, window = choice.required_bundle, choice.window
@@ -141,8 +140,7 @@ def _score_all(
                 also(batch.rows, probabilities)
             around.add(batch.rows)
             done += len(batch.rows)
-            execution.progress(done + ledger.skipped.get(TOO_MANY_N, 0), ledger.queued)
-        execution.progress(ledger.queued, ledger.queued)
+            execution.progress(done, ledger.queued - ledger.passed)
     refuse_nothing(windows.annotation, ledger, done, "scored")
     lacking = around.warnings()
     tell([], lacking)
