@@ -15,7 +15,13 @@ import click
 
 from histpred.commands.help_pages import VerbGroup
 from histpred.core import errors
-from histpred.core.interruption import EXIT_INTERRUPTED, INTERRUPTED, Interruptible, end_at_once
+from histpred.core.interruption import (
+    EXIT_INTERRUPTED,
+    INTERRUPTED,
+    Interruptible,
+    end_at_once,
+    what_next,
+)
 from histpred.core.log import logger, messages
 from histpred.core.text import say, visible_line
 from histpred.core.version import __version__
@@ -115,7 +121,10 @@ def _run(arguments: Sequence[str]) -> int:
             if isinstance(error, click.Abort) and isinstance(error.__cause__, EOFError):
                 error = error.__cause__
             interrupted = signals.interrupted or isinstance(error, KeyboardInterrupt | click.Abort)
-            return _failed(KeyboardInterrupt() if interrupted else error, arguments, debug)
+            if interrupted:
+                logger.error(f"{INTERRUPTED}\n  {what_next(error)}")
+                return EXIT_INTERRUPTED
+            return _failed(error, arguments, debug)
 
 
 def _failed(error: BaseException, arguments: Sequence[str], debug: bool) -> int:
@@ -123,9 +132,6 @@ def _failed(error: BaseException, arguments: Sequence[str], debug: bool) -> int:
     from histpred.core.output import temporary
 
     error = temporary(error) or error
-    if isinstance(error, KeyboardInterrupt):
-        logger.error(INTERRUPTED)
-        return EXIT_INTERRUPTED
     if isinstance(error, click.ClickException):
         if isinstance(error, click.NoSuchOption) and error.option_name in ("-v", "--verbose"):
             error = click.UsageError(

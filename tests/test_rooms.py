@@ -40,7 +40,6 @@ TESTED_ELSEWHERE = {
     "commands/demo": "tests/golden/test_demo.py",
     "commands/evaluate": "tests/reports/test_evaluation.py",
     "commands/gather": "tests/scoring/test_gather.py",
-    "commands/options": "tests/commands/test_help.py",
     "commands/predict": "tests/scoring/test_predict.py",
     "commands/windows": "tests/genome/test_extract.py",
     "core/columns": "tests/test_new_column.py",

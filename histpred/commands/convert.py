@@ -18,7 +18,10 @@ from histpred.core.log import logger
 )
 @options.scores
 @options.out(
-    "FILE", "File to write: FILE.h5ad for AnnData, FILE.parquet for Parquet.", options.PATH
+    "FILE",
+    "File to write: FILE.h5ad for AnnData, FILE.parquet for Parquet.",
+    options.PATH,
+    writes="a file of AnnData or Parquet",
 )
 @options.in_output(
     "--embeddings",

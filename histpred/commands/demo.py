@@ -18,8 +18,14 @@ from histpred.core.text import say
         ("Score a real region, and see what comes out", "histpred demo"),
     ]
 )
-@options.option(
-    "-o", "--out", default="histpred-demo", metavar="OUT", type=options.PATH, help="Output folder."
+@options.in_output(
+    "-o",
+    "--out",
+    default="histpred-demo",
+    metavar="OUT",
+    type=options.PATH,
+    callback=options.no_stream("a folder"),
+    help="Output folder.",
 )
 @options.overwrite
 @click.pass_context

@@ -35,6 +35,7 @@ from histpred.core.log import logger
     "[default: only the store]",
     options.PATH,
     required=False,
+    writes="a Parquet file",
 )
 @options.encoder
 @options.selection

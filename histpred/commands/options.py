@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial, wraps
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -27,8 +27,6 @@ PATH = click.Path(path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
 INPUT = click.Path(readable=False)  # its reader says what is wrong with it
 EXISTING = click.Path(exists=True, path_type=Path)
-
-option = partial(click.option, show_default=True)
 
 in_output, in_model = option_in("Output"), option_in("Bundle and marks")
 in_rows, in_running = option_in("Rows and windows"), option_in("Running")
@@ -124,9 +122,34 @@ def window_or(default: str | None) -> Decorator:
     )
 
 
-def out(metavar: str, text: str, kind: click.Path = FOLDER, required: bool = True) -> Decorator:
-    """Return the option -o, for a folder unless `kind` says otherwise, with its help text."""
-    return in_output("-o", "--out", required=required, type=kind, metavar=metavar, help=text)
+def out(
+    metavar: str,
+    text: str,
+    kind: click.Path = FOLDER,
+    required: bool = True,
+    writes: str = "a folder",
+) -> Decorator:
+    """Return the option -o with its help text.
+
+    writes: what the verb writes, which cannot go to standard output; empty: it can.
+    """
+    check = no_stream(writes) if writes else None
+    named = {"required": required, "type": kind, "metavar": metavar, "help": text}
+    return in_output("-o", "--out", callback=check, **named)
+
+
+def no_stream(writes: str) -> Callable[[click.Context, click.Parameter, Path | None], Path | None]:
+    """Return a callback of -o that refuses '-'; `writes` says what the verb writes."""
+
+    def check(
+        context: click.Context, parameter: click.Parameter, value: Path | None
+    ) -> Path | None:
+        if value is not None and str(value) == "-":
+            what = f"{context.info_name} writes {writes}, which cannot go to standard output"
+            raise click.BadParameter(f"{what}; give its name", context, parameter)
+        return value
+
+    return check
 
 
 annotation = click.argument("annotation", metavar="ANNOTATION", type=INPUT)

@@ -23,6 +23,7 @@ from histpred.core.log import logger
     "HTML file to write. [default: SCORES/report.html]",
     click.Path(dir_okay=False, path_type=Path),
     required=False,
+    writes="an HTML file",
 )
 @options.in_model(
     "--bundle",

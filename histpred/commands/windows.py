@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import shutil
+import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
@@ -28,7 +31,13 @@ from histpred.core.log import logger
     ]
 )
 @options.annotation_or_contigs
-@options.out("OUT", "Output file. Its suffix sets the format: .tsv, .bed or .fa.", options.PATH)
+@options.out(
+    "OUT",
+    "Output file. Its suffix sets the format: .tsv, .bed or .fa. '-' is standard output, as TSV; "
+    "'-.bed' and '-.fa' likewise in those formats.",
+    options.PATH,
+    writes="",
+)
 @options.bundle
 @options.selection
 @options.tile
@@ -59,7 +68,7 @@ def windows(
     """Write the windows of ANNOTATION on FASTA as TSV, BED or FASTA, and their ledger beside it.
 
     The windows are those that predict would score with the same bundle, unless --window,
-    --upstream or --downstream changes them.
+    --upstream or --downstream changes them. Standard output gets no ledger.
     """
     from histpred import verbs
     from histpred.bundle.folder import load_bundle
@@ -81,9 +90,19 @@ def windows(
     if given["max_n_fraction"] is not None:
         window = window._replace(max_n_fraction=given["max_n_fraction"])
 
-    result = verbs.windows(request, window, out, given["overwrite"])
+    suffix = out.suffix
+    if str(out).partition(".")[0] != "-":
+        result = verbs.windows(request, window, out, given["overwrite"])
+        ledger = str(result.ledger)
+    else:  # standard output gets whole windows or nothing
+        ledger, out = "the ledger beside a file named with -o", Path("standard output")
+        with TemporaryDirectory(prefix="histpred-") as folder:
+            whole = Path(folder, f"-{suffix or '.tsv'}")
+            result = verbs.windows(request, window, whole)
+            with open(whole, "rb") as source:
+                shutil.copyfileobj(source, sys.stdout.buffer)
     logger.log(
         logging.WARNING if result.rows and not result.written else logging.INFO,
         f"{out}: {result.written:,} windows of {result.rows:,} rows{skipped(result.skipped)}",
     )
-    check_strict(strict, result.skipped, result.past_end, result.ledger)
+    check_strict(strict, result.skipped, result.past_end, ledger)

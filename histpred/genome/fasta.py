@@ -28,11 +28,14 @@ def check_fasta(path: Path) -> bytes:
     if path.is_dir():
         raise InputError(path, "is a directory", "give a FASTA file")
     try:
+        if str(path) == "-" or path.is_fifo():
+            found = "a FASTA is read at many places, which a pipe cannot do"
+            hint = "give a file; it may be compressed (genome.fa.gz), so nothing need be unpacked"
+            raise InputError(path, found, hint)
         if not path.exists():
             raise InputError(path, "no such file", "check the path")
         if not path.is_file():
-            hint = "a FASTA needs random access: give a file, not a pipe"
-            raise InputError(path, "is not a regular file", hint)
+            raise InputError(path, "is not a regular file", "give a FASTA file")
         with open(path, "rb") as stream:
             head = stream.read(64)
     except OSError as error:

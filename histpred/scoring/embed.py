@@ -16,7 +16,13 @@ from histpred.core.errors import ModelError, UsageError
 from histpred.core.execution import Execution
 from histpred.core.hts import quiet_htslib
 from histpred.core.log import tell
-from histpred.core.output import output_files, refuse_inputs, scratch_folder, temporary_faults
+from histpred.core.output import (
+    output_files,
+    refuse_inputs,
+    scratch_folder,
+    store_is_kept,
+    temporary_faults,
+)
 from histpred.encoders import Encoder
 from histpred.encoders.chunks import check_window
 from histpred.encoders.embedder import EmbeddedWindows, Embedder
@@ -84,7 +90,7 @@ def embed(
     outputs = [out, out.with_name(f"{out.name}.ledger.tsv")] if out else []
     refuse_inputs(outputs, request.files)
     store = execution.store
-    with quiet_htslib(), temporary_faults(), ExitStack() as stack:
+    with quiet_htslib(), temporary_faults(), store_is_kept(store), ExitStack() as stack:
         kept = Store(store, encoder_identity(choice.spec, encoder)) if store else None
         embedder = Embedder(encoder, choice.chunks, kept)
         if outputs:

@@ -21,7 +21,14 @@ from histpred.core.execution import Execution
 from histpred.core.finished import is_ours
 from histpred.core.hts import quiet_htslib
 from histpred.core.log import tell
-from histpred.core.output import RESUME, output_folder, refuse_inputs, sweep, temporary_faults
+from histpred.core.output import (
+    RESUME,
+    output_folder,
+    refuse_inputs,
+    store_is_kept,
+    sweep,
+    temporary_faults,
+)
 from histpred.encoders import is_expensive
 from histpred.encoders.chunks import check_window
 from histpred.encoders.embedder import EmbeddedWindows, Embedder
@@ -70,7 +77,7 @@ def predict(
     started = time.time()
     bundle, window = choice.required_bundle, choice.window
     refuse_inputs([out / name for name in OUTPUTS], request.files)
-    with quiet_htslib(), temporary_faults(), ExitStack() as stack:
+    with quiet_htslib(), temporary_faults(), store_is_kept(execution.store), ExitStack() as stack:
         check_window(choice.chunks, window.kind)
         expensive = is_expensive(choice.spec.kind)
         device = "cpu" if expensive else execution.device  # there the scorer takes no time
