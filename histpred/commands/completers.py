@@ -53,7 +53,7 @@ def biotypes(
 ) -> list[CompletionItem]:
     """The groups of biotypes and their members, after the last comma."""
     members = (name for group in GROUPS.values() for name in group)
-    return _after_comma(dict.fromkeys([*GROUPS, "protein_coding", *members]), incomplete)
+    return _after_comma([*GROUPS, "protein_coding", *members], incomplete)
 
 
 def marks(
@@ -85,4 +85,5 @@ def _after_comma(names: Iterable[str], incomplete: str) -> list[CompletionItem]:
 def _items(names: Iterable[str], begun: str, kind: str | None = None) -> list[CompletionItem]:
     """The names that begin so, in any case; files or folders come first, as bash needs it."""
     paths = [CompletionItem(begun, type=kind)] if kind else []
-    return [*paths, *(CompletionItem(n) for n in names if n.lower().startswith(begun.lower()))]
+    found = (name for name in dict.fromkeys(names) if name.lower().startswith(begun.lower()))
+    return [*paths, *map(CompletionItem, found)]

@@ -45,6 +45,7 @@ LEFT_OUT = {
     "overwrite": "each task has a folder of its own",
     "cache": "the pipeline keeps it beside the store",
     "quiet": "a task's output is a log",
+    "threads": "a task gets as many as the cores that its process is given",
     "tracks": "a parameter of the pipeline: made once, from the gathered prediction",
     "no_table": "the tables of the shards are joined, and the tracks are made from them",
     "name": "a trained bundle has the name of its sample",

@@ -76,6 +76,7 @@ def test_a_bundle_of_ones_own_offers_its_marks(tmp_path: Path) -> None:
 def test_biotypes_encoders_windows_devices_splits() -> None:
     assert offered("predict", "--biotype", "ncRNA,lnc") == ["ncRNA,lncRNA", "ncRNA,lncRNA_gene"]
     assert offered("embed", "--encoder", "km") == ["kmer"]
+    assert offered("embed", "--encoder", "dnabert2") == ["dnabert2"]  # a kind, and published
     assert offered("encoders", "get", "km") == []
     assert offered("encoders", "get", "gro") == ["grover"]
     assert offered("predict", "--window", "p") == ["promoter"]
