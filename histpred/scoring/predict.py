@@ -70,9 +70,8 @@ def predict(
     """Score an annotation's windows into the files of `OUTPUTS` in the folder `out`.
 
     The device of `execution` is the encoder's or, if that encoder is always on the CPU, the
-    scorer's. Progress is told in scored windows; the total lacks those that were skipped so far.
-    also: gets what the tables get. Raises HistpredError for inputs, bundles, devices and folders
-    that cannot be used; nothing is published then.
+    scorer's. Progress counts windows that are not skipped. also: gets what the tables get. Raises
+    HistpredError for unusable inputs, bundles, devices and folders, and publishes nothing then.
     """
     started = time.time()
     bundle, window = choice.required_bundle, choice.window
