@@ -645,8 +645,10 @@ def test_a_foundation_model_is_run_once_for_embed_train_evaluate_and_predict(
 
 def test_embeddings_outlive_a_training_that_was_broken_off(data, foundation, tmp_path):
     """As a failure after the embeddings: the next run embeds nothing."""
-    failed = train_on(data, tmp_path / "b", *foundation, "--split", tmp_path / "later.tsv")
-    assert failed.code == 2
+    (tmp_path / "odd.tsv").write_text("id\tset\ngene1\tno-set\n")
+    failed = train_on(data, tmp_path / "b", *foundation, "--split", tmp_path / "odd.tsv")
+    assert failed.code == 1
+    assert "unknown set 'no-set'" in failed.err
     assert {path.name for path in (tmp_path / "b").iterdir()} == {".histpred-resume"}
     embedded, _ = chunks_in(failed.err)
     assert embedded > 300
