@@ -116,7 +116,7 @@ def rnainter(
         ),
         (
             "A mark counts where half of its samples have a peak",
-            "histpred labels peaks genes.gtf.gz peaks/*.bed.gz --min-samples 0.5 -o labels",
+            "histpred labels peaks genes.gtf.gz peaks/*.bed.gz --min-samples 0.5 \\\n    -o labels",
         ),
     ],
 )

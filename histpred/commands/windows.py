@@ -25,8 +25,8 @@ from histpred.core.log import logger
         ),
         (
             "Give 2 kb around each TSS to another program",
-            "histpred windows genes.gtf.gz genome.fa --window promoter:1000:1000 -o -.bed |\n"
-            "    bedtools intersect -u -a - -b peaks.bed",
+            "histpred windows genes.gtf.gz genome.fa --window promoter:1000:1000 \\\n"
+            "    -o -.bed | bedtools intersect -u -a - -b peaks.bed",
         ),
     ]
 )
