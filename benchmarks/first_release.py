@@ -127,7 +127,7 @@ def memory(scratch: Path) -> None:
     for count in (FEW, MANY):
         bed = intervals(scratch / f"{count}.bed", count, shuffled=True)
         out = scratch / f"out-{count}"
-        used = timed([*HISTPRED, "predict", bed, fasta, "-o", out, "-q"])
+        used = timed([*HISTPRED, "predict", bed, fasta, "-o", out, "-q", "--no-report"])
         rows.append([f"{count:,}", megabytes(used), f"{used.wall:.1f}", f"{used.cpu:.1f}"])
     table(["windows", "peak memory", "seconds", "CPU seconds"], rows)
 
@@ -147,7 +147,7 @@ def tracks(scratch: Path) -> None:
             kind = ["--tile", "200"]
         else:
             intervals(bed, count, shuffled=False)
-        timed([*HISTPRED, "predict", bed, fasta, "-o", out, "-q", *kind])
+        timed([*HISTPRED, "predict", bed, fasta, "-o", out, "-q", "--no-report", *kind])
         commands = {
             "histpred tracks": [*HISTPRED, "tracks", out, fasta, "-o", out / "hub", "-q"],
             "histpred report": [*HISTPRED, "report", out, "-q"],

@@ -113,7 +113,7 @@ def measure(options: argparse.Namespace, scratch: Path) -> dict[int, list[Timed]
     runs: dict[int, list[Timed]] = defaultdict(list)
     for number in range(options.rounds):
         plain = scratch / f"plain-{number}"
-        command = [*HISTPRED, "predict", rows, fasta, "-o", plain, "-q", *kind]
+        command = [*HISTPRED, "predict", rows, fasta, "-o", plain, "-q", "--no-report", *kind]
         runs[0].append(Timed(*timed(command, scratch)))
         for shards in options.shards:
             folder = scratch / f"shards-{shards}-{number}"

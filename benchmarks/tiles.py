@@ -138,9 +138,16 @@ def command(plan: Plan) -> None:
     for length in plan.lengths:
         fasta = contigs(plan.scratch / f"{length}.fa", [("chr1", dna(plan, length))])
         for output, given in (("table", []), ("tracks only", NO_TABLE)):
-            ways = {way: [*WAYS[way], "predict", fasta, *given] for way in WAYS}
+            ways = {way: [*WAYS[way], "predict", fasta, "--no-report", *given] for way in WAYS}
             if plan.old and output == "table":
-                ways["one graph"] = [*HISTPRED, "predict", fasta, "--bundle", plan.old]
+                ways["one graph"] = [
+                    *HISTPRED,
+                    "predict",
+                    fasta,
+                    "--no-report",
+                    "--bundle",
+                    plan.old,
+                ]
             used = in_turns(plan, ways, "--tile", TILE)
             seconds = {way: [one.cpu for one in runs] for way, runs in used.items()}
             for way, runs in seconds.items():
@@ -154,7 +161,7 @@ def genes(plan: Plan) -> None:
     """`histpred predict` of promoters, which do not share bins."""
     fasta = genome(plan.scratch)
     bed = intervals(plan.scratch / "promoters.bed", plan.windows, shuffled=True)
-    ways = {"two graphs": [*HISTPRED, "predict", bed, fasta]}
+    ways = {"two graphs": [*HISTPRED, "predict", bed, fasta, "--no-report"]}
     if plan.old:
         ways["one graph"] = [*ways["two graphs"], "--bundle", plan.old]
     used = in_turns(plan, ways)

@@ -3,7 +3,7 @@
     python docs/screenshots.py SCORES OUT
 
 SCORES is a prediction of yeast with its hub (docs/tracks.md) and its report. You need playwright,
-which only the `test` extra installs, Chromium on the PATH, and igv.js and JBrowse 2, which
+which only the `test` extra installs, Chromium on the PATH, and JBrowse 2, which
 tests/browsers/get.sh downloads.
 """
 
@@ -44,8 +44,8 @@ def main(scores: Path, out: Path) -> None:
         with watched_page(browser) as page:
             page.goto((scores / "report.html").resolve().as_uri())
             page.wait_for_selector("#browser[data-ready=yes]")
-            top = page.locator("#landscape").bounding_box()["y"]
-            clip = {"x": 60, "y": top, "width": 1246, "height": 1310}
+            end = page.locator("#trust").bounding_box()["y"]
+            clip = {"x": 60, "y": 0, "width": 1246, "height": end}
             page.screenshot(path=out / "report.png", full_page=True, clip=clip)
 
 

@@ -8,6 +8,8 @@ TYPE_CHECKING = False  # typing takes time to import
 if TYPE_CHECKING:
     from typing import Any
 
+    from histpred.api import embed, evaluate, predict, to_anndata, train, windows
+
 __all__ = ["__version__", "embed", "evaluate", "predict", "to_anndata", "train", "windows"]
 
 
@@ -18,3 +20,8 @@ def __getattr__(name: str) -> Any:
 
         return getattr(api, name)
     raise AttributeError(f"module 'histpred' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """What the package offers, before any of it is loaded."""
+    return sorted(__all__)

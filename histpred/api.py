@@ -5,27 +5,28 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, Unpack, overload
 
 from histpred import verbs
 from histpred.bundle.encoding import bundle_encoder, choose_encoder
 from histpred.bundle.folder import DEFAULT_BUNDLE, load_bundle
-from histpred.bundle.outputs import window_for
+from histpred.bundle.outputs import window_for, window_of_regions
 from histpred.core.errors import UsageError
 from histpred.core.execution import Execution, Progress, no_progress
 from histpred.genome.regions import BLOCK
-from histpred.genome.request import Request
+from histpred.genome.request import FILE, REGIONS, Request
 from histpred.scoring.frames import (
     annotation_file,
     labels_table,
     output_path,
     path_text,
     read_frame,
+    read_prediction,
+    regions_text,
 )
 from histpred.training.settings import About, Recipe, Settings
 
 SETTINGS = Settings()
-UNPREDICTED = "unpredicted"
 
 if TYPE_CHECKING:
     import anndata
@@ -33,7 +34,49 @@ if TYPE_CHECKING:
     import pandas
 
     AnyPath: TypeAlias = str | os.PathLike[str]
-    Annotation: TypeAlias = AnyPath | pandas.DataFrame
+    Annotation: TypeAlias = AnyPath | pandas.DataFrame | Sequence[str]
+
+
+class PredictOptions(TypedDict, total=False):
+    """The options of `predict` that do not change what it returns, for type checkers."""
+
+    bundle: AnyPath
+    biotypes: str | Sequence[str]
+    genes: str | Sequence[str]
+    by: str | None
+    window: str | None
+    tile: int | None
+    unstranded: bool
+    device: str
+    precision: str
+    weights: AnyPath | None
+    store: AnyPath | None
+    overwrite: bool
+    tracks: bool
+    marks: str | Sequence[str]
+    call_precision: float | None
+
+
+@overload
+def predict(
+    annotation: Annotation,
+    fasta: AnyPath,
+    out: AnyPath | None = None,
+    *,
+    calls: Literal[False] = False,
+    **options: Unpack[PredictOptions],
+) -> pandas.DataFrame: ...
+
+
+@overload
+def predict(
+    annotation: Annotation,
+    fasta: AnyPath,
+    out: AnyPath | None = None,
+    *,
+    calls: Literal[True],
+    **options: Unpack[PredictOptions],
+) -> tuple[pandas.DataFrame, pandas.DataFrame]: ...
 
 
 def predict(
@@ -43,6 +86,7 @@ def predict(
     *,
     bundle: AnyPath = DEFAULT_BUNDLE,
     biotypes: str | Sequence[str] = (),
+    genes: str | Sequence[str] = (),
     by: str | None = None,
     window: str | None = None,
     tile: int | None = None,
@@ -55,28 +99,38 @@ def predict(
     tracks: bool = False,
     marks: str | Sequence[str] = (),
     call_precision: float | None = None,
-) -> pandas.DataFrame:
+    calls: bool = False,
+) -> pandas.DataFrame | tuple[pandas.DataFrame, pandas.DataFrame]:
     """The probabilities of scores.tsv.gz: a row for each window, sorted by position.
 
     Parameters
     ----------
     annotation
-        BED, GTF or GFF3; or a DataFrame whose columns are those of a BED, in order; with `tile`,
-        the FASTA itself for all its contigs.
+        BED, GTF or GFF3; a DataFrame whose columns are those of a BED, in order; or a list of
+        regions, 1-based with both ends, such as "chr22:20,100,000-20,104,000:+", which are
+        intervals; with `tile`, the FASTA itself for all its contigs.
     fasta
         The genome of the same assembly.
     out
         Folder for the files that `histpred predict` writes; None: they are not kept.
+    genes
+        Names or IDs of the genes to use; empty: all.
     bundle, biotypes, by, window, tile, unstranded, device, precision, weights, store, overwrite,
     tracks, marks, call_precision
         As the options of `histpred predict`.
+    calls
+        Return the calls too.
 
     Returns
     -------
-    pandas.DataFrame
+    scores : pandas.DataFrame
         Columns chrom, start, end (0-based half-open), name, strand, gene_id, biotype, n_fraction,
-        known_fraction, then a probability for each mark. A mark that the bundle does not predict
-        is NaN; `attrs["unpredicted"]` has the reasons by mark.
+        known_fraction, then a probability for each mark, NaN if the bundle does not predict it.
+        `attrs` has the keys of `histpred.scoring.frames.attributes_of`: bundle, thresholds,
+        promises, unpredicted, first_words and warnings.
+    calls : pandas.DataFrame
+        With `calls`: a row for each window and mark that is called. Columns chrom, start, end,
+        name, strand, gene_id, biotype, mark and probability; `attrs` as of the scores.
 
     Raises
     ------
@@ -85,17 +139,18 @@ def predict(
     """
     if tracks and out is None:
         raise UsageError("tracks need a folder", "give out=")
+    regions = regions_text(annotation)
+    if regions and not (window or tile):
+        window = window_of_regions(load_bundle(bundle))
     choice = bundle_encoder(load_bundle(bundle), window, tile, _path(weights))
     choice = choice._replace(marks=_names(marks), call_precision=call_precision)
     execution = Execution(device, precision, _path(store), overwrite)
-    with annotation_file(annotation) as rows, output_path(out, "out") as folder:
+    with annotation_file(regions or annotation) as rows, output_path(out, "out") as folder:
         request = Request(rows, path_text(fasta, "fasta"), by, _names(biotypes), unstranded)
+        request = request._replace(genes=_names(genes), source=REGIONS if regions else FILE)
         verbs.predict(request, choice, folder, execution, tracks)
-        scores = read_frame(folder / "scores.tsv.gz")
-        scores.attrs[UNPREDICTED] = {
-            mark.name: mark.unpredicted for mark in choice.scored if mark.unpredicted
-        }
-        return scores
+        scores, called = read_prediction(folder)
+        return (scores, called) if calls else scores
 
 
 def windows(
@@ -104,14 +159,19 @@ def windows(
     *,
     bundle: AnyPath = DEFAULT_BUNDLE,
     biotypes: str | Sequence[str] = (),
+    genes: str | Sequence[str] = (),
     by: str | None = None,
     window: str | None = None,
     unstranded: bool = False,
 ) -> pandas.DataFrame:
     """The windows that `predict` would score: its arguments, and its columns but for the marks."""
+    regions = regions_text(annotation)
+    if regions and not window:
+        window = window_of_regions(load_bundle(bundle))
     spec = window_for(load_bundle(bundle), window)
-    with annotation_file(annotation) as rows, output_path(None, "windows.tsv") as table:
+    with annotation_file(regions or annotation) as rows, output_path(None, "windows.tsv") as table:
         request = Request(rows, path_text(fasta, "fasta"), by, _names(biotypes), unstranded)
+        request = request._replace(genes=_names(genes), source=REGIONS if regions else FILE)
         verbs.windows(request, spec, table)
         return read_frame(table).drop(columns=["blocks", "outside"])
 

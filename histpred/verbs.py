@@ -66,11 +66,14 @@ def predict(
     Without its table, a prediction is the tracks of tiles. Raises UsageError if none can be made.
     """
     from histpred.core.output import scratch_folder
+    from histpred.genome.request import SEQUENCES
     from histpred.scoring.derived import FOLDER, HUB, is_hub, refuse_other_hub
     from histpred.scoring.predict import predict as stage
 
     if not execution.table and not (tracks and choice.window.tile):
         raise UsageError("--no-table leaves tracks of tiles only", "add --tracks and --tile BP")
+    if tracks and request.source == SEQUENCES:
+        raise UsageError("--tracks needs a genome, and --sequences has none", "omit --tracks")
     if tracks:
         refuse_other_hub(out)
     complete = not tracks or is_hub(out / FOLDER / HUB)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+import inspect
+import json
 import logging
 import os
 import random
@@ -12,6 +15,7 @@ import pandas
 import pytest
 
 import histpred
+from histpred.api import PredictOptions
 from histpred.bundle.folder import load_bundle
 from histpred.core.errors import HistpredError, InputError, OutputError, UsageError
 from histpred.scoring.frames import labels_table
@@ -71,6 +75,29 @@ def test_nothing_is_kept_unless_a_folder_is_named(inputs):
     pandas.testing.assert_frame_equal(kept, again)
 
 
+def test_a_list_of_regions_is_scored_as_the_command_line_does(inputs):
+    regions = ["chr1:5,001-6,000", "chr2:100-200:-"]
+    table = histpred.predict(regions, inputs / "genome.fa", inputs / "listed")
+    assert table["start"].tolist() == [5000, 99]
+    assert table["strand"].tolist() == [".", "-"]
+    done = command_line("predict", *regions, inputs / "genome.fa", "-o", inputs / "listed")
+    assert "nothing to do" in done.err
+    one = histpred.windows("chr1:5,001-6,000", inputs / "genome.fa")
+    assert one["name"].tolist() == ["chr1:5001-6000"]
+    for other in ("LINC1", "rows.bed"):
+        with pytest.raises(UsageError, match=f"not a region: '{other}'(?s:.*)genes="):
+            histpred.predict([other], inputs / "genome.fa")
+
+
+def test_genes_are_chosen_by_name(inputs, rows):
+    name = rows["name"].iloc[0]
+    for genes in (name, [name, "nothing"]):
+        table = histpred.windows(inputs / "rows.bed", inputs / "genome.fa", genes=genes)
+        assert set(table["name"]) == {name}
+        scores = histpred.predict(inputs / "rows.bed", inputs / "genome.fa", genes=genes)
+        assert scores["start"].tolist() == table["start"].tolist()
+
+
 def test_windows_are_those_of_predict(inputs):
     for annotation, options in (
         ("rows.bed", {"window": "interval"}),
@@ -105,6 +132,76 @@ def test_names_come_back_as_they_were(inputs):
     given = frame([("chr1", 10 * i, 500 + 10 * i, name, 0, "+") for i, name in enumerate(NAMES)])
     table = histpred.windows(given, inputs / "genome.fa", window="body")
     assert table["name"].tolist() == NAMES
+
+
+def test_a_second_frame_has_the_calls_of_the_file(inputs, rows):
+    rows.loc[3, "name"] = "a name ü"
+    scores, calls = histpred.predict(rows, inputs / "genome.fa", inputs / "out", calls=True)
+    pandas.testing.assert_frame_equal(scores, histpred.predict(rows, inputs / "genome.fa"))
+    written = gzip.decompress((inputs / "out" / "calls.bed.gz").read_bytes()).decode().splitlines()
+    fields = [line.split("\t") for line in written]
+    found = calls.assign(name=calls["name"].str.replace("[ ü]", "_", regex=True))
+    assert (found["name"] + "|" + found["mark"]).tolist() == [each[3] for each in fields]
+    assert found["start"].tolist() == [int(each[1]) for each in fields]
+    scored = [int(each[4]) / 1000 for each in fields]
+    assert found["probability"].tolist() == pytest.approx(scored, abs=6e-4)
+    assert len(calls) > 10
+    assert list(calls.columns) == [*COLUMNS[:7], "mark", "probability"]
+
+
+def test_attributes_say_what_the_scores_are_and_survive_parquet(inputs, rows):
+    arrow = pytest.importorskip("pyarrow", reason="needs pyarrow")
+    assert arrow
+    scores, calls = histpred.predict(rows, inputs / "genome.fa", calls=True)
+    manifest = load_bundle().manifest
+    known = scores.attrs
+    assert known["bundle"].startswith(f"{manifest.name} {manifest.version} ")
+    called = {mark.name: mark.threshold for mark in manifest.marks if mark.threshold < 1}
+    assert {name: at for name, at in known["thresholds"].items() if at is not None} == called
+    assert known["promises"].keys() == known["thresholds"].keys()
+    assert all(each.keys() == {"precision", "recall"} for each in known["promises"].values())
+    assert known["unpredicted"] == {}
+    assert any("less than half" in warning for warning in known["warnings"])
+    assert known["first_words"]
+    assert calls.attrs == known
+    scores.to_parquet(inputs / "scores.parquet")
+    assert pandas.read_parquet(inputs / "scores.parquet").attrs == known
+    assert json.loads(json.dumps(known)) == known
+
+
+def test_a_mark_that_is_not_predicted_has_no_calls_and_a_reason(tmp_path):
+    pytest.importorskip("torch", reason="needs torch")
+    from support.random_bundle import REASON, stated_prediction
+
+    made = stated_prediction(tmp_path)
+    arguments = (tmp_path / "rows.bed", made.fasta)
+    scores, calls = histpred.predict(*arguments, bundle=made.bundle, calls=True)
+    assert scores["H3K27me3"].isna().all()
+    assert scores.attrs["unpredicted"] == {"H3K27me3": REASON}
+    assert scores.attrs["thresholds"] == {"H3K27ac": 0.5, "H3K4me3": None}
+    assert scores.attrs["promises"]["H3K27ac"] == {"precision": 0.8, "recall": 0.6}
+    assert scores.attrs["first_words"][-1] == "It was trained on nothing."
+    assert set(calls["mark"]) <= {"H3K27ac"}
+
+
+def test_type_checkers_know_what_predict_returns(tmp_path):
+    """The options of the overloads are those of the function."""
+    options = set(inspect.signature(histpred.predict).parameters)
+    assert options == {"annotation", "fasta", "out", "calls", *PredictOptions.__annotations__}
+    mypy = pytest.importorskip("mypy.api", reason="needs mypy")
+    (tmp_path / "use.py").write_text(
+        "import histpred\n"
+        "reveal_type(histpred.predict('a', 'b'))\n"
+        "reveal_type(histpred.predict('a', 'b', calls=True, tile=200))\n"
+        "histpred.predict('a', 'b', tiles=200)\n"
+    )
+    said, _, _ = mypy.run([str(tmp_path / "use.py"), "--cache-dir", str(tmp_path / "cache")])
+    first, second, third, *_ = [
+        line for line in said.splitlines() if "note:" in line or "error" in line
+    ]
+    assert "tuple[" not in first
+    assert "tuple[" in second
+    assert "tiles" in third or "No overload" in third
 
 
 def test_columns_have_their_types(inputs, rows):
@@ -183,9 +280,10 @@ def test_paths_may_be_text(inputs):
 
 
 def test_the_package_offers_what_it_says():
-    assert set(histpred.__all__) == {
-        *("__version__", "embed", "evaluate", "predict", "to_anndata", "train", "windows")
-    }
+    verbs = {"embed", "evaluate", "predict", "to_anndata", "train", "windows"}
+    assert set(histpred.__all__) == verbs | {"__version__"}
+    assert dir(histpred) == sorted(histpred.__all__)
+    assert all(callable(getattr(histpred, verb)) for verb in verbs)
     with pytest.raises(AttributeError, match="no attribute 'train_everything'"):
         _ = histpred.train_everything
 
@@ -214,7 +312,7 @@ def test_other_names_of_a_dataframe_are_kept(inputs, rows, name):
     assert len(table) == len(rows)
 
 
-@pytest.mark.parametrize("given", [["rows.bed"], None, 3, b"rows.bed", {"chrom": ["chr1"]}])
+@pytest.mark.parametrize("given", [[3], None, 3, b"rows.bed", {"chrom": ["chr1"]}])
 def test_what_is_no_path_and_no_dataframe_is_refused(inputs, given):
     kind = type(given).__name__
     with pytest.raises(UsageError, match=f"annotation is a {kind}"):

@@ -19,7 +19,6 @@ from samples import MARKS, Places
 from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 
-from histpred.bundle.calls import PRECISION_OF_GENES, PRECISION_OF_INTERVALS
 from histpred.bundle.manifest import Calibration, Evaluation, MarkSpec
 from histpred.core.journal import publish
 from histpred.evaluation.baselines import CPG, GC, KMERS, fit_predictors, shares_of
@@ -29,6 +28,7 @@ from histpred.evaluation.calibration import (
     base_rate,
     calibrated,
     choose_calls,
+    never_called,
     platt,
 )
 from histpred.evaluation.metrics import card_figures, expected_calibration_error
@@ -76,6 +76,12 @@ class HeldOut(NamedTuple):
             beside={name: scores[rows] for name, scores in self.beside.items()},
             pooled=self.pooled[rows],
         )
+
+    @property
+    def chromosomes(self) -> dict[str, np.ndarray]:
+        """The loci of each chromosome, bool [n]."""
+        own = np.array([block.chromosome for block in self.blocks])[self.block]
+        return {name: own == name for name in dict.fromkeys(own.tolist())}
 
     def cross_fitted(self) -> np.ndarray:
         """Probabilities [n, marks] where each block was calibrated on the others."""
@@ -215,6 +221,8 @@ def _cross_fitted_genes(genes: HeldOut) -> HeldOut:
 
 def calls(
     held_out: HeldOut,
+    groups: Sequence[np.ndarray],
+    wanted: float,
     meaning: str,
     bootstraps: int,
     needed: Mapping[str, int],
@@ -222,14 +230,12 @@ def calls(
 ) -> tuple[MarkSpec, ...]:
     """Calibration, threshold and promise of each mark, from held-out logits.
 
-    Thresholds of genes hold for coding and for non-coding ones: they, and what they promise, are
-    those of the kind that needs the higher one. A mark is not predicted if its AUROC is not above
-    those of TO_BEAT, or its 95 % interval not above 0.5. what: the loci, in the plural.
+    groups: masks [n]; a threshold reaches the precision `wanted` in each of them. It, and what it
+    promises, are those of the group that needs the highest one. A mark is not predicted if its
+    AUROC is not above those of TO_BEAT, or its 95 % interval not above 0.5. what: the loci, in the
+    plural.
     """
     of_genes = held_out.pooled.size > 0
-    wanted = PRECISION_OF_GENES if of_genes else PRECISION_OF_INTERVALS
-    coding = held_out.places.coding
-    kinds = (coding, ~coding) if of_genes else (slice(None),)
     marks = []
     for i, mark in enumerate(held_out.marks):
         labels, logits = held_out.places.labels[:, i], held_out.logits[:, i]
@@ -242,7 +248,12 @@ def calls(
             # The regressions of genes give probabilities already.
             calibration = Calibration() if of_genes else platt(logits, labels)
             rates = calibrated(logits, calibration)
-            chosen = [choose_calls(labels[kind], rates[kind], wanted) for kind in kinds]
+            chosen = [
+                choose_calls(labels[rows], rates[rows], wanted)
+                if labels[rows].any()
+                else never_called(wanted)
+                for rows in groups
+            ]
             threshold, promise = max(chosen, key=lambda each: each[0])
         found = {"threshold": threshold, "calibration": calibration, "calls": promise}
         marks.append(MarkSpec(**stated, **found, unpredicted=why))

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import logging
 from argparse import ArgumentParser, RawTextHelpFormatter
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -56,16 +57,17 @@ from samples import (
 )
 from tables import (
     KNOWN,
+    Marks,
     block_table,
-    call_table,
-    interval_table,
     kind_table,
     kinds_of,
-    rate_table,
+    pictures_of,
     region_table,
+    tables_of,
 )
 from torch import nn
 
+from histpred.bundle.calls import PRECISION_OF_GENES, PRECISION_OF_INTERVALS
 from histpred.bundle.folder import Bundle
 from histpred.bundle.manifest import (
     SCHEMA_VERSION,
@@ -81,7 +83,7 @@ from histpred.bundle.manifest import (
 from histpred.bundle.probability import probabilities_of
 from histpred.bundle.publish import write_bundle
 from histpred.encoders.onnx import codes_of
-from histpred.reports.evaluation_figures import draw_calibration
+from histpred.evaluation.kinds import CODING, NONCODING
 from histpred.scoring.verify import verify
 from histpred.training.export import spectra_to_onnx
 from histpred.training.onnx_scorer import pooled_to_onnx, to_onnx
@@ -115,12 +117,9 @@ def make(folder: Path, output: Path, plan: Plan, work: Path | None = None) -> Bu
     data = read(folder, plan)
     tiles, genes, regions = found = hold_out(data, plan, plan.folds, work)
     ways = hold_out(data, plan, plan.ways, work)
-    needed = needed_samples(folder)
-    gene_marks = calls(genes, GENE_MEANING, plan.bootstraps, needed, "genes")
-    tile_marks = calls(tiles, TILE_MEANING, plan.bootstraps, needed, "tiles")
-    region_marks = calls(regions, REGION_MEANING, plan.bootstraps, {}, "regions")
-    shown = np.array([not mark.unpredicted for mark in region_marks])
-    interval_marks = (*tile_marks, *(region_marks[i] for i in np.flatnonzero(shown)))
+    marks = marks_of(found, needed_samples(folder), plan.bootstraps)
+    shown = np.array([not mark.unpredicted for mark in marks.regions])
+    interval_marks = (*marks.tiles, *(marks.regions[i] for i in np.flatnonzero(shown)))
     found = (tiles, genes, regions.with_marks(shown))
 
     model = kept(
@@ -130,37 +129,40 @@ def make(folder: Path, output: Path, plan: Plan, work: Path | None = None) -> Bu
     )
     of_genes = fit_genes(genes.pooled, genes.places)
     encoder, scorer, others = graphs_of(data, model, of_genes, interval_marks, shown)
-    marks = (gene_marks, interval_marks)
-    manifest = manifest_of(data, plan, model, of_genes, encoder, found, marks)
-    pictures = {"tiles": tiles, "regions": found[2], "genes": genes}
-    for kind, rows in kinds_of(genes).items():
-        pictures[f"{kind.replace(' ', '-')}-genes"] = genes.where(rows)
-    for name, each in pictures.items():
-        if each.marks:
-            figure = draw_calibration(each.marks, each.places.labels, each.probabilities())
-            others[f"calibration-{name}.svg"] = figure
+    manifest = manifest_of(
+        data, plan, model, of_genes, encoder, found, (marks.genes, interval_marks)
+    )
     notes = NOTES.read_text().format(
         members=plan.members[0],
         region_members=plan.members[1],
-        blocks=block_table(tiles),
         ways=block_table(ways[0]),
-        intervals=interval_table(tiles),
-        kinds=kind_table(genes),
         kinds_by_ways=kind_table(ways[1]),
-        calls=call_table(genes, gene_marks),
-        rates=rate_table(genes),
         further=region_table(regions, shown, plan.bootstraps),
-        regions=len(regions.block),
-        genes=len(genes.block),
-        coding=int(genes.places.coding.sum()),
-        far=int(genes.places.far.sum()),
         accessions=", ".join(
             sorted({name for each in ENDS for name in accessions(folder / each / "peaks")})
         ),
+        **tables_of(found, marks),
     )
+    others |= pictures_of(found)
     bundle = write_bundle(output, manifest, scorer, notes, others)
     logger.info("wrote %s; known answer met to %.1g", output, verify(bundle))
     return bundle
+
+
+def marks_of(found: Found, needed: Mapping[str, int], bootstraps: int) -> Marks:
+    """Thresholds hold for coding and for non-coding genes, and for tiles of each chromosome."""
+    tiles, genes, regions = found
+    kinds = kinds_of(genes)
+    by_kind = [kinds[CODING], kinds[NONCODING]]
+    by_chromosome = list(tiles.chromosomes.values())
+    whole = [np.ones(len(regions.block), bool)]
+    # Regions lie near genes, where marks are more frequent than along the genome: as for genes.
+    of = bootstraps, needed
+    return Marks(
+        calls(tiles, by_chromosome, PRECISION_OF_INTERVALS, TILE_MEANING, *of, "tiles"),
+        calls(genes, by_kind, PRECISION_OF_GENES, GENE_MEANING, *of, "genes"),
+        calls(regions, whole, PRECISION_OF_GENES, REGION_MEANING, bootstraps, {}, "regions"),
+    )
 
 
 def graphs_of(

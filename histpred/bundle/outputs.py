@@ -41,6 +41,24 @@ def window_for(bundle: Bundle, wanted: str | None = None, tile: int | None = Non
     return window._replace(tile=tile or 0)
 
 
+def window_of_regions(bundle: Bundle) -> str:
+    """The window kind of typed regions; UsageError for a bundle that scores no intervals."""
+    manifest = bundle.manifest
+    kind = manifest.window.kind
+    if not manifest.interval and kind != INTERVAL:
+        raise UsageError(
+            f"the bundle {manifest.name} scores {kind} windows of genes, and no regions",
+            "give an annotation of genes; or, if regions begin at a TSS, give each its strand "
+            f"(chr22:20,100,000-20,104,000:+) and the window {kind}",
+        )
+    return INTERVAL
+
+
+def window_of_sequences(bundle: Bundle) -> str:
+    """The window kind of sequences without a genome: intervals, if the bundle scores them."""
+    return INTERVAL if bundle.manifest.interval else bundle.manifest.window.kind
+
+
 def was_trained_on(bundle: Bundle, window: WindowSpec) -> bool:
     """Return True if the bundle's probabilities are calibrated for such windows."""
     return window._replace(tile=0) in _trained(bundle).values()

@@ -35,6 +35,7 @@ def demo(context: click.Context, out: Path, overwrite: bool) -> None:
     from histpred.bundle.folder import DEFAULT_BUNDLE, load_bundle
     from histpred.commands.predict import predict
     from histpred.core.shipped import demo_data
+    from histpred.scoring.derived import REPORT
 
     data = demo_data()
     annotation, fasta = str(data / "genes.gtf.gz"), str(data / "genome.fa.gz")
@@ -52,6 +53,7 @@ def demo(context: click.Context, out: Path, overwrite: bool) -> None:
         with opened(out / name, "rt", encoding="utf-8") as lines:
             for line in islice(lines, 4):
                 say(f"  {line.rstrip()}")
+    say(f"\n{out / REPORT}: all of it as a page; open it in a browser")
     marks = load_bundle(DEFAULT_BUNDLE).manifest.marks
     if any(mark.calls for mark in marks):
         say("\nWhat a call of each mark promises:")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from histpred.commands import options
+from histpred.commands import inputs, options
 from histpred.commands.help_pages import verb
 from histpred.commands.progress import Progress, check_strict, skipped
 from histpred.core.log import logger
@@ -20,8 +20,7 @@ from histpred.core.log import logger
         ),
     ]
 )
-@options.annotation
-@options.fasta
+@inputs.annotation_or_regions
 @options.in_output(
     "--store",
     required=True,
@@ -39,6 +38,8 @@ from histpred.core.log import logger
 )
 @options.encoder
 @options.selection
+@inputs.genes
+@inputs.sequences
 @options.threads
 @options.embedding
 @options.running
@@ -53,6 +54,7 @@ def embed(out: Path | None, strict: bool, quiet: bool, **given: Any) -> None:
     from histpred.core.execution import Execution
     from histpred.genome.request import Request
 
+    given = inputs.read_inputs(given)
     request = options.filled(Request, given)
     choice = choose_encoder(**options.encoder_of(given))
     with Progress("embedding windows", quiet) as progress:

@@ -31,8 +31,8 @@ OK, NOTE, PROBLEM = "ok", "note", "problem"
 
 OLDEST_PYTHON = (3, 11)
 NEEDED = (
-    *("click", "deflate", "numpy", "onnxruntime", "pandas", "protobuf", "pybigwig", "pydantic"),
-    "pysam",
+    *("click", "deflate", "jinja2", "markdown-it-py", "numpy", "onnxruntime", "pandas", "protobuf"),
+    *("pybigwig", "pydantic", "pysam"),
 )
 ENCODERS = ("torch", "transformers", "tokenizers", "safetensors", "huggingface_hub", "pyarrow")
 OPTIONAL = dict.fromkeys(ENCODERS, "encoders") | {"onnxruntime-gpu": "gpu"}

@@ -13,7 +13,6 @@ from histpred.bundle.folder import DEFAULT_BUNDLE
 from histpred.commands import completers
 from histpred.commands.help_pages import Decorator, option_in
 from histpred.core.cores import limited_threads
-from histpred.core.errors import UsageError
 from histpred.genome.regions import KINDS
 
 if TYPE_CHECKING:
@@ -83,19 +82,6 @@ def filled(record: type[Record], given: Mapping[str, object], **others: object) 
     return record(**fields | others)
 
 
-def inputs(given: Mapping[str, object]) -> dict[str, object]:
-    """Return the parameters of a command in which, with --tile, a single file is both inputs.
-
-    Raises UsageError if only one file is given without --tile.
-    """
-    if given["fasta"] is None and not given["tile"]:
-        raise UsageError(
-            f"only one file was given: {given['annotation']}",
-            "give ANNOTATION and FASTA, or --tile BP to score a FASTA's whole contigs",
-        )
-    return {**given, "fasta": given["fasta"] or given["annotation"]}
-
-
 def encoder_of(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments of `choose_encoder` that every verb with an encoder has."""
     return {
@@ -154,10 +140,6 @@ def no_stream(writes: str) -> Callable[[click.Context, click.Parameter, Path | N
 
 annotation = click.argument("annotation", metavar="ANNOTATION", type=INPUT)
 fasta = click.argument("fasta", metavar="FASTA", type=INPUT)
-annotation_or_contigs = several(
-    click.argument("annotation", metavar="[ANNOTATION]", type=INPUT),
-    click.argument("fasta", metavar="FASTA", required=False, type=INPUT),
-)
 scores = click.argument("scores", type=PATH)
 labels = click.argument("labels", metavar="LABELS", type=EXISTING)
 bundle = in_model(

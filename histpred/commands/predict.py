@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from histpred.commands import options
+from histpred.commands import inputs, options
 from histpred.commands.help_pages import verb
 from histpred.commands.progress import Progress, check_strict, skipped
+from histpred.commands.report import report_on
 from histpred.commands.tracks import tell_hub
 from histpred.core.log import logger
 
@@ -29,10 +30,12 @@ from histpred.core.log import logger
         ),
     ]
 )
-@options.annotation_or_contigs
+@inputs.annotation_or_regions
 @options.out("OUT", "Output folder.", options.PATH)
 @options.bundle
 @options.selection
+@inputs.genes
+@inputs.sequences
 @options.tile
 @options.in_output(
     "--tracks", is_flag=True, help="Also write the tracks of histpred tracks into OUT/hub."
@@ -44,6 +47,13 @@ from histpred.core.log import logger
     default=True,
     help="With --tile and --tracks: leave out scores.tsv.gz, which is 5 GB for a human genome.",
 )
+@options.in_output(
+    "--no-report",
+    "report",
+    flag_value=False,
+    default=True,
+    help="Leave out OUT/report.html, which tells what was found.",
+)
 @options.marks
 @options.call_precision
 @options.threads
@@ -51,17 +61,25 @@ from histpred.core.log import logger
 @options.store
 @options.running
 def predict(
-    out: Path, tracks: bool, marks: tuple[str, ...], strict: bool, quiet: bool, **given: Any
+    out: Path,
+    tracks: bool,
+    report: bool,
+    marks: tuple[str, ...],
+    strict: bool,
+    quiet: bool,
+    **given: Any,
 ) -> None:
     """Predict histone marks for the genes of ANNOTATION from the sequence in FASTA.
 
     ANNOTATION is BED, GTF or GFF3 ('-': standard input). FASTA is the genome of the same assembly.
-    Both may be compressed. With --tile, predict makes a continuous track along ANNOTATION's rows,
-    or along all of FASTA.
+    Both may be compressed. In place of ANNOTATION, you may type regions, which are scored as
+    intervals: chr22:20,100,000-20,104,000, with :+ or :- for a strand. Their positions count from
+    1, and both ends belong to the region, as in samtools and the UCSC browser. With --tile, predict
+    makes a continuous track along ANNOTATION's rows, or along all of FASTA.
 
     OUT holds scores.tsv.gz (a probability for each window and mark), calls.bed.gz (windows and
     marks above the thresholds), ledger.tsv (one row for each input row: scored, or skipped
-    and why) and run.json (versions, digests and options).
+    and why), run.json (versions, digests and options) and report.html (what was found).
     """
     from histpred import verbs
     from histpred.bundle.calls import promise_of
@@ -71,7 +89,8 @@ def predict(
     from histpred.genome.request import Request
     from histpred.scoring.derived import FOLDER
 
-    request = options.filled(Request, options.inputs(given))
+    given = inputs.read_inputs(given)
+    request = options.filled(Request, given)
     bundle = load_bundle(given["bundle"])
     choice = bundle_encoder(bundle, given["kind"], given["tile"], given["weights"])
     choice = choice._replace(marks=marks, call_precision=given["call_precision"])
@@ -96,4 +115,6 @@ def predict(
             logger.info(promise_of(mark))
     if hub:
         tell_hub(hub, out / FOLDER)
+    if report and execution.table:
+        report_on(out, bundle, result)
     check_strict(strict, result.skipped, result.past_end, out / "ledger.tsv")

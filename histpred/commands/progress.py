@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from histpred.core.errors import StrictError
 from histpred.core.log import logger
-from histpred.genome.reasons import NOT_SELECTED
+from histpred.genome.reasons import UNWANTED
 
 BAR = 30  # characters
 PAUSE = 0.1  # seconds between two drawings
@@ -30,7 +30,7 @@ def skipped(reasons: dict[str, int]) -> str:
 
 def check_strict(strict: bool, reasons: dict[str, int], past_end: int, ledger: object) -> None:
     """Raise StrictError if `strict` and any selected row was skipped or clipped."""
-    lost = sum(count for reason, count in reasons.items() if reason != NOT_SELECTED)
+    lost = sum(count for reason, count in reasons.items() if reason not in UNWANTED)
     if strict and (lost or past_end):
         raise StrictError(
             f"--strict: {lost:,} rows were skipped and {past_end:,} end past their contig",

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from histpred.commands import completers, options
 from histpred.commands.help_pages import verb
-from histpred.core.extras import need
 from histpred.core.log import logger
+
+if TYPE_CHECKING:
+    from histpred.bundle.folder import Bundle
+    from histpred.scoring.record import Prediction
+
+MOST_WINDOWS = 100_000  # that predict writes a report on; a million take a minute or two
 
 
 @verb(
@@ -36,14 +42,33 @@ from histpred.core.log import logger
 def report(
     scores: Path, out: Path | None, bundle: str | None, overwrite: bool, quiet: bool
 ) -> None:
-    """Write an HTML report on SCORES, a folder of predict: rows, marks, biotypes, top loci.
+    """Write an HTML report on SCORES, a folder of predict: what was found, how far to trust it.
 
-    The report is one self-contained file. It opens without a network.
+    predict writes the same report into its folder, unless it has more than 100,000 windows. The
+    report is one self-contained file. It opens without a network.
     """
-    need("report")
     from histpred import verbs
     from histpred.bundle.folder import load_bundle
 
     loaded = load_bundle(bundle) if bundle else None
     page = verbs.report(scores, out, loaded, overwrite=overwrite)
     logger.info(f"{page}: {page.stat().st_size / 1e6:.1f} MB, for any browser")
+
+
+def report_on(out: Path, bundle: Bundle, result: Prediction) -> None:
+    """Write the report of a new prediction into its folder, and say where it is.
+
+    A file of that name stays: it is the report of this very prediction, or the user's own.
+    """
+    from histpred import verbs
+    from histpred.scoring.derived import REPORT
+
+    page = out / REPORT
+    if not result.scored or page.exists():
+        return
+    if result.scored > MOST_WINDOWS:
+        many = f"{result.scored:,} windows"
+        logger.info(f"no report is written on {many}; histpred report {out} writes one")
+        return
+    verbs.report(out, None, bundle)
+    logger.info(f"{page}: what was found, for any browser")

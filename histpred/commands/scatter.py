@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from histpred.commands import options
+from histpred.commands import inputs, options
 from histpred.commands.help_pages import verb
 from histpred.commands.progress import check_strict, skipped
 from histpred.core.log import logger
@@ -25,10 +25,11 @@ from histpred.core.log import logger
         ),
     ]
 )
-@options.annotation_or_contigs
+@inputs.annotation_or_regions
 @options.out("DIR", "Folder for the shards, the ledger and scatter.json.")
 @options.encoder
 @options.selection
+@inputs.genes
 @options.tile
 @options.in_output(
     "--shard-bases",
@@ -65,7 +66,8 @@ def scatter(
     from histpred.bundle.encoding import choose_encoder
     from histpred.genome.request import Request
 
-    request = options.filled(Request, options.inputs(given))
+    given = inputs.read_inputs(given)
+    request = options.filled(Request, given)
     choice = choose_encoder(**options.encoder_of(given), tile=given["tile"])
     result = verbs.scatter(request, choice, out, shard_bases, overwrite, recorded_as)
     if not result.fresh:

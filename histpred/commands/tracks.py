@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 def tracks(out: Path, quiet: bool, **given: Any) -> None:
     """Write genome-browser tracks of SCORES, a folder that predict made with FASTA.
 
-    HUB holds a bigBed of the calls and a bigBed for each mark. If SCORES are of tiles, it holds a
-    bigWig for each mark. Open it with hub.txt (UCSC's genome browser, IGV), the IGV sessions or the
-    JBrowse 2 configuration.
+    HUB holds bigBeds of the annotation, of the calls, of each class of marks and of each mark. If
+    SCORES are of tiles, classes and marks are bigWigs. Open it with hub.txt (UCSC's genome browser,
+    IGV), the IGV sessions or the JBrowse 2 configuration. They show six marks at first.
     """
     from histpred import verbs
 

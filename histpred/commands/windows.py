@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from histpred.commands import options
+from histpred.commands import inputs, options
 from histpred.commands.help_pages import verb
 from histpred.commands.progress import check_strict, skipped
 from histpred.core.log import logger
@@ -30,7 +30,7 @@ from histpred.core.log import logger
         ),
     ]
 )
-@options.annotation_or_contigs
+@inputs.annotation_or_regions
 @options.out(
     "OUT",
     "Output file. Its suffix sets the format: .tsv, .bed or .fa. '-' is standard output, as TSV; "
@@ -40,6 +40,8 @@ from histpred.core.log import logger
 )
 @options.bundle
 @options.selection
+@inputs.genes
+@inputs.sequences
 @options.tile
 @options.in_rows(
     "--upstream",
@@ -68,7 +70,8 @@ def windows(
     """Write the windows of ANNOTATION on FASTA as TSV, BED or FASTA, and their ledger beside it.
 
     The windows are those that predict would score with the same bundle, unless --window,
-    --upstream or --downstream changes them. Standard output gets no ledger.
+    --upstream or --downstream changes them. As in predict, regions may be typed in place of
+    ANNOTATION: chr22:20,100,000-20,104,000. Standard output gets no ledger.
     """
     from histpred import verbs
     from histpred.bundle.folder import load_bundle
@@ -77,7 +80,8 @@ def windows(
     from histpred.genome.regions import CONTEXT, PROMOTER
     from histpred.genome.request import Request
 
-    request = options.filled(Request, options.inputs(given))
+    given = inputs.read_inputs(given)
+    request = options.filled(Request, given)
     window = window_for(load_bundle(given["bundle"]), given["kind"], given["tile"])
     if upstream is not None and window.kind not in (CONTEXT, PROMOTER):
         raise UsageError(f"--upstream does not apply to {window.kind} windows", "omit it")

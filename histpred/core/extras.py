@@ -18,10 +18,9 @@ from histpred.core.errors import UsageError, first_few
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 PACKAGES = {
-    "train": ("torch", "sklearn", "scipy", "matplotlib", "jinja2", "onnx", "pyarrow"),
+    "train": ("torch", "sklearn", "scipy", "matplotlib", "onnx", "pyarrow"),
     "anndata": ("anndata", "pyarrow"),
     "labels": ("pybedtools", "sklearn", "scipy", "matplotlib"),
-    "report": ("jinja2", "markdown_it", "matplotlib", "scipy", "igv_notebook"),
 }
 """Extra -> the modules that `need` looks for."""
 
@@ -29,8 +28,8 @@ PACKAGES = {
 def how_to_install(extra: str, checkout: Path = CHECKOUT) -> str:
     """The command that installs an extra; `checkout` is the folder that holds the package.
 
-    >>> how_to_install("report", Path("/usr/lib/python3/site-packages"))
-    "in a checkout of histpred: pip install '.[report]'"
+    >>> how_to_install("train", Path("/usr/lib/python3/site-packages"))
+    "in a checkout of histpred: pip install '.[train]'"
     """
     install = f"pip install '.[{extra}]'"
     if not (checkout / "bin" / "histpred").exists():

@@ -1,10 +1,12 @@
-"""The histone marks: one spelling, one class and one browser colour for each.
+"""The histone marks: one spelling, one class and one colour for each.
 
 Names follow the Brno nomenclature (Turner 2005, doi:10.1038/nsmb0205-110): histone, residue,
 modification. Variants carry the gene symbol that ENCODE's peak files use (H2AFZ for H2A.Z, H3F3A
-for H3.3). Colours follow the Roadmap ChromHMM states where a state corresponds to the class
-(Roadmap Epigenomics 2015, doi:10.1038/nature14248). An unlisted mark is not an error; its class
-follows from its modification.
+for H3.3). An unlisted mark is not an error; its class follows from its modification.
+
+A class has a hue, a mark a shade of it. The hues are those of the Roadmap ChromHMM states where a
+state corresponds to the class (Roadmap Epigenomics 2015, doi:10.1038/nature14248). Colour-blind
+readers tell all classes apart, and neighbours within a class; all colours stand out on white.
 """
 
 from __future__ import annotations
@@ -13,38 +15,44 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-Colour = tuple[int, int, int]
+from histpred.core.colours import Colour, shade
 
 CLASS_COLOURS: dict[str, Colour] = {
-    "active promoter": (255, 0, 0),
-    "enhancer": (255, 195, 77),
-    "transcribed": (0, 128, 0),
-    "repressed polycomb": (128, 128, 128),
-    "heterochromatin": (138, 145, 208),
-    "acetylation": (231, 41, 138),
-    "phosphorylation": (140, 86, 75),
-    "variant": (112, 48, 160),
-    "other": (70, 70, 70),
+    "active promoter": (224, 49, 56),
+    "enhancer": (208, 130, 7),
+    "transcribed": (28, 125, 2),
+    "repressed polycomb": (108, 119, 129),
+    "heterochromatin": (54, 53, 161),
+    "acetylation": (160, 0, 108),
+    "phosphorylation": (87, 38, 17),
+    "variant": (8, 155, 178),
+    "other": (86, 76, 0),
 }
+LIGHTNESSES = (0.585, 0.36, 0.51, 0.645, 0.435)  # of the marks of a class, one after another
+TURN = -12.0  # degrees of hue, each time that the lightnesses begin again
 
 CLASS_MARKS: dict[str, tuple[str, ...]] = {
-    "active promoter": ("H3K4me2", "H3K4me3", "H3K9ac", "H4K16ac"),
-    "enhancer": ("H3K27ac", "H3K4me", "H3K4me1"),
+    "active promoter": ("H3K4me3", "H3K9ac", "H3K4me2", "H4K16ac"),
+    "enhancer": ("H3K27ac", "H3K4me1", "H3K4me"),
     "transcribed": (
-        *("H2BK120ub", "H3K36me", "H3K36me1", "H3K36me2", "H3K36me3"),
-        *("H3K79me", "H3K79me1", "H3K79me2", "H3K79me3", "H4K20me", "H4K20me1"),
+        *("H3K36me3", "H3K79me2", "H4K20me1", "H3K36me2", "H3K79me1"),
+        *("H3K79me3", "H3K36me", "H3K79me", "H4K20me", "H2BK120ub", "H3K36me1"),
     ),
-    "repressed polycomb": ("H2AK119ub", "H3K27me1", "H3K27me2", "H3K27me3"),
-    "heterochromatin": ("H3K9me", "H3K9me1", "H3K9me2", "H3K9me3", "H4K20me2", "H4K20me3"),
+    "repressed polycomb": ("H3K27me3", "H2AK119ub", "H3K27me2", "H3K27me1"),
+    "heterochromatin": ("H3K9me3", "H3K9me2", "H3K9me1", "H4K20me3", "H4K20me2", "H3K9me"),
     "acetylation": (
         *("H2AK5ac", "H2AK9ac", "H2BK5ac", "H2BK12ac", "H2BK15ac", "H2BK20ac", "H2BK120ac"),
         *("H3K4ac", "H3K14ac", "H3K18ac", "H3K23ac", "H3K56ac"),
         *("H4K5ac", "H4K8ac", "H4K12ac", "H4K91ac"),
     ),
-    "phosphorylation": ("H2AS129ph", "H3S10ph", "H3T3ph", "H3T11ph"),
-    "variant": ("H2AFX", "H2AFZ", "H3F3A", "CENPA", "Htz1"),
-    "other": ("H3K23me2", "H4R3me", "H4R3me2s", "H4R3me2a"),
+    "phosphorylation": ("H3S10ph", "H2AS129ph", "H3T3ph", "H3T11ph"),
+    "variant": ("H2AFZ", "H3F3A", "Htz1", "H2AFX", "CENPA"),
+    "other": ("H4R3me", "H4R3me2s", "H4R3me2a", "H3K23me2"),
 }
+"""The marks of each class, the best known first: a mark's place sets its shade."""
+
+CORE_MARKS = ("H3K4me3", "H3K27ac", "H3K4me1", "H3K36me3", "H3K27me3", "H3K9me3")
+"""The marks of a reference epigenome (IHEC; Stunnenberg 2016, doi:10.1016/j.cell.2016.11.007)."""
 
 ALIASES = {
     "H2A.Z": "H2AFZ",
@@ -66,17 +74,26 @@ MODIFICATION = re.compile(
 
 
 class Mark(NamedTuple):
-    """A histone mark: its canonical name, its chromatin class, and the RGB colour of the class."""
+    """A histone mark: its canonical name, its chromatin class, and its colour.
+
+    The colour is a shade of the class's. A mark that is not listed has the class's own.
+    """
 
     name: str
     mark_class: str
     colour: Colour
 
 
+def _shade(mark_class: str, number: int) -> Colour:
+    """The colour of the listed mark `number` of a class, counted from 0."""
+    turns, step = divmod(number, len(LIGHTNESSES))
+    return shade(CLASS_COLOURS[mark_class], LIGHTNESSES[step], TURN * turns)
+
+
 MARKS: dict[str, Mark] = {
-    name: Mark(name, mark_class, CLASS_COLOURS[mark_class])
+    name: Mark(name, mark_class, _shade(mark_class, number))
     for mark_class, names in CLASS_MARKS.items()
-    for name in names
+    for number, name in enumerate(names)
 }
 
 _SPELLINGS = {name.upper(): name for name in MARKS} | {
@@ -126,18 +143,27 @@ def by_class(names: Iterable[str]) -> list[str]:
 
 
 def mark_colour(name: str) -> Colour:
-    """The browser colour of a mark's class: red, green and blue, 0 to 255.
+    """The colour of a mark: red, green and blue, 0 to 255.
 
-    >>> mark_colour("h3k36me3")
-    (0, 128, 0)
+    >>> mark_colour("h3k36me3"), mark_colour("H3K36me2")
+    ((54, 147, 38), (74, 165, 59))
     """
     return mark(name).colour
 
 
 def hex_colour(name: str) -> str:
-    """The browser colour of a mark's class in HTML notation.
+    """The colour of a mark in HTML notation.
 
     >>> hex_colour("H3K36me3")
-    '#008000'
+    '#369326'
     """
-    return "#{:02x}{:02x}{:02x}".format(*mark_colour(name))
+    return html_colour(mark_colour(name))
+
+
+def html_colour(colour: Colour) -> str:
+    """A colour in HTML notation.
+
+    >>> html_colour((255, 0, 10))
+    '#ff000a'
+    """
+    return "#{:02x}{:02x}{:02x}".format(*colour)

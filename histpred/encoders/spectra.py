@@ -57,8 +57,8 @@ class SpectraEncoder:
         self.grid, self.reach, self.symmetric = sharing_of(settings)
         self._bin, stretches = _stretches(settings)
         self._ends = [tuple((self.reach + at) // self._bin for at in ends) for ends in stretches]
-        places = _places(settings, self._bin)
-        self._margin = max(map(abs, places), default=0)
+        places = _places(settings, self._bin) or [0]
+        self._margin = max(map(abs, places))
         self._wanted = (np.array(places, int) + self._margin) // self._bin
         self._columns = four_mer_columns(bool(settings.get("both_strands")))
         self._frames = bool(settings.get("frames"))
@@ -73,7 +73,7 @@ class SpectraEncoder:
         self._widths = self._check(0, ("counts", [counted]), "units"), counted
         taken = [len(stretches), sum(self._widths)]
         self._width = self._check(1, ("sums", taken), "embedding")
-        self.dimension = self._width * max(1, len(places))
+        self.dimension = self._width * len(places)
 
     def embed(self, chunks: Sequence[bytes]) -> Embedded:
         """Vectors of windows of any length: N stand for bases that they lack.
@@ -81,28 +81,25 @@ class SpectraEncoder:
         Bases farther than `reach` from the middle (length // 2), or from a place, are not read.
         """
         tokens = np.array([bases(chunk) for chunk in chunks], np.int64)
-        if len(self._wanted):
-            vectors = np.empty((len(chunks), self.dimension), np.float32)
-            for start in range(0, len(chunks), WINDOWS_AT_ONCE):
-                some = chunks[start : start + WINDOWS_AT_ONCE]
-                along = [(self._around_middle(chunk), self._wanted) for chunk in some]
-                found = self.embed_along(along, self._bin)
-                vectors[start : start + len(some)] = found.reshape(len(some), -1)
-            return Embedded(vectors, tokens)
-        sums = np.empty((len(chunks), len(self._ends), sum(self._widths)), np.float32)
-        edges = sorted({edge for ends in self._ends for edge in ends})
-        parts = [slice(*map(edges.index, ends)) for ends in self._ends]
+        stretches = np.concatenate([first + np.array(self._ends) for first in self._wanted])
+        edges, numbers = np.unique(stretches, return_inverse=True)
+        starts, ends = numbers.reshape(stretches.shape).T
+        sums = np.empty((len(chunks), len(stretches), sum(self._widths)), np.float32)
         for start in range(0, len(chunks), WINDOWS_AT_ONCE):
             windows = [self._around_middle(chunk) for chunk in chunks[start:][:WINDOWS_AT_ONCE]]
             place = 0
-            for values in self._values(codes_of(windows, 2 * self.reach)):
-                pieces = [values[:, left:right].sum(axis=1) for left, right in pairwise(edges)]
-                between, width = np.stack(pieces, axis=1), values.shape[2]
-                for number, part in enumerate(parts):
-                    total = between[:, part].sum(axis=1)
-                    sums[start : start + len(windows), number, place : place + width] = total
-                place += width
-        return Embedded(self._embedding(sums), tokens)
+            for values in self._values(codes_of(windows, len(windows[0]))):
+                running = np.zeros((len(windows), len(edges), values.shape[2]))
+                for number, (left, right) in enumerate(pairwise(edges), 1):
+                    between = values[:, left:right].sum(axis=1)
+                    np.add(running[:, number - 1], between, out=running[:, number])
+                columns = slice(place, place + values.shape[2])
+                sums[start : start + len(windows), :, columns] = (
+                    running[:, ends] - running[:, starts]
+                )
+                place = columns.stop
+        vectors = self._embedding(sums.reshape(-1, len(self._ends), sums.shape[2]))
+        return Embedded(vectors.reshape(len(chunks), self.dimension), tokens)
 
     def embed_along(self, parts: Sequence[Along], step: int) -> np.ndarray:
         """See `SharingEncoder`."""

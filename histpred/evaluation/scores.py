@@ -85,10 +85,8 @@ def score(
         table["name"] = [tile_name(chrom, start, window.tile) for chrom, start in places]
         table["gene_id"] = "."
     columns = np.concatenate(scores) if scores else np.empty((0, len(choice.scored)))
-    predicted = np.logical_not(np.isnan(columns).all(axis=0))
-    marks = tuple(
-        mark for mark, known in zip(choice.scored, predicted.tolist(), strict=True) if known
-    )
+    predicted = np.array([not mark.unpredicted for mark in choice.scored])
+    marks = tuple(mark for mark in choice.scored if not mark.unpredicted)
     values = pandas.DataFrame(columns[:, predicted], columns=[mark.name for mark in marks])
     values.insert(0, COPY, table.groupby(SAME_ROW).cumcount())
     return ScoredWindows(bundle, window, marks, pandas.concat([table, values], axis=1))

@@ -23,9 +23,10 @@ from histpred.genome.assembly import assemble
 from histpred.genome.attributes import GFF3, GTF, attribute_format
 from histpred.genome.biotypes import GROUPS, expand, normalise
 from histpred.genome.feature_types import CODING, kind_of
+from histpred.genome.gene_list import GeneList
 from histpred.genome.lines import Lines, open_lines
+from histpred.genome.mistaken import refuse_missing
 from histpred.genome.reasons import NOT_SELECTED
-from histpred.genome.reference import Reference
 from histpred.genome.regions import INTERVAL, SPLICED, Feature
 
 GENE, TRANSCRIPT = gff.GENE, gff.TRANSCRIPT
@@ -44,10 +45,14 @@ def open_annotation(
     kind: str,
     level: str | None,
     biotypes: tuple[str, ...],
+    genes: tuple[str, ...] = (),
 ) -> Iterator[Annotation]:
     """Open an annotation for windows of `kind`; '-' is standard input. `level`: see `level_for`."""
+    refuse_missing(path, is_fasta=False)
     with open_lines(path) as lines:
-        yield Annotation(lines, directory, level_for(kind, level), kind, biotypes)
+        annotation = Annotation(lines, directory, level_for(kind, level), kind, biotypes)
+        annotation.genes = GeneList(genes) if genes else None
+        yield annotation
 
 
 def level_for(kind: str, level: str | None) -> str:
@@ -70,7 +75,10 @@ class Annotation:
     format: 'BED3'..., 'GTF', 'GFF3', 'windows' (a table of windows) or 'empty'. taxon_id and
     genome_build: from an NCBI or Ensembl header, else None. circular: the circular contigs of a
     GFF3. aliases: contig -> chromosome, from the region lines of a GFF3. biotypes: all that occur.
+    genes: those to use; None: all.
     """
+
+    genes: GeneList | None = None
 
     def __init__(
         self, lines: Lines, directory: Path, level: str, kind: str, biotypes: tuple[str, ...]
@@ -97,11 +105,16 @@ class Annotation:
         return self._lines.digest
 
     def __iter__(self) -> Iterator[Feature]:
-        """Yield features; those of other biotypes have the problem 'biotype-not-selected'.
+        """Yield features; those that are not selected have the problem that says so.
 
-        Raises InputError if the file is not an annotation, and UsageError if it has none of the
-        selected biotypes.
+        Genes that are asked for and not there are features too, at no place. Raises InputError if
+        the file is not an annotation, or has none of the genes, and UsageError if it has none of
+        the selected biotypes.
         """
+        rows = self._of_biotypes()
+        return self.genes.pick(rows, self.name) if self.genes else rows
+
+    def _of_biotypes(self) -> Iterator[Feature]:
         count, selected = 0, self._selected
         for feature in self._features():
             count += 1
@@ -222,28 +235,6 @@ class Annotation:
             found = f"no {self._level} of {self.name} has the biotype {', '.join(self._selected)}"
             has = f"it has: {first_few(sorted(self.biotypes))}"
             raise UsageError(found, self.suggested(self._selected, has))
-
-
-class Contigs(Annotation):
-    """The contigs of a FASTA as an annotation, one row each; they have no biotypes."""
-
-    format = "contigs"
-
-    def __init__(self, reference: Reference, biotypes: tuple[str, ...]) -> None:
-        if biotypes:
-            raise UsageError("--biotype was given, but contigs have no biotypes", "omit --biotype")
-        self.name, self._reference = reference.name, reference
-        self.taxon_id = self.genome_build = None
-        self.aliases, self.circular, self.biotypes, self._selected = {}, set(), set(), ()
-
-    @property
-    def digest(self) -> str:
-        """The sha256 of the FASTA."""
-        return self._reference.digest
-
-    def __iter__(self) -> Iterator[Feature]:
-        for number, (contig, length) in enumerate(self._reference.lengths.items(), 1):
-            yield Feature(number, contig, 0, length, "+", contig)
 
 
 def sniff(name: str, number: int, line: str) -> str:

@@ -41,8 +41,10 @@ from histpred.genome.spool import open_spool, pack_blocks
 
 RECENT = 10_000
 
-# key, line, chrom, start, end, strand, source, gene, id, name, biotype, problem, note
-TranscriptRow = tuple[str | None, int, str, int, int, str, str, str | None, str, str, str, str, str]
+# key, line, chrom, start, end, strand, source, gene, id, gene_name, name, biotype, problem, note
+TranscriptRow = tuple[
+    str | None, int, str, int, int, str, str, str | None, str, str, str, str, str, str
+]
 
 _PLACE_AND_PARENTS = attrgetter("chrom", "strand", "source", "gene_id", "parents", "problem")
 
@@ -210,8 +212,8 @@ def _biotype_below(
 
 def _transcripts(database: sqlite3.Connection, with_exons: bool) -> Iterator[Feature]:
     """Yield the transcripts; those that share an ID are looked at together."""
-    columns = """transcript.key, line, chrom, start, end, strand, source, gene, id, name, biotype,
-                 problem, note"""
+    columns = """transcript.key, line, chrom, start, end, strand, source, gene, id, gene_name,
+                 name, biotype, problem, note"""
     alone = f"""select {columns} from transcript where not exists
                 (select 1 from repeated where repeated.key = transcript.key)"""
     for row in database.execute(alone):
@@ -228,14 +230,14 @@ def _same_id(
     """Yield the transcripts with one ID. Without `with_exons`, only their strands are compared."""
     places = [*dict.fromkeys(Place(*row[1:7]) for row in rows)]  # a place has a row for each gene
     portions = [Portion(place.strand) for place in places]
-    if not all(row[11] for row in rows):
+    if not all(row[12] for row in rows):
         portions = share(places, runs_of(database, rows[0][0]))
     portion_of = dict(zip(places, portions, strict=True))
     for row in rows:
         place = Place(*row[1:7])
         portion = portion_of[place]
-        key, *_, gene, gene_id, name, biotype, problem, note = row
-        above_id, gene_biotype, unclear = _gene_above(database, gene, place)
+        key, *_, gene, gene_id, gene_name, name, biotype, problem, note = row
+        above_id, above_name, gene_biotype, unclear = _gene_above(database, gene, place)
         strand = place.strand
         if not problem and (with_exons or portion.problem not in (EXONS_OUTSIDE, AMBIGUOUS)):
             problem, note = portion.problem, portion.note or note
@@ -248,23 +250,26 @@ def _same_id(
         biotype = biotype or gene_biotype or "."
         blocks = merge(exons) if exons else None
         gene_biotype = gene_biotype or "."
-        yield Feature(*place[:4], strand, *names, biotype, blocks, problem, note, gene_biotype)
+        columns = (*place[:4], strand, *names, biotype, blocks, problem, note, gene_biotype)
+        yield Feature(*columns)._replace(gene_name=gene_name or above_name or ".")
 
 
 def _gene_above(
     database: sqlite3.Connection, gene: str | None, place: Place
-) -> tuple[str, str, str]:
-    """The ID and biotype of the gene of a transcript, and a problem if several genes may be it."""
-    query = """select id, biotype, strand, source, start, end from gene
+) -> tuple[str, str, str, str]:
+    """ID, name and biotype of a transcript's gene, and a problem if several genes may be it."""
+    query = """select id, name, biotype, strand, source, start, end from gene
                where key = ? and chrom = ? and start < ? and end > ?"""
     found = database.execute(query, (gene, place.chrom, place.end, place.start)).fetchall()
     if len(found) > 1:
-        found = [row for row in found if agree(row[2], place.strand)] or found
-        found = [row for row in found if row[4] <= place.start and place.end <= row[5]] or found
-        found = [row for row in found if row[3] == place.source] or found
+        found = [row for row in found if agree(row[3], place.strand)] or found
+        found = [row for row in found if row[5] <= place.start and place.end <= row[6]] or found
+        found = [row for row in found if row[4] == place.source] or found
     if not found:
-        return "", "", ""
-    return *found[0][:2], AMBIGUOUS if len({row[:2] for row in found}) > 1 else ""
+        return "", "", "", ""
+    gene_id, name, biotype, *_ = found[0]
+    distinct = {(row[0], row[2]) for row in found}
+    return gene_id, name, biotype, AMBIGUOUS if len(distinct) > 1 else ""
 
 
 def _genes_without_transcript(database: sqlite3.Connection) -> Iterator[Feature]:

@@ -9,6 +9,7 @@ length zero is kept as a feature with a problem.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
@@ -16,11 +17,13 @@ from histpred.core.errors import InputError
 from histpred.genome.lines import parse_position
 from histpred.genome.reasons import ZERO_LENGTH
 from histpred.genome.regions import FARTHEST, Blocks, Feature, is_too_far
+from histpred.genome.typed_regions import like_regions
 
 HEADERS = ("#", "track", "browser")
 MAY_BE_HEADER = frozenset(("", "#", "t", "b", " ", "\t"))
 LONGEST = 2 * len(str(FARTHEST))  # digits of start and end
 STRANDS = ("+", "-", ".")
+NAME = re.compile(r"[\"']?[A-Za-z][\w.@-]*[\"']?", re.ASCII)  # of a gene
 
 
 def is_header(line: str) -> bool:
@@ -90,6 +93,16 @@ def _column_count(name: str, number: int, line: str, fields: list[str]) -> int:
     if len(line.split()) >= 3:
         found = "not tab-delimited: the columns are separated by spaces"
         hint = "convert them to tabs, for example: tr -s ' ' '\\t' < FILE"
+        raise InputError(name, found, hint, number)
+    word = line.strip()
+    if NAME.fullmatch(word):
+        found = f"a list of names, not an annotation: {word[:40]!r}"
+        command = f"histpred predict genes.gtf.gz genome.fa --genes {name} -o out"
+        hint = f"give the annotation, and the list to --genes of predict: {command}"
+        raise InputError(name, found, hint, number)
+    if like_regions(word):
+        found = f"a list of regions, not an annotation: {word[:40]!r}"
+        hint = f"type them, as in histpred predict $(cat {name}) genome.fa -o out; or write a BED"
         raise InputError(name, found, hint, number)
     hint = "a BED has at least three columns, GTF and GFF3 have nine, separated by tabs"
     raise InputError(name, f"{len(fields)} column(s), found {line[:40]!r}", hint, number)

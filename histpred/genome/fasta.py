@@ -13,7 +13,8 @@ from typing import BinaryIO, cast
 
 from histpred.core.errors import InputError
 from histpred.core.hts import BGZF_EOF, BgzipWriter
-from histpred.genome.lines import GZIP_MAGIC, PEEK, UNREADABLE, lacks_eof_block
+from histpred.genome.lines import GZIP_MAGIC, PEEK, lacks_eof_block
+from histpred.genome.mistaken import HEAD, foreign, refuse_missing
 
 BLOCK = 1 << 20
 TWO_BIT = (b"\x43\x27\x41\x1a", b"\x1a\x41\x27\x43")
@@ -32,12 +33,11 @@ def check_fasta(path: Path) -> bytes:
             found = "a FASTA is read at many places, which a pipe cannot do"
             hint = "give a file; it may be compressed (genome.fa.gz), so nothing need be unpacked"
             raise InputError(path, found, hint)
-        if not path.exists():
-            raise InputError(path, "no such file", "check the path")
+        refuse_missing(path, is_fasta=True)
         if not path.is_file():
             raise InputError(path, "is not a regular file", "give a FASTA file")
         with open(path, "rb") as stream:
-            head = stream.read(64)
+            head = stream.read(HEAD)
     except OSError as error:
         raise InputError(path, f"cannot be read: {error.strerror}", "check the path") from error
     if not head:
@@ -46,22 +46,21 @@ def check_fasta(path: Path) -> bytes:
         hint = f"convert it: twoBitToFa {path.name} genome.fa"
         raise InputError(path, "this is a 2bit file", hint)
     start = _uncompressed_head(path) if head.startswith(GZIP_MAGIC) else head
-    for magic, what, hint in UNREADABLE:
-        if start.startswith(magic):
-            raise InputError(path, f"this is {what}", hint)
+    if other := foreign(start):
+        raise InputError(path, f"this is {other[0]}", other[1])
     if start.startswith(BYTE_ORDER_MARK):
         found = "the FASTA begins with a byte order mark, which samtools cannot index"
         raise InputError(path, found, "remove the mark: sed -i '1s/^\\xef\\xbb\\xbf//' FASTA", 1)
     if not start.lstrip().startswith(b">"):
         found = f"not a FASTA: it begins with {start[:20].decode('utf-8', 'replace')!r}"
-        hint = "a FASTA begins with '>'; the order is ANNOTATION FASTA: are the two swapped?"
+        hint = "a FASTA begins with '>'; it is the last argument: are the two swapped?"
         raise InputError(path, found, hint, 1)
     return head
 
 
 def _uncompressed_head(path: Path) -> bytes:
     with _open(path) as stream:
-        return stream.read(64)
+        return stream.read(HEAD)
 
 
 def check_eof_block(path: Path) -> None:

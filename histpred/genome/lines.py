@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 from histpred.core.errors import InputError
 from histpred.core.hts import BGZF_EOF
+from histpred.genome.mistaken import foreign
 from histpred.genome.regions import is_too_far
 
 if TYPE_CHECKING:
@@ -28,31 +29,6 @@ GZIP_MAGIC = b"\x1f\x8b"
 PEEK = 1 << 16  # bytes; also the largest size of a bgzip block
 LONGEST = 1 << 24  # bytes of a line
 AGAIN = "download or copy the file again; none of its content was used"
-
-UNREADABLE = (
-    (b"BZh", "compressed with bzip2", "decompress it first: bunzip2 FILE"),
-    (b"\xfd7zXZ", "compressed with xz", "decompress it first: unxz FILE"),
-    (b"\x28\xb5\x2f\xfd", "compressed with zstd", "decompress it first: unzstd FILE"),
-    (
-        b"PK\x03\x04",
-        "a zip archive or an Excel sheet",
-        "unpack it, or save it as tab-separated text",
-    ),
-    (b"version https://git-lfs", "a Git-LFS pointer, not the file itself", "run: git lfs pull"),
-    (b"\xff\xfe", "UTF-16 text", "convert it: iconv -f UTF-16 -t UTF-8 FILE"),
-    (b"\xfe\xff", "UTF-16 text", "convert it: iconv -f UTF-16 -t UTF-8 FILE"),
-    (b"<", "a web page or XML", "the download may have failed: look at the file"),
-)
-FOREIGN = (
-    *UNREADABLE,
-    (b"BAM\x01", "a BAM file", "convert it: bedtools bamtobed -i FILE"),
-    (b"##fileformat=VCF", "a VCF file", "give a BED, GTF or GFF3 annotation"),
-    (b"\xeb\xf2\x89\x87", "a bigBed file", "convert it: bigBedToBed FILE out.bed"),
-    (b"\x87\x89\xf2\xeb", "a bigBed file", "convert it: bigBedToBed FILE out.bed"),
-    (b"\x00\x00\x01\x00", "a binary file", "give a BED, GTF or GFF3 annotation"),
-    (b">", "a FASTA file", "the order is ANNOTATION FASTA: are the two swapped?"),
-)
-"""What a file is by its first bytes, and what to do: any file, and one that is no annotation."""
 
 
 def is_bgzf(head: bytes) -> bool:
@@ -161,9 +137,12 @@ class Lines:
         raise InputError(self.name, found, hint, self.number)
 
     def _refuse_foreign(self, head: bytes) -> None:
-        for magic, what, hint in FOREIGN:
-            if head.startswith(magic):
-                raise InputError(self.name, f"this is {what}", hint)
+        if other := foreign(head):
+            raise InputError(self.name, f"this is {other[0]}", other[1])
+        if head.startswith(b">"):
+            hint = "the order is ANNOTATION FASTA: are the two swapped? For sequences without an "
+            hint += "annotation, give only the FASTA, and --sequences"
+            raise InputError(self.name, "this is a FASTA file", hint)
         if b"\x00" in head:
             found = "not text: it contains NUL bytes (a binary file or UTF-16)"
             raise InputError(self.name, found, "give a BED, GTF or GFF3 annotation in UTF-8")

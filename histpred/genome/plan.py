@@ -9,13 +9,14 @@ from typing import NamedTuple
 
 from histpred.core.errors import SHOWN, InputError, first_few
 from histpred.genome import windows
-from histpred.genome.annotation import TABLE, Annotation, Contigs, open_annotation
+from histpred.genome.annotation import TABLE, Annotation
 from histpred.genome.ledger import Ledger
 from histpred.genome.naming import MITOCHONDRION, chromosome, refuse_names
-from histpred.genome.reasons import CROSSES_ORIGIN, NOT_SELECTED, TOO_MANY_N
+from histpred.genome.reasons import CROSSES_ORIGIN, GENE_NOT_FOUND, TOO_MANY_N, UNWANTED
 from histpred.genome.reference import Reference
-from histpred.genome.regions import INTERVAL, Feature
-from histpred.genome.request import Request
+from histpred.genome.regions import INTERVAL, PROMOTER, Feature
+from histpred.genome.request import SEQUENCES, Request
+from histpred.genome.sources import open_inputs
 from histpred.genome.windows import Row, WindowSpec
 
 NAME_LIMIT = 255
@@ -84,19 +85,10 @@ def open_windows(
     """Open annotation, genome and ledger, and `plan` the windows.
 
     Raises InputError if one of the `formats` to be written cannot hold the name of a contig.
-    With tiles, the FASTA may also be the annotation; each contig is then a row. Temporary files go
-    to `work`, and so do private indexes of the genome if the request has no cache.
+    Files: see `open_inputs`.
     """
     with ExitStack() as stack:
-        fasta = request.fasta, request.cache or work
-        annotation: Annotation
-        if spec.tile and request.annotation == request.fasta:
-            reference = stack.enter_context(Reference(*fasta))
-            annotation = Contigs(reference, request.biotypes)
-        else:
-            selection = spec.kind, request.level, request.biotypes
-            annotation = stack.enter_context(open_annotation(request.annotation, work, *selection))
-            reference = stack.enter_context(Reference(*fasta))
+        annotation, reference = stack.enter_context(open_inputs(request, spec, work))
         ledger = stack.enter_context(Ledger(work))
         planned = plan(annotation, reference, spec, request.unstranded, ledger)
         refuse_names(reference.name, planned.contigs, formats)
@@ -120,13 +112,15 @@ def plan(
 ) -> Plan:
     """Read the whole annotation into `ledger`; the rows of a table of windows are kept unchanged.
 
-    With `unstranded`, and in a table of windows, the strand '.' is read as '+'. Raises InputError
+    With `unstranded`, and in a table of windows, the strand '.' is read as '+'. A sequence has its
+    TSS at its middle. Raises InputError
     if the annotation does not fit the genome (no contig in common, genes past the end of a contig),
     or if strands are missing that the window kind needs.
     """
     faults = Faults()
     contigs: dict[str, None] = {}
     found: dict[str, tuple[str | None, int]] = {}
+    centred = annotation.format == SEQUENCES and spec.kind == PROMOTER
     for feature in annotation:
         is_window = annotation.format == TABLE  # known once the first line has been read
         feature = printable(feature)
@@ -155,10 +149,13 @@ def plan(
         elif is_window and contig:
             ledger.add(feature, windows.place_unchanged(feature, contig, length))
         else:
-            ledger.add(feature, windows.place(feature, contig, length, spec))
+            placed = feature._replace(start=feature.end // 2) if centred else feature
+            ledger.add(feature, windows.place(placed, contig, length, spec))
 
     _refuse(faults, annotation, reference, spec, ledger)
     notices = list(reference.notices)
+    if annotation.genes:
+        notices += annotation.genes.notices()
     if annotation.format == TABLE:
         notices.append(f"{annotation.name} is a table of windows, which are used unchanged")
     if renamed := reference.names.renamed:
@@ -236,7 +233,7 @@ def scorable(ledger: Ledger, reference: Reference, spec: WindowSpec) -> Iterator
 
 def printable(feature: Feature) -> Feature:
     """Make the names of a feature fit in a table: no control characters, at most 255 characters."""
-    _, chrom, _, _, _, name, gene_id, biotype, _, _, note, _, _ = feature
+    _, chrom, _, _, _, name, gene_id, biotype, _, _, note, *_ = feature
     joined = f"{name}{gene_id}{biotype}{chrom}{note}"
     short = len(joined) <= NAME_LIMIT or max(map(len, (name, gene_id, biotype))) <= NAME_LIMIT
     if short and joined.isprintable():
@@ -255,7 +252,8 @@ def _refuse(
 ) -> None:
     name, rows = annotation.name, ledger.rows
     unknown, past_end, strandless = faults.unknown, faults.past_end, faults.strandless
-    if unknown.count and unknown.count == rows - ledger.skipped.get(NOT_SELECTED, 0):
+    selected = rows - sum(ledger.skipped.get(reason, 0) for reason in (*UNWANTED, GENE_NOT_FOUND))
+    if unknown.count and unknown.count == selected:
         here, there = first_few(faults.unknown_contigs), first_few(reference.lengths)
         hint = (
             "are both of the same assembly? chr1, 1 and NC_000001.11 count as the same contig "
@@ -275,8 +273,9 @@ def _refuse(
         raise InputError(
             name,
             f"{strandless.count} of {rows} rows {need}: {strandless}",
-            "add strands (column 6 of a BED), or use the rows themselves with --window interval, "
-            "or read '.' as '+' with --unstranded",
+            "genes need their strands (column 6 of a BED). --unstranded reads '.' as '+', so that "
+            "genes of the other strand are scored at their 3' end. --window interval is for peaks "
+            "and other places without a strand: it scores the middle of each row",
         )
 
 
@@ -287,6 +286,8 @@ def _warnings(faults: Faults, annotation: Annotation, reference: Reference) -> l
     if unmatched := annotation.unmatched():
         meant = annotation.suggested(unmatched)
         warnings.append(f"no row has the biotype {', '.join(unmatched)}" + (meant and f": {meant}"))
+    if annotation.genes:
+        warnings += annotation.genes.warnings(annotation.name)
     if unknown := faults.unknown.count:
         where = f"lie on contigs that {reference.name} does not have"
         warnings.append(f"{unknown} rows {where}: {first_few(faults.unknown_contigs)}")

@@ -21,6 +21,11 @@ AMBIGUOUS = "ambiguous-id"
 EXONS_OUTSIDE = "exons-outside-the-transcript"
 UNKNOWN_TYPE = "unknown-type"
 NO_GENE = "no-gene"
+GENE_NOT_SELECTED = "gene-not-selected"
+GENE_NOT_FOUND = "gene-not-found"
+
+# The rows that nobody asked for
+UNWANTED = (NOT_SELECTED, GENE_NOT_SELECTED)
 
 MEANINGS = {
     NOT_SELECTED: "--biotype does not select it",
@@ -41,4 +46,6 @@ MEANINGS = {
     EXONS_OUTSIDE: "an exon lies outside its transcript or gene",
     UNKNOWN_TYPE: "its type (column 3) is not known, and it has neither exons nor transcripts",
     NO_GENE: "a CDS of no gene or transcript, in a GFF3 without genes",
+    GENE_NOT_SELECTED: "--genes does not name it",
+    GENE_NOT_FOUND: "--genes names it, and the annotation has no such gene",
 }

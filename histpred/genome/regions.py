@@ -26,6 +26,7 @@ class Feature(NamedTuple):
     unknown. `exons` are genomic intervals, ascending and disjoint; None if the annotation has none.
     `problem` is the reason why the feature cannot be used, else ''. `note` states what was changed
     to make it usable, else ''. `outside`: in a table of windows, as of a `Window`; else 0.
+    `gene_name` is the name of a transcript's gene, '.' if it has none or is not known.
     """
 
     line: int
@@ -41,6 +42,7 @@ class Feature(NamedTuple):
     note: str = ""
     gene_biotype: str = "."
     outside: int = 0
+    gene_name: str = "."
 
     def with_note(self, note: str) -> Feature:
         """The feature with one more note."""

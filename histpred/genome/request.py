@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from histpred.core.output import input_digest
 from histpred.genome.annotation import level_for
 from histpred.genome.biotypes import normalise
+from histpred.genome.mistaken import refuse_missing
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
+
+
+# What the annotation of a request is
+FILE, REGIONS, SEQUENCES = "file", "regions", "sequences"
 
 
 class Request(NamedTuple):
@@ -20,6 +26,8 @@ class Request(NamedTuple):
     plain, bgzip or gzip. level: 'gene', 'transcript' or None (transcripts for spliced windows, else
     genes). biotypes: names or groups; empty for all. unstranded: read the strand '.' as '+'. cache:
     folder that keeps indexes and copies of the genome for later runs; None: remove them at the end.
+    genes: names or IDs of the genes to use; empty for all. source: FILE; REGIONS: the annotation is
+    the text of typed regions; SEQUENCES: the annotation is the FASTA, each record is a row.
     """
 
     annotation: str
@@ -28,11 +36,18 @@ class Request(NamedTuple):
     biotypes: tuple[str, ...] = ()
     unstranded: bool = False
     cache: Path | None = None
+    genes: tuple[str, ...] = ()
+    source: str = FILE
 
     @property
     def files(self) -> tuple[str, str]:
         """The paths of the two inputs."""
         return self.annotation, self.fasta
+
+
+def text_digest(text: str) -> str:
+    """The sha256 of a text."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def request_identity(
@@ -43,13 +58,24 @@ def request_identity(
     kind: the window kind. digests: the sha256 of the annotation and of the FASTA; None: compute
     them now. labels: the file of labels that belongs to the request, if there is one.
     """
-    annotation, fasta = digests or map(input_digest, request.files)
+    annotation, fasta = digests or _digests(request)
     biotypes: list[JsonValue] = [*sorted({normalise(biotype) for biotype in request.biotypes})]
+    genes: list[JsonValue] = [*sorted(set(request.genes))]
     return {
         "annotation sha256": annotation,
         "FASTA sha256": fasta,
         **({"labels sha256": input_digest(labels)} if labels else {}),
         "by": level_for(kind, request.level),
         "biotypes": biotypes,
+        **({"genes": genes} if genes else {}),
+        **({"source": request.source} if request.source != FILE else {}),
         "unstranded": request.unstranded,
     }
+
+
+def _digests(request: Request) -> tuple[str, str]:
+    refuse_missing(request.fasta, is_fasta=True)
+    if request.source == REGIONS:
+        return text_digest(request.annotation), input_digest(request.fasta)
+    refuse_missing(request.annotation, is_fasta=False)
+    return input_digest(request.annotation), input_digest(request.fasta)

@@ -114,7 +114,7 @@ def place(feature: Feature, contig: str | None, length: int, spec: WindowSpec) -
     >>> place(Feature(1, "1", 4, 50, "+", "a"), "chr1", 100, spec).window[:4]
     ('chr1', 0, 9, '+')
     """
-    line, _, first, last, given, name, gene_id, biotype, exons, problem, note, _, _ = feature
+    line, _, first, last, given, name, gene_id, biotype, exons, problem, note, *_ = feature
     kind = spec.kind
     if problem:
         return Placement(None, problem, note)

@@ -15,6 +15,7 @@ from histpred.core.errors import InputError, UsageError, first_few
 from histpred.core.marks import ALIASES, canonical, is_mark
 from histpred.genome.bed import read_bed
 from histpred.genome.lines import Lines, open_lines
+from histpred.genome.mistaken import refuse_foreign
 from histpred.genome.naming import ContigNames
 from histpred.labels.matrix import check_mark_name
 from histpred.labels.table import read_records
@@ -56,6 +57,8 @@ def peak_files(paths: Sequence[Path], sheet: Path | None) -> list[PeakFile]:
         return _read_sheet(Path(sheet))
     files = [_from_name(Path(path)) for path in paths]
     if strange := [file.path.name for file in files if not is_mark(file.mark)]:
+        for file in files:
+            refuse_foreign(file.path)
         raise UsageError(
             f"{len(strange)} of {len(files)} names of files do not begin with a histone mark: "
             f"{first_few(strange)}",

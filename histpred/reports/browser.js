@@ -1,5 +1,13 @@
 const view = JSON.parse(document.getElementById("data").textContent);
 const element = document.getElementById("browser");
+const NOT_SCORED = "#b0b4b9";
+
+// On a dark page, the style inverts the lightness of the browser (class paper). Colours that went through the same
+// filter before (https://www.w3.org/TR/filter-effects-1/#huerotateEquivalent, by 180 degrees) come out as they were.
+const dark = matchMedia("(prefers-color-scheme: dark)").matches;
+const TURN = [[-0.574, 1.43, 0.144], [0.426, 0.43, 0.144], [0.426, 1.43, -0.856]];
+const filtered = colour => dark ? TURN.map(row =>
+  Math.max(0, Math.min(255, row.reduce((sum, share, i) => sum + share * (255 - colour[i]), 0)))) : colour;
 
 // Towards white, not transparent: shades of overlapping windows must not add up.
 const shade = (colour, share) => `rgb(${colour.map(part =>
@@ -7,7 +15,7 @@ const shade = (colour, share) => `rgb(${colour.map(part =>
 
 function track(name) {
   const number = view.marks.findIndex(mark => mark.name === name);
-  const colour = view.marks[number].colour;
+  const colour = filtered(view.marks[number].colour);
   const features = view.windows.map(([chr, start, end, window, strand, probabilities]) =>
     ({ chr, start, end, name: window, strand, value: probabilities[number], probability: probabilities[number] }));
   if (view.signal)
@@ -16,23 +24,48 @@ function track(name) {
     color: feature => shade(colour, feature.value), searchable: false };
 }
 
+function annotation() {
+  const features = view.features.map(([chr, start, end, name, strand, scored]) =>
+    ({ chr, start, end, name, strand, scored: scored ? "yes" : "no" }));
+  return { name: view.annotation, type: "annotation", displayMode: "EXPANDED", height: 70, features, searchable: !view.cover,
+    color: feature => feature.scored === "yes" ? "#1b4f8a" : NOT_SCORED };
+}
+
+function scored() {
+  const features = view.windows.map(([chr, start, end, name, strand]) => ({ chr, start, end, name, strand }));
+  return { name: "scored windows", type: "annotation", displayMode: "EXPANDED", height: 60, color: "#444", features };
+}
+
+// The bases that the page has; all others are blank.
+async function basesOf(contig, start, end) {
+  const bases = Array(end - start).fill(" ");
+  for (const [chr, first, text] of view.bases)
+    if (chr === contig)
+      for (let i = Math.max(start, first); i < Math.min(end, first + text.length); i++) bases[i - start] = text[i - first];
+  return bases.join("");
+}
+
 function around([contig, start, end]) {
   const beside = Math.max(4000, (end - start) * 2);
   return `${contig}:${Math.max(1, start + 1 - beside)}-${Math.min(view.contigs[contig], end + beside)}`;
 }
 
-const rows = [...document.querySelectorAll("#top-table tbody tr")].slice(0, view.loci);
+// Rows of windows, if there are few, or of the best loci of each mark.
+const places = document.querySelectorAll("#window-table tbody tr, #top-table tbody tr");
+const rows = [...places].slice(0, view.loci);
 if (rows.length) {
   const sizes = Object.entries(view.contigs).map(([contig, length]) => `${contig}\t${length}\n`).join("");
-  const windows = { name: "windows", type: "annotation", displayMode: "EXPANDED", height: 80, color: "#444",
-    features: view.windows.map(([chr, start, end, name, strand]) => ({ chr, start, end, name, strand })) };
   igv.createBrowser(element, {
     reference: { id: "genome", name: "genome", format: "chromsizes", fastaURL: new File([sizes], "chrom.sizes"), wholeGenomeView: false },
     locus: around(JSON.parse(rows[0].dataset.place)),
     loadDefaultGenomes: false, search: false, showIdeogram: false, showChromosomeWidget: false,
     showSVGButton: false, showCenterGuideButton: false, showCursorTrackingGuideButton: false,
-    tracks: [...(view.signal ? [] : [windows]), ...view.order.map(track)],
+    tracks: [...(view.bases.length ? [{ type: "sequence", name: "sequence" }] : []), annotation(),
+      ...(view.cover ? [scored()] : []), ...view.order.map(track)],
   }).then(browser => {
+    browser.genome.getSequence = basesOf;
+    for (const input of element.shadowRoot.querySelectorAll("input:not([aria-label])"))
+      input.ariaLabel = input.placeholder || { range: "Zoom", checkbox: "Select track" }[input.type] || "Value";
     // igv.js would read a name as HTML.
     browser.on("trackclick", (_, fields) => {
       const popup = document.createElement("div");
@@ -51,8 +84,8 @@ if (rows.length) {
     };
     for (const row of rows) {
       const place = JSON.parse(row.dataset.place);
-      const cell = row.querySelector("td.place");
-      if (row.cells[1].textContent === "1") {
+      const cell = row.querySelector(".place");
+      if (row.classList.contains("first")) {
         const best = button(`best of ${row.cells[0].textContent}`, place);
         best.title = cell.textContent;
         document.getElementById("buttons").append(best);

@@ -17,22 +17,24 @@ import numpy as np
 import pandas
 from pydantic import JsonValue
 
-from histpred.core.columns import NAMES, NUMBERS, PLACE
+from histpred.core.columns import NAMES, NUMBERS, PLACE, place_of
 from histpred.core.errors import InputError, UsageError
 from histpred.core.execution import Progress, no_progress
 from histpred.core.marks import hex_colour, mark
 from histpred.core.output import output_files, refuse_inputs, temporary_faults
 from histpred.reports.vectors import VectorTable
+from histpred.scoring.called import called_rows
 from histpred.scoring.embed import VECTOR, window_fields
 from histpred.scoring.promise import MarkRecord
 from histpred.scoring.record import read_finished
-from histpred.scoring.tables import AGAIN, SCORES, Rows, read_scores
+from histpred.scoring.tables import AGAIN, CALLS, SCORES, Rows, read_scores
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
 H5AD, PARQUET = ".h5ad", ".parquet"
 IDENTITY = "histpred"  # key of the prediction's identity in both formats
+CALLED = "called"  # layer of AnnData
 PROMISES = "marks"  # key of what run.json says of marks, in Parquet
 CATEGORIES = ("chrom", "strand", "biotype")
 
@@ -49,7 +51,7 @@ class PredictionTable(NamedTuple):
     """A prediction that is being read, in blocks of rows with vectors, float32 [rows, dimension].
 
     identity, promises: those of run.json; promises: by mark. windows, dimension: as in
-    `Conversion`.
+    `Conversion`. Rows come with their calls too, bool [rows, marks].
     """
 
     identity: dict[str, JsonValue]
@@ -57,7 +59,7 @@ class PredictionTable(NamedTuple):
     marks: tuple[str, ...]
     windows: int
     dimension: int | None
-    rows: Iterator[tuple[Rows, np.ndarray | None]]
+    rows: Iterator[tuple[Rows, np.ndarray, np.ndarray | None]]
 
 
 def suffix_of(out: Path) -> str:
@@ -102,11 +104,11 @@ def convert(
 def to_anndata(scores: Path, embeddings: Path | None = None) -> AnnData:
     """A prediction as AnnData; parameters and errors as for `convert`.
 
-    X: probabilities, float32 [windows, marks]. obs: the columns of windows (coordinates 0-based
-    half-open), indexed by `unique_names`. var: mark_class and colour ('#rrggbb') of each mark,
-    threshold, precision and recall of its calls (NaN where run.json has none), and why it is not
-    predicted ('' if it is). obsm['embedding']: float32 [windows, dimension], if given.
-    uns['histpred']: the identity of run.json, as text.
+    X: probabilities, float32 [windows, marks]. layers['called']: bool, as calls.bed.gz says. obs:
+    the columns of windows (coordinates 0-based half-open), indexed by `unique_names`. var:
+    mark_class and colour ('#rrggbb') of each mark, threshold, precision and recall of its calls
+    (NaN where run.json has none), and why it is not predicted ('' if it is). obsm['embedding']:
+    float32 [windows, dimension], if given. uns['histpred']: the identity of run.json, as text.
     """
     with _open(scores, embeddings, no_progress) as table:
         return _anndata(table)
@@ -142,10 +144,11 @@ def _anndata(table: PredictionTable) -> AnnData:
     probabilities = np.empty((table.windows, len(table.marks)), np.float32)
     vectors = np.empty((table.windows, table.dimension or 0), np.float32)
     windows = [pandas.DataFrame(columns=NAMES, dtype=object).astype(NUMBERS)]
+    called = np.empty(probabilities.shape, bool)
     done = 0
-    for rows, some in table.rows:
+    for rows, calls, some in table.rows:
         here = slice(done, done := done + len(rows.windows))
-        probabilities[here] = rows.probabilities
+        probabilities[here], called[here] = rows.probabilities, calls
         if some is not None:
             vectors[here] = some
         windows.append(pandas.DataFrame(rows.windows, columns=NAMES, dtype=object).astype(NUMBERS))
@@ -166,7 +169,8 @@ def _anndata(table: PredictionTable) -> AnnData:
     identity = table.identity.items()
     texts = {key: text if isinstance(text, str) else json.dumps(text) for key, text in identity}
     obsm = {} if table.dimension is None else {"embedding": vectors}
-    return AnnData(probabilities, obs, var, uns={IDENTITY: texts}, obsm=obsm)
+    uns, layers = {IDENTITY: texts}, {CALLED: called}
+    return AnnData(probabilities, obs, var, uns=uns, obsm=obsm, layers=layers)
 
 
 def _promises(table: PredictionTable, index: pandas.Index) -> dict[str, pandas.Series]:
@@ -203,7 +207,7 @@ def _write_parquet(table: PredictionTable, path: Path) -> None:
     metadata = {IDENTITY: json.dumps(table.identity), PROMISES: json.dumps(promises)}
     schema = arrow.schema(fields, metadata=metadata)
     with parquet.ParquetWriter(path, schema) as writer:
-        for rows, vectors in table.rows:
+        for rows, _, vectors in table.rows:
             texts = zip(NAMES, zip(*rows.windows, strict=True), strict=True)
             columns = [np.array(column, NUMBERS.get(name, object)) for name, column in texts]
             columns += [arrow.array(each, from_pandas=True) for each in rows.probabilities.T]
@@ -224,16 +228,20 @@ def _open(scores: Path, embeddings: Path | None, progress: Progress) -> Iterator
         if vectors:
             stack.callback(vectors.file.close)
 
-        def rows() -> Iterator[tuple[Rows, np.ndarray | None]]:
+        called = stack.enter_context(called_rows(scores / CALLS, marks))
+
+        def rows() -> Iterator[tuple[Rows, np.ndarray, np.ndarray | None]]:
             done = 0
             for block in blocks:
                 done += len(block.windows)
                 if done > total:
                     break
-                yield block, vectors.take(block.windows) if vectors else None
+                calls = called.take([*map(place_of, block.windows)])
+                yield block, calls, vectors.take(block.windows) if vectors else None
                 progress(done, total)
             if done != total:
                 raise InputError(path, f"does not have the {total:,} rows of run.json", AGAIN)
+            called.finish()
             if vectors:
                 vectors.take([])  # raises if more are left
 

@@ -8,6 +8,7 @@ import textwrap
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from html import escape
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -20,7 +21,7 @@ from matplotlib.image import AxesImage
 from matplotlib.patches import Patch
 from matplotlib.transforms import ScaledTranslation
 
-from histpred.core.marks import CLASS_COLOURS, hex_colour, mark
+from histpred.core.marks import CLASS_COLOURS, hex_colour, html_colour, mark
 
 STYLE = {
     "axes.axisbelow": True,
@@ -83,7 +84,7 @@ def drawn(
     with styled():
         for name, drawer in drawers.items():
             if draft := drawer():
-                svg = _write(draft.figure, name, folder)
+                svg = _write(draft, name, folder)
                 drawings[name] = Drawing(draft.title, draft.caption, svg)
     return drawings
 
@@ -149,9 +150,9 @@ def class_legend(
     figure: Figure, marks: Iterable[str], handles: Sequence[Artist] = (), names: Sequence[str] = ()
 ) -> None:
     """Explain the colours of `marks` below the figure, then other handles with their names."""
-    found = {mark(name).mark_class: hex_colour(name) for name in marks}
+    found = {mark(name).mark_class for name in marks}
     classes = [name for name in CLASS_COLOURS if name in found]
-    patches = [Patch(color=found[name]) for name in classes]
+    patches = [Patch(color=html_colour(CLASS_COLOURS[name])) for name in classes]
     legend(figure, [*patches, *handles], [*classes, *names], "outside lower left")
 
 
@@ -173,10 +174,13 @@ def colour_bar(
 def cell_numbers(
     axes: Axes, values: np.ndarray, layout: Callable[[float], str], dark: float
 ) -> None:
-    """Write the values of a heat map into its cells, in white where they lie beyond +-`dark`."""
+    """Write the values of a heat map into its cells, in white where they lie beyond +-`dark`.
+
+    These are no greys to `_element`, since the cells look the same on a dark page.
+    """
     for (row, column), value in np.ndenumerate(values):
         if not np.isnan(value):
-            shade = "white" if abs(value) > dark else "black"
+            shade = "#fffffe" if abs(value) > dark else "#000001"
             axes.text(column, row, layout(value), ha="center", va="center", fontsize=7, color=shade)
 
 
@@ -187,8 +191,9 @@ def wrapped(names: Iterable[str]) -> list[str]:
     return [f"\u200b{name}" if name.startswith("_") else name for name in lines]
 
 
-def _write(figure: Figure, name: str, folder: Path | None) -> str:
+def _write(draft: Draft, name: str, folder: Path | None) -> str:
     """Write a figure into the folder, if any; returns its SVG as an element for a page."""
+    figure = draft.figure
     if folder:
         figure.savefig(folder / f"{name}.png", dpi=DPI, metadata={"Software": None})
     else:
@@ -199,11 +204,15 @@ def _write(figure: Figure, name: str, folder: Path | None) -> str:
     figure.savefig(stream, format="svg", dpi=DPI, metadata=nothing)
     if folder:
         (folder / f"{name}.svg").write_text(stream.getvalue(), encoding="utf-8")
-    return _element(stream.getvalue(), name)
+    return _element(stream.getvalue(), name, draft.title)
 
 
-def _element(svg: str, name: str) -> str:
-    """Extract the <svg> element; ids that are referred to get the prefix `name`, others go."""
+def _element(svg: str, name: str, title: str) -> str:
+    """Extract the <svg> element; ids that are referred to get the prefix `name`, others go.
+
+    Text has the colour of the page's text, and greys lie between that and the page's background, so
+    the figure follows a dark page.
+    """
     svg = svg[svg.index("<svg") :]
     used = set(re.findall(r'(?:url\(#|href="#)([^)"]+)', svg))
     svg = re.sub(r' id="([^"]*)"', lambda found: found[0] if found[1] in used else "", svg)
@@ -211,4 +220,13 @@ def _element(svg: str, name: str) -> str:
         svg = svg.replace(reference, f"{reference}{name}-")
     # Otherwise matplotlib's rule would apply to every element of the page.
     svg = svg.replace('<style type="text/css">*{', f'<style type="text/css">.{name} *{{')
-    return svg.replace("<svg ", f'<svg class="{name}" ', 1)
+    svg = re.sub(r"#([0-9a-f]{2})\1\1(?![0-9a-f])", _grey, svg)
+    start, end = svg.split(">", 1)
+    start = start.replace("<svg ", f'<svg class="{name}" role="img" fill="currentColor" ', 1)
+    return f"{start}><title>{escape(title)}</title>{end}"
+
+
+def _grey(found: re.Match[str]) -> str:
+    """A grey as a mixture of the page's colours."""
+    ink = 1 - int(found[1], 16) / 255
+    return f"color-mix(in srgb, var(--ink) {ink:.1%}, var(--page))"

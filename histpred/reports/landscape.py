@@ -8,20 +8,44 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pandas
 
-from histpred.core.columns import NAMES, NUMBERS, place_of
+from histpred.core.columns import picker, place_of
 from histpred.core.errors import InputError
 from histpred.scoring.tables import AGAIN, CALLS, SCORES, Rows, read_scores
 
 BINS = 100  # in a histogram of probabilities
 SAMPLE = 2_000  # most windows that are kept as they are
-TOP = 10  # loci per mark
+TOP = 5  # loci per mark
 STRETCH = 10_000  # bp, with at most one locus per mark
 GROUPS = 15  # most groups; the smallest are merged
 NOT_STATED = "."
 
 Call = tuple[str, str, str, str, str]  # contig, start, end, strand, mark
+_shown_of = picker("chrom", "start", "end", "name", "strand", "biotype")
+
+
+class Locus(NamedTuple):
+    """A window as the report shows it: 0-based half-open, bp; '.' for what is not stated.
+
+    probabilities: float [m]. called: bool [m].
+    """
+
+    chrom: str
+    start: int
+    end: int
+    name: str
+    strand: str
+    biotype: str
+    probabilities: np.ndarray
+    called: np.ndarray
+
+
+class Group(NamedTuple):
+    """The windows of a biotype or a contig; `called`: how many for each mark, int [m]."""
+
+    name: str
+    windows: int
+    called: np.ndarray
 
 
 class Landscape(NamedTuple):
@@ -29,11 +53,10 @@ class Landscape(NamedTuple):
 
     columns: of the marks, among those of all marks in the table. histograms: windows by
     probability, int [m, BINS]. sums: of probabilities, float [m]. called: number of called windows,
-    int [m]. by: 'biotype' or 'contig'. groups: one row per biotype or contig, columns windows and,
-    for each mark, how many are called. sample: probabilities of windows evenly spaced along the
-    table, columns marks. top: for each mark the called windows of highest probability, one per
-    stretch of the genome; columns mark, rank, those of a window (0-based half-open), and
-    probability. ends: end of the last window, bp, by contig.
+    int [m]. with_calls: windows called for any mark. by: 'biotype' or 'contig'; groups: by that,
+    the largest first. sample: at most SAMPLE windows, evenly spaced along the table. top: for each
+    mark the called windows of highest probability, one per stretch of the genome, the best first.
+    ends: end of the last window, bp, by contig.
     """
 
     marks: tuple[str, ...]
@@ -42,10 +65,11 @@ class Landscape(NamedTuple):
     histograms: np.ndarray
     sums: np.ndarray
     called: np.ndarray
+    with_calls: int
     by: str
-    groups: pandas.DataFrame
-    sample: pandas.DataFrame
-    top: pandas.DataFrame
+    groups: tuple[Group, ...]
+    sample: tuple[Locus, ...]
+    top: dict[str, tuple[Locus, ...]]
     ends: dict[str, int]
 
 
@@ -113,34 +137,29 @@ def _read(
     every = -(-windows // SAMPLE)
     histograms = np.zeros((len(marks), BINS), np.int64)
     sums, called = np.zeros(len(marks)), np.zeros(len(marks), np.int64)
-    groups: dict[str, pandas.DataFrame] = {}
-    samples: list[pandas.DataFrame] = []
-    tops: list[pandas.DataFrame | None] = [None] * len(marks)
+    biotypes: dict[str, np.ndarray] = {}
+    contigs: dict[str, np.ndarray] = {}
     ends: dict[str, int] = {}
-    done = 0
+    sample: list[Locus] = []
+    tops: list[list[Locus]] = [[] for _ in marks]
+    done = with_calls = 0
     for block, hits in blocks:
         values = block.probabilities
-        chunk = pandas.DataFrame(block.windows, columns=list(NAMES)).astype(NUMBERS)
         bins = np.minimum((values * BINS).astype(int), BINS - 1)
         for number, column in enumerate(bins.T):
             histograms[number] += np.bincount(column, minlength=BINS)
-            tops[number] = _best(tops[number], chunk, values[:, number], hits[:, number])
+            tops[number] = _best(tops[number], block, hits, number)
         sums += values.sum(axis=0)
         called += hits.sum(axis=0)
-        counted = pandas.DataFrame(hits, columns=marks).assign(windows=1)
-        for by, name in (("biotype", "biotype"), ("contig", "chrom")):
-            here = counted.groupby(chunk[name].to_numpy()).sum()
-            groups[by] = pandas.concat([groups.get(by), here]).groupby(level=0).sum()
-        samples.append(pandas.DataFrame(values[-done % every :: every], columns=marks))
-        done += len(chunk)
-        for contig, end in chunk.groupby("chrom", sort=False)["end"].max().items():
+        with_calls += int(hits.any(axis=1).sum())
+        places = [_shown_of(row) for row in block.windows]
+        _tally(contigs, [place[0] for place in places], hits)
+        _tally(biotypes, [place[5] for place in places], hits)
+        for contig, _, end, *_ in places:
             ends[contig] = max(ends.get(contig, 0), int(end))
-    ranked = [
-        top.assign(mark=name, rank=range(1, len(top) + 1))
-        for name, top in zip(marks, tops, strict=True)
-        if top is not None
-    ]
-    by = "biotype" if len(groups["biotype"]) > 1 else "contig"
+        sample += [_locus(block, hits, row) for row in range(-done % every, len(places), every)]
+        done += len(places)
+    by, groups = ("biotype", biotypes) if len(biotypes) > 1 else ("contig", contigs)
     return Landscape(
         marks=marks,
         columns=columns,
@@ -148,35 +167,60 @@ def _read(
         histograms=histograms,
         sums=sums,
         called=called,
+        with_calls=with_calls,
         by=by,
-        groups=_largest(groups[by]),
-        sample=pandas.concat(samples, ignore_index=True),
-        top=pandas.concat(ranked) if ranked else pandas.DataFrame(columns=["mark", "rank"]),
+        groups=_largest(groups),
+        sample=tuple(sample),
+        top={name: tuple(top) for name, top in zip(marks, tops, strict=True) if top},
         ends=ends,
     )
 
 
-def _best(
-    so_far: pandas.DataFrame | None, chunk: pandas.DataFrame, values: np.ndarray, hits: np.ndarray
-) -> pandas.DataFrame | None:
-    """The best called window of each of the TOP best stretches of the genome; None if no calls."""
-    beaten = -1.0 if so_far is None or len(so_far) < TOP else so_far["probability"].iloc[-1]
-    rows = np.flatnonzero(hits & (values > beaten))
-    if not len(rows):
-        return so_far
-    found = chunk.iloc[rows]
-    found = found.assign(probability=values[rows], stretch=found["start"] // STRETCH)
-    both = pandas.concat([so_far, found])
-    both = both.sort_values("probability", ascending=False, kind="stable")
-    return both.drop_duplicates(["chrom", "stretch"]).head(TOP)
+def _locus(block: Rows, hits: np.ndarray, row: int) -> Locus:
+    chrom, start, end, name, strand, biotype = _shown_of(block.windows[row])
+    place = chrom, int(start), int(end), name, strand, biotype
+    return Locus(*place, block.probabilities[row], hits[row])
 
 
-def _largest(groups: pandas.DataFrame) -> pandas.DataFrame:
+def _tally(counts: dict[str, np.ndarray], names: Sequence[str], hits: np.ndarray) -> None:
+    """Add windows and calls, int [1 + m], to the counts of their names."""
+    numbers: dict[str, int] = {}
+    codes = [numbers.setdefault(name, len(numbers)) for name in names]
+    table = np.zeros((len(numbers), 1 + hits.shape[1]), np.int64)
+    np.add.at(table, codes, np.insert(hits.astype(np.int64), 0, 1, axis=1))
+    for name, row in zip(numbers, table, strict=True):
+        counts[name] = counts.get(name, 0) + row
+
+
+def _best(so_far: list[Locus], block: Rows, hits: np.ndarray, column: int) -> list[Locus]:
+    """The best called window of each of the TOP best stretches of the genome."""
+    values = block.probabilities[:, column]
+    beaten = so_far[-1].probabilities[column] if len(so_far) == TOP else -1.0
+    rows = np.flatnonzero(hits[:, column] & (values > beaten))
+    best: dict[tuple[str, int], Locus] = {}
+    for row in rows[np.argsort(-values[rows], kind="stable")]:
+        found = _locus(block, hits, row)
+        best.setdefault((found.chrom, found.start // STRETCH), found)
+        if len(best) == TOP:
+            break
+    both = [*so_far, *best.values()]
+    both.sort(key=lambda found: -found.probabilities[column])
+    distinct: dict[tuple[str, int], Locus] = {}
+    for found in both:
+        distinct.setdefault((found.chrom, found.start // STRETCH), found)
+    return list(distinct.values())[:TOP]
+
+
+def _largest(counts: dict[str, np.ndarray]) -> tuple[Group, ...]:
     """The largest groups first; those beyond GROUPS are merged into one."""
-    groups = groups.sort_values("windows", ascending=False, kind="stable")
-    groups = groups.rename(index={NOT_STATED: "not stated"})
+    groups = [
+        Group("not stated" if name == NOT_STATED else name, int(row[0]), row[1:])
+        for name, row in sorted(counts.items())
+    ]
+    groups.sort(key=lambda group: -group.windows)
     if len(groups) > GROUPS:
-        rest = groups.iloc[GROUPS - 1 :]
-        groups = groups.iloc[: GROUPS - 1].copy()
-        groups.loc[f"{len(rest):,} others"] = rest.sum()
-    return groups
+        rest = groups[GROUPS - 1 :]
+        windows = sum(group.windows for group in rest)
+        called = np.sum([group.called for group in rest], axis=0)
+        groups[GROUPS - 1 :] = [Group(f"{len(rest):,} others", windows, called)]
+    return tuple(groups)

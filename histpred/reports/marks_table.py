@@ -1,4 +1,4 @@
-"""The table of a prediction's marks: their calls and what they promise, and measured accuracy."""
+"""The table of a prediction's marks: what their calls promise, and measured accuracy."""
 
 from __future__ import annotations
 
@@ -36,21 +36,23 @@ def measured_of(marks: Sequence[MarkSpec], bundle: Bundle, window: WindowSpec) -
 def marks_table(landscape: Landscape, marks: Sequence[MarkSpec], measured: Measured) -> Table:
     """One row per mark, by class: calls, threshold, and how well the bundle predicts it.
 
-    Expected precision and recall are columns if the bundle states them for any mark.
+    Expected precision and recall are columns if the bundle states them for any mark, and measured
+    accuracy if there is any.
     """
     stated = any(one.calls for one in marks)
+    heads = [
+        *("Mark", "Class", "Calls", "Mean probability", "Threshold"),
+        *(("Precision", "Recall") if stated else ()),
+        *(("AUROC", "ECE", "Measured on") if measured else ()),
+    ]
     specs = {one.name: one for one in marks}
     rows = []
     for name in by_class(tuple(specs)):
         one = specs[name]
         if one.unpredicted:
-            absent = [Cell(NA, BELOW)] * (8 if stated else 6)
-            cells = [
-                Cell(mark(name).mark_class),
-                *absent,
-                Cell(f"not predicted: {one.unpredicted}"),
-            ]
-            rows.append(Row(name, cells, mark=True))
+            absent = [Cell(NA, BELOW)] * (len(heads) - (3 if measured else 2))
+            last = [Cell("not predicted")] if measured else []
+            rows.append(Row(name, [Cell(mark(name).mark_class), *absent, *last], mark=True))
             continue
         number, threshold = landscape.marks.index(name), one.threshold
         called = int(landscape.called[number])
@@ -59,23 +61,24 @@ def marks_table(landscape: Landscape, marks: Sequence[MarkSpec], measured: Measu
         cells = [
             Cell(mark(name).mark_class),
             count(called),
-            share_of(called, landscape.windows),
             rounded(landscape.sums[number] / landscape.windows),
             rounded(threshold) if threshold < NEVER else Cell("never", threshold),
             *expected,
-            rounded(auroc),
-            rounded(ece, 9),
-            Cell(where),
+            *([rounded(auroc), rounded(ece, 9), Cell(where)] if measured else []),
         ]
         rows.append(Row(name, cells, mark=True))
+    accuracy = (
+        " AUROC: the chance that a window with the mark ranks above one without it. ECE: the mean "
+        "distance of probabilities from observed shares."
+    )
+    promise = (
+        " Precision and recall: expected of the calls, from held-out windows: of the called "
+        "windows, the share with the mark; of the windows with the mark, the share called."
+    )
     return Table(
-        "Marks in this prediction, and how well the bundle predicts them where that was measured: "
-        "AUROC, and ECE, the mean distance of probabilities from observed rates.",
-        [
-            *("Mark", "Class", "Called", "Share", "Mean probability", "Threshold"),
-            *(("Precision", "Recall") if stated else ()),
-            *("AUROC", "ECE", "Measured on"),
-        ],
+        f"What a call of each mark is worth.{promise if stated else ''}"
+        f"{accuracy if measured else ''}",
+        heads,
         rows,
         name="mark-table",
     )

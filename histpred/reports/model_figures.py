@@ -72,7 +72,7 @@ def accuracy_by_mark(result: Result) -> Draft:
     return Draft(
         "Accuracy by mark",
         f"Accuracy on the evaluated rows at each mark's threshold, sorted by that of "
-        f"{next(iter(models))}. Black line: the accuracy of always calling the mark's more common "
+        f"{next(iter(models))}. Line across: the accuracy of always calling the mark's more common "
         "class. Accuracy below it is worse than no model.",
         figure,
     )

@@ -13,7 +13,7 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from histpred.genome.reasons import NOT_SELECTED
+from histpred.genome.reasons import UNWANTED
 from histpred.scoring.record import RunRecord
 
 GENERAL = "histpred_general"
@@ -32,7 +32,7 @@ REASON_COLOURS = (  # as many as there are reasons
     *("#e0a13c", "#b5533c", "#7b6aa8", "#6f9e5a", "#8c8c8c"),
     *("#c98fb5", "#4fa3a0", "#8a6d3b", "#d8c24a", "#4a4a6a"),
 )
-NOT_SELECTED_COLOUR = "#d9d9d9"
+UNWANTED_COLOUR = "#d9d9d9"
 
 COUNT: dict[str, Any] = {"format": "{:,d}"}
 FRACTION: dict[str, Any] = {"min": 0, "max": 1, "format": "{:,.3f}"}
@@ -125,7 +125,7 @@ def _general(runs: Predictions, metrics: Evaluations) -> Section:
         }
     for name, (run, _) in runs.items():
         result = run.result
-        rows = result.rows - result.skipped.get(NOT_SELECTED, 0)
+        rows = result.rows - sum(result.skipped.get(reason, 0) for reason in UNWANTED)
         data[name] = {"rows": rows, "scored": result.scored, "calls": result.calls}
         if rows:
             data[name]["skipped"] = 100 * (rows - result.scored) / rows
@@ -178,14 +178,14 @@ def _rows(runs: Predictions) -> Section:
         name: {SCORED: run.result.scored, **dict(sorted(run.result.skipped.items()))}
         for name, (run, _) in runs.items()
     }
-    reasons = sorted({reason for row in data.values() for reason in row} - {SCORED, NOT_SELECTED})
+    reasons = sorted({reason for row in data.values() for reason in row} - {SCORED, *UNWANTED})
     layout = {"ylab": "rows", "cpswitch_counts_label": "Rows"}
     categories = {SCORED: {"name": SCORED, "color": SCORED_COLOUR}}
     for number, reason in enumerate(reasons):
         colour = REASON_COLOURS[number % len(REASON_COLOURS)]
         categories[reason] = {"name": escape(reason), "color": colour}
-    if any(NOT_SELECTED in row for row in data.values()):
-        categories[NOT_SELECTED] = {"name": NOT_SELECTED, "color": NOT_SELECTED_COLOUR}
+    unwanted = [reason for reason in UNWANTED if any(reason in row for row in data.values())]
+    categories |= {reason: {"name": reason, "color": UNWANTED_COLOUR} for reason in unwanted}
     return CHAPTER | {
         "section_name": "Rows of the annotation",
         "description": "What became of each row: scored, or skipped and why (as in ledger.tsv).",

@@ -6,13 +6,13 @@ Also numbers and lists as their sentences and tables write them.
 from __future__ import annotations
 
 import hashlib
+import math
 from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from importlib.resources import files
 from typing import NamedTuple
 
 import jinja2
-import pandas
 from markupsafe import Markup
 
 from histpred.core.marks import hex_colour, mark
@@ -101,13 +101,14 @@ def render(template: str, scripts: Sequence[str] = (), **values: object) -> str:
     return environment.get_template(template).render(
         version=__version__,
         scripts=[Markup(script) for script in scripts],
+        style=Markup(script_text("page.css")),
         digests=Markup(" ".join(map(_policy_source, scripts))),
         **values,
     )
 
 
 def script_text(name: str) -> str:
-    """A script of this folder."""
+    """A script or a style sheet of this folder."""
     return files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
@@ -117,12 +118,12 @@ def _policy_source(script: str) -> str:
 
 
 def _sortable(value: float) -> float:
-    return -2.0 if pandas.isna(value) else round(float(value), 6)  # below every figure
+    return -2.0 if math.isnan(value) else round(float(value), 6)  # below every figure
 
 
 def decimals(value: float, digits: int = 2) -> str:
     """Format a figure in ASCII; 'undefined' for NaN."""
-    return "undefined" if pandas.isna(value) else f"{value:.{digits}f}"
+    return "undefined" if math.isnan(value) else f"{value:.{digits}f}"
 
 
 def number(value: float, sign: bool = False) -> str:
@@ -137,7 +138,7 @@ def number(value: float, sign: bool = False) -> str:
 
 def percent(share: float) -> str:
     """Format a share from 0 to 1 as a percentage; 'undefined' for NaN."""
-    return "undefined" if pandas.isna(share) else f"{100 * share:.1f}\N{NO-BREAK SPACE}%"
+    return "undefined" if math.isnan(share) else f"{100 * share:.1f}\N{NO-BREAK SPACE}%"
 
 
 def counted(count: int, word: str) -> str:

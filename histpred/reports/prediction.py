@@ -6,13 +6,11 @@ Everything is aggregated: the page is as long for 20 genes as for 60,000.
 from __future__ import annotations
 
 import csv
-import json
 import re
 from base64 import b64encode
 from collections import defaultdict
 from pathlib import Path
 
-import pandas
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
@@ -24,13 +22,23 @@ from histpred.core.errors import BundleError, InputError
 from histpred.core.marks import by_class
 from histpred.core.output import output_files, refuse_inputs, temporary_faults
 from histpred.genome.ledger import LEDGER, SKIPPED
-from histpred.genome.reasons import MEANINGS, NOT_SELECTED
+from histpred.genome.reasons import MEANINGS, UNWANTED
 from histpred.genome.windows import WindowSpec
-from histpred.reports.browser import browser_view, igv_script, inline_json, plain_contig
-from histpred.reports.landscape import Landscape, read_landscape
-from histpred.reports.landscape_figures import draw
+from histpred.reports.browser import (
+    annotation_name,
+    browser_view,
+    file_name,
+    igv_script,
+    inline_json,
+    place_json,
+    place_text,
+)
+from histpred.reports.heat import group_heat, window_heat
+from histpred.reports.landscape import NOT_STATED, TOP, Landscape, read_landscape
 from histpred.reports.marks_table import marks_table, measured_of, rounded, share_of
+from histpred.reports.opening import found, trust, unit_of
 from histpred.reports.page import Cell, Row, Table, count, counted, render, script_text
+from histpred.reports.shapes import POINTS, distributions, overview
 from histpred.scoring.derived import REPORT
 from histpred.scoring.record import RUN, RunRecord, read_finished
 from histpred.scoring.tables import AGAIN, SCORES
@@ -60,43 +68,61 @@ def write_report(
         landscape = read_landscape(scores, thresholds, run.result.scored)
         if landscape.marks != tuple(one.name for one in marks if not one.unpredicted):
             raise InputError(scores / SCORES, "its marks are not the bundle's", AGAIN)
-        page = _page(scores, run, bundle, marks, landscape)
+        page = _page(scores, run, bundle, marks, landscape, work)
         (work / target.name).write_text(page, encoding="utf-8")
     return target
 
 
 def _page(
-    scores: Path, run: RunRecord, bundle: Bundle, marks: tuple[MarkSpec, ...], landscape: Landscape
+    scores: Path,
+    run: RunRecord,
+    bundle: Bundle,
+    marks: tuple[MarkSpec, ...],
+    landscape: Landscape,
+    work: Path,
 ) -> str:
     window = run.identity.window
-    predicted = [one for one in marks if not one.unpredicted]
-    measured = measured_of(predicted, bundle, window)
-    evaluations = dict.fromkeys(name for name, *_ in measured.values())
+    unit = unit_of(window, run.identity.level, run.annotation.format)
     trained = was_trained_on(bundle, window)
-    top = _top_loci(landscape)
-    view = browser_view(scores / SCORES, landscape, top, bool(window.tile))
+    predicted = [one for one in marks if not one.unpredicted]
+    measured = measured_of(predicted, bundle, window) if trained else {}
+    evaluations = dict.fromkeys(name for name, *_ in measured.values())
+    heat = window_heat(landscape, marks, unit)
+    loci = list(heat.loci) if heat else [one for top in landscape.top.values() for one in top]
+    view = browser_view(scores, run, landscape, loci, work)
     card = bundle.card_path.read_text(encoding="utf-8")
+    species = bundle.manifest.species
     return render(
         "reports/prediction.html.j2",
         scripts=[igv_script(), script_text("browser.js")],
-        title=_title(run),
+        title=annotation_name(run),
         run=run,
-        facts=_facts(run, bundle, window),
-        rows=_rows(scores / LEDGER, run),
-        figures=draw(landscape, [one.threshold for one in predicted]),
-        marks=marks_table(landscape, marks, measured if trained else {}),
-        top=_top_table(top),
-        first_words=first_words(bundle.manifest, marks),
-        stated=any(one.calls for one in marks),
-        trained=trained,
+        unit=unit,
+        landscape=landscape,
         bundle=f"{bundle.manifest.name} {bundle.manifest.version}",
-        meaning=_chapter(card, "What a probability means"),
-        limits=_chapter(card, "Limits"),
-        card=_as_html(card),
-        pictures=_pictures(bundle, evaluations),
+        found=found(landscape, marks, unit),
+        heat=heat,
+        distributions=None if heat else distributions(landscape, marks),
+        each=landscape.windows <= POINTS,
+        trust=list(trust(landscape, marks)),
+        first_words=first_words(bundle.manifest, marks),
+        species=f"{species.name} ({species.assembly})" if species.assembly else species.name,
+        trained=trained,
+        marks=marks_table(landscape, marks, measured),
         evaluations={name: bundle.manifest.metrics[name] for name in evaluations},
-        loci=view["loci"],
+        pictures=_pictures(bundle, evaluations),
+        limits=_chapter(card, "Limits"),
+        meaning=_chapter(card, "What a probability means"),
+        groups=None if heat else group_heat(landscape, unit),
+        overview=None if heat else overview(landscape),
+        top=None if heat else _top_table(landscape),
+        rows=_rows(scores / LEDGER, run),
+        facts=_facts(run, bundle, window),
+        card=_as_html(card),
         view=inline_json(view),
+        covered=view["loci"],
+        loci=len(loci),
+        bases=bool(view["bases"]),
     )
 
 
@@ -115,17 +141,13 @@ def _bundle_of(run: RunRecord, bundle: Bundle | None) -> Bundle:
     return bundle
 
 
-def _title(run: RunRecord) -> str:
-    path = run.annotation.path
-    return "standard input" if path == "-" else Path(path).name
-
-
 def _facts(run: RunRecord, bundle: Bundle, window: WindowSpec) -> dict[str, str]:
     identity, result, species = run.identity, run.result, bundle.manifest.species
     fasta = run.fasta
     return {
-        "annotation": f"{_title(run)} ({run.annotation.format}), {counted(result.rows, 'row')}",
-        "genome": f"{Path(fasta.path).name}, {counted(fasta.contigs, 'contig')}, "
+        "annotation": f"{annotation_name(run)} ({run.annotation.format}), "
+        f"{counted(result.rows, 'row')}",
+        "genome": f"{file_name(fasta.path)}, {counted(fasta.contigs, 'contig')}, "
         f"{fasta.bases:,} bp",
         "bundle": f"{bundle.manifest.name} {bundle.manifest.version}: {bundle.manifest.summary}",
         "trained on": f"{species.name}, {species.assembly}" if species.assembly else species.name,
@@ -162,7 +184,7 @@ def _rows(ledger: Path, run: RunRecord) -> Table:
             text = f"{row['name']} (line {row['line']})"
             if row["status"] == SKIPPED and len(found) < EXAMPLES and text not in found:
                 found.append(text)
-    names[NOT_SELECTED] = []
+    names |= {reason: [] for reason in UNWANTED}
     skipped = sorted(run.result.skipped.items(), key=lambda item: -item[1])
     rows = [("scored", run.result.scored, "", "")]
     rows += [(why, many, MEANINGS.get(why, ""), ", ".join(names[why])) for why, many in skipped]
@@ -176,33 +198,27 @@ def _rows(ledger: Path, run: RunRecord) -> Table:
     )
 
 
-def _top_loci(landscape: Landscape) -> pandas.DataFrame:
-    """The best locus of each mark, then the second best, and so on."""
-    order = by_class(landscape.marks)
-    top = landscape.top.assign(order=landscape.top["mark"].map(order.index))
-    return top.sort_values(["rank", "order"], kind="stable")
-
-
-def _top_table(top: pandas.DataFrame) -> Table:
+def _top_table(landscape: Landscape) -> Table:
     rows = []
-    for row in top.itertuples():
-        cells = [
-            count(row.rank),
-            Cell(row.name),
-            Cell(f"{row.chrom}:{row.start + 1:,}-{row.end:,}", kind="place"),
-            Cell(row.strand),
-            Cell("" if row.biotype == "." else row.biotype),
-            rounded(row.probability),
-        ]
-        place = json.dumps([plain_contig(row.chrom), row.start, row.end])
-        rows.append(Row(row.mark, cells, mark=True, place=place))
+    for name in by_class(landscape.top):
+        column = landscape.marks.index(name)
+        for rank, one in enumerate(landscape.top[name], 1):
+            cells = [
+                count(rank),
+                Cell(one.name),
+                Cell(place_text(one), kind="place"),
+                Cell(one.strand, kind="narrow"),
+                Cell("" if one.biotype == NOT_STATED else one.biotype),
+                rounded(one.probabilities[column]),
+            ]
+            first = "first" if rank == 1 else ""
+            rows.append(Row(name, cells, mark=True, kind=first, place=place_json(one)))
     return Table(
-        "For each mark the called windows of highest probability, at most one in each 10 kb of the "
-        "genome; scores.tsv.gz has all windows.",
+        f"For each mark the {TOP} called windows of highest probability, at most one in each "
+        "10 kb of the genome; scores.tsv.gz has all windows.",
         ["Mark", "Rank", "Window", "Place", "Strand", "Biotype", "Probability"],
         rows,
         name="top-table",
-        tall=True,
     )
 
 

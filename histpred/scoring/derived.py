@@ -15,7 +15,16 @@ from histpred.core.output import WORK
 
 HUB, GENOMES, TRACKS, ONE_FILE = "hub.txt", "genomes.txt", "trackDb.txt", "one-file-hub.txt"
 IGV_JSON, IGV_XML, JBROWSE = "igv-session.json", "igv-session.xml", "jbrowse-config.json"
-TOP_FILES = (IGV_JSON, IGV_XML, JBROWSE, GENOMES, ONE_FILE, HUB)  # hub.txt, the mark, comes last
+IGV_ALL = "igv-session-all.json"  # igv.js cannot hide a track
+TOP_FILES = (
+    IGV_JSON,
+    IGV_ALL,
+    IGV_XML,
+    JBROWSE,
+    GENOMES,
+    ONE_FILE,
+    HUB,
+)  # hub.txt, the mark, comes last
 DESCRIPTION = "marks.html"  # of the tracks, in UCSC's browser
 PAGE = "html"  # the setting that names it
 SIZES = "contigs.chrom.sizes"  # IGV Desktop tells the format from the ending

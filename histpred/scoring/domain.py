@@ -11,8 +11,8 @@ from histpred.bundle.outputs import UNSPECIFIED, interval_output, was_trained_on
 from histpred.bundle.species import contradiction
 from histpred.core.columns import NAMES
 from histpred.core.errors import first_few
-from histpred.genome.ledger import Ledger
 from histpred.genome.plan import Offenders, OpenWindows
+from histpred.genome.request import SEQUENCES
 from histpred.genome.tiles import Block
 from histpred.genome.windows import Row, WindowSpec
 
@@ -22,10 +22,14 @@ ENOUGH = 0.5  # the known fraction of a window below which a warning names it
 
 
 class Surroundings:
-    """The windows of a run that lack most of the bases that are read for them."""
+    """The windows of a run that lack most of the bases that are read for them.
 
-    def __init__(self) -> None:
+    rows: the format of the annotation; sequences have no genome around them.
+    """
+
+    def __init__(self, rows: str) -> None:
         self._lacking = Offenders()
+        self._rows = rows
 
     def add(self, rows: Iterable[Row]) -> None:
         """Count the rows whose known fraction is below a half."""
@@ -42,17 +46,23 @@ class Surroundings:
         """The warning, if there are such windows."""
         if not self._lacking.count:
             return []
+        if self._rows == SEQUENCES:
+            what, missing = "sequences", "lie outside the sequence and count as unknown"
+            hint = "Give longer sequences with the place at their middle, or regions of a genome"
+        else:
+            what, missing = "windows", "are N or lie outside the contig"
+            hint = "If the FASTA is a piece of a genome, give the whole genome"
         return [
-            f"{self._lacking.count:,} windows have less than half of the bases that are read for "
-            f"them: {self._lacking}. The others are N or lie outside the contig, so these scores "
-            "may be far off; the column known_fraction has each share. If the FASTA is a piece of "
-            "a genome, give the whole genome"
+            f"{self._lacking.count:,} {what} have less than half of the bases that are read for "
+            f"them: {self._lacking}. The others {missing}, so these scores may be far off, and "
+            "calls lack their stated precision; the column known_fraction has each share. "
+            f"{hint}"
         ]
 
 
 def domain_warnings(bundle: Bundle, window: WindowSpec, windows: OpenWindows) -> list[str]:
     """Warnings for inputs that differ from what the bundle was trained on."""
-    return [*_species_warnings(bundle, windows), *_window_warnings(bundle, window, windows.ledger)]
+    return [*_species_warnings(bundle, windows), *_window_warnings(bundle, window, windows)]
 
 
 def _species_warnings(bundle: Bundle, windows: OpenWindows) -> list[str]:
@@ -74,7 +84,7 @@ def _species_warnings(bundle: Bundle, windows: OpenWindows) -> list[str]:
             f"{reference.name} is of {reference.organism}, {trained}: its scores are an "
             "extrapolation"
         ]
-    if why := contradiction(reference, species):
+    if annotation.format != SEQUENCES and (why := contradiction(reference, species)):
         return [
             f"{reference.name} may be of another species, {trained}, and {why}: for another "
             "species its scores are an extrapolation"
@@ -82,7 +92,7 @@ def _species_warnings(bundle: Bundle, windows: OpenWindows) -> list[str]:
     return []
 
 
-def _window_warnings(bundle: Bundle, window: WindowSpec, ledger: Ledger) -> list[str]:
+def _window_warnings(bundle: Bundle, window: WindowSpec, windows: OpenWindows) -> list[str]:
     if not was_trained_on(bundle, window):
         return [
             f"the bundle {bundle.manifest.name} was trained on {window_for(bundle)} windows, not "
@@ -92,11 +102,12 @@ def _window_warnings(bundle: Bundle, window: WindowSpec, ledger: Ledger) -> list
     if not interval:
         return []
     size = interval.resolution
-    count, names = ledger.longer_than(MANY_TIMES * size)
+    count, names = windows.ledger.longer_than(MANY_TIMES * size)
     if window.tile:
-        count = ledger.queued if window.tile > MANY_TIMES * size else 0
+        count = windows.ledger.queued if window.tile > MANY_TIMES * size else 0
+    remedy = "" if windows.annotation.format == SEQUENCES else f"; cut them with --tile {size}"
     long = (
         f"{count:,} intervals are longer than {MANY_TIMES * size} bp: {first_few(names, count)}. A "
-        f"probability is of the {size} bp at the middle; cut them with --tile {size}"
+        f"probability is of the {size} bp at the middle{remedy}"
     )
     return [long] if count else []

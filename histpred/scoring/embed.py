@@ -103,7 +103,7 @@ def embed(
 
         write = stack.enter_context(_table(work / out.name, encoder.dimension)) if out else None
         done = 0
-        around = Surroundings()
+        around = Surroundings(annotation.format)
         batches = scorable(ledger, reference, choice.window)
         for windows in stack.enter_context(closing(embedder.embed(batches, reference))):
             _check_finite(windows)

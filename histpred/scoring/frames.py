@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import math
 import os
@@ -10,15 +11,39 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from histpred.core.columns import COLUMNS, HEADER, NA, NAMES
+from histpred.core.columns import COLUMNS, HEADER, NA, NAMES, PLACE
 from histpred.core.errors import HistpredError, InputError, UsageError
+from histpred.core.finished import written
+from histpred.genome.typed_regions import canonical, like_regions, parse_regions
+from histpred.scoring.called import called_rows
+from histpred.scoring.tables import CALLS, SCORES
 
 if TYPE_CHECKING:
     import pandas
 
+    from histpred.scoring.record import RunRecord
+
+CALL_COLUMNS = (*PLACE, "gene_id", "biotype")
 FRAME = "<DataFrame>"  # its name in errors
+
+
+def regions_text(annotation: object) -> str | None:
+    """The regions of a list of strings, or of one string that is no file, as one text.
+
+    None for anything else that may be an annotation. Raises UsageError for a malformed region.
+    """
+    words = [annotation] if isinstance(annotation, str) else annotation
+    if not isinstance(words, list | tuple) or not all(isinstance(word, str) for word in words):
+        return None
+    text = " ".join(words)
+    if isinstance(annotation, str) and (os.path.exists(text) or not like_regions(text)):
+        return None
+    if not like_regions(text):
+        hint = "give an annotation as one path or a DataFrame, and names of genes as genes="
+        raise UsageError(f"not a region: {text[:60]!r}", hint)
+    return canonical(parse_regions(text))
 
 
 @contextmanager
@@ -115,3 +140,46 @@ def read_frame(path: Path) -> pandas.DataFrame:
         if (table[name].head(1) == NA).all():  # so are all its rows
             table[name] = math.nan
     return table.astype({name: types.get(name, float) for name in table.columns})
+
+
+def read_prediction(folder: Path) -> tuple[pandas.DataFrame, pandas.DataFrame]:
+    """The scores and the calls in a folder of predict, with `attributes_of` in their `attrs`.
+
+    scores: see `read_frame`. calls: a row for each window and mark that is called, in the order of
+    the scores: the columns of `CALL_COLUMNS`, then `mark` and `probability`.
+    """
+    from histpred.scoring.record import RUN, RunRecord
+
+    scores = read_frame(folder / SCORES)
+    marks = [name for name in scores.columns if name not in NAMES]
+    with called_rows(folder / CALLS, marks) as reader:
+        places = scores[list(PLACE)].astype(str)
+        rows, columns = reader.take([*places.itertuples(index=False, name=None)]).nonzero()
+        reader.finish()
+    calls = scores.iloc[rows][list(CALL_COLUMNS)].reset_index(drop=True)
+    calls["mark"] = [marks[column] for column in columns]
+    calls["probability"] = scores[marks].to_numpy(float)[rows, columns]
+    attributes = attributes_of(written(folder / RUN, RunRecord))
+    scores.attrs, calls.attrs = attributes, copy.deepcopy(attributes)
+    return scores, calls
+
+
+def attributes_of(run: RunRecord) -> dict[str, Any]:
+    """What a reader of scores must know of them, as values that JSON can hold.
+
+    bundle: name, version and digest. thresholds: the lowest probability of a call by mark; None if
+    the mark is never called. promises: the precision and recall expected of calls, by mark; None
+    if the bundle does not state them. unpredicted: why marks are NaN. first_words, warnings:
+    sentences.
+    """
+    marks = [mark for mark in run.marks if not mark.unpredicted]
+    return {
+        "bundle": run.identity.bundle,
+        "thresholds": {mark.name: mark.threshold for mark in marks},
+        "promises": {
+            mark.name: {"precision": mark.precision, "recall": mark.recall} for mark in marks
+        },
+        "unpredicted": run.unpredicted,
+        "first_words": [*run.result.first_words],
+        "warnings": [*run.result.warnings],
+    }

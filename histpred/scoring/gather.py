@@ -60,8 +60,7 @@ def gather(
     refuse_altered(scattered, {LEDGER: record.outputs[LEDGER]}, "scatter again")
     found = {folder: read_finished(folder, PARTS_AGAIN) for folder in parts}
     ordered = _in_order(scattered, record, found)
-    runs = [found[folder] for folder in ordered]
-    first = runs[0]
+    first, *_ = runs = [found[folder] for folder in ordered]
     own = {"histpred", "bundle", "precision", "marks", "call_precision"}
     shared = first.identity.model_dump(include=own)
     identity = Identity.model_validate(record.identity.model_dump() | shared)
@@ -128,7 +127,7 @@ def _in_order(scattered: Path, record: ScatterRecord, parts: dict[Path, RunRecor
         scored, windows = run.result.scored, shards[digest].windows
         if scored != windows:
             problem = f"scored {scored:,} of the {windows:,} windows of {shards[digest].file}"
-            raise InputError(folder, problem, "make this part again, without --biotype")
+            raise InputError(folder, problem, "make this part again, without --biotype and --genes")
     if missing := [shard.file for digest, shard in shards.items() if digest not in found]:
         hint = f"run histpred predict on each of {scattered / 'shards'}"
         raise UsageError(f"no part is the prediction of {first_few(missing)}", hint)

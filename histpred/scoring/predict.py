@@ -94,7 +94,6 @@ def predict(
         tell(windows.plan.notices, warnings)
         if expensive and execution.device == "auto" and encoder.device == "cpu":
             warnings.append(NO_GPU)  # logged when the device was chosen
-
         encoder_is = encoder_identity(choice.spec, encoder)
         folder = execution.store or (out / RESUME if expensive else None)
         embedder = Embedder(encoder, choice.chunks, Store(folder, encoder_is) if folder else None)
@@ -134,7 +133,7 @@ def _score_all(
     """Write the tables."""
     ledger = windows.ledger
     thresholds = [mark.called_from for mark in choice.scored]
-    done, around = 0, Surroundings()
+    done, around = 0, Surroundings(windows.annotation.format)
     with (
         Tables(work, scorer.marks, thresholds, execution.table) as tables,
         closing(_embedded(windows, choice.window, embedder)) as embedded,

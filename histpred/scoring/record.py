@@ -22,7 +22,7 @@ from histpred.core.version import __version__
 from histpred.encoders import Encoder
 from histpred.genome.ledger import LEDGER
 from histpred.genome.plan import OpenWindows
-from histpred.genome.request import Request, request_identity
+from histpred.genome.request import FILE, Request, request_identity
 from histpred.genome.windows import WindowSpec
 from histpred.scoring.promise import MarkRecord, Part
 from histpred.scoring.tables import CALLS, SCORES
@@ -38,7 +38,10 @@ Count = Annotated[int, Field(ge=0)]
 
 
 class WindowsIdentity(Part):
-    """What fixes the windows of a run and their bundle. biotypes: sorted."""
+    """What fixes the windows of a run and their bundle.
+
+    biotypes, genes: sorted; records before 1.2 lack genes and source.
+    """
 
     histpred: str = __version__
     annotation_sha256: str = Field(alias="annotation sha256")
@@ -47,7 +50,9 @@ class WindowsIdentity(Part):
     window: WindowSpec
     level: str = Field(alias="by")
     biotypes: tuple[str, ...]
+    genes: tuple[str, ...] = ()
     unstranded: bool
+    source: str = FILE
 
     def shown(self) -> dict[str, JsonValue]:
         """The fields as run.json holds them."""

@@ -180,7 +180,7 @@ def _result(windows: OpenWindows, costs: Costs, shards: Sequence[Shard]) -> Scat
 
 def _spool(spool: Path, windows: OpenWindows, choice: EncoderChoice, costs: Costs) -> list[str]:
     """Write the windows that will be scored to one table, add up what they cost; warnings."""
-    around = Surroundings()
+    around = Surroundings(windows.annotation.format)
     with open(spool, "w", encoding="utf-8", newline="\n") as target:
         for batch in scorable(windows.ledger, windows.reference, choice.window):
             around.add(batch)
@@ -196,7 +196,7 @@ def _spool_tiles(
     spool: Path, windows: OpenWindows, choice: EncoderChoice, costs: Costs
 ) -> list[str]:
     """Write the runs of tiles that will be scored, in pieces, add up what they cost; warnings."""
-    around, spec = Surroundings(), choice.window
+    around, spec = Surroundings(windows.annotation.format), choice.window
     if spec.whole:
         check_window(choice.chunks, SPLICED)
     work = _work_of_tiles(choice)

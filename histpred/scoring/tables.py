@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from histpred.core.colours import Colour
 from histpred.core.columns import HEADER, LAYOUT, NA, NAMES, PROBABILITY, values_of
 from histpred.core.errors import InputError, first_few
 from histpred.core.hts import BgzipWriter, check_open_files, no_room
@@ -219,25 +220,26 @@ def bed_scores(probabilities: np.ndarray) -> np.ndarray:
 
 
 def bed_colour(mark: str) -> str:
-    """The colour of a mark's class, as the field itemRgb has it.
+    """The colour of a mark, as the field itemRgb has it.
 
     >>> bed_colour("H3K36me3")
-    '0,128,0'
+    '54,147,38'
     """
     return ",".join(map(str, mark_colour(mark)))
 
 
-def bed_shades(mark: str) -> list[str]:
-    """The colour for each score from 0 to 1000: that of the mark's class, paler for lower scores.
+def bed_shades(colour: Colour) -> list[str]:
+    """For each score from 0 to 1000, `colour`, paler for lower scores.
 
     All colours are opaque and none is white.
 
-    >>> bed_shades("H3K36me3")[0], bed_shades("H3K36me3")[500], bed_shades("H3K36me3")[1000]
+    >>> shades = bed_shades((0, 128, 0))
+    >>> shades[0], shades[500], shades[1000]
     ('230,242,230', '115,185,115', '0,128,0')
     """
     strengths = [PALEST + (1 - PALEST) * score / 1000 for score in range(1001)]
     return [
-        ",".join(str(round(255 - strength * (255 - part))) for part in mark_colour(mark))
+        ",".join(str(round(255 - strength * (255 - part))) for part in colour)
         for strength in strengths
     ]
 

@@ -20,6 +20,7 @@ from histpred.scoring import tables
 from histpred.scoring.tables import AGAIN
 
 interval_of = picker("chrom", "start", "end")
+NARROWEST, WIDEST = 5, 30  # x the length of a window, to either side of it
 PLACE = 3  # int64 for each window: number of the contig, start, end
 
 
@@ -115,18 +116,25 @@ class SortedIntervals:
         return ""
 
 
-def middle(table: ScoreColumns, beside: int) -> str:
+def middle(table: ScoreColumns, beside: int, lengths: Mapping[str, int]) -> str:
     """The locus at which a browser opens: the middle window and up to `beside` on either side.
 
-    Returns 'contig:start-end' (1-based, inclusive).
+    It reaches at least `NARROWEST` and at most `WIDEST` times the length of the middle window to
+    either side of it, as far as the contig does: a gene is seen with what lies around it, and
+    windows are not too small to be seen. lengths: of contigs, bp. Returns 'contig:start-end'
+    (1-based, inclusive).
     """
     first = max(0, table.windows // 2 - beside)
     shown = np.fromfile(
         table.places, np.int64, PLACE * (2 * beside + 1), offset=8 * PLACE * first
     ).reshape(-1, PLACE)
-    contig = shown[len(shown) // 2, 0]
-    _, starts, ends = shown[shown[:, 0] == contig].T
-    return f"{table.contigs[contig]}:{starts[0] + 1}-{ends.max()}"
+    contig, start, end = shown[len(shown) // 2]
+    least, most = NARROWEST * (end - start), WIDEST * (end - start)
+    near = (shown[:, 1] >= start - most) & (shown[:, 2] <= end + most)
+    _, starts, ends = shown[near & (shown[:, 0] == contig)].T
+    name = table.contigs[contig]
+    first_base = max(0, min(starts[0], start - least))
+    return f"{name}:{first_base + 1}-{min(max(ends.max(), end + least), lengths[name])}"
 
 
 def read_columns(table: ScoreColumns, number: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -134,6 +142,19 @@ def read_columns(table: ScoreColumns, number: int) -> Iterator[tuple[np.ndarray,
     with open(table.places, "rb") as places, open(table.values(number), "rb") as column:
         while len(values := np.fromfile(column, table.kind, tables.AT_ONCE)):
             yield np.fromfile(places, np.int64, PLACE * len(values)).reshape(-1, PLACE), values
+
+
+def with_mean(table: ScoreColumns, marks: Sequence[str]) -> ScoreColumns:
+    """The columns and one more, the mean probability of these marks in each window.
+
+    The next call for the same table writes to the same file.
+    """
+    columns = [read_columns(table, table.marks.index(mark)) for mark in marks]
+    with open(table.values(len(table.marks)), "wb") as file:
+        for blocks in zip(*columns, strict=True):
+            mean = np.mean([values for _, values in blocks], axis=0)
+            mean.astype(table.kind).tofile(file)
+    return table._replace(marks=(*table.marks, "mean"))
 
 
 class TileColumns:

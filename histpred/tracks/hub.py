@@ -7,8 +7,7 @@ one setting per line, an empty line between two stanzas.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
-from itertools import groupby
+from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,19 +16,30 @@ from histpred.bundle.outputs import assembly_of
 from histpred.core.errors import InputError, UsageError
 from histpred.core.execution import Progress, no_progress
 from histpred.core.hts import quiet_htslib
-from histpred.core.marks import by_class, mark
+from histpred.core.marks import by_class
 from histpred.core.output import output_folder, refuse_inputs, temporary_faults
+from histpred.genome.ledger import LEDGER
 from histpred.genome.naming import HUB as HUB_FORMAT
 from histpred.genome.naming import refuse_names
 from histpred.genome.reference import Reference
 from histpred.scoring import derived
-from histpred.scoring.derived import DESCRIPTION, GENOMES, HUB, ONE_FILE, PAGE, SIZES, TRACKS
+from histpred.scoring.derived import DESCRIPTION, GENOMES, HUB, ONE_FILE, SIZES, TRACKS
 from histpred.scoring.record import RunRecord, read_finished
-from histpred.scoring.tables import AGAIN, CALLS, SCORES, bed_colour
-from histpred.tracks import binary
+from histpred.scoring.tables import AGAIN, CALLS, SCORES
 from histpred.tracks.about import description
+from histpred.tracks.annotation import write_annotation
+from histpred.tracks.binary import write_probabilities
+from histpred.tracks.calls import write_calls
 from histpred.tracks.columns import ScoreColumns, middle, split_columns
-from histpred.tracks.sessions import Track, igv_json, igv_xml, jbrowse
+from histpred.tracks.sessions import igv_json, igv_xml, jbrowse
+from histpred.tracks.track import (
+    ANNOTATION,
+    CALLED,
+    Track,
+    class_tracks,
+    mark_tracks,
+)
+from histpred.tracks.track_list import track_list
 
 UCSC_NAMES = {"T2T-CHM13v2.0": "hs1"}
 ASSEMBLY = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
@@ -40,49 +50,6 @@ longLabel Histone marks predicted from sequence: {title}
 {files}
 email nobody@example.org
 """  # UCSC requires an address; the owner of the hub can enter theirs
-SUPER_TRACK = """\
-track histpred
-superTrack on show
-shortLabel histpred
-longLabel Histone marks predicted from sequence ({title})
-{described}"""
-CALLS_TRACK = """\
-track histpredCalls
-parent histpred
-type bigBed 9 +
-bigDataUrl {url}
-shortLabel {name}
-longLabel Marks whose probability reaches the threshold ({title})
-{described}itemRgb on
-visibility pack
-"""
-COMPOSITE_TRACK = """\
-track {group}
-parent histpred
-compositeTrack on
-shortLabel {mark_class}
-longLabel Marks of class {mark_class}: probability in each {each} ({title})
-{described}{look}"""
-MARK_TRACK = """\
-track {group}{number}{word}
-parent {group} on
-bigDataUrl {url}
-shortLabel {name}
-longLabel {name}: probability in each {each} ({title})
-{look}"""
-SIGNAL_LOOK = """\
-visibility full
-color {colour}
-type bigWig 0 1
-viewLimits 0:1
-maxHeightPixels 100:32:8
-"""
-# With a color here, IGV would ignore the colours of the windows.
-WINDOW_LOOK = """\
-visibility dense
-type bigBed 9 +
-itemRgb on
-"""
 
 
 class Hub(NamedTuple):
@@ -115,8 +82,9 @@ def write_hub(
     `scores` is the folder of a finished `histpred predict`, `fasta` its genome, which gives the
     lengths of the contigs. `out` gets hub.txt, genomes.txt, one-file-hub.txt, the sessions of IGV
     and JBrowse, and a folder named after the assembly with trackDb.txt, contigs.chrom.sizes,
-    calls.bb (if there are calls), marks.html (what calls promise, if the record says) and MARK.bb
-    for each predicted mark; MARK.bw instead if rows are tiles and no two overlap. `assembly` is
+    annotation.bb (the rows), calls.bb (if there are calls), marks.html (what calls promise, if the
+    record says), MARK.bb for each predicted mark and class-CLASS.bb for each class with several;
+    MARK.bw and class-CLASS.bw instead if rows are tiles and no two overlap. `assembly` is
     UCSC's name: hg38, sacCer3; None: see `likely_assembly`. `cache` is a folder for indexes and
     copies of the genome that outlives the run. `progress` is called with the number of tracks
     written, and of all. tiles: what the table of scores would hold, if the prediction was made
@@ -161,51 +129,65 @@ def _write_files(
     tiles: ScoreColumns | None,
 ) -> tuple[Hub, list[str]]:
     """Write a hub into the folder `work`; returns its files, hub.txt, which marks it, last."""
-    identity, tile = run.identity, run.identity.window.tile
     folder, scratch = work / assembly, work / ".columns"  # no assembly begins with a dot
     folder.mkdir()
     scratch.mkdir()
     table = tiles or split_columns(scores / SCORES, lengths, scratch)
     refuse_names(str(scores / SCORES), table.contigs, [HUB_FORMAT])
-    signal = bool(tile and table.covered)
-    calls = binary.write_calls(scores / CALLS, lengths, folder / "calls.bb")
-    # The calls, if there are any, then the marks by class, in the order of the vocabulary.
-    tracks = [Track("called marks", f"{assembly}/calls.bb", "", "0,0,0")] if calls else []
+    cut = bool(run.identity.window.tile)
+    rows = write_annotation(
+        scores / LEDGER, run.fasta.renamed, lengths, folder / "annotation.bb", cut
+    )
+    calls = write_calls(scores / CALLS, lengths, folder / "calls.bb", cut)
+    # Marks by class, in the order of the vocabulary.
     predicted = tuple(name for name in table.marks if name not in run.unpredicted)
-    for name in by_class(predicted if table.windows else ()):
-        path = f"{assembly}/{name}.{'bw' if signal else 'bb'}"
-        tracks.append(Track(name, path, mark(name).mark_class, bed_colour(name), signal))
-    write = binary.write_signal if signal else binary.write_windows
-    marks = [track for track in tracks if track.mark_class]
-    for done, track in enumerate(marks, 1):
-        write(table, table.marks.index(track.name), lengths, work / track.path)
-        progress(done, len(marks))
+    signal = cut and bool(table.covered)
+    marks = mark_tracks(by_class(predicted if table.windows else ()), calls, assembly, signal)
+    classes = class_tracks(marks, assembly)
+    write_probabilities(table, [*classes, *marks], lengths, work, progress)
+    annotation = Track("annotation", f"{assembly}/annotation.bb", ANNOTATION)
+    called = Track("called marks", f"{assembly}/calls.bb", CALLED)
+    tracks = [annotation] * bool(rows) + [called] * bool(calls) + classes + marks
+    texts = _texts(run, tracks, lengths, assembly, table)
+    for file, text in texts.items():
+        (work / file).write_text(text, encoding="utf-8")
+    hub = Hub(assembly, predicted, table.windows, calls.total(), signal)
+    return hub, [*(track.path for track in tracks), *texts]
+
+
+def _texts(
+    run: RunRecord,
+    tracks: list[Track],
+    lengths: dict[str, int],
+    assembly: str,
+    table: ScoreColumns,
+) -> dict[str, str]:
+    """The text files of a hub by their paths; hub.txt is the last."""
+    identity, tile = run.identity, run.identity.window.tile
     bundle = (identity.bundle or "").rpartition(" ")[0]  # without its digest
     # run.json can come from anywhere: no line of the hub's files may begin in a name.
     title = re.sub("[^ -~]", "_", f"{bundle}, histpred {identity.histpred}")
     each = f"tile of {tile} bp" if tile else "window"
     sizes = f"{assembly}/{SIZES}"
-    locus = middle(table, 50 if signal else 10) if table.windows else next(iter(lengths))
-    shown = (tracks, assembly, sizes, locus)
+    signal = any(track.signal for track in tracks)
+    locus = middle(table, 50 if signal else 10, lengths) if table.windows else next(iter(lengths))
+    shown = (assembly, sizes, locus)
     head = HUB_HEAD.format(title=title, files="useOneFile on")
     about = description(run, title)
     page = DESCRIPTION if about else ""
     listed = track_list(tracks, title, each, f"{assembly}/", page)
-    texts = {
+    return {
         sizes: "".join(f"{contig}\t{length}\n" for contig, length in lengths.items()),
         **({f"{assembly}/{page}": about} if about else {}),
         f"{assembly}/{TRACKS}": track_list(tracks, title, each, page=page),
-        derived.IGV_JSON: igv_json(*shown),
-        derived.IGV_XML: igv_xml(*shown),
-        derived.JBROWSE: jbrowse(*shown),
+        derived.IGV_JSON: igv_json([track for track in tracks if track.shown], *shown),
+        derived.IGV_ALL: igv_json(tracks, *shown),
+        derived.IGV_XML: igv_xml(tracks, *shown),
+        derived.JBROWSE: jbrowse(tracks, *shown),
         GENOMES: f"genome {assembly}\ntrackDb {assembly}/{TRACKS}\n",
         ONE_FILE: f"{head}\ngenome {assembly}\n\n{listed}",
         HUB: HUB_HEAD.format(title=title, files=f"genomesFile {GENOMES}"),
     }
-    for file, text in texts.items():
-        (work / file).write_text(text, encoding="utf-8")
-    hub = Hub(assembly, predicted, table.windows, calls, signal)
-    return hub, [*(track.path for track in tracks), *texts]
 
 
 def likely_assembly(lengths: Collection[int], fasta: str) -> str:
@@ -221,43 +203,3 @@ def likely_assembly(lengths: Collection[int], fasta: str) -> str:
             return UCSC_NAMES.get(found, found)
     beginning = Path(fasta).name.partition(".")[0]
     return beginning if ASSEMBLY.fullmatch(beginning) else "genome"
-
-
-def track_list(
-    tracks: Iterable[Track], title: str, each: str = "window", folder: str = "", page: str = ""
-) -> str:
-    """The content of trackDb.txt: the calls, then a composite of marks for each class.
-
-    `each`: what has a probability, 'window' or 'tile of 200 bp'. `folder`: put before the names of
-    files; '' for a text beside them. `page`: the file that describes the tracks, '' for none.
-    """
-    described = f"{PAGE} {folder}{page}\n" if page else ""
-    stanzas = [SUPER_TRACK.format(title=title, described=described)]
-    for mark_class, group in groupby(tracks, lambda track: track.mark_class):
-        members = list(group)
-        shared = {"title": title, "each": each, "group": f"histpred{word_of(mark_class)}"}
-        shared["described"] = described
-        urls = [f"{folder}{Path(track.path).name}" for track in members]
-        if not mark_class:
-            stanzas.append(CALLS_TRACK.format(url=urls[0], name=members[0].name, **shared))
-            continue
-        signal, colour = members[0].signal, members[0].colour
-        shared["look"] = SIGNAL_LOOK.format(colour=colour) if signal else WINDOW_LOOK
-        stanzas.append(COMPOSITE_TRACK.format(mark_class=mark_class, **shared))
-        stanzas += [
-            # The number tells H2A.Z from H2AZ.
-            MARK_TRACK.format(
-                number=number, word=word_of(track.name), name=track.name, url=url, **shared
-            )
-            for number, (track, url) in enumerate(zip(members, urls, strict=True), 1)
-        ]
-    return "\n".join(stanzas)
-
-
-def word_of(text: str) -> str:
-    """Letters and digits only, as in the name of a track.
-
-    >>> word_of("active promoter"), word_of("H3K4me3")
-    ('ActivePromoter', 'H3K4me3')
-    """
-    return "".join(part[:1].upper() + part[1:] for part in re.split("[^A-Za-z0-9]+", text))

@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
 from xml.etree import ElementTree
+
+from histpred.tracks.track import ANNOTATION, CALLED, CLASS, Track
 
 KNOWN_TO_IGV = (
     *("hg38", "hg19", "hg18", "hs1", "mm39", "mm10", "mm9", "rn7", "rn6", "danRer11", "danRer10"),
@@ -21,28 +22,10 @@ KNOWN_TO_IGV = (
 PLAIN_LOCUS = re.compile(r"[A-Za-z0-9_.|-]+(?::\d+-\d+)?")
 """Loci that IGV can open; it cannot parse contigs such as HLA-A*01:01."""
 
-WINDOW_HEIGHT, SIGNAL_HEIGHT, CALLS_HEIGHT = 15, 24, 98  # pixels
-
-
-class Track(NamedTuple):
-    """A binary track.
-
-    path: relative to the hub's folder. mark_class: '' for the calls of all marks. colour:
-    '255,0,0'. signal: bigWig, else bigBed.
-    """
-
-    name: str
-    path: str
-    mark_class: str
-    colour: str
-    signal: bool = False
-
-    @property
-    def height(self) -> int:
-        """Height in pixels; some thirty marks fit on a screen."""
-        if not self.mark_class:
-            return CALLS_HEIGHT
-        return SIGNAL_HEIGHT if self.signal else WINDOW_HEIGHT
+WINDOW_HEIGHT, SIGNAL_HEIGHT = 15, 24  # pixels
+ITEM_DISTANCE = 28  # pixels from an item to the next, with its name between; igv.js needs these
+ITEMS = {ANNOTATION: 2 * ITEM_DISTANCE + 4, CALLED: 7 * ITEM_DISTANCE + 2}
+"""Tracks whose items show their names, and their heights in pixels."""
 
 
 def igv_json(tracks: Sequence[Track], assembly: str, sizes: str, locus: str) -> str:
@@ -61,17 +44,24 @@ def igv_json(tracks: Sequence[Track], assembly: str, sizes: str, locus: str) -> 
     return json.dumps(session, indent=1) + "\n"
 
 
+def _height(track: Track) -> int:
+    """Height in pixels; annotation, calls and some fifteen others fit on a laptop's screen."""
+    if track.kind in ITEMS:
+        return ITEMS[track.kind]
+    return SIGNAL_HEIGHT if track.signal else WINDOW_HEIGHT
+
+
 def _igv_track(track: Track) -> dict[str, object]:
     shown: dict[str, object] = {"type": "annotation", "format": "bigbed"}
     if track.signal:
         shown = {"type": "wig", "format": "bigwig", "min": 0, "max": 1}
-        shown |= {"color": f"rgb({track.colour})"}
-    elif track.mark_class:
+        shown |= {"color": f"rgb({track.rgb})"}
+    elif track.kind in ITEMS:
+        shown |= {"displayMode": "EXPANDED", "margin": 2}
+        shown |= {"expandedRowHeight": ITEM_DISTANCE, "featureHeight": WINDOW_HEIGHT - 2}
+    else:
         shown |= {"displayMode": "COLLAPSED", "margin": 1, "featureHeight": WINDOW_HEIGHT - 2}
-    else:  # a row of 7 pixels for each call of a window
-        shown |= {"displayMode": "SQUISHED", "margin": 2}
-        shown |= {"squishedRowHeight": 8, "featureHeight": 14}
-    return {"name": track.name, "url": track.path, **shown, "height": track.height}
+    return {"name": track.name, "url": track.path, **shown, "height": _height(track)}
 
 
 def igv_xml(tracks: Sequence[Track], assembly: str, sizes: str, locus: str) -> str:
@@ -87,12 +77,15 @@ def igv_xml(tracks: Sequence[Track], assembly: str, sizes: str, locus: str) -> s
     for track in tracks:
         kind = "bigwig" if track.signal else "bigbed"
         ElementTree.SubElement(resources, "Resource", path=track.path, type=kind)
-        shown = {"id": track.path, "name": track.name, "height": str(track.height)}
+        shown = {"id": track.path, "name": track.name, "height": str(_height(track))}
         if track.signal:
-            shown |= {"renderer": "BAR_CHART", "autoScale": "false", "color": track.colour}
+            shown |= {"renderer": "BAR_CHART", "autoScale": "false", "color": track.rgb}
         else:
-            shown |= {"displayMode": "COLLAPSED" if track.mark_class else "SQUISHED"}
-        element = ElementTree.SubElement(marks if track.mark_class else calls, "Track", shown)
+            shown |= {"displayMode": "EXPANDED" if track.kind in ITEMS else "COLLAPSED"}
+        if not track.shown:
+            shown |= {"visible": "false"}
+        panel = calls if track.kind == CALLED else marks
+        element = ElementTree.SubElement(panel, "Track", shown)
         if track.signal:
             limits = {"minimum": "0.0", "baseline": "0.0", "maximum": "1.0", "type": "LINEAR"}
             ElementTree.SubElement(element, "DataRange", limits)
@@ -112,7 +105,8 @@ def jbrowse(tracks: Sequence[Track], assembly: str, sizes: str, locus: str) -> s
         "trackId": f"{assembly}-sequence",
         "adapter": {"type": "ChromSizesAdapter", "chromSizesLocation": _location(sizes)},
     }
-    view = {"loc": locus, "assembly": assembly, "tracks": [_track_id(track) for track in tracks]}
+    shown = [_track_id(track) for track in tracks if track.shown]
+    view = {"loc": locus, "assembly": assembly, "tracks": shown}
     views = [{"type": "LinearGenomeView", "id": "histpred", "init": view}]
     configuration = {
         "configuration": {"theme": {"typography": {"fontSize": 10}, "spacing": 2}},
@@ -127,40 +121,53 @@ def _jbrowse_track(track: Track, assembly: str) -> dict[str, object]:
     if track.signal:
         kind, display = "QuantitativeTrack", "LinearWiggleDisplay"
         adapter = {"type": "BigWigAdapter", "bigWigLocation": _location(track.path)}
-        plot = {"type": "XYPlotRenderer", "color": f"rgb({track.colour})"}
+        plot = {"type": "XYPlotRenderer", "color": f"rgb({track.rgb})"}
         look: dict[str, object] = {"minScore": 0, "maxScore": 1}
         look |= {"renderers": {"XYPlotRenderer": plot}}
     else:
         kind, display = "FeatureTrack", "LinearBasicDisplay"
         adapter = {"type": "BigBedAdapter", "bigBedLocation": _location(track.path)}
-        windows: dict[str, object] = {"displayMode": "collapse", "height": WINDOW_HEIGHT - 2}
-        calls: dict[str, object] = {"displayMode": "compact", "height": 12}  # halves the height
+        named = track.kind in ITEMS
+        layout: dict[str, object] = {"displayMode": "collapse", "height": WINDOW_HEIGHT - 2}
+        if named:
+            layout = {"displayMode": "normal", "height": 9}
+        value = "get(feature,'score')/1000"
+        if track.kind == ANNOTATION:
+            value = "get(feature,'status')"
         look = {
             "maxFeatureScreenDensity": 5,  # of the calls
-            "mouseover": "jexl:get(feature,'name')+': '+get(feature,'score')/1000",
+            "mouseover": f"jexl:get(feature,'name')+': '+{value}",
             "renderer": {
                 "type": "SvgFeatureRenderer",
                 "color1": "jexl:'rgb('+get(feature,'reserved')+')'",
                 "color2": "silver",
-                "showLabels": False,
+                "showLabels": named,
                 "showDescriptions": False,
-                **(windows if track.mark_class else calls),
+                **layout,
             },
         }
-    shown = {"type": display, "displayId": f"{_track_id(track)}-{display}", "height": track.height}
+    shown = {
+        "type": display,
+        "displayId": f"{_track_id(track)}-{display}",
+        "height": _height(track),
+    }
     return {
         "type": kind,
         "trackId": _track_id(track),
         "name": track.name,
         "assemblyNames": [assembly],
-        "category": ["histpred", *filter(None, [track.mark_class])],
+        "category": ["histpred", *filter(None, [_category(track)])],
         "adapter": adapter,
         "displays": [{**shown, **look}],
     }
 
 
+def _category(track: Track) -> str:
+    return "classes of marks" if track.kind == CLASS else track.mark_class
+
+
 def _track_id(track: Track) -> str:
-    return f"histpred-{track.name.replace(' ', '-')}"
+    return f"histpred-{re.sub('[^A-Za-z0-9._-]+', '-', track.name).strip('-')}"
 
 
 def _location(path: str) -> dict[str, object]:

@@ -10,7 +10,6 @@ from types import ModuleType
 
 import pytest
 
-from support.command_line import lacks
 from support.scripts import load_script
 
 pytestmark = pytest.mark.slow
@@ -54,7 +53,6 @@ def test_extraction_compares_with_bedtools_and_pyfaidx(
         assert printed.count(f"| {competitor} |") == 2
 
 
-@pytest.mark.skipif(lacks("report"), reason="needs the extra report")
 def test_tracks_and_reports_are_timed_beside_pybigwig(
     script: ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
+from histpred.core.marks import CORE_MARKS, mark, mark_colour
 from histpred.scoring.tables import bed_shades
 from support import browsers
 from support.command_line import Scores, histpred, read_scores
@@ -22,16 +23,28 @@ class Hub(NamedTuple):
     folder: Path
     scores: Scores
 
+    @property
+    def shown(self) -> list[str]:
+        """The marks that a session shows at first: the bundle has all core marks."""
+        return [name for name in self.scores.marks if name in CORE_MARKS]
+
+    @property
+    def transcribed(self) -> list[float]:
+        """The mean of the class's marks in each row of tiles."""
+        marks = [name for name in self.scores.marks if mark(name).mark_class == "transcribed"]
+        assert len(marks) == 4
+        return [sum(float(row[name]) for name in marks) / 4 for row in self.scores.rows]
+
     def between(self, start: int, end: int) -> list[dict[str, str]]:
         """The rows that lie wholly there."""
         return [
             row for row in self.scores.rows if start < int(row["start"]) < int(row["end"]) < end
         ]
 
-    def shades(self, rows: list[dict[str, str]], mark: str) -> list[tuple[int, int, int]]:
+    def shades(self, rows: list[dict[str, str]], name: str) -> list[tuple[int, int, int]]:
         """What colour each of these rows must be."""
-        shades = bed_shades(mark)
-        scores = [round(float(row[mark]) * 1000) for row in rows]
+        shades = bed_shades(mark_colour(name))
+        scores = [round(float(row[name]) * 1000) for row in rows]
         return [tuple(map(int, shades[score].split(","))) for score in scores]
 
 

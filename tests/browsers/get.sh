@@ -1,16 +1,16 @@
 #!/bin/sh
-# What the tests in this folder open in Chromium, from npm's registry to packages/ beside this script: igv.js and
-# JBrowse 2, each the one file that a page needs. They are not part of histpred.
+# What the tests in this folder open in Chromium, from npm's registry to packages/ beside this script: JBrowse 2 and
+# axe-core (https://github.com/dequelabs/axe-core), each the one file that a page needs. igv.js is part of histpred.
 set -eu
 cd "$(dirname "$0")"
 mkdir -p packages
 cd packages
 
-get() { # package@version, file
+get() { # package@version, file in it
     tarball=$(npm pack --silent "$1")
-    tar -xzf "$tarball" --strip-components=2 "package/dist/$2"
+    tar -xzOf "$tarball" "package/$2" >"${2##*/}"
     rm "$tarball"
 }
 
-get igv@3.8.10 igv.min.js
-get @jbrowse/react-app2@4.3.0 react-app.umd.production.min.js
+get @jbrowse/react-app2@4.3.0 dist/react-app.umd.production.min.js
+get axe-core@4.10.3 axe.min.js

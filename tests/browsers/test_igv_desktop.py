@@ -38,5 +38,5 @@ def test_genes(page, genes, tmp_path):
     assert "Error loading" not in said, said[-4000:]
     seen = colours(page, (tmp_path / "seen.png").read_bytes())
     rows = genes.between(20_000_000, 20_100_000)
-    for name in genes.scores.marks:
+    for name in genes.shown:
         assert all(seen[shade] > 20 for shade in genes.shades(rows, name))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from histpred.bundle.folder import DEFAULT_BUNDLE, load_bundle
@@ -9,7 +11,10 @@ from histpred.bundle.outputs import (
     interval_output,
     was_trained_on,
     window_for,
+    window_of_regions,
+    window_of_sequences,
 )
+from histpred.core.errors import UsageError
 
 HUMAN = load_bundle(DEFAULT_BUNDLE)
 
@@ -41,10 +46,26 @@ def test_a_window_as_in_training_is_calibrated_and_another_is_not():
 
 def test_the_encoder_of_intervals_embeds_the_middle_of_what_genes_embed_at_several_places():
     manifest = HUMAN.manifest
-    one = manifest.encoder
-    settings = {**one.settings, "places": [-200, 0, 200]}
-    several = one.model_copy(update={"settings": settings, "dimension": 3 * one.dimension})
-    with_places = manifest.model_copy(update={"encoder": several})
-    assert encoder_for(with_places, None) == several
-    assert encoder_for(with_places, manifest.interval) == one
-    assert encoder_for(manifest, manifest.interval) == encoder_for(manifest, None) == one
+    several = manifest.encoder
+    settings = dict(several.settings)
+    places = settings.pop("places")
+    dimension = several.dimension // len(places)
+    one = several.model_copy(update={"settings": settings, "dimension": dimension})
+    assert encoder_for(manifest, None) == several
+    assert encoder_for(manifest, manifest.interval) == one
+    without_places = manifest.model_copy(update={"encoder": one})
+    for output in (None, manifest.interval):
+        assert encoder_for(without_places, output) == one
+
+
+def test_regions_and_sequences_are_intervals_where_the_bundle_scores_them():
+    assert window_of_regions(HUMAN) == window_of_sequences(HUMAN) == "interval"
+
+
+def test_a_bundle_of_transcripts_takes_sequences_as_transcripts_and_no_regions():
+    spliced = HUMAN.manifest.window.model_copy(update={"kind": "spliced"})
+    update = {"window": spliced, "interval": None}
+    bundle = replace(HUMAN, manifest=HUMAN.manifest.model_copy(update=update))
+    assert window_of_sequences(bundle) == "spliced"
+    with pytest.raises(UsageError, match="scores spliced windows of genes, and no regions"):
+        window_of_regions(bundle)

@@ -89,4 +89,4 @@ def test_no_completer_changes_what_is_parsed() -> None:
     command = root.get_command(context, "predict")
     assert command is not None
     given = command.make_context("predict", ["a.bed", "no/such.fa", "-o", "out"]).params
-    assert (given["annotation"], given["fasta"]) == ("a.bed", "no/such.fa")
+    assert (given["annotation"], given["fasta"]) == (("a.bed",), "no/such.fa")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import random
 import signal
@@ -26,10 +27,10 @@ parquet = pytest.importorskip("pyarrow.parquet", reason=REASON)
 SUFFIXES = [".h5ad", ".parquet"]
 SHARES = ["n_fraction", "known_fraction"]
 CLASSES = {
-    "H3K4me3": ("active promoter", "#ff0000"),
-    "H3K27ac": ("enhancer", "#ffc34d"),
-    "H3K36me3": ("transcribed", "#008000"),
-    "H3K27me3": ("repressed polycomb", "#808080"),
+    "H3K4me3": ("active promoter", "#dd2d35"),
+    "H3K27ac": ("enhancer", "#ad6b00"),
+    "H3K36me3": ("transcribed", "#369326"),
+    "H3K27me3": ("repressed polycomb", "#727d87"),
 }
 NAMES = ["same", "same", "β", "a b", "NA", "x|y", "007", "same"]
 
@@ -104,7 +105,11 @@ def test_anndata_has_what_the_tables_have(which, request, tmp_path):
     embedding = found.obsm["embedding"]
     assert embedding.dtype == np.float32
     assert embedding.tolist() == read_vectors(vectors)
-    assert not found.layers
+    calls = gzip.decompress((folder / "calls.bed.gz").read_bytes()).decode().splitlines()
+    names = [line.split("\t")[3].rpartition("|")[2] for line in calls]
+    assert list(found.layers) == ["called"]
+    assert [scores.marks[column] for column in found.layers["called"].nonzero()[1]] == names
+    assert found.layers["called"].dtype == bool
 
 
 @pytest.mark.parametrize("which", ["genes", "odd"])

@@ -4,29 +4,32 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import re
 import shutil
+import subprocess
+import sys
+import time
 from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
-from support.command_line import histpred, lacks, process, read_scores, said_well, tree
+from support.command_line import environment, histpred, process, read_scores, said_well, tree
 
-pytestmark = pytest.mark.skipif(lacks("report"), reason="needs the extra report")
 HOSTILE = ("</script><b>", "<i>&amp;'\"", "été", "x" * 200)
 
 
 class Page(HTMLParser):
-    """Tables as rows of texts by the first words of their captions, and what would be loaded."""
+    """Tables as rows of texts, by id or the first words of their captions; what would be loaded."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
         self.tables: dict[str, list[list[str]]] = {}
         self.loads: list[str] = []
         self.text: list[str] = []
-        self.caption = ""
+        self.caption = self.name = ""
         self.data = ""
         self._rows: list[list[str]] = []
         self._inside: list[str] = []
@@ -37,7 +40,7 @@ class Page(HTMLParser):
         given = dict(attributes)
         self.loads += [given[name] for name in ("src", "href") if given.get(name)]
         if tag == "table":
-            self._rows, self.caption = [], ""
+            self._rows, self.caption, self.name = [], "", given.get("id") or ""
         elif tag == "tr":
             self._rows.append([])
         elif tag in ("td", "th"):
@@ -46,8 +49,8 @@ class Page(HTMLParser):
             self._inside[-1] = "data"
 
     def handle_endtag(self, tag):
-        if tag == "table" and self.caption:
-            self.tables[" ".join(self.caption.split()[3:6])] = self._rows
+        if tag == "table":
+            self.tables[self.name or " ".join(self.caption.split()[3:6])] = self._rows
         while self._inside and self._inside.pop() not in (tag, "data"):
             pass
 
@@ -84,26 +87,74 @@ def page(genes, tmp_path_factory) -> Page:
     return Page(out)
 
 
+def flat(page):
+    return re.sub(r"\s+", " ", "".join(page.text))
+
+
+def test_it_opens_with_what_was_found_then_says_how_far_to_trust_it(genes, page):
+    with gzip.open(genes / "calls.bed.gz", "rt") as lines:
+        names = [line.split("\t")[3] for line in lines]
+    called = len({name.partition("|")[0] for name in names})
+    (mark, most), *_ = Counter(name.rpartition("|")[2] for name in names).most_common(1)
+    rows = len(read_scores(genes / "scores.tsv.gz").rows)
+    text = flat(page)
+    parts = (
+        f"{called} of {rows} genes have at least one called mark; the average is "
+        f"{len(names) / rows:.1f}. {mark} is called most often, at {most} genes",
+        "How far to trust it",
+        "A probability is that of",
+        "Limits",
+        "digests",
+    )
+    assert [part for part in parts if part not in text] == []
+    places = [text.index(part, text.index(parts[0])) for part in parts]
+    assert places == sorted(places)
+
+
+def test_few_genes_are_a_heat_map_with_their_names_and_probabilities(genes, page):
+    scores = read_scores(genes / "scores.tsv.gz")
+    head, *rows, foot = page.tables["window-table"]
+    assert head[0] == "Gene"
+    assert set(head[1:]) == set(scores.marks)
+    assert len(rows) == len(scores.rows)
+    of = {row["name"] + row["biotype"]: row for row in scores.rows}
+    with gzip.open(genes / "calls.bed.gz", "rt") as lines:
+        calls = {line.split("\t")[3] for line in lines}
+    for name, *cells in rows:
+        for mark, cell in zip(head[1:], cells, strict=True):
+            called = f"{of[name]['name']}|{mark}" in calls
+            value = f"{float(of[name][mark]):.2f}".removeprefix("0")
+            assert cell == value + ("called" if called else "")
+    assert dict(zip(head, foot, strict=True))["H3K9me3"] == "never"
+    assert "top-table" not in page.tables  # the heat map has every gene
+
+
 def test_marks_and_their_calls(genes, page):
     scores = read_scores(genes / "scores.tsv.gz")
     manifest = json.loads(Path("histpred/bundle/shipped/human-promoter/bundle.json").read_text())
-    thresholds = {mark["name"]: mark["threshold"] for mark in manifest["marks"]}
-    head, *rows = page.tables["Marks in this"]
-    assert head[:6] == ["Mark", "Class", "Called", "Share", "Mean probability", "Threshold"]
+    specs = {mark["name"]: mark for mark in manifest["marks"]}
+    head, *rows = page.tables["mark-table"]
     assert {row[0] for row in rows} == set(scores.marks)
     with gzip.open(genes / "calls.bed.gz", "rt") as lines:
         calls = Counter(line.split("\t")[3].rpartition("|")[2] for line in lines)
-    for name, mark_class, called, share, mean, threshold, auroc, ece, measured in rows:
+    for row in rows:
+        cells = dict(zip(head, row, strict=True))
+        name = cells["Mark"]
+        if specs[name].get("unpredicted"):
+            assert cells["Calls"] == cells["Threshold"] == "NA"
+            continue
         values = [float(row[name]) for row in scores.rows]
-        count = calls[name]
-        assert called == f"{count:,}"
-        assert share == f"{count / len(values):.1%}"
-        assert mean == f"{sum(values) / len(values):.3f}"
-        assert threshold == (f"{thresholds[name]:.3f}" if thresholds[name] < 1 else "never")
+        assert cells["Calls"] == f"{calls[name]:,}"
+        assert cells["Mean probability"] == f"{sum(values) / len(values):.3f}"
+        threshold = specs[name]["threshold"]
+        assert cells["Threshold"] == (f"{threshold:.3f}" if threshold < 1 else "never")
         figures = manifest["metrics"]["genes"]["marks"][name]["model"]
-        assert (auroc, ece) == (f"{figures['auroc']:.3f}", f"{figures['ece']:.3f}")
-        assert measured == "genes"
-        assert mark_class
+        assert (cells["AUROC"], cells["ECE"]) == (
+            f"{figures['auroc']:.3f}",
+            f"{figures['ece']:.3f}",
+        )
+        assert cells["Measured on"] == "genes"
+        assert cells["Class"]
 
 
 def test_rows_and_reasons(genes, page):
@@ -117,15 +168,41 @@ def test_rows_and_reasons(genes, page):
     assert because["biotype-not-selected"] == "--biotype does not select it"
 
 
-def test_top_loci_are_called_and_the_highest(genes, page):
-    scores = read_scores(genes / "scores.tsv.gz")
-    _, *rows = page.tables["For each mark"]
-    best = {row[0]: row for row in rows if row[1] == "1"}
-    with gzip.open(genes / "calls.bed.gz", "rt") as lines:
+@pytest.fixture(scope="module")
+def tiles(genome, tmp_path_factory):
+    """A prediction of tiles in two regions, one of them without any sequence."""
+    folder = tmp_path_factory.mktemp("tiles")
+    rows = "chr22\t20200000\t20230000\tpart\t0\t.\nchr22\t20509400\t20510400\tgap\t0\t.\n"
+    (folder / "parts.bed").write_text(rows)
+    out = folder / "scores"
+    done = histpred("predict", folder / "parts.bed", genome, "--tile", "200", "-o", out)
+    assert done.code == 0, done.err
+    done = histpred("report", out, "--overwrite")
+    assert done.code == 0, done.err
+    return out, Page(out / "report.html")
+
+
+def test_top_loci_are_called_and_the_highest_mark_after_mark(tiles):
+    folder, page = tiles
+    scores = read_scores(folder / "scores.tsv.gz")
+    _, *rows = page.tables["top-table"]
+    marks = [row[0] for row in rows]
+    assert marks == [mark for mark in dict.fromkeys(marks) for _ in range(marks.count(mark))]
+    with gzip.open(folder / "calls.bed.gz", "rt") as lines:
         called = {line.split("\t")[3].rpartition("|")[2] for line in lines}
-    assert set(best) == set(called)
-    for name, row in best.items():
-        assert row[6] == f"{max(float(one[name]) for one in scores.rows):.3f}"
+    assert set(marks) == called
+    for name, rank, *_, probability in rows:
+        if rank == "1":
+            assert probability == f"{max(float(one[name]) for one in scores.rows):.3f}"
+
+
+def test_tiles_have_a_signal_and_the_rows_of_their_annotation(tiles):
+    view = json.loads(tiles[1].data)
+    assert view["signal"] is True
+    assert view["cover"] is False
+    assert len(view["marks"]) == 30
+    assert view["annotation"] == "parts.bed"
+    assert ["chr22", 20_200_000, 20_230_000, "part", ".", True] in view["features"]
 
 
 def test_what_the_browser_gets_is_in_the_table(genes, page):
@@ -139,12 +216,42 @@ def test_what_the_browser_gets_is_in_the_table(genes, page):
         assert values == [pytest.approx(float(row[mark]), abs=1e-4) for mark in scores.marks]
 
 
+def test_the_browser_gets_the_annotation_and_the_bases(genes, page, demo_data):
+    view = json.loads(page.data)
+    ledger = [line.split("\t") for line in (genes / "ledger.tsv").read_text().splitlines()[1:]]
+    rows = {
+        (chrom, int(start), int(end), name, strand, status == "scored")
+        for _, chrom, start, end, strand, name, _, _, status, *_ in ledger
+    }
+    assert view["annotation"] == "genes.gtf.gz"
+    features = {tuple(feature) for feature in view["features"]}
+    assert features <= rows
+    assert {feature for feature in features if feature[5]} == {row for row in rows if row[5]}
+    sequence = gzip.decompress((demo_data / "genome.fa.gz").read_bytes()).decode()
+    bases = sequence.partition("\n")[2].replace("\n", "").upper()
+    assert view["bases"]
+    for _, start, text in view["bases"]:
+        assert text == bases[start : start + len(text)]
+
+
+def test_a_genome_that_has_changed_since_shows_no_bases(demo_data, tmp_path):
+    fasta = tmp_path / "genome.fa"
+    fasta.write_bytes(gzip.decompress((demo_data / "genome.fa.gz").read_bytes()))
+    (tmp_path / "one.bed").write_text("chr22\t20100000\t20104000\tone\t0\t+\n")
+    out = tmp_path / "scores"
+    assert histpred("predict", tmp_path / "one.bed", fasta, "-o", out).code == 0
+    later = time.time() + 60
+    os.utime(fasta, (later, later))
+    assert histpred("report", out, "--overwrite").code == 0
+    assert json.loads(Page(out / "report.html").data)["bases"] == []
+
+
 def test_it_loads_nothing(page):
     assert all(address.startswith(("#", "data:")) for address in page.loads), page.loads
 
 
 def test_it_says_what_the_card_says(page):
-    text = re.sub(r"\s+", " ", "".join(page.text))
+    text = flat(page)
     assert "Not for clinical use" in text
     assert "The region of histpred demo (chr22:20-21 Mb) lies inside the training stretch" in text
 
@@ -207,6 +314,63 @@ def test_it_lies_beside_the_tables_and_goes_with_them(genes, demo_data, genome, 
     assert not (out / "report.html").exists()
 
 
+def test_predict_writes_it_unless_told_not_to(demo_data, genome, tmp_path, monkeypatch):
+    arguments = ("predict", demo_data / "genes.bed", genome, "-o")
+    done = histpred(*arguments, tmp_path / "with", report=True)
+    assert (done.code, done.out) == (0, ""), done.err
+    assert f"{tmp_path / 'with' / 'report.html'}: what was found" in done.err
+    assert histpred("report", tmp_path / "with").code == 0  # holds it already
+    assert histpred(*arguments, tmp_path / "without").code == 0
+    pages = [(tmp_path / name / "report.html").exists() for name in ("with", "without")]
+    assert pages == [True, False]
+    record = json.loads((tmp_path / "with" / "run.json").read_text())
+    assert "report.html" not in record["outputs"]  # it is made from them
+
+    (tmp_path / "with" / "report.html").write_text("mine")
+    assert histpred(*arguments, tmp_path / "with", report=True).code == 0
+    assert (tmp_path / "with" / "report.html").read_text() == "mine"
+
+    monkeypatch.setattr("histpred.commands.report.MOST_WINDOWS", 3)
+    done = histpred(*arguments, tmp_path / "many", report=True)
+    assert done.code == 0
+    assert f"histpred report {tmp_path / 'many'} writes one" in done.err
+    assert not (tmp_path / "many" / "report.html").exists()
+
+
+@pytest.mark.parametrize("name", [b"latin-\xe4", b"new\nline", b"<b>&", b"-dash"], ids=repr)
+def test_files_with_odd_names_have_a_report(name, demo_data, genome, tmp_path):
+    rows, out = (tmp_path / f"{os.fsdecode(name)}{end}" for end in (".bed", ""))
+    shutil.copy(demo_data / "genes.bed", rows)
+    fasta = out / f"{os.fsdecode(name)}.fa.gz"
+    out.mkdir()
+    shutil.copy(genome, fasta)
+    done = histpred("predict", rows, fasta, "-o", tmp_path / "scores", report=True)
+    assert done.code == 0, done.err
+    page = Page(tmp_path / "scores" / "report.html")
+    assert f"{name.decode('utf-8', 'replace')}.bed" in "".join(page.text)
+
+
+def test_the_demo_leaves_a_report(tmp_path):
+    done = histpred("demo", "-o", tmp_path / "demo")
+    assert done.code == 0, done.err
+    assert f"{tmp_path / 'demo' / 'report.html'}: all of it as a page" in done.out
+    assert Page(tmp_path / "demo" / "report.html").tables["window-table"]
+
+
+def test_it_needs_no_package_but_those_of_predict(genes, tmp_path):
+    """The extras bring matplotlib, scipy, and what needs them."""
+    code = """
+import sys
+from pathlib import Path
+from histpred.reports.prediction import write_report
+write_report(Path(sys.argv[1]), Path(sys.argv[2]))
+heavy = {"matplotlib", "scipy", "sklearn", "pandas", "torch", "IPython"} & set(sys.modules)
+sys.exit(f"imported: {heavy}" if heavy else 0)
+"""
+    line = [sys.executable, "-c", code, genes, tmp_path / "page.html"]
+    subprocess.run(line, check=True, env=environment(), timeout=100)
+
+
 def test_what_is_no_prediction_is_refused(genes, tmp_path):
     done = histpred("report", tmp_path)
     assert done.code == 1
@@ -265,17 +429,6 @@ def test_contigs_that_igv_cannot_read_and_long_ones(demo_data, tmp_path):
     assert all(":" not in name and "," not in name for name in view["contigs"])
 
 
-def test_tiles_have_a_signal(genome, tmp_path):
-    (tmp_path / "part.bed").write_text("chr22\t20200000\t20230000\tpart\t0\t.\n")
-    out = tmp_path / "scores"
-    done = histpred("predict", tmp_path / "part.bed", genome, "--tile", "200", "-o", out)
-    assert done.code == 0, done.err
-    assert histpred("report", out).code == 0
-    view = json.loads(Page(out / "report.html").data)
-    assert view["signal"] is True
-    assert len(view["marks"]) == 30
-
-
 @pytest.fixture(scope="module")
 def stated(tmp_path_factory):
     pytest.importorskip("torch", reason="needs torch")
@@ -289,15 +442,21 @@ def test_a_page_says_what_calls_promise_and_why_a_mark_is_na(stated, tmp_path):
     done = histpred("report", stated.folder, "--bundle", stated.bundle, "-o", out)
     assert done.code == 0, done.err
     page = Page(out)
-    head, *rows = page.tables["Marks in this"]
-    assert head[5:8] == ["Threshold", "Precision", "Recall"]
+    head, *rows = page.tables["mark-table"]
+    assert head[4:] == ["Threshold", "Precision", "Recall"]
     cells = {row[0]: row for row in rows}
-    assert cells["H3K27ac"][5:8] == ["0.500", "0.800", "0.600"]
-    assert cells["H3K4me3"][5:8] == ["never", "", ""]
-    assert set(cells["H3K27me3"][2:10]) == {"NA"}
-    assert cells["H3K27me3"][10] == "not predicted: too few genes carry it"
-    text = re.sub(r"\s+", " ", "".join(page.text))
-    first = text.partition("Rows")[0]
+    assert cells["H3K27ac"][4:] == ["0.500", "0.800", "0.600"]
+    assert cells["H3K4me3"][4:] == ["never", "", ""]
+    assert set(cells["H3K27me3"][2:]) == {"NA"}
+    text = flat(page)
+    assert "H3K27me3 not predicted: too few genes carry it NA" in text  # no picture
+    assert re.search(r"H3K4me3 Probabilities of H3K4me3, never called never called", text)
+    assert "H3K4me3 is never called: no threshold reaches a precision of 0.8." in text
+    assert "H3K27me3 is not predicted (NA): too few genes carry it." in text
+    calls = int(cells["H3K27ac"][2])
+    right = f"Of the {calls} calls, about {0.8 * calls:.0f} (80%) are expected to be right"
+    assert right in text
+    first = text.partition("Table 1")[0]
     meaning = "a peak at the start in at least a quarter of the samples: 20 for H3K27ac."
     assert f"A probability of H3K27ac is that of {meaning}" in first
     assert "It was trained on nothing." in first

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from support.command_line import contents, histpred, lacks, read_scores, said_well, tree
+from histpred.core.marks import CLASS_COLOURS
+from support.command_line import contents, histpred, read_scores, said_well, tree
 
 pyBigWig = pytest.importorskip("pyBigWig", reason="needs pyBigWig")
 
@@ -60,10 +61,11 @@ def test_a_hub_of_genes(genes, genome, tmp_path):
     scores = read_scores(genes / "scores.tsv.gz")
     expected = {f"hg19/{mark}.bb" for mark in scores.marks}
     texts = {"hub.txt", "genomes.txt", "one-file-hub.txt", "hg19/trackDb.txt"}
-    texts |= {"igv-session.json", "igv-session.xml", "jbrowse-config.json"}
-    texts |= {"hg19/contigs.chrom.sizes"}
+    texts |= {"igv-session.json", "igv-session-all.json", "igv-session.xml", "jbrowse-config.json"}
+    texts |= {"hg19/contigs.chrom.sizes", "hg19/marks.html"}
     files = {str(path.relative_to(hub)) for path in hub.rglob("*") if path.is_file()}
-    assert files == {*expected, *texts, "hg19/calls.bb"}
+    means = {"hg19/class-active-promoter.bb", "hg19/class-enhancer.bb"}
+    assert files == {*expected, *texts, *means, "hg19/calls.bb", "hg19/annotation.bb"}
 
     with pyBigWig.open(str(hub / "hg19" / "H3K4me3.bb")) as reader:
         entries = reader.entries("chr22", 0, reader.chroms("chr22"))
@@ -74,8 +76,15 @@ def test_a_hub_of_genes(genes, genome, tmp_path):
     with pyBigWig.open(str(hub / "hg19" / "calls.bb")) as reader:
         entries = reader.entries("chr22", 0, reader.chroms("chr22"))
     calls = gzip.decompress((genes / "calls.bed.gz").read_bytes()).decode().splitlines()
-    assert sorted(rest.rpartition("\t")[0] for *_, rest in entries) == sorted(
-        line.split("\t", 3)[3] for line in calls
+    found = [(str(start), str(end), *rest.split("\t")) for start, end, rest in entries]
+    assert sorted((*row[:2], f"{row[8]}|{row[2]}", *row[3:8]) for row in found) == sorted(
+        tuple(line.split("\t")[1:]) for line in calls
+    )
+    with pyBigWig.open(str(hub / "hg19" / "annotation.bb")) as reader:
+        entries = reader.entries("chr22", 0, reader.chroms("chr22"))
+    rows = [line.split("\t") for line in (genes / "ledger.tsv").read_text().splitlines()[1:]]
+    assert sorted((start, end, rest.split("\t")[0]) for start, end, rest in entries) == sorted(
+        (int(row[2]), int(row[3]), row[5]) for row in rows
     )
 
 
@@ -94,10 +103,13 @@ def test_what_the_hub_says(genes, genome, tmp_path):
     )
     by_label = {track["shortLabel"]: track for track in tracks}
     for mark_class, marks in CLASSES.items():
-        group = by_label[mark_class]
+        group = by_label[marks[0]]["parent"].partition(" ")[0]
+        (group,) = [track for track in tracks if track["track"] == group]
+        assert group["shortLabel"] == mark_class
         assert group["compositeTrack"] == "on"
         for mark in marks:
-            assert by_label[mark]["parent"] == f"{group['track']} on"
+            switch = "off" if mark == "H3K9ac" else "on"
+            assert by_label[mark]["parent"] == f"{group['track']} {switch}"
             assert (by_label[mark]["itemRgb"], "color" in by_label[mark]) == ("on", False)
     for track in tracks:
         if "bigDataUrl" in track:
@@ -112,8 +124,10 @@ def test_what_the_hub_says(genes, genome, tmp_path):
 def test_tiles_become_a_signal(tiles, genome, tmp_path):
     hub = hub_of(tiles, genome, tmp_path / "hub")
     scores = read_scores(tiles / "scores.tsv.gz")
-    assert {path.stem for path in (hub / "hg19").glob("*.bw")} == set(scores.marks)
-    assert {path.name for path in (hub / "hg19").glob("*.bb")} <= {"calls.bb"}
+    found = {path.stem for path in (hub / "hg19").glob("*.bw")}
+    assert {name for name in found if not name.startswith("class-")} == set(scores.marks)
+    names = {path.name for path in (hub / "hg19").glob("*.bb")}
+    assert names == {"annotation.bb", "calls.bb"}
     with pyBigWig.open(str(hub / "hg19" / "H3K27ac.bw")) as reader:
         found = reader.intervals("chr22")
     assert [(start, end) for start, end, _ in found] == [
@@ -128,7 +142,7 @@ def test_tiles_become_a_signal(tiles, genome, tmp_path):
         if "compositeTrack" in track
     }
     assert composites["enhancer"]["type"] == "bigWig 0 1"
-    assert composites["enhancer"]["color"] == "255,195,77"
+    assert composites["enhancer"]["color"] == ",".join(map(str, CLASS_COLOURS["enhancer"]))
     assert "probability in each tile of 200 bp (" in composites["enhancer"]["longLabel"]
 
 
@@ -158,7 +172,7 @@ def test_tracks_without_the_table_hold_what_they_hold_with_it(tiles, genome, tmp
     assert tree(out) == before
     verbs = [("tracks", out, genome)]
     verbs += [("convert", out)] if find_spec("pyarrow") else []
-    verbs += [("report", out)] if find_spec("jinja2") and find_spec("matplotlib") else []
+    verbs += [("report", out)]
     for verb in verbs:
         where = () if verb[0] == "report" else ("-o", tmp_path / "x.parquet")
         refused = histpred(*verb, *where)
@@ -263,8 +277,7 @@ def test_a_prediction_with_such_names_is_refused_by_tracks_and_report(
     monkeypatch.setattr("histpred.scoring.predict.FORMATS", ())
     scores = tmp_path / "scores"
     assert histpred("predict", odd_names, odd_names, "--tile", "200", "-o", scores).code == 0
-    report = [] if lacks("report") else [["report", scores]]
-    for verb in (["tracks", scores, odd_names, "-o", tmp_path / "hub"], *report):
+    for verb in (["tracks", scores, odd_names, "-o", tmp_path / "hub"], ["report", scores]):
         done = histpred(*verb)
         assert done.code == 1
         assert said_well(done.err)

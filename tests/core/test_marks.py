@@ -1,10 +1,16 @@
 from __future__ import annotations
 
+from itertools import combinations
+
+import numpy as np
 import pytest
 
+from histpred.core.colours import oklab
 from histpred.core.marks import (
     ALIASES,
     CLASS_COLOURS,
+    CLASS_MARKS,
+    LIGHTNESSES,
     MARKS,
     canonical,
     mark,
@@ -60,8 +66,64 @@ def test_an_unlisted_mark_is_spelled_and_classed_by_its_modification(name, spell
     assert mark_colour(name) == CLASS_COLOURS[expected]
 
 
-def test_colours_are_rgb_and_one_a_class():
-    assert len(set(CLASS_COLOURS.values())) == len(CLASS_COLOURS)
-    for entry in MARKS.values():
-        assert entry.colour == CLASS_COLOURS[entry.mark_class]
-        assert all(0 <= level <= 255 for level in entry.colour)
+# What colour-blind readers see, linear sRGB in and out (Machado 2009, doi:10.1109/TVCG.2009.113).
+SIGHT = {
+    "all colours": np.eye(3),
+    "no red": [
+        [0.152286, 1.052583, -0.204868],
+        [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ],
+    "no green": [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ],
+    "no blue": [
+        [1.255528, -0.076749, -0.178779],
+        [-0.078411, 0.930809, 0.147602],
+        [0.004733, 0.691367, 0.303900],
+    ],
+}
+CLOSE = 0.02  # in OKLab; what a reader just notices
+
+
+def linear(colour) -> np.ndarray:
+    levels = np.array(colour) / 255
+    return np.where(levels <= 0.04045, levels / 12.92, ((levels + 0.055) / 1.055) ** 2.4)
+
+
+def seen(colour, sight: str) -> np.ndarray:
+    """A colour in OKLab, as somebody sees it."""
+    levels = np.clip(linear(colour) @ np.array(SIGHT[sight]).T, 0, 1)
+    shown = np.where(levels <= 0.0031308, levels * 12.92, 1.055 * levels ** (1 / 2.4) - 0.055)
+    return np.array(oklab(tuple(255 * shown)))
+
+
+def nearest(colours, sight: str) -> float:
+    """The distance of the two colours that look most alike."""
+    return min(np.linalg.norm(a - b) for a, b in combinations([seen(c, sight) for c in colours], 2))
+
+
+@pytest.mark.parametrize("sight", SIGHT)
+def test_everybody_tells_classes_apart(sight):
+    assert nearest(CLASS_COLOURS.values(), sight) > 4 * CLOSE
+
+
+@pytest.mark.parametrize("mark_class", CLASS_MARKS)
+def test_marks_of_a_class_differ_in_shade(mark_class):
+    colours = [MARKS[name].colour for name in CLASS_MARKS[mark_class]]
+    assert nearest(colours, "all colours") > 1.5 * CLOSE
+    for first in range(0, len(colours), len(LIGHTNESSES)):
+        some = colours[first : first + len(LIGHTNESSES)]
+        if len(some) > 1:
+            assert min(nearest(some, sight) for sight in SIGHT) > 1.5 * CLOSE
+
+
+@pytest.mark.parametrize(
+    "colour", [*CLASS_COLOURS.values(), *{one.colour for one in MARKS.values()}]
+)
+def test_colours_stand_out_on_white(colour):
+    """By the contrast that WCAG 2.2 asks of graphics, 3:1."""
+    assert all(0 <= level <= 255 for level in colour)
+    assert 1.05 / (linear(colour) @ [0.2126, 0.7152, 0.0722] + 0.05) >= 3

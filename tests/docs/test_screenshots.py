@@ -10,13 +10,12 @@ from pathlib import Path
 import pytest
 
 from support.browsers import IGV, JBROWSE, why_no_browser
-from support.command_line import ROOT, histpred, lacks
+from support.command_line import ROOT, histpred
 from support.synthetic import write_bed, write_fasta
 
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(bool(why_no_browser(IGV, JBROWSE)), reason=why_no_browser(IGV, JBROWSE)),
-    pytest.mark.skipif(lacks("report"), reason="needs the extra report"),
 ]
 
 

@@ -18,10 +18,10 @@ from sklearn.metrics import roc_auc_score  # noqa: E402
 
 from histpred.bundle.folder import load_bundle  # noqa: E402
 from histpred.core.execution import Execution  # noqa: E402
-from histpred.evaluation import scores as module  # noqa: E402
 from histpred.evaluation.scores import Target, score  # noqa: E402
 from histpred.genome.request import Request  # noqa: E402
 from support.command_line import histpred, read_scores  # noqa: E402
+from support.random_bundle import stated_bundle  # noqa: E402
 from support.synthetic import random_genome, write_bed, write_fasta  # noqa: E402
 
 MARKS = ("H3K4me3", "H3K27ac")
@@ -131,20 +131,13 @@ def test_one_block_has_no_baselines_and_says_so(genome, tmp_path):
     assert list(metrics["models"]) == ["human-promoter"]
 
 
-def test_a_mark_that_is_not_predicted_is_left_out(genome, tmp_path, monkeypatch):
-    """A bundle may know nothing of a mark; its probabilities are then no numbers."""
-    predict = module.predict
-
-    def without_the_first(request, choice, out, execution, also):
-        def pass_on(rows, probabilities):
-            also(rows, np.where(np.arange(probabilities.shape[1]) == 0, np.nan, probabilities))
-
-        return predict(request, choice, out, execution, pass_on)
-
-    monkeypatch.setattr(module, "predict", without_the_first)
+def test_a_mark_that_is_not_predicted_is_left_out(genome, tmp_path):
+    bundle = stated_bundle(tmp_path / "stated")
     rows = [("chr1", 5_000, 6_000, "gene", 0, "+"), ("chr1", 5_000, 6_000, "gene", 0, "+")]
     request = Request(str(write_bed(tmp_path / "rows.bed", rows)), str(genome))
-    found = score(load_bundle(), request, Target(), None, tmp_path, Execution("cpu"))
-    assert found.names == load_bundle().manifest.mark_names[1:]
+    found = score(bundle, request, Target(), None, tmp_path, Execution("cpu"))
+    predicted = tuple(mark.name for mark in bundle.manifest.marks if not mark.unpredicted)
+    assert found.names == predicted
+    assert len(predicted) < len(bundle.manifest.marks)
     assert found.table["copy #"].tolist() == [0, 1]
     assert found.table[list(found.names)].notna().all(axis=None)

@@ -336,6 +336,13 @@ def test_malformed_peaks(here, work, content, message):
         from_peaks(files, bed("chr1 0 50 A"), work, INTERVAL)
 
 
+def test_a_bigwig_is_named_before_its_name_is(here):
+    path = here / "signal.bw"
+    path.write_bytes(b"\x26\xfc\x8f\x88\x04\0")
+    with pytest.raises(InputError, match=r"signal\.bw: this is a bigWig file(?s:.*)narrowPeak"):
+        peak_files([path], None)
+
+
 def test_peaks_that_are_not_there(here, work):
     files = [PeakFile("H3K4me3", "a", here / "gone.bed")]
     with pytest.raises(InputError, match=r"gone\.bed: cannot be read"):

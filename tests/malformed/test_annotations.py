@@ -411,7 +411,7 @@ def test_27_a_fifo(folder, predicted):
 # fmt: off
 PATHS = [
     (28, "input", "{path}: is a directory | give a file"),
-    (41, "nothing.bed", "{path}: cannot be read: No such file or directory | check the path"),
+    (41, "nothing.bed", "{path}: no such file | check the path"),
     (26, "genome.fa", "{path}: this is a FASTA file | are the two swapped?"),
     (26, "rows.bam", "{path}: not text"),
     (26, "page.bed", "{path}: this is a web page or XML"),

@@ -180,7 +180,7 @@ REFUSED = [
     (52, "RNA", rewritten(lambda genome: lines(genome).replace("T", "U")),
      "{fasta}: contig 'chr1' holds 'U', first at base | RNA: replace U by T"),
     (52, "protein", text(">chr1\n" + "MKLVEEAQ" * 500 + "\n"),
-     "{fasta}: contig 'chr1' holds 'ELQ', first at base 3 | protein?"),
+     "{fasta}: this is a FASTA of proteins | histpred reads DNA"),
     (52, "gaps", rewritten(lambda genome: lines(genome).replace("ACG", "A-G")),
      "{fasta}: contig 'chr1' holds '-', first at base"),
     (52, "X for masked bases", rewritten(lambda genome: lines(genome).replace("ACG", "XXG")),

@@ -26,12 +26,14 @@ MARKS = ["H3K4me3", "mine"]
 SUFFIXES = [".h5ad", ".parquet"]
 
 
-def finished(folder: Path, rows: list[str], scored: int | None = None) -> Path:
+def finished(folder: Path, rows: list[str], scored: int | None = None, calls: str = "") -> Path:
     """A folder as predict leaves it; `scored`: rows that run.json says there are."""
     folder.mkdir()
     text = "".join(f"{row}\n" for row in ["\t".join([HEAD, *MARKS]), *rows])
     (folder / "scores.tsv.gz").write_bytes(gzip.compress(text.encode()))
-    run_json(folder, ("scores.tsv.gz",), len(rows) if scored is None else scored)
+    (folder / "calls.bed.gz").write_bytes(gzip.compress(calls.encode()))
+    names = ("scores.tsv.gz", "calls.bed.gz")
+    run_json(folder, names, len(rows) if scored is None else scored)
     return folder
 
 
@@ -102,7 +104,7 @@ def test_no_name_is_given_twice(tmp_path):
 
 def test_a_mark_of_no_vocabulary(tmp_path):
     found = convert.to_anndata(finished(tmp_path / "scores", random_rows(1)))
-    assert tuple(found.var.loc["mine", ["mark_class", "colour"]]) == ("other", "#464646")
+    assert tuple(found.var.loc["mine", ["mark_class", "colour"]]) == ("other", "#564c00")
 
 
 ROW = "chr1\t5\t9\tg\t+\tG\tb\t0\t1"
@@ -179,3 +181,25 @@ def test_a_mark_that_is_not_predicted_is_absent_and_says_why(tmp_path):
     assert [table[name].null_count for name in MARKS] == [0, len(table), 0]
     stated = json.loads(table.schema.metadata[b"marks"])
     assert [mark["unpredicted"] for mark in stated] == ["", REASON, ""]
+
+
+CALL = "chr0\t{at}\t{end}\t{name}|{mark}\t9\t+\t{at}\t{end}\t1,2,3\n"
+
+
+def test_calls_are_a_layer(tmp_path):
+    rows = [f"chr0\t{i}\t{i + 9}\tg{i}\t+\tG{i}\tlncRNA\t0.5\t1\t0.5\t0.5" for i in range(9)]
+    wanted = [(2, "H3K4me3"), (2, "mine"), (8, "mine")]
+    calls = "".join(CALL.format(at=i, end=i + 9, name=f"g{i}", mark=mark) for i, mark in wanted)
+    data = convert.to_anndata(finished(tmp_path / "scores", rows, calls=calls))
+    found = [
+        (row, MARKS[column]) for row, column in zip(*data.layers["called"].nonzero(), strict=True)
+    ]
+    assert found == wanted
+    assert data.layers["called"].dtype == bool
+
+
+def test_a_call_of_no_row_is_an_error(tmp_path):
+    calls = CALL.format(at=0, end=8, name="g0", mark="mine")
+    folder = finished(tmp_path / "scores", random_rows(3), calls=calls)
+    with pytest.raises(InputError, match=r"calls.bed.gz:1: a call of no row"):
+        convert.to_anndata(folder)

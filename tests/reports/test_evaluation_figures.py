@@ -4,6 +4,7 @@ import re
 import warnings
 import xml.etree.ElementTree
 from collections.abc import Callable
+from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -162,6 +163,15 @@ def test_elements_of_a_page_share_no_id_and_load_nothing(drawings):
     targets = re.findall(r'href="([^"]+)"', page) + re.findall(r"url\(([^)]+)\)", page)
     assert {target[1:] for target in targets if not target.startswith("data:image/png")} <= set(ids)
     assert all(target.startswith(("#", "data:image/png")) for target in targets)
+
+
+def test_each_has_a_title_and_greys_of_the_page_it_is_on(drawings, folder):
+    """So that it follows a dark page. The file stays as it is: black on white."""
+    for name, drawing in drawings.items():
+        assert f"<title>{escape(drawing.title)}</title>" in drawing.svg
+        assert not re.search(r"#([0-9a-f]{2})\1\1(?![0-9a-f])", drawing.svg), name
+        assert "color-mix(in srgb, var(--ink) 100.0%, var(--page))" in drawing.svg
+        assert "#ffffff" in (folder / f"{name}.svg").read_text(encoding="utf-8")
 
 
 def test_the_same_result_gives_the_same_bytes(make_result, tmp_path):

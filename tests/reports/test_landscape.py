@@ -63,23 +63,35 @@ def test_sums_are_those_of_the_rows(rows, tmp_path, monkeypatch, at_once):
     by_biotype = defaultdict(list)
     for row in rows:
         by_biotype["not stated" if row[4] == "." else row[4]].append(row)
-    assert dict(found.groups["windows"]) == {name: len(own) for name, own in by_biotype.items()}
-    assert dict(found.groups["H3K4me3"]) == {
+    assert {group.name: group.windows for group in found.groups} == {
+        name: len(own) for name, own in by_biotype.items()
+    }
+    assert {group.name: group.called[0] for group in found.groups} == {
         name: sum(row[5] >= 0.5 for row in own) for name, own in by_biotype.items()
     }
+    assert found.with_calls == sum(row[5] >= 0.5 or row[6] >= 0.9 for row in rows)
     assert found.ends == {
         contig: max(row[2] for row in rows if row[0] == contig) for contig in ("chr1", "chr2")
     }
 
 
+def kept(locus):
+    """A locus as a row of the table."""
+    place = locus.chrom, locus.start, locus.end, locus.name, locus.biotype
+    return (*place, *locus.probabilities.tolist())
+
+
 def test_the_sample_is_evenly_spaced_and_small(rows, tmp_path):
     found = read_landscape(table_of(tmp_path, rows), THRESHOLDS, len(rows)).sample
     every = -(-len(rows) // SAMPLE)
-    assert found.to_numpy().tolist() == [list(row[5:]) for row in rows[::every]]
+    assert [kept(locus) for locus in found] == rows[::every]
     assert len(found) <= SAMPLE
     few = rows[:20]
     found = read_landscape(table_of(tmp_path, few), THRESHOLDS, len(few)).sample
-    assert found.to_numpy().tolist() == [list(row[5:]) for row in few]
+    assert [kept(locus) for locus in found] == few
+    assert [locus.called.tolist() for locus in found] == [
+        [row[5] >= 0.5, row[6] >= 0.9, False] for row in few
+    ]
 
 
 @pytest.mark.parametrize("at_once", [311, 100_000])
@@ -94,27 +106,25 @@ def test_top_loci_are_the_best_of_their_stretches(rows, tmp_path, monkeypatch, a
         for row in ranked:
             stretches.setdefault((row[0], row[1] // STRETCH), row)
         expected = list(stretches.values())[:TOP]
-        own = found[found["mark"] == name]
-        assert list(own["name"]) == [row[3] for row in expected]
-        assert list(own["rank"]) == list(range(1, len(expected) + 1))
-        assert list(own["probability"]) == [row[5 + number] for row in expected]
-    assert "H3K9me3" not in set(found["mark"])  # never called
+        assert [kept(locus) for locus in found.get(name, ())] == expected
+    assert "H3K9me3" not in found  # never called
 
 
 def test_contigs_stand_in_for_biotypes_where_there_is_one(rows, tmp_path):
     same = [(*row[:4], ".", *row[5:]) for row in rows]
     found = read_landscape(table_of(tmp_path, same), THRESHOLDS, len(same))
     assert found.by == "contig"
-    assert dict(found.groups["windows"]) == {"chr1": 2_600, "chr2": 2_600}
+    assert [group[:2] for group in found.groups] == [("chr1", 2_600), ("chr2", 2_600)]
 
 
 def test_many_groups_become_one(tmp_path):
     rows = [(f"c{i:02}", j, j + 1, "g", ".", 0.6, 0.1, 0.1) for i in range(40) for j in range(i)]
     found = read_landscape(table_of(tmp_path, rows), THRESHOLDS, len(rows)).groups
     assert len(found) == landscape.GROUPS
-    assert found.index[0] == "c39"
-    assert found.index[-1] == "25 others"
-    assert found["windows"].sum() == len(rows) == found["H3K4me3"].sum()
+    assert found[0].name == "c39"
+    assert found[-1].name == "25 others"
+    assert sum(group.windows for group in found) == len(rows)
+    assert sum(group.called[0] for group in found) == len(rows)
 
 
 def test_names_that_look_like_something_else_stay_names(tmp_path):
@@ -124,8 +134,8 @@ def test_names_that_look_like_something_else_stay_names(tmp_path):
         for i, name in enumerate(names)
     ]
     found = read_landscape(table_of(tmp_path, rows), THRESHOLDS, len(rows))
-    assert set(found.top["name"]) == set(names)
-    assert set(found.top["chrom"]) == {"1"}
+    assert [locus.name for locus in found.sample] == names
+    assert {locus.chrom for top in found.top.values() for locus in top} == {"1"}
 
 
 def test_a_table_of_other_marks_is_refused(rows, tmp_path):

@@ -1,6 +1,6 @@
 """Pages in a real browser, without network, and the genome browsers that a page may hold.
 
-Playwright drives Debian's Chromium. tests/browsers/get.sh downloads igv.js and JBrowse 2.
+Playwright drives Debian's Chromium. tests/browsers/get.sh downloads JBrowse 2 and axe-core.
 `why_no_browser` names what is missing.
 """
 
@@ -25,9 +25,11 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 PACKAGES = ROOT / "tests" / "browsers" / "packages"
-IGV, JBROWSE = PACKAGES / "igv.min.js", PACKAGES / "react-app.umd.production.min.js"
+IGV = ROOT / "histpred" / "reports" / "igv" / "igv.min.js"
+JBROWSE, AXE = PACKAGES / "react-app.umd.production.min.js", PACKAGES / "axe.min.js"
 IGV_GENOMES = "https://igv.org/genomes/genomes3.json"
 SCREEN = {"width": 1366, "height": 768}  # a laptop's
+PHONE = {"width": 390, "height": 844}
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 OFFLINE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 
@@ -122,6 +124,19 @@ def served(folder: Path) -> Iterator[str]:
         server.shutdown()
 
 
+def faults_of(page: Page) -> list[str]:
+    """What axe-core finds on an open page: how grave, which rule, and the first elements.
+
+    The page's context must have been made with bypass_csp.
+    """
+    page.add_script_tag(path=AXE)
+    found = page.evaluate("async () => (await axe.run()).violations")
+    return [
+        f"{one['impact']}: {one['id']}: {[node['target'] for node in one['nodes'][:3]]}"
+        for one in found
+    ]
+
+
 def open_igv(
     page: Page,
     address: str,
@@ -195,7 +210,7 @@ def open_jbrowse(page: Page, address: str, locus: str | None = None) -> None:
         """() => {
             const view = state.session.views[0]
             const tracks = document.querySelectorAll('[data-testid^="trackRenderingContainer"]')
-            return view.initialized && tracks.length === state.jbrowse.tracks.length &&
+            return view.initialized && tracks.length === view.tracks.length &&
                 [...tracks].every(track => track.querySelector('canvas') &&
                     !track.querySelector('[data-testid="loading-overlay"]'))
         }"""

@@ -64,15 +64,21 @@ class Scores(NamedTuple):
         return float(self.rows[row][mark])
 
 
-def histpred(*arguments: Argument, stdin: bytes = b"") -> Done:
-    """Run histpred in this process."""
+def words_of(arguments: Sequence[Argument], report: bool) -> list[str]:
+    """Return a command line as text. Without `report`, predict leaves out its report."""
+    words = [os.fspath(argument) for argument in arguments]
+    return words if report or words[:1] != ["predict"] else ["predict", "--no-report", *words[1:]]
+
+
+def histpred(*arguments: Argument, stdin: bytes = b"", report: bool = False) -> Done:
+    """Run histpred in this process; `report` as in `words_of`."""
     out, err = io.StringIO(), io.StringIO()
     with (
         redirect_stdout(out),
         redirect_stderr(err),
         mock.patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin))),
     ):
-        code = main([os.fspath(argument) for argument in arguments])
+        code = main(words_of(arguments, report))
     return Done(code, out.getvalue(), encodable(err.getvalue()))
 
 
@@ -98,9 +104,9 @@ def encodable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def command(*arguments: Argument) -> list[str]:
-    """Return the command line of a new process."""
-    return [sys.executable, "-m", "histpred", *map(os.fspath, arguments)]
+def command(*arguments: Argument, report: bool = False) -> list[str]:
+    """Return the command line of a new process; `report` as in `words_of`."""
+    return [sys.executable, "-m", "histpred", *words_of(arguments, report)]
 
 
 def environment(changes: Mapping[str, str | None] | None = None) -> dict[str, str]:
@@ -132,7 +138,7 @@ def process(
 def with_file_limit(size: int, *arguments: Argument) -> Done:
     """Run histpred with a limit on the size of files, which simulates a full disk."""
     done = subprocess.run(
-        [sys.executable, "-c", LIMITED, str(size), *map(os.fspath, arguments)],
+        [sys.executable, "-c", LIMITED, str(size), *words_of(arguments, report=False)],
         capture_output=True,
         encoding="utf-8",
         env=environment(),

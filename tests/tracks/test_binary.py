@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from histpred.core.errors import InputError
-from histpred.tracks.binary import write_calls, write_signal, write_windows
-from histpred.tracks.columns import split_columns
+from histpred.tracks.binary import write_signal, write_windows
+from histpred.tracks.columns import read_columns, split_columns, with_mean
 
 pyBigWig = pytest.importorskip("pyBigWig", reason="needs pyBigWig")
 
+FULL = ((255, 0, 0), (128, 128, 128))
 LENGTHS = {"chr2": 10_000, "chr10": 5_000, "c|1 odd": 300}
 HEAD = "#chrom\tstart\tend\tname\tstrand\tgene_id\tbiotype\tn_fraction\tknown_fraction"
 
@@ -47,20 +48,21 @@ def test_windows_come_back_as_they_were(number, tmp_path):
     scores = table(tmp_path / "scores.tsv.gz", ["\t".join(row) for row in rows])
     found = split_columns(scores, LENGTHS, tmp_path)
     assert (found.marks, found.windows, found.covered) == (("H3K4me3", "H3K27me3"), len(rows), None)
-    write_windows(found, number, LENGTHS, tmp_path / "a.bb")
+    write_windows(found, number, FULL[number], LENGTHS, tmp_path / "a.bb")
     with pyBigWig.open(str(tmp_path / "a.bb")) as reader:
         assert reader.isBigBed()
         assert reader.chroms() == LENGTHS
         assert reader.SQL().decode().startswith("table histpredWindow")
         entries = {name: reader.entries(name, 0, length) for name, length in LENGTHS.items()}
-    full = ((255, 0, 0), (128, 128, 128))[number]
     for contig in LENGTHS:
         expected = []
         for chrom, start, end, name, strand, *_, first, second in rows:
             if chrom == contig:
                 values = (first, second)
                 score = round(float(values[number]) * 1000)
-                parts = [round(255 - (0.1 + 0.0009 * score) * (255 - part)) for part in full]
+                parts = [
+                    round(255 - (0.1 + 0.0009 * score) * (255 - part)) for part in FULL[number]
+                ]
                 shade = ",".join(map(str, parts))
                 rest = f"{name}\t{score}\t{strand}\t{start}\t{end}\t{shade}"
                 rest += f"\t{values[number]}\tG1 lncRNA"
@@ -83,24 +85,16 @@ def test_tiles_are_a_signal(tmp_path):
         assert reader.intervals("chr10") == ((4900, 5000, 0.5),)
 
 
-def test_calls(tmp_path):
-    calls = tmp_path / "calls.bed.gz"
-    lines = (
-        "chr2\t5\t9\ta|b|H3K4me3\t900\t+\t5\t9\t255,0,0\n"
-        "chr10\t0\t5000\tx|H2AFZ\t1000\t.\t0\t5000\t1,2,3\n"
-    )
-    calls.write_bytes(gzip.compress(lines.encode()))
-    assert write_calls(calls, LENGTHS, tmp_path / "calls.bb") == 2
-    with pyBigWig.open(str(tmp_path / "calls.bb")) as reader:
-        (entry,) = reader.entries("chr2", 0, 10_000)
-        assert entry == (5, 9, "a|b|H3K4me3\t900\t+\t5\t9\t255,0,0\tH3K4me3")
-        assert len(reader.entries("chr10", 0, 5_000)) == 1
-
-
-def test_no_calls_are_no_file(tmp_path):
-    (tmp_path / "calls.bed.gz").write_bytes(gzip.compress(b""))
-    assert write_calls(tmp_path / "calls.bed.gz", LENGTHS, tmp_path / "calls.bb") == 0
-    assert not (tmp_path / "calls.bb").exists()
+def test_a_class_has_the_mean_of_its_marks(tmp_path):
+    rows = [f"chr2\t{i}\t{i + 9}\tt\t.\t.\t.\t0\t1\t0.{i}\t0.5\t1" for i in range(1, 10)]
+    found = split_columns(table(tmp_path / "s.gz", rows, "A\tB\tC"), LENGTHS, tmp_path)
+    for marks in (("A", "B"), ("C",), ("A", "B", "C")):
+        mean = with_mean(found, marks)
+        ((places, values),) = read_columns(mean, 3)
+        every = {"A": [i / 10 for i in range(1, 10)], "B": [0.5] * 9, "C": [1] * 9}
+        expected = [sum(some) / len(marks) for some in zip(*map(every.get, marks), strict=True)]
+        assert values.tolist() == pytest.approx(expected)
+        assert len(places) == 9
 
 
 ROW = "chr2\t{}\t{}\tg\t+\tG\tb\t0\t1\t0.5\t0.5"
@@ -143,7 +137,7 @@ found = split_columns(folder / "scores.tsv.gz", {"chr2": 10**9}, folder)
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
 try:
-    write_windows(found, 0, {"chr2": 10**9}, folder / "a.bb")
+    write_windows(found, 0, (1, 2, 3), {"chr2": 10**9}, folder / "a.bb")
 except TemporaryError as error:
     print(error)
 """
@@ -163,15 +157,3 @@ def test_a_full_disk_is_one_error(tmp_path):
     assert "a.bb cannot be written" in done.stdout
     assert "the disk is full" in done.stdout
     assert done.stderr == ""
-
-
-def test_an_error_of_the_rows_is_raised_and_not_printed(tmp_path, capfd):
-    calls = tmp_path / "calls.bed.gz"
-    calls.write_bytes(
-        gzip.compress(
-            b"chr2\t5\t9\tH2AFZ\t1\t+\t5\t9\t1,2,3\nchr2\t1\t4\tH2AFZ\t1\t+\t1\t4\t1,2,3\n"
-        )
-    )
-    with pytest.raises(InputError, match=r"calls.bed.gz:2: chr2:1-4 is not sorted"):
-        write_calls(calls, LENGTHS, tmp_path / "calls.bb")
-    assert capfd.readouterr().err == ""

@@ -50,12 +50,24 @@ def test_tiles_as_they_come_are_those_of_the_table(tmp_path):
     assert places.tolist() == [["ba".index(contig), start, end] for contig, start, end in TILES]
     np.testing.assert_allclose(values, VALUES, atol=1e-7)
     np.testing.assert_allclose(read_all(expected)[1], VALUES, atol=1e-6)
-    assert middle(found, 2) == middle(expected, 2)
+    assert middle(found, 2, LENGTHS) == middle(expected, 2, LENGTHS)
 
 
-@pytest.mark.parametrize(("beside", "locus"), [(0, "b:2401-2600"), (2, "b:2001-3000")])
+@pytest.mark.parametrize(("beside", "locus"), [(2, "b:1401-3600"), (8, "b:801-4000")])
 def test_a_browser_opens_at_the_middle_window(beside, locus, tmp_path):
     written = TileColumns(tmp_path, MARKS)
     rows = [row_of(Window(*tile, ".", "t", ".", ".", 1), b"", 0.0) for tile in TILES]
     written.add(rows, VALUES)
-    assert middle(written.columns, beside) == locus
+    assert middle(written.columns, beside, LENGTHS) == locus
+
+
+def test_a_browser_does_not_open_at_windows_too_small_to_be_seen(tmp_path):
+    """Genes lie far apart; near ones are shown together."""
+    starts = [0, 500_000, 1_000_000, 1_050_000, 3_000_000]
+    rows = "".join(f"b\t{at}\t{at + 2_000}\tt\t.\t.\t.\t0\t1\t0.5\n" for at in starts)
+    table = tmp_path / "scores.tsv.gz"
+    table.write_bytes(
+        gzip.compress("\t".join((*HEADER, "H3K4me3")).encode() + b"\n" + rows.encode())
+    )
+    columns = split_columns(table, {"b": 4_000_000}, tmp_path)
+    assert middle(columns, 10, {"b": 4_000_000}) == "b:990001-1052000"

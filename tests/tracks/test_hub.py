@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 from pathlib import Path
 from xml.etree import ElementTree
@@ -11,8 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from histpred.scoring.derived import remove_hub
-from histpred.tracks.hub import likely_assembly, track_list, write_hub
-from histpred.tracks.sessions import Track, igv_json, igv_xml
+from histpred.tracks.hub import likely_assembly, write_hub
 from support.command_line import contents, histpred, said_well, tree, with_file_limit
 
 pyBigWig = pytest.importorskip("pyBigWig", reason="needs pyBigWig")
@@ -122,20 +120,28 @@ def test_every_session_names_every_track(genes, genome, tmp_path, assembly):
     sizes = f"{assembly}/contigs.chrom.sizes"
     assert (hub / sizes).read_text().startswith("chr22\t")
 
-    session = json.loads((hub / "igv-session.json").read_text())
-    assert {track["url"] for track in session["tracks"]} == tracks
+    whole, session = (
+        json.loads((hub / f"igv-session{which}.json").read_text()) for which in ("-all", "")
+    )
+    assert {track["url"] for track in whole["tracks"]} == tracks
+    shown = {track["url"] for track in session["tracks"]}
+    assert len(tracks) - len(shown) == 2  # of eight marks, six
     assert session.get("genome", session.get("reference", {}).get("fastaURL")) in (assembly, sizes)
     assert ("genome" in session) == (assembly == "hg19")
 
     xml = ElementTree.parse(hub / "igv-session.xml").getroot()
     assert {resource.get("path") for resource in xml.iter("Resource")} == tracks
     assert {track.get("id") for track in xml.iter("Track")} >= tracks
+    hidden = {track.get("id") for track in xml.iter("Track") if track.get("visible") == "false"}
+    assert hidden == tracks - shown
 
     config = json.loads((hub / "jbrowse-config.json").read_text())
     assert [one["name"] for one in config["assemblies"]] == [assembly]
-    assert {track["adapter"]["bigBedLocation"]["uri"] for track in config["tracks"]} == tracks
-    names = [track["trackId"] for track in config["tracks"]]
-    assert len(set(names)) == len(names)
+    urls = {one["trackId"]: one["adapter"]["bigBedLocation"]["uri"] for one in config["tracks"]}
+    assert set(urls.values()) == tracks
+    assert len(urls) == len(config["tracks"])
+    (view,) = config["defaultSession"]["views"]
+    assert {urls[name] for name in view["init"]["tracks"]} == shown
 
 
 def test_names_are_safe_whatever_they_were(demo_data, genome, tmp_path):
@@ -180,18 +186,6 @@ def test_an_assembly_that_names_no_folder_is_refused(genes, genome, tmp_path, as
     assert not out.exists()
 
 
-def test_contigs_and_marks_of_odd_names(tmp_path):
-    hla = "HLA-A*01:01:01:01"
-    tracks = [Track(name, f"g/{name}.bb", "variant", "1,2,3") for name in ("H2A.Z", "H2AZ")]
-    names = re.findall("^track (.+)$", track_list(tracks, "title"), re.MULTILINE)
-    assert len(set(names)) == len(names)
-    assert all(name.isalnum() for name in names)
-    session = json.loads(igv_json(tracks, "g", "g/sizes", f"{hla}:1-100"))
-    assert "locus" not in session
-    assert json.loads(igv_json(tracks, "g", "g/sizes", "chr1:1-100"))["locus"] == "chr1:1-100"
-    assert ElementTree.fromstring(igv_xml(tracks, "g", "g/sizes", hla).split("?>", 1)[1])
-
-
 @pytest.mark.parametrize("assembly", ["genome", "columns", "lock"])
 def test_an_assembly_may_be_called_anything(genes, genome, tmp_path, assembly):
     write_hub(genes, str(genome), tmp_path / "hub", assembly)
@@ -213,7 +207,7 @@ def test_a_mark_that_is_not_predicted_has_no_track_and_the_page_says_why(stated,
     hub = write_hub(stated.folder, str(stated.fasta), tmp_path / "hub", "plant")
     assert hub.marks == ("H3K27ac", "H3K4me3")
     names = {path.name for path in (tmp_path / "hub" / "plant").iterdir()}
-    marks = {"H3K27ac.bb", "H3K4me3.bb", "calls.bb"}
+    marks = {"H3K27ac.bb", "H3K4me3.bb", "calls.bb", "annotation.bb"}
     assert names == {*marks, "marks.html", "trackDb.txt", "contigs.chrom.sizes"}
     page = (tmp_path / "hub" / "plant" / "marks.html").read_text()
     assert "<td>H3K27ac</td><td>0.500</td><td>0.800</td><td>0.600</td><td></td>" in page
@@ -225,7 +219,7 @@ def test_a_mark_that_is_not_predicted_has_no_track_and_the_page_says_why(stated,
         ("one-file-hub.txt", "plant/marks.html"),
     ):
         settings = (tmp_path / "hub" / text).read_text().splitlines()
-        assert settings.count(f"html {path}") == 4  # the super track, the calls, two classes
+        assert settings.count(f"html {path}") == 5  # the super track, rows, calls, two classes
     remove_hub(tmp_path / "hub")
     assert not (tmp_path / "hub").exists()
 

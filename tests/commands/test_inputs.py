@@ -1,0 +1,249 @@
+"""Typed regions, names of genes and sequences in place of an annotation file."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+
+from support import random_genome, write_fasta
+from support.annotations import write
+from support.command_line import COLUMNS, histpred, place, read_scores, said_well, tables
+from support.extraction import read_ledger
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch) -> Path:
+    """genome.fa and genes.bed, in the current folder."""
+    monkeypatch.chdir(tmp_path)
+    write_fasta(Path("genome.fa"), random_genome(random.Random(5), {"chr1": 60_000, "chr2": 9_000}))
+    write(Path("genes.bed"), "chr1\t30000\t31000\tLINC1\t0\t+\nchr1\t40000\t41000\tLINC2\t0\t-\n")
+    return tmp_path
+
+
+def windows(*arguments: str) -> list[str]:
+    done = histpred("windows", *arguments, "-o", "w.tsv", "--overwrite", "-q")
+    assert done.code == 0, done.err
+    header, *rows = Path("w.tsv").read_text().splitlines()
+    named = (
+        dict(zip(COLUMNS, row.split("\t"), strict=False)) for row in rows if header.startswith("#")
+    )
+    return [place(row) for row in named]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["chr1:30,001-31,000", "chr2:5-9:-", "genome.fa"],
+        ["chr1:30001-31000 chr2:5-9:-", "genome.fa"],
+        ["chr1:30,001", "-", "31,000", "2:5..9:-", "genome.fa"],
+        ["genome.fa", "chr1:30001-31000", "chr2:5-9:-"],
+    ],
+)
+def test_regions_count_from_1_wherever_they_stand(files, words):
+    second = "2:5-9" if "2:5..9:-" in words else "chr2:5-9"
+    assert windows(*words) == ["chr1:30000-31000(.) chr1:30001-31000", f"chr2:4-9(-) {second}"]
+
+
+def test_a_region_is_scored_as_the_interval_of_a_bed(files):
+    write(Path("rows.bed"), "chr1\t30000\t31000\tchr1:30001-31000\n")
+    bed = ("rows.bed", "genome.fa", "--window", "interval", "-o", "bed")
+    typed = ("chr1:30,001-31,000", "genome.fa", "-o", "typed")
+    assert histpred("predict", *bed).code == histpred("predict", *typed).code == 0
+    assert tables(Path("typed")) == tables(Path("bed"))
+    record = json.loads(Path("typed/run.json").read_text())
+    assert record["identity"]["source"] == "regions"
+    assert record["annotation"]["path"] == "chr1:30001-31000"
+
+
+def test_the_same_regions_are_the_same_prediction(files):
+    assert histpred("predict", "chr1:30,001-31,000", "genome.fa", "-o", "out").code == 0
+    again = histpred("predict", "chr1 : 30001 - 31000", "genome.fa", "-o", "out")
+    assert (again.code, "nothing to do" in again.err) == (0, True)
+    other = histpred("predict", "chr1:30,001-31,001", "genome.fa", "-o", "out")
+    assert (other.code, said_well(other.err)) == (1, True)
+
+
+def test_tiles_and_a_window_may_be_asked_of_regions(files):
+    tiles = windows("chr1:30,150-30,450", "genome.fa", "--tile", "200")
+    assert [tile.partition("(")[0] for tile in tiles] == [
+        "chr1:30000-30200",
+        "chr1:30200-30400",
+        "chr1:30400-30600",
+    ]
+    assert windows("chr1:30001-31000:-", "genome.fa", "--window", "promoter:100:50") == [
+        "chr1:30950-31100(-) chr1:30001-31000"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["chr1:1-9"], 2, "no FASTA was given, only chr1:1-9"),
+        (["genome.fa"], 2, "only one file was given: genome.fa"),
+        (["chr1:1-9", "genes.bed", "genome.fa"], 2, "regions were typed beside the file genes.bed"),
+        (["genes.bed", "genes.bed", "genome.fa"], 2, "2 annotations were given"),
+        (["chr1:100", "genome.fa"], 2, "not a region: 'chr1:100'"),
+        (["chr9:1-9", "genome.fa"], 1, "genome.fa: has no contig chr9"),
+        (["chr2:1-9001", "genome.fa"], 1, "ends past chr2, which has 9,000 bp"),
+        (["chr1:1-9", "genome.fa", "--bundle", "yeast"], 2, "scores promoter windows of genes"),
+        (["chr1:1-9", "genome.fa", "--biotype", "lncRNA"], 2, "regions have no biotypes"),
+        (["chr1:1-9", "genome.fa", "--genes", "LINC1"], 2, "regions have no genes"),
+        (["LINC1", "genome.fa"], 1, "LINC1: no such file"),
+        (["genes.bed", "hg38"], 1, "hg38 is the name of an assembly"),
+        (["genes.bed", "genome.fa", "--genes", "nofile.txt"], 2, "no such file of names"),
+        (["genes.bed", "genome.fa", "--genes", "XIST"], 1, "none of the genes that --genes names"),
+    ],
+)
+def test_what_is_wrong_with_the_words_is_said(files, arguments, code, words):
+    done = histpred("predict", *arguments, "-o", "out")
+    assert done.code == code, done.err
+    assert words in done.err
+    assert not Path("out").exists()
+
+
+def test_genes_are_chosen_by_name(files):
+    done = histpred("predict", "genes.bed", "genome.fa", "--genes", "linc2,LINC3", "-o", "out")
+    assert done.code == 0
+    assert "1 of 2 genes are not in genes.bed: LINC3 (nearest: LINC2, LINC1)" in done.err
+    assert [row["name"] for row in read_scores(Path("out/scores.tsv.gz")).rows] == ["LINC2"]
+    ledger = [(row["name"], row["status"], row["reason"]) for row in read_ledger("out/ledger.tsv")]
+    assert ledger == [
+        ("LINC3", "skipped", "gene-not-found"),
+        ("LINC1", "skipped", "gene-not-selected"),
+        ("LINC2", "scored", ""),
+    ]
+
+
+def test_a_file_of_names_is_the_same_as_the_names(files):
+    write(Path("names.txt"), "LINC2\nLINC1\n")
+    by_file = ("genes.bed", "genome.fa", "--genes", "names.txt", "-o", "out")
+    by_name = ("genes.bed", "genome.fa", "--genes", "LINC1,LINC2", "-o", "out")
+    assert histpred("predict", *by_file).code == 0
+    assert "nothing to do" in histpred("predict", *by_name).err
+    fewer = histpred("predict", "genes.bed", "genome.fa", "--genes", "LINC1", "-o", "out")
+    assert fewer.code == 1
+    assert "genes (['LINC1', 'LINC2'] -> ['LINC1'])" in fewer.err
+
+
+def test_strict_minds_a_gene_that_is_missing_and_no_other(files):
+    one = ("genes.bed", "genome.fa", "--strict")
+    assert histpred("predict", *one, "--genes", "LINC1", "-o", "a").code == 0
+    assert histpred("predict", *one, "--genes", "LINC1,LINC9", "-o", "b").code == 3
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["genes.bed", "genome.fa", "--genes", "LINC1,LINC9"],
+        ["chr1:30,001-31,000", "chr2:5-9:-", "genome.fa"],
+    ],
+)
+def test_shards_agree_with_a_single_prediction(files, words):
+    assert histpred("scatter", *words, "--bundle", "human-promoter", "-o", "shards").code == 0
+    kind = [] if "--genes" in words else ["--window", "interval"]
+    for shard in sorted(Path("shards/shards").iterdir()):
+        assert histpred("predict", shard, "genome.fa", *kind, "-o", f"part{shard.stem}").code == 0
+    parts = sorted(map(str, Path().glob("part*")))
+    assert histpred("gather", "shards", *parts, "-o", "out").code == 0
+    assert histpred("predict", *words, "-o", "single").code == 0
+    assert tables(Path("out")) == tables(Path("single"))
+    again = histpred("predict", *words, "-o", "out")
+    assert "nothing to do" in again.err
+
+
+def test_rows_without_strand_are_told_of_both_ways_out(files):
+    write(Path("peaks.bed"), "chr1\t30000\t31000\n")
+    done = histpred("predict", "peaks.bed", "genome.fa", "-o", "out")
+    assert done.code == 1
+    assert "--unstranded reads '.' as '+', so that genes of the other strand" in done.err
+    assert "--window interval is for peaks and other places without a strand" in done.err
+
+
+def test_embed_takes_regions_too(files):
+    options = ("--encoder", "kmer", "--store", "store")
+    done = histpred("embed", "chr1:30,001-31,000", "genome.fa", *options)
+    assert done.code == 0, done.err
+    assert "1 windows of 1 rows" in done.err
+
+
+def record(genome: dict[str, str], name: str, start: int, end: int) -> str:
+    return f">{name}\n{genome['chr1'][start:end]}\n"
+
+
+def test_a_sequence_with_its_surroundings_is_scored_as_on_the_genome(files):
+    genome = random_genome(random.Random(5), {"chr1": 60_000, "chr2": 9_000})
+    write(Path("s.fa"), record(genome, "LINC1", 30_000 - 15_100, 30_000 + 15_100))
+    for kind in ("promoter", "interval"):
+        row = ["chr1", "29900", "30100", "LINC1", "0", "+"]
+        row[1] = "30000" if kind == "promoter" else row[1]
+        write(Path("one.bed"), "\t".join(row) + "\n")
+        there = ("one.bed", "genome.fa", "--window", kind, "-o", f"genome-{kind}", "-q")
+        here = ("s.fa", "--sequences", "--window", kind, "-o", f"sequence-{kind}", "-q")
+        assert histpred("predict", *there).code == histpred("predict", *here).code == 0
+        (on_genome,) = read_scores(Path(f"genome-{kind}/scores.tsv.gz")).rows
+        (alone,) = read_scores(Path(f"sequence-{kind}/scores.tsv.gz")).rows
+        assert alone["chrom"] == alone["name"] == "LINC1"
+        for name in on_genome.keys() - {"chrom", "start", "end", "strand", "name"}:
+            assert on_genome[name] == alone[name], name
+
+
+def test_short_sequences_are_warned_of_and_known_in_part(files):
+    genome = random_genome(random.Random(5), {"chr1": 60_000, "chr2": 9_000})
+    write(Path("s.fa"), record(genome, "a", 0, 3020) + record(genome, "b", 0, 302))
+    done = histpred("predict", "s.fa", "--sequences", "-o", "out")
+    assert done.code == 0
+    assert "2 sequences have less than half of the bases that are read for them: a, b" in done.err
+    assert "count as unknown, so these scores may be far off" in done.err
+    assert "if a TSS is at their middle, add --window promoter" in done.err
+    assert "--tile" not in done.err
+    assert "human-promoter was trained on Homo sapiens: are the sequences of it?" in done.err
+    rows = read_scores(Path("out/scores.tsv.gz")).rows
+    assert [row["known_fraction"] for row in rows] == ["0.1", "0.01"]
+
+
+def test_u_of_a_transcript_is_read_as_t(files):
+    write(Path("dna.fa"), ">t\nACGTTTACGA\n")
+    write(Path("rna.fa"), ">t\nacguUUACGA\n")
+    for name in ("dna", "rna"):
+        windows = ("windows", f"{name}.fa", "--sequences", "--window", "spliced")
+        assert histpred(*windows, "-o", f"{name}.windows.fa").code == 0
+    assert Path("rna.windows.fa").read_text() == ">t::t:0-10(+)\nACGTTTACGA\n"
+    assert Path("dna.windows.fa").read_text() == Path("rna.windows.fa").read_text()
+    embedded = ("embed", "rna.fa", "--sequences", "--encoder", "kmer", "--store", "store")
+    assert "1 windows of 1 rows" in histpred(*embedded).err
+
+
+def test_many_sequences_say_nothing_of_their_species(files):
+    rng = random.Random(8)
+    for i in range(100):
+        genome = random_genome(rng, {"chr1": 3000})
+        with open("s.fa", "a") as target:
+            target.write(record(genome, f"s{i}", 0, 3000))
+    done = histpred("predict", "s.fa", "--sequences", "-o", "out")
+    assert done.code == 0
+    assert "species" not in done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["genes.bed", "s.fa", "--sequences"], 2, "--sequences and the annotation genes.bed excl"),
+        (["s.fa", "--sequences", "--tile", "200"], 2, "--sequences and --tile exclude each other"),
+        (["s.fa", "--sequences", "--tracks"], 2, "--tracks needs a genome"),
+        (["s.fa", "--sequences", "--genes", "s"], 2, "sequences have no genes"),
+        (["proteins.fa", "--sequences"], 1, "proteins.fa: this is a FASTA of proteins"),
+        (["genes.bed", "--sequences"], 1, "genes.bed:1: not a FASTA"),
+        (["twice.fa", "--sequences"], 1, "the contig name 's' appears twice"),
+    ],
+)
+def test_what_is_wrong_with_sequences_is_said(files, arguments, code, words):
+    write(Path("s.fa"), ">s\nACGTACGTAC\n")
+    write(Path("twice.fa"), ">s\nACGTACGTAC\n" * 2)
+    write(Path("proteins.fa"), ">p\n" + "MELKPFQWTR" * 9 + "\n")
+    done = histpred("predict", *arguments, "-o", "out")
+    assert done.code == code, done.err
+    assert words in done.err
+    assert not Path("out").exists()
