@@ -20,6 +20,11 @@ from histpred.core.log import logger
             "histpred predict genes.gtf.gz genome.fa --biotype ncRNA -o scores",
         ),
         (
+            "Score two genes, or a region",
+            "histpred predict genes.gtf.gz genome.fa --genes XIST,MALAT1 -o scores\n"
+            "histpred predict chr22:20,100,000-20,104,000 genome.fa -o region",
+        ),
+        (
             "Score the rows of a BED themselves, as intervals",
             "histpred predict peaks.bed genome.fa --window interval -o scores",
         ),
