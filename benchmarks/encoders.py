@@ -32,7 +32,7 @@ from torch import nn
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
-from histpred.core.runtime import usable_cores  # noqa: E402
+from histpred.core.cores import usable_cores  # noqa: E402
 from histpred.encoders import Embedded  # noqa: E402
 from histpred.encoders.batching import Forward, TorchEncoder  # noqa: E402
 from histpred.encoders.chunks import ChunkPolicy, chunks_of  # noqa: E402

@@ -16,7 +16,7 @@ def machine(plan: Plan) -> None:
     """Name the machine; `no_cuda` says why CUDA cannot be used."""
     import torch
 
-    from histpred.core.runtime import usable_cores
+    from histpred.core.cores import usable_cores
     from histpred.encoders.devices import why_no_cuda
 
     facts = plan.report.facts

@@ -62,7 +62,8 @@ run_in_environment() {
     command=$2
     shift 2
     [ -r "$root/pyproject.toml" ] && [ -r "$root/constraints.txt" ] ||
-        fail "$root is no checkout of histpred" "elsewhere, install it: pip install histpred"
+        fail "$root is no checkout of histpred" \
+            "run bin/histpred where it lies in a checkout, or install the checkout: pip install CHECKOUT"
 
     unset PYTHONHOME PYTHONPATH
     export PYTHONNOUSERSITE=1

@@ -13,24 +13,69 @@ from collections.abc import Sequence
 
 import click
 
+from histpred.commands.help_pages import VerbGroup
 from histpred.core import errors
-from histpred.core.interruption import EXIT_INTERRUPTED, INTERRUPTED, Interruptible, end_at_once
+from histpred.core.interruption import (
+    EXIT_INTERRUPTED,
+    INTERRUPTED,
+    Interruptible,
+    end_at_once,
+    what_next,
+)
 from histpred.core.log import logger, messages
 from histpred.core.text import say, visible_line
 from histpred.core.version import __version__
 
-VERBS = (
-    *("demo", "predict", "scatter", "gather", "windows", "embed", "labels", "train", "evaluate"),
-    *("tracks", "report", "convert", "summary", "bundle", "encoders", "doctor"),
+NOT_VERBOSE = (
+    "  histpred says what it does unless you add --quiet; -V prints its version, and --debug shows "
+    "the traceback of an error"
 )
 
+SECTIONS = {
+    "First steps": {
+        "demo": "Score real genes of human chromosome 22 and show the results.",
+        "doctor": "Check this machine: versions, devices, known answers.",
+        "help": "Show the help of a command.",
+        "completion": "Print a script that completes commands in your shell.",
+    },
+    "Predict": {
+        "predict": "Score genes or intervals: from annotation and genome to marks.",
+        "windows": "Write the windows that predict reads, without scoring them.",
+        "scatter": "Split one prediction into shards that run side by side.",
+        "gather": "Join the predictions of all shards.",
+    },
+    "Look at a prediction": {
+        "report": "Write one HTML page about a prediction.",
+        "tracks": "Write a track hub for UCSC, IGV and JBrowse.",
+        "convert": "Write a prediction as AnnData or Parquet, for Python.",
+        "summary": "Write MultiQC sections for predictions and evaluations.",
+    },
+    "Train your own": {
+        "labels": "Label genes from ChIP-seq peaks or from RNAInter.",
+        "embed": "Compute embeddings once, for later runs.",
+        "train": "Train a bundle on labels.",
+        "evaluate": "Evaluate a bundle on labels, beside baselines.",
+    },
+    "Bundles and encoders": {
+        "bundle": "List, show, verify and identify bundles.",
+        "encoders": "List, get and verify encoders.",
+    },
+}
+"""Section of the help -> verb -> what it does. A line of the help has room for 64 characters."""
 
-class Verbs(click.Group):
+VERBS = [verb for verbs in SECTIONS.values() for verb in verbs]
+
+
+class Verbs(VerbGroup):
     """The verbs of `histpred.commands`; the module of a verb is imported when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The verbs in the order in which a new user needs them."""
-        return list(VERBS)
+        return VERBS
+
+    def sections(self, ctx: click.Context) -> dict[str, dict[str, str]]:
+        """The verbs without their modules, so that the help is fast."""
+        return SECTIONS
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of a verb, or None if there is no such verb."""
@@ -42,7 +87,7 @@ class Verbs(click.Group):
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="histpred", message="%(prog)s %(version)s")
+@click.version_option(__version__, "-V", "--version", message="histpred %(version)s")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def histpred(debug: bool) -> None:
     """Predict the histone marks of non-coding RNA genes from sequence alone.
@@ -76,7 +121,10 @@ def _run(arguments: Sequence[str]) -> int:
             if isinstance(error, click.Abort) and isinstance(error.__cause__, EOFError):
                 error = error.__cause__
             interrupted = signals.interrupted or isinstance(error, KeyboardInterrupt | click.Abort)
-            return _failed(KeyboardInterrupt() if interrupted else error, arguments, debug)
+            if interrupted:
+                logger.error(f"{INTERRUPTED}\n  {what_next(error)}")
+                return EXIT_INTERRUPTED
+            return _failed(error, arguments, debug)
 
 
 def _failed(error: BaseException, arguments: Sequence[str], debug: bool) -> int:
@@ -84,10 +132,11 @@ def _failed(error: BaseException, arguments: Sequence[str], debug: bool) -> int:
     from histpred.core.output import temporary
 
     error = temporary(error) or error
-    if isinstance(error, KeyboardInterrupt):
-        logger.error(INTERRUPTED)
-        return EXIT_INTERRUPTED
     if isinstance(error, click.ClickException):
+        if isinstance(error, click.NoSuchOption) and error.option_name in ("-v", "--verbose"):
+            error = click.UsageError(
+                f"no such option: {error.option_name}\n{NOT_VERBOSE}", error.ctx
+            )
         words = io.StringIO()
         error.show(words)
         say(words.getvalue().rstrip("\n"), err=True)

@@ -141,6 +141,10 @@ def test_help_is_quick():
     assert min(seconds) < 0.3
 
 
+INTERRUPTED = (
+    "error: interrupted; nothing unfinished was published\n"
+    "  run the same command again: it starts from the beginning\n"
+)
 MORE = "give more memory and run the same command again"
 # fmt: off
 ERRORS = [
@@ -152,8 +156,8 @@ ERRORS = [
     (UsageError("not both", "choose"), 2, "error: not both\n  choose\n"),
     (StrictError("skipped", "look"), 3, "error: skipped\n  look\n"),
     (TemporaryError("full", "make room"), 75, "error: full\n  make room\n"),
-    (KeyboardInterrupt(), 130, "error: interrupted; nothing unfinished was published\n"),
-    (click.Abort(), 130, "error: interrupted; nothing unfinished was published\n"),
+    (KeyboardInterrupt(), 130, INTERRUPTED),
+    (click.Abort(), 130, INTERRUPTED),
     (EOFError("ended early"), 1, "error: a compressed file is truncated or damaged (ended early)\n"
      "  download or copy the input again\n"),
     (OSError(28, "No space left"), 75, "make room and run the same command again\n"),
@@ -243,7 +247,7 @@ def test_sigterm_interrupts_a_verb(monkeypatch):
     monkeypatch.setattr(bundle, "load_bundle", terminate)
     done = histpred("bundle", "show")
     assert done.code == 130
-    assert done.err.strip() == "error: interrupted; nothing unfinished was published"
+    assert done.err.strip() == INTERRUPTED.strip()
 
 
 def test_an_error_that_a_library_makes_of_the_interruption_is_none(monkeypatch):
@@ -257,7 +261,7 @@ def test_an_error_that_a_library_makes_of_the_interruption_is_none(monkeypatch):
     monkeypatch.setattr(bundle, "load_bundle", terminate)
     done = histpred("bundle", "show")
     assert done.code == 130
-    assert done.err == "error: interrupted; nothing unfinished was published\n"
+    assert done.err == INTERRUPTED
 
 
 def test_through_the_real_entry_point(tmp_path):
@@ -313,7 +317,7 @@ def test_a_verb_whose_packages_are_missing_says_which_and_how(verb, tmp_path, mo
     done = histpred(verb, *arguments, "-o", tmp_path / "out")
     assert done.code == 2
     assert "torch, sklearn, scipy and 3 more, which is not installed" in done.err
-    assert "pip install 'histpred[train]'" in done.err
+    assert "HISTPRED_EXTRAS=train bin/histpred" in done.err
 
 
 STEERING = "a\x1b[31m\x9b2J\u202e"

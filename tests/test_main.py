@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from histpred.core.interruption import INTERRUPTED
+from histpred.core.interruption import AGAIN, INTERRUPTED
 from support import write_bed, write_fasta
 from support.command_line import FILES, Done, environment, process
 
@@ -38,7 +38,7 @@ def test_a_signal_while_modules_are_imported_is_an_interruption(module, number):
     )
     assert done.returncode == 130
     assert done.stdout == ""
-    assert done.stderr.strip() == f"error: {INTERRUPTED}"
+    assert done.stderr.strip().startswith(f"error: {INTERRUPTED}\n  {AGAIN}")
 
 
 def closed(streams: str, *arguments: str | Path) -> Done:

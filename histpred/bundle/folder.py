@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from histpred.core.errors import BundleError, first_few
 from histpred.core.graph import ENCODER_GRAPHS, check_graph
 from histpred.core.shipped import LFS_POINTER
+from histpred.core.spelling import did_you_mean
 from histpred.core.strict_json import parse
 
 if TYPE_CHECKING:
@@ -83,7 +84,9 @@ def find_bundle(name_or_path: str | os.PathLike[str]) -> Path:
     if folder.exists():
         hint = f"give the folder that holds {MANIFEST}"
         raise BundleError(f"{given}: a bundle is a folder, this is a file", hint)
-    hint = f"give a folder with a {MANIFEST}, or a shipped one: {', '.join(shipped_bundles())}"
+    names = shipped_bundles()
+    hint = f"give a folder with a {MANIFEST}, or a shipped one: {', '.join(names)}"
+    hint = did_you_mean([given], names, hint)
     raise BundleError(f"{given}: no such bundle", hint)
 
 

@@ -8,6 +8,7 @@ from histpred.bundle.calls import refuse_unpredicted, with_precision
 from histpred.bundle.folder import Bundle
 from histpred.bundle.manifest import EncoderSpec, IntervalOutput, Manifest, MarkSpec, Species
 from histpred.core.errors import UsageError, first_few
+from histpred.core.spelling import did_you_mean
 from histpred.genome.regions import INTERVAL, PROMOTER
 from histpred.genome.windows import WindowSpec, parse_window
 
@@ -98,7 +99,8 @@ def marks_of(
     known = [mark.name for mark in marks]
     if unknown := [name for name in names if name not in known]:
         what = f"the bundle {bundle.manifest.name} does not score {first_few(unknown)} for {window}"
-        raise UsageError(f"{what} windows", f"it scores {', '.join(known)}")
+        hint = did_you_mean(unknown, known, f"it scores {', '.join(known)}")
+        raise UsageError(f"{what} windows", hint)
     chosen = tuple(mark for mark in marks if mark.name in names) if names else marks
     refuse_unpredicted(chosen, bundle.manifest.name)
     if not was_trained_on(bundle, window):

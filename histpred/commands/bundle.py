@@ -7,16 +7,26 @@ from pathlib import Path
 import click
 
 from histpred.bundle.folder import DEFAULT_BUNDLE
-from histpred.commands import options
+from histpred.commands import completers, options
+from histpred.commands.help_pages import VerbGroup
 from histpred.core.text import say
 
+_name = click.argument(
+    "name", metavar="NAME|DIR", default=DEFAULT_BUNDLE, shell_complete=completers.bundles
+)
 
-@click.group()
+
+@click.group(cls=VerbGroup)
 def bundle() -> None:
     """List, show, verify and identify bundles."""
 
 
-@bundle.command("list")
+@bundle.command(
+    "list",
+    examples=[
+        ("See what is shipped", "histpred bundle list"),
+    ],
+)
 def list_bundles() -> None:
     """List the bundles shipped with histpred."""
     from histpred.bundle.folder import load_bundle, shipped_bundles
@@ -27,8 +37,12 @@ def list_bundles() -> None:
         say(f"{name} {manifest.version}{default}\t{manifest.summary}")
 
 
-@bundle.command()
-@click.argument("name", metavar="NAME|DIR", default=DEFAULT_BUNDLE)
+@bundle.command(
+    examples=[
+        ("Read the card of the bundle for yeast", "histpred bundle show yeast"),
+    ],
+)
+@_name
 @click.option("--json", is_flag=True, help="Print the manifest (bundle.json) instead of the card.")
 def show(name: str, json: bool) -> None:
     """Show the card of a bundle: training data, performance and limits."""
@@ -41,8 +55,12 @@ def show(name: str, json: bool) -> None:
         say(loaded.card_path.read_text(encoding="utf-8").rstrip())
 
 
-@bundle.command()
-@click.argument("name", metavar="NAME|DIR", default=DEFAULT_BUNDLE)
+@bundle.command(
+    examples=[
+        ("Print what identifies a bundle of your own", "histpred bundle digest ./mine"),
+    ],
+)
+@_name
 def digest(name: str) -> None:
     """Print the sha256 that identifies a bundle and its content, and the bundle's name."""
     from histpred.bundle.folder import load_bundle
@@ -51,9 +69,14 @@ def digest(name: str) -> None:
     say(f"{loaded.digest}  {loaded.manifest.name} {loaded.manifest.version}")
 
 
-@bundle.command()
-@click.argument("name", metavar="NAME|DIR", default=DEFAULT_BUNDLE)
+@bundle.command(
+    examples=[
+        ("Check the default bundle", "histpred bundle verify"),
+    ],
+)
+@_name
 @options.weights
+@options.threads
 def verify(name: str, weights: Path | None) -> None:
     """Check every digest of a bundle, run it, and compare the result with the published one."""
     from histpred.bundle.folder import load_bundle

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import click
-
 from histpred.commands import options
+from histpred.commands.help_pages import verb
 from histpred.commands.progress import Progress
+from histpred.core.extras import need
 from histpred.core.log import logger
 
 
-@click.command()
+@verb(
+    examples=[
+        ("Write an AnnData file for scanpy", "histpred convert scores -o scores.h5ad"),
+    ]
+)
 @options.scores
 @options.out(
-    "FILE", "File to write: FILE.h5ad for AnnData, FILE.parquet for Parquet.", options.PATH
+    "FILE",
+    "File to write: FILE.h5ad for AnnData, FILE.parquet for Parquet.",
+    options.PATH,
+    writes="a file of AnnData or Parquet",
 )
-@click.option(
+@options.in_output(
     "--embeddings",
     metavar="EMBEDDED.parquet",
     type=options.PATH,
@@ -31,9 +38,9 @@ def convert(scores: Path, out: Path, embeddings: Path | None, overwrite: bool, q
     from histpred.reports.convert import PARQUET, suffix_of
 
     if suffix_of(out) == PARQUET:
-        options.need("anndata", but="anndata")
+        need("anndata", but="anndata")
     else:
-        options.need("anndata", but=None if embeddings else "pyarrow")
+        need("anndata", but=None if embeddings else "pyarrow")
     with Progress("converting windows", quiet) as progress:
         result = verbs.convert(scores, out, embeddings, overwrite=overwrite, progress=progress)
     vectors = f", vectors of {result.dimension}" if result.dimension else ""

@@ -9,12 +9,23 @@ from pathlib import Path
 import click
 
 from histpred.commands import options
+from histpred.commands.help_pages import verb
 from histpred.core.text import say
 
 
-@click.command()
-@options.option(
-    "-o", "--out", default="histpred-demo", metavar="OUT", type=options.PATH, help="Output folder."
+@verb(
+    examples=[
+        ("Score a real region, and see what comes out", "histpred demo"),
+    ]
+)
+@options.in_output(
+    "-o",
+    "--out",
+    default="histpred-demo",
+    metavar="OUT",
+    type=options.PATH,
+    callback=options.no_stream("a folder"),
+    help="Output folder.",
 )
 @options.overwrite
 @click.pass_context

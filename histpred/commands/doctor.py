@@ -6,12 +6,12 @@ import importlib.util
 import warnings
 from collections.abc import Callable
 
-import click
-
 from histpred.bundle.folder import load_bundle
 from histpred.commands import machine
+from histpred.commands.help_pages import verb
 from histpred.commands.machine import NOTE, PROBLEM, Finding
 from histpred.core.errors import HistpredError, first_line
+from histpred.core.extras import how_to_install
 from histpred.core.text import say
 
 Check = Callable[[], list[Finding]]
@@ -21,7 +21,11 @@ USE_CPU = "use --device cpu until it is repaired"
 NOTHING = "nothing that works"
 
 
-@click.command()
+@verb(
+    examples=[
+        ("Check this machine", "histpred doctor"),
+    ]
+)
 def doctor() -> None:
     """Check this machine: versions, devices, what a run would use, and whether scoring works.
 
@@ -69,13 +73,13 @@ def guarded(what: str, check: Check, verdict: str) -> list[Finding]:
 def torch_devices(used: dict[str, str]) -> list[Finding]:
     """Start CUDA and MPS, and look for bf16; `used["embedding"]` becomes what `auto` means."""
     if importlib.util.find_spec("torch") is None:
-        used["embedding"] = "none: they need torch (pip install 'histpred[encoders]')"
+        used["embedding"] = f"none: they need torch ({how_to_install('encoders')})"
         return []
     used["embedding"] = "none: torch cannot be imported"
     try:
         import torch
     except Exception as error:  # its libraries may be missing or built for another machine
-        hint = "install torch again: pip install --force-reinstall 'histpred[encoders]'"
+        hint = "install torch again: pip install --force-reinstall torch"
         return [Finding("torch", f"cannot be imported: {first_line(error)}", NOTE, hint)]
     from histpred.encoders import devices
 

@@ -5,16 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import click
-
 from histpred.commands import inputs, options
+from histpred.commands.help_pages import verb
 from histpred.commands.progress import Progress, check_strict, skipped
 from histpred.core.log import logger
 
 
-@click.command()
+@verb(
+    examples=[
+        (
+            "Embed genes with DNABERT-2, for predict --store and train --store",
+            "histpred encoders get dnabert2\n"
+            "histpred embed genes.gtf.gz genome.fa --encoder dnabert2 --store store",
+        ),
+    ]
+)
 @inputs.annotation_or_regions
-@click.option(
+@options.in_output(
     "--store",
     required=True,
     type=options.FOLDER,
@@ -27,11 +34,13 @@ from histpred.core.log import logger
     "[default: only the store]",
     options.PATH,
     required=False,
+    writes="a Parquet file",
 )
 @options.encoder
 @options.selection
 @inputs.genes
 @inputs.sequences
+@options.threads
 @options.embedding
 @options.running
 def embed(out: Path | None, strict: bool, quiet: bool, **given: Any) -> None:

@@ -7,18 +7,26 @@ from pathlib import Path
 
 import click
 
-from histpred.commands import options
+from histpred.commands import completers, options
+from histpred.commands.help_pages import VerbGroup
 from histpred.core.errors import UsageError, WeightsError, first_few
 from histpred.core.log import logger
 from histpred.core.text import say
 
+_name = click.argument("name", shell_complete=completers.encoders)
 
-@click.group()
+
+@click.group(cls=VerbGroup)
 def encoders() -> None:
     """List, get or verify encoders."""
 
 
-@encoders.command("list")
+@encoders.command(
+    "list",
+    examples=[
+        ("See what can be downloaded, and what is here", "histpred encoders list"),
+    ],
+)
 def list_encoders() -> None:
     """List the published encoders, and show which of them are on this machine."""
     from histpred.encoders.installed import ABSENT, state_of
@@ -40,8 +48,12 @@ def list_encoders() -> None:
         say(line)
 
 
-@encoders.command()
-@click.argument("name")
+@encoders.command(
+    examples=[
+        ("Download DNABERT-2", "histpred encoders get dnabert2"),
+    ],
+)
+@_name
 @click.option(
     "--to",
     "folder",
@@ -70,9 +82,14 @@ def get(name: str, folder: Path | None, revision: str | None) -> None:
     logger.info(f"{name} is in {folder}; licence: {encoder.licence}")
 
 
-@encoders.command()
-@click.argument("name")
+@encoders.command(
+    examples=[
+        ("Check a download", "histpred encoders verify dnabert2"),
+    ],
+)
+@_name
 @click.argument("path", required=False, type=options.PATH)
+@options.threads
 def verify(name: str, path: Path | None) -> None:
     """Check the files of the encoder NAME, load it and run it on a made-up sequence.
 

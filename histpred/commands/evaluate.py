@@ -7,27 +7,42 @@ from typing import Any
 
 import click
 
-from histpred.commands import options
+from histpred.commands import completers, options
+from histpred.commands.help_pages import verb
 from histpred.commands.progress import Progress
+from histpred.core.extras import need
 from histpred.core.log import logger
 from histpred.core.text import say
 from histpred.genome.regions import BLOCK
 
 
-@click.command()
-@click.argument("bundle", metavar="BUNDLE")
+@verb(
+    examples=[
+        (
+            "Evaluate a bundle on the test rows of its split",
+            "histpred evaluate mine genes.gtf.gz genome.fa labels -o evaluation",
+        ),
+        (
+            "Compare two bundles on all labelled rows",
+            "histpred evaluate mine genes.gtf.gz genome.fa labels --rows all \\\n"
+            "    --beside human-promoter -o evaluation",
+        ),
+    ]
+)
+@click.argument("bundle", metavar="BUNDLE", shell_complete=completers.bundles)
 @options.annotation
 @options.fasta
 @options.labels
 @options.out("DIR", "Folder for metrics.json, tables, figures and report.html.")
-@click.option(
+@options.in_model(
     "--beside",
     multiple=True,
     metavar="BUNDLE",
+    shell_complete=completers.bundles,
     help="Another bundle to compare, in the same tables and on the same rows. May be repeated. "
     "[default: none]",
 )
-@options.option(
+@options.in_rows(
     "--rows",
     type=click.Choice(["test", "validation", "all"]),
     default="test",
@@ -37,7 +52,7 @@ from histpred.genome.regions import BLOCK
 @options.marks
 @options.selection
 @options.tile
-@options.option(
+@options.in_rows(
     "--block",
     type=click.IntRange(1),
     default=BLOCK,
@@ -45,7 +60,14 @@ from histpred.genome.regions import BLOCK
     help="Length of the blocks of the genome, in bp. If no row here trained the bundle, the rows "
     "of each fifth of the blocks are compared with baselines fitted on the other blocks.",
 )
-@options.option("--seed", type=click.IntRange(0), default=0, help="Random seed of the bootstrap.")
+@options.in_running(
+    "--seed",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help="Random seed of the bootstrap.",
+)
+@options.threads
 @options.device
 @options.weights
 @options.store
@@ -62,7 +84,7 @@ def evaluate(out: Path, level: str | None, kind: str | None, quiet: bool, **give
     biotype and chromosome, calibration, and baselines fitted on the bundle's own training rows or,
     if there are none here, on other blocks of the genome.
     """
-    options.need("train")
+    need("train")
     from histpred import api
     from histpred.reports.evaluate import REPORT, summary
 

@@ -7,13 +7,18 @@ from pathlib import Path
 import click
 
 from histpred.commands import options
+from histpred.commands.help_pages import verb
 from histpred.commands.progress import skipped
 from histpred.core.log import logger
 
 _existing = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
-@click.command()
+@verb(
+    examples=[
+        ("Join the predictions of all shards", "histpred gather scattered parts/* -o scores"),
+    ]
+)
 @click.argument("scattered", metavar="SCATTERED", type=_existing)
 @click.argument("parts", metavar="PART...", nargs=-1, required=True, type=_existing)
 @options.out("OUT", "Output folder, with the files that predict writes.")

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from histpred.commands.options import several
+from histpred.commands.options import INPUT, in_rows, several
 from histpred.core.errors import UsageError, first_few
 from histpred.core.log import logger
 from histpred.genome.regions import BODY, INTERVAL, PROMOTER
@@ -40,17 +40,17 @@ class Genes(click.ParamType):
 
 
 annotation_or_regions = several(
-    click.argument("annotation", metavar="[ANNOTATION|REGION...]", nargs=-1),
-    click.argument("fasta", metavar="FASTA"),
+    click.argument("annotation", metavar="[ANNOTATION|REGION...]", nargs=-1, type=INPUT),
+    click.argument("fasta", metavar="FASTA", type=INPUT),
 )
-genes = click.option(
+genes = in_rows(
     "--genes",
     type=Genes(),
     default=(),
     help="Read only genes with these names or IDs: separated by commas, or in a file with one name "
     "a line. [default: all genes]",
 )
-sequences = click.option(
+sequences = in_rows(
     "--sequences",
     is_flag=True,
     help="Without ANNOTATION: read FASTA as sequences, not as a genome. Each record is one window "

@@ -8,12 +8,15 @@ from typing import Any
 import click
 
 from histpred.commands import options
+from histpred.commands.help_pages import VerbGroup, option_in
 from histpred.core.errors import UsageError
+from histpred.core.extras import need
 from histpred.core.log import logger
 from histpred.genome.regions import INTERVAL
 
 WINDOW = "promoter:2000:2000"
 _out = options.out("LABELS", "Folder for the matrix (labels.tsv.gz), its tables and its figures.")
+in_labels = option_in("Labels")
 _existing = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -47,31 +50,40 @@ class SamplesType(click.ParamType):
         return found
 
 
-@click.group()
+@click.group(cls=VerbGroup)
 def labels() -> None:
     """Make a gene x mark matrix from RNAInter or from ChIP-seq peaks."""
 
 
-@labels.command()
+@labels.command(
+    examples=[
+        (
+            "Label genes from RNAInter's table of RNA-histone pairs",
+            "histpred labels rnainter Download_data_RH.tar.gz genes.gtf.gz \\\n"
+            "    --species 'Homo sapiens' -o labels",
+        ),
+    ],
+)
 @click.argument("table", metavar="TABLE", type=_existing)
 @options.annotation
 @_out
-@click.option(
+@in_labels(
     "--species",
     multiple=True,
     metavar="NAME",
     help="Use only RNAs of this species ('Homo sapiens'). May be repeated. [default: all species]",
 )
-@options.option(
+@in_labels(
     "--unobserved",
     type=click.Choice(["negative", "unlabelled"]),
     default="negative",
     help="Label of a pair that is not in the table: negative, as in the paper, or unlabelled (for "
     "train --loss nnpu).",
 )
-@click.option(
+@in_labels(
     "--min-score",
     type=float,
+    metavar="SCORE",
     help="Use only pairs with at least this confidence score. [default: all pairs]",
 )
 @options.biotype
@@ -85,7 +97,7 @@ def rnainter(
     Genes are looked up by Ensembl ID, then by NCBI gene ID, then by symbol. RNAs that are not in
     the annotation are listed in unjoined.tsv.
     """
-    options.need("labels", but="pybedtools")  # for peaks alone
+    need("labels", but="pybedtools")  # for peaks alone
     from histpred import verbs
     from histpred.genome.request import Request
 
@@ -96,11 +108,22 @@ def rnainter(
     _tell(out, counts)
 
 
-@labels.command()
+@labels.command(
+    examples=[
+        (
+            "Label genes from peaks named H3K4me3.liver.bed.gz and so on",
+            "histpred labels peaks genes.gtf.gz peaks/*.bed.gz -o labels",
+        ),
+        (
+            "A mark counts where half of its samples have a peak",
+            "histpred labels peaks genes.gtf.gz peaks/*.bed.gz --min-samples 0.5 \\\n    -o labels",
+        ),
+    ],
+)
 @options.annotation
 @click.argument("peaks", metavar="[PEAKS]...", nargs=-1, type=_existing)
 @_out
-@click.option(
+@in_labels(
     "--sheet",
     type=_existing,
     metavar="TSV",
@@ -109,20 +132,21 @@ def rnainter(
 )
 @options.annotation_rows
 @options.window_or(WINDOW)
-@click.option(
+@in_labels(
     "--min-fraction",
     type=click.FloatRange(0, 1),
     default=0.0,
+    metavar="SHARE",
     help="Share of a window's bases that peaks must cover, from 0 to 1. [default: any base]",
 )
-@click.option(
+@in_labels(
     "--min-samples",
     type=SamplesType(),
     default=(1, 0.0),
     help="Share of a mark's samples that must have a peak, from 0 to 1; or their number, from 2 "
     "on; or both: 2,0.25. [default: any sample]",
 )
-@click.option(
+@options.in_rows(
     "--tile",
     type=click.IntRange(1),
     metavar="BP",
@@ -140,7 +164,7 @@ def peaks(
     window. The window is around the gene's TSS unless you set --window. With --tile, each tile of a
     row has labels of its own.
     """
-    options.need("labels")
+    need("labels")
     from histpred import verbs
     from histpred.genome.request import Request
     from histpred.genome.windows import parse_window

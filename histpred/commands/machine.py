@@ -16,7 +16,15 @@ from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
-from histpred.core.runtime import usable_cores
+from histpred.core.cores import (
+    allowed_cores,
+    control_groups,
+    cores_of_system,
+    cpu_quota,
+    slurm_cores,
+    system_text,
+)
+from histpred.core.extras import how_to_install
 from histpred.core.version import __version__
 
 OK, NOTE, PROBLEM = "ok", "note", "problem"
@@ -93,10 +101,10 @@ def versions() -> list[Finding]:
         elif package == "onnxruntime" and gpu:
             findings.append(Finding(package, f"{gpu} (onnxruntime-gpu)"))
         else:
-            findings.append(Finding(package, "not installed", PROBLEM, "pip install histpred"))
+            findings.append(Finding(package, "not installed", PROBLEM, f"pip install {package}"))
     for package, extra in OPTIONAL.items():
         version = version_of(package)
-        missing = f"not installed; to install it: pip install 'histpred[{extra}]'"
+        missing = f"not installed; {how_to_install(extra)}"
         findings.append(Finding(package, version or missing, OK if version else NOTE))
     if gpu and version_of("onnxruntime"):
         twice = "onnxruntime and onnxruntime-gpu are both installed, into the same folder"
@@ -118,21 +126,20 @@ def cores_and_memory(root: Path = Path("/")) -> list[Finding]:
 
     A container or a scheduler may allow less than the machine has.
     """
-    groups = control_groups(root)
-    cores = usable_cores()
-    processors = Finding("cores", f"{cores} of {os.cpu_count() or cores}")
-    quota = cpu_quota(groups)
-    if quota is not None and quota < cores:
-        found = f"{processors.found}, limited by a quota of {quota:g}"
-        hint = "histpred starts a thread for each core; to start fewer, "
-        hint += "run it with 'taskset -c 0' (or 0-1, ...)"
-        processors = Finding("cores", found, NOTE, hint)
+    cores, possible = allowed_cores(root), cores_of_system()
+    found = f"{cores} of {os.cpu_count() or cores}"
+    quota, job = cpu_quota(root), slurm_cores(os.environ)
+    if quota is not None and quota < possible:
+        found += f", limited by a quota of {quota:g}"
+    if job is not None and job < possible:
+        found += f", limited by Slurm to {job}"
+    processors = Finding("cores", found)
 
     try:
         total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError):
         total = None
-    limit = memory_limit(groups)
+    limit = memory_limit(control_groups(root))
     usable = min((size for size in (total, limit) if size), default=None)
     if usable is None:
         return [processors, Finding("memory", "unknown")]
@@ -144,38 +151,10 @@ def cores_and_memory(root: Path = Path("/")) -> list[Finding]:
     return [processors, memory]
 
 
-def control_groups(root: Path = Path("/")) -> list[Path]:
-    """The folders of this process's control group (version 2) and of its ancestors."""
-    mounted = root / "sys/fs/cgroup"
-    own = Path()
-    for line in _text(root / "proc/self/cgroup").splitlines():
-        number, _, path = line.partition("::")
-        if number == "0" and ".." not in path:
-            own = Path(path.lstrip("/"))
-    return [mounted / own, *(mounted / parent for parent in own.parents)]
-
-
-def cpu_quota(groups: Iterable[Path]) -> float | None:
-    """The CPU time that the control groups allow, in cores; None for no limit."""
-    quotas = []
-    for group in groups:
-        quota, _, period = _text(group / "cpu.max").strip().partition(" ")
-        if quota.isdecimal() and period.isdecimal() and int(period):
-            quotas.append(int(quota) / int(period))
-    return min(quotas, default=None)
-
-
 def memory_limit(groups: Iterable[Path]) -> int | None:
     """The memory that the control groups allow, in bytes; None for no limit."""
-    limits = [_text(group / "memory.max").strip() for group in groups]
+    limits = [system_text(group / "memory.max").strip() for group in groups]
     return min((int(limit) for limit in limits if limit.isdecimal()), default=None)
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
 
 
 def gpus(root: Path = Path("/"), environment: Mapping[str, str] | None = None) -> list[Finding]:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
-import sys
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from histpred.bundle.folder import DEFAULT_BUNDLE
-from histpred.core.errors import UsageError, first_few
+from histpred.commands import completers
+from histpred.commands.help_pages import Decorator, option_in
+from histpred.core.cores import limited_threads
 from histpred.genome.regions import KINDS
 
 if TYPE_CHECKING:
@@ -22,13 +21,15 @@ if TYPE_CHECKING:
     from histpred.training.settings import About, Recipe, Settings
 
 Record = TypeVar("Record", "Request", "Execution", "Recipe", "Settings", "About")
-Decorator = Callable[[Callable[..., object]], Callable[..., object]]
 
 PATH = click.Path(path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
+INPUT = click.Path(readable=False)  # its reader says what is wrong with it
 EXISTING = click.Path(exists=True, path_type=Path)
 
-option = partial(click.option, show_default=True)
+in_output, in_model = option_in("Output"), option_in("Bundle and marks")
+in_rows, in_running = option_in("Rows and windows"), option_in("Running")
+"""Like `click.option`, for the sections of help that verbs share."""
 
 
 class NameList(click.ParamType):
@@ -92,88 +93,78 @@ def encoder_of(given: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def need(extra: str, but: str | None = None) -> None:
-    """Raise UsageError unless the packages of `extra`, except `but`, are installed.
-
-    If matplotlib is one of them, it is imported, as `_import_matplotlib` does.
-    """
-    packages = {
-        "train": ("torch", "sklearn", "scipy", "matplotlib", "onnx", "pyarrow"),
-        "anndata": ("anndata", "pyarrow"),
-        "labels": ("pybedtools", "sklearn", "scipy", "matplotlib"),
-    }
-    wanted = [name for name in packages[extra] if name != but]
-    if missing := [name for name in wanted if importlib.util.find_spec(name) is None]:
-        checkout = f"from a checkout HISTPRED_EXTRAS={extra} bin/histpred ..."
-        raise UsageError(
-            f"this needs {first_few(missing)}, which is not installed",
-            f"pip install 'histpred[{extra}]', or {checkout}",
-        )
-    if "matplotlib" in wanted:
-        _import_matplotlib()
-
-
-def _import_matplotlib() -> None:
-    """Import matplotlib so that it writes its list of fonts into no folder that lasts.
-
-    MPLCONFIGDIR, if the user has set it, counts as ever.
-    """
-    name = "MPLCONFIGDIR"
-    if "matplotlib" in sys.modules or os.environ.get(name):
-        return
-    import tempfile
-
-    with tempfile.TemporaryDirectory(prefix="histpred-") as folder:
-        os.environ[name] = folder
-        try:
-            importlib.import_module("matplotlib.font_manager")
-        finally:
-            del os.environ[name]
-
-
 def window_or(default: str | None) -> Decorator:
     """Return the option --window. Without a `default`, the bundle's window applies."""
     shown = default or "the bundle's"
-    return click.option(
+    return in_rows(
         "--window",
         "kind",
         default=default,
         metavar="KIND[:UP[:DOWN]]",
+        shell_complete=completers.one_of(KINDS),
         help=f"Window kind ({', '.join(KINDS)}) and its lengths in bp: context:UP, UP bp upstream "
         "of the gene; promoter:UP:DOWN, around the TSS; interval:UP:DOWN, around the middle of a "
         f"row. [default: {shown}]",
     )
 
 
-def out(metavar: str, text: str, kind: click.Path = FOLDER, required: bool = True) -> Decorator:
-    """Return the option -o, for a folder unless `kind` says otherwise, with its help text."""
-    return click.option("-o", "--out", required=required, type=kind, metavar=metavar, help=text)
+def out(
+    metavar: str,
+    text: str,
+    kind: click.Path = FOLDER,
+    required: bool = True,
+    writes: str = "a folder",
+) -> Decorator:
+    """Return the option -o with its help text.
+
+    writes: what the verb writes, which cannot go to standard output; empty: it can.
+    """
+    check = no_stream(writes) if writes else None
+    named = {"required": required, "type": kind, "metavar": metavar, "help": text}
+    return in_output("-o", "--out", callback=check, **named)
 
 
-annotation = click.argument("annotation", metavar="ANNOTATION")
-fasta = click.argument("fasta", metavar="FASTA")
+def no_stream(writes: str) -> Callable[[click.Context, click.Parameter, Path | None], Path | None]:
+    """Return a callback of -o that refuses '-'; `writes` says what the verb writes."""
+
+    def check(
+        context: click.Context, parameter: click.Parameter, value: Path | None
+    ) -> Path | None:
+        if value is not None and str(value) == "-":
+            what = f"{context.info_name} writes {writes}, which cannot go to standard output"
+            raise click.BadParameter(f"{what}; give its name", context, parameter)
+        return value
+
+    return check
+
+
+annotation = click.argument("annotation", metavar="ANNOTATION", type=INPUT)
+fasta = click.argument("fasta", metavar="FASTA", type=INPUT)
 scores = click.argument("scores", type=PATH)
 labels = click.argument("labels", metavar="LABELS", type=EXISTING)
-bundle = option(
+bundle = in_model(
     "--bundle",
     default=DEFAULT_BUNDLE,
     metavar="NAME|DIR",
+    shell_complete=completers.bundles,
     help="Name of a shipped bundle (histpred bundle list), or the folder of a bundle.",
 )
 encoder = several(
-    click.option(
+    in_model(
         "--bundle",
         metavar="NAME|DIR",
+        shell_complete=completers.bundles,
         help="Bundle that names the encoder, the chunks and the windows. [default: none]",
     ),
-    click.option(
+    in_model(
         "--encoder",
         "encoder_name",
         metavar="NAME",
+        shell_complete=completers.encoders,
         help="Published encoder (histpred encoders list) or kind of encoder such as 'kmer', in "
         "place of a bundle. [default: the bundle's]",
     ),
-    click.option(
+    in_model(
         "--chunks",
         metavar="window:BP|grid:BP",
         help="How windows are cut into chunks of BP bases: from their 5' end (window), or at bins "
@@ -181,80 +172,81 @@ encoder = several(
         "chunks of the encoder's usual length]",
     ),
 )
-marks = click.option(
+marks = in_model(
     "--marks",
     type=NameList("mark"),
+    shell_complete=completers.marks,
     default=(),
     help="Use only these marks, separated by commas. [default: all marks]",
 )
-call_precision = click.option(
+call_precision = in_model(
     "--call-precision",
     type=click.FloatRange(0, 1, min_open=True),
     metavar="SHARE",
     help="Precision that calls should have, from 0 to 1: sets each mark's threshold. Marks that "
     "cannot reach it are not called. [default: the bundle's thresholds]",
 )
-biotype = click.option(
+biotype = in_rows(
     "--biotype",
     "biotypes",
     type=NameList("biotype"),
+    shell_complete=completers.biotypes,
     default=(),
     help="Read only rows of these biotypes. 'ncRNA' and 'lncRNA' stand for all their names in "
     "GENCODE, Ensembl and NCBI. [default: all biotypes]",
 )
-by = click.option(
+by = in_rows(
     "--by",
     "level",
     type=click.Choice(["gene", "transcript"]),
     help="Make one window for each gene, or for each transcript, of a GTF or GFF3. "
     "[default: gene; transcript for spliced windows]",
 )
-tile = click.option(
+tile = in_rows(
     "--tile",
     type=click.IntRange(1),
     metavar="BP",
     help="Cut rows into tiles of BP bases that begin at multiples of BP, and score each tile as "
     "an interval. Without ANNOTATION, all of FASTA is cut. [default: rows are not cut]",
 )
-unstranded = click.option(
+unstranded = in_rows(
     "--unstranded", is_flag=True, help="Read rows with strand '.' as '+'. [default: refuse them]"
 )
-device = option(
+device = in_running(
     "--device",
     default="auto",
     metavar="auto|cpu|cuda|cuda:N|mps",
+    shell_complete=completers.one_of(["auto", "cpu", "cuda", "mps"]),
     help="Device that embeds and scores. It is an error if the device you name is missing.",
 )
-precision = option(
+precision = in_running(
     "--precision",
     type=click.Choice(["auto", "fp32", "fp16", "bf16", "int8"]),
     default="auto",
     help="Numerical precision of torch encoders: fp32 or int8 on a CPU, or bf16 if it has bf16 "
     "arithmetic; fp16, bf16 or fp32 on CUDA. auto is fp32 on a CPU and fp16 on CUDA.",
 )
-store = click.option(
+store = in_running(
     "--store",
     type=FOLDER,
     metavar="DIR",
     help="Folder that keeps embeddings for later runs, which do not compute them again. "
     "[default: embeddings of a large encoder stay with the output until the run succeeds]",
 )
-weights = click.option(
+weights = in_running(
     "--weights",
     type=EXISTING,
     metavar="PATH",
     help="Folder, or single file, of the encoder's weights. "
     "[default: the bundle's folder, or where 'histpred encoders get' puts them]",
 )
-strict = click.option(
+strict = in_running(
     "--strict",
     is_flag=True,
     help="End with exit code 3 if a row is skipped or ends past its contig.",
 )
-overwrite = click.option(
-    "--overwrite", is_flag=True, help="Replace an existing output of histpred."
-)
-cache = click.option(
+overwrite = in_output("--overwrite", is_flag=True, help="Replace an existing output of histpred.")
+cache = in_running(
     "--cache",
     type=FOLDER,
     envvar="HISTPRED_CACHE",
@@ -262,7 +254,27 @@ cache = click.option(
     help="Folder that keeps private FASTA indexes and copies for later runs. HISTPRED_CACHE sets "
     "it too. [default: a temporary folder beside the output, removed at the end]",
 )
-quiet = click.option("-q", "--quiet", is_flag=True, help="Show only warnings and errors.")
+quiet = in_running("-q", "--quiet", is_flag=True, help="Show only warnings and errors.")
+
+
+def threads(function: Callable[..., object]) -> Callable[..., object]:
+    """Add -t to a verb, which then computes with at most so many threads."""
+
+    @in_running(
+        "-t",
+        "--threads",
+        type=click.IntRange(1),
+        metavar="N",
+        help="Largest number of threads. [default: one for each core that the machine, its "
+        "container or Slurm allows]",
+    )
+    @wraps(function)
+    def limited(*arguments: object, threads: int | None, **given: object) -> object:
+        with limited_threads(threads):
+            return function(*arguments, **given)
+
+    return limited
+
 
 annotation_rows = several(biotype, by, unstranded)
 selection = several(biotype, by, window_or(None), unstranded)

@@ -5,16 +5,36 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import click
-
 from histpred.commands import inputs, options
+from histpred.commands.help_pages import verb
 from histpred.commands.progress import Progress, check_strict, skipped
 from histpred.commands.report import report_on
 from histpred.commands.tracks import tell_hub
 from histpred.core.log import logger
 
 
-@click.command()
+@verb(
+    examples=[
+        (
+            "Score the non-coding genes of an annotation",
+            "histpred predict genes.gtf.gz genome.fa --biotype ncRNA -o scores",
+        ),
+        (
+            "Score two genes, or a region",
+            "histpred predict genes.gtf.gz genome.fa --genes XIST,MALAT1 -o scores\n"
+            "histpred predict chr22:20,100,000-20,104,000 genome.fa -o region",
+        ),
+        (
+            "Score the rows of a BED themselves, as intervals",
+            "histpred predict peaks.bed genome.fa --window interval -o scores",
+        ),
+        (
+            "Draw tracks of two marks along a whole genome",
+            "histpred predict genome.fa --tile 200 --tracks --no-table \\\n"
+            "    --marks H3K4me3,H3K27ac -o tracks",
+        ),
+    ]
+)
 @inputs.annotation_or_regions
 @options.out("OUT", "Output folder.", options.PATH)
 @options.bundle
@@ -22,17 +42,17 @@ from histpred.core.log import logger
 @inputs.genes
 @inputs.sequences
 @options.tile
-@click.option(
+@options.in_output(
     "--tracks", is_flag=True, help="Also write the tracks of histpred tracks into OUT/hub."
 )
-@click.option(
+@options.in_output(
     "--no-table",
     "table",
     flag_value=False,
     default=True,
     help="With --tile and --tracks: leave out scores.tsv.gz, which is 5 GB for a human genome.",
 )
-@click.option(
+@options.in_output(
     "--no-report",
     "report",
     flag_value=False,
@@ -41,6 +61,7 @@ from histpred.core.log import logger
 )
 @options.marks
 @options.call_precision
+@options.threads
 @options.embedding
 @options.store
 @options.running

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+import shutil
 import sys
-from typing import TYPE_CHECKING
-
-import click
+import time
+from collections.abc import Callable
 
 from histpred.core.errors import StrictError
+from histpred.core.log import logger
 from histpred.genome.reasons import UNWANTED
 
-if TYPE_CHECKING:
-    from click._termui_impl import ProgressBar
+BAR = 30  # characters
+PAUSE = 0.1  # seconds between two drawings
+SURE = 2.0  # seconds after which the rest can be told
 
 
 def skipped(reasons: dict[str, int]) -> str:
@@ -35,28 +38,86 @@ def check_strict(strict: bool, reasons: dict[str, int], past_end: int, ledger: o
         )
 
 
-class Progress:
-    """Context manager that shows a bar on a terminal and nothing in the log of a batch system."""
+def duration(seconds: float) -> str:
+    """A time in minutes and seconds, with hours if it has any.
 
-    def __init__(self, label: str, quiet: bool) -> None:
+    >>> duration(83.6), duration(7205)
+    ('1:24', '2:00:05')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+class Progress:
+    """Context manager that shows a bar on a terminal and nothing in the log of a batch system.
+
+    The bar is gone when a message is shown, and at the end. `clock` gives seconds.
+    """
+
+    def __init__(
+        self, label: str, quiet: bool, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._label = label
         self._shown = not quiet and sys.stderr.isatty()
-        self._bar: ProgressBar[int] | None = None
-        self._done = 0
+        self._clock = clock
+        self._first: tuple[float, int] | None = None  # time and number of the first call
+        self._drawn = 0.0  # the time of the last drawing
+        self._line = ""
+        self._clearing = _Clearing(self._clear)
 
     def __enter__(self) -> Progress:
+        if self._shown:
+            logger.handlers.insert(0, self._clearing)
         return self
 
     def __call__(self, done: int, total: int) -> None:
         """Show that `done` of `total` windows are finished."""
-        if not self._shown:
+        now = self._clock()
+        if not self._shown or total < 1:
             return
-        if self._bar is None:
-            self._bar = click.progressbar(length=total, label=self._label, file=sys.stderr)
-            self._bar.__enter__()
-        self._bar.update(done - self._done)
-        self._done = done
+        if self._first is None:
+            self._first = now, done
+        elif now - self._drawn < PAUSE and done < total:
+            return
+        self._drawn = now
+        share = min(done / total, 1)
+        bar = ("#" * round(share * BAR)).ljust(BAR, "-")
+        line = f"{self._label} [{bar}] {share:4.0%}{self._rest(now, done, total)}"
+        width = shutil.get_terminal_size().columns - 1
+        self._clear()
+        self._line = line[:width]
+        self._write(self._line)
+
+    def _rest(self, now: float, done: int, total: int) -> str:
+        """How long the rest takes at the pace since the first call, '' if that is not known."""
+        assert self._first is not None
+        start, before = self._first
+        if now - start < SURE or done <= before or done >= total:
+            return ""
+        return f", {duration((now - start) / (done - before) * (total - done))} left"
+
+    def _clear(self) -> None:
+        if self._line:
+            self._write(f"\r{' ' * len(self._line)}\r")
+        self._line = ""
+
+    def _write(self, text: str) -> None:
+        sys.stderr.write(text)
+        sys.stderr.flush()
 
     def __exit__(self, *raised: object) -> None:
-        if self._bar is not None:
-            self._bar.render_finish()
+        if self._shown:
+            self._clear()
+            logger.handlers.remove(self._clearing)
+
+
+class _Clearing(logging.Handler):
+    """Calls a function before the handlers that come after it show a message."""
+
+    def __init__(self, clear: Callable[[], None]) -> None:
+        super().__init__()
+        self._clear = clear
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._clear()

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from histpred.commands import options
+from histpred.commands import completers, options
+from histpred.commands.help_pages import verb
 from histpred.core.log import logger
 
 if TYPE_CHECKING:
@@ -17,17 +18,23 @@ if TYPE_CHECKING:
 MOST_WINDOWS = 100_000  # that predict writes a report on; a million take a minute or two
 
 
-@click.command()
+@verb(
+    examples=[
+        ("Write scores/report.html", "histpred report scores"),
+    ]
+)
 @options.scores
 @options.out(
     "PAGE.html",
     "HTML file to write. [default: SCORES/report.html]",
     click.Path(dir_okay=False, path_type=Path),
     required=False,
+    writes="an HTML file",
 )
-@click.option(
+@options.in_model(
     "--bundle",
     metavar="NAME|DIR",
+    shell_complete=completers.bundles,
     help="Bundle that made SCORES. [default: the shipped bundle of that name]",
 )
 @options.overwrite

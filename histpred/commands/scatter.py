@@ -8,18 +8,30 @@ from typing import Any
 import click
 
 from histpred.commands import inputs, options
+from histpred.commands.help_pages import verb
 from histpred.commands.progress import check_strict, skipped
 from histpred.core.log import logger
 
 
-@click.command()
+@verb(
+    examples=[
+        (
+            "Split a prediction, score the shards side by side, and join them",
+            "histpred scatter genes.gtf.gz genome.fa --bundle human-promoter -o scattered\n"
+            "for shard in scattered/shards/*.tsv; do\n"
+            "    histpred predict $shard genome.fa -o parts/$(basename $shard .tsv)\n"
+            "done\n"
+            "histpred gather scattered parts/* -o scores",
+        ),
+    ]
+)
 @inputs.annotation_or_regions
 @options.out("DIR", "Folder for the shards, the ledger and scatter.json.")
 @options.encoder
 @options.selection
 @inputs.genes
 @options.tile
-@options.option(
+@options.in_output(
     "--shard-bases",
     type=click.IntRange(1),
     default=100_000_000,
@@ -27,7 +39,7 @@ from histpred.core.log import logger
     help="Largest number of bases in the windows of one shard, give or take one window. All shards "
     "get about the same number of bases.",
 )
-@click.option(
+@options.in_output(
     "--recorded-as",
     nargs=2,
     metavar="ANNOTATION FASTA",

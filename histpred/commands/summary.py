@@ -7,11 +7,19 @@ from pathlib import Path
 import click
 
 from histpred.commands import options
+from histpred.commands.help_pages import verb
 from histpred.core.errors import first_few
 from histpred.core.log import logger
 
 
-@click.command()
+@verb(
+    examples=[
+        (
+            "Make a MultiQC report of several predictions",
+            "histpred summary scores-* -o summary && multiqc summary",
+        ),
+    ]
+)
 @click.argument("folders", metavar="FOLDER...", nargs=-1, required=True, type=options.PATH)
 @options.out("DIR", "Folder for the *_mqc.json files.", options.PATH)
 @options.overwrite

@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from histpred.commands import options
+from histpred.commands.help_pages import verb
 from histpred.commands.progress import Progress
 from histpred.core.log import logger
 
@@ -15,11 +14,15 @@ if TYPE_CHECKING:
     from histpred.tracks.hub import Hub
 
 
-@click.command()
+@verb(
+    examples=[
+        ("Make a hub and open it in IGV", "histpred tracks scores genome.fa -o hub"),
+    ]
+)
 @options.scores
 @options.fasta
 @options.out("HUB", "Folder for the hub. Put it on a web server to share it.")
-@click.option(
+@options.in_output(
     "--assembly",
     metavar="NAME",
     help="UCSC's name of the assembly, such as hg38 or sacCer3. [default: recognised by the "

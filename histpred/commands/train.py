@@ -4,26 +4,48 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from histpred.commands import options
+from histpred.commands import completers, options
+from histpred.commands.help_pages import option_in, verb
 from histpred.commands.progress import Progress
+from histpred.core.extras import need
 from histpred.core.log import logger
 from histpred.training.settings import LOSSES, MODELS, About, Recipe, Settings
+
+if TYPE_CHECKING:
+    from histpred.training.fitting import Epoch
+
+in_network, in_split = option_in("Network"), option_in("Split")
+in_fit, in_about = option_in("Fitting"), option_in("What the bundle says about itself")
 
 RECIPE, SETTINGS, ABOUT = Recipe(), Settings(), About("")
 
 
-@click.command()
+@verb(
+    examples=[
+        (
+            "Label genes, train a bundle and evaluate it",
+            "histpred labels peaks genes.gtf.gz peaks/*.bed.gz -o labels\n"
+            "histpred train genes.gtf.gz genome.fa labels --split chromosome -o mine\n"
+            "histpred evaluate mine genes.gtf.gz genome.fa labels -o evaluation",
+        ),
+        (
+            "Train the small network that reads bases around the TSS",
+            "histpred train genes.gtf.gz genome.fa labels --model spectra --members 5 \\\n"
+            "    -o mine",
+        ),
+    ]
+)
 @options.annotation
 @options.fasta
 @options.labels
 @options.out(
     "BUNDLE", "Folder for the bundle. The folder's name is the bundle's name unless you set --name."
 )
-@options.option(
+@in_network(
     "--model",
     type=click.Choice(MODELS),
     default=RECIPE.model,
@@ -32,62 +54,65 @@ RECIPE, SETTINGS, ABOUT = Recipe(), Settings(), About("")
     "frames (10,000 bp to each side). deephistone: as published (500 bp to each side). "
     "deephistone-adapted: with global pooling (11,000 bp upstream, 1,000 bp downstream).",
 )
-@options.option(
+@in_network(
     "--members",
     type=click.IntRange(1),
     default=RECIPE.members,
+    metavar="N",
     help="Number of networks that differ in their seed and are averaged (mlp and spectra).",
 )
 @options.encoder
 @options.selection
 @options.marks
-@click.option(
+@in_network(
     "--mark-dimension",
     type=click.IntRange(1),
     metavar="N",
     help="Length of the trainable mark vectors, in numbers. [default: one-hot marks]",
 )
-@options.option(
+@in_network(
     "--hidden",
     default=",".join(map(str, RECIPE.hidden)),
     metavar="WIDTH[,WIDTH...]",
     help="Widths of the perceptron's hidden layers, in units.",
 )
-@options.option(
+@in_network(
     "--dropout",
     type=click.FloatRange(0, 1, max_open=True),
     default=RECIPE.dropout,
+    metavar="SHARE",
     help="Share of hidden units that are dropped in training.",
 )
-@options.option(
+@in_split(
     "--split",
     default=RECIPE.split,
     metavar="random|chromosome|block|locus|FILE",
+    shell_complete=completers.one_of(["random", "chromosome", "block", "locus"], "file"),
     help="How rows are split into training, validation and test sets. random: by gene, as in the "
     "paper. chromosome: whole chromosomes. block: blocks of the genome. locus: windows of "
     "different sets never overlap. FILE: a TSV of id and set, or a BED named train, "
     "validation and test.",
 )
-@options.option(
+@in_split(
     "--block",
     type=click.IntRange(1),
     default=RECIPE.block,
     metavar="BP",
     help="Length of the blocks of --split block, in bp.",
 )
-@click.option(
+@in_split(
     "--test-chromosomes",
     type=options.NameList("chromosome"),
     default=RECIPE.test_chromosomes,
     help="Test set of --split chromosome. [default: drawn, about 10 % of the rows]",
 )
-@click.option(
+@in_split(
     "--validation-chromosomes",
     type=options.NameList("chromosome"),
     default=RECIPE.validation_chromosomes,
     help="Validation set of --split chromosome. [default: drawn, about 10 % of the rows]",
 )
-@options.option(
+@in_fit(
     "--loss",
     type=click.Choice(LOSSES),
     default=RECIPE.loss,
@@ -95,50 +120,56 @@ RECIPE, SETTINGS, ABOUT = Recipe(), Settings(), About("")
     "cross-entropy on equal numbers of both classes. nnpu: positive-unlabelled learning. plain: "
     "cross-entropy.",
 )
-@click.option(
+@in_fit(
     "--prior",
     metavar="SHARE|FILE",
     help="Share of the true positives that are labelled, from 0 to 1, or a TSV of mark and prior. "
     "--loss nnpu needs it. [default: none]",
 )
-@click.option(
+@in_fit(
     "--calls",
     metavar="precision:SHARE|youden",
     help="How each mark's threshold is chosen on the validation rows. precision: the lowest whose "
     "calls have that precision, such as precision:0.9. youden: the highest Youden's J, as in the "
     "paper. [default: precision:0.8, for intervals precision:0.5]",
 )
-@options.option(
+@in_fit(
     "--epochs",
     type=click.IntRange(1),
     default=SETTINGS.epochs,
+    metavar="N",
     help="Largest number of epochs (passes over the training rows).",
 )
-@options.option(
-    "--batch", type=click.IntRange(1), default=SETTINGS.batch, help="Number of rows per batch."
+@in_fit(
+    "--batch",
+    type=click.IntRange(1),
+    default=SETTINGS.batch,
+    metavar="N",
+    help="Number of rows per batch.",
 )
-@options.option(
+@in_fit(
     "--learning-rate",
     type=click.FloatRange(0, min_open=True),
     default=SETTINGS.learning_rate,
+    metavar="RATE",
     help="Learning rate of the first epochs.",
 )
-@options.option(
+@in_fit(
     "--seed",
     type=click.IntRange(0),
     default=SETTINGS.seed,
+    metavar="N",
     help="Random seed of the split and the training.",
 )
-@click.option("--name", help="Name of the bundle. [default: the name of its folder]")
-@click.option("--summary", default=ABOUT.summary, help="One sentence for the card. [default: none]")
-@options.option("--licence", default=ABOUT.licence, help="Licence of the weights.")
-@click.option(
-    "--species", help="Scientific name of the species. [default: from the FASTA, if it says]"
-)
-@click.option(
+@in_about("--name", help="Name of the bundle. [default: the name of its folder]")
+@in_about("--summary", default=ABOUT.summary, help="One sentence for the card. [default: none]")
+@in_about("--licence", default=ABOUT.licence, help="Licence of the weights.")
+@in_about("--species", help="Scientific name of the species. [default: from the FASTA, if it says]")
+@in_about(
     "--taxon-id", type=int, help="NCBI taxonomy ID of the species. [default: from the annotation]"
 )
-@click.option("--assembly", help="Name of the assembly. [default: from the annotation]")
+@in_about("--assembly", help="Name of the assembly. [default: from the annotation]")
+@options.threads
 @options.embedding
 @options.store
 @options.overwrite
@@ -157,16 +188,16 @@ def train(
 
     With --precision bf16, the network is trained in bf16 too.
     """
-    options.need("train")
+    need("train")
     from histpred import verbs
     from histpred.core.execution import Execution
     from histpred.genome.request import Request
-    from histpred.training.fitting import Epoch
-    from histpred.training.recipe import choose_source
+    from histpred.training.recipe import check, choose_source
 
     settings = options.filled(Settings, given)
     recipe = options.filled(Recipe, given, hidden=options.widths(hidden), settings=settings)
     about = options.filled(About, given, name=name or out.resolve().name)
+    check(recipe, about)  # before the encoder is opened
     choice = choose_source(recipe, **options.encoder_of(given))
     request = options.filled(Request, given)
     with Progress("training", quiet) as progress, Progress("embedding windows", quiet) as embedded:

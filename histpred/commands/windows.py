@@ -3,38 +3,60 @@
 from __future__ import annotations
 
 import logging
+import shutil
+import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
 
 from histpred.commands import inputs, options
+from histpred.commands.help_pages import verb
 from histpred.commands.progress import check_strict, skipped
 from histpred.core.log import logger
 
 
-@click.command()
+@verb(
+    examples=[
+        (
+            "Write the windows that predict would read, with their sequences",
+            "histpred windows genes.gtf.gz genome.fa -o windows.fa",
+        ),
+        (
+            "Give 2 kb around each TSS to another program",
+            "histpred windows genes.gtf.gz genome.fa --window promoter:1000:1000 \\\n"
+            "    -o -.bed | bedtools intersect -u -a - -b peaks.bed",
+        ),
+    ]
+)
 @inputs.annotation_or_regions
-@options.out("OUT", "Output file. Its suffix sets the format: .tsv, .bed or .fa.", options.PATH)
+@options.out(
+    "OUT",
+    "Output file. Its suffix sets the format: .tsv, .bed or .fa. '-' is standard output, as TSV; "
+    "'-.bed' and '-.fa' likewise in those formats.",
+    options.PATH,
+    writes="",
+)
 @options.bundle
 @options.selection
 @inputs.genes
 @inputs.sequences
 @options.tile
-@click.option(
+@options.in_rows(
     "--upstream",
     type=click.IntRange(min=0),
     metavar="BP",
     help="Bases upstream of the TSS (promoter) or of the gene (context), in bp. "
     "[default: the bundle's, or the kind's]",
 )
-@click.option(
+@options.in_rows(
     "--downstream",
     type=click.IntRange(min=0),
     metavar="BP",
     help="Bases downstream of the TSS (promoter), in bp. [default: the bundle's, or the kind's]",
 )
-@click.option(
+@options.in_rows(
     "--max-n",
     "max_n_fraction",
     type=click.FloatRange(0, 1),
@@ -49,7 +71,7 @@ def windows(
 
     The windows are those that predict would score with the same bundle, unless --window,
     --upstream or --downstream changes them. As in predict, regions may be typed in place of
-    ANNOTATION: chr22:20,100,000-20,104,000.
+    ANNOTATION: chr22:20,100,000-20,104,000. Standard output gets no ledger.
     """
     from histpred import verbs
     from histpred.bundle.folder import load_bundle
@@ -72,9 +94,19 @@ def windows(
     if given["max_n_fraction"] is not None:
         window = window._replace(max_n_fraction=given["max_n_fraction"])
 
-    result = verbs.windows(request, window, out, given["overwrite"])
+    suffix = out.suffix
+    if str(out).partition(".")[0] != "-":
+        result = verbs.windows(request, window, out, given["overwrite"])
+        ledger = str(result.ledger)
+    else:  # standard output gets whole windows or nothing
+        ledger, out = "the ledger beside a file named with -o", Path("standard output")
+        with TemporaryDirectory(prefix="histpred-") as folder:
+            whole = Path(folder, f"-{suffix or '.tsv'}")
+            result = verbs.windows(request, window, whole)
+            with open(whole, "rb") as source:
+                shutil.copyfileobj(source, sys.stdout.buffer)
     logger.log(
         logging.WARNING if result.rows and not result.written else logging.INFO,
         f"{out}: {result.written:,} windows of {result.rows:,} rows{skipped(result.skipped)}",
     )
-    check_strict(strict, result.skipped, result.past_end, result.ledger)
+    check_strict(strict, result.skipped, result.past_end, ledger)

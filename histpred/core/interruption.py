@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 EXIT_INTERRUPTED = 130
 INTERRUPTED = "interrupted; nothing unfinished was published"
+AGAIN = "run the same command again"
+AFRESH = f"{AGAIN}: it starts from the beginning"
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 GRACE = 3.0  # seconds from the first signal until the run has cleaned up
 LINGER = 1.0  # seconds more, for the threads of libraries
@@ -26,7 +28,7 @@ LINGER = 1.0  # seconds more, for the threads of libraries
 def end_at_once(number: int = 0, frame: FrameType | None = None) -> NoReturn:
     """End the process with a message; a handler of signals."""
     try:
-        os.write(2, f"error: {INTERRUPTED}\n".encode())
+        os.write(2, f"error: {INTERRUPTED}\n  {AGAIN}\n".encode())
     finally:
         os._exit(EXIT_INTERRUPTED)
 
@@ -38,6 +40,29 @@ def end_soon() -> None:
     timer = threading.Timer(LINGER, os._exit, [EXIT_INTERRUPTED])
     timer.daemon = True
     timer.start()
+
+
+def goes_on_with(kept: str) -> str:
+    """What a run that ends early says of finished work that the next run uses.
+
+    It is a note on the exception that ends the run.
+    """
+    return f"{AGAIN}: it goes on with {kept}"
+
+
+def what_next(error: BaseException) -> str:
+    """What happens if the command is run again after `error` has ended it.
+
+    >>> what_next(KeyboardInterrupt())
+    'run the same command again: it starts from the beginning'
+    """
+    seen: BaseException | None = error
+    while seen is not None:
+        for note in getattr(seen, "__notes__", ()):
+            if note.startswith(AGAIN):
+                return str(note)
+        seen = seen.__cause__ or seen.__context__
+    return AFRESH
 
 
 class Interruptible:

@@ -33,6 +33,7 @@ from histpred.core.errors import (
     is_memory,
 )
 from histpred.core.hts import no_room
+from histpred.core.interruption import goes_on_with
 from histpred.core.journal import LOCK, Journal, file_digest
 from histpred.core.log import logger
 
@@ -108,9 +109,25 @@ def _kept_on_failure(resume: Path) -> Iterator[None]:
     """If the run fails, keep its finished work, if there is any, for the next run."""
     try:
         yield
-    except BaseException:
-        if not any(path.suffix in (".parquet", ".pt") for path in resume.rglob("*")):
+    except BaseException as error:
+        suffixes = {path.suffix for path in resume.rglob("*")}
+        if ".pt" in suffixes:
+            error.add_note(goes_on_with("the epochs that are finished"))
+        elif ".parquet" in suffixes:
+            error.add_note(goes_on_with("the embeddings that are finished"))
+        else:
             shutil.rmtree(resume, ignore_errors=True)
+        raise
+
+
+@contextmanager
+def store_is_kept(store: Path | None) -> Iterator[None]:
+    """Note on an exception that the next run finds embeddings in `store`, if there are any."""
+    try:
+        yield
+    except BaseException as error:
+        if store and any(store.rglob("*.parquet")):
+            error.add_note(goes_on_with(f"the embeddings in {store}"))
         raise
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from histpred.core.cores import usable_cores
 from histpred.core.errors import (
     MORE_MEMORY,
     BundleError,
@@ -42,7 +43,7 @@ CUDA = "CUDAExecutionProvider"
 CPU = "CPUExecutionProvider"
 MOST_MEMORY = 16 << 30  # bytes of a graph's arrays; the largest of ours takes 10 kB for each base
 CUDA_HINT = (
-    "replace onnxruntime with onnxruntime-gpu (pip install 'histpred[gpu]') and install the CUDA "
+    "replace onnxruntime with onnxruntime-gpu (pip install onnxruntime-gpu) and install the CUDA "
     "and cuDNN that it was built for; or use --device cpu"
 )
 
@@ -209,10 +210,3 @@ def _limit_memory() -> None:
         onnxruntime.create_and_register_allocator(memory, limit)
     except _errors():  # a program that uses histpred has set its own
         logger.debug("onnxruntime's memory was limited before")
-
-
-def usable_cores() -> int:
-    """The number of cores that this process may use; containers and schedulers limit it."""
-    if hasattr(os, "sched_getaffinity"):  # missing on macOS
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

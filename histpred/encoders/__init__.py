@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 
 from histpred.core.errors import BundleError
+from histpred.core.extras import how_to_install
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
 CALLS_AT_ONCE = 2  # of an encoder, so that one call reads or tokenises while another computes
-INSTALL_ENCODERS = (
-    "pip install 'histpred[encoders]' (a checkout: HISTPRED_EXTRAS=encoders bin/histpred)"
-)
+INSTALL_ENCODERS = f"install it with {how_to_install('encoders')}"
 
 
 class Embedded(NamedTuple):

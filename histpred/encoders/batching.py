@@ -23,8 +23,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from histpred.core.cores import usable_cores
 from histpred.core.errors import TemporaryError, is_memory
-from histpred.core.runtime import usable_cores
 from histpred.encoders import Embedded
 from histpred.encoders.devices import (
     DTYPES,

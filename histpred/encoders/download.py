@@ -18,6 +18,7 @@ from pathlib import Path
 from types import ModuleType
 
 from histpred.core.errors import OutputError, UsageError, WeightsError, first_line
+from histpred.core.interruption import goes_on_with
 from histpred.core.journal import file_digest, publish
 from histpred.core.output import NO_ROOM, temporary_faults
 from histpred.encoders import INSTALL_ENCODERS
@@ -194,8 +195,10 @@ def _partial(folder: Path) -> Iterator[Path]:
             pass
         try:
             yield partial
-        except BaseException:
+        except BaseException as error:
             left = sum(path.stat().st_size for path in partial.rglob("*") if path.is_file())
-            if left < WORTH_KEEPING:
+            if left >= WORTH_KEEPING:
+                error.add_note(goes_on_with(f"the {left / 1e6:,.0f} MB that were downloaded"))
+            else:
                 shutil.rmtree(partial, ignore_errors=True)
             raise

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from histpred.core.cores import usable_cores
 from histpred.core.errors import ModelError
 from histpred.encoders import CALLS_AT_ONCE, Embedded, Encoder, Sharing, SharingEncoder
 from histpred.encoders.chunks import ChunkPolicy, bases, chunks_of, known_part, pool
@@ -62,7 +63,7 @@ class Embedder:
         self, batches: Iterator[list[Row]], reference: Reference
     ) -> Generator[EmbeddedWindows]:
         """The windows of `batches`, in their order, with their vectors."""
-        workers = ThreadPoolExecutor(CALLS_AT_ONCE)
+        workers = ThreadPoolExecutor(min(CALLS_AT_ONCE, usable_cores()))
         running: deque[Started] = deque()
         known: Vectors = {}
         try:
@@ -103,7 +104,7 @@ class Embedder:
 
         `encoder`: see `sharing`.
         """
-        workers = ThreadPoolExecutor(CALLS_AT_ONCE)
+        workers = ThreadPoolExecutor(min(CALLS_AT_ONCE, usable_cores()))
         running: deque[tuple[list[Block], Future[np.ndarray]]] = deque()
         try:
             for some in _together(blocks):

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from histpred.core.errors import UsageError
+from histpred.core.spelling import did_you_mean
+from histpred.encoders import ENCODERS
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
@@ -186,8 +188,9 @@ def find(name: str) -> Published:
     for encoder in PUBLISHED:
         if encoder.name == name:
             return encoder
-    names = ", ".join(encoder.name for encoder in PUBLISHED)
-    raise UsageError(f"{name!r}: no such encoder", f"there are {names}")
+    names = [encoder.name for encoder in PUBLISHED]
+    hint = did_you_mean([name], [*names, *ENCODERS], f"there are {', '.join(names)}")
+    raise UsageError(f"{name!r}: no such encoder", hint)
 
 
 def is_published(name: str) -> bool:

@@ -22,9 +22,10 @@ from pathlib import Path
 
 import numpy as np
 
+from histpred.core.cores import usable_cores
 from histpred.core.errors import BundleError
 from histpred.core.graph import BINS, HEADS
-from histpred.core.runtime import open_session, run_session, usable_cores
+from histpred.core.runtime import open_session, run_session
 from histpred.encoders import CALLS_AT_ONCE, Along, Embedded, Sharing, check_settings
 from histpred.encoders.bins import CODONS, STOPS, count_codons, count_four_mers, four_mer_columns
 from histpred.encoders.chunks import bases, known_part

@@ -11,16 +11,17 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
 
 from histpred.core.errors import InputError, UsageError, first_few
+from histpred.core.spelling import did_you_mean
 from histpred.genome import bed, gff, table
 from histpred.genome.assembly import assemble
 from histpred.genome.attributes import GFF3, GTF, attribute_format
-from histpred.genome.biotypes import expand, normalise
+from histpred.genome.biotypes import GROUPS, expand, normalise
 from histpred.genome.feature_types import CODING, kind_of
 from histpred.genome.gene_list import GeneList
 from histpred.genome.lines import Lines, open_lines
@@ -220,6 +221,10 @@ class Annotation:
         seen = {normalise(biotype) for biotype in self.biotypes}
         return [name for name in self._selected if not expand([name]) & seen]
 
+    def suggested(self, names: Iterable[str], otherwise: str = "") -> str:
+        """The biotypes of the rows, and the groups, that are most like unmatched `names`."""
+        return did_you_mean(names, [*sorted(self.biotypes), *GROUPS], otherwise)
+
     def _check_selection(self) -> None:
         if not self._selected or self.format == "empty":
             return
@@ -228,7 +233,8 @@ class Annotation:
             raise UsageError(f"--biotype was given, but {self.name} states no biotype", hint)
         if len(self.unmatched()) == len(self._selected):
             found = f"no {self._level} of {self.name} has the biotype {', '.join(self._selected)}"
-            raise UsageError(found, f"it has: {first_few(sorted(self.biotypes))}")
+            has = f"it has: {first_few(sorted(self.biotypes))}"
+            raise UsageError(found, self.suggested(self._selected, has))
 
 
 def sniff(name: str, number: int, line: str) -> str:

@@ -46,7 +46,7 @@ def extract(request: Request, spec: WindowSpec, out: Path, overwrite: bool = Fal
         ".fasta": (_fasta, FASTA),
     }
     if out.suffix not in formats:
-        found = f"{out}: windows are written as {', '.join(formats)}"
+        found = f"{out.name}: windows are written as {', '.join(formats)}"
         raise UsageError(found, "choose one as the suffix of -o")
     outputs = (out, out.with_name(f"{out.name}.ledger.tsv"))
     refuse_inputs(outputs, request.files)

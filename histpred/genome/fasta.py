@@ -29,10 +29,13 @@ def check_fasta(path: Path) -> bytes:
     if path.is_dir():
         raise InputError(path, "is a directory", "give a FASTA file")
     try:
+        if str(path) == "-" or path.is_fifo():
+            found = "a FASTA is read at many places, which a pipe cannot do"
+            hint = "give a file; it may be compressed (genome.fa.gz), so nothing need be unpacked"
+            raise InputError(path, found, hint)
         refuse_missing(path, is_fasta=True)
         if not path.is_file():
-            hint = "a FASTA needs random access: give a file, not a pipe"
-            raise InputError(path, "is not a regular file", hint)
+            raise InputError(path, "is not a regular file", "give a FASTA file")
         with open(path, "rb") as stream:
             head = stream.read(HEAD)
     except OSError as error:

@@ -46,8 +46,9 @@ class Run(NamedTuple):
 class Ledger:
     """The input rows and their windows; a context manager, with temporary files in `directory`.
 
-    rows: number of rows added. queued: number of rows that have a window. Of a row that is cut into
-    tiles, each tile counts.
+    rows: number of rows added. queued: number of rows that have a window. passed: number of queued
+    rows that were skipped so far, when their windows were read. Of a row that is cut into tiles,
+    each tile counts.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -55,7 +56,7 @@ class Ledger:
         self._database = open_spool(self._path, _SCHEMA)
         self._in_file = self._has_runs = False
         self._pending = PendingRows()
-        self.rows = self.queued = self._stored = 0
+        self.rows = self.queued = self.passed = self._stored = 0
         self._reasons: Counter[str] = Counter()
 
     def __enter__(self) -> Ledger:
@@ -129,6 +130,7 @@ class Ledger:
     def skip(self, window: Window, entry: int, reason: str, note: str) -> None:
         """Mark the row of a queued window as skipped; `entry` is the number of the row."""
         self._reasons[reason] += 1
+        self.passed += 1
         if not self._in_file:
             before = self._pending.fates[entry][-1]
             self._pending.fates[entry] = (SKIPPED, reason, f"{before}; {note}".strip("; "))

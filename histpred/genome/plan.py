@@ -284,7 +284,8 @@ def _warnings(faults: Faults, annotation: Annotation, reference: Reference) -> l
     if annotation.format == "empty":
         warnings.append(f"{annotation.name} holds no row: the outputs are empty")
     if unmatched := annotation.unmatched():
-        warnings.append(f"no row has the biotype {', '.join(unmatched)}")
+        meant = annotation.suggested(unmatched)
+        warnings.append(f"no row has the biotype {', '.join(unmatched)}" + (meant and f": {meant}"))
     if annotation.genes:
         warnings += annotation.genes.warnings(annotation.name)
     if unknown := faults.unknown.count:

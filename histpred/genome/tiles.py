@@ -157,6 +157,7 @@ def tile_blocks(ledger: Ledger, reference: Reference, spec: WindowSpec) -> Itera
                     reason = TOO_MANY_N if here[first] else ""
                     stop = min(start + last * spec.tile, end)
                     owner.add(Run(start + first * spec.tile, stop, reason))
+            ledger.passed += int(lacking.sum())
             if not lacking.all():
                 yield block if not lacking.any() else block.without(lacking)
             done = block.starts[-1] // size * size + size
@@ -184,7 +185,10 @@ def _decide(owner: Owner, ledger: Ledger, spec: WindowSpec) -> None:
         TOO_MANY_N: f"more than {spec.max_n_fraction:g} of each tile is N",
         "": "",
     }
-    ledger.write_runs(owner.window, owner.entry, owner.all_runs(), notes, spec.tile)
+    runs = list(owner.all_runs())
+    others = (run for run in runs if run.reason == SAME_TILE)
+    ledger.passed += sum(-(-(run.end - run.start) // spec.tile) for run in others)
+    ledger.write_runs(owner.window, owner.entry, runs, notes, spec.tile)
 
 
 def _owned(owners: Iterator[Owner]) -> Iterator[Piece]:

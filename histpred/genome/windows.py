@@ -21,6 +21,7 @@ from typing import NamedTuple
 from histpred.core.columns import Value
 from histpred.core.errors import UsageError
 from histpred.core.sequence import count_n, n_fraction, reverse_complement
+from histpred.core.spelling import did_you_mean
 from histpred.genome.reasons import NO_EXONS, OUTSIDE, UNKNOWN_CONTIG, UNKNOWN_STRAND
 from histpred.genome.reference import Reference
 from histpred.genome.regions import (
@@ -80,7 +81,8 @@ def parse_window(text: str) -> WindowSpec:
     """
     kind, *reach = text.split(":")
     if kind not in KINDS:
-        raise UsageError(f"unknown window kind {kind!r}", f"use {', '.join(KINDS)}")
+        hint = did_you_mean([kind], KINDS, f"use {', '.join(KINDS)}")
+        raise UsageError(f"unknown window kind {kind!r}", hint)
     if not reach:
         return usual(kind)
     lengths = [int(part) for part in reach if part.isascii() and part.isdigit() and len(part) < 9]

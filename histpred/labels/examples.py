@@ -11,6 +11,7 @@ import pandas
 
 from histpred.core.errors import InputError, UsageError, first_few
 from histpred.core.marks import canonical
+from histpred.core.spelling import did_you_mean
 from histpred.labels.matrix import Labels, check_mark_name, rows_of, unit_ids
 
 logger = logging.getLogger(__name__)
@@ -88,9 +89,8 @@ def choose_marks(labels: Labels, names: tuple[str, ...], path: Path) -> Labels:
     """
     wanted = list(dict.fromkeys(canonical(name) for name in names)) or list(labels.marks)
     if missing := [name for name in wanted if name not in labels.marks]:
-        raise UsageError(
-            f"{path} has no mark {first_few(missing)}", f"it has {', '.join(labels.marks)}"
-        )
+        hint = did_you_mean(missing, labels.marks, f"it has {', '.join(labels.marks)}")
+        raise UsageError(f"{path} has no mark {first_few(missing)}", hint)
     for mark in wanted:
         check_mark_name(path, mark)
     columns = [labels.marks.index(name) for name in wanted]

@@ -17,6 +17,7 @@ import numpy as np
 import pandas
 
 from histpred.core.errors import HistpredError, UsageError, first_few, first_line
+from histpred.core.extras import how_to_install
 from histpred.core.hts import has_room, no_room
 from histpred.genome.regions import PROMOTER
 from histpred.genome.request import Request
@@ -27,7 +28,6 @@ from histpred.labels.peak_regions import Regions, read_regions, unjoined_genes, 
 
 logger = logging.getLogger(__name__)
 
-INSTALL_LABELS = "pip install 'histpred[labels]' (a checkout: HISTPRED_EXTRAS=labels bin/histpred)"
 INSTALL_BEDTOOLS = "install it: apt install bedtools, conda install -c bioconda bedtools, or brew"
 REGIONS = "regions.bed"
 LAST = "z\t0\t1"  # sorts after the contig names of `_write_bed`
@@ -117,7 +117,7 @@ def _check_bedtools() -> None:
     except ModuleNotFoundError as error:
         raise UsageError(
             f"labels from peaks need the package {error.name}, which is not installed",
-            INSTALL_LABELS,
+            how_to_install("labels"),
         ) from error
 
 

@@ -24,6 +24,7 @@ import numpy as np
 import pandas
 
 from histpred.core.errors import UsageError, first_few
+from histpred.core.spelling import did_you_mean
 from histpred.genome.regions import BLOCK as BLOCK_LENGTH
 from histpred.labels.loci import components, on_one_axis, overlapping
 from histpred.labels.splits import (
@@ -175,12 +176,18 @@ def _by_block(windows: pandas.DataFrame, unit: np.ndarray, block: int, seed: int
     )
 
 
-def _from_file(how: str, windows: pandas.DataFrame, unit: np.ndarray, names: np.ndarray) -> Split:
-    if not Path(how).exists():
+def refuse_unknown(how: str) -> None:
+    """Raise UsageError if `how` is neither a method nor a file."""
+    if how not in METHODS and not Path(how).exists():
+        usual = f"use {', '.join(METHODS)}, or the path of a table or BED that names the sets"
         raise UsageError(
             f"{how!r} is no kind of split, and no such file exists",
-            f"use {', '.join(METHODS)}, or the path of a table or BED that names the sets",
+            did_you_mean([how], METHODS, usual),
         )
+
+
+def _from_file(how: str, windows: pandas.DataFrame, unit: np.ndarray, names: np.ndarray) -> Split:
+    refuse_unknown(how)
     name = Path(how).name
     if name.removesuffix(".gz").endswith(".bed"):
         sets = sets_from_bed(how, windows, unit)

@@ -35,7 +35,8 @@ from histpred.evaluation.rows import EvaluationOptions
 from histpred.evaluation.scores import score
 from histpred.genome.annotation import level_for
 from histpred.genome.request import Request, request_identity
-from histpred.labels.matrix import labels_file
+from histpred.labels.examples import choose_marks
+from histpred.labels.matrix import labels_file, read_labels
 from histpred.reports.evaluation import metrics_of, write_report, write_tables
 from histpred.reports.evaluation_figures import FIGURE_NAMES, draw
 
@@ -86,6 +87,7 @@ def evaluate(
             "give the bundles other names with histpred train --name",
         )
     refuse_inputs([out / METRICS, out / REPORT], files)
+    choose_marks(read_labels(labels_path), options.marks, labels_path)  # before any embedding
     with temporary_faults(), ExitStack() as stack:
         identity = _identity(bundles, request, labels_path, options)
         known = None if execution.overwrite else finished(out / METRICS, EvaluationRecord)

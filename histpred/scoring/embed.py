@@ -16,13 +16,18 @@ from histpred.core.errors import ModelError, UsageError
 from histpred.core.execution import Execution
 from histpred.core.hts import quiet_htslib
 from histpred.core.log import tell
-from histpred.core.output import output_files, refuse_inputs, scratch_folder, temporary_faults
+from histpred.core.output import (
+    output_files,
+    refuse_inputs,
+    scratch_folder,
+    store_is_kept,
+    temporary_faults,
+)
 from histpred.encoders import Encoder
 from histpred.encoders.chunks import check_window
 from histpred.encoders.embedder import EmbeddedWindows, Embedder
 from histpred.encoders.store import Store, encoder_identity, read_parquet
 from histpred.genome.plan import open_windows, refuse_nothing, scorable
-from histpred.genome.reasons import TOO_MANY_N
 from histpred.genome.request import Request
 from histpred.genome.windows import WindowSpec
 from histpred.scoring.domain import Surroundings
@@ -85,7 +90,7 @@ def embed(
     outputs = [out, out.with_name(f"{out.name}.ledger.tsv")] if out else []
     refuse_inputs(outputs, request.files)
     store = execution.store
-    with quiet_htslib(), temporary_faults(), ExitStack() as stack:
+    with quiet_htslib(), temporary_faults(), store_is_kept(store), ExitStack() as stack:
         kept = Store(store, encoder_identity(choice.spec, encoder)) if store else None
         embedder = Embedder(encoder, choice.chunks, kept)
         if outputs:
@@ -106,7 +111,7 @@ def embed(
                 write(windows)
             around.add(windows.rows)
             done += len(windows.rows)
-            execution.progress(done + ledger.skipped.get(TOO_MANY_N, 0), ledger.queued)
+            execution.progress(done, ledger.queued - ledger.passed)
         refuse_nothing(annotation, ledger, done, "embedded")
         tell([], around.warnings())
         if outputs:

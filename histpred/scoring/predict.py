@@ -21,14 +21,20 @@ from histpred.core.execution import Execution
 from histpred.core.finished import is_ours
 from histpred.core.hts import quiet_htslib
 from histpred.core.log import tell
-from histpred.core.output import RESUME, output_folder, refuse_inputs, sweep, temporary_faults
+from histpred.core.output import (
+    RESUME,
+    output_folder,
+    refuse_inputs,
+    store_is_kept,
+    sweep,
+    temporary_faults,
+)
 from histpred.encoders import is_expensive
 from histpred.encoders.chunks import check_window
 from histpred.encoders.embedder import EmbeddedWindows, Embedder
 from histpred.encoders.store import Store, encoder_identity
 from histpred.genome.ledger import LEDGER
 from histpred.genome.plan import BATCH_WINDOWS, OpenWindows, open_windows, refuse_nothing, scorable
-from histpred.genome.reasons import TOO_MANY_N
 from histpred.genome.request import Request
 from histpred.genome.tiles import tile_blocks
 from histpred.genome.windows import Row, WindowSpec
@@ -64,14 +70,13 @@ def predict(
     """Score an annotation's windows into the files of `OUTPUTS` in the folder `out`.
 
     The device of `execution` is the encoder's or, if that encoder is always on the CPU, the
-    scorer's. Progress is told in windows that are scored or skipped. also: gets what the tables
-    get. Raises HistpredError for inputs, bundles, devices and folders that cannot be used; nothing
-    is published then.
+    scorer's. Progress counts windows that are not skipped. also: gets what the tables get. Raises
+    HistpredError for unusable inputs, bundles, devices and folders, and publishes nothing then.
     """
     started = time.time()
     bundle, window = choice.required_bundle, choice.window
     refuse_inputs([out / name for name in OUTPUTS], request.files)
-    with quiet_htslib(), temporary_faults(), ExitStack() as stack:
+    with quiet_htslib(), temporary_faults(), store_is_kept(execution.store), ExitStack() as stack:
         check_window(choice.chunks, window.kind)
         expensive = is_expensive(choice.spec.kind)
         device = "cpu" if expensive else execution.device  # there the scorer takes no time
@@ -140,8 +145,7 @@ def _score_all(
                 also(batch.rows, probabilities)
             around.add(batch.rows)
             done += len(batch.rows)
-            execution.progress(done + ledger.skipped.get(TOO_MANY_N, 0), ledger.queued)
-        execution.progress(ledger.queued, ledger.queued)
+            execution.progress(done, ledger.queued - ledger.passed)
     refuse_nothing(windows.annotation, ledger, done, "scored")
     lacking = around.warnings()
     tell([], lacking)

@@ -11,11 +11,13 @@ import numpy as np
 import pandas
 import torch
 
-from histpred.core.errors import InputError, ModelError
+from histpred.core.errors import InputError, ModelError, UsageError, first_few
 from histpred.core.execution import Execution
+from histpred.core.spelling import did_you_mean
 from histpred.encoders.chunks import GRID, ChunkPolicy, check_window
 from histpred.encoders.onnx import codes_of
 from histpred.evaluation.baselines import sequence_features
+from histpred.genome.reference import Reference
 from histpred.genome.regions import PROMOTER
 from histpred.genome.request import Request
 from histpred.genome.windows import MAX_N_FRACTION, WindowSpec
@@ -68,6 +70,7 @@ def gather(
     `path` is that of the labels. Raises InputError if no window has a label or no mark can be
     learned.
     """
+    _refuse_unknown_chromosomes(request, recipe, work)
     if source:
         check_window(source.choice.chunks, window.kind)
         windows, values = embed_windows(request, source.choice, source.encoder, work, execution)
@@ -87,6 +90,16 @@ def gather(
     examples = Examples(windows, units, values, targets[:, enough], sets)
     marks = tuple(np.array(labels.marks)[enough])
     return Dataset(examples, np.concatenate(features)[rows], marks, how, genome)
+
+
+def _refuse_unknown_chromosomes(request: Request, recipe: Recipe, work: Path) -> None:
+    """Raise UsageError for a chromosome of the split that the FASTA lacks, before any embedding."""
+    if named := (*recipe.test_chromosomes, *recipe.validation_chromosomes):
+        with Reference(request.fasta, request.cache or work) as reference:
+            known = list(reference.lengths)
+        if unknown := [name for name in named if name not in known]:
+            hint = did_you_mean(unknown, known, f"it has {first_few(known)}")
+            raise UsageError(f"{request.fasta} has no contig {first_few(unknown)}", hint)
 
 
 def _read_bases(

@@ -23,6 +23,7 @@ from torch.nn import functional
 from histpred.core.errors import InputError, UsageError, first_few
 from histpred.core.marks import canonical
 from histpred.labels.table import read_records
+from histpred.training.recipe import prior_share
 from histpred.training.settings import NNPU, UNDERSAMPLED, WEIGHTED
 
 SLACK = 0.99  # a prior may be 1 % below the observed share, since it may have been rounded
@@ -121,23 +122,10 @@ def mark_priors(labels: np.ndarray, marks: Sequence[str], given: str | None) -> 
     InputError if a mark is missing from the table or occurs twice, or if a prior is not in (0, 1)
     or is less than the share of labelled windows.
     """
-    if given is None:
-        raise UsageError(
-            "--loss nnpu needs to know how common the marks are",
-            "give --prior: the share of true positives that are labelled (0.5, say), or a "
-            "tab-separated table with the columns mark and prior",
-        )
+    share = prior_share(given)
     observed = (labels == 1).mean(axis=0)
-    try:
-        share = float(given)
-    except ValueError:
-        return _prior_table(Path(given), marks, observed)
-
-    if not 0 < share <= 1:
-        raise UsageError(
-            f"--prior {given}: no share of true positives that are labelled",
-            "give a number above 0 and up to 1, or a table of priors",
-        )
+    if share is None:
+        return _prior_table(Path(str(given)), marks, observed)
     priors: np.ndarray = observed / share
     impossible = [
         f"{mark} ({value:.2f} of the windows are labelled)"
@@ -153,9 +141,6 @@ def mark_priors(labels: np.ndarray, marks: Sequence[str], given: str | None) -> 
 
 
 def _prior_table(path: Path, marks: Sequence[str], observed: np.ndarray) -> np.ndarray:
-    if not path.exists() or path.is_dir():
-        hint = "--prior is a number above 0 and up to 1, or a table with the columns mark and prior"
-        raise InputError(path, "cannot be read: no such file", hint)
     shares = {canonical(mark): share for mark, share in zip(marks, observed, strict=True)}
     priors: dict[str, float] = {}
     for line, row in read_records(path, ("mark", "prior")):

@@ -13,13 +13,15 @@ from pydantic import JsonValue
 from histpred.bundle.calls import wanted_precision
 from histpred.bundle.encoding import EncoderChoice, choose_encoder
 from histpred.bundle.manifest import NAME_PATTERN
-from histpred.core.errors import UsageError
+from histpred.core.errors import InputError, UsageError, first_few
 from histpred.core.journal import file_digest
 from histpred.core.version import __version__
 from histpred.encoders import Encoder
 from histpred.genome.request import Request, request_identity
 from histpred.genome.windows import WindowSpec
 from histpred.labels.matrix import labels_file
+from histpred.labels.splits import CHROMOSOME
+from histpred.labels.splitting import refuse_unknown
 from histpred.training.settings import MLP, NNPU, SPECTRA, About, Recipe
 
 
@@ -69,7 +71,15 @@ def check(recipe: Recipe, about: About) -> None:
             f"{about.name!r} cannot be the name of a bundle",
             "give --name: letters, digits and . _ + -, beginning with a letter or digit",
         )
-    if recipe.prior is not None and recipe.loss != NNPU:
+    refuse_unknown(recipe.split)
+    if recipe.split != CHROMOSOME and (recipe.test_chromosomes or recipe.validation_chromosomes):
+        what = f"chromosomes are named, but the split is {recipe.split!r}"
+        raise UsageError(what, f"add --split {CHROMOSOME}")
+    if both := sorted(set(recipe.test_chromosomes) & set(recipe.validation_chromosomes)):
+        raise UsageError(f"{first_few(both)} cannot both test and validate", "name it once")
+    if recipe.loss == NNPU:
+        prior_share(recipe.prior)
+    elif recipe.prior is not None:
         raise UsageError(f"--prior is not for --loss {recipe.loss}", f"it is for --loss {NNPU}")
     if recipe.mark_dimension is not None and recipe.model != MLP:
         raise UsageError(f"{recipe.model} has no mark vectors", "leave --mark-dimension out")
@@ -86,6 +96,33 @@ def check(recipe: Recipe, about: About) -> None:
     if not (math.isfinite(recipe.settings.learning_rate) and 0 <= recipe.dropout < 1):
         given = f"a learning rate of {recipe.settings.learning_rate}, a dropout of {recipe.dropout}"
         raise UsageError(given, "give numbers; the dropout must be below 1")
+
+
+def prior_share(given: str | None) -> float | None:
+    """The share of true positives that are labelled; None if `given` is a table of priors.
+
+    Raises UsageError if nothing is given or a number is no such share, and InputError if there is
+    no such table.
+    """
+    if given is None:
+        raise UsageError(
+            f"--loss {NNPU} needs to know how common the marks are",
+            "give --prior: the share of true positives that are labelled (0.5, say), or a "
+            "tab-separated table with the columns mark and prior",
+        )
+    try:
+        share = float(given)
+    except ValueError:
+        if Path(given).is_file():
+            return None
+        hint = "--prior is a number above 0 and up to 1, or a table with the columns mark and prior"
+        raise InputError(given, "cannot be read: no such file", hint) from None
+    if not 0 < share <= 1:
+        raise UsageError(
+            f"--prior {given}: no share of true positives that are labelled",
+            "give a number above 0 and up to 1, or a table of priors",
+        )
+    return share
 
 
 def files_of(recipe: Recipe) -> dict[str, Path]:

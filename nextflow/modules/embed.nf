@@ -18,7 +18,7 @@ process EMBED {
     script:
     """
     kept=\$(dirname "\$(readlink -f ${kept})")
-    histpred embed ${shard} ${fasta} --store "\$kept/embeddings/${meta.genome}" ${meta.source} ${flags} \\
+    histpred embed ${shard} ${fasta} -t ${task.cpus} --store "\$kept/embeddings/${meta.genome}" ${meta.source} ${flags} \\
         --cache "\$kept/genomes"
     """
 

@@ -20,7 +20,7 @@ process EVALUATE {
     def store = meta.expensive ? "--store \"\$kept/embeddings/${meta.genome}\"" : ''
     """
     kept=\$(dirname "\$(readlink -f ${kept})")
-    histpred evaluate ${meta.source - '--bundle '} ${annotation} ${fasta} ${labels} -o evaluations/${meta.id} ${flags} \\
+    histpred evaluate ${meta.source - '--bundle '} ${annotation} ${fasta} ${labels} -o evaluations/${meta.id} -t ${task.cpus} ${flags} \\
         --cache "\$kept/genomes" ${store}
     """
 

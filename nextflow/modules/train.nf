@@ -20,7 +20,7 @@ process TRAIN {
     def store = meta.expensive ? "--store \"\$kept/embeddings/${meta.genome}\"" : ''
     """
     kept=\$(dirname "\$(readlink -f ${kept})")
-    histpred train ${annotation} ${fasta} ${labels} -o bundles/${meta.id} ${meta.source} ${flags} \\
+    histpred train ${annotation} ${fasta} ${labels} -o bundles/${meta.id} -t ${task.cpus} ${meta.source} ${flags} \\
         --cache "\$kept/genomes" ${store}
     """
 

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-REASON = "needs the extra encoders: pip install 'histpred[encoders]'"
+REASON = "needs the extra encoders: HISTPRED_EXTRAS=encoders bin/test"
 pytest.importorskip("torch", reason=REASON)
 pytest.importorskip("tokenizers", reason=REASON)
 pytest.importorskip("onnx", reason="needs the package onnx")
@@ -707,7 +707,7 @@ def test_a_missing_package_says_what_to_install(verb, inputs, tmp_path, monkeypa
     done = histpred(verb, *inputs.arguments(), *options)
     assert done.code == 1
     assert "the encoder 'dnabert2' needs the package torch, which is not installed" in done.err
-    assert "pip install 'histpred[encoders]'" in done.err
+    assert "HISTPRED_EXTRAS=encoders bin/histpred" in done.err
     assert said_well(done.err), done.err
     assert not list(tmp_path.iterdir())
 

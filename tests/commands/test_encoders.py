@@ -10,7 +10,7 @@ from histpred.encoders import ENCODERS
 from histpred.encoders.published import PUBLISHED, find
 from support.command_line import histpred, said_well
 
-REASON = "needs the extra encoders: pip install 'histpred[encoders]'"
+REASON = "needs the extra encoders: HISTPRED_EXTRAS=encoders bin/test"
 
 
 @pytest.fixture(autouse=True)

@@ -13,8 +13,8 @@ from histpred.cli import histpred
 # A help text says what the option is or does. It does not begin in the middle of a sentence.
 NO_BEGINNINGS = ("Of ", "Whether ", "That ", "For ", "As ")
 UNITS = re.compile(
-    r"\b(bp|bases|epochs|networks|rows per batch|units|numbers|from 0 to 1|share of (hidden )?units"
-    r"|confidence score|random seed|learning rate|NCBI taxonomy ID)\b",
+    r"\b(bp|bases|threads|epochs|networks|rows per batch|units|numbers|from 0 to 1"
+    r"|share of (hidden )?units|confidence score|random seed|learning rate|NCBI taxonomy ID)\b",
     re.IGNORECASE,
 )
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import pytest
 
-REASON = "needs the extra labels: pip install 'histpred[labels]'"
+REASON = "needs the extra labels: HISTPRED_EXTRAS=labels bin/test"
 for package in ("matplotlib", "sklearn", "scipy", "pybedtools"):
     pytest.importorskip(package, reason=REASON)
 

@@ -273,7 +273,7 @@ def test_memory_is_flat_in_the_number_of_windows(tmp_path):
 @pytest.mark.parametrize("stored", [False, True], ids=["without a store", "with a store"])
 def test_parts_of_a_transformer_are_one_prediction_too(policy, stored, inputs, tmp_path):
     """Windows at the border of two shards share bins; with a store they are embedded once."""
-    reason = "needs the extra encoders: pip install 'histpred[encoders]'"
+    reason = "needs the extra encoders: HISTPRED_EXTRAS=encoders bin/test"
     for package in ("torch", "tokenizers", "pyarrow", "onnx"):
         pytest.importorskip(package, reason=reason)
     from histpred.encoders.chunks import ChunkPolicy

@@ -368,7 +368,7 @@ def test_marks_that_hardly_differ_and_genes_without_a_window_are_named(data, tmp
         (("--hidden", "12,"), "not widths of layers"),
         (("--model", "deephistone"), "takes no encoder, chunks or window"),
         (("--test-chromosomes", "chr1"), "chromosomes are named"),
-        (("--split", "chromosome", "--test-chromosomes", "chrX"), "no window lies on chrX"),
+        (("--split", "chromosome", "--test-chromosomes", "chrX"), "has no contig chrX"),
         (("--encoder", "kmer", "--bundle", "human-promoter"), "either --bundle or --encoder"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
@@ -378,6 +378,43 @@ def test_options_that_do_not_fit(options, message, data, tmp_path):
     assert done.code == 2
     assert message in done.err
     assert not (tmp_path / "b").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--split", "chromosme"), "did you mean chromosome?"),
+        (("--split", "chromosome", "--test-chromosomes", "chrX"), "has no contig chrX"),
+        (
+            ("--split", "chromosome", "--test-chromosomes", "a", "--validation-chromosomes", "a"),
+            "a cannot both test and validate",
+        ),
+        (("--marks", "H3K4m3"), "did you mean H3K4me3?"),
+        (("--loss", "nnpu"), "give --prior"),
+        (("--loss", "nnpu", "--prior", "2"), "no share of true positives"),
+        (("--loss", "nnpu", "--prior", "none.tsv"), "none.tsv: cannot be read"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_options_are_checked_before_any_embedding(options, message, data, tmp_path, monkeypatch):
+    def embed(*arguments):
+        raise AssertionError("embedding has begun")
+
+    monkeypatch.setattr("histpred.training.data.embed_windows", embed)
+    done = train(data, tmp_path / "b", *options)
+    assert done.code in (1, 2)
+    assert message in done.err
+    assert not (tmp_path / "b").exists()
+
+
+def test_marks_to_evaluate_are_checked_before_any_embedding(bundle, data, tmp_path, monkeypatch):
+    def score(*arguments):
+        raise AssertionError("embedding has begun")
+
+    monkeypatch.setattr("histpred.reports.evaluate.score", score)
+    done = evaluate(bundle, data, tmp_path / "e", "--marks", "H3K4m3")
+    assert done.code == 2
+    assert "did you mean H3K4me3?" in done.err
 
 
 def test_an_evaluation_that_cannot_be(bundle, data, tmp_path):
@@ -608,8 +645,10 @@ def test_a_foundation_model_is_run_once_for_embed_train_evaluate_and_predict(
 
 def test_embeddings_outlive_a_training_that_was_broken_off(data, foundation, tmp_path):
     """As a failure after the embeddings: the next run embeds nothing."""
-    failed = train_on(data, tmp_path / "b", *foundation, "--split", tmp_path / "later.tsv")
-    assert failed.code == 2
+    (tmp_path / "odd.tsv").write_text("id\tset\ngene1\tno-set\n")
+    failed = train_on(data, tmp_path / "b", *foundation, "--split", tmp_path / "odd.tsv")
+    assert failed.code == 1
+    assert "unknown set 'no-set'" in failed.err
     assert {path.name for path in (tmp_path / "b").iterdir()} == {".histpred-resume"}
     embedded, _ = chunks_in(failed.err)
     assert embedded > 300

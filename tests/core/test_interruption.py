@@ -6,10 +6,20 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
-from histpred.core.interruption import EXIT_INTERRUPTED, GRACE, INTERRUPTED, Interruptible
+from histpred.core.interruption import (
+    AFRESH,
+    AGAIN,
+    EXIT_INTERRUPTED,
+    GRACE,
+    INTERRUPTED,
+    Interruptible,
+    what_next,
+)
+from histpred.core.output import RESUME, output_folder, store_is_kept
 from support.command_line import environment
 
 SLOW_QUERY = (
@@ -60,7 +70,7 @@ def test_a_signal_ends_the_process_within_five_seconds(busy, number):
         _, said = child.communicate(timeout=60)
     assert time.monotonic() - start < GRACE + 2
     assert child.returncode == EXIT_INTERRUPTED
-    assert said.decode() in ("", f"error: {INTERRUPTED}\n")
+    assert said.decode().partition(AGAIN)[0] in ("", f"error: {INTERRUPTED}\n  ")
 
 
 def test_the_second_signal_ends_the_process_at_once():
@@ -89,3 +99,50 @@ def test_a_signal_interrupts_the_block_and_the_handlers_come_back(number):
         signal.raise_signal(number)
     assert signals.interrupted
     assert signal.getsignal(number) is before
+
+
+def interrupted(folder, files):
+    """Keep these files for the next run, and be interrupted."""
+    with output_folder(folder, ["a"], Path.exists):
+        for name in files:
+            (folder / RESUME).mkdir(exist_ok=True)
+            (folder / RESUME / name).write_bytes(b"")
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ([], AFRESH),
+        (["lock"], AFRESH),
+        (["shard.parquet"], f"{AGAIN}: it goes on with the embeddings that are finished"),
+        (["a.parquet", "checkpoint0.pt"], f"{AGAIN}: it goes on with the epochs that are finished"),
+    ],
+)
+def test_it_says_whether_the_next_run_goes_on(files, said, tmp_path):
+    with pytest.raises(KeyboardInterrupt) as raised:
+        interrupted(tmp_path / "out", files)
+    assert what_next(raised.value) == said
+
+
+def interrupted_with(store):
+    with store_is_kept(store):
+        raise KeyboardInterrupt
+
+
+def hidden(store):
+    try:
+        interrupted_with(store)
+    except KeyboardInterrupt as error:
+        raise RuntimeError("stopped") from error
+
+
+def test_a_store_of_the_user_is_found_again(tmp_path):
+    with pytest.raises(KeyboardInterrupt) as raised:
+        interrupted_with(tmp_path)
+    assert what_next(raised.value) == AFRESH
+    (tmp_path / "shard.parquet").write_bytes(b"")
+    for error, run in ((KeyboardInterrupt, interrupted_with), (RuntimeError, hidden)):
+        with pytest.raises(error) as raised:
+            run(tmp_path)
+        assert what_next(raised.value) == f"{AGAIN}: it goes on with the embeddings in {tmp_path}"

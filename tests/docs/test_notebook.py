@@ -14,10 +14,7 @@ from support.command_line import ROOT, lacks
 NOTEBOOK = ROOT / "docs" / "notebook.ipynb"
 SCANPY = "scanpy"  # tag of the cells that need it
 
-pytestmark = [
-    pytest.mark.skipif(lacks("anndata"), reason="needs the extra anndata"),
-    pytest.mark.skipif(lacks("report"), reason="needs the extra report"),
-]
+pytestmark = pytest.mark.skipif(lacks("anndata"), reason="needs the extra anndata")
 
 
 def code_cells(tagged: bool) -> list[str]:

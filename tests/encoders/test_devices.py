@@ -5,7 +5,7 @@ import logging
 import numpy as np
 import pytest
 
-REASON = "needs the extra encoders: pip install 'histpred[encoders]'"
+REASON = "needs the extra encoders: HISTPRED_EXTRAS=encoders bin/test"
 torch = pytest.importorskip("torch", reason=REASON)
 
 from torch import nn  # noqa: E402

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-REASON = "needs the extra encoders: pip install 'histpred[encoders]'"
+REASON = "needs the extra encoders: HISTPRED_EXTRAS=encoders bin/test"
 torch = pytest.importorskip("torch", reason=REASON)
 tokenizers = pytest.importorskip("tokenizers", reason=REASON)
 pytest.importorskip("safetensors", reason=REASON)

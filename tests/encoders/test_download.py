@@ -269,7 +269,7 @@ def test_without_the_package_the_steps_that_do_without_are_told(tmp_path, monkey
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     with pytest.raises(WeightsError, match="needs the package huggingface_hub") as caught:
         get(PINNED, tmp_path / "pinned")
-    assert "pip install 'histpred[encoders]'" in caught.value.hint
+    assert "HISTPRED_EXTRAS=encoders bin/histpred" in caught.value.hint
     assert PINNED.url(PINNED.files[0]) in caught.value.hint
 
 

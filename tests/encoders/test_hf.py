@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-REASON = "needs the extra encoders: pip install 'histpred[encoders]'"
+REASON = "needs the extra encoders: HISTPRED_EXTRAS=encoders bin/test"
 torch = pytest.importorskip("torch", reason=REASON)
 tokenizers = pytest.importorskip("tokenizers", reason=REASON)
 transformers = pytest.importorskip("transformers", reason=REASON)

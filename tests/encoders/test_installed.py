@@ -189,5 +189,5 @@ def test_without_a_package_loading_is_not_tried(tmp_path, monkeypatch):
     (said,) = try_out(find("dnabert2"), tmp_path)
     assert said.startswith(
         "loading was not tried: the encoder 'dnabert2' needs the package missing_package, which is "
-        "not installed; pip install 'histpred[encoders]'"
+        "not installed; install it with HISTPRED_EXTRAS=encoders bin/histpred"
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-REASON = "needs the extra encoders: pip install 'histpred[encoders]'"
+REASON = "needs the extra encoders: HISTPRED_EXTRAS=encoders bin/test"
 torch = pytest.importorskip("torch", reason=REASON)
 transformers = pytest.importorskip("transformers", reason=REASON)
 safetensors_torch = pytest.importorskip("safetensors.torch", reason=REASON)

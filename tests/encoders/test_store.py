@@ -16,7 +16,7 @@ from histpred.encoders import Embedded
 from histpred.encoders.store import Store, chunk_key, encoder_identity
 from support.command_line import environment
 
-REASON = "needs the extra encoders: pip install 'histpred[encoders]'"
+REASON = "needs the extra encoders: HISTPRED_EXTRAS=encoders bin/test"
 arrow = pytest.importorskip("pyarrow", reason=REASON)
 parquet = pytest.importorskip("pyarrow.parquet", reason=REASON)
 
@@ -437,7 +437,7 @@ def test_without_pyarrow_it_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(OutputError, match="pyarrow") as raised:
         Store(tmp_path, IDENTITY)
-    assert "pip install 'histpred[encoders]'" in raised.value.hint
+    assert "HISTPRED_EXTRAS=encoders bin/histpred" in raised.value.hint
 
 
 def test_a_partial_file_that_is_finished_while_the_store_is_opened(tmp_path, monkeypatch):

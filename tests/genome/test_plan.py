@@ -259,7 +259,7 @@ def test_an_unplaced_scaffold_is_not_its_chromosome(tmp_path):
 def test_a_biotype_that_no_row_has_is_named(tmp_path):
     text = genes("chr1 1 9 +", biotypes=("miRNA",))
     result, _, _ = planned(tmp_path, text, biotypes=("miRNA", "lincRN"))
-    assert result.warnings == ["no row has the biotype lincRN"]
+    assert result.warnings == ["no row has the biotype lincRN: did you mean lncRNA?"]
 
 
 # Tiles

@@ -304,7 +304,14 @@ def test_a_pipe_is_no_fasta(folder, rows, refused):
     os.mkfifo(folder / "input" / "pipe.fa")
     fasta = folder / "input" / "pipe.fa"
     # The folder's snapshot does not open pipes, and neither may histpred.
-    refused("predict", rows, fasta, "-o", folder / "out", words=(f"{fasta}: is not a regular",))
+    refused(
+        "predict",
+        rows,
+        fasta,
+        "-o",
+        folder / "out",
+        words=(f"{fasta}: a FASTA is read at many places",),
+    )
 
 
 def test_46_a_read_only_folder_without_an_index(folder, rows, genome):

@@ -56,6 +56,13 @@ def commands() -> list[tuple[str, str, str]]:
     return found
 
 
+@pytest.mark.parametrize("verb", ["predict", "embed", "train", "evaluate"])
+def test_a_task_starts_as_many_threads_as_it_has_cores(verb: str) -> None:
+    calls = [rest for _, found, rest in commands() if found == verb and "--help" not in rest]
+    assert calls
+    assert [rest for rest in calls if " -t ${task.cpus} " not in rest] == []
+
+
 def test_every_label_is_one_that_gets_something() -> None:
     known = set(re.findall(r"withLabel: (\w+)", read(ROOT / "nextflow" / "conf" / "base.config")))
     used = {label for path in MODULES for label in re.findall(r"label '(\w+)'", read(path))}

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-REASON = "needs the extra anndata: pip install 'histpred[anndata]'"
+REASON = "needs the extra anndata: HISTPRED_EXTRAS=anndata bin/test"
 arrow = pytest.importorskip("pyarrow", reason=REASON)
 parquet = pytest.importorskip("pyarrow.parquet", reason=REASON)
 anndata = pytest.importorskip("anndata", reason=REASON)

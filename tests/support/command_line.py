@@ -18,8 +18,8 @@ import click
 
 from histpred.cli import histpred as cli
 from histpred.cli import main
-from histpred.commands.options import need
 from histpred.core.errors import UsageError
+from histpred.core.extras import need
 
 ROOT = Path(__file__).resolve().parents[2]
 COLUMNS = (

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-REASON = "needs torch: pip install 'histpred[train]'"
+REASON = "needs torch: HISTPRED_EXTRAS=train bin/test"
 torch = pytest.importorskip("torch", reason=REASON)
 
 from torch.nn.functional import binary_cross_entropy_with_logits  # noqa: E402

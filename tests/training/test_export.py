@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-REASON = "needs torch and onnx: pip install 'histpred[train]'"
+REASON = "needs torch and onnx: HISTPRED_EXTRAS=train bin/test"
 torch = pytest.importorskip("torch", reason=REASON)
 onnx = pytest.importorskip("onnx", reason=REASON)
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-torch = pytest.importorskip("torch", reason="needs torch: pip install 'histpred[train]'")
+torch = pytest.importorskip("torch", reason="needs torch: HISTPRED_EXTRAS=train bin/test")
 
 from histpred.training.perceptron import PAPER_HIDDEN, MarkNetwork, averaged  # noqa: E402
 
