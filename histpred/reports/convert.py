@@ -206,7 +206,7 @@ def _write_parquet(table: PredictionTable, path: Path) -> None:
     promises = [one.model_dump(mode="json") for one in table.promises.values()]
     metadata = {IDENTITY: json.dumps(table.identity), PROMISES: json.dumps(promises)}
     schema = arrow.schema(fields, metadata=metadata)
-    with parquet.ParquetWriter(path, schema) as writer:
+    with parquet.ParquetWriter(path, schema, write_page_checksum=True) as writer:
         for rows, _, vectors in table.rows:
             texts = zip(NAMES, zip(*rows.windows, strict=True), strict=True)
             columns = [np.array(column, NUMBERS.get(name, object)) for name, column in texts]

@@ -30,7 +30,7 @@ class VectorTable:
         self._path, self._windows = path, windows
         with self._reading():
             # Without pre_buffer=False, pyarrow keeps in memory what it has read.
-            self.file = parquet.ParquetFile(path, pre_buffer=False)
+            self.file = parquet.ParquetFile(path, pre_buffer=False, page_checksum_verification=True)
         schema, columns = self.file.schema_arrow, [*PLACE, VECTOR]
         once = all(schema.names.count(name) == 1 for name in columns)
         vector = schema.field(VECTOR).type if once else arrow.null()

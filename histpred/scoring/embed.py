@@ -136,7 +136,7 @@ def _table(path: Path, dimension: int) -> Iterator[Callable[[EmbeddedWindows], N
 
     vector = arrow.field(VECTOR, arrow.list_(arrow.float32(), dimension))
     schema = arrow.schema([*window_fields(), vector])
-    with parquet.ParquetWriter(path, schema) as writer:
+    with parquet.ParquetWriter(path, schema, write_page_checksum=True) as writer:
 
         def write(windows: EmbeddedWindows) -> None:
             columns = zip(*(row.values for row in windows.rows), strict=True)

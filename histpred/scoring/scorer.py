@@ -140,10 +140,15 @@ def _check_fits(
 
 
 def _keep(kept: list[int], model: Message) -> None:
-    """Leave only the marks of these numbers in a graph of histpred; others are not changed."""
+    """Leave only the marks of these numbers in a graph of histpred; others are not changed.
+
+    The marks of genes that are scored from all marks of several places stay, too.
+    """
     (given,) = (end for end in model.graph.output if end.name == b"logits")
     width = given.type.tensor_type.shape.dim[1]
     tensors = {tensor.name: tensor for tensor in model.graph.initializer}
+    if b"places_shape" in tensors:
+        return
     # As `histpred.training.export` names them.
     axes = {b"mark_part": 1} if b"mark_part" in tensors else {b"weight": 0, b"bias": 0}
     of_marks = [(tensors[name], axis) for name, axis in axes.items() if name in tensors]

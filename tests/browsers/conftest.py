@@ -84,6 +84,6 @@ def genes(demo_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Hub:
 def tiles(demo_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Hub:
     """Of tiles, so that marks are bigWigs, of an assembly that IGV fetches by its name."""
     folder = tmp_path_factory.mktemp("tiles")
-    (folder / "part.bed").write_text("chr22\t20200000\t20220000\tpart\t0\t.\n")
+    (folder / "part.bed").write_text("chr22\t20100000\t20120000\tpart\t0\t.\n")
     genome = demo_data / "genome.fa.gz"
     return hub_of(folder / "part.bed", genome, folder, "hg19", "--tile", "200")

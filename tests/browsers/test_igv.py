@@ -80,7 +80,7 @@ def test_tiles_of_an_assembly_that_igv_knows(session, page, tiles):
             "browser.findTracks(track => track.type === 'wig').map(track => track.dataRange)"
         )
         assert ranges == [{"min": 0, "max": 1}] * (len(shown) - 2)
-        found = features(page, "transcribed (4 marks)", 20_200_000, 20_220_000, "value")
+        found = features(page, "transcribed (4 marks)", 20_100_000, 20_120_000, "value")
         assert [value for *_, value in found] == pytest.approx(values, rel=1e-6)
         # Bars as high as they are likely, in a track of 24 pixels, partly beneath its name.
         mean = sum(values) / len(values)

@@ -164,7 +164,7 @@ def test_tiles_with_the_vectors_of_their_table(demo_data, tmp_path):
     run("embed", tiles, genome, "--bundle", "human-promoter", *store, "-o", vectors)
     run("convert", scores, "--embeddings", vectors, "-o", tmp_path / "a.h5ad")
     found = anndata.read_h5ad(tmp_path / "a.h5ad")
-    assert found.shape == (10, 30)
+    assert found.shape == (10, 31)
     assert found.obs_names[1] == "part::chr22:20200200-20200400(.)"
     assert found.obsm["embedding"].tolist() == read_vectors(vectors)
 
@@ -198,7 +198,7 @@ def test_an_annotation_without_rows(suffix, demo_data, tmp_path):
     run("convert", folder, "--embeddings", vectors, "-o", tmp_path / f"a{suffix}")
     if suffix == ".h5ad":
         found = anndata.read_h5ad(tmp_path / "a.h5ad")
-        assert (found.shape, found.obsm["embedding"].shape) == ((0, 8), (0, 640))
+        assert (found.shape, found.obsm["embedding"].shape) == ((0, 8), (0, 2240))
     else:
         assert parquet.read_table(tmp_path / "a.parquet").shape == (0, len(COLUMNS) + 8 + 1)
 

@@ -175,7 +175,7 @@ def record(genome: dict[str, str], name: str, start: int, end: int) -> str:
 
 def test_a_sequence_with_its_surroundings_is_scored_as_on_the_genome(files):
     genome = random_genome(random.Random(5), {"chr1": 60_000, "chr2": 9_000})
-    write(Path("s.fa"), record(genome, "LINC1", 30_000 - 15_100, 30_000 + 15_100))
+    write(Path("s.fa"), record(genome, "LINC1", 30_000 - 17_100, 30_000 + 17_100))
     for kind in ("promoter", "interval"):
         row = ["chr1", "29900", "30100", "LINC1", "0", "+"]
         row[1] = "30000" if kind == "promoter" else row[1]

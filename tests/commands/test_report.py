@@ -200,7 +200,7 @@ def test_tiles_have_a_signal_and_the_rows_of_their_annotation(tiles):
     view = json.loads(tiles[1].data)
     assert view["signal"] is True
     assert view["cover"] is False
-    assert len(view["marks"]) == 30
+    assert len(view["marks"]) == 31
     assert view["annotation"] == "parts.bed"
     assert ["chr22", 20_200_000, 20_230_000, "part", ".", True] in view["features"]
 

@@ -21,7 +21,7 @@ def bundle(**changes) -> Bundle:
     """The default bundle with two outputs of made-up windows; `changes` to its fields."""
     loaded = load_bundle()
     fields = loaded.manifest.model_dump()
-    marks = [{**mark, "threshold": 0.123} for mark in fields["marks"]]
+    marks = [{**mark, "threshold": 0.123, "calls": None} for mark in fields["marks"]]
     fields["window"] = {**GENES, "max_n_fraction": 0.9}
     fields["interval"] = {
         "window": {**INTERVALS, "max_n_fraction": 0.4},
