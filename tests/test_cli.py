@@ -28,7 +28,7 @@ from histpred.core.errors import (
     TemporaryError,
     UsageError,
 )
-from support.command_line import environment, histpred, process
+from support.command_line import environment, histpred, process, read_scores
 from support.state import unchanged_state
 
 HEAVY = ("numpy", "onnxruntime", "pandas", "pydantic", "pysam", "sqlite3", "torch")
@@ -298,9 +298,26 @@ def test_demo(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     done = histpred("demo")
     assert done.code == 0, done.err
-    assert "#chrom\tstart\tend" in done.out
+    table = [line.split() for line in done.out.splitlines()[3:8]]
+    assert table[0][:3] == ["gene", "biotype", "H3K4me3"]
+    assert [row[:2] for row in table[1:]] == [
+        ["RANBP1", "protein_coding"],
+        ["MIR1306", "miRNA"],
+        ["LINC00896", "lncRNA"],
+        ["FAM230J", "lncRNA"],
+    ]
+    scores = {
+        row["name"]: row for row in read_scores(tmp_path / "histpred-demo/scores.tsv.gz").rows
+    }
+    for gene, _, *cells in table[1:]:
+        for mark, cell in zip(table[0][2:], cells, strict=True):
+            assert float(cell.rstrip("*")) == pytest.approx(float(scores[gene][mark]), abs=0.00501)
+            threshold = {one.name: one.threshold for one in bundle.load_bundle().manifest.marks}[
+                mark
+            ]
+            assert cell.endswith("*") == (float(scores[gene][mark]) >= threshold)
     assert "histpred predict genes.gtf.gz genome.fa" in done.out
-    assert "12 of 28 rows scored" in done.err
+    assert "28 of 28 rows scored" in done.err
     again = histpred("demo")
     assert (again.code, again.out) == (0, done.out)
     assert "already holds this prediction" in again.err

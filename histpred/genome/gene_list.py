@@ -7,12 +7,12 @@ the very name, and all rows that have it in another case spell it alike.
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from collections.abc import Iterable, Iterator
 
 from histpred.core.errors import InputError
+from histpred.core.spelling import nearest
 from histpred.genome.bed import is_header
 from histpred.genome.lines import open_lines
 from histpred.genome.reasons import GENE_NOT_FOUND, GENE_NOT_SELECTED, NOT_SELECTED
@@ -140,9 +140,8 @@ class GeneList:
             other = self._versions.get(match[1])
             return f"there is {other}: leave out the version" if other else ""
         first = _first(name)  # typing errors are rare there, and to compare all names takes long
-        folded = {seen.casefold(): seen for seen in self._seen if _first(seen) == first}
-        near = difflib.get_close_matches(name.casefold(), folded, NEAR)
-        return f"nearest: {', '.join(folded[one] for one in near)}" if near else ""
+        near = nearest(name, [seen for seen in self._seen if _first(seen) == first])
+        return f"nearest: {', '.join(near)}" if near else ""
 
     def _listed(self, missing: list[str]) -> str:
         notes = ((name, self.nearest(name)) for name in missing[:LISTED])
