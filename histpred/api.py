@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, Unpack, overload
 
 from histpred import verbs
 from histpred.bundle.encoding import bundle_encoder, choose_encoder
 from histpred.bundle.folder import DEFAULT_BUNDLE, load_bundle
-from histpred.bundle.outputs import window_for, window_of_regions
+from histpred.bundle.outputs import window_for, window_of_regions, window_of_sequences
 from histpred.core.errors import UsageError
 from histpred.core.execution import Execution, Progress, no_progress
 from histpred.genome.regions import BLOCK
-from histpred.genome.request import FILE, REGIONS, Request
+from histpred.genome.request import FILE, REGIONS, SEQUENCES, Request
 from histpred.scoring.frames import (
     annotation_file,
     labels_table,
@@ -23,6 +23,7 @@ from histpred.scoring.frames import (
     read_frame,
     read_prediction,
     regions_text,
+    sequences_file,
 )
 from histpred.training.settings import About, Recipe, Settings
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     AnyPath: TypeAlias = str | os.PathLike[str]
     Annotation: TypeAlias = AnyPath | pandas.DataFrame | Sequence[str]
+    Sequences: TypeAlias = Mapping[str, str]
 
 
 class PredictOptions(TypedDict, total=False):
@@ -59,8 +61,8 @@ class PredictOptions(TypedDict, total=False):
 
 @overload
 def predict(
-    annotation: Annotation,
-    fasta: AnyPath,
+    annotation: Annotation | Sequences,
+    fasta: AnyPath | None = None,
     out: AnyPath | None = None,
     *,
     calls: Literal[False] = False,
@@ -70,8 +72,8 @@ def predict(
 
 @overload
 def predict(
-    annotation: Annotation,
-    fasta: AnyPath,
+    annotation: Annotation | Sequences,
+    fasta: AnyPath | None = None,
     out: AnyPath | None = None,
     *,
     calls: Literal[True],
@@ -80,8 +82,8 @@ def predict(
 
 
 def predict(
-    annotation: Annotation,
-    fasta: AnyPath,
+    annotation: Annotation | Sequences,
+    fasta: AnyPath | None = None,
     out: AnyPath | None = None,
     *,
     bundle: AnyPath = DEFAULT_BUNDLE,
@@ -110,7 +112,8 @@ def predict(
         regions, 1-based with both ends, such as "chr22:20,100,000-20,104,000:+", which are
         intervals; with `tile`, the FASTA itself for all its contigs.
     fasta
-        The genome of the same assembly.
+        The genome of the same assembly. None: `annotation` is a FASTA of sequences without a
+        genome, or a mapping of names to sequences; with `tile`, it is the genome.
     out
         Folder for the files that `histpred predict` writes; None: they are not kept.
     genes
@@ -139,15 +142,21 @@ def predict(
     """
     if tracks and out is None:
         raise UsageError("tracks need a folder", "give out=")
-    regions = regions_text(annotation)
-    if regions and not (window or tile):
-        window = window_of_regions(load_bundle(bundle))
-    choice = bundle_encoder(load_bundle(bundle), window, tile, _path(weights))
+    loaded, regions = load_bundle(bundle), regions_text(annotation)
+    sequences = fasta is None and not tile
+    if sequences:
+        window = window or window_of_sequences(loaded)
+    elif regions and not (window or tile):
+        window = window_of_regions(loaded)
+    source = SEQUENCES if sequences else REGIONS if regions else FILE
+    choice = bundle_encoder(loaded, window, tile, _path(weights))
     choice = choice._replace(marks=_names(marks), call_precision=call_precision)
     execution = Execution(device, precision, _path(store), overwrite)
-    with annotation_file(regions or annotation) as rows, output_path(out, "out") as folder:
-        request = Request(rows, path_text(fasta, "fasta"), by, _names(biotypes), unstranded)
-        request = request._replace(genes=_names(genes), source=REGIONS if regions else FILE)
+    given = sequences_file(annotation) if sequences else annotation_file(regions or annotation)
+    with given as rows, output_path(out, "out") as folder:
+        genome = rows if fasta is None else path_text(fasta, "fasta")
+        request = Request(rows, genome, by, _names(biotypes), unstranded)
+        request = request._replace(genes=_names(genes), source=source)
         verbs.predict(request, choice, folder, execution, tracks)
         scores, called = read_prediction(folder)
         return (scores, called) if calls else scores

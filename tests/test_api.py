@@ -75,6 +75,39 @@ def test_nothing_is_kept_unless_a_folder_is_named(inputs):
     pandas.testing.assert_frame_equal(kept, again)
 
 
+def test_sequences_are_scored_as_the_command_line_does(inputs):
+    sequences = {"one": "ACGTTGCA" * 900, "two": "GGCCUUAA" * 700}
+    found = histpred.predict(sequences)
+    fasta = inputs / "sequences.fa"
+    fasta.write_text("".join(f">{name}\n{one}\n" for name, one in sequences.items()))
+    pandas.testing.assert_frame_equal(histpred.predict(fasta), found)
+    done = command_line("predict", fasta, "--sequences", "-o", inputs / "scored")
+    assert done.code == 0, done.err
+    rows = read_scores(inputs / "scored" / "scores.tsv.gz").rows
+    assert found["name"].tolist() == [row["name"] for row in rows] == ["one", "two"]
+    assert found["H3K4me3"].tolist() == [float(row["H3K4me3"]) for row in rows]
+    assert not list((inputs / "scratch").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("given", "what"),
+    [
+        ({}, "no sequences were given"),
+        ({"a b": "ACGT"}, "a sequence is called 'a b'"),
+        ({"": "ACGT"}, "a sequence is called ''"),
+        ({"a": ""}, "a is no sequence"),
+        ({"a": "AC GT"}, "a is no sequence"),
+        ({"a": "ACGJ"}, "<sequences>: contig 'a' holds 'J'"),
+        (["chr1:5,001-6,000"], "no genome was given"),
+        ("chr1:5,001-6,000", "no genome was given"),
+        (3, "no genome was given"),
+    ],
+)
+def test_what_are_no_sequences_is_refused(given, what):
+    with pytest.raises(HistpredError, match=what):
+        histpred.predict(given)
+
+
 def test_a_list_of_regions_is_scored_as_the_command_line_does(inputs):
     regions = ["chr1:5,001-6,000", "chr2:100-200:-"]
     table = histpred.predict(regions, inputs / "genome.fa", inputs / "listed")

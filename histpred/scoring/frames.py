@@ -8,7 +8,7 @@ import math
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from histpred.scoring.record import RunRecord
 
 CALL_COLUMNS = (*PLACE, "gene_id", "biotype")
-FRAME = "<DataFrame>"  # its name in errors
+FRAME, SEQUENCES = "<DataFrame>", "<sequences>"  # their names in errors
 
 
 def regions_text(annotation: object) -> str | None:
@@ -51,6 +51,34 @@ def annotation_file(annotation: str | os.PathLike[str] | pandas.DataFrame) -> It
     """The path of an annotation; a DataFrame's columns are written as those of a BED, in order."""
     with _file_of(annotation, "annotation", "annotation.bed", header=False) as path:
         yield path
+
+
+@contextmanager
+def sequences_file(sequences: object) -> Iterator[str]:
+    """The path of a FASTA; a mapping of names to sequences is written as one.
+
+    Raises UsageError for anything else, for a mapping without sequences, and for a name that is
+    empty or has a blank.
+    """
+    if not isinstance(sequences, Mapping):
+        if isinstance(sequences, str | os.PathLike) and not regions_text(sequences):
+            yield os.fspath(sequences)
+            return
+        hint = (
+            "give fasta=; or sequences, as one path of a FASTA or a mapping of names to sequences"
+        )
+        raise UsageError("no genome was given", hint)
+    for name, sequence in sequences.items():
+        if not isinstance(name, str) or not name or name.split() != [name]:
+            raise UsageError(f"a sequence is called {name!r}", "give names without blanks")
+        if not isinstance(sequence, str) or not sequence or sequence.split() != [sequence]:
+            raise UsageError(f"{name} is no sequence: {str(sequence)[:40]!r}", "give its letters")
+    if not sequences:
+        raise UsageError("no sequences were given", "give a mapping of names to sequences")
+    with output_path(None, "sequences.fa") as path:
+        path.write_text("".join(f">{name}\n{one}\n" for name, one in sequences.items()))
+        with _named(path, SEQUENCES):
+            yield str(path)
 
 
 @contextmanager
@@ -86,11 +114,18 @@ def _file_of(
     _check_values(given, header)
     with output_path(None, name) as path:
         given.to_csv(path, sep="\t", header=header, index=False, quoting=csv.QUOTE_NONE)
-        try:
+        with _named(path, FRAME):
             yield str(path)
-        except HistpredError as error:
-            error.message = error.message.replace(str(path), FRAME)
-            raise
+
+
+@contextmanager
+def _named(path: Path, name: str) -> Iterator[None]:
+    """Name what a temporary file was written from in errors about it."""
+    try:
+        yield
+    except HistpredError as error:
+        error.message = error.message.replace(str(path), name)
+        raise
 
 
 def _check_values(frame: pandas.DataFrame, header: bool) -> None:

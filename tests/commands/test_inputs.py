@@ -163,6 +163,7 @@ def test_rows_without_strand_are_told_of_both_ways_out(files):
 
 
 def test_embed_takes_regions_too(files):
+    pytest.importorskip("pyarrow", reason="a store needs pyarrow")
     options = ("--encoder", "kmer", "--store", "store")
     done = histpred("embed", "chr1:30,001-31,000", "genome.fa", *options)
     assert done.code == 0, done.err
@@ -205,6 +206,7 @@ def test_short_sequences_are_warned_of_and_known_in_part(files):
 
 
 def test_u_of_a_transcript_is_read_as_t(files):
+    pytest.importorskip("pyarrow", reason="a store needs pyarrow")
     write(Path("dna.fa"), ">t\nACGTTTACGA\n")
     write(Path("rna.fa"), ">t\nacguUUACGA\n")
     for name in ("dna", "rna"):
