@@ -20,8 +20,8 @@ import pytest
 from support import random_genome, write_bed, write_fasta
 from support.command_line import ROOT
 
-for package in ("anndata", "igv_notebook", "jinja2", "markdown_it", "matplotlib", "pyarrow"):
-    pytest.importorskip(package, reason="needs the extras anndata and report")
+for package in ("anndata", "pyarrow"):
+    pytest.importorskip(package, reason="needs the extra anndata")
 
 CHANGES = {
     "core/columns.py": (

@@ -118,7 +118,8 @@ def prepare(path: str | os.PathLike[str], digest: str, directory: Path) -> Index
 def read_fai(path: Path) -> list[Contig]:
     """Read the contigs of a .fai; raises ValueError if it is damaged."""
     contigs: dict[str, Contig] = {}
-    with open(path, encoding="utf-8") as lines:
+    # htslib ends lines at a line feed only.
+    with open(path, encoding="utf-8", newline="\n") as lines:
         for line in lines:
             name, *numbers = line.rstrip("\n").split("\t")
             if len(numbers) != 4 or not all(map(_NUMBER.fullmatch, numbers)):

@@ -236,6 +236,16 @@ def test_a_gzi_with_one_wrong_bit_never_gives_other_bases(
         assert read == [LARGE["chr1"][at : at + 10].encode() for at in places]
 
 
+def test_an_index_with_a_carriage_return_between_two_contigs(folder, private):
+    """htslib does not end a line there, and would lose the second of them."""
+    path = write_fasta(folder / "genome.fa", GENOME)
+    pysam.faidx(str(path))
+    index = Path(f"{path}.fai")
+    first, rest = index.read_text().split("\n", 1)
+    write(index, f"{first}\r{rest}".encode())
+    assert read(path, private)[0] == GENOME
+
+
 def test_a_bgzip_file_whose_gzi_is_missing(folder, private):
     path = write_fasta(folder / "genome.fa.gz", GENOME, bgzip=True)
     pysam.faidx(str(path))
