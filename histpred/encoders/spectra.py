@@ -50,7 +50,7 @@ class SpectraEncoder:
     """
 
     longest = None
-    chunks_at_once = 256
+    chunks_at_once = 128
     precision = "fp32"
 
     def __init__(self, settings: Mapping[str, object], directory: Path, device: str) -> None:
