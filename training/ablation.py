@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import csv
 import logging
-from argparse import ArgumentParser, RawTextHelpFormatter
 from pathlib import Path
 
 import numpy as np
-import torch
-from blocks import FOLDS, block_of, by_block, outside
-from members import LENGTHS, MEMBER, Ingredients, fit_member
-from samples import BIN, ENDS, MARKS, Genome, Places, bin_counts, read_genome, read_tiles
+from blocks import FOLDS, by_block
+from members import LENGTHS, Ingredients
+from one_network import data_folder, read_chromosomes, score_held_out
+from samples import ENDS, MARKS, Genome, Places
 
-from histpred.training.chromosome import Bins, bins_of, embed_bins
-from histpred.training.spectra import mean_logits
+from histpred.training.chromosome import Bins
 
 logger = logging.getLogger("ablation")
 
@@ -33,19 +31,11 @@ VARIANTS = {
     "rare marks not weighted": Ingredients(rarity=0.0),
 }
 ABLATION = Path(__file__).with_name("human_promoter_ablation.tsv")
-CHOSEN = (0, 2)  # folds: half of them, for time
+CHOSEN = FOLDS[::2]  # half of them, for time
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = ArgumentParser(description=__doc__, formatter_class=RawTextHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="the folder human")
-    options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    torch.set_num_threads(1)
-
-    genome = read_genome(options.data)
-    bins = bins_of(bin_counts(genome.codes), BIN)
-    tiles = read_tiles(options.data, genome)
+    genome, bins, tiles = read_chromosomes(data_folder(__doc__, arguments))
     with open(ABLATION, "w", newline="") as lines:
         writer = csv.writer(lines, delimiter="\t", lineterminator="\n")
         writer.writerow(["one network, trained with", *ENDS, *MARKS])
@@ -61,19 +51,9 @@ def held_out_aurocs(
     genome: Genome, bins: Bins, tiles: Places, ingredients: Ingredients
 ) -> np.ndarray:
     """AUROC of each chromosome and mark, means over its blocks: [chromosomes, marks]."""
-    blocks = [block for number in CHOSEN for block in FOLDS[number]]
-    block = block_of(tiles.position, blocks, genome.starts)
-    scores = np.full(tiles.labels.shape, np.nan)
-    for number in CHOSEN:
-        fold = FOLDS[number]
-        training = tiles.where(outside(tiles.position, fold, genome.starts))
-        network = fit_member(bins, training, ingredients, MEMBER)
-        held_out = np.isin(block, [blocks.index(each) for each in fold])
-        chosen = np.zeros(len(bins.weight), bool)
-        chosen[tiles.position[held_out] // BIN] = True
-        scores[held_out] = mean_logits([network], embed_bins([network], bins, chosen)).numpy()
-    figures = by_block(tiles.labels, block, scores)
-    of = np.array([each.chromosome for each in blocks])
+    found = score_held_out(bins, tiles, genome.starts, CHOSEN, ingredients)
+    figures = by_block(tiles.labels, found.block, found.logits)
+    of = np.array([each.chromosome for each in found.blocks])
     return np.array([np.nanmean(figures[of == name], axis=0) for name in ENDS])
 
 

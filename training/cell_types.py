@@ -12,19 +12,15 @@ one core.
 from __future__ import annotations
 
 import logging
-from argparse import ArgumentParser, RawTextHelpFormatter
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
-from blocks import FOLDS, aurocs, block_of, outside
-from members import MEMBER, Ingredients, fit_member
-from samples import BIN, ENDS, MARKS, Genome, Places, bin_counts, read_genome, read_tiles
+from blocks import FOLDS, aurocs
+from members import Ingredients
+from one_network import HeldOutTiles, data_folder, read_chromosomes, score_held_out
+from samples import ENDS, MARKS, Places
 from sklearn.metrics import average_precision_score
-
-from histpred.training.chromosome import Bins, bins_of, embed_bins
-from histpred.training.spectra import mean_logits
 
 logger = logging.getLogger("cell_types")
 
@@ -36,18 +32,12 @@ HEADER = (
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = ArgumentParser(description=__doc__, formatter_class=RawTextHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="the folder human")
-    options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    torch.set_num_threads(1)
-
-    genome = read_genome(options.data)
-    bins = bins_of(bin_counts(genome.codes), BIN)
-    samples = samples_of_both(options.data)
-    tiles = with_samples(read_tiles(options.data, genome), options.data, samples)
-    labels, scores = held_out_scores(genome, bins, tiles)
-    table = compare(samples, labels, scores)
+    folder = data_folder(__doc__, arguments)
+    genome, bins, tiles = read_chromosomes(folder)
+    samples = samples_of_both(folder)
+    tiles = with_samples(tiles, folder, samples)
+    found = score_held_out(bins, tiles, genome.starts, FOLDS, Ingredients())
+    table = compare(samples, tiles.labels, found)
     table.to_csv(TABLE, sep="\t", index=False, float_format="%.3f")
     for mark, rows in table.groupby("mark"):
         logger.info("%s: %s", mark, rows.mean(numeric_only=True).round(3).to_dict())
@@ -74,34 +64,16 @@ def with_samples(tiles: Places, folder: Path, samples: list[str]) -> Places:
     return tiles._replace(labels=labels, targets=labels.astype(np.float32))
 
 
-def held_out_scores(
-    genome: Genome, bins: Bins, tiles: Places
-) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Labels and logits of the tiles of each block, [tiles, samples] each."""
-    blocks = [block for fold in FOLDS for block in fold]
-    block = block_of(tiles.position, blocks, genome.starts)
-    labels, scores = [], []
-    for number, fold in enumerate(FOLDS):
-        training = tiles.where(outside(tiles.position, fold, genome.starts))
-        network = fit_member(bins, training, Ingredients(), MEMBER)
-        for each in fold:
-            rows = block == blocks.index(each)
-            chosen = np.zeros(len(bins.weight), bool)
-            chosen[tiles.position[rows] // BIN] = True
-            scores.append(mean_logits([network], embed_bins([network], bins, chosen)).numpy())
-            labels.append(tiles.labels[rows])
-        logger.info("%d of %d folds", number + 1, len(FOLDS))
-    return labels, scores
-
-
-def compare(samples: list[str], labels: list[np.ndarray], scores: list[np.ndarray]) -> pd.DataFrame:
+def compare(samples: list[str], labels: np.ndarray, tiles: HeldOutTiles) -> pd.DataFrame:
     """A row for each sample; figures are means over the blocks."""
+    blocks = [tiles.block == number for number in range(len(tiles.blocks))]
     marks = np.array([name.partition(".")[0] for name in samples])
     rows = []
     for i, name in enumerate(samples):
         (same,) = np.nonzero(marks == marks[i])
         found = []
-        for truth, logits in zip(labels, scores, strict=True):
+        for inside in blocks:
+            truth, logits = labels[inside], tiles.logits[inside]
             of_all = np.column_stack([logits[:, same], logits[:, same].mean(axis=1)])
             repeated = np.repeat(truth[:, [i]], of_all.shape[1], axis=1)
             ranks = aurocs(repeated, of_all)
@@ -110,7 +82,7 @@ def compare(samples: list[str], labels: list[np.ndarray], scores: list[np.ndarra
                 precise = [average_precision_score(truth[:, i], of_all[:, j]) for j in (own, -1)]
                 best = 1 + int((ranks[:-1] > ranks[own]).sum())
                 found.append([ranks[own], ranks[-1], *precise, best])
-        positives = sum(int(truth[:, i].sum()) for truth in labels)
+        positives = int(labels[tiles.block >= 0, i].sum())
         rows.append([marks[i], name, positives, *np.mean(found, axis=0), len(same)])
     return pd.DataFrame(rows, columns=list(HEADER))
 
