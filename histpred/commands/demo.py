@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
+import math
 from pathlib import Path
 
 import click
 
 from histpred.commands import options
 from histpred.commands.help_pages import verb
-from histpred.core.columns import HEADER, NA
+from histpred.core.columns import NA, picker, place_of
 from histpred.core.marks import by_class
 from histpred.core.text import say
 
@@ -81,18 +80,21 @@ def demo(context: click.Context, out: Path, overwrite: bool) -> None:
 
 def table(out: Path) -> list[str]:
     """The probabilities of GENES in the prediction in the folder `out`, as lines of text."""
-    with gzip.open(out / "calls.bed.gz", "rt", encoding="utf-8") as lines:
-        called = {line.split("\t")[3] for line in lines if not line.startswith("#")}
-    with gzip.open(out / "scores.tsv.gz", "rt", encoding="utf-8") as lines:
-        rows = {row["name"]: row for row in csv.DictReader(lines, delimiter="\t")}
-    marks = by_class([name for name in rows[next(iter(GENES))] if name not in HEADER])
-    shown = [["gene", "biotype", *marks]]
-    for gene in GENES:
-        cells = []
-        for mark in marks:
-            value = rows[gene][mark]
-            star = "*" if f"{gene}|{mark}" in called else " "
-            cells.append(f"{value if value == NA else format(float(value), '.2f')}{star}")
-        shown.append([gene, rows[gene]["biotype"], *cells])
+    from histpred.scoring.called import called_rows
+    from histpred.scoring.tables import CALLS, SCORES, read_scores
+
+    names_of, cells_of = picker("name", "biotype"), {}
+    with read_scores(out / SCORES) as (marks, blocks), called_rows(out / CALLS, marks) as calls:
+        for block in blocks:
+            called = calls.take([*map(place_of, block.windows)])
+            rows = zip(block.windows, block.probabilities.tolist(), called.tolist(), strict=True)
+            for fields, values, stars in rows:
+                name, biotype = names_of(fields)
+                texts = (NA if math.isnan(value) else f"{value:.2f}" for value in values)
+                cells = map(str.__add__, texts, ("*" if star else " " for star in stars))
+                cells_of[name] = dict(zip(marks, cells, strict=True)) | {"biotype": biotype}
+    columns = ["biotype", *by_class(marks)]
+    shown = [["gene", *columns]]
+    shown += [[gene, *(cells_of[gene][column] for column in columns)] for gene in GENES]
     widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
     return ["  ".join(map(str.ljust, line, widths)).rstrip() for line in shown]
