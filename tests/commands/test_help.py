@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import click
 import pytest
 
-from histpred.cli import histpred
+from support.command_line import commands
 
 # A help text says what the option is or does. It does not begin in the middle of a sentence.
 NO_BEGINNINGS = ("Of ", "Whether ", "That ", "For ", "As ")
@@ -18,21 +17,7 @@ UNITS = re.compile(
     re.IGNORECASE,
 )
 
-
-def verbs(
-    command: click.Command = histpred, words: tuple[str, ...] = ("histpred",)
-) -> Iterator[tuple[str, click.Command]]:
-    """Every verb and sub-verb with its words, such as 'histpred labels peaks'."""
-    yield " ".join(words), command
-    if isinstance(command, click.Group):
-        context = click.Context(command)
-        for name in command.list_commands(context):
-            found = command.get_command(context, name)
-            assert found is not None
-            yield from verbs(found, (*words, name))
-
-
-VERBS = dict(verbs())
+VERBS = dict(commands())
 OPTIONS = {
     f"{words} {option.opts[-1]}": option
     for words, command in VERBS.items()

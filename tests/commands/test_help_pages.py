@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -12,26 +11,14 @@ import pytest
 
 import histpred as package
 from histpred.cli import SECTIONS, VERBS
-from histpred.cli import histpred as root
 from histpred.commands.help_pages import SectionedOption, Verb
-from support.command_line import histpred, parse
+from support.command_line import commands, histpred, parse
 
-
-def commands(
-    command: click.Command = root, words: tuple[str, ...] = ()
-) -> Iterator[tuple[str, click.Command]]:
-    """Every command that is no group, with its words, such as 'labels peaks'."""
-    if not isinstance(command, click.Group):
-        yield " ".join(words), command
-        return
-    context = click.Context(command)
-    for name in command.list_commands(context):
-        found = command.get_command(context, name)
-        assert found is not None
-        yield from commands(found, (*words, name))
-
-
-COMMANDS = dict(commands())
+COMMANDS = {
+    words.removeprefix("histpred "): command
+    for words, command in commands()
+    if not isinstance(command, click.Group)
+}
 EXAMPLES = [
     line
     for command in COMMANDS.values()

@@ -8,7 +8,7 @@ import io
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import NamedTuple
@@ -192,3 +192,16 @@ def said_well(err: str) -> bool:
         and "bug in histpred" not in err
         and len(what) + len(hint) < 900
     )
+
+
+def commands(
+    command: click.Command = cli, words: tuple[str, ...] = ("histpred",)
+) -> Iterator[tuple[str, click.Command]]:
+    """Every command and group of commands with its words, such as 'histpred labels peaks'."""
+    yield " ".join(words), command
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            found = command.get_command(context, name)
+            assert found is not None
+            yield from commands(found, (*words, name))
