@@ -7,6 +7,8 @@ include { given      } from './nextflow/schema/parameters'
 include { help       } from './nextflow/schema/parameters'
 include { quoted     } from './nextflow/schema/parameters'
 include { samples    } from './nextflow/schema/parameters'
+include { kept_in    } from './nextflow/functions/kept'
+include { outcome    } from './nextflow/functions/outcome'
 include { BUNDLE     } from './nextflow/modules/bundle'
 include { SUMMARY    } from './nextflow/modules/summary'
 include { TRACKS     } from './nextflow/modules/tracks'
@@ -15,20 +17,6 @@ include { EVALUATION } from './nextflow/workflows/evaluate'
 include { PREDICTION } from './nextflow/workflows/predict'
 include { SHARDS     } from './nextflow/workflows/shards'
 include { TRAINING   } from './nextflow/workflows/train'
-
-// Return a tag file in the folder that keeps embeddings and genome indexes from run to run. Containers mount the folders
-// of input files, so tasks reach the folder through this file, and new files in it change no task's hash.
-// (https://bford.info/cachedir)
-def kept_in(folder) {
-    def tag = folder.resolve('CACHEDIR.TAG')
-    folder.mkdirs()
-    if (!tag.exists()) {
-        tag.text = 'Signature: 8a477f597d28d172789f06886806bc55\n# Kept by histpred from run to run.\n'
-        // With a fixed time, -resume accepts a folder that was emptied and made again.
-        java.nio.file.Files.setLastModifiedTime(tag, java.nio.file.attribute.FileTime.fromMillis(0))
-    }
-    return tag
-}
 
 // DeepHistone and spectra read bases: they have no encoder, so nothing is embedded.
 def reads_bases() {
@@ -46,27 +34,26 @@ def source_of(sample) {
     return params.mode == 'train' ? "--encoder ${quoted(params.encoder ?: 'kmer')}" : '--bundle human-promoter'
 }
 
-def outcome() {
-    return workflow.success
-        ? "Results are in ${params.outdir}."
-        : "Failed: see the error above. Run the same command with -resume: finished tasks do not run again."
+// Return the name of what scores a sample, by which its BUNDLE task is tagged.
+def origin(sample) {
+    return sample.bundle instanceof Path ? sample.bundle.toString() : source_of(sample).toString() ?: 'none'
 }
 
 workflow HISTPRED {
     take:
     schema
+    samples // as parameters.nf returns them, with their origin
 
     main:
     def verbs = ['scatter', 'predict', 'embed', 'train', 'evaluate']
     def options = verbs.collectEntries { verb -> [verb, flags(params, schema, verb)] }
     def files = verbs.collectEntries { verb -> [verb, given(params, schema, verb)] }
     def kept = kept_in(file(params.store ?: "${workflow.workDir}/histpred"))
-    named = channel.fromList(samples(params)).map { sample ->
+    named = channel.fromList(samples).map { sample ->
         def source = source_of(sample).toString()
         def folder = sample.bundle instanceof Path ? sample.bundle : []
-        def name = folder ? folder.toString() : source ?: 'none'
         def inputs = [sample.annotation, sample.fasta].collect { path -> quoted(path.toUriString()) }.join(' ')
-        [name, [id: sample.id, source: source, inputs: inputs], sample.annotation, sample.fasta, sample.labels, folder]
+        [sample.origin, [id: sample.id, source: source, inputs: inputs], sample.annotation, sample.fasta, sample.labels, folder]
     }
     BUNDLE(named.map { name, meta, _annotation, _fasta, _labels, bundle -> [name, meta.source, bundle] }.unique())
     // [meta, annotation, fasta, labels, bundle, identity of the bundle]
@@ -91,6 +78,10 @@ workflow HISTPRED {
                     .map { _id, meta, folder, fasta -> [meta, folder, fasta] },
                 kept,
             )
+            finished = TRACKS.out.tracks
+        }
+        else {
+            finished = results
         }
     }
     else {
@@ -104,6 +95,7 @@ workflow HISTPRED {
             EVALUATION(ready, kept, files.evaluate, options.evaluate)
             results = EVALUATION.out.evaluations
         }
+        finished = results
     }
     SUMMARY(results.map { _meta, folder -> folder }.toSortedList { folder -> folder.name }.filter { folders -> folders })
 
@@ -112,6 +104,9 @@ workflow HISTPRED {
         .map { program, version -> "${program}: ${version.tokenize(' ').last()}\n" }
         .unique()
         .collectFile(name: 'versions.yml', storeDir: "${params.outdir}/pipeline_info", sort: true)
+
+    emit:
+    finished // [meta, folder] of each sample with all its results
 }
 
 workflow {
@@ -121,7 +116,11 @@ workflow {
     }
     else {
         check(params, schema).each { warning -> log.warn(warning) }
-        HISTPRED(schema)
-        workflow.onComplete { log.info(outcome()) }
+        def all = samples(params).collect { sample -> sample + [origin: origin(sample)] }
+        def finished = [].asSynchronized()
+        HISTPRED(schema, all)
+        HISTPRED.out.finished.subscribe { meta, _folder -> finished << meta.id }
+        def outdir = params.outdir // the handler does not see params
+        workflow.onComplete { log.info(outcome(all, finished, outdir)) }
     }
 }

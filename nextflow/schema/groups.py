@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from histpred.encoders import ENCODERS
+from histpred.encoders.published import PUBLISHED
+
 SAFE_NAME = "^[A-Za-z0-9][A-Za-z0-9._+-]*$"
 
 Property = dict[str, Any]
@@ -96,6 +99,7 @@ GROUPS: dict[str, tuple[str, str, dict[str, Property]]] = {
             "encoder": {
                 "type": "string",
                 "pattern": SAFE_NAME,
+                "x-names": [*(encoder.name for encoder in PUBLISHED), *ENCODERS],
                 "x-value": "NAME",
                 "x-modes": ["train"],
                 "description": "For training, in place of a bundle: published encoder (histpred "
@@ -119,6 +123,12 @@ GROUPS: dict[str, tuple[str, str, dict[str, Property]]] = {
         "Computing",
         "How the work is split. Profiles choose where it runs.",
         {
+            "skip_failed": {
+                "type": "boolean",
+                "default": False,
+                "description": "If a sample fails, finish the others and publish their results. "
+                "The run still ends with an error, which names the samples that failed.",
+            },
             "gpus": {
                 "type": "integer",
                 "minimum": 1,

@@ -16,8 +16,10 @@ def path_of(text) {
 }
 
 // Return the problem with a path that tasks would get, or null. Bash would read these characters in Nextflow's own script.
+// A container engine splits the folders that it mounts at colons, and some at commas.
 def staging_fault(path) {
-    def found = path.toString().findAll(/[$*?{\p{Cntrl}]/).unique()
+    def split = [docker: ':', podman: ':', singularity: ':,', apptainer: ':,'][workflow.containerEngine ?: ''] ?: ''
+    def found = (path.toString().findAll(/[$*?{\p{Cntrl}]/) + path.parent.toString().findAll { one -> one in split.toList() }).unique()
         .collect { one -> one.matches(/\p{Cntrl}/) ? 'a control character' : "'${one}'".toString() }.unique()
     return found ? "${path} has ${found.join(', ')} in its path, which tasks cannot read; rename it" : null
 }
@@ -153,6 +155,9 @@ def fault_of(value, property) {
         return property['x-histpred'] ? "'${text}' is not ${property['x-value']}; see --help"
             : "'${text}' is not of letters, digits and . _ + - with a letter or digit first"
     }
+    if (property['x-names'] && !(text in property['x-names'])) {
+        return foreign(text, property['x-names'])
+    }
     if (property.exists || property['x-staged'] && names_a_file(text, property)) {
         return path_fault(path_of(text), property.format)
     }
@@ -182,7 +187,18 @@ def distance(one, other) {
     return org.codehaus.groovy.runtime.MethodRankHelper.delDistance(one, other)
 }
 
-// Return the message for a name that is not in `known`. Nextflow turns --shard-bases into shardBases.
+// Return the problem with a value that is not in `known`.
+def foreign(text, known) {
+    def closest = known.findAll { other -> distance(text, other) <= 20 }.min { other -> distance(text, other) }
+    return "'${text}' is none of ${known.join(', ')}${closest ? "; did you mean ${closest}?" : ''}".toString()
+}
+
+// Return the names of the bundles that ship with histpred.
+def shipped_bundles() {
+    return file("${moduleDir}/../../histpred/bundle/shipped/*/bundle.json")*.parent*.name.toSorted()
+}
+
+// Return the message for a parameter that is not in `known`. Nextflow turns --shard-bases into shardBases.
 def unknown(name, known) {
     def snake = name.replaceAll(/([a-z0-9])([A-Z])/, '$1_$2').replace('-', '_').toLowerCase()
     def typed = name == snake || name != name.uncapitalize() ? name : snake.replace('_', '-')
@@ -301,7 +317,7 @@ def sample_of(cells, parameters, resolve) {
     if (paths.bundle && !cells.bundle.contains('/') && path_fault(paths.bundle, 'directory-path')) {
         paths.bundle = cells.bundle // the name of a shipped bundle
         formats.bundle = null
-        problems.bundle = fault_of(cells.bundle, name)
+        problems.bundle = fault_of(cells.bundle, name + ['x-names': shipped_bundles()])
     }
     problems += formats
         .findAll { column, format -> format && paths[column] != null }

@@ -16,7 +16,9 @@ from histpred.cli import histpred
 from support.command_line import ROOT
 
 MODULES = sorted((ROOT / "nextflow" / "modules").glob("*.nf"))
-SCRIPTS = [ROOT / "main.nf", *MODULES, *sorted((ROOT / "nextflow" / "workflows").glob("*.nf"))]
+OTHERS = ("workflows", "functions", "schema")
+SCRIPTS = [ROOT / "main.nf", *MODULES]
+SCRIPTS += sorted(path for room in OTHERS for path in (ROOT / "nextflow" / room).glob("*.nf"))
 CONFIG = (ROOT / "nextflow.config").read_text(encoding="utf-8")
 CONTAINERS = {"docker", "podman", "singularity", "apptainer"}
 PROFILES = {"standard", "slurm", "gpu", "offline", "test"} | CONTAINERS  # as in docs/pipeline.md
@@ -99,7 +101,7 @@ def test_every_command_and_option_exists(module: str, verb: str, rest: str) -> N
 
 def test_what_main_says_of_bundles_and_encoders_exists() -> None:
     text = read(ROOT / "main.nf")
-    body = text[text.index("def source_of") : text.index("def outcome")]
+    body = text[text.index("def source_of") : text.index("def origin")]
     said = set(re.findall(r"(--[a-z-]+) ", body))
     assert said == {"--bundle", "--encoder"}
     for verb in ("scatter", "embed", "train"):

@@ -438,6 +438,11 @@ BAD: dict[str, tuple[dict[str, Any], list[str]]] = {
         ],
     ),
     "a bundle's name": ({**SINGLE, "bundle": "a b"}, ["--bundle: 'a b' is not of letters"]),
+    "no such bundle": (
+        {**SINGLE, "bundle": "human-promter"},
+        ["--bundle: 'human-promter' is none of human-promoter, yeast; did you mean human-promoter"],
+    ),
+    "no such encoder": ({**TRAIN, "encoder": "dnbert2"}, ["did you mean dnabert2?"]),
     "a bundle that is a file": ({**SINGLE, "bundle": "./genome.fa"}, ["--bundle: /"]),
     "sheet not there": ({"input": "no.csv"}, ["--input: there is no /"]),
     "sheet is a folder": ({"input": "my bundle"}, ["--input: /"]),

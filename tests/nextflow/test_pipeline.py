@@ -256,6 +256,94 @@ def test_wrong_inputs_end_the_run_with_their_message(tmp_path: Path) -> None:
     assert not (tmp_path / "results" / "predictions").exists()
 
 
+# One good sample, one whose annotation is of another assembly, and one whose bundle is damaged.
+def three_samples(folder: Path) -> Path:
+    (folder / "bad.bed").write_text("chr1\t100\t200\ta\t0\t+\n")
+    shutil.copytree(ROOT / "histpred" / "bundle" / "shipped" / "human-promoter", folder / "damaged")
+    with open(folder / "damaged" / "scorer.onnx", "ab") as scorer:
+        scorer.write(b"x")
+    sheet = folder / "samples.csv"
+    sheet.write_text(
+        "sample,annotation,fasta,bundle\n"
+        f"bad,bad.bed,{INPUTS[1]},\n"
+        f"good,{INPUTS[0]},{INPUTS[1]},\n"
+        f"damaged,{INPUTS[0]},{INPUTS[1]},damaged\n"
+    )
+    return sheet
+
+
+def failed_samples(folder: Path) -> dict[str, dict[str, str]]:
+    table = folder / "results" / "pipeline_info" / "failed_samples.tsv"
+    with open(table, encoding="utf-8", newline="") as lines:
+        return {row["sample"]: row for row in csv.DictReader(lines, delimiter="\t")}
+
+
+def said_last(output: str) -> list[str]:
+    """Return the lines after Nextflow's own."""
+    lines = output.strip().splitlines()
+    starts = [at for at, line in enumerate(lines) if re.match(r"\d+ of \d+ samples failed", line)]
+    return lines[starts[-1] :]
+
+
+@pytest.mark.parametrize(
+    ("options", "site", "code"),
+    [
+        (["--skip_failed"], "", 1),
+        ([], "process { withName: 'SCATTER|BUNDLE' { errorStrategy = 'ignore' } }", 1),
+        (["--skip_failed"], "workflow.failOnIgnore = false\ntrace.enabled = false", 0),
+    ],
+)
+def test_one_bad_sample_does_not_cost_the_others(
+    tmp_path: Path, plain: Path, options: list[str], site: str, code: int
+) -> None:
+    sheet = three_samples(tmp_path)
+    (tmp_path / "site.config").write_text(site)
+    options = [*options, "-c", "site.config", "--tracks", "--shard_bases", "600000"]
+    done = launch(tmp_path, "--input", sheet, *options, profile="standard")
+    assert done.returncode == code, done.stdout
+    assert_same(tmp_path / "results" / "predictions" / "good", plain)
+    assert not (tmp_path / "results" / "predictions" / "bad").exists()
+
+    first, bad, damaged, others, again = said_last(done.stdout)
+    table = failed_samples(tmp_path)
+    assert first.startswith("2 of 3 samples failed")
+    assert list(table) == ["bad", "damaged"]
+    for line, row in zip((bad, damaged), table.values(), strict=True):
+        assert line == f"  {row['sample']}: {row['message']}"
+    if "trace" not in site:  # the messages are in the folders that the trace names
+        assert f"{tmp_path}/bad.bed: none of its contigs is in {INPUTS[1]}: chr1 here" in bad
+        assert f"{tmp_path}/damaged/scorer.onnx: altered or damaged" in damaged
+        assert (Path(table["bad"]["folder"]) / ".command.err").exists()
+        assert (table["bad"]["task"], table["damaged"]["task"]) == ("SCATTER", "BUNDLE")
+    assert others == "The results of the other samples are in results."
+    assert "-resume" in again
+    assert "Results are in" not in done.stdout
+
+
+def test_a_failed_sample_that_was_corrected_leaves_no_table(tmp_path: Path, plain: Path) -> None:
+    sheet = three_samples(tmp_path)
+    options = ["--input", sheet, "--shard_bases", "600000"]
+    done = launch(tmp_path, *options, profile="standard")
+    assert done.returncode == 1
+    assert "Failed: see the error above." in done.stdout
+    assert failed_samples(tmp_path)
+    lines = sheet.read_text().splitlines(keepends=True)
+    sheet.write_text("".join(line for line in lines if not line.startswith(("bad", "damaged"))))
+    done = launch(tmp_path, *options, "-resume", profile="standard")
+    assert done.stdout.splitlines()[-1] == "Results are in results."
+    assert not (tmp_path / "results" / "pipeline_info" / "failed_samples.tsv").exists()
+
+
+def test_a_sample_with_a_killed_shard_is_left_out(tmp_path: Path) -> None:
+    killed = wrapper(tmp_path / "killed", '[[ "$*" != "predict shard/0002.tsv"* ]] || kill -9 $$')
+    done = launch(tmp_path, "--skip_failed", *TWO_SHARDS, first=str(killed))
+    assert done.returncode == 1
+    first, sample, again = said_last(done.stdout)
+    assert first.startswith("1 of 1 samples failed")
+    assert sample == "  chr22-20M: killed by signal 9, most often for memory"
+    assert len(trace_of(tmp_path)) == 6  # BUNDLE, SCATTER, two shards, and two retries
+
+
 def test_wrong_parameters_are_refused_before_any_task(tmp_path: Path) -> None:
     done = launch(tmp_path, "--mode", "train", "--batch", "ten")
     assert done.returncode != 0
