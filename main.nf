@@ -1,6 +1,7 @@
 #!/usr/bin/env nextflow
 // histpred: predict histone marks from annotations and genomes, or train and evaluate bundles. `--help` lists parameters.
 
+include { changed    } from './nextflow/schema/parameters'
 include { check      } from './nextflow/schema/parameters'
 include { flags      } from './nextflow/schema/parameters'
 include { given      } from './nextflow/schema/parameters'
@@ -8,7 +9,8 @@ include { help       } from './nextflow/schema/parameters'
 include { quoted     } from './nextflow/schema/parameters'
 include { samples    } from './nextflow/schema/parameters'
 include { kept_in    } from './nextflow/functions/kept'
-include { outcome    } from './nextflow/functions/outcome'
+include { launch     } from './nextflow/functions/launch'
+include { ended      } from './nextflow/functions/outcome'
 include { BUNDLE     } from './nextflow/modules/bundle'
 include { SUMMARY    } from './nextflow/modules/summary'
 include { TRACKS     } from './nextflow/modules/tracks'
@@ -42,14 +44,15 @@ def origin(sample) {
 workflow HISTPRED {
     take:
     schema
-    samples // as parameters.nf returns them, with their origin
+    chosen // samples, as parameters.nf returns them, with their origin
+    about  // what launched this run
 
     main:
     def verbs = ['scatter', 'predict', 'embed', 'train', 'evaluate']
     def options = verbs.collectEntries { verb -> [verb, flags(params, schema, verb)] }
     def files = verbs.collectEntries { verb -> [verb, given(params, schema, verb)] }
     def kept = kept_in(file(params.store ?: "${workflow.workDir}/histpred"))
-    named = channel.fromList(samples).map { sample ->
+    named = channel.fromList(chosen).map { sample ->
         def source = source_of(sample).toString()
         def folder = sample.bundle instanceof Path ? sample.bundle : []
         def inputs = [sample.annotation, sample.fasta].collect { path -> quoted(path.toUriString()) }.join(' ')
@@ -68,7 +71,7 @@ workflow HISTPRED {
         options.scatter,
     )
     if (params.mode == 'predict') {
-        PREDICTION(SHARDS.out.shards, SHARDS.out.scattered, kept, files.predict, options.predict)
+        PREDICTION(SHARDS.out.shards, SHARDS.out.scattered, kept, files.predict, options.predict, about)
         results = PREDICTION.out.predictions
         if (params.tracks) {
             TRACKS(
@@ -118,9 +121,10 @@ workflow {
         check(params, schema).each { warning -> log.warn(warning) }
         def all = samples(params).collect { sample -> sample + [origin: origin(sample)] }
         def finished = [].asSynchronized()
-        HISTPRED(schema, all)
+        def about = launch(changed(params, schema))
+        HISTPRED(schema, all, about)
         HISTPRED.out.finished.subscribe { meta, _folder -> finished << meta.id }
-        def outdir = params.outdir // the handler does not see params
-        workflow.onComplete { log.info(outcome(all, finished, outdir)) }
+        def own = params + [:] // the handler does not see params
+        workflow.onComplete { log.info(ended(own, about, all, finished)) }
     }
 }

@@ -22,10 +22,21 @@ _existing = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.argument("scattered", metavar="SCATTERED", type=_existing)
 @click.argument("parts", metavar="PART...", nargs=-1, required=True, type=_existing)
 @options.out("OUT", "Output folder, with the files that predict writes.")
+@options.in_output(
+    "--launched-by",
+    metavar="JSON",
+    help="Description of the run of the pipeline, for run.json and the report. "
+    "[default: without a pipeline, none]",
+)
 @options.overwrite
 @options.quiet
 def gather(
-    scattered: Path, parts: tuple[Path, ...], out: Path, overwrite: bool, quiet: bool
+    scattered: Path,
+    parts: tuple[Path, ...],
+    out: Path,
+    launched_by: str | None,
+    overwrite: bool,
+    quiet: bool,
 ) -> None:
     """Join the predictions of all shards in SCATTERED, the folder that histpred scatter wrote.
 
@@ -33,8 +44,10 @@ def gather(
     byte for byte, the tables that a single predict on the whole annotation writes.
     """
     from histpred import verbs
+    from histpred.scoring.launch import parse_launch
 
-    result = verbs.gather(scattered, parts, out, overwrite=overwrite)
+    launch = parse_launch(launched_by) if launched_by else None
+    result = verbs.gather(scattered, parts, out, overwrite=overwrite, launch=launch)
     if not result.fresh:
         logger.info(f"{out} already holds this prediction: nothing to do")
     logger.info(

@@ -40,6 +40,7 @@ from histpred.reports.opening import found, trust, unit_of
 from histpred.reports.page import Cell, Row, Table, count, counted, render, script_text
 from histpred.reports.shapes import POINTS, distributions, overview
 from histpred.scoring.derived import REPORT
+from histpred.scoring.launch import launch_words
 from histpred.scoring.record import RUN, RunRecord, read_finished
 from histpred.scoring.tables import AGAIN, SCORES
 
@@ -161,6 +162,7 @@ def _facts(run: RunRecord, bundle: Bundle, window: WindowSpec) -> dict[str, str]
         f"{identity.histpred}",
         "digests": f"annotation {identity.annotation_sha256[:16]}..., genome "
         f"{identity.fasta_sha256[:16]}..., bundle {bundle.digest[:16]}... (in full in run.json)",
+        **({"pipeline": launch_words(run.launch)} if run.launch else {}),
     }
 
 

@@ -1,5 +1,7 @@
 // How a run ended: which samples failed, and what histpred said of each.
 
+include { write_crate } from './crate'
+
 // Return the rows of this run's trace as {column: text}, or none if a site turned the trace off.
 def trace_rows() {
     def settings = nextflow.Global.session.config.trace
@@ -44,8 +46,8 @@ def with_own_files(message, sample) {
 
 // Return the failed tasks that were not tried again, as [samples, task, exit, message, folder]. The tag of a sample's task
 // begins with its name, that of a BUNDLE task is the origin of samples. Tasks for all samples have no tag.
-def failed_tasks(samples) {
-    return trace_rows()
+def failed_tasks(samples, trace) {
+    return trace
         .findAll { row -> row.status == 'FAILED' && row.error_action != 'RETRY' }
         .collect { row ->
             def of = samples.findAll { sample -> row.tag == sample.origin || row.tag.tokenize(' ')[0] == sample.id }
@@ -74,16 +76,11 @@ def write_table(path, rows) {
     }
 }
 
-// Write the table of failed samples and return the last lines of the run. `finished`: names of the samples with results.
-def outcome(samples, finished, outdir) {
-    def tasks = failed_tasks(samples)
-    def rows = failed_samples(tasks, samples*.id, finished)
-    def table = file("${outdir}/pipeline_info/failed_samples.tsv", glob: false)
-    write_table(table, rows)
-
-    def lines = tasks.findAll { one -> !one.samples }.collect { one -> "${one.task} failed: ${one.message}" }
+// Return the last lines of a run. `rows`: of failed samples; `others`: messages of failed tasks for all samples.
+def last_lines(rows, others, samples, outdir) {
+    def lines = others + []
     if (rows) {
-        lines << "${rows.size()} of ${samples.size()} samples failed, as listed in ${table}:"
+        lines << "${rows.size()} of ${samples.size()} samples failed, as listed in ${table_in(outdir)}:"
         lines += rows.take(10).collect { row -> "  ${row[0]}: ${row[3]}" }
         lines += rows.size() > 10 ? ['  ...'] : []
     }
@@ -97,4 +94,25 @@ def outcome(samples, finished, outdir) {
         lines << "The results of the other samples are in ${outdir}."
     }
     return (lines + 'Run the same command with -resume: finished tasks do not run again.').join('\n')
+}
+
+def table_in(outdir) {
+    return file("${outdir}/pipeline_info/failed_samples.tsv", glob: false)
+}
+
+// Write the table of failed samples and the crate of the results, and return the last lines of the run. `about`: what
+// launched it; `finished`: names of the samples with results.
+def ended(parameters, about, samples, finished) {
+    def trace = trace_rows()
+    def tasks = failed_tasks(samples, trace)
+    def rows = failed_samples(tasks, samples*.id, finished)
+    def others = tasks.findAll { one -> !one.samples }.collect { one -> "${one.task} failed: ${one.message}" }
+    write_table(table_in(parameters.outdir), rows)
+    if (finished) {
+        def images = workflow.containerEngine ? (trace*.container - [null, '-', '']).unique() : []
+        def failed = rows ? "${rows.size()} of ${samples.size()} samples failed" : others.join('; ')
+        def error = failed ?: workflow.success ? failed : workflow.errorMessage ?: 'the run was cut short'
+        write_crate(parameters, about, samples, finished, images, error)
+    }
+    return last_lines(rows, others, samples, parameters.outdir)
 }

@@ -79,6 +79,13 @@ def is_given(value, property) {
     return value != null && value.toString() != property.default?.toString()
 }
 
+// Return the parameters that differ from their defaults, as the user gave them.
+def changed(parameters, schema) {
+    return properties_of(schema)
+        .findAll { name, property -> is_given(parameters[name], property) }
+        .collectEntries { name, property -> [name, property.type == 'boolean' ? true : parameters[name].toString()] }
+}
+
 // Return true if a value is neither a number nor a word that histpred knows.
 def names_a_file(value, property) {
     def words = property['x-value']?.tokenize('|')?.findAll { word -> word == word.toLowerCase() }

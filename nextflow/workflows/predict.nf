@@ -8,6 +8,7 @@ workflow PREDICTION {
     kept      // a file in the folder that is kept from run to run
     given     // files that options name
     flags
+    about     // what launched this run
 
     main:
     PREDICT(shards, kept, given, flags)
@@ -21,7 +22,8 @@ workflow PREDICTION {
         scattered
             .map { meta, folder -> [meta.id, meta, folder] }
             .join(parts)
-            .map { _id, meta, folder, found -> [meta, folder, found] }
+            .map { _id, meta, folder, found -> [meta, folder, found] },
+        about,
     )
     predictions = GATHER.out.prediction
 

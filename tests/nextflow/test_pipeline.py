@@ -11,12 +11,14 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from histpred import __version__
 from support.command_line import ROOT, contents, histpred, tables
 from support.containers import built_image
+from support.crates import problems
 from support.nextflow import needs_nextflow, run_nextflow
 
 pytestmark = [pytest.mark.slow, pytest.mark.nextflow, pytest.mark.timeout(600), needs_nextflow]
@@ -91,6 +93,11 @@ def test_the_test_profile_writes_what_predict_writes(tmp_path: Path, plain: Path
     record = json.loads((tmp_path / PREDICTIONS / "run.json").read_text())
     assert [record[one]["path"] for one in ("annotation", "fasta")] == [*map(str, INPUTS)]
 
+    launch = record["launch"]
+    assert (launch["version"], launch["profile"]) == (__version__, "test")
+    assert launch["parameters"]["tracks"] is True
+    assert launch["parameters"]["annotation"] == str(INPUTS[0])  # not what the task read
+
     # The folder is a prediction like any other.
     again = histpred("predict", *INPUTS, "-o", tmp_path / PREDICTIONS)
     assert "nothing to do" in again.err
@@ -105,6 +112,46 @@ def test_the_test_profile_writes_what_predict_writes(tmp_path: Path, plain: Path
     trace = trace_of(tmp_path)
     assert {row["status"] for row in trace} == {"COMPLETED"}
     assert all(row["peak_rss"] not in ("-", "") for row in trace)  # its metrics are whole
+
+
+def entities_of(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return the entities of a crate by @id; all that they refer to is there."""
+    graph = json.loads((folder / "ro-crate-metadata.json").read_text())["@graph"]
+    found = {entity["@id"]: entity for entity in graph}
+    assert len(found) == len(graph)
+    for entity in graph:
+        for value in entity.values():
+            for one in value if isinstance(value, list) else [value]:
+                if isinstance(one, dict) and not one["@id"].startswith("https://w3id.org/ro/"):
+                    assert one["@id"] in found
+    return found
+
+
+def run_of(entities: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    return next(entity for entity in entities.values() if entity["@type"] == "CreateAction")
+
+
+def test_results_come_as_a_research_object(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sheet = three_samples(tmp_path)
+    options = ["--skip_failed", "--tile", "200", "--marks", "H3K27ac"]
+    done = launch(tmp_path, "--input", sheet, *options, profile="standard")
+    assert done.returncode == 1
+    results = tmp_path / "results"
+    entities = entities_of(results)
+    run = run_of(entities)
+    used = [one["@id"] for one in run["object"]]
+    bundle = f"{(tmp_path / 'damaged').as_uri()}/"
+    assert {*(path.as_uri() for path in INPUTS), bundle} <= {*used}
+    parameters = {entities[one]["name"]: entities[one]["value"] for one in used if "#param" in one}
+    assert parameters.items() >= {"tile": "200", "marks": "H3K27ac", "skip_failed": True}.items()
+    made = [one["@id"] for one in run["result"]]
+    assert made == ["predictions/good/", "multiqc/", "pipeline_info/"]
+    assert all((results / one).is_dir() for one in made)
+    assert run["error"] == "2 of 3 samples failed"
+    pipeline = entities[run["instrument"]["@id"]]
+    assert pipeline["softwareVersion"].startswith(__version__)
+    assert entities[pipeline["softwareRequirements"]["@id"]]["name"] == "Nextflow"
+    assert problems(results, monkeypatch) == []
 
 
 def test_tiles_and_some_marks_in_shards_are_what_predict_writes(tmp_path: Path) -> None:
@@ -338,7 +385,7 @@ def test_a_sample_with_a_killed_shard_is_left_out(tmp_path: Path) -> None:
     killed = wrapper(tmp_path / "killed", '[[ "$*" != "predict shard/0002.tsv"* ]] || kill -9 $$')
     done = launch(tmp_path, "--skip_failed", *TWO_SHARDS, first=str(killed))
     assert done.returncode == 1
-    first, sample, again = said_last(done.stdout)
+    first, sample, _ = said_last(done.stdout)
     assert first.startswith("1 of 1 samples failed")
     assert sample == "  chr22-20M: killed by signal 9, most often for memory"
     assert len(trace_of(tmp_path)) == 6  # BUNDLE, SCATTER, two shards, and two retries
