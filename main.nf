@@ -12,6 +12,7 @@ include { kept_in    } from './nextflow/functions/kept'
 include { launch     } from './nextflow/functions/launch'
 include { ended      } from './nextflow/functions/outcome'
 include { BUNDLE     } from './nextflow/modules/bundle'
+include { MULTIQC    } from './nextflow/modules/multiqc'
 include { SUMMARY    } from './nextflow/modules/summary'
 include { TRACKS     } from './nextflow/modules/tracks'
 include { EMBEDDING  } from './nextflow/workflows/embed'
@@ -101,6 +102,9 @@ workflow HISTPRED {
         finished = results
     }
     SUMMARY(results.map { _meta, folder -> folder }.toSortedList { folder -> folder.name }.filter { folders -> folders })
+    if (params.multiqc) {
+        MULTIQC(SUMMARY.out.multiqc)
+    }
 
     channel.topic('versions')
         .mix(channel.of(['Nextflow', "${workflow.nextflow.version}"]))

@@ -83,6 +83,12 @@ GROUPS: dict[str, tuple[str, str, dict[str, Property]]] = {
                 "x-modes": ["predict"],
                 "description": "Also write tracks for genome browsers (histpred tracks).",
             },
+            "multiqc": {
+                "type": "boolean",
+                "default": False,
+                "description": "Also write MultiQC's report of all samples. Without containers, "
+                "'multiqc' must be on PATH.",
+            },
         },
     ),
     "models": (

@@ -200,6 +200,17 @@ def test_any_number_of_shards_gives_the_same_bytes(tmp_path: Path, plain: Path) 
         shutil.rmtree(tmp_path / "results")
 
 
+@pytest.mark.skipif(shutil.which("multiqc") is None, reason="needs multiqc on PATH")
+def test_multiqc_makes_a_page_of_all_samples(tmp_path: Path) -> None:
+    said = succeed(tmp_path, "--multiqc", *TWO_SHARDS)
+    assert "MULTIQC" in tasks(said)
+    page = (tmp_path / "results" / "multiqc" / "multiqc_report.html").read_text()
+    assert "chr22-20M" in page
+    found = tmp_path / "results" / "multiqc" / "multiqc_data" / "multiqc_general_stats.txt"
+    assert "chr22-20M\t28" in found.read_text()
+    assert "MultiQC: 1" in (tmp_path / "results/pipeline_info/versions.yml").read_text()
+
+
 @pytest.mark.parametrize("mode", ["predict", "train", "evaluate"])
 def test_stubs_run_under_the_strict_parser(tmp_path: Path, mode: str) -> None:
     more = ["--labels", LABELS, "--bundle", "human-promoter"] if mode != "predict" else []
