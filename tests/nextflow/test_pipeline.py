@@ -223,6 +223,28 @@ def test_stubs_run_under_the_strict_parser(tmp_path: Path, mode: str) -> None:
     assert tasks(said) == expected[mode]
 
 
+def test_it_runs_from_the_address_of_a_repository(tmp_path: Path) -> None:
+    repository = tmp_path / "histpred.git"
+    cloned = subprocess.run(["git", "clone", "-q", "--bare", ROOT, repository], check=False)
+    if cloned.returncode:
+        pytest.skip("needs a checkout with its history")
+    git = ["git", "-C", repository]
+    commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True).stdout
+    subprocess.run([*git, "update-ref", "refs/heads/main", commit.strip()], check=True)
+    subprocess.run([*git, "symbolic-ref", "HEAD", "refs/heads/main"], check=True)
+
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    done = run_nextflow(
+        ["run", repository.as_uri(), "-profile", "test", "-stub-run"],
+        cwd=tmp_path,
+        env={"NXF_OFFLINE": "false", "PATH": path, "NXF_HOME": str(tmp_path / "home")},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "SUMMARY" in tasks(done.stdout)
+    crate = (tmp_path / "results" / "ro-crate-metadata.json").read_text()
+    assert commit.strip() in crate
+
+
 def test_after_a_killed_task_resume_goes_on(tmp_path: Path, plain: Path) -> None:
     # Shard 3 is killed each time, retries and all.
     bin_folder = wrapper(
