@@ -5,6 +5,7 @@ include { changed    } from './nextflow/schema/parameters'
 include { check      } from './nextflow/schema/parameters'
 include { flags      } from './nextflow/schema/parameters'
 include { given      } from './nextflow/schema/parameters'
+include { is_local   } from './nextflow/schema/parameters'
 include { help       } from './nextflow/schema/parameters'
 include { quoted     } from './nextflow/schema/parameters'
 include { samples    } from './nextflow/schema/parameters'
@@ -52,12 +53,14 @@ workflow HISTPRED {
     def verbs = ['scatter', 'predict', 'embed', 'train', 'evaluate']
     def options = verbs.collectEntries { verb -> [verb, flags(params, schema, verb)] }
     def files = verbs.collectEntries { verb -> [verb, given(params, schema, verb)] }
-    def kept = kept_in(file(params.store ?: "${workflow.workDir}/histpred"))
+    // An object store is no folder that tasks share: each task then embeds and indexes for itself.
+    def store = file(params.store ?: "${workflow.workDir}/histpred")
+    def kept = is_local(workflow.workDir) ? kept_in(store) : []
     named = channel.fromList(chosen).map { sample ->
         def source = source_of(sample).toString()
-        def folder = sample.bundle instanceof Path ? sample.bundle : []
+        def bundle = sample.bundle instanceof Path ? sample.bundle : []
         def inputs = [sample.annotation, sample.fasta].collect { path -> quoted(path.toUriString()) }.join(' ')
-        [sample.origin, [id: sample.id, source: source, inputs: inputs], sample.annotation, sample.fasta, sample.labels, folder]
+        [sample.origin, [id: sample.id, source: source, inputs: inputs], sample.annotation, sample.fasta, sample.labels, bundle]
     }
     BUNDLE(named.map { name, meta, _annotation, _fasta, _labels, bundle -> [name, meta.source, bundle] }.unique())
     // [meta, annotation, fasta, labels, bundle, identity of the bundle]

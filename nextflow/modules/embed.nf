@@ -7,7 +7,7 @@ process EMBED {
     input:
     tuple val(meta), path(shard, stageAs: 'shard/*'), path(fasta, stageAs: 'genome/*'),
         path(bundle, stageAs: 'bundle'), val(identity)
-    path kept
+    path kept // a file in the folder that is kept from run to run, or none: then this task's own folder
     path given, stageAs: 'given/*'
     val flags
 
@@ -17,7 +17,7 @@ process EMBED {
 
     script:
     """
-    kept=\$(dirname "\$(readlink -f ${kept})")
+    kept=\$(dirname "\$(readlink -f ${kept ?: 'none'})")
     histpred embed ${shard} ${fasta} -t ${task.cpus} --store "\$kept/embeddings/${meta.genome}" ${meta.source} ${flags} \\
         --cache "\$kept/genomes"
     """

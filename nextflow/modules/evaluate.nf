@@ -8,7 +8,7 @@ process EVALUATE {
     input:
     tuple val(meta), path(annotation, stageAs: 'annotation/*'), path(fasta, stageAs: 'genome/*'),
         path(labels, stageAs: 'labels/*'), path(bundle, stageAs: 'bundle'), val(identity)
-    path kept
+    path kept // a file in the folder that is kept from run to run, or none: then this task's own folder
     path given, stageAs: 'given/*'
     val flags
 
@@ -19,7 +19,7 @@ process EVALUATE {
     script:
     def store = meta.expensive ? "--store \"\$kept/embeddings/${meta.genome}\"" : ''
     """
-    kept=\$(dirname "\$(readlink -f ${kept})")
+    kept=\$(dirname "\$(readlink -f ${kept ?: 'none'})")
     histpred evaluate ${meta.source - '--bundle '} ${annotation} ${fasta} ${labels} -o evaluations/${meta.id} -t ${task.cpus} ${flags} \\
         --cache "\$kept/genomes" ${store}
     """

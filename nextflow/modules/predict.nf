@@ -7,7 +7,7 @@ process PREDICT {
     input:
     tuple val(meta), path(shard, stageAs: 'shard/*'), path(fasta, stageAs: 'genome/*'),
         path(bundle, stageAs: 'bundle'), val(identity)
-    path kept
+    path kept // a file in the folder that is kept from run to run, or none: then this task's own folder
     path given, stageAs: 'given/*'
     val flags
 
@@ -18,7 +18,7 @@ process PREDICT {
     script:
     def store = meta.expensive ? "--store \"\$kept/embeddings/${meta.genome}\"" : ''
     """
-    kept=\$(dirname "\$(readlink -f ${kept})")
+    kept=\$(dirname "\$(readlink -f ${kept ?: 'none'})")
     histpred predict ${shard} ${fasta} -o ${shard.baseName} -t ${task.cpus} ${meta.source} ${flags} --cache "\$kept/genomes" --no-report ${store}
     """
 

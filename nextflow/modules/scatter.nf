@@ -7,7 +7,7 @@ process SCATTER {
     input:
     tuple val(meta), path(annotation, stageAs: 'annotation/*'), path(fasta, stageAs: 'genome/*'),
         path(bundle, stageAs: 'bundle'), val(identity)
-    path kept
+    path kept // a file in the folder that is kept from run to run, or none: then this task's own folder
     path given, stageAs: 'given/*'
     val flags
 
@@ -18,7 +18,7 @@ process SCATTER {
     script:
     """
     histpred scatter ${annotation} ${fasta} -o scatter ${meta.source} ${flags} --recorded-as ${meta.inputs} \\
-        --cache "\$(dirname "\$(readlink -f ${kept})")/genomes"
+        --cache "\$(dirname "\$(readlink -f ${kept ?: 'none'})")/genomes"
     """
 
     stub:

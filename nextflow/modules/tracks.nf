@@ -6,7 +6,7 @@ process TRACKS {
 
     input:
     tuple val(meta), path(prediction, stageAs: 'prediction'), path(fasta, stageAs: 'genome/*')
-    path kept
+    path kept // a file in the folder that is kept from run to run, or none: then this task's own folder
 
     output:
     tuple val(meta), path("tracks/${meta.id}"), emit: tracks
@@ -15,7 +15,7 @@ process TRACKS {
     script:
     """
     histpred tracks ${prediction} ${fasta} -o tracks/${meta.id} \\
-        --cache "\$(dirname "\$(readlink -f ${kept})")/genomes"
+        --cache "\$(dirname "\$(readlink -f ${kept ?: 'none'})")/genomes"
     """
 
     stub:

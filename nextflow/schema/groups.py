@@ -146,13 +146,14 @@ GROUPS: dict[str, tuple[str, str, dict[str, Property]]] = {
             "queue": {
                 "type": "string",
                 "x-value": "NAME",
-                "description": "With -profile slurm: queue or partition.",
+                "description": "With -profile slurm or awsbatch: queue or partition.",
                 "help_text": "Default: the cluster's.",
             },
             "gpu_queue": {
                 "type": "string",
                 "x-value": "NAME",
-                "description": "With -profile slurm,gpu: queue or partition of GPU tasks.",
+                "description": "With -profile slurm,gpu or awsbatch,gpu: queue or partition of GPU "
+                "tasks.",
                 "help_text": "Default: that of all tasks.",
             },
             "gres": {

@@ -29,11 +29,17 @@ def path_fault(path, format) {
     return path instanceof String ? path : place_fault(path, format) ?: staging_fault(path)
 }
 
+// Return true if a path is in the file system of this machine, and not in an object store or on a web server.
+def is_local(path) {
+    return path.fileSystem == java.nio.file.FileSystems.default
+}
+
 def place_fault(path, format) {
     if (!path.exists()) {
         return "there is no ${path}"
     }
-    if (!java.nio.file.Files.isReadable(path)) {
+    // Object stores know no such rights, or do not tell them to everyone who has them.
+    if (is_local(path) && !java.nio.file.Files.isReadable(path)) {
         return "${path} may not be read"
     }
     if (format == 'file-path' && path.isDirectory()) {
@@ -50,10 +56,21 @@ def made_fault(path) {
     if (path.exists()) {
         return place_fault(path, 'directory-path')
     }
+    if (!is_local(path)) {
+        return null
+    }
     def there = path.toAbsolutePath().parent
     return there == null || !there.exists()
         ? there == null ? null : made_fault(there)
         : java.nio.file.Files.isWritable(there) && there.isDirectory() ? null : "${path} cannot be made in ${there}"
+}
+
+// Return the problem with the folder that all tasks share, or null.
+def store_fault(path) {
+    def remote = [path, workflow.workDir].find { one -> !is_local(one) }
+    return remote == null
+        ? staging_fault(path)
+        : "tasks share no folder where ${remote.toUriString()} is; omit --store, and each task embeds for itself".toString()
 }
 
 // Return true if a parameter has an effect in a mode. A verb that prepares the work of another verb gets only the options
@@ -169,7 +186,7 @@ def fault_of(value, property) {
         return path_fault(path_of(text), property.format)
     }
     def made = property['x-made'] ? path_of(text) : null
-    return made == null ? null : made_fault(made) ?: property['x-kept'] ? staging_fault(made) : null
+    return made == null ? null : made_fault(made) ?: property['x-kept'] ? store_fault(made) : null
 }
 
 def range_fault(number, property) {
@@ -296,7 +313,7 @@ def read_samples(parameters) {
     if (parameters.annotation == null && parameters.fasta == null) {
         return [samples: [], problems: ['--annotation and --fasta are needed, or --input; --help says more']]
     }
-    def named = new File((parameters.annotation ?: '').toString()).name.tokenize('.')[0] ?: 'sample'
+    def named = (parameters.annotation ?: '').toString().tokenize('/').takeRight(1).join().tokenize('.')[0] ?: 'sample'
     def cells = ['sample', 'annotation', 'fasta', 'labels', 'bundle']
         .collectEntries { name -> [name, parameters[name]?.toString()] }
     def read = sample_of([sample: named] + cells.findAll { _name, text -> text }, parameters, { text -> path_of(text) })

@@ -5,7 +5,7 @@ workflow PREDICTION {
     take:
     shards    // [meta, shard, fasta, bundle, identity]
     scattered // [meta, folder]
-    kept      // a file in the folder that is kept from run to run
+    kept      // a file in the folder that is kept from run to run, or []
     given     // files that options name
     flags
     about     // what launched this run

@@ -21,7 +21,10 @@ SCRIPTS = [ROOT / "main.nf", *MODULES]
 SCRIPTS += sorted(path for room in OTHERS for path in (ROOT / "nextflow" / room).glob("*.nf"))
 CONFIG = (ROOT / "nextflow.config").read_text(encoding="utf-8")
 CONTAINERS = {"docker", "podman", "singularity", "apptainer"}
-PROFILES = {"standard", "slurm", "gpu", "offline", "test"} | CONTAINERS  # as in docs/pipeline.md
+CLOUDS = {"awsbatch", "googlebatch", "kubernetes"}
+PROFILES = (
+    {"standard", "slurm", "gpu", "offline", "test"} | CONTAINERS | CLOUDS
+)  # as in docs/pipeline.md
 CALL = re.compile(r"^ *(?:.*[{\"] *)?histpred (\w+)([^\n]*)", re.MULTILINE)
 LONGEST_MODULE, LONGEST_MAIN = 60, 140
 
@@ -121,6 +124,25 @@ def test_every_include_exists(path: Path) -> None:
     for name, source in re.findall(r"include \{ (\w+) +\} from '([^']+)'", read(path)):
         target = (path.parent / source).with_suffix(".nf")
         assert re.search(rf"^(process|workflow|def) {name}\b", read(target), re.MULTILINE), name
+
+
+# Object stores lack these, or answer otherwise than a file system: for local paths only.
+POSIX_ONLY = "toFile|new File|toRealPath|isWritable|isReadable|setLastModifiedTime|Posix|Link"
+LOCAL_ONLY = {"kept_in", "place_fault", "made_fault"}
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
+def test_no_file_in_an_object_store_is_treated_as_a_local_one(path: Path) -> None:
+    functions = re.split(r"^def (\w+)", re.sub(r"//.*", "", read(path)), flags=re.MULTILINE)
+    for name, body in zip(functions[1::2], functions[2::2], strict=True):
+        if re.search(POSIX_ONLY, body):
+            assert name in LOCAL_ONLY
+            assert name == "kept_in" or "is_local(" in body
+    assert not re.search(POSIX_ONLY, functions[0])
+
+
+def test_the_store_is_made_in_a_local_folder_only() -> None:
+    assert "is_local(workflow.workDir) ? kept_in(store) : []" in read(ROOT / "main.nf")
 
 
 def test_every_configuration_exists() -> None:

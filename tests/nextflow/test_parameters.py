@@ -375,6 +375,10 @@ BAD: dict[str, tuple[dict[str, Any], list[str]]] = {
         ["a$b.bed has '$' in its path, which tasks cannot read; rename it"],
     ),
     "character in the store": ({**SINGLE, "store": "a$b"}, ["/a$b has '$' in its path"]),
+    "a store on the web": (
+        {**SINGLE, "store": "http://127.0.0.1:9/store"},
+        ["--store: tasks share no folder where http://127.0.0.1:9/store is; omit --store"],
+    ),
     "windows": ({**SINGLE, "window": "abc"}, ["--window: 'abc' is not KIND[:UP[:DOWN]]"]),
     "no tiles": ({**SINGLE, "window": "body", "tile": 200}, ["--tile: not together with --window"]),
     "formats": (

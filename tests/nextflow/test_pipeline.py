@@ -10,6 +10,9 @@ import shutil
 import stat
 import subprocess
 import sys
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -31,18 +34,22 @@ PREDICTIONS = Path("results/predictions/chr22-20M")
 
 
 def launch(
-    folder: Path, *arguments: str | Path, profile: str = "test", **environment: str
+    folder: Path,
+    *arguments: str | Path,
+    profile: str = "test",
+    main: Path = ROOT / "main.nf",
+    **environment: str,
 ) -> subprocess.CompletedProcess[str]:
     """Run the pipeline in `folder`, with this Python's histpred before the checkout's own."""
     path = os.pathsep.join([environment.pop("first", ""), str(Path(sys.executable).parent)])
     return run_nextflow(
-        ["run", ROOT / "main.nf", "-profile", profile, *arguments],
+        ["run", main, "-profile", profile, *arguments],
         cwd=folder,
         env={"PATH": os.pathsep.join([path.strip(os.pathsep), os.environ["PATH"]]), **environment},
     )
 
 
-def succeed(folder: Path, *arguments: str | Path, **more: str) -> str:
+def succeed(folder: Path, *arguments: str | Path, **more: Any) -> str:
     done = launch(folder, *arguments, **more)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -293,6 +300,66 @@ def test_another_histpred_than_the_pipeline_s_is_refused(tmp_path: Path) -> None
     done = launch(tmp_path, first=str(old))
     assert done.returncode != 0
     assert f"this is the pipeline of histpred {__version__}, the tasks have" in done.stdout
+
+
+def test_inputs_may_be_on_a_web_server(tmp_path: Path, plain: Path) -> None:
+    """A web server is a file system that is not POSIX, as object stores are."""
+    handler = partial(SimpleHTTPRequestHandler, directory=str(DATA))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        annotation, fasta = (f"{address}/{path.name}" for path in INPUTS)
+        try:
+            succeed(tmp_path, "--annotation", annotation, "--fasta", fasta, *TWO_SHARDS)
+        finally:
+            server.shutdown()
+    assert_same(tmp_path / PREDICTIONS, plain)
+    record = json.loads((tmp_path / PREDICTIONS / "run.json").read_text())
+    assert [record[one]["path"] for one in ("annotation", "fasta")] == [annotation, fasta]
+    used = run_of(entities_of(tmp_path / "results"))["object"]
+    assert {annotation, fasta} <= {one["@id"] for one in used}
+
+
+@pytest.mark.parametrize("mode", ["predict", "train"])
+def test_without_a_shared_folder_each_task_works_alone(
+    tmp_path: Path, plain: Path, mode: str
+) -> None:
+    """As with a work folder in an object store, which needs a network."""
+    project = tmp_path / "project"
+    project.mkdir()
+    for name in ("nextflow", "nextflow.config", "test-data"):
+        (project / name).symlink_to(ROOT / name)
+    text = (ROOT / "main.nf").read_text(encoding="utf-8")
+    decision = "is_local(workflow.workDir) ? kept_in(store) : []"
+    assert decision in text
+    (project / "main.nf").write_text(text.replace(decision, "[]"), encoding="utf-8")
+    options = ["-stub-run", "--mode", "train", "--labels", LABELS] if mode == "train" else []
+    said = succeed(tmp_path, *options, *TWO_SHARDS, main=project / "main.nf")
+    if mode == "predict":
+        assert_same(tmp_path / PREDICTIONS, plain)
+    else:  # in a stub, the encoder is a slow one
+        assert tasks(said) == ["BUNDLE", "EVALUATE", "SCATTER", "SUMMARY", "TRAIN"]
+    assert not (tmp_path / "work" / "histpred").exists()
+
+
+def test_nextflow_s_linter_finds_nothing(tmp_path: Path) -> None:
+    linted = [ROOT / name for name in ("main.nf", "nextflow.config", "nextflow")]
+    done = run_nextflow(["lint", *linted], cwd=tmp_path)
+    assert done.returncode == 0
+    assert re.search(r"\d+ files had no errors", done.stdout)
+    assert re.findall(r"(?:nf|config):\d+:\d+: .*", done.stdout) == []  # warnings
+
+
+# The strict parser would fetch the plugins. The linter is that parser and reads these files too.
+@pytest.mark.parametrize(
+    ("profile", "executor"),
+    [("awsbatch", "awsbatch"), ("googlebatch", "google-batch"), ("kubernetes", "k8s")],
+)
+def test_profiles_of_clouds_are_read(tmp_path: Path, profile: str, executor: str) -> None:
+    config = run_nextflow(["config", ROOT, "-profile", f"{profile},gpu", "-flat"], cwd=tmp_path)
+    assert config.returncode == 0, config.stdout + config.stderr
+    assert f"process.executor = '{executor}'" in config.stdout
+    assert "process.'withLabel:process_gpu'.accelerator = 1" in config.stdout
 
 
 @pytest.mark.parametrize("parser", ["v1", "v2"])
