@@ -23,7 +23,7 @@ CONFIG = (ROOT / "nextflow.config").read_text(encoding="utf-8")
 CONTAINERS = {"docker", "podman", "singularity", "apptainer"}
 CLOUDS = {"awsbatch", "googlebatch", "kubernetes"}
 PROFILES = (
-    {"standard", "slurm", "gpu", "offline", "test"} | CONTAINERS | CLOUDS
+    {"standard", "conda", "slurm", "gpu", "offline", "test"} | CONTAINERS | CLOUDS
 )  # as in docs/pipeline.md
 CALL = re.compile(r"^ *(?:.*[{\"] *)?histpred (\w+)([^\n]*)", re.MULTILINE)
 LONGEST_MODULE, LONGEST_MAIN = 60, 140

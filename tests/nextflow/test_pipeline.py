@@ -78,6 +78,21 @@ def assert_same(found: Path, expected: Path) -> None:
     assert tables(found) == tables(expected)
 
 
+def assert_published(folder: Path, name: str) -> None:
+    """Compare the names of published files with the snapshot tests/nextflow/snapshots/NAME.txt.
+
+    A hub has a folder for the assembly. What is in there depends on the marks of the bundle.
+    """
+    results = folder / "results"
+    found = sorted(
+        re.sub(r"\d{4}(-\d\d){2}_\d\d(-\d\d){2}", "TIME", path.relative_to(results).as_posix())
+        for path in results.rglob("*")
+        if path.is_file() and path.parent.name != "hg19"
+    )
+    snapshot = Path(__file__).parent / "snapshots" / f"{name}.txt"
+    assert found == snapshot.read_text(encoding="utf-8").splitlines()
+
+
 def wrapper(folder: Path, body: str) -> Path:
     """Make a folder with a `histpred` that runs `body` (bash). $REAL is the real histpred."""
     real = Path(sys.executable).with_name("histpred")
@@ -116,6 +131,7 @@ def test_the_test_profile_writes_what_predict_writes(tmp_path: Path, plain: Path
     assert re.fullmatch(rf"Nextflow: [\d.]+\nhistpred: {__version__}\n", versions)
     for name in ("report", "timeline", "dag"):
         assert list((results / "pipeline_info").glob(f"{name}_*.html"))
+    assert_published(tmp_path, "predict")
     trace = trace_of(tmp_path)
     assert {row["status"] for row in trace} == {"COMPLETED"}
     assert all(row["peak_rss"] not in ("-", "") for row in trace)  # its metrics are whole
@@ -526,7 +542,7 @@ def test_training_makes_the_bundle_that_train_makes(tmp_path: Path) -> None:
     assert tasks(said) == ["BUNDLE", "EVALUATE", "SCATTER", "SUMMARY", "TRAIN"]
     bundle = tmp_path / "results" / "bundles" / "chr22-20M"
     assert histpred("bundle", "verify", bundle).code == 0
-    assert (tmp_path / "results" / "evaluations" / "chr22-20M" / "report.html").exists()
+    assert_published(tmp_path, "train")
 
     out = tmp_path / "chr22-20M"
     options += ["-t", "2"]  # as many threads as the task has: they decide on the last digits
