@@ -73,20 +73,7 @@ def gather(
     if not overwrite and is_ours(out / RUN):
         return held(out, identity)
 
-    results = [run.result for run in runs]
-    no_gpu = any(NO_GPU in result.warnings for result in results)
-    result = Prediction(
-        rows=record.result.rows,
-        scored=sum(result.scored for result in results),
-        calls=sum(result.calls for result in results),
-        skipped=record.result.skipped,
-        past_end=record.result.past_end,
-        first_words=first.result.first_words,
-        warnings=record.warnings + ([NO_GPU] if no_gpu else []),
-        device=", ".join(sorted({result.device for result in results})),
-        embedded=sum(result.embedded for result in results),
-        reused=sum(result.reused for result in results),
-    )
+    result = _joined(record, [run.result for run in runs])
     shards = tuple(
         ShardRecord(
             windows=shard.windows, bases=shard.bases, device=run.result.device, seconds=run.seconds
@@ -102,6 +89,23 @@ def gather(
         write_run(work, started, identity, result, first.marks, inputs, tools, shards)
         remove_shown(out)
     return result
+
+
+def _joined(record: ScatterRecord, results: Sequence[Prediction]) -> Prediction:
+    """The result of the whole, from those of its parts in order."""
+    no_gpu = any(NO_GPU in result.warnings for result in results)
+    return Prediction(
+        rows=record.result.rows,
+        scored=sum(result.scored for result in results),
+        calls=sum(result.calls for result in results),
+        skipped=record.result.skipped,
+        past_end=record.result.past_end,
+        first_words=results[0].first_words,
+        warnings=record.warnings + ([NO_GPU] if no_gpu else []),
+        device=", ".join(sorted({result.device for result in results})),
+        embedded=sum(result.embedded for result in results),
+        reused=sum(result.reused for result in results),
+    )
 
 
 def _in_order(scattered: Path, record: ScatterRecord, parts: dict[Path, RunRecord]) -> list[Path]:
