@@ -289,6 +289,24 @@ def test_after_a_killed_task_resume_goes_on(tmp_path: Path, plain: Path) -> None
     assert_same(tmp_path / PREDICTIONS, plain)
 
 
+def test_after_a_killed_launcher_resume_goes_on(tmp_path: Path, plain: Path) -> None:
+    to_java = (
+        "pid=$$\n"
+        'until [ "$(ps -o comm= -p $pid)" = java ]; do\n'
+        "    pid=$(ps -o ppid= -p $pid | tr -d ' ')\n"
+        "    [ $pid -gt 1 ] || exit 1\n"
+        "done\n"
+    )
+    third = f'if [[ "$*" = "predict shard/0003.tsv"* ]]; then\n{to_java}kill -9 $pid\nfi'
+    done = launch(tmp_path, first=str(wrapper(tmp_path / "killing", third)))
+    assert done.returncode in (-9, 137)
+    assert not (tmp_path / "results" / "predictions").exists()
+
+    said = succeed(tmp_path, "-resume")
+    assert "SCATTER" in tasks(said, "Cached")
+    assert_same(tmp_path / PREDICTIONS, plain)
+
+
 def test_a_task_that_ran_out_of_memory_is_tried_again(tmp_path: Path, plain: Path) -> None:
     second = '[[ "$*" = "predict shard/0002.tsv"* ]]'
     once = f"if {second} && mkdir {tmp_path}/once 2>/dev/null; then exit 75; fi"
