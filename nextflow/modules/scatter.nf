@@ -7,7 +7,7 @@ process SCATTER {
     input:
     tuple val(meta), path(annotation, stageAs: 'annotation/*'), path(fasta, stageAs: 'genome/*'),
         path(bundle, stageAs: 'bundle'), val(identity)
-    path kept // a file in the folder that is kept from run to run, or none: then this task's own folder
+    path kept
     path given, stageAs: 'given/*'
     val flags
 

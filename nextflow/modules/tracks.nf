@@ -6,7 +6,7 @@ process TRACKS {
 
     input:
     tuple val(meta), path(prediction, stageAs: 'prediction'), path(fasta, stageAs: 'genome/*')
-    path kept // a file in the folder that is kept from run to run, or none: then this task's own folder
+    path kept
 
     output:
     tuple val(meta), path("tracks/${meta.id}"), emit: tracks
