@@ -9,7 +9,8 @@ from pathlib import Path
 
 from histpred.bundle.calls import NEVER, expected_of, first_words, meanings_of, promise_of
 from histpred.bundle.folder import CARD, MANIFEST, SCORER, Bundle, load_bundle
-from histpred.bundle.manifest import Evaluation, Manifest, MarkPerformance, MarkSpec, WindowSpec
+from histpred.bundle.manifest import Evaluation, Manifest, MarkPerformance, WindowSpec
+from histpred.bundle.mark_spec import MarkSpec
 
 
 def write_bundle(

@@ -19,7 +19,7 @@ from sklearn.metrics import roc_curve
 from sklearn.model_selection import GroupKFold
 
 from histpred.bundle.calls import NEVER, PRECISION_OF_GENES, point_for
-from histpred.bundle.manifest import Calibration, Calls, CurvePoint
+from histpred.bundle.mark_spec import Calibration, Calls, CurvePoint
 from histpred.bundle.probability import probabilities_of
 
 FLAT = 1e-2  # a slope so low that probabilities are nearly equal but keep their order

@@ -12,7 +12,7 @@ import pandas
 
 from histpred.bundle.encoding import bundle_encoder
 from histpred.bundle.folder import Bundle
-from histpred.bundle.manifest import MarkSpec
+from histpred.bundle.mark_spec import MarkSpec
 from histpred.core.columns import NAMES
 from histpred.core.execution import Execution
 from histpred.encoders import is_expensive

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas
 
-from histpred.bundle.manifest import NAME_PATTERN, RESERVED
+from histpred.bundle.mark_spec import NAME_PATTERN, RESERVED
 from histpred.core.errors import InputError, first_few
 from histpred.core.marks import canonical
 from histpred.genome.regions import Feature

@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from histpred.bundle.calls import first_words
 from histpred.bundle.folder import Bundle, load_bundle, shipped_bundles
-from histpred.bundle.manifest import MarkSpec
+from histpred.bundle.mark_spec import MarkSpec
 from histpred.bundle.outputs import marks_of, was_trained_on
 from histpred.core.errors import BundleError, InputError
 from histpred.core.marks import by_class

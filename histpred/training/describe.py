@@ -15,11 +15,11 @@ from histpred.bundle.manifest import (
     Evaluation,
     KnownAnswer,
     Manifest,
-    MarkSpec,
     Species,
     Training,
 )
 from histpred.bundle.manifest import WindowSpec as ManifestWindow
+from histpred.bundle.mark_spec import MarkSpec
 from histpred.bundle.outputs import UNSPECIFIED
 from histpred.core.errors import first_few
 from histpred.encoders.devices import BF16

@@ -25,7 +25,8 @@ from onnx import TensorProto
 from torch import nn
 
 from histpred.bundle.folder import MARK_VECTORS
-from histpred.bundle.manifest import Calibration, ChunkSpec, EncoderSpec, KnownAnswer
+from histpred.bundle.manifest import ChunkSpec, EncoderSpec, KnownAnswer
+from histpred.bundle.mark_spec import Calibration
 from histpred.bundle.probability import probabilities_of
 from histpred.core.graph import BINS, GRAPH, HEADS
 from histpred.core.journal import file_digest

@@ -12,7 +12,7 @@ from pydantic import JsonValue
 
 from histpred.bundle.calls import wanted_precision
 from histpred.bundle.encoding import EncoderChoice, choose_encoder
-from histpred.bundle.manifest import NAME_PATTERN
+from histpred.bundle.mark_spec import NAME_PATTERN
 from histpred.core.errors import InputError, UsageError, first_few
 from histpred.core.journal import file_digest
 from histpred.core.version import __version__
