@@ -135,23 +135,30 @@ def test_strict_minds_a_gene_that_is_missing_and_no_other(files):
 
 
 @pytest.mark.parametrize(
-    "words",
+    ("words", "fasta", "bundle", "needed"),
     [
-        ["genes.bed", "genome.fa", "--genes", "LINC1,LINC9"],
-        ["chr1:30,001-31,000", "chr2:5-9:-", "genome.fa"],
+        ("genes.bed genome.fa --genes LINC1,LINC9", "genome.fa", "human-promoter", ""),
+        ("chr1:30,001-31,000 chr2:5-9:- genome.fa", "genome.fa", "human-promoter", "interval"),
+        ("rna.fa --sequences", "rna.fa", "human-promoter", "interval"),
+        ("rna.fa --sequences", "rna.fa", "yeast", ""),
     ],
 )
-def test_shards_agree_with_a_single_prediction(files, words):
-    assert histpred("scatter", *words, "--bundle", "human-promoter", "-o", "shards").code == 0
-    kind = [] if "--genes" in words else ["--window", "interval"]
+def test_shards_agree_with_a_single_prediction(files, words, fasta, bundle, needed):
+    write(Path("rna.fa"), ">a\n" + "ACGUUGCA" * 700 + "\n>b\n" + "GGCCUUAAU" * 500 + "\n")
+    given = [*words.split(), "--bundle", bundle]
+    done = histpred("scatter", *given, "--shard-bases", "9000", "-o", "shards")
+    assert done.code == 0, done.err
+    option = ["--window", needed] if needed else []
+    assert ("give histpred predict the option --window" in done.err) == bool(needed)
     for shard in sorted(Path("shards/shards").iterdir()):
-        assert histpred("predict", shard, "genome.fa", *kind, "-o", f"part{shard.stem}").code == 0
+        part = ("--bundle", bundle, *option, "-o", f"part{shard.stem}")
+        done = histpred("predict", shard, fasta, *part)
+        assert done.code == 0, done.err
     parts = sorted(map(str, Path().glob("part*")))
     assert histpred("gather", "shards", *parts, "-o", "out").code == 0
-    assert histpred("predict", *words, "-o", "single").code == 0
+    assert histpred("predict", *given, "-o", "single").code == 0
     assert tables(Path("out")) == tables(Path("single"))
-    again = histpred("predict", *words, "-o", "out")
-    assert "nothing to do" in again.err
+    assert "nothing to do" in histpred("predict", *given, "-o", "out").err
 
 
 def test_rows_without_strand_are_told_of_both_ways_out(files):
