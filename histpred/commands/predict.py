@@ -8,7 +8,7 @@ from typing import Any
 from histpred.commands import inputs, options
 from histpred.commands.help_pages import verb
 from histpred.commands.progress import Progress, check_strict, skipped
-from histpred.commands.report import report_on
+from histpred.commands.report import no_report, report_on
 from histpred.commands.tracks import tell_hub
 from histpred.core.log import logger
 
@@ -52,13 +52,7 @@ from histpred.core.log import logger
     default=True,
     help="With --tile and --tracks: leave out scores.tsv.gz, which is 5 GB for a human genome.",
 )
-@options.in_output(
-    "--no-report",
-    "report",
-    flag_value=False,
-    default=True,
-    help="Leave out OUT/report.html, which tells what was found.",
-)
+@no_report
 @options.marks
 @options.call_precision
 @options.threads

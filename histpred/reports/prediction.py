@@ -143,7 +143,7 @@ def _bundle_of(run: RunRecord, bundle: Bundle | None) -> Bundle:
 
 def _facts(run: RunRecord, bundle: Bundle, window: WindowSpec) -> dict[str, str]:
     identity, result, species = run.identity, run.result, bundle.manifest.species
-    fasta = run.fasta
+    fasta, shards = run.fasta, len(run.parts or ())
     return {
         "annotation": f"{annotation_name(run)} ({run.annotation.format}), "
         f"{counted(result.rows, 'row')}",
@@ -158,7 +158,7 @@ def _facts(run: RunRecord, bundle: Bundle, window: WindowSpec) -> dict[str, str]
         if identity.call_precision
         else "the bundle's",
         "run": f"{run.started}, in {run.seconds:,.0f} s on {result.device}, by histpred "
-        f"{identity.histpred}",
+        f"{identity.histpred}" + (f"; joined from {counted(shards, 'shard')}" if shards else ""),
         "digests": f"annotation {identity.annotation_sha256[:16]}..., genome "
         f"{identity.fasta_sha256[:16]}..., bundle {bundle.digest[:16]}... (in full in run.json)",
     }
