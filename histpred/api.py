@@ -146,7 +146,7 @@ def predict(
     """
     if tracks and out is None:
         raise UsageError("tracks need a folder", "give out=")
-    loaded, regions = load_bundle(bundle), regions_text(annotation)
+    loaded, regions = load_bundle(bundle), regions_text(annotation, fasta)
     sequences = fasta is None and not tile
     if sequences:
         window = window or window_of_sequences(loaded)
@@ -178,7 +178,7 @@ def windows(
     unstranded: bool = False,
 ) -> pandas.DataFrame:
     """The windows that `predict` would score: its arguments, and its columns but for the marks."""
-    regions = regions_text(annotation)
+    regions = regions_text(annotation, fasta)
     if regions and not window:
         window = window_of_regions(load_bundle(bundle))
     spec = window_for(load_bundle(bundle), window)
@@ -227,7 +227,7 @@ def embed(
     """
     from histpred.scoring.embed import read_table
 
-    regions = regions_text(annotation)
+    regions = regions_text(annotation, fasta)
     if regions and not window:
         window = window_of_regions(load_bundle(bundle)) if bundle else INTERVAL
     choice = choose_encoder(_text(bundle), encoder, chunks, window, _path(weights))

@@ -119,6 +119,11 @@ def test_a_list_of_regions_is_scored_as_the_command_line_does(inputs):
     assert "nothing to do" in done.err
     one = histpred.windows("chr1:5,001-6,000", inputs / "genome.fa")
     assert one["name"].tolist() == ["chr1:5001-6000"]
+    tiles = histpred.predict(["chr2"], inputs / "genome.fa", tile=1000)
+    whole = histpred.predict("chr2", inputs / "genome.fa", tile=1000)
+    assert tiles["start"].tolist() == whole["start"].tolist() == [*range(0, 5000, 1000)]
+    with pytest.raises(UsageError, match="chr2 is a whole contig"):
+        histpred.predict(["chr2"], inputs / "genome.fa")
     for other in ("LINC1", "rows.bed"):
         with pytest.raises(UsageError, match=f"not a region: '{other}'(?s:.*)genes="):
             histpred.predict([other], inputs / "genome.fa")

@@ -74,7 +74,7 @@ def predict(
     Both may be compressed. In place of ANNOTATION, you may type regions, which are scored as
     intervals: chr22:20,100,000-20,104,000, with :+ or :- for a strand. Their positions count from
     1, and both ends belong to the region, as in samtools and the UCSC browser. With --tile, predict
-    makes a continuous track along ANNOTATION's rows, or along all of FASTA.
+    makes a continuous track along ANNOTATION's rows, a contig (chr22), or all of FASTA.
 
     OUT holds scores.tsv.gz (a probability for each window and mark), calls.bed.gz (windows and
     marks above the thresholds), ledger.tsv (one row for each input row: scored, or skipped

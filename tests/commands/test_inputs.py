@@ -78,6 +78,18 @@ def test_tiles_and_a_window_may_be_asked_of_regions(files):
     ]
 
 
+def test_a_whole_contig_is_cut_into_tiles(files):
+    as_region = windows("chr2:1-9,000", "genome.fa", "--tile", "3000")
+    assert len(as_region) == 3
+    for words in (["chr2"], ["2"], ["chr2:1-4,000", "chr2"]):
+        found = windows(*words, "genome.fa", "--tile", "3000")
+        assert [row.split()[0] for row in found] == [row.split()[0] for row in as_region]
+    Path("genome.fa.fai").write_text("chr1\t60000\t6\t60\t61\nchr2\t9000\t61012\t60\t61\n")
+    assert len(windows("chr2", "genome.fa", "--tile", "3000")) == 3
+    write(Path("chr2"), "chr1\t0\t3000\tof a file\t0\t+\n")
+    assert windows("chr2", "genome.fa", "--tile", "3000") == ["chr1:0-3000(+) of a file"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
@@ -92,6 +104,11 @@ def test_tiles_and_a_window_may_be_asked_of_regions(files):
         (["chr1:1-9", "genome.fa", "--biotype", "lncRNA"], 2, "regions have no biotypes"),
         (["chr1:1-9", "genome.fa", "--genes", "LINC1"], 2, "regions have no genes"),
         (["LINC1", "genome.fa"], 1, "LINC1: no such file"),
+        (["genes.bd", "genome.fa"], 1, "genes.bd: no such file\n  did you mean genes.bed?"),
+        (["genes.gft", "genome.fa", "--tile", "200"], 1, "genes.gft: no such file"),
+        (["chr1", "genome.fa"], 2, "chr1 is a whole contig, and an interval is scored at its mi"),
+        (["chr9", "genome.fa", "--tile", "200"], 1, "genome.fa: has no contig chr9, or several"),
+        (["chr1", "genes.bed", "genome.fa"], 2, "2 annotations were given"),
         (["genes.bed", "hg38"], 1, "hg38 is the name of an assembly"),
         (["genes.bed", "genome.fa", "--genes", "nofile.txt"], 2, "no such file of names"),
         (["genes.bed", "genome.fa", "--genes", "XIST"], 1, "none of the genes that --genes names"),
