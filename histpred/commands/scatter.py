@@ -69,9 +69,11 @@ def scatter(
     """
     from histpred import verbs
     from histpred.bundle.encoding import choose_encoder
-    from histpred.genome.request import Request
+    from histpred.genome.request import REGIONS, Request
 
     given = inputs.read_inputs(given)
+    if recorded_as and given["source"] == REGIONS:  # no file is read, so there is no link to it
+        recorded_as = (given["annotation"], recorded_as[1])
     request = options.filled(Request, given)
     choice = choose_encoder(**options.encoder_of(given), tile=given["tile"])
     result = verbs.scatter(request, choice, out, shard_bases, overwrite, recorded_as)
