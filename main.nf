@@ -65,8 +65,11 @@ workflow HISTPRED {
         def source = source_of(sample).toString()
         def folder = sample.bundle instanceof Path ? sample.bundle : []
         def name = folder ? folder.toString() : source ?: 'none'
-        def inputs = [sample.annotation, sample.fasta].collect { path -> quoted(path.toUriString()) }.join(' ')
-        [name, [id: sample.id, source: source, inputs: inputs], sample.annotation, sample.fasta, sample.labels, folder]
+        def rows = params.mode == 'predict' && params.regions ? quoted(params.regions) : ''
+        def fasta = quoted(sample.fasta.toUriString())
+        def annotation = sample.annotation ? quoted(sample.annotation.toUriString()) : rows ?: fasta
+        def meta = [id: sample.id, source: source, rows: rows, inputs: "${annotation} ${fasta}".toString()]
+        [name, meta, sample.annotation ?: [], sample.fasta, sample.labels, folder]
     }
     BUNDLE(named.map { name, meta, _annotation, _fasta, _labels, bundle -> [name, meta.source, bundle] }.unique())
     // [meta, annotation, fasta, labels, bundle, identity of the bundle]

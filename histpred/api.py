@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, Unpack, overload
 
@@ -11,9 +12,10 @@ from histpred import verbs
 from histpred.bundle.encoding import bundle_encoder, choose_encoder
 from histpred.bundle.folder import DEFAULT_BUNDLE, load_bundle
 from histpred.bundle.outputs import window_for, window_of_regions, window_of_sequences
+from histpred.core.cores import limited_threads
 from histpred.core.errors import UsageError
 from histpred.core.execution import Execution, Progress, no_progress
-from histpred.genome.regions import BLOCK
+from histpred.genome.regions import BLOCK, INTERVAL
 from histpred.genome.request import FILE, REGIONS, SEQUENCES, Request
 from histpred.scoring.frames import (
     annotation_file,
@@ -57,6 +59,7 @@ class PredictOptions(TypedDict, total=False):
     tracks: bool
     marks: str | Sequence[str]
     call_precision: float | None
+    threads: int | None
 
 
 @overload
@@ -101,6 +104,7 @@ def predict(
     tracks: bool = False,
     marks: str | Sequence[str] = (),
     call_precision: float | None = None,
+    threads: int | None = None,
     calls: bool = False,
 ) -> pandas.DataFrame | tuple[pandas.DataFrame, pandas.DataFrame]:
     """The probabilities of scores.tsv.gz: a row for each window, sorted by position.
@@ -119,7 +123,7 @@ def predict(
     genes
         Names or IDs of the genes to use; empty: all.
     bundle, biotypes, by, window, tile, unstranded, device, precision, weights, store, overwrite,
-    tracks, marks, call_precision
+    tracks, marks, call_precision, threads
         As the options of `histpred predict`.
     calls
         Return the calls too.
@@ -142,7 +146,7 @@ def predict(
     """
     if tracks and out is None:
         raise UsageError("tracks need a folder", "give out=")
-    loaded, regions = load_bundle(bundle), regions_text(annotation)
+    loaded, regions = load_bundle(bundle), regions_text(annotation, fasta)
     sequences = fasta is None and not tile
     if sequences:
         window = window or window_of_sequences(loaded)
@@ -153,7 +157,7 @@ def predict(
     choice = choice._replace(marks=_names(marks), call_precision=call_precision)
     execution = Execution(device, precision, _path(store), overwrite)
     given = sequences_file(annotation) if sequences else annotation_file(regions or annotation)
-    with given as rows, output_path(out, "out") as folder:
+    with _threads(threads), given as rows, output_path(out, "out") as folder:
         genome = rows if fasta is None else path_text(fasta, "fasta")
         request = Request(rows, genome, by, _names(biotypes), unstranded)
         request = request._replace(genes=_names(genes), source=source)
@@ -174,7 +178,7 @@ def windows(
     unstranded: bool = False,
 ) -> pandas.DataFrame:
     """The windows that `predict` would score: its arguments, and its columns but for the marks."""
-    regions = regions_text(annotation)
+    regions = regions_text(annotation, fasta)
     if regions and not window:
         window = window_of_regions(load_bundle(bundle))
     spec = window_for(load_bundle(bundle), window)
@@ -194,14 +198,19 @@ def embed(
     weights: AnyPath | None = None,
     chunks: str | None = None,
     biotypes: str | Sequence[str] = (),
+    genes: str | Sequence[str] = (),
     by: str | None = None,
     window: str | None = None,
     unstranded: bool = False,
     device: str = "auto",
     precision: str = "auto",
     store: AnyPath | None = None,
+    threads: int | None = None,
 ) -> tuple[pandas.DataFrame, numpy.ndarray]:
-    """Windows and their embeddings, sorted by position; arguments as options of `histpred embed`.
+    """Windows and their embeddings, sorted by position.
+
+    `annotation` may be a list of regions and `genes` names of genes, as for `predict`; the others
+    are as the options of `histpred embed`.
 
     Returns
     -------
@@ -218,9 +227,14 @@ def embed(
     """
     from histpred.scoring.embed import read_table
 
+    regions = regions_text(annotation, fasta)
+    if regions and not window:
+        window = window_of_regions(load_bundle(bundle)) if bundle else INTERVAL
     choice = choose_encoder(_text(bundle), encoder, chunks, window, _path(weights))
-    with annotation_file(annotation) as rows, output_path(None, "windows.parquet") as table:
+    given, written = annotation_file(regions or annotation), output_path(None, "windows.parquet")
+    with _threads(threads), given as rows, written as table:
         request = Request(rows, path_text(fasta, "fasta"), by, _names(biotypes), unstranded)
+        request = request._replace(genes=_names(genes), source=REGIONS if regions else FILE)
         folder = _path(store) or table.with_name("store")
         verbs.embed(request, choice, table, Execution(device, precision, folder))
         return read_table(table)
@@ -249,6 +263,7 @@ def train(
     batch: int = SETTINGS.batch,
     learning_rate: float = SETTINGS.learning_rate,
     seed: int = SETTINGS.seed,
+    threads: int | None = None,
     **recipe: Any,
 ) -> Path:
     """Train a bundle; returns its folder, which `predict` and `evaluate` take.
@@ -275,7 +290,7 @@ def train(
     choice = choose_source(chosen, _text(bundle), encoder, chunks, window, _path(weights))
     execution = Execution(device, precision, _path(store), overwrite)
     about = About(name or folder.resolve().name)
-    with annotation_file(annotation) as rows, labels_table(labels) as table:
+    with _threads(threads), annotation_file(annotation) as rows, labels_table(labels) as table:
         request = Request(rows, path_text(fasta, "fasta"), by, _names(biotypes), unstranded)
         verbs.train(request, table, folder, chosen, about, choice, execution)
     return folder
@@ -303,6 +318,7 @@ def evaluate(
     store: AnyPath | None = None,
     overwrite: bool = False,
     cache: AnyPath | None = None,
+    threads: int | None = None,
     progress: Progress = no_progress,
 ) -> dict[str, Any]:
     """The figures of a bundle on labelled rows: what metrics.json holds.
@@ -320,6 +336,7 @@ def evaluate(
     options = EvaluationOptions(others, rows, _names(marks), seed, target, block)
     execution = Execution(device, "auto", _path(store), overwrite, progress)
     with (
+        _threads(threads),
         annotation_file(annotation) as given,
         labels_table(labels) as table,
         output_path(out, "out") as folder,
@@ -341,6 +358,13 @@ def to_anndata(scores: AnyPath, embeddings: AnyPath | None = None) -> anndata.An
     from histpred.reports import convert as stage
 
     return stage.to_anndata(Path(scores), _path(embeddings))
+
+
+def _threads(threads: int | None) -> AbstractContextManager[None]:
+    """Limit the threads of the calculation; UsageError for fewer than one."""
+    if threads is not None and threads < 1:
+        raise UsageError(f"threads={threads}", "give 1 or more; None: all that are allowed")
+    return limited_threads(threads)
 
 
 def _path(path: AnyPath | None) -> Path | None:

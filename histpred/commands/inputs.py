@@ -126,7 +126,12 @@ def _regions(words: Sequence[str]) -> dict[str, str] | None:
 
     The FASTA comes last. As with samtools, it may also come first.
     """
-    from histpred.genome.typed_regions import canonical, like_regions, parse_regions
+    from histpred.genome.typed_regions import (
+        canonical,
+        like_regions,
+        names_contig,
+        parse_regions,
+    )
 
     files = [word for word in words if os.path.exists(word)]
     *typed, fasta = words
@@ -135,9 +140,13 @@ def _regions(words: Sequence[str]) -> dict[str, str] | None:
     if files == [words[0]]:
         fasta, *typed = words
     text = " ".join(typed)
-    if not like_regions(text):
+
+    def is_contig(word: str) -> bool:
+        return word not in files and names_contig(word, fasta)
+
+    if not like_regions(text) and not all(map(is_contig, typed)):
         return None
     if annotations := [word for word in files if word in typed]:
         found = f"regions were typed beside the file {annotations[0]}"
         raise UsageError(found, "give either an annotation or regions, then the FASTA")
-    return {"annotation": canonical(parse_regions(text)), "fasta": fasta}
+    return {"annotation": canonical(parse_regions(text, is_contig)), "fasta": fasta}

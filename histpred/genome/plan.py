@@ -157,6 +157,9 @@ def plan(
     if annotation.genes:
         notices += annotation.genes.notices()
     if annotation.format == TABLE:
+        # Whoever wrote the table accepted the letters of the FASTA: those of RNA, if the windows
+        # are of sequences.
+        reference.rna = True
         notices.append(f"{annotation.name} is a table of windows, which are used unchanged")
     if renamed := reference.names.renamed:
         pairs = first_few(f"{name} = {contig}" for name, contig in renamed.items())

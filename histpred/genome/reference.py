@@ -19,13 +19,13 @@ class Reference:
 
     `lengths` maps contig names to bp in file order. `organism` is the species in the first header,
     or None. `digest` is the file's sha256. Private indexes and the digest are kept in `directory`.
-    rna: read U as T. About 1 Mbp is read at once, so overlapping windows of a contig cost one read.
+    `rna`: read U as T. About 1 Mbp is read at once, so overlapping windows cost one read.
     """
 
     def __init__(self, path: str | os.PathLike[str], directory: Path, rna: bool = False) -> None:
         import pysam
 
-        self._rna = rna
+        self.rna = rna
         self.name = os.fspath(path)
         fasta.check_fasta(Path(path))
         make_folder(directory)
@@ -79,7 +79,7 @@ class Reference:
         except (OSError, ValueError) as error:
             found = f"{contig}:{start}-{end} cannot be read ({error})"
             raise InputError(self.name, found, self._remedy()) from error
-        if self._rna:
+        if self.rna:
             raw = raw.replace("U", "T").replace("u", "t")
         sequence = clean(raw.encode())
         if len(sequence) != end - start:

@@ -18,7 +18,7 @@ from histpred.bundle.calls import first_words
 from histpred.bundle.folder import Bundle, load_bundle, shipped_bundles
 from histpred.bundle.mark_spec import MarkSpec
 from histpred.bundle.outputs import marks_of, was_trained_on
-from histpred.core.errors import BundleError, InputError
+from histpred.core.errors import BundleError, InputError, first_few
 from histpred.core.marks import by_class
 from histpred.core.output import output_files, refuse_inputs, temporary_faults
 from histpred.genome.ledger import LEDGER, SKIPPED
@@ -143,7 +143,7 @@ def _bundle_of(run: RunRecord, bundle: Bundle | None) -> Bundle:
 
 def _facts(run: RunRecord, bundle: Bundle, window: WindowSpec) -> dict[str, str]:
     identity, result, species = run.identity, run.result, bundle.manifest.species
-    fasta = run.fasta
+    fasta, shards = run.fasta, len(run.parts or ())
     return {
         "annotation": f"{annotation_name(run)} ({run.annotation.format}), "
         f"{counted(result.rows, 'row')}",
@@ -153,12 +153,13 @@ def _facts(run: RunRecord, bundle: Bundle, window: WindowSpec) -> dict[str, str]
         "trained on": f"{species.name}, {species.assembly}" if species.assembly else species.name,
         "windows": _windows(window, identity.level, run.annotation.format),
         "biotypes": ", ".join(identity.biotypes) or "all",
+        **({"genes": first_few(identity.genes)} if identity.genes else {}),
         "scored": f"{counted(result.scored, 'window')}, {counted(result.calls, 'call')}",
         "thresholds": f"chosen for calls with a precision of {identity.call_precision:g}"
         if identity.call_precision
         else "the bundle's",
         "run": f"{run.started}, in {run.seconds:,.0f} s on {result.device}, by histpred "
-        f"{identity.histpred}",
+        f"{identity.histpred}" + (f"; joined from {counted(shards, 'shard')}" if shards else ""),
         "digests": f"annotation {identity.annotation_sha256[:16]}..., genome "
         f"{identity.fasta_sha256[:16]}..., bundle {bundle.digest[:16]}... (in full in run.json)",
     }

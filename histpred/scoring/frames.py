@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from histpred.core.columns import COLUMNS, HEADER, NA, NAMES, PLACE
 from histpred.core.errors import HistpredError, InputError, UsageError
 from histpred.core.finished import written
-from histpred.genome.typed_regions import canonical, like_regions, parse_regions
+from histpred.genome.typed_regions import canonical, like_regions, names_contig, parse_regions
 from histpred.scoring.called import called_rows
 from histpred.scoring.tables import CALLS, SCORES
 
@@ -29,21 +29,27 @@ CALL_COLUMNS = (*PLACE, "gene_id", "biotype")
 FRAME, SEQUENCES = "<DataFrame>", "<sequences>"  # their names in errors
 
 
-def regions_text(annotation: object) -> str | None:
+def regions_text(annotation: object, fasta: object = None) -> str | None:
     """The regions of a list of strings, or of one string that is no file, as one text.
 
-    None for anything else that may be an annotation. Raises UsageError for a malformed region.
+    With a `fasta`, the name of one of its contigs is a region too; see `names_contig`. None for
+    anything else that may be an annotation. Raises UsageError for a malformed region.
     """
     words = [annotation] if isinstance(annotation, str) else annotation
     if not isinstance(words, list | tuple) or not all(isinstance(word, str) for word in words):
         return None
     text = " ".join(words)
-    if isinstance(annotation, str) and (os.path.exists(text) or not like_regions(text)):
+
+    def is_contig(word: str) -> bool:
+        return fasta is not None and names_contig(word, str(fasta))
+
+    regions = like_regions(text) or (bool(words) and all(map(is_contig, words)))
+    if isinstance(annotation, str) and (os.path.exists(text) or not regions):
         return None
-    if not like_regions(text):
+    if not regions:
         hint = "give an annotation as one path or a DataFrame, and names of genes as genes="
         raise UsageError(f"not a region: {text[:60]!r}", hint)
-    return canonical(parse_regions(text))
+    return canonical(parse_regions(text, is_contig))
 
 
 @contextmanager

@@ -5,7 +5,7 @@ process GATHER {
     container "histpred:${workflow.manifest.version}"
 
     input:
-    tuple val(meta), path(scattered), path(parts, stageAs: 'parts/*')
+    tuple val(meta), path(scattered), path(bundle, stageAs: 'bundle'), path(parts, stageAs: 'parts/*')
 
     output:
     tuple val(meta), path("predictions/${meta.id}"), emit: prediction
@@ -13,7 +13,7 @@ process GATHER {
 
     script:
     """
-    histpred gather ${scattered} parts/* -o predictions/${meta.id}
+    histpred gather ${scattered} parts/* -o predictions/${meta.id} ${meta.source}
     """
 
     stub:

@@ -41,6 +41,15 @@ GROUPS: dict[str, tuple[str, str, dict[str, Property]]] = {
                 "exists": True,
                 "x-value": "FILE",
                 "description": "Annotation of the genes: BED, GTF or GFF3. It may be compressed.",
+                "help_text": "Not needed with --regions, --sequences, or --tile on whole contigs.",
+            },
+            "regions": {
+                "type": "string",
+                "x-value": "REGION[ REGION...]",
+                "x-modes": ["predict"],
+                "description": "Regions in place of the annotation, separated by blanks, such as "
+                "chr22:20,100,000-20,104,000. They are scored as intervals. Positions count from "
+                "1, and both ends belong to the region.",
             },
             "fasta": {
                 "type": "string",

@@ -57,12 +57,15 @@ def made_fault(path) {
 // Return true if a parameter has an effect in a mode. A verb that prepares the work of another verb gets only the options
 // of that verb: scatter must not cut windows by a --chunks that predict does not have.
 def has_effect(property, mode) {
+    if (property['x-modes'] && !(mode in property['x-modes'])) {
+        return false
+    }
     def verbs = property['x-histpred']?.keySet()
     def ends = [predict: ['predict'], train: ['train', 'evaluate'], evaluate: ['evaluate']][mode]
     if (verbs) {
         return verbs.any { verb -> verb in ends } || verbs.every { verb -> verb == 'scatter' }
     }
-    return !property['x-modes'] || mode in property['x-modes']
+    return true
 }
 
 def is_number(text) {
@@ -83,9 +86,15 @@ def names_a_file(value, property) {
     return !(value.toString() in words) && !is_number(value.toString())
 }
 
+// Return true if a value that may be a file or stand for itself is no file.
+def is_no_file(value, property) {
+    def path = property['x-staged'] == 'if there' ? path_of(value) : null
+    return path != null && (path instanceof String || !path.exists() || path.isDirectory())
+}
+
 // Return the file or folder that a value names, or null.
 def staged(value, property) {
-    if (value == null || !property['x-staged'] || !names_a_file(value, property)) {
+    if (value == null || !property['x-staged'] || !names_a_file(value, property) || is_no_file(value, property)) {
         return null
     }
     def path = path_of(value)
@@ -153,7 +162,7 @@ def fault_of(value, property) {
         return property['x-histpred'] ? "'${text}' is not ${property['x-value']}; see --help"
             : "'${text}' is not of letters, digits and . _ + - with a letter or digit first"
     }
-    if (property.exists || property['x-staged'] && names_a_file(text, property)) {
+    if (property.exists || property['x-staged'] && names_a_file(text, property) && !is_no_file(text, property)) {
         return path_fault(path_of(text), property.format)
     }
     def made = property['x-made'] ? path_of(text) : null
@@ -195,12 +204,22 @@ def unknown(name, known) {
     return "--${typed}: no such parameter; ${hint}"
 }
 
+// Return true for a value that is given and is not false.
+def is_set(value) {
+    return value != null && value.toString() != 'false'
+}
+
 // Return the problems of parameters that are right alone but not together. histpred would refuse them in a late task.
 def conflicts(parameters) {
     def found = []
     def window = parameters.window?.toString()
     if (parameters.tile && window && window.tokenize(':')[0] != 'interval') {
         found << "--tile: not together with --window ${window}; tiles are cut from intervals"
+    }
+    if (is_set(parameters.sequences)) {
+        found += ['regions', 'tile', 'tracks']
+            .findAll { name -> is_set(parameters[name]) }
+            .collect { name -> "--${name}: not together with --sequences, which have no genome" }
     }
     if (parameters.mode == 'train') {
         def model = parameters.model.toString()
@@ -273,7 +292,7 @@ def read_samples(parameters) {
     if (parameters.annotation == null && parameters.fasta == null) {
         return [samples: [], problems: ['--annotation and --fasta are needed, or --input; --help says more']]
     }
-    def named = new File((parameters.annotation ?: '').toString()).name.tokenize('.')[0] ?: 'sample'
+    def named = new File((parameters.annotation ?: parameters.fasta).toString()).name.tokenize('.')[0] ?: 'sample'
     def cells = ['sample', 'annotation', 'fasta', 'labels', 'bundle']
         .collectEntries { name -> [name, parameters[name]?.toString()] }
     def read = sample_of([sample: named] + cells.findAll { _name, text -> text }, parameters, { text -> path_of(text) })
@@ -286,12 +305,16 @@ def read_samples(parameters) {
 
 // Return one sample from {column: text}, and its {column: problem}.
 def sample_of(cells, parameters, resolve) {
-    def needed = ['sample', 'annotation', 'fasta']
+    def instead = parameters.mode == 'predict' ? ['regions', 'sequences', 'tile'].findAll { name -> is_set(parameters[name]) } : []
+    def needed = ['sample', 'fasta'] + (instead ? [] : ['annotation'])
     needed += parameters.mode == 'predict' ? [] : ['labels']
     needed += parameters.mode == 'evaluate' ? ['bundle'] : []
     def problems = needed
         .findAll { column -> !cells[column] }
         .collectEntries { column -> [column, "needed with --mode ${parameters.mode}"] }
+    if (cells.annotation && instead - 'tile') {
+        problems.annotation = "not together with --${(instead - 'tile')[0]}"
+    }
 
     def name = [pattern: '[A-Za-z0-9][A-Za-z0-9._+-]*']
     def formats = [annotation: 'file-path', fasta: 'file-path', labels: 'path', bundle: 'directory-path']
@@ -303,9 +326,9 @@ def sample_of(cells, parameters, resolve) {
         formats.bundle = null
         problems.bundle = fault_of(cells.bundle, name)
     }
-    problems += formats
+    problems = formats
         .findAll { column, format -> format && paths[column] != null }
-        .collectEntries { column, format -> [column, path_fault(paths[column], format)] }
+        .collectEntries { column, format -> [column, path_fault(paths[column], format)] } + problems
     if (cells.sample && fault_of(cells.sample, name)) {
         problems.sample = fault_of(cells.sample, name)
     }

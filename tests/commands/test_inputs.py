@@ -78,6 +78,18 @@ def test_tiles_and_a_window_may_be_asked_of_regions(files):
     ]
 
 
+def test_a_whole_contig_is_cut_into_tiles(files):
+    as_region = windows("chr2:1-9,000", "genome.fa", "--tile", "3000")
+    assert len(as_region) == 3
+    for words in (["chr2"], ["2"], ["chr2:1-4,000", "chr2"]):
+        found = windows(*words, "genome.fa", "--tile", "3000")
+        assert [row.split()[0] for row in found] == [row.split()[0] for row in as_region]
+    Path("genome.fa.fai").write_text("chr1\t60000\t6\t60\t61\nchr2\t9000\t61012\t60\t61\n")
+    assert len(windows("chr2", "genome.fa", "--tile", "3000")) == 3
+    write(Path("chr2"), "chr1\t0\t3000\tof a file\t0\t+\n")
+    assert windows("chr2", "genome.fa", "--tile", "3000") == ["chr1:0-3000(+) of a file"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
@@ -92,6 +104,11 @@ def test_tiles_and_a_window_may_be_asked_of_regions(files):
         (["chr1:1-9", "genome.fa", "--biotype", "lncRNA"], 2, "regions have no biotypes"),
         (["chr1:1-9", "genome.fa", "--genes", "LINC1"], 2, "regions have no genes"),
         (["LINC1", "genome.fa"], 1, "LINC1: no such file"),
+        (["genes.bd", "genome.fa"], 1, "genes.bd: no such file\n  did you mean genes.bed?"),
+        (["genes.gft", "genome.fa", "--tile", "200"], 1, "genes.gft: no such file"),
+        (["chr1", "genome.fa"], 2, "chr1 is a whole contig, and an interval is scored at its mi"),
+        (["chr9", "genome.fa", "--tile", "200"], 1, "genome.fa: has no contig chr9, or several"),
+        (["chr1", "genes.bed", "genome.fa"], 2, "2 annotations were given"),
         (["genes.bed", "hg38"], 1, "hg38 is the name of an assembly"),
         (["genes.bed", "genome.fa", "--genes", "nofile.txt"], 2, "no such file of names"),
         (["genes.bed", "genome.fa", "--genes", "XIST"], 1, "none of the genes that --genes names"),
@@ -135,23 +152,30 @@ def test_strict_minds_a_gene_that_is_missing_and_no_other(files):
 
 
 @pytest.mark.parametrize(
-    "words",
+    ("words", "fasta", "bundle", "needed"),
     [
-        ["genes.bed", "genome.fa", "--genes", "LINC1,LINC9"],
-        ["chr1:30,001-31,000", "chr2:5-9:-", "genome.fa"],
+        ("genes.bed genome.fa --genes LINC1,LINC9", "genome.fa", "human-promoter", ""),
+        ("chr1:30,001-31,000 chr2:5-9:- genome.fa", "genome.fa", "human-promoter", "interval"),
+        ("rna.fa --sequences", "rna.fa", "human-promoter", "interval"),
+        ("rna.fa --sequences", "rna.fa", "yeast", ""),
     ],
 )
-def test_shards_agree_with_a_single_prediction(files, words):
-    assert histpred("scatter", *words, "--bundle", "human-promoter", "-o", "shards").code == 0
-    kind = [] if "--genes" in words else ["--window", "interval"]
+def test_shards_agree_with_a_single_prediction(files, words, fasta, bundle, needed):
+    write(Path("rna.fa"), ">a\n" + "ACGUUGCA" * 700 + "\n>b\n" + "GGCCUUAAU" * 500 + "\n")
+    given = [*words.split(), "--bundle", bundle]
+    done = histpred("scatter", *given, "--shard-bases", "9000", "-o", "shards")
+    assert done.code == 0, done.err
+    option = ["--window", needed] if needed else []
+    assert ("give histpred predict the option --window" in done.err) == bool(needed)
     for shard in sorted(Path("shards/shards").iterdir()):
-        assert histpred("predict", shard, "genome.fa", *kind, "-o", f"part{shard.stem}").code == 0
+        part = ("--bundle", bundle, *option, "-o", f"part{shard.stem}")
+        done = histpred("predict", shard, fasta, *part)
+        assert done.code == 0, done.err
     parts = sorted(map(str, Path().glob("part*")))
     assert histpred("gather", "shards", *parts, "-o", "out").code == 0
-    assert histpred("predict", *words, "-o", "single").code == 0
+    assert histpred("predict", *given, "-o", "single").code == 0
     assert tables(Path("out")) == tables(Path("single"))
-    again = histpred("predict", *words, "-o", "out")
-    assert "nothing to do" in again.err
+    assert "nothing to do" in histpred("predict", *given, "-o", "out").err
 
 
 def test_rows_without_strand_are_told_of_both_ways_out(files):

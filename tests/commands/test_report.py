@@ -337,6 +337,53 @@ def test_predict_writes_it_unless_told_not_to(demo_data, genome, tmp_path, monke
     assert not (tmp_path / "many" / "report.html").exists()
 
 
+def without_the_run(page: Path) -> list[str]:
+    """The lines of a page but for those that say when, for how long and where it was made."""
+    lines = page.read_text().splitlines()
+    return [line for line in lines if not re.search(r"\d{4}-\d\d-\d\dT\d\d:\d\d", line)]
+
+
+def test_gather_writes_the_page_of_an_unsharded_run(demo_data, genome, tmp_path):
+    inputs = (demo_data / "genes.bed", genome, "--bundle", "human-promoter")
+    whole, scattered, parts = (tmp_path / name for name in ("whole", "scattered", "parts"))
+    assert histpred("predict", *inputs, "-o", whole, report=True).code == 0
+    assert histpred("scatter", *inputs, "--shard-bases", "99999", "-o", scattered).code == 0
+    for shard in sorted((scattered / "shards").iterdir()):
+        assert histpred("predict", shard, genome, "-o", parts / shard.stem).code == 0
+    gather = ("gather", scattered, *sorted(parts.iterdir()), "-o")
+    assert histpred(*gather, tmp_path / "without").code == 0
+    assert not (tmp_path / "without" / "report.html").exists()
+    done = histpred(*gather, tmp_path / "with", report=True)
+    assert (done.code, done.out) == (0, ""), done.err
+    page = tmp_path / "with" / "report.html"
+    assert f"{page}: what was found" in done.err
+    shards = len(list(parts.iterdir()))
+    assert shards > 1
+    assert f"joined from {shards} shards" in page.read_text()
+    assert without_the_run(page) == without_the_run(whole / "report.html")
+
+    other = histpred(*gather, tmp_path / "other", "--bundle", "yeast", report=True)
+    assert other.code == 1
+    assert "is not the bundle human-promoter" in other.err
+
+
+def test_gather_says_why_a_bundle_that_does_not_ship_has_no_report(
+    demo_data, genome, tmp_path, monkeypatch
+):
+    inputs = (demo_data / "genes.bed", genome, "--bundle", "human-promoter")
+    assert histpred("scatter", *inputs, "-o", tmp_path / "scattered").code == 0
+    shard = tmp_path / "scattered" / "shards" / "0001.tsv"
+    assert histpred("predict", shard, genome, "-o", tmp_path / "part").code == 0
+    gather = ("gather", tmp_path / "scattered", tmp_path / "part", "-o", tmp_path / "out")
+    monkeypatch.setattr("histpred.reports.prediction.shipped_bundles", lambda: ["yeast"])
+    done = histpred(*gather, report=True)
+    assert done.code == 0
+    assert "no report is written: the bundle human-promoter" in done.err
+    assert f"histpred report {tmp_path / 'out'} --bundle DIR" in done.err
+    assert histpred(*gather, "--bundle", "human-promoter", report=True).code == 0
+    assert (tmp_path / "out" / "report.html").exists()
+
+
 @pytest.mark.parametrize("name", [b"latin-\xe4", b"new\nline", b"<b>&", b"-dash"], ids=repr)
 def test_files_with_odd_names_have_a_report(name, demo_data, genome, tmp_path):
     rows, out = (tmp_path / f"{os.fsdecode(name)}{end}" for end in (".bed", ""))

@@ -301,6 +301,13 @@ NASTY = 'it\'s $HOME `date` "x" \\ ; \n two é'
 # Valid parameters: (parameters, the beginnings of the warnings).
 GOOD: dict[str, tuple[dict[str, Any], list[str]]] = {
     "single": (SINGLE, []),
+    "some genes": ({**SINGLE, "genes": "XIST,MALAT1"}, []),
+    "genes in a file": ({**SINGLE, "genes": "random"}, []),
+    "a gene called as a folder": ({**SINGLE, "genes": "other"}, []),
+    "regions": ({"fasta": "genome.fa", "regions": "chr22:20,100,000-20,104,000 22:5-9:-"}, []),
+    "sequences": ({"fasta": "genome.fa", "sequences": True}, []),
+    "whole contigs": ({"fasta": "genome.fa", "tile": 200}, []),
+    "genes to train": ({**TRAIN, "genes": "XIST"}, ["--genes"]),
     "named": ({**SINGLE, "sample": "H1-K562.v2+", "bundle": "my bundle"}, []),
     "number as a name": ({**SINGLE, "sample": 7}, []),
     "train": (
@@ -393,6 +400,18 @@ BAD: dict[str, tuple[dict[str, Any], list[str]]] = {
             "--marks: ',' is not NAME[,NAME...]",
             "--biotype: ', ' is not NAME[,NAME...]",
         ],
+    ),
+    "two kinds of rows": (
+        {**SINGLE, "regions": "chr22:1-9", "sequences": True, "tile": 200},
+        [
+            "--regions: not together with --sequences",
+            "--tile: not together with --sequences",
+            "--annotation: not together with --regions",
+        ],
+    ),
+    "regions to train": (
+        {**TRAIN, "annotation": None, "regions": "chr22:1-9"},
+        ["--annotation: needed with --mode train"],
     ),
     "a prior alone": ({**TRAIN, "prior": 0.5}, ["--prior: only with --loss nnpu"]),
     "no prior": ({**TRAIN, "loss": "nnpu"}, ["--prior: needed with --loss nnpu"]),
@@ -723,7 +742,8 @@ def test_histpred_takes_the_flags(done: tuple[Path, dict[str, Any]]) -> None:
     assert took["--unstranded"] is True
     for name in GOOD:
         for verb, flags in done[1]["outcomes"][f"good {name}"]["flags"].items():
-            parsed(verb, words(flags.replace("'given/my bundle'", "/")))  # must exist
+            there = flags.replace("'given/my bundle'", "/")  # must exist
+            parsed(verb, words(there.replace("given/random", str(done[0] / "random"))))
 
 
 @starts_nextflow
@@ -742,6 +762,23 @@ def test_files_that_flags_name_are_staged(done: tuple[Path, dict[str, Any]]) -> 
         assert words(outcome["flags"][verb]) == ["--weights", "given/my bundle"]
     # A file called 'random' is not what --split random means.
     assert found["outcomes"]["good train"]["given"]["train"] == []
+    outcome = found["outcomes"]["good genes in a file"]
+    assert outcome["given"].pop("scatter") == [str(folder / "random")]
+    assert not any(outcome["given"].values())
+    assert outcome["flags"]["scatter"] == "--genes given/random"
+    outcome = found["outcomes"]["good a gene called as a folder"]
+    assert (outcome["given"]["scatter"], outcome["flags"]["scatter"]) == ([], "--genes other")
+
+
+@starts_nextflow
+def test_only_scatter_chooses_rows(done: tuple[Path, dict[str, Any]]) -> None:
+    for name, flag in (("some genes", "--genes XIST,MALAT1"), ("sequences", "--sequences")):
+        flags = done[1]["outcomes"][f"good {name}"]["flags"]
+        assert flags == {"scatter": flag} | dict.fromkeys(VERBS[1:], "")
+    assert done[1]["outcomes"]["good genes to train"]["flags"]["scatter"] == ""
+    for name in ("regions", "sequences", "whole contigs"):
+        (sample,) = done[1]["outcomes"][f"good {name}"]["samples"]
+        assert (sample["id"], sample["annotation"]) == ("genome", None)
 
 
 @starts_nextflow

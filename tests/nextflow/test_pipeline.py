@@ -124,6 +124,69 @@ def test_tiles_and_some_marks_in_shards_are_what_predict_writes(tmp_path: Path) 
     assert max(sizes) <= 150_200
 
 
+def test_a_sample_has_its_report(tmp_path: Path) -> None:
+    done = histpred("predict", *INPUTS, "-o", tmp_path / "plain", report=True)
+    assert done.code == 0, done.err
+    succeed(tmp_path, *TWO_SHARDS)
+    pages = [tmp_path / "plain" / "report.html", tmp_path / PREDICTIONS / "report.html"]
+    found, expected = (page.read_text().splitlines() for page in pages)
+    differing = [pair for pair in zip(found, expected, strict=True) if pair[0] != pair[1]]
+    assert len(differing) == 1  # when, for how long and where it ran
+    assert "joined from 2 shards" in differing[0][1]
+
+
+# What goes in, and how histpred predict is told the same.
+ROWS: dict[str, tuple[list[str | Path], list[str | Path]]] = {
+    "genes": (
+        ["--annotation", INPUTS[0], "--fasta", INPUTS[1], "--genes", "MED15,MIR185,LINC00896"],
+        [*INPUTS, "--genes", "MED15,MIR185,LINC00896"],
+    ),
+    "regions": (
+        ["--regions", "chr22:20,100,000-20,104,000 chr22:20,300,001-20,300,200:-"],
+        ["chr22:20,100,000-20,104,000", "chr22:20,300,001-20,300,200:-", INPUTS[1]],
+    ),
+    "a contig": (["--regions", "chr22", "--tile", "2000"], ["chr22", INPUTS[1], "--tile", "2000"]),
+    "all contigs": (["--tile", "2000"], [INPUTS[1], "--tile", "2000"]),
+    "a precision": (
+        ["--annotation", INPUTS[0], "--call_precision", "0.9"],
+        [*INPUTS, "--call-precision", "0.9"],
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", ROWS)
+def test_other_rows_are_what_predict_writes(kind: str, tmp_path: Path) -> None:
+    given, words = ROWS[kind]
+    done = histpred("predict", *words, "-o", tmp_path / "plain")
+    assert done.code == 0, done.err
+    more = [] if "--fasta" in given else ["--fasta", INPUTS[1]]
+    more += ["--sample", "some", "--shard_bases", "500000" if "--tile" in given else "40000"]
+    # The test profile has an annotation of its own.
+    said = succeed(tmp_path, *given, *more, profile="standard")
+    assert tasks(said).count("PREDICT") > 1
+    folder = tmp_path / "results" / "predictions" / "some"
+    assert_same(folder, tmp_path / "plain")
+    again = histpred("predict", *words, "-o", folder)
+    assert "nothing to do" in again.err
+    records = [json.loads((one / "run.json").read_text()) for one in (folder, tmp_path / "plain")]
+    for name in ("annotation", "fasta", "marks"):
+        assert records[0][name] == records[1][name]
+
+
+@pytest.mark.parametrize("bundle", ["human-promoter", "yeast"])
+def test_sequences_are_what_predict_writes(bundle: str, tmp_path: Path) -> None:
+    fasta = tmp_path / "rna.fa"
+    fasta.write_text("".join(f">t{i}\n{'ACGUUGCA' * 90 * i}\n" for i in range(1, 9)))
+    words = (fasta, "--sequences", "--bundle", bundle)
+    assert histpred("predict", *words, "-o", tmp_path / "plain").code == 0
+    given = ("--fasta", fasta, "--sequences", "--bundle", bundle, "--shard_bases", "50000")
+    said = succeed(tmp_path, *given, profile="standard")
+    assert tasks(said).count("PREDICT") > 1
+    folder = tmp_path / "results" / "predictions" / "rna"
+    assert_same(folder, tmp_path / "plain")
+    assert "nothing to do" in histpred("predict", *words, "-o", folder).err
+
+
 def test_a_wrong_parameter_ends_the_run_before_any_task(tmp_path: Path) -> None:
     odd = tmp_path / "a $HOME; b.gtf.gz"
     shutil.copy(INPUTS[0], odd)
