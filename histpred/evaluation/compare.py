@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -10,8 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas
 
-from histpred.bundle.folder import MARK_VECTORS, Bundle
-from histpred.evaluation.analysis import co_targeting, correlate, cosine_similarity_of
+from histpred.evaluation.analysis import co_targeting, correlate
 from histpred.evaluation.baselines import INPUTS, fit_baselines, sequence_features
 from histpred.evaluation.blocks import out_of_fold
 from histpred.evaluation.bootstrap import intervals, lead
@@ -28,6 +26,7 @@ from histpred.evaluation.result import (
 )
 from histpred.evaluation.rows import EvaluationOptions, LabelledRows, label_rows
 from histpred.evaluation.scores import ScoredWindows, described
+from histpred.evaluation.vectors import similarity_of, why_no_vectors
 from histpred.genome.regions import INTERVAL
 from histpred.genome.request import Request
 from histpred.genome.windows import WindowSpec
@@ -114,7 +113,7 @@ def compare(
         groupings["block"] = np.array(blocks.names)[blocks.numbers]
     groups = [by_group(truth, probabilities, of, by) for by, of in groupings.items()]
     kinds = kinds_of(labelled.windows[chosen.evaluated], request, window.kind, work)
-    similarity = _similarity(bundle, chosen.marks)
+    similarity = similarity_of(bundle, chosen.marks)
     together = co_targeting(training, chosen.marks) if len(training) else None
     both = similarity is not None and together is not None and len(chosen.marks) > 2
     return Result(
@@ -132,6 +131,7 @@ def compare(
         models=models,
         groups=pandas.concat(groups, ignore_index=True),
         similarity=similarity,
+        no_vectors=why_no_vectors(bundle),
         co_targeting=together,
         correlation=correlate(similarity, together) if both else None,
         drawn=block if in_blocks else LOCI,
@@ -194,16 +194,6 @@ def _baseline_results(
             one = evaluated.read_by_paper(one, validation[name][0])
         results[name] = one
     return results
-
-
-def _similarity(bundle: Bundle, marks: Sequence[str]) -> pandas.DataFrame | None:
-    """Cosine similarity of the bundle's mark vectors, None if it has none."""
-    if MARK_VECTORS not in bundle.manifest.files:
-        return None
-    with open(bundle.directory / MARK_VECTORS, encoding="utf-8", newline="") as lines:
-        rows = csv.reader(lines, "excel-tab")
-        vectors = {mark: [float(number) for number in numbers] for mark, *numbers in rows}
-    return cosine_similarity_of(np.array([vectors[mark] for mark in marks]), marks)
 
 
 def _about(scored: ScoredWindows, request: Request, labels_path: Path) -> dict[str, str]:
