@@ -29,7 +29,6 @@ from histpred.evaluation.scores import ScoredWindows, described
 from histpred.evaluation.vectors import similarity_of, why_no_vectors
 from histpred.genome.regions import INTERVAL
 from histpred.genome.request import Request
-from histpred.genome.windows import WindowSpec
 from histpred.labels.examples import Examples
 from histpred.labels.loci import locus_numbers
 from histpred.labels.splits import TRAIN
@@ -105,7 +104,7 @@ def compare(
     training = labelled.labels[chosen.sets == TRAIN]
     by_block = not len(training) and len(blocks.names) > 1
     if len(training) or by_block:
-        models |= _baseline_results(window, request, chosen, evaluated, models, work)
+        models |= _baseline_results(scored[0], request, chosen, evaluated, models, work)
 
     probabilities = {name: model.probabilities for name, model in models.items()}
     groupings = {"biotype": windows["biotype"], "chromosome": windows["chrom"]}
@@ -162,7 +161,7 @@ def _bundle_results(
 
 
 def _baseline_results(
-    window: WindowSpec,
+    scored: ScoredWindows,
     request: Request,
     rows: LabelledRows,
     evaluated: EvaluatedRows,
@@ -173,18 +172,20 @@ def _baseline_results(
 
     `models`: those of the bundles, the evaluated one first.
     """
+    window = scored.window
     _, parts, _ = map_windows(
         request, window, work, lambda batch: sequence_features(batch, window), quiet=True
     )
     _, windows, units, labels = rows.labelled
+    wanted = _wanted(scored)
     features = np.concatenate(parts)[rows.labelled.rows]
     if (rows.sets == TRAIN).any():
-        score = fit_baselines(Examples(windows, units, features, labels, rows.known_sets))
+        score = fit_baselines(Examples(windows, units, features, labels, rows.known_sets), wanted)
         scores = score(evaluated.windows, features[rows.evaluated])
         validation = score(windows[rows.validation], features[rows.validation])
     else:
         features = features[rows.evaluated]
-        scores = out_of_fold(evaluated.windows, features, evaluated.truth, rows.blocks)
+        scores = out_of_fold(evaluated.windows, features, evaluated.truth, rows.blocks, wanted)
         validation = {}
     bundle = next(iter(models.values()))
     results = {}
@@ -194,6 +195,11 @@ def _baseline_results(
             one = evaluated.read_by_paper(one, validation[name][0])
         results[name] = one
     return results
+
+
+def _wanted(scored: ScoredWindows) -> float | None:
+    """The precision that the bundle's calls should have; None: they maximise Youden's J."""
+    return next((mark.calls.wanted for mark in scored.marks if mark.calls), None)
 
 
 def _about(scored: ScoredWindows, request: Request, labels_path: Path) -> dict[str, str]:
