@@ -102,6 +102,7 @@ def write_report(result: Result, figures: Mapping[str, Drawing], path: Path) -> 
         figures=figures,
         findings={name: list(find(result)) for name, find in FINDINGS.items()},
         readings=readings_of(result),
+        validation=nested_validation(result),
         averages=performance_table(result),
         areas=area_table(result),
         marks=_marks(result),
