@@ -806,6 +806,13 @@ def test_an_evaluation_that_was_altered_is_not_finished(bundle, data, tmp_path):
     assert "files missing or altered since: report.html" in again.err
     assert evaluate(bundle, data, tmp_path / "e", "--overwrite").code == 0
     assert (tmp_path / "e" / "report.html").exists()
+    record = tmp_path / "e" / "metrics.json"
+    metrics = json.loads(record.read_text())
+    del metrics["readings"]  # as before there were two
+    record.write_text(json.dumps(metrics))
+    again = evaluate(bundle, data, tmp_path / "e")
+    assert again.code == 1
+    assert "metrics.json was not written by histpred" in again.err
 
 
 @pytest.mark.parametrize("name", ["my bundle", "bündel"])
