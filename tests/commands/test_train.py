@@ -15,12 +15,20 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas
 import pytest
 
 for package in ("torch", "sklearn", "matplotlib", "jinja2", "onnx", "pyarrow"):
     pytest.importorskip(package, reason="needs the extra train")
 
-from sklearn.metrics import roc_auc_score  # noqa: E402
+from sklearn.metrics import (  # noqa: E402
+    accuracy_score,
+    f1_score,
+    matthews_corrcoef,
+    precision_score,
+    recall_score,
+    roc_auc_score,
+)
 
 from histpred.bundle.folder import load_bundle  # noqa: E402
 from support.command_line import (  # noqa: E402
@@ -154,6 +162,56 @@ def test_the_figures_are_those_of_the_test_rows(evaluation, bundle, data, tmp_pa
     assert figures["micro"]["accuracy"]["value"] == pytest.approx(accuracy, abs=0.02)
 
 
+def test_both_readings_of_both_tables_follow_from_the_files(evaluation):
+    """Tables 1 and 2 by pandas and scikit-learn, from the rows of readings.tsv.gz."""
+    metrics = json.loads((evaluation / "metrics.json").read_text())
+    path, marks = evaluation / "readings.tsv.gz", metrics["marks"]
+    scores = pandas.read_csv(path, sep="\t", float_precision="round_trip")
+    summary = pandas.read_csv(evaluation / "summary.tsv", sep="\t")
+    assert len(summary) == 2 * len(metrics["models"])
+    for row in summary.to_dict("records"):
+        name, paper = row["Configuration"], row["Reading"] == "paper"
+        rows = {which: of for which, of in scores[scores["model"] == name].groupby("set")}
+        pooled, areas = [], []
+        for mark in marks:
+            truth, raw = (rows["validation"][f"{mark}_{what}"] for what in ("label", "raw"))
+            threshold = metrics["models"][name]["thresholds"][mark]
+            if paper:
+                tried = sorted(set(raw), reverse=True)
+
+                def j(value: float, y=truth, s=raw) -> float:
+                    return (s[y == 1] >= value).mean() - (s[y == 0] >= value).mean()
+
+                threshold = max(tried, key=j) if len(tried) > 1 else 0.5
+                assert threshold == metrics["models"][name]["paper"]["thresholds"][mark]
+            score = rows["evaluated"][f"{mark}_{'raw' if paper else 'probability'}"]
+            truth = rows["evaluated"][f"{mark}_label"]
+            pooled.append(pandas.DataFrame({"y": truth, "s": score, "call": score >= threshold}))
+            areas.append(roc_auc_score(truth, score))
+        all_pairs = pandas.concat(pooled)
+        y, call = all_pairs["y"], all_pairs["call"]
+        assert row["Accuracy"] == pytest.approx(accuracy_score(y, call), rel=1e-5)
+        assert row["Recall"] == pytest.approx(recall_score(y, call), rel=1e-5)
+        if call.any():
+            assert row["Precision"] == pytest.approx(precision_score(y, call), rel=1e-5)
+            assert row["F1-score"] == pytest.approx(f1_score(y, call), rel=1e-5)
+            assert row["MCC"] == pytest.approx(matthews_corrcoef(y, call), rel=1e-5)
+        assert row["Micro-AUROC"] == pytest.approx(roc_auc_score(y, all_pairs["s"]), rel=1e-5)
+        assert row["Macro-AUROC"] == pytest.approx(np.mean(areas), rel=1e-5)
+
+
+def test_the_auroc_of_each_mark_follows_from_the_predictions(evaluation):
+    metrics = json.loads((evaluation / "metrics.json").read_text())
+    rows = pandas.read_csv(evaluation / "predictions.tsv.gz", sep="\t")
+    mine = metrics["models"]["mine"]
+    for mark in metrics["marks"]:
+        truth = rows[f"{mark}_label"]
+        found = roc_auc_score(truth, rows[f"{mark}_probability"])
+        assert found == pytest.approx(mine["figures"][mark]["auroc"]["value"], abs=1e-9)
+        found = roc_auc_score(truth, rows[f"{mark}_raw"])
+        assert found == pytest.approx(mine["paper"]["figures"][mark]["auroc"], abs=1e-9)
+
+
 def test_an_evaluation_has_all_its_parts(evaluation):
     names = {path.name for path in evaluation.iterdir()}
     assert {"metrics.json", "report.html", "summary.tsv", "marks.tsv", "figures"} <= names
@@ -174,6 +232,18 @@ def test_an_evaluation_has_all_its_parts(evaluation):
     assert metrics["models"]["prevalence"]["figures"]["macro"]["auroc"]["value"] == 0.5
     with gzip.open(evaluation / "predictions.tsv.gz", "rt") as lines:
         assert sum(1 for _ in lines) == metrics["windows"] + 1
+
+
+def test_one_hot_marks_have_no_similarity_and_the_report_says_how_to_get_one(bundle, evaluation):
+    assert not (bundle / "mark_vectors.tsv").exists()
+    assert not (evaluation / "similarity.tsv").exists()
+    assert not (evaluation / "figures" / "mark_similarity.png").exists()
+    assert (evaluation / "figures" / "co_targeting.png").exists()
+    report = (evaluation / "report.html").read_text()
+    assert "Train with --mark-dimension N" in report
+    assert "vectors do not reflect" not in report
+    metrics = json.loads((evaluation / "metrics.json").read_text())
+    assert metrics["similarity"] is metrics["correlation"] is None
 
 
 def test_the_same_command_does_nothing_and_another_one_is_refused(bundle, data, evaluation):
@@ -243,6 +313,9 @@ def test_every_way_of_training_gives_a_bundle_that_works(options, data, tmp_path
     assert evaluate(tmp_path / "b", data, tmp_path / "e").code == 0
     metrics = json.loads((tmp_path / "e" / "metrics.json").read_text())
     assert metrics["models"]["b"]["figures"]["H3K4me3"]["auroc"]["value"] > 0.7
+    learned = "--mark-dimension" in options
+    assert (tmp_path / "b" / "mark_vectors.tsv").exists() == learned
+    assert (tmp_path / "e" / "similarity.tsv").exists() == learned
 
 
 def test_a_split_from_a_file_is_kept(data, bundle, tmp_path):
@@ -261,7 +334,7 @@ def test_bundles_beside_each_other(bundle, data, tmp_path):
     assert metrics["marks"] == LEARNED
     assert list(metrics["models"])[:2] == ["mine", "body"]
     assert metrics["models"]["body"]["kind"] == "model"
-    assert done.out.splitlines()[2].startswith("body")
+    assert done.out.splitlines()[3].startswith("body")
     twice = evaluate(bundle, data, tmp_path / "e2", "--beside", bundle)
     assert twice.code == 2
     assert "same name" in twice.err
@@ -279,6 +352,12 @@ def test_rows_that_the_split_does_not_know_are_all_evaluated(bundle, tmp_path):
     assert metrics["windows"] == len(renamed)
     assert list(metrics["models"])[:2] == ["mine", "prevalence"]
     assert metrics["about"]["baselines"] == "by blocks of 1,000,000 bp, see Methods"
+    missing = metrics["readings"]["paper"]
+    assert "none of the labelled rows is a validation row of its split" in missing
+    assert missing in done.out
+    assert missing.replace("'", "&#39;") in (tmp_path / "e" / "report.html").read_text()
+    assert metrics["models"]["mine"]["paper"] is metrics["validation"] is None
+    assert not (tmp_path / "e" / "readings.tsv.gz").exists()
     assert metrics["models"]["GC"]["figures"]["H3K4me3"]["auroc"]["value"] > 0.75
 
 
@@ -561,8 +640,6 @@ def test_deephistone_is_too_large_to_be_averaged(data, tmp_path):
 
 def test_from_python(data, bundle, tmp_path):
     """The same bytes as from the command line, and a DataFrame for the labels."""
-    import pandas
-
     import histpred
 
     settings = {"hidden": (16, 8), "learning_rate": 0.01, "batch": 32, "epochs": 8}
@@ -729,6 +806,13 @@ def test_an_evaluation_that_was_altered_is_not_finished(bundle, data, tmp_path):
     assert "files missing or altered since: report.html" in again.err
     assert evaluate(bundle, data, tmp_path / "e", "--overwrite").code == 0
     assert (tmp_path / "e" / "report.html").exists()
+    record = tmp_path / "e" / "metrics.json"
+    metrics = json.loads(record.read_text())
+    del metrics["readings"]  # as before there were two
+    record.write_text(json.dumps(metrics))
+    again = evaluate(bundle, data, tmp_path / "e")
+    assert again.code == 1
+    assert "metrics.json was not written by histpred" in again.err
 
 
 @pytest.mark.parametrize("name", ["my bundle", "bündel"])
