@@ -13,6 +13,7 @@ from histpred.bundle.folder import DEFAULT_BUNDLE, load_bundle
 from histpred.bundle.outputs import window_for, window_of_regions, window_of_sequences
 from histpred.core.errors import UsageError
 from histpred.core.execution import Execution, Progress, no_progress
+from histpred.genome.genomes import one_genome
 from histpred.genome.regions import BLOCK
 from histpred.genome.request import FILE, REGIONS, SEQUENCES, Request
 from histpred.scoring.frames import (
@@ -277,7 +278,8 @@ def train(
     about = About(name or folder.resolve().name)
     with annotation_file(annotation) as rows, labels_table(labels) as table:
         request = Request(rows, path_text(fasta, "fasta"), by, _names(biotypes), unstranded)
-        verbs.train(request, table, folder, chosen, about, choice, execution)
+        genomes = one_genome(request, table)
+        verbs.train(genomes, folder, chosen, about, choice, execution)
     return folder
 
 
@@ -313,7 +315,6 @@ def evaluate(
     """
     from histpred.evaluation.rows import EvaluationOptions
     from histpred.evaluation.scores import Target
-    from histpred.reports.evaluate import evaluate as stage
 
     others = tuple(load_bundle(other) for other in beside)
     target = Target(window, tile or 0)
@@ -328,7 +329,8 @@ def evaluate(
             given, path_text(fasta, "fasta"), by, _names(biotypes), unstranded, _path(cache)
         )
         loaded = load_bundle(bundle)
-        return stage(loaded, request, table, folder, options, execution, _path(weights))
+        genomes = one_genome(request, table)
+        return verbs.evaluate(loaded, genomes, folder, options, execution, _path(weights))
 
 
 def to_anndata(scores: AnyPath, embeddings: AnyPath | None = None) -> anndata.AnnData:

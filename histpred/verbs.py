@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from histpred.genome.request import Request
     from histpred.labels.peaks import PeakRule
     from histpred.reports.convert import convert
+    from histpred.reports.evaluate import evaluate
     from histpred.reports.prediction import write_report as report
     from histpred.reports.summary import summarise as summary
     from histpred.scoring.embed import EmbeddedRun
@@ -38,6 +39,7 @@ STAGES = {
     "scatter": "histpred.scoring.scatter:scatter",
     "gather": "histpred.scoring.gather:gather",
     "train": "histpred.training.train:train",
+    "evaluate": "histpred.reports.evaluate:evaluate",
     "tracks": "histpred.tracks.hub:write_hub",
     "report": "histpred.reports.prediction:write_report",
     "convert": "histpred.reports.convert:convert",

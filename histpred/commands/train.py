@@ -191,6 +191,7 @@ def train(
     need("train")
     from histpred import verbs
     from histpred.core.execution import Execution
+    from histpred.genome.genomes import one_genome
     from histpred.genome.request import Request
     from histpred.training.recipe import check, choose_source
 
@@ -210,7 +211,8 @@ def train(
             )
 
         execution = options.filled(Execution, given, progress=embedded)
-        trained = verbs.train(request, labels, out, recipe, about, choice, execution, progress=tell)
+        genomes = one_genome(request, labels)
+        trained = verbs.train(genomes, out, recipe, about, choice, execution, progress=tell)
     counts = trained.manifest.training.counts
     files = [str(out), *request.files, str(labels), "-o", f"{out}-evaluation"]
     rows = ["--by", request.level] if request.level else []

@@ -34,6 +34,7 @@ from histpred.evaluation.result import METRICS as METRIC_HEADS
 from histpred.evaluation.rows import EvaluationOptions
 from histpred.evaluation.scores import score
 from histpred.genome.annotation import level_for
+from histpred.genome.genomes import GenomeInput, all_files
 from histpred.genome.request import Request, request_identity
 from histpred.labels.examples import choose_marks
 from histpred.labels.matrix import labels_file, read_labels
@@ -62,8 +63,7 @@ class EvaluationRecord(BaseModel):
 
 def evaluate(
     bundle: Bundle,
-    request: Request,
-    labels_path: Path,
+    genomes: Sequence[GenomeInput],
     out: Path,
     options: EvaluationOptions = EvaluationOptions(),
     execution: Execution = Execution(),
@@ -77,7 +77,9 @@ def evaluate(
     nothing is published then.
     """
     bundles = (bundle, *options.beside)
-    files = (*request.files, labels_path)
+    ((_, request, labels_path, *_),) = genomes
+    assert labels_path
+    files = all_files(genomes)
     refuse_streams(files)
     names = [each.manifest.name for each in bundles]
     if len({*names, *INPUTS}) < len(names) + len(INPUTS):

@@ -7,7 +7,7 @@ thresholds and the calibration. Test rows choose nothing; they only give the fig
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -44,8 +44,8 @@ from histpred.core.output import (
 from histpred.encoders import is_expensive
 from histpred.encoders.devices import BF16, choose_device, choose_training_precision
 from histpred.evaluation.calibration import calibrate
+from histpred.genome.genomes import GenomeInput, all_files
 from histpred.genome.regions import INTERVAL
-from histpred.genome.request import Request
 from histpred.labels.examples import choose_marks
 from histpred.labels.loci import locus_numbers
 from histpred.labels.matrix import read_labels
@@ -64,8 +64,7 @@ OUTPUTS = (SCORER, CARD, GRAPH, BINS, HEADS, SPLIT, HISTORY, MARK_VECTORS, MANIF
 
 
 def train(
-    request: Request,
-    labels_path: Path,
+    genomes: Sequence[GenomeInput],
     out: Path,
     recipe: Recipe,
     about: About,
@@ -75,13 +74,15 @@ def train(
 ) -> Bundle:
     """Train a bundle and write it into the folder `out`.
 
-    `labels_path` is a gene x mark table, or the folder that `histpred labels` wrote. `choice` is
-    the encoder for the model 'mlp', None for models that read bases. The device of `execution` is
-    that of encoder and training; its precision is the encoder's, and bf16 is that of training too
-    (`choose_training_precision`); its progress counts embedded windows, `progress` epochs. Raises
-    HistpredError for inputs, labels and settings that cannot be used; nothing is published then.
+    Every genome has labels. `choice` is the encoder for the model 'mlp', None for models that read
+    bases. The device of `execution` is that of encoder and training; its precision is the
+    encoder's, and bf16 is that of training too (`choose_training_precision`); its progress counts
+    embedded windows, `progress` epochs. Raises HistpredError for inputs, labels and settings that
+    cannot be used; nothing is published then.
     """
-    files = (*request.files, labels_path)
+    ((_, request, labels_path, *_),) = genomes
+    assert labels_path
+    files = all_files(genomes)
     refuse_streams(files)
     check(recipe, about)
     refuse_inputs([out / name for name in OUTPUTS], (*files, *files_of(recipe).values()))
