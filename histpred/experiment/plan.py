@@ -18,7 +18,7 @@ import numpy as np
 import pandas
 from pydantic import BaseModel, JsonValue
 
-from histpred.core.errors import HistpredError, InputError, UsageError, first_few
+from histpred.core.errors import InputError, UsageError, first_few
 from histpred.core.finished import finished, is_ours, refuse_other
 from histpred.core.output import file_digest, output_folder, sweep
 from histpred.core.version import __version__
@@ -27,7 +27,7 @@ from histpred.experiment.tasks import Task
 from histpred.genome.genomes import GenomeInput
 from histpred.genome.request import request_identity
 from histpred.genome.windows import WindowSpec
-from histpred.labels.examples import labelled
+from histpred.labels.examples import choose_marks, labelled
 from histpred.labels.matrix import labels_file, read_labels
 from histpred.labels.splits import UNUSED, write_split
 from histpred.labels.splitting import split
@@ -35,7 +35,8 @@ from histpred.scoring.embed import map_windows
 
 logger = logging.getLogger(__name__)
 
-FOLDER, RECORD = "plan", "plan.json"
+FOLDER, GENES, RECORD = "plan", "genes.tsv.gz", "plan.json"
+PLACE = ["chrom", "start", "end"]
 
 Cut = tuple[WindowSpec, tuple[GenomeInput, ...]]
 """What decides the windows of a task."""
@@ -73,7 +74,7 @@ def make_plan(sheet: Sheet, tasks: Sequence[Task], out: Path, overwrite: bool = 
     UsageError for a split that cannot be made of their genes.
     """
     identity = identify(sheet, tasks)
-    names = [f"{name}.tsv" for name in sheet.splits]
+    names = [*(f"{name}.tsv" for name in sheet.splits), GENES]
     paths = {name: out / f"{name}.tsv" for name in sheet.splits}
     known = None if overwrite else finished(out / RECORD, PlanRecord)
     if known:
@@ -81,22 +82,25 @@ def make_plan(sheet: Sheet, tasks: Sequence[Task], out: Path, overwrite: bool = 
         sweep(out)
         return Plan(paths, known)
     with output_folder(out, (*names, RECORD), is_ours) as work:
-        windows, units, unserved, total = _common_windows(tasks, work)
-        used = np.isin(units, sorted(total["common"]))
+        tables, unserved = _labelled_windows(sheet, tasks, work)
+        common = _common_units(tables)
+        windows = pandas.concat(tables.values(), ignore_index=True)
+        used = windows["unit"].isin(common).to_numpy()
         splits = {}
         for name in sheet.splits:
-            made = split(windows[used], units[used].tolist(), name, sheet.seed)
-            sets = np.full(len(units), UNUSED, dtype="<U10")
+            made = split(windows[used], windows["unit"][used].tolist(), name, sheet.seed)
+            sets = np.full(len(windows), UNUSED, dtype="<U10")
             sets[used] = made.sets
-            _write(work / f"{name}.tsv", windows, units, sets)
+            genes = _write_sets(work / f"{name}.tsv", windows, sets)
             splits[name] = made.description
-            counts = pandas.Series(sets[used]).value_counts()
-            logger.info(f"split {name}: {', '.join(f'{counts[s]:,} {s}' for s in counts.index)}")
+            counts = (f"{count:,} {what}" for what, count in genes.value_counts().items())
+            logger.info(f"split {name}, genes: {', '.join(counts)}")
+        _write_genes(work / GENES, windows[used])
         record = PlanRecord(
             histpred=__version__,
             identity=identity,
             splits=splits,
-            genes={"labelled": len(total["any"]), "common": len(total["common"])},
+            genes={"labelled": windows["unit"].nunique(), "common": len(common)},
             unserved=unserved,
             outputs={name: file_digest(work / name) for name in names},
         )
@@ -125,62 +129,74 @@ def identify(sheet: Sheet, tasks: Sequence[Task]) -> dict[str, JsonValue]:
     return known
 
 
-def _common_windows(
-    tasks: Sequence[Task], work: Path
-) -> tuple[pandas.DataFrame, np.ndarray, dict[str, str], dict[str, set[str]]]:
-    """The windows of all tasks, their units [n], tasks without a row, and the units of any and all.
+def _labelled_windows(
+    sheet: Sheet, tasks: Sequence[Task], work: Path
+) -> tuple[dict[str, pandas.DataFrame], dict[str, str]]:
+    """The windows with labels of each task, and why tasks have none; both by name.
 
-    Tasks with the same windows share them. Raises InputError if no unit is common to all tasks.
+    A table has the columns chrom, start, end, unit and biotype, then one for each mark. Tasks with
+    the same windows have one table, under the name of the first. Raises InputError if no task has a
+    row.
     """
-    tables: dict[Cut, pandas.DataFrame | HistpredError] = {}
-    unserved, names = {}, {}
+    read: dict[Cut, pandas.DataFrame | InputError] = {}
+    tables, unserved = {}, {}
     for task in tasks:
         cut = task.window, task.genomes
-        if cut not in tables:
+        if cut not in read:
             logger.info(f"windows of {task.name}: {task.window}")
             try:
-                tables[cut] = _labelled_windows(cut, work)
-            except InputError as error:  # another input may be wrong for all
-                tables[cut] = error
-        if isinstance(found := tables[cut], HistpredError):
-            unserved[task.name] = str(found)
-        names.setdefault(cut, task.name)
-    served = {cut: one for cut, one in tables.items() if isinstance(one, pandas.DataFrame)}
-    if not served:
-        raise next(one for one in tables.values() if isinstance(one, HistpredError))
-    for name, why in unserved.items():
-        logger.warning(f"configuration {name} has no row and is left out: {why}")
-    units = {names[cut]: set(table["unit"]) for cut, table in served.items()}
-    common = set.intersection(*units.values())
-    if not common:
-        counts = [f"{len(found):,} of {name}" for name, found in units.items()]
-        message = f"the configurations have no labelled gene in common: {first_few(counts)}"
-        raise UsageError(message, "read the same genes in all of them (by, biotypes, window)")
-    every = pandas.concat(served.values(), ignore_index=True)
-    total = {"any": set.union(*units.values()), "common": common}
-    if lost := len(total["any"]) - len(common):
-        logger.info(f"{lost:,} genes are left out, since not every configuration can score them")
-    return every, every["unit"].to_numpy(), unserved, total
+                read[cut] = tables[task.name] = _read(cut, sheet.marks, work)
+            except InputError as error:
+                read[cut] = error
+        if isinstance(error := read[cut], InputError):
+            logger.warning(f"configuration {task.name} has no row and is left out: {error}")
+            unserved[task.name] = str(error)
+    if not tables:
+        raise next(error for error in read.values() if isinstance(error, InputError))
+    return tables, unserved
 
 
-def _labelled_windows(cut: Cut, work: Path) -> pandas.DataFrame:
-    """The windows with labels: chrom, start, end and unit, of all genomes."""
+def _read(cut: Cut, marks: tuple[str, ...], work: Path) -> pandas.DataFrame:
+    """The windows with labels of all genomes."""
     window, genomes = cut
     tables = []
     for genome in genomes:
         rows, _, _ = map_windows(genome.request, window, work, len, quiet=True)
         path = genome.labels_path
-        _, windows, units, _ = labelled(rows, read_labels(path), path)
-        tables.append(windows[["chrom", "start", "end"]].assign(unit=units))
+        labels = choose_marks(read_labels(path), marks, path)
+        _, windows, units, values = labelled(rows, labels, path)
+        table = windows[[*PLACE, "biotype"]].assign(unit=units)
+        tables.append(
+            pandas.concat([table, pandas.DataFrame(values, columns=labels.marks)], axis=1)
+        )
     return pandas.concat(tables, ignore_index=True)
 
 
-def _write(
-    path: Path, windows: pandas.DataFrame, units: np.ndarray, sets: np.ndarray
-) -> None:
-    """Write a split with one row for each unit: its set, and the bases that its windows span."""
-    table = windows.assign(unit=units, set=sets)
-    spans = table.groupby("unit", sort=True).agg(
-        {"chrom": "first", "start": "min", "end": "max", "set": "first"}
-    )
-    write_split(path, spans, spans.index.tolist(), spans["set"].to_numpy())
+def _common_units(tables: Mapping[str, pandas.DataFrame]) -> set[str]:
+    """The units that all tables have; InputError if there is none."""
+    units = {name: set(table["unit"]) for name, table in tables.items()}
+    common = set.intersection(*units.values())
+    if not common:
+        counts = [f"{len(found):,} of {name}" for name, found in units.items()]
+        message = f"the configurations have no labelled gene in common: {first_few(counts)}"
+        raise UsageError(message, "read the same genes in all of them (by, biotypes, window)")
+    if lost := len(set.union(*units.values())) - len(common):
+        logger.info(f"{lost:,} genes are left out, since not every configuration can score them")
+    return common
+
+
+def _write_sets(path: Path, windows: pandas.DataFrame, sets: np.ndarray) -> pandas.Series:
+    """Write the set of each unit, and the bases that its windows span; returns the sets."""
+    how = {"chrom": "first", "start": "min", "end": "max", "set": "first"}
+    genes = windows.assign(set=sets).groupby("unit", sort=True).agg(how)
+    write_split(path, genes, genes.index.tolist(), genes["set"].to_numpy())
+    return genes["set"]
+
+
+def _write_genes(path: Path, windows: pandas.DataFrame) -> None:
+    """Write one row for each unit: id, biotype, and its label of each mark (empty: unlabelled)."""
+    genes = windows.drop(columns=PLACE).drop_duplicates("unit").sort_values("unit")
+    marks = [name for name in genes.columns if name not in ("unit", "biotype")]
+    table = genes[["unit", "biotype", *marks]].rename(columns={"unit": "id"})
+    table = table.astype(dict.fromkeys(marks, "Int8"))
+    table.to_csv(path, sep="\t", index=False, compression={"method": "gzip", "mtime": 0})

@@ -80,7 +80,9 @@ def genomes_of(sheet: Sheet, given: Path | None, cache: Path | None) -> tuple[Ge
         )
     genomes = tuple(one._replace(labels=one.labels or sheet.labels) for one in genomes)
     if bare := [one.name for one in genomes if one.labels is None]:
-        raise UsageError(f"the genome {bare[0]} has no labels", "add labels: to it, or to the sheet")
+        raise UsageError(
+            f"the genome {bare[0]} has no labels", "add labels: to it, or to the sheet"
+        )
     return genomes
 
 
