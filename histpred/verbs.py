@@ -88,7 +88,9 @@ def predict(
             execution = execution._replace(overwrite=execution.overwrite or not complete)
             scratch = stack.enter_context(scratch_folder(out.resolve().parent))
             written = TileColumns(scratch, [mark.name for mark in choice.scored])
-            result = stage(request, choice, out, execution, written.add)
+            result = stage(
+                request, choice, out, execution, lambda rows, found, _: written.add(rows, found)
+            )
             tiles = written.columns
         else:
             result = stage(request, choice, out, execution)

@@ -187,13 +187,19 @@ def _places(windows: pandas.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     return windows["chrom"].to_numpy(str), middles[:, None]
 
 
-def choose_thresholds(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """Thresholds [marks] from validation rows, both [n, marks]; see `fit_baselines`."""
+def choose_thresholds(
+    labels: np.ndarray, probabilities: np.ndarray, one_class: float = NEVER
+) -> np.ndarray:
+    """Thresholds [marks] with the highest Youden's J, of labels and probabilities [n, marks].
+
+    0.5 where all probabilities are the same, as every threshold then has a J of 0; else `one_class`
+    for a mark with one class.
+    """
     thresholds = np.full(labels.shape[1], EVEN)
     for i in range(len(thresholds)):
         known = ~np.isnan(labels[:, i])
         truth, scores = labels[known, i] == 1, probabilities[known, i]
         if len(np.unique(scores)) > 1:
             both = truth.any() and not truth.all()
-            thresholds[i] = youden(truth, scores) if both else NEVER
+            thresholds[i] = youden(truth, scores) if both else one_class
     return thresholds

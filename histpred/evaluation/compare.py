@@ -17,9 +17,17 @@ from histpred.evaluation.blocks import out_of_fold
 from histpred.evaluation.bootstrap import intervals, lead
 from histpred.evaluation.kinds import by_kind, kinds_of
 from histpred.evaluation.metrics import by_group, measure
-from histpred.evaluation.result import BASELINE, LOCI, MODEL, ModelResult, Result
+from histpred.evaluation.paper import no_validation, read_by_paper
+from histpred.evaluation.result import (
+    BASELINE,
+    LOCI,
+    MODEL,
+    ModelResult,
+    Result,
+    ValidationRows,
+)
 from histpred.evaluation.rows import EvaluationOptions, LabelledRows, label_rows
-from histpred.evaluation.scores import COPY, ScoredWindows, described
+from histpred.evaluation.scores import ScoredWindows, described
 from histpred.genome.regions import INTERVAL
 from histpred.genome.request import Request
 from histpred.genome.windows import WindowSpec
@@ -33,7 +41,8 @@ class EvaluatedRows(NamedTuple):
     """The evaluated rows, on which every model is assessed.
 
     windows: one row per window; truth: float32 [n, marks], NaN where unlabelled; loci: int [n],
-    what is drawn together in the bootstrap; seed: of the bootstrap.
+    what is drawn together in the bootstrap; seed: of the bootstrap; validation: labels, float32
+    [validation rows, marks], that choose the thresholds of the paper's reading.
     """
 
     windows: pandas.DataFrame
@@ -41,6 +50,7 @@ class EvaluatedRows(NamedTuple):
     marks: tuple[str, ...]
     loci: np.ndarray
     seed: int
+    validation: np.ndarray
 
     def assess(
         self,
@@ -61,6 +71,13 @@ class EvaluatedRows(NamedTuple):
             ahead = lead(other, probabilities, self.truth, self.loci, seed=self.seed)
         return ModelResult(kind, inputs, probabilities, thresholds, figures, low, high, ahead)
 
+    def read_by_paper(self, one: ModelResult, validation: np.ndarray) -> ModelResult:
+        """Add the paper's reading, with raw scores of the validation rows, if there are any."""
+        if not len(self.validation):
+            return one
+        reading = read_by_paper(self.truth, one.raw_scores, self.validation, validation, self.marks)
+        return one._replace(paper=reading)
+
 
 def compare(
     scored: Sequence[ScoredWindows],
@@ -77,14 +94,14 @@ def compare(
     bundle, window = scored[0].bundle, scored[0].window
     chosen = label_rows(scored, labels_path, options)
     labelled, blocks = chosen.labelled, chosen.blocks
-    windows = labelled.windows[chosen.evaluated].reset_index(drop=True).drop(columns=COPY)
-    truth = labelled.labels[chosen.evaluated]
+    windows, truth = chosen.of(chosen.evaluated)
     # Neighbouring intervals are alike even where they do not overlap.
     in_blocks = window.kind == INTERVAL
     loci = blocks.numbers if in_blocks else locus_numbers(windows)
     block, count = f"blocks of {blocks.length:,} bp", len(np.unique(loci))
     places = f"in {count:,} {block}" if in_blocks else f"at {count:,} loci that do not overlap"
-    evaluated = EvaluatedRows(windows, truth, chosen.marks, loci, options.seed)
+    validation = ValidationRows(*chosen.of(chosen.validation))
+    evaluated = EvaluatedRows(windows, truth, chosen.marks, loci, options.seed, validation.labels)
     models = _bundle_results(scored, chosen, evaluated)
     training = labelled.labels[chosen.sets == TRAIN]
     by_block = not len(training) and len(blocks.names) > 1
@@ -120,6 +137,7 @@ def compare(
         drawn=block if in_blocks else LOCI,
         block=blocks.length if by_block else 0,
         kinds=kinds if isinstance(kinds, str) else by_kind(kinds, truth, models, chosen.marks),
+        validation=validation if len(validation.labels) else no_validation(bundle.manifest),
     )
 
 
@@ -130,13 +148,16 @@ def _bundle_results(
     for each, place in zip(scored, rows.places, strict=True):
         manifest = each.bundle.manifest
         thresholds = {mark.name: mark.threshold for mark in each.marks}
-        models[manifest.name] = evaluated.assess(
+        one = evaluated.assess(
             MODEL,
             f"{described(each.window)}, {manifest.encoder.published or manifest.encoder.kind}",
             each.table[list(rows.marks)].to_numpy()[place[rows.evaluated]],
             np.array([thresholds[mark] for mark in rows.marks]),
             next(iter(models.values()), None),
         )
+        raw = each.raw[:, [each.names.index(mark) for mark in rows.marks]]
+        one = one._replace(raw=raw[place[rows.evaluated]])
+        models[manifest.name] = evaluated.read_by_paper(one, raw[place[rows.validation]])
     return models
 
 
@@ -160,14 +181,19 @@ def _baseline_results(
     if (rows.sets == TRAIN).any():
         score = fit_baselines(Examples(windows, units, features, labels, rows.known_sets))
         scores = score(evaluated.windows, features[rows.evaluated])
+        validation = score(windows[rows.validation], features[rows.validation])
     else:
         features = features[rows.evaluated]
         scores = out_of_fold(evaluated.windows, features, evaluated.truth, rows.blocks)
+        validation = {}
     bundle = next(iter(models.values()))
-    return {
-        name: evaluated.assess(BASELINE, INPUTS[name], probabilities, thresholds, bundle)
-        for name, (probabilities, thresholds) in scores.items()
-    }
+    results = {}
+    for name, (probabilities, thresholds) in scores.items():
+        one = evaluated.assess(BASELINE, INPUTS[name], probabilities, thresholds, bundle)
+        if name in validation:
+            one = evaluated.read_by_paper(one, validation[name][0])
+        results[name] = one
+    return results
 
 
 def _similarity(bundle: Bundle, marks: Sequence[str]) -> pandas.DataFrame | None:

@@ -65,6 +65,18 @@ class LabelledRows(NamedTuple):
         return bool((self.sets == "").all())
 
     @property
+    def validation(self) -> np.ndarray:
+        """The validation rows of the bundle's split that all bundles score, bool [n]."""
+        scored = np.all([place >= 0 for place in self.places], axis=0)
+        chosen: np.ndarray = scored & (self.sets == VALIDATION)
+        return chosen
+
+    def of(self, chosen: np.ndarray) -> tuple[pandas.DataFrame, np.ndarray]:
+        """Windows without COPY, and labels [n, marks], of the rows chosen by a mask."""
+        windows = self.labelled.windows[chosen].reset_index(drop=True).drop(columns=COPY)
+        return windows, self.labelled.labels[chosen]
+
+    @property
     def known_sets(self) -> np.ndarray:
         """The sets, UNUSED for rows that are not in the split."""
         return np.where(self.sets == "", UNUSED, self.sets)

@@ -1,4 +1,4 @@
-"""The probabilities of a bundle, as `histpred predict` gives them, in memory."""
+"""The raw scores of a bundle and its probabilities, those of `histpred predict`, in memory."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas
+from scipy.special import expit
 
 from histpred.bundle.encoding import bundle_encoder
 from histpred.bundle.folder import Bundle
@@ -38,13 +39,15 @@ class ScoredWindows(NamedTuple):
 
     table: windows in genome order with the columns of `histpred.core.columns`, COPY, and a column
     of probabilities for each mark. A tile is called by its place (`tile_name`) and has no gene_id.
-    marks: those that the bundle predicts for such windows.
+    marks: those that the bundle predicts for such windows. raw: float64 [windows, marks], the
+    scores before calibration: the sigmoid of each logit.
     """
 
     bundle: Bundle
     window: WindowSpec
     marks: tuple[MarkSpec, ...]
     table: pandas.DataFrame
+    raw: np.ndarray
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -67,10 +70,12 @@ def score(
     if not is_expensive(choice.spec.kind):
         execution = execution._replace(store=None)
     windows: list[tuple[object, ...]] = []
+    logits: list[np.ndarray] = []
     scores: list[np.ndarray] = []
 
-    def keep(rows: Sequence[Row], probabilities: np.ndarray) -> None:
+    def keep(rows: Sequence[Row], probabilities: np.ndarray, before: np.ndarray) -> None:
         windows.extend(row.values for row in rows)
+        logits.append(before)
         scores.append(probabilities)
 
     execution = execution._replace(overwrite=True, table=False)
@@ -84,12 +89,15 @@ def score(
         places = zip(table["chrom"], table["start"], strict=True)
         table["name"] = [tile_name(chrom, start, window.tile) for chrom, start in places]
         table["gene_id"] = "."
-    columns = np.concatenate(scores) if scores else np.empty((0, len(choice.scored)))
+    nothing = np.empty((0, len(choice.scored)))
+    columns = np.concatenate([nothing, *scores])
+    raw = expit(np.concatenate([nothing, *logits]))
     predicted = np.array([not mark.unpredicted for mark in choice.scored])
     marks = tuple(mark for mark in choice.scored if not mark.unpredicted)
     values = pandas.DataFrame(columns[:, predicted], columns=[mark.name for mark in marks])
     values.insert(0, COPY, table.groupby(SAME_ROW).cumcount())
-    return ScoredWindows(bundle, window, marks, pandas.concat([table, values], axis=1))
+    table = pandas.concat([table, values], axis=1)
+    return ScoredWindows(bundle, window, marks, table, raw[:, predicted])
 
 
 def described(window: WindowSpec) -> str:

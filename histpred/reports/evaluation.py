@@ -27,6 +27,7 @@ from histpred.reports.page import (
     render,
     share,
 )
+from histpred.reports.readings import nested_reading, nested_validation, readings_of
 
 if TYPE_CHECKING:
     from histpred.reports.figures import Drawing
@@ -116,8 +117,13 @@ def metrics_of(result: Result) -> dict[str, JsonValue]:
     title, about (facts by name), warnings (sentences), windows (their number), marks (names);
     models: by name, the bundle first: kind ('model' or 'baseline'), inputs, thresholds (by mark),
     figures (by 'micro', 'macro' and mark: positives, negatives, and each metric as value, low and
-    high of the 95 % interval), lead (of the bundle over it in micro and macro AUROC: difference,
+    high of the 95 % interval), paper (thresholds by mark, and figures by 'micro', 'macro' and mark:
+    positives, negatives, accuracy, precision, recall, f1, mcc and auroc, by the paper's rule; or
+    None), lead (of the bundle over it in micro and macro AUROC: difference,
     low and high; None for the bundle);
+    readings: what the figures of a model are ('histpred') and those under its key paper ('paper'),
+    or why it has none, as a sentence; validation: windows (their number) and one_class (marks that
+    lack a class among them and so have no Youden's J) of the paper's reading, or None;
     groups: rows with the columns of `Result.groups`;
     kinds: by kind of gene: windows, and models (by name, then by mark and 'mean': auroc,
     probability, rate, bias and ece), or None;
@@ -131,6 +137,8 @@ def metrics_of(result: Result) -> dict[str, JsonValue]:
         "windows": len(result.windows),
         "marks": result.marks,
         "models": {name: _model(one, result.marks) for name, one in result.models.items()},
+        "readings": readings_of(result),
+        "validation": nested_validation(result),
         "groups": result.groups.to_dict("records"),
         "kinds": nested_kinds(result.kinds),
         "similarity": _nested(result.similarity),
@@ -179,6 +187,7 @@ def _model(one: ModelResult, marks: tuple[str, ...]) -> dict[str, object]:
         "inputs": one.inputs,
         "thresholds": dict(zip(marks, one.thresholds, strict=True)),
         "lead": _nested(one.lead),
+        "paper": nested_reading(one.paper, marks),
         "figures": {
             row: {name: int(one.figures.loc[row, name]) for name in COUNTS}
             | {name: {end: ends[end].loc[row, name] for end in ends} for name in METRICS}
