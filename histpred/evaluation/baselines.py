@@ -1,7 +1,7 @@
 """Baselines that a model must beat: prevalence, composition, k-mers, and neighbouring windows.
 
-Each is fitted on the training rows only. Its thresholds maximise Youden's J on the validation rows
-(appendix F of the paper, equation 8), as for a model.
+Each is fitted on the training rows only. Its thresholds are chosen on the validation rows by the
+rule of the bundle beside it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from histpred.encoders.kmer import KmerEncoder
-from histpred.evaluation.calibration import NEVER, youden
+from histpred.evaluation.calibration import call_thresholds
 from histpred.genome.windows import WindowSpec
 from histpred.labels.examples import Examples
 from histpred.labels.splits import TRAIN, VALIDATION
@@ -70,7 +70,9 @@ Predictor = Callable[[pandas.DataFrame, np.ndarray], np.ndarray]
 """Gives probabilities [n, marks] of windows (chrom, start, end) and their features [n, f]."""
 
 
-def fit_baselines(examples: Examples) -> Callable[[pandas.DataFrame, np.ndarray], Scores]:
+def fit_baselines(
+    examples: Examples, wanted: float | None = None
+) -> Callable[[pandas.DataFrame, np.ndarray], Scores]:
     """Fit on the training rows of `examples`, with thresholds from its validation rows.
 
     Its inputs are those of `sequence_features`. Returns a function from windows (columns chrom,
@@ -83,15 +85,14 @@ def fit_baselines(examples: Examples) -> Callable[[pandas.DataFrame, np.ndarray]
       nearest middles, and of a sixth label, the prevalence, which keeps the mean off 0 and 1.
 
     Features are standardised. Every baseline predicts the prevalence for a mark with one class in
-    the training rows, and 0.5 for a mark without training labels. The threshold is 0.5 if all
-    validation rows have the same probability, as every threshold then has a J of 0. Otherwise, it
-    is 1 (never called) for a mark with one class in the validation rows.
+    the training rows, and 0.5 for a mark without training labels. Thresholds: see
+    `histpred.evaluation.calibration.call_thresholds`, which takes `wanted`.
     """
     train, held_out = examples.of(TRAIN), examples.of(VALIDATION)
     shares = shares_of(train.labels)
     predictors = fit_predictors(train.windows, train.inputs, train.labels, shares)
     thresholds = {
-        name: choose_thresholds(held_out.labels, predict(held_out.windows, held_out.inputs))
+        name: call_thresholds(held_out.labels, predict(held_out.windows, held_out.inputs), wanted)
         for name, predict in predictors.items()
     }
     return lambda rows, these: {
@@ -185,21 +186,3 @@ def _places(windows: pandas.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """Chromosomes [n] and middles [n, 1]."""
     middles = (windows["start"].to_numpy(np.float64) + windows["end"].to_numpy(np.float64)) / 2
     return windows["chrom"].to_numpy(str), middles[:, None]
-
-
-def choose_thresholds(
-    labels: np.ndarray, probabilities: np.ndarray, one_class: float = NEVER
-) -> np.ndarray:
-    """Thresholds [marks] with the highest Youden's J, of labels and probabilities [n, marks].
-
-    0.5 where all probabilities are the same, as every threshold then has a J of 0; else `one_class`
-    for a mark with one class.
-    """
-    thresholds = np.full(labels.shape[1], EVEN)
-    for i in range(len(thresholds)):
-        known = ~np.isnan(labels[:, i])
-        truth, scores = labels[known, i] == 1, probabilities[known, i]
-        if len(np.unique(scores)) > 1:
-            both = truth.any() and not truth.all()
-            thresholds[i] = youden(truth, scores) if both else one_class
-    return thresholds

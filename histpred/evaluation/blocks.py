@@ -13,10 +13,10 @@ import pandas
 from histpred.evaluation.baselines import (
     INPUTS,
     Scores,
-    choose_thresholds,
     fit_predictors,
     shares_of,
 )
+from histpred.evaluation.calibration import call_thresholds
 from histpred.labels.loci import overlapping
 
 FOLDS = 5
@@ -49,12 +49,17 @@ class Blocks:
 
 
 def out_of_fold(
-    windows: pandas.DataFrame, features: np.ndarray, labels: np.ndarray, blocks: Blocks
+    windows: pandas.DataFrame,
+    features: np.ndarray,
+    labels: np.ndarray,
+    blocks: Blocks,
+    wanted: float | None = None,
 ) -> Scores:
     """Probabilities of the baselines for windows [n] with `sequence_features` and labels.
 
     The prevalence is that of all of them: one of each fold would rank the folds, and in the wrong
-    order. Thresholds maximise Youden's J on these same rows. Both flatter the baselines a little.
+    order. Thresholds are chosen on these same rows by `call_thresholds`, which takes `wanted`. Both
+    flatter the baselines a little.
     """
     shares = shares_of(labels)
     found = {name: np.full(labels.shape, np.nan) for name in INPUTS}
@@ -68,4 +73,6 @@ def out_of_fold(
         these = windows[held_out].reset_index(drop=True)
         for name, predict in predictors.items():
             found[name][held_out] = predict(these, features[held_out])
-    return {name: (values, choose_thresholds(labels, values)) for name, values in found.items()}
+    return {
+        name: (values, call_thresholds(labels, values, wanted)) for name, values in found.items()
+    }

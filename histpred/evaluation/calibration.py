@@ -92,6 +92,23 @@ def choose_calls(
     return threshold, never_called(wanted)[1].model_copy(update=stated)
 
 
+def call_thresholds(
+    labels: np.ndarray, probabilities: np.ndarray, wanted: float | None
+) -> np.ndarray:
+    """The threshold of each mark, [marks], of labels and probabilities [n, marks] of held-out rows.
+
+    Labels are 0, 1 or NaN. `wanted`: see `choose_calls`. It is 1, never, for a mark with one class
+    or without skill: if its probabilities do not rank positives above negatives.
+    """
+    thresholds = np.full(labels.shape[1], NEVER)
+    for i in range(len(thresholds)):
+        known = ~np.isnan(labels[:, i])
+        truth, rates = labels[known, i] == 1, probabilities[known, i]
+        if _ranks(rates, truth):
+            thresholds[i], _ = choose_calls(truth, rates, wanted)
+    return thresholds
+
+
 def never_called(wanted: float | None) -> tuple[float, Calls]:
     """The threshold of a mark that is never called, and what it promises."""
     return NEVER, Calls(rule="youden" if wanted is None else "precision", wanted=wanted)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -10,8 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas
 
-from histpred.bundle.folder import MARK_VECTORS, Bundle
-from histpred.evaluation.analysis import co_targeting, correlate, cosine_similarity_of
+from histpred.evaluation.analysis import co_targeting, correlate
 from histpred.evaluation.baselines import INPUTS, fit_baselines, sequence_features
 from histpred.evaluation.blocks import out_of_fold
 from histpred.evaluation.bootstrap import intervals, lead
@@ -28,9 +26,9 @@ from histpred.evaluation.result import (
 )
 from histpred.evaluation.rows import EvaluationOptions, LabelledRows, label_rows
 from histpred.evaluation.scores import ScoredWindows, described
+from histpred.evaluation.vectors import similarity_of, why_no_vectors
 from histpred.genome.regions import INTERVAL
 from histpred.genome.request import Request
-from histpred.genome.windows import WindowSpec
 from histpred.labels.examples import Examples
 from histpred.labels.loci import locus_numbers
 from histpred.labels.splits import TRAIN
@@ -106,7 +104,7 @@ def compare(
     training = labelled.labels[chosen.sets == TRAIN]
     by_block = not len(training) and len(blocks.names) > 1
     if len(training) or by_block:
-        models |= _baseline_results(window, request, chosen, evaluated, models, work)
+        models |= _baseline_results(scored[0], request, chosen, evaluated, models, work)
 
     probabilities = {name: model.probabilities for name, model in models.items()}
     groupings = {"biotype": windows["biotype"], "chromosome": windows["chrom"]}
@@ -114,7 +112,7 @@ def compare(
         groupings["block"] = np.array(blocks.names)[blocks.numbers]
     groups = [by_group(truth, probabilities, of, by) for by, of in groupings.items()]
     kinds = kinds_of(labelled.windows[chosen.evaluated], request, window.kind, work)
-    similarity = _similarity(bundle, chosen.marks)
+    similarity = similarity_of(bundle, chosen.marks)
     together = co_targeting(training, chosen.marks) if len(training) else None
     both = similarity is not None and together is not None and len(chosen.marks) > 2
     return Result(
@@ -132,6 +130,7 @@ def compare(
         models=models,
         groups=pandas.concat(groups, ignore_index=True),
         similarity=similarity,
+        no_vectors=why_no_vectors(bundle),
         co_targeting=together,
         correlation=correlate(similarity, together) if both else None,
         drawn=block if in_blocks else LOCI,
@@ -162,7 +161,7 @@ def _bundle_results(
 
 
 def _baseline_results(
-    window: WindowSpec,
+    scored: ScoredWindows,
     request: Request,
     rows: LabelledRows,
     evaluated: EvaluatedRows,
@@ -173,18 +172,20 @@ def _baseline_results(
 
     `models`: those of the bundles, the evaluated one first.
     """
+    window = scored.window
     _, parts, _ = map_windows(
         request, window, work, lambda batch: sequence_features(batch, window), quiet=True
     )
     _, windows, units, labels = rows.labelled
+    wanted = _wanted(scored)
     features = np.concatenate(parts)[rows.labelled.rows]
     if (rows.sets == TRAIN).any():
-        score = fit_baselines(Examples(windows, units, features, labels, rows.known_sets))
+        score = fit_baselines(Examples(windows, units, features, labels, rows.known_sets), wanted)
         scores = score(evaluated.windows, features[rows.evaluated])
         validation = score(windows[rows.validation], features[rows.validation])
     else:
         features = features[rows.evaluated]
-        scores = out_of_fold(evaluated.windows, features, evaluated.truth, rows.blocks)
+        scores = out_of_fold(evaluated.windows, features, evaluated.truth, rows.blocks, wanted)
         validation = {}
     bundle = next(iter(models.values()))
     results = {}
@@ -196,14 +197,9 @@ def _baseline_results(
     return results
 
 
-def _similarity(bundle: Bundle, marks: Sequence[str]) -> pandas.DataFrame | None:
-    """Cosine similarity of the bundle's mark vectors, None if it has none."""
-    if MARK_VECTORS not in bundle.manifest.files:
-        return None
-    with open(bundle.directory / MARK_VECTORS, encoding="utf-8", newline="") as lines:
-        rows = csv.reader(lines, "excel-tab")
-        vectors = {mark: [float(number) for number in numbers] for mark, *numbers in rows}
-    return cosine_similarity_of(np.array([vectors[mark] for mark in marks]), marks)
+def _wanted(scored: ScoredWindows) -> float | None:
+    """The precision that the bundle's calls should have; None: they maximise Youden's J."""
+    return next((mark.calls.wanted for mark in scored.marks if mark.calls), None)
 
 
 def _about(scored: ScoredWindows, request: Request, labels_path: Path) -> dict[str, str]:

@@ -13,9 +13,11 @@ import numpy as np
 
 from histpred.bundle.folder import SPLIT
 from histpred.bundle.manifest import Manifest
-from histpred.evaluation.baselines import EVEN, choose_thresholds
+from histpred.evaluation.calibration import youden
 from histpred.evaluation.metrics import measure
 from histpred.evaluation.result import PAPER_METRICS, PaperReading
+
+EVEN = 0.5
 
 
 def read_by_paper(
@@ -33,10 +35,20 @@ def read_by_paper(
     rows of a mark have one class only, or all the same score. Figures are those of
     `histpred.evaluation.metrics.measure`.
     """
-    thresholds = choose_thresholds(validation_labels, validation_scores, one_class=EVEN)
+    thresholds = _thresholds(validation_labels, validation_scores)
     figures = measure(labels, scores, thresholds, marks)
     columns = ["positives", "negatives", *PAPER_METRICS]
     return PaperReading(thresholds, figures[columns], validation_scores)
+
+
+def _thresholds(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    thresholds = np.full(labels.shape[1], EVEN)
+    for i in range(len(thresholds)):
+        known = ~np.isnan(labels[:, i])
+        truth, these = labels[known, i] == 1, scores[known, i]
+        if truth.any() and not truth.all() and np.ptp(these) > 0:
+            thresholds[i] = youden(truth, these)
+    return thresholds
 
 
 def one_class(labels: np.ndarray, marks: Sequence[str]) -> list[str]:

@@ -108,6 +108,8 @@ class Result(NamedTuple):
     fitted on training rows, or there are none. kinds: see `histpred.evaluation.kinds.by_kind`; or a
     sentence that says why there are none, empty if there is nothing to say. validation: the rows
     that chose the thresholds of the paper's reading; or a sentence that says why there is none.
+    no_vectors: why the bundle has no mark vectors, as a sentence; empty if it has some, or if its
+    kind of network has none.
     """
 
     title: str
@@ -125,3 +127,4 @@ class Result(NamedTuple):
     block: int = 0
     kinds: pandas.DataFrame | str = ""
     validation: ValidationRows | str = ""
+    no_vectors: str = ""

@@ -176,6 +176,18 @@ def test_an_evaluation_has_all_its_parts(evaluation):
         assert sum(1 for _ in lines) == metrics["windows"] + 1
 
 
+def test_one_hot_marks_have_no_similarity_and_the_report_says_how_to_get_one(bundle, evaluation):
+    assert not (bundle / "mark_vectors.tsv").exists()
+    assert not (evaluation / "similarity.tsv").exists()
+    assert not (evaluation / "figures" / "mark_similarity.png").exists()
+    assert (evaluation / "figures" / "co_targeting.png").exists()
+    report = (evaluation / "report.html").read_text()
+    assert "Train with --mark-dimension N" in report
+    assert "vectors do not reflect" not in report
+    metrics = json.loads((evaluation / "metrics.json").read_text())
+    assert metrics["similarity"] is metrics["correlation"] is None
+
+
 def test_the_same_command_does_nothing_and_another_one_is_refused(bundle, data, evaluation):
     before = tree(bundle) | tree(evaluation)
     again = train(data, bundle, "--split", "locus")
@@ -243,6 +255,9 @@ def test_every_way_of_training_gives_a_bundle_that_works(options, data, tmp_path
     assert evaluate(tmp_path / "b", data, tmp_path / "e").code == 0
     metrics = json.loads((tmp_path / "e" / "metrics.json").read_text())
     assert metrics["models"]["b"]["figures"]["H3K4me3"]["auroc"]["value"] > 0.7
+    learned = "--mark-dimension" in options
+    assert (tmp_path / "b" / "mark_vectors.tsv").exists() == learned
+    assert (tmp_path / "e" / "similarity.tsv").exists() == learned
 
 
 def test_a_split_from_a_file_is_kept(data, bundle, tmp_path):
