@@ -333,6 +333,35 @@ def evaluate(
         return verbs.evaluate(loaded, genomes, folder, options, execution, _path(weights))
 
 
+def experiment(
+    sheet: AnyPath,
+    out: AnyPath,
+    *,
+    genomes: AnyPath | None = None,
+    only: str | Sequence[str] = (),
+    device: str = "auto",
+    precision: str = "auto",
+    store: AnyPath | None = None,
+    overwrite: bool = False,
+    cache: AnyPath | None = None,
+) -> dict[str, str]:
+    """Run an experiment into the folder `out`; returns why configurations are missing, by name.
+
+    sheet: a YAML file, or a shipped one ('paper', 'smoke'). genomes: a samplesheet in place of the
+    sheet's genomes. The others are as the options of `histpred experiment`. For the files, see
+    `histpred.experiment.report.write_report`. Raises HistpredError for a sheet or inputs that
+    cannot be used, and if no configuration can be evaluated.
+    """
+    from histpred.experiment.run import Stage
+
+    execution = Execution(device, precision, _path(store), overwrite)
+    stage = Stage(_names(only))
+    outcome = verbs.experiment(
+        Path(sheet), _path(genomes), Path(out), stage, execution, _path(cache)
+    )
+    return outcome.missing
+
+
 def to_anndata(scores: AnyPath, embeddings: AnyPath | None = None) -> anndata.AnnData:
     """A finished prediction as AnnData, as `histpred convert` writes it; needs the extra anndata.
 

@@ -78,7 +78,8 @@ def make_plan(sheet: Sheet, tasks: Sequence[Task], out: Path, overwrite: bool = 
     paths = {name: out / f"{name}.tsv" for name in sheet.splits}
     known = None if overwrite else finished(out / RECORD, PlanRecord)
     if known:
-        refuse_other(out.parent, "another experiment", known.identity, identity, known.outputs)
+        outputs = {f"{out.name}/{name}": digest for name, digest in known.outputs.items()}
+        refuse_other(out.parent, "another experiment", known.identity, identity, outputs)
         sweep(out)
         return Plan(paths, known)
     with output_folder(out, (*names, RECORD), is_ours) as work:
@@ -148,9 +149,9 @@ def _labelled_windows(
                 read[cut] = tables[task.name] = _read(cut, sheet.marks, work)
             except InputError as error:
                 read[cut] = error
-        if isinstance(error := read[cut], InputError):
-            logger.warning(f"configuration {task.name} has no row and is left out: {error}")
-            unserved[task.name] = str(error)
+        if isinstance(known := read[cut], InputError):
+            logger.warning(f"configuration {task.name} has no row and is left out: {known}")
+            unserved[task.name] = str(known)
     if not tables:
         raise next(error for error in read.values() if isinstance(error, InputError))
     return tables, unserved

@@ -14,14 +14,14 @@ import pandas
 from histpred.bundle.folder import HISTORY, load_bundle
 from histpred.core.finished import read_record
 from histpred.encoders.published import find, is_published
-from histpred.evaluation.result import MACRO, METRICS, MICRO, ModelResult
+from histpred.evaluation.result import MACRO, METRICS, MICRO, MODEL, PAPER_METRICS, ModelResult
 from histpred.experiment.sheet import Common
 from histpred.experiment.tasks import BUNDLE, CONFIGURATIONS, EVALUATION
 from histpred.reports.evaluate import METRICS as METRICS_FILE
 from histpred.reports.evaluate import EvaluationRecord
+from histpred.reports.readings import COUNTS, HISTPRED, PAPER
 
-PAPER, OWN = "paper", "histpred"
-READINGS = {PAPER: "the paper's rule", OWN: "histpred's rule"}
+READINGS = {PAPER: "the paper's rule", HISTPRED: "histpred's rule"}
 """The two readings of an evaluation: see `histpred.reports.evaluation.metrics_of`."""
 
 
@@ -44,10 +44,22 @@ class Trained(NamedTuple):
         return tuple(self.metrics["marks"])
 
     @property
+    def dimension(self) -> int | None:
+        """The length of its mark vectors; None for one-hot marks and for other models."""
+        found: int | None = self.configuration.model_dump()["mark_dimension"]
+        return found
+
+    @property
     def baselines(self) -> list[str]:
         """The names of the baselines beside it."""
         models = self.metrics["models"].items()
         return [name for name, one in models if one["kind"] == "baseline"]
+
+    @property
+    def limit(self) -> int:
+        """The largest number of epochs that it could be trained for."""
+        found: int = self.configuration.model_dump()["epochs"]
+        return found
 
     @property
     def best_loss(self) -> float:
@@ -57,16 +69,18 @@ class Trained(NamedTuple):
     def value(self, row: str, metric: str, reading: str, model: str = "") -> float:
         """A figure of the configuration, or of a baseline beside it; NaN if it is undefined.
 
-        row: MICRO, MACRO or a mark. reading: PAPER or OWN.
+        row: MICRO, MACRO or a mark. reading: PAPER or HISTPRED.
         """
         one = self.metrics["models"][model or self.name]
-        if reading == OWN:
+        if reading == HISTPRED:
             return _number(one["figures"][row][metric]["value"])
         paper = one.get("paper")
         return math.nan if paper is None else _number(paper["figures"][row][metric])
 
     def similarity(self) -> pandas.DataFrame | None:
-        """The cosine similarity of the marks' vectors, [marks, marks]; None if it has none."""
+        """The cosine similarity of trained mark vectors, [marks, marks]; None if it has none."""
+        if self.dimension is None:
+            return None
         return _matrix(self.metrics["similarity"], self.marks)
 
     def co_targeting(self) -> pandas.DataFrame | None:
@@ -81,29 +95,18 @@ class Trained(NamedTuple):
         values = {
             metric: [self.value(row, metric, reading) for row in rows]
             for metric in METRICS
-            if reading == OWN or metric in PAPER_METRICS
+            if reading == HISTPRED or metric in PAPER_METRICS
         }
         table = pandas.DataFrame(counts | values, index=rows)
         nothing = np.empty((0, len(self.marks)))
-        unknown = table * np.nan
-        low, high = (
-            (self._ends(end, rows) for end in ("low", "high"))
-            if reading == OWN
-            else (
-                unknown,
-                unknown,
-            )
-        )
-        return ModelResult("model", one["inputs"], nothing, nothing, table, low, high)
+        ends = (self._ends("low", rows), self._ends("high", rows))
+        low, high = ends if reading == HISTPRED else (table * np.nan, table * np.nan)
+        return ModelResult(MODEL, one["inputs"], nothing, nothing, table, low, high)
 
     def _ends(self, end: str, rows: Sequence[str]) -> pandas.DataFrame:
         figures = self.metrics["models"][self.name]["figures"]
         table = {name: [_number(figures[row][name][end]) for row in rows] for name in METRICS}
         return pandas.DataFrame(table, index=rows)
-
-
-COUNTS = ("positives", "negatives")
-PAPER_METRICS = ("accuracy", "precision", "recall", "f1", "mcc", "auroc")
 
 
 def read_trained(out: Path, configuration: Common, split: str) -> Trained:

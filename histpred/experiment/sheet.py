@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_type_hints
 
 from pydantic import (
     AfterValidator,
@@ -28,7 +28,7 @@ from histpred.core.shipped import demo_data
 from histpred.core.spelling import did_you_mean
 from histpred.core.strict_yaml import Place, line_of, read_yaml
 from histpred.experiment.paper import ROWS
-from histpred.labels.splits import METHODS
+from histpred.labels.splits import METHODS, RANDOM
 from histpred.training.settings import LOSSES, MODELS, Recipe, Settings
 
 SHIPPED = ("paper", "smoke")
@@ -46,6 +46,7 @@ def _from_folder(path: Path, info: ValidationInfo) -> Path:
 
 FilePath = Annotated[Path, AfterValidator(_from_folder)]
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
+Split = Literal[*METHODS]  # type: ignore[valid-type]
 Positive = Annotated[int, Field(ge=1)]
 Number = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -113,8 +114,11 @@ def _bounded(name: str, hint: Any) -> Any:
     return hint
 
 
-Configuration = create_model("Configuration", __base__=Common, **_fields())
-"""A configuration: the keys of `Common`, then fields of `Recipe` and `Settings`."""
+if TYPE_CHECKING:
+    Configuration = Common
+else:
+    Configuration = create_model("Configuration", __base__=Common, **_fields())
+    """A configuration: the keys of `Common`, then fields of `Recipe` and `Settings`."""
 
 
 class Sheet(Part):
@@ -130,9 +134,9 @@ class Sheet(Part):
     labels: FilePath | None = None
     biotypes: tuple[str, ...] = ()
     marks: tuple[str, ...] = ()
-    splits: Annotated[tuple[Literal[METHODS], ...], Field(min_length=1)] = (METHODS[0],)
+    splits: Annotated[tuple[Split, ...], Field(min_length=1)] = (RANDOM,)
     seed: Annotated[int, Field(ge=0)] = 0
-    configurations: Annotated[tuple[Configuration, ...], Field(min_length=1)]  # type: ignore[valid-type]
+    configurations: Annotated[tuple[Configuration, ...], Field(min_length=1)]
 
 
 def read_sheet(path: Path) -> Sheet:

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas
 
-from histpred.evaluation.result import MACRO, MICRO
+from histpred.evaluation.result import MACRO, MICRO, PAPER_METRICS
 from histpred.experiment import paper
-from histpred.experiment.results import PAPER_METRICS, READINGS, Trained
+from histpred.experiment.results import READINGS, Trained
 
 Results = Mapping[str, Sequence[Trained]]
 """Split -> its finished configurations, in the order of the sheet."""
@@ -99,13 +99,13 @@ def mark_vectors(results: Results) -> pandas.DataFrame:
     for split, done in results.items():
         first = reference(done)
         for one in done:
-            dimension = _dimension(one)
+            dimension = one.dimension
             if dimension is None and one is not first:
                 continue
             loss = one.configuration.model_dump()["loss"]
             row = {"split": split, "configuration": one.name, "dimension": dimension, "loss": loss}
             row |= {"validation loss": one.best_loss, **_areas(one, next(iter(READINGS)))}
-            rows.append({**row, **_spread(one)})
+            rows.append({**row, **similarity_of(one)})
     table = pandas.DataFrame(rows)
     return table.astype({"dimension": "Int64"}) if len(table) else table
 
@@ -149,13 +149,8 @@ def _areas(one: Trained, reading: str, model: str = "") -> dict[str, float]:
     return {f"{name} auroc": one.value(name, "auroc", reading, model) for name in (MACRO, MICRO)}
 
 
-def _dimension(one: Trained) -> int | None:
-    found: int | None = one.configuration.model_dump()["mark_dimension"]
-    return found
-
-
-def _spread(one: Trained) -> dict[str, float]:
-    """Of the similarity of different marks: pairs, mean, sd and share of strong pairs."""
+def similarity_of(one: Trained) -> dict[str, float]:
+    """Of the similarity of different marks' vectors: pairs, mean, sd and share of strong pairs."""
     table = one.similarity()
     if table is None or len(table) < 2:
         return {"pairs": 0, "mean": np.nan, "sd": np.nan, "beyond": np.nan}

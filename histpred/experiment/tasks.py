@@ -30,6 +30,9 @@ logger = logging.getLogger(__name__)
 BUNDLE, EVALUATION = "bundle", "evaluation"
 CONFIGURATIONS = "configurations"
 
+Told = Callable[[Epoch, int], None]
+"""Called with an epoch that is finished, and the largest number of epochs."""
+
 
 class Task(NamedTuple):
     """A configuration with what it is trained on.
@@ -91,18 +94,20 @@ def run_task(
     split: Path,
     out: Path,
     execution: Execution,
-    progress: Callable[[Epoch], None],
+    progress: Told,
 ) -> None:
     """Train a task on a split and evaluate it on the test rows, into the folder `out`.
 
-    What is finished there stays. Raises HistpredError if the task cannot be trained or evaluated.
+    What is finished there stays. `progress` is called after each epoch. Raises HistpredError if the
+    task cannot be trained or evaluated.
     """
     expensive = task.choice is not None and is_expensive(task.choice.spec.kind)
     execution = execution._replace(store=execution.store if expensive else None)
     about = About(task.name, task.configuration.summary)
     recipe = task.recipe._replace(split=str(split))
     bundle = train(
-        task.genomes, out / BUNDLE, recipe, about, task.choice, execution, progress=progress
+        *(task.genomes, out / BUNDLE, recipe, about, task.choice, execution),
+        progress=lambda epoch: progress(epoch, recipe.settings.epochs),
     )
     options = EvaluationOptions(seed=recipe.settings.seed)
     weights = task.configuration.weights
