@@ -7,6 +7,7 @@ A configuration has the words of `histpred train`: its fields are those of
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_type_hints
 
@@ -34,6 +35,8 @@ from histpred.training.settings import LOSSES, MODELS, Recipe, Settings
 SHIPPED = ("paper", "smoke")
 OF_SHEET = ("split", "block", "test_chromosomes", "validation_chromosomes", "marks", "settings")
 """Fields of a recipe that all configurations of a sheet share."""
+HINT_TRAIN = "'histpred train --help' says what a key of a configuration can be"
+HINT_SHEET = "docs/reproduce-the-paper.md describes the sheet"
 UNKNOWN = "extra_forbidden"  # pydantic's word
 FILE, LIST = "file", "list"
 CHOICES = {"model": MODELS, "loss": LOSSES}
@@ -170,6 +173,7 @@ def read_sheet(path: Path) -> Sheet:
     except ValidationError as error:
         raise _refusal(path, error, lines) from error
     _refuse_twice(path, "configurations", [one.name for one in sheet.configurations], lines)
+    _refuse_twice(path, "configurations", [one.paper for one in sheet.configurations], lines)
     if isinstance(sheet.genomes, tuple):
         _refuse_twice(path, "genomes", [one.name for one in sheet.genomes], lines)
     _refuse_twice(path, "splits", list(sheet.splits), lines)
@@ -188,15 +192,19 @@ def _find(path: Path) -> Path:
     raise UsageError(f"no sheet {path}", hint)
 
 
-def _refuse_twice(path: Path, key: str, names: list[str], lines: dict[Place, int]) -> None:
+def _refuse_twice(
+    path: Path, key: str, names: Sequence[str | None], lines: dict[Place, int]
+) -> None:
     """Raise InputError if two items of a list have one name; case counts for nothing in files."""
     first: dict[str, int] = {}
     for i, name in enumerate(names):
+        if name is None:
+            continue
         line = line_of(lines, (key, i))
         if name.lower() in first:
             before = line_of(lines, (key, first[name.lower()]))
             message = f"{key}: {name!r} stands here and in line {before}"
-            raise InputError(path, message, "give each a name of its own", line)
+            raise InputError(path, message, "name it once", line)
         first[name.lower()] = i
 
 
@@ -214,7 +222,9 @@ def _refusal(path: Path, error: ValidationError, lines: dict[Place, int]) -> Inp
         return InputError(path, f"{where}unknown key {key!r}", hint, line)
     if one["type"] == "missing":
         return InputError(path, f"{where}no key {key!r}", f"add {key}: ...", line)
-    hint, expected = "", str(one.get("ctx", {}).get("expected", ""))
+    of_training = place[0] in ("configurations", "defaults") and len(place) > 2
+    hint = HINT_TRAIN if of_training else HINT_SHEET
+    expected = str(one.get("ctx", {}).get("expected", ""))
     if one["type"] == "literal_error":
         known = re.findall("'([^']*)'", expected)
         hint = did_you_mean([str(one["input"])], known, f"use {expected}")
