@@ -29,7 +29,7 @@ from histpred.core.output import (
 from histpred.core.version import __version__
 from histpred.evaluation.baselines import INPUTS
 from histpred.evaluation.compare import compare
-from histpred.evaluation.result import MACRO, MICRO, Result
+from histpred.evaluation.result import MACRO, MICRO, PAPER_METRICS, Result
 from histpred.evaluation.result import METRICS as METRIC_HEADS
 from histpred.evaluation.rows import EvaluationOptions
 from histpred.evaluation.scores import score
@@ -38,8 +38,11 @@ from histpred.genome.genomes import GenomeInput, all_files
 from histpred.genome.request import Request, request_identity
 from histpred.labels.examples import choose_marks
 from histpred.labels.matrix import labels_file, read_labels
-from histpred.reports.evaluation import metrics_of, write_report, write_tables
+from histpred.reports.evaluation import metrics_of, write_report
 from histpred.reports.evaluation_figures import FIGURE_NAMES, draw
+from histpred.reports.evaluation_tables import PREDICTIONS, READINGS, write_tables
+from histpred.reports.page import counted
+from histpred.reports.readings import PAPER
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +50,7 @@ METRICS, REPORT, FIGURES = "metrics.json", "report.html", "figures"
 OUTPUTS = (
     *(f"{FIGURES}/{name}.{suffix}" for name in FIGURE_NAMES for suffix in ("png", "svg")),
     *("summary.tsv", "marks.tsv", "groups.tsv", "kinds.tsv", "similarity.tsv", "co_targeting.tsv"),
-    *("predictions.tsv.gz", REPORT, METRICS),
+    *(PREDICTIONS, READINGS, REPORT, METRICS),
 )
 
 
@@ -127,19 +130,38 @@ def _write(result: Result, work: Path, identity: dict[str, Any]) -> dict[str, An
 
 
 def summary(metrics: dict[str, Any]) -> str:
-    """Micro and macro figures of each model as a small table for a terminal."""
+    """Both readings of each model as small tables for a terminal."""
     columns = {MICRO: ("auroc", "auprc", "mcc", "ece"), MACRO: ("auroc", "auprc")}
-    table = pandas.DataFrame(
-        {
-            f"{average} {METRIC_HEADS[name]}": {
-                model: one["figures"][average][name]["value"]
-                for model, one in metrics["models"].items()
-            }
-            for average, names in columns.items()
-            for name in names
+    ours = {
+        f"{average} {METRIC_HEADS[name]}": {
+            model: one["figures"][average][name]["value"]
+            for model, one in metrics["models"].items()
         }
-    )
-    text: str = table.astype(float).to_string(float_format="{:.3f}".format, na_rep="")
+        for average, names in columns.items()
+        for name in names
+    }
+    theirs = {
+        f"{average} {METRIC_HEADS[name]}": {
+            model: one["paper"]["figures"][average][name]
+            for model, one in metrics["models"].items()
+            if one["paper"]
+        }
+        for average, names in {MICRO: PAPER_METRICS, MACRO: ("auroc",)}.items()
+        for name in names
+    }
+    head = "histpred's reading: calibrated probabilities, the bundle's thresholds"
+    parts = [head, _printed(ours), ""]
+    if metrics["validation"]:
+        rows = counted(metrics["validation"]["windows"], "validation row")
+        parts += [f"The paper's reading: raw scores, Youden's J on {rows}", _printed(theirs)]
+    else:
+        parts.append(metrics["readings"][PAPER])
+    return "\n".join(parts)
+
+
+def _printed(columns: dict[str, dict[str, float | None]]) -> str:
+    table = pandas.DataFrame(columns).astype(float)
+    text: str = table.to_string(float_format="{:.3f}".format, na_rep="")
     return text
 
 

@@ -15,12 +15,20 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas
 import pytest
 
 for package in ("torch", "sklearn", "matplotlib", "jinja2", "onnx", "pyarrow"):
     pytest.importorskip(package, reason="needs the extra train")
 
-from sklearn.metrics import roc_auc_score  # noqa: E402
+from sklearn.metrics import (  # noqa: E402
+    accuracy_score,
+    f1_score,
+    matthews_corrcoef,
+    precision_score,
+    recall_score,
+    roc_auc_score,
+)
 
 from histpred.bundle.folder import load_bundle  # noqa: E402
 from support.command_line import (  # noqa: E402
@@ -154,6 +162,56 @@ def test_the_figures_are_those_of_the_test_rows(evaluation, bundle, data, tmp_pa
     assert figures["micro"]["accuracy"]["value"] == pytest.approx(accuracy, abs=0.02)
 
 
+def test_both_readings_of_both_tables_follow_from_the_files(evaluation):
+    """Tables 1 and 2 by pandas and scikit-learn, from the rows of readings.tsv.gz."""
+    metrics = json.loads((evaluation / "metrics.json").read_text())
+    path, marks = evaluation / "readings.tsv.gz", metrics["marks"]
+    scores = pandas.read_csv(path, sep="\t", float_precision="round_trip")
+    summary = pandas.read_csv(evaluation / "summary.tsv", sep="\t")
+    assert len(summary) == 2 * len(metrics["models"])
+    for row in summary.to_dict("records"):
+        name, paper = row["Configuration"], row["Reading"] == "paper"
+        rows = {which: of for which, of in scores[scores["model"] == name].groupby("set")}
+        pooled, areas = [], []
+        for mark in marks:
+            truth, raw = (rows["validation"][f"{mark}_{what}"] for what in ("label", "raw"))
+            threshold = metrics["models"][name]["thresholds"][mark]
+            if paper:
+                tried = sorted(set(raw), reverse=True)
+
+                def j(value: float, y=truth, s=raw) -> float:
+                    return (s[y == 1] >= value).mean() - (s[y == 0] >= value).mean()
+
+                threshold = max(tried, key=j) if len(tried) > 1 else 0.5
+                assert threshold == metrics["models"][name]["paper"]["thresholds"][mark]
+            score = rows["evaluated"][f"{mark}_{'raw' if paper else 'probability'}"]
+            truth = rows["evaluated"][f"{mark}_label"]
+            pooled.append(pandas.DataFrame({"y": truth, "s": score, "call": score >= threshold}))
+            areas.append(roc_auc_score(truth, score))
+        all_pairs = pandas.concat(pooled)
+        y, call = all_pairs["y"], all_pairs["call"]
+        assert row["Accuracy"] == pytest.approx(accuracy_score(y, call), rel=1e-5)
+        assert row["Recall"] == pytest.approx(recall_score(y, call), rel=1e-5)
+        if call.any():
+            assert row["Precision"] == pytest.approx(precision_score(y, call), rel=1e-5)
+            assert row["F1-score"] == pytest.approx(f1_score(y, call), rel=1e-5)
+            assert row["MCC"] == pytest.approx(matthews_corrcoef(y, call), rel=1e-5)
+        assert row["Micro-AUROC"] == pytest.approx(roc_auc_score(y, all_pairs["s"]), rel=1e-5)
+        assert row["Macro-AUROC"] == pytest.approx(np.mean(areas), rel=1e-5)
+
+
+def test_the_auroc_of_each_mark_follows_from_the_predictions(evaluation):
+    metrics = json.loads((evaluation / "metrics.json").read_text())
+    rows = pandas.read_csv(evaluation / "predictions.tsv.gz", sep="\t")
+    mine = metrics["models"]["mine"]
+    for mark in metrics["marks"]:
+        truth = rows[f"{mark}_label"]
+        found = roc_auc_score(truth, rows[f"{mark}_probability"])
+        assert found == pytest.approx(mine["figures"][mark]["auroc"]["value"], abs=1e-9)
+        found = roc_auc_score(truth, rows[f"{mark}_raw"])
+        assert found == pytest.approx(mine["paper"]["figures"][mark]["auroc"], abs=1e-9)
+
+
 def test_an_evaluation_has_all_its_parts(evaluation):
     names = {path.name for path in evaluation.iterdir()}
     assert {"metrics.json", "report.html", "summary.tsv", "marks.tsv", "figures"} <= names
@@ -276,7 +334,7 @@ def test_bundles_beside_each_other(bundle, data, tmp_path):
     assert metrics["marks"] == LEARNED
     assert list(metrics["models"])[:2] == ["mine", "body"]
     assert metrics["models"]["body"]["kind"] == "model"
-    assert done.out.splitlines()[2].startswith("body")
+    assert done.out.splitlines()[3].startswith("body")
     twice = evaluate(bundle, data, tmp_path / "e2", "--beside", bundle)
     assert twice.code == 2
     assert "same name" in twice.err
@@ -576,8 +634,6 @@ def test_deephistone_is_too_large_to_be_averaged(data, tmp_path):
 
 def test_from_python(data, bundle, tmp_path):
     """The same bytes as from the command line, and a DataFrame for the labels."""
-    import pandas
-
     import histpred
 
     settings = {"hidden": (16, 8), "learning_rate": 0.01, "batch": 32, "epochs": 8}
