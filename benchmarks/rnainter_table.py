@@ -97,7 +97,7 @@ def mirbase_name(symbol: str) -> str:
     ('', '')
     """
     found = _MIRNA.fullmatch(symbol)
-    if not found or found[3] == "HG":
+    if not found or found[3].endswith("HG"):  # the host gene of a miRNA
         return ""
     let, number, letters, copy = found.groups()
     return "-".join(filter(None, ("hsa", "let" if let else "mir", number + letters.lower(), copy)))
