@@ -111,8 +111,8 @@ def read_pairs(path: Path, min_score: float | None) -> Pairs:
         clean[Rna(*map(_cleaned, rna))] |= mask
     kinds: Counter[tuple[Rna, str]] = Counter()
     for names, count in entries.items():
-        *rna, kind = map(_cleaned, names)
-        kinds[Rna(*rna), kind] += count
+        *named, kind = map(_cleaned, names)
+        kinds[Rna(*named), kind] += count
     return Pairs(clean, marks.names, counts, strangers, kinds)
 
 

@@ -71,7 +71,13 @@ def test_the_table_has_what_makes_rnainters_hard(
 
 @pytest.mark.parametrize(
     ("symbol", "name"),
-    [("MIR1-1", "hsa-mir-1-1"), ("MIR548AG2", "hsa-mir-548ag-2"), ("MIR1-1HG", ""), ("MIR663AHG", ""), ("XIST", "")],
+    [
+        ("MIR1-1", "hsa-mir-1-1"),
+        ("MIR548AG2", "hsa-mir-548ag-2"),
+        ("MIR1-1HG", ""),
+        ("MIR663AHG", ""),
+        ("XIST", ""),
+    ],
 )
 def test_names_of_mirbase(script: ModuleType, symbol: str, name: str) -> None:
     assert script.mirbase_name(symbol) == name
