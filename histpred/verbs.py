@@ -130,11 +130,13 @@ def label_from_rnainter(
     unobserved: str = "negative",
     min_score: float | None = None,
     overwrite: bool = False,
+    top: int | None = None,
 ) -> dict[str, int]:
     """Write labels from RNAInter's table; returns counts by what was counted.
 
     Of the request, annotation and biotypes matter. species: those of the RNAs, all if empty.
-    unobserved: 'negative' or 'unlabelled', the label of a pair that is not in the table.
+    unobserved: 'negative' or 'unlabelled', the label of a pair that is not in the table. top: the
+    number of marks to keep, those with most pairs; None: all.
     """
     from histpred.labels.folder import make_folder
     from histpred.labels.rnainter import from_rnainter
@@ -146,6 +148,7 @@ def label_from_rnainter(
         "unobserved": unobserved,
         "min_score": min_score,
         "biotypes": request.biotypes,
+        **({"top": top} if top else {}),
     }
     return make_folder(
         out,
@@ -159,6 +162,7 @@ def label_from_rnainter(
             unlabelled=unobserved == "unlabelled",
             min_score=min_score,
             biotypes=request.biotypes,
+            top=top,
         ),
         draw_labels,
         overwrite,

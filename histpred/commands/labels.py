@@ -86,25 +86,28 @@ def labels() -> None:
     metavar="SCORE",
     help="Use only pairs with at least this confidence score. [default: all pairs]",
 )
+@in_labels(
+    "--top",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Number of marks to keep: those with most pairs (50 in the paper). [default: all]",
+)
 @options.biotype
 @options.overwrite
 @options.quiet
-def rnainter(
-    table: Path, out: Path, unobserved: str, min_score: float | None, overwrite: bool, **given: Any
-) -> None:
+def rnainter(table: Path, out: Path, overwrite: bool, **given: Any) -> None:
     """Label the genes of ANNOTATION from RNAInter's table of RNA-histone pairs.
 
-    Genes are looked up by Ensembl ID, then by NCBI gene ID, then by symbol. RNAs that are not in
-    the annotation are listed in unjoined.tsv.
+    Genes are looked up by Ensembl ID, then by NCBI gene ID, then by miRBase accession, then by
+    symbol or the name of a miRNA. RNAs that are not in the annotation are listed in unjoined.tsv.
     """
     need("labels", but="pybedtools")  # for peaks alone
     from histpred import verbs
     from histpred.genome.request import Request
 
     request = options.filled(Request, given, fasta="")
-    counts = verbs.label_from_rnainter(
-        table, request, out, given["species"], unobserved, min_score, overwrite
-    )
+    named = {name: given[name] for name in ("species", "unobserved", "min_score", "top")}
+    counts = verbs.label_from_rnainter(table, request, out, overwrite=overwrite, **named)
     _tell(out, counts)
 
 

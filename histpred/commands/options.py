@@ -199,8 +199,9 @@ by = in_rows(
     "--by",
     "level",
     type=click.Choice(["gene", "transcript"]),
-    help="Make one window for each gene, or for each transcript, of a GTF or GFF3. "
-    "[default: gene; transcript for spliced windows]",
+    help="Make one window for each gene, or for each transcript, of a GTF or GFF3. The spliced "
+    "window of a gene is that of its transcript tagged Ensembl_canonical, else MANE_Select, else "
+    "APPRIS principal, else of its longest. [default: gene; transcript for spliced windows]",
 )
 tile = in_rows(
     "--tile",

@@ -52,12 +52,24 @@ chr2 a gene 301 400 . + . gene_id "ENSG00000000005.2"; gene_name "Y_RNA"; gene_t
 
 
 def row(
-    symbol: str, mark: str, raw: str = "N/A", species: str = HUMAN, score: str = "0.5"
+    symbol: str,
+    mark: str,
+    raw: str = "N/A",
+    species: str = HUMAN,
+    score: str = "0.5",
+    kinds: tuple[str, str] = ("lncRNA", "histone modification"),
 ) -> tuple[str, ...]:
-    """A row of RNAInter's table, with what its histone table has in the other columns."""
-    rest = ("N/A", "ChIP-seq", "N/A")
-    other = ("histone modification", "N/A")
-    return ("RH1", symbol, "lncRNA", species, mark, *other, raw, "N/A", score, *rest)
+    """A row of RNAInter's table, with what its histone table has in the other columns.
+
+    kinds: Category1 and Category2.
+    """
+    rest = (raw, "N/A", score, "N/A", "ChIP-seq", "N/A")
+    return ("RH1", symbol, kinds[0], species, mark, kinds[1], "N/A", *rest)
+
+
+def protein(symbol: str, partner: str, **others: str) -> tuple[str, ...]:
+    """A row whose partner is a protein."""
+    return row(symbol, partner, kinds=("lncRNA", "protein"), **others)
 
 
 def text(rows: Sequence[Sequence[str]], header: Sequence[str] = HEADER) -> str:
@@ -121,7 +133,9 @@ def test_a_small_table(tmp_path):
         ("pairs used", 3),
         ("joined by Ensembl ID", 3),
         ("joined by NCBI gene ID", 0),
+        ("joined by miRBase accession", 0),
         ("joined by symbol", 0),
+        ("joined by miRNA name", 0),
         ("pairs not joined", 2),
         ("genes", 2),
         ("marks", 2),
@@ -436,15 +450,105 @@ def test_symbols_alone_do_not_tell_the_species(tmp_path):
     assert "--species" in caught.value.hint
 
 
+# Category1 and Category2
+
+
+BEYOND = (
+    *("H3K9acS10ph", "H3K9K14ac", "H3.1", "gH2AX", "H2AXS139ph", "acH3", "H3K9bhb"),
+    *("macroH2A", "H2A.Zac"),
+)
+
+
+def test_category_2_decides_what_is_a_mark(tmp_path):
+    """Each histone modification is a mark, whatever its name; a protein is none."""
+    rows = [row("ALPHA", name) for name in (*BEYOND, "H2A.Z", "h3k4ME3")]
+    result = made(tmp_path, [*rows, protein("ALPHA", "H3K9me3"), protein("ALPHA", "CTCF")])
+    assert set(result.marks) == {*BEYOND, "H2AFZ", "H3K4me3"}
+    assert result.counts["rows without a histone mark"] == 2
+    write_labels(tmp_path / "labels.tsv.gz", result)
+    assert read_labels(tmp_path / "labels.tsv.gz").marks == result.marks
+
+
+@pytest.mark.parametrize("without", ["column", "value"])
+def test_names_decide_where_category_2_is_not_stated(tmp_path, without):
+    rows = [row("ALPHA", name, kinds=("lncRNA", "N/A")) for name in (*BEYOND, "H3K4me3", "CTCF")]
+    header = HEADER
+    if without == "column":
+        rows = [fields[:5] + fields[6:] for fields in rows]
+        header = HEADER[:5] + HEADER[6:]
+    table = write(tmp_path / "table.txt", text(rows, header))
+    result = from_rnainter(table, gtf(tmp_path), tmp_path)
+    assert result.marks == ("H3K4me3",)
+    assert result.counts["rows without a histone mark"] == len(BEYOND) + 1
+
+
+def test_names_that_a_bundle_cannot_hold(tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    names = ["H3K4me3/H3K27me3", "H3K4me3 / H3K27me3", "acH3", "AcH3", "name"]
+    result = made(tmp_path, [row("ALPHA", name) for name in names])
+    assert result.marks == ("AcH3", "H3K4me3_H3K27me3", "name_mark")
+    assert "H3K4me3/H3K27me3 = H3K4me3_H3K27me3" in caplog.text
+    write_labels(tmp_path / "labels.tsv.gz", result)
+    assert read_labels(tmp_path / "labels.tsv.gz").marks == result.marks
+
+
+def test_entries_are_counted_by_category_1(tmp_path):
+    """Rows, not pairs, as in the paper's figure; those of other species do not count."""
+    rows = [
+        row("ALPHA", "H3K4me3"),
+        row("ALPHA", "H3K4me3"),
+        row("lost", "H3K9ac"),
+        row("GAMMA", "H3K4me3", kinds=("miRNA", "histone modification")),
+        row("BETA", "H3K9ac", kinds=("N/A", "histone modification")),
+        row("BETA", "H3K9ac", species=MOUSE),
+        protein("ALPHA", "CTCF"),
+    ]
+    result = made(tmp_path, rows, species=(HUMAN,))
+    assert result.categories is not None
+    assert list(result.categories.columns) == ["category", "entries", "share", "joined"]
+    assert list(result.categories.itertuples(index=False, name=None)) == [
+        ("lncRNA", 3, 0.6, 2),
+        (".", 1, 0.2, 1),
+        ("miRNA", 1, 0.2, 1),
+    ]
+
+
+def test_a_table_without_category_1_has_no_categories(tmp_path):
+    fields = row("ALPHA", "H3K4me3")
+    table = write(tmp_path / "table.txt", text([fields[:2] + fields[3:]], HEADER[:2] + HEADER[3:]))
+    assert from_rnainter(table, gtf(tmp_path), tmp_path).categories is None
+    rows = [row("ALPHA", "H3K4me3", kinds=("N/A", "histone modification"))]
+    assert made(tmp_path, rows).categories is None
+
+
+def test_the_marks_with_most_pairs(tmp_path):
+    """Of H3K9ac and H3K27ac, both with two genes, the first in the alphabet is kept."""
+    rows = [
+        *[row(gene, "H3K4me3") for gene in ("ALPHA", "BETA")],
+        *[row(gene, "H3K27ac") for gene in ("ALPHA", "BETA")],
+        *[row(gene, "H3K9ac") for gene in ("ALPHA", "GAMMA")],
+        *[row("lost", mark) for mark in ("H3K9me3", "H3K36me3")],
+    ]
+    assert made(tmp_path, rows, top=3).marks == made(tmp_path, rows).marks
+    result = made(tmp_path, rows, top=2)
+    assert cells(result) == {
+        "ENSG00000000001.5": {"H3K27ac": 1, "H3K4me3": 1},
+        "ENSG00000000002.1": {"H3K27ac": 1, "H3K4me3": 1},
+    }
+    assert result.counts["genes"] == result.counts["marks"] == len(result.genes) == 2
+    assert result.counts["marks left out by --top"] == 1
+    assert result.counts["genes of these marks alone"] == 1
+
+
 # What is left out
 
 
 def test_names_that_are_no_histone_mark(tmp_path, caplog):
     rows = [
         row("ALPHA", "H3K4me3"),
-        row("ALPHA", "POLR2A"),
-        row("BETA", "POLR2A"),
-        row("BETA", "CTCF"),
+        protein("ALPHA", "POLR2A"),
+        protein("BETA", "POLR2A"),
+        protein("BETA", "CTCF"),
         row("lost", "H3K9ac"),
     ]
     result = made(tmp_path, rows)
@@ -478,7 +582,7 @@ def test_rows_below_a_score(tmp_path):
         row("ALPHA", "H3K9ac", score="0.2999"),
         row("BETA", "H3K9ac", score="3e-1"),
         row("GAMMA", "H3K9ac", score="N/A"),
-        row("GAMMA", "CTCF", score="junk"),
+        protein("GAMMA", "CTCF", score="junk"),
     ]
     result = made(tmp_path, rows, min_score=0.3)
     assert cells(result) == {
@@ -608,7 +712,10 @@ GOOD = text([row("ALPHA", "H3K4me3"), row("BETA", "H3K4me3")])
         (GOOD.encode("utf-16"), "UTF-16"),
         (GOOD.encode() + b"\xe9\n", ":4: not UTF-8"),
         (gzip.compress(GOOD.encode(), mtime=0)[:-20], "truncated or damaged"),
-        (text([row("ALPHA", "CTCF"), row("ALPHA", "POLR2A")]), "no histone mark in Interactor2"),
+        (
+            text([protein("ALPHA", "CTCF"), protein("ALPHA", "POLR2A")]),
+            "no histone mark in Interactor2",
+        ),
         (text([row("lost", "H3K4me3", "NCBI:5")]), "none of its 1 RNAs joins a gene"),
     ],
 )
