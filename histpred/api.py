@@ -262,16 +262,18 @@ def train(
     out
         The bundle's folder.
     recipe
-        Fields of `histpred.training.settings.Recipe`: model, hidden, dropout, mark_dimension, loss,
-        prior, split, block, test_chromosomes, validation_chromosomes, marks, calls.
+        Fields of `histpred.training.settings.Recipe`: model, parent (`--from`), hidden, dropout,
+        members, mark_dimension, loss, prior, split, block, test_chromosomes,
+        validation_chromosomes, marks, calls.
 
     The others are as the options of `histpred train`. Raises HistpredError for inputs that cannot
     be used; nothing is written then.
     """
+    from histpred.training.parent import like_parent
     from histpred.training.recipe import choose_source
 
     settings = Settings(epochs=epochs, batch=batch, learning_rate=learning_rate, seed=seed)
-    chosen = Recipe(**recipe, settings=settings)
+    chosen = like_parent(Recipe(**recipe, settings=settings), recipe)
     folder = Path(out)
     choice = choose_source(chosen, _text(bundle), encoder, chunks, window, _path(weights))
     execution = Execution(device, precision, _path(store), overwrite)

@@ -35,6 +35,7 @@ FOLDERS_BESIDE_THE_ROOMS = {
 # Modules of a room without a test module of their own, and the test that runs them.
 TESTED_ELSEWHERE = {
     "bundle/encoding": "tests/commands/test_embed.py",
+    "bundle/figures": "tests/bundle/test_publish.py",
     "bundle/manifest": "tests/bundle/test_folder.py",
     "commands/bundle": "tests/bundle/test_folder.py",
     "commands/demo": "tests/golden/test_demo.py",

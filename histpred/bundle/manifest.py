@@ -1,10 +1,11 @@
 """The schema of bundle.json, as pydantic models.
 
-Version 1.5. Added in: 1.1 `chunks`, `published` and `files` of the encoder; 1.2 `method`,
+Version 1.6. Added in: 1.1 `chunks`, `published` and `files` of the encoder; 1.2 `method`,
 `logits` and `probabilities` of a calibration, `recipe` of the training, a `taxon_id` that may be
 unknown; 1.3 `interval`, `whole` of a window, `meaning` of a mark; 1.4 the encoder `spectra`; 1.5
-`calls`, `unpredicted` and `needed_samples` of a mark, and `caveats`. A reader accepts its own major
-version only; an unknown field is an error, since it may change what a score means.
+`calls`, `unpredicted` and `needed_samples` of a mark, and `caveats`; 1.6 `parent` of the training.
+A reader accepts its own major version only; an unknown field is an error, since it may change what
+a score means.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ import math
 from itertools import pairwise
 from typing import Annotated, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import Field, JsonValue, model_validator
 
+from histpred.bundle.figures import Evaluation, Fraction, Record
 from histpred.core.columns import NAMES
 
-SCHEMA_VERSION = "1.5"
+SCHEMA_VERSION = "1.6"
 LONGEST_REACH = 10_000_000  # bp to one side; no sequence model reads a tenth of it
 LARGEST_DIMENSION = 1 << 20
 LONGEST_CHROMOSOME = 1 << 40  # bp; the longest that is known has 2^35
@@ -26,17 +28,10 @@ Length = Annotated[int, Field(gt=0, le=LONGEST_CHROMOSOME)]
 Reach = Annotated[int, Field(ge=0, le=LONGEST_REACH)]
 Stretch = Annotated[int, Field(gt=0, le=2 * LONGEST_REACH)]
 
-Fraction = Annotated[float, Field(ge=0, le=1)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 RESERVED = (*NAMES, "calls", "vector", "windows")  # names of columns and tracks
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._+-]*$"
 Name = Annotated[str, Field(min_length=1, pattern=NAME_PATTERN)]
-
-
-class Record(BaseModel):
-    """A part of the manifest: immutable, without unknown fields and NaN."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Species(Record):
@@ -45,7 +40,7 @@ class Species(Record):
     name: str
     taxon_id: int | None
     assembly: str
-    chromosome_lengths: dict[str, tuple[Length, ...]] = {}
+    chromosome_lengths: dict[str, tuple[Length, ...]] = Field(default_factory=dict)
 
 
 class WindowSpec(Record):
@@ -88,11 +83,12 @@ class EncoderSpec(Record):
     """The frozen encoder; without `chunks` it sees windows whole."""
 
     kind: Name
-    settings: dict[str, JsonValue] = {}
+    settings: dict[str, JsonValue] = Field(default_factory=dict)
     dimension: Annotated[int, Field(gt=0, le=LARGEST_DIMENSION)]
     chunks: ChunkSpec | None = None
     published: Name | None = None  # its name in `histpred encoders list`
-    files: dict[Name, Digest] = {}  # sha256 by name, if users get them elsewhere
+    # sha256 by name, if users get them elsewhere
+    files: dict[Name, Digest] = Field(default_factory=dict)
 
 
 class Calibration(Record):
@@ -207,43 +203,30 @@ class IntervalOutput(Record):
         return self
 
 
+class Parent(Record):
+    """The bundle whose networks a training went on from; `sha256` is that of its bundle.json.
+
+    marks: those whose outputs went on. test_rows_seen: test rows that the parent was trained or
+    validated on, by their id or a shared base; None if the parent does not say.
+    """
+
+    name: Name
+    version: str
+    sha256: Digest
+    marks: tuple[Name, ...]
+    test_rows_seen: int | None = None
+    seen_by_id: int | None = None
+    seen_by_place: int | None = None
+
+
 class Training(Record):
     data: tuple[str, ...]
     splits: dict[str, str]
     seed: int
     counts: dict[str, int]  # windows in each split
-    recipe: dict[str, JsonValue] = {}  # inputs' digests and all options of `histpred train`
-
-
-class Performance(Record):
-    """Ranking and calibration error on one set of windows."""
-
-    auroc: Fraction
-    auprc: Fraction
-    ece: Fraction | None = None
-
-
-class MarkPerformance(Record):
-    """A mark's figures and those of the baselines on the same windows."""
-
-    positives: int
-    prevalence: Fraction
-    model: Performance
-    baselines: dict[str, Performance]
-
-
-class Evaluation(Record):
-    """One evaluation: a description, the number of windows, and the figures of each mark."""
-
-    description: str
-    windows: int
-    marks: Annotated[dict[str, MarkPerformance], Field(min_length=1)]
-
-    @model_validator(mode="after")
-    def _baselines_agree(self) -> Evaluation:
-        if len({frozenset(figures.baselines) for figures in self.marks.values()}) > 1:
-            raise ValueError("its marks have other baselines than each other")
-        return self
+    # inputs' digests and all options of `histpred train`
+    recipe: dict[str, JsonValue] = Field(default_factory=dict)
+    parent: Parent | None = None
 
 
 class KnownAnswer(Record):

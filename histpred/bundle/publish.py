@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from histpred.bundle.calls import NEVER, expected_of, first_words, meanings_of, promise_of
+from histpred.bundle.figures import Evaluation, MarkPerformance
 from histpred.bundle.folder import CARD, MANIFEST, SCORER, Bundle, load_bundle
-from histpred.bundle.manifest import Evaluation, Manifest, MarkPerformance, MarkSpec, WindowSpec
+from histpred.bundle.manifest import Manifest, MarkSpec, WindowSpec
 
 
 def write_bundle(

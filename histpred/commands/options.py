@@ -82,6 +82,16 @@ def filled(record: type[Record], given: Mapping[str, object], **others: object) 
     return record(**fields | others)
 
 
+def typed(values: Mapping[str, object]) -> dict[str, object]:
+    """Return those of the `values`, by parameter, that the user typed; the others are defaults."""
+    source = click.get_current_context().get_parameter_source
+    return {
+        name: value
+        for name, value in values.items()
+        if source(name) is click.core.ParameterSource.COMMANDLINE
+    }
+
+
 def encoder_of(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments of `choose_encoder` that every verb with an encoder has."""
     return {

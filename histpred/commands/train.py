@@ -37,6 +37,10 @@ RECIPE, SETTINGS, ABOUT = Recipe(), Settings(), About("")
             "histpred train genes.gtf.gz genome.fa labels --model spectra --members 5 \\\n"
             "    -o mine",
         ),
+        (
+            "Go on from the weights of a bundle, with labels of your own",
+            "histpred train genes.bed genome.fa my-labels --from mine -o mine-tuned",
+        ),
     ]
 )
 @options.annotation
@@ -53,6 +57,15 @@ RECIPE, SETTINGS, ABOUT = Recipe(), Settings(), About("")
     "the bases around the TSS. spectra: a small network over k-mer spectra and reading "
     "frames (10,000 bp to each side). deephistone: as published (500 bp to each side). "
     "deephistone-adapted: with global pooling (11,000 bp upstream, 1,000 bp downstream).",
+)
+@in_network(
+    "--from",
+    "parent",
+    metavar="NAME|DIR",
+    shell_complete=completers.bundles,
+    help="Bundle of 'histpred train' whose weights are the start (fine-tuning). It fixes model, "
+    "members, hidden widths, encoder and window (mlp and spectra). Marks that it does not have "
+    "start anew. [default: train anew]",
 )
 @in_network(
     "--members",
@@ -187,16 +200,21 @@ def train(
     If train is killed, run it again: it resumes where it stopped and ends with the same weights.
 
     With --precision bf16, the network is trained in bf16 too.
+
+    With --from BUNDLE, training goes on from the weights of a bundle. The card names it, and says
+    how many test rows it was trained on.
     """
     need("train")
     from histpred import verbs
     from histpred.core.execution import Execution
     from histpred.genome.genomes import one_genome
     from histpred.genome.request import Request
+    from histpred.training.parent import like_parent
     from histpred.training.recipe import check, choose_source
 
     settings = options.filled(Settings, given)
     recipe = options.filled(Recipe, given, hidden=options.widths(hidden), settings=settings)
+    recipe = like_parent(recipe, options.typed(recipe._asdict()))
     about = options.filled(About, given, name=name or out.resolve().name)
     check(recipe, about)  # before the encoder is opened
     choice = choose_source(recipe, **options.encoder_of(given))

@@ -9,13 +9,14 @@ import numpy as np
 from pydantic import JsonValue
 
 from histpred.bundle.calls import wanted_precision
+from histpred.bundle.figures import Evaluation
 from histpred.bundle.manifest import (
     SCHEMA_VERSION,
     EncoderSpec,
-    Evaluation,
     KnownAnswer,
     Manifest,
     MarkSpec,
+    Parent,
     Species,
     Training,
 )
@@ -46,13 +47,17 @@ SETS = {
 
 
 class TrainingRun(NamedTuple):
-    """What a bundle is trained from; `identity` is what its manifest records of it."""
+    """What a bundle is trained from.
+
+    identity: what its manifest records of it. parent: the bundle that it goes on from, or None.
+    """
 
     recipe: Recipe
     about: About
     window: WindowSpec
     identity: dict[str, JsonValue]
     dataset: Dataset
+    parent: Parent | None = None
 
 
 def describe(
@@ -76,7 +81,7 @@ def describe(
         name=about.name,
         version="1",
         summary=about.summary or f"{len(marks)} histone marks from {window} windows.",
-        caveats=_caveats(run.dataset),
+        caveats=_caveats(run),
         licence=about.licence,
         species=Species(
             name=about.species or genome.organism or UNSPECIFIED,
@@ -101,6 +106,7 @@ def describe(
             seed=run.recipe.settings.seed,
             counts={name: int((sets == name).sum()) for name in (TRAIN, VALIDATION, TEST, UNUSED)},
             recipe=identity,
+            parent=run.parent,
         ),
         metrics=_figures(run.dataset, probabilities),
         known_answer=known,
@@ -119,7 +125,7 @@ def _notes(run: TrainingRun, histories: list[list[Epoch]]) -> str:
     return f"""\
 ## How it was trained
 
-- **model**: {_model(recipe)}
+- **model**: {_model(recipe)}{_parent(run)}
 - **loss**: {LOSSES[recipe.loss]}
 - **optimiser**: AdamW, learning rate {chosen.learning_rate:g}, weight decay \
 {chosen.weight_decay:g}, {chosen.batch} rows a batch{rounded}; the weights of epoch {epochs}, the \
@@ -133,6 +139,28 @@ taken for negatives, it is a probability of being observed. Rows unlike the trai
 species, kind of gene or window) are an extrapolation."""
 
 
+def _parent(run: TrainingRun) -> str:
+    """A line on the parent and on what it had seen of the test rows; empty without a parent."""
+    if (parent := run.parent) is None:
+        return ""
+    every = len(run.dataset.marks)
+    return (
+        f"\n- **parent**: the weights of {parent.name} {parent.version} (bundle.json sha256 "
+        f"{parent.sha256}) were the start, for {len(parent.marks)} of {every} marks; "
+        f"{_seen(run, parent)}"
+    )
+
+
+def _seen(run: TrainingRun, parent: Parent) -> str:
+    total = f"{(run.dataset.examples.sets == TEST).sum():,}"
+    if parent.test_rows_seen is None:
+        return f"whether it was trained on some of the {total} test rows is not known"
+    return (
+        f"it was trained or validated on {parent.test_rows_seen:,} of the {total} test rows "
+        f"({parent.seen_by_id:,} by their id, {parent.seen_by_place:,} by a shared base)"
+    )
+
+
 def _thresholds(recipe: Recipe, window: WindowSpec) -> str:
     wanted = wanted_precision(recipe.calls, window.kind == INTERVAL)
     if wanted is None:
@@ -143,15 +171,24 @@ def _thresholds(recipe: Recipe, window: WindowSpec) -> str:
     )
 
 
-def _caveats(dataset: Dataset) -> tuple[str, ...]:
+def _caveats(run: TrainingRun) -> tuple[str, ...]:
     """What a user of the bundle must read first."""
-    trained = dataset.examples.of(TRAIN).windows
+    trained = run.dataset.examples.of(TRAIN).windows
     contigs = sorted(set(trained["chrom"]))
     return (
         "A probability says how likely a row of the training labels' kind carries the mark: not in "
         "which cell type.",
         f"The bundle was trained on {len(trained):,} rows of {first_few(contigs)}.",
+        *_flattery(run),
     )
+
+
+def _flattery(run: TrainingRun) -> list[str]:
+    """A sentence, if the parent had seen test rows, or does not say."""
+    if run.parent is None or run.parent.test_rows_seen == 0:
+        return []
+    seen = _seen(run, run.parent).replace("it was", "which was", 1)
+    return [f"It goes on from {run.parent.name}: {seen}. Its test figures may be flattering."]
 
 
 def _model(recipe: Recipe) -> str:

@@ -12,6 +12,7 @@ from pydantic import JsonValue
 
 from histpred.bundle.calls import wanted_precision
 from histpred.bundle.encoding import EncoderChoice, choose_encoder
+from histpred.bundle.folder import MANIFEST, find_bundle, load_bundle
 from histpred.bundle.manifest import NAME_PATTERN
 from histpred.core.errors import InputError, UsageError, first_few
 from histpred.core.journal import file_digest
@@ -22,6 +23,7 @@ from histpred.genome.windows import WindowSpec
 from histpred.labels.matrix import labels_file
 from histpred.labels.splits import CHROMOSOME
 from histpred.labels.splitting import refuse_unknown
+from histpred.training.parent import choose_source_of
 from histpred.training.settings import MLP, NNPU, SPECTRA, About, Recipe
 
 
@@ -53,8 +55,12 @@ def choose_source(
 ) -> EncoderChoice | None:
     """The encoder that a model is trained on, k-mers if none is named; None if it reads bases.
 
-    Raises UsageError if an encoder is named for a model that reads bases.
+    If the recipe has a parent, it is the parent's. Raises UsageError if an encoder is named for a
+    model that reads bases, or another than the parent's.
     """
+    if recipe.parent:
+        parent = load_bundle(recipe.parent)
+        return choose_source_of(parent, recipe.model, bundle, name, chunks, window, weights)
     if recipe.model == MLP:
         named = name if bundle or name else "kmer"
         return choose_encoder(bundle, named, chunks, window, weights)
@@ -126,8 +132,10 @@ def prior_share(given: str | None) -> float | None:
 
 
 def files_of(recipe: Recipe) -> dict[str, Path]:
-    """Files that a recipe names: the split and the priors."""
+    """Files that a recipe names: the split, the priors, and the manifest of the parent."""
     named = {"split": Path(recipe.split), "prior": Path(recipe.prior or "")}
+    if recipe.parent:
+        named["parent"] = find_bundle(recipe.parent) / MANIFEST
     return {what: path for what, path in named.items() if path.is_file()}
 
 

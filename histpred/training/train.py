@@ -27,6 +27,7 @@ from histpred.bundle.folder import (
     load_bundle,
     parse_manifest,
 )
+from histpred.bundle.outputs import window_for
 from histpred.bundle.probability import probabilities_of
 from histpred.bundle.publish import write_bundle
 from histpred.core.errors import BundleError, OutputError
@@ -50,11 +51,13 @@ from histpred.labels.examples import choose_marks
 from histpred.labels.loci import locus_numbers
 from histpred.labels.matrix import read_labels
 from histpred.labels.splits import TEST, VALIDATION, write_split
+from histpred.training.checkpoint import fixing, warn_of_faults
 from histpred.training.data import WINDOWS, gather
 from histpred.training.describe import TrainingRun, describe
 from histpred.training.export import CHECKED, export, history_table, known_answer
 from histpred.training.fitting import Epoch, logits_of, reproducible
 from histpred.training.members import Network, fit_members, trained_part
+from histpred.training.parent import describe_parent, parent_first
 from histpred.training.recipe import Source, check, files_of, identify
 from histpred.training.settings import TRAINING_PRECISION, About, Recipe
 
@@ -89,6 +92,10 @@ def train(
     source = choice and Source(choice, choice.open(execution.device, execution.precision))
     window = choice.window if choice else WINDOWS[recipe.model]
     labels = choose_marks(read_labels(labels_path), recipe.marks, labels_path)
+    parent = load_bundle(recipe.parent) if recipe.parent else None
+    if parent:
+        window = window_for(parent)
+        labels = choose_marks(labels, parent_first(labels.marks, parent), labels_path)
     device = choose_device(execution.device)
     precision = choose_training_precision(device, execution.precision)
     with temporary_faults(), reproducible(), ExitStack() as stack:
@@ -101,11 +108,13 @@ def train(
         names = (*(path.name for path in (source.ships if source else ())), *OUTPUTS)
         work = stack.enter_context(output_folder(out, names, _is_ours))
         resume = out / RESUME
+        warn_of_faults(resume, fixing(identity, device))
         expensive = choice is not None and is_expensive(choice.spec.kind)
         kept = execution.store or (resume / "store" if expensive else None)
         how = execution._replace(store=kept)
         dataset = gather(request, window, source, work, how, recipe, labels, labels_path)
-        run = TrainingRun(recipe, about, window, identity, dataset)
+        told = describe_parent(parent, dataset) if parent else None
+        run = TrainingRun(recipe, about, window, identity, dataset, told)
         network, histories = fit_members(
             *(dataset.examples, dataset.marks, recipe, device, precision),
             *(resume, identity, progress),

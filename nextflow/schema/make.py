@@ -52,6 +52,7 @@ LEFT_OUT = {
     "no_table": "the tables of the shards are joined, and the tracks are made from them",
     "no_report": "shards have none; histpred report makes that of the gathered prediction",
     "name": "a trained bundle has the name of its sample",
+    "from": "a bundle to go on from is of one sample: train it with the command line",
     "beside": "each sample has one bundle; the summary shows them side by side",
     "bundle": "a parameter of the pipeline: samples may differ in it, and a folder is staged",
     "encoder": "a parameter of the pipeline, in place of a bundle",
