@@ -1,9 +1,10 @@
 """The schema of bundle.json, as pydantic models.
 
-Version 1.5. Added in: 1.1 `chunks`, `published` and `files` of the encoder; 1.2 `method`,
+Version 1.6. Added in: 1.1 `chunks`, `published` and `files` of the encoder; 1.2 `method`,
 `logits` and `probabilities` of a calibration, `recipe` of the training, a `taxon_id` that may be
 unknown; 1.3 `interval`, `whole` of a window, `meaning` of a mark; 1.4 the encoder `spectra`; 1.5
-`calls`, `unpredicted` and `needed_samples` of a mark, and `caveats`. A reader accepts its own major
+`calls`, `unpredicted` and `needed_samples` of a mark, and `caveats`; 1.6 a list of `species`, each
+with its `genome`. A reader accepts its own major
 version only; an unknown field is an error, since it may change what a score means.
 """
 
@@ -13,39 +14,24 @@ import math
 from itertools import pairwise
 from typing import Annotated, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import Field, JsonValue, model_validator
 
+from histpred.bundle.organisms import Record, SpeciesList
+from histpred.bundle.organisms import Species as Species  # a part of the manifest
 from histpred.core.columns import NAMES
 
-SCHEMA_VERSION = "1.5"
+SCHEMA_VERSION = "1.6"
 LONGEST_REACH = 10_000_000  # bp to one side; no sequence model reads a tenth of it
 LARGEST_DIMENSION = 1 << 20
-LONGEST_CHROMOSOME = 1 << 40  # bp; the longest that is known has 2^35
 
-Length = Annotated[int, Field(gt=0, le=LONGEST_CHROMOSOME)]
 Reach = Annotated[int, Field(ge=0, le=LONGEST_REACH)]
 Stretch = Annotated[int, Field(gt=0, le=2 * LONGEST_REACH)]
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-RESERVED = (*NAMES, "calls", "vector", "windows")  # names of columns and tracks
+RESERVED = (*NAMES, "calls", "genome", "vector", "windows")  # names of columns and tracks
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._+-]*$"
 Name = Annotated[str, Field(min_length=1, pattern=NAME_PATTERN)]
-
-
-class Record(BaseModel):
-    """A part of the manifest: immutable, without unknown fields and NaN."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Species(Record):
-    """The organism trained on; `chromosome_lengths` (bp), by assembly, identify its genomes."""
-
-    name: str
-    taxon_id: int | None
-    assembly: str
-    chromosome_lengths: dict[str, tuple[Length, ...]] = {}
 
 
 class WindowSpec(Record):
@@ -88,11 +74,12 @@ class EncoderSpec(Record):
     """The frozen encoder; without `chunks` it sees windows whole."""
 
     kind: Name
-    settings: dict[str, JsonValue] = {}
+    settings: dict[str, JsonValue] = Field(default_factory=dict)
     dimension: Annotated[int, Field(gt=0, le=LARGEST_DIMENSION)]
     chunks: ChunkSpec | None = None
     published: Name | None = None  # its name in `histpred encoders list`
-    files: dict[Name, Digest] = {}  # sha256 by name, if users get them elsewhere
+    # sha256 by name, if users get them elsewhere
+    files: dict[Name, Digest] = Field(default_factory=dict)
 
 
 class Calibration(Record):
@@ -212,7 +199,8 @@ class Training(Record):
     splits: dict[str, str]
     seed: int
     counts: dict[str, int]  # windows in each split
-    recipe: dict[str, JsonValue] = {}  # inputs' digests and all options of `histpred train`
+    # inputs' digests and all options of `histpred train`
+    recipe: dict[str, JsonValue] = Field(default_factory=dict)
 
 
 class Performance(Record):
@@ -268,7 +256,7 @@ class Manifest(Record):
     summary: str
     caveats: tuple[str, ...] = ()
     licence: str
-    species: Species
+    species: SpeciesList
     window: WindowSpec
     encoder: EncoderSpec
     marks: Marks

@@ -13,6 +13,7 @@ from pydantic import JsonValue
 
 from histpred.evaluation.blocks import FOLDS, GAP
 from histpred.evaluation.result import BASELINE, MACRO, METRICS, MICRO, ModelResult, Result
+from histpred.genome.genomes import GENOME, within
 from histpred.reports import findings as said
 from histpred.reports.kinds import kind_findings, kind_tables, nested_kinds
 from histpred.reports.page import (
@@ -58,7 +59,8 @@ def write_tables(result: Result, folder: Path) -> None:
     intervals. marks.tsv: one row per model and mark, each metric with its low and high end.
     groups.tsv: `Result.groups`. kinds.tsv, if genes of several kinds are told apart:
     `Result.kinds`. similarity.tsv and co_targeting.tsv, if defined: one row and one
-    column per mark. predictions.tsv.gz: the windows (0-based half-open), then MARK_label (1, 0,
+    column per mark. predictions.tsv.gz: the windows (0-based half-open; with the column genome if
+    there are several), then MARK_label (1, 0,
     empty where unlabelled) and MARK_probability of the bundle. Undefined figures are empty. The
     same result gives the same bytes.
     """
@@ -107,6 +109,12 @@ def predictions_table(result: Result) -> pandas.DataFrame:
         columns[f"{mark}_label"] = pandas.array(result.labels[:, i], dtype="Int8")
         columns[f"{mark}_probability"] = bundle.probabilities[:, i]
     windows = result.windows.reset_index(drop=True)
+    if GENOME in windows:
+        genome = windows.pop(GENOME)
+        pairs = zip(genome, windows["chrom"], strict=True)
+        windows["chrom"] = [chrom.removeprefix(within(one, "")) for one, chrom in pairs]
+        if genome.nunique() > 1:
+            windows.insert(0, GENOME, genome)
     return pandas.concat([windows, pandas.DataFrame(columns)], axis=1)
 
 
@@ -270,7 +278,7 @@ def _marks(result: Result) -> Table:
 
 
 def _groups(result: Result) -> dict[str, Table]:
-    """The bundle's figures by biotype, chromosome and block, where there is more than one."""
+    """The bundle's figures by each kind of group of which there is more than one."""
     name = next(iter(result.models))
     mine = result.groups[result.groups["model"] == name]
     tables = {}
