@@ -13,12 +13,11 @@ from histpred.bundle.folder import DEFAULT_BUNDLE, load_bundle
 from histpred.bundle.outputs import window_for, window_of_regions, window_of_sequences
 from histpred.core.errors import UsageError
 from histpred.core.execution import Execution, Progress, no_progress
-from histpred.genome.genomes import one_genome
 from histpred.genome.regions import BLOCK
 from histpred.genome.request import FILE, REGIONS, SEQUENCES, Request
 from histpred.scoring.frames import (
     annotation_file,
-    labels_table,
+    data_set,
     output_path,
     path_text,
     read_frame,
@@ -34,6 +33,8 @@ if TYPE_CHECKING:
     import anndata
     import numpy
     import pandas
+
+    from histpred.genome.genomes import GenomeInput
 
     AnyPath: TypeAlias = str | os.PathLike[str]
     Annotation: TypeAlias = AnyPath | pandas.DataFrame | Sequence[str]
@@ -228,10 +229,10 @@ def embed(
 
 
 def train(
-    annotation: Annotation,
-    fasta: AnyPath,
-    labels: Annotation,
-    out: AnyPath,
+    annotation: Annotation | Sequence[GenomeInput],
+    fasta: AnyPath | None = None,
+    labels: Annotation | None = None,
+    out: AnyPath | None = None,
     *,
     name: str | None = None,
     bundle: AnyPath | None = None,
@@ -256,11 +257,14 @@ def train(
 
     Parameters
     ----------
+    annotation
+        As for `predict`; or a sheet of genomes, as one path or as a sequence of
+        `histpred.genome.genomes.GenomeInput`, without fasta and labels.
     labels
         A table that `histpred train` reads, or a DataFrame of the same columns: an id, then a
         column of 1, 0 or NaN for each mark.
     out
-        The bundle's folder.
+        The bundle's folder; always needed.
     recipe
         Fields of `histpred.training.settings.Recipe`: model, parent (`--from`), hidden, dropout,
         members, mark_dimension, loss, prior, split, block, test_chromosomes,
@@ -274,22 +278,23 @@ def train(
 
     settings = Settings(epochs=epochs, batch=batch, learning_rate=learning_rate, seed=seed)
     chosen = like_parent(Recipe(**recipe, settings=settings), recipe)
+    if out is None:
+        raise UsageError("a bundle needs a folder", "give out=")
     folder = Path(out)
     choice = choose_source(chosen, _text(bundle), encoder, chunks, window, _path(weights))
     execution = Execution(device, precision, _path(store), overwrite)
     about = About(name or folder.resolve().name)
-    with annotation_file(annotation) as rows, labels_table(labels) as table:
-        request = Request(rows, path_text(fasta, "fasta"), by, _names(biotypes), unstranded)
-        genomes = one_genome(request, table)
+    selection = Request("", "", by, _names(biotypes), unstranded)
+    with data_set(annotation, fasta, labels, selection) as genomes:
         verbs.train(genomes, folder, chosen, about, choice, execution)
     return folder
 
 
 def evaluate(
     bundle: AnyPath,
-    annotation: Annotation,
-    fasta: AnyPath,
-    labels: Annotation,
+    annotation: Annotation | Sequence[GenomeInput],
+    fasta: AnyPath | None = None,
+    labels: Annotation | None = None,
     out: AnyPath | None = None,
     *,
     beside: Sequence[AnyPath] = (),
@@ -311,8 +316,8 @@ def evaluate(
 ) -> dict[str, Any]:
     """The figures of a bundle on labelled rows: what metrics.json holds.
 
-    `labels` as for `train`; `out` is a folder for the tables, figures and report, None: they are
-    not kept. The others are as the options of `histpred evaluate`. For the keys, see
+    `annotation` and `labels` as for `train`; `out` is a folder for the tables, figures and report,
+    None: they are not kept. The others are as the options of `histpred evaluate`. For the keys, see
     `histpred.reports.evaluation.metrics_of`.
     """
     from histpred.evaluation.rows import EvaluationOptions
@@ -322,16 +327,10 @@ def evaluate(
     target = Target(window, tile or 0)
     options = EvaluationOptions(others, rows, _names(marks), seed, target, block)
     execution = Execution(device, "auto", _path(store), overwrite, progress)
-    with (
-        annotation_file(annotation) as given,
-        labels_table(labels) as table,
-        output_path(out, "out") as folder,
-    ):
-        request = Request(
-            given, path_text(fasta, "fasta"), by, _names(biotypes), unstranded, _path(cache)
-        )
+    selection = Request("", "", by, _names(biotypes), unstranded, _path(cache))
+    given = data_set(annotation, fasta, labels, selection)
+    with given as genomes, output_path(out, "out") as folder:
         loaded = load_bundle(bundle)
-        genomes = one_genome(request, table)
         return verbs.evaluate(loaded, genomes, folder, options, execution, _path(weights))
 
 

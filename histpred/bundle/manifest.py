@@ -3,9 +3,9 @@
 Version 1.6. Added in: 1.1 `chunks`, `published` and `files` of the encoder; 1.2 `method`,
 `logits` and `probabilities` of a calibration, `recipe` of the training, a `taxon_id` that may be
 unknown; 1.3 `interval`, `whole` of a window, `meaning` of a mark; 1.4 the encoder `spectra`; 1.5
-`calls`, `unpredicted` and `needed_samples` of a mark, and `caveats`; 1.6 `parent` of the training.
-A reader accepts its own major version only; an unknown field is an error, since it may change what
-a score means.
+`calls`, `unpredicted` and `needed_samples` of a mark, and `caveats`; 1.6 a list of `species`, each
+with its `genome`, and `parent` of the training. A reader accepts its own major version only; an
+unknown field is an error, since it may change what a score means.
 """
 
 from __future__ import annotations
@@ -17,30 +17,21 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import Field, JsonValue, model_validator
 
 from histpred.bundle.figures import Evaluation, Fraction, Record
+from histpred.bundle.organisms import Species as Species  # a part of the manifest
+from histpred.bundle.organisms import SpeciesList
 from histpred.core.columns import NAMES
 
 SCHEMA_VERSION = "1.6"
 LONGEST_REACH = 10_000_000  # bp to one side; no sequence model reads a tenth of it
 LARGEST_DIMENSION = 1 << 20
-LONGEST_CHROMOSOME = 1 << 40  # bp; the longest that is known has 2^35
 
-Length = Annotated[int, Field(gt=0, le=LONGEST_CHROMOSOME)]
 Reach = Annotated[int, Field(ge=0, le=LONGEST_REACH)]
 Stretch = Annotated[int, Field(gt=0, le=2 * LONGEST_REACH)]
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-RESERVED = (*NAMES, "calls", "vector", "windows")  # names of columns and tracks
+RESERVED = (*NAMES, "calls", "genome", "vector", "windows")  # names of columns and tracks
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._+-]*$"
 Name = Annotated[str, Field(min_length=1, pattern=NAME_PATTERN)]
-
-
-class Species(Record):
-    """The organism trained on; `chromosome_lengths` (bp), by assembly, identify its genomes."""
-
-    name: str
-    taxon_id: int | None
-    assembly: str
-    chromosome_lengths: dict[str, tuple[Length, ...]] = Field(default_factory=dict)
 
 
 class WindowSpec(Record):
@@ -251,7 +242,7 @@ class Manifest(Record):
     summary: str
     caveats: tuple[str, ...] = ()
     licence: str
-    species: Species
+    species: SpeciesList
     window: WindowSpec
     encoder: EncoderSpec
     marks: Marks

@@ -151,7 +151,11 @@ def no_stream(writes: str) -> Callable[[click.Context, click.Parameter, Path | N
 annotation = click.argument("annotation", metavar="ANNOTATION", type=INPUT)
 fasta = click.argument("fasta", metavar="FASTA", type=INPUT)
 scores = click.argument("scores", type=PATH)
-labels = click.argument("labels", metavar="LABELS", type=EXISTING)
+labelled_genomes = several(
+    click.argument("annotation", metavar="SHEET|ANNOTATION", type=INPUT),
+    click.argument("fasta", metavar="[FASTA", type=INPUT, required=False),
+    click.argument("labels", metavar="LABELS]", type=EXISTING, required=False),
+)
 bundle = in_model(
     "--bundle",
     default=DEFAULT_BUNDLE,

@@ -18,7 +18,7 @@ from histpred.experiment.results import Trained
 from histpred.experiment.tables import similarity_of
 from histpred.reports.evaluation_figures import co_targeting, mark_similarity
 from histpred.reports.figures import Draft, Drawing, drawn
-from histpred.reports.label_figures import biotype_counts, class_counts
+from histpred.reports.label_figures import biotype_counts, category_counts, class_counts
 from histpred.reports.model_figures import accuracy_by_mark, auroc_by_mark
 from histpred.reports.page import listed
 from histpred.reports.readings import PAPER
@@ -29,7 +29,7 @@ PRINTED = {
     "auroc_by_mark": "The paper prints as macro averages "
     + listed(f"{paper.TABLE_2[row]['macro']} ({row})" for row in (paper.DNABERT2, paper.RNAFM))
     + f" and, for the adapted DeepHistone, {paper.TABLE_2[paper.ADAPTED]['macro']}.",
-    "biotypes": "The paper counts entries of RNAInter and prints "
+    "categories": "The paper prints "
     + listed(f"{share:.1%} {name}" for name, share in paper.CATEGORIES.items())
     + ".",
     "mark_similarity": "The paper prints a mean over pairs of different marks of "
@@ -56,12 +56,16 @@ def draw_split(split: str, done: Sequence[Trained]) -> dict[str, Drawing]:
     return drawn({f"{split}-{name}": partial(_named, name, one) for name, one in drawers.items()})
 
 
-def draw_data(genes: pandas.DataFrame) -> dict[str, Drawing]:
-    """The figures of the genes of an experiment: columns id and biotype, then one for each mark."""
+def draw_data(genes: pandas.DataFrame, categories: pandas.DataFrame | None) -> dict[str, Drawing]:
+    """The figures of the genes of an experiment: columns id and biotype, then one for each mark.
+
+    categories: entries of RNAInter by kind of RNA, if they are known.
+    """
     marks = [name for name in genes.columns if name not in ("id", "biotype")]
     labels = genes[marks].to_numpy(np.float32)
     drawers: dict[str, Callable[[], Draft | None]] = {
         "classes": lambda: class_counts(marks, labels, "genes"),
+        "categories": lambda: category_counts(categories),
         "biotypes": lambda: biotype_counts(genes["biotype"], "genes"),
     }
     return drawn({name: partial(_named, name, one) for name, one in drawers.items()})
@@ -72,7 +76,9 @@ def _named(name: str, drawer: Callable[[], Draft | None]) -> Draft | None:
     draft = drawer()
     if draft is None:
         return None
-    title = f"{draft.title} (the paper's {paper.FIGURES[name]})"
+    title = draft.title
+    if name in paper.FIGURES:
+        title += f" (the paper's {paper.FIGURES[name]})"
     caption = f"{draft.caption} {PRINTED.get(name, '')}".strip()
     return draft._replace(title=title, caption=caption)
 

@@ -51,7 +51,7 @@ beyond +-0.25 (Extended Data Fig. 3 and appendix E, where the threshold is print
 FIGURES = {
     "accuracy_by_mark": "Fig. 2",
     "classes": "Extended Data Fig. 1",
-    "biotypes": "Extended Data Fig. 2",
+    "categories": "Extended Data Fig. 2",
     "mark_similarity": "Extended Data Fig. 3",
     "auroc_by_mark": "Extended Data Fig. 4",
     "co_targeting": "Extended Data Fig. 5",

@@ -12,7 +12,7 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas
@@ -24,11 +24,10 @@ from histpred.core.output import file_digest, output_folder, sweep
 from histpred.core.version import __version__
 from histpred.experiment.sheet import Sheet
 from histpred.experiment.tasks import Task
-from histpred.genome.genomes import GenomeInput
-from histpred.genome.request import request_identity
+from histpred.genome.genomes import GenomeInput, naming, placed
 from histpred.genome.windows import WindowSpec
-from histpred.labels.examples import choose_marks, labelled
-from histpred.labels.matrix import labels_file, read_labels
+from histpred.labels.folder import CATEGORIES
+from histpred.labels.genomes import genomes_identity, labelled_genomes, read_genome_labels
 from histpred.labels.splits import UNUSED, write_split
 from histpred.labels.splitting import split
 from histpred.scoring.embed import map_windows
@@ -69,12 +68,14 @@ def make_plan(sheet: Sheet, tasks: Sequence[Task], out: Path, overwrite: bool = 
     """Write the plan of an experiment into the folder `out`, or read it if it is there.
 
     Files: a table of each split (id, chrom, start, end, set; see `histpred.labels.splits`), in
-    which genes that a configuration cannot score are unused; and plan.json. Raises OutputError if
-    `out` holds another experiment, InputError if the configurations have no gene in common, and
-    UsageError for a split that cannot be made of their genes.
+    which genes that a configuration cannot score are unused; genes.tsv.gz, the labels of the other
+    genes; categories.tsv, how many entries of RNAInter joined by kind of RNA, if the labels say so;
+    and plan.json. Raises OutputError if `out` holds another experiment, InputError if the
+    configurations have no gene in common, and UsageError for a split that cannot be made of their
+    genes.
     """
     identity = identify(sheet, tasks)
-    names = [*(f"{name}.tsv" for name in sheet.splits), GENES]
+    names = [*(f"{name}.tsv" for name in sheet.splits), GENES, CATEGORIES]
     paths = {name: out / f"{name}.tsv" for name in sheet.splits}
     known = None if overwrite else finished(out / RECORD, PlanRecord)
     if known:
@@ -97,13 +98,14 @@ def make_plan(sheet: Sheet, tasks: Sequence[Task], out: Path, overwrite: bool = 
             counts = (f"{count:,} {what}" for what, count in genes.value_counts().items())
             logger.info(f"split {name}, genes: {', '.join(counts)}")
         _write_genes(work / GENES, windows[used])
+        _write_categories(work / CATEGORIES, tasks[0].genomes)
         record = PlanRecord(
             histpred=__version__,
             identity=identity,
             splits=splits,
             genes={"labelled": windows["unit"].nunique(), "common": len(common)},
             unserved=unserved,
-            outputs={name: file_digest(work / name) for name in names},
+            outputs={name: file_digest(work / name) for name in names if (work / name).exists()},
         )
         text = json.dumps(record.model_dump(), indent=1, allow_nan=False)
         (work / RECORD).write_text(text + "\n", encoding="utf-8")
@@ -112,21 +114,19 @@ def make_plan(sheet: Sheet, tasks: Sequence[Task], out: Path, overwrite: bool = 
 
 def identify(sheet: Sheet, tasks: Sequence[Task]) -> dict[str, JsonValue]:
     """Everything that decides an experiment, with digests in place of paths."""
-    genomes = {
-        genome.name or "genome": request_identity(
-            genome.request, tasks[0].window.kind, labels=labels_file(genome.labels_path)
-        )
-        for genome in tasks[0].genomes
-    }
-    for one in genomes.values():
-        one.pop("by"), one.pop("unstranded")  # those are the configurations'
+    genomes = genomes_identity(tasks[0].genomes, tasks[0].window.kind)
     configurations = {
         one.name: one.configuration.model_dump(mode="json", exclude={"weights", "name"})
         for one in tasks
     }
-    named = sheet.model_dump(mode="json", include={"title", "marks", "splits", "seed"})
-    whole: dict[str, Any] = {**named, "genomes": genomes, "configurations": configurations}
-    known: dict[str, JsonValue] = json.loads(json.dumps({"histpred": __version__, **whole}))
+    whole = {
+        "histpred": __version__,
+        **sheet.model_dump(mode="json", include={"title", "marks", "splits", "seed"}),
+        "genomes": genomes["genomes"],
+        "biotypes": genomes["biotypes"],
+        "configurations": configurations,
+    }
+    known: dict[str, JsonValue] = json.loads(json.dumps(whole))
     return known
 
 
@@ -160,17 +160,16 @@ def _labelled_windows(
 def _read(cut: Cut, marks: tuple[str, ...], work: Path) -> pandas.DataFrame:
     """The windows with labels of all genomes."""
     window, genomes = cut
+    labels = read_genome_labels(genomes, marks)
     tables = []
     for genome in genomes:
-        rows, _, _ = map_windows(genome.request, window, work, len, quiet=True)
-        path = genome.labels_path
-        labels = choose_marks(read_labels(path), marks, path)
-        _, windows, units, values = labelled(rows, labels, path)
-        table = windows[[*PLACE, "biotype"]].assign(unit=units)
-        tables.append(
-            pandas.concat([table, pandas.DataFrame(values, columns=labels.marks)], axis=1)
-        )
-    return pandas.concat(tables, ignore_index=True)
+        with naming(genome):
+            rows, _, _ = map_windows(genome.request, window, work, len, quiet=True)
+        tables.append(placed(rows, genome.name))
+    _, windows, units, values = labelled_genomes(genomes, tables, labels)
+    table = windows[[*PLACE, "biotype"]].assign(unit=units)
+    of_marks = pandas.DataFrame(values, columns=list(labels[0].marks))
+    return pandas.concat([table, of_marks], axis=1)
 
 
 def _common_units(tables: Mapping[str, pandas.DataFrame]) -> set[str]:
@@ -201,3 +200,13 @@ def _write_genes(path: Path, windows: pandas.DataFrame) -> None:
     table = genes[["unit", "biotype", *marks]].rename(columns={"unit": "id"})
     table = table.astype(dict.fromkeys(marks, "Int8"))
     table.to_csv(path, sep="\t", index=False, compression={"method": "gzip", "mtime": 0})
+
+
+def _write_categories(path: Path, genomes: Sequence[GenomeInput]) -> None:
+    """Write how many entries of RNAInter joined, by kind of RNA, if the labels of all say so."""
+    files = [genome.labels_path / CATEGORIES for genome in genomes]
+    if not all(file.is_file() for file in files):
+        return
+    every = pandas.concat([pandas.read_csv(file, sep="\t") for file in files])
+    counts = every.groupby("category")["joined"].sum().sort_values(ascending=False, kind="stable")
+    counts.rename("entries").reset_index().to_csv(path, sep="\t", index=False)

@@ -21,6 +21,7 @@ from histpred.experiment.plan import FOLDER, GENES, Plan
 from histpred.experiment.results import Trained, read_trained
 from histpred.experiment.sheet import Sheet
 from histpred.experiment.tables import Results
+from histpred.labels.folder import CATEGORIES
 from histpred.reports.page import render
 
 logger = logging.getLogger(__name__)
@@ -67,12 +68,14 @@ def write_report(sheet: Sheet, plan: Plan, missing: Mapping[str, str], out: Path
         raise HistpredError(f"no configuration could be evaluated: {reasons}", "mend one of them")
     logger.info("drawing figures and writing the report")
     genes = pandas.read_csv(out / FOLDER / GENES, sep="\t", keep_default_na=False, na_values=[""])
+    kinds = out / FOLDER / CATEGORIES
+    categories = pandas.read_csv(kinds, sep="\t") if kinds.exists() else None
     paths = [out / name for name in (REPORT, *TABLES, RECORD)]
     with output_files(paths, overwrite=True) as work:
         layout = {"float_format": "%.8g", "lineterminator": "\n", "encoding": "utf-8"}
         for name, make in TABLES.items():
             make(results).to_csv(work / name, sep="\t", index=False, **layout)
-        page = _page(Report(sheet, plan, results, missing), genes)
+        page = _page(Report(sheet, plan, results, missing), genes, categories)
         (work / REPORT).write_text(page, encoding="utf-8")
         record = ExperimentRecord(
             histpred=__version__,
@@ -104,10 +107,10 @@ def read_results(sheet: Sheet, plan: Plan, missing: Mapping[str, str], out: Path
     }
 
 
-def _page(report: Report, genes: pandas.DataFrame) -> str:
+def _page(report: Report, genes: pandas.DataFrame, categories: pandas.DataFrame | None) -> str:
     sheet, plan, results, missing = report
     first = next(iter(results))
-    drawings = figures.draw_data(genes)
+    drawings = figures.draw_data(genes, categories)
     for split, done in results.items():
         drawings |= figures.draw_split(split, done)
     return render(

@@ -29,7 +29,7 @@ class Trained(NamedTuple):
     """A configuration that was trained and evaluated on one split.
 
     metrics: the content of metrics.json. losses: validation loss of each epoch of the first member.
-    published: False if its encoder has weights other than the published ones; None: it has none.
+    published: False if its encoder has weights other than the published ones; None: it reads none.
     """
 
     name: str
@@ -121,7 +121,7 @@ def read_trained(out: Path, configuration: Common, split: str) -> Trained:
     with open(folder / BUNDLE / HISTORY, encoding="utf-8") as lines:
         rows = [row for row in csv.DictReader(lines, delimiter="\t") if row["member"] == "1"]
     spec = bundle.manifest.encoder
-    published = None
+    published = False if spec.files else None
     if spec.published and is_published(spec.published):
         known = {file.name: file.sha256 for file in find(spec.published).files}
         published = all(known.get(name) in (None, digest) for name, digest in spec.files.items())

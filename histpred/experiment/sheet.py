@@ -33,8 +33,10 @@ from histpred.labels.splits import METHODS, RANDOM
 from histpred.training.settings import LOSSES, MODELS, Recipe, Settings
 
 SHIPPED = ("paper", "smoke")
-OF_SHEET = ("split", "block", "test_chromosomes", "validation_chromosomes", "marks", "settings")
-"""Fields of a recipe that all configurations of a sheet share."""
+LEFT_OUT = (
+    *("split", "block", "test_chromosomes", "validation_chromosomes", "marks"),  # of the sheet
+    *("parent", "settings"),  # every training starts anew; the settings are fields of their own
+)
 HINT_TRAIN = "'histpred train --help' says what a key of a configuration can be"
 HINT_SHEET = "docs/reproduce-the-paper.md describes the sheet"
 UNKNOWN = "extra_forbidden"  # pydantic's word
@@ -67,6 +69,9 @@ class SheetGenome(Part):
     annotation: FilePath
     fasta: FilePath
     labels: FilePath | None = None
+    species: str | None = None
+    taxon_id: int | None = None
+    assembly: str | None = None
 
 
 Genomes = Annotated[
@@ -97,7 +102,7 @@ class Common(Part):
 def _fields() -> dict[str, Any]:
     """The fields of a recipe and its settings, as pydantic takes them: type and default."""
     fields: dict[str, Any] = {}
-    for record, without in ((Recipe, OF_SHEET), (Settings, ("seed",))):
+    for record, without in ((Recipe, LEFT_OUT), (Settings, ("seed",))):
         hints = get_type_hints(record)
         for name, default in record._field_defaults.items():
             if name not in without:

@@ -14,7 +14,7 @@ from histpred.encoders import is_expensive
 from histpred.encoders.installed import ABSENT, state_of
 from histpred.encoders.published import default_folder
 from histpred.evaluation.rows import EvaluationOptions
-from histpred.experiment.sheet import Common, Sheet
+from histpred.experiment.sheet import Common, Sheet, SheetGenome
 from histpred.genome.genomes import GenomeInput, read_genomes
 from histpred.genome.request import Request
 from histpred.genome.windows import WindowSpec
@@ -73,20 +73,17 @@ def genomes_of(sheet: Sheet, given: Path | None, cache: Path | None) -> tuple[Ge
     if isinstance(named, Path):
         genomes = read_genomes(named, selection, labelled=sheet.labels is None)
     else:
-        genomes = tuple(
-            GenomeInput(
-                one.name if len(named) > 1 else "",
-                selection._replace(annotation=str(one.annotation), fasta=str(one.fasta)),
-                one.labels,
-            )
-            for one in named
-        )
+        listed = (_genome(one, selection) for one in named)
+        genomes = tuple(sorted(listed, key=lambda one: one.name))  # as `read_genomes` does
     genomes = tuple(one._replace(labels=one.labels or sheet.labels) for one in genomes)
     if bare := [one.name for one in genomes if one.labels is None]:
-        raise UsageError(
-            f"the genome {bare[0]} has no labels", "add labels: to it, or to the sheet"
-        )
+        raise UsageError(f"the genome {bare[0]} has no labels", "add labels: to it or to the sheet")
     return genomes
+
+
+def _genome(one: SheetGenome, selection: Request) -> GenomeInput:
+    request = selection._replace(annotation=str(one.annotation), fasta=str(one.fasta))
+    return GenomeInput(one.name, request, one.labels, one.species, one.taxon_id, one.assembly)
 
 
 def run_task(
@@ -119,7 +116,7 @@ def _task(sheet: Sheet, configuration: Common, genomes: Sequence[GenomeInput]) -
     settings = Settings(**_of(Settings, given), seed=sheet.seed)
     recipe = Recipe(**_of(Recipe, given), marks=sheet.marks, settings=settings)
     try:
-        check(recipe, About(configuration.name))
+        check(recipe, About(configuration.name), genomes)
         encoder = configuration.encoder, configuration.chunks, configuration.window
         choice = choose_source(recipe, None, *encoder, configuration.weights)
     except HistpredError as error:

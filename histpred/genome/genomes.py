@@ -13,13 +13,17 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from histpred.core.errors import HistpredError, InputError, first_few
+from histpred.core.errors import HistpredError, InputError, UsageError, first_few
 from histpred.core.spelling import did_you_mean
 from histpred.genome.lines import open_lines
 from histpred.genome.request import Request
 
+if TYPE_CHECKING:
+    import pandas
+
+GENOME = "genome"  # the column of a window's genome, if that has a name
 NAME, ANNOTATION, FASTA, LABELS = "name", "annotation", "fasta", "labels"
 SPECIES, TAXON, ASSEMBLY = "species", "taxon_id", "assembly"
 SAMPLE = "sample"  # the pipeline's word for a name
@@ -75,14 +79,19 @@ def is_sheet(path: str | os.PathLike[str]) -> bool:
 def read_genomes(
     path: str | os.PathLike[str], selection: Request = EVERY_ROW, labelled: bool = True
 ) -> tuple[GenomeInput, ...]:
-    """Read a sheet of genomes, in its order.
+    """Read a sheet of genomes. They are sorted by name: the order of the rows makes no difference.
 
     selection: what every request has beside its annotation and FASTA, such as the level and the
     biotypes. labelled: every genome needs labels; False: labels are not looked at.
 
-    Raises InputError (file:line) for missing, unknown or repeated columns, two genomes of one name,
-    a name that is none, an empty cell, a file that does not exist, and a sheet without rows.
+    Raises UsageError for a file that is no .csv or .tsv; InputError (file:line) for missing,
+    unknown or repeated columns, two genomes of one name, a name that is none, an empty cell, a file
+    that does not exist, and a sheet without rows.
     """
+    if Path(path).suffix.lower() not in SUFFIXES:
+        what = "annotation, FASTA and labels" if labelled else "annotation and FASTA"
+        hint = f"give {what}, or a sheet of genomes (.csv or .tsv)"
+        raise UsageError(f"only one file was given: {path}", hint)
     needed = (NAME, ANNOTATION, FASTA, *([LABELS] if labelled else []))
     genomes: dict[str, GenomeInput] = {}
     for number, row in _rows(Path(path), needed):
@@ -111,7 +120,7 @@ def read_genomes(
         )
     if not genomes:
         raise InputError(path, "names no genome", "add a row for each genome below the header")
-    return tuple(genomes.values())
+    return tuple(genomes[name] for name in sorted(genomes))
 
 
 @contextmanager
@@ -123,6 +132,23 @@ def naming(genome: GenomeInput) -> Iterator[None]:
         if genome.name:
             error.message = f"genome {genome.name}: {error.message}"
         raise
+
+
+def within(genome: str, name: str) -> str:
+    """A contig or gene of a genome under a name that no other genome has.
+
+    >>> within("human", "chr1"), within("", "chr1")
+    ('human:chr1', 'chr1')
+    """
+    return f"{genome}:{name}" if genome else name
+
+
+def placed(windows: pandas.DataFrame, genome: str) -> pandas.DataFrame:
+    """Windows on contigs that no other genome has, with the column GENOME if it has a name."""
+    if not genome:
+        return windows
+    contigs = [within(genome, contig) for contig in windows["chrom"]]
+    return windows.assign(chrom=contigs, **{GENOME: genome})
 
 
 def all_files(genomes: Sequence[GenomeInput]) -> tuple[str, ...]:

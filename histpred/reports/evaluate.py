@@ -35,9 +35,7 @@ from histpred.evaluation.rows import EvaluationOptions
 from histpred.evaluation.scores import score
 from histpred.genome.annotation import level_for
 from histpred.genome.genomes import GenomeInput, all_files
-from histpred.genome.request import Request, request_identity
-from histpred.labels.examples import choose_marks
-from histpred.labels.matrix import labels_file, read_labels
+from histpred.labels.genomes import genomes_identity, read_genome_labels
 from histpred.reports.evaluation import metrics_of, write_report
 from histpred.reports.evaluation_figures import FIGURE_NAMES, draw
 from histpred.reports.evaluation_tables import PREDICTIONS, READINGS, write_tables
@@ -80,8 +78,6 @@ def evaluate(
     nothing is published then.
     """
     bundles = (bundle, *options.beside)
-    ((_, request, labels_path, *_),) = genomes
-    assert labels_path
     files = all_files(genomes)
     refuse_streams(files)
     names = [each.manifest.name for each in bundles]
@@ -92,9 +88,9 @@ def evaluate(
             "give the bundles other names with histpred train --name",
         )
     refuse_inputs([out / METRICS, out / REPORT], files)
-    choose_marks(read_labels(labels_path), options.marks, labels_path)  # before any embedding
+    labels = read_genome_labels(genomes, options.marks)  # before any embedding
     with temporary_faults(), ExitStack() as stack:
-        identity = _identity(bundles, request, labels_path, options)
+        identity = _identity(bundles, genomes, options)
         known = None if execution.overwrite else finished(out / METRICS, EvaluationRecord)
         if known:
             refuse_other(out, "another evaluation", known.identity, identity, known.outputs)
@@ -104,9 +100,9 @@ def evaluate(
         work = stack.enter_context(output_folder(out, OUTPUTS, is_ours))
         execution = execution._replace(store=execution.store or out / RESUME)
         scored = [
-            score(each, request, options.target, weights, work, execution) for each in bundles
+            score(each, genomes, options.target, weights, work, execution) for each in bundles
         ]
-        result = compare(scored, request, labels_path, options, work)
+        result = compare(scored, genomes, labels, options, work)
         return _write(result, work, identity)
 
 
@@ -166,15 +162,15 @@ def _printed(columns: dict[str, dict[str, float | None]]) -> str:
 
 
 def _identity(
-    bundles: Sequence[Bundle], request: Request, labels_path: Path, options: EvaluationOptions
+    bundles: Sequence[Bundle], genomes: Sequence[GenomeInput], options: EvaluationOptions
 ) -> dict[str, Any]:
     wanted, tile = options.target
     windows = [window_for(each, wanted, tile) for each in bundles]
     kinds = [window.kind for window in windows]
-    return request_identity(request, kinds[0], labels=labels_file(labels_path)) | {
+    return genomes_identity(genomes, kinds[0]) | {
         "histpred": __version__,
         "bundles": [each.digest for each in bundles],
-        "by": [level_for(kind, request.level) for kind in kinds],
+        "by": [level_for(kind, genomes[0].request.level) for kind in kinds],
         "rows": options.rows,
         "marks": list(options.marks),
         "seed": options.seed,

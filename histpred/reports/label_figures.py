@@ -37,7 +37,7 @@ def draw_labels(labels: LabelMatrix, folder: Path) -> None:
     drawers = {
         "marks": lambda: class_counts(labels.marks, labels.values, "genes"),
         "biotypes": lambda: biotype_counts(labels.genes["biotype"], "genes"),
-        "categories": lambda: _category_counts(labels.categories),
+        "categories": lambda: category_counts(labels.categories),
     }
     drawn(drawers, folder)
 
@@ -89,8 +89,11 @@ def biotype_counts(biotypes: pandas.Series, what: str) -> Draft | None:
     return Draft(title, caption, _bars(counts, what))
 
 
-def _category_counts(categories: pandas.DataFrame | None) -> Draft | None:
-    """Entries of RNAInter's table by kind of RNA (paper, Extended Data Fig. 2)."""
+def category_counts(categories: pandas.DataFrame | None) -> Draft | None:
+    """Entries of RNAInter's table by kind of RNA (paper, Extended Data Fig. 2).
+
+    `categories` has the columns category and entries. None: the source has no kinds of RNA.
+    """
     if categories is None:
         return None
     counts = categories.set_index("category")["entries"]

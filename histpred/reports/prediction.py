@@ -17,6 +17,7 @@ from markupsafe import Markup
 from histpred.bundle.calls import first_words
 from histpred.bundle.folder import Bundle, load_bundle, shipped_bundles
 from histpred.bundle.manifest import MarkSpec
+from histpred.bundle.organisms import in_words
 from histpred.bundle.outputs import marks_of, was_trained_on
 from histpred.core.errors import BundleError, InputError
 from histpred.core.marks import by_class
@@ -106,7 +107,7 @@ def _page(
         each=landscape.windows <= POINTS,
         trust=list(trust(landscape, marks)),
         first_words=first_words(bundle.manifest, marks),
-        species=f"{species.name} ({species.assembly})" if species.assembly else species.name,
+        species=in_words(species, "{0.name} ({0.assembly})").replace(" ()", ""),
         trained=trained,
         marks=marks_table(landscape, marks, measured),
         evaluations={name: bundle.manifest.metrics[name] for name in evaluations},
@@ -150,7 +151,7 @@ def _facts(run: RunRecord, bundle: Bundle, window: WindowSpec) -> dict[str, str]
         "genome": f"{file_name(fasta.path)}, {counted(fasta.contigs, 'contig')}, "
         f"{fasta.bases:,} bp",
         "bundle": f"{bundle.manifest.name} {bundle.manifest.version}: {bundle.manifest.summary}",
-        "trained on": f"{species.name}, {species.assembly}" if species.assembly else species.name,
+        "trained on": in_words(species, "{0.name}, {0.assembly}").removesuffix(", "),
         "windows": _windows(window, identity.level, run.annotation.format),
         "biotypes": ", ".join(identity.biotypes) or "all",
         "scored": f"{counted(result.scored, 'window')}, {counted(result.calls, 'call')}",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from pydantic import JsonValue
@@ -17,18 +17,20 @@ from histpred.bundle.manifest import (
     Manifest,
     MarkSpec,
     Parent,
-    Species,
     Training,
 )
 from histpred.bundle.manifest import WindowSpec as ManifestWindow
+from histpred.bundle.organisms import Species
 from histpred.bundle.outputs import UNSPECIFIED
 from histpred.core.errors import first_few
 from histpred.encoders.devices import BF16
 from histpred.evaluation.baselines import PREVALENCE, fit_baselines
 from histpred.evaluation.calibration import Calibrated
 from histpred.evaluation.metrics import card_figures, expected_calibration_error
+from histpred.genome.genomes import GENOME, GenomeInput
 from histpred.genome.regions import INTERVAL
 from histpred.genome.windows import WindowSpec
+from histpred.labels.genomes import OF_GENOME
 from histpred.labels.splits import TEST, TRAIN, UNUSED, VALIDATION
 from histpred.training.data import Dataset
 from histpred.training.fitting import Epoch
@@ -40,6 +42,9 @@ LOSSES = {
     "nnpu": "the non-negative positive-unlabelled risk (Kiryo et al. 2017)",
     "plain": "binary cross-entropy",
 }
+DIGESTS = ("annotation sha256", "genome sha256", "labels sha256")
+"""What the card calls the digests OF_GENOME."""
+
 SETS = {
     VALIDATION: "Rows that chose the epoch, the thresholds and the calibration: flattering.",
     TEST: "Rows that were held out and chose nothing.",
@@ -57,6 +62,7 @@ class TrainingRun(NamedTuple):
     window: WindowSpec
     identity: dict[str, JsonValue]
     dataset: Dataset
+    genomes: Sequence[GenomeInput]
     parent: Parent | None = None
 
 
@@ -73,9 +79,8 @@ def describe(
     `histories` has an entry for each member, `probabilities` the calibrated ones [n, marks] of the
     validation and the test rows, by set.
     """
-    about, window, genome, marks = run.about, run.window, run.dataset.genome, run.dataset.marks
+    about, window, marks = run.about, run.window, run.dataset.marks
     identity, sets = run.identity, run.dataset.examples.sets
-    assembly = about.assembly or genome.build or "unspecified assembly"
     manifest = Manifest(
         schema_version=SCHEMA_VERSION,
         name=about.name,
@@ -83,12 +88,7 @@ def describe(
         summary=about.summary or f"{len(marks)} histone marks from {window} windows.",
         caveats=_caveats(run),
         licence=about.licence,
-        species=Species(
-            name=about.species or genome.organism or UNSPECIFIED,
-            taxon_id=genome.taxon_id if about.taxon_id is None else about.taxon_id,
-            assembly=assembly,
-            chromosome_lengths={assembly: genome.lengths},
-        ),
+        species=tuple(_species(genome, run) for genome in run.genomes),
         window=ManifestWindow(**{k: v for k, v in window._asdict().items() if k != "tile"}),
         encoder=encoder,
         marks=tuple(
@@ -97,11 +97,7 @@ def describe(
         ),
         files={},
         training=Training(
-            data=(
-                f"annotation sha256 {identity['annotation sha256']}",
-                f"genome sha256 {identity['FASTA sha256']}",
-                f"labels sha256 {identity['labels sha256']}",
-            ),
+            data=_data(identity),
             splits={"split": run.dataset.how},
             seed=run.recipe.settings.seed,
             counts={name: int((sets == name).sum()) for name in (TRAIN, VALIDATION, TEST, UNUSED)},
@@ -112,6 +108,29 @@ def describe(
         known_answer=known,
     )
     return manifest, _notes(run, histories)
+
+
+def _species(genome: GenomeInput, run: TrainingRun) -> Species:
+    """The organism of a genome, as the user states it or else as annotation and FASTA do."""
+    found = run.dataset.genomes[genome.name]
+    stated = genome if genome.name else run.about
+    assembly = stated.assembly or found.build or "unspecified assembly"
+    return Species(
+        name=stated.species or found.organism or UNSPECIFIED,
+        taxon_id=found.taxon_id if stated.taxon_id is None else stated.taxon_id,
+        assembly=assembly,
+        chromosome_lengths={assembly: found.lengths},
+        genome=genome.name,
+    )
+
+
+def _data(identity: dict[str, Any]) -> tuple[str, ...]:
+    """The digests of the inputs, in words."""
+    return tuple(
+        f"{name}: {what} {one[key]}" if name else f"{what} {one[key]}"
+        for name, one in identity.get("genomes", {"": identity}).items()
+        for key, what in zip(OF_GENOME, DIGESTS, strict=True)
+    )
 
 
 def _notes(run: TrainingRun, histories: list[list[Epoch]]) -> str:
@@ -174,11 +193,14 @@ def _thresholds(recipe: Recipe, window: WindowSpec) -> str:
 def _caveats(run: TrainingRun) -> tuple[str, ...]:
     """What a user of the bundle must read first."""
     trained = run.dataset.examples.of(TRAIN).windows
-    contigs = sorted(set(trained["chrom"]))
+    places = first_few(sorted(set(trained["chrom"])))
+    if GENOME in trained:
+        counts = trained[GENOME].value_counts(sort=False)
+        places = ", ".join(f"{name} ({count:,})" for name, count in counts.items())
     return (
         "A probability says how likely a row of the training labels' kind carries the mark: not in "
         "which cell type.",
-        f"The bundle was trained on {len(trained):,} rows of {first_few(contigs)}.",
+        f"The bundle was trained on {len(trained):,} rows of {places}.",
         *_flattery(run),
     )
 

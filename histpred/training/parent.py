@@ -133,7 +133,7 @@ def describe_parent(parent: Bundle, dataset: Dataset) -> Parent:
     test = examples.sets == TEST
     by_id = np.isin(examples.units, [row["id"] for row in learned]) & test
     by_place = np.zeros(len(test), bool)
-    if assembly_of(dataset.genome.lengths, manifest.species):
+    if any(assembly_of(one.lengths, manifest.species) for one in dataset.genomes.values()):
         by_place = _overlapping(examples.windows, learned) & test
     seen = int((by_id | by_place).sum())
     if seen:

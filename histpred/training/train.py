@@ -47,9 +47,8 @@ from histpred.encoders.devices import BF16, choose_device, choose_training_preci
 from histpred.evaluation.calibration import calibrate
 from histpred.genome.genomes import GenomeInput, all_files
 from histpred.genome.regions import INTERVAL
-from histpred.labels.examples import choose_marks
+from histpred.labels.genomes import absent_marks, read_genome_labels
 from histpred.labels.loci import locus_numbers
-from histpred.labels.matrix import read_labels
 from histpred.labels.splits import TEST, VALIDATION, write_split
 from histpred.training.checkpoint import fixing, warn_of_faults
 from histpred.training.data import WINDOWS, gather
@@ -83,23 +82,23 @@ def train(
     embedded windows, `progress` epochs. Raises HistpredError for inputs, labels and settings that
     cannot be used; nothing is published then.
     """
-    ((_, request, labels_path, *_),) = genomes
-    assert labels_path
     files = all_files(genomes)
     refuse_streams(files)
-    check(recipe, about)
+    check(recipe, about, genomes)
     refuse_inputs([out / name for name in OUTPUTS], (*files, *files_of(recipe).values()))
     source = choice and Source(choice, choice.open(execution.device, execution.precision))
     window = choice.window if choice else WINDOWS[recipe.model]
-    labels = choose_marks(read_labels(labels_path), recipe.marks, labels_path)
+    labels = read_genome_labels(genomes, recipe.marks)
     parent = load_bundle(recipe.parent) if recipe.parent else None
     if parent:
         window = window_for(parent)
-        labels = choose_marks(labels, parent_first(labels.marks, parent), labels_path)
+        labels = read_genome_labels(genomes, parent_first(labels[0].marks, parent))
+    for absent in absent_marks(genomes, labels):
+        logger.warning(absent)
     device = choose_device(execution.device)
     precision = choose_training_precision(device, execution.precision)
     with temporary_faults(), reproducible(), ExitStack() as stack:
-        identity = identify(request, labels_path, recipe, about, source, window)
+        identity = identify(genomes, recipe, about, source, window)
         if execution.precision == BF16:  # CUDA trains in it in any case
             identity[TRAINING_PRECISION] = precision
         if not execution.overwrite and (known := _finished(out, identity)):
@@ -112,9 +111,9 @@ def train(
         expensive = choice is not None and is_expensive(choice.spec.kind)
         kept = execution.store or (resume / "store" if expensive else None)
         how = execution._replace(store=kept)
-        dataset = gather(request, window, source, work, how, recipe, labels, labels_path)
+        dataset = gather(genomes, window, source, work, how, recipe, labels)
         told = describe_parent(parent, dataset) if parent else None
-        run = TrainingRun(recipe, about, window, identity, dataset, told)
+        run = TrainingRun(recipe, about, window, identity, dataset, genomes, told)
         network, histories = fit_members(
             *(dataset.examples, dataset.marks, recipe, device, precision),
             *(resume, identity, progress),

@@ -34,7 +34,7 @@ def by_the_papers_rule(folder: Path, name: str) -> dict[str, float]:
     thresholds = []
     for labels, values in zip(truth.T, raw.T, strict=True):
         false, true, cuts = metrics.roc_curve(labels, values, drop_intermediate=False)
-        both = 0 < labels.mean() < 1
+        both = 0 < labels.mean() < 1 and np.ptp(values) > 0
         thresholds.append(cuts[1:][(true - false)[1:].argmax()] if both else 0.5)
     truth, raw = scores(folder, name, "evaluated", "raw")
     called, truth_all = (raw >= np.array(thresholds)).ravel(), truth.ravel()
@@ -109,7 +109,8 @@ def test_the_similarity_of_mark_vectors_is_that_of_the_bundles_vectors(experimen
     assert rows["mean"].isna().tolist() == [True, False] * 2
     for row in rows[rows["dimension"].notna()].to_dict("records"):
         folder = experiment.out / "configurations" / "vectors" / row["split"] / "bundle"
-        vectors = table(folder / "mark_vectors.tsv").iloc[:, 1:].to_numpy()
+        vectors = pandas.read_csv(folder / "mark_vectors.tsv", sep="\t", header=None)
+        vectors = vectors.iloc[:, 1:].to_numpy()
         assert vectors.shape[1] == row["dimension"] == 3
         unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
         pairs = (unit @ unit.T)[np.triu_indices(len(unit), 1)]

@@ -28,9 +28,9 @@ def sheet(folder: Path, text: str, name: str = "genomes.csv") -> Path:
     return path
 
 
-def test_paths_start_at_the_folder_of_the_sheet_and_rows_keep_their_order(folder):
+def test_paths_start_at_the_folder_of_the_sheet_and_genomes_are_in_order_of_name(folder):
     selection = Request("", "", "gene", ("lncRNA",))
-    mouse, human = read_genomes(sheet(folder, HEADER + MOUSE + HUMAN), selection)
+    human, mouse = read_genomes(sheet(folder, HEADER + MOUSE + HUMAN), selection)
     assert (mouse.name, human.name) == ("mouse", "human")
     assert human.labels == folder / "h.tsv"
     assert human.request == selection._replace(
