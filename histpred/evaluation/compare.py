@@ -106,7 +106,6 @@ def compare(
     by_block = not len(training) and len(blocks.names) > 1
     if len(training) or by_block:
         models |= _baseline_results(scored[0], genomes, chosen, evaluated, models, work)
-
     probabilities = {name: model.probabilities for name, model in models.items()}
     groups = [
         by_group(truth, probabilities, of, by, 1 if by == GENOME else SMALLEST)

@@ -150,7 +150,7 @@ def _areas(one: Trained, reading: str, model: str = "") -> dict[str, float]:
 
 
 def similarity_of(one: Trained) -> dict[str, float]:
-    """Of the similarity of different marks' vectors: pairs, mean, sd and share of strong pairs."""
+    """The similarity of different marks' vectors: pairs, mean, sd and share of strong pairs."""
     table = one.similarity()
     if table is None or len(table) < 2:
         return {"pairs": 0, "mean": np.nan, "sd": np.nan, "beyond": np.nan}
