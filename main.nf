@@ -1,20 +1,22 @@
 #!/usr/bin/env nextflow
-// histpred: predict histone marks from annotations and genomes, or train and evaluate bundles. `--help` lists parameters.
+// histpred: predict histone marks, train and evaluate bundles, or compare configurations. `--help` lists parameters.
 
-include { check      } from './nextflow/schema/parameters'
-include { flags      } from './nextflow/schema/parameters'
-include { given      } from './nextflow/schema/parameters'
-include { help       } from './nextflow/schema/parameters'
-include { quoted     } from './nextflow/schema/parameters'
-include { samples    } from './nextflow/schema/parameters'
-include { BUNDLE     } from './nextflow/modules/bundle'
-include { SUMMARY    } from './nextflow/modules/summary'
-include { TRACKS     } from './nextflow/modules/tracks'
-include { EMBEDDING  } from './nextflow/workflows/embed'
-include { EVALUATION } from './nextflow/workflows/evaluate'
-include { PREDICTION } from './nextflow/workflows/predict'
-include { SHARDS     } from './nextflow/workflows/shards'
-include { TRAINING   } from './nextflow/workflows/train'
+include { check           } from './nextflow/schema/parameters'
+include { flags           } from './nextflow/schema/parameters'
+include { given           } from './nextflow/schema/parameters'
+include { help            } from './nextflow/schema/parameters'
+include { quoted          } from './nextflow/schema/parameters'
+include { samples         } from './nextflow/schema/parameters'
+include { BUNDLE          } from './nextflow/modules/bundle'
+include { SUMMARY         } from './nextflow/modules/summary'
+include { TRACKS          } from './nextflow/modules/tracks'
+include { EMBEDDING       } from './nextflow/workflows/embed'
+include { EVALUATION      } from './nextflow/workflows/evaluate'
+include { EXPERIMENTATION } from './nextflow/workflows/experiment'
+include { PREDICTION      } from './nextflow/workflows/predict'
+include { SHARDS          } from './nextflow/workflows/shards'
+include { TRAINING        } from './nextflow/workflows/train'
+include { VERSIONS        } from './nextflow/workflows/versions'
 
 // Return a tag file in the folder that keeps embeddings and genome indexes from run to run. Containers mount the folders
 // of input files, so tasks reach the folder through this file, and new files in it change no task's hash.
@@ -55,12 +57,12 @@ def outcome() {
 workflow HISTPRED {
     take:
     schema
+    kept // a file in the folder that is kept from run to run
 
     main:
     def verbs = ['scatter', 'predict', 'embed', 'train', 'evaluate']
     def options = verbs.collectEntries { verb -> [verb, flags(params, schema, verb)] }
     def files = verbs.collectEntries { verb -> [verb, given(params, schema, verb)] }
-    def kept = kept_in(file(params.store ?: "${workflow.workDir}/histpred"))
     named = channel.fromList(samples(params)).map { sample ->
         def source = source_of(sample).toString()
         def folder = sample.bundle instanceof Path ? sample.bundle : []
@@ -106,12 +108,6 @@ workflow HISTPRED {
         }
     }
     SUMMARY(results.map { _meta, folder -> folder }.toSortedList { folder -> folder.name }.filter { folders -> folders })
-
-    channel.topic('versions')
-        .mix(channel.of(['Nextflow', "${workflow.nextflow.version}"]))
-        .map { program, version -> "${program}: ${version.tokenize(' ').last()}\n" }
-        .unique()
-        .collectFile(name: 'versions.yml', storeDir: "${params.outdir}/pipeline_info", sort: true)
 }
 
 workflow {
@@ -121,7 +117,14 @@ workflow {
     }
     else {
         check(params, schema).each { warning -> log.warn(warning) }
-        HISTPRED(schema)
+        def kept = kept_in(file(params.store ?: "${workflow.workDir}/histpred"))
+        if (params.mode == 'experiment') {
+            EXPERIMENTATION(file(params.sheet), samples(params), kept, flags(params, schema, 'experiment'))
+        }
+        else {
+            HISTPRED(schema, kept)
+        }
+        VERSIONS()
         workflow.onComplete { log.info(outcome()) }
     }
 }

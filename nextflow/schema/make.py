@@ -36,7 +36,7 @@ ROOT = FOLDER.parents[1]
 SCHEMA = FOLDER / "nextflow_schema.json"
 CONFIG = FOLDER.parent / "conf" / "params.config"
 
-VERBS = ("scatter", "predict", "embed", "train", "evaluate")
+VERBS = ("scatter", "predict", "embed", "train", "evaluate", "experiment")
 STAGED = ("weights", "split", "prior")
 
 # Options of those verbs that are not parameters, and why.
@@ -57,6 +57,8 @@ LEFT_OUT = {
     "bundle": "a parameter of the pipeline: samples may differ in it, and a folder is staged",
     "encoder": "a parameter of the pipeline, in place of a bundle",
     "store": "a parameter of the pipeline: all tasks share it",
+    "only": "each configuration of an experiment is a task of its own",
+    "plan": "so is the plan of an experiment",
     "recorded_as": "the pipeline names the sample's own files",
 }
 # Only scatter reads the rows of the annotation. Later tasks never see a row that it skipped.

@@ -58,7 +58,7 @@ def made_fault(path) {
 // of that verb: scatter must not cut windows by a --chunks that predict does not have.
 def has_effect(property, mode) {
     def verbs = property['x-histpred']?.keySet()
-    def ends = [predict: ['predict'], train: ['train', 'evaluate'], evaluate: ['evaluate']][mode]
+    def ends = [predict: ['predict'], train: ['train', 'evaluate'], evaluate: ['evaluate'], experiment: ['experiment']][mode]
     if (verbs) {
         return verbs.any { verb -> verb in ends } || verbs.every { verb -> verb == 'scatter' }
     }
@@ -201,6 +201,9 @@ def conflicts(parameters) {
     def window = parameters.window?.toString()
     if (parameters.tile && window && window.tokenize(':')[0] != 'interval') {
         found << "--tile: not together with --window ${window}; tiles are cut from intervals"
+    }
+    if (parameters.mode == 'experiment' && parameters.sheet == null) {
+        found << '--sheet: needed with --mode experiment'
     }
     if (parameters.mode == 'train') {
         def model = parameters.model.toString()
@@ -398,6 +401,7 @@ def help(schema) {
         '      --labels labels.tsv --encoder kmer',
         '  nextflow run main.nf --mode evaluate --annotation genes.gtf.gz --fasta genome.fa.gz \\',
         '      --labels labels.tsv --bundle results/bundles/genes',
+        '  nextflow run main.nf --mode experiment --sheet experiment.yaml --input genomes.csv',
         '  nextflow run main.nf --input samples.csv -profile slurm,singularity -resume',
         '',
         'where samples.csv is, for example:',

@@ -165,6 +165,33 @@ def test_stubs_run_under_the_strict_parser(tmp_path: Path, mode: str) -> None:
     assert tasks(said) == expected[mode]
 
 
+def test_stubs_of_an_experiment_run_under_the_strict_parser(tmp_path: Path) -> None:
+    more = ["--labels", LABELS, "--sheet", DATA / "smoke.yaml"]
+    said = succeed(tmp_path, "-stub-run", "--mode", "experiment", *more, NXF_SYNTAX_PARSER="v2")
+    assert tasks(said) == ["CONFIGURATION", "EXPERIMENT", "PLAN"]
+
+
+def test_an_experiment_is_what_the_command_writes(tmp_path: Path) -> None:
+    """One configuration fails, since it has no weights: the report says so in both."""
+    pytest.importorskip("torch", reason="needs the extra train")
+    sheet, genomes = tmp_path / "sheet.yaml", tmp_path / "genomes.csv"
+    small = "encoder: kmer, epochs: 1, hidden: [4], window: promoter"
+    sheet.write_text(
+        f"configurations:\n  - {{name: a, {small}}}\n  - {{name: b, {small}, mark_dimension: 2}}\n"
+        f"  - {{name: lost, encoder: rnafm, weights: {tmp_path}/nowhere, by: gene}}\n"
+    )
+    genomes.write_text(
+        f"name,annotation,fasta,labels\nchr22-20M,{','.join(map(str, [*INPUTS, LABELS]))}\n"
+    )
+    succeed(tmp_path, "--mode", "experiment", "--labels", LABELS, "--sheet", sheet)
+    out = tmp_path / "plain"
+    command = [sys.executable, "-m", "histpred", "experiment", sheet, genomes, "-o", out]
+    done = subprocess.run([*command, "-t", "2"], check=False, capture_output=True, cwd=ROOT)
+    assert done.returncode == 1
+    shutil.rmtree(out / "kept", ignore_errors=True)
+    assert contents(tmp_path / "results" / "experiment") == contents(out)
+
+
 def test_after_a_killed_task_resume_goes_on(tmp_path: Path, plain: Path) -> None:
     # Shard 3 is killed each time, retries and all.
     bin_folder = wrapper(
