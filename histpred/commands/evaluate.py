@@ -82,9 +82,10 @@ def evaluate(out: Path, kind: str | None, quiet: bool, **given: Any) -> None:
     With --tile, each tile of a row is evaluated, on the labels of histpred labels peaks --tile;
     with --window interval, each row as an interval.
 
-    The result has micro- and macro-averaged metrics with bootstrap intervals, metrics of each mark,
-    genome, biotype and chromosome, calibration, and baselines fitted on the bundle's own training
-    rows or, if there are none here, on other blocks of the genome.
+    The result has micro- and macro-averaged metrics with bootstrap intervals, by the thresholds of
+    the bundle and by the paper's rule; metrics of each mark, genome, biotype and chromosome;
+    calibration; and baselines fitted on the bundle's own training rows or, if there are none here,
+    on other blocks of the genome.
     """
     need("train")
     from histpred import api

@@ -20,6 +20,7 @@ from histpred.evaluation.result import (
     BASELINE,
     LOCI,
     MODEL,
+    Correlation,
     ModelResult,
     Result,
     ValidationRows,
@@ -114,7 +115,6 @@ def compare(
     kinds = kinds_of(labelled.windows[chosen.evaluated], genomes, window.kind, work)
     similarity = similarity_of(bundle, chosen.marks)
     together = co_targeting(training, chosen.marks) if len(training) else None
-    both = similarity is not None and together is not None and len(chosen.marks) > 2
     return Result(
         title=f"{bundle.manifest.name} {bundle.manifest.version}",
         about={
@@ -132,7 +132,7 @@ def compare(
         similarity=similarity,
         no_vectors=why_no_vectors(bundle),
         co_targeting=together,
-        correlation=correlate(similarity, together) if both else None,
+        correlation=_correlation(similarity, together),
         drawn=block if in_blocks else LOCI,
         block=blocks.length if by_block else 0,
         kinds=kinds if isinstance(kinds, str) else by_kind(kinds, truth, models, chosen.marks),
@@ -209,6 +209,13 @@ def _baseline_results(
             one = evaluated.read_by_paper(one, validation[name][0])
         results[name] = one
     return results
+
+
+def _correlation(
+    similarity: pandas.DataFrame | None, together: pandas.DataFrame | None
+) -> Correlation | None:
+    known = similarity is not None and together is not None and len(similarity) > 2
+    return correlate(similarity, together) if known else None
 
 
 def _wanted(scored: ScoredWindows) -> float | None:

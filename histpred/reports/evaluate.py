@@ -60,6 +60,7 @@ class EvaluationRecord(BaseModel):
     histpred: str
     identity: dict[str, JsonValue]
     outputs: dict[str, str]
+    readings: dict[str, str]
 
 
 def evaluate(

@@ -177,8 +177,8 @@ def _marks(result: Result) -> Table:
         weak = bundle.low.loc[mark, "auroc"] <= 0.5
         rows.append(Row(mark, cells, True, "weak" if weak else ""))
     return Table(
-        f"{name} by mark. Shaded: the interval of the mark's AUROC reaches down to 0.5. The last "
-        "column is the baseline with the highest AUROC.",
+        f"{name} by mark, in histpred's reading. Shaded: the interval of the mark's AUROC reaches "
+        "down to 0.5. The last column is the baseline with the highest AUROC.",
         ["Mark", "Positives", "Share", *METRICS.values(), "Threshold", "Best baseline"],
         rows,
     )

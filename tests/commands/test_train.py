@@ -528,6 +528,12 @@ def test_rows_that_the_split_does_not_know_are_all_evaluated(bundle, tmp_path):
     assert metrics["windows"] == len(renamed)
     assert list(metrics["models"])[:2] == ["mine", "prevalence"]
     assert metrics["about"]["baselines"] == "by blocks of 1,000,000 bp, see Methods"
+    missing = metrics["readings"]["paper"]
+    assert "none of the labelled rows is a validation row of its split" in missing
+    assert missing in done.out
+    assert missing.replace("'", "&#39;") in (tmp_path / "e" / "report.html").read_text()
+    assert metrics["models"]["mine"]["paper"] is metrics["validation"] is None
+    assert not (tmp_path / "e" / "readings.tsv.gz").exists()
     assert metrics["models"]["GC"]["figures"]["H3K4me3"]["auroc"]["value"] > 0.75
 
 
@@ -977,6 +983,13 @@ def test_an_evaluation_that_was_altered_is_not_finished(bundle, data, tmp_path):
     assert "files missing or altered since: report.html" in again.err
     assert evaluate(bundle, data, tmp_path / "e", "--overwrite").code == 0
     assert (tmp_path / "e" / "report.html").exists()
+    record = tmp_path / "e" / "metrics.json"
+    metrics = json.loads(record.read_text())
+    del metrics["readings"]  # as before there were two
+    record.write_text(json.dumps(metrics))
+    again = evaluate(bundle, data, tmp_path / "e")
+    assert again.code == 1
+    assert "metrics.json was not written by histpred" in again.err
 
 
 @pytest.mark.parametrize("name", ["my bundle", "bündel"])
