@@ -152,12 +152,13 @@ def _parent(run: TrainingRun) -> str:
 
 
 def _seen(run: TrainingRun, parent: Parent) -> str:
+    """What the parent had seen of the test rows, as a clause."""
     total = f"{(run.dataset.examples.sets == TEST).sum():,}"
     if parent.test_rows_seen is None:
-        return f"whether it was trained on some of the {total} test rows is not known"
+        return f"it is not known whether {parent.name} was trained on some of the {total} test rows"
     return (
-        f"it was trained or validated on {parent.test_rows_seen:,} of the {total} test rows "
-        f"({parent.seen_by_id:,} by their id, {parent.seen_by_place:,} by a shared base)"
+        f"{parent.name} was trained or validated on {parent.test_rows_seen:,} of the {total} test "
+        f"rows ({parent.seen_by_id:,} by their id, {parent.seen_by_place:,} by a shared base)"
     )
 
 
@@ -187,7 +188,7 @@ def _flattery(run: TrainingRun) -> list[str]:
     """A sentence, if the parent had seen test rows, or does not say."""
     if run.parent is None or run.parent.test_rows_seen == 0:
         return []
-    seen = _seen(run, run.parent).replace("it was", "which was", 1)
+    seen = _seen(run, run.parent)
     return [f"It goes on from {run.parent.name}: {seen}. Its test figures may be flattering."]
 
 

@@ -45,10 +45,10 @@ def like_parent(recipe: Recipe, given: Mapping[str, object]) -> Recipe:
     trained = _trained_recipe(parent)
     fixed = {name: trained[name] for name in FIXED}
     for name in FIXED if trained["model"] == MLP else FIXED[:2]:
-        value = fixed[name]
-        if name in given and given[name] != value:
+        wanted, value = _shown(given.get(name, fixed[name])), _shown(fixed[name])
+        if wanted != value:
             option = f"--{name.replace('_', '-')}"
-            what = f"{option} {_shown(given[name])}: {parent.manifest.name} has {_shown(value)}"
+            what = f"{option} {wanted}: {parent.manifest.name} has {value}"
             raise UsageError(what, f"leave {option} out: it is the parent's")
     if "dropout" not in given:
         fixed["dropout"] = trained["dropout"]
@@ -176,4 +176,5 @@ def _overlapping(windows: pandas.DataFrame, learned: list[dict[str, str]]) -> np
 
 
 def _shown(value: object) -> str:
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    """A value of an option as it is typed."""
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

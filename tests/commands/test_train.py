@@ -759,6 +759,18 @@ def test_from_python(data, bundle, tmp_path):
     assert 0.6 * tested < figures["positives"] + figures["negatives"] < tested
 
 
+def test_going_on_from_python(parent, data, tmp_path):
+    """As on the command line; what disagrees with the parent is refused."""
+    import histpred
+    from histpred.core.errors import UsageError
+
+    files = (data.annotation, data.fasta, data.labels, tmp_path / "child")
+    with pytest.raises(UsageError, match="--members 3: parent has 2"):
+        histpred.train(*files, parent=parent, members=3)
+    made = histpred.train(*files, parent=parent, split="block", block=4000, epochs=1)
+    assert load_bundle(made).manifest.training.parent.sha256 == load_bundle(parent).digest
+
+
 @pytest.fixture(scope="module")
 def foundation(tmp_path_factory) -> list[str | Path]:
     """Options for an encoder with tiny random weights of DNABERT-2's architecture."""
@@ -818,6 +830,18 @@ def test_a_foundation_model_is_run_once_for_embed_train_evaluate_and_predict(
     missing = evaluate(tmp_path / "b", data, tmp_path / "e2")
     assert missing.code == 1
     assert "--weights" in missing.err
+
+
+def test_a_training_goes_on_from_a_bundle_on_a_large_encoder(data, foundation, tmp_path):
+    """Its weights are not in the bundle, and --weights finds them."""
+    assert train_on(data, tmp_path / "parent", *foundation, "--epochs", "1").code == 0
+    options = ("--from", tmp_path / "parent", "--epochs", "1")
+    files = (data.annotation, data.fasta, data.labels)
+    child = tmp_path / "child"
+    done = histpred("train", *files, "-o", child, *options, "--weights", foundation[-1])
+    assert done.code == 0, done.err
+    encoder, theirs = (load_bundle(b).manifest.encoder for b in (child, tmp_path / "parent"))
+    assert encoder == theirs
 
 
 def test_embeddings_outlive_a_training_that_was_broken_off(data, foundation, tmp_path):

@@ -64,7 +64,7 @@ def test_options_that_disagree_are_refused_with_the_parents_value(given, message
 
 
 def test_options_that_agree_are_fine(parent):
-    like_parent(recipe_of(parent), {"members": 2, "hidden": HIDDEN, "model": "mlp"})
+    like_parent(recipe_of(parent), {"members": 2, "hidden": list(HIDDEN), "model": "mlp"})
     choice = choose_source(
         like_parent(recipe_of(parent), {}), None, "kmer", None, "promoter:100:100"
     )
