@@ -1006,6 +1006,19 @@ def test_bins_that_sets_share_are_leaks(data, foundation, tmp_path):
     assert all(len(sets) == 1 for sets in bins.values())
 
 
+def test_the_encoder_of_a_spectra_bundle_travels_on(data, tmp_path):
+    """Its graphs have the names of those that training may write itself."""
+    few = tmp_path / "few.bed"
+    few.write_text("".join(data.annotation.read_text().splitlines(keepends=True)[::6]))
+    files = (few, data.fasta, data.labels)
+    done = histpred("train", *files, "-o", tmp_path / "b", "--bundle", "yeast", *SMALL)
+    assert done.code == 0, done.err
+    for name in ("bins.onnx", "heads.onnx"):
+        expected = (load_bundle("yeast").directory / name).read_bytes()
+        assert (tmp_path / "b" / name).read_bytes() == expected
+    assert histpred("bundle", "verify", tmp_path / "b").code == 0
+
+
 def test_an_encoder_that_ships_travels_on(data, tmp_path):
     from histpred.bundle.publish import write_bundle
     from histpred.encoders.chunks import ChunkPolicy
