@@ -354,6 +354,7 @@ def test_a_parent_that_has_seen_the_test_rows_is_said_to(parent, data, tmp_path)
     tested = [name for name, kind in sets["child"].items() if kind == "test"]
     seen = [name for name in tested if sets["parent"].get(name) in ("train", "validation")]
     counts = f"{len(seen)} of the {len(tested)} test rows ({len(seen)} by their id"
+    assert f"give --split {parent}/split.tsv" in done.err
     assert f"warning: parent was trained or validated on {counts}" in done.err
     assert counts in (tmp_path / "child" / "card.md").read_text()
     told = load_bundle(tmp_path / "child").manifest
