@@ -197,8 +197,9 @@ class IntervalOutput(Record):
 class Parent(Record):
     """The bundle whose networks a training went on from; `sha256` is that of its bundle.json.
 
-    marks: those whose outputs went on. test_rows_seen: test rows that the parent was trained or
-    validated on, by their id or a shared base; None if the parent does not say.
+    marks: those whose outputs went on. test_rows_seen, validation_rows_seen: rows of these sets
+    that the parent was trained or validated on, by their id or a shared base; seen_by_id and
+    seen_by_place: how many test rows by either. None if the parent does not say.
     """
 
     name: Name
@@ -208,6 +209,7 @@ class Parent(Record):
     test_rows_seen: int | None = None
     seen_by_id: int | None = None
     seen_by_place: int | None = None
+    validation_rows_seen: int | None = None
 
 
 class Training(Record):

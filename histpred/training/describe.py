@@ -171,12 +171,15 @@ def _parent(run: TrainingRun) -> str:
 
 
 def _seen(run: TrainingRun, parent: Parent) -> str:
-    total = f"{(run.dataset.examples.sets == TEST).sum():,}"
+    """What the parent had seen of the test and validation rows, as a clause."""
+    sets = run.dataset.examples.sets
+    test, validation = (f"{(sets == name).sum():,}" for name in (TEST, VALIDATION))
     if parent.test_rows_seen is None:
-        return f"whether it was trained on some of the {total} test rows is not known"
+        return f"it is not known whether {parent.name} was trained on some of the {test} test rows"
     return (
-        f"it was trained or validated on {parent.test_rows_seen:,} of the {total} test rows "
-        f"({parent.seen_by_id:,} by their id, {parent.seen_by_place:,} by a shared base)"
+        f"{parent.name} was trained or validated on {parent.test_rows_seen:,} of the {test} test "
+        f"rows ({parent.seen_by_id:,} by their id, {parent.seen_by_place:,} by a shared base) and "
+        f"on {parent.validation_rows_seen:,} of the {validation} validation rows"
     )
 
 
@@ -206,10 +209,14 @@ def _caveats(run: TrainingRun) -> tuple[str, ...]:
 
 
 def _flattery(run: TrainingRun) -> list[str]:
-    """A sentence, if the parent had seen test rows, or does not say."""
-    if run.parent is None or run.parent.test_rows_seen == 0:
+    """A sentence, if the parent had seen rows that judge the bundle, or does not say."""
+    if run.parent is None or not (
+        run.parent.test_rows_seen is None
+        or run.parent.test_rows_seen
+        or run.parent.validation_rows_seen
+    ):
         return []
-    seen = _seen(run, run.parent).replace("it was", "which was", 1)
+    seen = _seen(run, run.parent)
     return [f"It goes on from {run.parent.name}: {seen}. Its test figures may be flattering."]
 
 

@@ -54,7 +54,7 @@ def networks_of(bundle: Bundle, recipe: Recipe) -> Networks:
         else:
             members = _spectra(bundle, recipe.members)
             found, expected = _logits_of_bases(bundle, members)
-    except (OSError, KeyError, IndexError, ValueError, RuntimeError) as error:
+    except (OSError, LookupError, TypeError, ValueError, RuntimeError) as error:
         raise _foreign(bundle, f"{type(error).__name__} {error}") from error
     difference = float(np.abs(found - expected).max())
     if not difference <= PARITY * max(float(np.abs(expected).max()), 1.0):

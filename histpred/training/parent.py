@@ -45,10 +45,10 @@ def like_parent(recipe: Recipe, given: Mapping[str, object]) -> Recipe:
     trained = _trained_recipe(parent)
     fixed = {name: trained[name] for name in FIXED}
     for name in FIXED if trained["model"] == MLP else FIXED[:2]:
-        value = fixed[name]
-        if name in given and given[name] != value:
+        wanted, value = _shown(given.get(name, fixed[name])), _shown(fixed[name])
+        if wanted != value:
             option = f"--{name.replace('_', '-')}"
-            what = f"{option} {_shown(given[name])}: {parent.manifest.name} has {_shown(value)}"
+            what = f"{option} {wanted}: {parent.manifest.name} has {value}"
             raise UsageError(what, f"leave {option} out: it is the parent's")
     if "dropout" not in given:
         fixed["dropout"] = trained["dropout"]
@@ -130,33 +130,40 @@ def describe_parent(parent: Bundle, dataset: Dataset) -> Parent:
         return record
     rows = (row for _, row in read_records(path, ("id", "set")))
     learned = [row for row in rows if row["set"] in (TRAIN, VALIDATION)]
-    test = examples.sets == TEST
-    by_id = np.isin(examples.units, [row["id"] for row in learned]) & test
-    by_place = np.zeros(len(test), bool)
+    by_id = np.isin(examples.units, [row["id"] for row in learned])
+    by_place = np.zeros(len(by_id), bool)
     if any(assembly_of(one.lengths, manifest.species) for one in dataset.genomes.values()):
-        by_place = _overlapping(examples.windows, learned) & test
-    seen = int((by_id | by_place).sum())
-    if seen:
+        by_place = _overlapping(examples.windows, learned)
+    test, validation = (examples.sets == name for name in (TEST, VALIDATION))
+    seen = by_id | by_place
+    counts = {
+        "test_rows_seen": int((seen & test).sum()),
+        "seen_by_id": int((by_id & test).sum()),
+        "seen_by_place": int((by_place & test).sum()),
+        "validation_rows_seen": int((seen & validation).sum()),
+    }
+    if (seen & (test | validation)).any():
         logger.warning(
             "%s was trained or validated on %d of the %d test rows (%d by their id, %d by a shared "
-            "base): figures on them flatter the model",
-            *(manifest.name, seen, test.sum(), by_id.sum(), by_place.sum()),
+            "base) and on %d of the %d validation rows: their figures flatter the model, and its "
+            "probabilities may be too sure. To keep its sets, give --split %s",
+            *(manifest.name, counts["test_rows_seen"], test.sum(), counts["seen_by_id"]),
+            *(counts["seen_by_place"], counts["validation_rows_seen"], validation.sum(), path),
         )
-    counts = {"test_rows_seen": seen, "seen_by_id": int(by_id.sum())}
-    return record.model_copy(update={**counts, "seen_by_place": int(by_place.sum())})
+    return record.model_copy(update=counts)
 
 
 def _trained_recipe(parent: Bundle) -> dict[str, Any]:
     """The recipe in the parent's manifest; UsageError if no training can go on from it."""
     name, trained = parent.manifest.name, parent.manifest.training.recipe.get("recipe")
-    if not isinstance(trained, dict) or not {*FIXED, "dropout"} <= trained.keys():
+    if not isinstance(trained, dict) or "model" not in trained:
         what = f"a training cannot go on from {name}: histpred train did not make it"
-        raise UsageError(what, INSTEAD)
+        raise UsageError(what, INSTEAD.replace("NAME", name))
     if trained["model"] not in (MLP, SPECTRA):
         what = f"a training cannot go on from {name}: its model is {trained['model']}"
         raise UsageError(what, f"give a bundle of --model {MLP} or {SPECTRA}, or leave --from out")
-    hidden = trained["hidden"]
-    return {**trained, "hidden": tuple(hidden) if isinstance(hidden, list) else hidden}
+    recipe = {**Recipe()._asdict(), **trained}  # earlier releases had fewer fields
+    return {**recipe, "hidden": tuple(recipe["hidden"])}
 
 
 def _overlapping(windows: pandas.DataFrame, learned: list[dict[str, str]]) -> np.ndarray:
@@ -176,4 +183,5 @@ def _overlapping(windows: pandas.DataFrame, learned: list[dict[str, str]]) -> np
 
 
 def _shown(value: object) -> str:
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    """A value of an option as it is typed."""
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

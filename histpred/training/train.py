@@ -104,7 +104,8 @@ def train(
         if not execution.overwrite and (known := _finished(out, identity)):
             sweep(out)
             return known
-        names = (*(path.name for path in (source.ships if source else ())), *OUTPUTS)
+        ships = [path.name for path in (source.ships if source else ())]
+        names = (*(name for name in ships if name not in OUTPUTS), *OUTPUTS)
         work = stack.enter_context(output_folder(out, names, _is_ours))
         resume = out / RESUME
         warn_of_faults(resume, fixing(identity, device))

@@ -424,6 +424,7 @@ def test_a_parent_that_has_seen_the_test_rows_is_said_to(parent, data, tmp_path)
     tested = [name for name, kind in sets["child"].items() if kind == "test"]
     seen = [name for name in tested if sets["parent"].get(name) in ("train", "validation")]
     counts = f"{len(seen)} of the {len(tested)} test rows ({len(seen)} by their id"
+    assert f"give --split {parent}/split.tsv" in done.err
     assert f"warning: parent was trained or validated on {counts}" in done.err
     assert counts in (tmp_path / "child" / "card.md").read_text()
     told = load_bundle(tmp_path / "child").manifest
@@ -836,6 +837,18 @@ def test_from_python(data, bundle, tmp_path):
     assert 0.6 * tested < figures["positives"] + figures["negatives"] < tested
 
 
+def test_going_on_from_python(parent, data, tmp_path):
+    """As on the command line; what disagrees with the parent is refused."""
+    import histpred
+    from histpred.core.errors import UsageError
+
+    files = (data.annotation, data.fasta, data.labels, tmp_path / "child")
+    with pytest.raises(UsageError, match="--members 3: parent has 2"):
+        histpred.train(*files, parent=parent, members=3)
+    made = histpred.train(*files, parent=parent, split="block", block=4000, epochs=1)
+    assert load_bundle(made).manifest.training.parent.sha256 == load_bundle(parent).digest
+
+
 @pytest.fixture(scope="module")
 def foundation(tmp_path_factory) -> list[str | Path]:
     """Options for an encoder with tiny random weights of DNABERT-2's architecture."""
@@ -895,6 +908,18 @@ def test_a_foundation_model_is_run_once_for_embed_train_evaluate_and_predict(
     missing = evaluate(tmp_path / "b", data, tmp_path / "e2")
     assert missing.code == 1
     assert "--weights" in missing.err
+
+
+def test_a_training_goes_on_from_a_bundle_on_a_large_encoder(data, foundation, tmp_path):
+    """Its weights are not in the bundle, and --weights finds them."""
+    assert train_on(data, tmp_path / "parent", *foundation, "--epochs", "1").code == 0
+    options = ("--from", tmp_path / "parent", "--epochs", "1")
+    files = (data.annotation, data.fasta, data.labels)
+    child = tmp_path / "child"
+    done = histpred("train", *files, "-o", child, *options, "--weights", foundation[-1])
+    assert done.code == 0, done.err
+    encoder, theirs = (load_bundle(b).manifest.encoder for b in (child, tmp_path / "parent"))
+    assert encoder == theirs
 
 
 def test_embeddings_outlive_a_training_that_was_broken_off(data, foundation, tmp_path):
@@ -1064,6 +1089,19 @@ def test_bins_that_sets_share_are_leaks(data, foundation, tmp_path):
             for number in range(int(row["start"]) // 2000, (int(row["end"]) - 1) // 2000 + 1):
                 bins.setdefault((row["chrom"], number), set()).add(row["set"])
     assert all(len(sets) == 1 for sets in bins.values())
+
+
+def test_the_encoder_of_a_spectra_bundle_travels_on(data, tmp_path):
+    """Its graphs have the names of those that training may write itself."""
+    few = tmp_path / "few.bed"
+    few.write_text("".join(data.annotation.read_text().splitlines(keepends=True)[::6]))
+    files = (few, data.fasta, data.labels)
+    done = histpred("train", *files, "-o", tmp_path / "b", "--bundle", "yeast", *SMALL)
+    assert done.code == 0, done.err
+    for name in ("bins.onnx", "heads.onnx"):
+        expected = (load_bundle("yeast").directory / name).read_bytes()
+        assert (tmp_path / "b" / name).read_bytes() == expected
+    assert histpred("bundle", "verify", tmp_path / "b").code == 0
 
 
 def test_an_encoder_that_ships_travels_on(data, tmp_path):

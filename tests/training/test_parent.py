@@ -64,7 +64,7 @@ def test_options_that_disagree_are_refused_with_the_parents_value(given, message
 
 
 def test_options_that_agree_are_fine(parent):
-    like_parent(recipe_of(parent), {"members": 2, "hidden": HIDDEN, "model": "mlp"})
+    like_parent(recipe_of(parent), {"members": 2, "hidden": list(HIDDEN), "model": "mlp"})
     choice = choose_source(
         like_parent(recipe_of(parent), {}), None, "kmer", None, "promoter:100:100"
     )
@@ -96,7 +96,7 @@ def test_a_parent_that_reads_bases_takes_no_encoder():
 def test_the_shipped_human_bundle_is_refused_with_what_to_do():
     with pytest.raises(UsageError, match="histpred train did not make it") as refused:
         like_parent(Recipe(parent="human-promoter"), {})
-    assert "--bundle NAME trains a new perceptron on the encoder" in str(refused.value)
+    assert "--bundle human-promoter trains a new perceptron on the encoder" in str(refused.value)
 
 
 def test_deephistone_is_refused(tmp_path):
@@ -104,6 +104,11 @@ def test_deephistone_is_refused(tmp_path):
     parent = perceptron_bundle(tmp_path, perceptrons(1), recipe)
     with pytest.raises(UsageError, match="its model is deephistone"):
         like_parent(recipe_of(parent), {})
+
+
+def test_a_parent_of_an_earlier_release_has_the_defaults_of_that_time(tmp_path):
+    parent = perceptron_bundle(tmp_path, perceptrons(1), {"model": "mlp", "hidden": list(HIDDEN)})
+    assert like_parent(recipe_of(parent), {}).mark_dimension is None
 
 
 def test_the_parents_manifest_is_an_input(parent):
@@ -136,6 +141,7 @@ ROWS = [
     ("c", "chr1", 500, 600, "test"),  # was a test row of the parent too
     ("new2", "chr1", 200, 300, "test"),  # touches a and b
     ("new3", "chr1", 100, 200, "train"),  # seen, but no test row
+    ("new4", "chr1", 399, 410, "validation"),  # shares a base with b
     ("d", "chr1", 700, 800, "test"),  # the parent did not use it
 ]
 
@@ -145,8 +151,9 @@ def test_test_rows_that_the_parent_has_seen_are_counted_by_id_and_by_place(paren
     assert (found.name, found.version, found.sha256) == ("parent", "3", parent.digest)
     assert found.marks == ("H3K9ac",)
     assert (found.test_rows_seen, found.seen_by_id, found.seen_by_place) == (3, 2, 2)
-    said = "parent was trained or validated on 3 of the 6 test rows (2 by their id, 2 by a shared"
-    assert said in caplog.text
+    assert found.validation_rows_seen == 1
+    said = "parent was trained or validated on 3 of the 6 test rows (2 by their id, 2 by a shared "
+    assert f"{said}base) and on 1 of the 1 validation rows" in caplog.text
 
 
 def test_places_of_another_assembly_are_not_compared(parent):
@@ -155,7 +162,7 @@ def test_places_of_another_assembly_are_not_compared(parent):
 
 
 def test_a_split_that_names_no_row_again_is_no_warning(parent, caplog):
-    assert describe_parent(parent, dataset(ROWS[3:])).test_rows_seen == 0
+    assert describe_parent(parent, dataset(ROWS[3:5])).test_rows_seen == 0
     assert not caplog.text
 
 
