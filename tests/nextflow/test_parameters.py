@@ -33,7 +33,7 @@ PROPERTIES: dict[str, dict[str, Any]] = {
     name: says for group in SCHEMA["$defs"].values() for name, says in group["properties"].items()
 }
 DEFAULTS = {name: says.get("default") for name, says in PROPERTIES.items()}
-VERBS = ("scatter", "predict", "embed", "train", "evaluate")
+VERBS = ("scatter", "predict", "embed", "train", "evaluate", "experiment")
 ARGUMENTS = {"labels": __file__}  # must exist; other files are not read while options are parsed
 
 
