@@ -35,7 +35,7 @@ in_stage = option_in("Stages")
     type=options.PATH,
     shell_complete=completers.one_of(["paper", "smoke"], "file"),
 )
-@click.argument("genomes", metavar="[GENOMES]", type=options.EXISTING, required=False)
+@click.argument("genomes", metavar="[GENOMES]", type=options.PATH, required=False)
 @options.out("DIR", "Folder for the plan, the configurations, the tables and report.html.")
 @in_stage(
     "--only",
