@@ -53,7 +53,9 @@ def draw_split(split: str, done: Sequence[Trained]) -> dict[str, Drawing]:
         "mark_similarity": partial(_similarity, with_vectors),
         "co_targeting": partial(_co_targeting, done[0], with_vectors),
     }
-    return drawn({f"{split}-{name}": partial(_named, name, one) for name, one in drawers.items()})
+    return drawn(
+        {f"{split}-{name}": partial(_named, name, one, split) for name, one in drawers.items()}
+    )
 
 
 def draw_data(genes: pandas.DataFrame, categories: pandas.DataFrame | None) -> dict[str, Drawing]:
@@ -71,12 +73,12 @@ def draw_data(genes: pandas.DataFrame, categories: pandas.DataFrame | None) -> d
     return drawn({name: partial(_named, name, one) for name, one in drawers.items()})
 
 
-def _named(name: str, drawer: Callable[[], Draft | None]) -> Draft | None:
-    """A figure with the paper's name of it in its title, and what the paper prints of it."""
+def _named(name: str, drawer: Callable[[], Draft | None], split: str = "") -> Draft | None:
+    """A figure with split and the paper's name of it in its title, and what the paper prints."""
     draft = drawer()
     if draft is None:
         return None
-    title = draft.title
+    title = f"{draft.title}, split {split}" if split else draft.title
     if name in paper.FIGURES:
         title += f" (the paper's {paper.FIGURES[name]})"
     caption = f"{draft.caption} {PRINTED.get(name, '')}".strip()
