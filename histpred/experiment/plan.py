@@ -70,9 +70,9 @@ def make_plan(sheet: Sheet, tasks: Sequence[Task], out: Path, overwrite: bool = 
     Files: a table of each split (id, chrom, start, end, set; see `histpred.labels.splits`), in
     which genes that a configuration cannot score are unused; genes.tsv.gz, the labels of the other
     genes; categories.tsv, how many entries of RNAInter joined by kind of RNA, if the labels say so;
-    and plan.json. Raises OutputError if `out` holds another experiment, InputError if the
-    configurations have no gene in common, and UsageError for a split that cannot be made of their
-    genes.
+    and plan.json. Raises OutputError if `out` holds another experiment, InputError if no
+    configuration has a row, and UsageError if they have no gene in common or a split cannot be made
+    of their genes.
     """
     identity = identify(sheet, tasks)
     names = [*(f"{name}.tsv" for name in sheet.splits), GENES, CATEGORIES]
@@ -173,7 +173,7 @@ def _read(cut: Cut, marks: tuple[str, ...], work: Path) -> pandas.DataFrame:
 
 
 def _common_units(tables: Mapping[str, pandas.DataFrame]) -> set[str]:
-    """The units that all tables have; InputError if there is none."""
+    """The units that all tables have; UsageError if there is none."""
     units = {name: set(table["unit"]) for name, table in tables.items()}
     common = set.intersection(*units.values())
     if not common:
