@@ -26,6 +26,7 @@ from histpred.genome.annotation import GENE, Annotation
 from histpred.genome.lines import open_lines
 from histpred.genome.plan import printable
 from histpred.genome.regions import INTERVAL, Feature
+from histpred.labels.genomes import ensembl_ids
 from histpred.labels.matrix import LabelMatrix, gene_id, gene_table, without_version
 from histpred.labels.rnainter_table import Pairs, Rna, read_pairs, select_species
 
@@ -201,7 +202,10 @@ def _join(table: Path, rnas: Iterable[Rna], annotation: str, genes: Genes) -> di
         if join.how == ABSENT:
             is_own = rna.species.casefold() in own
             joined[rna] = _by_symbol(rna, genes) if is_own else Join(None, OTHER_SPECIES)
-    if not found and len(own) > 1 and any(join.gene is not None for join in joined.values()):
+    by_symbols = not found and any(join.gene is not None for join in joined.values())
+    if by_symbols:
+        _refuse_other_species(table, joined, annotation, genes)
+    if by_symbols and len(own) > 1:
         species = Counter(rna.species or "N/A" for rna in joined)
         raise UsageError(
             f"{table} holds RNAs of {first_few(name for name, _ in species.most_common())}, and "
@@ -214,6 +218,19 @@ def _join(table: Path, rnas: Iterable[Rna], annotation: str, genes: Genes) -> di
     if all(join.gene is None for join in joined.values()):
         _refuse_unjoined(table, annotation, joined, genes)
     return joined
+
+
+def _refuse_other_species(table: Path, rnas: Iterable[Rna], annotation: str, genes: Genes) -> None:
+    """Raise InputError if the Ensembl IDs of RNAs and genes are of different species."""
+    here = ensembl_ids(name for rna in rnas for name in re.split(r"[^\w.]", rna.raw_id))
+    there = ensembl_ids(gene_id(feature) for feature in genes.features)
+    if here and there and not here.keys() & there.keys():
+        raise InputError(
+            table,
+            f"its RNAs are of another species than {annotation}: {first_few(here.values())} here, "
+            f"{first_few(there.values())} there",
+            "name the annotation's species with --species, or in the sheet of genomes",
+        )
 
 
 def _by_id(rna: Rna, genes: Genes) -> Join:
