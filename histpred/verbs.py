@@ -180,31 +180,22 @@ def label_genomes_from_rnainter(
     none, `species`. top: the number of marks to keep, those with most pairs in all genomes. The
     rest is as in `label_from_rnainter`.
     """
-    from histpred.genome.genomes import naming
     from histpred.labels.folder import make_folder
-    from histpred.labels.genomes import with_same_marks
-    from histpred.labels.rnainter import from_rnainter
+    from histpred.labels.rnainter_genomes import from_rnainter_for
     from histpred.reports.label_figures import draw_labels
 
-    unlabelled = unobserved == "unlabelled"
     made: list[LabelMatrix] = []
 
     def make(number: int, work: Path) -> LabelMatrix:
         """The matrix of one genome; those of all are made when the first is needed."""
         if not made:
-            matrices = []
-            for genome in genomes:
-                chosen = (genome.species,) if genome.species else species
-                with naming(genome):
-                    matrix = from_rnainter(
-                        *(table, genome.request.annotation, work),
-                        species=chosen,
-                        unlabelled=unlabelled,
-                        min_score=min_score,
-                        biotypes=genome.request.biotypes,
-                    )
-                matrices.append(matrix)
-            made.extend(with_same_marks(genomes, matrices, unlabelled, top))
+            made[:] = from_rnainter_for(
+                *(genomes, table, work),
+                species=species,
+                unlabelled=unobserved == "unlabelled",
+                min_score=min_score,
+                top=top,
+            )
         return made[number]
 
     counts = {}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import re
-from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -19,7 +18,7 @@ from histpred.core.errors import InputError, first_few
 from histpred.genome.genomes import ASSEMBLY, SPECIES, TAXON, GenomeInput, naming, within
 from histpred.genome.request import request_identity
 from histpred.labels.examples import LabelledWindows, choose_marks, labelled
-from histpred.labels.matrix import LabelMatrix, Labels, labels_file, read_labels
+from histpred.labels.matrix import Labels, labels_file, read_labels
 
 logger = logging.getLogger(__name__)
 
@@ -114,38 +113,6 @@ def ensembl_ids(names: Iterable[str]) -> dict[str, str]:
     for match in map(_ENSEMBL.fullmatch, names):
         if match:
             found.setdefault(match[1], match[0])
-    return found
-
-
-def with_same_marks(
-    genomes: Sequence[GenomeInput],
-    matrices: Sequence[LabelMatrix],
-    unlabelled: bool,
-    top: int | None = None,
-) -> list[LabelMatrix]:
-    """The matrices of RNAInter's pairs with the marks of all genomes, sorted.
-
-    A mark that has no pair in a genome is absent from its genes, with a warning, or NaN if pairs
-    that are not in the table are unlabelled. top: the number of marks to keep, those with the most
-    positive genes in all genomes together; genes without any of them are left out.
-    """
-    positives: Counter[str] = Counter()
-    for matrix in matrices:
-        positives.update(dict(zip(matrix.marks, (matrix.values == 1).sum(axis=0), strict=True)))
-    marks = tuple(sorted(sorted(positives, key=lambda mark: (-positives[mark], mark))[:top]))
-    found = []
-    for genome, matrix in zip(genomes, matrices, strict=True):
-        if missing := [mark for mark in marks if mark not in matrix.marks]:
-            state = "unlabelled" if unlabelled else "negative"
-            logger.warning(f"no RNA of {genome.name} has {first_few(missing)}: {state} there")
-        values = np.full((len(matrix.values), len(marks)), np.nan if unlabelled else 0, np.float32)
-        for i, mark in enumerate(marks):
-            if mark in matrix.marks:
-                values[:, i] = matrix.values[:, matrix.marks.index(mark)]
-        used = (values == 1).any(axis=1)
-        counts = matrix.counts | {"genes": int(used.sum()), "marks": len(marks)}
-        genes = matrix.genes[used].reset_index(drop=True)
-        found.append(matrix._replace(genes=genes, marks=marks, values=values[used], counts=counts))
     return found
 
 
