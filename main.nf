@@ -7,6 +7,7 @@ include { given      } from './nextflow/schema/parameters'
 include { help       } from './nextflow/schema/parameters'
 include { quoted     } from './nextflow/schema/parameters'
 include { samples    } from './nextflow/schema/parameters'
+include { pool       } from './nextflow/schema/sheet'
 include { BUNDLE     } from './nextflow/modules/bundle'
 include { SUMMARY    } from './nextflow/modules/summary'
 include { TRACKS     } from './nextflow/modules/tracks'
@@ -66,7 +67,9 @@ workflow HISTPRED {
         def folder = sample.bundle instanceof Path ? sample.bundle : []
         def name = folder ? folder.toString() : source ?: 'none'
         def inputs = [sample.annotation, sample.fasta].collect { path -> quoted(path.toUriString()) }.join(' ')
-        [name, [id: sample.id, source: source, inputs: inputs], sample.annotation, sample.fasta, sample.labels, folder]
+        def meta = [id: sample.id, source: source, inputs: inputs]
+        def pool = params.pool ? [pool: params.pool.toString(), stated: sample.stated] : [:]
+        [name, meta + pool, sample.annotation, sample.fasta, sample.labels, folder]
     }
     BUNDLE(named.map { name, meta, _annotation, _fasta, _labels, bundle -> [name, meta.source, bundle] }.unique())
     // [meta, annotation, fasta, labels, bundle, identity of the bundle]
@@ -95,7 +98,7 @@ workflow HISTPRED {
     }
     else {
         EMBEDDING(inputs, SHARDS.out.shards, kept, files.embed, options.embed)
-        ready = reads_bases() ? inputs : EMBEDDING.out.ready
+        ready = pool(reads_bases() ? inputs : EMBEDDING.out.ready, params.pool)
         if (params.mode == 'train') {
             TRAINING(ready, kept, files, options)
             results = TRAINING.out.evaluations
