@@ -7,6 +7,8 @@ include { given           } from './nextflow/schema/parameters'
 include { help            } from './nextflow/schema/parameters'
 include { quoted          } from './nextflow/schema/parameters'
 include { samples         } from './nextflow/schema/parameters'
+include { kept_in         } from './nextflow/workflows/kept'
+include { pool            } from './nextflow/schema/sheet'
 include { BUNDLE          } from './nextflow/modules/bundle'
 include { SUMMARY         } from './nextflow/modules/summary'
 include { TRACKS          } from './nextflow/modules/tracks'
@@ -17,20 +19,6 @@ include { PREDICTION      } from './nextflow/workflows/predict'
 include { SHARDS          } from './nextflow/workflows/shards'
 include { TRAINING        } from './nextflow/workflows/train'
 include { VERSIONS        } from './nextflow/workflows/versions'
-
-// Return a tag file in the folder that keeps embeddings and genome indexes from run to run. Containers mount the folders
-// of input files, so tasks reach the folder through this file, and new files in it change no task's hash.
-// (https://bford.info/cachedir)
-def kept_in(folder) {
-    def tag = folder.resolve('CACHEDIR.TAG')
-    folder.mkdirs()
-    if (!tag.exists()) {
-        tag.text = 'Signature: 8a477f597d28d172789f06886806bc55\n# Kept by histpred from run to run.\n'
-        // With a fixed time, -resume accepts a folder that was emptied and made again.
-        java.nio.file.Files.setLastModifiedTime(tag, java.nio.file.attribute.FileTime.fromMillis(0))
-    }
-    return tag
-}
 
 // DeepHistone and spectra read bases: they have no encoder, so nothing is embedded.
 def reads_bases() {
@@ -68,7 +56,9 @@ workflow HISTPRED {
         def folder = sample.bundle instanceof Path ? sample.bundle : []
         def name = folder ? folder.toString() : source ?: 'none'
         def inputs = [sample.annotation, sample.fasta].collect { path -> quoted(path.toUriString()) }.join(' ')
-        [name, [id: sample.id, source: source, inputs: inputs], sample.annotation, sample.fasta, sample.labels, folder]
+        def meta = [id: sample.id, source: source, inputs: inputs]
+        def pool = params.pool ? [pool: params.pool.toString(), stated: sample.stated] : [:]
+        [name, meta + pool, sample.annotation, sample.fasta, sample.labels, folder]
     }
     BUNDLE(named.map { name, meta, _annotation, _fasta, _labels, bundle -> [name, meta.source, bundle] }.unique())
     // [meta, annotation, fasta, labels, bundle, identity of the bundle]
@@ -97,7 +87,7 @@ workflow HISTPRED {
     }
     else {
         EMBEDDING(inputs, SHARDS.out.shards, kept, files.embed, options.embed)
-        ready = reads_bases() ? inputs : EMBEDDING.out.ready
+        ready = pool(reads_bases() ? inputs : EMBEDDING.out.ready, params.pool)
         if (params.mode == 'train') {
             TRAINING(ready, kept, files, options)
             results = TRAINING.out.evaluations

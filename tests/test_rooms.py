@@ -64,6 +64,7 @@ TESTED_ELSEWHERE = {
     "genome/sources": "tests/commands/test_inputs.py",
     "labels/examples": "tests/commands/test_train.py",
     "labels/peak_regions": "tests/labels/test_peaks.py",
+    "labels/rnainter_genomes": "tests/labels/test_rnainter.py",
     "labels/rnainter_table": "tests/labels/test_rnainter.py",
     "reports/browser": "tests/commands/test_report.py",
     "reports/evaluate": "tests/reports/test_evaluation.py",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas
@@ -97,7 +97,7 @@ def labelled_genomes(
 
 def _refuse_other_species(labels: Labels, windows: pandas.DataFrame, genome: GenomeInput) -> None:
     """Raise InputError if the Ensembl IDs of labels and windows are of different species."""
-    here, there = _ensembl(labels.ids), _ensembl([*windows["gene_id"], *windows["name"]])
+    here, there = ensembl_ids(labels.ids), ensembl_ids([*windows["gene_id"], *windows["name"]])
     if here and there and not here.keys() & there.keys():
         raise InputError(
             genome.labels_path,
@@ -107,7 +107,7 @@ def _refuse_other_species(labels: Labels, windows: pandas.DataFrame, genome: Gen
         )
 
 
-def _ensembl(names: Sequence[str]) -> dict[str, str]:
+def ensembl_ids(names: Iterable[str]) -> dict[str, str]:
     """An Ensembl gene ID of each species among some names, by the species' letters (MUS)."""
     found: dict[str, str] = {}
     for match in map(_ENSEMBL.fullmatch, names):

@@ -8,6 +8,7 @@ the table is a negative (paper, appendix A), or unlabelled if the user prefers.
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from functools import reduce
@@ -18,6 +19,7 @@ import numpy as np
 import pandas
 
 from histpred.core.errors import InputError, UsageError, first_few
+from histpred.labels.genomes import ensembl_ids
 from histpred.labels.matrix import LabelMatrix, gene_id, gene_table
 from histpred.labels.rnainter_genes import ABSENT, JOINED_BY, Genes, Join, read_genes
 from histpred.labels.rnainter_table import Pairs, Rna, read_pairs, select_species
@@ -166,7 +168,10 @@ def _join(table: Path, rnas: Iterable[Rna], annotation: str, genes: Genes) -> di
         if join.how == ABSENT:
             is_own = rna.species.casefold() in own
             joined[rna] = genes.by_name(rna.symbol) if is_own else Join(None, OTHER_SPECIES)
-    if not found and len(own) > 1 and any(join.gene is not None for join in joined.values()):
+    by_symbols = not found and any(join.gene is not None for join in joined.values())
+    if by_symbols:
+        _refuse_other_species(table, joined, annotation, genes)
+    if by_symbols and len(own) > 1:
         species = Counter(rna.species or "N/A" for rna in joined)
         raise UsageError(
             f"{table} holds RNAs of {first_few(name for name, _ in species.most_common())}, and "
@@ -179,6 +184,19 @@ def _join(table: Path, rnas: Iterable[Rna], annotation: str, genes: Genes) -> di
     if all(join.gene is None for join in joined.values()):
         _refuse_unjoined(table, annotation, joined, genes)
     return joined
+
+
+def _refuse_other_species(table: Path, rnas: Iterable[Rna], annotation: str, genes: Genes) -> None:
+    """Raise InputError if the Ensembl IDs of RNAs and genes are of different species."""
+    here = ensembl_ids(name for rna in rnas for name in re.split(r"[^\w.]", rna.raw_id))
+    there = ensembl_ids(gene_id(feature) for feature in genes.features)
+    if here and there and not here.keys() & there.keys():
+        raise InputError(
+            table,
+            f"its RNAs are of another species than {annotation}: {first_few(here.values())} here, "
+            f"{first_few(there.values())} there",
+            "name the annotation's species with --species, or in the sheet of genomes",
+        )
 
 
 def _refuse_unjoined(table: Path, annotation: str, joined: dict[Rna, Join], genes: Genes) -> None:

@@ -1,3 +1,5 @@
+include { sheet_of } from '../schema/sheet'
+
 // Train and evaluate one configuration of an experiment on all its splits. A configuration that fails (1) leaves no output:
 // the report says what is missing.
 process CONFIGURATION {
@@ -10,7 +12,8 @@ process CONFIGURATION {
     val name
     path plan, stageAs: 'experiment/plan'
     path sheet, stageAs: 'sheet/*'
-    tuple val(names), path(annotations, stageAs: 'annotation?/*'), path(fastas, stageAs: 'genome?/*'), path(labels, stageAs: 'labels?/*')
+    tuple val(genomes), path(annotation, stageAs: 'annotation??/*'), path(fasta, stageAs: 'fasta??/*'),
+        path(labels, stageAs: 'labels??/*')
     path kept
     val flags
 
@@ -19,10 +22,10 @@ process CONFIGURATION {
     tuple val('histpred'), eval('histpred --version'), topic: versions
 
     script:
-    def rows = [names, annotations, fastas, labels].collect { column -> [column].flatten() }.transpose().flatten()
+    def sheet_of_genomes = "cat > genomes.csv <<'END'\n${sheet_of(genomes)}\nEND"
     """
+    ${sheet_of_genomes}
     kept=\$(dirname "\$(readlink -f ${kept})")
-    printf '"%s","%s","%s","%s"\\n' name annotation fasta labels ${rows.join(' ')} > genomes.csv
     histpred experiment ${sheet} genomes.csv -o experiment -t ${task.cpus} --only ${name} ${flags} \\
         --cache "\$kept/genomes" --store "\$kept/embeddings/experiment" || test \$? -eq 1
     """

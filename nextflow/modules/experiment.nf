@@ -1,3 +1,5 @@
+include { sheet_of } from '../schema/sheet'
+
 // Report on the finished configurations of an experiment, and on what is missing (1).
 process EXPERIMENT {
     label 'process_high'
@@ -7,7 +9,8 @@ process EXPERIMENT {
     path plan, stageAs: 'experiment/plan'
     path configurations, stageAs: 'experiment/configurations/*'
     path sheet, stageAs: 'sheet/*'
-    tuple val(names), path(annotations, stageAs: 'annotation?/*'), path(fastas, stageAs: 'genome?/*'), path(labels, stageAs: 'labels?/*')
+    tuple val(genomes), path(annotation, stageAs: 'annotation??/*'), path(fasta, stageAs: 'fasta??/*'),
+        path(labels, stageAs: 'labels??/*')
     path kept
     val flags
 
@@ -16,10 +19,10 @@ process EXPERIMENT {
     tuple val('histpred'), eval('histpred --version'), topic: versions
 
     script:
-    def rows = [names, annotations, fastas, labels].collect { column -> [column].flatten() }.transpose().flatten()
+    def sheet_of_genomes = "cat > genomes.csv <<'END'\n${sheet_of(genomes)}\nEND"
     """
+    ${sheet_of_genomes}
     kept=\$(dirname "\$(readlink -f ${kept})")
-    printf '"%s","%s","%s","%s"\\n' name annotation fasta labels ${rows.join(' ')} > genomes.csv
     histpred experiment ${sheet} genomes.csv -o experiment -t ${task.cpus} ${flags} \\
         --cache "\$kept/genomes" --store "\$kept/embeddings/experiment" || test \$? -eq 1
     """

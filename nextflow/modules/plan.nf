@@ -1,3 +1,5 @@
+include { sheet_of } from '../schema/sheet'
+
 // Choose the genes of an experiment and make its splits.
 process PLAN {
     label 'process_high'
@@ -5,7 +7,8 @@ process PLAN {
 
     input:
     path sheet, stageAs: 'sheet/*'
-    tuple val(names), path(annotations, stageAs: 'annotation?/*'), path(fastas, stageAs: 'genome?/*'), path(labels, stageAs: 'labels?/*')
+    tuple val(genomes), path(annotation, stageAs: 'annotation??/*'), path(fasta, stageAs: 'fasta??/*'),
+        path(labels, stageAs: 'labels??/*')
     path kept
 
     output:
@@ -13,10 +16,10 @@ process PLAN {
     tuple val('histpred'), eval('histpred --version'), topic: versions
 
     script:
-    def rows = [names, annotations, fastas, labels].collect { column -> [column].flatten() }.transpose().flatten()
+    def sheet_of_genomes = "cat > genomes.csv <<'END'\n${sheet_of(genomes)}\nEND"
     """
+    ${sheet_of_genomes}
     kept=\$(dirname "\$(readlink -f ${kept})")
-    printf '"%s","%s","%s","%s"\\n' name annotation fasta labels ${rows.join(' ')} > genomes.csv
     histpred experiment ${sheet} genomes.csv -o experiment -t ${task.cpus} --plan --cache "\$kept/genomes"
     """
 

@@ -75,6 +75,15 @@ GROUPS: dict[str, tuple[str, str, dict[str, Property]]] = {
                 "description": "Name of the results.",
                 "help_text": "Default: the annotation's file name up to the first dot.",
             },
+            "pool": {
+                "type": "string",
+                "pattern": SAFE_NAME,
+                "x-value": "NAME",
+                "x-modes": ["train", "evaluate"],
+                "description": "Train one bundle of this name on all samples of the samplesheet, "
+                "each a genome, or evaluate a bundle on all of them together. The samplesheet may "
+                "then have the columns species, taxon_id and assembly.",
+            },
             "outdir": {
                 "type": "string",
                 "format": "directory-path",

@@ -10,8 +10,10 @@ workflow EXPERIMENTATION {
     flags   // options of the configurations
 
     main:
-    // [names, annotations, fastas, labels]: a list of each
-    def genomes = samples.collect { sample -> [sample.id, sample.annotation, sample.fasta, sample.labels] }.transpose()
+    def rows = samples.collect { sample ->
+        [name: sample.id, annotation: sample.annotation.name, fasta: sample.fasta.name, labels: sample.labels.name] + sample.stated
+    }
+    def genomes = [rows, samples*.annotation, samples*.fasta, samples*.labels]
     PLAN(sheet, genomes, kept)
     names = PLAN.out.plan.flatMap { plan ->
         new groovy.json.JsonSlurper().parse(plan.resolve('plan.json')).identity.configurations.keySet().sort()

@@ -18,10 +18,12 @@ import pytest
 from histpred.core.errors import InputError, UsageError
 from histpred.core.marks import is_mark
 from histpred.genome.extract import extract
+from histpred.genome.genomes import GenomeInput
 from histpred.genome.request import Request
 from histpred.genome.windows import WindowSpec
 from histpred.labels.matrix import LabelMatrix, read_labels, rows_of, write_labels
 from histpred.labels.rnainter import from_rnainter
+from histpred.verbs import label_genomes_from_rnainter
 from support import write_fasta
 from support.annotations import write
 
@@ -823,3 +825,79 @@ def test_real_genes_join_by_each_of_their_names(shared_data, tmp_path, caplog):
     assert result.counts["joined by symbol"] == len(genes) - len(numbered)
     assert set(result.genes["id"]) == set(genes)
     assert not caplog.text
+
+
+# A sheet of genomes
+
+MOUSE_GTF = """\
+chr1 a gene 101 200 . + . gene_id "ENSMUSG00000000001.5"; gene_name "Alpha"; gene_type "lncRNA";
+chr1 a gene 301 400 . - . gene_id "ENSMUSG00000000002.1"; gene_name "Beta"; gene_type "lncRNA";
+"""
+BOTH = (
+    row("ALPHA", "H3K4me3", "Ensembl:ENSG00000000001"),
+    row("BETA", "H3K4me3"),
+    row("BETA", "H3K9me3"),
+    row("Alpha", "H3K27ac", "Ensembl:ENSMUSG00000000001", MOUSE),
+    row("Beta", "H3K4me3", "N/A", MOUSE),
+    row("Gamma", "H3K4me3", "Ensembl:ENSMUSG00000000009", MOUSE),
+)
+
+
+def genomes_of(tmp_path: Path, species: dict[str, str]) -> list[GenomeInput]:
+    annotations = {
+        "human": gtf(tmp_path, GTF, "human.gtf"),
+        "mouse": gtf(tmp_path, MOUSE_GTF, "mouse.gtf"),
+    }
+    return [
+        GenomeInput(name, Request(path, ""), species=species.get(name))
+        for name, path in annotations.items()
+    ]
+
+
+def label_both(tmp_path: Path, species: dict[str, str], **options) -> dict[str, list[dict]]:
+    table = write(tmp_path / "table.txt", text(BOTH))
+    genomes = genomes_of(tmp_path, species)
+    out = tmp_path / "labels"
+    label_genomes_from_rnainter(table, genomes, out, overwrite=True, **options)
+    return {
+        genome.name: pandas.read_csv(
+            out / genome.name / "labels.tsv.gz", sep="\t", keep_default_na=False, dtype=str
+        ).to_dict("records")
+        for genome in genomes
+    }
+
+
+@pytest.mark.parametrize("species", [{}, {"human": HUMAN, "mouse": MOUSE}])
+def test_each_genome_has_a_folder_with_the_rnas_of_its_species_and_all_marks(tmp_path, species):
+    found = label_both(tmp_path, species)
+    values = {
+        genome: {
+            row["name"]: "".join(row[m] for m in ("H3K27ac", "H3K4me3", "H3K9me3")) for row in rows
+        }
+        for genome, rows in found.items()
+    }
+    assert values == {
+        "human": {"ALPHA": "010", "BETA": "011"},
+        "mouse": {"Alpha": "100", "Beta": "010"},
+    }
+
+
+def test_a_mark_without_a_pair_in_a_genome_is_warned_of(tmp_path, caplog):
+    found = label_both(tmp_path, {}, unobserved="unlabelled")
+    assert {row["H3K9me3"] for row in found["mouse"]} == {""}
+    assert "no RNA of mouse has H3K9me3: unlabelled there" in caplog.text
+    assert caplog.text.count("no RNA of mouse") == 1
+
+
+def test_the_commonest_marks_are_those_of_all_genomes(tmp_path):
+    found = label_both(tmp_path, {}, top=1)
+    assert [row["name"] for row in found["mouse"]] == ["Beta"]
+    assert {"H3K27ac", "H3K9me3"}.isdisjoint(found["mouse"][0])
+    assert [row["H3K4me3"] for row in found["human"]] == ["1", "1"]
+
+
+def test_a_genome_with_the_wrong_species_is_refused_though_symbols_match(tmp_path):
+    with pytest.raises(InputError, match="RNAs are of another species") as error:
+        label_both(tmp_path, {"human": MOUSE, "mouse": MOUSE})
+    assert error.value.message.startswith("genome human: ")
+    assert not (tmp_path / "labels" / "human" / "labels.tsv.gz").exists()

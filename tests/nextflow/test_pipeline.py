@@ -330,6 +330,38 @@ def test_training_makes_the_bundle_that_train_makes(tmp_path: Path) -> None:
     assert tasks(said) == ["BUNDLE", "EVALUATE", "SCATTER", "SUMMARY"]
 
 
+def test_a_pool_is_the_bundle_that_train_makes_of_the_sheet(tmp_path: Path) -> None:
+    """The genomes have the same contigs, genes and names of files."""
+    pytest.importorskip("torch", reason="needs the extra train")
+    sheet = tmp_path / "genomes.csv"
+    files = ",".join(map(str, (*INPUTS, LABELS)))
+    sheet.write_text(
+        "sample,annotation,fasta,labels,species\n"
+        f"one,{files},Homo sapiens\n"
+        f'"two",{files},"Mus, musculus"\n'
+    )
+    options = ["--hidden", "16", "--epochs", "2", "--window", "promoter"]
+    given = ["--mode", "train", "--input", sheet, "--pool", "both", *options]
+    done = launch(tmp_path, *given, profile="standard")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert tasks(done.stdout) == ["BUNDLE", "EVALUATE", "SCATTER", "SCATTER", "SUMMARY", "TRAIN"]
+    (script,) = [
+        text
+        for path in (tmp_path / "work").glob("*/*/.command.sh")
+        if "histpred train" in (text := path.read_text())
+    ]
+    threads = re.findall(r"-t \d+", script)[0].split()  # they decide on the last digits
+    results = tmp_path / "results"
+    for verb, folder, arguments in (
+        ("train", "bundles", [sheet, *options]),
+        ("evaluate", "evaluations", [results / "bundles/both", sheet]),
+    ):
+        out = tmp_path / folder / "both"
+        command = [sys.executable, "-m", "histpred", verb, *arguments, "-o", out, *threads]
+        subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
+        assert contents(results / folder / "both") == contents(out)
+
+
 def test_a_large_encoder_embeds_once(tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="needs the extra encoders")
     from histpred.encoders.chunks import ChunkPolicy
