@@ -48,6 +48,7 @@ class PredictOptions(TypedDict, total=False):
     by: str | None
     window: str | None
     tile: int | None
+    transcripts: AnyPath | Sequence[AnyPath]
     unstranded: bool
     device: str
     precision: str
@@ -92,6 +93,7 @@ def predict(
     by: str | None = None,
     window: str | None = None,
     tile: int | None = None,
+    transcripts: AnyPath | Sequence[AnyPath] = (),
     unstranded: bool = False,
     device: str = "auto",
     precision: str = "auto",
@@ -118,8 +120,8 @@ def predict(
         Folder for the files that `histpred predict` writes; None: they are not kept.
     genes
         Names or IDs of the genes to use; empty: all.
-    bundle, biotypes, by, window, tile, unstranded, device, precision, weights, store, overwrite,
-    tracks, marks, call_precision
+    bundle, biotypes, by, window, tile, transcripts, unstranded, device, precision, weights, store,
+    overwrite, tracks, marks, call_precision
         As the options of `histpred predict`.
     calls
         Return the calls too.
@@ -157,6 +159,7 @@ def predict(
         genome = rows if fasta is None else path_text(fasta, "fasta")
         request = Request(rows, genome, by, _names(biotypes), unstranded)
         request = request._replace(genes=_names(genes), source=source)
+        request = request._replace(transcripts=_paths(transcripts))
         verbs.predict(request, choice, folder, execution, tracks)
         scores, called = read_prediction(folder)
         return (scores, called) if calls else scores
@@ -171,6 +174,7 @@ def windows(
     genes: str | Sequence[str] = (),
     by: str | None = None,
     window: str | None = None,
+    transcripts: AnyPath | Sequence[AnyPath] = (),
     unstranded: bool = False,
 ) -> pandas.DataFrame:
     """The windows that `predict` would score: its arguments, and its columns but for the marks."""
@@ -181,6 +185,7 @@ def windows(
     with annotation_file(regions or annotation) as rows, output_path(None, "windows.tsv") as table:
         request = Request(rows, path_text(fasta, "fasta"), by, _names(biotypes), unstranded)
         request = request._replace(genes=_names(genes), source=REGIONS if regions else FILE)
+        request = request._replace(transcripts=_paths(transcripts))
         verbs.windows(request, spec, table)
         return read_frame(table).drop(columns=["blocks", "outside"])
 
@@ -196,6 +201,7 @@ def embed(
     biotypes: str | Sequence[str] = (),
     by: str | None = None,
     window: str | None = None,
+    transcripts: AnyPath | Sequence[AnyPath] = (),
     unstranded: bool = False,
     device: str = "auto",
     precision: str = "auto",
@@ -221,6 +227,7 @@ def embed(
     choice = choose_encoder(_text(bundle), encoder, chunks, window, _path(weights))
     with annotation_file(annotation) as rows, output_path(None, "windows.parquet") as table:
         request = Request(rows, path_text(fasta, "fasta"), by, _names(biotypes), unstranded)
+        request = request._replace(transcripts=_paths(transcripts))
         folder = _path(store) or table.with_name("store")
         verbs.embed(request, choice, table, Execution(device, precision, folder))
         return read_table(table)
@@ -240,6 +247,7 @@ def train(
     biotypes: str | Sequence[str] = (),
     by: str | None = None,
     window: str | None = None,
+    transcripts: AnyPath | Sequence[AnyPath] = (),
     unstranded: bool = False,
     device: str = "auto",
     precision: str = "auto",
@@ -277,6 +285,7 @@ def train(
     about = About(name or folder.resolve().name)
     with annotation_file(annotation) as rows, labels_table(labels) as table:
         request = Request(rows, path_text(fasta, "fasta"), by, _names(biotypes), unstranded)
+        request = request._replace(transcripts=_paths(transcripts))
         verbs.train(request, table, folder, chosen, about, choice, execution)
     return folder
 
@@ -295,6 +304,7 @@ def evaluate(
     by: str | None = None,
     window: str | None = None,
     tile: int | None = None,
+    transcripts: AnyPath | Sequence[AnyPath] = (),
     unstranded: bool = False,
     block: int = BLOCK,
     seed: int = 0,
@@ -327,6 +337,7 @@ def evaluate(
         request = Request(
             given, path_text(fasta, "fasta"), by, _names(biotypes), unstranded, _path(cache)
         )
+        request = request._replace(transcripts=_paths(transcripts))
         loaded = load_bundle(bundle)
         return stage(loaded, request, table, folder, options, execution, _path(weights))
 
@@ -349,6 +360,11 @@ def _path(path: AnyPath | None) -> Path | None:
 
 def _text(path: AnyPath | None) -> str | None:
     return None if path is None else os.fspath(path)
+
+
+def _paths(paths: AnyPath | Sequence[AnyPath]) -> tuple[str, ...]:
+    some = (paths,) if isinstance(paths, str | os.PathLike) else paths
+    return tuple(os.fspath(path) for path in some)
 
 
 def _names(names: str | Sequence[str]) -> tuple[str, ...]:

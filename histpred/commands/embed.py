@@ -40,6 +40,7 @@ from histpred.core.log import logger
 @options.selection
 @inputs.genes
 @inputs.sequences
+@inputs.transcripts
 @options.threads
 @options.embedding
 @options.running

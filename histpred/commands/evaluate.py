@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from histpred.commands import completers, options
+from histpred.commands import completers, inputs, options
 from histpred.commands.help_pages import verb
 from histpred.commands.progress import Progress
 from histpred.core.extras import need
@@ -51,6 +51,7 @@ from histpred.genome.regions import BLOCK
 )
 @options.marks
 @options.selection
+@inputs.transcripts
 @options.tile
 @options.in_rows(
     "--block",

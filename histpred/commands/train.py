@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from histpred.commands import completers, options
+from histpred.commands import completers, inputs, options
 from histpred.commands.help_pages import option_in, verb
 from histpred.commands.progress import Progress
 from histpred.core.extras import need
@@ -63,6 +63,7 @@ RECIPE, SETTINGS, ABOUT = Recipe(), Settings(), About("")
 )
 @options.encoder
 @options.selection
+@inputs.transcripts
 @options.marks
 @in_network(
     "--mark-dimension",
@@ -212,8 +213,9 @@ def train(
         execution = options.filled(Execution, given, progress=embedded)
         trained = verbs.train(request, labels, out, recipe, about, choice, execution, progress=tell)
     counts = trained.manifest.training.counts
-    files = [str(out), *request.files, str(labels), "-o", f"{out}-evaluation"]
-    rows = ["--by", request.level] if request.level else []
+    files = [str(out), request.annotation, request.fasta, str(labels), "-o", f"{out}-evaluation"]
+    rows = [word for path in request.transcripts for word in ("--transcripts", path)]
+    rows += ["--by", request.level] if request.level else []
     rows += ["--biotype", ",".join(request.biotypes)] if request.biotypes else []
     logger.info(
         f"{out}: {len(trained.manifest.marks)} marks, trained on {counts['train']:,} rows; "

@@ -22,6 +22,7 @@ from histpred.evaluation.rows import EvaluationOptions, LabelledRows, label_rows
 from histpred.evaluation.scores import COPY, ScoredWindows, described
 from histpred.genome.regions import INTERVAL
 from histpred.genome.request import Request
+from histpred.genome.transcripts import fitting
 from histpred.genome.windows import WindowSpec
 from histpred.labels.examples import Examples
 from histpred.labels.loci import locus_numbers
@@ -152,6 +153,7 @@ def _baseline_results(
 
     `models`: those of the bundles, the evaluated one first.
     """
+    request = fitting(request, window.kind)
     _, parts, _ = map_windows(
         request, window, work, lambda batch: sequence_features(batch, window), quiet=True
     )

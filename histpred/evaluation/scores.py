@@ -17,6 +17,7 @@ from histpred.core.columns import NAMES
 from histpred.core.execution import Execution
 from histpred.encoders import is_expensive
 from histpred.genome.request import Request
+from histpred.genome.transcripts import fitting
 from histpred.genome.windows import Row, WindowSpec, tile_name
 from histpred.scoring.predict import predict
 
@@ -66,6 +67,7 @@ def score(
     logger.info(f"{name}: embedding {described(window)}")
     if not is_expensive(choice.spec.kind):
         execution = execution._replace(store=None)
+    request = fitting(request, window.kind)  # of bundles side by side, some may be of transcripts
     windows: list[tuple[object, ...]] = []
     scores: list[np.ndarray] = []
 

@@ -34,7 +34,9 @@ from histpred.evaluation.result import METRICS as METRIC_HEADS
 from histpred.evaluation.rows import EvaluationOptions
 from histpred.evaluation.scores import score
 from histpred.genome.annotation import level_for
+from histpred.genome.regions import SPLICED
 from histpred.genome.request import Request, request_identity
+from histpred.genome.transcripts import check_request
 from histpred.labels.examples import choose_marks
 from histpred.labels.matrix import labels_file, read_labels
 from histpred.reports.evaluation import metrics_of, write_report, write_tables
@@ -77,7 +79,7 @@ def evaluate(
     nothing is published then.
     """
     bundles = (bundle, *options.beside)
-    files = (*request.files, labels_path)
+    files = (*request.files, str(labels_path))
     refuse_streams(files)
     names = [each.manifest.name for each in bundles]
     if len({*names, *INPUTS}) < len(names) + len(INPUTS):
@@ -147,6 +149,8 @@ def _identity(
     wanted, tile = options.target
     windows = [window_for(each, wanted, tile) for each in bundles]
     kinds = [window.kind for window in windows]
+    if SPLICED not in kinds:
+        check_request(request, kinds[0])
     return request_identity(request, kinds[0], labels=labels_file(labels_path)) | {
         "histpred": __version__,
         "bundles": [each.digest for each in bundles],

@@ -81,7 +81,7 @@ def train(
     (`choose_training_precision`); its progress counts embedded windows, `progress` epochs. Raises
     HistpredError for inputs, labels and settings that cannot be used; nothing is published then.
     """
-    files = (*request.files, labels_path)
+    files = (*request.files, str(labels_path))
     refuse_streams(files)
     check(recipe, about)
     refuse_inputs([out / name for name in OUTPUTS], (*files, *files_of(recipe).values()))
