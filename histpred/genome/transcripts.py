@@ -47,7 +47,7 @@ class Transcripts:
     def __init__(self, paths: Sequence[str], directory: Path) -> None:
         self._stack = ExitStack()
         self._records: dict[str, Record] = {}
-        self._bare: dict[str, list[Record]] = {}
+        self._bare: dict[str, Record] = {}  # by the ID without version
         self._of: dict[tuple[int, str], Record] = {}
         self._missing: list[str] = []
         self._differing: list[str] = []
@@ -70,11 +70,8 @@ class Transcripts:
         self.warnings += file.warnings
         for name in file.lengths:
             identifier = transcript_id(name)
-            record = Record(file, name)
-            if identifier not in self._records:
-                self._records[identifier] = record
-                if (bare := without_version(identifier)) != identifier:
-                    self._bare.setdefault(bare, []).append(record)
+            record = self._records.setdefault(identifier, Record(file, name))
+            self._bare.setdefault(without_version(identifier), record)
 
     def find(self, feature: Feature, is_window: bool = False) -> Feature:
         """The feature, with a problem if its transcript is in no file, or of another length.
@@ -85,10 +82,7 @@ class Transcripts:
             what = "--transcripts was given, but the annotation is a table of windows"
             raise UsageError(what, "give the annotation that the table was made from")
         name = feature.transcript if feature.transcript != "." else feature.name
-        record = self._records.get(name)
-        if record is None:
-            same = self._bare.get(without_version(name), [])
-            record = same[0] if len(same) == 1 else self._records.get(without_version(name))
+        record = self._records.get(name) or self._bare.get(without_version(name))
         if record is None:
             self._missing.append(name)
             return feature._replace(problem=NO_SEQUENCE)
