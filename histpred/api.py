@@ -50,6 +50,7 @@ class PredictOptions(TypedDict, total=False):
     by: str | None
     window: str | None
     tile: int | None
+    transcripts: AnyPath | Sequence[AnyPath]
     unstranded: bool
     device: str
     precision: str
@@ -94,6 +95,7 @@ def predict(
     by: str | None = None,
     window: str | None = None,
     tile: int | None = None,
+    transcripts: AnyPath | Sequence[AnyPath] = (),
     unstranded: bool = False,
     device: str = "auto",
     precision: str = "auto",
@@ -120,8 +122,8 @@ def predict(
         Folder for the files that `histpred predict` writes; None: they are not kept.
     genes
         Names or IDs of the genes to use; empty: all.
-    bundle, biotypes, by, window, tile, unstranded, device, precision, weights, store, overwrite,
-    tracks, marks, call_precision
+    bundle, biotypes, by, window, tile, transcripts, unstranded, device, precision, weights, store,
+    overwrite, tracks, marks, call_precision
         As the options of `histpred predict`.
     calls
         Return the calls too.
@@ -159,6 +161,7 @@ def predict(
         genome = rows if fasta is None else path_text(fasta, "fasta")
         request = Request(rows, genome, by, _names(biotypes), unstranded)
         request = request._replace(genes=_names(genes), source=source)
+        request = request._replace(transcripts=_paths(transcripts))
         verbs.predict(request, choice, folder, execution, tracks)
         scores, called = read_prediction(folder)
         return (scores, called) if calls else scores
@@ -173,6 +176,7 @@ def windows(
     genes: str | Sequence[str] = (),
     by: str | None = None,
     window: str | None = None,
+    transcripts: AnyPath | Sequence[AnyPath] = (),
     unstranded: bool = False,
 ) -> pandas.DataFrame:
     """The windows that `predict` would score: its arguments, and its columns but for the marks."""
@@ -183,6 +187,7 @@ def windows(
     with annotation_file(regions or annotation) as rows, output_path(None, "windows.tsv") as table:
         request = Request(rows, path_text(fasta, "fasta"), by, _names(biotypes), unstranded)
         request = request._replace(genes=_names(genes), source=REGIONS if regions else FILE)
+        request = request._replace(transcripts=_paths(transcripts))
         verbs.windows(request, spec, table)
         return read_frame(table).drop(columns=["blocks", "outside"])
 
@@ -198,6 +203,7 @@ def embed(
     biotypes: str | Sequence[str] = (),
     by: str | None = None,
     window: str | None = None,
+    transcripts: AnyPath | Sequence[AnyPath] = (),
     unstranded: bool = False,
     device: str = "auto",
     precision: str = "auto",
@@ -223,6 +229,7 @@ def embed(
     choice = choose_encoder(_text(bundle), encoder, chunks, window, _path(weights))
     with annotation_file(annotation) as rows, output_path(None, "windows.parquet") as table:
         request = Request(rows, path_text(fasta, "fasta"), by, _names(biotypes), unstranded)
+        request = request._replace(transcripts=_paths(transcripts))
         folder = _path(store) or table.with_name("store")
         verbs.embed(request, choice, table, Execution(device, precision, folder))
         return read_table(table)
@@ -242,6 +249,7 @@ def train(
     biotypes: str | Sequence[str] = (),
     by: str | None = None,
     window: str | None = None,
+    transcripts: AnyPath | Sequence[AnyPath] = (),
     unstranded: bool = False,
     device: str = "auto",
     precision: str = "auto",
@@ -284,7 +292,7 @@ def train(
     choice = choose_source(chosen, _text(bundle), encoder, chunks, window, _path(weights))
     execution = Execution(device, precision, _path(store), overwrite)
     about = About(name or folder.resolve().name)
-    selection = Request("", "", by, _names(biotypes), unstranded)
+    selection = Request("", "", by, _names(biotypes), unstranded, transcripts=_paths(transcripts))
     with data_set(annotation, fasta, labels, selection) as genomes:
         verbs.train(genomes, folder, chosen, about, choice, execution)
     return folder
@@ -304,6 +312,7 @@ def evaluate(
     by: str | None = None,
     window: str | None = None,
     tile: int | None = None,
+    transcripts: AnyPath | Sequence[AnyPath] = (),
     unstranded: bool = False,
     block: int = BLOCK,
     seed: int = 0,
@@ -328,6 +337,7 @@ def evaluate(
     options = EvaluationOptions(others, rows, _names(marks), seed, target, block)
     execution = Execution(device, "auto", _path(store), overwrite, progress)
     selection = Request("", "", by, _names(biotypes), unstranded, _path(cache))
+    selection = selection._replace(transcripts=_paths(transcripts))
     given = data_set(annotation, fasta, labels, selection)
     with given as genomes, output_path(out, "out") as folder:
         loaded = load_bundle(bundle)
@@ -381,6 +391,11 @@ def _path(path: AnyPath | None) -> Path | None:
 
 def _text(path: AnyPath | None) -> str | None:
     return None if path is None else os.fspath(path)
+
+
+def _paths(paths: AnyPath | Sequence[AnyPath]) -> tuple[str, ...]:
+    some = (paths,) if isinstance(paths, str | os.PathLike) else paths
+    return tuple(os.fspath(path) for path in some)
 
 
 def _names(names: str | Sequence[str]) -> tuple[str, ...]:

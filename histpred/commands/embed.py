@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 @options.selection
 @inputs.genes
 @inputs.sequences
+@inputs.transcripts
 @options.threads
 @options.embedding
 @options.running

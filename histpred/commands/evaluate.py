@@ -51,6 +51,7 @@ OF_GENOMES = ("annotation", "fasta", "labels", "level", "biotypes", "unstranded"
 )
 @options.marks
 @options.selection
+@inputs.transcripts
 @options.tile
 @options.in_rows(
     "--block",

@@ -61,6 +61,17 @@ sequences = in_rows(
 )
 
 
+transcripts = in_rows(
+    "--transcripts",
+    multiple=True,
+    type=INPUT,
+    metavar="FASTA",
+    help="Read the sequences of transcripts from this file, by transcript ID, in place of joining "
+    "their exons from the genome; for spliced windows. Headers of Ensembl (cdna, ncrna), GENCODE "
+    "or the ID alone. May be repeated. [default: exons are joined]",
+)
+
+
 def read_inputs(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parameters of a command with what its words before FASTA stand for.
 

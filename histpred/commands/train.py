@@ -78,6 +78,7 @@ RECIPE, SETTINGS, ABOUT = Recipe(), Settings(), About("")
 )
 @options.encoder
 @options.selection
+@inputs.transcripts
 @options.marks
 @in_network(
     "--mark-dimension",
@@ -235,7 +236,8 @@ def train(out: Path, hidden: str, name: str | None, quiet: bool, **given: Any) -
     counts = trained.manifest.training.counts
     named = filter(None, (given[name] for name in ("annotation", "fasta", "labels")))
     files = [str(out), *map(str, named), "-o", f"{out}-evaluation"]
-    rows = ["--by", given["level"]] if given["level"] else []
+    rows = [word for path in given["transcripts"] for word in ("--transcripts", path)]
+    rows += ["--by", given["level"]] if given["level"] else []
     rows += ["--biotype", ",".join(given["biotypes"])] if given["biotypes"] else []
     logger.info(
         f"{out}: {len(trained.manifest.marks)} marks, trained on {counts['train']:,} rows; "

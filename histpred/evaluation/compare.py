@@ -30,6 +30,7 @@ from histpred.evaluation.scores import ScoredWindows, described
 from histpred.evaluation.vectors import similarity_of, why_no_vectors
 from histpred.genome.genomes import GENOME, GenomeInput
 from histpred.genome.regions import INTERVAL
+from histpred.genome.transcripts import fitting
 from histpred.labels.examples import Examples
 from histpred.labels.loci import locus_numbers
 from histpred.labels.matrix import Labels
@@ -185,9 +186,9 @@ def _baseline_results(
     window = scored.window
     parts: list[np.ndarray] = []
     for genome in genomes:
+        request = fitting(genome.request, window.kind)
         _, more, _ = map_windows(
-            *(genome.request, window, work, lambda batch: sequence_features(batch, window)),
-            quiet=True,
+            request, window, work, lambda batch: sequence_features(batch, window), quiet=True
         )
         parts += more
     _, windows, units, labels = rows.labelled

@@ -83,7 +83,7 @@ def distances(positions: np.ndarray, others: np.ndarray) -> np.ndarray:
 def _starts(request: Request, kind: str, work: Path) -> pandas.DataFrame:
     """The TSS of each row of the annotation: `start`, biotype, SAME_ROW and COPY."""
     level = level_for(kind, request.level)
-    every = request._replace(biotypes=(), level=level, unstranded=True)
+    every = request._replace(biotypes=(), level=level, unstranded=True, transcripts=())
     columns = [*SAME_ROW, "start", "biotype"]
     rows = []
     with quiet_htslib(), open_windows(every, WindowSpec(PROMOTER, 0, 1, 1.0), work) as opened:

@@ -18,6 +18,7 @@ from histpred.core.columns import NAMES
 from histpred.core.execution import Execution
 from histpred.encoders import is_expensive
 from histpred.genome.genomes import GenomeInput, naming, placed
+from histpred.genome.transcripts import fitting
 from histpred.genome.windows import Row, WindowSpec, tile_name
 from histpred.scoring.predict import predict
 
@@ -81,8 +82,10 @@ def score(
             logits.append(before)
             scores.append(probabilities)
 
+        # Of bundles side by side, some may be of transcripts.
+        request = fitting(genome.request, window.kind)
         with naming(genome):
-            run = predict(genome.request, choice, work / f"{name}.scores", execution, keep)
+            run = predict(request, choice, work / f"{name}.scores", execution, keep)
         if execution.store:
             logger.info(
                 f"{run.embedded:,} chunks embedded on {run.device}, {run.reused:,} found in the "

@@ -94,11 +94,10 @@ def choose(
         loci[_key(feature)].append(
             Candidate(*usable, feature.line, feature.start, feature.end, feature.biotype)
         )
-    chosen: dict[tuple[object, ...], list[Locus]] = {}
-    while loci:
-        key, members = loci.popitem()
-        groups = [members] if key[0] else _overlapping(members)
-        chosen[key] = [_best_of(group) for group in groups]
+    chosen = {
+        key: [_best_of(group) for group in ([members] if key[0] else _overlapping(members))]
+        for key, members in loci.items()
+    }
     for feature in read():
         for locus in chosen[_key(feature)]:
             if (locus.line, locus.name) == (feature.line, feature.name):

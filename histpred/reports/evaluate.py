@@ -35,6 +35,8 @@ from histpred.evaluation.rows import EvaluationOptions
 from histpred.evaluation.scores import score
 from histpred.genome.annotation import level_for
 from histpred.genome.genomes import GenomeInput, all_files
+from histpred.genome.regions import SPLICED
+from histpred.genome.transcripts import check_request
 from histpred.labels.genomes import genomes_identity, read_genome_labels
 from histpred.reports.evaluation import metrics_of, write_report
 from histpred.reports.evaluation_figures import FIGURE_NAMES, draw
@@ -168,6 +170,8 @@ def _identity(
     wanted, tile = options.target
     windows = [window_for(each, wanted, tile) for each in bundles]
     kinds = [window.kind for window in windows]
+    if SPLICED not in kinds:
+        check_request(genomes[0].request, kinds[0])
     return genomes_identity(genomes, kinds[0]) | {
         "histpred": __version__,
         "bundles": [each.digest for each in bundles],

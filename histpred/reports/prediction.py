@@ -145,6 +145,7 @@ def _bundle_of(run: RunRecord, bundle: Bundle | None) -> Bundle:
 def _facts(run: RunRecord, bundle: Bundle, window: WindowSpec) -> dict[str, str]:
     identity, result, species = run.identity, run.result, bundle.manifest.species
     fasta = run.fasta
+    transcripts = [f"transcripts {digest[:16]}..., " for digest in identity.transcripts_sha256]
     return {
         "annotation": f"{annotation_name(run)} ({run.annotation.format}), "
         f"{counted(result.rows, 'row')}",
@@ -161,7 +162,8 @@ def _facts(run: RunRecord, bundle: Bundle, window: WindowSpec) -> dict[str, str]
         "run": f"{run.started}, in {run.seconds:,.0f} s on {result.device}, by histpred "
         f"{identity.histpred}",
         "digests": f"annotation {identity.annotation_sha256[:16]}..., genome "
-        f"{identity.fasta_sha256[:16]}..., bundle {bundle.digest[:16]}... (in full in run.json)",
+        f"{identity.fasta_sha256[:16]}..., {''.join(transcripts)}bundle {bundle.digest[:16]}... "
+        "(in full in run.json)",
     }
 
 

@@ -12,7 +12,8 @@ from histpred.bundle.outputs import UNSPECIFIED, interval_output, was_trained_on
 from histpred.bundle.species import contradiction
 from histpred.core.columns import NAMES
 from histpred.core.errors import first_few
-from histpred.genome.plan import Offenders, OpenWindows
+from histpred.genome.misfits import Offenders
+from histpred.genome.plan import OpenWindows
 from histpred.genome.request import SEQUENCES
 from histpred.genome.tiles import Block
 from histpred.genome.windows import Row, WindowSpec

