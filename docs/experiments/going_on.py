@@ -229,12 +229,12 @@ def print_table(work: Path) -> None:
     table = table[table["way"] != "end"].astype({"auroc": float})
     for (data, marks), part in table.groupby(["data", "marks"], sort=False):
         print(f"\n{data}, {marks}\n")
+        figures = part.groupby(["genes", "way"], sort=False)["auroc"].agg(["mean", "std"])
+        cells = figures.apply(lambda row: f"{row['mean']:.3f} ± {row['std']:.3f}", axis=1)
         ways = list(dict.fromkeys(part["way"]))
         print("| genes | " + " | ".join(ways) + " |\n" + "|---" * (len(ways) + 1) + "|")
-        for number, rows in part.groupby("genes"):
-            by_way = rows.groupby("way")["auroc"]
-            cells = [f"{by_way.mean()[way]:.3f} ± {by_way.std()[way]:.3f}" for way in ways]
-            print(f"| {number} | " + " | ".join(cells) + " |")
+        for number, row in cells.unstack(fill_value="")[ways].sort_index().iterrows():
+            print(f"| {number} | " + " | ".join(row) + " |")
 
 
 def main() -> None:

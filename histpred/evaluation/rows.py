@@ -249,6 +249,11 @@ def _warnings(bundles: Sequence[Bundle], rows: LabelledRows) -> list[str]:
         leaky = next((text for text in training.splits.values() if LEAKY in text), None)
     if leaky:
         warnings.append(leaky)
+    if (parent := training.parent) and parent.test_rows_seen and not rows.unknown:
+        warnings.append(
+            f"{bundle.manifest.name} goes on from {parent.name}, which was trained or validated on "
+            f"{parent.test_rows_seen:,} of its test rows: the figures flatter it"
+        )
     for other in others:
         fitted = np.isin(_sets(other, rows.labelled.windows), (TRAIN, VALIDATION))
         if seen := int((rows.evaluated & fitted).sum()):

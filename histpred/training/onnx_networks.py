@@ -64,8 +64,6 @@ def networks_of(bundle: Bundle, recipe: Recipe) -> Networks:
 
 def linear_layers(network: MarkNetwork | SpectraNetwork) -> list[nn.Linear]:
     """The linear layers from the first to the last."""
-    if isinstance(network, MarkNetwork):
-        return [*network.layers, network.output]
     return [part for part in network.modules() if isinstance(part, nn.Linear)]
 
 

@@ -19,6 +19,7 @@ from histpred.encoders.chunks import parse_chunks
 from histpred.genome.naming import chromosome
 from histpred.genome.windows import parse_window
 from histpred.labels.loci import overlapping
+from histpred.labels.matrix import without_version
 from histpred.labels.splits import TEST, TRAIN, VALIDATION
 from histpred.labels.table import read_records
 from histpred.training.settings import MLP, SPECTRA, Recipe
@@ -130,7 +131,8 @@ def describe_parent(parent: Bundle, dataset: Dataset) -> Parent:
         return record
     rows = (row for _, row in read_records(path, ("id", "set")))
     learned = [row for row in rows if row["set"] in (TRAIN, VALIDATION)]
-    by_id = np.isin(examples.units, [row["id"] for row in learned])
+    ids = {without_version(row["id"]) for row in learned}
+    by_id = np.array([without_version(unit) in ids for unit in examples.units], bool)
     by_place = np.zeros(len(by_id), bool)
     if any(assembly_of(one.lengths, manifest.species) for one in dataset.genomes.values()):
         by_place = _overlapping(examples.windows, learned)

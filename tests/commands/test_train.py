@@ -430,6 +430,10 @@ def test_a_parent_that_has_seen_the_test_rows_is_said_to(parent, data, tmp_path)
     told = load_bundle(tmp_path / "child").manifest
     assert told.training.parent.test_rows_seen == len(seen)
     assert "Its test figures may be flattering." in told.caveats[-1]
+    done = evaluate(tmp_path / "child", data, tmp_path / "e")
+    assert done.code == 0, done.err
+    flattered = f"trained or validated on {len(seen)} of its test rows: the figures flatter it"
+    assert flattered in (tmp_path / "e" / "report.html").read_text()
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from support.parents import HIDDEN, PERCEPTRON, perceptron_bundle, perceptrons  
 
 SPLIT = """\
 id\tchrom\tstart\tend\tset
-a\tchr1\t100\t200\ttrain
+ENSG7\tchr1\t100\t200\ttrain
 b\tchr1\t300\t400\tvalidation
 c\tchr1\t500\t600\ttest
 d\tchr1\t700\t800\tunused
@@ -135,11 +135,11 @@ def dataset(rows, lengths=(1000, 50)):
 
 
 ROWS = [
-    ("a", "chr2", 0, 10, "test"),  # by its id
-    ("new1", "1", 190, 250, "test"),  # shares bases with a, under another name of the contig
+    ("ENSG7.2", "chr2", 0, 10, "test"),  # by its id, of another version
+    ("new1", "1", 190, 250, "test"),  # shares bases with ENSG7, under another name of the contig
     ("b", "chr1", 300, 400, "test"),  # both
     ("c", "chr1", 500, 600, "test"),  # was a test row of the parent too
-    ("new2", "chr1", 200, 300, "test"),  # touches a and b
+    ("new2", "chr1", 200, 300, "test"),  # touches ENSG7 and b
     ("new3", "chr1", 100, 200, "train"),  # seen, but no test row
     ("new4", "chr1", 399, 410, "validation"),  # shares a base with b
     ("d", "chr1", 700, 800, "test"),  # the parent did not use it
