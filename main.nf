@@ -1,34 +1,24 @@
 #!/usr/bin/env nextflow
-// histpred: predict histone marks from annotations and genomes, or train and evaluate bundles. `--help` lists parameters.
+// histpred: predict histone marks, train and evaluate bundles, or compare configurations. `--help` lists parameters.
 
-include { check      } from './nextflow/schema/parameters'
-include { flags      } from './nextflow/schema/parameters'
-include { given      } from './nextflow/schema/parameters'
-include { help       } from './nextflow/schema/parameters'
-include { quoted     } from './nextflow/schema/parameters'
-include { samples    } from './nextflow/schema/parameters'
-include { BUNDLE     } from './nextflow/modules/bundle'
-include { SUMMARY    } from './nextflow/modules/summary'
-include { TRACKS     } from './nextflow/modules/tracks'
-include { EMBEDDING  } from './nextflow/workflows/embed'
-include { EVALUATION } from './nextflow/workflows/evaluate'
-include { PREDICTION } from './nextflow/workflows/predict'
-include { SHARDS     } from './nextflow/workflows/shards'
-include { TRAINING   } from './nextflow/workflows/train'
-
-// Return a tag file in the folder that keeps embeddings and genome indexes from run to run. Containers mount the folders
-// of input files, so tasks reach the folder through this file, and new files in it change no task's hash.
-// (https://bford.info/cachedir)
-def kept_in(folder) {
-    def tag = folder.resolve('CACHEDIR.TAG')
-    folder.mkdirs()
-    if (!tag.exists()) {
-        tag.text = 'Signature: 8a477f597d28d172789f06886806bc55\n# Kept by histpred from run to run.\n'
-        // With a fixed time, -resume accepts a folder that was emptied and made again.
-        java.nio.file.Files.setLastModifiedTime(tag, java.nio.file.attribute.FileTime.fromMillis(0))
-    }
-    return tag
-}
+include { check           } from './nextflow/schema/parameters'
+include { flags           } from './nextflow/schema/parameters'
+include { given           } from './nextflow/schema/parameters'
+include { help            } from './nextflow/schema/parameters'
+include { quoted          } from './nextflow/schema/parameters'
+include { samples         } from './nextflow/schema/parameters'
+include { kept_in         } from './nextflow/workflows/kept'
+include { pool            } from './nextflow/schema/sheet'
+include { BUNDLE          } from './nextflow/modules/bundle'
+include { SUMMARY         } from './nextflow/modules/summary'
+include { TRACKS          } from './nextflow/modules/tracks'
+include { EMBEDDING       } from './nextflow/workflows/embed'
+include { EVALUATION      } from './nextflow/workflows/evaluate'
+include { EXPERIMENTATION } from './nextflow/workflows/experiment'
+include { PREDICTION      } from './nextflow/workflows/predict'
+include { SHARDS          } from './nextflow/workflows/shards'
+include { TRAINING        } from './nextflow/workflows/train'
+include { VERSIONS        } from './nextflow/workflows/versions'
 
 // DeepHistone and spectra read bases: they have no encoder, so nothing is embedded.
 def reads_bases() {
@@ -55,12 +45,12 @@ def outcome() {
 workflow HISTPRED {
     take:
     schema
+    kept // a file in the folder that is kept from run to run
 
     main:
     def verbs = ['scatter', 'predict', 'embed', 'train', 'evaluate']
     def options = verbs.collectEntries { verb -> [verb, flags(params, schema, verb)] }
     def files = verbs.collectEntries { verb -> [verb, given(params, schema, verb)] }
-    def kept = kept_in(file(params.store ?: "${workflow.workDir}/histpred"))
     named = channel.fromList(samples(params)).map { sample ->
         def source = source_of(sample).toString()
         def folder = sample.bundle instanceof Path ? sample.bundle : []
@@ -69,7 +59,8 @@ workflow HISTPRED {
         def fasta = quoted(sample.fasta.toUriString())
         def annotation = sample.annotation ? quoted(sample.annotation.toUriString()) : rows ?: fasta
         def meta = [id: sample.id, source: source, rows: rows, inputs: "${annotation} ${fasta}".toString()]
-        [name, meta, sample.annotation ?: [], sample.fasta, sample.labels, folder]
+        def pool = params.pool ? [pool: params.pool.toString(), stated: sample.stated] : [:]
+        [name, meta + pool, sample.annotation ?: [], sample.fasta, sample.labels, folder]
     }
     BUNDLE(named.map { name, meta, _annotation, _fasta, _labels, bundle -> [name, meta.source, bundle] }.unique())
     // [meta, annotation, fasta, labels, bundle, identity of the bundle]
@@ -98,7 +89,7 @@ workflow HISTPRED {
     }
     else {
         EMBEDDING(inputs, SHARDS.out.shards, kept, files.embed, options.embed)
-        ready = reads_bases() ? inputs : EMBEDDING.out.ready
+        ready = pool(reads_bases() ? inputs : EMBEDDING.out.ready, params.pool)
         if (params.mode == 'train') {
             TRAINING(ready, kept, files, options)
             results = TRAINING.out.evaluations
@@ -109,12 +100,6 @@ workflow HISTPRED {
         }
     }
     SUMMARY(results.map { _meta, folder -> folder }.toSortedList { folder -> folder.name }.filter { folders -> folders })
-
-    channel.topic('versions')
-        .mix(channel.of(['Nextflow', "${workflow.nextflow.version}"]))
-        .map { program, version -> "${program}: ${version.tokenize(' ').last()}\n" }
-        .unique()
-        .collectFile(name: 'versions.yml', storeDir: "${params.outdir}/pipeline_info", sort: true)
 }
 
 workflow {
@@ -124,7 +109,14 @@ workflow {
     }
     else {
         check(params, schema).each { warning -> log.warn(warning) }
-        HISTPRED(schema)
+        def kept = kept_in(file(params.store ?: "${workflow.workDir}/histpred"))
+        if (params.mode == 'experiment') {
+            EXPERIMENTATION(file(params.sheet), samples(params), kept, flags(params, schema, 'experiment'))
+        }
+        else {
+            HISTPRED(schema, kept)
+        }
+        VERSIONS()
         workflow.onComplete { log.info(outcome()) }
     }
 }

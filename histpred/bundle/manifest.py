@@ -3,9 +3,9 @@
 Version 1.6. Added in: 1.1 `chunks`, `published` and `files` of the encoder; 1.2 `method`,
 `logits` and `probabilities` of a calibration, `recipe` of the training, a `taxon_id` that may be
 unknown; 1.3 `interval`, `whole` of a window, `meaning` of a mark; 1.4 the encoder `spectra`; 1.5
-`calls`, `unpredicted` and `needed_samples` of a mark, and `caveats`; 1.6 `rows` of calls. A reader
-accepts its own major version only; an unknown field is an error, since it may change what a score
-means.
+`calls`, `unpredicted` and `needed_samples` of a mark, and `caveats`; 1.6 `rows` of calls, a list
+of `species`, each with its `genome`, and `parent` of the training. A reader accepts its own major
+version only; an unknown field is an error, since it may change what a score means.
 """
 
 from __future__ import annotations
@@ -14,27 +14,19 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue, model_validator
 
-from histpred.bundle.mark_spec import RESERVED, Fraction, Marks, Name, Record
+from histpred.bundle.figures import Evaluation, Fraction, Record
+from histpred.bundle.mark_spec import RESERVED, Marks, Name
+from histpred.bundle.organisms import Species as Species  # a part of the manifest
+from histpred.bundle.organisms import SpeciesList
 
 SCHEMA_VERSION = "1.6"
 LONGEST_REACH = 10_000_000  # bp to one side; no sequence model reads a tenth of it
 LARGEST_DIMENSION = 1 << 20
-LONGEST_CHROMOSOME = 1 << 40  # bp; the longest that is known has 2^35
 
-Length = Annotated[int, Field(gt=0, le=LONGEST_CHROMOSOME)]
 Reach = Annotated[int, Field(ge=0, le=LONGEST_REACH)]
 Stretch = Annotated[int, Field(gt=0, le=2 * LONGEST_REACH)]
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-
-
-class Species(Record):
-    """The organism trained on; `chromosome_lengths` (bp), by assembly, identify its genomes."""
-
-    name: str
-    taxon_id: int | None
-    assembly: str
-    chromosome_lengths: dict[str, tuple[Length, ...]] = Field(default_factory=dict)
 
 
 class WindowSpec(Record):
@@ -81,9 +73,8 @@ class EncoderSpec(Record):
     dimension: Annotated[int, Field(gt=0, le=LARGEST_DIMENSION)]
     chunks: ChunkSpec | None = None
     published: Name | None = None  # its name in `histpred encoders list`
-    files: dict[Name, Digest] = Field(
-        default_factory=dict
-    )  # sha256 by name, if users get them elsewhere
+    # sha256 by name, if users get them elsewhere
+    files: dict[Name, Digest] = Field(default_factory=dict)
 
 
 class IntervalOutput(Record):
@@ -104,45 +95,32 @@ class IntervalOutput(Record):
         return self
 
 
+class Parent(Record):
+    """The bundle whose networks a training went on from; `sha256` is that of its bundle.json.
+
+    marks: those whose outputs went on. test_rows_seen, validation_rows_seen: rows of these sets
+    that the parent was trained or validated on, by their id or a shared base; seen_by_id and
+    seen_by_place: how many test rows by either. None if the parent does not say.
+    """
+
+    name: Name
+    version: str
+    sha256: Digest
+    marks: tuple[Name, ...]
+    test_rows_seen: int | None = None
+    seen_by_id: int | None = None
+    seen_by_place: int | None = None
+    validation_rows_seen: int | None = None
+
+
 class Training(Record):
     data: tuple[str, ...]
     splits: dict[str, str]
     seed: int
     counts: dict[str, int]  # windows in each split
-    recipe: dict[str, JsonValue] = Field(
-        default_factory=dict
-    )  # inputs' digests and all options of `histpred train`
-
-
-class Performance(Record):
-    """Ranking and calibration error on one set of windows."""
-
-    auroc: Fraction
-    auprc: Fraction
-    ece: Fraction | None = None
-
-
-class MarkPerformance(Record):
-    """A mark's figures and those of the baselines on the same windows."""
-
-    positives: int
-    prevalence: Fraction
-    model: Performance
-    baselines: dict[str, Performance]
-
-
-class Evaluation(Record):
-    """One evaluation: a description, the number of windows, and the figures of each mark."""
-
-    description: str
-    windows: int
-    marks: Annotated[dict[str, MarkPerformance], Field(min_length=1)]
-
-    @model_validator(mode="after")
-    def _baselines_agree(self) -> Evaluation:
-        if len({frozenset(figures.baselines) for figures in self.marks.values()}) > 1:
-            raise ValueError("its marks have other baselines than each other")
-        return self
+    # inputs' digests and all options of `histpred train`
+    recipe: dict[str, JsonValue] = Field(default_factory=dict)
+    parent: Parent | None = None
 
 
 class KnownAnswer(Record):
@@ -167,7 +145,7 @@ class Manifest(Record):
     summary: str
     caveats: tuple[str, ...] = ()
     licence: str
-    species: Species
+    species: SpeciesList
     window: WindowSpec
     encoder: EncoderSpec
     marks: Marks

@@ -6,20 +6,14 @@ import math
 from itertools import pairwise
 from typing import Annotated, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from histpred.bundle.figures import Fraction, Record
 from histpred.core.columns import NAMES
 
-RESERVED = (*NAMES, "calls", "vector", "windows")  # names of columns and tracks
+RESERVED = (*NAMES, "calls", "genome", "vector", "windows")  # names of columns and tracks
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._+-]*$"
 Name = Annotated[str, Field(min_length=1, pattern=NAME_PATTERN)]
-Fraction = Annotated[float, Field(ge=0, le=1)]
-
-
-class Record(BaseModel):
-    """A part of the manifest: immutable, without unknown fields and NaN."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Calibration(Record):

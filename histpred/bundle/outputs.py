@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from histpred.bundle.calls import in_tiles, refuse_unpredicted, with_precision
 from histpred.bundle.folder import Bundle
-from histpred.bundle.manifest import EncoderSpec, IntervalOutput, Manifest, Species
+from histpred.bundle.manifest import EncoderSpec, IntervalOutput, Manifest
 from histpred.bundle.mark_spec import MarkSpec
+from histpred.bundle.organisms import Species
 from histpred.core.errors import UsageError, first_few
 from histpred.core.spelling import did_you_mean
 from histpred.genome.regions import INTERVAL, PROMOTER
@@ -123,11 +124,12 @@ def _trained(bundle: Bundle) -> dict[str, WindowSpec]:
     return {spec.kind: WindowSpec(**spec.model_dump()) for spec in specs}
 
 
-def assembly_of(contig_lengths: Collection[int], species: Species) -> str | None:
+def assembly_of(contig_lengths: Collection[int], species: Sequence[Species]) -> str | None:
     """The assembly that shares most chromosome lengths (bp) with the contigs; None if none does."""
     shared = {
         assembly: len(set(lengths).intersection(contig_lengths))
-        for assembly, lengths in species.chromosome_lengths.items()
+        for one in species
+        for assembly, lengths in one.chromosome_lengths.items()
     }
     best = max(shared, key=lambda assembly: shared[assembly], default=None)
     return best if best and shared[best] else None

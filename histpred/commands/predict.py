@@ -41,6 +41,7 @@ from histpred.core.log import logger
 @options.selection
 @inputs.genes
 @inputs.sequences
+@inputs.transcripts
 @options.tile
 @options.in_output(
     "--tracks", is_flag=True, help="Also write the tracks of histpred tracks into OUT/hub."

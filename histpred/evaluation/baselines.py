@@ -18,20 +18,22 @@ from threadpoolctl import threadpool_limits
 
 from histpred.encoders.kmer import KmerEncoder
 from histpred.evaluation.calibration import call_thresholds
+from histpred.genome.genomes import GENOME
 from histpred.genome.windows import WindowSpec
 from histpred.labels.examples import Examples
 from histpred.labels.splits import TRAIN, VALIDATION
 
-PREVALENCE, GC, CPG = "prevalence", "GC", "CpG o/e"
+PREVALENCE, OF_GENOME, GC, CPG = "prevalence", "prevalence by genome", "GC", "CpG o/e"
 KMERS, NEAREST = "4-mers + logistic", "nearest neighbour"
 INPUTS = {
     PREVALENCE: "nothing",
+    OF_GENOME: "the genome",
     GC: "share of G and C",
     CPG: "CpG observed over expected",
     KMERS: "1- to 4-mer frequencies",
     NEAREST: "labels of neighbouring training windows",
 }
-"""Every baseline, and its input."""
+"""Every baseline, and its input. OF_GENOME is for windows of several genomes."""
 
 NEAR = 1_000  # bp to each side of the TSS or middle that are read of a window around it
 NEIGHBOURS = 5
@@ -79,6 +81,8 @@ def fit_baselines(
     start and end, 0-based half-open) and their features to scores.
 
     - prevalence: the share of positives, the same for every row.
+    - prevalence by genome, for windows of several: the share of positives in each genome, or in all
+      of them for a mark without labels there. A model that only tells genomes apart is no better.
     - GC, and CpG o/e: logistic regression on it and its square.
     - 4-mers + logistic: logistic regression on 1- to 4-mers, strongly regularised.
     - nearest neighbour: the mean label of the 5 training windows on the same chromosome with the
@@ -122,11 +126,28 @@ def fit_predictors(
     nearest = _nearest(windows, labels, shares)
     return {
         PREVALENCE: lambda rows, _: np.tile(shares, (len(rows), 1)),
+        **({OF_GENOME: shares_by_genome(windows, labels, shares)} if several(windows) else {}),
         GC: fitted(GC, COMPOSITION_STRENGTH, _with_square),
         CPG: fitted(CPG, COMPOSITION_STRENGTH, _with_square),
         KMERS: fitted(KMERS, KMER_STRENGTH, lambda values: values),
         NEAREST: lambda rows, _: nearest(rows),
     }
+
+
+def several(windows: pandas.DataFrame) -> bool:
+    """True for windows of several genomes."""
+    return GENOME in windows and windows[GENOME].nunique() > 1
+
+
+def shares_by_genome(
+    windows: pandas.DataFrame, labels: np.ndarray, shares: np.ndarray
+) -> Predictor:
+    """The baseline OF_GENOME, fitted on labelled windows with the `shares` [marks] of all."""
+    found = {}
+    for genome in windows[GENOME].unique():
+        here = labels[(windows[GENOME] == genome).to_numpy()]
+        found[genome] = np.where(np.isnan(here).all(axis=0), shares, shares_of(here))
+    return lambda rows, _: np.array([found.get(one, shares) for one in rows[GENOME]])
 
 
 def _with_square(values: np.ndarray) -> np.ndarray:

@@ -11,9 +11,11 @@ import numpy as np
 import pandas
 
 from histpred.evaluation.baselines import (
-    INPUTS,
+    OF_GENOME,
     Scores,
     fit_predictors,
+    several,
+    shares_by_genome,
     shares_of,
 )
 from histpred.evaluation.calibration import call_thresholds
@@ -57,12 +59,12 @@ def out_of_fold(
 ) -> Scores:
     """Probabilities of the baselines for windows [n] with `sequence_features` and labels.
 
-    The prevalence is that of all of them: one of each fold would rank the folds, and in the wrong
-    order. Thresholds are chosen on these same rows by `call_thresholds`, which takes `wanted`. Both
-    flatter the baselines a little.
+    The prevalence, by genome too, is that of all of them: one of each fold would rank the folds,
+    and in the wrong order. Thresholds are chosen on these same rows by `call_thresholds`, which
+    takes `wanted`. Both flatter the baselines a little.
     """
     shares = shares_of(labels)
-    found = {name: np.full(labels.shape, np.nan) for name in INPUTS}
+    found: dict[str, np.ndarray] = {}
     around = windows.assign(start=windows["start"] - GAP // 2, end=windows["end"] + GAP // 2)
     for fold in np.unique(blocks.folds):
         held_out = blocks.folds == fold
@@ -72,7 +74,10 @@ def out_of_fold(
         predictors = fit_predictors(rows, features[train], labels[train], shares)
         these = windows[held_out].reset_index(drop=True)
         for name, predict in predictors.items():
-            found[name][held_out] = predict(these, features[held_out])
+            values = found.setdefault(name, np.full(labels.shape, np.nan))
+            values[held_out] = predict(these, features[held_out])
+    if several(windows):
+        found[OF_GENOME] = shares_by_genome(windows, labels, shares)(windows, features)
     return {
         name: (values, call_thresholds(labels, values, wanted)) for name, values in found.items()
     }

@@ -10,11 +10,11 @@ import numpy as np
 import pandas
 
 from histpred.evaluation.analysis import co_targeting, correlate
-from histpred.evaluation.baselines import INPUTS, fit_baselines, sequence_features
-from histpred.evaluation.blocks import out_of_fold
+from histpred.evaluation.baselines import INPUTS, fit_baselines, sequence_features, several
+from histpred.evaluation.blocks import Blocks, out_of_fold
 from histpred.evaluation.bootstrap import intervals, lead
 from histpred.evaluation.kinds import by_kind, kinds_of
-from histpred.evaluation.metrics import by_group, measure
+from histpred.evaluation.metrics import SMALLEST, by_group, measure
 from histpred.evaluation.paper import no_validation, read_by_paper
 from histpred.evaluation.result import (
     BASELINE,
@@ -28,10 +28,12 @@ from histpred.evaluation.result import (
 from histpred.evaluation.rows import EvaluationOptions, LabelledRows, label_rows
 from histpred.evaluation.scores import ScoredWindows, described
 from histpred.evaluation.vectors import similarity_of, why_no_vectors
+from histpred.genome.genomes import GENOME, GenomeInput
 from histpred.genome.regions import INTERVAL
-from histpred.genome.request import Request
+from histpred.genome.transcripts import fitting
 from histpred.labels.examples import Examples
 from histpred.labels.loci import locus_numbers
+from histpred.labels.matrix import Labels
 from histpred.labels.splits import TRAIN
 from histpred.scoring.embed import map_windows
 
@@ -80,18 +82,18 @@ class EvaluatedRows(NamedTuple):
 
 def compare(
     scored: Sequence[ScoredWindows],
-    request: Request,
-    labels_path: Path,
+    genomes: Sequence[GenomeInput],
+    labels: Sequence[Labels],
     options: EvaluationOptions,
     work: Path,
 ) -> Result:
     """Evaluate the first of the bundles, with the others and the baselines beside it.
 
-    `work`: a private folder for temporary files. Raises what
+    labels: those of each genome. work: a private folder for temporary files. Raises what
     `histpred.evaluation.rows.label_rows` raises.
     """
     bundle, window = scored[0].bundle, scored[0].window
-    chosen = label_rows(scored, labels_path, options)
+    chosen = label_rows(scored, genomes, labels, options)
     labelled, blocks = chosen.labelled, chosen.blocks
     windows, truth = chosen.of(chosen.evaluated)
     # Neighbouring intervals are alike even where they do not overlap.
@@ -105,20 +107,19 @@ def compare(
     training = labelled.labels[chosen.sets == TRAIN]
     by_block = not len(training) and len(blocks.names) > 1
     if len(training) or by_block:
-        models |= _baseline_results(scored[0], request, chosen, evaluated, models, work)
-
+        models |= _baseline_results(scored[0], genomes, chosen, evaluated, models, work)
     probabilities = {name: model.probabilities for name, model in models.items()}
-    groupings = {"biotype": windows["biotype"], "chromosome": windows["chrom"]}
-    if by_block:
-        groupings["block"] = np.array(blocks.names)[blocks.numbers]
-    groups = [by_group(truth, probabilities, of, by) for by, of in groupings.items()]
-    kinds = kinds_of(labelled.windows[chosen.evaluated], request, window.kind, work)
+    groups = [
+        by_group(truth, probabilities, of, by, 1 if by == GENOME else SMALLEST)
+        for by, of in _groupings(windows, blocks if by_block else None).items()
+    ]
+    kinds = kinds_of(labelled.windows[chosen.evaluated], genomes, window.kind, work)
     similarity = similarity_of(bundle, chosen.marks)
     together = co_targeting(training, chosen.marks) if len(training) else None
     return Result(
         title=f"{bundle.manifest.name} {bundle.manifest.version}",
         about={
-            **_about(scored[0], request, labels_path),
+            **_about(scored[0], genomes),
             "rows": f"{len(windows):,} ({'all' if chosen.unknown else options.rows}), {places}",
             **({"baselines": f"by {block}, see Methods"} if by_block else {}),
             **bundle.manifest.training.splits,
@@ -138,6 +139,16 @@ def compare(
         kinds=kinds if isinstance(kinds, str) else by_kind(kinds, truth, models, chosen.marks),
         validation=validation if len(validation.labels) else no_validation(bundle.manifest),
     )
+
+
+def _groupings(windows: pandas.DataFrame, blocks: Blocks | None) -> dict[str, Sequence[str]]:
+    """The groups of the windows, str [n], by kind of group; genomes if there are several."""
+    return {
+        **({GENOME: windows[GENOME]} if several(windows) else {}),
+        "biotype": windows["biotype"],
+        "chromosome": windows["chrom"],
+        **({"block": np.array(blocks.names)[blocks.numbers]} if blocks else {}),
+    }
 
 
 def _bundle_results(
@@ -162,7 +173,7 @@ def _bundle_results(
 
 def _baseline_results(
     scored: ScoredWindows,
-    request: Request,
+    genomes: Sequence[GenomeInput],
     rows: LabelledRows,
     evaluated: EvaluatedRows,
     models: dict[str, ModelResult],
@@ -173,9 +184,13 @@ def _baseline_results(
     `models`: those of the bundles, the evaluated one first.
     """
     window = scored.window
-    _, parts, _ = map_windows(
-        request, window, work, lambda batch: sequence_features(batch, window), quiet=True
-    )
+    parts: list[np.ndarray] = []
+    for genome in genomes:
+        request = fitting(genome.request, window.kind)
+        _, more, _ = map_windows(
+            request, window, work, lambda batch: sequence_features(batch, window), quiet=True
+        )
+        parts += more
     _, windows, units, labels = rows.labelled
     wanted = _wanted(scored)
     features = np.concatenate(parts)[rows.labelled.rows]
@@ -209,14 +224,18 @@ def _wanted(scored: ScoredWindows) -> float | None:
     return next((mark.calls.wanted for mark in scored.marks if mark.calls), None)
 
 
-def _about(scored: ScoredWindows, request: Request, labels_path: Path) -> dict[str, str]:
+def _about(scored: ScoredWindows, genomes: Sequence[GenomeInput]) -> dict[str, str]:
+    def names(paths: Sequence[str | Path | None]) -> str:
+        return ", ".join(Path(path).name for path in paths if path)
+
     manifest = scored.bundle.manifest
     return {
         "bundle": f"{manifest.name} {manifest.version}, sha256 {scored.bundle.digest[:12]}",
         "windows": described(scored.window),
         "encoder": f"{manifest.encoder.published or manifest.encoder.kind}, "
         f"{manifest.encoder.dimension} numbers",
-        "annotation": Path(request.annotation).name,
-        "genome": Path(request.fasta).name,
-        "labels": labels_path.name,
+        **({"genomes": ", ".join(one.name for one in genomes)} if genomes[0].name else {}),
+        "annotation": names([one.request.annotation for one in genomes]),
+        "genome": names([one.request.fasta for one in genomes]),
+        "labels": names([one.labels for one in genomes]),
     }

@@ -19,7 +19,7 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from histpred.bundle.manifest import Evaluation, MarkPerformance, Performance
+from histpred.bundle.figures import Evaluation, MarkPerformance, Performance
 from histpred.evaluation.baselines import PREVALENCE
 from histpred.evaluation.ranking import BINS, binned, rank, rankings, running_sums, weighted_figures
 from histpred.evaluation.result import MACRO, METRICS, MICRO

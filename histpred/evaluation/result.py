@@ -97,10 +97,11 @@ class Result(NamedTuple):
 
     title: the bundle's name and version. about: facts, in the order in which they are shown. marks:
     the evaluated ones. windows: one row per window, columns chrom, start, end (0-based half-open),
-    name, strand, gene_id, biotype. labels: float32 [n, marks]; 1, 0, NaN where unlabelled. models:
-    by name, the bundle first, baselines last. groups: columns by ('biotype', 'chromosome' or
-    'block'), group, windows, model, marks (how many have a figure), micro_auroc, macro_auroc,
-    micro_auprc.
+    name, strand, gene_id, biotype, and genome where genomes have names: their chromosomes are then
+    called 'human:chr1'. labels: float32 [n, marks]; 1, 0, NaN where unlabelled. models:
+    by name, the bundle first, baselines last. groups: columns by ('genome', 'biotype',
+    'chromosome' or 'block'), group, windows, model, marks (how many have a figure), micro_auroc,
+    macro_auroc, micro_auprc.
     similarity: cosine of the bundle's mark vectors, [marks, marks], None if it has none.
     co_targeting: cosine of the TF-IDF-weighted label vectors of training rows, [marks, marks], None
     without training rows. correlation: of similarity and co_targeting. drawn: what the bootstrap

@@ -43,7 +43,7 @@ class Reference:
             raise InputError(path, found, self._remedy()) from error
         self.organism = fasta.organism(self._indexed.path)
         self.lengths = dict(zip(self._file.references, self._file.lengths, strict=True))
-        self.names = ContigNames(self.lengths, self._descriptions)
+        self.names = ContigNames(self.lengths, self.descriptions)
         self._contig, self._start, self._end, self._stretch, self._reverse = "", 0, 0, b"", b""
 
     def __enter__(self) -> Reference:
@@ -108,5 +108,6 @@ class Reference:
         found = f"contig {contig!r} holds {letters!r}, first at base {first}"
         raise InputError(self.name, found, fasta.letters_hint(letters))
 
-    def _descriptions(self) -> dict[str, str]:
+    def descriptions(self) -> dict[str, str]:
+        """The rest of each contig's header after its name; reads the whole file."""
         return {name: description for name, description, _ in fasta.headers(self._indexed.path)}

@@ -11,6 +11,7 @@ from histpred.genome.annotation import Annotation, open_annotation
 from histpred.genome.reference import Reference
 from histpred.genome.regions import INTERVAL, Feature
 from histpred.genome.request import FILE, REGIONS, SEQUENCES, Request, text_digest
+from histpred.genome.transcript_headers import read_header
 from histpred.genome.typed_regions import Region, parse_regions
 from histpred.genome.windows import WindowSpec
 
@@ -80,13 +81,26 @@ class Contigs(_Unfiled):
 
 
 class Sequences(Contigs):
-    """The records of a FASTA, each a sequence and a transcript of one exon by itself."""
+    """The records of a FASTA, each a sequence and a transcript of one exon by itself.
+
+    Headers of Ensembl and GENCODE state its ID, gene and biotype; others are only a name.
+    """
 
     rows = SEQUENCES
 
     def __iter__(self) -> Iterator[Feature]:
+        descriptions = self._reference.descriptions()
         for feature in super().__iter__():
-            yield feature._replace(exons=((feature.start, feature.end),))
+            header = read_header(feature.name, descriptions[feature.name])
+            known = feature._replace(
+                name=header.transcript,
+                gene_id=header.gene_id,
+                biotype=header.biotype,
+                exons=((feature.start, feature.end),),
+                gene_biotype=header.gene_biotype,
+                gene_name=header.gene_name,
+            )
+            yield known if header.gene_name == "." else known.with_note(f"gene {header.gene_name}")
 
 
 class Regions(_Unfiled):

@@ -185,7 +185,7 @@ def _marks(result: Result) -> Table:
 
 
 def _groups(result: Result) -> dict[str, Table]:
-    """The bundle's figures by biotype, chromosome and block, where there is more than one."""
+    """The bundle's figures by each kind of group of which there is more than one."""
     name = next(iter(result.models))
     mine = result.groups[result.groups["model"] == name]
     tables = {}

@@ -8,6 +8,7 @@ import numpy as np
 import pandas
 
 from histpred.evaluation.result import METRICS, MICRO, Result
+from histpred.genome.genomes import GENOME, within
 from histpred.reports.readings import AREAS, COUNTS, HISTPRED, PAPER, TABLE_1, figures_of
 
 EVALUATED, VALIDATION = "evaluated", "validation"
@@ -116,7 +117,21 @@ def _scored(
         columns[f"{mark}_label"] = pandas.array(labels[:, i], dtype="Int8")
         columns[f"{mark}_raw"] = raw[:, i]
         columns[f"{mark}_probability"] = np.nan if probabilities is None else probabilities[:, i]
-    return pandas.concat([windows.reset_index(drop=True), pandas.DataFrame(columns)], axis=1)
+    places = _with_genomes(windows.reset_index(drop=True))
+    return pandas.concat([places, pandas.DataFrame(columns)], axis=1)
+
+
+def _with_genomes(windows: pandas.DataFrame) -> pandas.DataFrame:
+    """Windows with the contigs' own names; the column genome comes first if there are several."""
+    if GENOME not in windows:
+        return windows
+    genome = windows[GENOME]
+    pairs = zip(genome, windows["chrom"], strict=True)
+    contigs = [chrom.removeprefix(within(one, "")) for one, chrom in pairs]
+    windows = windows.drop(columns=GENOME).assign(chrom=contigs)
+    if genome.nunique() > 1:
+        windows.insert(0, GENOME, genome)
+    return windows
 
 
 def _write_tsv(table: pandas.DataFrame, path: Path, digits: str | None = SIX_DIGITS) -> None:

@@ -167,7 +167,7 @@ def curves(result: Result) -> Draft | None:
 
 
 def auroc_by_group(result: Result, by: str) -> Draft | None:
-    """Micro- and macro-AUROC `by` 'biotype', 'chromosome' or 'block'.
+    """Micro- and macro-AUROC `by` 'genome', 'biotype', 'chromosome' or 'block'.
 
     None for a single group and for more than MOST_GROUPS.
     """

@@ -162,7 +162,8 @@ def _embedded(
     ledger, reference = windows.ledger, windows.reference
     encoder = embedder.sharing(spec)
     if encoder is None:
-        yield from embedder.embed(scorable(ledger, reference, spec), reference)
+        batches = scorable(ledger, reference, spec, windows.transcripts)
+        yield from embedder.embed(batches, reference)
         return
     rows: list[Row] = []
     vectors: list[np.ndarray] = []

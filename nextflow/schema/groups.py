@@ -20,9 +20,18 @@ GROUPS: dict[str, tuple[str, str, dict[str, Property]]] = {
             "mode": {
                 "type": "string",
                 "default": "predict",
-                "enum": ["predict", "train", "evaluate"],
-                "description": "Predict histone marks, train a bundle and evaluate it, or evaluate "
-                "a bundle.",
+                "enum": ["predict", "train", "evaluate", "experiment"],
+                "description": "Predict histone marks, train a bundle and evaluate it, evaluate a "
+                "bundle, or compare configurations in an experiment.",
+            },
+            "sheet": {
+                "type": "string",
+                "format": "file-path",
+                "exists": True,
+                "x-value": "FILE.yaml",
+                "x-modes": ["experiment"],
+                "description": "Sheet of the experiment, as 'histpred experiment' reads it. The "
+                "rows of the samplesheet are its genomes. Weights in it need absolute paths.",
             },
             "input": {
                 "type": "string",
@@ -63,7 +72,7 @@ GROUPS: dict[str, tuple[str, str, dict[str, Property]]] = {
                 "format": "path",
                 "exists": True,
                 "x-value": "PATH",
-                "x-modes": ["train", "evaluate"],
+                "x-modes": ["train", "evaluate", "experiment"],
                 "description": "Folder that 'histpred labels' wrote, or a TSV. Its first column is "
                 "an id (gene_id or name of the annotation). Each further column is a mark: 1 = "
                 "present, 0 = absent, empty = unlabelled.",
@@ -74,6 +83,15 @@ GROUPS: dict[str, tuple[str, str, dict[str, Property]]] = {
                 "x-value": "NAME",
                 "description": "Name of the results.",
                 "help_text": "Default: the annotation's file name up to the first dot.",
+            },
+            "pool": {
+                "type": "string",
+                "pattern": SAFE_NAME,
+                "x-value": "NAME",
+                "x-modes": ["train", "evaluate"],
+                "description": "Train one bundle of this name on all samples of the samplesheet, "
+                "each a genome, or evaluate a bundle on all of them together. The samplesheet may "
+                "then have the columns species, taxon_id and assembly.",
             },
             "outdir": {
                 "type": "string",

@@ -38,7 +38,7 @@ ROOT = FOLDER.parents[1]
 SCHEMA = FOLDER / "nextflow_schema.json"
 CONFIG = FOLDER.parent / "conf" / "params.config"
 
-VERBS = ("scatter", "predict", "embed", "train", "evaluate")
+VERBS = ("scatter", "predict", "embed", "train", "evaluate", "experiment")
 STAGED = {"weights": True, "split": True, "prior": True, "genes": "if there"}
 
 # Options of those verbs that are not parameters, and why.
@@ -52,10 +52,13 @@ LEFT_OUT = {
     "no_table": "the tables of the shards are joined, and the tracks are made from them",
     "no_report": "shards have none; gather makes that of the whole prediction",
     "name": "a trained bundle has the name of its sample",
+    "from": "a bundle to go on from is of one sample: train it with the command line",
     "beside": "each sample has one bundle; the summary shows them side by side",
     "bundle": "a parameter of the pipeline: samples may differ in it, and a folder is staged",
     "encoder": "a parameter of the pipeline, in place of a bundle",
     "store": "a parameter of the pipeline: all tasks share it",
+    "only": "each configuration of an experiment is a task of its own",
+    "plan": "so is the plan of an experiment",
     "recorded_as": "the pipeline names the sample's own files",
 }
 # Only scatter reads the rows of the annotation. Later tasks never see a row that it skipped.

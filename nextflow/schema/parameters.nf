@@ -61,7 +61,7 @@ def has_effect(property, mode) {
         return false
     }
     def verbs = property['x-histpred']?.keySet()
-    def ends = [predict: ['predict'], train: ['train', 'evaluate'], evaluate: ['evaluate']][mode]
+    def ends = [predict: ['predict'], train: ['train', 'evaluate'], evaluate: ['evaluate'], experiment: ['experiment']][mode]
     if (verbs) {
         return verbs.any { verb -> verb in ends } || verbs.every { verb -> verb == 'scatter' }
     }
@@ -212,6 +212,9 @@ def is_set(value) {
 // Return the problems of parameters that are right alone but not together. histpred would refuse them in a late task.
 def conflicts(parameters) {
     def found = []
+    if (parameters.pool != null && parameters.input == null) {
+        found << '--pool: needs --input, the samplesheet of the genomes'
+    }
     def window = parameters.window?.toString()
     if (parameters.tile && window && window.tokenize(':')[0] != 'interval') {
         found << "--tile: not together with --window ${window}; tiles are cut from intervals"
@@ -220,6 +223,9 @@ def conflicts(parameters) {
         found += ['regions', 'tile', 'tracks']
             .findAll { name -> is_set(parameters[name]) }
             .collect { name -> "--${name}: not together with --sequences, which have no genome" }
+    }
+    if (parameters.mode == 'experiment' && parameters.sheet == null) {
+        found << '--sheet: needed with --mode experiment'
     }
     if (parameters.mode == 'train') {
         def model = parameters.model.toString()
@@ -284,6 +290,11 @@ def samples(parameters) {
     return read.problems ? error(read.problems.join('\n')) : read.samples
 }
 
+// Return the columns that say what a genome is of, for a bundle of several genomes.
+def stated_columns(parameters) {
+    return parameters.pool || parameters.mode == 'experiment' ? ['species', 'taxon_id', 'assembly'] : []
+}
+
 // Return samples, and problems as lines of text.
 def read_samples(parameters) {
     if (parameters.input != null) {
@@ -335,7 +346,9 @@ def sample_of(cells, parameters, resolve) {
     if (cells.bundle && parameters.encoder && parameters.mode == 'train') {
         problems.bundle = 'not together with --encoder'
     }
-    return [sample: [id: cells.sample] + paths, problems: problems.findAll { _column, problem -> problem }]
+    def stated = stated_columns(parameters).collectEntries { column -> [column, cells[column] ?: ''] }
+    def more = stated ? [stated: stated] : [:]
+    return [sample: [id: cells.sample] + more + paths, problems: problems.findAll { _column, problem -> problem }]
 }
 
 // Read the samplesheet: CSV with a header. Cells may be quoted. Relative paths start at its folder.
@@ -353,7 +366,7 @@ def read_sheet(parameters) {
     def rows = text.readLines().withIndex(1)
         .findAll { line, _number -> line.trim() }
         .collect { line, number -> [cells_of(line), "${parameters.input}:${number}".toString()] }
-    problems += header_faults(rows, text)
+    problems += header_faults(rows, text, stated_columns(parameters))
         .collect { problem -> "${rows ? rows[0][1] : parameters.input}: ${problem}".toString() }
     if (problems) {
         return [samples: [], problems: problems]
@@ -379,6 +392,9 @@ def read_sheet(parameters) {
         seen[named.sample] = where
         return found.sample
     }
+    if (parameters.pool && read.findAll { sample -> sample }*.bundle.unique().size() > 1) {
+        problems << '--pool: the samples have different bundles'
+    }
     return [samples: read, problems: problems]
 }
 
@@ -390,9 +406,9 @@ def cells_of(line) {
 }
 
 // Return the problem with a samplesheet's header, or that it has no rows.
-def header_faults(rows, text) {
+def header_faults(rows, text, more) {
     def needed = ['sample', 'annotation', 'fasta']
-    def columns = needed + ['labels', 'bundle']
+    def columns = needed + ['labels', 'bundle'] + more
     if (text.contains('\uFFFD') || text.contains('\u0000')) {
         return ['not text in UTF-8']
     }
@@ -421,6 +437,7 @@ def help(schema) {
         '      --labels labels.tsv --encoder kmer',
         '  nextflow run main.nf --mode evaluate --annotation genes.gtf.gz --fasta genome.fa.gz \\',
         '      --labels labels.tsv --bundle results/bundles/genes',
+        '  nextflow run main.nf --mode experiment --sheet experiment.yaml --input genomes.csv',
         '  nextflow run main.nf --input samples.csv -profile slurm,singularity -resume',
         '',
         'where samples.csv is, for example:',

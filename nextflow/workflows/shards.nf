@@ -6,7 +6,7 @@ def shards_of(meta, folder) {
     def record = new groovy.json.JsonSlurper().parse(folder.resolve('scatter.json'))
     def common = meta + [
         expensive: record.expensive,
-        genome: record.identity['FASTA sha256'].take(16),
+        genome: meta.pool ?: record.identity['FASTA sha256'].take(16),
         shards: record.shards.size(),
         window: record.identity.window?.first() == 'interval' ? '--window interval' : '',
     ]

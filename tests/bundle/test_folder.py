@@ -303,7 +303,7 @@ def test_json_that_is_read_in_two_ways_or_not_at_all(bundle_folder, text, words)
         ),
         (
             lambda f: f["species"].update(chromosome_lengths={"a": [10**39]}),
-            "species.chromosome_lengths.a.0",
+            "species.0.chromosome_lengths.a.0",
         ),
     ],
 )

@@ -21,6 +21,7 @@ from histpred.evaluation.baselines import (
     INPUTS,
     KMERS,
     NEAREST,
+    OF_GENOME,
     PREVALENCE,
     fit_baselines,
     sequence_features,
@@ -147,7 +148,8 @@ def test_batches_give_what_all_at_once_gives():
 
 def test_every_baseline_gives_probabilities_and_says_what_it_reads(made):
     found = scored(*made)
-    assert list(found) == list(INPUTS) == [PREVALENCE, GC, CPG, KMERS, NEAREST]
+    assert list(found) == [PREVALENCE, GC, CPG, KMERS, NEAREST]
+    assert list(INPUTS) == [PREVALENCE, OF_GENOME, GC, CPG, KMERS, NEAREST]
     for probabilities, thresholds in found.values():
         assert probabilities.shape == ((made[0].sets == TEST).sum(), 3)
         assert thresholds.shape == (3,)
@@ -161,6 +163,23 @@ def test_prevalence_is_that_of_labelled_training_rows(made):
         ones, zeros = int((truth == 1).sum()), int((truth == 0).sum())
         assert set(probabilities[:, i]) == {ones / (ones + zeros)}
     assert thresholds.tolist() == [1] * 3  # it ranks no row above another
+
+
+def test_prevalence_by_genome_is_that_of_the_genomes_labelled_training_rows(made):
+    examples, features = made
+    genome = np.where(np.arange(ROWS) < ROWS // 2, "human", "mouse")
+    labels = examples.labels.copy()
+    labels[genome == "mouse", NOISE_MARK] = np.nan  # unlabelled there: the prevalence of all
+    examples = examples._replace(windows=examples.windows.assign(genome=genome), labels=labels)
+    probabilities, _ = scored(examples, features)[OF_GENOME]
+    train, test = examples.sets == TRAIN, examples.sets == TEST
+    for name in ("human", "mouse"):
+        expected = np.nanmean(labels[train & (genome == name)][:, :2], axis=0)
+        found = probabilities[genome[test] == name]
+        np.testing.assert_allclose(found[:, :2], np.tile(expected, (len(found), 1)), rtol=1e-6)
+    np.testing.assert_allclose(
+        probabilities[:, NOISE_MARK], np.nanmean(labels[train, NOISE_MARK]), rtol=1e-6
+    )
 
 
 def test_each_finds_what_it_can_see(made):

@@ -33,7 +33,7 @@ PROPERTIES: dict[str, dict[str, Any]] = {
     name: says for group in SCHEMA["$defs"].values() for name, says in group["properties"].items()
 }
 DEFAULTS = {name: says.get("default") for name, says in PROPERTIES.items()}
-VERBS = ("scatter", "predict", "embed", "train", "evaluate")
+VERBS = ("scatter", "predict", "embed", "train", "evaluate", "experiment")
 ARGUMENTS = {"labels": __file__}  # must exist; other files are not read while options are parsed
 
 
@@ -290,6 +290,8 @@ SHEETS: dict[str, str | bytes] = {
     "one,genes.gtf.gz,genome.fa,no/such\n"
     "two,genes.gtf.gz,genome.fa,rm -rf\n"
     "three,genes.gtf.gz,genome.fa,human-promoter\n",
+    "stated": "sample,labels,annotation,fasta,species,taxon_id\n"
+    "one,labels.tsv,genes.gtf.gz,genome.fa,Homo sapiens,9606\n",
     "long": HEADER + f'one,"{"x" * 100_000}",genome.fa\n',
 }
 
@@ -361,6 +363,7 @@ GOOD: dict[str, tuple[dict[str, Any], list[str]]] = {
         [],
     ),
     "sheet to train": ({"input": "däta one/labelled.csv", "mode": "train"}, []),
+    "pooled sheet": ({"input": "däta one/stated.csv", "mode": "train", "pool": "both"}, []),
 }
 
 # Names of files that bash would read in Nextflow's own script, and what a message says of them.
@@ -542,6 +545,11 @@ BAD: dict[str, tuple[dict[str, Any], list[str]]] = {
         {**TRAIN, "split": "split.tsv", "loss": "nnpu", "prior": "other/split.tsv"},
         ["files beside each other cannot all be called split.tsv"],
     ),
+    "a pool without a sheet": ({**TRAIN, "pool": "both"}, ["--pool: needs --input"]),
+    "a pool of several bundles": (
+        {"input": "däta one/labelled.csv", "mode": "train", "pool": "both"},
+        ["--pool: the samples have different bundles"],
+    ),
     "a name from a file": (
         {**SINGLE, "annotation": "gene s.gtf"},
         ["with a letter or digit first (the name of --annotation): give --sample"],
@@ -558,6 +566,7 @@ SHEET_FAULTS: dict[str, list[str]] = {
     "utf-16": [":1: not text in UTF-8"],
     "latin-1": [":1: not text in UTF-8"],
     "header-quote": [":1: a quote is not closed"],
+    "stated": [":1: no such column: species | taxon_id;"],
     "many": [
         ":3: sample: 'one' is that of ", ":4: sample: 'bad name' is not of letters",
         ":5: sample: '-x' is not of letters", ":6: sample: needed", ":7: annotation: needed",

@@ -228,6 +228,33 @@ def test_stubs_run_under_the_strict_parser(tmp_path: Path, mode: str) -> None:
     assert tasks(said) == expected[mode]
 
 
+def test_stubs_of_an_experiment_run_under_the_strict_parser(tmp_path: Path) -> None:
+    more = ["--labels", LABELS, "--sheet", DATA / "smoke.yaml"]
+    said = succeed(tmp_path, "-stub-run", "--mode", "experiment", *more, NXF_SYNTAX_PARSER="v2")
+    assert tasks(said) == ["CONFIGURATION", "EXPERIMENT", "PLAN"]
+
+
+def test_an_experiment_is_what_the_command_writes(tmp_path: Path) -> None:
+    """One configuration fails, since it has no weights: the report says so in both."""
+    pytest.importorskip("torch", reason="needs the extra train")
+    sheet, genomes = tmp_path / "sheet.yaml", tmp_path / "genomes.csv"
+    small = "encoder: kmer, epochs: 1, hidden: [4], window: promoter"
+    sheet.write_text(
+        f"configurations:\n  - {{name: a, {small}}}\n  - {{name: b, {small}, mark_dimension: 2}}\n"
+        f"  - {{name: lost, encoder: rnafm, weights: {tmp_path}/nowhere, by: gene}}\n"
+    )
+    genomes.write_text(
+        f"name,annotation,fasta,labels\nchr22-20M,{','.join(map(str, [*INPUTS, LABELS]))}\n"
+    )
+    succeed(tmp_path, "--mode", "experiment", "--labels", LABELS, "--sheet", sheet)
+    out = tmp_path / "plain"
+    command = [sys.executable, "-m", "histpred", "experiment", sheet, genomes, "-o", out]
+    done = subprocess.run([*command, "-t", "2"], check=False, capture_output=True, cwd=ROOT)
+    assert done.returncode == 1
+    shutil.rmtree(out / "kept", ignore_errors=True)
+    assert contents(tmp_path / "results" / "experiment") == contents(out)
+
+
 def test_after_a_killed_task_resume_goes_on(tmp_path: Path, plain: Path) -> None:
     # Shard 3 is killed each time, retries and all.
     bin_folder = wrapper(
@@ -364,6 +391,38 @@ def test_training_makes_the_bundle_that_train_makes(tmp_path: Path) -> None:
 
     said = succeed(tmp_path, "--mode", "evaluate", "--labels", LABELS, "--bundle", bundle)
     assert tasks(said) == ["BUNDLE", "EVALUATE", "SCATTER", "SUMMARY"]
+
+
+def test_a_pool_is_the_bundle_that_train_makes_of_the_sheet(tmp_path: Path) -> None:
+    """The genomes have the same contigs, genes and names of files."""
+    pytest.importorskip("torch", reason="needs the extra train")
+    sheet = tmp_path / "genomes.csv"
+    files = ",".join(map(str, (*INPUTS, LABELS)))
+    sheet.write_text(
+        "sample,annotation,fasta,labels,species\n"
+        f"one,{files},Homo sapiens\n"
+        f'"two",{files},"Mus, musculus"\n'
+    )
+    options = ["--hidden", "16", "--epochs", "2", "--window", "promoter"]
+    given = ["--mode", "train", "--input", sheet, "--pool", "both", *options]
+    done = launch(tmp_path, *given, profile="standard")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert tasks(done.stdout) == ["BUNDLE", "EVALUATE", "SCATTER", "SCATTER", "SUMMARY", "TRAIN"]
+    (script,) = [
+        text
+        for path in (tmp_path / "work").glob("*/*/.command.sh")
+        if "histpred train" in (text := path.read_text())
+    ]
+    threads = re.findall(r"-t \d+", script)[0].split()  # they decide on the last digits
+    results = tmp_path / "results"
+    for verb, folder, arguments in (
+        ("train", "bundles", [sheet, *options]),
+        ("evaluate", "evaluations", [results / "bundles/both", sheet]),
+    ):
+        out = tmp_path / folder / "both"
+        command = [sys.executable, "-m", "histpred", verb, *arguments, "-o", out, *threads]
+        subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
+        assert contents(results / folder / "both") == contents(out)
 
 
 def test_a_large_encoder_embeds_once(tmp_path: Path) -> None:
