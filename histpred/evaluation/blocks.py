@@ -11,6 +11,7 @@ import numpy as np
 import pandas
 
 from histpred.evaluation.baselines import (
+    INPUTS,
     OF_GENOME,
     Scores,
     choose_thresholds,
@@ -74,4 +75,5 @@ def out_of_fold(
             values[held_out] = predict(these, features[held_out])
     if several(windows):
         found[OF_GENOME] = shares_by_genome(windows, labels, shares)(windows, features)
-    return {name: (values, choose_thresholds(labels, values)) for name, values in found.items()}
+    ordered = {name: found[name] for name in INPUTS if name in found}
+    return {name: (values, choose_thresholds(labels, values)) for name, values in ordered.items()}
