@@ -11,6 +11,7 @@ import numpy as np
 import pandas
 
 from histpred.evaluation.baselines import (
+    INPUTS,
     OF_GENOME,
     Scores,
     fit_predictors,
@@ -79,5 +80,7 @@ def out_of_fold(
     if several(windows):
         found[OF_GENOME] = shares_by_genome(windows, labels, shares)(windows, features)
     return {
-        name: (values, call_thresholds(labels, values, wanted)) for name, values in found.items()
+        name: (found[name], call_thresholds(labels, found[name], wanted))
+        for name in INPUTS
+        if name in found
     }
