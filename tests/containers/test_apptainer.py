@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -110,9 +111,17 @@ def test_any_user_predicts_without_network_in_a_read_only_image(
 
 @needs_nextflow
 @pytest.mark.nextflow
-@pytest.mark.parametrize("profile", ["apptainer", "singularity"])
+@pytest.mark.parametrize(
+    ("profile", "registry"),
+    [("apptainer", None), ("singularity", "registry.example.org:5000/lab")],
+)
 def test_the_pipeline_in_an_image_without_network(
-    built: tuple[Path, str], demo_data: Path, folder: Path, tmp_path: Path, profile: str
+    built: tuple[Path, str],
+    demo_data: Path,
+    folder: Path,
+    tmp_path: Path,
+    profile: str,
+    registry: str | None,
 ) -> None:
     """Tasks that need a GPU are run with --nv, which does no harm on a machine without one.
 
@@ -125,17 +134,18 @@ def test_the_pipeline_in_an_image_without_network(
             pytest.skip(f"the system with Apptainer has no {path} that its user may read")
     images = folder / "images"
     images.mkdir()
+    name = f"{re.sub('[:/]', '-', registry)}-{image.stem}" if registry else image.stem
     for kind in ("", "-gpu"):
-        (images / f"{image.stem}{kind}.img").symlink_to(image)
+        (images / f"{name}{kind}.img").symlink_to(image)
     settings = [
         f"NXF_{profile.upper()}_LIBRARYDIR={images}",
         *(f"NXF_HOME={folder / 'home'}", "NXF_OFFLINE=true", "NXF_ANSI_LOG=false"),
     ]
-    profiles = f"test,{profile},gpu,offline"
-    shards = ("--shard_bases", "500000")
-    done = in_system(
-        folder, "env", *settings, nextflow, "run", ROOT / "main.nf", "-profile", profiles, *shards
-    )
+    options = [
+        *("-profile", f"test,{profile},gpu,offline", "--shard_bases", "500000"),
+        *(("--registry", registry) if registry else ()),
+    ]
+    done = in_system(folder, "env", *settings, nextflow, "run", ROOT / "main.nf", *options)
     assert done.returncode == 0, done.stdout + done.stderr
 
     inputs = [demo_data / name for name in ("genes.gtf.gz", "genome.fa.gz")]
@@ -147,6 +157,6 @@ def test_the_pipeline_in_an_image_without_network(
     commands = [line for text in scripts for line in text.splitlines() if f"{profile} exec" in line]
     assert len(commands) == 6
     assert all(" ".join(NO_NETWORK) in command for command in commands)
-    on_gpu = [command for command in commands if f"{image.stem}-gpu.img" in command]
+    on_gpu = [command for command in commands if f"{name}-gpu.img" in command]
     assert len(on_gpu) == 2
     assert all(" --nv " in command for command in on_gpu)
