@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 SAFE_NAME = "^[A-Za-z0-9][A-Za-z0-9._+-]*$"
+REGISTRY = "^[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]+)?(/[a-z0-9][a-z0-9._-]*)*$"
 
 Property = dict[str, Any]
 
@@ -146,6 +147,14 @@ GROUPS: dict[str, tuple[str, str, dict[str, Property]]] = {
         "Computing",
         "How the work is split. Profiles choose where it runs.",
         {
+            "registry": {
+                "type": "string",
+                "pattern": REGISTRY,
+                "x-value": "HOST/PATH",
+                "description": "With a container profile: registry that has the images, such as "
+                "registry.example.org/lab.",
+                "help_text": "Default: the images on this machine.",
+            },
             "gpus": {
                 "type": "integer",
                 "minimum": 1,

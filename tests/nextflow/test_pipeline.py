@@ -474,3 +474,14 @@ def test_in_containers_without_network(tmp_path: Path, plain: Path) -> None:
     assert_same(tmp_path / PREDICTIONS, plain)
     (run,) = tmp_path.glob("work/*/*/predictions/../.command.run")
     assert re.search(r"podman run .*--network none .*histpred:", run.read_text())
+
+
+@pytest.mark.podman
+def test_images_come_from_the_registry_that_is_named(tmp_path: Path) -> None:
+    """Without network, that of the first task is not found."""
+    built_image()
+    registry = "registry.example.org:5000/lab"
+    done = launch(tmp_path, "--registry", registry, profile="test,podman,offline")
+    assert done.returncode != 0
+    assert tasks(done.stdout) == ["BUNDLE"]
+    assert f"{registry}/histpred:{__version__}: image not known" in done.stdout
