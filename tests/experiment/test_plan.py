@@ -33,7 +33,7 @@ def plan(folder: Path, *configurations: str, split: str = "random", **changes: s
 def test_a_split_names_every_labelled_gene_once(tmp_path):
     data = write_labelled(tmp_path)
     rows = rows_of(plan(tmp_path, NESTED) / "random.tsv")
-    assert sorted(row["id"] for row in rows) == sorted(data.truth)
+    assert sorted(row["id"] for row in rows) == sorted(f"made-up:{name}" for name in data.truth)
     counts = {name: sum(row["set"] == name for row in rows) for name in ("test", "validation")}
     assert counts == {"test": 36, "validation": 32}  # 10 % of 360, then 10 % of the rest
 
@@ -72,9 +72,21 @@ def test_the_labels_of_the_common_genes_are_written_beside_the_splits(tmp_path):
     for row in found.values():
         row.pop("biotype")
     assert found == {
-        name: {mark: str(value) for mark, value in truth.items()}
+        f"made-up:{name}": {mark: str(value) for mark, value in truth.items()}
         for name, truth in data.truth.items()
     }
+
+
+def test_genes_of_one_name_in_two_genomes_are_two(tmp_path):
+    data = write_labelled(tmp_path)
+    one = "{name: made-up, annotation: genes.bed, fasta: genome.fa, labels: labels.tsv}"
+    two = f"{one.replace('made-up', 'b')}\n  - {one.replace('made-up', 'a')}"
+    folder = plan(tmp_path, NESTED, split="chromosome", **{one: two})
+    sets = {row["id"]: row["set"] for row in rows_of(folder / "chromosome.tsv")}
+    assert len(sets) == 2 * len(data.truth)
+    chromosomes = {(name.split("_")[0], its_set) for name, its_set in sets.items()}
+    assert len(chromosomes) == 12  # each of them is in one set, in each of the genomes
+    assert {its_set for name, its_set in chromosomes} == {"train", "validation", "test"}
 
 
 def test_only_the_marks_of_the_sheet_are_used(tmp_path):
