@@ -67,6 +67,7 @@ def embed(out: Path | None, strict: bool, quiet: bool, **given: Any) -> None:
 
     genomes, given = _read(given, out)
     choice = choose_encoder(**options.encoder_of(given))
+    results = []
     for genome in genomes:
         with naming(genome), Progress("embedding windows", quiet) as progress:
             execution = options.filled(Execution, given, progress=progress)
@@ -77,7 +78,9 @@ def embed(out: Path | None, strict: bool, quiet: bool, **given: Any) -> None:
             f"{result.device} in {result.precision}; {result.embedded:,} chunks embedded, "
             f"{result.reused:,} found in the store{skipped(result.skipped)}"
         )
-        ledger = out.with_name(f"{out.name}.ledger.tsv") if out else "histpred windows"
+        results.append(result)
+    ledger = out.with_name(f"{out.name}.ledger.tsv") if out else "histpred windows"
+    for result in results:
         check_strict(strict, result.skipped, result.past_end, ledger)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas
 
 from histpred.evaluation.baselines import (
+    INPUTS,
     OF_GENOME,
     Scores,
     fit_predictors,
@@ -78,6 +79,7 @@ def out_of_fold(
             values[held_out] = predict(these, features[held_out])
     if several(windows):
         found[OF_GENOME] = shares_by_genome(windows, labels, shares)(windows, features)
+    ordered = {name: found[name] for name in INPUTS if name in found}
     return {
-        name: (values, call_thresholds(labels, values, wanted)) for name, values in found.items()
+        name: (values, call_thresholds(labels, values, wanted)) for name, values in ordered.items()
     }

@@ -336,3 +336,15 @@ def test_a_taxon_that_the_annotation_contradicts_is_refused(sheet, tmp_path):
     with pytest.raises(InputError, match="is of taxon 10090, but the sheet says 9606") as error:
         package_functions.train(path, out=tmp_path / "b", window=WINDOW[1], epochs=1)
     assert error.value.message.startswith("genome human: ")
+
+
+def test_strict_fails_after_all_genomes_are_embedded(sheet, tmp_path):
+    folder = sheet.path.parent
+    bed = folder / "past.bed"
+    bed.write_text((folder / "human/genes.bed").read_text() + "chr1\t23950\t24100\tlast\t0\t+\n")
+    path = sheet.path.with_name("past.csv")
+    path.write_text(sheet.path.read_text().replace("human/genes.bed", "past.bed"))
+    options = ("--encoder", "kmer", "--window", "body", "--store", tmp_path / "store", "--strict")
+    done = histpred("embed", path, *options)
+    assert done.code == 3
+    assert "mouse: 360 windows" in done.err

@@ -92,6 +92,8 @@ def make(
     groups = [by_group(labels, values, windows[column], by, 1) for column, by in places]
     halves = windows["chrom"] + np.where(starts < 25_000_000, ":0-25000000", ":25000000-50000000")
     groups.append(by_group(labels, values, halves, "block", 1))
+    genome = np.where(np.arange(len(windows)) % 2, "human", "mouse")
+    groups.append(by_group(labels, values, genome, "genome", 1))
     return Result(
         title="tiny 1.0",
         about={"Bundle": "tiny 1.0", "Genome": "hg19", "Split": "by chromosome: chr8, chr21"},
