@@ -175,10 +175,11 @@ def test_the_table_has_means_over_seeds(
     going_on: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rows = [("d", "m", 20, seed, way, 8, 0.5 + 0.1 * seed) for seed in (0, 1) for way in "ab"]
-    rows += [("d", "m", 20, 1, "end", 8, "")]
+    rows += [("d", "m", 20, seed, "end", 8, "") for seed in (0, 1)]
+    rows += [("d", "m", 20, 2, "a", 8, 0.9)]  # the run was killed in this draw
     lines = ["\t".join(map(str, row)) for row in (going_on.FIELDS, *rows)]
     (tmp_path / "going_on.tsv").write_text("\n".join(lines) + "\n")
     going_on.print_table(tmp_path)
-    assert "| genes | a | b |" in capsys.readouterr().out
-    going_on.print_table(tmp_path)
-    assert "| 20 | 0.550 ± 0.071 | 0.550 ± 0.071 |" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "| genes | a | b |" in printed
+    assert "| 20 | 0.550 ± 0.071 | 0.550 ± 0.071 |" in printed
