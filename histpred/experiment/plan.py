@@ -20,7 +20,7 @@ from pydantic import BaseModel, JsonValue
 
 from histpred.core.errors import InputError, UsageError, first_few
 from histpred.core.finished import finished, is_ours, refuse_other
-from histpred.core.output import file_digest, output_folder, sweep
+from histpred.core.output import file_digest, input_digest, output_folder, sweep
 from histpred.core.version import __version__
 from histpred.experiment.sheet import Sheet
 from histpred.experiment.tasks import Task
@@ -124,6 +124,7 @@ def identify(sheet: Sheet, tasks: Sequence[Task]) -> dict[str, JsonValue]:
         **sheet.model_dump(mode="json", include={"title", "marks", "splits", "seed"}),
         "genomes": genomes["genomes"],
         "biotypes": genomes["biotypes"],
+        "transcripts": [input_digest(path) for path in sheet.transcripts],
         "configurations": configurations,
     }
     known: dict[str, JsonValue] = json.loads(json.dumps(whole))

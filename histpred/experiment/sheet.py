@@ -133,13 +133,16 @@ class Sheet(Part):
     """A sheet: what is trained and evaluated, on which genomes, rows and splits.
 
     genomes: a samplesheet, or genomes in the sheet itself; None: they are given beside the sheet.
-    labels: of all genomes that name none. defaults: keys that every configuration has unless it
-    states them itself. splits: the first is the one of the paper-like chapter of the report.
+    labels: of all genomes that name none. transcripts: FASTA files of all genomes, whose sequences
+    spliced windows have; empty: exons are joined. defaults: keys that every configuration has
+    unless it states them itself. splits: the first is the one of the paper-like chapter of the
+    report.
     """
 
     title: str = ""
     genomes: Genomes | None = None
     labels: FilePath | None = None
+    transcripts: tuple[FilePath, ...] = ()
     biotypes: tuple[str, ...] = ()
     marks: tuple[str, ...] = ()
     splits: Annotated[tuple[Split, ...], Field(min_length=1)] = (RANDOM,)

@@ -17,6 +17,7 @@ from histpred.evaluation.rows import EvaluationOptions
 from histpred.experiment.sheet import Common, Sheet, SheetGenome
 from histpred.genome.genomes import GenomeInput, read_genomes
 from histpred.genome.request import Request
+from histpred.genome.transcripts import fitting
 from histpred.genome.windows import WindowSpec
 from histpred.reports.evaluate import evaluate
 from histpred.training.data import WINDOWS
@@ -65,7 +66,8 @@ def genomes_of(sheet: Sheet, given: Path | None, cache: Path | None) -> tuple[Ge
 
     Raises UsageError if neither names one, or if a genome has no labels.
     """
-    selection = Request("", "", biotypes=sheet.biotypes, cache=cache)
+    transcripts = tuple(map(str, sheet.transcripts))
+    selection = Request("", "", biotypes=sheet.biotypes, cache=cache, transcripts=transcripts)
     named = given or sheet.genomes
     if named is None:
         hint = "give a samplesheet of genomes after it, or add genomes: to the sheet"
@@ -123,13 +125,11 @@ def _task(sheet: Sheet, configuration: Common, genomes: Sequence[GenomeInput]) -
         error.message = f"configuration {configuration.name}: {error.message}"
         raise
     window = choice.window if choice else WINDOWS[recipe.model]
+    by, unstranded = configuration.by, configuration.unstranded
+    requests = (one.request._replace(level=by, unstranded=unstranded) for one in genomes)
     selected = tuple(
-        one._replace(
-            request=one.request._replace(
-                level=configuration.by, unstranded=configuration.unstranded
-            )
-        )
-        for one in genomes
+        one._replace(request=fitting(request, window.kind))
+        for one, request in zip(genomes, requests, strict=True)
     )
     missing = _missing(choice)
     return Task(configuration.name, configuration, recipe, choice, window, selected, missing)

@@ -1,5 +1,3 @@
-include { sheet_of } from '../schema/sheet'
-
 // Train and evaluate one configuration of an experiment on all its splits. A configuration that fails (1) leaves no output:
 // the report says what is missing.
 process CONFIGURATION {
@@ -22,9 +20,9 @@ process CONFIGURATION {
     tuple val('histpred'), eval('histpred --version'), topic: versions
 
     script:
-    def sheet_of_genomes = "cat > genomes.csv <<'END'\n${sheet_of(genomes)}\nEND"
+    def write_genomes = "cat > genomes.csv <<'END'\n${genomes}\nEND"
     """
-    ${sheet_of_genomes}
+    ${write_genomes}
     kept=\$(dirname "\$(readlink -f ${kept})")
     histpred experiment ${sheet} genomes.csv -o experiment -t ${task.cpus} --only ${name} ${flags} \\
         --cache "\$kept/genomes" --store "\$kept/embeddings/experiment" || test \$? -eq 1

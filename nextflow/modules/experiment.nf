@@ -1,5 +1,3 @@
-include { sheet_of } from '../schema/sheet'
-
 // Report on the finished configurations of an experiment, and on what is missing (1).
 process EXPERIMENT {
     label 'process_high'
@@ -19,9 +17,9 @@ process EXPERIMENT {
     tuple val('histpred'), eval('histpred --version'), topic: versions
 
     script:
-    def sheet_of_genomes = "cat > genomes.csv <<'END'\n${sheet_of(genomes)}\nEND"
+    def write_genomes = "cat > genomes.csv <<'END'\n${genomes}\nEND"
     """
-    ${sheet_of_genomes}
+    ${write_genomes}
     kept=\$(dirname "\$(readlink -f ${kept})")
     histpred experiment ${sheet} genomes.csv -o experiment -t ${task.cpus} ${flags} \\
         --cache "\$kept/genomes" --store "\$kept/embeddings/experiment" || test \$? -eq 1

@@ -1,5 +1,3 @@
-include { sheet_of } from '../schema/sheet'
-
 // Choose the genes of an experiment and make its splits.
 process PLAN {
     label 'process_high'
@@ -16,9 +14,9 @@ process PLAN {
     tuple val('histpred'), eval('histpred --version'), topic: versions
 
     script:
-    def sheet_of_genomes = "cat > genomes.csv <<'END'\n${sheet_of(genomes)}\nEND"
+    def write_genomes = "cat > genomes.csv <<'END'\n${genomes}\nEND"
     """
-    ${sheet_of_genomes}
+    ${write_genomes}
     kept=\$(dirname "\$(readlink -f ${kept})")
     histpred experiment ${sheet} genomes.csv -o experiment -t ${task.cpus} --plan --cache "\$kept/genomes"
     """

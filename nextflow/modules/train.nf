@@ -1,5 +1,3 @@
-include { sheet_of } from '../schema/sheet'
-
 // Train a bundle from labels, windows and their stored embeddings.
 process TRAIN {
     tag "${meta.id}"
@@ -20,7 +18,7 @@ process TRAIN {
 
     script:
     def inputs = meta.genomes ? 'genomes.csv' : "${annotation} ${fasta} ${labels}"
-    def sheet = meta.genomes ? "cat > genomes.csv <<'END'\n${sheet_of(meta.genomes)}\nEND" : ''
+    def sheet = meta.genomes ? "cat > genomes.csv <<'END'\n${meta.genomes}\nEND" : ''
     def store = meta.expensive ? "--store \"\$kept/embeddings/${meta.genome}\"" : ''
     """
     ${sheet}

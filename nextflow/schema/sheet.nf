@@ -5,14 +5,14 @@ def pool(samples, name) {
     return name ? samples.toList().filter { all -> all }.map { all -> pooled(all, name.toString()) } : samples
 }
 
-// Return one sample of all samples: lists of files, and in its meta what the sheet says of each genome.
+// Return one sample of all samples: lists of files, and in its meta the text of the sheet of genomes.
 def pooled(samples, name) {
     def sorted = samples.sort(false) { sample -> sample[0].id }
     def genomes = sorted.collect { meta, annotation, fasta, labels, _bundle, _identity ->
         [name: meta.id, annotation: annotation.name, fasta: fasta.name, labels: labels.name] + meta.stated
     }
     def files = (1..3).collect { number -> sorted.collect { sample -> sample[number] } }
-    return [sorted[0][0] + [id: name, genomes: genomes]] + files + sorted[0].drop(4)
+    return [sorted[0][0] + [id: name, genomes: sheet_of(genomes)]] + files + sorted[0].drop(4)
 }
 
 // Return the text of a sheet. Files are staged as annotation01/NAME, annotation02/NAME and so on.

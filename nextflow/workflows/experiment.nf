@@ -1,6 +1,7 @@
 include { CONFIGURATION } from '../modules/configuration'
 include { EXPERIMENT    } from '../modules/experiment'
 include { PLAN          } from '../modules/plan'
+include { sheet_of      } from '../schema/sheet'
 
 workflow EXPERIMENTATION {
     take:
@@ -13,7 +14,7 @@ workflow EXPERIMENTATION {
     def rows = samples.collect { sample ->
         [name: sample.id, annotation: sample.annotation.name, fasta: sample.fasta.name, labels: sample.labels.name] + sample.stated
     }
-    def genomes = [rows, samples*.annotation, samples*.fasta, samples*.labels]
+    def genomes = [sheet_of(rows), samples*.annotation, samples*.fasta, samples*.labels]
     PLAN(sheet, genomes, kept)
     names = PLAN.out.plan.flatMap { plan ->
         new groovy.json.JsonSlurper().parse(plan.resolve('plan.json')).identity.configurations.keySet().sort()

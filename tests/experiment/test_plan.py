@@ -8,10 +8,11 @@ from pathlib import Path
 import pandas
 import pytest
 
-from support.command_line import histpred
+from support.command_line import ROOT, histpred
 from support.experiments import write_sheet
 from support.labelled import write_labelled
 
+DATA = ROOT / "test-data" / "human-chr22-20M"
 NESTED = (
     "  - {name: narrow, encoder: kmer}\n  - {name: wide, encoder: kmer, window: 'context:350'}\n"
 )
@@ -33,7 +34,7 @@ def plan(folder: Path, *configurations: str, split: str = "random", **changes: s
 def test_a_split_names_every_labelled_gene_once(tmp_path):
     data = write_labelled(tmp_path)
     rows = rows_of(plan(tmp_path, NESTED) / "random.tsv")
-    assert sorted(row["id"] for row in rows) == sorted(data.truth)
+    assert sorted(row["id"] for row in rows) == sorted(f"made-up:{name}" for name in data.truth)
     counts = {name: sum(row["set"] == name for row in rows) for name in ("test", "validation")}
     assert counts == {"test": 36, "validation": 32}  # 10 % of 360, then 10 % of the rest
 
@@ -72,9 +73,45 @@ def test_the_labels_of_the_common_genes_are_written_beside_the_splits(tmp_path):
     for row in found.values():
         row.pop("biotype")
     assert found == {
-        name: {mark: str(value) for mark, value in truth.items()}
+        f"made-up:{name}": {mark: str(value) for mark, value in truth.items()}
         for name, truth in data.truth.items()
     }
+
+
+def test_genes_of_one_name_in_two_genomes_are_two(tmp_path):
+    data = write_labelled(tmp_path)
+    one = "{name: made-up, annotation: genes.bed, fasta: genome.fa, labels: labels.tsv}"
+    two = f"{one.replace('made-up', 'b')}\n  - {one.replace('made-up', 'a')}"
+    folder = plan(tmp_path, NESTED, split="chromosome", **{one: two})
+    sets = {row["id"]: row["set"] for row in rows_of(folder / "chromosome.tsv")}
+    assert len(sets) == 2 * len(data.truth)
+    chromosomes = {(name.split("_")[0], its_set) for name, its_set in sets.items()}
+    assert len(chromosomes) == 12  # each of them is in one set, in each of the genomes
+    assert {its_set for name, its_set in chromosomes} == {"train", "validation", "test"}
+
+
+def test_spliced_windows_have_the_sequences_of_the_sheets_transcripts(tmp_path):
+    """Genes without a transcript in the file are unused, also by a configuration that reads DNA."""
+    genes, genome = DATA / "genes.gtf.gz", DATA / "genome.fa.gz"
+    fasta = tmp_path / "transcripts.fa"
+    assert histpred("windows", genes, genome, "--window", "spliced", "-o", fasta).code == 0
+    records = [part for part in fasta.read_text().split(">")[1:] if part.startswith("NR_")]
+    named = [f">{part.split('::')[0]}\n{part.splitlines()[1]}\n" for part in records]
+    fasta.write_text("".join(named))
+    sheet = tmp_path / "sheet.yaml"
+    sheet.write_text(
+        f"genomes: [{{name: x, annotation: {genes}, fasta: {genome}, labels: {DATA}/labels.tsv}}]\n"
+        "transcripts: [transcripts.fa]\n"
+        "defaults: {encoder: kmer, by: transcript}\n"
+        "configurations: [{name: rna, window: spliced}, {name: dna, window: body}]\n"
+    )
+    done = histpred("experiment", sheet, "-o", tmp_path / "out", "--plan")
+    assert done.code == 0, done.err
+    rows = rows_of(tmp_path / "out" / "plan" / "genes.tsv.gz")
+    assert {"MIR185", "LINC02891"} <= {row["id"].removeprefix("x:") for row in rows}
+    assert {row["biotype"] for row in rows} & {"lncRNA", "miRNA"}
+    sets = {row["id"]: row["set"] for row in rows_of(tmp_path / "out" / "plan" / "random.tsv")}
+    assert sets["x:CCDC188"] == "unused"  # all its transcripts are NM_
 
 
 def test_only_the_marks_of_the_sheet_are_used(tmp_path):
