@@ -1,26 +1,29 @@
 #!/usr/bin/env nextflow
-// histpred: predict histone marks from annotations and genomes, or train and evaluate bundles. `--help` lists parameters.
+// histpred: predict histone marks, train and evaluate bundles, or compare configurations. `--help` lists parameters.
 
-include { changed    } from './nextflow/schema/parameters'
-include { check      } from './nextflow/schema/parameters'
-include { flags      } from './nextflow/schema/parameters'
-include { given      } from './nextflow/schema/parameters'
-include { is_local   } from './nextflow/schema/parameters'
-include { help       } from './nextflow/schema/parameters'
-include { quoted     } from './nextflow/schema/parameters'
-include { samples    } from './nextflow/schema/parameters'
-include { kept_in    } from './nextflow/functions/kept'
-include { launch     } from './nextflow/functions/launch'
-include { ended      } from './nextflow/functions/outcome'
-include { BUNDLE     } from './nextflow/modules/bundle'
-include { MULTIQC    } from './nextflow/modules/multiqc'
-include { SUMMARY    } from './nextflow/modules/summary'
-include { TRACKS     } from './nextflow/modules/tracks'
-include { EMBEDDING  } from './nextflow/workflows/embed'
-include { EVALUATION } from './nextflow/workflows/evaluate'
-include { PREDICTION } from './nextflow/workflows/predict'
-include { SHARDS     } from './nextflow/workflows/shards'
-include { TRAINING   } from './nextflow/workflows/train'
+include { changed         } from './nextflow/schema/parameters'
+include { check           } from './nextflow/schema/parameters'
+include { flags           } from './nextflow/schema/parameters'
+include { given           } from './nextflow/schema/parameters'
+include { help            } from './nextflow/schema/parameters'
+include { is_local        } from './nextflow/schema/parameters'
+include { quoted          } from './nextflow/schema/parameters'
+include { samples         } from './nextflow/schema/parameters'
+include { kept_in         } from './nextflow/functions/kept'
+include { ended           } from './nextflow/functions/outcome'
+include { launch          } from './nextflow/functions/launch'
+include { pool            } from './nextflow/schema/sheet'
+include { BUNDLE          } from './nextflow/modules/bundle'
+include { MULTIQC         } from './nextflow/modules/multiqc'
+include { SUMMARY         } from './nextflow/modules/summary'
+include { TRACKS          } from './nextflow/modules/tracks'
+include { EMBEDDING       } from './nextflow/workflows/embed'
+include { EVALUATION      } from './nextflow/workflows/evaluate'
+include { EXPERIMENTATION } from './nextflow/workflows/experiment'
+include { PREDICTION      } from './nextflow/workflows/predict'
+include { SHARDS          } from './nextflow/workflows/shards'
+include { TRAINING        } from './nextflow/workflows/train'
+include { VERSIONS        } from './nextflow/workflows/versions'
 
 // DeepHistone and spectra read bases: they have no encoder, so nothing is embedded.
 def reads_bases() {
@@ -48,19 +51,21 @@ workflow HISTPRED {
     schema
     chosen // samples, as parameters.nf returns them, with their origin
     about  // what launched this run
+    kept   // a file in the folder that is kept from run to run, or []
 
     main:
     def verbs = ['scatter', 'predict', 'embed', 'train', 'evaluate']
     def options = verbs.collectEntries { verb -> [verb, flags(params, schema, verb)] }
     def files = verbs.collectEntries { verb -> [verb, given(params, schema, verb)] }
-    // An object store is no folder that tasks share: each task then embeds and indexes for itself.
-    def store = file(params.store ?: "${workflow.workDir}/histpred")
-    def kept = is_local(workflow.workDir) ? kept_in(store) : []
     named = channel.fromList(chosen).map { sample ->
         def source = source_of(sample).toString()
         def bundle = sample.bundle instanceof Path ? sample.bundle : []
-        def inputs = [sample.annotation, sample.fasta].collect { path -> quoted(path.toUriString()) }.join(' ')
-        [sample.origin, [id: sample.id, source: source, inputs: inputs], sample.annotation, sample.fasta, sample.labels, bundle]
+        def rows = params.mode == 'predict' && params.regions ? quoted(params.regions) : ''
+        def fasta = quoted(sample.fasta.toUriString())
+        def annotation = sample.annotation ? quoted(sample.annotation.toUriString()) : rows ?: fasta
+        def meta = [id: sample.id, source: source, rows: rows, inputs: "${annotation} ${fasta}".toString()]
+        def pool = params.pool ? [pool: params.pool.toString(), stated: sample.stated] : [:]
+        [sample.origin, meta + pool, sample.annotation ?: [], sample.fasta, sample.labels, bundle]
     }
     BUNDLE(named.map { name, meta, _annotation, _fasta, _labels, bundle -> [name, meta.source, bundle] }.unique())
     // [meta, annotation, fasta, labels, bundle, identity of the bundle]
@@ -93,7 +98,7 @@ workflow HISTPRED {
     }
     else {
         EMBEDDING(inputs, SHARDS.out.shards, kept, files.embed, options.embed)
-        ready = reads_bases() ? inputs : EMBEDDING.out.ready
+        ready = pool(reads_bases() ? inputs : EMBEDDING.out.ready, params.pool)
         if (params.mode == 'train') {
             TRAINING(ready, kept, files, options)
             results = TRAINING.out.evaluations
@@ -109,12 +114,6 @@ workflow HISTPRED {
         MULTIQC(SUMMARY.out.multiqc)
     }
 
-    channel.topic('versions')
-        .mix(channel.of(['Nextflow', "${workflow.nextflow.version}"]))
-        .map { program, version -> "${program}: ${version.tokenize(' ').last()}\n" }
-        .unique()
-        .collectFile(name: 'versions.yml', storeDir: "${params.outdir}/pipeline_info", sort: true)
-
     emit:
     finished // [meta, folder] of each sample with all its results
 }
@@ -127,10 +126,20 @@ workflow {
     else {
         check(params, schema).each { warning -> log.warn(warning) }
         def all = samples(params).collect { sample -> sample + [origin: origin(sample)] }
-        def finished = [].asSynchronized()
         def about = launch(changed(params, schema))
-        HISTPRED(schema, all, about)
-        HISTPRED.out.finished.subscribe { meta, _folder -> finished << meta.id }
+        def finished = [].asSynchronized()
+        // An object store is no folder that tasks share: each task then embeds and indexes for itself.
+        def store = file(params.store ?: "${workflow.workDir}/histpred")
+        def kept = is_local(workflow.workDir) ? kept_in(store) : []
+        if (params.mode == 'experiment') {
+            EXPERIMENTATION(file(params.sheet), all, kept, flags(params, schema, 'experiment'))
+            EXPERIMENTATION.out.report.subscribe { _report -> finished.addAll(all*.id) }
+        }
+        else {
+            HISTPRED(schema, all, about, kept)
+            HISTPRED.out.finished.subscribe { meta, _folder -> finished << meta.id }
+        }
+        VERSIONS()
         def own = params + [:] // the handler does not see params
         workflow.onComplete { log.info(ended(own, about, all, finished)) }
     }

@@ -8,9 +8,18 @@ TYPE_CHECKING = False  # typing takes time to import
 if TYPE_CHECKING:
     from typing import Any
 
-    from histpred.api import embed, evaluate, predict, to_anndata, train, windows
+    from histpred.api import embed, evaluate, experiment, predict, to_anndata, train, windows
 
-__all__ = ["__version__", "embed", "evaluate", "predict", "to_anndata", "train", "windows"]
+__all__ = [
+    "__version__",
+    "embed",
+    "evaluate",
+    "experiment",
+    "predict",
+    "to_anndata",
+    "train",
+    "windows",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import sys
 
-from histpred.core.interruption import EXIT_INTERRUPTED, SIGNALS, end_at_once, end_soon
+from histpred.core.interruption import (
+    EXIT_INTERRUPTED,
+    SIGNALS,
+    end_at_once,
+    end_soon,
+    ignore_signals,
+)
 
 
 def main() -> int:
     """Run the command line. A signal ends the process without a traceback, however early."""
     for one in SIGNALS:
         signal.signal(one, end_at_once)
+    atexit.register(ignore_signals)  # the first to be registered is the last to be called
     open_streams()
     from histpred.cli import main as run
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, Unpack, overload
 
@@ -11,13 +12,14 @@ from histpred import verbs
 from histpred.bundle.encoding import bundle_encoder, choose_encoder
 from histpred.bundle.folder import DEFAULT_BUNDLE, load_bundle
 from histpred.bundle.outputs import window_for, window_of_regions, window_of_sequences
+from histpred.core.cores import limited_threads
 from histpred.core.errors import UsageError
 from histpred.core.execution import Execution, Progress, no_progress
-from histpred.genome.regions import BLOCK
+from histpred.genome.regions import BLOCK, INTERVAL
 from histpred.genome.request import FILE, REGIONS, SEQUENCES, Request
 from histpred.scoring.frames import (
     annotation_file,
-    labels_table,
+    data_set,
     output_path,
     path_text,
     read_frame,
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
     import numpy
     import pandas
 
+    from histpred.genome.genomes import GenomeInput
+
     AnyPath: TypeAlias = str | os.PathLike[str]
     Annotation: TypeAlias = AnyPath | pandas.DataFrame | Sequence[str]
     Sequences: TypeAlias = Mapping[str, str]
@@ -48,6 +52,7 @@ class PredictOptions(TypedDict, total=False):
     by: str | None
     window: str | None
     tile: int | None
+    transcripts: AnyPath | Sequence[AnyPath]
     unstranded: bool
     device: str
     precision: str
@@ -57,6 +62,7 @@ class PredictOptions(TypedDict, total=False):
     tracks: bool
     marks: str | Sequence[str]
     call_precision: float | None
+    threads: int | None
 
 
 @overload
@@ -92,6 +98,7 @@ def predict(
     by: str | None = None,
     window: str | None = None,
     tile: int | None = None,
+    transcripts: AnyPath | Sequence[AnyPath] = (),
     unstranded: bool = False,
     device: str = "auto",
     precision: str = "auto",
@@ -101,6 +108,7 @@ def predict(
     tracks: bool = False,
     marks: str | Sequence[str] = (),
     call_precision: float | None = None,
+    threads: int | None = None,
     calls: bool = False,
 ) -> pandas.DataFrame | tuple[pandas.DataFrame, pandas.DataFrame]:
     """The probabilities of scores.tsv.gz: a row for each window, sorted by position.
@@ -118,8 +126,8 @@ def predict(
         Folder for the files that `histpred predict` writes; None: they are not kept.
     genes
         Names or IDs of the genes to use; empty: all.
-    bundle, biotypes, by, window, tile, unstranded, device, precision, weights, store, overwrite,
-    tracks, marks, call_precision
+    bundle, biotypes, by, window, tile, transcripts, unstranded, device, precision, weights, store,
+    overwrite, tracks, marks, call_precision, threads
         As the options of `histpred predict`.
     calls
         Return the calls too.
@@ -142,7 +150,7 @@ def predict(
     """
     if tracks and out is None:
         raise UsageError("tracks need a folder", "give out=")
-    loaded, regions = load_bundle(bundle), regions_text(annotation)
+    loaded, regions = load_bundle(bundle), regions_text(annotation, fasta)
     sequences = fasta is None and not tile
     if sequences:
         window = window or window_of_sequences(loaded)
@@ -153,10 +161,11 @@ def predict(
     choice = choice._replace(marks=_names(marks), call_precision=call_precision)
     execution = Execution(device, precision, _path(store), overwrite)
     given = sequences_file(annotation) if sequences else annotation_file(regions or annotation)
-    with given as rows, output_path(out, "out") as folder:
+    with _threads(threads), given as rows, output_path(out, "out") as folder:
         genome = rows if fasta is None else path_text(fasta, "fasta")
         request = Request(rows, genome, by, _names(biotypes), unstranded)
         request = request._replace(genes=_names(genes), source=source)
+        request = request._replace(transcripts=_paths(transcripts))
         verbs.predict(request, choice, folder, execution, tracks)
         scores, called = read_prediction(folder)
         return (scores, called) if calls else scores
@@ -171,16 +180,18 @@ def windows(
     genes: str | Sequence[str] = (),
     by: str | None = None,
     window: str | None = None,
+    transcripts: AnyPath | Sequence[AnyPath] = (),
     unstranded: bool = False,
 ) -> pandas.DataFrame:
     """The windows that `predict` would score: its arguments, and its columns but for the marks."""
-    regions = regions_text(annotation)
+    regions = regions_text(annotation, fasta)
     if regions and not window:
         window = window_of_regions(load_bundle(bundle))
     spec = window_for(load_bundle(bundle), window)
     with annotation_file(regions or annotation) as rows, output_path(None, "windows.tsv") as table:
         request = Request(rows, path_text(fasta, "fasta"), by, _names(biotypes), unstranded)
         request = request._replace(genes=_names(genes), source=REGIONS if regions else FILE)
+        request = request._replace(transcripts=_paths(transcripts))
         verbs.windows(request, spec, table)
         return read_frame(table).drop(columns=["blocks", "outside"])
 
@@ -194,14 +205,20 @@ def embed(
     weights: AnyPath | None = None,
     chunks: str | None = None,
     biotypes: str | Sequence[str] = (),
+    genes: str | Sequence[str] = (),
     by: str | None = None,
     window: str | None = None,
+    transcripts: AnyPath | Sequence[AnyPath] = (),
     unstranded: bool = False,
     device: str = "auto",
     precision: str = "auto",
     store: AnyPath | None = None,
+    threads: int | None = None,
 ) -> tuple[pandas.DataFrame, numpy.ndarray]:
-    """Windows and their embeddings, sorted by position; arguments as options of `histpred embed`.
+    """Windows and their embeddings, sorted by position.
+
+    `annotation` may be a list of regions and `genes` names of genes, as for `predict`; the others
+    are as the options of `histpred embed`.
 
     Returns
     -------
@@ -218,19 +235,28 @@ def embed(
     """
     from histpred.scoring.embed import read_table
 
+    regions = regions_text(annotation, fasta)
+    if regions and not window:
+        window = window_of_regions(load_bundle(bundle)) if bundle else INTERVAL
     choice = choose_encoder(_text(bundle), encoder, chunks, window, _path(weights))
-    with annotation_file(annotation) as rows, output_path(None, "windows.parquet") as table:
+    given, written = annotation_file(regions or annotation), output_path(None, "windows.parquet")
+    with _threads(threads), given as rows, written as table:
         request = Request(rows, path_text(fasta, "fasta"), by, _names(biotypes), unstranded)
+        request = request._replace(
+            genes=_names(genes),
+            source=REGIONS if regions else FILE,
+            transcripts=_paths(transcripts),
+        )
         folder = _path(store) or table.with_name("store")
         verbs.embed(request, choice, table, Execution(device, precision, folder))
         return read_table(table)
 
 
 def train(
-    annotation: Annotation,
-    fasta: AnyPath,
-    labels: Annotation,
-    out: AnyPath,
+    annotation: Annotation | Sequence[GenomeInput],
+    fasta: AnyPath | None = None,
+    labels: Annotation | None = None,
+    out: AnyPath | None = None,
     *,
     name: str | None = None,
     bundle: AnyPath | None = None,
@@ -240,6 +266,7 @@ def train(
     biotypes: str | Sequence[str] = (),
     by: str | None = None,
     window: str | None = None,
+    transcripts: AnyPath | Sequence[AnyPath] = (),
     unstranded: bool = False,
     device: str = "auto",
     precision: str = "auto",
@@ -249,43 +276,51 @@ def train(
     batch: int = SETTINGS.batch,
     learning_rate: float = SETTINGS.learning_rate,
     seed: int = SETTINGS.seed,
+    threads: int | None = None,
     **recipe: Any,
 ) -> Path:
     """Train a bundle; returns its folder, which `predict` and `evaluate` take.
 
     Parameters
     ----------
+    annotation
+        As for `predict`; or a sheet of genomes, as one path or as a sequence of
+        `histpred.genome.genomes.GenomeInput`, without fasta and labels.
     labels
         A table that `histpred train` reads, or a DataFrame of the same columns: an id, then a
         column of 1, 0 or NaN for each mark.
     out
-        The bundle's folder.
+        The bundle's folder; always needed.
     recipe
-        Fields of `histpred.training.settings.Recipe`: model, hidden, dropout, mark_dimension, loss,
-        prior, split, block, test_chromosomes, validation_chromosomes, marks, calls.
+        Fields of `histpred.training.settings.Recipe`: model, parent (`--from`), hidden, dropout,
+        members, mark_dimension, loss, prior, split, block, test_chromosomes,
+        validation_chromosomes, marks, calls.
 
     The others are as the options of `histpred train`. Raises HistpredError for inputs that cannot
     be used; nothing is written then.
     """
+    from histpred.training.parent import like_parent
     from histpred.training.recipe import choose_source
 
     settings = Settings(epochs=epochs, batch=batch, learning_rate=learning_rate, seed=seed)
-    chosen = Recipe(**recipe, settings=settings)
+    chosen = like_parent(Recipe(**recipe, settings=settings), recipe)
+    if out is None:
+        raise UsageError("a bundle needs a folder", "give out=")
     folder = Path(out)
     choice = choose_source(chosen, _text(bundle), encoder, chunks, window, _path(weights))
     execution = Execution(device, precision, _path(store), overwrite)
     about = About(name or folder.resolve().name)
-    with annotation_file(annotation) as rows, labels_table(labels) as table:
-        request = Request(rows, path_text(fasta, "fasta"), by, _names(biotypes), unstranded)
-        verbs.train(request, table, folder, chosen, about, choice, execution)
+    selection = Request("", "", by, _names(biotypes), unstranded, transcripts=_paths(transcripts))
+    with _threads(threads), data_set(annotation, fasta, labels, selection) as genomes:
+        verbs.train(genomes, folder, chosen, about, choice, execution)
     return folder
 
 
 def evaluate(
     bundle: AnyPath,
-    annotation: Annotation,
-    fasta: AnyPath,
-    labels: Annotation,
+    annotation: Annotation | Sequence[GenomeInput],
+    fasta: AnyPath | None = None,
+    labels: Annotation | None = None,
     out: AnyPath | None = None,
     *,
     beside: Sequence[AnyPath] = (),
@@ -295,6 +330,7 @@ def evaluate(
     by: str | None = None,
     window: str | None = None,
     tile: int | None = None,
+    transcripts: AnyPath | Sequence[AnyPath] = (),
     unstranded: bool = False,
     block: int = BLOCK,
     seed: int = 0,
@@ -303,32 +339,57 @@ def evaluate(
     store: AnyPath | None = None,
     overwrite: bool = False,
     cache: AnyPath | None = None,
+    threads: int | None = None,
     progress: Progress = no_progress,
 ) -> dict[str, Any]:
     """The figures of a bundle on labelled rows: what metrics.json holds.
 
-    `labels` as for `train`; `out` is a folder for the tables, figures and report, None: they are
-    not kept. The others are as the options of `histpred evaluate`. For the keys, see
+    `annotation` and `labels` as for `train`; `out` is a folder for the tables, figures and report,
+    None: they are not kept. The others are as the options of `histpred evaluate`. For the keys, see
     `histpred.reports.evaluation.metrics_of`.
     """
     from histpred.evaluation.rows import EvaluationOptions
     from histpred.evaluation.scores import Target
-    from histpred.reports.evaluate import evaluate as stage
 
     others = tuple(load_bundle(other) for other in beside)
     target = Target(window, tile or 0)
     options = EvaluationOptions(others, rows, _names(marks), seed, target, block)
     execution = Execution(device, "auto", _path(store), overwrite, progress)
-    with (
-        annotation_file(annotation) as given,
-        labels_table(labels) as table,
-        output_path(out, "out") as folder,
-    ):
-        request = Request(
-            given, path_text(fasta, "fasta"), by, _names(biotypes), unstranded, _path(cache)
-        )
+    selection = Request("", "", by, _names(biotypes), unstranded, _path(cache))
+    selection = selection._replace(transcripts=_paths(transcripts))
+    given = data_set(annotation, fasta, labels, selection)
+    with _threads(threads), given as genomes, output_path(out, "out") as folder:
         loaded = load_bundle(bundle)
-        return stage(loaded, request, table, folder, options, execution, _path(weights))
+        return verbs.evaluate(loaded, genomes, folder, options, execution, _path(weights))
+
+
+def experiment(
+    sheet: AnyPath,
+    out: AnyPath,
+    *,
+    genomes: AnyPath | None = None,
+    only: str | Sequence[str] = (),
+    device: str = "auto",
+    precision: str = "auto",
+    store: AnyPath | None = None,
+    overwrite: bool = False,
+    cache: AnyPath | None = None,
+) -> dict[str, str]:
+    """Run an experiment into the folder `out`; returns why configurations are missing, by name.
+
+    sheet: a YAML file, or a shipped one ('paper', 'smoke'). genomes: a samplesheet in place of the
+    sheet's genomes. The others are as the options of `histpred experiment`. For the files, see
+    `histpred.experiment.report.write_report`. Raises HistpredError for a sheet or inputs that
+    cannot be used, and if no configuration can be evaluated.
+    """
+    from histpred.experiment.run import Stage
+
+    execution = Execution(device, precision, _path(store), overwrite)
+    stage = Stage(_names(only))
+    outcome = verbs.experiment(
+        Path(sheet), _path(genomes), Path(out), stage, execution, _path(cache)
+    )
+    return outcome.missing
 
 
 def to_anndata(scores: AnyPath, embeddings: AnyPath | None = None) -> anndata.AnnData:
@@ -343,12 +404,24 @@ def to_anndata(scores: AnyPath, embeddings: AnyPath | None = None) -> anndata.An
     return stage.to_anndata(Path(scores), _path(embeddings))
 
 
+def _threads(threads: int | None) -> AbstractContextManager[None]:
+    """Limit the threads of the calculation; UsageError for fewer than one."""
+    if threads is not None and threads < 1:
+        raise UsageError(f"threads={threads}", "give 1 or more; None: all that are allowed")
+    return limited_threads(threads)
+
+
 def _path(path: AnyPath | None) -> Path | None:
     return None if path is None else Path(path)
 
 
 def _text(path: AnyPath | None) -> str | None:
     return None if path is None else os.fspath(path)
+
+
+def _paths(paths: AnyPath | Sequence[AnyPath]) -> tuple[str, ...]:
+    some = (paths,) if isinstance(paths, str | os.PathLike) else paths
+    return tuple(os.fspath(path) for path in some)
 
 
 def _names(names: str | Sequence[str]) -> tuple[str, ...]:

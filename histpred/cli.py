@@ -55,6 +55,7 @@ SECTIONS = {
         "embed": "Compute embeddings once, for later runs.",
         "train": "Train a bundle on labels.",
         "evaluate": "Evaluate a bundle on labels, beside baselines.",
+        "experiment": "Compare configurations on the same genes, as the paper does.",
     },
     "Bundles and encoders": {
         "bundle": "List, show, verify and identify bundles.",

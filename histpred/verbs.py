@@ -11,6 +11,7 @@ from __future__ import annotations
 import pkgutil
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,10 +20,14 @@ from histpred.core.execution import Execution, Progress, no_progress
 
 if TYPE_CHECKING:
     from histpred.bundle.encoding import EncoderChoice
+    from histpred.experiment.run import experiment
     from histpred.genome.extract import extract as windows
+    from histpred.genome.genomes import GenomeInput
     from histpred.genome.request import Request
+    from histpred.labels.matrix import LabelMatrix
     from histpred.labels.peaks import PeakRule
     from histpred.reports.convert import convert
+    from histpred.reports.evaluate import evaluate
     from histpred.reports.prediction import write_report as report
     from histpred.reports.summary import summarise as summary
     from histpred.scoring.embed import EmbeddedRun
@@ -38,6 +43,8 @@ STAGES = {
     "scatter": "histpred.scoring.scatter:scatter",
     "gather": "histpred.scoring.gather:gather",
     "train": "histpred.training.train:train",
+    "evaluate": "histpred.reports.evaluate:evaluate",
+    "experiment": "histpred.experiment.run:experiment",
     "tracks": "histpred.tracks.hub:write_hub",
     "report": "histpred.reports.prediction:write_report",
     "convert": "histpred.reports.convert:convert",
@@ -86,7 +93,9 @@ def predict(
             execution = execution._replace(overwrite=execution.overwrite or not complete)
             scratch = stack.enter_context(scratch_folder(out.resolve().parent))
             written = TileColumns(scratch, [mark.name for mark in choice.scored])
-            result = stage(request, choice, out, execution, written.add)
+            result = stage(
+                request, choice, out, execution, lambda rows, found, _: written.add(rows, found)
+            )
             tiles = written.columns
         else:
             result = stage(request, choice, out, execution)
@@ -124,11 +133,13 @@ def label_from_rnainter(
     unobserved: str = "negative",
     min_score: float | None = None,
     overwrite: bool = False,
+    top: int | None = None,
 ) -> dict[str, int]:
     """Write labels from RNAInter's table; returns counts by what was counted.
 
     Of the request, annotation and biotypes matter. species: those of the RNAs, all if empty.
-    unobserved: 'negative' or 'unlabelled', the label of a pair that is not in the table.
+    unobserved: 'negative' or 'unlabelled', the label of a pair that is not in the table. top: the
+    number of marks to keep, those with most pairs; None: all.
     """
     from histpred.labels.folder import make_folder
     from histpred.labels.rnainter import from_rnainter
@@ -140,6 +151,7 @@ def label_from_rnainter(
         "unobserved": unobserved,
         "min_score": min_score,
         "biotypes": request.biotypes,
+        **({"top": top} if top else {}),
     }
     return make_folder(
         out,
@@ -153,10 +165,67 @@ def label_from_rnainter(
             unlabelled=unobserved == "unlabelled",
             min_score=min_score,
             biotypes=request.biotypes,
+            top=top,
         ),
         draw_labels,
         overwrite,
     )
+
+
+def label_genomes_from_rnainter(
+    table: Path,
+    genomes: Sequence[GenomeInput],
+    out: Path,
+    species: tuple[str, ...] = (),
+    unobserved: str = "negative",
+    min_score: float | None = None,
+    overwrite: bool = False,
+    top: int | None = None,
+) -> dict[str, dict[str, int]]:
+    """Write labels of each genome into a folder of its name in `out`; returns counts by genome.
+
+    All have the same marks. RNAs join within a species: that of the genome or, if its sheet names
+    none, `species`. top: the number of marks to keep, those with most pairs in all genomes. The
+    rest is as in `label_from_rnainter`.
+    """
+    from histpred.labels.folder import make_folder
+    from histpred.labels.rnainter_genomes import from_rnainter_for
+    from histpred.reports.label_figures import draw_labels
+
+    made: list[LabelMatrix] = []
+
+    def make(number: int, work: Path) -> LabelMatrix:
+        """The matrix of one genome; those of all are made when the first is needed."""
+        if not made:
+            made[:] = from_rnainter_for(
+                *(genomes, table, work),
+                species=species,
+                unlabelled=unobserved == "unlabelled",
+                min_score=min_score,
+                top=top,
+            )
+        return made[number]
+
+    counts = {}
+    for number, genome in enumerate(genomes):
+        options = {
+            "source": "rnainter",
+            "genome": genome.name,
+            "genomes": {one.name: one.species or species for one in genomes},
+            "unobserved": unobserved,
+            "min_score": min_score,
+            "biotypes": genome.request.biotypes,
+            **({"top": top} if top else {}),
+        }
+        counts[genome.name] = make_folder(
+            out / genome.name,
+            (table, *(one.request.annotation for one in genomes)),
+            options,
+            partial(make, number),
+            draw_labels,
+            overwrite,
+        )
+    return counts
 
 
 def label_from_peaks(

@@ -11,7 +11,16 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 NO_SKIP = os.environ.get("HISTPRED_NO_SKIP") == "1"
-MAY_BE_SKIPPED = ("browser", "gpu", "nextflow", "podman", "scanpy", "shared", "slurm")
+MAY_BE_SKIPPED = (
+    "apptainer",
+    "browser",
+    "gpu",
+    "nextflow",
+    "podman",
+    "scanpy",
+    "shared",
+    "slurm",
+)
 
 # Tests run in parallel: more threads in each only slow the others down.
 os.environ.setdefault("OMP_NUM_THREADS", "1")

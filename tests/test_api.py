@@ -15,8 +15,10 @@ import pandas
 import pytest
 
 import histpred
+from histpred import verbs
 from histpred.api import PredictOptions
 from histpred.bundle.folder import load_bundle
+from histpred.core.cores import usable_cores
 from histpred.core.errors import HistpredError, InputError, OutputError, UsageError
 from histpred.scoring.frames import labels_table
 from support import random_bed_rows, random_genome, random_transcripts, write_fasta, write_gtf
@@ -117,6 +119,11 @@ def test_a_list_of_regions_is_scored_as_the_command_line_does(inputs):
     assert "nothing to do" in done.err
     one = histpred.windows("chr1:5,001-6,000", inputs / "genome.fa")
     assert one["name"].tolist() == ["chr1:5001-6000"]
+    tiles = histpred.predict(["chr2"], inputs / "genome.fa", tile=1000)
+    whole = histpred.predict("chr2", inputs / "genome.fa", tile=1000)
+    assert tiles["start"].tolist() == whole["start"].tolist() == [*range(0, 5000, 1000)]
+    with pytest.raises(UsageError, match="chr2 is a whole contig"):
+        histpred.predict(["chr2"], inputs / "genome.fa")
     for other in ("LINC1", "rows.bed"):
         with pytest.raises(UsageError, match=f"not a region: '{other}'(?s:.*)genes="):
             histpred.predict([other], inputs / "genome.fa")
@@ -129,6 +136,43 @@ def test_genes_are_chosen_by_name(inputs, rows):
         assert set(table["name"]) == {name}
         scores = histpred.predict(inputs / "rows.bed", inputs / "genome.fa", genes=genes)
         assert scores["start"].tolist() == table["start"].tolist()
+
+
+def test_threads_are_limited_for_the_call_and_scores_do_not_change(inputs, monkeypatch):
+    seen = []
+
+    def stage(*arguments):
+        seen.append(usable_cores())
+        return predict(*arguments)
+
+    predict = verbs.predict
+    monkeypatch.setattr(verbs, "predict", stage)
+    rows, fasta, before = inputs / "rows.bed", inputs / "genome.fa", usable_cores()
+    limited = histpred.predict(rows, fasta, threads=1)
+    pandas.testing.assert_frame_equal(limited, histpred.predict(rows, fasta, threads=7))
+    assert seen == [1, 7]
+    assert usable_cores() == before
+    for verb in (histpred.predict, histpred.embed, histpred.evaluate, histpred.train):
+        assert inspect.signature(verb).parameters["threads"].default is None
+    with pytest.raises(UsageError, match="threads=0"):
+        histpred.predict(rows, fasta, threads=0)
+
+
+def test_embeddings_of_regions_and_of_genes_are_those_of_their_rows(inputs, rows):
+    pytest.importorskip("pyarrow", reason="a store needs pyarrow")
+    fasta, encoder = inputs / "genome.fa", {"encoder": "kmer"}
+    regions = ["chr1:5,001-6,000", "chr2:100-200:-"]
+    table, vectors = histpred.embed(regions, fasta, **encoder)
+    as_rows = frame([("chr1", 5000, 6000, "a", 0, "+"), ("chr2", 99, 200, "b", 0, "-")])
+    expected = histpred.embed(as_rows, fasta, window="interval", **encoder)
+    assert table["name"].tolist() == ["chr1:5001-6000", "chr2:100-200"]
+    assert (vectors == expected[1]).all()
+    name = rows["name"].iloc[0]
+    table, _ = histpred.embed(inputs / "rows.bed", fasta, genes=[name], **encoder)
+    assert set(table["name"]) == {name}
+    bundled, _ = histpred.embed(regions, fasta, bundle="human-promoter", threads=1)
+    expected = histpred.windows(regions, fasta)
+    pandas.testing.assert_frame_equal(bundled, expected)
 
 
 def test_windows_are_those_of_predict(inputs):
@@ -313,7 +357,7 @@ def test_paths_may_be_text(inputs):
 
 
 def test_the_package_offers_what_it_says():
-    verbs = {"embed", "evaluate", "predict", "to_anndata", "train", "windows"}
+    verbs = {"embed", "evaluate", "experiment", "predict", "to_anndata", "train", "windows"}
     assert set(histpred.__all__) == verbs | {"__version__"}
     assert dir(histpred) == sorted(histpred.__all__)
     assert all(callable(getattr(histpred, verb)) for verb in verbs)

@@ -41,6 +41,31 @@ def test_a_signal_while_modules_are_imported_is_an_interruption(module, number):
     assert done.stderr.strip().startswith(f"error: {INTERRUPTED}\n  {AGAIN}")
 
 
+LATE = """
+import os, sys
+from histpred.__main__ import main
+class Last:
+    def __del__(self, kill=os.kill, pid=os.getpid(), number=int(sys.argv[1])):
+        kill(pid, number)
+last = Last()
+sys.argv[1:] = ["bundle", "list"]
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("number", [2, 15], ids=["SIGINT", "SIGTERM"])
+def test_a_signal_while_python_ends_does_not_change_the_exit_code(number):
+    done = subprocess.run(
+        [sys.executable, "-c", LATE, str(number)],
+        capture_output=True,
+        encoding="utf-8",
+        env=environment(),
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "human-promoter" in done.stdout
+
+
 def closed(streams: str, *arguments: str | Path) -> Done:
     """Run histpred with closed streams, such as '<&- 2>&-'."""
     return process(*arguments, prefix=["sh", "-c", f'exec "$@" {streams}', "sh"])

@@ -40,6 +40,7 @@ SAMPLES = "in at least two and at least a quarter of the samples"
 GENE_MEANING = f"a peak within 2 kb of the transcription start {SAMPLES}"
 TILE_MEANING = f"peaks over half of the 200 bp or more {SAMPLES}"
 REGION_MEANING = "a peak in any of ENCODE's experiments of the mark"
+REGION_ROWS = "short regions near genes"
 TRAINED_ON = "It was trained on chromosomes 20 (below 45 Mb) and 22 (below 40 Mb) of hg19."
 HELD_OUT = (
     "Each of eight blocks of chr22 17-40 Mb and chr20 0-45 Mb scored by a model that was trained "

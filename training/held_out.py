@@ -19,7 +19,8 @@ from samples import MARKS, Places
 from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 
-from histpred.bundle.manifest import Calibration, Evaluation, MarkSpec
+from histpred.bundle.manifest import Evaluation
+from histpred.bundle.mark_spec import Calibration, MarkSpec
 from histpred.core.journal import publish
 from histpred.evaluation.baselines import CPG, GC, KMERS, fit_predictors, shares_of
 from histpred.evaluation.bootstrap import draws

@@ -28,6 +28,7 @@ from about import (
     GENE_MEANING,
     HUMAN,
     REGION_MEANING,
+    REGION_ROWS,
     SUMMARY,
     TILE_MEANING,
     TRAINED_ON,
@@ -75,11 +76,11 @@ from histpred.bundle.manifest import (
     IntervalOutput,
     KnownAnswer,
     Manifest,
-    MarkSpec,
     Species,
     Training,
     WindowSpec,
 )
+from histpred.bundle.mark_spec import MarkSpec
 from histpred.bundle.probability import probabilities_of
 from histpred.bundle.publish import write_bundle
 from histpred.encoders.onnx import codes_of
@@ -158,11 +159,18 @@ def marks_of(found: Found, needed: Mapping[str, int], bootstraps: int) -> Marks:
     whole = [np.ones(len(regions.block), bool)]
     # Regions lie near genes, where marks are more frequent than along the genome: as for genes.
     of = bootstraps, needed
+    further = calls(regions, whole, PRECISION_OF_GENES, REGION_MEANING, bootstraps, {}, "regions")
     return Marks(
         calls(tiles, by_chromosome, PRECISION_OF_INTERVALS, TILE_MEANING, *of, "tiles"),
         calls(genes, by_kind, PRECISION_OF_GENES, GENE_MEANING, *of, "genes"),
-        calls(regions, whole, PRECISION_OF_GENES, REGION_MEANING, bootstraps, {}, "regions"),
+        tuple(map(_not_in_tiles, further)),
     )
+
+
+def _not_in_tiles(mark: MarkSpec) -> MarkSpec:
+    """A mark of regions: along a whole chromosome, what its calls promise would not hold."""
+    calls = mark.calls and mark.calls.model_copy(update={"rows": REGION_ROWS})
+    return mark.model_copy(update={"calls": calls})
 
 
 def graphs_of(

@@ -12,7 +12,7 @@ from members import SEED
 from samples import MARKS
 from sklearn.metrics import roc_auc_score
 
-from histpred.bundle.manifest import MarkSpec
+from histpred.bundle.mark_spec import MarkSpec
 from histpred.evaluation.baselines import CPG, GC, KMERS
 from histpred.evaluation.kinds import KINDS
 from histpred.evaluation.metrics import expected_calibration_error

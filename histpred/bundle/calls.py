@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from histpred.core.errors import UsageError, first_few
 
 if TYPE_CHECKING:
-    from histpred.bundle.manifest import CurvePoint, Manifest, MarkSpec
+    from histpred.bundle.manifest import Manifest
+    from histpred.bundle.mark_spec import CurvePoint, MarkSpec
 
 NEVER = 1.0  # a threshold that no probability reaches
 PRECISION_OF_GENES, PRECISION_OF_INTERVALS = 0.8, 0.5  # usual precisions of calls
@@ -71,6 +72,24 @@ def with_precision(mark: MarkSpec, wanted: float) -> MarkSpec:
     return mark.model_copy(update={"threshold": threshold, "calls": calls})
 
 
+def in_tiles(mark: MarkSpec) -> MarkSpec:
+    """The mark as it is called in tiles: never, if what its calls promise does not hold there."""
+    if mark.calls is None or not mark.calls.rows:
+        return mark
+    calls = mark.calls.model_copy(update={"precision": None, "recall": None, "curve": ()})
+    return mark.model_copy(update={"threshold": NEVER, "calls": calls})
+
+
+def why_never(mark: MarkSpec) -> str:
+    """Why a mark is never called, as a phrase; '' if its bundle does not say."""
+    calls = mark.calls
+    if calls is None:
+        return ""
+    if calls.rows and not calls.curve:
+        return f"the precision of its calls is known for {calls.rows} only"
+    return f"no threshold reaches a precision of {calls.wanted:g}" if calls.wanted else ""
+
+
 def refuse_unpredicted(marks: Sequence[MarkSpec], bundle: str) -> None:
     """Raise UsageError if the bundle predicts none of the marks."""
     if all(mark.unpredicted for mark in marks):
@@ -87,7 +106,7 @@ def expected_of(mark: MarkSpec) -> tuple[float | None, float | None]:
 def promise_of(mark: MarkSpec) -> str:
     """What a call of a mark promises, or why there is none, as a phrase.
 
-    >>> from histpred.bundle.manifest import MarkSpec
+    >>> from histpred.bundle.mark_spec import MarkSpec
     >>> promise_of(MarkSpec(name="H3K4me3", threshold=0.25))
     'H3K4me3: called from 0.25'
     """
@@ -95,9 +114,7 @@ def promise_of(mark: MarkSpec) -> str:
         return f"{mark.name}: NA, not predicted: {mark.unpredicted}"
     calls = mark.calls
     if mark.threshold >= NEVER:
-        wanted = calls and calls.wanted
-        why = f": no threshold reaches a precision of {wanted:g}" if wanted else ""
-        return f"{mark.name}: never called{why}"
+        return f"{mark.name}: " + ": ".join(filter(None, ("never called", why_never(mark))))
     phrase = f"{mark.name}: called from {mark.threshold:.3g}"
     if calls is None:
         return phrase

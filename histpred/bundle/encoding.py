@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from histpred.bundle.folder import MANIFEST, Bundle, load_bundle
-from histpred.bundle.manifest import MarkSpec
+from histpred.bundle.mark_spec import MarkSpec
 from histpred.bundle.outputs import encoder_for, interval_output, marks_of, window_for
 from histpred.core.errors import BundleError, UsageError, first_few
 from histpred.encoders import ENCODERS, Encoder, EncoderSpec, build

@@ -1,51 +1,32 @@
 """The schema of bundle.json, as pydantic models.
 
-Version 1.5. Added in: 1.1 `chunks`, `published` and `files` of the encoder; 1.2 `method`,
+Version 1.6. Added in: 1.1 `chunks`, `published` and `files` of the encoder; 1.2 `method`,
 `logits` and `probabilities` of a calibration, `recipe` of the training, a `taxon_id` that may be
 unknown; 1.3 `interval`, `whole` of a window, `meaning` of a mark; 1.4 the encoder `spectra`; 1.5
-`calls`, `unpredicted` and `needed_samples` of a mark, and `caveats`. A reader accepts its own major
+`calls`, `unpredicted` and `needed_samples` of a mark, and `caveats`; 1.6 `rows` of calls, a list
+of `species`, each with its `genome`, and `parent` of the training. A reader accepts its own major
 version only; an unknown field is an error, since it may change what a score means.
 """
 
 from __future__ import annotations
 
-import math
-from itertools import pairwise
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import Field, JsonValue, model_validator
 
-from histpred.core.columns import NAMES
+from histpred.bundle.figures import Evaluation, Fraction, Record
+from histpred.bundle.mark_spec import RESERVED, Marks, Name
+from histpred.bundle.organisms import Species as Species  # a part of the manifest
+from histpred.bundle.organisms import SpeciesList
 
-SCHEMA_VERSION = "1.5"
+SCHEMA_VERSION = "1.6"
 LONGEST_REACH = 10_000_000  # bp to one side; no sequence model reads a tenth of it
 LARGEST_DIMENSION = 1 << 20
-LONGEST_CHROMOSOME = 1 << 40  # bp; the longest that is known has 2^35
 
-Length = Annotated[int, Field(gt=0, le=LONGEST_CHROMOSOME)]
 Reach = Annotated[int, Field(ge=0, le=LONGEST_REACH)]
 Stretch = Annotated[int, Field(gt=0, le=2 * LONGEST_REACH)]
 
-Fraction = Annotated[float, Field(ge=0, le=1)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-RESERVED = (*NAMES, "calls", "vector", "windows")  # names of columns and tracks
-NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._+-]*$"
-Name = Annotated[str, Field(min_length=1, pattern=NAME_PATTERN)]
-
-
-class Record(BaseModel):
-    """A part of the manifest: immutable, without unknown fields and NaN."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Species(Record):
-    """The organism trained on; `chromosome_lengths` (bp), by assembly, identify its genomes."""
-
-    name: str
-    taxon_id: int | None
-    assembly: str
-    chromosome_lengths: dict[str, tuple[Length, ...]] = {}
 
 
 class WindowSpec(Record):
@@ -88,105 +69,12 @@ class EncoderSpec(Record):
     """The frozen encoder; without `chunks` it sees windows whole."""
 
     kind: Name
-    settings: dict[str, JsonValue] = {}
+    settings: dict[str, JsonValue] = Field(default_factory=dict)
     dimension: Annotated[int, Field(gt=0, le=LARGEST_DIMENSION)]
     chunks: ChunkSpec | None = None
     published: Name | None = None  # its name in `histpred encoders list`
-    files: dict[Name, Digest] = {}  # sha256 by name, if users get them elsewhere
-
-
-class Calibration(Record):
-    """From one mark's logits to its probabilities: see `histpred.bundle.probability`.
-
-    sigmoid(slope * logit + intercept), unless there are knots (ascending `logits` with their
-    `probabilities`): then the line through them, constant beyond either end.
-    """
-
-    slope: Annotated[float, Field(gt=0)] = 1.0
-    intercept: float = 0.0
-    logits: tuple[float, ...] = ()
-    probabilities: tuple[Fraction, ...] = ()
-    method: Literal["temperature", "platt", "isotonic", "base rate"] = "platt"
-
-    @model_validator(mode="after")
-    def _knots_make_a_line(self) -> Calibration:
-        if len(self.logits) != len(self.probabilities):
-            found = f"{len(self.logits)} logits for {len(self.probabilities)} probabilities"
-            raise ValueError(found)
-        if any(left >= right for left, right in pairwise(self.logits)):
-            raise ValueError("the logits do not ascend")
-        if any(left > right for left, right in pairwise(self.probabilities)):
-            raise ValueError("the probabilities descend")
-        return self
-
-
-class CurvePoint(NamedTuple):
-    """Precision and recall of the windows that are called from a threshold."""
-
-    threshold: Fraction
-    precision: Fraction
-    recall: Fraction
-
-
-class Calls(Record):
-    """What a call of a mark promises, measured on held-out windows.
-
-    rule: how the threshold was chosen: for the precision `wanted`, or by Youden's J. precision,
-    recall: at the threshold; None if the mark is never called. curve: other thresholds. All
-    precisions are cautious, see `histpred.evaluation.calibration.precision_curve`.
-    """
-
-    rule: Literal["precision", "youden"]
-    wanted: Fraction | None = None
-    precision: Fraction | None = None
-    recall: Fraction | None = None
-    curve: tuple[CurvePoint, ...] = ()
-
-    @model_validator(mode="after")
-    def _is_consistent(self) -> Calls:
-        if (self.wanted is None) == (self.rule == "precision"):
-            raise ValueError("'wanted' belongs to the rule 'precision', and only to it")
-        if (self.precision is None) != (self.recall is None):
-            raise ValueError("precision and recall are stated together")
-        for left, right in pairwise(self.curve):
-            if left.threshold >= right.threshold:
-                raise ValueError("the thresholds of the curve do not ascend")
-            if left.precision > right.precision or left.recall < right.recall:
-                raise ValueError("along the curve precision descends or recall ascends")
-        return self
-
-
-class MarkSpec(Record):
-    """A mark that is scored, and called if its calibrated probability reaches `threshold`.
-
-    A threshold of 1 means never. meaning: a phrase that says what a positive label was.
-    needed_samples: samples with a peak that a positive label needs. unpredicted: why the bundle
-    knows nothing about the mark; its probabilities are NA then.
-    """
-
-    name: Name
-    threshold: Fraction
-    calibration: Calibration = Calibration()
-    meaning: str = ""
-    needed_samples: Annotated[int, Field(gt=0)] | None = None
-    calls: Calls | None = None
-    unpredicted: str = ""
-
-    @model_validator(mode="after")
-    def _calls_agree(self) -> MarkSpec:
-        if self.unpredicted and (self.threshold < 1 or self.calls):
-            raise ValueError("a mark that is not predicted has the threshold 1 and no calls")
-        if self.calls and (self.calls.precision is None) != (self.threshold == 1):
-            raise ValueError("a precision is stated if the mark is called, and only then")
-        return self
-
-    @property
-    def called_from(self) -> float:
-        """The threshold; NaN if the mark is not predicted."""
-        return math.nan if self.unpredicted else self.threshold
-
-
-Marks = Annotated[tuple[MarkSpec, ...], Field(min_length=1)]
+    # sha256 by name, if users get them elsewhere
+    files: dict[Name, Digest] = Field(default_factory=dict)
 
 
 class IntervalOutput(Record):
@@ -207,43 +95,32 @@ class IntervalOutput(Record):
         return self
 
 
+class Parent(Record):
+    """The bundle whose networks a training went on from; `sha256` is that of its bundle.json.
+
+    marks: those whose outputs went on. test_rows_seen, validation_rows_seen: rows of these sets
+    that the parent was trained or validated on, by their id or a shared base; seen_by_id and
+    seen_by_place: how many test rows by either. None if the parent does not say.
+    """
+
+    name: Name
+    version: str
+    sha256: Digest
+    marks: tuple[Name, ...]
+    test_rows_seen: int | None = None
+    seen_by_id: int | None = None
+    seen_by_place: int | None = None
+    validation_rows_seen: int | None = None
+
+
 class Training(Record):
     data: tuple[str, ...]
     splits: dict[str, str]
     seed: int
     counts: dict[str, int]  # windows in each split
-    recipe: dict[str, JsonValue] = {}  # inputs' digests and all options of `histpred train`
-
-
-class Performance(Record):
-    """Ranking and calibration error on one set of windows."""
-
-    auroc: Fraction
-    auprc: Fraction
-    ece: Fraction | None = None
-
-
-class MarkPerformance(Record):
-    """A mark's figures and those of the baselines on the same windows."""
-
-    positives: int
-    prevalence: Fraction
-    model: Performance
-    baselines: dict[str, Performance]
-
-
-class Evaluation(Record):
-    """One evaluation: a description, the number of windows, and the figures of each mark."""
-
-    description: str
-    windows: int
-    marks: Annotated[dict[str, MarkPerformance], Field(min_length=1)]
-
-    @model_validator(mode="after")
-    def _baselines_agree(self) -> Evaluation:
-        if len({frozenset(figures.baselines) for figures in self.marks.values()}) > 1:
-            raise ValueError("its marks have other baselines than each other")
-        return self
+    # inputs' digests and all options of `histpred train`
+    recipe: dict[str, JsonValue] = Field(default_factory=dict)
+    parent: Parent | None = None
 
 
 class KnownAnswer(Record):
@@ -268,7 +145,7 @@ class Manifest(Record):
     summary: str
     caveats: tuple[str, ...] = ()
     licence: str
-    species: Species
+    species: SpeciesList
     window: WindowSpec
     encoder: EncoderSpec
     marks: Marks

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
-from histpred.bundle.calls import refuse_unpredicted, with_precision
+from histpred.bundle.calls import in_tiles, refuse_unpredicted, with_precision
 from histpred.bundle.folder import Bundle
-from histpred.bundle.manifest import EncoderSpec, IntervalOutput, Manifest, MarkSpec, Species
+from histpred.bundle.manifest import EncoderSpec, IntervalOutput, Manifest
+from histpred.bundle.mark_spec import MarkSpec
+from histpred.bundle.organisms import Species
 from histpred.core.errors import UsageError, first_few
 from histpred.core.spelling import did_you_mean
 from histpred.genome.regions import INTERVAL, PROMOTER
@@ -92,7 +94,8 @@ def marks_of(
     """The marks that are scored for such windows: all, or those called so; in the bundle's order.
 
     call_precision: choose each threshold for it; None: the bundle's thresholds. Windows that the
-    bundle was not trained on have no stated precision. Raises UsageError for a name that the bundle
+    bundle was not trained on have no stated precision. In tiles, marks whose calls were measured on
+    other windows are never called. Raises UsageError for a name that the bundle
     does not score, if it predicts none of the marks, and for a precision that cannot be chosen.
     """
     marks = (interval_output(bundle, window) or bundle.manifest).marks
@@ -105,11 +108,12 @@ def marks_of(
     refuse_unpredicted(chosen, bundle.manifest.name)
     if not was_trained_on(bundle, window):
         chosen = tuple(mark.model_copy(update={"calls": None}) for mark in chosen)
-    if call_precision is None:
-        return chosen
-    if not 0 < call_precision <= 1:
-        raise UsageError(f"no precision of calls: {call_precision}", "give a number from 0 to 1")
-    return tuple(with_precision(mark, call_precision) for mark in chosen)
+    if call_precision is not None:
+        if not 0 < call_precision <= 1:
+            what = f"no precision of calls: {call_precision}"
+            raise UsageError(what, "give a number from 0 to 1")
+        chosen = tuple(with_precision(mark, call_precision) for mark in chosen)
+    return tuple(map(in_tiles, chosen)) if window.tile else chosen
 
 
 def _trained(bundle: Bundle) -> dict[str, WindowSpec]:
@@ -120,11 +124,12 @@ def _trained(bundle: Bundle) -> dict[str, WindowSpec]:
     return {spec.kind: WindowSpec(**spec.model_dump()) for spec in specs}
 
 
-def assembly_of(contig_lengths: Collection[int], species: Species) -> str | None:
+def assembly_of(contig_lengths: Collection[int], species: Sequence[Species]) -> str | None:
     """The assembly that shares most chromosome lengths (bp) with the contigs; None if none does."""
     shared = {
         assembly: len(set(lengths).intersection(contig_lengths))
-        for assembly, lengths in species.chromosome_lengths.items()
+        for one in species
+        for assembly, lengths in one.chromosome_lengths.items()
     }
     best = max(shared, key=lambda assembly: shared[assembly], default=None)
     return best if best and shared[best] else None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from histpred.bundle.manifest import Calibration
+    from histpred.bundle.mark_spec import Calibration
 
 
 def probabilities_of(logits: np.ndarray, calibrations: Sequence[Calibration]) -> np.ndarray:

@@ -8,8 +8,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from histpred.bundle.calls import NEVER, expected_of, first_words, meanings_of, promise_of
+from histpred.bundle.figures import Evaluation, MarkPerformance
 from histpred.bundle.folder import CARD, MANIFEST, SCORER, Bundle, load_bundle
-from histpred.bundle.manifest import Evaluation, Manifest, MarkPerformance, MarkSpec, WindowSpec
+from histpred.bundle.manifest import Manifest, WindowSpec
+from histpred.bundle.mark_spec import MarkSpec
+from histpred.bundle.organisms import Species
 
 
 def write_bundle(
@@ -40,10 +43,9 @@ def write_bundle(
 def render_card(manifest: Manifest, notes: str) -> str:
     """card.md: what the bundle is, what it was trained on, how well it does, in Markdown."""
     species, window, encoder = manifest.species, manifest.window, manifest.encoder
-    taxon = "" if species.taxon_id is None else f" ({species.taxon_id})"
     outputs = {"": manifest.marks}
     facts = {
-        "species": f"{species.name}{taxon}, {species.assembly}",
+        **_species(species),
         "window": _window(window),
         "N allowed": f"{window.max_n_fraction:.0%} of a window",
     }
@@ -81,6 +83,15 @@ def render_card(manifest: Manifest, notes: str) -> str:
     for name, evaluation in manifest.metrics.items():
         sections.append(f"## Performance: {name}\n\n{_evaluation_section(evaluation)}")
     return "\n\n".join(sections) + "\n"
+
+
+def _species(species: Sequence[Species]) -> dict[str, str]:
+    """The organism, or that of each genome."""
+    return {
+        f"genome {one.genome}" if one.genome else "species": f"{one.name}{one.taxon}, "
+        f"{one.assembly}"
+        for one in species
+    }
 
 
 def _evaluation_section(evaluation: Evaluation) -> str:

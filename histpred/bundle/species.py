@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from histpred.bundle.manifest import Species
+from histpred.bundle.organisms import Species
 from histpred.core.errors import first_few
 from histpred.genome.naming import chromosome
 from histpred.genome.reference import Reference

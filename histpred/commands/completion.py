@@ -7,7 +7,46 @@ import click
 from histpred.commands.help_pages import verb
 from histpred.core.text import say
 
-PROGRAM, VARIABLE = "histpred", "_HISTPRED_COMPLETE"
+ZSH = """\
+_histpred_completion() {
+    local type value about
+    local -a names described
+    compset -P 1 '--*='
+    for type value about in "${(@f)$(env _HISTPRED_COMPLETE=zsh_complete \\
+            COMP_WORDS="${words[*]}" COMP_CWORD=$((CURRENT - 1)) histpred)}"; do
+        case $type in
+            dir) _path_files -/ ;;
+            file) _path_files ;;
+            plain) [[ $about == _ ]] && names+=($value) || described+=("$value:$about") ;;
+        esac
+    done
+    (( $#described )) && _describe -V histpred described
+    (( $#names )) && compadd -V names -M 'm:{a-zA-Z}={A-Za-z}' -a names
+    (( compstate[nmatches] ))
+}
+compdef _histpred_completion histpred
+"""
+"""The script for zsh. That of click shows no names beside files, and drops --option= of a value."""
+FISH = """\
+function _histpred_completion
+    set -l word (commandline -t)
+    set -l option (string match -r -- '^--[^=]+=' $word)
+    for found in (env _HISTPRED_COMPLETE=fish_complete COMP_WORDS=(commandline -cp) \\
+            COMP_CWORD=$word histpred)
+        set -l parts (string split -m 1 , -- $found)
+        switch $parts[1]
+            case dir
+                printf "$option%s\\n" (__fish_complete_directories $parts[2])
+            case file
+                printf "$option%s\\n" (__fish_complete_path $parts[2])
+            case plain
+                echo "$option$parts[2]"
+        end
+    end
+end
+complete --no-files --command histpred --arguments "(_histpred_completion)"
+"""
+"""The script for fish. That of click cuts values at commas, and completes no --option=value."""
 
 
 @verb(
@@ -27,8 +66,10 @@ def completion(context: click.Context, shell: str) -> None:
 
     TAB completes commands, options, files, bundles, marks, biotypes and encoders.
     """
-    from click.shell_completion import get_completion_class
+    from click.shell_completion import BashComplete
 
-    script = get_completion_class(shell)
-    assert script is not None
-    say(script(context.find_root().command, {}, PROGRAM, VARIABLE).source())
+    if shell == "bash":
+        root = context.find_root().command
+        say(BashComplete(root, {}, "histpred", "_HISTPRED_COMPLETE").source())
+    else:
+        say(ZSH if shell == "zsh" else FISH)

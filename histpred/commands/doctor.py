@@ -124,7 +124,7 @@ def scoring(used: dict[str, str]) -> list[Finding]:
     """List onnxruntime's providers, and run the shipped scorer on the CPU and on `auto`."""
     import numpy as np
 
-    from histpred.core.runtime import CUDA, CUDA_HINT, load_onnxruntime
+    from histpred.core.runtime import CUDA, DRIVER_HINT, load_onnxruntime
     from histpred.scoring.scorer import Scorer
     from histpred.scoring.verify import TOLERANCE
 
@@ -145,7 +145,7 @@ def scoring(used: dict[str, str]) -> list[Finding]:
         findings.append(Finding("scoring device", wrong, PROBLEM, USE_CPU))
     elif device == CPU and CUDA in providers:
         stays = f"{device}: CUDA does not start"
-        findings.append(Finding("scoring device", stays, NOTE, CUDA_HINT))
+        findings.append(Finding("scoring device", stays, NOTE, DRIVER_HINT))
     else:
         findings.append(Finding("scoring device", device))
     return findings

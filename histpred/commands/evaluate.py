@@ -7,13 +7,15 @@ from typing import Any
 
 import click
 
-from histpred.commands import completers, options
+from histpred.commands import completers, inputs, options
 from histpred.commands.help_pages import verb
 from histpred.commands.progress import Progress
 from histpred.core.extras import need
 from histpred.core.log import logger
 from histpred.core.text import say
 from histpred.genome.regions import BLOCK
+
+OF_GENOMES = ("annotation", "fasta", "labels", "level", "biotypes", "unstranded", "cache")
 
 
 @verb(
@@ -30,9 +32,7 @@ from histpred.genome.regions import BLOCK
     ]
 )
 @click.argument("bundle", metavar="BUNDLE", shell_complete=completers.bundles)
-@options.annotation
-@options.fasta
-@options.labels
+@options.labelled_genomes
 @options.out("DIR", "Folder for metrics.json, tables, figures and report.html.")
 @options.in_model(
     "--beside",
@@ -51,6 +51,7 @@ from histpred.genome.regions import BLOCK
 )
 @options.marks
 @options.selection
+@inputs.transcripts
 @options.tile
 @options.in_rows(
     "--block",
@@ -74,21 +75,28 @@ from histpred.genome.regions import BLOCK
 @options.overwrite
 @options.cache
 @options.quiet
-def evaluate(out: Path, level: str | None, kind: str | None, quiet: bool, **given: Any) -> None:
-    """Evaluate BUNDLE on the rows of ANNOTATION that LABELS labels.
+def evaluate(out: Path, kind: str | None, quiet: bool, **given: Any) -> None:
+    """Evaluate BUNDLE on the rows of ANNOTATION that LABELS labels, or on several genomes.
+
+    SHEET is a CSV, or a TSV, with a row for each genome: its name, annotation, fasta and labels.
 
     With --tile, each tile of a row is evaluated, on the labels of histpred labels peaks --tile;
     with --window interval, each row as an interval.
 
-    The result has micro- and macro-averaged metrics with bootstrap intervals, metrics of each mark,
-    biotype and chromosome, calibration, and baselines fitted on the bundle's own training rows or,
-    if there are none here, on other blocks of the genome.
+    The result has micro- and macro-averaged metrics with bootstrap intervals, by the thresholds of
+    the bundle and by the paper's rule; metrics of each mark, genome, biotype and chromosome;
+    calibration; and baselines fitted on the bundle's own training rows or, if there are none here,
+    on other blocks of the genome.
     """
     need("train")
     from histpred import api
     from histpred.reports.evaluate import REPORT, summary
 
+    genomes = inputs.genomes_of(given)
+    others = {name: value for name, value in given.items() if name not in OF_GENOMES}
     with Progress("embedding windows", quiet) as progress:
-        metrics = api.evaluate(out=out, by=level, window=kind, progress=progress, **given)
+        metrics = api.evaluate(
+            annotation=genomes, out=out, window=kind, progress=progress, **others
+        )
     say(summary(metrics))
     logger.info(f"{out}: open {out / REPORT}")

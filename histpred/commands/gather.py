@@ -9,6 +9,7 @@ import click
 from histpred.commands import options
 from histpred.commands.help_pages import verb
 from histpred.commands.progress import skipped
+from histpred.commands.report import bundle_of_scores, no_report, report_on
 from histpred.core.log import logger
 
 _existing = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -22,6 +23,8 @@ _existing = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.argument("scattered", metavar="SCATTERED", type=_existing)
 @click.argument("parts", metavar="PART...", nargs=-1, required=True, type=_existing)
 @options.out("OUT", "Output folder, with the files that predict writes.")
+@no_report
+@bundle_of_scores
 @options.in_output(
     "--launched-by",
     metavar="JSON",
@@ -34,6 +37,8 @@ def gather(
     scattered: Path,
     parts: tuple[Path, ...],
     out: Path,
+    report: bool,
+    bundle: str | None,
     launched_by: str | None,
     overwrite: bool,
     quiet: bool,
@@ -41,11 +46,13 @@ def gather(
     """Join the predictions of all shards in SCATTERED, the folder that histpred scatter wrote.
 
     Each PART is the output folder of predict for one shard. Their order does not matter. OUT holds,
-    byte for byte, the tables that a single predict on the whole annotation writes.
+    byte for byte, the tables that a single predict on the whole annotation writes, and its report.
     """
     from histpred import verbs
+    from histpred.bundle.folder import load_bundle
     from histpred.scoring.launch import parse_launch
 
+    loaded = load_bundle(bundle) if bundle else None
     launch = parse_launch(launched_by) if launched_by else None
     result = verbs.gather(scattered, parts, out, overwrite=overwrite, launch=launch)
     if not result.fresh:
@@ -56,3 +63,5 @@ def gather(
     )
     for sentence in result.first_words:
         logger.info(sentence)
+    if report:
+        report_on(out, loaded, result)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from histpred.commands.options import INPUT, in_rows, several
+from histpred.commands.options import INPUT, filled, in_rows, several
 from histpred.core.errors import UsageError, first_few
 from histpred.core.log import logger
 from histpred.genome.regions import BODY, INTERVAL, PROMOTER
+
+if TYPE_CHECKING:
+    from histpred.genome.genomes import GenomeInput
 
 REGION = "chr22:20,100,000-20,104,000"
 
@@ -58,6 +61,17 @@ sequences = in_rows(
 )
 
 
+transcripts = in_rows(
+    "--transcripts",
+    multiple=True,
+    type=INPUT,
+    metavar="FASTA",
+    help="Read the sequences of transcripts from this file, by transcript ID, in place of joining "
+    "their exons from the genome; for spliced windows. Headers of Ensembl (cdna, ncrna), GENCODE "
+    "or the ID alone. May be repeated. [default: exons are joined]",
+)
+
+
 def read_inputs(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parameters of a command with what its words before FASTA stand for.
 
@@ -87,9 +101,29 @@ def read_inputs(given: Mapping[str, Any]) -> dict[str, Any]:
     return {**given, "annotation": words[0], "source": FILE}
 
 
+def genomes_of(given: Mapping[str, Any]) -> tuple[GenomeInput, ...]:
+    """Return the genome that three arguments name, or those of a sheet.
+
+    Raises UsageError for any other number of arguments.
+    """
+    from histpred.genome.genomes import one_genome, read_genomes
+    from histpred.genome.request import Request
+
+    request = filled(Request, given, fasta=given["fasta"] or "")
+    if given["fasta"] is None:
+        return read_genomes(given["annotation"], request)
+    if given["labels"] is None:
+        raise UsageError(
+            f"two files were given: {given['annotation']} and {given['fasta']}",
+            "give ANNOTATION, FASTA and LABELS, or a sheet of genomes (.csv or .tsv)",
+        )
+    return one_genome(request, given["labels"])
+
+
 def _window(source: str, bundle: str | None) -> str:
     """The window kind of regions or sequences, for a bundle or, without one, for an encoder."""
     from histpred.bundle.folder import load_bundle
+    from histpred.bundle.organisms import in_words
     from histpred.bundle.outputs import window_of_regions, window_of_sequences
     from histpred.genome.request import REGIONS
 
@@ -99,7 +133,8 @@ def _window(source: str, bundle: str | None) -> str:
     if source == REGIONS:
         return window_of_regions(loaded)
     kind, manifest = window_of_sequences(loaded), loaded.manifest
-    logger.info(f"{manifest.name} was trained on {manifest.species.name}: are the sequences of it?")
+    trained = in_words(manifest.species)
+    logger.info(f"{manifest.name} was trained on {trained}: are the sequences of it?")
     if kind == INTERVAL and manifest.window.kind == PROMOTER:
         hint = "if a TSS is at their middle, add --window promoter"
         logger.info(f"sequences are scored as intervals; {hint}")
@@ -126,7 +161,12 @@ def _regions(words: Sequence[str]) -> dict[str, str] | None:
 
     The FASTA comes last. As with samtools, it may also come first.
     """
-    from histpred.genome.typed_regions import canonical, like_regions, parse_regions
+    from histpred.genome.typed_regions import (
+        canonical,
+        like_regions,
+        names_contig,
+        parse_regions,
+    )
 
     files = [word for word in words if os.path.exists(word)]
     *typed, fasta = words
@@ -135,9 +175,13 @@ def _regions(words: Sequence[str]) -> dict[str, str] | None:
     if files == [words[0]]:
         fasta, *typed = words
     text = " ".join(typed)
-    if not like_regions(text):
+
+    def is_contig(word: str) -> bool:
+        return word not in files and names_contig(word, fasta)
+
+    if not like_regions(text) and not all(map(is_contig, typed)):
         return None
     if annotations := [word for word in files if word in typed]:
         found = f"regions were typed beside the file {annotations[0]}"
         raise UsageError(found, "give either an annotation or regions, then the FASTA")
-    return {"annotation": canonical(parse_regions(text)), "fasta": fasta}
+    return {"annotation": canonical(parse_regions(text, is_contig)), "fasta": fasta}

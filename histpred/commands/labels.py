@@ -62,10 +62,14 @@ def labels() -> None:
             "histpred labels rnainter Download_data_RH.tar.gz genes.gtf.gz \\\n"
             "    --species 'Homo sapiens' -o labels",
         ),
+        (
+            "Label the genes of the genomes of a sheet",
+            "histpred labels rnainter Download_data_RH.tar.gz genomes.csv -o labels",
+        ),
     ],
 )
 @click.argument("table", metavar="TABLE", type=_existing)
-@options.annotation
+@click.argument("annotation", metavar="SHEET|ANNOTATION", type=options.INPUT)
 @_out
 @in_labels(
     "--species",
@@ -86,25 +90,39 @@ def labels() -> None:
     metavar="SCORE",
     help="Use only pairs with at least this confidence score. [default: all pairs]",
 )
+@in_labels(
+    "--top",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Number of marks to keep: those with most pairs (50 in the paper). [default: all]",
+)
 @options.biotype
 @options.overwrite
 @options.quiet
-def rnainter(
-    table: Path, out: Path, unobserved: str, min_score: float | None, overwrite: bool, **given: Any
-) -> None:
+def rnainter(table: Path, out: Path, overwrite: bool, **given: Any) -> None:
     """Label the genes of ANNOTATION from RNAInter's table of RNA-histone pairs.
 
-    Genes are looked up by Ensembl ID, then by NCBI gene ID, then by symbol. RNAs that are not in
-    the annotation are listed in unjoined.tsv.
+    In place of ANNOTATION, a sheet of genomes names several: see 'histpred train'. Each gets a
+    folder of its name in LABELS, all with the same marks. RNAs join within a species: that of the
+    sheet's column species or, without it, --species.
+
+    Genes are looked up by Ensembl ID, then by NCBI gene ID, then by miRBase accession, then by
+    symbol or the name of a miRNA. RNAs that are not in the annotation are listed in unjoined.tsv.
     """
     need("labels", but="pybedtools")  # for peaks alone
     from histpred import verbs
+    from histpred.genome.genomes import is_sheet, read_genomes
     from histpred.genome.request import Request
 
     request = options.filled(Request, given, fasta="")
-    counts = verbs.label_from_rnainter(
-        table, request, out, given["species"], unobserved, min_score, overwrite
-    )
+    rules = {name: given[name] for name in ("species", "unobserved", "min_score", "top")}
+    if is_sheet(request.annotation):
+        genomes = read_genomes(request.annotation, request, labelled=False)
+        every = verbs.label_genomes_from_rnainter(table, genomes, out, overwrite=overwrite, **rules)
+        for name, counts in every.items():
+            _tell(out / name, counts)
+        return
+    counts = verbs.label_from_rnainter(table, request, out, overwrite=overwrite, **rules)
     _tell(out, counts)
 
 

@@ -82,6 +82,16 @@ def filled(record: type[Record], given: Mapping[str, object], **others: object) 
     return record(**fields | others)
 
 
+def typed(values: Mapping[str, object]) -> dict[str, object]:
+    """Return those of the `values`, by parameter, that the user typed; the others are defaults."""
+    source = click.get_current_context().get_parameter_source
+    return {
+        name: value
+        for name, value in values.items()
+        if source(name) is click.core.ParameterSource.COMMANDLINE
+    }
+
+
 def encoder_of(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments of `choose_encoder` that every verb with an encoder has."""
     return {
@@ -141,7 +151,11 @@ def no_stream(writes: str) -> Callable[[click.Context, click.Parameter, Path | N
 annotation = click.argument("annotation", metavar="ANNOTATION", type=INPUT)
 fasta = click.argument("fasta", metavar="FASTA", type=INPUT)
 scores = click.argument("scores", type=PATH)
-labels = click.argument("labels", metavar="LABELS", type=EXISTING)
+labelled_genomes = several(
+    click.argument("annotation", metavar="SHEET|ANNOTATION", type=INPUT),
+    click.argument("fasta", metavar="[FASTA", type=INPUT, required=False),
+    click.argument("labels", metavar="LABELS]", type=EXISTING, required=False),
+)
 bundle = in_model(
     "--bundle",
     default=DEFAULT_BUNDLE,
@@ -199,8 +213,9 @@ by = in_rows(
     "--by",
     "level",
     type=click.Choice(["gene", "transcript"]),
-    help="Make one window for each gene, or for each transcript, of a GTF or GFF3. "
-    "[default: gene; transcript for spliced windows]",
+    help="Make one window for each gene, or for each transcript, of a GTF or GFF3. The spliced "
+    "window of a gene is that of its transcript tagged Ensembl_canonical, else MANE_Select, else "
+    "APPRIS principal, else of its longest. [default: gene; transcript for spliced windows]",
 )
 tile = in_rows(
     "--tile",

@@ -8,7 +8,7 @@ from typing import Any
 from histpred.commands import inputs, options
 from histpred.commands.help_pages import verb
 from histpred.commands.progress import Progress, check_strict, skipped
-from histpred.commands.report import report_on
+from histpred.commands.report import no_report, report_on
 from histpred.commands.tracks import tell_hub
 from histpred.core.log import logger
 
@@ -41,6 +41,7 @@ from histpred.core.log import logger
 @options.selection
 @inputs.genes
 @inputs.sequences
+@inputs.transcripts
 @options.tile
 @options.in_output(
     "--tracks", is_flag=True, help="Also write the tracks of histpred tracks into OUT/hub."
@@ -52,13 +53,7 @@ from histpred.core.log import logger
     default=True,
     help="With --tile and --tracks: leave out scores.tsv.gz, which is 5 GB for a human genome.",
 )
-@options.in_output(
-    "--no-report",
-    "report",
-    flag_value=False,
-    default=True,
-    help="Leave out OUT/report.html, which tells what was found.",
-)
+@no_report
 @options.marks
 @options.call_precision
 @options.threads
@@ -80,7 +75,7 @@ def predict(
     Both may be compressed. In place of ANNOTATION, you may type regions, which are scored as
     intervals: chr22:20,100,000-20,104,000, with :+ or :- for a strand. Their positions count from
     1, and both ends belong to the region, as in samtools and the UCSC browser. With --tile, predict
-    makes a continuous track along ANNOTATION's rows, or along all of FASTA.
+    makes a continuous track along ANNOTATION's rows, a contig (chr22), or all of FASTA.
 
     OUT holds scores.tsv.gz (a probability for each window and mark), calls.bed.gz (windows and
     marks above the thresholds), ledger.tsv (one row for each input row: scored, or skipped

@@ -9,6 +9,7 @@ import click
 
 from histpred.commands import completers, options
 from histpred.commands.help_pages import verb
+from histpred.core.errors import BundleError
 from histpred.core.log import logger
 
 if TYPE_CHECKING:
@@ -16,6 +17,20 @@ if TYPE_CHECKING:
     from histpred.scoring.record import Prediction
 
 MOST_WINDOWS = 100_000  # that predict writes a report on; a million take a minute or two
+
+bundle_of_scores = options.in_model(
+    "--bundle",
+    metavar="NAME|DIR",
+    shell_complete=completers.bundles,
+    help="Bundle that made the scores, for the report. [default: the shipped bundle of that name]",
+)
+no_report = options.in_output(
+    "--no-report",
+    "report",
+    flag_value=False,
+    default=True,
+    help="Leave out OUT/report.html, which tells what was found.",
+)
 
 
 @verb(
@@ -31,12 +46,7 @@ MOST_WINDOWS = 100_000  # that predict writes a report on; a million take a minu
     required=False,
     writes="an HTML file",
 )
-@options.in_model(
-    "--bundle",
-    metavar="NAME|DIR",
-    shell_complete=completers.bundles,
-    help="Bundle that made SCORES. [default: the shipped bundle of that name]",
-)
+@bundle_of_scores
 @options.overwrite
 @options.quiet
 def report(
@@ -44,8 +54,8 @@ def report(
 ) -> None:
     """Write an HTML report on SCORES, a folder of predict: what was found, how far to trust it.
 
-    predict writes the same report into its folder, unless it has more than 100,000 windows. The
-    report is one self-contained file. It opens without a network.
+    predict and gather write the same report into their folder, unless it has more than 100,000
+    windows. The report is one self-contained file. It opens without a network.
     """
     from histpred import verbs
     from histpred.bundle.folder import load_bundle
@@ -55,10 +65,11 @@ def report(
     logger.info(f"{page}: {page.stat().st_size / 1e6:.1f} MB, for any browser")
 
 
-def report_on(out: Path, bundle: Bundle, result: Prediction) -> None:
+def report_on(out: Path, bundle: Bundle | None, result: Prediction) -> None:
     """Write the report of a new prediction into its folder, and say where it is.
 
-    A file of that name stays: it is the report of this very prediction, or the user's own.
+    bundle: that of the prediction; None: a shipped one, and no report if it does not ship. A file
+    of that name stays: it is the report of this very prediction, or the user's own.
     """
     from histpred import verbs
     from histpred.scoring.derived import REPORT
@@ -70,5 +81,11 @@ def report_on(out: Path, bundle: Bundle, result: Prediction) -> None:
         many = f"{result.scored:,} windows"
         logger.info(f"no report is written on {many}; histpred report {out} writes one")
         return
-    verbs.report(out, None, bundle)
+    try:
+        verbs.report(out, None, bundle)
+    except BundleError as error:
+        if bundle:
+            raise
+        logger.info(f"no report is written: {error.message}; histpred report {out} --bundle DIR")
+        return
     logger.info(f"{page}: what was found, for any browser")

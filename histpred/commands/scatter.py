@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,6 +11,10 @@ from histpred.commands import inputs, options
 from histpred.commands.help_pages import verb
 from histpred.commands.progress import check_strict, skipped
 from histpred.core.log import logger
+from histpred.genome.regions import INTERVAL
+
+if TYPE_CHECKING:
+    from histpred.bundle.encoding import EncoderChoice
 
 
 @verb(
@@ -30,6 +34,7 @@ from histpred.core.log import logger
 @options.encoder
 @options.selection
 @inputs.genes
+@inputs.sequences
 @options.tile
 @options.in_output(
     "--shard-bases",
@@ -64,9 +69,11 @@ def scatter(
     """
     from histpred import verbs
     from histpred.bundle.encoding import choose_encoder
-    from histpred.genome.request import Request
+    from histpred.genome.request import REGIONS, Request
 
     given = inputs.read_inputs(given)
+    if recorded_as and given["source"] == REGIONS:  # no file is read, so there is no link to it
+        recorded_as = (given["annotation"], recorded_as[1])
     request = options.filled(Request, given)
     choice = choose_encoder(**options.encoder_of(given), tile=given["tile"])
     result = verbs.scatter(request, choice, out, shard_bases, overwrite, recorded_as)
@@ -76,4 +83,17 @@ def scatter(
         f"{out}: {result.windows:,} windows of {result.rows:,} rows, {result.bases:,} bp, "
         f"in {result.shards} shards{skipped(result.skipped)}"
     )
+    if needed := _needed(choice):
+        logger.info(f"give histpred predict the option {needed} on each shard")
     check_strict(strict, result.skipped, result.past_end, out / "ledger.tsv")
+
+
+def _needed(choice: EncoderChoice) -> str:
+    """The option without which predict would score a shard as other windows; '' if there is none.
+
+    A table of windows does not tell whether its rows are genes.
+    """
+    if choice.window.tile:
+        return f"--tile {choice.window.tile}"
+    usual = choice.bundle and choice.bundle.manifest.window.kind
+    return f"--window {INTERVAL}" if choice.window.kind == INTERVAL != usual else ""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from histpred.commands import completers, options
+from histpred.commands import completers, inputs, options
 from histpred.commands.help_pages import option_in, verb
 from histpred.commands.progress import Progress
 from histpred.core.extras import need
@@ -33,15 +33,21 @@ RECIPE, SETTINGS, ABOUT = Recipe(), Settings(), About("")
             "histpred evaluate mine genes.gtf.gz genome.fa labels -o evaluation",
         ),
         (
+            "Train one bundle on the genomes of a sheet",
+            "histpred train genomes.csv --split chromosome -o mine",
+        ),
+        (
             "Train the small network that reads bases around the TSS",
             "histpred train genes.gtf.gz genome.fa labels --model spectra --members 5 \\\n"
             "    -o mine",
         ),
+        (
+            "Go on from the weights of a bundle, with labels of your own",
+            "histpred train genes.bed genome.fa my-labels --from mine -o mine-tuned",
+        ),
     ]
 )
-@options.annotation
-@options.fasta
-@options.labels
+@options.labelled_genomes
 @options.out(
     "BUNDLE", "Folder for the bundle. The folder's name is the bundle's name unless you set --name."
 )
@@ -55,6 +61,15 @@ RECIPE, SETTINGS, ABOUT = Recipe(), Settings(), About("")
     "deephistone-adapted: with global pooling (11,000 bp upstream, 1,000 bp downstream).",
 )
 @in_network(
+    "--from",
+    "parent",
+    metavar="NAME|DIR",
+    shell_complete=completers.bundles,
+    help="Bundle of 'histpred train' whose weights are the start (fine-tuning). It fixes model, "
+    "members, hidden widths, encoder and window (mlp and spectra). Marks that it does not have "
+    "start anew. [default: train anew]",
+)
+@in_network(
     "--members",
     type=click.IntRange(1),
     default=RECIPE.members,
@@ -63,6 +78,7 @@ RECIPE, SETTINGS, ABOUT = Recipe(), Settings(), About("")
 )
 @options.encoder
 @options.selection
+@inputs.transcripts
 @options.marks
 @in_network(
     "--mark-dimension",
@@ -175,31 +191,37 @@ RECIPE, SETTINGS, ABOUT = Recipe(), Settings(), About("")
 @options.overwrite
 @options.cache
 @options.quiet
-def train(
-    labels: Path, out: Path, hidden: str, name: str | None, quiet: bool, **given: Any
-) -> None:
-    """Train a bundle on the LABELS of the rows of ANNOTATION.
+def train(out: Path, hidden: str, name: str | None, quiet: bool, **given: Any) -> None:
+    """Train a bundle on the LABELS of the rows of ANNOTATION, or on several genomes.
 
     LABELS is a folder that 'histpred labels' wrote, or a TSV. Its first column is an id (gene_id or
     name of the annotation). Each further column is a mark: 1 = present, 0 = absent, empty =
     unlabelled.
 
+    SHEET is a CSV, or a TSV, with a row for each genome. Its columns are name, annotation, fasta
+    and labels and, if you like, species, taxon_id and assembly. One bundle is trained on all
+    genomes. Their chromosomes and genes are told apart as human:chr1 and human:ENSG00000130538.
+
     If train is killed, run it again: it resumes where it stopped and ends with the same weights.
 
     With --precision bf16, the network is trained in bf16 too.
+
+    With --from BUNDLE, training goes on from the weights of a bundle. The card names it, and says
+    how many test rows it was trained on.
     """
     need("train")
     from histpred import verbs
     from histpred.core.execution import Execution
-    from histpred.genome.request import Request
+    from histpred.training.parent import like_parent
     from histpred.training.recipe import check, choose_source
 
     settings = options.filled(Settings, given)
     recipe = options.filled(Recipe, given, hidden=options.widths(hidden), settings=settings)
+    recipe = like_parent(recipe, options.typed(recipe._asdict()))
     about = options.filled(About, given, name=name or out.resolve().name)
     check(recipe, about)  # before the encoder is opened
     choice = choose_source(recipe, **options.encoder_of(given))
-    request = options.filled(Request, given)
+    genomes = inputs.genomes_of(given)
     with Progress("training", quiet) as progress, Progress("embedding windows", quiet) as embedded:
 
         def tell(epoch: Epoch) -> None:
@@ -210,11 +232,13 @@ def train(
             )
 
         execution = options.filled(Execution, given, progress=embedded)
-        trained = verbs.train(request, labels, out, recipe, about, choice, execution, progress=tell)
+        trained = verbs.train(genomes, out, recipe, about, choice, execution, progress=tell)
     counts = trained.manifest.training.counts
-    files = [str(out), *request.files, str(labels), "-o", f"{out}-evaluation"]
-    rows = ["--by", request.level] if request.level else []
-    rows += ["--biotype", ",".join(request.biotypes)] if request.biotypes else []
+    named = filter(None, (given[name] for name in ("annotation", "fasta", "labels")))
+    files = [str(out), *map(str, named), "-o", f"{out}-evaluation"]
+    rows = [word for path in given["transcripts"] for word in ("--transcripts", path)]
+    rows += ["--by", given["level"]] if given["level"] else []
+    rows += ["--biotype", ",".join(given["biotypes"])] if given["biotypes"] else []
     logger.info(
         f"{out}: {len(trained.manifest.marks)} marks, trained on {counts['train']:,} rows; "
         f"next: {shlex.join(['histpred', 'evaluate', *files, *rows])}"

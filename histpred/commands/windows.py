@@ -42,6 +42,7 @@ from histpred.core.log import logger
 @options.selection
 @inputs.genes
 @inputs.sequences
+@inputs.transcripts
 @options.tile
 @options.in_rows(
     "--upstream",

@@ -18,7 +18,7 @@ from histpred.core.errors import UsageError, first_few
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 PACKAGES = {
-    "train": ("torch", "sklearn", "scipy", "matplotlib", "onnx", "pyarrow"),
+    "train": ("torch", "sklearn", "scipy", "matplotlib", "onnx", "pyarrow", "yaml"),
     "anndata": ("anndata", "pyarrow"),
     "labels": ("pybedtools", "sklearn", "scipy", "matplotlib"),
 }

@@ -33,6 +33,16 @@ def end_at_once(number: int = 0, frame: FrameType | None = None) -> NoReturn:
         os._exit(EXIT_INTERRUPTED)
 
 
+def ignore_signals() -> None:
+    """Let the process end with the exit code that it has; call this last.
+
+    Python resets the handlers before it has taken everything down. A signal in these moments would
+    make a run that is finished look killed.
+    """
+    for one in SIGNALS:
+        signal.signal(one, signal.SIG_IGN)
+
+
 def end_soon() -> None:
     """End the process after `LINGER` seconds, if it does not end by itself before."""
     import threading

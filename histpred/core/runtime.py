@@ -42,6 +42,10 @@ Change = Callable[["Message"], None]
 CUDA = "CUDAExecutionProvider"
 CPU = "CPUExecutionProvider"
 MOST_MEMORY = 16 << 30  # bytes of a graph's arrays; the largest of ours takes 10 kB for each base
+DRIVER_HINT = (
+    "is there an NVIDIA GPU, with a driver for the CUDA that onnxruntime-gpu was built for "
+    "(nvidia-smi), and are CUDA and cuDNN installed? Or use --device cpu"
+)
 CUDA_HINT = (
     "replace onnxruntime with onnxruntime-gpu (pip install onnxruntime-gpu) and install the CUDA "
     "and cuDNN that it was built for; or use --device cpu"
@@ -100,7 +104,7 @@ def open_session(
         if session:
             return session, f"cuda:{number}"
         if name == "cuda":
-            raise DeviceError(f"device {device!r} was asked for: {reason}", CUDA_HINT)
+            raise DeviceError(f"device {device!r} was asked for: {reason}", DRIVER_HINT)
         logger.warning("CUDA is installed but does not start; scoring on the CPU: %s", reason)
 
     return _create(path, [CPU], threads, change), "cpu"

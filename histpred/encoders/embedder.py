@@ -21,7 +21,7 @@ from histpred.encoders.chunks import ChunkPolicy, bases, chunks_of, known_part, 
 from histpred.encoders.store import Store, chunk_key
 from histpred.genome.reference import Reference
 from histpred.genome.tiles import AT_ONCE, Block
-from histpred.genome.windows import Row, WindowSpec
+from histpred.genome.windows import Row, WindowSpec, reads_around
 
 WINDOWS_AT_ONCE = 4096
 BASES_AT_ONCE = 1 << 20  # of blocks of tiles
@@ -144,6 +144,8 @@ class Embedder:
         """What tells a chunk from others; its place, if a store need not find it by its bases."""
         if self._store is None and self._chunks is None:
             chrom, start, end, strand, *_, blocks, _ = row.window
+            if blocks and not reads_around(row.window):  # exons; a FASTA may have other bases
+                return chunk_key(sequence)
             return repr((chrom, strand, blocks or (start, end))).encode()
         return chunk_key(sequence)
 

@@ -1,7 +1,7 @@
 """Baselines that a model must beat: prevalence, composition, k-mers, and neighbouring windows.
 
-Each is fitted on the training rows only. Its thresholds maximise Youden's J on the validation rows
-(appendix F of the paper, equation 8), as for a model.
+Each is fitted on the training rows only. Its thresholds are chosen on the validation rows by the
+rule of the bundle beside it.
 """
 
 from __future__ import annotations
@@ -17,21 +17,23 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from histpred.encoders.kmer import KmerEncoder
-from histpred.evaluation.calibration import NEVER, youden
+from histpred.evaluation.calibration import call_thresholds
+from histpred.genome.genomes import GENOME
 from histpred.genome.windows import WindowSpec
 from histpred.labels.examples import Examples
 from histpred.labels.splits import TRAIN, VALIDATION
 
-PREVALENCE, GC, CPG = "prevalence", "GC", "CpG o/e"
+PREVALENCE, OF_GENOME, GC, CPG = "prevalence", "prevalence by genome", "GC", "CpG o/e"
 KMERS, NEAREST = "4-mers + logistic", "nearest neighbour"
 INPUTS = {
     PREVALENCE: "nothing",
+    OF_GENOME: "the genome",
     GC: "share of G and C",
     CPG: "CpG observed over expected",
     KMERS: "1- to 4-mer frequencies",
     NEAREST: "labels of neighbouring training windows",
 }
-"""Every baseline, and its input."""
+"""Every baseline, and its input. OF_GENOME is for windows of several genomes."""
 
 NEAR = 1_000  # bp to each side of the TSS or middle that are read of a window around it
 NEIGHBOURS = 5
@@ -70,28 +72,31 @@ Predictor = Callable[[pandas.DataFrame, np.ndarray], np.ndarray]
 """Gives probabilities [n, marks] of windows (chrom, start, end) and their features [n, f]."""
 
 
-def fit_baselines(examples: Examples) -> Callable[[pandas.DataFrame, np.ndarray], Scores]:
+def fit_baselines(
+    examples: Examples, wanted: float | None = None
+) -> Callable[[pandas.DataFrame, np.ndarray], Scores]:
     """Fit on the training rows of `examples`, with thresholds from its validation rows.
 
     Its inputs are those of `sequence_features`. Returns a function from windows (columns chrom,
     start and end, 0-based half-open) and their features to scores.
 
     - prevalence: the share of positives, the same for every row.
+    - prevalence by genome, for windows of several: the share of positives in each genome, or in all
+      of them for a mark without labels there. A model that only tells genomes apart is no better.
     - GC, and CpG o/e: logistic regression on it and its square.
     - 4-mers + logistic: logistic regression on 1- to 4-mers, strongly regularised.
     - nearest neighbour: the mean label of the 5 training windows on the same chromosome with the
       nearest middles, and of a sixth label, the prevalence, which keeps the mean off 0 and 1.
 
     Features are standardised. Every baseline predicts the prevalence for a mark with one class in
-    the training rows, and 0.5 for a mark without training labels. The threshold is 0.5 if all
-    validation rows have the same probability, as every threshold then has a J of 0. Otherwise, it
-    is 1 (never called) for a mark with one class in the validation rows.
+    the training rows, and 0.5 for a mark without training labels. Thresholds: see
+    `histpred.evaluation.calibration.call_thresholds`, which takes `wanted`.
     """
     train, held_out = examples.of(TRAIN), examples.of(VALIDATION)
     shares = shares_of(train.labels)
     predictors = fit_predictors(train.windows, train.inputs, train.labels, shares)
     thresholds = {
-        name: choose_thresholds(held_out.labels, predict(held_out.windows, held_out.inputs))
+        name: call_thresholds(held_out.labels, predict(held_out.windows, held_out.inputs), wanted)
         for name, predict in predictors.items()
     }
     return lambda rows, these: {
@@ -121,11 +126,28 @@ def fit_predictors(
     nearest = _nearest(windows, labels, shares)
     return {
         PREVALENCE: lambda rows, _: np.tile(shares, (len(rows), 1)),
+        **({OF_GENOME: shares_by_genome(windows, labels, shares)} if several(windows) else {}),
         GC: fitted(GC, COMPOSITION_STRENGTH, _with_square),
         CPG: fitted(CPG, COMPOSITION_STRENGTH, _with_square),
         KMERS: fitted(KMERS, KMER_STRENGTH, lambda values: values),
         NEAREST: lambda rows, _: nearest(rows),
     }
+
+
+def several(windows: pandas.DataFrame) -> bool:
+    """True for windows of several genomes."""
+    return GENOME in windows and windows[GENOME].nunique() > 1
+
+
+def shares_by_genome(
+    windows: pandas.DataFrame, labels: np.ndarray, shares: np.ndarray
+) -> Predictor:
+    """The baseline OF_GENOME, fitted on labelled windows with the `shares` [marks] of all."""
+    found = {}
+    for genome in windows[GENOME].unique():
+        here = labels[(windows[GENOME] == genome).to_numpy()]
+        found[genome] = np.where(np.isnan(here).all(axis=0), shares, shares_of(here))
+    return lambda rows, _: np.array([found.get(one, shares) for one in rows[GENOME]])
 
 
 def _with_square(values: np.ndarray) -> np.ndarray:
@@ -185,15 +207,3 @@ def _places(windows: pandas.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """Chromosomes [n] and middles [n, 1]."""
     middles = (windows["start"].to_numpy(np.float64) + windows["end"].to_numpy(np.float64)) / 2
     return windows["chrom"].to_numpy(str), middles[:, None]
-
-
-def choose_thresholds(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """Thresholds [marks] from validation rows, both [n, marks]; see `fit_baselines`."""
-    thresholds = np.full(labels.shape[1], EVEN)
-    for i in range(len(thresholds)):
-        known = ~np.isnan(labels[:, i])
-        truth, scores = labels[known, i] == 1, probabilities[known, i]
-        if len(np.unique(scores)) > 1:
-            both = truth.any() and not truth.all()
-            thresholds[i] = youden(truth, scores) if both else NEVER
-    return thresholds

@@ -12,11 +12,14 @@ import pandas
 
 from histpred.evaluation.baselines import (
     INPUTS,
+    OF_GENOME,
     Scores,
-    choose_thresholds,
     fit_predictors,
+    several,
+    shares_by_genome,
     shares_of,
 )
+from histpred.evaluation.calibration import call_thresholds
 from histpred.labels.loci import overlapping
 
 FOLDS = 5
@@ -49,15 +52,20 @@ class Blocks:
 
 
 def out_of_fold(
-    windows: pandas.DataFrame, features: np.ndarray, labels: np.ndarray, blocks: Blocks
+    windows: pandas.DataFrame,
+    features: np.ndarray,
+    labels: np.ndarray,
+    blocks: Blocks,
+    wanted: float | None = None,
 ) -> Scores:
     """Probabilities of the baselines for windows [n] with `sequence_features` and labels.
 
-    The prevalence is that of all of them: one of each fold would rank the folds, and in the wrong
-    order. Thresholds maximise Youden's J on these same rows. Both flatter the baselines a little.
+    The prevalence, by genome too, is that of all of them: one of each fold would rank the folds,
+    and in the wrong order. Thresholds are chosen on these same rows by `call_thresholds`, which
+    takes `wanted`. Both flatter the baselines a little.
     """
     shares = shares_of(labels)
-    found = {name: np.full(labels.shape, np.nan) for name in INPUTS}
+    found: dict[str, np.ndarray] = {}
     around = windows.assign(start=windows["start"] - GAP // 2, end=windows["end"] + GAP // 2)
     for fold in np.unique(blocks.folds):
         held_out = blocks.folds == fold
@@ -67,5 +75,12 @@ def out_of_fold(
         predictors = fit_predictors(rows, features[train], labels[train], shares)
         these = windows[held_out].reset_index(drop=True)
         for name, predict in predictors.items():
-            found[name][held_out] = predict(these, features[held_out])
-    return {name: (values, choose_thresholds(labels, values)) for name, values in found.items()}
+            values = found.setdefault(name, np.full(labels.shape, np.nan))
+            values[held_out] = predict(these, features[held_out])
+    if several(windows):
+        found[OF_GENOME] = shares_by_genome(windows, labels, shares)(windows, features)
+    return {
+        name: (found[name], call_thresholds(labels, found[name], wanted))
+        for name in INPUTS
+        if name in found
+    }

@@ -19,7 +19,7 @@ from sklearn.metrics import roc_curve
 from sklearn.model_selection import GroupKFold
 
 from histpred.bundle.calls import NEVER, PRECISION_OF_GENES, point_for
-from histpred.bundle.manifest import Calibration, Calls, CurvePoint
+from histpred.bundle.mark_spec import Calibration, Calls, CurvePoint
 from histpred.bundle.probability import probabilities_of
 
 FLAT = 1e-2  # a slope so low that probabilities are nearly equal but keep their order
@@ -90,6 +90,23 @@ def choose_calls(
         return NEVER, never_called(wanted)[1].model_copy(update={"curve": curve})
     stated = {"precision": precision, "recall": recall, "curve": curve}
     return threshold, never_called(wanted)[1].model_copy(update=stated)
+
+
+def call_thresholds(
+    labels: np.ndarray, probabilities: np.ndarray, wanted: float | None
+) -> np.ndarray:
+    """The threshold of each mark, [marks], of labels and probabilities [n, marks] of held-out rows.
+
+    Labels are 0, 1 or NaN. `wanted`: see `choose_calls`. It is 1, never, for a mark with one class
+    or without skill: if its probabilities do not rank positives above negatives.
+    """
+    thresholds = np.full(labels.shape[1], NEVER)
+    for i in range(len(thresholds)):
+        known = ~np.isnan(labels[:, i])
+        truth, rates = labels[known, i] == 1, probabilities[known, i]
+        if _ranks(rates, truth):
+            thresholds[i], _ = choose_calls(truth, rates, wanted)
+    return thresholds
 
 
 def never_called(wanted: float | None) -> tuple[float, Calls]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -10,21 +9,31 @@ from typing import NamedTuple
 import numpy as np
 import pandas
 
-from histpred.bundle.folder import MARK_VECTORS, Bundle
-from histpred.evaluation.analysis import co_targeting, correlate, cosine_similarity_of
-from histpred.evaluation.baselines import INPUTS, fit_baselines, sequence_features
-from histpred.evaluation.blocks import out_of_fold
+from histpred.evaluation.analysis import co_targeting, correlate
+from histpred.evaluation.baselines import INPUTS, fit_baselines, sequence_features, several
+from histpred.evaluation.blocks import Blocks, out_of_fold
 from histpred.evaluation.bootstrap import intervals, lead
 from histpred.evaluation.kinds import by_kind, kinds_of
-from histpred.evaluation.metrics import by_group, measure
-from histpred.evaluation.result import BASELINE, LOCI, MODEL, ModelResult, Result
+from histpred.evaluation.metrics import SMALLEST, by_group, measure
+from histpred.evaluation.paper import no_validation, read_by_paper
+from histpred.evaluation.result import (
+    BASELINE,
+    LOCI,
+    MODEL,
+    Correlation,
+    ModelResult,
+    Result,
+    ValidationRows,
+)
 from histpred.evaluation.rows import EvaluationOptions, LabelledRows, label_rows
-from histpred.evaluation.scores import COPY, ScoredWindows, described
+from histpred.evaluation.scores import ScoredWindows, described
+from histpred.evaluation.vectors import similarity_of, why_no_vectors
+from histpred.genome.genomes import GENOME, GenomeInput
 from histpred.genome.regions import INTERVAL
-from histpred.genome.request import Request
-from histpred.genome.windows import WindowSpec
+from histpred.genome.transcripts import fitting
 from histpred.labels.examples import Examples
 from histpred.labels.loci import locus_numbers
+from histpred.labels.matrix import Labels
 from histpred.labels.splits import TRAIN
 from histpred.scoring.embed import map_windows
 
@@ -33,7 +42,8 @@ class EvaluatedRows(NamedTuple):
     """The evaluated rows, on which every model is assessed.
 
     windows: one row per window; truth: float32 [n, marks], NaN where unlabelled; loci: int [n],
-    what is drawn together in the bootstrap; seed: of the bootstrap.
+    what is drawn together in the bootstrap; seed: of the bootstrap; validation: labels, float32
+    [validation rows, marks], that choose the thresholds of the paper's reading.
     """
 
     windows: pandas.DataFrame
@@ -41,6 +51,7 @@ class EvaluatedRows(NamedTuple):
     marks: tuple[str, ...]
     loci: np.ndarray
     seed: int
+    validation: np.ndarray
 
     def assess(
         self,
@@ -61,49 +72,54 @@ class EvaluatedRows(NamedTuple):
             ahead = lead(other, probabilities, self.truth, self.loci, seed=self.seed)
         return ModelResult(kind, inputs, probabilities, thresholds, figures, low, high, ahead)
 
+    def read_by_paper(self, one: ModelResult, validation: np.ndarray) -> ModelResult:
+        """Add the paper's reading, with raw scores of the validation rows, if there are any."""
+        if not len(self.validation):
+            return one
+        reading = read_by_paper(self.truth, one.raw_scores, self.validation, validation, self.marks)
+        return one._replace(paper=reading)
+
 
 def compare(
     scored: Sequence[ScoredWindows],
-    request: Request,
-    labels_path: Path,
+    genomes: Sequence[GenomeInput],
+    labels: Sequence[Labels],
     options: EvaluationOptions,
     work: Path,
 ) -> Result:
     """Evaluate the first of the bundles, with the others and the baselines beside it.
 
-    `work`: a private folder for temporary files. Raises what
+    labels: those of each genome. work: a private folder for temporary files. Raises what
     `histpred.evaluation.rows.label_rows` raises.
     """
     bundle, window = scored[0].bundle, scored[0].window
-    chosen = label_rows(scored, labels_path, options)
+    chosen = label_rows(scored, genomes, labels, options)
     labelled, blocks = chosen.labelled, chosen.blocks
-    windows = labelled.windows[chosen.evaluated].reset_index(drop=True).drop(columns=COPY)
-    truth = labelled.labels[chosen.evaluated]
+    windows, truth = chosen.of(chosen.evaluated)
     # Neighbouring intervals are alike even where they do not overlap.
     in_blocks = window.kind == INTERVAL
     loci = blocks.numbers if in_blocks else locus_numbers(windows)
     block, count = f"blocks of {blocks.length:,} bp", len(np.unique(loci))
     places = f"in {count:,} {block}" if in_blocks else f"at {count:,} loci that do not overlap"
-    evaluated = EvaluatedRows(windows, truth, chosen.marks, loci, options.seed)
+    validation = ValidationRows(*chosen.of(chosen.validation))
+    evaluated = EvaluatedRows(windows, truth, chosen.marks, loci, options.seed, validation.labels)
     models = _bundle_results(scored, chosen, evaluated)
     training = labelled.labels[chosen.sets == TRAIN]
     by_block = not len(training) and len(blocks.names) > 1
     if len(training) or by_block:
-        models |= _baseline_results(window, request, chosen, evaluated, models, work)
-
+        models |= _baseline_results(scored[0], genomes, chosen, evaluated, models, work)
     probabilities = {name: model.probabilities for name, model in models.items()}
-    groupings = {"biotype": windows["biotype"], "chromosome": windows["chrom"]}
-    if by_block:
-        groupings["block"] = np.array(blocks.names)[blocks.numbers]
-    groups = [by_group(truth, probabilities, of, by) for by, of in groupings.items()]
-    kinds = kinds_of(labelled.windows[chosen.evaluated], request, window.kind, work)
-    similarity = _similarity(bundle, chosen.marks)
+    groups = [
+        by_group(truth, probabilities, of, by, 1 if by == GENOME else SMALLEST)
+        for by, of in _groupings(windows, blocks if by_block else None).items()
+    ]
+    kinds = kinds_of(labelled.windows[chosen.evaluated], genomes, window.kind, work)
+    similarity = similarity_of(bundle, chosen.marks)
     together = co_targeting(training, chosen.marks) if len(training) else None
-    both = similarity is not None and together is not None and len(chosen.marks) > 2
     return Result(
         title=f"{bundle.manifest.name} {bundle.manifest.version}",
         about={
-            **_about(scored[0], request, labels_path),
+            **_about(scored[0], genomes),
             "rows": f"{len(windows):,} ({'all' if chosen.unknown else options.rows}), {places}",
             **({"baselines": f"by {block}, see Methods"} if by_block else {}),
             **bundle.manifest.training.splits,
@@ -115,12 +131,24 @@ def compare(
         models=models,
         groups=pandas.concat(groups, ignore_index=True),
         similarity=similarity,
+        no_vectors=why_no_vectors(bundle),
         co_targeting=together,
-        correlation=correlate(similarity, together) if both else None,
+        correlation=_correlation(similarity, together),
         drawn=block if in_blocks else LOCI,
         block=blocks.length if by_block else 0,
         kinds=kinds if isinstance(kinds, str) else by_kind(kinds, truth, models, chosen.marks),
+        validation=validation if len(validation.labels) else no_validation(bundle.manifest),
     )
+
+
+def _groupings(windows: pandas.DataFrame, blocks: Blocks | None) -> dict[str, Sequence[str]]:
+    """The groups of the windows, str [n], by kind of group; genomes if there are several."""
+    return {
+        **({GENOME: windows[GENOME]} if several(windows) else {}),
+        "biotype": windows["biotype"],
+        "chromosome": windows["chrom"],
+        **({"block": np.array(blocks.names)[blocks.numbers]} if blocks else {}),
+    }
 
 
 def _bundle_results(
@@ -130,19 +158,22 @@ def _bundle_results(
     for each, place in zip(scored, rows.places, strict=True):
         manifest = each.bundle.manifest
         thresholds = {mark.name: mark.threshold for mark in each.marks}
-        models[manifest.name] = evaluated.assess(
+        one = evaluated.assess(
             MODEL,
             f"{described(each.window)}, {manifest.encoder.published or manifest.encoder.kind}",
             each.table[list(rows.marks)].to_numpy()[place[rows.evaluated]],
             np.array([thresholds[mark] for mark in rows.marks]),
             next(iter(models.values()), None),
         )
+        raw = each.raw[:, [each.names.index(mark) for mark in rows.marks]]
+        one = one._replace(raw=raw[place[rows.evaluated]])
+        models[manifest.name] = evaluated.read_by_paper(one, raw[place[rows.validation]])
     return models
 
 
 def _baseline_results(
-    window: WindowSpec,
-    request: Request,
+    scored: ScoredWindows,
+    genomes: Sequence[GenomeInput],
     rows: LabelledRows,
     evaluated: EvaluatedRows,
     models: dict[str, ModelResult],
@@ -152,42 +183,59 @@ def _baseline_results(
 
     `models`: those of the bundles, the evaluated one first.
     """
-    _, parts, _ = map_windows(
-        request, window, work, lambda batch: sequence_features(batch, window), quiet=True
-    )
+    window = scored.window
+    parts: list[np.ndarray] = []
+    for genome in genomes:
+        request = fitting(genome.request, window.kind)
+        _, more, _ = map_windows(
+            request, window, work, lambda batch: sequence_features(batch, window), quiet=True
+        )
+        parts += more
     _, windows, units, labels = rows.labelled
+    wanted = _wanted(scored)
     features = np.concatenate(parts)[rows.labelled.rows]
     if (rows.sets == TRAIN).any():
-        score = fit_baselines(Examples(windows, units, features, labels, rows.known_sets))
+        score = fit_baselines(Examples(windows, units, features, labels, rows.known_sets), wanted)
         scores = score(evaluated.windows, features[rows.evaluated])
+        validation = score(windows[rows.validation], features[rows.validation])
     else:
         features = features[rows.evaluated]
-        scores = out_of_fold(evaluated.windows, features, evaluated.truth, rows.blocks)
+        scores = out_of_fold(evaluated.windows, features, evaluated.truth, rows.blocks, wanted)
+        validation = {}
     bundle = next(iter(models.values()))
-    return {
-        name: evaluated.assess(BASELINE, INPUTS[name], probabilities, thresholds, bundle)
-        for name, (probabilities, thresholds) in scores.items()
-    }
+    results = {}
+    for name, (probabilities, thresholds) in scores.items():
+        one = evaluated.assess(BASELINE, INPUTS[name], probabilities, thresholds, bundle)
+        if name in validation:
+            one = evaluated.read_by_paper(one, validation[name][0])
+        results[name] = one
+    return results
 
 
-def _similarity(bundle: Bundle, marks: Sequence[str]) -> pandas.DataFrame | None:
-    """Cosine similarity of the bundle's mark vectors, None if it has none."""
-    if MARK_VECTORS not in bundle.manifest.files:
-        return None
-    with open(bundle.directory / MARK_VECTORS, encoding="utf-8", newline="") as lines:
-        rows = csv.reader(lines, "excel-tab")
-        vectors = {mark: [float(number) for number in numbers] for mark, *numbers in rows}
-    return cosine_similarity_of(np.array([vectors[mark] for mark in marks]), marks)
+def _correlation(
+    similarity: pandas.DataFrame | None, together: pandas.DataFrame | None
+) -> Correlation | None:
+    known = similarity is not None and together is not None and len(similarity) > 2
+    return correlate(similarity, together) if known else None
 
 
-def _about(scored: ScoredWindows, request: Request, labels_path: Path) -> dict[str, str]:
+def _wanted(scored: ScoredWindows) -> float | None:
+    """The precision that the bundle's calls should have; None: they maximise Youden's J."""
+    return next((mark.calls.wanted for mark in scored.marks if mark.calls), None)
+
+
+def _about(scored: ScoredWindows, genomes: Sequence[GenomeInput]) -> dict[str, str]:
+    def names(paths: Sequence[str | Path | None]) -> str:
+        return ", ".join(Path(path).name for path in paths if path)
+
     manifest = scored.bundle.manifest
     return {
         "bundle": f"{manifest.name} {manifest.version}, sha256 {scored.bundle.digest[:12]}",
         "windows": described(scored.window),
         "encoder": f"{manifest.encoder.published or manifest.encoder.kind}, "
         f"{manifest.encoder.dimension} numbers",
-        "annotation": Path(request.annotation).name,
-        "genome": Path(request.fasta).name,
-        "labels": labels_path.name,
+        **({"genomes": ", ".join(one.name for one in genomes)} if genomes[0].name else {}),
+        "annotation": names([one.request.annotation for one in genomes]),
+        "genome": names([one.request.fasta for one in genomes]),
+        "labels": names([one.labels for one in genomes]),
     }

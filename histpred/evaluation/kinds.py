@@ -20,6 +20,7 @@ from histpred.evaluation.result import MEAN, ModelResult
 from histpred.evaluation.scores import COPY, SAME_ROW
 from histpred.genome.annotation import TABLE, level_for
 from histpred.genome.biotypes import is_coding
+from histpred.genome.genomes import GenomeInput, placed
 from histpred.genome.plan import open_windows
 from histpred.genome.regions import INTERVAL, PROMOTER
 from histpred.genome.request import Request
@@ -35,7 +36,7 @@ COLUMNS = ["kind", "windows", "model", "mark", "auroc", "probability", "rate", "
 
 
 def kinds_of(
-    windows: pandas.DataFrame, request: Request, kind: str, work: Path
+    windows: pandas.DataFrame, genomes: Sequence[GenomeInput], kind: str, work: Path
 ) -> dict[str, np.ndarray] | str:
     """The rows of each of KINDS, bool [n]; or a sentence that says why they are not known.
 
@@ -49,9 +50,10 @@ def kinds_of(
     if not stated.any():
         return NO_BIOTYPES
     try:
-        starts = _starts(request, kind, work)
+        each = [placed(_starts(one.request, kind, work), one.name) for one in genomes]
     except InputError as error:  # in rows that --biotype leaves out
         return f"Coding and non-coding genes are not compared: {error.message}."
+    starts = pandas.concat(each, ignore_index=True)
     coding = windows["biotype"].map(is_coding).to_numpy(bool)
     all_coding = starts[starts["biotype"].map(is_coding).to_numpy(bool)]
     if all_coding.empty:
@@ -81,7 +83,7 @@ def distances(positions: np.ndarray, others: np.ndarray) -> np.ndarray:
 def _starts(request: Request, kind: str, work: Path) -> pandas.DataFrame:
     """The TSS of each row of the annotation: `start`, biotype, SAME_ROW and COPY."""
     level = level_for(kind, request.level)
-    every = request._replace(biotypes=(), level=level, unstranded=True)
+    every = request._replace(biotypes=(), level=level, unstranded=True, transcripts=())
     columns = [*SAME_ROW, "start", "biotype"]
     rows = []
     with quiet_htslib(), open_windows(every, WindowSpec(PROMOTER, 0, 1, 1.0), work) as opened:

@@ -19,7 +19,7 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from histpred.bundle.manifest import Evaluation, MarkPerformance, Performance
+from histpred.bundle.figures import Evaluation, MarkPerformance, Performance
 from histpred.evaluation.baselines import PREVALENCE
 from histpred.evaluation.ranking import BINS, binned, rank, rankings, running_sums, weighted_figures
 from histpred.evaluation.result import MACRO, METRICS, MICRO
@@ -66,7 +66,7 @@ def _figures(labels: np.ndarray, probabilities: np.ndarray, called: np.ndarray) 
     )
     figures = {
         "auroc": roc_auc_score(truth, scores) if both else np.nan,
-        "auprc": average_precision_score(truth, scores) if both else np.nan,
+        "auprc": average_precision(truth, scores) if both else np.nan,
         "accuracy": accuracy_score(truth, calls),
         "precision": precision,
         "recall": recall,
@@ -75,6 +75,14 @@ def _figures(labels: np.ndarray, probabilities: np.ndarray, called: np.ndarray) 
         "ece": expected_calibration_error(truth, scores),
     }
     return [positives, negatives, *(float(figures[name]) for name in METRICS)]
+
+
+def average_precision(labels: np.ndarray, scores: np.ndarray) -> float:
+    """The area under the precision-recall curve of labels and scores, [n], without interpolation.
+
+    scikit-learn's sum can exceed 1 in its last digit, as it does for nine positives ranked first.
+    """
+    return min(1.0, float(average_precision_score(labels, scores)))
 
 
 def macro_average(tables: np.ndarray) -> np.ndarray:
@@ -195,6 +203,6 @@ def card_figures(
 def _ranking(truth: np.ndarray, scores: np.ndarray, ece: float | None = None) -> Performance:
     return Performance(
         auroc=float(roc_auc_score(truth, scores)),
-        auprc=float(average_precision_score(truth, scores)),
+        auprc=average_precision(truth, scores),
         ece=ece,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,9 +14,11 @@ from histpred.bundle.folder import SPLIT, Bundle
 from histpred.core.errors import InputError, UsageError, first_few
 from histpred.evaluation.blocks import Blocks
 from histpred.evaluation.scores import COPY, SAME_ROW, ScoredWindows, Target
+from histpred.genome.genomes import GENOME, GenomeInput, within
 from histpred.genome.regions import BLOCK
-from histpred.labels.examples import LabelledWindows, choose_marks, labelled
-from histpred.labels.matrix import Labels, read_labels, without_version
+from histpred.labels.examples import LabelledWindows, choose_marks
+from histpred.labels.genomes import absent_marks, labelled_genomes
+from histpred.labels.matrix import Labels, unit_ids, without_version
 from histpred.labels.splits import LEAKY, TEST, TRAIN, UNUSED, VALIDATION, read_split, warn_of_leaks
 
 logger = logging.getLogger(__name__)
@@ -65,26 +67,45 @@ class LabelledRows(NamedTuple):
         return bool((self.sets == "").all())
 
     @property
+    def validation(self) -> np.ndarray:
+        """The validation rows of the bundle's split that all bundles score, bool [n]."""
+        scored = np.all([place >= 0 for place in self.places], axis=0)
+        chosen: np.ndarray = scored & (self.sets == VALIDATION)
+        return chosen
+
+    def of(self, chosen: np.ndarray) -> tuple[pandas.DataFrame, np.ndarray]:
+        """Windows without COPY, and labels [n, marks], of the rows chosen by a mask."""
+        windows = self.labelled.windows[chosen].reset_index(drop=True).drop(columns=COPY)
+        return windows, self.labelled.labels[chosen]
+
+    @property
     def known_sets(self) -> np.ndarray:
         """The sets, UNUSED for rows that are not in the split."""
         return np.where(self.sets == "", UNUSED, self.sets)
 
 
 def label_rows(
-    scored: Sequence[ScoredWindows], labels_path: Path, options: EvaluationOptions
+    scored: Sequence[ScoredWindows],
+    genomes: Sequence[GenomeInput],
+    labels: Sequence[Labels],
+    options: EvaluationOptions,
 ) -> LabelledRows:
     """Match the windows of the first bundle with labels, and choose the rows to evaluate.
+
+    `labels` are those of each genome.
 
     Warnings are logged and returned. Raises InputError if bundles and labels share no mark, or
     windows and labels no row; UsageError for a mark that a bundle does not score, and if no row is
     left.
     """
     bundle = scored[0].bundle
-    labels = _common_marks(scored, read_labels(labels_path), labels_path, options.marks)
+    path = genomes[0].labels_path
+    labels = [_common_marks(scored, these, path, options.marks) for these in labels]
     windows = scored[0].table.drop(columns=list(scored[0].names))
-    found = labelled(windows, labels, labels_path)
-    sets = _sets(bundle, found.units)
+    found = labelled_genomes(genomes, _by_genome(genomes, windows), labels)
+    sets = _sets(bundle, found.windows)
     chosen, warnings = _choose(sets, options.rows, bundle)
+    warnings += absent_marks(genomes, labels)
     places = _places(scored, found.windows)
     everywhere = np.all([place >= 0 for place in places], axis=0)
     if not everywhere.any():
@@ -100,7 +121,7 @@ def label_rows(
             f"no row of the set {options.rows!r} can be evaluated", "choose other rows with --rows"
         )
     blocks = Blocks(found.windows[chosen], options.block)
-    these = LabelledRows(labels.marks, found, sets, chosen, places, blocks, warnings)
+    these = LabelledRows(labels[0].marks, found, sets, chosen, places, blocks, warnings)
     warnings += _warnings([each.bundle for each in scored], these)
     for warning in warnings:
         logger.warning(warning)
@@ -137,13 +158,50 @@ def _common_marks(
     return labels
 
 
-def _sets(bundle: Bundle, units: np.ndarray) -> np.ndarray:
-    """The set of each row in the bundle's split, '' if it is not in it."""
+def _by_genome(genomes: Sequence[GenomeInput], windows: pandas.DataFrame) -> list[pandas.DataFrame]:
+    if GENOME not in windows:
+        return [windows]
+    return [windows[windows[GENOME] == genome.name] for genome in genomes]
+
+
+def _sets(bundle: Bundle, windows: pandas.DataFrame) -> np.ndarray:
+    """The set of each row in the bundle's split, '' if it is not in it.
+
+    A bundle of several genomes knows a row by genome and id. Rows of a genome without a name are
+    then those of the genome with which they share most ids. Raises UsageError if there are two.
+    """
+    units = unit_ids(windows)
     if SPLIT not in bundle.manifest.files:
         return np.full(len(units), "")
     known = read_split(bundle.directory / SPLIT)
-    bare = {without_version(unit): name for unit, name in known.items()}
-    return np.array([known.get(unit, bare.get(without_version(unit), "")) for unit in units])
+    trained = [species.genome for species in bundle.manifest.species]
+    if trained == [""]:
+        return _looked_up(known, "", units)
+    if GENOME not in windows:
+        every = {genome: _looked_up(known, genome, units) for genome in trained}
+        shared = {genome: int((sets != "").sum()) for genome, sets in every.items()}
+        alike = [genome for genome in trained if shared[genome] == max(shared.values())]
+        if len(alike) > 1 and shared[alike[0]]:
+            raise UsageError(
+                f"the genomes {first_few(alike)} have the ids of these rows alike",
+                "give a sheet of genomes, with the name of this one",
+            )
+        return every[alike[0]]
+    sets = np.full(len(units), "", dtype="<U10")
+    for genome in set(windows[GENOME]).intersection(trained):
+        here = np.flatnonzero(windows[GENOME] == genome)
+        sets[here] = _looked_up(known, genome, [units[i] for i in here])
+    return sets
+
+
+def _looked_up(known: Mapping[str, str], genome: str, units: Sequence[str]) -> np.ndarray:
+    """The sets of units of one genome, by id or else by id without its version."""
+    prefix = within(genome, "")
+    these = {
+        unit.removeprefix(prefix): name for unit, name in known.items() if unit.startswith(prefix)
+    }
+    bare = {without_version(unit): name for unit, name in these.items()}
+    return np.array([these.get(unit, bare.get(without_version(unit), "")) for unit in units])
 
 
 def _choose(sets: np.ndarray, rows: str, bundle: Bundle) -> tuple[np.ndarray, list[str]]:
@@ -191,8 +249,13 @@ def _warnings(bundles: Sequence[Bundle], rows: LabelledRows) -> list[str]:
         leaky = next((text for text in training.splits.values() if LEAKY in text), None)
     if leaky:
         warnings.append(leaky)
+    if (parent := training.parent) and parent.test_rows_seen and not rows.unknown:
+        warnings.append(
+            f"{bundle.manifest.name} goes on from {parent.name}, which was trained or validated on "
+            f"{parent.test_rows_seen:,} of its test rows: the figures flatter it"
+        )
     for other in others:
-        fitted = np.isin(_sets(other, rows.labelled.units), (TRAIN, VALIDATION))
+        fitted = np.isin(_sets(other, rows.labelled.windows), (TRAIN, VALIDATION))
         if seen := int((rows.evaluated & fitted).sum()):
             warnings.append(
                 f"{seen:,} of the {rows.evaluated.sum():,} rows trained or validated "

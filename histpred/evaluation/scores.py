@@ -1,4 +1,4 @@
-"""The probabilities of a bundle, as `histpred predict` gives them, in memory."""
+"""The raw scores of a bundle and its probabilities, those of `histpred predict`, in memory."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas
+from scipy.special import expit
 
 from histpred.bundle.encoding import bundle_encoder
 from histpred.bundle.folder import Bundle
-from histpred.bundle.manifest import MarkSpec
+from histpred.bundle.mark_spec import MarkSpec
 from histpred.core.columns import NAMES
 from histpred.core.execution import Execution
 from histpred.encoders import is_expensive
-from histpred.genome.request import Request
+from histpred.genome.genomes import GenomeInput, naming, placed
+from histpred.genome.transcripts import fitting
 from histpred.genome.windows import Row, WindowSpec, tile_name
 from histpred.scoring.predict import predict
 
@@ -34,17 +36,19 @@ class Target(NamedTuple):
 
 
 class ScoredWindows(NamedTuple):
-    """All windows of a request, scored by a bundle.
+    """All windows of some genomes, scored by a bundle.
 
-    table: windows in genome order with the columns of `histpred.core.columns`, COPY, and a column
-    of probabilities for each mark. A tile is called by its place (`tile_name`) and has no gene_id.
-    marks: those that the bundle predicts for such windows.
+    table: windows in genome order with the columns of `histpred.core.columns`, GENOME where genomes
+    have names, COPY, and a column of probabilities for each mark. A tile is called by its place
+    (`tile_name`) and has no gene_id. marks: those that the bundle predicts for such windows. raw:
+    float64 [windows, marks], the scores before calibration: the sigmoid of each logit.
     """
 
     bundle: Bundle
     window: WindowSpec
     marks: tuple[MarkSpec, ...]
     table: pandas.DataFrame
+    raw: np.ndarray
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -54,42 +58,55 @@ class ScoredWindows(NamedTuple):
 
 def score(
     bundle: Bundle,
-    request: Request,
+    genomes: Sequence[GenomeInput],
     target: Target,
     weights: Path | None,
     work: Path,
     execution: Execution,
 ) -> ScoredWindows:
-    """Score the windows of a request; `work` is a private folder for temporary files."""
+    """Score the windows of genomes; `work` is a private folder for temporary files."""
     choice = bundle_encoder(bundle, target.window, target.tile or None, weights)
     window, name = choice.window, bundle.manifest.name
     logger.info(f"{name}: embedding {described(window)}")
     if not is_expensive(choice.spec.kind):
         execution = execution._replace(store=None)
-    windows: list[tuple[object, ...]] = []
+    tables: list[pandas.DataFrame] = []
+    logits: list[np.ndarray] = []
     scores: list[np.ndarray] = []
-
-    def keep(rows: Sequence[Row], probabilities: np.ndarray) -> None:
-        windows.extend(row.values for row in rows)
-        scores.append(probabilities)
-
     execution = execution._replace(overwrite=True, table=False)
-    run = predict(request, choice, work / f"{name}.scores", execution, keep)
-    if execution.store:
-        logger.info(
-            f"{run.embedded:,} chunks embedded on {run.device}, {run.reused:,} found in the store"
-        )
-    table = pandas.DataFrame(windows, columns=NAMES)
-    if window.tile:
-        places = zip(table["chrom"], table["start"], strict=True)
-        table["name"] = [tile_name(chrom, start, window.tile) for chrom, start in places]
-        table["gene_id"] = "."
-    columns = np.concatenate(scores) if scores else np.empty((0, len(choice.scored)))
+    for genome in genomes:
+        windows: list[tuple[object, ...]] = []
+
+        def keep(rows: Sequence[Row], probabilities: np.ndarray, before: np.ndarray) -> None:
+            windows.extend(row.values for row in rows)  # noqa: B023 - called within this turn
+            logits.append(before)
+            scores.append(probabilities)
+
+        # Of bundles side by side, some may be of transcripts.
+        request = fitting(genome.request, window.kind)
+        with naming(genome):
+            run = predict(request, choice, work / f"{name}.scores", execution, keep)
+        if execution.store:
+            logger.info(
+                f"{run.embedded:,} chunks embedded on {run.device}, {run.reused:,} found in the "
+                "store"
+            )
+        table = pandas.DataFrame(windows, columns=NAMES)
+        if window.tile:
+            places = zip(table["chrom"], table["start"], strict=True)
+            table["name"] = [tile_name(chrom, start, window.tile) for chrom, start in places]
+            table["gene_id"] = "."
+        tables.append(placed(table, genome.name))
+    table = pandas.concat(tables, ignore_index=True)
+    nothing = np.empty((0, len(choice.scored)))
+    columns = np.concatenate([nothing, *scores])
+    raw = expit(np.concatenate([nothing, *logits]))
     predicted = np.array([not mark.unpredicted for mark in choice.scored])
     marks = tuple(mark for mark in choice.scored if not mark.unpredicted)
     values = pandas.DataFrame(columns[:, predicted], columns=[mark.name for mark in marks])
     values.insert(0, COPY, table.groupby(SAME_ROW).cumcount())
-    return ScoredWindows(bundle, window, marks, pandas.concat([table, values], axis=1))
+    table = pandas.concat([table, values], axis=1)
+    return ScoredWindows(bundle, window, marks, table, raw[:, predicted])
 
 
 def described(window: WindowSpec) -> str:

@@ -59,13 +59,10 @@ def level_for(kind: str, level: str | None) -> str:
     """The features that become rows: 'gene' or 'transcript'.
 
     `level` None means transcripts for spliced windows, else genes. Raises UsageError for an unknown
-    level, and for spliced windows of genes.
+    level.
     """
     if level not in (None, GENE, TRANSCRIPT):
         raise UsageError(f"unknown level {level!r}", f"use {GENE} or {TRANSCRIPT}")
-    if kind == SPLICED and level == GENE:
-        hint = "use --by transcript with --window spliced"
-        raise UsageError("spliced windows need transcripts, not genes", hint)
     return level or (TRANSCRIPT if kind == SPLICED else GENE)
 
 

@@ -15,6 +15,7 @@ from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 
+from histpred.genome import representative
 from histpred.genome.feature_types import CODING, EXON, GENE, TRANSCRIPT, kind_of
 from histpred.genome.gff import Record, exon_number
 from histpred.genome.levels import (
@@ -54,17 +55,21 @@ def assemble(
 ) -> Iterator[Feature]:
     """Yield the genes or transcripts (`level`) of `records` as features, in no particular order.
 
-    Transcripts have exons if `with_exons`. Features of unknown types are yielded too, with
-    that problem. The temporary file is in `directory` and is removed.
+    Transcripts have exons if `with_exons`, and genes those of one transcript (see
+    `histpred.genome.representative`). Features of unknown types are yielded too, with that problem.
+    The temporary file is in `directory` and is removed.
     """
     path = directory / "annotation.sqlite"
     try:
-        with closing(open_spool(path, SCHEMA)) as database:
+        with closing(open_spool(path, SCHEMA + representative.SCHEMA)) as database:
             _fill(database, records, level, with_exons)
             settle(database)
-            if level == GENE:
+            if level == GENE and not with_exons:
                 yield from _genes(database)
                 yield from _implied_genes(database)
+            elif level == GENE:
+                yield from representative.choose(database, lambda: _transcripts(database, True))
+                yield from _genes_without_transcript(database)
             else:
                 yield from _transcripts(database, with_exons)
                 yield from _genes_without_transcript(database)
@@ -78,8 +83,7 @@ def _fill(
 ) -> None:
     """Store `records`; consecutive exons of one transcript become one row.
 
-    Without `with_exons`, exons that follow their own gene (level 'gene') or transcript are dropped,
-    because they add nothing to it.
+    Without `with_exons`, exons that follow their own gene (level 'gene') or transcript are dropped.
     """
     last_gene = ("", "", "")
     recent: dict[str, tuple[str, str]] = {}
@@ -106,6 +110,8 @@ def _fill(
             last_gene = (record.key, *place)
             recent.clear()
         store_feature(database, record)
+        if with_exons and level == GENE and record.kind == TRANSCRIPT:
+            representative.store_rank(database, record.line, record.attributes)
     _store_exons(database, run, recent)
 
 
@@ -237,7 +243,7 @@ def _same_id(
         place = Place(*row[1:7])
         portion = portion_of[place]
         key, *_, gene, gene_id, gene_name, name, biotype, problem, note = row
-        above_id, above_name, gene_biotype, unclear = _gene_above(database, gene, place)
+        above_line, above_id, above_name, gene_biotype, unclear = _gene_above(database, gene, place)
         strand = place.strand
         if not problem and (with_exons or portion.problem not in (EXONS_OUTSIDE, AMBIGUOUS)):
             problem, note = portion.problem, portion.note or note
@@ -251,25 +257,26 @@ def _same_id(
         blocks = merge(exons) if exons else None
         gene_biotype = gene_biotype or "."
         columns = (*place[:4], strand, *names, biotype, blocks, problem, note, gene_biotype)
-        yield Feature(*columns)._replace(gene_name=gene_name or above_name or ".")
+        above = gene_name or above_name or "."
+        yield Feature(*columns)._replace(gene_name=above, gene_line=above_line)
 
 
 def _gene_above(
     database: sqlite3.Connection, gene: str | None, place: Place
-) -> tuple[str, str, str, str]:
-    """ID, name and biotype of a transcript's gene, and a problem if several genes may be it."""
-    query = """select id, name, biotype, strand, source, start, end from gene
+) -> tuple[int, str, str, str, str]:
+    """Line, ID, name and biotype of a transcript's gene, and a problem if several may be it."""
+    query = """select line, id, name, biotype, strand, source, start, end from gene
                where key = ? and chrom = ? and start < ? and end > ?"""
     found = database.execute(query, (gene, place.chrom, place.end, place.start)).fetchall()
     if len(found) > 1:
-        found = [row for row in found if agree(row[3], place.strand)] or found
-        found = [row for row in found if row[5] <= place.start and place.end <= row[6]] or found
-        found = [row for row in found if row[4] == place.source] or found
+        found = [row for row in found if agree(row[4], place.strand)] or found
+        found = [row for row in found if row[6] <= place.start and place.end <= row[7]] or found
+        found = [row for row in found if row[5] == place.source] or found
     if not found:
-        return "", "", "", ""
-    gene_id, name, biotype, *_ = found[0]
-    distinct = {(row[0], row[2]) for row in found}
-    return gene_id, name, biotype, AMBIGUOUS if len(distinct) > 1 else ""
+        return 0, "", "", "", ""
+    line, gene_id, name, biotype, *_ = found[0]
+    distinct = {(row[1], row[3]) for row in found}
+    return line, gene_id, name, biotype, AMBIGUOUS if len(distinct) > 1 else ""
 
 
 def _genes_without_transcript(database: sqlite3.Connection) -> Iterator[Feature]:

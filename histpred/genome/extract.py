@@ -54,13 +54,13 @@ def extract(request: Request, spec: WindowSpec, out: Path, overwrite: bool = Fal
         work = stack.enter_context(output_files(outputs, overwrite))
         line_of, form = formats[out.suffix]
         opened = open_windows(request, spec, work, [form])
-        _, reference, ledger, planned = stack.enter_context(opened)
+        _, reference, ledger, planned, transcripts = stack.enter_context(opened)
         tell(planned.notices, planned.warnings)
         written = 0
         with open(work / outputs[0].name, "wb", buffering=BUFFER) as target:
             if out.suffix == ".tsv":
                 target.write(f"{TABLE_HEADER}\n".encode())
-            for batch in scorable(ledger, reference, spec):
+            for batch in scorable(ledger, reference, spec, transcripts):
                 target.writelines(map(line_of, batch))
                 written += len(batch)
         ledger.write(work / outputs[1].name)

@@ -22,7 +22,7 @@ LOOKED_AT = 200_000  # names that are kept to find the nearest ones
 EXPLAINED = 25  # missing names for which the nearest ones are looked up
 LISTED = 10  # missing names in a message
 NEAR = 3  # nearest names of a missing one
-_VERSIONED = re.compile(r"(ENS[A-Z]*\d{11}|[NX][MR]_\d{6,})\.\d+(?:_PAR_Y)?")
+VERSIONED = re.compile(r"(ENS[A-Z]*\d{11}|[NX][MR]_\d{6,})\.\d+(?:_PAR_Y)?")
 
 
 class GeneList:
@@ -115,7 +115,7 @@ class GeneList:
             if name in ("", "."):
                 continue
             names.append(name)
-            if match := _VERSIONED.fullmatch(name):
+            if match := VERSIONED.fullmatch(name):
                 names.append(match[1])
                 if len(self._versions) < LOOKED_AT:
                     self._versions[match[1]] = name
@@ -136,7 +136,7 @@ class GeneList:
     def _look_up(self, name: str) -> str:
         if spellings := self._spellings.get(name):
             return f"{_some(list(spellings))} differ in their case: write one of them"
-        if match := _VERSIONED.fullmatch(name):
+        if match := VERSIONED.fullmatch(name):
             other = self._versions.get(match[1])
             return f"there is {other}: leave out the version" if other else ""
         first = _first(name)  # typing errors are rare there, and to compare all names takes long

@@ -7,16 +7,18 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from histpred.core.errors import SHOWN, InputError, first_few
+from histpred.core.errors import InputError, first_few
 from histpred.genome import windows
 from histpred.genome.annotation import TABLE, Annotation
 from histpred.genome.ledger import Ledger
-from histpred.genome.naming import MITOCHONDRION, chromosome, refuse_names
-from histpred.genome.reasons import CROSSES_ORIGIN, GENE_NOT_FOUND, TOO_MANY_N, UNWANTED
+from histpred.genome.misfits import Faults, past_end, refuse_misfits, warnings_of
+from histpred.genome.naming import refuse_names
+from histpred.genome.reasons import TOO_MANY_N
 from histpred.genome.reference import Reference
 from histpred.genome.regions import INTERVAL, PROMOTER, Feature
 from histpred.genome.request import SEQUENCES, Request
 from histpred.genome.sources import open_inputs
+from histpred.genome.transcripts import Transcripts, check_request
 from histpred.genome.windows import Row, WindowSpec
 
 NAME_LIMIT = 255
@@ -40,42 +42,16 @@ class Plan(NamedTuple):
 
 
 class OpenWindows(NamedTuple):
-    """An annotation, its genome, and the ledger that holds its windows."""
+    """An annotation, its genome, the ledger that holds its windows, and sequences of transcripts.
+
+    transcripts: None if spliced windows are joined from the genome.
+    """
 
     annotation: Annotation
     reference: Reference
     ledger: Ledger
     plan: Plan
-
-
-class Offenders:
-    """The number of rows with one fault, and the first few of them."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.first: list[str] = []
-
-    def add(self, feature: Feature) -> None:
-        """Count a row."""
-        self.add_name(f"{feature.name} (line {feature.line})")
-
-    def add_name(self, name: str) -> None:
-        """Count a row that is shown by this name."""
-        self.count += 1
-        if self.count <= SHOWN:
-            self.first.append(name)
-
-    def __str__(self) -> str:
-        return first_few(self.first, self.count)
-
-
-class Faults:
-    """The rows that do not fit the genome, by fault."""
-
-    def __init__(self) -> None:
-        self.strandless, self.past_end = Offenders(), Offenders()
-        self.clipped, self.unknown = Offenders(), Offenders()
-        self.unknown_contigs: dict[str, None] = {}
+    transcripts: Transcripts | None = None
 
 
 @contextmanager
@@ -87,12 +63,17 @@ def open_windows(
     Raises InputError if one of the `formats` to be written cannot hold the name of a contig.
     Files: see `open_inputs`.
     """
+    check_request(request, spec.kind)
     with ExitStack() as stack:
         annotation, reference = stack.enter_context(open_inputs(request, spec, work))
+        transcripts = None
+        if request.transcripts:
+            folder = request.cache or work
+            transcripts = stack.enter_context(Transcripts(request.transcripts, folder))
         ledger = stack.enter_context(Ledger(work))
-        planned = plan(annotation, reference, spec, request.unstranded, ledger)
+        planned = plan(annotation, reference, spec, request.unstranded, ledger, transcripts)
         refuse_names(reference.name, planned.contigs, formats)
-        yield OpenWindows(annotation, reference, ledger, planned)
+        yield OpenWindows(annotation, reference, ledger, planned, transcripts)
 
 
 def refuse_nothing(annotation: Annotation, ledger: Ledger, done: int, what: str) -> None:
@@ -108,7 +89,12 @@ def refuse_nothing(annotation: Annotation, ledger: Ledger, done: int, what: str)
 
 
 def plan(
-    annotation: Annotation, reference: Reference, spec: WindowSpec, unstranded: bool, ledger: Ledger
+    annotation: Annotation,
+    reference: Reference,
+    spec: WindowSpec,
+    unstranded: bool,
+    ledger: Ledger,
+    transcripts: Transcripts | None = None,
 ) -> Plan:
     """Read the whole annotation into `ledger`; the rows of a table of windows are kept unchanged.
 
@@ -143,7 +129,9 @@ def plan(
                 else:
                     faults.strandless.add(feature)
             if feature.end > length:
-                feature = _past_end(feature, contig, length, annotation, faults)
+                feature = past_end(feature, contig, length, annotation, faults)
+        if transcripts and contig and not feature.problem:
+            feature = transcripts.find(feature, is_window)
         if spec.tile and contig and not feature.problem and feature.start < length:
             _add_tiles(feature, contig, length, spec, annotation, ledger)
         elif is_window and contig:
@@ -152,17 +140,28 @@ def plan(
             placed = feature._replace(start=feature.end // 2) if centred else feature
             ledger.add(feature, windows.place(placed, contig, length, spec))
 
-    _refuse(faults, annotation, reference, spec, ledger)
-    notices = list(reference.notices)
-    if annotation.genes:
-        notices += annotation.genes.notices()
+    refuse_misfits(faults, annotation, reference, spec, ledger)
+    if transcripts:
+        transcripts.check(annotation.name)
+    notices = [*reference.notices, *(transcripts.notices if transcripts else [])]
+    notices += _notices(annotation, reference)
+    warnings = [*reference.warnings, *(transcripts.warnings if transcripts else [])]
+    warnings += warnings_of(faults, annotation, reference)
+    return Plan(notices, warnings, faults.clipped.count, tuple(contigs))
+
+
+def _notices(annotation: Annotation, reference: Reference) -> list[str]:
+    """Sentences on how names were read."""
+    notices = annotation.genes.notices() if annotation.genes else []
     if annotation.format == TABLE:
+        # Whoever wrote the table accepted the letters of the FASTA: those of RNA, if the windows
+        # are of sequences.
+        reference.rna = True
         notices.append(f"{annotation.name} is a table of windows, which are used unchanged")
     if renamed := reference.names.renamed:
         pairs = first_few(f"{name} = {contig}" for name, contig in renamed.items())
         notices.append(f"contigs with another name in the FASTA: {pairs}")
-    warnings = [*reference.warnings, *_warnings(faults, annotation, reference)]
-    return Plan(notices, warnings, faults.clipped.count, tuple(contigs))
+    return notices
 
 
 def _add_tiles(
@@ -184,27 +183,13 @@ def _add_tiles(
     ledger.add(whole, window, -(-(end - start) // spec.tile))
 
 
-def _past_end(
-    feature: Feature, contig: str, length: int, annotation: Annotation, faults: Faults
-) -> Feature:
-    """Handle a feature that ends past its contig: clipped (BED), circular, or of another assembly.
-
-    Rows of a table of windows are already clipped, so for them it is always another assembly.
-    """
-    if annotation.format.startswith("BED"):
-        if feature.start >= length:
-            return feature
-        faults.clipped.add(feature)
-        return feature.with_note(f"ends {feature.end - length} bp past the contig")
-    circular = feature.chrom in annotation.circular or chromosome(contig) == MITOCHONDRION
-    if circular and annotation.format != TABLE:
-        return feature._replace(problem=CROSSES_ORIGIN)
-    faults.past_end.add(feature)
-    return feature
-
-
-def scorable(ledger: Ledger, reference: Reference, spec: WindowSpec) -> Iterator[list[Row]]:
-    """Yield the queued windows in genome order, in batches.
+def scorable(
+    ledger: Ledger,
+    reference: Reference,
+    spec: WindowSpec,
+    transcripts: Transcripts | None = None,
+) -> Iterator[list[Row]]:
+    """Yield the queued windows in genome order, in batches; sequences are of `transcripts`, if any.
 
     Windows with too many N, and tiles of another row, are skipped in the ledger.
     """
@@ -216,7 +201,10 @@ def scorable(ledger: Ledger, reference: Reference, spec: WindowSpec) -> Iterator
     batch: list[Row] = []
     bases = 0
     for window, entry in ledger.windows():
-        sequence = windows.window_sequence(window, reference)
+        if transcripts:
+            sequence = transcripts.sequence(window)
+        else:
+            sequence = windows.window_sequence(window, reference)
         fraction = windows.window_n_fraction(window, sequence, reference)
         if fraction > spec.max_n_fraction:
             note = f"{fraction:.4g} of the window is N, the limit is {spec.max_n_fraction:g}"
@@ -245,52 +233,3 @@ def printable(feature: Feature) -> Feature:
         return feature
     feature = feature._replace(chrom=chrom, name=name, gene_id=gene_id, biotype=biotype, note=note)
     return feature.with_note("name shortened or control characters replaced")
-
-
-def _refuse(
-    faults: Faults, annotation: Annotation, reference: Reference, spec: WindowSpec, ledger: Ledger
-) -> None:
-    name, rows = annotation.name, ledger.rows
-    unknown, past_end, strandless = faults.unknown, faults.past_end, faults.strandless
-    selected = rows - sum(ledger.skipped.get(reason, 0) for reason in (*UNWANTED, GENE_NOT_FOUND))
-    if unknown.count and unknown.count == selected:
-        here, there = first_few(faults.unknown_contigs), first_few(reference.lengths)
-        hint = (
-            "are both of the same assembly? chr1, 1 and NC_000001.11 count as the same contig "
-            "unless that is ambiguous"
-        )
-        if blank := next((contig for contig in faults.unknown_contigs if " " in contig), ""):
-            hint = f"names in a FASTA end at the first blank: remove it from {blank!r} in column 1"
-        found = f"none of its contigs is in {reference.name}: {here} here, {there} there"
-        raise InputError(name, found, hint)
-    if past_end.count:
-        where = f"end past their contig in {reference.name}"
-        found = f"{past_end.count} of {rows} rows {where}: {past_end}"
-        hint = "wrong assembly? annotation and FASTA must be of the same one"
-        raise InputError(name, found, hint)
-    if strandless.count:
-        need = f"have no strand, which {spec.kind} windows need"
-        raise InputError(
-            name,
-            f"{strandless.count} of {rows} rows {need}: {strandless}",
-            "genes need their strands (column 6 of a BED). --unstranded reads '.' as '+', so that "
-            "genes of the other strand are scored at their 3' end. --window interval is for peaks "
-            "and other places without a strand: it scores the middle of each row",
-        )
-
-
-def _warnings(faults: Faults, annotation: Annotation, reference: Reference) -> list[str]:
-    warnings = []
-    if annotation.format == "empty":
-        warnings.append(f"{annotation.name} holds no row: the outputs are empty")
-    if unmatched := annotation.unmatched():
-        meant = annotation.suggested(unmatched)
-        warnings.append(f"no row has the biotype {', '.join(unmatched)}" + (meant and f": {meant}"))
-    if annotation.genes:
-        warnings += annotation.genes.warnings(annotation.name)
-    if unknown := faults.unknown.count:
-        where = f"lie on contigs that {reference.name} does not have"
-        warnings.append(f"{unknown} rows {where}: {first_few(faults.unknown_contigs)}")
-    if clipped := faults.clipped.count:
-        warnings.append(f"{clipped} rows end past their contig and were clipped: {faults.clipped}")
-    return warnings

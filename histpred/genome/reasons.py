@@ -23,6 +23,8 @@ UNKNOWN_TYPE = "unknown-type"
 NO_GENE = "no-gene"
 GENE_NOT_SELECTED = "gene-not-selected"
 GENE_NOT_FOUND = "gene-not-found"
+NO_SEQUENCE = "transcript-not-in-fasta"
+OTHER_LENGTH = "transcript-of-another-length"
 
 # The rows that nobody asked for
 UNWANTED = (NOT_SELECTED, GENE_NOT_SELECTED)
@@ -46,6 +48,8 @@ MEANINGS = {
     EXONS_OUTSIDE: "an exon lies outside its transcript or gene",
     UNKNOWN_TYPE: "its type (column 3) is not known, and it has neither exons nor transcripts",
     NO_GENE: "a CDS of no gene or transcript, in a GFF3 without genes",
+    NO_SEQUENCE: "--transcripts has no sequence of its ID",
+    OTHER_LENGTH: "its sequence in --transcripts is not as long as its exons",
     GENE_NOT_SELECTED: "--genes does not name it",
     GENE_NOT_FOUND: "--genes names it, and the annotation has no such gene",
 }

@@ -19,13 +19,13 @@ class Reference:
 
     `lengths` maps contig names to bp in file order. `organism` is the species in the first header,
     or None. `digest` is the file's sha256. Private indexes and the digest are kept in `directory`.
-    rna: read U as T. About 1 Mbp is read at once, so overlapping windows of a contig cost one read.
+    `rna`: read U as T. About 1 Mbp is read at once, so overlapping windows cost one read.
     """
 
     def __init__(self, path: str | os.PathLike[str], directory: Path, rna: bool = False) -> None:
         import pysam
 
-        self._rna = rna
+        self.rna = rna
         self.name = os.fspath(path)
         fasta.check_fasta(Path(path))
         make_folder(directory)
@@ -43,7 +43,7 @@ class Reference:
             raise InputError(path, found, self._remedy()) from error
         self.organism = fasta.organism(self._indexed.path)
         self.lengths = dict(zip(self._file.references, self._file.lengths, strict=True))
-        self.names = ContigNames(self.lengths, self._descriptions)
+        self.names = ContigNames(self.lengths, self.descriptions)
         self._contig, self._start, self._end, self._stretch, self._reverse = "", 0, 0, b"", b""
 
     def __enter__(self) -> Reference:
@@ -79,7 +79,7 @@ class Reference:
         except (OSError, ValueError) as error:
             found = f"{contig}:{start}-{end} cannot be read ({error})"
             raise InputError(self.name, found, self._remedy()) from error
-        if self._rna:
+        if self.rna:
             raw = raw.replace("U", "T").replace("u", "t")
         sequence = clean(raw.encode())
         if len(sequence) != end - start:
@@ -108,5 +108,6 @@ class Reference:
         found = f"contig {contig!r} holds {letters!r}, first at base {first}"
         raise InputError(self.name, found, fasta.letters_hint(letters))
 
-    def _descriptions(self) -> dict[str, str]:
+    def descriptions(self) -> dict[str, str]:
+        """The rest of each contig's header after its name; reads the whole file."""
         return {name: description for name, description, _ in fasta.headers(self._indexed.path)}

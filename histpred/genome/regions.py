@@ -26,7 +26,9 @@ class Feature(NamedTuple):
     unknown. `exons` are genomic intervals, ascending and disjoint; None if the annotation has none.
     `problem` is the reason why the feature cannot be used, else ''. `note` states what was changed
     to make it usable, else ''. `outside`: in a table of windows, as of a `Window`; else 0.
-    `gene_name` is the name of a transcript's gene, '.' if it has none or is not known.
+    `gene_name` is the name of a transcript's gene, '.' if it has none or is not known, and
+    `gene_line` the line of that gene, 0 if it has none. `transcript` is the ID of the transcript
+    whose exons a gene has, '.' if the feature is no gene or has none.
     """
 
     line: int
@@ -43,6 +45,8 @@ class Feature(NamedTuple):
     gene_biotype: str = "."
     outside: int = 0
     gene_name: str = "."
+    gene_line: int = 0
+    transcript: str = "."
 
     def with_note(self, note: str) -> Feature:
         """The feature with one more note."""

@@ -28,6 +28,8 @@ class Request(NamedTuple):
     folder that keeps indexes and copies of the genome for later runs; None: remove them at the end.
     genes: names or IDs of the genes to use; empty for all. source: FILE; REGIONS: the annotation is
     the text of typed regions; SEQUENCES: the annotation is the FASTA, each record is a row.
+    transcripts: paths of FASTA files with the sequences of transcripts, for spliced windows; empty:
+    exons are joined.
     """
 
     annotation: str
@@ -38,11 +40,12 @@ class Request(NamedTuple):
     cache: Path | None = None
     genes: tuple[str, ...] = ()
     source: str = FILE
+    transcripts: tuple[str, ...] = ()
 
     @property
-    def files(self) -> tuple[str, str]:
-        """The paths of the two inputs."""
-        return self.annotation, self.fasta
+    def files(self) -> tuple[str, ...]:
+        """The paths of all inputs: the annotation, the genome, then the transcripts."""
+        return self.annotation, self.fasta, *self.transcripts
 
 
 def text_digest(text: str) -> str:
@@ -61,6 +64,9 @@ def request_identity(
     annotation, fasta = digests or _digests(request)
     biotypes: list[JsonValue] = [*sorted({normalise(biotype) for biotype in request.biotypes})]
     genes: list[JsonValue] = [*sorted(set(request.genes))]
+    for path in request.transcripts:
+        refuse_missing(path, is_fasta=True)
+    transcripts: list[JsonValue] = [input_digest(path) for path in request.transcripts]
     return {
         "annotation sha256": annotation,
         "FASTA sha256": fasta,
@@ -68,6 +74,7 @@ def request_identity(
         "by": level_for(kind, request.level),
         "biotypes": biotypes,
         **({"genes": genes} if genes else {}),
+        **({"transcripts sha256": transcripts} if transcripts else {}),
         **({"source": request.source} if request.source != FILE else {}),
         "unstranded": request.unstranded,
     }

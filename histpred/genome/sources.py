@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from histpred.core.errors import InputError, UsageError, first_few
 from histpred.genome.annotation import Annotation, open_annotation
 from histpred.genome.reference import Reference
-from histpred.genome.regions import Feature
+from histpred.genome.regions import INTERVAL, Feature
 from histpred.genome.request import FILE, REGIONS, SEQUENCES, Request, text_digest
-from histpred.genome.typed_regions import parse_regions
+from histpred.genome.transcript_headers import read_header
+from histpred.genome.typed_regions import Region, parse_regions
 from histpred.genome.windows import WindowSpec
 
 CONTIGS = "contigs"
@@ -28,6 +29,7 @@ def open_inputs(
     to `work`, and so do private indexes of the genome if the request has no cache.
     """
     private = request.cache or work
+    typed = _typed(request, spec) if request.source == REGIONS else ()
     whole = spec.tile and request.annotation == request.fasta
     if request.source == FILE and not whole:
         selection = spec.kind, request.level, request.biotypes, request.genes
@@ -39,7 +41,7 @@ def open_inputs(
         return
     with Reference(request.fasta, private, rna=request.source == SEQUENCES) as reference:
         if request.source == REGIONS:
-            yield Regions(reference, request), reference
+            yield Regions(reference, request, typed), reference
         elif request.source == SEQUENCES:
             yield Sequences(reference, request), reference
         else:
@@ -79,35 +81,50 @@ class Contigs(_Unfiled):
 
 
 class Sequences(Contigs):
-    """The records of a FASTA, each a sequence and a transcript of one exon by itself."""
+    """The records of a FASTA, each a sequence and a transcript of one exon by itself.
+
+    Headers of Ensembl and GENCODE state its ID, gene and biotype; others are only a name.
+    """
 
     rows = SEQUENCES
 
     def __iter__(self) -> Iterator[Feature]:
+        descriptions = self._reference.descriptions()
         for feature in super().__iter__():
-            yield feature._replace(exons=((feature.start, feature.end),))
+            header = read_header(feature.name, descriptions[feature.name])
+            known = feature._replace(
+                name=header.transcript,
+                gene_id=header.gene_id,
+                biotype=header.biotype,
+                exons=((feature.start, feature.end),),
+                gene_biotype=header.gene_biotype,
+                gene_name=header.gene_name,
+            )
+            yield known if header.gene_name == "." else known.with_note(f"gene {header.gene_name}")
 
 
 class Regions(_Unfiled):
-    """Typed regions as an annotation, one row each; `request.annotation` is their text.
+    """Typed regions as an annotation, one row each.
 
     Raises InputError for a region that does not lie on a contig of the FASTA.
     """
 
-    def __init__(self, reference: Reference, request: Request) -> None:
+    def __init__(self, reference: Reference, request: Request, regions: Iterable[Region]) -> None:
         super().__init__(TYPED, REGIONS, request)
-        self._regions = parse_regions(request.annotation)
         self._text = request.annotation
-        for region in self._regions:
+        self._rows: list[Feature] = []
+        for number, region in enumerate(regions, 1):
             contig = reference.names.resolve(region.contig)
             if contig is None:
-                found = f"has no contig {region.contig}, or several that match, for {region}"
+                where = "" if region.whole else f", for {region}"
+                found = f"has no contig {region.contig}, or several that match{where}"
                 hint = f"it has {first_few(reference.lengths)}; is it of the same assembly?"
                 raise InputError(reference.name, found, hint)
             if region.end > reference.lengths[contig]:
                 found = f"{region} ends past {contig}, which has {reference.lengths[contig]:,} bp"
                 hint = "end the region there; or is the FASTA of another assembly?"
                 raise InputError(reference.name, found, hint)
+            self._rows.append(region.feature(number, reference.lengths[contig]))
 
     @property
     def digest(self) -> str:
@@ -115,5 +132,15 @@ class Regions(_Unfiled):
         return text_digest(self._text)
 
     def __iter__(self) -> Iterator[Feature]:
-        for number, region in enumerate(self._regions, 1):
-            yield region.feature(number)
+        yield from self._rows
+
+
+def _typed(request: Request, spec: WindowSpec) -> tuple[Region, ...]:
+    """The typed regions of a request; UsageError for a contig that is to be one interval."""
+    regions = parse_regions(request.annotation, lambda word: True)
+    for region in regions:
+        if region.whole and spec.kind == INTERVAL and not spec.tile:
+            what = f"{region} is a whole contig, and an interval is scored at its middle"
+            hint = "to score all of it, add --tile 200; for a part, write its start and end"
+            raise UsageError(what, f"{hint}: {region}:20,100,000-20,104,000")
+    return regions

@@ -1,13 +1,15 @@
 """Regions that a user types, as samtools and browsers write them: chr22:20,100,000-20,104,000.
 
 Positions count from 1 and both ends belong to the region. A strand may follow (`:+`, `:-`). Commas
-between digits and blanks are ignored; regions are separated by blanks, commas or semicolons.
+between digits and blanks are ignored; regions are separated by blanks, commas or semicolons. The
+name of a contig alone stands for all of it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import NamedTuple
 
 from histpred.core.errors import UsageError
@@ -15,6 +17,8 @@ from histpred.genome.regions import FARTHEST, Feature, is_too_far
 
 FORM = "write CONTIG:START-END, such as chr22:20,100,000-20,104,000, with :+ or :- for a strand"
 _NUMBER = r"\d{1,3}(?:,\d{3})+|\d+"
+_WORD = re.compile(r"[^\s,;]+")
+_CHROMOSOME = re.compile(r"(chr)?(\d{1,2}|[XYM]|MT)|chr[IVXLR]+|N[CTW]_\d{6,}\.\d+", re.ASCII)
 _SEPARATORS = re.compile(r"[\s,;]*")
 _REGION = re.compile(
     rf"(?P<contig>[^\s,;]+?)\s*:\s*(?P<start>{_NUMBER})\s*(?:-|\u2013|\.\.)\s*(?P<end>{_NUMBER})"
@@ -25,7 +29,10 @@ _LIKE_A_REGION = re.compile(r"[^\s:/]\s*:\s*[-\d]")
 
 
 class Region(NamedTuple):
-    """A typed region, 1-based and with both ends; `strand` is '.' if none was given."""
+    """A typed region, 1-based and with both ends.
+
+    end: 0 for all of the contig, from start 1. strand: '.' if none was given.
+    """
 
     contig: str
     start: int
@@ -35,14 +42,23 @@ class Region(NamedTuple):
     @property
     def name(self) -> str:
         """The region without its strand."""
-        return f"{self.contig}:{self.start}-{self.end}"
+        return self.contig if self.whole else f"{self.contig}:{self.start}-{self.end}"
+
+    @property
+    def whole(self) -> bool:
+        """True for a contig from its start to its end."""
+        return not self.end
 
     def __str__(self) -> str:
         return self.name if self.strand == "." else f"{self.name}:{self.strand}"
 
-    def feature(self, line: int) -> Feature:
-        """The region as a feature, 0-based half-open; `line` is its number."""
-        return Feature(line, self.contig, self.start - 1, self.end, self.strand, self.name)
+    def feature(self, line: int, length: int) -> Feature:
+        """The region as a feature, 0-based half-open.
+
+        line: its number. length: of its contig, bp.
+        """
+        end = self.end or length
+        return Feature(line, self.contig, self.start - 1, end, self.strand, self.name)
 
 
 def like_regions(text: str) -> bool:
@@ -54,8 +70,26 @@ def like_regions(text: str) -> bool:
     return "://" not in text and bool(_LIKE_A_REGION.search(text))
 
 
-def parse_regions(text: str) -> tuple[Region, ...]:
+def names_contig(word: str, fasta: str) -> bool:
+    """True if a word is the name of a contig in the index beside a FASTA, or of a chromosome.
+
+    >>> names_contig("chr22", "genome.fa"), names_contig("genes.gft", "genome.fa")
+    (True, False)
+    """
+    try:
+        index = Path(f"{fasta}.fai").read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        index = ""
+    listed = any(line.partition("\t")[0] == word for line in index.splitlines())
+    return listed or bool(_CHROMOSOME.fullmatch(word))
+
+
+def parse_regions(
+    text: str, is_contig: Callable[[str], bool] = lambda word: False
+) -> tuple[Region, ...]:
     """All regions of a text; raises UsageError if it is anything else.
+
+    is_contig: says which words are contigs.
 
     >>> [str(region) for region in parse_regions("chr22:20,100,000 - 20,104,000:+ 2:5-9")]
     ['chr22:20100000-20104000:+', '2:5-9']
@@ -64,6 +98,11 @@ def parse_regions(text: str) -> tuple[Region, ...]:
     place = _leading(text, 0)
     while place < len(text):
         match = _REGION.match(text, place)
+        word = _WORD.match(text, place)
+        if not match and word and is_contig(word[0]):
+            found.append(Region(word[0], 1, 0))
+            place = _leading(text, word.end())
+            continue
         if not match:
             raise UsageError(f"not a region: {text[place : place + 60]!r}", _hint(text[place:]))
         found.append(_checked(match))

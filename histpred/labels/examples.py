@@ -97,7 +97,7 @@ def choose_marks(labels: Labels, names: tuple[str, ...], path: Path) -> Labels:
     return Labels(labels.ids, tuple(wanted), labels.values[:, columns])
 
 
-def learnable(marks: tuple[str, ...], train: np.ndarray, path: Path) -> np.ndarray:
+def learnable(marks: tuple[str, ...], train: np.ndarray, path: Path | str) -> np.ndarray:
     """True, bool [marks], for marks with FEWEST rows of both classes.
 
     `train` holds the training labels [n, marks]. A warning names the other marks. Raises InputError

@@ -29,8 +29,11 @@ from histpred.labels.matrix import LABELS, LabelMatrix, write_labels
 logger = logging.getLogger(__name__)
 
 RECORD = "labels.json"
-PICTURES = ("marks.png", "marks.svg", "biotypes.png", "biotypes.svg")
-OUTPUTS = (LABELS, "unjoined.tsv", "marks.tsv", "biotypes.tsv", *PICTURES, RECORD)
+CATEGORIES = "categories.tsv"
+PICTURES = tuple(
+    f"{n}.{form}" for n in ("marks", "biotypes", "categories") for form in ("png", "svg")
+)
+OUTPUTS = (LABELS, "unjoined.tsv", "marks.tsv", "biotypes.tsv", CATEGORIES, *PICTURES, RECORD)
 
 
 class LabelsRecord(BaseModel):
@@ -55,8 +58,9 @@ def make_folder(
 
     `make` builds the matrix, given a private folder; `draw` writes pictures of it into a folder.
     Files: labels.tsv.gz (see `histpred.labels.matrix`); unjoined.tsv; marks.tsv (mark, class,
-    positives, negatives, unlabelled) and biotypes.tsv (biotype, genes, share) with a picture of
-    each; labels.json (version, options, sha256 of inputs and outputs, counts).
+    positives, negatives, unlabelled), biotypes.tsv (biotype, genes, share) and, of a source that
+    has them, categories.tsv (category, entries, share, joined), with a picture of each; labels.json
+    (version, options, sha256 of inputs and outputs, counts).
 
     If `out` already holds these labels, logs that and does nothing. Raises UsageError for standard
     input and pipes, which can be read only once, and OutputError if `out` holds something else.
@@ -83,6 +87,8 @@ def make_folder(
             )
             _mark_table(matrix).to_csv(work / "marks.tsv", **plain)
             _biotype_table(matrix).to_csv(work / "biotypes.tsv", float_format="%.4f", **plain)
+            if matrix.categories is not None:
+                matrix.categories.to_csv(work / CATEGORIES, float_format="%.4f", **plain)
             draw(matrix, work)
             digests = {name: file_digest(work / name) for name in OUTPUTS if (work / name).exists()}
             record = identity | {"outputs": digests, "counts": matrix.counts}

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas
 
-from histpred.bundle.manifest import NAME_PATTERN, RESERVED
+from histpred.bundle.mark_spec import NAME_PATTERN, RESERVED
 from histpred.core.errors import InputError, first_few
 from histpred.core.marks import canonical
 from histpred.genome.regions import Feature
@@ -49,6 +49,7 @@ class LabelMatrix(NamedTuple):
     genes: one row per gene, columns id and CARRIED[1:]; start and end 0-based half-open. marks:
     canonical names. values: float32 [n, marks], as in Labels. unjoined: inputs without a place in
     the matrix; its last column, 'reason', says why. counts: in the order in which they are shown.
+    categories: rows of the source by kind of RNA (category, entries, share, joined), if it has any.
     """
 
     genes: pandas.DataFrame
@@ -56,6 +57,7 @@ class LabelMatrix(NamedTuple):
     values: np.ndarray
     unjoined: pandas.DataFrame
     counts: dict[str, int]
+    categories: pandas.DataFrame | None = None
 
 
 def gene_id(feature: Feature) -> str:

@@ -18,7 +18,8 @@ import pandas
 
 from histpred.core.errors import InputError, first_few
 from histpred.genome.annotation import TRANSCRIPT, Annotation, level_for, open_annotation
-from histpred.genome.plan import Offenders, printable
+from histpred.genome.misfits import Offenders
+from histpred.genome.plan import printable
 from histpred.genome.regions import FARTHEST, INTERVAL, Feature
 from histpred.genome.request import Request
 from histpred.genome.windows import WindowSpec, place, tile_name, whole_tiles

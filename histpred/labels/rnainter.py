@@ -1,67 +1,35 @@
 """A gene x mark matrix from RNAInter's pairs of RNAs and histone modifications.
 
-An RNA joins a gene by Ensembl ID (of any version), else by NCBI gene ID, else by symbol. A symbol
-is matched as it is, or else in any case, if only one gene has it. Only RNAs of a species of which
-RNAs join by ID join by symbol: mouse's Malat1 is not human's MALAT1. A pair that is not in the
-table is a negative (paper, appendix A), or unlabelled if the user prefers.
+An RNA joins a gene by an ID, else by symbol or name (see `histpred.labels.rnainter_genes`). A
+symbol is matched as it is, or else in any case, if only one gene has it. Only RNAs of a species of
+which RNAs join by ID join by symbol: mouse's Malat1 is not human's MALAT1. A pair that is not in
+the table is a negative (paper, appendix A), or unlabelled if the user prefers.
 """
 
 from __future__ import annotations
 
-import logging
 import re
-from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from functools import reduce
 from operator import or_
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pandas
 
 from histpred.core.errors import InputError, UsageError, first_few
-from histpred.genome.annotation import GENE, Annotation
-from histpred.genome.lines import open_lines
-from histpred.genome.plan import printable
-from histpred.genome.regions import INTERVAL, Feature
-from histpred.labels.matrix import LabelMatrix, gene_id, gene_table, without_version
+from histpred.labels.genomes import ensembl_ids
+from histpred.labels.matrix import LabelMatrix, gene_id, gene_table
+from histpred.labels.rnainter_genes import ABSENT, JOINED_BY, Genes, Join, read_genes
 from histpred.labels.rnainter_table import Pairs, Rna, read_pairs, select_species
 
-logger = logging.getLogger(__name__)
-
 UNJOINED = ("rna", "raw_id", "species", "pairs", "reason")
-BY_ENSEMBL, BY_NCBI, BY_SYMBOL = JOINED_BY = ("Ensembl ID", "NCBI gene ID", "symbol")
-
-ABSENT = "not in the annotation"
-AMBIGUOUS, SEVERAL_IDS = "several genes of that symbol", "IDs of several genes"
+CATEGORIES = ("category", "entries", "share", "joined")
 OTHER_SPECIES = "another species than the annotation's"
 NO_MARK = "no histone mark"
 
 STRAY = 0.05  # a species with a smaller share of the RNAs joined by ID is taken for an error
-
-_SEPARATORS = re.compile(r"[|;,\s]+|//")
-_NCBI = frozenset({"ncbi", "geneid", "entrez", "ncbigene", "entrezgene"})
-_ENSEMBL = re.compile(r"ENS[A-Z]*\d{11}(\.\d+)?")
-_NCBI_ID = re.compile(r"\b(?:GeneID:|entrez_id[ =]\"?)(\d+)")
-
-
-class Genes(NamedTuple):
-    """The genes of an annotation, each at its first place, and their numbers by their names."""
-
-    features: list[Feature]
-    by_id: dict[str, int]
-    by_ncbi: dict[str, int]
-    by_symbol: dict[str, set[int]]
-    by_folded: dict[str, set[int]]
-
-
-class Join(NamedTuple):
-    """The number of an RNA's gene in Genes and by what it joined, or None and the reason."""
-
-    gene: int | None
-    how: str
 
 
 def from_rnainter(
@@ -73,26 +41,27 @@ def from_rnainter(
     unlabelled: bool = False,
     min_score: float | None = None,
     biotypes: tuple[str, ...] = (),
+    top: int | None = None,
 ) -> LabelMatrix:
     """Label the genes of `annotation` that RNAInter pairs with at least one histone mark.
 
     Genes are in the order of the annotation, each at its first position. Marks are those with at
     least one joined pair, sorted. unjoined has the columns UNJOINED: a row for each RNA, and for
     each name in Interactor2 that is no histone mark a row with '.' as the RNA and its number of
-    table rows; most first.
+    table rows; most first. categories has the columns CATEGORIES, if the table has Category1.
 
     table: RNAInter's, columns in any order and case; plain, gzipped, or the .tar.gz. annotation:
     GTF, GFF3 or BED, '-' for standard input. work: a private folder for temporary files. species:
     those of the RNAs, in any case; all if empty. unlabelled: True if pairs that are not in the
     table are NaN, not 0. min_score, biotypes: rows with a lower confidence score, and RNAs of other
-    genes, are not used.
+    genes, are not used. top: see `keep_top`; None keeps all marks.
 
     Raises InputError for a table or annotation that cannot be used, and if no RNA joins; UsageError
     for a species or score that no row has, and if only symbols join RNAs of several species.
     """
     pairs = read_pairs(table, min_score)
     masks = select_species(table, pairs.masks, species)
-    genes = _read_genes(annotation, work, biotypes)
+    genes = read_genes(annotation, work, biotypes)
     joined = _join(table, masks, annotation, genes)
     by_gene: dict[int, int] = defaultdict(int)
     for rna, (gene, _) in joined.items():
@@ -100,13 +69,53 @@ def from_rnainter(
             by_gene[gene] |= masks[rna]
     order = sorted(by_gene, key=lambda gene: genes.features[gene].line)
     marks, values = _matrix([by_gene[gene] for gene in order], pairs.marks, unlabelled)
-    return LabelMatrix(
+    matrix = LabelMatrix(
         gene_table(genes.features[gene] for gene in order),
         marks,
         values,
         _unjoined(pairs, masks, joined),
         _counts(pairs, masks, joined, bool(species)) | {"genes": len(order), "marks": len(marks)},
+        _categories(pairs, joined),
     )
+    return matrix if top is None else keep_top(matrix, top)
+
+
+def keep_top(matrix: LabelMatrix, top: int) -> LabelMatrix:
+    """Keep the `top` marks with the most positive genes, and the genes with one of them.
+
+    Of marks with as many, those first in the alphabet are kept. The counts say what is left out.
+    """
+    positive = matrix.values == 1
+    most = sorted(range(len(matrix.marks)), key=lambda i: (-positive[:, i].sum(), matrix.marks[i]))
+    kept = sorted(most[:top])
+    used = positive[:, kept].any(axis=1)
+    values = matrix.values[np.ix_(used, kept)]
+    left_out = {
+        "marks left out by --top": len(most) - len(kept),
+        "genes of these marks alone": int((~used).sum()),
+    }
+    return matrix._replace(
+        genes=matrix.genes[used].reset_index(drop=True),
+        marks=tuple(matrix.marks[i] for i in kept),
+        values=values,
+        counts=matrix.counts | left_out | {"genes": len(values), "marks": len(kept)},
+    )
+
+
+def _categories(pairs: Pairs, joined: dict[Rna, Join]) -> pandas.DataFrame | None:
+    """Entries of the table by the kind of their RNA, most first; None if it states no kind."""
+    entries: Counter[str] = Counter()
+    used: Counter[str] = Counter()
+    for (rna, kind), count in pairs.entries.items():
+        if rna in joined:  # of a selected species
+            entries[kind or "."] += count
+            used[kind or "."] += count * (joined[rna].gene is not None)
+    if not entries.keys() - {"."}:
+        return None
+    ordered = sorted(entries, key=lambda kind: (-entries[kind], kind))
+    shares = [entries[kind] / entries.total() for kind in ordered]
+    columns = (ordered, map(entries.get, ordered), shares, map(used.get, ordered))
+    return pandas.DataFrame(dict(zip(CATEGORIES, map(list, columns), strict=True)))
 
 
 def _matrix(
@@ -149,59 +158,20 @@ def _counts(
     }
 
 
-def _read_genes(path: str, work: Path, biotypes: tuple[str, ...]) -> Genes:
-    """Read all genes, including unusable and unselected ones: their `problem` says why.
-
-    NCBI gene IDs are those in Dbxref=GeneID:, db_xref "GeneID:" or entrez_id.
-    """
-    starts, ids = [0], [""]  # of runs of lines with one ID, so memory grows with the genes
-
-    def keep_ncbi_id(number: int, line: str) -> None:
-        has_one = "GeneID:" in line or "entrez_id" in line
-        match = _NCBI_ID.search(line) if has_one else None
-        found = match[1] if match else ""
-        if found != ids[-1]:
-            starts.append(number)
-            ids.append(found)
-
-    with open_lines(path) as lines:
-        lines.watch = keep_ncbi_id  # Annotation does not keep these IDs
-        annotation = Annotation(lines, work, GENE, INTERVAL, biotypes)
-        features = [printable(feature) for feature in annotation]
-    for name in annotation.unmatched():
-        logger.warning(f"no gene of {annotation.name} has the biotype {name}")
-    if not features:
-        raise InputError(annotation.name, "holds no gene", "give an annotation of genes")
-
-    genes = Genes([], {}, {}, defaultdict(set), defaultdict(set))
-    for feature in sorted(features, key=lambda feature: (feature.problem != "", feature.line)):
-        name = without_version(gene_id(feature))
-        ncbi = ids[bisect_right(starts, feature.line) - 1]
-        gene = genes.by_id.get(name)
-        if gene is None and ncbi:
-            gene = genes.by_ncbi.get(ncbi)
-        if gene is None:
-            gene = len(genes.features)
-            genes.features.append(feature)
-        genes.by_id.setdefault(name, gene)
-        if ncbi:
-            genes.by_ncbi.setdefault(ncbi, gene)
-        genes.by_symbol[feature.name].add(gene)
-        genes.by_folded[feature.name.casefold()].add(gene)
-    return genes
-
-
 def _join(table: Path, rnas: Iterable[Rna], annotation: str, genes: Genes) -> dict[Rna, Join]:
     """Find the gene of each RNA: by ID, then for RNAs of the annotation's species by symbol."""
-    joined = {rna: _by_id(rna, genes) for rna in rnas}
+    joined = {rna: genes.by_id(rna.symbol, rna.raw_id) for rna in rnas}
     found = Counter(rna.species.casefold() for rna, join in joined.items() if join.gene is not None)
     own = {name for name, count in found.items() if count >= STRAY * found.total()}
     own = own or {rna.species.casefold() for rna in joined}
     for rna, join in joined.items():
         if join.how == ABSENT:
             is_own = rna.species.casefold() in own
-            joined[rna] = _by_symbol(rna, genes) if is_own else Join(None, OTHER_SPECIES)
-    if not found and len(own) > 1 and any(join.gene is not None for join in joined.values()):
+            joined[rna] = genes.by_name(rna.symbol) if is_own else Join(None, OTHER_SPECIES)
+    by_symbols = not found and any(join.gene is not None for join in joined.values())
+    if by_symbols:
+        _refuse_other_species(table, joined, annotation, genes)
+    if by_symbols and len(own) > 1:
         species = Counter(rna.species or "N/A" for rna in joined)
         raise UsageError(
             f"{table} holds RNAs of {first_few(name for name, _ in species.most_common())}, and "
@@ -216,35 +186,17 @@ def _join(table: Path, rnas: Iterable[Rna], annotation: str, genes: Genes) -> di
     return joined
 
 
-def _by_id(rna: Rna, genes: Genes) -> Join:
-    ensembl, ncbi = _ids(rna)
-    for names, index, how in ((ensembl, genes.by_id, BY_ENSEMBL), (ncbi, genes.by_ncbi, BY_NCBI)):
-        found = {index[name] for name in names if name in index}
-        if found:
-            return Join(found.pop(), how) if len(found) == 1 else Join(None, SEVERAL_IDS)
-    return Join(None, ABSENT)
-
-
-def _ids(rna: Rna) -> tuple[list[str], list[str]]:
-    """The Ensembl IDs, without their version, and the NCBI gene IDs of an RNA."""
-    ensembl, ncbi = [], []
-    for text in _SEPARATORS.split(rna.raw_id):
-        source, _, name = text.rpartition(":")
-        source = re.sub(r"[^a-z]", "", source.lower())
-        if source.startswith("ensembl") or _ENSEMBL.fullmatch(name):
-            ensembl.append(without_version(name))
-        elif name.isdigit() and (source in _NCBI or not source):
-            ncbi.append(name)
-    if _ENSEMBL.fullmatch(rna.symbol):  # RNAs without a symbol have their ID as symbol
-        ensembl.append(without_version(rna.symbol))
-    return ensembl, ncbi
-
-
-def _by_symbol(rna: Rna, genes: Genes) -> Join:
-    found = genes.by_symbol.get(rna.symbol) or genes.by_folded.get(rna.symbol.casefold()) or set()
-    if len(found) > 1:
-        return Join(None, AMBIGUOUS)
-    return Join(next(iter(found)), BY_SYMBOL) if found else Join(None, ABSENT)
+def _refuse_other_species(table: Path, rnas: Iterable[Rna], annotation: str, genes: Genes) -> None:
+    """Raise InputError if the Ensembl IDs of RNAs and genes are of different species."""
+    here = ensembl_ids(name for rna in rnas for name in re.split(r"[^\w.]", rna.raw_id))
+    there = ensembl_ids(gene_id(feature) for feature in genes.features)
+    if here and there and not here.keys() & there.keys():
+        raise InputError(
+            table,
+            f"its RNAs are of another species than {annotation}: {first_few(here.values())} here, "
+            f"{first_few(there.values())} there",
+            "name the annotation's species with --species, or in the sheet of genomes",
+        )
 
 
 def _refuse_unjoined(table: Path, annotation: str, joined: dict[Rna, Join], genes: Genes) -> None:
@@ -259,5 +211,6 @@ def _refuse_unjoined(table: Path, annotation: str, joined: dict[Rna, Join], gene
         f"none of its {len(joined)} RNAs joins a gene of {annotation} "
         f"({', '.join(f'{reason}: {count}' for reason, count in reasons.most_common())}): "
         f"{here} here, {there} there",
-        "are table and annotation of one species? RNAs join by Ensembl ID, NCBI gene ID or symbol",
+        "are table and annotation of one species? RNAs join by Ensembl ID, NCBI gene ID, miRBase "
+        "accession or symbol",
     )

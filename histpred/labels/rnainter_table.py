@@ -3,7 +3,8 @@
 RNAInter v4.0 (Kang et al. 2022, doi:10.1093/nar/gkab997) publishes the table as
 Download_data_RH.tar.gz: tab-separated with a header, 'N/A' for unknown values. Interactor1 is the
 RNA, Interactor2 the histone mark (paper, appendix A). Raw_ID1 names the RNA in another database
-('Ensembl:ENSG00000228630', 'NCBI:100124700', 'miRBase:MI0000077').
+('Ensembl:ENSG00000228630', 'NCBI:100124700', 'miRBase:MI0000077'). Category1 is the kind of RNA
+('lncRNA', 'pseudo', 'miRNA', 'others' ...) and Category2 'histone modification'.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from typing import NamedTuple
 import numpy as np
 
 from histpred.core.errors import InputError, UsageError, first_few
-from histpred.core.marks import canonical, is_mark
 from histpred.genome.lines import PEEK, Lines, open_lines
+from histpred.labels.rnainter_marks import NOT_AVAILABLE, Marks
 from histpred.labels.table import ragged
 
 logger = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ logger = logging.getLogger(__name__)
 # The columns that are read, as the header spells them.
 SYMBOL, RAW_ID, SPECIES = "Interactor1.Symbol", "Raw_ID1", "Species1"
 PARTNER, SCORE = "Interactor2.Symbol", "score"
-NOT_AVAILABLE = frozenset({"", "n/a", "na", "nan", "none", "null"})
+RNA_KIND, PARTNER_KIND = "Category1", "Category2"  # may be missing
 
 
 class Rna(NamedTuple):
@@ -48,13 +49,15 @@ class Pairs(NamedTuple):
     """The pairs of a table.
 
     masks: the marks of each RNA, bit i for marks[i]. rows: counts of rows, read and dropped, as
-    they are shown. strangers: rows by the name of an Interactor2 that is no histone mark.
+    they are shown. strangers: rows by the name of an Interactor2 that is no histone mark. entries:
+    rows with a mark by RNA and Category1, '' where it is not stated.
     """
 
     masks: dict[Rna, int]
     marks: list[str]
     rows: dict[str, int]
     strangers: Counter[str]
+    entries: Counter[tuple[Rna, str]]
 
 
 def read_pairs(path: Path, min_score: float | None) -> Pairs:
@@ -64,18 +67,17 @@ def read_pairs(path: Path, min_score: float | None) -> Pairs:
     that cannot be used, and UsageError for a score that no row reaches.
     """
     masks: dict[Rna, int] = defaultdict(int)
-    bits: dict[str, int] = {}
-    marks: dict[str, int] = {}
+    marks = Marks()
     strangers: Counter[str] = Counter()
+    entries: Counter[tuple[str, str, str, str]] = Counter()
     rows = below = 0
     highest = -np.inf
     wanted = (SYMBOL, RAW_ID, SPECIES, PARTNER, *([SCORE] if min_score is not None else []))
-    for number, (symbol, raw_id, species, name, *score) in _read_rows(path, wanted):
+    table = _read_rows(path, wanted, (RNA_KIND, PARTNER_KIND))
+    for number, (symbol, raw_id, species, name, *score, kind, partner_kind) in table:
         rows += 1
-        if name not in bits:
-            mark = canonical(name)
-            bits[name] = 1 << marks.setdefault(mark, len(marks)) if is_mark(mark) else 0
-        if not bits[name]:
+        bit = marks.bit(name, partner_kind)
+        if not bit:
             strangers[name.strip() or "."] += 1
             continue
         if min_score is not None:
@@ -84,11 +86,12 @@ def read_pairs(path: Path, min_score: float | None) -> Pairs:
             if not value >= min_score:
                 below += 1
                 continue
-        masks[Rna(symbol, raw_id, species)] |= bits[name]
+        masks[Rna(symbol, raw_id, species)] |= bit
+        entries[symbol, raw_id, species, kind] += 1
 
     if not rows:
         raise InputError(path, "no row below the header", "is the file cut short?")
-    if not marks:
+    if not marks.names:
         hint = "give RNAInter's table of RNAs and histone modifications, Download_data_RH"
         raise InputError(path, f"no histone mark in {PARTNER}: {first_few(strangers)}", hint)
     if not masks:
@@ -101,16 +104,22 @@ def read_pairs(path: Path, min_score: float | None) -> Pairs:
         logger.warning(f"{total} rows of {path} name no histone mark: {first_few(strangers)}")
     if min_score is not None:
         counts["rows below the least score"] = below
-    return Pairs(_cleaned(masks), list(marks), counts, strangers)
-
-
-def _cleaned(masks: dict[Rna, int]) -> dict[Rna, int]:
-    """RNAs without blanks around their names, and with '' for what is not available."""
+    if renamed := marks.renamed():
+        logger.info(f"marks of {path} with another name than there: {first_few(renamed)}")
     clean: dict[Rna, int] = defaultdict(int)
     for rna, mask in masks.items():
-        stripped = (text.strip() for text in rna)
-        clean[Rna(*("" if text.lower() in NOT_AVAILABLE else text for text in stripped))] |= mask
-    return clean
+        clean[Rna(*map(_cleaned, rna))] |= mask
+    kinds: Counter[tuple[Rna, str]] = Counter()
+    for names, count in entries.items():
+        *named, kind = map(_cleaned, names)
+        kinds[Rna(*named), kind] += count
+    return Pairs(clean, marks.names, counts, strangers, kinds)
+
+
+def _cleaned(text: str) -> str:
+    """A text without blanks around it, '' for what is not available."""
+    text = text.strip()
+    return "" if text.lower() in NOT_AVAILABLE else text
 
 
 def _score(path: Path, number: int, text: str) -> float:
@@ -125,35 +134,46 @@ def _score(path: Path, number: int, text: str) -> float:
     return -np.inf if np.isnan(value) else value
 
 
-def _read_rows(path: Path, wanted: tuple[str, ...]) -> Iterator[tuple[int, tuple[str, ...]]]:
-    """Line number and the wanted columns (at least two) of each row below the header."""
+def _read_rows(
+    path: Path, wanted: tuple[str, ...], optional: tuple[str, ...]
+) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """Line number and the columns (at least two) of each row below the header.
+
+    Optional columns that are missing are ''.
+    """
     with _open_table(path) as lines:
         numbered = ((number, line) for number, line in lines if line and not line.isspace())
         number, header = next(numbered, (0, ""))
         if not number:
             raise InputError(path, "is empty", "RNAInter's table has a header")
-        places = _columns(path, number, header, wanted)
+        places = _columns(path, number, header, wanted, optional)
         pick, needed, width = itemgetter(*places), 1 + max(places), header.count("\t") + 1
         for number, line in numbered:
             fields = line.split("\t")
             if not needed <= len(fields) <= width:  # empty columns at the end may be missing
                 raise ragged(path, len(fields), width, number)
             if line != header:  # RNAInter's table is several tables in one, each with the header
+                fields.append("")  # at -1, the place of missing columns
                 yield number, pick(fields)
 
 
-def _columns(path: Path, number: int, header: str, wanted: tuple[str, ...]) -> list[int]:
-    """The positions of the wanted columns; case and '.', '_' and ' ' in names do not matter."""
+def _columns(
+    path: Path, number: int, header: str, wanted: tuple[str, ...], optional: tuple[str, ...]
+) -> list[int]:
+    """The positions of the columns, -1 for optional ones that are missing.
+
+    Case and '.', '_' and ' ' in names do not matter.
+    """
     names = [name.strip() for name in header.removeprefix("#").split("\t")]
     plain = [_plain(name) for name in names]
     places = []
-    for name in wanted:
+    for name in wanted + optional:
         found = [i for i, spelt in enumerate(plain) if spelt == _plain(name)]
         if len(found) > 1:
             spelt = ", ".join(names[i] for i in found)
             raise InputError(path, f"{name} twice, as {spelt}", "keep one of them", number)
         places += found or [-1]
-    if missing := [name for name, i in zip(wanted, places, strict=True) if i < 0]:
+    if missing := [name for name, i in zip(wanted, places, strict=False) if i < 0]:
         raise InputError(
             path,
             f"no column {', '.join(missing)}; it has {first_few(names)}",

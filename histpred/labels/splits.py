@@ -86,9 +86,10 @@ def sets_from_table(path: str, names: np.ndarray) -> np.ndarray:
     """The set of each unit [units], as `read_split` reads it; UNUSED for those not in the table."""
     found = read_split(path)
     known = set(names.tolist())
-    if strange := [name for name in found if name not in known]:
+    used = [name for name, its_set in found.items() if its_set != UNUSED]
+    if strange := [name for name in used if name not in known]:
         logger.warning(
-            f"{len(strange)} of {len(found)} ids of {path} have no window: {first_few(strange)}"
+            f"{len(strange)} of {len(used)} ids of {path} have no window: {first_few(strange)}"
         )
     if unnamed := [name for name in names if name not in found]:
         logger.warning(

@@ -2,12 +2,15 @@ const view = JSON.parse(document.getElementById("data").textContent);
 const element = document.getElementById("browser");
 const NOT_SCORED = "#b0b4b9";
 
-// On a dark page, the style inverts the lightness of the browser (class paper). Colours that went through the same
-// filter before (https://www.w3.org/TR/filter-effects-1/#huerotateEquivalent, by 180 degrees) come out as they were.
+// On a dark page, marks are as light as in its other pictures. The style inverts the lightness of the browser (class paper).
+// Colours that went through the same filter before come out as they were: https://www.w3.org/TR/filter-effects-1/
+// #huerotateEquivalent, by 180 degrees.
 const dark = matchMedia("(prefers-color-scheme: dark)").matches;
 const TURN = [[-0.574, 1.43, 0.144], [0.426, 0.43, 0.144], [0.426, 1.43, -0.856]];
+const LIFT = 0.35;
+const lifted = colour => colour.map(part => part + (255 - part) * LIFT);
 const filtered = colour => dark ? TURN.map(row =>
-  Math.max(0, Math.min(255, row.reduce((sum, share, i) => sum + share * (255 - colour[i]), 0)))) : colour;
+  Math.max(0, Math.min(255, row.reduce((sum, share, i) => sum + share * (255 - lifted(colour)[i]), 0)))) : colour;
 
 // Towards white, not transparent: shades of overlapping windows must not add up.
 const shade = (colour, share) => `rgb(${colour.map(part =>
@@ -33,7 +36,7 @@ function annotation() {
 
 function scored() {
   const features = view.windows.map(([chr, start, end, name, strand]) => ({ chr, start, end, name, strand }));
-  return { name: "scored windows", type: "annotation", displayMode: "EXPANDED", height: 60, color: "#444", features };
+  return { name: "scored windows", type: "annotation", displayMode: "EXPANDED", height: 70, color: "#444", features };
 }
 
 // The bases that the page has; all others are blank.
@@ -64,6 +67,11 @@ if (rows.length) {
       ...(view.cover ? [scored()] : []), ...view.order.map(track)],
   }).then(browser => {
     browser.genome.getSequence = basesOf;
+    if (element.clientWidth < 500) {  // a phone: the bar of igv.js does not fit
+      const style = document.createElement("style");
+      style.textContent = ".igv-logo, .igv-current-genome { display: none !important } .igv-windowsize-panel-container { white-space: nowrap }";
+      element.shadowRoot.append(style);
+    }
     for (const input of element.shadowRoot.querySelectorAll("input:not([aria-label])"))
       input.ariaLabel = input.placeholder || { range: "Zoom", checkbox: "Select track" }[input.type] || "Value";
     // igv.js would read a name as HTML.

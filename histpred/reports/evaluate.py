@@ -29,16 +29,20 @@ from histpred.core.output import (
 from histpred.core.version import __version__
 from histpred.evaluation.baselines import INPUTS
 from histpred.evaluation.compare import compare
-from histpred.evaluation.result import MACRO, MICRO, Result
+from histpred.evaluation.result import MACRO, MICRO, PAPER_METRICS, Result
 from histpred.evaluation.result import METRICS as METRIC_HEADS
 from histpred.evaluation.rows import EvaluationOptions
 from histpred.evaluation.scores import score
 from histpred.genome.annotation import level_for
-from histpred.genome.request import Request, request_identity
-from histpred.labels.examples import choose_marks
-from histpred.labels.matrix import labels_file, read_labels
-from histpred.reports.evaluation import metrics_of, write_report, write_tables
+from histpred.genome.genomes import GenomeInput, all_files
+from histpred.genome.regions import SPLICED
+from histpred.genome.transcripts import check_request
+from histpred.labels.genomes import genomes_identity, read_genome_labels
+from histpred.reports.evaluation import metrics_of, write_report
 from histpred.reports.evaluation_figures import FIGURE_NAMES, draw
+from histpred.reports.evaluation_tables import PREDICTIONS, READINGS, write_tables
+from histpred.reports.page import counted
+from histpred.reports.readings import PAPER
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +50,7 @@ METRICS, REPORT, FIGURES = "metrics.json", "report.html", "figures"
 OUTPUTS = (
     *(f"{FIGURES}/{name}.{suffix}" for name in FIGURE_NAMES for suffix in ("png", "svg")),
     *("summary.tsv", "marks.tsv", "groups.tsv", "kinds.tsv", "similarity.tsv", "co_targeting.tsv"),
-    *("predictions.tsv.gz", REPORT, METRICS),
+    *(PREDICTIONS, READINGS, REPORT, METRICS),
 )
 
 
@@ -58,12 +62,12 @@ class EvaluationRecord(BaseModel):
     histpred: str
     identity: dict[str, JsonValue]
     outputs: dict[str, str]
+    readings: dict[str, str]
 
 
 def evaluate(
     bundle: Bundle,
-    request: Request,
-    labels_path: Path,
+    genomes: Sequence[GenomeInput],
     out: Path,
     options: EvaluationOptions = EvaluationOptions(),
     execution: Execution = Execution(),
@@ -77,7 +81,7 @@ def evaluate(
     nothing is published then.
     """
     bundles = (bundle, *options.beside)
-    files = (*request.files, labels_path)
+    files = all_files(genomes)
     refuse_streams(files)
     names = [each.manifest.name for each in bundles]
     if len({*names, *INPUTS}) < len(names) + len(INPUTS):
@@ -87,9 +91,9 @@ def evaluate(
             "give the bundles other names with histpred train --name",
         )
     refuse_inputs([out / METRICS, out / REPORT], files)
-    choose_marks(read_labels(labels_path), options.marks, labels_path)  # before any embedding
+    labels = read_genome_labels(genomes, options.marks)  # before any embedding
     with temporary_faults(), ExitStack() as stack:
-        identity = _identity(bundles, request, labels_path, options)
+        identity = _identity(bundles, genomes, options)
         known = None if execution.overwrite else finished(out / METRICS, EvaluationRecord)
         if known:
             refuse_other(out, "another evaluation", known.identity, identity, known.outputs)
@@ -99,9 +103,9 @@ def evaluate(
         work = stack.enter_context(output_folder(out, OUTPUTS, is_ours))
         execution = execution._replace(store=execution.store or out / RESUME)
         scored = [
-            score(each, request, options.target, weights, work, execution) for each in bundles
+            score(each, genomes, options.target, weights, work, execution) for each in bundles
         ]
-        result = compare(scored, request, labels_path, options, work)
+        result = compare(scored, genomes, labels, options, work)
         return _write(result, work, identity)
 
 
@@ -125,32 +129,53 @@ def _write(result: Result, work: Path, identity: dict[str, Any]) -> dict[str, An
 
 
 def summary(metrics: dict[str, Any]) -> str:
-    """Micro and macro figures of each model as a small table for a terminal."""
+    """Both readings of each model as small tables for a terminal."""
     columns = {MICRO: ("auroc", "auprc", "mcc", "ece"), MACRO: ("auroc", "auprc")}
-    table = pandas.DataFrame(
-        {
-            f"{average} {METRIC_HEADS[name]}": {
-                model: one["figures"][average][name]["value"]
-                for model, one in metrics["models"].items()
-            }
-            for average, names in columns.items()
-            for name in names
+    ours = {
+        f"{average} {METRIC_HEADS[name]}": {
+            model: one["figures"][average][name]["value"]
+            for model, one in metrics["models"].items()
         }
-    )
-    text: str = table.astype(float).to_string(float_format="{:.3f}".format, na_rep="")
+        for average, names in columns.items()
+        for name in names
+    }
+    theirs = {
+        f"{average} {METRIC_HEADS[name]}": {
+            model: one["paper"]["figures"][average][name]
+            for model, one in metrics["models"].items()
+            if one["paper"]
+        }
+        for average, names in {MICRO: PAPER_METRICS, MACRO: ("auroc",)}.items()
+        for name in names
+    }
+    head = "histpred's reading: calibrated probabilities, the bundle's thresholds"
+    parts = [head, _printed(ours), ""]
+    if metrics["validation"]:
+        rows = counted(metrics["validation"]["windows"], "validation row")
+        parts += [f"The paper's reading: raw scores, Youden's J on {rows}", _printed(theirs)]
+    else:
+        parts.append(metrics["readings"][PAPER])
+    return "\n".join(parts)
+
+
+def _printed(columns: dict[str, dict[str, float | None]]) -> str:
+    table = pandas.DataFrame(columns).astype(float)
+    text: str = table.to_string(float_format="{:.3f}".format, na_rep="")
     return text
 
 
 def _identity(
-    bundles: Sequence[Bundle], request: Request, labels_path: Path, options: EvaluationOptions
+    bundles: Sequence[Bundle], genomes: Sequence[GenomeInput], options: EvaluationOptions
 ) -> dict[str, Any]:
     wanted, tile = options.target
     windows = [window_for(each, wanted, tile) for each in bundles]
     kinds = [window.kind for window in windows]
-    return request_identity(request, kinds[0], labels=labels_file(labels_path)) | {
+    if SPLICED not in kinds:
+        check_request(genomes[0].request, kinds[0])
+    return genomes_identity(genomes, kinds[0]) | {
         "histpred": __version__,
         "bundles": [each.digest for each in bundles],
-        "by": [level_for(kind, request.level) for kind in kinds],
+        "by": [level_for(kind, genomes[0].request.level) for kind in kinds],
         "rows": options.rows,
         "marks": list(options.marks),
         "seed": options.seed,

@@ -203,6 +203,7 @@ DRAWERS: dict[str, Callable[[Result], Draft | None]] = {
     "mark_similarity": mark_similarity,
     "co_targeting": co_targeting,
     "similarity_against_co_targeting": similarity_against_co_targeting,
+    "by_genome": lambda result: auroc_by_group(result, "genome"),
     "by_biotype": lambda result: auroc_by_group(result, "biotype"),
     "by_chromosome": lambda result: auroc_by_group(result, "chromosome"),
     "by_block": lambda result: auroc_by_group(result, "block"),

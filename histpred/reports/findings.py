@@ -100,20 +100,32 @@ def _baseline_findings(
 
 def _threshold_findings(bundle: ModelResult, labels: np.ndarray) -> Iterator[Finding]:
     micro = bundle.figures.loc[MICRO]
-    kept = ~np.isnan(labels)
-    called = (bundle.probabilities >= bundle.thresholds)[kept].mean() if kept.any() else np.nan
-    yield Finding(
-        f"At its thresholds it calls {percent(called)} of the labelled pairs: "
-        f"{percent(micro['precision'])} of the calls are labelled positive, and "
-        f"{percent(micro['recall'])} of the positives are called (MCC {number(micro['mcc'])})."
-    )
+    called = bundle.probabilities >= bundle.thresholds
+    yield Finding(f"At its thresholds it calls {_calls(called, labels, micro)}")
     common = _share_of_larger_class(micro)
     if micro["accuracy"] < common:
         always = "negative" if micro["negatives"] >= micro["positives"] else "positive"
         yield weakness(
-            f"Its accuracy of {number(micro['accuracy'])} is below the {number(common)} of "
+            f"There, its accuracy of {number(micro['accuracy'])} is below the {number(common)} of "
             f"calling every pair {always}: accuracy says little where one class is rare."
         )
+    if bundle.paper:
+        called = bundle.raw_scores >= bundle.paper.thresholds
+        found = _calls(called, labels, bundle.paper.figures.loc[MICRO])
+        yield Finding(f"By the paper's rule it calls {found}")
+
+
+def _calls(called: np.ndarray, labels: np.ndarray, micro: pandas.Series) -> str:
+    """How many of the labelled pairs [n, marks] are called, and how rightly."""
+    kept = ~np.isnan(labels)
+    if kept.any() and not called[kept].any():
+        return "none of the labelled pairs."
+    share = called[kept].mean() if kept.any() else np.nan
+    return (
+        f"{percent(share)} of the labelled pairs: {percent(micro['precision'])} of the calls are "
+        f"labelled positive, and {percent(micro['recall'])} of the positives are called (MCC "
+        f"{number(micro['mcc'])})."
+    )
 
 
 def mark_findings(result: Result) -> Iterator[Finding]:
@@ -149,7 +161,7 @@ def mark_findings(result: Result) -> Iterator[Finding]:
     below = [mark for mark, f in figures.items() if f["accuracy"] < _share_of_larger_class(f)]
     if below:
         yield weakness(
-            "Accuracy is below that of always calling the more common class for "
+            "At its thresholds, accuracy is below that of always calling the more common class for "
             f"{len(below)} of {counted(len(result.marks), 'mark')}: {listed(below)}."
         )
     if absent := [mark for mark in result.marks if mark not in defined.index]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from histpred.bundle.calls import NEVER
-from histpred.bundle.manifest import MarkSpec
+from histpred.bundle.mark_spec import MarkSpec
 from histpred.core.columns import NA
 from histpred.core.marks import by_class
 from histpred.reports.browser import place_json, place_text

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas
+from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from histpred.core.marks import hex_colour
@@ -28,14 +29,15 @@ MOST_BIOTYPES = 15
 
 
 def draw_labels(labels: LabelMatrix, folder: Path) -> None:
-    """Draw how labels are distributed over marks, and genes over biotypes.
+    """Draw how labels are distributed over marks, genes over biotypes, and entries over categories.
 
-    Writes marks and biotypes, each .png and .svg, into `folder`. Without biotypes, their figure is
-    left out.
+    Writes marks, biotypes and categories, each .png and .svg, into `folder`. Without biotypes or
+    categories, their figure is left out.
     """
     drawers = {
         "marks": lambda: class_counts(labels.marks, labels.values, "genes"),
         "biotypes": lambda: biotype_counts(labels.genes["biotype"], "genes"),
+        "categories": lambda: category_counts(labels.categories),
     }
     drawn(drawers, folder)
 
@@ -66,6 +68,7 @@ def class_counts(marks: Sequence[str], labels: np.ndarray, what: str) -> Draft:
             )
     axes.set(ylabel=f"Labelled {what}", ylim=(0, totals.max() * (1.12 if many else 1.07) or 1))
     axes.yaxis.set_major_formatter("{x:,.0f}")
+    axes.locator_params(axis="y", integer=True)
     axes.grid(axis="y")
     mark_axis(axes, marks, "x")
     class_legend(figure, marks, [Patch(color=NEGATIVE)], ["negative"])
@@ -82,9 +85,27 @@ def biotype_counts(biotypes: pandas.Series, what: str) -> Draft | None:
     counts = biotypes.value_counts()
     if list(counts.index) in ([], ["."]):
         return None
+    title, caption = "Biotypes", f"Number of {what} of each biotype, and their share."
+    return Draft(title, caption, _bars(counts, what))
+
+
+def category_counts(categories: pandas.DataFrame | None) -> Draft | None:
+    """Entries of RNAInter's table by kind of RNA (paper, Extended Data Fig. 2).
+
+    `categories` has the columns category and entries. None: the source has no kinds of RNA.
+    """
+    if categories is None:
+        return None
+    counts = categories.set_index("category")["entries"]
+    caption = "Number of entries of the table with each kind of RNA, and their share."
+    return Draft("Kinds of RNA", caption, _bars(counts, "entries"))
+
+
+def _bars(counts: pandas.Series, what: str) -> Figure:
+    """A bar with number and share of `what` for each name, most first; the last ones together."""
     if len(counts) > MOST_BIOTYPES:
         rest = counts.iloc[MOST_BIOTYPES - 1 :]
-        counts = counts.iloc[: MOST_BIOTYPES - 1]
+        counts = counts.iloc[: MOST_BIOTYPES - 1].copy()
         counts[f"{len(rest)} others"] = rest.sum()
     figure, axes = figure_of(7, 0.9 + 0.27 * len(counts))
     names = ["not stated" if name == "." else name for name in counts.index]
@@ -94,5 +115,6 @@ def biotype_counts(biotypes: pandas.Series, what: str) -> Draft | None:
     axes.invert_yaxis()
     axes.set(xlabel=f"Number of {what}", xlim=(0, counts.max() * 1.25))
     axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.locator_params(axis="x", integer=True)
     axes.tick_params(axis="y", length=0)
-    return Draft("Biotypes", f"Number of {what} of each biotype, and their share.", figure)
+    return figure

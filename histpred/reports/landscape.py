@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +10,7 @@ import numpy as np
 
 from histpred.core.columns import picker, place_of
 from histpred.core.errors import InputError
+from histpred.scoring.called import called_rows
 from histpred.scoring.tables import AGAIN, CALLS, SCORES, Rows, read_scores
 
 BINS = 100  # in a histogram of probabilities
@@ -20,7 +20,6 @@ STRETCH = 10_000  # bp, with at most one locus per mark
 GROUPS = 15  # most groups; the smallest are merged
 NOT_STATED = "."
 
-Call = tuple[str, str, str, str, str]  # contig, start, end, strand, mark
 _shown_of = picker("chrom", "start", "end", "name", "strand", "biotype")
 
 
@@ -96,36 +95,28 @@ def read_landscape(folder: Path, thresholds: Sequence[float], windows: int) -> L
 def _with_calls(
     blocks: Iterable[Rows], marks: tuple[str, ...], thresholds: np.ndarray, path: Path
 ) -> Iterator[tuple[Rows, np.ndarray]]:
-    """Blocks of rows, and which marks are called, bool [rows, marks].
+    """Blocks of rows, and which marks are called, bool [rows, marks], as the file at `path` says.
 
-    A probability that equals the threshold once both are rounded may be a call or not: the calls
-    decide. They have the order of the windows, and of the marks in each.
+    A probability that equals the threshold once both are rounded may be a call or not.
     """
-    with gzip.open(path, "rt", encoding="utf-8") as lines:
-        calls = map(_call, lines)
-        head = next(calls, None)
+    with called_rows(path, marks) as calls:
         for rows in blocks:
-            above = rows.probabilities > thresholds
-            due = above | (rows.probabilities == thresholds)
-            hits = np.zeros_like(above)
-            for row in np.flatnonzero(due.any(axis=1)):
-                chrom, start, end, _, strand = place_of(rows.windows[row])
-                for column in np.flatnonzero(due[row]):
-                    if head == (chrom, start, end, strand, marks[column]):
-                        hits[row, column] = True
-                        head = next(calls, None)
-                    elif above[row, column]:
-                        problem = f"a call of {marks[column]} at {chrom}:{start}-{end} is missing"
-                        raise InputError(path, problem, AGAIN)
+            hits = calls.take([place_of(window) for window in rows.windows])
+            values = rows.probabilities
+            _refuse(rows, marks, hits & (values < thresholds), "is below its threshold", path)
+            _refuse(rows, marks, ~hits & (values > thresholds), "is missing", path)
             yield rows, hits
-        if head:
-            problem = f"a call of {head[4]} at {head[0]}:{head[1]}-{head[2]} is unexpected"
-            raise InputError(path, problem, AGAIN)
+        calls.finish()
 
 
-def _call(line: str) -> Call:
-    chrom, start, end, label, _, strand, *_ = line.split("\t")
-    return chrom, start, end, strand, label.rpartition("|")[2]
+def _refuse(
+    rows: Rows, marks: tuple[str, ...], wrong: np.ndarray, problem: str, path: Path
+) -> None:
+    """Raise InputError if a call is wrong; `wrong`: bool [rows, marks]."""
+    for row, column in np.argwhere(wrong):
+        chrom, start, end, name, _ = place_of(rows.windows[row])
+        found = f"a call of {marks[column]} at {chrom}:{start}-{end} ({name}) {problem}"
+        raise InputError(path, found, AGAIN)
 
 
 def _read(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from histpred.bundle.calls import NEVER, expected_of
 from histpred.bundle.folder import Bundle
-from histpred.bundle.manifest import MarkSpec
+from histpred.bundle.mark_spec import MarkSpec
 from histpred.bundle.outputs import interval_output
 from histpred.core.columns import NA
 from histpred.core.marks import by_class, mark

@@ -25,6 +25,7 @@ from histpred.reports.figures import (
     wrapped,
 )
 from histpred.reports.page import MOST_GROUPS, decimals
+from histpred.reports.readings import HISTPRED, PAPER, figures_of
 
 BASELINE_COLOURS = ("#222222", "#6f6f6f", "#8c8c8c", "#8a7f72", "#5b6770", "#a8a8a8")
 MODEL_MARKERS = "oDs^vPX"
@@ -44,19 +45,25 @@ class Look(NamedTuple):
 
 
 def accuracy_by_mark(result: Result) -> Draft:
-    """The accuracy of the models at each mark, baselines left out."""
+    """The accuracy of the models at each mark, baselines left out; the paper's Fig. 2.
+
+    By the paper's reading, if there is one.
+    """
     models = {name: one for name, one in result.models.items() if one.kind == MODEL}
-    bundle = next(iter(models.values()))
-    marks = _sorted_marks(result, "accuracy")
+    reading = HISTPRED if isinstance(result.validation, str) else PAPER
+    every = figures_of(result, reading)
+    figures = {name: every[name] for name in models}
+    bundle = next(iter(figures.values())).loc[list(result.marks)]
+    marks = list(bundle["accuracy"].sort_values(ascending=False, kind="stable").index)
     figure, axes = mark_figure(len(marks), 4.2)
     places = np.arange(len(marks))
     width = 0.82 / len(models)
     looks = _looks(result)
-    for number, (name, one) in enumerate(models.items()):
+    for number, (name, table) in enumerate(figures.items()):
         left = places + (number - (len(models) - 1) / 2) * width
         colours = [*map(hex_colour, marks)] if len(models) == 1 else looks[name].colour
-        axes.bar(left, one.figures["accuracy"].reindex(marks), width * 0.94, color=colours)
-    counts = bundle.figures.loc[marks, ["positives", "negatives"]]
+        axes.bar(left, table["accuracy"].reindex(marks), width * 0.94, color=colours)
+    counts = bundle.loc[marks, ["positives", "negatives"]]
     commoner = counts.max(axis=1) / counts.sum(axis=1).where(lambda total: total > 0)
     axes.hlines(commoner, places - 0.45, places + 0.45, color="black", linewidth=1.2)
     axes.set(ylabel="Accuracy", ylim=(0, 1.02))
@@ -69,18 +76,19 @@ def accuracy_by_mark(result: Result) -> Draft:
     labels = [*names, "share of the commoner class"]
     legend(figure, [*patches, line], labels, "outside upper left")
     class_legend(figure, marks)
+    whose = "the paper's" if reading == PAPER else "histpred's"
     return Draft(
         "Accuracy by mark",
-        f"Accuracy on the evaluated rows at each mark's threshold, sorted by that of "
-        f"{next(iter(models))}. Line across: the accuracy of always calling the mark's more common "
-        "class. Accuracy below it is worse than no model.",
+        f"Accuracy on the evaluated rows at each mark's threshold, by {whose} reading, sorted by "
+        f"that of {next(iter(models))}. Line across: the accuracy of always calling the mark's "
+        "more common class. Accuracy below it is worse than no model.",
         figure,
     )
 
 
 def auroc_by_mark(result: Result) -> Draft:
     """The AUROC of every model and baseline at each mark."""
-    marks = _sorted_marks(result, "auroc")
+    marks = _sorted_marks(result)
     figure, axes = mark_figure(len(marks), 4.6)
     looks = _looks(result)
     bundle = next(iter(result.models))
@@ -159,7 +167,7 @@ def curves(result: Result) -> Draft | None:
 
 
 def auroc_by_group(result: Result, by: str) -> Draft | None:
-    """Micro- and macro-AUROC `by` 'biotype', 'chromosome' or 'block'.
+    """Micro- and macro-AUROC `by` 'genome', 'biotype', 'chromosome' or 'block'.
 
     None for a single group and for more than MOST_GROUPS.
     """
@@ -224,9 +232,9 @@ def _group_panel(axes: Axes, values: pandas.DataFrame, result: Result) -> None:
     axes.tick_params(axis="y", length=0)
 
 
-def _sorted_marks(result: Result, metric: str) -> list[str]:
-    """Marks sorted by the bundle's figure, best first, undefined ones last."""
-    figures = next(iter(result.models.values())).figures[metric].reindex(list(result.marks))
+def _sorted_marks(result: Result) -> list[str]:
+    """Marks sorted by the bundle's AUROC, best first, undefined ones last."""
+    figures = next(iter(result.models.values())).figures["auroc"].reindex(list(result.marks))
     return list(figures.sort_values(ascending=False, kind="stable").index)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from histpred.bundle.calls import NEVER, expected_of
-from histpred.bundle.manifest import MarkSpec
+from histpred.bundle.calls import NEVER, expected_of, why_never
+from histpred.bundle.mark_spec import MarkSpec
 from histpred.core.marks import by_class
 from histpred.genome.request import SEQUENCES
 from histpred.genome.windows import WindowSpec
@@ -66,20 +66,22 @@ def _most_called(landscape: Landscape, marks: Sequence[MarkSpec], unit: str) -> 
 def trust(landscape: Landscape, marks: Sequence[MarkSpec]) -> Iterator[str]:
     """What the calls promise, which marks cannot be called, and which are not predicted."""
     yield from _precision(landscape, marks)
-    predicted = [one for one in marks if not one.unpredicted]
-    never = [one for one in predicted if one.threshold >= NEVER]
-    if never:
-        wanted = {one.calls.wanted for one in never if one.calls and one.calls.wanted}
-        why = f": no threshold reaches a precision of {wanted.pop():g}" if len(wanted) == 1 else ""
-        verb = "is" if len(never) == 1 else "are"
-        yield f"{named([one.name for one in never])} {verb} never called{why}."
-    reasons: dict[str, list[str]] = {}
+    never: dict[str, list[str]] = {}
+    unpredicted: dict[str, list[str]] = {}
     for one in marks:
         if one.unpredicted:
-            reasons.setdefault(one.unpredicted, []).append(one.name)
-    for reason, names in reasons.items():
-        verb = "is" if len(names) == 1 else "are"
-        yield f"{named(names)} {verb} not predicted (NA): {reason}."
+            unpredicted.setdefault(one.unpredicted, []).append(one.name)
+        elif one.threshold >= NEVER:
+            never.setdefault(why_never(one), []).append(one.name)
+    for reason, names in never.items():
+        yield f"{_are(names)} never called{': ' if reason else ''}{reason}."
+    for reason, names in unpredicted.items():
+        yield f"{_are(names)} not predicted (NA): {reason}."
+
+
+def _are(names: Sequence[str]) -> str:
+    """The names with their verb."""
+    return f"{named(names)} {'is' if len(names) == 1 else 'are'}"
 
 
 def _precision(landscape: Landscape, marks: Sequence[MarkSpec]) -> Iterator[str]:

@@ -16,9 +16,10 @@ from markupsafe import Markup
 
 from histpred.bundle.calls import first_words
 from histpred.bundle.folder import Bundle, load_bundle, shipped_bundles
-from histpred.bundle.manifest import MarkSpec
+from histpred.bundle.mark_spec import MarkSpec
+from histpred.bundle.organisms import in_words
 from histpred.bundle.outputs import marks_of, was_trained_on
-from histpred.core.errors import BundleError, InputError
+from histpred.core.errors import BundleError, InputError, first_few
 from histpred.core.marks import by_class
 from histpred.core.output import output_files, refuse_inputs, temporary_faults
 from histpred.genome.ledger import LEDGER, SKIPPED
@@ -107,7 +108,7 @@ def _page(
         each=landscape.windows <= POINTS,
         trust=list(trust(landscape, marks)),
         first_words=first_words(bundle.manifest, marks),
-        species=f"{species.name} ({species.assembly})" if species.assembly else species.name,
+        species=in_words(species, "{0.name} ({0.assembly})").replace(" ()", ""),
         trained=trained,
         marks=marks_table(landscape, marks, measured),
         evaluations={name: bundle.manifest.metrics[name] for name in evaluations},
@@ -144,24 +145,27 @@ def _bundle_of(run: RunRecord, bundle: Bundle | None) -> Bundle:
 
 def _facts(run: RunRecord, bundle: Bundle, window: WindowSpec) -> dict[str, str]:
     identity, result, species = run.identity, run.result, bundle.manifest.species
-    fasta = run.fasta
+    fasta, shards = run.fasta, len(run.parts or ())
+    transcripts = [f"transcripts {digest[:16]}..., " for digest in identity.transcripts_sha256]
     return {
         "annotation": f"{annotation_name(run)} ({run.annotation.format}), "
         f"{counted(result.rows, 'row')}",
         "genome": f"{file_name(fasta.path)}, {counted(fasta.contigs, 'contig')}, "
         f"{fasta.bases:,} bp",
         "bundle": f"{bundle.manifest.name} {bundle.manifest.version}: {bundle.manifest.summary}",
-        "trained on": f"{species.name}, {species.assembly}" if species.assembly else species.name,
+        "trained on": in_words(species, "{0.name}, {0.assembly}").removesuffix(", "),
         "windows": _windows(window, identity.level, run.annotation.format),
         "biotypes": ", ".join(identity.biotypes) or "all",
+        **({"genes": first_few(identity.genes)} if identity.genes else {}),
         "scored": f"{counted(result.scored, 'window')}, {counted(result.calls, 'call')}",
         "thresholds": f"chosen for calls with a precision of {identity.call_precision:g}"
         if identity.call_precision
         else "the bundle's",
         "run": f"{run.started}, in {run.seconds:,.0f} s on {result.device}, by histpred "
-        f"{identity.histpred}",
+        f"{identity.histpred}" + (f"; joined from {counted(shards, 'shard')}" if shards else ""),
         "digests": f"annotation {identity.annotation_sha256[:16]}..., genome "
-        f"{identity.fasta_sha256[:16]}..., bundle {bundle.digest[:16]}... (in full in run.json)",
+        f"{identity.fasta_sha256[:16]}..., {''.join(transcripts)}bundle {bundle.digest[:16]}... "
+        "(in full in run.json)",
         **({"pipeline": launch_words(run.launch)} if run.launch else {}),
     }
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from histpred.bundle.calls import NEVER
-from histpred.bundle.manifest import MarkSpec
+from histpred.bundle.mark_spec import MarkSpec
 from histpred.core.columns import NA
 from histpred.core.marks import by_class
 from histpred.reports.landscape import BINS, Landscape

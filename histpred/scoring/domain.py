@@ -7,11 +7,13 @@ from collections.abc import Iterable
 import numpy as np
 
 from histpred.bundle.folder import Bundle
+from histpred.bundle.organisms import in_words
 from histpred.bundle.outputs import UNSPECIFIED, interval_output, was_trained_on, window_for
 from histpred.bundle.species import contradiction
 from histpred.core.columns import NAMES
 from histpred.core.errors import first_few
-from histpred.genome.plan import Offenders, OpenWindows
+from histpred.genome.misfits import Offenders
+from histpred.genome.plan import OpenWindows
 from histpred.genome.request import SEQUENCES
 from histpred.genome.tiles import Block
 from histpred.genome.windows import Row, WindowSpec
@@ -69,27 +71,31 @@ def _species_warnings(bundle: Bundle, windows: OpenWindows) -> list[str]:
     """What the inputs say of their species counts; if they say nothing, the genome is compared."""
     annotation, reference = windows.annotation, windows.reference
     name, species = bundle.manifest.name, bundle.manifest.species
-    trained = f"the bundle {name} was trained on {species.name}"
-    if None not in (annotation.taxon_id, species.taxon_id):
-        if annotation.taxon_id == species.taxon_id:
+    trained = f"the bundle {name} was trained on {in_words(species)}"
+    taxa, names = {one.taxon_id for one in species}, {one.name for one in species}
+    if annotation.taxon_id is not None and (annotation.taxon_id in taxa or None not in taxa):
+        if annotation.taxon_id in taxa:
             return []
         return [
             f"{annotation.name} is of taxon {annotation.taxon_id}, {trained} (taxon "
-            f"{species.taxon_id}): its scores are an extrapolation"
+            f"{in_words(species, '{0.taxon_id}')}): its scores are an extrapolation"
         ]
-    if species.name != UNSPECIFIED and reference.organism:
-        if reference.organism == species.name:
+    if reference.organism and (reference.organism in names or UNSPECIFIED not in names):
+        if reference.organism in names:
             return []
         return [
             f"{reference.name} is of {reference.organism}, {trained}: its scores are an "
             "extrapolation"
         ]
-    if annotation.format != SEQUENCES and (why := contradiction(reference, species)):
-        return [
-            f"{reference.name} may be of another species, {trained}, and {why}: for another "
-            "species its scores are an extrapolation"
-        ]
-    return []
+    if annotation.format == SEQUENCES:
+        return []
+    reasons = [contradiction(reference, one) for one in species]
+    if None in reasons:
+        return []
+    return [
+        f"{reference.name} may be of another species, {trained}, and {reasons[0]}: for another "
+        "species its scores are an extrapolation"
+    ]
 
 
 def _window_warnings(bundle: Bundle, window: WindowSpec, windows: OpenWindows) -> list[str]:

@@ -98,13 +98,13 @@ def embed(
         elif store:  # one of the two is given
             work = stack.enter_context(scratch_folder(store))
         opened = stack.enter_context(open_windows(request, choice.window, work))
-        annotation, reference, ledger, planned = opened
+        annotation, reference, ledger, planned, transcripts = opened
         tell(planned.notices, planned.warnings)
 
         write = stack.enter_context(_table(work / out.name, encoder.dimension)) if out else None
         done = 0
         around = Surroundings(annotation.format)
-        batches = scorable(ledger, reference, choice.window)
+        batches = scorable(ledger, reference, choice.window, transcripts)
         for windows in stack.enter_context(closing(embedder.embed(batches, reference))):
             _check_finite(windows)
             if write:
@@ -206,10 +206,10 @@ def map_windows(
 
     rows, results = [], []
     with quiet_htslib(), open_windows(request, window, work) as opened:
-        annotation, reference, ledger, planned = opened
+        annotation, reference, ledger, planned, transcripts = opened
         if not quiet:
             tell(planned.notices, planned.warnings)
-        for batch in scorable(ledger, reference, window):
+        for batch in scorable(ledger, reference, window, transcripts):
             results.append(function([row.sequence for row in batch]))
             rows += [row.values for row in batch]
         refuse_nothing(annotation, ledger, len(rows), "used")

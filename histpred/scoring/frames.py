@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from histpred.core.columns import COLUMNS, HEADER, NA, NAMES, PLACE
-from histpred.core.errors import HistpredError, InputError, UsageError
+from histpred.core.errors import HistpredError, InputError, UsageError, first_few
 from histpred.core.finished import written
-from histpred.genome.typed_regions import canonical, like_regions, parse_regions
+from histpred.genome.genomes import GenomeInput, one_genome, read_genomes
+from histpred.genome.request import Request
+from histpred.genome.typed_regions import canonical, like_regions, names_contig, parse_regions
 from histpred.scoring.called import called_rows
 from histpred.scoring.tables import CALLS, SCORES
 
@@ -29,21 +31,27 @@ CALL_COLUMNS = (*PLACE, "gene_id", "biotype")
 FRAME, SEQUENCES = "<DataFrame>", "<sequences>"  # their names in errors
 
 
-def regions_text(annotation: object) -> str | None:
+def regions_text(annotation: object, fasta: object = None) -> str | None:
     """The regions of a list of strings, or of one string that is no file, as one text.
 
-    None for anything else that may be an annotation. Raises UsageError for a malformed region.
+    With a `fasta`, the name of one of its contigs is a region too; see `names_contig`. None for
+    anything else that may be an annotation. Raises UsageError for a malformed region.
     """
     words = [annotation] if isinstance(annotation, str) else annotation
     if not isinstance(words, list | tuple) or not all(isinstance(word, str) for word in words):
         return None
     text = " ".join(words)
-    if isinstance(annotation, str) and (os.path.exists(text) or not like_regions(text)):
+
+    def is_contig(word: str) -> bool:
+        return fasta is not None and names_contig(word, str(fasta))
+
+    regions = like_regions(text) or (bool(words) and all(map(is_contig, words)))
+    if isinstance(annotation, str) and (os.path.exists(text) or not regions):
         return None
-    if not like_regions(text):
+    if not regions:
         hint = "give an annotation as one path or a DataFrame, and names of genes as genes="
         raise UsageError(f"not a region: {text[:60]!r}", hint)
-    return canonical(parse_regions(text))
+    return canonical(parse_regions(text, is_contig))
 
 
 @contextmanager
@@ -86,6 +94,32 @@ def labels_table(labels: str | os.PathLike[str] | pandas.DataFrame) -> Iterator[
     """The path of a table of labels; a DataFrame is written as one."""
     with _file_of(labels, "labels", "labels.tsv", header=True) as path:
         yield Path(path)
+
+
+@contextmanager
+def data_set(
+    annotation: Any, fasta: Any, labels: Any, selection: Request
+) -> Iterator[tuple[GenomeInput, ...]]:
+    """The genome of an annotation, FASTA and labels; without the latter, those of a sheet.
+
+    A sheet is a path or a sequence of GenomeInput. selection: the rows of each genome. Raises
+    UsageError for anything else.
+    """
+    if fasta is None and labels is None and not isinstance(annotation, str | os.PathLike):
+        genomes = tuple(annotation) if isinstance(annotation, list | tuple) else ()
+        if not genomes or not all(isinstance(one, GenomeInput) for one in genomes):
+            what = "no FASTA and no labels were given"
+            raise UsageError(what, "give fasta= and labels=, or a sheet of genomes as one path")
+        names = [genome.name for genome in genomes]
+        if len(set(names)) < len(names) or ("" in names and len(names) > 1):
+            raise UsageError(f"genomes are called {first_few(names)}", "name each differently")
+        yield tuple(sorted(genomes))
+    elif fasta is None and labels is None:
+        yield read_genomes(os.fspath(annotation), selection)
+    else:
+        with annotation_file(annotation) as rows, labels_table(labels) as table:
+            genome = selection._replace(annotation=rows, fasta=path_text(fasta, "fasta"))
+            yield one_genome(genome, table)
 
 
 def path_text(path: str | os.PathLike[str], what: str) -> str:

@@ -155,6 +155,7 @@ def _made_with(identity: WindowsIdentity, run: RunRecord) -> dict[str, str | Non
     """What must be the same for all parts; `identity`: that of the run, or of scatter."""
     return {
         "FASTA sha256": identity.fasta_sha256,
+        "transcripts sha256": ", ".join(identity.transcripts_sha256) or None,
         "histpred": identity.histpred,
         "bundle": identity.bundle,
         "precision": run.identity.precision,

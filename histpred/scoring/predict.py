@@ -46,8 +46,9 @@ from histpred.scoring.record import OUTPUTS, RUN, Prediction, prediction_identit
 from histpred.scoring.scorer import NotFiniteError, Scorer
 from histpred.scoring.tables import FORMATS, Tables
 
-Sink = Callable[[Sequence[Row], np.ndarray], None]
-"""Takes rows and their probabilities, float64 [rows, marks], in genome order."""
+Sink = Callable[[Sequence[Row], np.ndarray, np.ndarray], None]
+"""Takes rows in genome order, their probabilities, float64 [rows, marks], and their logits before
+calibration, float32 [rows, marks]."""
 
 NO_GPU = "no GPU could be used: the encoder ran on the CPU"
 
@@ -70,8 +71,9 @@ def predict(
     """Score an annotation's windows into the files of `OUTPUTS` in the folder `out`.
 
     The device of `execution` is the encoder's or, if that encoder is always on the CPU, the
-    scorer's. Progress counts windows that are not skipped. also: gets what the tables get. Raises
-    HistpredError for unusable inputs, bundles, devices and folders, and publishes nothing then.
+    scorer's. Progress counts windows that are not skipped. also: gets what the tables get, and the
+    logits. Raises HistpredError for unusable inputs, bundles, devices and folders, and publishes
+    nothing then.
     """
     started = time.time()
     bundle, window = choice.required_bundle, choice.window
@@ -139,10 +141,11 @@ def _score_all(
         closing(_embedded(windows, choice.window, embedder)) as embedded,
     ):
         for batch in embedded:
-            probabilities = _probabilities(batch, scorer)
+            logits = _logits(batch, scorer)
+            probabilities = scorer.calibrated(logits)
             tables.write(batch.rows, probabilities)
             if also:
-                also(batch.rows, probabilities)
+                also(batch.rows, probabilities, logits)
             around.add(batch.rows)
             done += len(batch.rows)
             execution.progress(done, ledger.queued - ledger.passed)
@@ -159,7 +162,8 @@ def _embedded(
     ledger, reference = windows.ledger, windows.reference
     encoder = embedder.sharing(spec)
     if encoder is None:
-        yield from embedder.embed(scorable(ledger, reference, spec), reference)
+        batches = scorable(ledger, reference, spec, windows.transcripts)
+        yield from embedder.embed(batches, reference)
         return
     rows: list[Row] = []
     vectors: list[np.ndarray] = []
@@ -175,10 +179,10 @@ def _embedded(
         yield EmbeddedWindows(rows, np.concatenate(vectors))
 
 
-def _probabilities(batch: EmbeddedWindows, scorer: Scorer) -> np.ndarray:
-    """Calibrated probabilities of a batch; ModelError, naming the window, if one is not finite."""
+def _logits(batch: EmbeddedWindows, scorer: Scorer) -> np.ndarray:
+    """Logits of a batch; ModelError, naming the window, if one is not finite."""
     try:
-        return scorer.probabilities(batch.vectors)
+        return scorer.logits(batch.vectors)
     except NotFiniteError as error:
         window = batch.rows[error.row].window
         raise ModelError(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pydantic import BaseModel, ConfigDict
 
 from histpred.bundle.calls import NEVER, expected_of
-from histpred.bundle.manifest import MarkSpec
+from histpred.bundle.mark_spec import MarkSpec
 
 
 class Part(BaseModel):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import sys
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -41,7 +42,8 @@ Count = Annotated[int, Field(ge=0)]
 class WindowsIdentity(Part):
     """What fixes the windows of a run and their bundle.
 
-    biotypes, genes: sorted; records before 1.2 lack genes and source.
+    biotypes, genes: sorted; records before 1.2 lack genes and source. transcripts_sha256: of the
+    files with sequences of transcripts, in their order.
     """
 
     histpred: str = __version__
@@ -54,6 +56,7 @@ class WindowsIdentity(Part):
     genes: tuple[str, ...] = ()
     unstranded: bool
     source: str = FILE
+    transcripts_sha256: tuple[str, ...] = Field((), alias="transcripts sha256")
 
     def shown(self) -> dict[str, JsonValue]:
         """The fields as run.json holds them."""
@@ -228,7 +231,7 @@ def held(folder: Path, now: Identity) -> Prediction:
 
 
 def input_records(
-    paths: tuple[str, str], windows: OpenWindows
+    paths: Sequence[str], windows: OpenWindows
 ) -> tuple[AnnotationRecord, FastaRecord]:
     """What records say of the annotation and of the genome, by the paths that they are to show."""
     given, lengths = windows.annotation, windows.reference.lengths.values()

@@ -86,7 +86,11 @@ class Scorer:
         embedding or a logit is NaN or infinite, and ModelError if the embeddings have another
         shape.
         """
-        probabilities = probabilities_of(self.logits(embeddings), self._calibrations)
+        return self.calibrated(self.logits(embeddings))
+
+    def calibrated(self, logits: np.ndarray) -> np.ndarray:
+        """Calibrated probabilities, float64 [n, marks], of `logits`; see `probabilities`."""
+        probabilities = probabilities_of(logits, self._calibrations)
         probabilities[:, self._unpredicted] = np.nan
         return probabilities
 

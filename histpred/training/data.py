@@ -17,11 +17,13 @@ from histpred.core.spelling import did_you_mean
 from histpred.encoders.chunks import GRID, ChunkPolicy, check_window
 from histpred.encoders.onnx import codes_of
 from histpred.evaluation.baselines import sequence_features
+from histpred.genome.genomes import GenomeInput, naming, placed, within
 from histpred.genome.reference import Reference
 from histpred.genome.regions import PROMOTER
 from histpred.genome.request import Request
 from histpred.genome.windows import MAX_N_FRACTION, WindowSpec
-from histpred.labels.examples import Examples, labelled, learnable
+from histpred.labels.examples import Examples, learnable
+from histpred.labels.genomes import labelled_genomes
 from histpred.labels.matrix import Labels
 from histpred.labels.splits import TEST, TRAIN, UNUSED, VALIDATION, warn_of_leaks
 from histpred.labels.splitting import split
@@ -45,61 +47,113 @@ ROWS_AT_ONCE = 256  # moved in memory
 class Dataset(NamedTuple):
     """Labelled windows in their sets, with the marks that can be learned.
 
-    features: the baselines' input for each. how: a sentence on how the windows were split.
+    features: the baselines' input for each. how: a sentence on how the windows were split. genomes:
+    what is known of each genome's organism, by the genome's name.
     """
 
     examples: Examples
     features: np.ndarray
     marks: tuple[str, ...]
     how: str
+    genomes: dict[str, Genome]
+
+
+class GenomeWindows(NamedTuple):
+    """All windows of a genome, what a network and the baselines take of each, and its organism."""
+
+    windows: pandas.DataFrame
+    values: np.ndarray
+    features: np.ndarray
     genome: Genome
 
 
 def gather(
-    request: Request,
+    genomes: Sequence[GenomeInput],
     window: WindowSpec,
     source: Source | None,
     work: Path,
     execution: Execution,
     recipe: Recipe,
-    labels: Labels,
-    path: Path,
+    labels: Sequence[Labels],
 ) -> Dataset:
     """Read all windows, embed them if there is a source of embeddings, and split those with labels.
 
-    `path` is that of the labels. Raises InputError if no window has a label or no mark can be
-    learned.
+    `labels` are those of each genome. Raises InputError if no window of a genome has a label or no
+    mark can be learned.
     """
-    _refuse_unknown_chromosomes(request, recipe, work)
+    _refuse_unknown_chromosomes(genomes, recipe, work)
+    read = []
+    for genome in genomes:
+        with naming(genome):
+            read.append(_read(genome, window, source, work, execution, recipe.model))
+    all_windows, all_values, features, facts = zip(*read, strict=True)
+    rows, windows, units, targets = labelled_genomes(genomes, all_windows, labels)
+    sets, how = _split(windows, units, recipe, source.choice.chunks if source else None)
+    if recipe.loss == NNPU:  # pairs without a label are unlabelled for the loss, negative elsewhere
+        targets = np.nan_to_num(targets)
+    paths = first_few(genome.labels_path for genome in genomes)
+    enough = learnable(labels[0].marks, targets[sets == TRAIN], paths)
+    values = _joined(all_values)
+    values = values[rows] if source else _keep(values, rows)
+    examples = Examples(windows, units, values, targets[:, enough], sets)
+    marks = tuple(np.array(labels[0].marks)[enough])
+    names = (genome.name for genome in genomes)
+    return Dataset(
+        examples, _joined(features)[rows], marks, how, dict(zip(names, facts, strict=True))
+    )
+
+
+def _joined(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """The rows of all parts; no copy of a single one."""
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def _read(
+    genome: GenomeInput,
+    window: WindowSpec,
+    source: Source | None,
+    work: Path,
+    execution: Execution,
+    model: str,
+) -> GenomeWindows:
+    """Read the windows of one genome; `work` is a private folder for temporary files."""
+    request = genome.request
     if source:
         check_window(source.choice.chunks, window.kind)
         windows, values = embed_windows(request, source.choice, source.encoder, work, execution)
         _refuse_none(windows, request)
         _check_varied(values)
-        _, features, genome = map_windows(
+        _, features, facts = map_windows(
             request, window, work, lambda batch: sequence_features(batch, window), quiet=True
         )
     else:
-        windows, values, features, genome = _read_bases(request, window, work, recipe.model)
-    rows, windows, units, targets = labelled(windows, labels, path)
-    sets, how = _split(windows, units, recipe, source.choice.chunks if source else None)
-    if recipe.loss == NNPU:  # pairs without a label are unlabelled for the loss, negative elsewhere
-        targets = np.nan_to_num(targets)
-    enough = learnable(labels.marks, targets[sets == TRAIN], path)
-    values = values[rows] if source else _keep(values, rows)
-    examples = Examples(windows, units, values, targets[:, enough], sets)
-    marks = tuple(np.array(labels.marks)[enough])
-    return Dataset(examples, np.concatenate(features)[rows], marks, how, genome)
+        windows, values, features, facts = _read_bases(request, window, work, model)
+    _refuse_other_taxon(genome, facts)
+    return GenomeWindows(placed(windows, genome.name), values, np.concatenate(features), facts)
 
 
-def _refuse_unknown_chromosomes(request: Request, recipe: Recipe, work: Path) -> None:
-    """Raise UsageError for a chromosome of the split that the FASTA lacks, before any embedding."""
+def _refuse_other_taxon(genome: GenomeInput, facts: Genome) -> None:
+    """Raise InputError if the sheet names another organism than the annotation or the FASTA."""
+    hint = "correct the sheet, or give the files of that species"
+    if None not in (genome.taxon_id, facts.taxon_id) and genome.taxon_id != facts.taxon_id:
+        message = f"is of taxon {facts.taxon_id}, but the sheet says {genome.taxon_id}"
+        raise InputError(genome.request.annotation, message, hint)
+    if genome.species and facts.organism and genome.species != facts.organism:
+        message = f"is of {facts.organism}, but the sheet says {genome.species}"
+        raise InputError(genome.request.fasta, message, hint)
+
+
+def _refuse_unknown_chromosomes(genomes: Sequence[GenomeInput], recipe: Recipe, work: Path) -> None:
+    """Raise UsageError for a chromosome of the split that no FASTA has, before any embedding."""
     if named := (*recipe.test_chromosomes, *recipe.validation_chromosomes):
-        with Reference(request.fasta, request.cache or work) as reference:
-            known = list(reference.lengths)
+        known = []
+        for name, request, *_ in genomes:
+            with Reference(request.fasta, request.cache or work) as reference:
+                known += [within(name, contig) for contig in reference.lengths]
         if unknown := [name for name in named if name not in known]:
-            hint = did_you_mean(unknown, known, f"it has {first_few(known)}")
-            raise UsageError(f"{request.fasta} has no contig {first_few(unknown)}", hint)
+            files = first_few(genome.request.fasta for genome in genomes)
+            hint = did_you_mean(unknown, known, f"there are {first_few(known)}")
+            raise UsageError(f"{files} has no contig {first_few(unknown)}", hint)
 
 
 def _read_bases(
@@ -118,9 +172,9 @@ def _read_bases(
         joined.extend(values.data)
         return sequence_features(batch, window)
 
-    windows, features, genome = map_windows(request, window, work, add)
+    windows, features, facts = map_windows(request, window, work, add)
     _refuse_none(windows, request)
-    return windows, np.frombuffer(joined, np.uint8).reshape(-1, *shape), features, genome
+    return windows, np.frombuffer(joined, np.uint8).reshape(-1, *shape), features, facts
 
 
 def _keep(values: np.ndarray, rows: np.ndarray) -> np.ndarray:

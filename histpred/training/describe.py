@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from pydantic import JsonValue
 
 from histpred.bundle.calls import wanted_precision
+from histpred.bundle.figures import Evaluation
 from histpred.bundle.manifest import (
     SCHEMA_VERSION,
     EncoderSpec,
-    Evaluation,
     KnownAnswer,
     Manifest,
-    MarkSpec,
-    Species,
+    Parent,
     Training,
 )
 from histpred.bundle.manifest import WindowSpec as ManifestWindow
+from histpred.bundle.mark_spec import MarkSpec
+from histpred.bundle.organisms import Species
 from histpred.bundle.outputs import UNSPECIFIED
 from histpred.core.errors import first_few
 from histpred.encoders.devices import BF16
 from histpred.evaluation.baselines import PREVALENCE, fit_baselines
 from histpred.evaluation.calibration import Calibrated
 from histpred.evaluation.metrics import card_figures, expected_calibration_error
+from histpred.genome.genomes import GENOME, GenomeInput
 from histpred.genome.regions import INTERVAL
 from histpred.genome.windows import WindowSpec
+from histpred.labels.genomes import OF_GENOME
 from histpred.labels.splits import TEST, TRAIN, UNUSED, VALIDATION
 from histpred.training.data import Dataset
 from histpred.training.fitting import Epoch
@@ -39,6 +42,9 @@ LOSSES = {
     "nnpu": "the non-negative positive-unlabelled risk (Kiryo et al. 2017)",
     "plain": "binary cross-entropy",
 }
+DIGESTS = ("annotation sha256", "genome sha256", "labels sha256")
+"""What the card calls the digests OF_GENOME."""
+
 SETS = {
     VALIDATION: "Rows that chose the epoch, the thresholds and the calibration: flattering.",
     TEST: "Rows that were held out and chose nothing.",
@@ -46,13 +52,18 @@ SETS = {
 
 
 class TrainingRun(NamedTuple):
-    """What a bundle is trained from; `identity` is what its manifest records of it."""
+    """What a bundle is trained from.
+
+    identity: what its manifest records of it. parent: the bundle that it goes on from, or None.
+    """
 
     recipe: Recipe
     about: About
     window: WindowSpec
     identity: dict[str, JsonValue]
     dataset: Dataset
+    genomes: Sequence[GenomeInput]
+    parent: Parent | None = None
 
 
 def describe(
@@ -68,22 +79,16 @@ def describe(
     `histories` has an entry for each member, `probabilities` the calibrated ones [n, marks] of the
     validation and the test rows, by set.
     """
-    about, window, genome, marks = run.about, run.window, run.dataset.genome, run.dataset.marks
+    about, window, marks = run.about, run.window, run.dataset.marks
     identity, sets = run.identity, run.dataset.examples.sets
-    assembly = about.assembly or genome.build or "unspecified assembly"
     manifest = Manifest(
         schema_version=SCHEMA_VERSION,
         name=about.name,
         version="1",
         summary=about.summary or f"{len(marks)} histone marks from {window} windows.",
-        caveats=_caveats(run.dataset),
+        caveats=_caveats(run),
         licence=about.licence,
-        species=Species(
-            name=about.species or genome.organism or UNSPECIFIED,
-            taxon_id=genome.taxon_id if about.taxon_id is None else about.taxon_id,
-            assembly=assembly,
-            chromosome_lengths={assembly: genome.lengths},
-        ),
+        species=tuple(_species(genome, run) for genome in run.genomes),
         window=ManifestWindow(**{k: v for k, v in window._asdict().items() if k != "tile"}),
         encoder=encoder,
         marks=tuple(
@@ -92,20 +97,40 @@ def describe(
         ),
         files={},
         training=Training(
-            data=(
-                f"annotation sha256 {identity['annotation sha256']}",
-                f"genome sha256 {identity['FASTA sha256']}",
-                f"labels sha256 {identity['labels sha256']}",
-            ),
+            data=_data(identity),
             splits={"split": run.dataset.how},
             seed=run.recipe.settings.seed,
             counts={name: int((sets == name).sum()) for name in (TRAIN, VALIDATION, TEST, UNUSED)},
             recipe=identity,
+            parent=run.parent,
         ),
         metrics=_figures(run.dataset, probabilities),
         known_answer=known,
     )
     return manifest, _notes(run, histories)
+
+
+def _species(genome: GenomeInput, run: TrainingRun) -> Species:
+    """The organism of a genome, as the user states it or else as annotation and FASTA do."""
+    found = run.dataset.genomes[genome.name]
+    stated = genome if genome.name else run.about
+    assembly = stated.assembly or found.build or "unspecified assembly"
+    return Species(
+        name=stated.species or found.organism or UNSPECIFIED,
+        taxon_id=found.taxon_id if stated.taxon_id is None else stated.taxon_id,
+        assembly=assembly,
+        chromosome_lengths={assembly: found.lengths},
+        genome=genome.name,
+    )
+
+
+def _data(identity: dict[str, Any]) -> tuple[str, ...]:
+    """The digests of the inputs, in words."""
+    return tuple(
+        f"{name}: {what} {one[key]}" if name else f"{what} {one[key]}"
+        for name, one in identity.get("genomes", {"": identity}).items()
+        for key, what in zip(OF_GENOME, DIGESTS, strict=True)
+    )
 
 
 def _notes(run: TrainingRun, histories: list[list[Epoch]]) -> str:
@@ -119,7 +144,7 @@ def _notes(run: TrainingRun, histories: list[list[Epoch]]) -> str:
     return f"""\
 ## How it was trained
 
-- **model**: {_model(recipe)}
+- **model**: {_model(recipe)}{_parent(run)}
 - **loss**: {LOSSES[recipe.loss]}
 - **optimiser**: AdamW, learning rate {chosen.learning_rate:g}, weight decay \
 {chosen.weight_decay:g}, {chosen.batch} rows a batch{rounded}; the weights of epoch {epochs}, the \
@@ -133,6 +158,31 @@ taken for negatives, it is a probability of being observed. Rows unlike the trai
 species, kind of gene or window) are an extrapolation."""
 
 
+def _parent(run: TrainingRun) -> str:
+    """A line on the parent and on what it had seen of the test rows; empty without a parent."""
+    if (parent := run.parent) is None:
+        return ""
+    every = len(run.dataset.marks)
+    return (
+        f"\n- **parent**: the weights of {parent.name} {parent.version} (bundle.json sha256 "
+        f"{parent.sha256}) were the start, for {len(parent.marks)} of {every} marks; "
+        f"{_seen(run, parent)}"
+    )
+
+
+def _seen(run: TrainingRun, parent: Parent) -> str:
+    """What the parent had seen of the test and validation rows, as a clause."""
+    sets = run.dataset.examples.sets
+    test, validation = (f"{(sets == name).sum():,}" for name in (TEST, VALIDATION))
+    if parent.test_rows_seen is None:
+        return f"it is not known whether {parent.name} was trained on some of the {test} test rows"
+    return (
+        f"{parent.name} was trained or validated on {parent.test_rows_seen:,} of the {test} test "
+        f"rows ({parent.seen_by_id:,} by their id, {parent.seen_by_place:,} by a shared base) and "
+        f"on {parent.validation_rows_seen:,} of the {validation} validation rows"
+    )
+
+
 def _thresholds(recipe: Recipe, window: WindowSpec) -> str:
     wanted = wanted_precision(recipe.calls, window.kind == INTERVAL)
     if wanted is None:
@@ -143,15 +193,31 @@ def _thresholds(recipe: Recipe, window: WindowSpec) -> str:
     )
 
 
-def _caveats(dataset: Dataset) -> tuple[str, ...]:
+def _caveats(run: TrainingRun) -> tuple[str, ...]:
     """What a user of the bundle must read first."""
-    trained = dataset.examples.of(TRAIN).windows
-    contigs = sorted(set(trained["chrom"]))
+    trained = run.dataset.examples.of(TRAIN).windows
+    places = first_few(sorted(set(trained["chrom"])))
+    if GENOME in trained:
+        counts = trained[GENOME].value_counts(sort=False)
+        places = ", ".join(f"{name} ({count:,})" for name, count in counts.items())
     return (
         "A probability says how likely a row of the training labels' kind carries the mark: not in "
         "which cell type.",
-        f"The bundle was trained on {len(trained):,} rows of {first_few(contigs)}.",
+        f"The bundle was trained on {len(trained):,} rows of {places}.",
+        *_flattery(run),
     )
+
+
+def _flattery(run: TrainingRun) -> list[str]:
+    """A sentence, if the parent had seen rows that judge the bundle, or does not say."""
+    if run.parent is None or not (
+        run.parent.test_rows_seen is None
+        or run.parent.test_rows_seen
+        or run.parent.validation_rows_seen
+    ):
+        return []
+    seen = _seen(run, run.parent)
+    return [f"It goes on from {run.parent.name}: {seen}. Its test figures may be flattering."]
 
 
 def _model(recipe: Recipe) -> str:

@@ -25,7 +25,8 @@ from onnx import TensorProto
 from torch import nn
 
 from histpred.bundle.folder import MARK_VECTORS
-from histpred.bundle.manifest import Calibration, ChunkSpec, EncoderSpec, KnownAnswer
+from histpred.bundle.manifest import ChunkSpec, EncoderSpec, KnownAnswer
+from histpred.bundle.mark_spec import Calibration
 from histpred.bundle.probability import probabilities_of
 from histpred.core.graph import BINS, GRAPH, HEADS
 from histpred.core.journal import file_digest
@@ -97,14 +98,14 @@ def _export_perceptron(
         published=spec.published,
         files=files,
     )
-    vectors = network.mark_vectors if network.mark_vectors.requires_grad else network.mark_part()
-    table = _table(
-        [mark, *(f"{value:.8g}" for value in vector)]
-        for mark, vector in zip(marks, vectors.detach().tolist(), strict=True)
-    )
     scorer = to_onnx(network, marks, embeddings)
-    shipped = {path.name: path.read_bytes() for path in source.ships}
-    return encoder, scorer, shipped | {MARK_VECTORS: table}
+    others = {path.name: path.read_bytes() for path in source.ships}
+    if network.mark_vectors.requires_grad:  # one-hot vectors say nothing of the marks
+        others[MARK_VECTORS] = _table(
+            [mark, *(f"{value:.8g}" for value in vector)]
+            for mark, vector in zip(marks, network.mark_vectors.tolist(), strict=True)
+        )
+    return encoder, scorer, others
 
 
 def known_answer(

@@ -1,38 +1,33 @@
-"""The training loop: any network, any losses of its batches, and a file to continue from.
+"""The training loop: any network, and any losses of its batches.
 
 By default as in the paper (appendix C): AdamW, learning rate 2e-4, weight decay 1e-3, up to 50
-epochs; the rate is divided by ten when the validation loss has not improved for 3 epochs, training
-stops when it has not improved for 5, and the weights of the best epoch are kept. Without validation
-rows, the rate goes through one cycle (Smith & Topin 2019, arXiv:1708.07120) and the weights of the
-last epoch are kept.
+epochs. The paper gives a factor of 0.1 and a patience of 3, which are arguments of torch's
+ReduceLROnPlateau, so its meaning applies: three epochs in a row without improvement are tolerated,
+and after the fourth the rate is divided by ten. Only a loss that is lower by more than 0.01 % is an
+improvement to it. Training stops after 5 epochs in a row without a lower validation loss, and the
+weights of the best epoch are kept. Without validation rows, the rate goes through one cycle (Smith
+& Topin 2019, arXiv:1708.07120) and the weights of the last epoch are kept.
 """
 
 from __future__ import annotations
 
-import json
-import logging
 import math
-import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from pydantic import JsonValue
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau
 
-from histpred.core.errors import ModelError, TemporaryError, first_line, is_memory
-from histpred.core.finished import differences
+from histpred.core.errors import ModelError, TemporaryError, is_memory
 from histpred.encoders.devices import BF16, FP32
+from histpred.training.checkpoint import Checkpoint
 from histpred.training.settings import Settings
 
-logger = logging.getLogger(__name__)
 NUMBERS_AT_ONCE, MOST_ROWS_AT_ONCE = 1 << 17, 2048  # outside training: keeps memory flat
-PLAIN = int | float | str | list | None  # what torch loads with weights_only
 
 Schedule = ReduceLROnPlateau | OneCycleLR
 LossOf = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -101,69 +96,6 @@ class Losses(NamedTuple):
     validation: Callable[[], float] | None = None
 
 
-class Checkpoint(NamedTuple):
-    """The file that a killed training continues from.
-
-    identity: what fixes the weights, but for the number of threads: sums depend on the order in
-    which they are computed. The file has it, and a training goes on with the threads it began with.
-    """
-
-    path: Path
-    identity: Mapping[str, JsonValue]
-
-    def save(
-        self,
-        network: nn.Module,
-        optimiser: Optimizer,
-        schedule: Schedule,
-        best: dict[str, Tensor],
-        history: list[Epoch],
-    ) -> None:
-        """Write the state after an epoch; the file is replaced only by a complete one."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        partial = self.path.with_name(f"{self.path.name}.partial")
-        state = {
-            "identity": json.dumps(self.identity),
-            "threads": torch.get_num_threads(),
-            "network": network.state_dict(),
-            "optimiser": optimiser.state_dict(),
-            "schedule": {k: v for k, v in schedule.state_dict().items() if isinstance(v, PLAIN)},
-            "best": best,
-            "history": json.dumps(history),
-        }
-        torch.save(state, partial)
-        os.replace(partial, self.path)
-
-    def restore(
-        self, network: nn.Module, optimiser: Optimizer, schedule: Schedule
-    ) -> tuple[dict[str, Tensor], list[Epoch]] | None:
-        """Load the saved state; returns the best weights and the history.
-
-        Loads nothing and returns None if there is no file or, with a warning, if it is damaged or
-        belongs to a run of another identity. Sets torch's number of threads to that of the file.
-        """
-        if not self.path.exists():
-            return None
-        again = "the interrupted training cannot go on and starts again from epoch 1"
-        try:
-            state: dict[str, Any] = torch.load(self.path, weights_only=True)
-            before, threads = json.loads(state["identity"]), state["threads"]
-        except Exception as error:  # torch has many kinds for a damaged file
-            logger.warning("%s: %s is damaged (%s)", again, self.path, first_line(error))
-            return None
-        if found := differences(before, json.loads(json.dumps(self.identity))):
-            logger.warning("%s; what differs: %s", again, "; ".join(found))
-            return None
-        if threads != torch.get_num_threads():
-            told = "training goes on with the %d threads it began with: others give other weights"
-            logger.info(told, threads)
-            torch.set_num_threads(threads)
-        network.load_state_dict(state["network"])
-        optimiser.load_state_dict(state["optimiser"])
-        schedule.load_state_dict(state["schedule"])
-        return state["best"], [Epoch(*epoch) for epoch in json.loads(state["history"])]
-
-
 def row_losses(
     network: nn.Module,
     train: Rows,
@@ -221,7 +153,8 @@ def fit(
         steps = settings.epochs * losses.batches
         schedule = OneCycleLR(optimiser, settings.learning_rate, total_steps=steps)
     saved = checkpoint and checkpoint.restore(network, optimiser, schedule)
-    best_weights, history = saved or ({}, [])
+    best_weights, epochs = saved or ({}, [])
+    history = [Epoch(*epoch) for epoch in epochs]
 
     with reproducible():
         while len(history) < settings.epochs and _stale(history) < settings.stop:

@@ -1,4 +1,4 @@
-"""The networks of a recipe: made, trained one after another, averaged into one."""
+"""The networks of a recipe: made or taken from a parent, trained in turn, averaged into one."""
 
 from __future__ import annotations
 
@@ -11,15 +11,20 @@ import torch
 from pydantic import JsonValue
 from torch import Tensor, nn
 
+from histpred.bundle.folder import load_bundle
 from histpred.labels.examples import Examples
 from histpred.labels.splits import TRAIN, VALIDATION
 from histpred.training import perceptron, spectra
+from histpred.training.checkpoint import Checkpoint, fixing
 from histpred.training.deephistone import DeepHistone, adapted, vanilla
-from histpred.training.fitting import Checkpoint, Epoch, LossOf, Rows, fit, reproducible, row_losses
+from histpred.training.fitting import Epoch, LossOf, Rows, fit, reproducible, row_losses
 from histpred.training.losses import mark_priors, nnpu, pair_weights, weighted_bce
+from histpred.training.onnx_networks import networks_of
+from histpred.training.parent import shared_marks
 from histpred.training.perceptron import MarkNetwork
 from histpred.training.settings import DEEPHISTONE, MLP, NNPU, SPECTRA, Recipe
 from histpred.training.spectra import SpectraNetwork
+from histpred.training.starting import start_from
 
 logger = logging.getLogger(__name__)
 
@@ -52,9 +57,9 @@ def fit_members(
     rows = _rows(inputs, labels, weights, train)
     weights = pair_weights(held_out, marks, recipe.loss, seed, labels)
     validation_rows = _rows(inputs, held_out, weights, validation)
-    # What fixes the weights: not the bundle's name.
-    fixed = {name: value for name, value in identity.items() if name != "about"}
-    fixed["device"] = str(device)
+    fixed = fixing(identity, device)
+    parent = load_bundle(recipe.parent) if recipe.parent else None
+    parents = networks_of(parent, recipe) if parent else ()
     networks, histories = [], []
     for member in range(recipe.members):
         settings = recipe.settings._replace(seed=seed + member)
@@ -66,6 +71,9 @@ def fit_members(
             f", member {member + 1} of {recipe.members}" if recipe.members > 1 else "",
         )
         part = trained_part(network).to(device)
+        if parent and not isinstance(network, DeepHistone):
+            shared = shared_marks(marks, parent)
+            start_from(network, parents[member], shared, (inputs, torch.from_numpy(train)))
         losses = row_losses(part, rows, validation_rows, loss_of, settings, precision)
         checkpoint = Checkpoint(checkpoints / f"checkpoint{member}.pt", fixed)
         histories.append(fit(part, losses, settings, checkpoint, progress))

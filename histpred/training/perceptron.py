@@ -112,6 +112,7 @@ def averaged(networks: Sequence[MarkNetwork]) -> MarkNetwork:
         [norm.num_features * members for norm in first.batch_norms],
         mark_dimension=first.mark_vectors.shape[1] * members,
     ).eval()
+    wide.mark_vectors.requires_grad_(first.mark_vectors.requires_grad)  # else one-hot vectors
     wide.mean, wide.scale = first.mean, first.scale
     with torch.no_grad():
         wide.mark_vectors.copy_(torch.cat([member.mark_vectors for member in networks], dim=1))

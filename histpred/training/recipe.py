@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,17 +13,22 @@ from pydantic import JsonValue
 
 from histpred.bundle.calls import wanted_precision
 from histpred.bundle.encoding import EncoderChoice, choose_encoder
-from histpred.bundle.manifest import NAME_PATTERN
+from histpred.bundle.folder import MANIFEST, find_bundle, load_bundle
+from histpred.bundle.mark_spec import NAME_PATTERN
 from histpred.core.errors import InputError, UsageError, first_few
 from histpred.core.journal import file_digest
 from histpred.core.version import __version__
 from histpred.encoders import Encoder
-from histpred.genome.request import Request, request_identity
+from histpred.genome.genomes import ASSEMBLY, SPECIES, TAXON, GenomeInput
 from histpred.genome.windows import WindowSpec
-from histpred.labels.matrix import labels_file
+from histpred.labels.genomes import genomes_identity
 from histpred.labels.splits import CHROMOSOME
 from histpred.labels.splitting import refuse_unknown
+from histpred.training.parent import choose_source_of
 from histpred.training.settings import MLP, NNPU, SPECTRA, About, Recipe
+
+ABOUT_GENOME = (SPECIES, TAXON, ASSEMBLY)
+"""Columns of a sheet of genomes, and fields of About for a genome without a sheet."""
 
 
 class Source(NamedTuple):
@@ -53,8 +59,12 @@ def choose_source(
 ) -> EncoderChoice | None:
     """The encoder that a model is trained on, k-mers if none is named; None if it reads bases.
 
-    Raises UsageError if an encoder is named for a model that reads bases.
+    If the recipe has a parent, it is the parent's. Raises UsageError if an encoder is named for a
+    model that reads bases, or another than the parent's.
     """
+    if recipe.parent:
+        parent = load_bundle(recipe.parent)
+        return choose_source_of(parent, recipe.model, bundle, name, chunks, window, weights)
     if recipe.model == MLP:
         named = name if bundle or name else "kmer"
         return choose_encoder(bundle, named, chunks, window, weights)
@@ -64,13 +74,21 @@ def choose_source(
     return None
 
 
-def check(recipe: Recipe, about: About) -> None:
-    """Raise UsageError if a recipe cannot be trained or a bundle cannot have its name."""
+def check(recipe: Recipe, about: About, genomes: Sequence[GenomeInput] = ()) -> None:
+    """Raise UsageError if a recipe cannot be trained or a bundle cannot have its name.
+
+    The species of genomes with a name are in their sheet, so `about` must not state them.
+    """
     if not re.fullmatch(NAME_PATTERN, about.name):
         raise UsageError(
             f"{about.name!r} cannot be the name of a bundle",
             "give --name: letters, digits and . _ + -, beginning with a letter or digit",
         )
+    stated = ABOUT_GENOME if any(genome.name for genome in genomes) else ()
+    if twice := [column for column in stated if getattr(about, column) is not None]:
+        options = first_few(f"--{column.replace('_', '-')}" for column in twice)
+        hint = f"put the column {first_few(twice)} into the sheet, with a value for each genome"
+        raise UsageError(f"{options} is for one genome, and there is a sheet of genomes", hint)
     refuse_unknown(recipe.split)
     if recipe.split != CHROMOSOME and (recipe.test_chromosomes or recipe.validation_chromosomes):
         what = f"chromosomes are named, but the split is {recipe.split!r}"
@@ -126,14 +144,15 @@ def prior_share(given: str | None) -> float | None:
 
 
 def files_of(recipe: Recipe) -> dict[str, Path]:
-    """Files that a recipe names: the split and the priors."""
+    """Files that a recipe names: the split, the priors, and the manifest of the parent."""
     named = {"split": Path(recipe.split), "prior": Path(recipe.prior or "")}
+    if recipe.parent:
+        named["parent"] = find_bundle(recipe.parent) / MANIFEST
     return {what: path for what, path in named.items() if path.is_file()}
 
 
 def identify(
-    request: Request,
-    labels_path: Path,
+    genomes: Sequence[GenomeInput],
     recipe: Recipe,
     about: About,
     source: Source | None,
@@ -144,7 +163,7 @@ def identify(
     options = recipe._asdict() | {"settings": recipe.settings._asdict()}
     identity: dict[str, Any] = {
         "histpred": __version__,
-        **request_identity(request, window.kind, labels=labels_file(labels_path)),
+        **genomes_identity(genomes, window.kind),
         "window": str(window),
         "about": about._asdict(),
         "recipe": options | {what: file_digest(path) for what, path in files.items()},

@@ -27,9 +27,9 @@ class Settings(NamedTuple):
     """How a network is trained.
 
     The defaults are the paper's, except for the batch, which it does not give.
-    batch: rows per step, each with all its marks. patience: epochs without improvement after which
-    the learning rate is multiplied by `factor`. stop: epochs without improvement after which
-    training ends.
+    batch: rows per step, each with all its marks. patience: epochs in a row without improvement
+    that are tolerated, as torch counts them: after one more, the learning rate is multiplied by
+    `factor`. stop: epochs in a row without improvement after which training ends.
     """
 
     epochs: int = 50
@@ -49,7 +49,8 @@ class Recipe(NamedTuple):
     of the trainable mark vectors; None for one-hot vectors. loss, prior: see
     `histpred.training.losses`. split and the fields after it: see `histpred.labels.splitting`.
     marks: the marks to train on; all if empty. calls: see
-    `histpred.bundle.calls.wanted_precision`.
+    `histpred.bundle.calls.wanted_precision`. parent: name or folder of the bundle whose networks
+    the training goes on from; it fixes model, members, hidden and mark_dimension.
     """
 
     model: str = MLP
@@ -65,6 +66,7 @@ class Recipe(NamedTuple):
     validation_chromosomes: tuple[str, ...] = ()
     marks: tuple[str, ...] = ()
     calls: str | None = None
+    parent: str | None = None
     settings: Settings = Settings()
 
 

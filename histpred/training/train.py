@@ -7,7 +7,7 @@ thresholds and the calibration. Test rows choose nothing; they only give the fig
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from histpred.bundle.folder import (
     load_bundle,
     parse_manifest,
 )
+from histpred.bundle.outputs import window_for
 from histpred.bundle.probability import probabilities_of
 from histpred.bundle.publish import write_bundle
 from histpred.core.errors import BundleError, OutputError
@@ -44,17 +45,18 @@ from histpred.core.output import (
 from histpred.encoders import is_expensive
 from histpred.encoders.devices import BF16, choose_device, choose_training_precision
 from histpred.evaluation.calibration import calibrate
+from histpred.genome.genomes import GenomeInput, all_files
 from histpred.genome.regions import INTERVAL
-from histpred.genome.request import Request
-from histpred.labels.examples import choose_marks
+from histpred.labels.genomes import absent_marks, read_genome_labels
 from histpred.labels.loci import locus_numbers
-from histpred.labels.matrix import read_labels
 from histpred.labels.splits import TEST, VALIDATION, write_split
+from histpred.training.checkpoint import fixing, warn_of_faults
 from histpred.training.data import WINDOWS, gather
 from histpred.training.describe import TrainingRun, describe
 from histpred.training.export import CHECKED, export, history_table, known_answer
 from histpred.training.fitting import Epoch, logits_of, reproducible
 from histpred.training.members import Network, fit_members, trained_part
+from histpred.training.parent import describe_parent, parent_first
 from histpred.training.recipe import Source, check, files_of, identify
 from histpred.training.settings import TRAINING_PRECISION, About, Recipe
 
@@ -64,8 +66,7 @@ OUTPUTS = (SCORER, CARD, GRAPH, BINS, HEADS, SPLIT, HISTORY, MARK_VECTORS, MANIF
 
 
 def train(
-    request: Request,
-    labels_path: Path,
+    genomes: Sequence[GenomeInput],
     out: Path,
     recipe: Recipe,
     about: About,
@@ -75,36 +76,45 @@ def train(
 ) -> Bundle:
     """Train a bundle and write it into the folder `out`.
 
-    `labels_path` is a gene x mark table, or the folder that `histpred labels` wrote. `choice` is
-    the encoder for the model 'mlp', None for models that read bases. The device of `execution` is
-    that of encoder and training; its precision is the encoder's, and bf16 is that of training too
-    (`choose_training_precision`); its progress counts embedded windows, `progress` epochs. Raises
-    HistpredError for inputs, labels and settings that cannot be used; nothing is published then.
+    Every genome has labels. `choice` is the encoder for the model 'mlp', None for models that read
+    bases. The device of `execution` is that of encoder and training; its precision is the
+    encoder's, and bf16 is that of training too (`choose_training_precision`); its progress counts
+    embedded windows, `progress` epochs. Raises HistpredError for inputs, labels and settings that
+    cannot be used; nothing is published then.
     """
-    files = (*request.files, labels_path)
+    files = all_files(genomes)
     refuse_streams(files)
-    check(recipe, about)
+    check(recipe, about, genomes)
     refuse_inputs([out / name for name in OUTPUTS], (*files, *files_of(recipe).values()))
     source = choice and Source(choice, choice.open(execution.device, execution.precision))
     window = choice.window if choice else WINDOWS[recipe.model]
-    labels = choose_marks(read_labels(labels_path), recipe.marks, labels_path)
+    labels = read_genome_labels(genomes, recipe.marks)
+    parent = load_bundle(recipe.parent) if recipe.parent else None
+    if parent:
+        window = window_for(parent)
+        labels = read_genome_labels(genomes, parent_first(labels[0].marks, parent))
+    for absent in absent_marks(genomes, labels):
+        logger.warning(absent)
     device = choose_device(execution.device)
     precision = choose_training_precision(device, execution.precision)
     with temporary_faults(), reproducible(), ExitStack() as stack:
-        identity = identify(request, labels_path, recipe, about, source, window)
+        identity = identify(genomes, recipe, about, source, window)
         if execution.precision == BF16:  # CUDA trains in it in any case
             identity[TRAINING_PRECISION] = precision
         if not execution.overwrite and (known := _finished(out, identity)):
             sweep(out)
             return known
-        names = (*(path.name for path in (source.ships if source else ())), *OUTPUTS)
+        ships = [path.name for path in (source.ships if source else ())]
+        names = (*(name for name in ships if name not in OUTPUTS), *OUTPUTS)
         work = stack.enter_context(output_folder(out, names, _is_ours))
         resume = out / RESUME
+        warn_of_faults(resume, fixing(identity, device))
         expensive = choice is not None and is_expensive(choice.spec.kind)
         kept = execution.store or (resume / "store" if expensive else None)
         how = execution._replace(store=kept)
-        dataset = gather(request, window, source, work, how, recipe, labels, labels_path)
-        run = TrainingRun(recipe, about, window, identity, dataset)
+        dataset = gather(genomes, window, source, work, how, recipe, labels)
+        told = describe_parent(parent, dataset) if parent else None
+        run = TrainingRun(recipe, about, window, identity, dataset, genomes, told)
         network, histories = fit_members(
             *(dataset.examples, dataset.marks, recipe, device, precision),
             *(resume, identity, progress),

@@ -41,6 +41,12 @@ def results_of(finished, mode, tracks) {
         train: [bundles: 'Trained bundle', evaluations: 'Evaluation of the trained bundle'],
         evaluate: [evaluations: 'Evaluation of a bundle'],
     ][mode]
+    if (mode == 'experiment') {
+        return [
+            ['@id': 'experiment/', '@type': 'Dataset', name: 'Experiment', description: 'Report and tables of all configurations.'],
+            pipeline_info(),
+        ]
+    }
     def found = finished.toSorted().collectMany { id ->
         kinds.collect { folder, what ->
             ['@id': "${folder}/${id}/".toString(), '@type': 'Dataset', name: "${what}: ${id}".toString(), description: "${what} for the sample ${id}.".toString()]
@@ -48,8 +54,12 @@ def results_of(finished, mode, tracks) {
     }
     return found + [
         ['@id': 'multiqc/', '@type': 'Dataset', name: 'MultiQC', description: 'Sections for MultiQC of all samples.'],
-        ['@id': 'pipeline_info/', '@type': 'Dataset', name: 'Reports on the run', description: 'Trace, timeline, report and graph by Nextflow, and versions.'],
+        pipeline_info(),
     ]
+}
+
+def pipeline_info() {
+    return ['@id': 'pipeline_info/', '@type': 'Dataset', name: 'Reports on the run', description: 'Trace, timeline, report and graph by Nextflow, and versions.']
 }
 
 // Return the images of the run as entities. `images`: names.

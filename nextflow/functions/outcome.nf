@@ -35,13 +35,15 @@ def message_of(row) {
 
 // Return a message with the sample's own files in place of the links that its tasks read.
 def with_own_files(message, sample) {
-    def links = [annotation: 'annotation', fasta: 'genome', labels: 'labels']
+    def links = [annotation: 'annotation', fasta: '(?:genome|fasta)', labels: 'labels']
         .findAll { column, _folder -> sample[column] }
-        .collectEntries { column, folder -> ["${folder}/${sample[column].name}".toString(), sample[column].toUriString()] }
+        .collectEntries { column, folder ->
+            ["\\b${folder}(?:\\d\\d)?/${java.util.regex.Pattern.quote(sample[column].name)}".toString(), sample[column].toUriString()]
+        }
     if (sample.bundle instanceof Path) {
-        links['bundle/'] = "${sample.bundle.toUriString()}/".toString()
+        links['\\bbundle/'] = "${sample.bundle.toUriString()}/".toString()
     }
-    return links.inject(message) { text, link, path -> text.replace(link, path) }
+    return links.inject(message) { text, link, path -> text.replaceAll(link, java.util.regex.Matcher.quoteReplacement(path)) }
 }
 
 // Return the failed tasks that were not tried again, as [samples, task, exit, message, folder]. The tag of a sample's task
@@ -105,7 +107,8 @@ def table_in(outdir) {
 def ended(parameters, about, samples, finished) {
     def trace = trace_rows()
     def tasks = failed_tasks(samples, trace)
-    def rows = failed_samples(tasks, samples*.id, finished)
+    // Samples that are pooled have one result together.
+    def rows = failed_samples(tasks, samples*.id, parameters.pool && finished ? samples*.id : finished)
     def others = tasks.findAll { one -> !one.samples }.collect { one -> "${one.task} failed: ${one.message}" }
     write_table(table_in(parameters.outdir), rows)
     if (finished) {

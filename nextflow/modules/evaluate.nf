@@ -6,8 +6,8 @@ process EVALUATE {
     container "histpred:${workflow.manifest.version}-train"
 
     input:
-    tuple val(meta), path(annotation, stageAs: 'annotation/*'), path(fasta, stageAs: 'genome/*'),
-        path(labels, stageAs: 'labels/*'), path(bundle, stageAs: 'bundle'), val(identity)
+    tuple val(meta), path(annotation, stageAs: 'annotation??/*'), path(fasta, stageAs: 'fasta??/*'),
+        path(labels, stageAs: 'labels??/*'), path(bundle, stageAs: 'bundle'), val(identity)
     path kept
     path given, stageAs: 'given/*'
     val flags
@@ -17,10 +17,13 @@ process EVALUATE {
     tuple val('histpred'), eval('histpred --version'), topic: versions
 
     script:
+    def inputs = meta.genomes ? 'genomes.csv' : "${annotation} ${fasta} ${labels}"
+    def sheet = meta.genomes ? "cat > genomes.csv <<'END'\n${meta.genomes}\nEND" : ''
     def store = meta.expensive ? "--store \"\$kept/embeddings/${meta.genome}\"" : ''
     """
+    ${sheet}
     kept=\$(dirname "\$(readlink -f ${kept ?: 'none'})")
-    histpred evaluate ${meta.source - '--bundle '} ${annotation} ${fasta} ${labels} -o evaluations/${meta.id} -t ${task.cpus} ${flags} \\
+    histpred evaluate ${meta.source - '--bundle '} ${inputs} -o evaluations/${meta.id} -t ${task.cpus} ${flags} \\
         --cache "\$kept/genomes" ${store}
     """
 

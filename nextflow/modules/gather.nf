@@ -8,7 +8,7 @@ process GATHER {
     container "histpred:${workflow.manifest.version}"
 
     input:
-    tuple val(meta), path(scattered), path(parts, stageAs: 'parts/*')
+    tuple val(meta), path(scattered), path(bundle, stageAs: 'bundle'), path(parts, stageAs: 'parts/*')
     val about
 
     output:
@@ -18,7 +18,7 @@ process GATHER {
     script:
     def launch = quoted(launch_json(about, task.container))
     """
-    histpred gather ${scattered} parts/* -o predictions/${meta.id} --launched-by ${launch}
+    histpred gather ${scattered} parts/* -o predictions/${meta.id} ${meta.source} --launched-by ${launch}
     """
 
     stub:

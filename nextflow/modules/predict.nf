@@ -19,7 +19,7 @@ process PREDICT {
     def store = meta.expensive ? "--store \"\$kept/embeddings/${meta.genome}\"" : ''
     """
     kept=\$(dirname "\$(readlink -f ${kept ?: 'none'})")
-    histpred predict ${shard} ${fasta} -o ${shard.baseName} -t ${task.cpus} ${meta.source} ${flags} --cache "\$kept/genomes" --no-report ${store}
+    histpred predict ${shard} ${fasta} -o ${shard.baseName} -t ${task.cpus} ${meta.source} ${meta.window} ${flags} --cache "\$kept/genomes" --no-report ${store}
     """
 
     stub:

@@ -17,7 +17,7 @@ process SCATTER {
 
     script:
     """
-    histpred scatter ${annotation} ${fasta} -o scatter ${meta.source} ${flags} --recorded-as ${meta.inputs} \\
+    histpred scatter ${meta.rows} ${annotation} ${fasta} -o scatter ${meta.source} ${flags} --recorded-as ${meta.inputs} \\
         --cache "\$(dirname "\$(readlink -f ${kept ?: 'none'})")/genomes"
     """
 

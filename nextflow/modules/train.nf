@@ -6,8 +6,8 @@ process TRAIN {
     container "histpred:${workflow.manifest.version}-train"
 
     input:
-    tuple val(meta), path(annotation, stageAs: 'annotation/*'), path(fasta, stageAs: 'genome/*'),
-        path(labels, stageAs: 'labels/*'), path(bundle, stageAs: 'bundle'), val(identity)
+    tuple val(meta), path(annotation, stageAs: 'annotation??/*'), path(fasta, stageAs: 'fasta??/*'),
+        path(labels, stageAs: 'labels??/*'), path(bundle, stageAs: 'bundle'), val(identity)
     path kept
     path given, stageAs: 'given/*'
     val flags
@@ -17,10 +17,13 @@ process TRAIN {
     tuple val('histpred'), eval('histpred --version'), topic: versions
 
     script:
+    def inputs = meta.genomes ? 'genomes.csv' : "${annotation} ${fasta} ${labels}"
+    def sheet = meta.genomes ? "cat > genomes.csv <<'END'\n${meta.genomes}\nEND" : ''
     def store = meta.expensive ? "--store \"\$kept/embeddings/${meta.genome}\"" : ''
     """
+    ${sheet}
     kept=\$(dirname "\$(readlink -f ${kept ?: 'none'})")
-    histpred train ${annotation} ${fasta} ${labels} -o bundles/${meta.id} -t ${task.cpus} ${meta.source} ${flags} \\
+    histpred train ${inputs} -o bundles/${meta.id} -t ${task.cpus} ${meta.source} ${flags} \\
         --cache "\$kept/genomes" ${store}
     """
 

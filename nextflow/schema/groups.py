@@ -11,6 +11,7 @@ from histpred.encoders import ENCODERS
 from histpred.encoders.published import PUBLISHED
 
 SAFE_NAME = "^[A-Za-z0-9][A-Za-z0-9._+-]*$"
+REGISTRY = "^[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]+)?(/[a-z0-9][a-z0-9._-]*)*$"
 
 Property = dict[str, Any]
 
@@ -23,9 +24,18 @@ GROUPS: dict[str, tuple[str, str, dict[str, Property]]] = {
             "mode": {
                 "type": "string",
                 "default": "predict",
-                "enum": ["predict", "train", "evaluate"],
-                "description": "Predict histone marks, train a bundle and evaluate it, or evaluate "
-                "a bundle.",
+                "enum": ["predict", "train", "evaluate", "experiment"],
+                "description": "Predict histone marks, train a bundle and evaluate it, evaluate a "
+                "bundle, or compare configurations in an experiment.",
+            },
+            "sheet": {
+                "type": "string",
+                "format": "file-path",
+                "exists": True,
+                "x-value": "FILE.yaml",
+                "x-modes": ["experiment"],
+                "description": "Sheet of the experiment, as 'histpred experiment' reads it. The "
+                "rows of the samplesheet are its genomes. Weights in it need absolute paths.",
             },
             "input": {
                 "type": "string",
@@ -44,6 +54,15 @@ GROUPS: dict[str, tuple[str, str, dict[str, Property]]] = {
                 "exists": True,
                 "x-value": "FILE",
                 "description": "Annotation of the genes: BED, GTF or GFF3. It may be compressed.",
+                "help_text": "Not needed with --regions, --sequences, or --tile on whole contigs.",
+            },
+            "regions": {
+                "type": "string",
+                "x-value": "REGION[ REGION...]",
+                "x-modes": ["predict"],
+                "description": "Regions in place of the annotation, separated by blanks, such as "
+                "chr22:20,100,000-20,104,000. They are scored as intervals. Positions count from "
+                "1, and both ends belong to the region.",
             },
             "fasta": {
                 "type": "string",
@@ -57,7 +76,7 @@ GROUPS: dict[str, tuple[str, str, dict[str, Property]]] = {
                 "format": "path",
                 "exists": True,
                 "x-value": "PATH",
-                "x-modes": ["train", "evaluate"],
+                "x-modes": ["train", "evaluate", "experiment"],
                 "description": "Folder that 'histpred labels' wrote, or a TSV. Its first column is "
                 "an id (gene_id or name of the annotation). Each further column is a mark: 1 = "
                 "present, 0 = absent, empty = unlabelled.",
@@ -68,6 +87,15 @@ GROUPS: dict[str, tuple[str, str, dict[str, Property]]] = {
                 "x-value": "NAME",
                 "description": "Name of the results.",
                 "help_text": "Default: the annotation's file name up to the first dot.",
+            },
+            "pool": {
+                "type": "string",
+                "pattern": SAFE_NAME,
+                "x-value": "NAME",
+                "x-modes": ["train", "evaluate"],
+                "description": "Train one bundle of this name on all samples of the samplesheet, "
+                "each a genome, or evaluate a bundle on all of them together. The samplesheet may "
+                "then have the columns species, taxon_id and assembly.",
             },
             "outdir": {
                 "type": "string",
@@ -134,6 +162,14 @@ GROUPS: dict[str, tuple[str, str, dict[str, Property]]] = {
                 "default": False,
                 "description": "If a sample fails, finish the others and publish their results. "
                 "The run still ends with an error, which names the samples that failed.",
+            },
+            "registry": {
+                "type": "string",
+                "pattern": REGISTRY,
+                "x-value": "HOST/PATH",
+                "description": "With a container profile: registry that has the images, such as "
+                "registry.example.org/lab.",
+                "help_text": "Default: the images on this machine.",
             },
             "gpus": {
                 "type": "integer",

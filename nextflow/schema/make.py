@@ -6,12 +6,13 @@ click options alone. The schema follows nf-core's convention (JSON Schema draft 
 in `$defs`, and nf-schema's `exists`). It adds these keywords:
 
 x-histpred   the verbs that take the parameter, each with its flag
-x-modes      the modes that use a parameter of the pipeline itself; without it, all modes
+x-modes      the modes that use a parameter; without it, all modes, or those of its verbs
 x-value      how the help shows a value; lower-case words in it are never files
 x-names      all values that there are
 x-made       a folder that is made if it does not exist
 x-kept       tasks reach the folder through a staged file
-x-staged     if the value is a file or folder, it is staged, and the flag gets its staged name
+x-staged     if the value is a file or folder, it is staged, and the flag gets its staged name;
+             'if there': a value that is no file stands for itself
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from typing import Any
 import click
 from groups import GROUPS, Property
 
+from histpred.commands.inputs import Genes
 from histpred.commands.options import NameList
 from histpred.genome.regions import CONTEXT, INTERVAL, KINDS, PROMOTER
 
@@ -37,8 +39,8 @@ ROOT = FOLDER.parents[1]
 SCHEMA = FOLDER / "nextflow_schema.json"
 CONFIG = FOLDER.parent / "conf" / "params.config"
 
-VERBS = ("scatter", "predict", "embed", "train", "evaluate")
-STAGED = ("weights", "split", "prior")
+VERBS = ("scatter", "predict", "embed", "train", "evaluate", "experiment")
+STAGED = {"weights": True, "split": True, "prior": True, "genes": "if there"}
 
 # Options of those verbs that are not parameters, and why.
 LEFT_OUT = {
@@ -46,21 +48,23 @@ LEFT_OUT = {
     "overwrite": "each task has a folder of its own",
     "cache": "the pipeline keeps it beside the store",
     "quiet": "a task's output is a log",
-    "genes": "the rows of the annotation are chosen before the pipeline",
-    "sequences": "the pipeline reads genomes",
     "threads": "a task gets as many as the cores that its process is given",
     "tracks": "a parameter of the pipeline: made once, from the gathered prediction",
     "no_table": "the tables of the shards are joined, and the tracks are made from them",
-    "no_report": "shards have none; histpred report makes that of the gathered prediction",
+    "no_report": "shards have none; gather makes that of the whole prediction",
     "name": "a trained bundle has the name of its sample",
+    "from": "a bundle to go on from is of one sample: train it with the command line",
     "beside": "each sample has one bundle; the summary shows them side by side",
     "bundle": "a parameter of the pipeline: samples may differ in it, and a folder is staged",
     "encoder": "a parameter of the pipeline, in place of a bundle",
     "store": "a parameter of the pipeline: all tasks share it",
+    "only": "each configuration of an experiment is a task of its own",
+    "plan": "so is the plan of an experiment",
     "recorded_as": "the pipeline names the sample's own files",
 }
 # Only scatter reads the rows of the annotation. Later tasks never see a row that it skipped.
-ONLY_OF = {"strict": "scatter"}
+ONLY_OF = {"strict": "scatter", "genes": "scatter", "sequences": "scatter"}
+MODES = {"genes": ["predict"], "sequences": ["predict"]}  # train and evaluate read annotations
 # Options whose help texts differ between verbs, with a text for all of them.
 KNOWN = {
     "seed": "Random seed of the split, the training and the bootstrap of the evaluation.",
@@ -133,10 +137,12 @@ def property_of(option: click.Option) -> Property:
     if shown:
         found["x-value"] = shown
     name = parameter_name(option)
-    if pattern := NAMES if isinstance(kind, NameList) else PATTERNS.get(name):
+    if pattern := NAMES if isinstance(kind, (NameList, Genes)) else PATTERNS.get(name):
         found["pattern"] = pattern
     if name in STAGED:
-        found["x-staged"] = True
+        found["x-staged"] = STAGED[name]
+    if name in MODES:
+        found["x-modes"] = MODES[name]
 
     text, default_text = re.fullmatch(
         r"(.*?)\s*(?:\[default: (.*)\])?", option.help or "", flags=re.DOTALL

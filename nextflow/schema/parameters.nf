@@ -76,12 +76,15 @@ def store_fault(path) {
 // Return true if a parameter has an effect in a mode. A verb that prepares the work of another verb gets only the options
 // of that verb: scatter must not cut windows by a --chunks that predict does not have.
 def has_effect(property, mode) {
+    if (property['x-modes'] && !(mode in property['x-modes'])) {
+        return false
+    }
     def verbs = property['x-histpred']?.keySet()
-    def ends = [predict: ['predict'], train: ['train', 'evaluate'], evaluate: ['evaluate']][mode]
+    def ends = [predict: ['predict'], train: ['train', 'evaluate'], evaluate: ['evaluate'], experiment: ['experiment']][mode]
     if (verbs) {
         return verbs.any { verb -> verb in ends } || verbs.every { verb -> verb == 'scatter' }
     }
-    return !property['x-modes'] || mode in property['x-modes']
+    return true
 }
 
 def is_number(text) {
@@ -109,9 +112,15 @@ def names_a_file(value, property) {
     return !(value.toString() in words) && !is_number(value.toString())
 }
 
+// Return true if a value that may be a file or stand for itself is no file.
+def is_no_file(value, property) {
+    def path = property['x-staged'] == 'if there' ? path_of(value) : null
+    return path != null && (path instanceof String || !path.exists() || path.isDirectory())
+}
+
 // Return the file or folder that a value names, or null.
 def staged(value, property) {
-    if (value == null || !property['x-staged'] || !names_a_file(value, property)) {
+    if (value == null || !property['x-staged'] || !names_a_file(value, property) || is_no_file(value, property)) {
         return null
     }
     def path = path_of(value)
@@ -182,7 +191,7 @@ def fault_of(value, property) {
     if (property['x-names'] && !(text in property['x-names'])) {
         return foreign(text, property['x-names'])
     }
-    if (property.exists || property['x-staged'] && names_a_file(text, property)) {
+    if (property.exists || property['x-staged'] && names_a_file(text, property) && !is_no_file(text, property)) {
         return path_fault(path_of(text), property.format)
     }
     def made = property['x-made'] ? path_of(text) : null
@@ -235,12 +244,28 @@ def unknown(name, known) {
     return "--${typed}: no such parameter; ${hint}"
 }
 
+// Return true for a value that is given and is not false.
+def is_set(value) {
+    return value != null && value.toString() != 'false'
+}
+
 // Return the problems of parameters that are right alone but not together. histpred would refuse them in a late task.
 def conflicts(parameters) {
     def found = []
+    if (parameters.pool != null && parameters.input == null) {
+        found << '--pool: needs --input, the samplesheet of the genomes'
+    }
     def window = parameters.window?.toString()
     if (parameters.tile && window && window.tokenize(':')[0] != 'interval') {
         found << "--tile: not together with --window ${window}; tiles are cut from intervals"
+    }
+    if (is_set(parameters.sequences)) {
+        found += ['regions', 'tile', 'tracks']
+            .findAll { name -> is_set(parameters[name]) }
+            .collect { name -> "--${name}: not together with --sequences, which have no genome" }
+    }
+    if (parameters.mode == 'experiment' && parameters.sheet == null) {
+        found << '--sheet: needed with --mode experiment'
     }
     if (parameters.mode == 'train') {
         def model = parameters.model.toString()
@@ -305,6 +330,11 @@ def samples(parameters) {
     return read.problems ? error(read.problems.join('\n')) : read.samples
 }
 
+// Return the columns that say what a genome is of, for a bundle of several genomes.
+def stated_columns(parameters) {
+    return parameters.pool || parameters.mode == 'experiment' ? ['species', 'taxon_id', 'assembly'] : []
+}
+
 // Return samples, and problems as lines of text.
 def read_samples(parameters) {
     if (parameters.input != null) {
@@ -313,7 +343,7 @@ def read_samples(parameters) {
     if (parameters.annotation == null && parameters.fasta == null) {
         return [samples: [], problems: ['--annotation and --fasta are needed, or --input; --help says more']]
     }
-    def named = (parameters.annotation ?: '').toString().tokenize('/').takeRight(1).join().tokenize('.')[0] ?: 'sample'
+    def named = (parameters.annotation ?: parameters.fasta).toString().tokenize('/').last().tokenize('.')[0] ?: 'sample'
     def cells = ['sample', 'annotation', 'fasta', 'labels', 'bundle']
         .collectEntries { name -> [name, parameters[name]?.toString()] }
     def read = sample_of([sample: named] + cells.findAll { _name, text -> text }, parameters, { text -> path_of(text) })
@@ -326,12 +356,16 @@ def read_samples(parameters) {
 
 // Return one sample from {column: text}, and its {column: problem}.
 def sample_of(cells, parameters, resolve) {
-    def needed = ['sample', 'annotation', 'fasta']
+    def instead = parameters.mode == 'predict' ? ['regions', 'sequences', 'tile'].findAll { name -> is_set(parameters[name]) } : []
+    def needed = ['sample', 'fasta'] + (instead ? [] : ['annotation'])
     needed += parameters.mode == 'predict' ? [] : ['labels']
     needed += parameters.mode == 'evaluate' ? ['bundle'] : []
     def problems = needed
         .findAll { column -> !cells[column] }
         .collectEntries { column -> [column, "needed with --mode ${parameters.mode}"] }
+    if (cells.annotation && instead - 'tile') {
+        problems.annotation = "not together with --${(instead - 'tile')[0]}"
+    }
 
     def name = [pattern: '[A-Za-z0-9][A-Za-z0-9._+-]*']
     def formats = [annotation: 'file-path', fasta: 'file-path', labels: 'path', bundle: 'directory-path']
@@ -343,16 +377,18 @@ def sample_of(cells, parameters, resolve) {
         formats.bundle = null
         problems.bundle = fault_of(cells.bundle, name + ['x-names': shipped_bundles()])
     }
-    problems += formats
+    problems = formats
         .findAll { column, format -> format && paths[column] != null }
-        .collectEntries { column, format -> [column, path_fault(paths[column], format)] }
+        .collectEntries { column, format -> [column, path_fault(paths[column], format)] } + problems
     if (cells.sample && fault_of(cells.sample, name)) {
         problems.sample = fault_of(cells.sample, name)
     }
     if (cells.bundle && parameters.encoder && parameters.mode == 'train') {
         problems.bundle = 'not together with --encoder'
     }
-    return [sample: [id: cells.sample] + paths, problems: problems.findAll { _column, problem -> problem }]
+    def stated = stated_columns(parameters).collectEntries { column -> [column, cells[column] ?: ''] }
+    def more = stated ? [stated: stated] : [:]
+    return [sample: [id: cells.sample] + more + paths, problems: problems.findAll { _column, problem -> problem }]
 }
 
 // Read the samplesheet: CSV with a header. Cells may be quoted. Relative paths start at its folder.
@@ -370,7 +406,7 @@ def read_sheet(parameters) {
     def rows = text.readLines().withIndex(1)
         .findAll { line, _number -> line.trim() }
         .collect { line, number -> [cells_of(line), "${parameters.input}:${number}".toString()] }
-    problems += header_faults(rows, text)
+    problems += header_faults(rows, text, stated_columns(parameters))
         .collect { problem -> "${rows ? rows[0][1] : parameters.input}: ${problem}".toString() }
     if (problems) {
         return [samples: [], problems: problems]
@@ -396,6 +432,9 @@ def read_sheet(parameters) {
         seen[named.sample] = where
         return found.sample
     }
+    if (parameters.pool && read.findAll { sample -> sample }*.bundle.unique().size() > 1) {
+        problems << '--pool: the samples have different bundles'
+    }
     return [samples: read, problems: problems]
 }
 
@@ -407,9 +446,9 @@ def cells_of(line) {
 }
 
 // Return the problem with a samplesheet's header, or that it has no rows.
-def header_faults(rows, text) {
+def header_faults(rows, text, more) {
     def needed = ['sample', 'annotation', 'fasta']
-    def columns = needed + ['labels', 'bundle']
+    def columns = needed + ['labels', 'bundle'] + more
     if (text.contains('\uFFFD') || text.contains('\u0000')) {
         return ['not text in UTF-8']
     }
@@ -438,6 +477,7 @@ def help(schema) {
         '      --labels labels.tsv --encoder kmer',
         '  nextflow run main.nf --mode evaluate --annotation genes.gtf.gz --fasta genome.fa.gz \\',
         '      --labels labels.tsv --bundle results/bundles/genes',
+        '  nextflow run main.nf --mode experiment --sheet experiment.yaml --input genomes.csv',
         '  nextflow run main.nf --input samples.csv -profile slurm,singularity -resume',
         '',
         'where samples.csv is, for example:',

@@ -4,7 +4,7 @@ include { GATHER  } from '../modules/gather'
 workflow PREDICTION {
     take:
     shards    // [meta, shard, fasta, bundle, identity]
-    scattered // [meta, folder]
+    scattered // [meta, folder, bundle]
     kept      // a file in the folder that is kept from run to run, or []
     given     // files that options name
     flags
@@ -20,9 +20,9 @@ workflow PREDICTION {
         .map { id, parts -> [id.toString(), parts.toSorted { part -> part.name }] }
     GATHER(
         scattered
-            .map { meta, folder -> [meta.id, meta, folder] }
+            .map { meta, folder, bundle -> [meta.id, meta, folder, bundle] }
             .join(parts)
-            .map { _id, meta, folder, found -> [meta, folder, found] },
+            .map { _id, meta, folder, bundle, found -> [meta, folder, bundle, found] },
         about,
     )
     predictions = GATHER.out.prediction

@@ -1,12 +1,14 @@
 include { SCATTER } from '../modules/scatter'
 
-// Return a sample's shards from scatter.json: [meta with shard, shards, bases, genome and expensive, the shard's file].
+// Return a sample's shards from scatter.json: [meta with shard, shards, bases, genome, expensive and window, the shard's
+// file]. A table of windows does not tell that regions and sequences are intervals, so predict is told.
 def shards_of(meta, folder) {
     def record = new groovy.json.JsonSlurper().parse(folder.resolve('scatter.json'))
     def common = meta + [
         expensive: record.expensive,
-        genome: record.identity['FASTA sha256'].take(16),
+        genome: meta.pool ?: record.identity['FASTA sha256'].take(16),
         shards: record.shards.size(),
+        window: record.identity.window?.first() == 'interval' ? '--window interval' : '',
     ]
     return record.shards.withIndex(1).collect { shard, number ->
         [common + [shard: "${number}/${common.shards}".toString(), bases: shard.bases], folder.resolve(shard.file)]
@@ -23,7 +25,10 @@ workflow SHARDS {
     main:
     SCATTER(samples, kept, given, flags)
     scattered = SCATTER.out.shards
-    shards = scattered
+        .map { meta, folder -> [meta.id, meta, folder] }
+        .join(samples.map { meta, _annotation, _fasta, bundle, _identity -> [meta.id, bundle] })
+        .map { _id, meta, folder, bundle -> [meta, folder, bundle] }
+    shards = SCATTER.out.shards
         .flatMap { meta, folder -> shards_of(meta, folder) }
         .map { meta, shard -> [meta.id, meta, shard] }
         .combine(samples.map { meta, _annotation, fasta, bundle, identity -> [meta.id, fasta, bundle, identity] }, by: 0)
@@ -31,5 +36,5 @@ workflow SHARDS {
 
     emit:
     shards    // [meta, shard, fasta, bundle, identity]
-    scattered // [meta, folder]
+    scattered // [meta, folder, bundle]
 }

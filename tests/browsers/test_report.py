@@ -196,6 +196,38 @@ def test_tables_sort_and_search(report):
     assert rows.count() == count
 
 
+def test_marks_are_light_in_a_dark_browser(opened):
+    """Each is drawn as the squares beside its name, which are lighter on a dark page."""
+    page = opened("dark")
+    shown = page.evaluate(
+        """() => { const box = document.createElement('span'); document.body.append(box);
+            return view.marks.map(mark => {
+                box.className = 'mark hued';
+                box.style.setProperty('--mark', `rgb(${mark.colour})`);
+                const colour = getComputedStyle(box).backgroundColor;
+                return [lifted(mark.colour), colour.match(/[\\d.]+/g).map(Number)] }) }"""
+    )
+    for drawn, square in shown:
+        scale = 255 if max(square) <= 1 else 1  # color(srgb r g b)
+        assert drawn == pytest.approx([part * scale for part in square[:3]], abs=2)
+
+
+def test_on_a_phone_the_bar_of_the_browser_is_one_line(opened, screen):
+    page = opened("light")
+    bars = page.locator("#browser .igv-windowsize-panel-container, #browser .igv-locus-size-group")
+    boxes = [box for box in (bar.bounding_box() for bar in bars.all()) if box]
+    assert boxes
+    for box in boxes:
+        assert box["height"] < 40
+        assert box["x"] + box["width"] <= screen["width"]
+
+
+def test_a_long_table_has_a_shadow_where_it_goes_on(opened):
+    page = opened("light")
+    shown = page.locator(".wide").first.evaluate("box => getComputedStyle(box).backgroundImage")
+    assert shown.count("linear-gradient") == 4
+
+
 def test_its_tables_can_be_read(report):
     """No table runs out of the page, and no row hides in a box that scrolls."""
     table = report.locator("#top-table, #window-table").first

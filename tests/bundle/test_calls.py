@@ -14,7 +14,7 @@ from histpred.bundle.calls import (
     with_precision,
 )
 from histpred.bundle.folder import load_bundle
-from histpred.bundle.manifest import Calls, CurvePoint, MarkSpec
+from histpred.bundle.mark_spec import Calls, CurvePoint, MarkSpec
 from histpred.core.errors import UsageError
 
 CURVE = (CurvePoint(0.2, 0.5, 0.9), CurvePoint(0.5, 0.8, 0.6), CurvePoint(0.6, 0.9, 0.4))

@@ -4,11 +4,13 @@ from dataclasses import replace
 
 import pytest
 
+from histpred.bundle.calls import promise_of
 from histpred.bundle.folder import DEFAULT_BUNDLE, load_bundle
 from histpred.bundle.outputs import (
     assembly_of,
     encoder_for,
     interval_output,
+    marks_of,
     was_trained_on,
     window_for,
     window_of_regions,
@@ -17,6 +19,20 @@ from histpred.bundle.outputs import (
 from histpred.core.errors import UsageError
 
 HUMAN = load_bundle(DEFAULT_BUNDLE)
+
+
+def test_marks_whose_calls_were_measured_on_other_windows_are_not_called_in_tiles():
+    interval, tiles = window_for(HUMAN, "interval"), window_for(HUMAN, tile=200)
+    for precision in (None, 0.7):
+        whole = {mark.name: mark for mark in marks_of(HUMAN, interval, (), precision)}
+        tiled = {mark.name: mark for mark in marks_of(HUMAN, tiles, (), precision)}
+        assert whole["H3K4me2"].threshold < 1
+        assert tiled["H3K4me2"].threshold == 1
+        assert promise_of(tiled["H3K4me2"]) == (
+            "H3K4me2: never called: the precision of its calls is known for short regions near "
+            "genes only"
+        )
+        assert tiled["H3K4me3"] == whole["H3K4me3"]
 
 
 @pytest.mark.parametrize(

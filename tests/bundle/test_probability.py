@@ -10,7 +10,8 @@ import pytest
 from pydantic import ValidationError
 
 from histpred.bundle.folder import load_bundle, shipped_bundles
-from histpred.bundle.manifest import SCHEMA_VERSION, Calibration
+from histpred.bundle.manifest import SCHEMA_VERSION
+from histpred.bundle.mark_spec import Calibration
 from histpred.bundle.probability import probabilities_of
 from histpred.core.errors import BundleError
 
@@ -97,7 +98,7 @@ def test_knots_come_back_from_a_bundle_to_the_last_bit(bundle_folder):
     assert again == calibration
 
 
-@pytest.mark.parametrize("version", ["1.0", "1.1", "1.2", "1.3", "1.4", "1.5"])
+@pytest.mark.parametrize("version", ["1.0", "1.1", "1.2", "1.3", "1.4", "1.5", "1.6"])
 def test_bundles_of_every_minor_version_load(bundle_folder, version):
     path = bundle_folder / "bundle.json"
     path.write_text(path.read_text().replace('"1.0"', f'"{version}"', 1))

@@ -15,7 +15,7 @@ from types import SimpleNamespace
 import pytest
 
 from histpred.bundle.folder import load_bundle
-from histpred.bundle.manifest import Species
+from histpred.bundle.organisms import Species
 from histpred.bundle.species import (
     PROFILES,
     contradiction,
@@ -27,8 +27,8 @@ from histpred.genome.reference import Reference
 from support import write_fasta
 from support.command_line import ROOT
 
-HUMAN = load_bundle("human-promoter").manifest.species
-YEAST = load_bundle("yeast").manifest.species
+(HUMAN,) = load_bundle("human-promoter").manifest.species
+(YEAST,) = load_bundle("yeast").manifest.species
 DEMO = ROOT / "test-data" / "human-chr22-20M" / "genome.fa.gz"
 KNOWN = SimpleNamespace(chromosome_lengths={"sacCer3": (230218, 813184), "other": (230208,)})
 # GRCm39 and mRatBN7.2, in Mb

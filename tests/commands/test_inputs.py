@@ -10,7 +10,7 @@ import pytest
 
 from support import random_genome, write_fasta
 from support.annotations import write
-from support.command_line import COLUMNS, histpred, place, read_scores, said_well, tables
+from support.command_line import COLUMNS, Done, histpred, place, read_scores, said_well, tables
 from support.extraction import read_ledger
 
 
@@ -78,6 +78,18 @@ def test_tiles_and_a_window_may_be_asked_of_regions(files):
     ]
 
 
+def test_a_whole_contig_is_cut_into_tiles(files):
+    as_region = windows("chr2:1-9,000", "genome.fa", "--tile", "3000")
+    assert len(as_region) == 3
+    for words in (["chr2"], ["2"], ["chr2:1-4,000", "chr2"]):
+        found = windows(*words, "genome.fa", "--tile", "3000")
+        assert [row.split()[0] for row in found] == [row.split()[0] for row in as_region]
+    Path("genome.fa.fai").write_text("chr1\t60000\t6\t60\t61\nchr2\t9000\t61012\t60\t61\n")
+    assert len(windows("chr2", "genome.fa", "--tile", "3000")) == 3
+    write(Path("chr2"), "chr1\t0\t3000\tof a file\t0\t+\n")
+    assert windows("chr2", "genome.fa", "--tile", "3000") == ["chr1:0-3000(+) of a file"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
@@ -92,6 +104,11 @@ def test_tiles_and_a_window_may_be_asked_of_regions(files):
         (["chr1:1-9", "genome.fa", "--biotype", "lncRNA"], 2, "regions have no biotypes"),
         (["chr1:1-9", "genome.fa", "--genes", "LINC1"], 2, "regions have no genes"),
         (["LINC1", "genome.fa"], 1, "LINC1: no such file"),
+        (["genes.bd", "genome.fa"], 1, "genes.bd: no such file\n  did you mean genes.bed?"),
+        (["genes.gft", "genome.fa", "--tile", "200"], 1, "genes.gft: no such file"),
+        (["chr1", "genome.fa"], 2, "chr1 is a whole contig, and an interval is scored at its mi"),
+        (["chr9", "genome.fa", "--tile", "200"], 1, "genome.fa: has no contig chr9, or several"),
+        (["chr1", "genes.bed", "genome.fa"], 2, "2 annotations were given"),
         (["genes.bed", "hg38"], 1, "hg38 is the name of an assembly"),
         (["genes.bed", "genome.fa", "--genes", "nofile.txt"], 2, "no such file of names"),
         (["genes.bed", "genome.fa", "--genes", "XIST"], 1, "none of the genes that --genes names"),
@@ -135,23 +152,30 @@ def test_strict_minds_a_gene_that_is_missing_and_no_other(files):
 
 
 @pytest.mark.parametrize(
-    "words",
+    ("words", "fasta", "bundle", "needed"),
     [
-        ["genes.bed", "genome.fa", "--genes", "LINC1,LINC9"],
-        ["chr1:30,001-31,000", "chr2:5-9:-", "genome.fa"],
+        ("genes.bed genome.fa --genes LINC1,LINC9", "genome.fa", "human-promoter", ""),
+        ("chr1:30,001-31,000 chr2:5-9:- genome.fa", "genome.fa", "human-promoter", "interval"),
+        ("rna.fa --sequences", "rna.fa", "human-promoter", "interval"),
+        ("rna.fa --sequences", "rna.fa", "yeast", ""),
     ],
 )
-def test_shards_agree_with_a_single_prediction(files, words):
-    assert histpred("scatter", *words, "--bundle", "human-promoter", "-o", "shards").code == 0
-    kind = [] if "--genes" in words else ["--window", "interval"]
+def test_shards_agree_with_a_single_prediction(files, words, fasta, bundle, needed):
+    write(Path("rna.fa"), ">a\n" + "ACGUUGCA" * 700 + "\n>b\n" + "GGCCUUAAU" * 500 + "\n")
+    given = [*words.split(), "--bundle", bundle]
+    done = histpred("scatter", *given, "--shard-bases", "9000", "-o", "shards")
+    assert done.code == 0, done.err
+    option = ["--window", needed] if needed else []
+    assert ("give histpred predict the option --window" in done.err) == bool(needed)
     for shard in sorted(Path("shards/shards").iterdir()):
-        assert histpred("predict", shard, "genome.fa", *kind, "-o", f"part{shard.stem}").code == 0
+        part = ("--bundle", bundle, *option, "-o", f"part{shard.stem}")
+        done = histpred("predict", shard, fasta, *part)
+        assert done.code == 0, done.err
     parts = sorted(map(str, Path().glob("part*")))
     assert histpred("gather", "shards", *parts, "-o", "out").code == 0
-    assert histpred("predict", *words, "-o", "single").code == 0
+    assert histpred("predict", *given, "-o", "single").code == 0
     assert tables(Path("out")) == tables(Path("single"))
-    again = histpred("predict", *words, "-o", "out")
-    assert "nothing to do" in again.err
+    assert "nothing to do" in histpred("predict", *given, "-o", "out").err
 
 
 def test_rows_without_strand_are_told_of_both_ways_out(files):
@@ -249,3 +273,94 @@ def test_what_is_wrong_with_sequences_is_said(files, arguments, code, words):
     assert done.code == code, done.err
     assert words in done.err
     assert not Path("out").exists()
+
+
+# Transcripts
+
+
+GENE = 'gene_id "{gene}"; transcript_id "{name}"; gene_name "N{gene}";'
+
+
+@pytest.fixture
+def spliced(files) -> Path:
+    """genes.gtf with two transcripts of one gene and one of another; rna.fa as histpred splices."""
+    rows = []
+    for gene, name, strand, exons in (
+        ("A", "A1", "-", ((30_001, 30_500), (31_001, 31_400))),
+        ("A", "A2", "-", ((30_001, 30_300),)),
+        ("B", "B1", "+", ((41_001, 41_100), (42_001, 42_900))),
+    ):
+        ids = GENE.format(gene=gene, name=name)
+        rows += [f"chr1\tx\texon\t{a}\t{b}\t.\t{strand}\t.\t{ids}\n" for a, b in exons]
+    write(Path("genes.gtf"), "".join(rows))
+    done = histpred("windows", "genes.gtf", "genome.fa", "--window", "spliced", "-o", "w.fa")
+    assert done.code == 0, done.err
+    text = "".join(
+        line.partition("::")[0] + "\n" if line.startswith(">") else f"{line}\n"
+        for line in Path("w.fa").read_text().splitlines()
+    )
+    write(Path("rna.fa"), text)
+    return files
+
+
+def refused(done: Done, code: int, words: str) -> None:
+    assert done.code == code, done.err
+    assert said_well(done.err)
+    assert words in done.err
+
+
+SPLICED = ("genes.gtf", "genome.fa", "--window", "spliced")
+
+
+def test_the_same_transcripts_from_either_file_have_the_same_scores(spliced):
+    """And from the other file they are another prediction."""
+    for out, more in (("joined", ()), ("read", ("--transcripts", "rna.fa"))):
+        done = histpred("predict", *SPLICED, "--by", "gene", *more, "-o", out)
+        assert done.code == 0, done.err
+    assert tables(Path("joined")) == tables(Path("read"))
+    scores = read_scores(Path("read/scores.tsv.gz"))
+    assert [row["name"] for row in scores.rows] == ["NA", "NB"]
+    identity = json.loads(Path("read/run.json").read_text())["identity"]
+    assert len(identity["transcripts sha256"]) == 1
+    again = ("predict", *SPLICED, "--by", "gene", "-o", "read")
+    refused(histpred(*again), 1, "transcripts sha256")
+    assert histpred(*again, "--transcripts", "rna.fa").err.count("nothing to do") == 1
+
+
+def test_other_sequences_of_transcripts_have_other_scores(spliced):
+    records = Path("rna.fa").read_text()
+    write(Path("other.fa"), records.translate(str.maketrans("ACGT", "CATG")))
+    embedded = []
+    for fasta in ("rna.fa", "other.fa"):
+        options = ("--encoder", "kmer", "--store", "store", "-o", f"{fasta}.parquet")
+        done = histpred("embed", *SPLICED, *options, "--transcripts", fasta)
+        assert done.code == 0, done.err
+        embedded.append(Path(f"{fasta}.parquet").read_bytes())
+    assert embedded[0] != embedded[1]
+
+
+def test_transcripts_that_cannot_be_used(spliced):
+    body = ("windows", "genes.gtf", "genome.fa", "--window", "body", "-o", "x.tsv")
+    refused(histpred(*body, "--transcripts", "rna.fa"), 2, "is for spliced windows, not for body")
+    words = ("windows", *SPLICED, "-o", "x.tsv", "--transcripts")
+    refused(histpred(*words, "genome.fa"), 1, "has none of the 3 transcripts of")
+    refused(histpred(*words, "none.fa"), 1, "none.fa")
+    assert not Path("x.tsv").exists()
+
+
+def test_headers_of_transcripts_state_their_genes(files):
+    write(
+        Path("rna.fa"),
+        ">ENST1.2 cdna chromosome:1 gene:ENSG1.5 gene_biotype:lncRNA gene_symbol:LINC1\n"
+        f"{'ACGU' * 80}\n>ENST2.1|ENSG2.3|-|-|LINC2-201|LINC2|320|miRNA|\n{'ACGA' * 80}\n"
+        f">other x\n{'ACGA' * 80}\n",
+    )
+    done = histpred("windows", "--sequences", "rna.fa", "--window", "spliced", "-o", "w.tsv")
+    assert done.code == 0, done.err
+    ledger = read_ledger(Path("w.tsv.ledger.tsv"))
+    found = [(row["name"], row["gene_id"], row["biotype"], row["note"]) for row in ledger]
+    assert found == [
+        ("ENST1.2", "ENSG1.5", "lncRNA", "gene LINC1"),
+        ("ENST2.1", "ENSG2.3", "miRNA", "gene LINC2"),
+        ("other", ".", ".", ""),
+    ]

@@ -172,7 +172,7 @@ def test_rows_and_reasons(genes, page):
 def tiles(genome, tmp_path_factory):
     """A prediction of tiles in two regions, one of them without any sequence."""
     folder = tmp_path_factory.mktemp("tiles")
-    rows = "chr22\t20200000\t20230000\tpart\t0\t.\nchr22\t20509400\t20510400\tgap\t0\t.\n"
+    rows = "chr22\t20280000\t20310000\tpart\t0\t.\nchr22\t20509400\t20510400\tgap\t0\t.\n"
     (folder / "parts.bed").write_text(rows)
     out = folder / "scores"
     done = histpred("predict", folder / "parts.bed", genome, "--tile", "200", "-o", out)
@@ -202,7 +202,7 @@ def test_tiles_have_a_signal_and_the_rows_of_their_annotation(tiles):
     assert view["cover"] is False
     assert len(view["marks"]) == 31
     assert view["annotation"] == "parts.bed"
-    assert ["chr22", 20_200_000, 20_230_000, "part", ".", True] in view["features"]
+    assert ["chr22", 20_280_000, 20_310_000, "part", ".", True] in view["features"]
 
 
 def test_what_the_browser_gets_is_in_the_table(genes, page):
@@ -335,6 +335,53 @@ def test_predict_writes_it_unless_told_not_to(demo_data, genome, tmp_path, monke
     assert done.code == 0
     assert f"histpred report {tmp_path / 'many'} writes one" in done.err
     assert not (tmp_path / "many" / "report.html").exists()
+
+
+def without_the_run(page: Path) -> list[str]:
+    """The lines of a page but for those that say when, for how long and where it was made."""
+    lines = page.read_text().splitlines()
+    return [line for line in lines if not re.search(r"\d{4}-\d\d-\d\dT\d\d:\d\d", line)]
+
+
+def test_gather_writes_the_page_of_an_unsharded_run(demo_data, genome, tmp_path):
+    inputs = (demo_data / "genes.bed", genome, "--bundle", "human-promoter")
+    whole, scattered, parts = (tmp_path / name for name in ("whole", "scattered", "parts"))
+    assert histpred("predict", *inputs, "-o", whole, report=True).code == 0
+    assert histpred("scatter", *inputs, "--shard-bases", "99999", "-o", scattered).code == 0
+    for shard in sorted((scattered / "shards").iterdir()):
+        assert histpred("predict", shard, genome, "-o", parts / shard.stem).code == 0
+    gather = ("gather", scattered, *sorted(parts.iterdir()), "-o")
+    assert histpred(*gather, tmp_path / "without").code == 0
+    assert not (tmp_path / "without" / "report.html").exists()
+    done = histpred(*gather, tmp_path / "with", report=True)
+    assert (done.code, done.out) == (0, ""), done.err
+    page = tmp_path / "with" / "report.html"
+    assert f"{page}: what was found" in done.err
+    shards = len(list(parts.iterdir()))
+    assert shards > 1
+    assert f"joined from {shards} shards" in page.read_text()
+    assert without_the_run(page) == without_the_run(whole / "report.html")
+
+    other = histpred(*gather, tmp_path / "other", "--bundle", "yeast", report=True)
+    assert other.code == 1
+    assert "is not the bundle human-promoter" in other.err
+
+
+def test_gather_says_why_a_bundle_that_does_not_ship_has_no_report(
+    demo_data, genome, tmp_path, monkeypatch
+):
+    inputs = (demo_data / "genes.bed", genome, "--bundle", "human-promoter")
+    assert histpred("scatter", *inputs, "-o", tmp_path / "scattered").code == 0
+    shard = tmp_path / "scattered" / "shards" / "0001.tsv"
+    assert histpred("predict", shard, genome, "-o", tmp_path / "part").code == 0
+    gather = ("gather", tmp_path / "scattered", tmp_path / "part", "-o", tmp_path / "out")
+    monkeypatch.setattr("histpred.reports.prediction.shipped_bundles", lambda: ["yeast"])
+    done = histpred(*gather, report=True)
+    assert done.code == 0
+    assert "no report is written: the bundle human-promoter" in done.err
+    assert f"histpred report {tmp_path / 'out'} --bundle DIR" in done.err
+    assert histpred(*gather, "--bundle", "human-promoter", report=True).code == 0
+    assert (tmp_path / "out" / "report.html").exists()
 
 
 @pytest.mark.parametrize("name", [b"latin-\xe4", b"new\nline", b"<b>&", b"-dash"], ids=repr)

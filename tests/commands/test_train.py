@@ -15,14 +15,25 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas
 import pytest
 
 for package in ("torch", "sklearn", "matplotlib", "jinja2", "onnx", "pyarrow"):
     pytest.importorskip(package, reason="needs the extra train")
 
-from sklearn.metrics import roc_auc_score  # noqa: E402
+from sklearn.metrics import (  # noqa: E402
+    accuracy_score,
+    f1_score,
+    matthews_corrcoef,
+    precision_score,
+    recall_score,
+    roc_auc_score,
+)
 
+from histpred.bundle.encoding import bundle_encoder  # noqa: E402
 from histpred.bundle.folder import load_bundle  # noqa: E402
+from histpred.encoders.embedder import embed_sequences  # noqa: E402
+from histpred.scoring.scorer import Scorer  # noqa: E402
 from support.command_line import (  # noqa: E402
     command,
     contents,
@@ -154,6 +165,56 @@ def test_the_figures_are_those_of_the_test_rows(evaluation, bundle, data, tmp_pa
     assert figures["micro"]["accuracy"]["value"] == pytest.approx(accuracy, abs=0.02)
 
 
+def test_both_readings_of_both_tables_follow_from_the_files(evaluation):
+    """Tables 1 and 2 by pandas and scikit-learn, from the rows of readings.tsv.gz."""
+    metrics = json.loads((evaluation / "metrics.json").read_text())
+    path, marks = evaluation / "readings.tsv.gz", metrics["marks"]
+    scores = pandas.read_csv(path, sep="\t", float_precision="round_trip")
+    summary = pandas.read_csv(evaluation / "summary.tsv", sep="\t")
+    assert len(summary) == 2 * len(metrics["models"])
+    for row in summary.to_dict("records"):
+        name, paper = row["Configuration"], row["Reading"] == "paper"
+        rows = {which: of for which, of in scores[scores["model"] == name].groupby("set")}
+        pooled, areas = [], []
+        for mark in marks:
+            truth, raw = (rows["validation"][f"{mark}_{what}"] for what in ("label", "raw"))
+            threshold = metrics["models"][name]["thresholds"][mark]
+            if paper:
+                tried = sorted(set(raw), reverse=True)
+
+                def j(value: float, y=truth, s=raw) -> float:
+                    return (s[y == 1] >= value).mean() - (s[y == 0] >= value).mean()
+
+                threshold = max(tried, key=j) if len(tried) > 1 else 0.5
+                assert threshold == metrics["models"][name]["paper"]["thresholds"][mark]
+            score = rows["evaluated"][f"{mark}_{'raw' if paper else 'probability'}"]
+            truth = rows["evaluated"][f"{mark}_label"]
+            pooled.append(pandas.DataFrame({"y": truth, "s": score, "call": score >= threshold}))
+            areas.append(roc_auc_score(truth, score))
+        all_pairs = pandas.concat(pooled)
+        y, call = all_pairs["y"], all_pairs["call"]
+        assert row["Accuracy"] == pytest.approx(accuracy_score(y, call), rel=1e-5)
+        assert row["Recall"] == pytest.approx(recall_score(y, call), rel=1e-5)
+        if call.any():
+            assert row["Precision"] == pytest.approx(precision_score(y, call), rel=1e-5)
+            assert row["F1-score"] == pytest.approx(f1_score(y, call), rel=1e-5)
+            assert row["MCC"] == pytest.approx(matthews_corrcoef(y, call), rel=1e-5)
+        assert row["Micro-AUROC"] == pytest.approx(roc_auc_score(y, all_pairs["s"]), rel=1e-5)
+        assert row["Macro-AUROC"] == pytest.approx(np.mean(areas), rel=1e-5)
+
+
+def test_the_auroc_of_each_mark_follows_from_the_predictions(evaluation):
+    metrics = json.loads((evaluation / "metrics.json").read_text())
+    rows = pandas.read_csv(evaluation / "predictions.tsv.gz", sep="\t")
+    mine = metrics["models"]["mine"]
+    for mark in metrics["marks"]:
+        truth = rows[f"{mark}_label"]
+        found = roc_auc_score(truth, rows[f"{mark}_probability"])
+        assert found == pytest.approx(mine["figures"][mark]["auroc"]["value"], abs=1e-9)
+        found = roc_auc_score(truth, rows[f"{mark}_raw"])
+        assert found == pytest.approx(mine["paper"]["figures"][mark]["auroc"], abs=1e-9)
+
+
 def test_an_evaluation_has_all_its_parts(evaluation):
     names = {path.name for path in evaluation.iterdir()}
     assert {"metrics.json", "report.html", "summary.tsv", "marks.tsv", "figures"} <= names
@@ -174,6 +235,18 @@ def test_an_evaluation_has_all_its_parts(evaluation):
     assert metrics["models"]["prevalence"]["figures"]["macro"]["auroc"]["value"] == 0.5
     with gzip.open(evaluation / "predictions.tsv.gz", "rt") as lines:
         assert sum(1 for _ in lines) == metrics["windows"] + 1
+
+
+def test_one_hot_marks_have_no_similarity_and_the_report_says_how_to_get_one(bundle, evaluation):
+    assert not (bundle / "mark_vectors.tsv").exists()
+    assert not (evaluation / "similarity.tsv").exists()
+    assert not (evaluation / "figures" / "mark_similarity.png").exists()
+    assert (evaluation / "figures" / "co_targeting.png").exists()
+    report = (evaluation / "report.html").read_text()
+    assert "Train with --mark-dimension N" in report
+    assert "vectors do not reflect" not in report
+    metrics = json.loads((evaluation / "metrics.json").read_text())
+    assert metrics["similarity"] is metrics["correlation"] is None
 
 
 def test_the_same_command_does_nothing_and_another_one_is_refused(bundle, data, evaluation):
@@ -216,6 +289,184 @@ def test_a_training_that_was_killed_goes_on_and_ends_with_the_same_bytes(bundle,
     assert contents(out) == contents(bundle)
 
 
+def test_a_training_that_cannot_go_on_says_so_before_it_starts_anew(data, tmp_path):
+    out = tmp_path / "mine"
+    line = command("train", data.annotation, data.fasta, data.labels, "-o", out, *WINDOW, *SMALL)
+    started = subprocess.Popen(line, env=environment(), stderr=subprocess.PIPE, text=True)
+    next(text for text in started.stderr if text.startswith("epoch 2"))
+    started.send_signal(signal.SIGKILL)
+    started.wait()
+    started.stderr.close()
+    done = train(data, out, "--learning-rate", "0.02")
+    assert done.code == 0, done.err
+    said = "cannot go on exactly, and starts again from epoch 1: what differs: recipe settings "
+    assert f"{said}learning_rate (0.01 -> 0.02)" in done.err
+    assert done.err.index(said) < done.err.index("parameters are trained")
+    assert done.err.index(said) < done.err.index("epoch 1:")
+
+
+FIRST, FURTHER = ("chr1", "chr2", "chr3", "chr4"), ("chr3", "chr4", "chr5", "chr6")
+
+
+def genes_of(data: Labelled, chromosomes: tuple[str, ...], path: Path) -> Path:
+    rows = data.annotation.read_text().splitlines(keepends=True)
+    path.write_text("".join(row for row in rows if row.split("\t")[0] in chromosomes))
+    return path
+
+
+@pytest.fixture(scope="module")
+def parent(data, tmp_path_factory) -> Path:
+    """Two perceptrons of the genes of FIRST, with two of the marks in another order."""
+    folder = tmp_path_factory.mktemp("parent")
+    done = train_rows(
+        data,
+        genes_of(data, FIRST, folder / "first.bed"),
+        folder / "parent",
+        *SMALL,
+        *WINDOW,
+        "--members",
+        "2",
+        "--marks",
+        "H3K27me3,H3K4me3",
+    )
+    assert done.code == 0, done.err
+    return folder / "parent"
+
+
+def train_rows(data: Labelled, genes: Path, out: Path, *options: str | Path):
+    split = ("--split", "chromosome", "--test-chromosomes", "chr4")
+    return histpred("train", genes, data.fasta, data.labels, "-o", out, *split, *options)
+
+
+def test_a_training_goes_on_from_a_bundle(parent, data, tmp_path):
+    further = genes_of(data, FURTHER, tmp_path / "further.bed")
+    options = (
+        "--from",
+        parent,
+        "--epochs",
+        "1",
+        "--learning-rate",
+        "1e-9",
+        "--validation-chromosomes",
+        "chr3",
+    )
+    done = train_rows(data, further, tmp_path / "child", *options)
+    assert done.code == 0, done.err
+    assert "marks that go on from parent: H3K27me3, H3K4me3" in done.err
+    assert "marks that start anew: H3K9me3, H3K36me3" in done.err
+    child = load_bundle(tmp_path / "child").manifest
+    assert child.schema_version == "1.6"
+    assert child.mark_names == ("H3K27me3", "H3K4me3", "H3K9me3")
+    assert child.window == load_bundle(parent).manifest.window
+    told = child.training.parent
+    assert (told.name, told.sha256) == ("parent", load_bundle(parent).digest)
+    assert told.test_rows_seen == 0  # chr4 tested the parent too
+    assert child.training.recipe["recipe"]["parent"] == told.sha256
+    assert child.training.recipe["recipe"]["members"] == 2
+    assert (
+        f"the weights of parent 1 (bundle.json sha256 {told.sha256})"
+        in (tmp_path / "child" / "card.md").read_text()
+    )
+    assert histpred("bundle", "verify", tmp_path / "child").code == 0
+
+    # At so small a rate, logits stay the parent's.
+    rng = np.random.default_rng(0)
+    letters = np.frombuffer(b"ACGT", np.uint8)
+    shares = ([0.4, 0.1, 0.1, 0.4], [0.1, 0.4, 0.4, 0.1])
+    sequences = [rng.choice(letters, 200, p=shares[i % 2]).tobytes() for i in range(60)]
+    logits = []
+    for folder in (parent, tmp_path / "child"):
+        bundle = load_bundle(folder)
+        embeddings = embed_sequences(bundle_encoder(bundle).open(), None, sequences)
+        with Scorer(bundle, "cpu") as scorer:
+            logits.append(scorer.logits(embeddings)[:, :2])
+    assert np.corrcoef(logits[0].ravel(), logits[1].ravel())[0, 1] > 0.99
+
+
+def test_a_child_that_was_killed_goes_on_and_ends_with_the_same_bytes(parent, data, tmp_path):
+    further = genes_of(data, FURTHER, tmp_path / "further.bed")
+    split = ("--split", "chromosome", "--test-chromosomes", "chr4")
+    options = ("--from", parent, "--epochs", "4", "--name", "child")
+    line = command(
+        "train", further, data.fasta, data.labels, "-o", tmp_path / "killed", *split, *options
+    )
+    started = subprocess.Popen(line, env=environment(), stderr=subprocess.PIPE, text=True)
+    next(text for text in started.stderr if text.startswith("epoch 2"))
+    started.send_signal(signal.SIGKILL)
+    started.wait()
+    started.stderr.close()
+    for out in ("killed", "whole"):
+        done = train_rows(data, further, tmp_path / out, *options)
+        assert done.code == 0, done.err
+        assert ("epoch 1:" in done.err.partition("member 2")[0]) == (out == "whole")
+    assert contents(tmp_path / "killed") == contents(tmp_path / "whole")
+
+
+def test_a_parent_that_has_seen_the_test_rows_is_said_to(parent, data, tmp_path):
+    """A random split of all genes tests some that the parent was trained on."""
+    done = histpred(
+        "train",
+        data.annotation,
+        data.fasta,
+        data.labels,
+        "-o",
+        tmp_path / "child",
+        "--from",
+        parent,
+        "--epochs",
+        "1",
+    )
+    assert done.code == 0, done.err
+    sets = {
+        split: split_of(bundle)
+        for split, bundle in (("parent", parent), ("child", tmp_path / "child"))
+    }
+    tested = [name for name, kind in sets["child"].items() if kind == "test"]
+    seen = [name for name in tested if sets["parent"].get(name) in ("train", "validation")]
+    counts = f"{len(seen)} of the {len(tested)} test rows ({len(seen)} by their id"
+    assert f"give --split {parent}/split.tsv" in done.err
+    assert f"warning: parent was trained or validated on {counts}" in done.err
+    assert counts in (tmp_path / "child" / "card.md").read_text()
+    told = load_bundle(tmp_path / "child").manifest
+    assert told.training.parent.test_rows_seen == len(seen)
+    assert "Its test figures may be flattering." in told.caveats[-1]
+    done = evaluate(tmp_path / "child", data, tmp_path / "e")
+    assert done.code == 0, done.err
+    flattered = f"trained or validated on {len(seen)} of its test rows: the figures flatter it"
+    assert flattered in (tmp_path / "e" / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--members", "1"), "--members 1: parent has 2"),
+        (("--hidden", "16"), "--hidden 16: parent has 16,8"),
+        (("--window", "promoter:50:50"), "--window promoter:50:50: parent has promoter:100:100"),
+        (("--bundle", "yeast"), "--bundle and --from are given"),
+        (("--encoder", "dnabert2"), "--encoder dnabert2: parent has kmer"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_options_that_disagree_with_the_parent(options, message, parent, data, tmp_path):
+    files = (data.annotation, data.fasta, data.labels)
+    done = histpred("train", *files, "-o", tmp_path / "b", "--from", parent, *options)
+    assert done.code == 2
+    assert message in done.err
+    assert said_well(done.err)
+    assert not (tmp_path / "b").exists()
+
+
+def test_bundles_that_no_training_can_go_on_from(parent, data, tmp_path):
+    files = (data.annotation, data.fasta, data.labels)
+    done = histpred("train", *files, "-o", tmp_path / "b", "--from", "human-promoter")
+    assert done.code == 2
+    assert "histpred train did not make it" in done.err
+    assert said_well(done.err)
+    done = histpred("train", *files, "-o", parent, "--from", parent, "--overwrite")
+    assert done.code == 1
+    assert "is an input too" in done.err
+
+
 def test_a_random_split_that_leaks_is_said_loudly(data, tmp_path):
     done = train(data, tmp_path / "leaky", "--window", "context:2000")
     assert done.code == 0, done.err
@@ -243,6 +494,9 @@ def test_every_way_of_training_gives_a_bundle_that_works(options, data, tmp_path
     assert evaluate(tmp_path / "b", data, tmp_path / "e").code == 0
     metrics = json.loads((tmp_path / "e" / "metrics.json").read_text())
     assert metrics["models"]["b"]["figures"]["H3K4me3"]["auroc"]["value"] > 0.7
+    learned = "--mark-dimension" in options
+    assert (tmp_path / "b" / "mark_vectors.tsv").exists() == learned
+    assert (tmp_path / "e" / "similarity.tsv").exists() == learned
 
 
 def test_a_split_from_a_file_is_kept(data, bundle, tmp_path):
@@ -261,7 +515,7 @@ def test_bundles_beside_each_other(bundle, data, tmp_path):
     assert metrics["marks"] == LEARNED
     assert list(metrics["models"])[:2] == ["mine", "body"]
     assert metrics["models"]["body"]["kind"] == "model"
-    assert done.out.splitlines()[2].startswith("body")
+    assert done.out.splitlines()[3].startswith("body")
     twice = evaluate(bundle, data, tmp_path / "e2", "--beside", bundle)
     assert twice.code == 2
     assert "same name" in twice.err
@@ -279,6 +533,12 @@ def test_rows_that_the_split_does_not_know_are_all_evaluated(bundle, tmp_path):
     assert metrics["windows"] == len(renamed)
     assert list(metrics["models"])[:2] == ["mine", "prevalence"]
     assert metrics["about"]["baselines"] == "by blocks of 1,000,000 bp, see Methods"
+    missing = metrics["readings"]["paper"]
+    assert "none of the labelled rows is a validation row of its split" in missing
+    assert missing in done.out
+    assert missing.replace("'", "&#39;") in (tmp_path / "e" / "report.html").read_text()
+    assert metrics["models"]["mine"]["paper"] is metrics["validation"] is None
+    assert not (tmp_path / "e" / "readings.tsv.gz").exists()
     assert metrics["models"]["GC"]["figures"]["H3K4me3"]["auroc"]["value"] > 0.75
 
 
@@ -393,6 +653,7 @@ def test_options_that_do_not_fit(options, message, data, tmp_path):
         (("--loss", "nnpu"), "give --prior"),
         (("--loss", "nnpu", "--prior", "2"), "no share of true positives"),
         (("--loss", "nnpu", "--prior", "none.tsv"), "none.tsv: cannot be read"),
+        (("--from", "yeats"), "did you mean yeast?"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
@@ -561,8 +822,6 @@ def test_deephistone_is_too_large_to_be_averaged(data, tmp_path):
 
 def test_from_python(data, bundle, tmp_path):
     """The same bytes as from the command line, and a DataFrame for the labels."""
-    import pandas
-
     import histpred
 
     settings = {"hidden": (16, 8), "learning_rate": 0.01, "batch": 32, "epochs": 8}
@@ -580,6 +839,18 @@ def test_from_python(data, bundle, tmp_path):
     figures = metrics["models"]["mine"]["figures"]["H3K4me3"]
     tested = list(split_of(bundle).values()).count("test")
     assert 0.6 * tested < figures["positives"] + figures["negatives"] < tested
+
+
+def test_going_on_from_python(parent, data, tmp_path):
+    """As on the command line; what disagrees with the parent is refused."""
+    import histpred
+    from histpred.core.errors import UsageError
+
+    files = (data.annotation, data.fasta, data.labels, tmp_path / "child")
+    with pytest.raises(UsageError, match="--members 3: parent has 2"):
+        histpred.train(*files, parent=parent, members=3)
+    made = histpred.train(*files, parent=parent, split="block", block=4000, epochs=1)
+    assert load_bundle(made).manifest.training.parent.sha256 == load_bundle(parent).digest
 
 
 @pytest.fixture(scope="module")
@@ -641,6 +912,18 @@ def test_a_foundation_model_is_run_once_for_embed_train_evaluate_and_predict(
     missing = evaluate(tmp_path / "b", data, tmp_path / "e2")
     assert missing.code == 1
     assert "--weights" in missing.err
+
+
+def test_a_training_goes_on_from_a_bundle_on_a_large_encoder(data, foundation, tmp_path):
+    """Its weights are not in the bundle, and --weights finds them."""
+    assert train_on(data, tmp_path / "parent", *foundation, "--epochs", "1").code == 0
+    options = ("--from", tmp_path / "parent", "--epochs", "1")
+    files = (data.annotation, data.fasta, data.labels)
+    child = tmp_path / "child"
+    done = histpred("train", *files, "-o", child, *options, "--weights", foundation[-1])
+    assert done.code == 0, done.err
+    encoder, theirs = (load_bundle(b).manifest.encoder for b in (child, tmp_path / "parent"))
+    assert encoder == theirs
 
 
 def test_embeddings_outlive_a_training_that_was_broken_off(data, foundation, tmp_path):
@@ -729,6 +1012,13 @@ def test_an_evaluation_that_was_altered_is_not_finished(bundle, data, tmp_path):
     assert "files missing or altered since: report.html" in again.err
     assert evaluate(bundle, data, tmp_path / "e", "--overwrite").code == 0
     assert (tmp_path / "e" / "report.html").exists()
+    record = tmp_path / "e" / "metrics.json"
+    metrics = json.loads(record.read_text())
+    del metrics["readings"]  # as before there were two
+    record.write_text(json.dumps(metrics))
+    again = evaluate(bundle, data, tmp_path / "e")
+    assert again.code == 1
+    assert "metrics.json was not written by histpred" in again.err
 
 
 @pytest.mark.parametrize("name", ["my bundle", "bündel"])
@@ -803,6 +1093,19 @@ def test_bins_that_sets_share_are_leaks(data, foundation, tmp_path):
             for number in range(int(row["start"]) // 2000, (int(row["end"]) - 1) // 2000 + 1):
                 bins.setdefault((row["chrom"], number), set()).add(row["set"])
     assert all(len(sets) == 1 for sets in bins.values())
+
+
+def test_the_encoder_of_a_spectra_bundle_travels_on(data, tmp_path):
+    """Its graphs have the names of those that training may write itself."""
+    few = tmp_path / "few.bed"
+    few.write_text("".join(data.annotation.read_text().splitlines(keepends=True)[::6]))
+    files = (few, data.fasta, data.labels)
+    done = histpred("train", *files, "-o", tmp_path / "b", "--bundle", "yeast", *SMALL)
+    assert done.code == 0, done.err
+    for name in ("bins.onnx", "heads.onnx"):
+        expected = (load_bundle("yeast").directory / name).read_bytes()
+        assert (tmp_path / "b" / name).read_bytes() == expected
+    assert histpred("bundle", "verify", tmp_path / "b").code == 0
 
 
 def test_an_encoder_that_ships_travels_on(data, tmp_path):

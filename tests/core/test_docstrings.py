@@ -14,6 +14,16 @@ import pytest
 import histpred
 
 NEED_EXTRAS = {
+    "histpred.core.strict_yaml",
+    "histpred.experiment.figures",
+    "histpred.experiment.page_tables",
+    "histpred.experiment.plan",
+    "histpred.experiment.report",
+    "histpred.experiment.results",
+    "histpred.experiment.run",
+    "histpred.experiment.sheet",
+    "histpred.experiment.tables",
+    "histpred.experiment.tasks",
     "histpred.training.pooled",
     "histpred.training.onnx_scorer",
     "histpred.reports.kinds",

@@ -8,7 +8,9 @@ import random
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
+import numpy
 import pandas
 import pytest
 
@@ -141,3 +143,43 @@ def test_an_experiment_ends_in_a_table(
     assert "### regions-evaluation: " in printed
     assert ", 2 marks" in printed
     assert "| regions | " in printed
+
+
+@pytest.fixture(scope="module")
+def going_on() -> ModuleType:
+    """Import docs/experiments/going_on.py."""
+    pytest.importorskip("torch", reason="needs the extra train")
+    pytest.importorskip("onnx", reason="needs the extra train")
+    return load_script("docs/experiments/going_on.py")
+
+
+def test_genes_are_drawn_from_other_places_than_those_that_judge(going_on: ModuleType) -> None:
+    count = 200
+    starts = [300_000 * number for number in range(count)]
+    windows = pandas.DataFrame({"chrom": ["chr20"] * count, "start": starts})
+    labels = numpy.random.default_rng(0).integers(0, 2, (count, 3)).astype("f4")
+    examples = going_on.Examples(windows, None, None, labels, numpy.full(count, "unused"))
+    drawn = going_on.draw(examples, 50, seed=1)
+    counts = {name: int((drawn.sets == name).sum()) for name in set(drawn.sets)}
+    assert counts == {"train": 40, "validation": 10, "test": 90, "unused": 60}
+    assert min(windows["start"][drawn.sets == "test"]) == going_on.BORDER
+    assert max(windows["start"][drawn.sets == "train"]) < going_on.BORDER
+    again, other = going_on.draw(examples, 50, seed=1), going_on.draw(examples, 50, seed=2)
+    assert (drawn.sets == again.sets).all()
+    assert (drawn.sets != other.sets).any()
+    rare = drawn._replace(labels=labels * [1, 1, 0])
+    assert list(going_on.learnable(rare)) == [True, True, False]
+
+
+def test_the_table_has_means_over_seeds(
+    going_on: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [("d", "m", 20, seed, way, 8, 0.5 + 0.1 * seed) for seed in (0, 1) for way in "ab"]
+    rows += [("d", "m", 20, seed, "end", 8, "") for seed in (0, 1)]
+    rows += [("d", "m", 20, 2, "a", 8, 0.9)]  # the run was killed in this draw
+    lines = ["\t".join(map(str, row)) for row in (going_on.FIELDS, *rows)]
+    (tmp_path / "going_on.tsv").write_text("\n".join(lines) + "\n")
+    going_on.print_table(tmp_path)
+    printed = capsys.readouterr().out
+    assert "| genes | a | b |" in printed
+    assert "| 20 | 0.550 ± 0.071 | 0.550 ± 0.071 |" in printed

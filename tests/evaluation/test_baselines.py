@@ -12,6 +12,7 @@ import pytest
 pytest.importorskip("sklearn", reason="needs the extra train")
 
 from scipy.optimize import minimize
+from scipy.stats import mannwhitneyu
 from sklearn.metrics import roc_auc_score
 
 from histpred.evaluation.baselines import (
@@ -20,6 +21,7 @@ from histpred.evaluation.baselines import (
     INPUTS,
     KMERS,
     NEAREST,
+    OF_GENOME,
     PREVALENCE,
     fit_baselines,
     sequence_features,
@@ -146,7 +148,8 @@ def test_batches_give_what_all_at_once_gives():
 
 def test_every_baseline_gives_probabilities_and_says_what_it_reads(made):
     found = scored(*made)
-    assert list(found) == list(INPUTS) == [PREVALENCE, GC, CPG, KMERS, NEAREST]
+    assert list(found) == [PREVALENCE, GC, CPG, KMERS, NEAREST]
+    assert list(INPUTS) == [PREVALENCE, OF_GENOME, GC, CPG, KMERS, NEAREST]
     for probabilities, thresholds in found.values():
         assert probabilities.shape == ((made[0].sets == TEST).sum(), 3)
         assert thresholds.shape == (3,)
@@ -159,7 +162,24 @@ def test_prevalence_is_that_of_labelled_training_rows(made):
     for i, truth in enumerate(labels.T):
         ones, zeros = int((truth == 1).sum()), int((truth == 0).sum())
         assert set(probabilities[:, i]) == {ones / (ones + zeros)}
-    assert thresholds.tolist() == [0.5] * 3
+    assert thresholds.tolist() == [1] * 3  # it ranks no row above another
+
+
+def test_prevalence_by_genome_is_that_of_the_genomes_labelled_training_rows(made):
+    examples, features = made
+    genome = np.where(np.arange(ROWS) < ROWS // 2, "human", "mouse")
+    labels = examples.labels.copy()
+    labels[genome == "mouse", NOISE_MARK] = np.nan  # unlabelled there: the prevalence of all
+    examples = examples._replace(windows=examples.windows.assign(genome=genome), labels=labels)
+    probabilities, _ = scored(examples, features)[OF_GENOME]
+    train, test = examples.sets == TRAIN, examples.sets == TEST
+    for name in ("human", "mouse"):
+        expected = np.nanmean(labels[train & (genome == name)][:, :2], axis=0)
+        found = probabilities[genome[test] == name]
+        np.testing.assert_allclose(found[:, :2], np.tile(expected, (len(found), 1)), rtol=1e-6)
+    np.testing.assert_allclose(
+        probabilities[:, NOISE_MARK], np.nanmean(labels[train, NOISE_MARK]), rtol=1e-6
+    )
 
 
 def test_each_finds_what_it_can_see(made):
@@ -268,7 +288,23 @@ def test_thresholds_maximise_youdens_j_on_validation_rows(made, name):
         def j(value: float, positive=positive, negative=negative) -> float:
             return (positive >= value).mean() - (negative >= value).mean()
 
-        assert j(threshold) == pytest.approx(max(map(j, scores)))
+        skill = mannwhitneyu(positive, negative, alternative="greater").pvalue < 0.05
+        assert (threshold < 1) == skill
+        assert not skill or j(threshold) == pytest.approx(max(map(j, scores)))
+
+
+def test_thresholds_reach_the_precision_that_the_bundle_s_calls_should_have(made):
+    examples, features = made
+    examples = examples._replace(inputs=features)
+    held_out = examples.of(VALIDATION)
+    scores = fit_baselines(examples, wanted=0.75)(held_out.windows, held_out.inputs)
+    probabilities, thresholds = scores[GC]
+    assert thresholds[NOISE_MARK] == 1
+    known = ~np.isnan(held_out.labels[:, GC_MARK])
+    called = probabilities[known, GC_MARK] >= thresholds[GC_MARK]
+    assert 0.75 <= held_out.labels[known, GC_MARK][called].mean() < 1
+    by_youden = fit_baselines(examples)(held_out.windows, held_out.inputs)[GC][1]
+    assert by_youden[GC_MARK] != thresholds[GC_MARK] < 1
 
 
 def test_test_rows_change_nothing(made):
@@ -293,7 +329,7 @@ def test_a_mark_of_one_class_in_the_validation_rows_is_not_called(made):
         probabilities, thresholds = found[name]
         assert thresholds[0] == 1
         assert not (probabilities[:, 0] >= thresholds[0]).any()
-    assert found[PREVALENCE][1].tolist() == [0.5] * 3
+    assert found[PREVALENCE][1].tolist() == [1] * 3
 
 
 # Marks and sets with little in them.
@@ -306,7 +342,7 @@ def test_a_mark_of_one_class_in_training_has_its_prevalence(made, value):
     labels[examples.sets == TRAIN, 0] = value
     for probabilities, thresholds in scored(examples._replace(labels=labels), features).values():
         assert set(probabilities[:, 0]) == {value}
-        assert thresholds[0] == 0.5
+        assert thresholds[0] == 1
 
 
 def test_a_mark_without_labels_in_training_is_even(made):

@@ -11,7 +11,7 @@ pytest.importorskip("sklearn", reason="needs the extra train")
 from sklearn.metrics import roc_auc_score
 
 from histpred.evaluation import blocks as module
-from histpred.evaluation.baselines import INPUTS, NEAREST, PREVALENCE, fit_predictors
+from histpred.evaluation.baselines import INPUTS, NEAREST, OF_GENOME, PREVALENCE, fit_predictors
 from histpred.evaluation.blocks import GAP, Blocks, out_of_fold
 
 LENGTH = 500_000
@@ -94,7 +94,7 @@ def test_each_row_is_scored_by_what_was_fitted_on_the_other_folds(rng):
     features, labels = labels_of(rng, len(windows))
     blocks = Blocks(windows, LENGTH)
     found = out_of_fold(windows, features, labels, blocks)
-    assert list(found) == list(INPUTS)
+    assert {*found, OF_GENOME} == {*INPUTS}
     known = ~np.isnan(labels)
     for name, (probabilities, thresholds) in found.items():
         assert np.isfinite(probabilities).all(), name
@@ -115,7 +115,7 @@ def test_labels_of_a_fold_change_nothing_in_it_but_the_prevalence(rng):
     changed = labels.copy()
     changed[held_out] = labels[held_out][::-1]  # of the same prevalence
     before, after = (out_of_fold(windows, features, each, blocks) for each in (labels, changed))
-    for name in INPUTS:
+    for name in before:
         np.testing.assert_allclose(before[name][0][held_out], after[name][0][held_out], rtol=1e-6)
     others = ~held_out
     assert (before[NEAREST][0][others] != after[NEAREST][0][others]).any()
@@ -136,3 +136,15 @@ def test_many_rows_are_thinned_evenly(rng, monkeypatch):
     assert all(350 < number <= 700 for number in numbers)
     known = ~np.isnan(labels[:, 0])
     assert roc_auc_score(labels[known, 0], found["GC"][0][known, 0]) > 0.9
+
+
+def test_the_prevalence_by_genome_is_that_of_all_rows_of_a_genome(rng):
+    windows = tiles()
+    _, labels = labels_of(rng, len(windows))
+    half = np.arange(len(windows)) < len(windows) // 2
+    windows = windows.assign(genome=np.where(half, "human", "mouse"))
+    features = np.zeros((len(windows), 182), np.float32)
+    probabilities, _ = out_of_fold(windows, features, labels, Blocks(windows, LENGTH))[OF_GENOME]
+    for chosen in (half, ~half):
+        expected = np.broadcast_to(np.nanmean(labels[chosen], axis=0), labels[chosen].shape)
+        np.testing.assert_allclose(probabilities[chosen], expected, rtol=1e-6)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize, minimize_scalar
 from sklearn.metrics import log_loss
 
-from histpred.bundle.manifest import Calibration, Calls, MarkSpec
+from histpred.bundle.mark_spec import Calibration, Calls, MarkSpec
 from histpred.evaluation import calibration as module
 from histpred.evaluation.calibration import (
     Calibrated,

@@ -15,6 +15,7 @@ from sklearn.metrics import roc_auc_score
 from histpred.evaluation.kinds import NO_BIOTYPES, NO_CODING, by_kind, kinds_of
 from histpred.evaluation.result import MODEL, ModelResult
 from histpred.evaluation.scores import COPY
+from histpred.genome.genomes import one_genome
 from histpred.genome.request import Request
 from support.rankings import made_up
 from support.synthetic import (
@@ -71,7 +72,7 @@ def test_kinds_by_brute_force(genes, tmp_path):
             request._replace(biotypes=("lncRNA",)),
         ),
     ):
-        found = kinds_of(windows_of(chosen), asked, "context", tmp_path)
+        found = kinds_of(windows_of(chosen), one_genome(asked), "context", tmp_path)
         coding = [gene.biotype == "protein_coding" for gene in chosen]
         far = [
             all(
@@ -96,21 +97,26 @@ def test_a_distance_of_2_kb_is_not_far(tmp_path):
     others = [gene(f"N{away}", 10_000 + away, "lncRNA") for away in (-2_001, -2_000, 2_000, 2_001)]
     fasta = write_fasta(tmp_path / "genome.fa", {"chr1": "ACGT" * 5_000})
     request = Request(str(write_gtf(tmp_path / "genes.gtf", [coding, *others])), str(fasta))
-    found = kinds_of(windows_of(others), request, "promoter", tmp_path)
+    found = kinds_of(windows_of(others), one_genome(request), "promoter", tmp_path)
     assert found["far non-coding"].tolist() == [True, False, False, True]
 
 
 def test_what_is_not_known_is_said(genes, tmp_path):
     all_genes, request = genes
     windows = windows_of(all_genes)
-    assert kinds_of(windows, request, "interval", tmp_path) == ""
-    assert kinds_of(windows.assign(biotype="."), request, "promoter", tmp_path) == NO_BIOTYPES
+    assert kinds_of(windows, one_genome(request), "interval", tmp_path) == ""
+    assert (
+        kinds_of(windows.assign(biotype="."), one_genome(request), "promoter", tmp_path)
+        == NO_BIOTYPES
+    )
     others = [gene for gene in all_genes if gene.biotype != "protein_coding"]
     alone = request._replace(annotation=str(write_gtf(tmp_path / "others.gtf", others)))
-    assert kinds_of(windows_of(others), alone, "promoter", tmp_path) == NO_CODING
+    assert kinds_of(windows_of(others), one_genome(alone), "promoter", tmp_path) == NO_CODING
     rows = [(gene.chrom, gene.start, gene.end, gene.gene_id, 0, gene.strand) for gene in all_genes]
     bed = request._replace(annotation=str(write_bed(tmp_path / "genes.bed", rows)))
-    assert kinds_of(windows.assign(biotype="."), bed, "promoter", tmp_path) == NO_BIOTYPES
+    assert (
+        kinds_of(windows.assign(biotype="."), one_genome(bed), "promoter", tmp_path) == NO_BIOTYPES
+    )
 
 
 def test_figures_of_kinds_are_scikit_learns(rng):
@@ -151,6 +157,6 @@ def test_rows_that_were_not_chosen_and_do_not_fit_stop_nothing(genes, tmp_path):
     path = write_gtf(tmp_path / "genes.gtf", [*all_genes, beyond])
     asked = request._replace(annotation=str(path), biotypes=("lncRNA",))
     lncrnas = [gene for gene in all_genes if gene.biotype == "lncRNA"]
-    said = kinds_of(windows_of(lncrnas), asked, "promoter", tmp_path)
+    said = kinds_of(windows_of(lncrnas), one_genome(asked), "promoter", tmp_path)
     assert said.startswith("Coding and non-coding genes are not compared: ")
     assert "end past their contig" in said

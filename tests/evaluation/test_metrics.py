@@ -91,6 +91,17 @@ def test_a_probability_at_its_threshold_is_called():
     assert table.loc["A", "recall"] == 1
 
 
+def test_a_perfect_ranking_has_an_average_precision_of_one():
+    """scikit-learn sums it to 1.0000000000000002, which no bundle can hold."""
+    labels = np.repeat([1.0, 0.0], [9, 6])[:, None]
+    scores = np.linspace(0.9, 0.1, 15)[:, None]
+    assert average_precision_score(labels.ravel(), scores.ravel()) > 1
+    assert measure(labels, scores, np.array([0.5]), ["A"]).loc["A", "auprc"] == 1
+    card = card_figures("test", ["A"], labels, scores, {"GC": scores})
+    assert card is not None
+    assert card.marks["A"].model.auprc == card.marks["A"].baselines["GC"].auprc == 1
+
+
 def test_what_is_unlabelled_counts_nowhere():
     wanted = measure(LABELS, PROBABILITIES, THRESHOLDS, MARKS)
     labels = np.vstack([LABELS, [[np.nan, np.nan]] * 3])

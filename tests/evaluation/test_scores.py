@@ -19,6 +19,7 @@ from sklearn.metrics import roc_auc_score  # noqa: E402
 from histpred.bundle.folder import load_bundle  # noqa: E402
 from histpred.core.execution import Execution  # noqa: E402
 from histpred.evaluation.scores import Target, score  # noqa: E402
+from histpred.genome.genomes import one_genome  # noqa: E402
 from histpred.genome.request import Request  # noqa: E402
 from support.command_line import histpred, read_scores  # noqa: E402
 from support.random_bundle import stated_bundle  # noqa: E402
@@ -135,7 +136,7 @@ def test_a_mark_that_is_not_predicted_is_left_out(genome, tmp_path):
     bundle = stated_bundle(tmp_path / "stated")
     rows = [("chr1", 5_000, 6_000, "gene", 0, "+"), ("chr1", 5_000, 6_000, "gene", 0, "+")]
     request = Request(str(write_bed(tmp_path / "rows.bed", rows)), str(genome))
-    found = score(bundle, request, Target(), None, tmp_path, Execution("cpu"))
+    found = score(bundle, one_genome(request), Target(), None, tmp_path, Execution("cpu"))
     predicted = tuple(mark.name for mark in bundle.manifest.marks if not mark.unpredicted)
     assert found.names == predicted
     assert len(predicted) < len(bundle.manifest.marks)

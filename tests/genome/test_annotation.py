@@ -367,12 +367,10 @@ def test_a_selection_of_nothing_is_refused(tmp_path, dialect, biotypes, message)
         features(path, biotypes=biotypes)
 
 
-def test_a_bed_has_no_biotypes_and_a_gene_no_splicing(tmp_path):
+def test_a_bed_has_no_biotypes(tmp_path):
     path = write(tmp_path / "a.bed", "chr1\t0\t9\n")
     with pytest.raises(UsageError, match="is a BED, which has no biotypes"):
         features(path, biotypes=("lncRNA",))
-    with pytest.raises(UsageError, match="--by transcript"):
-        features(path, "spliced", "gene")
 
 
 # Real files of NCBI: each assembly as GTF and as GFF3.

@@ -4,7 +4,7 @@ import pytest
 
 from histpred.core.errors import UsageError
 from histpred.genome.regions import FARTHEST
-from histpred.genome.typed_regions import canonical, like_regions, parse_regions
+from histpred.genome.typed_regions import canonical, like_regions, names_contig, parse_regions
 
 
 @pytest.mark.parametrize(
@@ -34,8 +34,29 @@ def test_regions_are_read_as_they_are_typed(text, regions):
 
 def test_a_region_counts_from_1_and_its_end_belongs_to_it():
     (region,) = parse_regions("chr22:101-200:-")
-    feature = region.feature(3)
+    feature = region.feature(3, 1000)
     assert feature[:6] == (3, "chr22", 100, 200, "-", "chr22:101-200")
+
+
+def test_the_name_of_a_contig_is_all_of_it():
+    text = "chr2 chr1:5-9:+ ,scaffold_7;"
+    regions = parse_regions(text, lambda word: word in ("chr2", "scaffold_7"))
+    assert canonical(regions) == "chr2 chr1:5-9:+ scaffold_7"
+    assert [region.whole for region in regions] == [True, False, True]
+    assert regions[0].feature(1, 900)[:6] == (1, "chr2", 0, 900, ".", "chr2")
+    with pytest.raises(UsageError, match="not a region: 'scaffold_7;'"):
+        parse_regions(text, lambda word: word == "chr2")
+
+
+def test_a_contig_is_told_from_a_file_by_the_index_or_the_look_of_its_name(tmp_path):
+    fasta = tmp_path / "genome.fa"
+    for name in ("chr22", "22", "chrX", "MT", "chrIV", "NC_000022.10"):
+        assert names_contig(name, str(fasta)), name
+    names = ("genes.gft", "genes.gtf", "XIST", "folder/chr22", "scaffold_7.1", "-", "", "hg38")
+    assert [name for name in names if names_contig(name, str(fasta))] == []
+    (tmp_path / "genome.fa.fai").write_text("scaffold_7.1\t900\t6\t60\t61\n")
+    assert names_contig("scaffold_7.1", str(fasta))
+    assert not names_contig("scaffold_7", str(fasta))
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,15 @@ def made(biotypes: str = "abba") -> LabelMatrix:
     )
     unjoined = pandas.DataFrame({"rna": ["R1", "."], "reason": ["absent", "no mark"]})
     values = np.array(VALUES, np.float32)
-    return LabelMatrix(genes, MARKS, values, unjoined, {"genes": 4, "marks": 3})
+    categories = pandas.DataFrame(
+        {
+            "category": ["lncRNA", "miRNA"],
+            "entries": [6, 2],
+            "share": [0.75, 0.25],
+            "joined": [5, 0],
+        }
+    )
+    return LabelMatrix(genes, MARKS, values, unjoined, {"genes": 4, "marks": 3}, categories)
 
 
 @pytest.fixture
@@ -71,6 +79,11 @@ def table(name: str) -> list[list[str]]:
 def test_the_files_of_a_folder(made_at):
     assert made_at() == {"genes": 4, "marks": 3}
     assert {path.name for path in Path("out").iterdir()} == set(OUTPUTS)
+    assert table("categories.tsv") == [
+        ["category", "entries", "share", "joined"],
+        ["lncRNA", "6", "0.7500", "5"],
+        ["miRNA", "2", "0.2500", "0"],
+    ]
     labels = read_labels(Path("out"))
     assert (labels.ids, labels.marks) == (("gene0", "gene1", "gene2", "gene3"), MARKS)
     assert np.array_equal(labels.values, np.array(VALUES, np.float32), equal_nan=True)
@@ -113,6 +126,12 @@ def test_no_biotype_known(made_at):
     missing = set(OUTPUTS) - {path.name for path in Path("out").iterdir()}
     assert missing == {"biotypes.png", "biotypes.svg"}
     made_at(overwrite=False, options={"least": 0.5})  # nothing is missing from it
+
+
+def test_a_source_without_categories(made_at):
+    made_at(make=lambda work: made()._replace(categories=None))
+    missing = set(OUTPUTS) - {path.name for path in Path("out").iterdir()}
+    assert missing == {"categories.tsv", "categories.png", "categories.svg"}
 
 
 def never(work: Path) -> LabelMatrix:

@@ -18,10 +18,12 @@ import pytest
 from histpred.core.errors import InputError, UsageError
 from histpred.core.marks import is_mark
 from histpred.genome.extract import extract
+from histpred.genome.genomes import GenomeInput
 from histpred.genome.request import Request
 from histpred.genome.windows import WindowSpec
 from histpred.labels.matrix import LabelMatrix, read_labels, rows_of, write_labels
 from histpred.labels.rnainter import from_rnainter
+from histpred.verbs import label_genomes_from_rnainter
 from support import write_fasta
 from support.annotations import write
 
@@ -52,12 +54,24 @@ chr2 a gene 301 400 . + . gene_id "ENSG00000000005.2"; gene_name "Y_RNA"; gene_t
 
 
 def row(
-    symbol: str, mark: str, raw: str = "N/A", species: str = HUMAN, score: str = "0.5"
+    symbol: str,
+    mark: str,
+    raw: str = "N/A",
+    species: str = HUMAN,
+    score: str = "0.5",
+    kinds: tuple[str, str] = ("lncRNA", "histone modification"),
 ) -> tuple[str, ...]:
-    """A row of RNAInter's table, with what its histone table has in the other columns."""
-    rest = ("N/A", "ChIP-seq", "N/A")
-    other = ("histone modification", "N/A")
-    return ("RH1", symbol, "lncRNA", species, mark, *other, raw, "N/A", score, *rest)
+    """A row of RNAInter's table, with what its histone table has in the other columns.
+
+    kinds: Category1 and Category2.
+    """
+    rest = (raw, "N/A", score, "N/A", "ChIP-seq", "N/A")
+    return ("RH1", symbol, kinds[0], species, mark, kinds[1], "N/A", *rest)
+
+
+def protein(symbol: str, partner: str, **others: str) -> tuple[str, ...]:
+    """A row whose partner is a protein."""
+    return row(symbol, partner, kinds=("lncRNA", "protein"), **others)
 
 
 def text(rows: Sequence[Sequence[str]], header: Sequence[str] = HEADER) -> str:
@@ -121,7 +135,9 @@ def test_a_small_table(tmp_path):
         ("pairs used", 3),
         ("joined by Ensembl ID", 3),
         ("joined by NCBI gene ID", 0),
+        ("joined by miRBase accession", 0),
         ("joined by symbol", 0),
+        ("joined by miRNA name", 0),
         ("pairs not joined", 2),
         ("genes", 2),
         ("marks", 2),
@@ -436,15 +452,105 @@ def test_symbols_alone_do_not_tell_the_species(tmp_path):
     assert "--species" in caught.value.hint
 
 
+# Category1 and Category2
+
+
+BEYOND = (
+    *("H3K9acS10ph", "H3K9K14ac", "H3.1", "gH2AX", "H2AXS139ph", "acH3", "H3K9bhb"),
+    *("macroH2A", "H2A.Zac"),
+)
+
+
+def test_category_2_decides_what_is_a_mark(tmp_path):
+    """Each histone modification is a mark, whatever its name; a protein is none."""
+    rows = [row("ALPHA", name) for name in (*BEYOND, "H2A.Z", "h3k4ME3")]
+    result = made(tmp_path, [*rows, protein("ALPHA", "H3K9me3"), protein("ALPHA", "CTCF")])
+    assert set(result.marks) == {*BEYOND, "H2AFZ", "H3K4me3"}
+    assert result.counts["rows without a histone mark"] == 2
+    write_labels(tmp_path / "labels.tsv.gz", result)
+    assert read_labels(tmp_path / "labels.tsv.gz").marks == result.marks
+
+
+@pytest.mark.parametrize("without", ["column", "value"])
+def test_names_decide_where_category_2_is_not_stated(tmp_path, without):
+    rows = [row("ALPHA", name, kinds=("lncRNA", "N/A")) for name in (*BEYOND, "H3K4me3", "CTCF")]
+    header = HEADER
+    if without == "column":
+        rows = [fields[:5] + fields[6:] for fields in rows]
+        header = HEADER[:5] + HEADER[6:]
+    table = write(tmp_path / "table.txt", text(rows, header))
+    result = from_rnainter(table, gtf(tmp_path), tmp_path)
+    assert result.marks == ("H3K4me3",)
+    assert result.counts["rows without a histone mark"] == len(BEYOND) + 1
+
+
+def test_names_that_a_bundle_cannot_hold(tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    names = ["H3K4me3/H3K27me3", "H3K4me3 / H3K27me3", "acH3", "AcH3", "name"]
+    result = made(tmp_path, [row("ALPHA", name) for name in names])
+    assert result.marks == ("AcH3", "H3K4me3_H3K27me3", "name_mark")
+    assert "H3K4me3/H3K27me3 = H3K4me3_H3K27me3" in caplog.text
+    write_labels(tmp_path / "labels.tsv.gz", result)
+    assert read_labels(tmp_path / "labels.tsv.gz").marks == result.marks
+
+
+def test_entries_are_counted_by_category_1(tmp_path):
+    """Rows, not pairs, as in the paper's figure; those of other species do not count."""
+    rows = [
+        row("ALPHA", "H3K4me3"),
+        row("ALPHA", "H3K4me3"),
+        row("lost", "H3K9ac"),
+        row("GAMMA", "H3K4me3", kinds=("miRNA", "histone modification")),
+        row("BETA", "H3K9ac", kinds=("N/A", "histone modification")),
+        row("BETA", "H3K9ac", species=MOUSE),
+        protein("ALPHA", "CTCF"),
+    ]
+    result = made(tmp_path, rows, species=(HUMAN,))
+    assert result.categories is not None
+    assert list(result.categories.columns) == ["category", "entries", "share", "joined"]
+    assert list(result.categories.itertuples(index=False, name=None)) == [
+        ("lncRNA", 3, 0.6, 2),
+        (".", 1, 0.2, 1),
+        ("miRNA", 1, 0.2, 1),
+    ]
+
+
+def test_a_table_without_category_1_has_no_categories(tmp_path):
+    fields = row("ALPHA", "H3K4me3")
+    table = write(tmp_path / "table.txt", text([fields[:2] + fields[3:]], HEADER[:2] + HEADER[3:]))
+    assert from_rnainter(table, gtf(tmp_path), tmp_path).categories is None
+    rows = [row("ALPHA", "H3K4me3", kinds=("N/A", "histone modification"))]
+    assert made(tmp_path, rows).categories is None
+
+
+def test_the_marks_with_most_pairs(tmp_path):
+    """Of H3K9ac and H3K27ac, both with two genes, the first in the alphabet is kept."""
+    rows = [
+        *[row(gene, "H3K4me3") for gene in ("ALPHA", "BETA")],
+        *[row(gene, "H3K27ac") for gene in ("ALPHA", "BETA")],
+        *[row(gene, "H3K9ac") for gene in ("ALPHA", "GAMMA")],
+        *[row("lost", mark) for mark in ("H3K9me3", "H3K36me3")],
+    ]
+    assert made(tmp_path, rows, top=3).marks == made(tmp_path, rows).marks
+    result = made(tmp_path, rows, top=2)
+    assert cells(result) == {
+        "ENSG00000000001.5": {"H3K27ac": 1, "H3K4me3": 1},
+        "ENSG00000000002.1": {"H3K27ac": 1, "H3K4me3": 1},
+    }
+    assert result.counts["genes"] == result.counts["marks"] == len(result.genes) == 2
+    assert result.counts["marks left out by --top"] == 1
+    assert result.counts["genes of these marks alone"] == 1
+
+
 # What is left out
 
 
 def test_names_that_are_no_histone_mark(tmp_path, caplog):
     rows = [
         row("ALPHA", "H3K4me3"),
-        row("ALPHA", "POLR2A"),
-        row("BETA", "POLR2A"),
-        row("BETA", "CTCF"),
+        protein("ALPHA", "POLR2A"),
+        protein("BETA", "POLR2A"),
+        protein("BETA", "CTCF"),
         row("lost", "H3K9ac"),
     ]
     result = made(tmp_path, rows)
@@ -478,7 +584,7 @@ def test_rows_below_a_score(tmp_path):
         row("ALPHA", "H3K9ac", score="0.2999"),
         row("BETA", "H3K9ac", score="3e-1"),
         row("GAMMA", "H3K9ac", score="N/A"),
-        row("GAMMA", "CTCF", score="junk"),
+        protein("GAMMA", "CTCF", score="junk"),
     ]
     result = made(tmp_path, rows, min_score=0.3)
     assert cells(result) == {
@@ -608,7 +714,10 @@ GOOD = text([row("ALPHA", "H3K4me3"), row("BETA", "H3K4me3")])
         (GOOD.encode("utf-16"), "UTF-16"),
         (GOOD.encode() + b"\xe9\n", ":4: not UTF-8"),
         (gzip.compress(GOOD.encode(), mtime=0)[:-20], "truncated or damaged"),
-        (text([row("ALPHA", "CTCF"), row("ALPHA", "POLR2A")]), "no histone mark in Interactor2"),
+        (
+            text([protein("ALPHA", "CTCF"), protein("ALPHA", "POLR2A")]),
+            "no histone mark in Interactor2",
+        ),
         (text([row("lost", "H3K4me3", "NCBI:5")]), "none of its 1 RNAs joins a gene"),
     ],
 )
@@ -716,3 +825,79 @@ def test_real_genes_join_by_each_of_their_names(shared_data, tmp_path, caplog):
     assert result.counts["joined by symbol"] == len(genes) - len(numbered)
     assert set(result.genes["id"]) == set(genes)
     assert not caplog.text
+
+
+# A sheet of genomes
+
+MOUSE_GTF = """\
+chr1 a gene 101 200 . + . gene_id "ENSMUSG00000000001.5"; gene_name "Alpha"; gene_type "lncRNA";
+chr1 a gene 301 400 . - . gene_id "ENSMUSG00000000002.1"; gene_name "Beta"; gene_type "lncRNA";
+"""
+BOTH = (
+    row("ALPHA", "H3K4me3", "Ensembl:ENSG00000000001"),
+    row("BETA", "H3K4me3"),
+    row("BETA", "H3K9me3"),
+    row("Alpha", "H3K27ac", "Ensembl:ENSMUSG00000000001", MOUSE),
+    row("Beta", "H3K4me3", "N/A", MOUSE),
+    row("Gamma", "H3K4me3", "Ensembl:ENSMUSG00000000009", MOUSE),
+)
+
+
+def genomes_of(tmp_path: Path, species: dict[str, str]) -> list[GenomeInput]:
+    annotations = {
+        "human": gtf(tmp_path, GTF, "human.gtf"),
+        "mouse": gtf(tmp_path, MOUSE_GTF, "mouse.gtf"),
+    }
+    return [
+        GenomeInput(name, Request(path, ""), species=species.get(name))
+        for name, path in annotations.items()
+    ]
+
+
+def label_both(tmp_path: Path, species: dict[str, str], **options) -> dict[str, list[dict]]:
+    table = write(tmp_path / "table.txt", text(BOTH))
+    genomes = genomes_of(tmp_path, species)
+    out = tmp_path / "labels"
+    label_genomes_from_rnainter(table, genomes, out, overwrite=True, **options)
+    return {
+        genome.name: pandas.read_csv(
+            out / genome.name / "labels.tsv.gz", sep="\t", keep_default_na=False, dtype=str
+        ).to_dict("records")
+        for genome in genomes
+    }
+
+
+@pytest.mark.parametrize("species", [{}, {"human": HUMAN, "mouse": MOUSE}])
+def test_each_genome_has_a_folder_with_the_rnas_of_its_species_and_all_marks(tmp_path, species):
+    found = label_both(tmp_path, species)
+    values = {
+        genome: {
+            row["name"]: "".join(row[m] for m in ("H3K27ac", "H3K4me3", "H3K9me3")) for row in rows
+        }
+        for genome, rows in found.items()
+    }
+    assert values == {
+        "human": {"ALPHA": "010", "BETA": "011"},
+        "mouse": {"Alpha": "100", "Beta": "010"},
+    }
+
+
+def test_a_mark_without_a_pair_in_a_genome_is_warned_of(tmp_path, caplog):
+    found = label_both(tmp_path, {}, unobserved="unlabelled")
+    assert {row["H3K9me3"] for row in found["mouse"]} == {""}
+    assert "no RNA of mouse has H3K9me3: unlabelled there" in caplog.text
+    assert caplog.text.count("no RNA of mouse") == 1
+
+
+def test_the_commonest_marks_are_those_of_all_genomes(tmp_path):
+    found = label_both(tmp_path, {}, top=1)
+    assert [row["name"] for row in found["mouse"]] == ["Beta"]
+    assert {"H3K27ac", "H3K9me3"}.isdisjoint(found["mouse"][0])
+    assert [row["H3K4me3"] for row in found["human"]] == ["1", "1"]
+
+
+def test_a_genome_with_the_wrong_species_is_refused_though_symbols_match(tmp_path):
+    with pytest.raises(InputError, match="RNAs are of another species") as error:
+        label_both(tmp_path, {"human": MOUSE, "mouse": MOUSE})
+    assert error.value.message.startswith("genome human: ")
+    assert not (tmp_path / "labels" / "human" / "labels.tsv.gz").exists()

@@ -116,6 +116,7 @@ def test_a_table_of_the_users(tmp_path, caplog):
     windows = table([("chr1", 10 * i, 10 * i + 5, name) for i, name in enumerate("AABCDE")])
     path = tmp_path / "mine.tsv.gz"
     rows = ["#note\tSet\tID", "x\ttrain\tA", "\ttest\tB", "", "\tvalidation\tC", "\ttest\tZZ"]
+    rows.append("\tunused\tYY")  # is not wanted, so it needs no window
     path.write_bytes(gzip.compress(("\r\n".join(rows) + "\r\n").encode()))
     with caplog.at_level(logging.WARNING):
         sets, _ = split(windows, windows["gene_id"], str(path), 0)

@@ -285,8 +285,6 @@ def test_refused(row, verb, folder, refused):
 
 # fmt: off
 USAGE = [
-    (GENE, ["--window", "spliced", "--by", "gene"],
-     "spliced windows need transcripts, not genes | use --by transcript"),
     (GENE + ' gene_biotype "lncRNA";', ["--biotype", "miRNA"],
      "no gene of {file} has the biotype miRNA | it has: lncRNA"),
     (GENE, ["--biotype", "miRNA"], "{file} states no biotype"),

@@ -81,7 +81,7 @@ SPOILT = [
      "{bundle}/scorer.onnx: no ONNX graph, or"),
     ("empty scorer", content("scorer.onnx", lambda c: b"", honest=True), "{bundle}/scorer.onnx"),
     ("other major version", manifest(lambda f: f.update(schema_version="2.0")),
-     "{bundle}/bundle.json: schema version 2.0, this histpred reads 1.5"),
+     "{bundle}/bundle.json: schema version 2.0, this histpred reads 1.6"),
     ("no version", manifest(lambda f: f.pop("schema_version")), "schema version None"),
     ("unknown field", manifest(lambda f: f.update(temperature=2)),
      "{bundle}/bundle.json: not a valid manifest: temperature"),

@@ -26,7 +26,7 @@ PROFILES = (
     {"standard", "conda", "slurm", "gpu", "offline", "test"} | CONTAINERS | CLOUDS
 )  # as in docs/pipeline.md
 CALL = re.compile(r"^ *(?:.*[{\"] *)?histpred (\w+)([^\n]*)", re.MULTILINE)
-LONGEST_MODULE, LONGEST_MAIN = 60, 140
+LONGEST_MODULE, LONGEST_MAIN = 60, 150
 
 
 def read(path: Path) -> str:
@@ -66,7 +66,7 @@ def commands() -> list[tuple[str, str, str]]:
     return found
 
 
-@pytest.mark.parametrize("verb", ["predict", "embed", "train", "evaluate"])
+@pytest.mark.parametrize("verb", ["predict", "embed", "train", "evaluate", "experiment"])
 def test_a_task_starts_as_many_threads_as_it_has_cores(verb: str) -> None:
     calls = [rest for _, found, rest in commands() if found == verb and "--help" not in rest]
     assert calls
@@ -81,7 +81,8 @@ def test_every_label_is_one_that_gets_something() -> None:
 
 def test_what_needs_torch_gets_the_image_with_it() -> None:
     with_torch = {path.stem for path in MODULES if "-train" in read(path)}
-    assert with_torch == {"predict", "embed", "train", "evaluate"}
+    of_experiments = {"plan", "configuration", "experiment"}
+    assert with_torch == {"predict", "embed", "train", "evaluate"} | of_experiments
 
 
 def test_every_module_calls_histpred() -> None:

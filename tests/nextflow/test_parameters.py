@@ -33,7 +33,7 @@ PROPERTIES: dict[str, dict[str, Any]] = {
     name: says for group in SCHEMA["$defs"].values() for name, says in group["properties"].items()
 }
 DEFAULTS = {name: says.get("default") for name, says in PROPERTIES.items()}
-VERBS = ("scatter", "predict", "embed", "train", "evaluate")
+VERBS = ("scatter", "predict", "embed", "train", "evaluate", "experiment")
 ARGUMENTS = {"labels": __file__}  # must exist; other files are not read while options are parsed
 
 
@@ -290,6 +290,8 @@ SHEETS: dict[str, str | bytes] = {
     "one,genes.gtf.gz,genome.fa,no/such\n"
     "two,genes.gtf.gz,genome.fa,rm -rf\n"
     "three,genes.gtf.gz,genome.fa,human-promoter\n",
+    "stated": "sample,labels,annotation,fasta,species,taxon_id\n"
+    "one,labels.tsv,genes.gtf.gz,genome.fa,Homo sapiens,9606\n",
     "long": HEADER + f'one,"{"x" * 100_000}",genome.fa\n',
 }
 
@@ -301,6 +303,13 @@ NASTY = 'it\'s $HOME `date` "x" \\ ; \n two é'
 # Valid parameters: (parameters, the beginnings of the warnings).
 GOOD: dict[str, tuple[dict[str, Any], list[str]]] = {
     "single": (SINGLE, []),
+    "some genes": ({**SINGLE, "genes": "XIST,MALAT1"}, []),
+    "genes in a file": ({**SINGLE, "genes": "random"}, []),
+    "a gene called as a folder": ({**SINGLE, "genes": "other"}, []),
+    "regions": ({"fasta": "genome.fa", "regions": "chr22:20,100,000-20,104,000 22:5-9:-"}, []),
+    "sequences": ({"fasta": "genome.fa", "sequences": True}, []),
+    "whole contigs": ({"fasta": "genome.fa", "tile": 200}, []),
+    "genes to train": ({**TRAIN, "genes": "XIST"}, ["--genes"]),
     "named": ({**SINGLE, "sample": "H1-K562.v2+", "bundle": "my bundle"}, []),
     "number as a name": ({**SINGLE, "sample": 7}, []),
     "train": (
@@ -354,6 +363,7 @@ GOOD: dict[str, tuple[dict[str, Any], list[str]]] = {
         [],
     ),
     "sheet to train": ({"input": "däta one/labelled.csv", "mode": "train"}, []),
+    "pooled sheet": ({"input": "däta one/stated.csv", "mode": "train", "pool": "both"}, []),
 }
 
 # Names of files that bash would read in Nextflow's own script, and what a message says of them.
@@ -397,6 +407,18 @@ BAD: dict[str, tuple[dict[str, Any], list[str]]] = {
             "--marks: ',' is not NAME[,NAME...]",
             "--biotype: ', ' is not NAME[,NAME...]",
         ],
+    ),
+    "two kinds of rows": (
+        {**SINGLE, "regions": "chr22:1-9", "sequences": True, "tile": 200},
+        [
+            "--regions: not together with --sequences",
+            "--tile: not together with --sequences",
+            "--annotation: not together with --regions",
+        ],
+    ),
+    "regions to train": (
+        {**TRAIN, "annotation": None, "regions": "chr22:1-9"},
+        ["--annotation: needed with --mode train"],
     ),
     "a prior alone": ({**TRAIN, "prior": 0.5}, ["--prior: only with --loss nnpu"]),
     "no prior": ({**TRAIN, "loss": "nnpu"}, ["--prior: needed with --loss nnpu"]),
@@ -532,6 +554,11 @@ BAD: dict[str, tuple[dict[str, Any], list[str]]] = {
         {**TRAIN, "split": "split.tsv", "loss": "nnpu", "prior": "other/split.tsv"},
         ["files beside each other cannot all be called split.tsv"],
     ),
+    "a pool without a sheet": ({**TRAIN, "pool": "both"}, ["--pool: needs --input"]),
+    "a pool of several bundles": (
+        {"input": "däta one/labelled.csv", "mode": "train", "pool": "both"},
+        ["--pool: the samples have different bundles"],
+    ),
     "a name from a file": (
         {**SINGLE, "annotation": "gene s.gtf"},
         ["with a letter or digit first (the name of --annotation): give --sample"],
@@ -548,6 +575,7 @@ SHEET_FAULTS: dict[str, list[str]] = {
     "utf-16": [":1: not text in UTF-8"],
     "latin-1": [":1: not text in UTF-8"],
     "header-quote": [":1: a quote is not closed"],
+    "stated": [":1: no such column: species | taxon_id;"],
     "many": [
         ":3: sample: 'one' is that of ", ":4: sample: 'bad name' is not of letters",
         ":5: sample: '-x' is not of letters", ":6: sample: needed", ":7: annotation: needed",
@@ -732,7 +760,8 @@ def test_histpred_takes_the_flags(done: tuple[Path, dict[str, Any]]) -> None:
     assert took["--unstranded"] is True
     for name in GOOD:
         for verb, flags in done[1]["outcomes"][f"good {name}"]["flags"].items():
-            parsed(verb, words(flags.replace("'given/my bundle'", "/")))  # must exist
+            there = flags.replace("'given/my bundle'", "/")  # must exist
+            parsed(verb, words(there.replace("given/random", str(done[0] / "random"))))
 
 
 @starts_nextflow
@@ -751,6 +780,23 @@ def test_files_that_flags_name_are_staged(done: tuple[Path, dict[str, Any]]) -> 
         assert words(outcome["flags"][verb]) == ["--weights", "given/my bundle"]
     # A file called 'random' is not what --split random means.
     assert found["outcomes"]["good train"]["given"]["train"] == []
+    outcome = found["outcomes"]["good genes in a file"]
+    assert outcome["given"].pop("scatter") == [str(folder / "random")]
+    assert not any(outcome["given"].values())
+    assert outcome["flags"]["scatter"] == "--genes given/random"
+    outcome = found["outcomes"]["good a gene called as a folder"]
+    assert (outcome["given"]["scatter"], outcome["flags"]["scatter"]) == ([], "--genes other")
+
+
+@starts_nextflow
+def test_only_scatter_chooses_rows(done: tuple[Path, dict[str, Any]]) -> None:
+    for name, flag in (("some genes", "--genes XIST,MALAT1"), ("sequences", "--sequences")):
+        flags = done[1]["outcomes"][f"good {name}"]["flags"]
+        assert flags == {"scatter": flag} | dict.fromkeys(VERBS[1:], "")
+    assert done[1]["outcomes"]["good genes to train"]["flags"]["scatter"] == ""
+    for name in ("regions", "sequences", "whole contigs"):
+        (sample,) = done[1]["outcomes"][f"good {name}"]["samples"]
+        assert (sample["id"], sample["annotation"]) == ("genome", None)
 
 
 @starts_nextflow

@@ -194,6 +194,72 @@ def test_tiles_and_some_marks_in_shards_are_what_predict_writes(tmp_path: Path) 
     assert max(sizes) <= 150_200
 
 
+def test_a_sample_has_its_report(tmp_path: Path) -> None:
+    done = histpred("predict", *INPUTS, "-o", tmp_path / "plain", report=True)
+    assert done.code == 0, done.err
+    succeed(tmp_path, *TWO_SHARDS)
+    pages = [tmp_path / "plain" / "report.html", tmp_path / PREDICTIONS / "report.html"]
+    plain, piped = (page.read_text().splitlines() for page in pages)
+    (launched,) = [line for line in piped if line.startswith("<dt>pipeline</dt>")]
+    assert f"histpred {__version__}, " in launched
+    piped.remove(launched)
+    differing = [pair for pair in zip(plain, piped, strict=True) if pair[0] != pair[1]]
+    assert len(differing) == 1  # when, for how long and where it ran
+    assert "joined from 2 shards" in differing[0][1]
+
+
+# What goes in, and how histpred predict is told the same.
+ROWS: dict[str, tuple[list[str | Path], list[str | Path]]] = {
+    "genes": (
+        ["--annotation", INPUTS[0], "--fasta", INPUTS[1], "--genes", "MED15,MIR185,LINC00896"],
+        [*INPUTS, "--genes", "MED15,MIR185,LINC00896"],
+    ),
+    "regions": (
+        ["--regions", "chr22:20,100,000-20,104,000 chr22:20,300,001-20,300,200:-"],
+        ["chr22:20,100,000-20,104,000", "chr22:20,300,001-20,300,200:-", INPUTS[1]],
+    ),
+    "a contig": (["--regions", "chr22", "--tile", "2000"], ["chr22", INPUTS[1], "--tile", "2000"]),
+    "all contigs": (["--tile", "2000"], [INPUTS[1], "--tile", "2000"]),
+    "a precision": (
+        ["--annotation", INPUTS[0], "--call_precision", "0.9"],
+        [*INPUTS, "--call-precision", "0.9"],
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", ROWS)
+def test_other_rows_are_what_predict_writes(kind: str, tmp_path: Path) -> None:
+    given, words = ROWS[kind]
+    done = histpred("predict", *words, "-o", tmp_path / "plain")
+    assert done.code == 0, done.err
+    more = [] if "--fasta" in given else ["--fasta", INPUTS[1]]
+    more += ["--sample", "some", "--shard_bases", "500000" if "--tile" in given else "40000"]
+    # The test profile has an annotation of its own.
+    said = succeed(tmp_path, *given, *more, profile="standard")
+    assert tasks(said).count("PREDICT") > 1
+    folder = tmp_path / "results" / "predictions" / "some"
+    assert_same(folder, tmp_path / "plain")
+    again = histpred("predict", *words, "-o", folder)
+    assert "nothing to do" in again.err
+    records = [json.loads((one / "run.json").read_text()) for one in (folder, tmp_path / "plain")]
+    for name in ("annotation", "fasta", "marks"):
+        assert records[0][name] == records[1][name]
+
+
+@pytest.mark.parametrize("bundle", ["human-promoter", "yeast"])
+def test_sequences_are_what_predict_writes(bundle: str, tmp_path: Path) -> None:
+    fasta = tmp_path / "rna.fa"
+    fasta.write_text("".join(f">t{i}\n{'ACGUUGCA' * 90 * i}\n" for i in range(1, 9)))
+    words = (fasta, "--sequences", "--bundle", bundle)
+    assert histpred("predict", *words, "-o", tmp_path / "plain").code == 0
+    given = ("--fasta", fasta, "--sequences", "--bundle", bundle, "--shard_bases", "50000")
+    said = succeed(tmp_path, *given, profile="standard")
+    assert tasks(said).count("PREDICT") > 1
+    folder = tmp_path / "results" / "predictions" / "rna"
+    assert_same(folder, tmp_path / "plain")
+    assert "nothing to do" in histpred("predict", *words, "-o", folder).err
+
+
 def test_a_wrong_parameter_ends_the_run_before_any_task(tmp_path: Path) -> None:
     odd = tmp_path / "a $HOME; b.gtf.gz"
     shutil.copy(INPUTS[0], odd)
@@ -266,6 +332,33 @@ def test_it_runs_from_the_address_of_a_repository(tmp_path: Path) -> None:
     assert "SUMMARY" in tasks(done.stdout)
     crate = (tmp_path / "results" / "ro-crate-metadata.json").read_text()
     assert commit.strip() in crate
+
+
+def test_stubs_of_an_experiment_run_under_the_strict_parser(tmp_path: Path) -> None:
+    more = ["--labels", LABELS, "--sheet", DATA / "smoke.yaml"]
+    said = succeed(tmp_path, "-stub-run", "--mode", "experiment", *more, NXF_SYNTAX_PARSER="v2")
+    assert tasks(said) == ["CONFIGURATION", "EXPERIMENT", "PLAN"]
+
+
+def test_an_experiment_is_what_the_command_writes(tmp_path: Path) -> None:
+    """One configuration fails, since it has no weights: the report says so in both."""
+    pytest.importorskip("torch", reason="needs the extra train")
+    sheet, genomes = tmp_path / "sheet.yaml", tmp_path / "genomes.csv"
+    small = "encoder: kmer, epochs: 1, hidden: [4], window: promoter"
+    sheet.write_text(
+        f"configurations:\n  - {{name: a, {small}}}\n  - {{name: b, {small}, mark_dimension: 2}}\n"
+        f"  - {{name: lost, encoder: rnafm, weights: {tmp_path}/nowhere, by: gene}}\n"
+    )
+    genomes.write_text(
+        f"name,annotation,fasta,labels\nchr22-20M,{','.join(map(str, [*INPUTS, LABELS]))}\n"
+    )
+    succeed(tmp_path, "--mode", "experiment", "--labels", LABELS, "--sheet", sheet)
+    out = tmp_path / "plain"
+    command = [sys.executable, "-m", "histpred", "experiment", sheet, genomes, "-o", out]
+    done = subprocess.run([*command, "-t", "2"], check=False, capture_output=True, cwd=ROOT)
+    assert done.returncode == 1
+    shutil.rmtree(out / "kept", ignore_errors=True)
+    assert contents(tmp_path / "results" / "experiment") == contents(out)
 
 
 def test_after_a_killed_task_resume_goes_on(tmp_path: Path, plain: Path) -> None:
@@ -572,6 +665,38 @@ def test_training_makes_the_bundle_that_train_makes(tmp_path: Path) -> None:
     assert tasks(said) == ["BUNDLE", "EVALUATE", "SCATTER", "SUMMARY"]
 
 
+def test_a_pool_is_the_bundle_that_train_makes_of_the_sheet(tmp_path: Path) -> None:
+    """The genomes have the same contigs, genes and names of files."""
+    pytest.importorskip("torch", reason="needs the extra train")
+    sheet = tmp_path / "genomes.csv"
+    files = ",".join(map(str, (*INPUTS, LABELS)))
+    sheet.write_text(
+        "sample,annotation,fasta,labels,species\n"
+        f"one,{files},Homo sapiens\n"
+        f'"two",{files},"Mus, musculus"\n'
+    )
+    options = ["--hidden", "16", "--epochs", "2", "--window", "promoter"]
+    given = ["--mode", "train", "--input", sheet, "--pool", "both", *options]
+    done = launch(tmp_path, *given, profile="standard")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert tasks(done.stdout) == ["BUNDLE", "EVALUATE", "SCATTER", "SCATTER", "SUMMARY", "TRAIN"]
+    (script,) = [
+        text
+        for path in (tmp_path / "work").glob("*/*/.command.sh")
+        if "histpred train" in (text := path.read_text())
+    ]
+    threads = re.findall(r"-t \d+", script)[0].split()  # they decide on the last digits
+    results = tmp_path / "results"
+    for verb, folder, arguments in (
+        ("train", "bundles", [sheet, *options]),
+        ("evaluate", "evaluations", [results / "bundles/both", sheet]),
+    ):
+        out = tmp_path / folder / "both"
+        command = [sys.executable, "-m", "histpred", verb, *arguments, "-o", out, *threads]
+        subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
+        assert contents(results / folder / "both") == contents(out)
+
+
 def test_a_large_encoder_embeds_once(tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="needs the extra encoders")
     from histpred.encoders.chunks import ChunkPolicy
@@ -621,3 +746,14 @@ def test_in_containers_without_network(tmp_path: Path, plain: Path) -> None:
     assert_same(tmp_path / PREDICTIONS, plain)
     (run,) = tmp_path.glob("work/*/*/predictions/../.command.run")
     assert re.search(r"podman run .*--network none .*histpred:", run.read_text())
+
+
+@pytest.mark.podman
+def test_images_come_from_the_registry_that_is_named(tmp_path: Path) -> None:
+    """Without network, that of the first task is not found."""
+    built_image()
+    registry = "registry.example.org:5000/lab"
+    done = launch(tmp_path, "--registry", registry, profile="test,podman,offline")
+    assert done.returncode != 0
+    assert tasks(done.stdout) == ["BUNDLE"]
+    assert f"{registry}/histpred:{__version__}: image not known" in done.stdout

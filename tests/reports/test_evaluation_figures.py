@@ -5,6 +5,7 @@ import warnings
 import xml.etree.ElementTree
 from collections.abc import Callable
 from html import escape
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +95,32 @@ def test_accuracy_shows_models_and_no_baselines(drawings, result):
     said = set(texts(drawings["accuracy_by_mark"].svg))
     models = {name for name, one in result.models.items() if one.kind == MODEL}
     assert said & set(result.models) == models
+
+
+def test_accuracy_is_that_of_the_paper_s_reading_if_there_is_one(result, draw_only):
+    """The paper's Fig. 2 has the thresholds of its appendix F."""
+    bundle = next(iter(result.models.values()))
+    one = result._replace(models={"tiny 1.0": bundle})
+    alone = one._replace(models={"tiny 1.0": bundle._replace(paper=None)}, validation="None.")
+    cases = ((one, bundle.paper.figures, "the paper's"), (alone, bundle.figures, "histpred's"))
+    orders = []
+    for given, figures, whose in cases:
+        drawing = draw_only(given, "accuracy_by_mark")["accuracy_by_mark"]
+        assert f"by {whose} reading" in drawing.caption
+        shown = [text for text in texts(drawing.svg) if text in result.marks]
+        accuracy = figures["accuracy"].reindex(shown)
+        assert list(accuracy) == sorted(accuracy, reverse=True)
+        orders.append(shown)
+    assert orders[0] != orders[1]
+
+
+def test_numbers_of_windows_are_whole(make_result, draw_only):
+    """Ticks at 2.5 and 7.5 were written as 2 and 8."""
+    result = make_result(rows=27)
+    windows = result.windows.assign(biotype=["lncRNA"] * 17 + ["miRNA"] * 10)
+    drawing = draw_only(result._replace(windows=windows), "biotypes")["biotypes"]
+    ticks = [int(text) for text in texts(drawing.svg) if text.isdigit()]
+    assert len({b - a for a, b in pairwise(ticks)}) == 1
 
 
 def test_curves_carry_the_areas_of_the_table(drawings, result):

@@ -87,6 +87,22 @@ def test_accuracy_is_compared_with_the_more_common_class():
         assert "always calling the more common class for 1 of 1 mark: H3K4me3" in text
 
 
+def test_calls_are_counted_in_both_readings(result):
+    text = said(performance_findings(result))
+    bundle = next(iter(result.models.values()))
+    for start, micro in (
+        ("At its thresholds it calls", bundle.figures.loc[MICRO]),
+        ("By the paper's rule it calls", bundle.paper.figures.loc[MICRO]),
+    ):
+        sentence = text[text.index(start) :].split(").")[0]
+        assert f"{100 * micro['precision']:.1f}\N{NO-BREAK SPACE}% of the calls" in sentence
+        assert f"MCC {micro['mcc']:.3f}" in sentence
+    never = bundle._replace(thresholds=np.ones(len(result.marks)), paper=None)
+    text = said(performance_findings(result._replace(models={"tiny 1.0": never})))
+    assert "At its thresholds it calls none of the labelled pairs." in text
+    assert "paper" not in text
+
+
 def test_a_constant_baseline_shows_what_micro_rewards(result):
     text = said(performance_findings(result))
     assert "prevalence gives every window the same probabilities" in text

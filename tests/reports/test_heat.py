@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from histpred.bundle.manifest import MarkSpec
+from histpred.bundle.mark_spec import MarkSpec
 from histpred.reports.heat import FEW, STRONG, HeatCell, group_heat, short, window_heat
 from histpred.reports.landscape import Group
 from support.landscapes import landscape_of, specs

@@ -29,7 +29,8 @@ def table_of(folder, rows, thresholds=THRESHOLDS):
         )
         for mark, value, threshold in zip(MARKS, values, thresholds, strict=True):
             if value >= threshold:
-                calls.append(f"{chrom}\t{start}\t{end}\tshort|{mark}\t9\t+\t0\t0\t0,0,0")
+                label = tables.bed_name(tables.printable_ascii(name), mark)
+                calls.append(f"{chrom}\t{start}\t{end}\t{label}\t9\t+\t0\t0\t0,0,0")
     for file, content in (("scores.tsv.gz", lines), ("calls.bed.gz", calls)):
         text = "".join(f"{line}\n" for line in content)
         (folder / file).write_bytes(gzip.compress(text.encode()))
@@ -152,11 +153,21 @@ def test_what_six_digits_hide_the_calls_tell(tmp_path):
     assert found.called.tolist() == [sum(value >= threshold for value in values), 0, 0]
 
 
-@pytest.mark.parametrize("change", ["missing", "unexpected"])
-def test_calls_of_other_windows_are_refused(rows, tmp_path, change):
+def test_calls_of_other_windows_are_refused(rows, tmp_path):
     table_of(tmp_path, rows)
-    calls = gzip.decompress((tmp_path / "calls.bed.gz").read_bytes()).decode().splitlines()
-    changed = calls[:-1] if change == "missing" else [*calls, calls[-1]]
-    (tmp_path / "calls.bed.gz").write_bytes(gzip.compress("\n".join(changed).encode()))
-    with pytest.raises(InputError, match=f"is {change}"):
-        read_landscape(tmp_path, THRESHOLDS, len(rows))
+    path = tmp_path / "calls.bed.gz"
+    calls = gzip.decompress(path.read_bytes()).decode().splitlines()
+
+    def refused(changed, words):
+        path.write_bytes(gzip.compress("\n".join(changed).encode()))
+        with pytest.raises(InputError, match=words):
+            read_landscape(tmp_path, THRESHOLDS, len(rows))
+
+    refused(calls[:-1], r"a call of H3K\w+ at chr2:\d+-\d+ \(g\d+\) is missing")
+    refused([*calls, calls[-1]], f":{len(calls) + 1}: a call of no row")
+    # The first window without a call of H3K4me3 gets one.
+    chrom, start, end, name, *_ = next(row for row in rows if row[5] < 0.5 and row[6] < 0.9)
+    extra = f"{chrom}\t{start}\t{end}\t{name}|H3K4me3\t9\t+\t0\t0\t0,0,0"
+    place = sum(row[1] < start and row[0] == chrom for row in rows)
+    before = sum((row[5] >= 0.5) + (row[6] >= 0.9) for row in rows[:place])
+    refused([*calls[:before], extra, *calls[before:]], f"at chr1:{start}-{end} .* is below its")

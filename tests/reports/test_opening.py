@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from histpred.bundle.manifest import Calls, MarkSpec
+from histpred.bundle.calls import in_tiles
+from histpred.bundle.mark_spec import Calls, MarkSpec
 from histpred.genome.windows import WindowSpec
 from histpred.reports.opening import found, named, trust, unit_of
 from support.landscapes import landscape_of, specs
@@ -82,13 +83,16 @@ def test_how_many_calls_are_expected_to_be_right():
 
 def test_never_called_and_not_predicted_are_words():
     landscape = landscape_of([[0.1, 0.1]], (1.0, 1.0))
+    of_promoters = Calls(rule="youden", precision=0.6, recall=0.5, rows="promoters")
     marks = [
         promised("H3K4me3", None),
         promised("H3K27me3", None),
+        in_tiles(MarkSpec(name="H4K8ac", threshold=0.5, calls=of_promoters)),
         MarkSpec(name="H3K9me3", threshold=1, unpredicted="too few genes carry it"),
     ]
     assert list(trust(landscape, marks)) == [
         "H3K4me3 and H3K27me3 are never called: no threshold reaches a precision of 0.8.",
+        "H4K8ac is never called: the precision of its calls is known for promoters only.",
         "H3K9me3 is not predicted (NA): too few genes carry it.",
     ]
 

@@ -9,7 +9,7 @@ import re
 import numpy as np
 import pytest
 
-from histpred.bundle.manifest import MarkSpec
+from histpred.bundle.mark_spec import MarkSpec
 from histpred.reports import shapes
 from histpred.reports.landscape import BINS
 from histpred.reports.shapes import POINTS, distributions, overview, smoothed

@@ -611,6 +611,32 @@ def test_the_organism_of_the_header_counts_more_than_the_sequence(header, said, 
     assert ("its scores are an extrapolation" in result.err) is said
 
 
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        ("NC_1 Homo sapiens chromosome 1, GRCh38.p14 Primary Assembly", False),
+        ("NC_2 Mus musculus strain C57BL/6J chromosome 1, GRCm39", False),
+        ("U00096.3 Escherichia coli str. K-12 substr. MG1655, complete genome", True),
+        ("chr1", False),  # of the mouse nothing is known that the sequence could contradict
+    ],
+)
+def test_a_bundle_of_several_genomes_accepts_each_of_their_species(header, said, tmp_path):
+    bundle = tmp_path / "both"
+    shutil.copytree(load_bundle("human-promoter").directory, bundle)
+    manifest = json.loads((bundle / "bundle.json").read_text())
+    mouse = {"name": "Mus musculus", "taxon_id": 10090, "assembly": "mm39", "genome": "mouse"}
+    manifest["species"] = [manifest["species"], mouse]
+    (bundle / "bundle.json").write_text(json.dumps(manifest))
+    fasta = tmp_path / "genome.fa"
+    fasta.write_text(f">{header}\n" + "ACGTTGCATT" * 20_000 + "\n")
+    rows = [(header.split()[0], 25000, 26000, "a", 0, "+")]
+    annotation = write_bed(tmp_path / "rows.bed", rows)
+    result = predict(annotation, fasta, tmp_path / "out", "--bundle", bundle)
+    assert result.code == 0, result.err
+    warned = "was trained on Homo sapiens and Mus musculus: its scores are an extrapolation"
+    assert (warned in result.err) is said
+
+
 def test_windows_without_their_surroundings_are_counted_and_named(tmp_path):
     """The default bundle reads as far to each side of the TSS."""
     reach = BUNDLE.window.upstream

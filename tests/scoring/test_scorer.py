@@ -11,7 +11,7 @@ import onnxruntime
 import pytest
 
 from histpred.bundle.folder import load_bundle
-from histpred.bundle.manifest import MarkSpec
+from histpred.bundle.mark_spec import MarkSpec
 from histpred.bundle.outputs import encoder_for
 from histpred.core import runtime as module
 from histpred.core.errors import BundleError, DeviceError, ModelError, TemporaryError, UsageError

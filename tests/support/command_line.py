@@ -65,9 +65,11 @@ class Scores(NamedTuple):
 
 
 def words_of(arguments: Sequence[Argument], report: bool) -> list[str]:
-    """Return a command line as text. Without `report`, predict leaves out its report."""
+    """Return a command line as text. Without `report`, predict and gather leave out theirs."""
     words = [os.fspath(argument) for argument in arguments]
-    return words if report or words[:1] != ["predict"] else ["predict", "--no-report", *words[1:]]
+    if report or words[:1] not in (["predict"], ["gather"]):
+        return words
+    return [words[0], "--no-report", *words[1:]]
 
 
 def histpred(*arguments: Argument, stdin: bytes = b"", report: bool = False) -> Done:

@@ -1,4 +1,4 @@
-"""The image of containers/cpu as tests use it, built with podman once for all tests."""
+"""The image of the kind cpu as tests use it, built with podman once for all tests."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import ast
 import fcntl
 import functools
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from support.command_line import ROOT, Argument
 
 IMAGE = f"histpred:{histpred.__version__}"
 BASE = "docker.io/library/debian:bookworm-slim"
+REVISION = "tested"
 BUILD_SECONDS = 1200
 
 
@@ -46,7 +48,7 @@ def why_no_podman() -> str:
 
 @functools.cache
 def built_image() -> str:
-    """Return the name of the image of containers/cpu, built from this checkout, or skip the test.
+    """Return the name of the image of the kind cpu, built from this checkout, or skip the test.
 
     Layers that podman has kept are used again, also by tests in other processes, which wait.
     """
@@ -61,13 +63,21 @@ def built_image() -> str:
             "--isolation=chroot",
             "--pull=never",
             *mounts_of_pip_settings(Path(folder)),
-            f"--file={ROOT / 'containers' / 'cpu' / 'Dockerfile'}",
+            f"--build-arg=BASE={BASE}",
+            f"--build-arg=REVISION={REVISION}",
+            f"--file={ROOT / 'containers' / 'Dockerfile'}",
             f"--tag={IMAGE}",
             ROOT,
             timeout=BUILD_SECONDS,
         )
     assert build.returncode == 0, f"{build.stdout[-4000:]}\n{build.stderr[-4000:]}"
     return IMAGE
+
+
+def pins(name: str) -> dict[str, str]:
+    """Return package -> version of a lock of containers/locks."""
+    text = (ROOT / "containers" / "locks" / f"{name}.txt").read_text(encoding="utf-8")
+    return dict(re.findall(r"^(\S+)==(\S+) ", text, flags=re.MULTILINE))
 
 
 def mounts_of_pip_settings(folder: Path) -> list[str]:

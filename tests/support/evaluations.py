@@ -7,7 +7,16 @@ from collections.abc import Sequence
 import numpy as np
 import pandas
 
-from histpred.evaluation.result import BASELINE, METRICS, MODEL, Correlation, ModelResult, Result
+from histpred.evaluation.result import (
+    BASELINE,
+    METRICS,
+    MODEL,
+    PAPER_METRICS,
+    Correlation,
+    ModelResult,
+    Result,
+    ValidationRows,
+)
 
 MARKS = ("H3K4me3", "H3K27ac", "H3K36me3", "H3K27me3", "H3K9me3", "H2AFZ", "H3K23ac", "H3T11ph")
 NAMES = {
@@ -25,9 +34,11 @@ def make(
 ) -> Result:
     """An evaluation of the first `models` of NAMES; the first mark is the most common.
 
-    The last mark has no positive row, the first is unlabelled in the first ten rows.
+    The last mark has no positive row, the first is unlabelled in the first ten rows. Every third
+    row is a validation row as well. Raw scores are the squares of probabilities.
     """
     from histpred.evaluation.metrics import by_group, measure
+    from histpred.evaluation.paper import read_by_paper
 
     rng = np.random.default_rng(0)
     prevalence = np.linspace(0.6, 0.05, len(marks))
@@ -44,7 +55,11 @@ def make(
         figures = measure(labels, probabilities, thresholds, marks)
         spread = pandas.DataFrame(dict.fromkeys(figures, 0.4 / np.sqrt(figures["positives"] + 1)))
         low, high = figures - spread, figures + spread
-        return ModelResult(kind, inputs, probabilities, thresholds, figures, low, high)
+        raw = probabilities**2 if kind == MODEL else None
+        one = ModelResult(kind, inputs, probabilities, thresholds, figures, low, high, raw=raw)
+        scores = one.raw_scores
+        paper = read_by_paper(labels, scores, labels[::3], scores[::3], marks)
+        return one._replace(paper=paper)
 
     found = {}
     for name, (kind, inputs, noise) in list(NAMES.items())[:models]:
@@ -77,6 +92,8 @@ def make(
     groups = [by_group(labels, values, windows[column], by, 1) for column, by in places]
     halves = windows["chrom"] + np.where(starts < 25_000_000, ":0-25000000", ":25000000-50000000")
     groups.append(by_group(labels, values, halves, "block", 1))
+    genome = np.where(np.arange(len(windows)) % 2, "human", "mouse")
+    groups.append(by_group(labels, values, genome, "genome", 1))
     return Result(
         title="tiny 1.0",
         about={"Bundle": "tiny 1.0", "Genome": "hg19", "Split": "by chromosome: chr8, chr21"},
@@ -89,6 +106,7 @@ def make(
         similarity=similarity if relations else None,
         co_targeting=similarity.abs() if relations else None,
         correlation=Correlation(0.41, 0.38, pairs) if several else None,
+        validation=ValidationRows(windows[::3].reset_index(drop=True), labels[::3]),
     )
 
 
@@ -97,7 +115,12 @@ def undefined(result: Result) -> Result:
     nothing = dict.fromkeys(METRICS, np.nan)
     models = {
         name: one._replace(
-            figures=one.figures.assign(**nothing), low=one.low * np.nan, high=one.high * np.nan
+            figures=one.figures.assign(**nothing),
+            low=one.low * np.nan,
+            high=one.high * np.nan,
+            paper=one.paper._replace(
+                figures=one.paper.figures.assign(**dict.fromkeys(PAPER_METRICS, np.nan))
+            ),
         )
         for name, one in result.models.items()
     }

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from histpred.bundle.manifest import MarkSpec
+from histpred.bundle.mark_spec import MarkSpec
 from histpred.reports.landscape import BINS, Landscape, Locus
 
 MARKS = ("H3K4me3", "H3K27me3")

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from histpred.core.errors import ModelError, TemporaryError
+from histpred.training.checkpoint import Checkpoint
 from histpred.training.fitting import (
-    Checkpoint,
     Losses,
     Rows,
     fit,
@@ -139,23 +139,11 @@ def test_a_run_goes_on_with_the_threads_it_began_with(tmp_path, threads, caplog)
     assert same(again, unbroken)
 
 
-def test_a_checkpoint_of_another_run_or_a_damaged_one_is_not_used(tmp_path, caplog):
-    checkpoint = tmp_path / "checkpoint.pt"
-    with pytest.raises(StoppedError):
-        fit_rows(network(), rows(1), rows(2), bce, SETTINGS, checkpoint, "me", stop_after(3))
-    fresh, other = network(), network()
-    whole = fit_rows(fresh, rows(1), rows(2), bce, SETTINGS)
-    assert fit_rows(other, rows(1), rows(2), bce, SETTINGS, checkpoint, "another") == whole
-    assert same(other, fresh)
-    assert "starts again from epoch 1; what differs: run (me -> another)" in caplog.text
-
-    checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
-    assert fit_rows(network(), rows(1), rows(2), bce, SETTINGS, checkpoint, "another") == whole
-    assert f"starts again from epoch 1: {checkpoint} is damaged" in caplog.text
-
-
 def test_the_rate_falls_and_training_stops_as_printed():
-    """Validation labels are the opposite of the training's: it only gets worse from epoch 1 on."""
+    """A factor of 0.1 and a patience of 3 (appendix C) mean what they mean to torch's scheduler.
+
+    Validation labels are the opposite of the training's: it only gets worse from epoch 1 on.
+    """
     validation = rows(1)
     history = fit_rows(
         network(),
@@ -165,7 +153,7 @@ def test_the_rate_falls_and_training_stops_as_printed():
         SETTINGS._replace(epochs=50),
     )
     assert [epoch.best for epoch in history] == [True] + [False] * 5
-    # patience 3: after the fourth epoch without improvement the next one has a tenth of the rate
+    # Epochs 2 to 5 do not improve: three are tolerated, the fourth lowers the rate of epoch 6.
     assert [epoch.learning_rate for epoch in history] == [1e-2] * 5 + [pytest.approx(1e-3)]
 
 

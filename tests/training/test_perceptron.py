@@ -77,6 +77,7 @@ def test_averaged_gives_the_mean_of_the_members_logits(mark_dimension):
     with torch.inference_mode():
         expected = torch.stack([member(rows) for member in members]).mean(0)
         torch.testing.assert_close(averaged(members)(rows), expected, rtol=1e-5, atol=1e-6)
+    assert averaged(members).mark_vectors.requires_grad == (mark_dimension is not None)
 
 
 def test_averaged_refuses_members_that_standardise_differently():

@@ -1,0 +1,189 @@
+"""The bundle that a training goes on from: what it fixes, and what it has seen of the new rows."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas
+
+from histpred.bundle.encoding import EncoderChoice, bundle_encoder
+from histpred.bundle.folder import SPLIT, Bundle, load_bundle
+from histpred.bundle.manifest import Parent
+from histpred.bundle.outputs import assembly_of
+from histpred.core.errors import UsageError, first_few
+from histpred.encoders.chunks import parse_chunks
+from histpred.genome.naming import chromosome
+from histpred.genome.windows import parse_window
+from histpred.labels.loci import overlapping
+from histpred.labels.matrix import without_version
+from histpred.labels.splits import TEST, TRAIN, VALIDATION
+from histpred.labels.table import read_records
+from histpred.training.settings import MLP, SPECTRA, Recipe
+
+if TYPE_CHECKING:
+    from histpred.training.data import Dataset
+
+logger = logging.getLogger(__name__)
+
+FIXED = ("model", "members", "hidden", "mark_dimension")
+"""Fields of a recipe that are the parent's."""
+INSTEAD = "train without --from; --bundle NAME trains a new perceptron on the encoder of a bundle"
+
+
+def like_parent(recipe: Recipe, given: Mapping[str, object]) -> Recipe:
+    """The recipe with what its parent fixes; unchanged if it has no parent.
+
+    given: the fields of the recipe that the user chose. Raises UsageError if one of them disagrees
+    with the parent, or if a training cannot go on from that bundle.
+    """
+    if recipe.parent is None:
+        return recipe
+    parent = load_bundle(recipe.parent)
+    trained = _trained_recipe(parent)
+    fixed = {name: trained[name] for name in FIXED}
+    for name in FIXED if trained["model"] == MLP else FIXED[:2]:
+        wanted, value = _shown(given.get(name, fixed[name])), _shown(fixed[name])
+        if wanted != value:
+            option = f"--{name.replace('_', '-')}"
+            what = f"{option} {wanted}: {parent.manifest.name} has {value}"
+            raise UsageError(what, f"leave {option} out: it is the parent's")
+    if "dropout" not in given:
+        fixed["dropout"] = trained["dropout"]
+    return recipe._replace(**fixed)
+
+
+def choose_source_of(
+    parent: Bundle,
+    model: str,
+    bundle: str | None,
+    name: str | None,
+    chunks: str | None,
+    window: str | None,
+    weights: Path | None,
+) -> EncoderChoice | None:
+    """The parent's encoder; None for a model that reads bases.
+
+    Raises UsageError if one of the options disagrees with the parent.
+    """
+    choice = bundle_encoder(parent, weights=weights)
+    spec = parent.manifest.encoder
+    named = parent.manifest.name
+    if bundle is not None:
+        raise UsageError("--bundle and --from are given", f"leave --bundle out: {named} has both")
+    if name is not None and (model != MLP or name not in (spec.kind, spec.published)):
+        hint = "leave --encoder out: it is the parent's"
+        raise UsageError(f"--encoder {name}: {named} has {spec.published or spec.kind}", hint)
+    if chunks is not None and (choice.chunks is None or parse_chunks(chunks) != choice.chunks):
+        hint = "leave --chunks out: they are the parent's"
+        raise UsageError(f"--chunks {chunks}: {named} has {choice.chunks or 'none'}", hint)
+    if window is not None and str(parse_window(window)) != str(choice.window):
+        hint = "leave --window out: it is the parent's"
+        raise UsageError(f"--window {window}: {named} has {choice.window}", hint)
+    if model == MLP:
+        return choice
+    if weights is not None:
+        raise UsageError(f"{model} reads bases: it takes no weights", "leave --weights out")
+    return None
+
+
+def parent_first(marks: tuple[str, ...], parent: Bundle) -> tuple[str, ...]:
+    """The marks of new labels in the parent's order, then those that the parent does not have."""
+    known = [mark for mark in parent.manifest.mark_names if mark in marks]
+    new = [mark for mark in marks if mark not in known]
+    left = [mark for mark in parent.manifest.mark_names if mark not in marks]
+    name = parent.manifest.name
+    logger.info("marks that go on from %s: %s", name, first_few(known) or "none")
+    if new:
+        logger.info("marks that start anew: %s", first_few(new))
+    if left:
+        logger.info("marks of %s without labels, which are left out: %s", name, first_few(left))
+    return (*known, *new)
+
+
+def shared_marks(marks: tuple[str, ...], parent: Bundle) -> list[tuple[int, int]]:
+    """The number of each mark that both have, here and in the parent."""
+    theirs = parent.manifest.mark_names
+    return [(i, theirs.index(mark)) for i, mark in enumerate(marks) if mark in theirs]
+
+
+def describe_parent(parent: Bundle, dataset: Dataset) -> Parent:
+    """What a manifest says of the parent; a warning says what it has seen of the test rows.
+
+    A test row was seen if the parent was trained or validated on a row of its id or, in the same
+    assembly, on one that shares a base with it.
+    """
+    manifest, examples = parent.manifest, dataset.examples
+    shared = tuple(mark for mark in dataset.marks if mark in manifest.mark_names)
+    record = Parent(
+        name=manifest.name, version=manifest.version, sha256=parent.digest, marks=shared
+    )
+    path = parent.directory / SPLIT
+    if SPLIT not in manifest.files:
+        logger.warning(
+            "%s has no %s, so it is not known which of the test rows it was trained on",
+            manifest.name,
+            SPLIT,
+        )
+        return record
+    rows = (row for _, row in read_records(path, ("id", "set")))
+    learned = [row for row in rows if row["set"] in (TRAIN, VALIDATION)]
+    ids = {without_version(row["id"]) for row in learned}
+    by_id = np.array([without_version(unit) in ids for unit in examples.units], bool)
+    by_place = np.zeros(len(by_id), bool)
+    if any(assembly_of(one.lengths, manifest.species) for one in dataset.genomes.values()):
+        by_place = _overlapping(examples.windows, learned)
+    test, validation = (examples.sets == name for name in (TEST, VALIDATION))
+    seen = by_id | by_place
+    counts = {
+        "test_rows_seen": int((seen & test).sum()),
+        "seen_by_id": int((by_id & test).sum()),
+        "seen_by_place": int((by_place & test).sum()),
+        "validation_rows_seen": int((seen & validation).sum()),
+    }
+    if (seen & (test | validation)).any():
+        logger.warning(
+            "%s was trained or validated on %d of the %d test rows (%d by their id, %d by a shared "
+            "base) and on %d of the %d validation rows: their figures flatter the model, and its "
+            "probabilities may be too sure. To keep its sets, give --split %s",
+            *(manifest.name, counts["test_rows_seen"], test.sum(), counts["seen_by_id"]),
+            *(counts["seen_by_place"], counts["validation_rows_seen"], validation.sum(), path),
+        )
+    return record.model_copy(update=counts)
+
+
+def _trained_recipe(parent: Bundle) -> dict[str, Any]:
+    """The recipe in the parent's manifest; UsageError if no training can go on from it."""
+    name, trained = parent.manifest.name, parent.manifest.training.recipe.get("recipe")
+    if not isinstance(trained, dict) or "model" not in trained:
+        what = f"a training cannot go on from {name}: histpred train did not make it"
+        raise UsageError(what, INSTEAD.replace("NAME", name))
+    if trained["model"] not in (MLP, SPECTRA):
+        what = f"a training cannot go on from {name}: its model is {trained['model']}"
+        raise UsageError(what, f"give a bundle of --model {MLP} or {SPECTRA}, or leave --from out")
+    recipe = {**Recipe()._asdict(), **trained}  # earlier releases had fewer fields
+    return {**recipe, "hidden": tuple(recipe["hidden"])}
+
+
+def _overlapping(windows: pandas.DataFrame, learned: list[dict[str, str]]) -> np.ndarray:
+    """True, bool [n], for windows that share a base with a row of the parent's split."""
+    rows = [(row.get("chrom", ""), row.get("start"), row.get("end")) for row in learned]
+    places = [
+        (chrom, int(start), int(end))
+        for chrom, start, end in rows
+        if start and end and start.isdecimal() and end.isdecimal()
+    ]
+    theirs = pandas.DataFrame(places, columns=["chrom", "start", "end"])
+    both = pandas.concat([windows[list(theirs.columns)], theirs], ignore_index=True)
+    both = both.assign(chrom=both["chrom"].map(chromosome))
+    targets = np.arange(len(both)) >= len(windows)
+    found: np.ndarray = overlapping(both, targets)[: len(windows)]
+    return found
+
+
+def _shown(value: object) -> str:
+    """A value of an option as it is typed."""
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -1,0 +1,31 @@
+"""The page of an experiment as a reader has it: on a laptop or a phone, light or dark."""
+
+from __future__ import annotations
+
+import pytest
+
+from support.browsers import AXE, PHONE, SCREEN, faults_of
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    for package in ("torch", "matplotlib", "sklearn", "yaml"):
+        pytest.importorskip(package, reason="needs the extra train")
+    from support.experiments import make_experiment
+
+    made = make_experiment(tmp_path_factory.mktemp("experiment"))
+    assert made.done.code == 0, made.done.err
+    return made.out / "report.html"
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("screen", [SCREEN, PHONE], ids=["laptop", "phone"])
+@pytest.mark.skipif(not AXE.is_file(), reason="needs what tests/browsers/get.sh fetches")
+def test_axe_finds_no_fault_and_nothing_scrolls_sideways(path, chromium, screen, theme):
+    page = chromium.new_page(viewport=screen, color_scheme=theme, bypass_csp=True)
+    page.goto(path.as_uri())
+    assert faults_of(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= screen["width"]
+    page.close()
