@@ -1,15 +1,20 @@
 #!/usr/bin/env nextflow
 // histpred: predict histone marks, train and evaluate bundles, or compare configurations. `--help` lists parameters.
 
+include { changed         } from './nextflow/schema/parameters'
 include { check           } from './nextflow/schema/parameters'
 include { flags           } from './nextflow/schema/parameters'
 include { given           } from './nextflow/schema/parameters'
 include { help            } from './nextflow/schema/parameters'
+include { is_local        } from './nextflow/schema/parameters'
 include { quoted          } from './nextflow/schema/parameters'
 include { samples         } from './nextflow/schema/parameters'
-include { kept_in         } from './nextflow/workflows/kept'
+include { kept_in         } from './nextflow/functions/kept'
+include { ended           } from './nextflow/functions/outcome'
+include { launch          } from './nextflow/functions/launch'
 include { pool            } from './nextflow/schema/sheet'
 include { BUNDLE          } from './nextflow/modules/bundle'
+include { MULTIQC         } from './nextflow/modules/multiqc'
 include { SUMMARY         } from './nextflow/modules/summary'
 include { TRACKS          } from './nextflow/modules/tracks'
 include { EMBEDDING       } from './nextflow/workflows/embed'
@@ -36,31 +41,31 @@ def source_of(sample) {
     return params.mode == 'train' ? "--encoder ${quoted(params.encoder ?: 'kmer')}" : '--bundle human-promoter'
 }
 
-def outcome() {
-    return workflow.success
-        ? "Results are in ${params.outdir}."
-        : "Failed: see the error above. Run the same command with -resume: finished tasks do not run again."
+// Return the name of what scores a sample, by which its BUNDLE task is tagged.
+def origin(sample) {
+    return sample.bundle instanceof Path ? sample.bundle.toString() : source_of(sample).toString() ?: 'none'
 }
 
 workflow HISTPRED {
     take:
     schema
-    kept // a file in the folder that is kept from run to run
+    chosen // samples, as parameters.nf returns them, with their origin
+    about  // what launched this run
+    kept   // a file in the folder that is kept from run to run, or []
 
     main:
     def verbs = ['scatter', 'predict', 'embed', 'train', 'evaluate']
     def options = verbs.collectEntries { verb -> [verb, flags(params, schema, verb)] }
     def files = verbs.collectEntries { verb -> [verb, given(params, schema, verb)] }
-    named = channel.fromList(samples(params)).map { sample ->
+    named = channel.fromList(chosen).map { sample ->
         def source = source_of(sample).toString()
-        def folder = sample.bundle instanceof Path ? sample.bundle : []
-        def name = folder ? folder.toString() : source ?: 'none'
+        def bundle = sample.bundle instanceof Path ? sample.bundle : []
         def rows = params.mode == 'predict' && params.regions ? quoted(params.regions) : ''
         def fasta = quoted(sample.fasta.toUriString())
         def annotation = sample.annotation ? quoted(sample.annotation.toUriString()) : rows ?: fasta
         def meta = [id: sample.id, source: source, rows: rows, inputs: "${annotation} ${fasta}".toString()]
         def pool = params.pool ? [pool: params.pool.toString(), stated: sample.stated] : [:]
-        [name, meta + pool, sample.annotation ?: [], sample.fasta, sample.labels, folder]
+        [sample.origin, meta + pool, sample.annotation ?: [], sample.fasta, sample.labels, bundle]
     }
     BUNDLE(named.map { name, meta, _annotation, _fasta, _labels, bundle -> [name, meta.source, bundle] }.unique())
     // [meta, annotation, fasta, labels, bundle, identity of the bundle]
@@ -75,7 +80,7 @@ workflow HISTPRED {
         options.scatter,
     )
     if (params.mode == 'predict') {
-        PREDICTION(SHARDS.out.shards, SHARDS.out.scattered, kept, files.predict, options.predict)
+        PREDICTION(SHARDS.out.shards, SHARDS.out.scattered, kept, files.predict, options.predict, about)
         results = PREDICTION.out.predictions
         if (params.tracks) {
             TRACKS(
@@ -85,6 +90,10 @@ workflow HISTPRED {
                     .map { _id, meta, folder, fasta -> [meta, folder, fasta] },
                 kept,
             )
+            finished = TRACKS.out.tracks
+        }
+        else {
+            finished = results
         }
     }
     else {
@@ -98,8 +107,15 @@ workflow HISTPRED {
             EVALUATION(ready, kept, files.evaluate, options.evaluate)
             results = EVALUATION.out.evaluations
         }
+        finished = results
     }
     SUMMARY(results.map { _meta, folder -> folder }.toSortedList { folder -> folder.name }.filter { folders -> folders })
+    if (params.multiqc) {
+        MULTIQC(SUMMARY.out.multiqc)
+    }
+
+    emit:
+    finished // [meta, folder] of each sample with all its results
 }
 
 workflow {
@@ -109,14 +125,22 @@ workflow {
     }
     else {
         check(params, schema).each { warning -> log.warn(warning) }
-        def kept = kept_in(file(params.store ?: "${workflow.workDir}/histpred"))
+        def all = samples(params).collect { sample -> sample + [origin: origin(sample)] }
+        def about = launch(changed(params, schema))
+        def finished = [].asSynchronized()
+        // An object store is no folder that tasks share: each task then embeds and indexes for itself.
+        def store = file(params.store ?: "${workflow.workDir}/histpred")
+        def kept = is_local(workflow.workDir) ? kept_in(store) : []
         if (params.mode == 'experiment') {
-            EXPERIMENTATION(file(params.sheet), samples(params), kept, flags(params, schema, 'experiment'))
+            EXPERIMENTATION(file(params.sheet), all, kept, flags(params, schema, 'experiment'))
+            EXPERIMENTATION.out.report.subscribe { _report -> finished.addAll(all*.id) }
         }
         else {
-            HISTPRED(schema, kept)
+            HISTPRED(schema, all, about, kept)
+            HISTPRED.out.finished.subscribe { meta, _folder -> finished << meta.id }
         }
         VERSIONS()
-        workflow.onComplete { log.info(outcome()) }
+        def own = params + [:] // the handler does not see params
+        workflow.onComplete { log.info(ended(own, about, all, finished)) }
     }
 }

@@ -25,6 +25,12 @@ _existing = click.Path(exists=True, file_okay=False, path_type=Path)
 @options.out("OUT", "Output folder, with the files that predict writes.")
 @no_report
 @bundle_of_scores
+@options.in_output(
+    "--launched-by",
+    metavar="JSON",
+    help="Description of the run of the pipeline, for run.json and the report. "
+    "[default: without a pipeline, none]",
+)
 @options.overwrite
 @options.quiet
 def gather(
@@ -33,6 +39,7 @@ def gather(
     out: Path,
     report: bool,
     bundle: str | None,
+    launched_by: str | None,
     overwrite: bool,
     quiet: bool,
 ) -> None:
@@ -43,9 +50,11 @@ def gather(
     """
     from histpred import verbs
     from histpred.bundle.folder import load_bundle
+    from histpred.scoring.launch import parse_launch
 
     loaded = load_bundle(bundle) if bundle else None
-    result = verbs.gather(scattered, parts, out, overwrite=overwrite)
+    launch = parse_launch(launched_by) if launched_by else None
+    result = verbs.gather(scattered, parts, out, overwrite=overwrite, launch=launch)
     if not result.fresh:
         logger.info(f"{out} already holds this prediction: nothing to do")
     logger.info(

@@ -41,6 +41,7 @@ from histpred.reports.opening import found, trust, unit_of
 from histpred.reports.page import Cell, Row, Table, count, counted, render, script_text
 from histpred.reports.shapes import POINTS, distributions, overview
 from histpred.scoring.derived import REPORT
+from histpred.scoring.launch import launch_words
 from histpred.scoring.record import RUN, RunRecord, read_finished
 from histpred.scoring.tables import AGAIN, SCORES
 
@@ -165,6 +166,7 @@ def _facts(run: RunRecord, bundle: Bundle, window: WindowSpec) -> dict[str, str]
         "digests": f"annotation {identity.annotation_sha256[:16]}..., genome "
         f"{identity.fasta_sha256[:16]}..., {''.join(transcripts)}bundle {bundle.digest[:16]}... "
         "(in full in run.json)",
+        **({"pipeline": launch_words(run.launch)} if run.launch else {}),
     }
 
 

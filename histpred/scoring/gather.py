@@ -16,6 +16,7 @@ from histpred.genome.ledger import LEDGER
 from histpred.genome.regions import INTERVAL
 from histpred.genome.windows import WindowSpec
 from histpred.scoring.derived import remove_shown
+from histpred.scoring.launch import Launch
 from histpred.scoring.predict import NO_GPU
 from histpred.scoring.record import (
     OUTPUTS,
@@ -37,12 +38,17 @@ PARTS_AGAIN = "give the folders of histpred predict, one a shard; or make this p
 
 
 def gather(
-    scattered: Path, parts: Sequence[Path], out: Path, *, overwrite: bool = False
+    scattered: Path,
+    parts: Sequence[Path],
+    out: Path,
+    *,
+    overwrite: bool = False,
+    launch: Launch | None = None,
 ) -> Prediction:
     """Join the `parts`, in any order, into the files of a prediction in the folder `out`.
 
     `scattered` is the folder that `scatter` wrote; `parts` are those that `predict` wrote, one for
-    each shard.
+    each shard. `launch`: of the pipeline, for run.json.
 
     Raises UsageError if a shard has no part, or more than one, or if no bundle was named to
     scatter; InputError if a part is no prediction of all of a shard, was made with another genome,
@@ -67,20 +73,7 @@ def gather(
     if not overwrite and is_ours(out / RUN):
         return held(out, identity)
 
-    results = [run.result for run in runs]
-    no_gpu = any(NO_GPU in result.warnings for result in results)
-    result = Prediction(
-        rows=record.result.rows,
-        scored=sum(result.scored for result in results),
-        calls=sum(result.calls for result in results),
-        skipped=record.result.skipped,
-        past_end=record.result.past_end,
-        first_words=first.result.first_words,
-        warnings=record.warnings + ([NO_GPU] if no_gpu else []),
-        device=", ".join(sorted({result.device for result in results})),
-        embedded=sum(result.embedded for result in results),
-        reused=sum(result.reused for result in results),
-    )
+    result = _joined(record, [run.result for run in runs])
     shards = tuple(
         ShardRecord(
             windows=shard.windows, bases=shard.bases, device=run.result.device, seconds=run.seconds
@@ -92,10 +85,27 @@ def gather(
             join([folder / name for folder in ordered], work / name)
         shutil.copyfile(scattered / LEDGER, work / LEDGER)
         inputs = record.annotation, record.fasta
-        tools = Tools(first.encoder, first.versions)
+        tools = Tools(first.encoder, first.versions, launch)
         write_run(work, started, identity, result, first.marks, inputs, tools, shards)
         remove_shown(out)
     return result
+
+
+def _joined(record: ScatterRecord, results: Sequence[Prediction]) -> Prediction:
+    """The result of the whole, from those of its parts in order."""
+    no_gpu = any(NO_GPU in result.warnings for result in results)
+    return Prediction(
+        rows=record.result.rows,
+        scored=sum(result.scored for result in results),
+        calls=sum(result.calls for result in results),
+        skipped=record.result.skipped,
+        past_end=record.result.past_end,
+        first_words=results[0].first_words,
+        warnings=record.warnings + ([NO_GPU] if no_gpu else []),
+        device=", ".join(sorted({result.device for result in results})),
+        embedded=sum(result.embedded for result in results),
+        reused=sum(result.reused for result in results),
+    )
 
 
 def _in_order(scattered: Path, record: ScatterRecord, parts: dict[Path, RunRecord]) -> list[Path]:

@@ -25,6 +25,7 @@ from histpred.genome.ledger import LEDGER
 from histpred.genome.plan import OpenWindows
 from histpred.genome.request import FILE, Request, request_identity
 from histpred.genome.windows import WindowSpec
+from histpred.scoring.launch import Launch
 from histpred.scoring.promise import MarkRecord, Part
 from histpred.scoring.tables import CALLS, SCORES
 
@@ -144,6 +145,8 @@ class ShardRecord(Part):
 class RunRecord(Part):
     """All of run.json. parts: of a prediction that was gathered; started: ISO 8601, UTC.
 
+    launch: only of a prediction that a pipeline made.
+
     marks: in the order of the columns; records before 1.2 lack them.
     """
 
@@ -158,6 +161,7 @@ class RunRecord(Part):
     started: str
     seconds: float
     parts: tuple[ShardRecord, ...] | None = None
+    launch: Launch | None = None
     outputs: dict[str, OutputFile]
 
     @property
@@ -176,6 +180,7 @@ class Tools(NamedTuple):
 
     encoder: EncoderRecord
     versions: dict[str, str]
+    launch: Launch | None = None
 
 
 def windows_identity(
@@ -273,12 +278,14 @@ def write_run(
         started=datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
         seconds=round(time.time() - started, 3),
         parts=parts,
+        launch=tools.launch,
         outputs={
             path.name: OutputFile(bytes=path.stat().st_size, sha256=file_digest(path))
             for path in paths
         },
     )
-    write_record(work / RUN, record, {"parts"} if parts is None else frozenset())
+    without = {name for name in ("parts", "launch") if getattr(record, name) is None}
+    write_record(work / RUN, record, without)
 
 
 def versions() -> dict[str, str]:

@@ -17,7 +17,7 @@ process EMBED {
 
     script:
     """
-    kept=\$(dirname "\$(readlink -f ${kept})")
+    kept=\$(dirname "\$(readlink -f ${kept ?: 'none'})")
     histpred embed ${shard} ${fasta} -t ${task.cpus} --store "\$kept/embeddings/${meta.genome}" ${meta.source} ${flags} \\
         --cache "\$kept/genomes"
     """

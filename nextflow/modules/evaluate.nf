@@ -22,7 +22,7 @@ process EVALUATE {
     def store = meta.expensive ? "--store \"\$kept/embeddings/${meta.genome}\"" : ''
     """
     ${sheet}
-    kept=\$(dirname "\$(readlink -f ${kept})")
+    kept=\$(dirname "\$(readlink -f ${kept ?: 'none'})")
     histpred evaluate ${meta.source - '--bundle '} ${inputs} -o evaluations/${meta.id} -t ${task.cpus} ${flags} \\
         --cache "\$kept/genomes" ${store}
     """

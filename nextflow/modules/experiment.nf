@@ -20,7 +20,7 @@ process EXPERIMENT {
     def write_genomes = "cat > genomes.csv <<'END'\n${genomes}\nEND"
     """
     ${write_genomes}
-    kept=\$(dirname "\$(readlink -f ${kept})")
+    kept=\$(dirname "\$(readlink -f ${kept ?: 'none'})")
     histpred experiment ${sheet} genomes.csv -o experiment -t ${task.cpus} ${flags} \\
         --cache "\$kept/genomes" --store "\$kept/embeddings/experiment" || test \$? -eq 1
     """

@@ -17,7 +17,7 @@ process PLAN {
     def write_genomes = "cat > genomes.csv <<'END'\n${genomes}\nEND"
     """
     ${write_genomes}
-    kept=\$(dirname "\$(readlink -f ${kept})")
+    kept=\$(dirname "\$(readlink -f ${kept ?: 'none'})")
     histpred experiment ${sheet} genomes.csv -o experiment -t ${task.cpus} --plan --cache "\$kept/genomes"
     """
 

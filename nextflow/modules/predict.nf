@@ -18,7 +18,7 @@ process PREDICT {
     script:
     def store = meta.expensive ? "--store \"\$kept/embeddings/${meta.genome}\"" : ''
     """
-    kept=\$(dirname "\$(readlink -f ${kept})")
+    kept=\$(dirname "\$(readlink -f ${kept ?: 'none'})")
     histpred predict ${shard} ${fasta} -o ${shard.baseName} -t ${task.cpus} ${meta.source} ${meta.window} ${flags} --cache "\$kept/genomes" --no-report ${store}
     """
 

@@ -18,7 +18,7 @@ process SCATTER {
     script:
     """
     histpred scatter ${meta.rows} ${annotation} ${fasta} -o scatter ${meta.source} ${flags} --recorded-as ${meta.inputs} \\
-        --cache "\$(dirname "\$(readlink -f ${kept})")/genomes"
+        --cache "\$(dirname "\$(readlink -f ${kept ?: 'none'})")/genomes"
     """
 
     stub:

@@ -15,7 +15,7 @@ process TRACKS {
     script:
     """
     histpred tracks ${prediction} ${fasta} -o tracks/${meta.id} \\
-        --cache "\$(dirname "\$(readlink -f ${kept})")/genomes"
+        --cache "\$(dirname "\$(readlink -f ${kept ?: 'none'})")/genomes"
     """
 
     stub:

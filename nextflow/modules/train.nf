@@ -22,7 +22,7 @@ process TRAIN {
     def store = meta.expensive ? "--store \"\$kept/embeddings/${meta.genome}\"" : ''
     """
     ${sheet}
-    kept=\$(dirname "\$(readlink -f ${kept})")
+    kept=\$(dirname "\$(readlink -f ${kept ?: 'none'})")
     histpred train ${inputs} -o bundles/${meta.id} -t ${task.cpus} ${meta.source} ${flags} \\
         --cache "\$kept/genomes" ${store}
     """

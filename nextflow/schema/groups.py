@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from histpred.encoders import ENCODERS
+from histpred.encoders.published import PUBLISHED
+
 SAFE_NAME = "^[A-Za-z0-9][A-Za-z0-9._+-]*$"
 REGISTRY = "^[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]+)?(/[a-z0-9][a-z0-9._-]*)*$"
 
@@ -108,6 +111,12 @@ GROUPS: dict[str, tuple[str, str, dict[str, Property]]] = {
                 "x-modes": ["predict"],
                 "description": "Also write tracks for genome browsers (histpred tracks).",
             },
+            "multiqc": {
+                "type": "boolean",
+                "default": False,
+                "description": "Also write MultiQC's report of all samples. Without containers, "
+                "'multiqc' must be on PATH.",
+            },
         },
     ),
     "models": (
@@ -124,6 +133,7 @@ GROUPS: dict[str, tuple[str, str, dict[str, Property]]] = {
             "encoder": {
                 "type": "string",
                 "pattern": SAFE_NAME,
+                "x-names": [*(encoder.name for encoder in PUBLISHED), *ENCODERS],
                 "x-value": "NAME",
                 "x-modes": ["train"],
                 "description": "For training, in place of a bundle: published encoder (histpred "
@@ -147,6 +157,12 @@ GROUPS: dict[str, tuple[str, str, dict[str, Property]]] = {
         "Computing",
         "How the work is split. Profiles choose where it runs.",
         {
+            "skip_failed": {
+                "type": "boolean",
+                "default": False,
+                "description": "If a sample fails, finish the others and publish their results. "
+                "The run still ends with an error, which names the samples that failed.",
+            },
             "registry": {
                 "type": "string",
                 "pattern": REGISTRY,
@@ -166,13 +182,14 @@ GROUPS: dict[str, tuple[str, str, dict[str, Property]]] = {
             "queue": {
                 "type": "string",
                 "x-value": "NAME",
-                "description": "With -profile slurm: queue or partition.",
+                "description": "With -profile slurm or awsbatch: queue or partition.",
                 "help_text": "Default: the cluster's.",
             },
             "gpu_queue": {
                 "type": "string",
                 "x-value": "NAME",
-                "description": "With -profile slurm,gpu: queue or partition of GPU tasks.",
+                "description": "With -profile slurm,gpu or awsbatch,gpu: queue or partition of GPU "
+                "tasks.",
                 "help_text": "Default: that of all tasks.",
             },
             "gres": {

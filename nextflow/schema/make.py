@@ -8,6 +8,7 @@ in `$defs`, and nf-schema's `exists`). It adds these keywords:
 x-histpred   the verbs that take the parameter, each with its flag
 x-modes      the modes that use a parameter; without it, all modes, or those of its verbs
 x-value      how the help shows a value; lower-case words in it are never files
+x-names      all values that there are
 x-made       a folder that is made if it does not exist
 x-kept       tasks reach the folder through a staged file
 x-staged     if the value is a file or folder, it is staged, and the flag gets its staged name;

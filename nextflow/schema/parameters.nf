@@ -16,8 +16,10 @@ def path_of(text) {
 }
 
 // Return the problem with a path that tasks would get, or null. Bash would read these characters in Nextflow's own script.
+// A container engine splits the folders that it mounts at colons, and some at commas.
 def staging_fault(path) {
-    def found = path.toString().findAll(/[$*?{\p{Cntrl}]/).unique()
+    def split = [docker: ':', podman: ':', singularity: ':,', apptainer: ':,'][workflow.containerEngine ?: ''] ?: ''
+    def found = (path.toString().findAll(/[$*?{\p{Cntrl}]/) + path.parent.toString().findAll { one -> one in split.toList() }).unique()
         .collect { one -> one.matches(/\p{Cntrl}/) ? 'a control character' : "'${one}'".toString() }.unique()
     return found ? "${path} has ${found.join(', ')} in its path, which tasks cannot read; rename it" : null
 }
@@ -27,11 +29,17 @@ def path_fault(path, format) {
     return path instanceof String ? path : place_fault(path, format) ?: staging_fault(path)
 }
 
+// Return true if a path is in the file system of this machine, and not in an object store or on a web server.
+def is_local(path) {
+    return path.fileSystem == java.nio.file.FileSystems.default
+}
+
 def place_fault(path, format) {
     if (!path.exists()) {
         return "there is no ${path}"
     }
-    if (!java.nio.file.Files.isReadable(path)) {
+    // Object stores know no such rights, or do not tell them to everyone who has them.
+    if (is_local(path) && !java.nio.file.Files.isReadable(path)) {
         return "${path} may not be read"
     }
     if (format == 'file-path' && path.isDirectory()) {
@@ -48,10 +56,21 @@ def made_fault(path) {
     if (path.exists()) {
         return place_fault(path, 'directory-path')
     }
+    if (!is_local(path)) {
+        return null
+    }
     def there = path.toAbsolutePath().parent
     return there == null || !there.exists()
         ? there == null ? null : made_fault(there)
         : java.nio.file.Files.isWritable(there) && there.isDirectory() ? null : "${path} cannot be made in ${there}"
+}
+
+// Return the problem with the folder that all tasks share, or null.
+def store_fault(path) {
+    def remote = [path, workflow.workDir].find { one -> !is_local(one) }
+    return remote == null
+        ? staging_fault(path)
+        : "tasks share no folder where ${remote.toUriString()} is; omit --store, and each task embeds for itself".toString()
 }
 
 // Return true if a parameter has an effect in a mode. A verb that prepares the work of another verb gets only the options
@@ -78,6 +97,13 @@ def is_given(value, property) {
         return new BigDecimal(value.toString()).compareTo(new BigDecimal(property.default.toString())) != 0
     }
     return value != null && value.toString() != property.default?.toString()
+}
+
+// Return the parameters that differ from their defaults, as the user gave them.
+def changed(parameters, schema) {
+    return properties_of(schema)
+        .findAll { name, property -> is_given(parameters[name], property) }
+        .collectEntries { name, property -> [name, property.type == 'boolean' ? true : parameters[name].toString()] }
 }
 
 // Return true if a value is neither a number nor a word that histpred knows.
@@ -162,11 +188,14 @@ def fault_of(value, property) {
         return property['x-histpred'] ? "'${text}' is not ${property['x-value']}; see --help"
             : "'${text}' is not of letters, digits and . _ + - with a letter or digit first"
     }
+    if (property['x-names'] && !(text in property['x-names'])) {
+        return foreign(text, property['x-names'])
+    }
     if (property.exists || property['x-staged'] && names_a_file(text, property) && !is_no_file(text, property)) {
         return path_fault(path_of(text), property.format)
     }
     def made = property['x-made'] ? path_of(text) : null
-    return made == null ? null : made_fault(made) ?: property['x-kept'] ? staging_fault(made) : null
+    return made == null ? null : made_fault(made) ?: property['x-kept'] ? store_fault(made) : null
 }
 
 def range_fault(number, property) {
@@ -191,7 +220,18 @@ def distance(one, other) {
     return org.codehaus.groovy.runtime.MethodRankHelper.delDistance(one, other)
 }
 
-// Return the message for a name that is not in `known`. Nextflow turns --shard-bases into shardBases.
+// Return the problem with a value that is not in `known`.
+def foreign(text, known) {
+    def closest = known.findAll { other -> distance(text, other) <= 20 }.min { other -> distance(text, other) }
+    return "'${text}' is none of ${known.join(', ')}${closest ? "; did you mean ${closest}?" : ''}".toString()
+}
+
+// Return the names of the bundles that ship with histpred.
+def shipped_bundles() {
+    return file("${moduleDir}/../../histpred/bundle/shipped/*/bundle.json")*.parent*.name.toSorted()
+}
+
+// Return the message for a parameter that is not in `known`. Nextflow turns --shard-bases into shardBases.
 def unknown(name, known) {
     def snake = name.replaceAll(/([a-z0-9])([A-Z])/, '$1_$2').replace('-', '_').toLowerCase()
     def typed = name == snake || name != name.uncapitalize() ? name : snake.replace('_', '-')
@@ -303,7 +343,7 @@ def read_samples(parameters) {
     if (parameters.annotation == null && parameters.fasta == null) {
         return [samples: [], problems: ['--annotation and --fasta are needed, or --input; --help says more']]
     }
-    def named = new File((parameters.annotation ?: parameters.fasta).toString()).name.tokenize('.')[0] ?: 'sample'
+    def named = (parameters.annotation ?: parameters.fasta).toString().tokenize('/').last().tokenize('.')[0] ?: 'sample'
     def cells = ['sample', 'annotation', 'fasta', 'labels', 'bundle']
         .collectEntries { name -> [name, parameters[name]?.toString()] }
     def read = sample_of([sample: named] + cells.findAll { _name, text -> text }, parameters, { text -> path_of(text) })
@@ -335,7 +375,7 @@ def sample_of(cells, parameters, resolve) {
     if (paths.bundle && !cells.bundle.contains('/') && path_fault(paths.bundle, 'directory-path')) {
         paths.bundle = cells.bundle // the name of a shipped bundle
         formats.bundle = null
-        problems.bundle = fault_of(cells.bundle, name)
+        problems.bundle = fault_of(cells.bundle, name + ['x-names': shipped_bundles()])
     }
     problems = formats
         .findAll { column, format -> format && paths[column] != null }

@@ -1,18 +1,18 @@
 include { EMBED } from '../modules/embed'
 
 // For slow encoders, embed all windows into the store, in shards that run in parallel, before the one task that needs
-// them all.
+// them all. Without a folder that all tasks share, that task embeds them itself.
 workflow EMBEDDING {
     take:
     samples // [meta, annotation, fasta, labels, bundle, identity]
     shards  // [meta, shard, fasta, bundle, identity]
-    kept    // a file in the folder that is kept from run to run
+    kept    // a file in the folder that is kept from run to run, or []
     given   // files that options name
     flags
 
     main:
     shards = shards.branch { meta, _shard, _fasta, _bundle, _identity ->
-        expensive: meta.expensive
+        expensive: meta.expensive && kept
         cheap: true
     }
     EMBED(shards.expensive, kept, given, flags)

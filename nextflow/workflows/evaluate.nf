@@ -3,7 +3,7 @@ include { EVALUATE } from '../modules/evaluate'
 workflow EVALUATION {
     take:
     samples // [meta, annotation, fasta, labels, bundle, identity]
-    kept    // a file in the folder that is kept from run to run
+    kept    // a file in the folder that is kept from run to run, or []
     given   // files that options name
     flags
 

@@ -5,9 +5,10 @@ workflow PREDICTION {
     take:
     shards    // [meta, shard, fasta, bundle, identity]
     scattered // [meta, folder, bundle]
-    kept      // a file in the folder that is kept from run to run
+    kept      // a file in the folder that is kept from run to run, or []
     given     // files that options name
     flags
+    about     // what launched this run
 
     main:
     PREDICT(shards, kept, given, flags)
@@ -21,7 +22,8 @@ workflow PREDICTION {
         scattered
             .map { meta, folder, bundle -> [meta.id, meta, folder, bundle] }
             .join(parts)
-            .map { _id, meta, folder, bundle, found -> [meta, folder, bundle, found] }
+            .map { _id, meta, folder, bundle, found -> [meta, folder, bundle, found] },
+        about,
     )
     predictions = GATHER.out.prediction
 

@@ -18,7 +18,7 @@ def shards_of(meta, folder) {
 workflow SHARDS {
     take:
     samples // [meta, annotation, fasta, bundle, identity]
-    kept    // a file in the folder that is kept from run to run
+    kept    // a file in the folder that is kept from run to run, or []
     given   // files that options name
     flags
 

@@ -4,7 +4,7 @@ include { EVALUATE } from '../modules/evaluate'
 workflow TRAINING {
     take:
     samples // [meta, annotation, fasta, labels, bundle of the encoder, identity]
-    kept    // a file in the folder that is kept from run to run
+    kept    // a file in the folder that is kept from run to run, or []
     given   // [verb: files that its options name]
     flags   // [verb: its options]
 

@@ -16,12 +16,17 @@ from histpred.cli import histpred
 from support.command_line import ROOT
 
 MODULES = sorted((ROOT / "nextflow" / "modules").glob("*.nf"))
-SCRIPTS = [ROOT / "main.nf", *MODULES, *sorted((ROOT / "nextflow" / "workflows").glob("*.nf"))]
+OTHERS = ("workflows", "functions", "schema")
+SCRIPTS = [ROOT / "main.nf", *MODULES]
+SCRIPTS += sorted(path for room in OTHERS for path in (ROOT / "nextflow" / room).glob("*.nf"))
 CONFIG = (ROOT / "nextflow.config").read_text(encoding="utf-8")
 CONTAINERS = {"docker", "podman", "singularity", "apptainer"}
-PROFILES = {"standard", "slurm", "gpu", "offline", "test"} | CONTAINERS  # as in docs/pipeline.md
+CLOUDS = {"awsbatch", "googlebatch", "kubernetes"}
+PROFILES = (
+    {"standard", "conda", "slurm", "gpu", "offline", "test"} | CONTAINERS | CLOUDS
+)  # as in docs/pipeline.md
 CALL = re.compile(r"^ *(?:.*[{\"] *)?histpred (\w+)([^\n]*)", re.MULTILINE)
-LONGEST_MODULE, LONGEST_MAIN = 60, 130
+LONGEST_MODULE, LONGEST_MAIN = 60, 150
 
 
 def read(path: Path) -> str:
@@ -39,8 +44,13 @@ def test_a_module_is_one_process_with_all_its_parts(path: Path) -> None:
     assert re.findall(r"^process (\w+)", text, re.MULTILINE) == [path.stem.upper()]
     for part in ("label", "container", "input:", "output:", "script:", "stub:"):
         assert re.search(rf"^    {part}", text, re.MULTILINE), part
-    assert "eval('histpred --version'), topic: versions" in text
-    assert '"histpred:${workflow.manifest.version}' in text
+    program = "multiqc" if path.stem == "multiqc" else "histpred"
+    assert f"eval('{program} --version'), topic: versions" in text
+    assert re.search(
+        r"^    container .(histpred:\$\{workflow.manifest.version\}|multiqc/multiqc:v\d)",
+        text,
+        re.M,
+    )
     assert "params" not in text  # a task gets its settings as inputs
 
 
@@ -76,7 +86,7 @@ def test_what_needs_torch_gets_the_image_with_it() -> None:
 
 
 def test_every_module_calls_histpred() -> None:
-    assert {module for module, _, _ in commands()} == {path.stem for path in MODULES}
+    assert {module for module, _, _ in commands()} == {path.stem for path in MODULES} - {"multiqc"}
 
 
 @pytest.mark.parametrize(("module", "verb", "rest"), commands())
@@ -100,7 +110,7 @@ def test_every_command_and_option_exists(module: str, verb: str, rest: str) -> N
 
 def test_what_main_says_of_bundles_and_encoders_exists() -> None:
     text = read(ROOT / "main.nf")
-    body = text[text.index("def source_of") : text.index("def outcome")]
+    body = text[text.index("def source_of") : text.index("def origin")]
     said = set(re.findall(r"(--[a-z-]+) ", body))
     assert said == {"--bundle", "--encoder"}
     for verb in ("scatter", "embed", "train"):
@@ -115,6 +125,25 @@ def test_every_include_exists(path: Path) -> None:
     for name, source in re.findall(r"include \{ (\w+) +\} from '([^']+)'", read(path)):
         target = (path.parent / source).with_suffix(".nf")
         assert re.search(rf"^(process|workflow|def) {name}\b", read(target), re.MULTILINE), name
+
+
+# Object stores lack these, or answer otherwise than a file system: for local paths only.
+POSIX_ONLY = "toFile|new File|toRealPath|isWritable|isReadable|setLastModifiedTime|Posix|Link"
+LOCAL_ONLY = {"kept_in", "place_fault", "made_fault"}
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
+def test_no_file_in_an_object_store_is_treated_as_a_local_one(path: Path) -> None:
+    functions = re.split(r"^def (\w+)", re.sub(r"//.*", "", read(path)), flags=re.MULTILINE)
+    for name, body in zip(functions[1::2], functions[2::2], strict=True):
+        if re.search(POSIX_ONLY, body):
+            assert name in LOCAL_ONLY
+            assert name == "kept_in" or "is_local(" in body
+    assert not re.search(POSIX_ONLY, functions[0])
+
+
+def test_the_store_is_made_in_a_local_folder_only() -> None:
+    assert "is_local(workflow.workDir) ? kept_in(store) : []" in read(ROOT / "main.nf")
 
 
 def test_every_configuration_exists() -> None:

@@ -385,6 +385,10 @@ BAD: dict[str, tuple[dict[str, Any], list[str]]] = {
         ["a$b.bed has '$' in its path, which tasks cannot read; rename it"],
     ),
     "character in the store": ({**SINGLE, "store": "a$b"}, ["/a$b has '$' in its path"]),
+    "a store on the web": (
+        {**SINGLE, "store": "http://127.0.0.1:9/store"},
+        ["--store: tasks share no folder where http://127.0.0.1:9/store is; omit --store"],
+    ),
     "windows": ({**SINGLE, "window": "abc"}, ["--window: 'abc' is not KIND[:UP[:DOWN]]"]),
     "no tiles": ({**SINGLE, "window": "body", "tile": 200}, ["--tile: not together with --window"]),
     "formats": (
@@ -460,6 +464,11 @@ BAD: dict[str, tuple[dict[str, Any], list[str]]] = {
         ],
     ),
     "a bundle's name": ({**SINGLE, "bundle": "a b"}, ["--bundle: 'a b' is not of letters"]),
+    "no such bundle": (
+        {**SINGLE, "bundle": "human-promter"},
+        ["--bundle: 'human-promter' is none of human-promoter, yeast; did you mean human-promoter"],
+    ),
+    "no such encoder": ({**TRAIN, "encoder": "dnbert2"}, ["did you mean dnabert2?"]),
     "a bundle that is a file": ({**SINGLE, "bundle": "./genome.fa"}, ["--bundle: /"]),
     "sheet not there": ({"input": "no.csv"}, ["--input: there is no /"]),
     "sheet is a folder": ({"input": "my bundle"}, ["--input: /"]),

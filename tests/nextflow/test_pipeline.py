@@ -10,13 +10,18 @@ import shutil
 import stat
 import subprocess
 import sys
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from histpred import __version__
 from support.command_line import ROOT, contents, histpred, tables
 from support.containers import built_image
+from support.crates import problems
 from support.nextflow import needs_nextflow, run_nextflow
 
 pytestmark = [pytest.mark.slow, pytest.mark.nextflow, pytest.mark.timeout(600), needs_nextflow]
@@ -29,18 +34,22 @@ PREDICTIONS = Path("results/predictions/chr22-20M")
 
 
 def launch(
-    folder: Path, *arguments: str | Path, profile: str = "test", **environment: str
+    folder: Path,
+    *arguments: str | Path,
+    profile: str = "test",
+    main: Path = ROOT / "main.nf",
+    **environment: str,
 ) -> subprocess.CompletedProcess[str]:
     """Run the pipeline in `folder`, with this Python's histpred before the checkout's own."""
     path = os.pathsep.join([environment.pop("first", ""), str(Path(sys.executable).parent)])
     return run_nextflow(
-        ["run", ROOT / "main.nf", "-profile", profile, *arguments],
+        ["run", main, "-profile", profile, *arguments],
         cwd=folder,
         env={"PATH": os.pathsep.join([path.strip(os.pathsep), os.environ["PATH"]]), **environment},
     )
 
 
-def succeed(folder: Path, *arguments: str | Path, **more: str) -> str:
+def succeed(folder: Path, *arguments: str | Path, **more: Any) -> str:
     done = launch(folder, *arguments, **more)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -69,6 +78,21 @@ def assert_same(found: Path, expected: Path) -> None:
     assert tables(found) == tables(expected)
 
 
+def assert_published(folder: Path, name: str) -> None:
+    """Compare the names of published files with the snapshot tests/nextflow/snapshots/NAME.txt.
+
+    A hub has a folder for the assembly. What is in there depends on the marks of the bundle.
+    """
+    results = folder / "results"
+    found = sorted(
+        re.sub(r"\d{4}(-\d\d){2}_\d\d(-\d\d){2}", "TIME", path.relative_to(results).as_posix())
+        for path in results.rglob("*")
+        if path.is_file() and path.parent.name != "hg19"
+    )
+    snapshot = Path(__file__).parent / "snapshots" / f"{name}.txt"
+    assert found == snapshot.read_text(encoding="utf-8").splitlines()
+
+
 def wrapper(folder: Path, body: str) -> Path:
     """Make a folder with a `histpred` that runs `body` (bash). $REAL is the real histpred."""
     real = Path(sys.executable).with_name("histpred")
@@ -91,6 +115,11 @@ def test_the_test_profile_writes_what_predict_writes(tmp_path: Path, plain: Path
     record = json.loads((tmp_path / PREDICTIONS / "run.json").read_text())
     assert [record[one]["path"] for one in ("annotation", "fasta")] == [*map(str, INPUTS)]
 
+    launch = record["launch"]
+    assert (launch["version"], launch["profile"]) == (__version__, "test")
+    assert launch["parameters"]["tracks"] is True
+    assert launch["parameters"]["annotation"] == str(INPUTS[0])  # not what the task read
+
     # The folder is a prediction like any other.
     again = histpred("predict", *INPUTS, "-o", tmp_path / PREDICTIONS)
     assert "nothing to do" in again.err
@@ -102,9 +131,50 @@ def test_the_test_profile_writes_what_predict_writes(tmp_path: Path, plain: Path
     assert re.fullmatch(rf"Nextflow: [\d.]+\nhistpred: {__version__}\n", versions)
     for name in ("report", "timeline", "dag"):
         assert list((results / "pipeline_info").glob(f"{name}_*.html"))
+    assert_published(tmp_path, "predict")
     trace = trace_of(tmp_path)
     assert {row["status"] for row in trace} == {"COMPLETED"}
     assert all(row["peak_rss"] not in ("-", "") for row in trace)  # its metrics are whole
+
+
+def entities_of(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return the entities of a crate by @id; all that they refer to is there."""
+    graph = json.loads((folder / "ro-crate-metadata.json").read_text())["@graph"]
+    found = {entity["@id"]: entity for entity in graph}
+    assert len(found) == len(graph)
+    for entity in graph:
+        for value in entity.values():
+            for one in value if isinstance(value, list) else [value]:
+                if isinstance(one, dict) and not one["@id"].startswith("https://w3id.org/ro/"):
+                    assert one["@id"] in found
+    return found
+
+
+def run_of(entities: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    return next(entity for entity in entities.values() if entity["@type"] == "CreateAction")
+
+
+def test_results_come_as_a_research_object(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sheet = three_samples(tmp_path)
+    options = ["--skip_failed", "--tile", "200", "--marks", "H3K27ac"]
+    done = launch(tmp_path, "--input", sheet, *options, profile="standard")
+    assert done.returncode == 1
+    results = tmp_path / "results"
+    entities = entities_of(results)
+    run = run_of(entities)
+    used = [one["@id"] for one in run["object"]]
+    bundle = f"{(tmp_path / 'damaged').as_uri()}/"
+    assert {*(path.as_uri() for path in INPUTS), bundle} <= {*used}
+    parameters = {entities[one]["name"]: entities[one]["value"] for one in used if "#param" in one}
+    assert parameters.items() >= {"tile": "200", "marks": "H3K27ac", "skip_failed": True}.items()
+    made = [one["@id"] for one in run["result"]]
+    assert made == ["predictions/good/", "multiqc/", "pipeline_info/"]
+    assert all((results / one).is_dir() for one in made)
+    assert run["error"] == "2 of 3 samples failed"
+    pipeline = entities[run["instrument"]["@id"]]
+    assert pipeline["softwareVersion"].startswith(__version__)
+    assert entities[pipeline["softwareRequirements"]["@id"]]["name"] == "Nextflow"
+    assert problems(results, monkeypatch) == []
 
 
 def test_tiles_and_some_marks_in_shards_are_what_predict_writes(tmp_path: Path) -> None:
@@ -129,8 +199,11 @@ def test_a_sample_has_its_report(tmp_path: Path) -> None:
     assert done.code == 0, done.err
     succeed(tmp_path, *TWO_SHARDS)
     pages = [tmp_path / "plain" / "report.html", tmp_path / PREDICTIONS / "report.html"]
-    found, expected = (page.read_text().splitlines() for page in pages)
-    differing = [pair for pair in zip(found, expected, strict=True) if pair[0] != pair[1]]
+    plain, piped = (page.read_text().splitlines() for page in pages)
+    (launched,) = [line for line in piped if line.startswith("<dt>pipeline</dt>")]
+    assert f"histpred {__version__}, " in launched
+    piped.remove(launched)
+    differing = [pair for pair in zip(plain, piped, strict=True) if pair[0] != pair[1]]
     assert len(differing) == 1  # when, for how long and where it ran
     assert "joined from 2 shards" in differing[0][1]
 
@@ -216,6 +289,17 @@ def test_any_number_of_shards_gives_the_same_bytes(tmp_path: Path, plain: Path) 
         shutil.rmtree(tmp_path / "results")
 
 
+@pytest.mark.skipif(shutil.which("multiqc") is None, reason="needs multiqc on PATH")
+def test_multiqc_makes_a_page_of_all_samples(tmp_path: Path) -> None:
+    said = succeed(tmp_path, "--multiqc", *TWO_SHARDS)
+    assert "MULTIQC" in tasks(said)
+    page = (tmp_path / "results" / "multiqc" / "multiqc_report.html").read_text()
+    assert "chr22-20M" in page
+    found = tmp_path / "results" / "multiqc" / "multiqc_data" / "multiqc_general_stats.txt"
+    assert "chr22-20M\t28" in found.read_text()
+    assert "MultiQC: 1" in (tmp_path / "results/pipeline_info/versions.yml").read_text()
+
+
 @pytest.mark.parametrize("mode", ["predict", "train", "evaluate"])
 def test_stubs_run_under_the_strict_parser(tmp_path: Path, mode: str) -> None:
     more = ["--labels", LABELS, "--bundle", "human-promoter"] if mode != "predict" else []
@@ -226,6 +310,28 @@ def test_stubs_run_under_the_strict_parser(tmp_path: Path, mode: str) -> None:
         "evaluate": ["BUNDLE", "EMBED", "EMBED", "EVALUATE", "SCATTER", "SUMMARY"],
     }
     assert tasks(said) == expected[mode]
+
+
+def test_it_runs_from_the_address_of_a_repository(tmp_path: Path) -> None:
+    repository = tmp_path / "histpred.git"
+    cloned = subprocess.run(["git", "clone", "-q", "--bare", ROOT, repository], check=False)
+    if cloned.returncode:
+        pytest.skip("needs a checkout with its history")
+    git = ["git", "-C", repository]
+    commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True).stdout
+    subprocess.run([*git, "update-ref", "refs/heads/main", commit.strip()], check=True)
+    subprocess.run([*git, "symbolic-ref", "HEAD", "refs/heads/main"], check=True)
+
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    done = run_nextflow(
+        ["run", repository.as_uri(), "-profile", "test", "-stub-run"],
+        cwd=tmp_path,
+        env={"NXF_OFFLINE": "false", "PATH": path, "NXF_HOME": str(tmp_path / "home")},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "SUMMARY" in tasks(done.stdout)
+    crate = (tmp_path / "results" / "ro-crate-metadata.json").read_text()
+    assert commit.strip() in crate
 
 
 def test_stubs_of_an_experiment_run_under_the_strict_parser(tmp_path: Path) -> None:
@@ -276,6 +382,24 @@ def test_after_a_killed_task_resume_goes_on(tmp_path: Path, plain: Path) -> None
     assert_same(tmp_path / PREDICTIONS, plain)
 
 
+def test_after_a_killed_launcher_resume_goes_on(tmp_path: Path, plain: Path) -> None:
+    to_java = (
+        "pid=$$\n"
+        'until [ "$(ps -o comm= -p $pid)" = java ]; do\n'
+        "    pid=$(ps -o ppid= -p $pid | tr -d ' ')\n"
+        "    [ $pid -gt 1 ] || exit 1\n"
+        "done\n"
+    )
+    third = f'if [[ "$*" = "predict shard/0003.tsv"* ]]; then\n{to_java}kill -9 $pid\nfi'
+    done = launch(tmp_path, first=str(wrapper(tmp_path / "killing", third)))
+    assert done.returncode in (-9, 137)
+    assert not (tmp_path / "results" / "predictions").exists()
+
+    said = succeed(tmp_path, "-resume")
+    assert "SCATTER" in tasks(said, "Cached")
+    assert_same(tmp_path / PREDICTIONS, plain)
+
+
 def test_a_task_that_ran_out_of_memory_is_tried_again(tmp_path: Path, plain: Path) -> None:
     second = '[[ "$*" = "predict shard/0002.tsv"* ]]'
     once = f"if {second} && mkdir {tmp_path}/once 2>/dev/null; then exit 75; fi"
@@ -303,6 +427,66 @@ def test_another_histpred_than_the_pipeline_s_is_refused(tmp_path: Path) -> None
     done = launch(tmp_path, first=str(old))
     assert done.returncode != 0
     assert f"this is the pipeline of histpred {__version__}, the tasks have" in done.stdout
+
+
+def test_inputs_may_be_on_a_web_server(tmp_path: Path, plain: Path) -> None:
+    """A web server is a file system that is not POSIX, as object stores are."""
+    handler = partial(SimpleHTTPRequestHandler, directory=str(DATA))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        annotation, fasta = (f"{address}/{path.name}" for path in INPUTS)
+        try:
+            succeed(tmp_path, "--annotation", annotation, "--fasta", fasta, *TWO_SHARDS)
+        finally:
+            server.shutdown()
+    assert_same(tmp_path / PREDICTIONS, plain)
+    record = json.loads((tmp_path / PREDICTIONS / "run.json").read_text())
+    assert [record[one]["path"] for one in ("annotation", "fasta")] == [annotation, fasta]
+    used = run_of(entities_of(tmp_path / "results"))["object"]
+    assert {annotation, fasta} <= {one["@id"] for one in used}
+
+
+@pytest.mark.parametrize("mode", ["predict", "train"])
+def test_without_a_shared_folder_each_task_works_alone(
+    tmp_path: Path, plain: Path, mode: str
+) -> None:
+    """As with a work folder in an object store, which needs a network."""
+    project = tmp_path / "project"
+    project.mkdir()
+    for name in ("nextflow", "nextflow.config", "test-data"):
+        (project / name).symlink_to(ROOT / name)
+    text = (ROOT / "main.nf").read_text(encoding="utf-8")
+    decision = "is_local(workflow.workDir) ? kept_in(store) : []"
+    assert decision in text
+    (project / "main.nf").write_text(text.replace(decision, "[]"), encoding="utf-8")
+    options = ["-stub-run", "--mode", "train", "--labels", LABELS] if mode == "train" else []
+    said = succeed(tmp_path, *options, *TWO_SHARDS, main=project / "main.nf")
+    if mode == "predict":
+        assert_same(tmp_path / PREDICTIONS, plain)
+    else:  # in a stub, the encoder is a slow one
+        assert tasks(said) == ["BUNDLE", "EVALUATE", "SCATTER", "SUMMARY", "TRAIN"]
+    assert not (tmp_path / "work" / "histpred").exists()
+
+
+def test_nextflow_s_linter_finds_nothing(tmp_path: Path) -> None:
+    linted = [ROOT / name for name in ("main.nf", "nextflow.config", "nextflow")]
+    done = run_nextflow(["lint", *linted], cwd=tmp_path)
+    assert done.returncode == 0
+    assert re.search(r"\d+ files had no errors", done.stdout)
+    assert re.findall(r"(?:nf|config):\d+:\d+: .*", done.stdout) == []  # warnings
+
+
+# The strict parser would fetch the plugins. The linter is that parser and reads these files too.
+@pytest.mark.parametrize(
+    ("profile", "executor"),
+    [("awsbatch", "awsbatch"), ("googlebatch", "google-batch"), ("kubernetes", "k8s")],
+)
+def test_profiles_of_clouds_are_read(tmp_path: Path, profile: str, executor: str) -> None:
+    config = run_nextflow(["config", ROOT, "-profile", f"{profile},gpu", "-flat"], cwd=tmp_path)
+    assert config.returncode == 0, config.stdout + config.stderr
+    assert f"process.executor = '{executor}'" in config.stdout
+    assert "process.'withLabel:process_gpu'.accelerator = 1" in config.stdout
 
 
 @pytest.mark.parametrize("parser", ["v1", "v2"])
@@ -346,6 +530,94 @@ def test_wrong_inputs_end_the_run_with_their_message(tmp_path: Path) -> None:
     assert not (tmp_path / "results" / "predictions").exists()
 
 
+# One good sample, one whose annotation is of another assembly, and one whose bundle is damaged.
+def three_samples(folder: Path) -> Path:
+    (folder / "bad.bed").write_text("chr1\t100\t200\ta\t0\t+\n")
+    shutil.copytree(ROOT / "histpred" / "bundle" / "shipped" / "human-promoter", folder / "damaged")
+    with open(folder / "damaged" / "scorer.onnx", "ab") as scorer:
+        scorer.write(b"x")
+    sheet = folder / "samples.csv"
+    sheet.write_text(
+        "sample,annotation,fasta,bundle\n"
+        f"bad,bad.bed,{INPUTS[1]},\n"
+        f"good,{INPUTS[0]},{INPUTS[1]},\n"
+        f"damaged,{INPUTS[0]},{INPUTS[1]},damaged\n"
+    )
+    return sheet
+
+
+def failed_samples(folder: Path) -> dict[str, dict[str, str]]:
+    table = folder / "results" / "pipeline_info" / "failed_samples.tsv"
+    with open(table, encoding="utf-8", newline="") as lines:
+        return {row["sample"]: row for row in csv.DictReader(lines, delimiter="\t")}
+
+
+def said_last(output: str) -> list[str]:
+    """Return the lines after Nextflow's own."""
+    lines = output.strip().splitlines()
+    starts = [at for at, line in enumerate(lines) if re.match(r"\d+ of \d+ samples failed", line)]
+    return lines[starts[-1] :]
+
+
+@pytest.mark.parametrize(
+    ("options", "site", "code"),
+    [
+        (["--skip_failed"], "", 1),
+        ([], "process { withName: 'SCATTER|BUNDLE' { errorStrategy = 'ignore' } }", 1),
+        (["--skip_failed"], "workflow.failOnIgnore = false\ntrace.enabled = false", 0),
+    ],
+)
+def test_one_bad_sample_does_not_cost_the_others(
+    tmp_path: Path, plain: Path, options: list[str], site: str, code: int
+) -> None:
+    sheet = three_samples(tmp_path)
+    (tmp_path / "site.config").write_text(site)
+    options = [*options, "-c", "site.config", "--tracks", "--shard_bases", "600000"]
+    done = launch(tmp_path, "--input", sheet, *options, profile="standard")
+    assert done.returncode == code, done.stdout
+    assert_same(tmp_path / "results" / "predictions" / "good", plain)
+    assert not (tmp_path / "results" / "predictions" / "bad").exists()
+
+    first, bad, damaged, others, again = said_last(done.stdout)
+    table = failed_samples(tmp_path)
+    assert first.startswith("2 of 3 samples failed")
+    assert list(table) == ["bad", "damaged"]
+    for line, row in zip((bad, damaged), table.values(), strict=True):
+        assert line == f"  {row['sample']}: {row['message']}"
+    if "trace" not in site:  # the messages are in the folders that the trace names
+        assert f"{tmp_path}/bad.bed: none of its contigs is in {INPUTS[1]}: chr1 here" in bad
+        assert f"{tmp_path}/damaged/scorer.onnx: altered or damaged" in damaged
+        assert (Path(table["bad"]["folder"]) / ".command.err").exists()
+        assert (table["bad"]["task"], table["damaged"]["task"]) == ("SCATTER", "BUNDLE")
+    assert others == "The results of the other samples are in results."
+    assert "-resume" in again
+    assert "Results are in" not in done.stdout
+
+
+def test_a_failed_sample_that_was_corrected_leaves_no_table(tmp_path: Path, plain: Path) -> None:
+    sheet = three_samples(tmp_path)
+    options = ["--input", sheet, "--shard_bases", "600000"]
+    done = launch(tmp_path, *options, profile="standard")
+    assert done.returncode == 1
+    assert "Failed: see the error above." in done.stdout
+    assert failed_samples(tmp_path)
+    lines = sheet.read_text().splitlines(keepends=True)
+    sheet.write_text("".join(line for line in lines if not line.startswith(("bad", "damaged"))))
+    done = launch(tmp_path, *options, "-resume", profile="standard")
+    assert done.stdout.splitlines()[-1] == "Results are in results."
+    assert not (tmp_path / "results" / "pipeline_info" / "failed_samples.tsv").exists()
+
+
+def test_a_sample_with_a_killed_shard_is_left_out(tmp_path: Path) -> None:
+    killed = wrapper(tmp_path / "killed", '[[ "$*" != "predict shard/0002.tsv"* ]] || kill -9 $$')
+    done = launch(tmp_path, "--skip_failed", *TWO_SHARDS, first=str(killed))
+    assert done.returncode == 1
+    first, sample, _ = said_last(done.stdout)
+    assert first.startswith("1 of 1 samples failed")
+    assert sample == "  chr22-20M: killed by signal 9, most often for memory"
+    assert len(trace_of(tmp_path)) == 6  # BUNDLE, SCATTER, two shards, and two retries
+
+
 def test_wrong_parameters_are_refused_before_any_task(tmp_path: Path) -> None:
     done = launch(tmp_path, "--mode", "train", "--batch", "ten")
     assert done.returncode != 0
@@ -381,7 +653,7 @@ def test_training_makes_the_bundle_that_train_makes(tmp_path: Path) -> None:
     assert tasks(said) == ["BUNDLE", "EVALUATE", "SCATTER", "SUMMARY", "TRAIN"]
     bundle = tmp_path / "results" / "bundles" / "chr22-20M"
     assert histpred("bundle", "verify", bundle).code == 0
-    assert (tmp_path / "results" / "evaluations" / "chr22-20M" / "report.html").exists()
+    assert_published(tmp_path, "train")
 
     out = tmp_path / "chr22-20M"
     options += ["-t", "2"]  # as many threads as the task has: they decide on the last digits

@@ -1,6 +1,7 @@
-// Return a tag file in the folder that keeps embeddings and genome indexes from run to run. Containers mount the folders
-// of input files, so tasks reach the folder through this file, and new files in it change no task's hash.
-// (https://bford.info/cachedir)
+// The folder that keeps embeddings and genome indexes from run to run.
+
+// Return a tag file in the folder, which is local. Containers mount the folders of input files, so tasks reach the folder
+// through this file, and new files in it change no task's hash. (https://bford.info/cachedir)
 def kept_in(folder) {
     def tag = folder.resolve('CACHEDIR.TAG')
     folder.mkdirs()

@@ -1,0 +1,110 @@
+"""What a run needs from its surroundings: environments, and what tells of its end."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from histpred import __version__
+from support.command_line import ROOT
+from support.nextflow import needs_nextflow, run_nextflow
+
+FOLDER = ROOT / "nextflow" / "conda"
+LABELS = ROOT / "test-data" / "human-chr22-20M" / "labels.tsv"
+ON_CONDA = {"torch": "pytorch", "matplotlib": "matplotlib-base"}  # where names differ
+
+
+def dependencies(name: str) -> list[str]:
+    """Return the packages of an environment file."""
+    found = yaml.safe_load((FOLDER / name).read_text(encoding="utf-8"))
+    assert found["channels"] == ["conda-forge", "bioconda"]
+    return found["dependencies"]
+
+
+def test_environments_have_this_version_and_the_packages_of_the_extras() -> None:
+    package = f"histpred={__version__}"
+    assert dependencies("histpred.yml") == [package]
+
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
+    newest: dict[str, tuple[int, ...]] = {}
+    for requirement in [*extras["encoders"], *extras["train"]]:
+        name, version = requirement.split(">=")
+        at_least = tuple(map(int, version.split(".")))
+        newest[name] = max(at_least, newest.get(name, at_least))
+    expected = [
+        f"{ON_CONDA.get(name, name)}>={'.'.join(map(str, version))}"
+        for name, version in newest.items()
+    ]
+    assert sorted(dependencies("histpred-train.yml")) == sorted([package, *expected])
+
+
+def program(folder: Path, name: str, body: str) -> None:
+    """Write a program (bash) into a folder."""
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text(f"#!/usr/bin/env bash\n{body}\n")
+    (folder / name).chmod(0o755)
+
+
+def stub_run(folder: Path, *options: str | Path) -> str:
+    """Run stubs in `folder`, with the programs in its folder `bin`; return what Nextflow says."""
+    path = [str(folder / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]]
+    done = run_nextflow(
+        ["run", ROOT / "main.nf", "-stub-run", *options],
+        cwd=folder,
+        env={"PATH": os.pathsep.join(path)},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.nextflow
+@needs_nextflow
+def test_each_task_gets_the_environment_of_its_image(tmp_path: Path) -> None:
+    """With a `conda` that makes empty environments and writes down what it was asked for."""
+    conda = (
+        f'echo "$@" >> {tmp_path}/asked\n'
+        'if [ "$1" = env ]; then mkdir -p "$4"; fi\n'
+        f'if [ "$1" = info ]; then echo \'{{\'; echo \'"conda_prefix": "{tmp_path}"\'; fi'
+    )
+    program(tmp_path / "bin", "conda", conda)
+    program(tmp_path / "bin", "activate", "true")
+    program(tmp_path / "bin", "multiqc", "echo multiqc, version 1.35")
+    options = ["--mode", "train", "--labels", LABELS, "--multiqc"]
+    stub_run(tmp_path, "-profile", "test,conda", *options)
+
+    asked = (tmp_path / "asked").read_text()
+    made = re.findall(r"env create --prefix (\S+) --file (\S+)", asked)
+    files = {Path(prefix).name: Path(file).name for prefix, file in made}
+    assert set(files.values()) == {"histpred.yml", "histpred-train.yml"}
+    assert "bioconda::multiqc=1.35" in asked
+    used = {}
+    for run in tmp_path.glob("work/*/*/.command.run"):
+        text = run.read_text()
+        (task,) = re.findall(r"name: '(?:\w+:)*(\w+)", text)
+        (environment,) = re.findall(r"activate \S*/(env-[\w-]+)", text)
+        used[task] = files.get(environment, "another")
+    assert used == {
+        **dict.fromkeys(["BUNDLE", "SCATTER", "SUMMARY"], "histpred.yml"),
+        **dict.fromkeys(["EMBED", "TRAIN", "EVALUATE"], "histpred-train.yml"),
+        "MULTIQC": "another",
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.nextflow
+@needs_nextflow
+def test_the_end_of_a_run_can_be_mailed(tmp_path: Path) -> None:
+    program(tmp_path / "bin", "sendmail", f"cat > {tmp_path}/mail")
+    stub_run(tmp_path, "-profile", "test", "-N", "you@example.org")
+    mail = (tmp_path / "mail").read_text()
+    assert "To: you@example.org" in mail
+    assert "Execution completed successfully" in mail
