@@ -108,7 +108,7 @@ def read_results(sheet: Sheet, plan: Plan, missing: Mapping[str, str], out: Path
 
 
 def _page(report: Report, genes: pandas.DataFrame, categories: pandas.DataFrame | None) -> str:
-    sheet, plan, results, missing = report
+    sheet, plan, results, _ = report
     first = next(iter(results))
     drawings = figures.draw_data(genes, categories)
     for split, done in results.items():
@@ -124,17 +124,16 @@ def _page(report: Report, genes: pandas.DataFrame, categories: pandas.DataFrame 
         figures=drawings,
         splits=plan.record.splits,
         compared=page_tables.compared(results),
-        chapters={split: _chapter(results, split, missing) for split in results},
-        settings=page_tables.settings(sheet, results[first], missing),
+        chapters={split: _chapter(sheet, results, split) for split in results},
+        settings=page_tables.settings(sheet, results[first]),
         readings=_readings(results[first]),
         facts=_facts(report),
     )
 
 
-def _chapter(results: Results, split: str, missing: Mapping[str, str]) -> dict[str, object]:
-    these = {split: results[split]}
+def _chapter(sheet: Sheet, results: Results, split: str) -> dict[str, object]:
     return {
-        "tables": page_tables.chapter(these, missing),
+        "tables": page_tables.chapter(sheet, {split: results[split]}),
         "vectors": figures.vectors_of(results[split]) is not None,
     }
 
