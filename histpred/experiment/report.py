@@ -22,7 +22,7 @@ from histpred.experiment.results import Trained, read_trained
 from histpred.experiment.sheet import Sheet
 from histpred.experiment.tables import Results
 from histpred.labels.folder import CATEGORIES
-from histpred.reports.page import render
+from histpred.reports.page import listed, render
 
 logger = logging.getLogger(__name__)
 
@@ -139,11 +139,11 @@ def _chapter(sheet: Sheet, results: Results, split: str) -> dict[str, object]:
 
 
 def _warnings(report: Report) -> list[str]:
-    found = [f"The configuration {name} is missing. {why}" for name, why in report.missing.items()]
+    found = [f"The configuration {name} is missing: {why}" for name, why in report.missing.items()]
     done = next(iter(report.results.values()))
     if strange := [one.name for one in done if one.published is False]:
         found.append(
-            f"The encoder of {', '.join(strange)} has other weights than the published ones: its "
+            f"The weights of the encoder are not the published ones in {listed(strange)}: the "
             "figures say nothing about the published encoder."
         )
     if short := [
