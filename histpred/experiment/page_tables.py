@@ -18,6 +18,7 @@ from histpred.training.settings import Settings
 PAPER_EPOCHS = Settings().epochs
 HEADS = {"macro auroc": "Macro-AUROC", "micro auroc": "Micro-AUROC"}
 NOTHING = -2.0  # sorts below every figure
+LEFT_OUT, MISSED = "not in this experiment", "missing: see above"
 MISSING = Cell("", NOTHING)
 
 
@@ -68,20 +69,21 @@ def compared(results: Results) -> Table:
     )
 
 
-def chapter(results: Results, missing: Mapping[str, str]) -> dict[str, Table]:
+def chapter(sheet: Sheet, results: Results) -> dict[str, Table]:
     """The tables of one split by the name of their file, without its suffix."""
+    named = {one.paper: one.name for one in sheet.configurations if one.paper}
     found = {
         "table1": Table(
             "The paper's Table 1: test set performance, micro-averaged over the marks. Grey: what "
             "the paper prints.",
             ["Configuration", "Figures", *(METRICS[name] for name in PAPER_METRICS)],
-            _beside(tables.table_1(results), PAPER_METRICS, paper.TABLE_1, missing),
+            _beside(tables.table_1(results), PAPER_METRICS, paper.TABLE_1, named),
         ),
         "table2": Table(
             "The paper's Table 2: macro- and micro-averaged AUROC on the test set. Grey: what the "
             "paper prints.",
             ["Configuration", "Figures", *HEADS.values()],
-            _beside(tables.table_2(results), list(HEADS), paper.TABLE_2, missing),
+            _beside(tables.table_2(results), list(HEADS), paper.TABLE_2, named),
         ),
         "configurations": _every(results),
     }
@@ -91,7 +93,7 @@ def chapter(results: Results, missing: Mapping[str, str]) -> dict[str, Table]:
     return found
 
 
-def settings(sheet: Sheet, done: Sequence[Trained], missing: Mapping[str, str]) -> Table:
+def settings(sheet: Sheet, done: Sequence[Trained]) -> Table:
     """What each configuration is: its input, marks, loss and epochs."""
     trained = {one.name: one for one in done}
     rows = []
@@ -113,17 +115,20 @@ def _beside(
     table: pandas.DataFrame,
     metrics: Sequence[str],
     printed: Mapping[str, Mapping[str, float]],
-    missing: Mapping[str, str],
+    named: Mapping[str, str],
 ) -> list[Row]:
-    """Rows of a table of the paper: what it prints, then the same by both readings."""
+    """Rows of a table of the paper: what it prints, then the same by both readings.
+
+    named: the configuration of the sheet that stands for a row, if there is one.
+    """
     rows = []
     for row, values in printed.items():
         cells = [Cell(f"{value:g}", value) for value in values.values()]
         rows.append(Row(row, [Cell("as printed"), *cells], kind="baseline"))
         own = table[table["row"] == row]
         if own.empty:
-            nothing = [MISSING] * len(metrics)
-            rows.append(Row("not in this experiment", [Cell(""), *nothing]))
+            why = Cell(MISSED if row in named else LEFT_OUT)
+            rows.append(Row(named.get(row, row), [why, *[MISSING] * len(metrics)]))
         for record in own.to_dict("records"):
             figures = [figure(record[name]) for name in metrics]
             rows.append(Row(record["configuration"], [Cell(READINGS[record["reading"]]), *figures]))

@@ -22,7 +22,7 @@ from histpred.experiment.results import Trained, read_trained
 from histpred.experiment.sheet import Sheet
 from histpred.experiment.tables import Results
 from histpred.labels.folder import CATEGORIES
-from histpred.reports.page import render
+from histpred.reports.page import listed, render
 
 logger = logging.getLogger(__name__)
 
@@ -108,7 +108,7 @@ def read_results(sheet: Sheet, plan: Plan, missing: Mapping[str, str], out: Path
 
 
 def _page(report: Report, genes: pandas.DataFrame, categories: pandas.DataFrame | None) -> str:
-    sheet, plan, results, missing = report
+    sheet, plan, results, _ = report
     first = next(iter(results))
     drawings = figures.draw_data(genes, categories)
     for split, done in results.items():
@@ -124,27 +124,26 @@ def _page(report: Report, genes: pandas.DataFrame, categories: pandas.DataFrame 
         figures=drawings,
         splits=plan.record.splits,
         compared=page_tables.compared(results),
-        chapters={split: _chapter(results, split, missing) for split in results},
-        settings=page_tables.settings(sheet, results[first], missing),
+        chapters={split: _chapter(sheet, results, split) for split in results},
+        settings=page_tables.settings(sheet, results[first]),
         readings=_readings(results[first]),
         facts=_facts(report),
     )
 
 
-def _chapter(results: Results, split: str, missing: Mapping[str, str]) -> dict[str, object]:
-    these = {split: results[split]}
+def _chapter(sheet: Sheet, results: Results, split: str) -> dict[str, object]:
     return {
-        "tables": page_tables.chapter(these, missing),
+        "tables": page_tables.chapter(sheet, {split: results[split]}),
         "vectors": figures.vectors_of(results[split]) is not None,
     }
 
 
 def _warnings(report: Report) -> list[str]:
-    found = [f"The configuration {name} is missing. {why}" for name, why in report.missing.items()]
+    found = [f"The configuration {name} is missing: {why}" for name, why in report.missing.items()]
     done = next(iter(report.results.values()))
     if strange := [one.name for one in done if one.published is False]:
         found.append(
-            f"The encoder of {', '.join(strange)} has other weights than the published ones: its "
+            f"The weights of the encoder are not the published ones in {listed(strange)}: the "
             "figures say nothing about the published encoder."
         )
     if short := [

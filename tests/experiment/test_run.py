@@ -100,7 +100,9 @@ def test_a_configuration_without_weights_is_missing_and_the_others_run(tmp_path)
     assert "configuration lost will be missing: no weights at" in first  # before any work
     record = json.loads((out / "experiment.json").read_text())
     assert record["missing"]["lost"].startswith("no weights at")
-    assert "The configuration lost is missing." in (out / "report.html").read_text()
+    page = (out / "report.html").read_text()
+    assert "The configuration lost is missing: no weights at" in page
+    assert page.count("missing: see above") == 2  # in Tables 1 and 2
     table = (out / "configurations.tsv").read_text()
     assert "fine" in table
     assert "lost" not in table
