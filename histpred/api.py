@@ -379,10 +379,10 @@ def experiment(
 
     sheet: a YAML file, or a shipped one ('paper', 'smoke'). genomes: a samplesheet in place of the
     sheet's genomes. The others are as the options of `histpred experiment`. For the files, see
-    `histpred.experiment.report.write_report`. Raises HistpredError for a sheet or inputs that
+    `histpred.experiments.report.write_report`. Raises HistpredError for a sheet or inputs that
     cannot be used, and if no configuration can be evaluated.
     """
-    from histpred.experiment.run import Stage
+    from histpred.experiments.run import Stage
 
     execution = Execution(device, precision, _path(store), overwrite)
     stage = Stage(_names(only))

@@ -20,7 +20,7 @@ from histpred.core.execution import Execution, Progress, no_progress
 
 if TYPE_CHECKING:
     from histpred.bundle.encoding import EncoderChoice
-    from histpred.experiment.run import experiment
+    from histpred.experiments.run import experiment
     from histpred.genome.extract import extract as windows
     from histpred.genome.genomes import GenomeInput
     from histpred.genome.request import Request
@@ -44,7 +44,7 @@ STAGES = {
     "gather": "histpred.scoring.gather:gather",
     "train": "histpred.training.train:train",
     "evaluate": "histpred.reports.evaluate:evaluate",
-    "experiment": "histpred.experiment.run:experiment",
+    "experiment": "histpred.experiments.run:experiment",
     "tracks": "histpred.tracks.hub:write_hub",
     "report": "histpred.reports.prediction:write_report",
     "convert": "histpred.reports.convert:convert",

@@ -333,7 +333,7 @@ def test_a_verb_whose_packages_are_missing_says_which_and_how(verb, tmp_path, mo
     arguments = ("mine", *files) if verb == "evaluate" else files
     done = histpred(verb, *arguments, "-o", tmp_path / "out")
     assert done.code == 2
-    assert "torch, sklearn, scipy and 3 more, which is not installed" in done.err
+    assert "torch, sklearn, scipy and 4 more, which is not installed" in done.err
     assert "HISTPRED_EXTRAS=train bin/histpred" in done.err
 
 

@@ -79,8 +79,8 @@ def experiment(
     need("train")
     from histpred import verbs
     from histpred.core.execution import Execution
-    from histpred.experiment.report import REPORT
-    from histpred.experiment.run import Stage
+    from histpred.experiments.report import REPORT
+    from histpred.experiments.run import Stage
 
     with Progress("training", quiet) as progress, Progress("embedding windows", quiet) as embedded:
 

@@ -98,7 +98,7 @@ def test_onnxruntime_that_has_cuda_and_does_not_start_it_is_a_note(monkeypatch):
     providers, device = doctor.scoring(used)
     assert runtime.CUDA in providers.found
     assert (device.verdict, used["scoring"]) == (NOTE, "cpu")
-    assert "pip install onnxruntime-gpu" in device.hint
+    assert "nvidia-smi" in device.hint
 
 
 def test_a_scoring_device_that_computes_wrongly_is_a_problem(monkeypatch):

@@ -9,7 +9,7 @@ import numpy as np
 import pandas
 import pytest
 
-from histpred.experiment.paper import TABLE_1, TABLE_2
+from histpred.experiments.paper import TABLE_1, TABLE_2
 
 pytestmark = pytest.mark.slow
 

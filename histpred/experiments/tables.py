@@ -12,8 +12,8 @@ import numpy as np
 import pandas
 
 from histpred.evaluation.result import MACRO, MICRO, PAPER_METRICS
-from histpred.experiment import paper
-from histpred.experiment.results import READINGS, Trained
+from histpred.experiments import paper
+from histpred.experiments.results import READINGS, Trained
 
 Results = Mapping[str, Sequence[Trained]]
 """Split -> its finished configurations, in the order of the sheet."""

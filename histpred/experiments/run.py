@@ -12,11 +12,11 @@ from histpred.core.errors import HistpredError, OutputError, TemporaryError, Usa
 from histpred.core.execution import Execution
 from histpred.core.output import refuse_inputs, refuse_streams
 from histpred.core.spelling import did_you_mean
-from histpred.experiment import plan as planning
-from histpred.experiment.plan import Plan, make_plan
-from histpred.experiment.report import RECORD, REPORT, TABLES, is_finished, write_report
-from histpred.experiment.sheet import read_sheet
-from histpred.experiment.tasks import CONFIGURATIONS, Task, Told, genomes_of, make_tasks, run_task
+from histpred.experiments import plan as planning
+from histpred.experiments.plan import Plan, make_plan
+from histpred.experiments.report import RECORD, REPORT, TABLES, is_finished, write_report
+from histpred.experiments.sheet import read_sheet
+from histpred.experiments.tasks import CONFIGURATIONS, Task, Told, genomes_of, make_tasks, run_task
 from histpred.genome.genomes import all_files
 
 logger = logging.getLogger(__name__)
@@ -55,8 +55,8 @@ def experiment(
 ) -> Outcome:
     """Run the experiment of a sheet into the folder `out`.
 
-    Files: plan/ (see `histpred.experiment.plan`), configurations/NAME/SPLIT/ with a bundle and an
-    evaluation, and report.html with its tables (see `histpred.experiment.report`). What is finished
+    Files: plan/ (see `histpred.experiments.plan`), configurations/NAME/SPLIT/ with a bundle and an
+    evaluation, and report.html with its tables (see `histpred.experiments.report`). What is finished
     in `out` is not computed again.
 
     genomes_path: a samplesheet in place of the genomes of the sheet. execution: its store is shared

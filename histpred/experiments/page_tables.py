@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 import pandas
 
 from histpred.evaluation.result import METRICS, MICRO, PAPER_METRICS
-from histpred.experiment import paper, tables
-from histpred.experiment.results import READINGS, Trained
-from histpred.experiment.sheet import Sheet
-from histpred.experiment.tables import Results, reference
+from histpred.experiments import paper, tables
+from histpred.experiments.results import READINGS, Trained
+from histpred.experiments.sheet import Sheet
+from histpred.experiments.tables import Results, reference
 from histpred.reports.page import Cell, Row, Table, count, figure, listed, number, percent
 from histpred.reports.readings import PAPER
 from histpred.training.settings import Settings

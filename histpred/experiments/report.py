@@ -16,11 +16,11 @@ from histpred.core.finished import altered
 from histpred.core.output import file_digest, output_files
 from histpred.core.strict_json import parse
 from histpred.core.version import __version__
-from histpred.experiment import figures, page_tables, tables
-from histpred.experiment.plan import FOLDER, GENES, Plan
-from histpred.experiment.results import Trained, read_trained
-from histpred.experiment.sheet import Sheet
-from histpred.experiment.tables import Results
+from histpred.experiments import figures, page_tables, tables
+from histpred.experiments.plan import FOLDER, GENES, Plan
+from histpred.experiments.results import Trained, read_trained
+from histpred.experiments.sheet import Sheet
+from histpred.experiments.tables import Results
 from histpred.labels.folder import CATEGORIES
 from histpred.reports.page import listed, render
 
@@ -114,7 +114,7 @@ def _page(report: Report, genes: pandas.DataFrame, categories: pandas.DataFrame 
     for split, done in results.items():
         drawings |= figures.draw_split(split, done)
     return render(
-        "experiment/report.html.j2",
+        "experiments/report.html.j2",
         title=sheet.title or "Experiment",
         counts={"configuration": len(sheet.configurations), "split": len(plan.splits)},
         genes=plan.record.genes,

@@ -28,7 +28,7 @@ from histpred.core.errors import InputError, UsageError
 from histpred.core.shipped import demo_data
 from histpred.core.spelling import did_you_mean
 from histpred.core.strict_yaml import Place, line_of, read_yaml
-from histpred.experiment.paper import ROWS
+from histpred.experiments.paper import ROWS
 from histpred.labels.splits import METHODS, RANDOM
 from histpred.training.settings import LOSSES, MODELS, Recipe, Settings
 

@@ -14,7 +14,7 @@ from histpred.encoders import is_expensive
 from histpred.encoders.installed import ABSENT, state_of
 from histpred.encoders.published import default_folder
 from histpred.evaluation.rows import EvaluationOptions
-from histpred.experiment.sheet import Common, Sheet, SheetGenome
+from histpred.experiments.sheet import Common, Sheet, SheetGenome
 from histpred.genome.genomes import GenomeInput, read_genomes
 from histpred.genome.request import Request
 from histpred.genome.transcripts import fitting

@@ -13,9 +13,9 @@ import numpy as np
 import pandas
 
 from histpred.evaluation.result import ModelResult, Result
-from histpred.experiment import paper
-from histpred.experiment.results import Trained
-from histpred.experiment.tables import similarity_of
+from histpred.experiments import paper
+from histpred.experiments.results import Trained
+from histpred.experiments.tables import similarity_of
 from histpred.reports.evaluation_figures import co_targeting, mark_similarity
 from histpred.reports.figures import Draft, Drawing, drawn
 from histpred.reports.label_figures import biotype_counts, category_counts, class_counts

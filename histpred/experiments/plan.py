@@ -22,8 +22,8 @@ from histpred.core.errors import InputError, UsageError, first_few
 from histpred.core.finished import finished, is_ours, refuse_other
 from histpred.core.output import file_digest, input_digest, output_folder, sweep
 from histpred.core.version import __version__
-from histpred.experiment.sheet import Sheet
-from histpred.experiment.tasks import Task
+from histpred.experiments.sheet import Sheet
+from histpred.experiments.tasks import Task
 from histpred.genome.genomes import GenomeInput, naming, placed
 from histpred.genome.windows import WindowSpec
 from histpred.labels.folder import CATEGORIES

@@ -15,8 +15,8 @@ from histpred.bundle.folder import HISTORY, load_bundle
 from histpred.core.finished import read_record
 from histpred.encoders.published import find, is_published
 from histpred.evaluation.result import MACRO, METRICS, MICRO, MODEL, PAPER_METRICS, ModelResult
-from histpred.experiment.sheet import Common
-from histpred.experiment.tasks import BUNDLE, CONFIGURATIONS, EVALUATION
+from histpred.experiments.sheet import Common
+from histpred.experiments.tasks import BUNDLE, CONFIGURATIONS, EVALUATION
 from histpred.reports.evaluate import METRICS as METRICS_FILE
 from histpred.reports.evaluate import EvaluationRecord
 from histpred.reports.readings import COUNTS, HISTPRED, PAPER

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from histpred.core.errors import HistpredError, InputError, UsageError
-from histpred.experiment.sheet import SHIPPED, read_sheet
+from histpred.experiments.sheet import SHIPPED, read_sheet
 from histpred.training.settings import Recipe, Settings
 from support.command_line import said_well
 from support.experiments import write_sheet
