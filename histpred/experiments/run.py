@@ -56,8 +56,8 @@ def experiment(
     """Run the experiment of a sheet into the folder `out`.
 
     Files: plan/ (see `histpred.experiments.plan`), configurations/NAME/SPLIT/ with a bundle and an
-    evaluation, and report.html with its tables (see `histpred.experiments.report`). What is finished
-    in `out` is not computed again.
+    evaluation, and report.html with its tables (see `histpred.experiments.report`). What is
+    finished in `out` is not computed again.
 
     genomes_path: a samplesheet in place of the genomes of the sheet. execution: its store is shared
     by the configurations. cache: see `Request`. Without a store or a cache, they lie in `out` until

@@ -36,7 +36,7 @@ def genes(demo_data, genome, tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def tiles(genome, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("tiles")
-    (folder / "part.bed").write_text("chr22\t20200000\t20220000\tpart\t0\t.\n")
+    (folder / "part.bed").write_text("chr22\t20280000\t20310000\tpart\t0\t.\n")
     done = histpred(
         "predict", folder / "part.bed", genome, "--tile", "200", "-o", folder / "scores"
     )

@@ -11,7 +11,8 @@ for package in ("jinja2", "sklearn", "scipy"):
     pytest.importorskip(package, reason="needs the extra train")
 
 from histpred.evaluation.kinds import by_kind  # noqa: E402
-from histpred.reports.evaluation import metrics_of, write_report, write_tables  # noqa: E402
+from histpred.reports.evaluation import metrics_of, write_report  # noqa: E402
+from histpred.reports.evaluation_tables import write_tables  # noqa: E402
 from histpred.reports.kinds import kind_findings, kind_tables  # noqa: E402
 from support.results import tsv  # noqa: E402
 

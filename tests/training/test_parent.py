@@ -130,8 +130,8 @@ def dataset(rows, lengths=(1000, 50)):
     ids, chrom, start, end, sets = zip(*rows, strict=True)
     windows = pandas.DataFrame({"chrom": chrom, "start": start, "end": end})
     examples = SimpleNamespace(units=np.array(ids), windows=windows, sets=np.array(sets))
-    genome = SimpleNamespace(lengths=lengths)
-    return SimpleNamespace(marks=("H3K9ac", "H4K20me1"), examples=examples, genome=genome)
+    genomes = {"": SimpleNamespace(lengths=lengths)}
+    return SimpleNamespace(marks=("H3K9ac", "H4K20me1"), examples=examples, genomes=genomes)
 
 
 ROWS = [
