@@ -58,6 +58,7 @@ LEFT_OUT = {
     "bundle": "a parameter of the pipeline: samples may differ in it, and a folder is staged",
     "encoder": "a parameter of the pipeline, in place of a bundle",
     "store": "a parameter of the pipeline: all tasks share it",
+    "transcripts": "the pipeline joins exons: it stages no further FASTA",
     "only": "each configuration of an experiment is a task of its own",
     "plan": "so is the plan of an experiment",
     "recorded_as": "the pipeline names the sample's own files",
