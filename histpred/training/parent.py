@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +13,11 @@ import pandas
 from histpred.bundle.encoding import EncoderChoice, bundle_encoder
 from histpred.bundle.folder import SPLIT, Bundle, load_bundle
 from histpred.bundle.manifest import Parent
+from histpred.bundle.organisms import Species
 from histpred.bundle.outputs import assembly_of
 from histpred.core.errors import UsageError, first_few
 from histpred.encoders.chunks import parse_chunks
+from histpred.genome.genomes import within
 from histpred.genome.naming import chromosome
 from histpred.genome.windows import parse_window
 from histpred.labels.loci import overlapping
@@ -25,12 +27,14 @@ from histpred.labels.table import read_records
 from histpred.training.settings import MLP, SPECTRA, Recipe
 
 if TYPE_CHECKING:
+    from histpred.scoring.embed import Genome
     from histpred.training.data import Dataset
 
 logger = logging.getLogger(__name__)
 
 FIXED = ("model", "members", "hidden", "mark_dimension")
 """Fields of a recipe that are the parent's."""
+PLACE = ["chrom", "start", "end"]
 INSTEAD = "train without --from; --bundle NAME trains a new perceptron on the encoder of a bundle"
 
 
@@ -131,11 +135,10 @@ def describe_parent(parent: Bundle, dataset: Dataset) -> Parent:
         return record
     rows = (row for _, row in read_records(path, ("id", "set")))
     learned = [row for row in rows if row["set"] in (TRAIN, VALIDATION)]
-    ids = {without_version(row["id"]) for row in learned}
-    by_id = np.array([without_version(unit) in ids for unit in examples.units], bool)
-    by_place = np.zeros(len(by_id), bool)
-    if any(assembly_of(one.lengths, manifest.species) for one in dataset.genomes.values()):
-        by_place = _overlapping(examples.windows, learned)
+    named = [*dataset.genomes, *(one.genome for one in manifest.species)]
+    ids = {_bare(row["id"], named) for row in learned}
+    by_id = np.array([_bare(unit, named) in ids for unit in examples.units], bool)
+    by_place = _seen_places(examples.windows, dataset.genomes, manifest.species, learned)
     test, validation = (examples.sets == name for name in (TEST, VALIDATION))
     seen = by_id | by_place
     counts = {
@@ -168,19 +171,51 @@ def _trained_recipe(parent: Bundle) -> dict[str, Any]:
     return {**recipe, "hidden": tuple(recipe["hidden"])}
 
 
-def _overlapping(windows: pandas.DataFrame, learned: list[dict[str, str]]) -> np.ndarray:
-    """True, bool [n], for windows that share a base with a row of the parent's split."""
+def _bare(unit: str, genomes: Collection[str]) -> str:
+    """A unit without the genome before it, and without the version of its id."""
+    genome, colon, rest = unit.partition(":")
+    return without_version(rest if colon and genome in genomes else unit)
+
+
+def _seen_places(
+    windows: pandas.DataFrame,
+    genomes: Mapping[str, Genome],
+    species: Sequence[Species],
+    learned: list[dict[str, str]],
+) -> np.ndarray:
+    """True, bool [n], for windows that share a base with a row of the parent's split.
+
+    Only genomes that have an assembly in common with a species of the parent are compared.
+    """
     rows = [(row.get("chrom", ""), row.get("start"), row.get("end")) for row in learned]
     places = [
         (chrom, int(start), int(end))
         for chrom, start, end in rows
         if start and end and start.isdecimal() and end.isdecimal()
     ]
-    theirs = pandas.DataFrame(places, columns=["chrom", "start", "end"])
-    both = pandas.concat([windows[list(theirs.columns)], theirs], ignore_index=True)
-    both = both.assign(chrom=both["chrom"].map(chromosome))
-    targets = np.arange(len(both)) >= len(windows)
-    found: np.ndarray = overlapping(both, targets)[: len(windows)]
+    theirs = pandas.DataFrame(places, columns=PLACE)
+    ours = windows[PLACE].reset_index(drop=True)
+    seen = np.zeros(len(ours), bool)
+    for name, genome in genomes.items():
+        for one in species:
+            if assembly_of(genome.lengths, [one]):
+                here = _of_genome(ours, name)
+                seen[here.index] |= _overlapping(here, _of_genome(theirs, one.genome))
+    return seen
+
+
+def _of_genome(places: pandas.DataFrame, genome: str) -> pandas.DataFrame:
+    """The places of a genome, on chromosomes as `histpred.genome.naming.chromosome` writes them."""
+    prefix = within(genome, "")
+    own = places[places["chrom"].str.startswith(prefix)]
+    contigs = own["chrom"].str.removeprefix(prefix)
+    return own.assign(chrom=contigs.map(chromosome))
+
+
+def _overlapping(here: pandas.DataFrame, there: pandas.DataFrame) -> np.ndarray:
+    """True, bool [n], for the places here that share a base with one there."""
+    both = pandas.concat([here, there], ignore_index=True)
+    found: np.ndarray = overlapping(both, np.arange(len(both)) >= len(here))[: len(here)]
     return found
 
 

@@ -156,6 +156,19 @@ def test_test_rows_that_the_parent_has_seen_are_counted_by_id_and_by_place(paren
     assert f"{said}base) and on 1 of the 1 validation rows" in caplog.text
 
 
+def test_places_of_named_genomes_are_compared_genome_by_genome(parent):
+    """The rows as above, once as a genome of the parent's assembly, once of another."""
+    named = [(f"human:{name}", f"human:{chrom}", *rest) for name, chrom, *rest in ROWS]
+    mouse = [(f"mouse:m{name}", f"mouse:{chrom}", *rest) for name, chrom, *rest in ROWS]
+    both = dataset([*named, *mouse])
+    both.genomes = {
+        "human": SimpleNamespace(lengths=(1000, 50)),
+        "mouse": SimpleNamespace(lengths=(999,)),
+    }
+    found = describe_parent(parent, both)
+    assert (found.test_rows_seen, found.seen_by_id, found.seen_by_place) == (3, 2, 2)
+
+
 def test_places_of_another_assembly_are_not_compared(parent):
     found = describe_parent(parent, dataset(ROWS, lengths=(999,)))
     assert (found.test_rows_seen, found.seen_by_place) == (2, 0)
