@@ -328,6 +328,7 @@ def test_the_same_transcripts_from_either_file_have_the_same_scores(spliced):
 
 
 def test_other_sequences_of_transcripts_have_other_scores(spliced):
+    pytest.importorskip("pyarrow", reason="a store needs pyarrow")
     records = Path("rna.fa").read_text()
     write(Path("other.fa"), records.translate(str.maketrans("ACGT", "CATG")))
     embedded = []

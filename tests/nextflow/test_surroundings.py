@@ -9,11 +9,12 @@ import tomllib
 from pathlib import Path
 
 import pytest
-import yaml
 
-from histpred import __version__
-from support.command_line import ROOT
-from support.nextflow import needs_nextflow, run_nextflow
+yaml = pytest.importorskip("yaml", reason="needs the extra train")
+
+from histpred import __version__  # noqa: E402
+from support.command_line import ROOT  # noqa: E402
+from support.nextflow import needs_nextflow, run_nextflow  # noqa: E402
 
 FOLDER = ROOT / "nextflow" / "conda"
 LABELS = ROOT / "test-data" / "human-chr22-20M" / "labels.tsv"
