@@ -47,6 +47,10 @@ def end_soon() -> None:
     """End the process after `LINGER` seconds, if it does not end by itself before."""
     import threading
 
+    # If an interruption has left text that was executed (as namedtuple does), and none was since,
+    # `python -m` ends by SIGINT, whatever the exit code: unhandled_keyboard_interrupt of CPython.
+    exec("")
+
     timer = threading.Timer(LINGER, os._exit, [EXIT_INTERRUPTED])
     timer.daemon = True
     timer.start()

@@ -20,7 +20,26 @@ from histpred.core.interruption import (
     what_next,
 )
 from histpred.core.output import RESUME, output_folder, store_is_kept
-from support.command_line import environment
+from support.command_line import ROOT, environment
+
+IN_TEXT = """
+import sys
+from histpred.core.interruption import EXIT_INTERRUPTED, end_soon
+try:
+    exec("raise KeyboardInterrupt")
+except KeyboardInterrupt:
+    end_soon()
+sys.exit(EXIT_INTERRUPTED)
+"""
+
+
+def test_an_interruption_of_text_that_is_executed_does_not_change_the_exit_code(tmp_path):
+    (tmp_path / "interrupted.py").write_text(IN_TEXT)
+    known = {**environment(), "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "interrupted"]
+    done = subprocess.run(command, check=False, cwd=tmp_path, env=known)
+    assert done.returncode == EXIT_INTERRUPTED
+
 
 SLOW_QUERY = (
     "sqlite3.connect(':memory:').execute("
