@@ -406,6 +406,9 @@ def read_sheet(parameters) {
     def rows = text.readLines().withIndex(1)
         .findAll { line, _number -> line.trim() }
         .collect { line, number -> [cells_of(line), "${parameters.input}:${number}".toString()] }
+    if (rows && rows[0][0] && !('sample' in rows[0][0])) { // a sheet of genomes has the column 'name'
+        rows[0][0] = rows[0][0].collect { column -> column == 'name' ? 'sample' : column }
+    }
     problems += header_faults(rows, text, stated_columns(parameters))
         .collect { problem -> "${rows ? rows[0][1] : parameters.input}: ${problem}".toString() }
     if (problems) {

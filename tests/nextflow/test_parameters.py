@@ -292,6 +292,7 @@ SHEETS: dict[str, str | bytes] = {
     "three,genes.gtf.gz,genome.fa,human-promoter\n",
     "stated": "sample,labels,annotation,fasta,species,taxon_id\n"
     "one,labels.tsv,genes.gtf.gz,genome.fa,Homo sapiens,9606\n",
+    "named": "name,annotation,fasta,labels\none,genes.gtf.gz,genome.fa,labels.tsv\n",
     "long": HEADER + f'one,"{"x" * 100_000}",genome.fa\n',
 }
 
@@ -363,6 +364,7 @@ GOOD: dict[str, tuple[dict[str, Any], list[str]]] = {
         [],
     ),
     "sheet to train": ({"input": "däta one/labelled.csv", "mode": "train"}, []),
+    "sheet of genomes": ({"input": "däta one/named.csv", "mode": "train", "pool": "both"}, []),
     "pooled sheet": ({"input": "däta one/stated.csv", "mode": "train", "pool": "both"}, []),
 }
 
