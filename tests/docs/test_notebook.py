@@ -31,8 +31,10 @@ def code_cells(tagged: bool) -> list[str]:
 def after(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
     """The variables after the cells that need no scanpy."""
     import matplotlib
+    import matplotlib.pyplot as plt
 
     matplotlib.use("Agg")
+    plt.close("all")  # figures of other tests
     monkeypatch.chdir(tmp_path)
     variables: dict[str, object] = {}
     for source in code_cells(tagged=False):
