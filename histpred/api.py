@@ -164,8 +164,9 @@ def predict(
     with _threads(threads), given as rows, output_path(out, "out") as folder:
         genome = rows if fasta is None else path_text(fasta, "fasta")
         request = Request(rows, genome, by, _names(biotypes), unstranded)
-        request = request._replace(genes=_names(genes), source=source)
-        request = request._replace(transcripts=_paths(transcripts))
+        request = request._replace(
+            genes=_names(genes), source=source, transcripts=_paths(transcripts)
+        )
         verbs.predict(request, choice, folder, execution, tracks)
         scores, called = read_prediction(folder)
         return (scores, called) if calls else scores
@@ -190,8 +191,11 @@ def windows(
     spec = window_for(load_bundle(bundle), window)
     with annotation_file(regions or annotation) as rows, output_path(None, "windows.tsv") as table:
         request = Request(rows, path_text(fasta, "fasta"), by, _names(biotypes), unstranded)
-        request = request._replace(genes=_names(genes), source=REGIONS if regions else FILE)
-        request = request._replace(transcripts=_paths(transcripts))
+        request = request._replace(
+            genes=_names(genes),
+            source=REGIONS if regions else FILE,
+            transcripts=_paths(transcripts),
+        )
         verbs.windows(request, spec, table)
         return read_frame(table).drop(columns=["blocks", "outside"])
 

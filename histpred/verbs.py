@@ -148,10 +148,7 @@ def label_from_rnainter(
     options = {
         "source": "rnainter",
         "species": species,
-        "unobserved": unobserved,
-        "min_score": min_score,
-        "biotypes": request.biotypes,
-        **({"top": top} if top else {}),
+        **_rules(unobserved, min_score, request, top),
     }
     return make_folder(
         out,
@@ -170,6 +167,18 @@ def label_from_rnainter(
         draw_labels,
         overwrite,
     )
+
+
+def _rules(
+    unobserved: str, min_score: float | None, request: Request, top: int | None
+) -> dict[str, object]:
+    """What labels from RNAInter record of the rules that made them."""
+    return {
+        "unobserved": unobserved,
+        "min_score": min_score,
+        "biotypes": request.biotypes,
+        **({"top": top} if top else {}),
+    }
 
 
 def label_genomes_from_rnainter(
@@ -212,10 +221,7 @@ def label_genomes_from_rnainter(
             "source": "rnainter",
             "genome": genome.name,
             "genomes": {one.name: one.species or species for one in genomes},
-            "unobserved": unobserved,
-            "min_score": min_score,
-            "biotypes": genome.request.biotypes,
-            **({"top": top} if top else {}),
+            **_rules(unobserved, min_score, genome.request, top),
         }
         counts[genome.name] = make_folder(
             out / genome.name,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from support.browsers import AXE, PHONE, SCREEN, faults_of
+from support.browsers import AXE, PHONE, SCREEN, assert_accessible
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -24,8 +24,4 @@ def path(tmp_path_factory):
 @pytest.mark.parametrize("screen", [SCREEN, PHONE], ids=["laptop", "phone"])
 @pytest.mark.skipif(not AXE.is_file(), reason="needs what tests/browsers/get.sh fetches")
 def test_axe_finds_no_fault_and_nothing_scrolls_sideways(path, chromium, screen, theme):
-    page = chromium.new_page(viewport=screen, color_scheme=theme, bypass_csp=True)
-    page.goto(path.as_uri())
-    assert faults_of(page) == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= screen["width"]
-    page.close()
+    assert_accessible(chromium, path, screen, theme)

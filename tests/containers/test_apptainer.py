@@ -18,7 +18,7 @@ import pytest
 import histpred
 from support.command_line import ROOT, Argument, tables
 from support.command_line import histpred as run_histpred
-from support.containers import built_image, podman
+from support.containers import built_image, ended, podman
 from support.nextflow import find_nextflow, needs_nextflow
 
 SYSTEM = os.environ.get("HISTPRED_APPTAINER", "")
@@ -40,15 +40,7 @@ pytestmark = [
 
 def in_system(folder: Path, *command: Argument) -> subprocess.CompletedProcess[str]:
     """Run a command in the system with Apptainer, as its unprivileged user in `folder`."""
-    return subprocess.run(
-        [SCRIPT, "run", SYSTEM, *map(os.fspath, command)],
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=1200,
-        check=False,
-    )
+    return ended(SCRIPT, "run", SYSTEM, *command, timeout=1200, folder=folder)
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ They run where a Docker daemon answers. In a container, start it with
 from __future__ import annotations
 
 import functools
-import os
 import re
 import shutil
 import subprocess
@@ -17,21 +16,14 @@ import pytest
 
 from support.command_line import ROOT, Argument, tables
 from support.command_line import histpred as run_histpred
-from support.containers import IMAGE, built_image, podman
+from support.containers import IMAGE, built_image, ended, podman
 from support.nextflow import needs_nextflow, run_nextflow
 
 pytestmark = [pytest.mark.slow, pytest.mark.podman, pytest.mark.timeout(1500)]
 
 
 def docker(*arguments: Argument) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        ["docker", *map(os.fspath, arguments)],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=600,
-        check=False,
-    )
+    return ended("docker", *arguments, timeout=600)
 
 
 @functools.cache

@@ -124,6 +124,15 @@ def served(folder: Path) -> Iterator[str]:
         server.shutdown()
 
 
+def assert_accessible(browser: Browser, path: Path, screen: dict[str, int], theme: str) -> None:
+    """Assert that axe-core finds no fault on a page, and that it does not scroll sideways."""
+    page = browser.new_page(viewport=screen, color_scheme=theme, bypass_csp=True)
+    page.goto(path.as_uri())
+    assert faults_of(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= screen["width"]
+    page.close()
+
+
 def faults_of(page: Page) -> list[str]:
     """What axe-core finds on an open page: how grave, which rule, and the first elements.
 

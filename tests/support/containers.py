@@ -24,16 +24,24 @@ REVISION = "tested"
 BUILD_SECONDS = 1200
 
 
-def podman(*arguments: Argument, timeout: int = 120) -> subprocess.CompletedProcess[str]:
-    """Run podman, with its output as text."""
+def ended(
+    *command: Argument, timeout: int, folder: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a command without input, in `folder` if it is given, with its output as text."""
     return subprocess.run(
-        ["podman", *map(os.fspath, arguments)],
+        [*map(os.fspath, command)],
+        cwd=folder,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         encoding="utf-8",
         timeout=timeout,
         check=False,
     )
+
+
+def podman(*arguments: Argument, timeout: int = 120) -> subprocess.CompletedProcess[str]:
+    """Run podman, with its output as text."""
+    return ended("podman", *arguments, timeout=timeout)
 
 
 @functools.cache
