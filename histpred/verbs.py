@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from histpred.reports.prediction import write_report as report
     from histpred.reports.summary import summarise as summary
     from histpred.scoring.embed import EmbeddedRun
+    from histpred.scoring.explain import explain
     from histpred.scoring.gather import gather
     from histpred.scoring.record import Prediction
     from histpred.scoring.scatter import scatter
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 STAGES = {
     "windows": "histpred.genome.extract:extract",
+    "explain": "histpred.scoring.explain:explain",
     "scatter": "histpred.scoring.scatter:scatter",
     "gather": "histpred.scoring.gather:gather",
     "train": "histpred.training.train:train",
