@@ -28,10 +28,11 @@ if TYPE_CHECKING:
     from histpred.labels.peaks import PeakRule
     from histpred.reports.convert import convert
     from histpred.reports.evaluate import evaluate
+    from histpred.reports.explanation import write_explanation as explanation
     from histpred.reports.prediction import write_report as report
     from histpred.reports.summary import summarise as summary
     from histpred.scoring.embed import EmbeddedRun
-    from histpred.scoring.explain import explain
+    from histpred.scoring.explain_record import Explanation
     from histpred.scoring.gather import gather
     from histpred.scoring.record import Prediction
     from histpred.scoring.scatter import scatter
@@ -41,12 +42,12 @@ if TYPE_CHECKING:
 
 STAGES = {
     "windows": "histpred.genome.extract:extract",
-    "explain": "histpred.scoring.explain:explain",
     "scatter": "histpred.scoring.scatter:scatter",
     "gather": "histpred.scoring.gather:gather",
     "train": "histpred.training.train:train",
     "evaluate": "histpred.reports.evaluate:evaluate",
     "experiment": "histpred.experiments.run:experiment",
+    "explanation": "histpred.reports.explanation:write_explanation",
     "tracks": "histpred.tracks.hub:write_hub",
     "report": "histpred.reports.prediction:write_report",
     "convert": "histpred.reports.convert:convert",
@@ -115,6 +116,38 @@ def predict(
             tiles=tiles,
         )
     return result, hub
+
+
+def explain(
+    request: Request,
+    choice: EncoderChoice,
+    out: Path,
+    execution: Execution = Execution(),
+    resolution: int | None = None,
+    bases: str = "",
+    tracks: Progress | None = None,
+) -> Explanation:
+    """Write an explanation; see `histpred.scoring.explain.explain`.
+
+    tracks: also write a hub into its folder, if it is not there yet; called as `progress` is.
+    """
+    from histpred.genome.request import SEQUENCES
+    from histpred.scoring.derived import FOLDER, HUB, is_hub, refuse_other_hub
+    from histpred.scoring.explain import explain as stage
+
+    if tracks and request.source == SEQUENCES:
+        raise UsageError("--tracks needs a genome, and --sequences has none", "omit --tracks")
+    if tracks:
+        refuse_other_hub(out)
+    result = stage(request, choice, out, execution, resolution, bases)
+    if tracks and (result.fresh or not is_hub(out / FOLDER / HUB)):
+        from histpred.tracks.contributions import write_contributions
+
+        hub = out / FOLDER
+        write_contributions(
+            out, request.fasta, hub, cache=request.cache, overwrite=True, progress=tracks
+        )
+    return result
 
 
 def embed(

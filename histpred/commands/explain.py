@@ -92,15 +92,23 @@ def explain(
     from histpred.bundle.folder import load_bundle
     from histpred.core.execution import Execution
     from histpred.genome.request import Request
+    from histpred.scoring.derived import FOLDER, HUB, REPORT
+    from histpred.scoring.substitutions import bases_text
 
     given = inputs.read_inputs(given)
     request = options.filled(Request, given)
     bundle = load_bundle(given["bundle"])
     choice = bundle_encoder(bundle, given["kind"], None, given["weights"])
     choice = choice._replace(marks=marks)
-    with Progress("explaining windows", quiet) as progress:
+    replaced = bases_text(bases, request.fasta)
+    with (
+        Progress("explaining windows", quiet) as progress,
+        Progress("writing tracks", quiet) as drawn,
+    ):
         execution = options.filled(Execution, given, progress=progress)
-        result = verbs.explain(request, choice, out, execution, resolution, bases)
+        shown = drawn if tracks else None
+        result = verbs.explain(request, choice, out, execution, resolution, replaced, shown)
+
     if not result.fresh:
         logger.info(f"{out} already holds this explanation: nothing to do")
     logger.info(
@@ -109,4 +117,9 @@ def explain(
     )
     for sentence in result.first_words:
         logger.info(sentence)
+    if tracks:
+        logger.info(f"{out / FOLDER / HUB}: what speaks for each mark, as bigWig")
+    if report and result.explained and not (out / REPORT).exists():
+        page = verbs.explanation(out)
+        logger.info(f"{page}: where the predictions come from, for any browser")
     check_strict(strict, result.skipped, result.past_end, out / "ledger.tsv")
