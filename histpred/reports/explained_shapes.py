@@ -5,8 +5,8 @@ They are parts of SVG; the page's template puts them together and gives them the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import pandas
@@ -24,6 +24,8 @@ LOGO_BASES, LOGO_HEIGHT, LOGO_MARKS = 150, 70, 3
 PANEL_WIDTH, PANEL_HEIGHT = 300, 110
 LINES = 3  # biotypes in a panel
 TICKS = 5
+
+Values = TypeVar("Values", float, pandas.Series)
 
 
 class Tick(NamedTuple):
@@ -137,19 +139,17 @@ def map_of(one: Contributions, marks: Sequence[str]) -> Map:
     )
 
 
-def _ticks(one: Contributions, across: object) -> list[Tick]:
+def _ticks(one: Contributions, across: Callable[[float], float]) -> list[Tick]:
     """Positions on the genome, some round numbers of bp apart."""
     length = one.end - one.start
     step = 10 ** int(np.log10(max(length / TICKS, 1)))
     step *= next(times for times in (1, 2, 5, 10) if length / (step * times) <= TICKS + 1)
     first = -(-one.start // step) * step
-    assert callable(across)
     return [Tick(across(at), f"{at:,}") for at in range(first, one.end, step) if at > 0]
 
 
-def _genes(one: Contributions, across: object) -> tuple[list[Gene], int]:
+def _genes(one: Contributions, across: Callable[[float], float]) -> tuple[list[Gene], int]:
     """The rows of the annotation in as few rows as they need, `MOST_GENE_ROWS` at most."""
-    assert callable(across)
     ends: list[float] = []
     found = []
     for _, start, end, name, strand, _ in sorted(one.features, key=lambda feature: feature[1:3]):
@@ -222,11 +222,11 @@ def _panel(name: str, of_mark: pandas.DataFrame, biotypes: Sequence[str]) -> Pan
     bottom, top = float(np.nanmin(values)), float(np.nanmax(values))
     top += (top - bottom) * 0.05 or 1.0
 
-    def across(at: pandas.Series | float) -> pandas.Series | float:
+    def across(at: Values) -> Values:
         return (at - first) / (last - first) * PANEL_WIDTH
 
-    def up(value: pandas.Series | float) -> pandas.Series | float:
-        return PANEL_HEIGHT * (top - value) / (top - bottom)
+    def up(value: Values) -> Values:
+        return (top - value) / (top - bottom) * PANEL_HEIGHT
 
     def path(table: pandas.DataFrame, column: str, back: bool = False) -> str:
         middles = across((table["start"] + table["end"]) / 2)
