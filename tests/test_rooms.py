@@ -83,6 +83,7 @@ TESTED_ELSEWHERE = {
     "reports/vectors": "tests/reports/test_convert.py",
     "scoring/derived": "tests/tracks/test_hub.py",
     "scoring/domain": "tests/scoring/test_predict.py",
+    "scoring/explain_frames": "tests/test_api.py",
     "scoring/explain_record": "tests/scoring/test_explain.py",
     "scoring/explain_tables": "tests/scoring/test_explain.py",
     "scoring/profile": "tests/scoring/test_explain.py",

@@ -11,8 +11,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas
 
-from histpred.core.columns import NA, NAMES
+from histpred.core.columns import NA
 from histpred.reports.surroundings import Feature, features_of
+from histpred.scoring.explain_frames import read_table
 from histpred.scoring.explain_record import BASES, CONTRIBUTIONS, WINDOWS, ExplainRecord
 from histpred.scoring.profile import ALL, PROFILE
 
@@ -47,7 +48,7 @@ def few_windows(folder: Path, run: ExplainRecord) -> list[Contributions]:
     if run.result.explained > FEW:
         return []
     marks = run.identity.marks
-    rows = read_windows(folder)
+    rows = read_table(folder / WINDOWS)
     with _lines(folder / CONTRIBUTIONS) as lines:
         places, values = _by_window(lines, len(marks), 2)
     substituted: dict[str, list[tuple[str, ...]]] = {}
@@ -76,16 +77,6 @@ def few_windows(folder: Path, run: ExplainRecord) -> list[Contributions]:
             )
         )
     return found
-
-
-def read_windows(folder: Path) -> pandas.DataFrame:
-    """The windows of an explanation: columns of a prediction, then window, anchor and marks."""
-    types = dict.fromkeys((*NAMES, "window", "anchor"), str) | {"start": int, "end": int}
-    with gzip.open(folder / WINDOWS, "rt", encoding="utf-8") as lines:
-        head = next(lines).removeprefix("#").rstrip("\n").split("\t")
-        return pandas.read_csv(
-            lines, sep="\t", names=head, dtype=types, keep_default_na=False, quoting=3
-        )
 
 
 def read_profile(folder: Path) -> pandas.DataFrame:
