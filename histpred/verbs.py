@@ -32,16 +32,17 @@ if TYPE_CHECKING:
     from histpred.reports.prediction import write_report as report
     from histpred.reports.summary import summarise as summary
     from histpred.scoring.embed import EmbeddedRun
-    from histpred.scoring.explain_record import Explanation
     from histpred.scoring.gather import gather
     from histpred.scoring.record import Prediction
     from histpred.scoring.scatter import scatter
+    from histpred.tracks.explained import explain
     from histpred.tracks.hub import Hub
     from histpred.tracks.hub import write_hub as tracks
     from histpred.training.train import train
 
 STAGES = {
     "windows": "histpred.genome.extract:extract",
+    "explain": "histpred.tracks.explained:explain",
     "scatter": "histpred.scoring.scatter:scatter",
     "gather": "histpred.scoring.gather:gather",
     "train": "histpred.training.train:train",
@@ -116,38 +117,6 @@ def predict(
             tiles=tiles,
         )
     return result, hub
-
-
-def explain(
-    request: Request,
-    choice: EncoderChoice,
-    out: Path,
-    execution: Execution = Execution(),
-    resolution: int | None = None,
-    bases: str = "",
-    tracks: Progress | None = None,
-) -> Explanation:
-    """Write an explanation; see `histpred.scoring.explain.explain`.
-
-    tracks: also write a hub into its folder, if it is not there yet; called as `progress` is.
-    """
-    from histpred.genome.request import SEQUENCES
-    from histpred.scoring.derived import FOLDER, HUB, is_hub, refuse_other_hub
-    from histpred.scoring.explain import explain as stage
-
-    if tracks and request.source == SEQUENCES:
-        raise UsageError("--tracks needs a genome, and --sequences has none", "omit --tracks")
-    if tracks:
-        refuse_other_hub(out)
-    result = stage(request, choice, out, execution, resolution, bases)
-    if tracks and (result.fresh or not is_hub(out / FOLDER / HUB)):
-        from histpred.tracks.contributions import write_contributions
-
-        hub = out / FOLDER
-        write_contributions(
-            out, request.fasta, hub, cache=request.cache, overwrite=True, progress=tracks
-        )
-    return result
 
 
 def embed(

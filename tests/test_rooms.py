@@ -92,6 +92,7 @@ TESTED_ELSEWHERE = {
     "scoring/embed": "tests/commands/test_embed.py",
     "scoring/frames": "tests/test_api.py",
     "tracks/about": "tests/tracks/test_hub.py",
+    "tracks/explained": "tests/tracks/test_contributions.py",
     "tracks/validate": "tests/tracks/test_binary.py",
     "training/data": "tests/commands/test_train.py",
     "training/members": "tests/commands/test_train.py",

@@ -82,10 +82,10 @@ def zone_table(profile: pandas.DataFrame) -> Table:
 
 def scale_words(run: ExplainRecord) -> str:
     """What the unit of the contributions is, as a sentence."""
-    raw = [name for name, scale in run.scales.items() if scale == "raw"]
+    raw = [name for name, scale in run.result.scales.items() if scale == "raw"]
     if not raw:
         return "Contributions are in natural log-odds of the calibrated probability."
-    which = "all marks" if len(raw) == len(run.scales) else ", ".join(raw)
+    which = "all marks" if len(raw) == len(run.result.scales) else ", ".join(raw)
     return (
         "Contributions are in natural log-odds of the calibrated probability; those of "
         f"{which} in units of the raw score, because the calibration has steps."
@@ -100,7 +100,7 @@ def _facts(run: ExplainRecord, bundle: str) -> dict[str, str]:
         "genome": f"{Path(run.fasta.path).name}, {counted(run.fasta.contigs, 'contig')}",
         "bundle": bundle,
         "windows": str(identity.window),
-        "stretches": f"{run.divided}: {result.stretches:,} were replaced",
+        "stretches": f"{run.result.divided}: {result.stretches:,} were replaced",
         **(
             {"bases": f"{identity.bases}: {result.substitutions:,} substitutions"}
             if identity.bases

@@ -77,15 +77,12 @@ def explain(
     """
     started = time.time()
     check_choice(choice, resolution)
-    bundle, window = choice.required_bundle, choice.window
     refuse_inputs([out / name for name in OUTPUTS], request.files)
-    marks = [mark for mark in choice.scored if not mark.unpredicted]
     options = (resolution, bases)
     with quiet_htslib(), temporary_faults(), store_is_kept(execution.store), ExitStack() as stack:
         expensive = is_expensive(choice.spec.kind)
         device = "cpu" if expensive else execution.device
-        interval, names = interval_output(bundle, window), [mark.name for mark in choice.scored]
-        scorer = stack.enter_context(Scorer(bundle, device, None, interval, names))
+        scorer = stack.enter_context(_scorer_of(choice, device))
         if not execution.overwrite and is_ours(out / RUN):
             now = explain_identity(request, choice, execution, options)
             known = explain_record.held(out, now)
@@ -94,41 +91,60 @@ def explain(
 
         encoder = choice.open(execution.device, execution.precision)
         work = stack.enter_context(output_folder(out, OUTPUTS, is_ours))
-        windows = stack.enter_context(open_windows(request, window, work, (TSV, TABIX)))
-        warnings = windows.plan.warnings + domain_warnings(bundle, window, windows)
-        tell(windows.plan.notices, warnings)
-        if expensive and execution.device == "auto" and encoder.device == "cpu":
-            warnings.append(NO_GPU)
+        windows = stack.enter_context(open_windows(request, choice.window, work, (TSV, TABIX)))
         encoder_is = encoder_identity(choice.spec, encoder)
         folder = execution.store or (out / RESUME if expensive else None)
         store = Store(folder, encoder_is) if folder else None
         alternatives = Alternatives(choice, encoder, scorer, windows.reference, store)
         divided = resolution_of(choice, resolution)
-        positions = positions_of(bases, windows.reference)
-        counts, lacking = _write_all(
-            windows, choice, alternatives, divided, positions, work, execution
-        )
-        windows.ledger.write(work / LEDGER)
+        used = encoder.device if expensive else scorer.device
+        warnings = _warnings(windows, choice, execution, used)
+        given = divided, positions_of(bases, windows.reference)
+        counts, lacking = _write_all(windows, choice, alternatives, *given, work, execution)
         result = Explanation(
             rows=windows.ledger.rows,
             explained=counts["windows"],
             stretches=counts["stretches"],
             substitutions=counts["substitutions"],
+            divided=str(divided),
+            scales=scales_of(choice),
             skipped=windows.ledger.skipped,
             past_end=windows.plan.past_end,
-            first_words=tuple(first_words(bundle.manifest, choice.scored)),
+            first_words=tuple(first_words(choice.required_bundle.manifest, choice.scored)),
             warnings=warnings + lacking,
-            device=encoder.device if expensive else scorer.device,
+            device=used,
             embedded=alternatives.embedded,
             reused=alternatives.reused,
         )
         identity = explain_identity(request, choice, execution, options, windows)
-        described = ({mark.name: scale_of(mark) for mark in marks}, str(divided))
         inputs = record.input_records(request.files, windows)
         tools = record.tools_of(encoder, choice, encoder_is["files"])
-        explain_record.write_run(work, started, identity, result, described, inputs, tools)
+        explain_record.write_run(work, started, identity, result, inputs, tools)
         remove_shown(out)
     return result
+
+
+def _scorer_of(choice: EncoderChoice, device: str) -> Scorer:
+    bundle = choice.required_bundle
+    names = [mark.name for mark in choice.scored]
+    return Scorer(bundle, device, None, interval_output(bundle, choice.window), names)
+
+
+def scales_of(choice: EncoderChoice) -> dict[str, str]:
+    """The scale of the contributions to each mark that is predicted."""
+    return {mark.name: scale_of(mark) for mark in choice.scored if not mark.unpredicted}
+
+
+def _warnings(
+    windows: OpenWindows, choice: EncoderChoice, execution: Execution, used: str
+) -> list[str]:
+    """What a user must know of the inputs and the device, which is also logged."""
+    bundle = choice.required_bundle
+    warnings = windows.plan.warnings + domain_warnings(bundle, choice.window, windows)
+    tell(windows.plan.notices, warnings)
+    if is_expensive(choice.spec.kind) and execution.device == "auto" and used == "cpu":
+        warnings.append(NO_GPU)  # logged when the device was chosen
+    return warnings
 
 
 def check_choice(choice: EncoderChoice, resolution: int | None) -> None:
@@ -227,6 +243,7 @@ def _write_all(
             counts["stretches"] += len(one.stretches)
             counts["substitutions"] += len(one.substitutions)
             execution.progress(counts["windows"], ledger.queued - ledger.passed)
+    ledger.write(work / LEDGER)
     refuse_nothing(windows.annotation, ledger, counts["windows"], "explained")
     if positions and not counts["substitutions"]:
         raise UsageError("no window reads a base of --bases", "give a region in or near a window")

@@ -40,7 +40,7 @@ def read_explanation(folder: Path) -> tuple[pandas.DataFrame, pandas.DataFrame |
     contributions = read_table(folder / CONTRIBUTIONS)
     contributions.attrs = {
         "bundle": run.identity.bundle,
-        "scales": dict(run.scales),
+        "scales": dict(run.result.scales),
         "windows": read_table(folder / WINDOWS).to_dict("records"),
         "warnings": [*run.result.warnings],
     }

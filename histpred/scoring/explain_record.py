@@ -56,14 +56,18 @@ class Explanation(Part):
     """How a run went.
 
     rows: of the annotation. explained: windows. stretches, substitutions: that were replaced, of
-    all windows together. skipped: rows by reason. fresh: False if the folder already held this very
-    result. embedded, reused: chunks that went through the encoder, and that were there already.
+    all windows together. divided: into what. scales: by mark, 'calibrated' if contributions are in
+    log-odds of the probability, 'raw' if in the score before calibration. skipped: rows by reason.
+    fresh: False if the folder already held this very result. embedded, reused: chunks that went
+    through the encoder, and that were there already.
     """
 
     rows: Count
     explained: Count
     stretches: Count
     substitutions: Count
+    divided: str
+    scales: dict[str, str]
     skipped: dict[str, Count]
     past_end: Count
     first_words: tuple[str, ...] = ()
@@ -75,17 +79,11 @@ class Explanation(Part):
 
 
 class ExplainRecord(Part):
-    """All of run.json.
-
-    scales: by mark, 'calibrated' if its contributions are in log-odds of the probability, 'raw' if
-    in those of the score before calibration. divided: into what the windows were divided.
-    """
+    """All of run.json."""
 
     schema_version: str = "1.0"
     identity: ExplainIdentity
     result: Explanation
-    scales: dict[str, str]
-    divided: str
     annotation: AnnotationRecord
     fasta: FastaRecord
     encoder: EncoderRecord
@@ -138,17 +136,14 @@ def write_run(
     started: float,
     identity: ExplainIdentity,
     result: Explanation,
-    described: tuple[dict[str, str], str],
     inputs: tuple[AnnotationRecord, FastaRecord],
     tools: Tools,
 ) -> None:
-    """Write run.json beside the other outputs in `work`; described: `scales` and `divided`."""
+    """Write run.json beside the other outputs in `work`; `started`: seconds since the epoch."""
     paths = [work / name for name in OUTPUTS if (work / name).exists()]
     record = ExplainRecord(
         identity=identity,
         result=result,
-        scales=described[0],
-        divided=described[1],
         annotation=inputs[0],
         fasta=inputs[1],
         encoder=tools.encoder,

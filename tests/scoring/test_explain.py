@@ -219,7 +219,7 @@ def test_the_table_says_its_scale_and_so_does_the_record(done):
         first = next(lines)
     assert first.startswith("## contribution: the fall of the log-odds")
     assert "of H3K9me3: the raw score, because the calibration has steps" in first
-    scales = json.loads((done / "run.json").read_text())["scales"]
+    scales = json.loads((done / "run.json").read_text())["result"]["scales"]
     assert scales == {"H3K4me3": "calibrated", "H3K27me3": "calibrated", "H3K9me3": "raw"}
 
 
