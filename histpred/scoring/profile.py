@@ -8,8 +8,9 @@ Poisson(1) times (Hanley and MacGibbon 2006, doi:10.1016/j.cmpb.2006.04.006).
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,8 +20,11 @@ from histpred.genome.regions import Window
 from histpred.genome.windows import WindowSpec
 from histpred.scoring.stretches import Resolution, width_of
 
+if TYPE_CHECKING:
+    import pandas
+
 PROFILE = "profile.tsv"
-COLUMNS = (
+COLUMNS = (  # strength: the mean size of contributions, whatever their sign
     *("biotype", "mark", "start", "end", "windows"),
     *("mean", "low", "high", "strength", "strength_low", "strength_high"),
 )
@@ -129,25 +133,40 @@ class Profile:
         each = dict(sorted(self._sums.items())) if len(self._sums) > 1 else {}
         return {ALL: whole, **each}
 
-    def write(self, path: Path) -> None:
-        """Write the table; see `COLUMNS`. NA: an interval of windows from one stretch of 100 kb.
+    def rows(self) -> Iterator[tuple[str | int | float, ...]]:
+        """The rows of the table, without steps that no window has; see `COLUMNS`."""
+        for name, sums in self.groups().items():
+            means, low, high = intervals(sums)
+            for number, mark in enumerate(self._marks):
+                for step in np.flatnonzero(sums.windows).tolist():
+                    start = int(self.distances[step])
+                    found = [
+                        float(part[kind, step, number])
+                        for kind in (0, 1)
+                        for part in (means, low, high)
+                    ]
+                    windows = int(sums.windows[step])
+                    yield name, mark, start, start + self.width, windows, *found
 
-        strength: the mean size of contributions, whatever their sign.
-        """
+    def write(self, path: Path) -> None:
+        """Write the table; NA: an interval of windows from one stretch of 100 kb."""
         with open(path, "w", encoding="utf-8", newline="\n") as target:
             target.write("\t".join(COLUMNS) + "\n")
-            for name, sums in self.groups().items():
-                means, low, high = intervals(sums)
-                for number, mark in enumerate(self._marks):
-                    for step in np.flatnonzero(sums.windows):
-                        start = int(self.distances[step])
-                        found = [
-                            NA if np.isnan(value) else f"{value:.5g}"
-                            for kind in (0, 1)
-                            for value in (part[kind, step, number] for part in (means, low, high))
-                        ]
-                        place = (name, mark, start, start + self.width, sums.windows[step])
-                        target.write("\t".join(map(str, (*place, *found))) + "\n")
+            for row in self.rows():
+                target.write("\t".join(map(_text, row)) + "\n")
+
+
+def profile_table(profile: Profile) -> pandas.DataFrame:
+    """The table of a profile; intervals that are not known are NaN."""
+    import pandas
+
+    return pandas.DataFrame(list(profile.rows()), columns=list(COLUMNS))
+
+
+def _text(value: str | int | float) -> str:
+    if isinstance(value, float):
+        return NA if np.isnan(value) else f"{value:.5g}"
+    return str(value)
 
 
 def intervals(sums: Sums) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
