@@ -400,3 +400,43 @@ def test_shipped_bundles_give_the_fall_of_the_scores_of_a_masked_genome(name, tm
         assert [line.mark for line in here] == marks
         np.testing.assert_allclose([line.value for line in here], fall, atol=2e-4)
         assert np.abs(fall).max() > 1e-3
+
+
+@pytest.mark.parametrize("policy", ["window", "grid"])
+def test_a_chunk_of_n_is_left_out_so_each_chunk_is_embedded_once(policy, case, tmp_path):
+    """And a store has them all for the next run."""
+    pytest.importorskip("torch")
+    pytest.importorskip("pyarrow")
+    from histpred.encoders.chunks import ChunkPolicy
+    from support.random_bundle import random_bundle
+
+    window = {"kind": "context", "upstream": 500}
+    chunks = ChunkPolicy(policy, 100)
+    random_bundle(tmp_path / "random", "kmer", Path(), [], chunks=chunks, window=window)
+    words = ("explain", case.bed, case.fasta, "--bundle", tmp_path / "random", "--no-report")
+    words = (*words, "--store", tmp_path / "store", "-o")
+    read = set()
+    for chrom, start, end, _, _, strand in case.rows[:-1]:
+        sequence = case.genome[str(chrom)]
+        left, right = (
+            (int(start) - 500, int(end)) if strand == "+" else (int(start), int(end) + 500)
+        )
+        left, right = max(left, 0), min(right, len(sequence))
+        if policy == "grid":
+            places = range(left // 100 * 100, right, 100)
+            pieces = [sequence[at : at + 100] for at in places]
+            pieces = pieces if strand == "+" else list(map(reverse_complement, pieces))
+        else:
+            bases = sequence[left:right]
+            bases = bases if strand == "+" else reverse_complement(bases)
+            pieces = [bases[at : at + 100] for at in range(0, len(bases), 100)]
+        read |= {piece for piece in pieces if set(piece) != {"N"}}
+    assert histpred(*words, tmp_path / "one").code == 0
+    result = json.loads((tmp_path / "one" / "run.json").read_text())["result"]
+    assert result["embedded"] == len(read)
+    assert histpred(*words, tmp_path / "two").code == 0
+    result = json.loads((tmp_path / "two" / "run.json").read_text())["result"]
+    assert result["embedded"] == 0
+    assert result["reused"] == len(read)
+    for name in ("contributions.tsv.gz", "windows.tsv.gz", "profile.tsv"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
