@@ -32,7 +32,7 @@ def reads_bases() {
 
 // Return the options that name the encoder of a sample. The folder of a bundle is staged.
 def source_of(sample) {
-    if (reads_bases()) {
+    if (reads_bases() && params.from == null) {
         return ''
     }
     if (sample.bundle) {

@@ -8,7 +8,7 @@ import numpy as np
 import pandas
 
 from histpred.evaluation.result import METRICS, MICRO, Result
-from histpred.genome.genomes import GENOME, within
+from histpred.genome.genomes import GENOME, local_name
 from histpred.reports.readings import AREAS, COUNTS, HISTPRED, PAPER, TABLE_1, figures_of
 from histpred.scoring.profile import PROFILE
 
@@ -131,7 +131,7 @@ def _with_genomes(windows: pandas.DataFrame) -> pandas.DataFrame:
         return windows
     genome = windows[GENOME]
     pairs = zip(genome, windows["chrom"], strict=True)
-    contigs = [chrom.removeprefix(within(one, "")) for one, chrom in pairs]
+    contigs = [local_name(one, chrom) for one, chrom in pairs]
     windows = windows.drop(columns=GENOME).assign(chrom=contigs)
     if genome.nunique() > 1:
         windows.insert(0, GENOME, genome)

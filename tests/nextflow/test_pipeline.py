@@ -260,6 +260,40 @@ def test_sequences_are_what_predict_writes(bundle: str, tmp_path: Path) -> None:
     assert "nothing to do" in histpred("predict", *words, "-o", folder).err
 
 
+def transcripts_of(folder: Path) -> tuple[Path, Path]:
+    """Two FASTA files with sequences that the genome does not have, each of some transcripts."""
+    spliced = folder / "spliced.fa"
+    assert histpred("windows", *INPUTS, "--window", "spliced", "-o", spliced).code == 0
+    lines = spliced.read_text().splitlines()
+    records = dict(zip((line[1:].split("::")[0] for line in lines[::2]), lines[1::2], strict=True))
+    files = folder / "cdna.fa", folder / "ncrna.fa"
+    for path, kind in zip(files, ("NM_", "NR_"), strict=True):
+        own = {name: bases for name, bases in records.items() if name.startswith(kind)}
+        # The complement is as long, and another sequence.
+        swapped = {
+            name: bases.translate(str.maketrans("ACGT", "TGCA")) for name, bases in own.items()
+        }
+        path.write_text("".join(f">{name} cdna\n{bases}\n" for name, bases in swapped.items()))
+    return files
+
+
+@pytest.mark.parametrize("by", ["gene", "transcript"])
+def test_sequences_of_transcripts_are_what_predict_reads(tmp_path: Path, by: str) -> None:
+    cdna, ncrna = transcripts_of(tmp_path)
+    options = ["--window", "spliced", "--by", by]
+    words = [*INPUTS, *options, "--transcripts", cdna, "--transcripts", ncrna]
+    out, joined = tmp_path / "out", tmp_path / "joined"
+    assert histpred("predict", *words, "-o", out).code == 0
+    assert histpred("predict", *INPUTS, *options, "-o", joined).code == 0
+    assert tables(out) != tables(joined)
+    given = [*options, "--transcripts", f"{cdna},{ncrna}", "--shard_bases", "20000"]
+    said = succeed(tmp_path, *given)
+    assert tasks(said).count("PREDICT") > 1
+    assert_same(tmp_path / PREDICTIONS, out)
+    again = histpred("predict", *words, "-o", tmp_path / PREDICTIONS)
+    assert "nothing to do" in again.err
+
+
 def test_a_wrong_parameter_ends_the_run_before_any_task(tmp_path: Path) -> None:
     odd = tmp_path / "a $HOME; b.gtf.gz"
     shutil.copy(INPUTS[0], odd)
@@ -359,6 +393,41 @@ def test_an_experiment_is_what_the_command_writes(tmp_path: Path) -> None:
     assert done.returncode == 1
     shutil.rmtree(out / "kept", ignore_errors=True)
     assert contents(tmp_path / "results" / "experiment") == contents(out)
+
+
+def test_an_experiment_finds_the_files_that_its_sheet_names(tmp_path: Path) -> None:
+    """Weights and transcripts beside the sheet, or elsewhere under an absolute path."""
+    pytest.importorskip("torch", reason="needs the extra train")
+    from support.rnafm import random_state, write_official
+
+    folder, elsewhere = tmp_path / "my sheet", tmp_path / "elsewhere"
+    for path in (folder / "weights", elsewhere):
+        path.mkdir(parents=True)
+        write_official(path, random_state())
+    transcripts_of(folder)
+    sheet, genomes = folder / "sheet.yaml", tmp_path / "genomes.csv"
+    sheet.write_text(
+        "transcripts: [cdna.fa, ./ncrna.fa]\n"
+        "defaults: {encoder: rnafm, weights: weights, chunks: window:1000, window: spliced,"
+        " epochs: 1, hidden: [4], by: gene}\n"
+        f"configurations:\n  - {{name: a}}\n  - {{name: b, weights: {elsewhere}}}\n"
+        "  - {name: lost, weights: weights/nowhere}\n"
+    )
+    genomes.write_text(
+        f"name,annotation,fasta,labels\nchr22-20M,{','.join(map(str, [*INPUTS, LABELS]))}\n"
+    )
+    succeed(tmp_path, "--mode", "experiment", "--labels", LABELS, "--sheet", sheet)
+    out = tmp_path / "plain"
+    command = [sys.executable, "-m", "histpred", "experiment", sheet, genomes, "-o", out]
+    done = subprocess.run([*command, "-t", "2"], check=False, capture_output=True, cwd=ROOT)
+    assert done.returncode == 1
+    record = json.loads((out / "experiment.json").read_text())
+    assert record["missing"] == {"lost": "no weights at weights/nowhere, which the sheet names"}
+    shutil.rmtree(out / "kept", ignore_errors=True)
+    assert contents(tmp_path / "results" / "experiment") == contents(out)
+    assert {path.name for path in folder.iterdir()} <= {
+        *("weights", "cdna.fa", "ncrna.fa", "spliced.fa", "spliced.fa.ledger.tsv", "sheet.yaml")
+    }
 
 
 def test_after_a_killed_task_resume_goes_on(tmp_path: Path, plain: Path) -> None:
@@ -663,6 +732,30 @@ def test_training_makes_the_bundle_that_train_makes(tmp_path: Path) -> None:
 
     said = succeed(tmp_path, "--mode", "evaluate", "--labels", LABELS, "--bundle", bundle)
     assert tasks(said) == ["BUNDLE", "EVALUATE", "SCATTER", "SUMMARY"]
+
+
+def test_training_goes_on_from_a_bundle(tmp_path: Path) -> None:
+    """With sequences of transcripts, so that all tasks read them."""
+    pytest.importorskip("torch", reason="needs the extra train")
+    files = transcripts_of(tmp_path)
+    given = [word for path in files for word in ("--transcripts", path)]
+    parent = tmp_path / "parent"
+    first = ["--hidden", "16", "--epochs", "2", "--window", "spliced", "--by", "gene"]
+    command = [sys.executable, "-m", "histpred"]
+    train = partial(subprocess.run, check=True, capture_output=True, cwd=ROOT)
+    train([*command, "train", *INPUTS, LABELS, "-o", parent, *first, *given])
+
+    options = ["--epochs", "2", "--by", "gene", "--seed", "1"]
+    more = ["--from", parent, "--transcripts", ",".join(map(str, files))]
+    said = succeed(tmp_path, "--mode", "train", "--labels", LABELS, *options, *more)
+    assert tasks(said) == ["BUNDLE", "EVALUATE", "SCATTER", "SUMMARY", "TRAIN"]
+    found = tmp_path / "results" / "bundles" / "chr22-20M"
+    manifest = json.loads((found / "bundle.json").read_text())
+    assert manifest["training"]["parent"]["name"] == "parent"
+    out = tmp_path / "chr22-20M"
+    options += ["-t", "2"]
+    train([*command, "train", *INPUTS, LABELS, "-o", out, "--from", parent, *options, *given])
+    assert (found / "scorer.onnx").read_bytes() == (out / "scorer.onnx").read_bytes()
 
 
 def test_a_pool_is_the_bundle_that_train_makes_of_the_sheet(tmp_path: Path) -> None:
