@@ -7,7 +7,6 @@ import json
 import os
 import re
 import shutil
-import stat
 import subprocess
 import sys
 import threading
@@ -19,63 +18,22 @@ from typing import Any
 import pytest
 
 from histpred import __version__
-from support.command_line import ROOT, contents, histpred, tables
-from support.containers import built_image
+from support.command_line import ROOT, contents, histpred
+from support.containers import built_image, podman
 from support.crates import problems
 from support.nextflow import needs_nextflow, run_nextflow
+from support.pipeline import DATA, INPUTS, PREDICTIONS, assert_same, launch, succeed, tasks, wrapper
 
 pytestmark = [pytest.mark.slow, pytest.mark.nextflow, pytest.mark.timeout(600), needs_nextflow]
 
-DATA = ROOT / "test-data" / "human-chr22-20M"
-INPUTS = (DATA / "genes.gtf.gz", DATA / "genome.fa.gz")
 LABELS = DATA / "labels.tsv"
 TWO_SHARDS = ("--shard_bases", "500000")
-PREDICTIONS = Path("results/predictions/chr22-20M")
-
-
-def launch(
-    folder: Path,
-    *arguments: str | Path,
-    profile: str = "test",
-    main: Path = ROOT / "main.nf",
-    **environment: str,
-) -> subprocess.CompletedProcess[str]:
-    """Run the pipeline in `folder`, with this Python's histpred before the checkout's own."""
-    path = os.pathsep.join([environment.pop("first", ""), str(Path(sys.executable).parent)])
-    return run_nextflow(
-        ["run", main, "-profile", profile, *arguments],
-        cwd=folder,
-        env={"PATH": os.pathsep.join([path.strip(os.pathsep), os.environ["PATH"]]), **environment},
-    )
-
-
-def succeed(folder: Path, *arguments: str | Path, **more: Any) -> str:
-    done = launch(folder, *arguments, **more)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-def tasks(output: str, how: str = "Submitted") -> list[str]:
-    """Return the processes of the submitted or cached tasks, sorted."""
-    return sorted(re.findall(rf"{how} process > (?:\w+:)*(\w+)", output))
 
 
 def trace_of(folder: Path) -> list[dict[str, str]]:
     newest = max((folder / "results" / "pipeline_info").glob("trace_*.txt"))
     with open(newest, encoding="utf-8", newline="") as lines:
         return list(csv.DictReader(lines, delimiter="\t"))
-
-
-@pytest.fixture(scope="session")
-def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The output of one `histpred predict`."""
-    out = tmp_path_factory.mktemp("plain") / "scores"
-    assert histpred("predict", *INPUTS, "-o", out, report=True).code == 0
-    return out
-
-
-def assert_same(found: Path, expected: Path) -> None:
-    assert tables(found) == tables(expected)
 
 
 def assert_published(folder: Path, name: str) -> None:
@@ -91,16 +49,6 @@ def assert_published(folder: Path, name: str) -> None:
     )
     snapshot = Path(__file__).parent / "snapshots" / f"{name}.txt"
     assert found == snapshot.read_text(encoding="utf-8").splitlines()
-
-
-def wrapper(folder: Path, body: str) -> Path:
-    """Make a folder with a `histpred` that runs `body` (bash). $REAL is the real histpred."""
-    real = Path(sys.executable).with_name("histpred")
-    program = folder / "histpred"
-    folder.mkdir()
-    program.write_text(f'#!/usr/bin/env bash\nREAL={real}\n{body}\nexec $REAL "$@"\n')
-    program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    return folder
 
 
 def assert_report(found: Path, expected: Path, shards: int) -> None:
@@ -750,9 +698,17 @@ def test_on_slurm(tmp_path: Path, plain: Path) -> None:
 
 @pytest.mark.podman
 def test_in_containers_without_network(tmp_path: Path, plain: Path) -> None:
-    built_image()
+    image = built_image()
     succeed(tmp_path, *TWO_SHARDS, profile="test,podman,offline")
     assert_same(tmp_path / PREDICTIONS, plain)
+    listed = json.loads(podman("images", "--format", "json").stdout)
+    (digest,) = [one["Digest"] for one in listed if f"localhost/{image}" in one.get("Names", [])]
+    assert re.fullmatch("sha256:[0-9a-f]{64}", digest)
+    record = json.loads((tmp_path / PREDICTIONS / "run.json").read_text())["launch"]
+    assert (record["container"], record["container_digest"]) == (image, digest)
+    entities = entities_of(tmp_path / "results")
+    used = entities[run_of(entities)["containerImage"]["@id"]]
+    assert (used["name"], used["sha256"]) == (image, digest.removeprefix("sha256:"))
     (run,) = tmp_path.glob("work/*/*/predictions/../.command.run")
     assert re.search(r"podman run .*--network none .*histpred:", run.read_text())
 
