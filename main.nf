@@ -141,6 +141,9 @@ workflow {
         }
         VERSIONS()
         def own = params + [:] // the handler does not see params
-        workflow.onComplete { log.info(ended(own, about, all, finished)) }
+        // A preview (nextflow inspect, -preview) runs no task, so it has no outcome.
+        if (!workflow.preview) {
+            workflow.onComplete { log.info(ended(own, about, all, finished)) }
+        }
     }
 }
