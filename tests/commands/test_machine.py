@@ -63,11 +63,6 @@ def test_onnxruntime_gpu_counts_as_onnxruntime(monkeypatch):
     monkeypatch.setattr(machine, "version_of", lambda package: there.get(package, ""))
     found = by_what(versions())
     assert found["onnxruntime"] == Finding("onnxruntime", "1.2 (onnxruntime-gpu)")
-    assert "onnxruntime twice" not in found
-    there["onnxruntime"] = "1.2"
-    twice = by_what(versions())["onnxruntime twice"]
-    assert twice.verdict == NOTE
-    assert "pip uninstall" in twice.hint
 
 
 def test_an_old_python_is_a_problem(monkeypatch):

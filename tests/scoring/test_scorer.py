@@ -179,7 +179,20 @@ def test_cuda_that_is_not_installed_says_what_to_install(bundle, device, monkeyp
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [module.CPU])
     with pytest.raises(DeviceError, match="has no CUDA") as caught:
         Scorer(bundle, device)
-    assert "onnxruntime-gpu" in caught.value.hint
+    assert "'.[gpu]'" in caught.value.hint
+
+
+def test_cuda_that_lies_under_onnxruntime_says_what_to_run(bundle, monkeypatch, caplog):
+    """As after 'pip install .[gpu]': onnxruntime's files lie over those of onnxruntime-gpu."""
+    monkeypatch.setattr(module, "hides_gpu", lambda providers: True)
+    monkeypatch.setattr(module, "how_to_use_gpu", lambda: "run this")
+    with pytest.raises(DeviceError, match="onnxruntime lies over onnxruntime-gpu") as caught:
+        Scorer(bundle, "cuda")
+    assert caught.value.hint == "run this; or use --device cpu"
+    with Scorer(bundle, "auto") as scorer:
+        assert scorer.device == "cpu"
+    assert "scoring on the CPU: onnxruntime lies over onnxruntime-gpu" in caplog.text
+    assert "run this" in caplog.text
 
 
 def claim_cuda(monkeypatch):
