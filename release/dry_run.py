@@ -180,7 +180,7 @@ def open_points() -> list[str]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     points = []
     if any("example.org" in url for url in project["urls"].values()):
-        points.append("pyproject.toml and recipes/recipe.yaml: addresses are those of example.org")
+        points.append("pyproject.toml and recipes/recipe.yaml: addresses at example.org")
     changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     if not re.search(rf"^## {re.escape(version.current())} - \d", changes, re.MULTILINE):
         points.append(f"CHANGELOG.md: {version.current()} has no date")
