@@ -4,9 +4,9 @@
     .venv/bin/python release/dry_run.py                   # or with a folder: --keep dist
 
 It checks the version at each place, the changelog, CITATION.cff, .zenodo.json, the workflows and the
-recipe; builds the sdist and, from it, the wheel, twice, and compares the bytes; checks both; runs
-the installed wheel; builds the documentation; and prints the commands that a release needs
-(RELEASING.md explains them). Exit code 1: a check failed. What only a real release needs, such as
+recipe; builds the sdist and, from it, the wheel, twice, from what is committed, and compares the
+bytes; checks both; runs the installed wheel; builds the documentation; and prints the commands that
+a release needs (RELEASING.md explains them). Exit code 1: a check failed. What only a real release needs, such as
 an address, is listed and does not fail.
 """
 
@@ -110,11 +110,20 @@ def recipe() -> str:
 
 
 def build(folder: Path) -> str:
-    """The sdist, and the wheel from it, have the same bytes twice."""
+    """The sdist, and the wheel from it, have the same bytes twice.
+
+    They are built from an export: hatchling ignores .gitignore where the checkout's own path matches
+    it, as below a folder called "work".
+    """
+    source = folder / "source"
+    source.mkdir()
+    run("git", "archive", "--output", folder / "source.tar", "HEAD")
+    with tarfile.open(folder / "source.tar") as archive:
+        archive.extractall(source, filter="data")
     stamp = {"SOURCE_DATE_EPOCH": run("git", "log", "-1", "--format=%ct").strip()}
     for name in ("first", "dist"):
         out = folder / name
-        run("python", "-m", "build", "--no-isolation", "--outdir", out, ".", environment=stamp)
+        run("python", "-m", "build", "--no-isolation", "--outdir", out, source, environment=stamp)
     first, second = (digests(folder / name) for name in ("first", "dist"))
     if first != second:
         raise Failure("two builds of the same files differ")
@@ -144,7 +153,7 @@ def packages(folder: Path) -> str:
         raise Failure(rating)
     with tarfile.open(sdist) as archive:
         found = {name.split("/", 1)[1] for name in archive.getnames() if "/" in name}
-    tracked = set(run("git", "ls-files").splitlines())
+    tracked = set(run("git", "ls-tree", "-r", "--name-only", "HEAD").splitlines())
     if found - {"PKG-INFO"} != tracked:
         differ = sorted(found - {"PKG-INFO"} ^ tracked)
         raise Failure(f"the sdist and the files of git differ: {', '.join(differ[:3])}")
