@@ -3,11 +3,11 @@
     HISTPRED_EXTRAS="release test" bin/test --version     # makes the environment
     .venv/bin/python release/dry_run.py                   # or with a folder: --keep dist
 
-It checks the version at each place, the changelog, CITATION.cff, .zenodo.json, the workflows and the
-recipe; builds the sdist and, from it, the wheel, twice, from what is committed, and compares the
-bytes; checks both; runs the installed wheel; builds the documentation; and prints the commands that
-a release needs (RELEASING.md explains them). Exit code 1: a check failed. What only a real release needs, such as
-an address, is listed and does not fail.
+It checks the version at each place, the changelog, CITATION.cff, .zenodo.json, the workflows and
+the recipe; builds the sdist and, from it, the wheel, twice, from what is committed, and compares
+the bytes; checks both; runs the installed wheel; builds the documentation; and prints the commands
+that a release needs (RELEASING.md explains them). Exit code 1: a check failed. What only a real
+release needs, such as an address, is listed and does not fail.
 """
 
 from __future__ import annotations
@@ -112,8 +112,8 @@ def recipe() -> str:
 def build(folder: Path) -> str:
     """The sdist, and the wheel from it, have the same bytes twice.
 
-    They are built from an export: hatchling ignores .gitignore where the checkout's own path matches
-    it, as below a folder called "work".
+    They are built from an export: hatchling ignores .gitignore where the checkout's own path
+    matches it, as below a folder called "work".
     """
     source = folder / "source"
     source.mkdir()
@@ -148,7 +148,7 @@ def packages(folder: Path) -> str:
     sdist, wheel = built(folder)
     run("python", "-m", "twine", "check", "--strict", sdist, wheel)
     run("python", "-m", "check_wheel_contents", wheel)
-    rating = run("python", "-m", "pyroma", "--min", "10", ROOT)
+    rating = run("python", "-m", "pyroma", "--min", "10", folder / "source")
     if "Final rating: 10/10" not in rating:
         raise Failure(rating)
     with tarfile.open(sdist) as archive:
@@ -235,7 +235,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             except Failure as failure:
                 verdict, said = "FAILED", str(failure)
                 failed.append(what)
-            print(f"{verdict:6}  {what:14}  {said}  ({time.monotonic() - started:.1f} s)", flush=True)
+            print(
+                f"{verdict:6}  {what:14}  {said}  ({time.monotonic() - started:.1f} s)", flush=True
+            )
             if "build" in failed:
                 break
         if keep and not failed:
