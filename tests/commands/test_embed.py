@@ -26,7 +26,7 @@ pytest.importorskip("tokenizers", reason=REASON)
 pytest.importorskip("onnx", reason="needs the package onnx")
 parquet = pytest.importorskip("pyarrow.parquet", reason=REASON)
 
-from histpred.core.extras import how_to_install
+from histpred.core.extras import how_to_install  # noqa: E402
 from histpred.core.output import scratch_folder  # noqa: E402
 from histpred.encoders import build  # noqa: E402
 from histpred.encoders.chunks import ChunkPolicy  # noqa: E402
