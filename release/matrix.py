@@ -25,15 +25,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 TEST_PACKAGES = ("hypothesis", "pybigtools", "pyfaidx", "pytest", "pytest-timeout", "pyyaml")
-QUICK = (
-    "tests/core",
-    "tests/genome",
-    "tests/bundle",
-    "tests/scoring",
-    "tests/tracks",
-    "tests/golden",
-)
-QUICK += ("tests/malformed", "tests/commands", "tests/test_api.py", "tests/test_cli.py")
+QUICK = ("tests/core", "tests/scoring", "tests/tracks", "tests/golden", "tests/malformed")
+QUICK += ("tests/test_api.py", "tests/test_cli.py", "tests/test_main.py")
 
 
 def uv(*arguments: str | Path) -> None:
