@@ -18,7 +18,7 @@ MOST_LINES = 300
 MOST_LINES_OF_A_FUNCTION = 60
 MOST_PARAMETERS = 8
 
-SOURCES = ("histpred", "training", "benchmarks", "docs", "nextflow", "test-data", "bin")
+SOURCES = ("histpred", "training", "benchmarks", "docs", "nextflow", "release", "test-data", "bin")
 FOLDERS_BESIDE_THE_ROOMS = {
     "benchmarks": "of the scripts in benchmarks/",
     "browsers": "tracks and reports in genome browsers",
@@ -29,6 +29,7 @@ FOLDERS_BESIDE_THE_ROOMS = {
     "malformed": "broken inputs",
     "nextflow": "the pipeline",
     "property": "windows against bedtools",
+    "release": "of the scripts in release/, and what a release is made of",
     "support": "what several tests share",
 }
 
