@@ -1,4 +1,4 @@
-"""Write docs/reference/ from the code: commands, exit codes, bundle schema, Python, pipeline parameters.
+"""Write docs/reference/ from the code: commands, exit codes, bundle schema, API, parameters.
 
 `python docs/site/make.py` writes the pages. With `--check` it writes nothing, names the pages that
 would change, and exits with 1 if there are any.
@@ -92,7 +92,7 @@ def described(command: click.Command, context: click.Context, level: str) -> lis
         for name in command.list_commands(context):
             below = command.get_command(context, name)
             assert below is not None
-            lines += described(below, click.Context(below, context, name), level + "#") + [""]
+            lines += [*described(below, click.Context(below, context, name), level + "#"), ""]
     return lines[:-1]
 
 
