@@ -24,7 +24,15 @@ PROMPT = "$ "
 ANY_LINES = "..."
 LONGEST = 300  # seconds; a command that trains takes most of them on a busy machine
 
-Run = Callable[[str], str]
+
+class Done(NamedTuple):
+    """What a command printed, and its exit code."""
+
+    output: str
+    code: int
+
+
+Run = Callable[[str], Done]
 
 
 class Step(NamedTuple):
@@ -35,7 +43,7 @@ class Step(NamedTuple):
 
 
 class CommandFailed(Exception):
-    """A command of a page ended with an exit code that its output does not explain."""
+    """A command ended with an exit code that its output does not explain."""
 
 
 def steps(block: str) -> list[Step]:
@@ -69,9 +77,11 @@ def renewed(text: str, run: Run) -> str:
     return BLOCK.sub(block, text)
 
 
-def output_of(step: Step, output: str) -> str:
+def output_of(step: Step, done: Done) -> str:
     """Return what the page should show: what it shows already if that is right."""
-    return step.output if matches(step.output, output) else output
+    if done.code and "error: " not in done.output:
+        raise CommandFailed(f"{step.command}: exit code {done.code}\n{done.output}")
+    return step.output if matches(step.output, done.output) else done.output
 
 
 def runner(folder: Path) -> Run:
@@ -85,7 +95,7 @@ def runner(folder: Path) -> Run:
     path = os.pathsep.join([str(programs), os.environ["PATH"]])
     environment = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "LC_ALL": "C.UTF-8"}
 
-    def run(command: str) -> str:
+    def run(command: str) -> Done:
         done = subprocess.run(
             ["bash", "-c", f"set -o pipefail\n{command}"],
             cwd=folder,
@@ -97,9 +107,7 @@ def runner(folder: Path) -> Run:
             timeout=LONGEST,
             check=False,
         )
-        if done.returncode and "error: " not in done.stdout:
-            raise CommandFailed(f"{command}: exit code {done.returncode}\n{done.stdout}")
-        return done.stdout
+        return Done(done.stdout, done.returncode)
 
     return run
 

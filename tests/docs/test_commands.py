@@ -4,31 +4,20 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from support.command_line import ROOT, parse
+from support.pages import commands
 
 PAGES = [
     *ROOT.glob("*.md"),
-    *(ROOT / "docs").rglob("*.md"),
+    *(path for path in (ROOT / "docs").rglob("*.md") if "commands" not in path.parts),
     *(ROOT / "benchmarks").glob("*.md"),
     *(ROOT / "containers").glob("*.md"),
 ]
-COMMAND = re.compile(r"^(?:[A-Z_]+=(?:\"[^\"]*\"|\S+) )*(?:bin/)?histpred ([a-z].*)$")
 STANDS_FOR = {"NAME|DIR": "NAME", "...": "FILE"}  # in a page; in a command
-
-
-def commands(page: Path) -> Iterator[str]:
-    """What follows 'histpred' in the lines of code of a page, with continued lines joined."""
-    text = re.sub(r"\\\n\s+", "", page.read_text(encoding="utf-8"))
-    fenced = "\n".join(re.findall(r"^```\w*\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE))
-    indented = "\n".join(re.findall(r"^    (\S.*)$", text, flags=re.MULTILINE))
-    for line in f"{fenced}\n{indented}".splitlines():
-        if found := COMMAND.match(line.strip()):
-            yield found[1]
 
 
 SHOWN = [(page.name, command) for page in PAGES for command in commands(page)]
