@@ -7,6 +7,7 @@ are parsed by tests/commands/test_help_pages.py.
 from __future__ import annotations
 
 import gzip
+import random
 import re
 import shutil
 from pathlib import Path
@@ -14,9 +15,10 @@ from pathlib import Path
 import pytest
 
 from support.command_line import ROOT, lacks
-from support.labelled import write_labelled
+from support.labelled import write_labels
 from support.pages import commands
 from support.scripts import load_script
+from support.synthetic import write_bed, write_fasta
 
 DOCS = ROOT / "docs"
 PAGES = {
@@ -24,6 +26,8 @@ PAGES = {
     for path in [ROOT / "README.md", *DOCS.rglob("*.md")]
     if DOCS / "reference" not in path.parents and list(commands(path))
 }
+GENES, SPACING = 10, 6_000  # of each of six chromosomes; bp
+MARKS = ("H3K4me3", "H3K27me3")
 TRAINS = ("docs/labels.md", "docs/train-your-own.md", "docs/training.md")
 
 # Commands that are not run, and why. An entry that fits no command fails a test.
@@ -65,27 +69,29 @@ def human(folder: Path, demo_data: Path) -> None:
 
 
 def labelled(folder: Path) -> None:
-    """Files of a user with peaks: a generated genome whose bases tell the marks."""
-    made = write_labelled(folder)
-    rows = [line.split("\t") for line in made.annotation.read_text().splitlines()]
+    """Files of a user with peaks: a genome of random bases, in which every second gene has a peak."""
+    rng = random.Random(0)
+    length = GENES * SPACING
+    genome = {f"chr{number}": "".join(rng.choices("ACGT", k=length)) for number in range(1, 7)}
+    rows = [
+        (chrom, start, start + 500, f"{chrom}_{start}", 0, "+")
+        for chrom in genome
+        for start in range(SPACING // 2, length, SPACING)
+    ]
+    truth = {row[3]: {mark: rng.randrange(2) for mark in MARKS} for row in rows}
     (folder / "peaks").mkdir()
-    for mark in ("H3K4me3", "H3K27me3"):
-        peaks = [row[:3] for row in rows if made.truth[row[3]][mark]]
-        with gzip.open(folder / "peaks" / f"{mark}.liver.bed.gz", "wt") as file:
-            file.write("".join("\t".join(peak) + "\n" for peak in peaks))
-    copies = {
-        made.annotation: ("genes.gtf.gz", "other.bed", "other.gtf.gz", "my-genes.bed"),
-        made.fasta: ("other.fa",),
-        made.labels: ("my-labels", "my-labels.tsv"),
-    }
-    for path, names in copies.items():
-        for name in names:
-            shutil.copy(path, folder / name)
-    contigs = {row[0]: row[2] for row in rows}
-    (folder / "contigs.bed").write_text("".join(f"{k}\t0\t{v}\n" for k, v in contigs.items()))
-    header = "name,annotation,fasta,labels\n"
+    for mark in MARKS:
+        peaks = [(row[0], row[1] - 300, row[1] + 300) for row in rows if truth[row[3]][mark]]
+        write_bed(folder / "peaks" / f"{mark}.liver.bed.gz", peaks, gzip=True)
+    for name in ("genes.bed", "genes.gtf.gz", "my-genes.bed", "other.bed", "other.gtf.gz"):
+        write_bed(folder / name, rows)  # the format is known by the content
+    for name in ("genome.fa", "other.fa"):
+        write_fasta(folder / name, genome)
+    for name in ("labels.tsv", "my-labels", "my-labels.tsv"):
+        write_labels(folder / name, truth)
+    write_bed(folder / "contigs.bed", [(chrom, 0, length) for chrom in genome])
     sheet = [f"{name},genes.bed,genome.fa,labels.tsv\n" for name in ("human", "mouse")]
-    (folder / "genomes.csv").write_text(header + "".join(sheet))
+    (folder / "genomes.csv").write_text("name,annotation,fasta,labels\n" + "".join(sheet))
 
 
 def prepared(command: str, folder: Path) -> str:
