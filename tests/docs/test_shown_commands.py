@@ -69,7 +69,7 @@ def human(folder: Path, demo_data: Path) -> None:
 
 
 def labelled(folder: Path) -> None:
-    """Files of a user with peaks: a genome of random bases, in which every second gene has a peak."""
+    """Files of a user with peaks: a genome of random bases, where every second gene has a peak."""
     rng = random.Random(0)
     length = GENES * SPACING
     genome = {f"chr{number}": "".join(rng.choices("ACGT", k=length)) for number in range(1, 7)}
