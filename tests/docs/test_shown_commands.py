@@ -44,7 +44,6 @@ NOT_RUN = {
     r"experiment smoke": "a minute; tests/experiments runs it",
     r"experiment paper": "needs everything above",
     r"bundle (show|verify) NAME\|DIR": "a form, not a command",
-    r"gather scattered parts/\* -o OUT": "needs the loop above it; docs/pipeline.md has it without",
     r".*cdna\.all": "needs Ensembl's transcripts; tests/genome has the option",
 }
 console = load_script("docs/site/console.py")
@@ -82,7 +81,8 @@ def labelled(folder: Path) -> None:
     (folder / "peaks").mkdir()
     for mark in MARKS:
         peaks = [(row[0], row[1] - 300, row[1] + 300) for row in rows if truth[row[3]][mark]]
-        write_bed(folder / "peaks" / f"{mark}.liver.bed.gz", peaks, gzip=True)
+        for sample in ("brain", "liver"):
+            write_bed(folder / "peaks" / f"{mark}.{sample}.bed.gz", peaks, gzip=True)
     for name in ("genes.bed", "genes.gtf.gz", "my-genes.bed", "other.bed", "other.gtf.gz"):
         write_bed(folder / name, rows)  # the format is known by the content
     for name in ("genome.fa", "other.fa"):

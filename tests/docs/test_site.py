@@ -14,6 +14,7 @@ from urllib.parse import unquote
 import pytest
 
 from histpred.cli import VERBS
+from histpred.core.columns import HEADER
 from support.browsers import PHONE, SCREEN, chromium, watched_page, why_no_browser
 from support.command_line import ROOT
 from support.scripts import load_script
@@ -59,6 +60,11 @@ def test_a_page_has_every_option_of_its_verb(verb: str) -> None:
     assert {
         option for option in options if not re.search(rf"^- `.*{option}\b", page, re.M)
     } == set()
+
+
+def test_outputs_has_the_columns_of_tables_in_their_order() -> None:
+    listed = ", ".join(f"`{name}`" for name in HEADER)
+    assert f"{listed}, then a probability" in (ROOT / "docs/outputs.md").read_text()
 
 
 class Page(HTMLParser):
