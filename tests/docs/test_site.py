@@ -16,7 +16,7 @@ import pytest
 from histpred.cli import VERBS
 from histpred.core.columns import HEADER
 from support.browsers import PHONE, SCREEN, chromium, watched_page, why_no_browser
-from support.command_line import ROOT
+from support.command_line import ROOT, histpred
 from support.scripts import load_script
 
 REFERENCE = ROOT / "docs" / "reference"
@@ -48,13 +48,7 @@ def test_check_names_a_page_that_would_change(
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_page_has_every_option_of_its_verb(verb: str) -> None:
     """Counted in the help, which click writes."""
-    shown = subprocess.run(
-        [sys.executable, "-m", "histpred", verb, "--help"],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
+    shown = histpred(verb, "--help").out
     options = set(re.findall(r"^  (?:-\w, )?(--[a-z-]+)", shown, re.MULTILINE)) - {"--help"}
     page = (REFERENCE / "commands" / f"{verb}.md").read_text()
     assert {
