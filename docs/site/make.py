@@ -23,6 +23,7 @@ from histpred.core.errors import EXIT_CODES
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "docs" / "reference"
+SCHEMA = Manifest.model_json_schema()
 PARAMETERS = ROOT / "nextflow" / "schema" / "nextflow_schema.json"
 
 
@@ -31,11 +32,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true")
     check = parser.parse_args(arguments).check
-    changed = [name for name, text in pages().items() if text != read(FOLDER / name)]
-    for name in changed:
+    changed = {name: text for name, text in pages().items() if text != read(FOLDER / name)}
+    for name, text in changed.items():
         if not check:
             (FOLDER / name).parent.mkdir(parents=True, exist_ok=True)
-            (FOLDER / name).write_text(pages()[name], encoding="utf-8")
+            (FOLDER / name).write_text(text, encoding="utf-8")
         print(f"docs/reference/{name}")
     return int(check and bool(changed))
 
@@ -51,7 +52,7 @@ def pages() -> dict[str, str]:
     made["commands/index.md"] = commands_page()
     made["exit-codes.md"] = exit_codes_page()
     made["bundle-schema.md"] = schema_page()
-    made["bundle.schema.json"] = json.dumps(Manifest.model_json_schema(), indent=2) + "\n"
+    made["bundle.schema.json"] = json.dumps(SCHEMA, indent=2) + "\n"
     made["python.md"] = python_page()
     made["pipeline-parameters.md"] = parameters_page()
     return made
@@ -160,11 +161,10 @@ def text_of(says: dict[str, Any]) -> str:
 
 def schema_page() -> str:
     """The manifest of a bundle, an object at a time."""
-    schema = Manifest.model_json_schema()
     lines = ["# Schema of bundle.json", "", f"Version {SCHEMA_VERSION}. [Bundles](../bundles.md) "]
     lines[-1] += "says how histpred uses it. An unknown field is an error. The same for programs:"
-    lines += ["[JSON Schema](bundle.schema.json).", "", *object_lines(schema)]
-    for name, part in schema["$defs"].items():
+    lines += ["[JSON Schema](bundle.schema.json).", "", *object_lines(SCHEMA)]
+    for name, part in SCHEMA["$defs"].items():
         if "properties" in part:
             lines += [f"## {name}", "", *object_lines(part)]
     return "\n".join(lines)
@@ -202,7 +202,7 @@ def type_of(says: dict[str, Any]) -> str:
 
 def link_of(name: str) -> str:
     """A link to an object's table, or what a value without a table is."""
-    part = Manifest.model_json_schema()["$defs"][name]
+    part = SCHEMA["$defs"][name]
     if "properties" in part:
         return f"[{name}](#{name.lower()})"
     return "list of " + ", ".join(item["title"].lower() for item in part["prefixItems"])
