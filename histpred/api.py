@@ -396,6 +396,9 @@ def train(
 ) -> Path:
     """Train a bundle; returns its folder, which `predict` and `evaluate` take.
 
+    Raises HistpredError for inputs that cannot be used; nothing is written then. What is not
+    listed is as the options of `histpred train`.
+
     Parameters
     ----------
     annotation
@@ -410,9 +413,6 @@ def train(
         Fields of `histpred.training.settings.Recipe`: model, parent (`--from`), hidden, dropout,
         members, mark_dimension, loss, prior, split, block, test_chromosomes,
         validation_chromosomes, marks, calls.
-
-    The others are as the options of `histpred train`. Raises HistpredError for inputs that cannot
-    be used; nothing is written then.
     """
     from histpred.training.parent import like_parent
     from histpred.training.recipe import choose_source
