@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from histpred import __version__
-from support.command_line import ROOT, contents, histpred
+from support.command_line import ROOT, contents, histpred, tables
 from support.containers import built_image, podman
 from support.crates import problems
 from support.nextflow import needs_nextflow, run_nextflow
