@@ -41,6 +41,7 @@ SECTIONS = {
     "Predict": {
         "predict": "Score genes or intervals: from annotation and genome to marks.",
         "windows": "Write the windows that predict reads, without scoring them.",
+        "explain": "Show which DNA of its window a prediction comes from.",
         "scatter": "Split one prediction into shards that run side by side.",
         "gather": "Join the predictions of all shards.",
     },
