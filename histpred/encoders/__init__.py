@@ -71,6 +71,17 @@ class SharingEncoder(Encoder, Protocol):
         """
 
 
+@runtime_checkable
+class ComparingEncoder(Encoder, Protocol):
+    """An encoder that embeds changed copies of a window by what differs."""
+
+    def embed_beside(self, sequence: bytes, others: Sequence[bytes]) -> np.ndarray:
+        """Vectors, float32 [1 + others, dimension], of a window and then of changed copies.
+
+        They equal those of `embed` to 1e-5.
+        """
+
+
 class Sharing(NamedTuple):
     """What such an encoder shares, by its settings; see `SharingEncoder`."""
 

@@ -1,10 +1,12 @@
-"""Counts of k-mers and codons in bins of DNA, with numpy.
+"""Counts of k-mers and codons in bins of DNA, and sums over stretches of bins, with numpy.
 
 Codes are A C G T N = 0 to 4. The numbers of k-mers are those of `histpred.encoders.kmer`; the same
 counts on torch, for training, are in `histpred.training.counting`.
 """
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 import numpy as np
 
@@ -85,6 +87,25 @@ def count_codons(codes: np.ndarray, bin_length: int) -> np.ndarray:
         found = np.bincount(row * CODONS + number[window, place], minlength=len(counts) * CODONS)
         counts[:, strand * CODONS : (strand + 1) * CODONS] = found.reshape(-1, CODONS)
     return counts.reshape(windows, bins, -1)
+
+
+def sums_over(values: np.ndarray, stretches: np.ndarray) -> np.ndarray:
+    """Sums of values [windows, bins, width] over stretches, float64 [windows, stretches, width]."""
+    edges, numbers = np.unique(stretches, return_inverse=True)
+    starts, ends = numbers.reshape(stretches.shape).T
+    running = np.zeros((len(values), len(edges), values.shape[2]))
+    for number, (left, right) in enumerate(pairwise(edges), 1):
+        between = values[:, left:right].sum(axis=1)
+        np.add(running[:, number - 1], between, out=running[:, number])
+    found: np.ndarray = running[:, ends] - running[:, starts]
+    return found
+
+
+def bins_inside(stretches: np.ndarray, bins: int) -> np.ndarray:
+    """1 where a bin lies in a stretch, else 0; float64 [stretches, bins]."""
+    places = np.arange(bins)
+    inside = (stretches[:, :1] <= places) & (places < stretches[:, 1:])
+    return inside.astype(float)
 
 
 def _long_runs(closed: np.ndarray) -> np.ndarray:

@@ -17,7 +17,6 @@ sums over all stretches (`embed_along`). `histpred.training.onnx_spectra` writes
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +26,15 @@ from histpred.core.errors import BundleError
 from histpred.core.graph import BINS, HEADS
 from histpred.core.runtime import open_session, run_session
 from histpred.encoders import CALLS_AT_ONCE, Along, Embedded, Sharing, check_settings
-from histpred.encoders.bins import CODONS, STOPS, count_codons, count_four_mers, four_mer_columns
+from histpred.encoders.bins import (
+    CODONS,
+    STOPS,
+    bins_inside,
+    count_codons,
+    count_four_mers,
+    four_mer_columns,
+    sums_over,
+)
 from histpred.encoders.chunks import bases, known_part
 from histpred.encoders.onnx import codes_of
 
@@ -39,6 +46,7 @@ SETTINGS = {
     "places": list,
 }
 WINDOWS_AT_ONCE = 8  # so that their units fit into the cache of a core
+OTHERS_AT_ONCE = 64  # changed copies, for memory
 MOST_STRETCHES, MOST_PLACES = 1_000, 1_000  # more than any network has
 FARTHEST = 10_000_000  # bp
 
@@ -81,25 +89,47 @@ class SpectraEncoder:
         Bases farther than `reach` from the middle (length // 2), or from a place, are not read.
         """
         tokens = np.array([bases(chunk) for chunk in chunks], np.int64)
-        stretches = np.concatenate([first + np.array(self._ends) for first in self._wanted])
-        edges, numbers = np.unique(stretches, return_inverse=True)
-        starts, ends = numbers.reshape(stretches.shape).T
+        stretches = self._around_places()
         sums = np.empty((len(chunks), len(stretches), sum(self._widths)), np.float32)
         for start in range(0, len(chunks), WINDOWS_AT_ONCE):
             windows = [self._around_middle(chunk) for chunk in chunks[start:][:WINDOWS_AT_ONCE]]
+            codes = codes_of(windows, len(windows[0]))
             place = 0
-            for values in self._values(codes_of(windows, len(windows[0]))):
-                running = np.zeros((len(windows), len(edges), values.shape[2]))
-                for number, (left, right) in enumerate(pairwise(edges), 1):
-                    between = values[:, left:right].sum(axis=1)
-                    np.add(running[:, number - 1], between, out=running[:, number])
+            for values in self._values(codes):
                 columns = slice(place, place + values.shape[2])
-                sums[start : start + len(windows), :, columns] = (
-                    running[:, ends] - running[:, starts]
-                )
+                sums[start : start + len(windows), :, columns] = sums_over(values, stretches)
                 place = columns.stop
-        vectors = self._embedding(sums.reshape(-1, len(self._ends), sums.shape[2]))
-        return Embedded(vectors.reshape(len(chunks), self.dimension), tokens)
+        return Embedded(self._vectors(sums), tokens)
+
+    def embed_beside(self, sequence: bytes, others: Sequence[bytes]) -> np.ndarray:
+        """See `ComparingEncoder`: only bins that differ are given to the network again."""
+        windows = [self._around_middle(one) for one in (sequence, *others)]
+        stretches = self._around_places()
+        own, *_ = each = [codes_of([window], len(window)) for window in windows]
+        values = np.concatenate(self._values(own), axis=2)
+        inside = bins_inside(stretches, values.shape[1])
+        sums = np.empty((len(windows), len(stretches), values.shape[2]))
+        sums[:] = sums_over(values, stretches)
+        for start in range(1, len(windows), OTHERS_AT_ONCE):
+            codes = np.concatenate(each[start : start + OTHERS_AT_ONCE])
+            if self._frames:  # a stop codon that comes or goes changes bins far away
+                (given, added), (before, _) = self._counts(codes), self._counts(own)
+                differ = given.reshape(len(codes), *before.shape) != before
+                numbers, bins = differ.any(axis=2).nonzero()
+                rows = numbers * len(before) + bins
+                new_given, new_added = given[rows], added[rows]
+            else:
+                cut = codes.reshape(len(codes), -1, self._bin)
+                numbers, bins = (cut != own.reshape(-1, self._bin)).any(axis=2).nonzero()
+                new_given = new_added = count_four_mers(cut[numbers, bins], self._columns)
+            if not len(bins):
+                continue
+            new = np.hstack([self._units(new_given), new_added])
+            gained = new - values[0, bins].astype(float)
+            for number in np.unique(numbers):
+                of = numbers == number
+                sums[start + number] += inside[:, bins[of]] @ gained[of]
+        return self._vectors(sums.astype(np.float32))
 
     def embed_along(self, parts: Sequence[Along], step: int) -> np.ndarray:
         """See `SharingEncoder`."""
@@ -149,15 +179,31 @@ class SpectraEncoder:
 
     def _values(self, codes: np.ndarray) -> list[np.ndarray]:
         """Units, then counts, of bins, each float32 [sequences, bins, width]."""
-        counts = count_four_mers(codes.reshape(-1, self._bin), self._columns)
-        given = added = counts
-        if self._frames:
-            codons = count_codons(codes, self._bin).reshape(len(counts), -1)
-            known = counts.sum(axis=1, keepdims=True)
-            given, added = np.hstack([counts, codons]), np.hstack([counts, codons * known])
-        shape = (len(counts), self._widths[0])
-        units = run_session(self._bins, self.files[0], "units", {"counts": given}, shape)
+        given, added = self._counts(codes)
+        units = self._units(given)
         return [values.reshape(len(codes), -1, values.shape[1]) for values in (units, added)]
+
+    def _counts(self, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Counts of bins as the network takes them, and as they are added up; [bins, columns]."""
+        counts = count_four_mers(codes.reshape(-1, self._bin), self._columns)
+        if not self._frames:
+            return counts, counts
+        codons = count_codons(codes, self._bin).reshape(len(counts), -1)
+        known = counts.sum(axis=1, keepdims=True)
+        return np.hstack([counts, codons]), np.hstack([counts, codons * known])
+
+    def _units(self, given: np.ndarray) -> np.ndarray:
+        shape = (len(given), self._widths[0])
+        return run_session(self._bins, self.files[0], "units", {"counts": given}, shape)
+
+    def _around_places(self) -> np.ndarray:
+        """First bin and end of each stretch around each place, [places * stretches, 2]."""
+        return np.concatenate([first + np.array(self._ends) for first in self._wanted])
+
+    def _vectors(self, sums: np.ndarray) -> np.ndarray:
+        """Vectors, float32 [n, dimension], of sums over the stretches of all places."""
+        vectors = self._embedding(sums.reshape(-1, len(self._ends), sums.shape[2]))
+        return vectors.reshape(len(sums), self.dimension)
 
     def _embedding(self, sums: np.ndarray) -> np.ndarray:
         shape = (len(sums), self._width)

@@ -16,7 +16,7 @@ from histpred.bundle.outputs import encoder_for
 from histpred.core.errors import BundleError
 from histpred.core.sequence import reverse_complement
 from histpred.encoders import build
-from support.kmers import random_sequences
+from support.kmers import random_sequences, with_open_frames
 
 HUMAN, YEAST = "human-promoter", "yeast"
 
@@ -198,3 +198,36 @@ def test_places_that_cannot_be(places, why):
 def test_reading_frames_have_no_places():
     with pytest.raises(BundleError, match="do not go together"):
         build(at_places(YEAST, [0]), load_bundle(YEAST).directory)
+
+
+def changed(sequence, seed):
+    """Copies with one base, a codon, N, a shifted end, all bases and no base changed."""
+    rng = np.random.default_rng(seed)
+    copies = [sequence]
+    for start, bases in [(0, b"N"), (len(sequence) - 1, b"N"), (17_000, b"N" * 1_234)]:
+        copies.append(sequence[:start] + bases + sequence[start + len(bases) :])
+    for start in rng.integers(1, len(sequence) - 3, 70):
+        for bases in (b"G", b"TAA"):
+            copies.append(sequence[:start] + bases + sequence[start + len(bases) :])
+    copies.append(sequence[3:9_000] + b"GTC" + sequence[9_000:])
+    copies.append(sequence[::-1])
+    return copies
+
+
+@pytest.mark.parametrize("name", [HUMAN, YEAST])
+def test_changed_copies_have_the_vectors_that_they_have_alone(name):
+    bundle = load_bundle(name)
+    encoder = build(bundle.manifest.encoder, bundle.directory)
+    length = bundle.manifest.window.upstream + bundle.manifest.window.downstream
+    for own in (*random_sequences(3, length, seed=5), with_open_frames(length, [700])[0]):
+        copies = changed(own, 1)
+        found = encoder.embed_beside(own, copies)
+        expected = encoder.embed([own, *copies]).vectors
+        assert np.ptp(expected, axis=0).max() > 0.1
+        np.testing.assert_allclose(found, expected, atol=2e-5)
+        assert np.array_equal(found[0], found[1])
+
+
+def test_a_window_without_copies_has_one_vector(encoder, sequence):
+    own = sequence[: 2 * encoder.reach]
+    assert np.array_equal(encoder.embed_beside(own, []), encoder.embed([own]).vectors)

@@ -1,0 +1,166 @@
+"""Scores of windows with other bases, beside those of the genome.
+
+Only what differs is computed again: bins of an encoder that compares (`spectra`), chunks of one
+that cuts windows (DNABERT-2, RNA-FM). Where chunks lie on a grid of the genome, the grid stays: a
+bin grows or shrinks, and no end of the window gives way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from histpred.bundle.encoding import EncoderChoice
+from histpred.bundle.mark_spec import MarkSpec
+from histpred.core.sequence import reverse_complement
+from histpred.encoders import ComparingEncoder, Encoder
+from histpred.encoders.chunks import GRID, Chunk, bases, chunks_of, pool
+from histpred.encoders.embedder import embed_chunks
+from histpred.encoders.store import Store, chunk_key
+from histpred.genome.changes import Change, UnplaceableError, changed_sequence, edited
+from histpred.genome.reference import Reference
+from histpred.genome.windows import Row, Window
+from histpred.scoring.scorer import Scorer
+
+LONGER_THAN_CHUNK = "longer-than-a-chunk"
+
+Alternative = Sequence[Change]
+"""What is changed at once, ascending; usually one change."""
+
+Vectors = dict[bytes, tuple[np.ndarray, int]]  # key of a chunk -> vector and number of tokens
+
+
+class Alternatives:
+    """An encoder and a scorer for windows and for what they would be with other bases.
+
+    embedded, reused: chunks that were computed, and those that were known, from the call before or
+    from the store.
+    """
+
+    def __init__(
+        self,
+        choice: EncoderChoice,
+        encoder: Encoder,
+        scorer: Scorer,
+        reference: Reference,
+        store: Store | None = None,
+    ) -> None:
+        self._spec, self._policy = choice.window, choice.chunks
+        self._encoder, self._scorer = encoder, scorer
+        self._reference, self._store = reference, store
+        self._known: Vectors = {}
+        self.embedded = self.reused = 0
+
+    def logits(self, given: Sequence[tuple[Row, Sequence[Alternative]]]) -> list[np.ndarray]:
+        """For each row, float32 [1 + alternatives, marks] before calibration: its own bases first.
+
+        The first equals what a prediction gives, to 1e-5. Several windows in one call are quicker
+        than one by one. Raises NotFiniteError, and UnplaceableError for an alternative that
+        `reason_against` names a reason for.
+        """
+        if isinstance(self._encoder, ComparingEncoder) and self._policy is None:
+            vectors = [
+                self._encoder.embed_beside(
+                    row.sequence, [self._changed(row.window, changes) for changes in others]
+                )
+                for row, others in given
+            ]
+        else:
+            vectors = self._pooled(given)
+        if not vectors:
+            return []
+        logits = self._scorer.logits(np.concatenate(vectors))
+        return np.split(logits, np.cumsum([len(some) for some in vectors])[:-1])
+
+    def reason_against(self, row: Row, changes: Alternative) -> str:
+        """Why a window cannot be scored with these changes, a word for a ledger; '' if it can."""
+        try:
+            for chunk in self._chunks(row, changes):
+                if len(chunk.sequence) > (self._encoder.longest or len(chunk.sequence)):
+                    return LONGER_THAN_CHUNK
+        except UnplaceableError as error:
+            return error.reason
+        return ""
+
+    def _changed(self, window: Window, changes: Alternative) -> bytes:
+        return changed_sequence(window, self._spec, changes, self._reference)
+
+    def _chunks(self, row: Row, changes: Alternative) -> list[Chunk]:
+        if self._policy and self._policy.policy == GRID:
+            return _changed_bins(row.window, changes, self._reference, self._policy.length)
+        changed = self._changed(row.window, changes)
+        return chunks_of(row.window, changed, self._reference, self._policy)
+
+    def _pooled(self, given: Sequence[tuple[Row, Sequence[Alternative]]]) -> list[np.ndarray]:
+        """Vectors of windows from those of their chunks, each chunk embedded once."""
+        sequences: dict[bytes, bytes] = {}
+        plans: list[list[list[tuple[bytes, float]]]] = []
+        for row, others in given:
+            own = chunks_of(row.window, row.sequence, self._reference, self._policy)
+            plans.append([])
+            for chunks in (own, *(self._chunks(row, changes) for changes in others)):
+                keys = [chunk_key(chunk.sequence) for chunk in chunks]
+                sequences |= zip(keys, (chunk.sequence for chunk in chunks), strict=True)
+                plans[-1].append(list(zip(keys, (c.share for c in chunks), strict=True)))
+        self._known = self._embed(sequences)
+        return [np.stack([self._pool(plan) for plan in some]) for some in plans]
+
+    def _embed(self, sequences: dict[bytes, bytes]) -> Vectors:
+        known = {key: self._known[key] for key in sequences if key in self._known}
+        missing = [key for key in sequences if key not in known]
+        if self._store is not None and missing:
+            known |= self._store.find(missing)
+            missing = [key for key in missing if key not in known]
+        self.reused += len(known)
+        self.embedded += len(missing)
+        size = self._encoder.chunks_at_once
+        for start in range(0, len(missing), size):
+            keys = missing[start : start + size]
+            found = embed_chunks(self._encoder, [sequences[key] for key in keys])
+            if self._store is not None and np.isfinite(found.vectors).all():
+                self._store.add(keys, found)
+            known |= zip(keys, zip(found.vectors, found.tokens.tolist(), strict=True), strict=True)
+        return known
+
+    def _pool(self, plan: Sequence[tuple[bytes, float]]) -> np.ndarray:
+        if not plan:
+            return np.zeros(self._encoder.dimension, np.float32)
+        found, tokens = zip(*(self._known[key] for key, _ in plan), strict=True)
+        shares = np.array([share for _, share in plan])
+        return pool(np.stack(found), np.array(tokens), shares, self._policy)
+
+
+def _changed_bins(
+    window: Window, changes: Alternative, reference: Reference, length: int
+) -> list[Chunk]:
+    """The window's bins of a changed contig; see `histpred.encoders.chunks`."""
+    contig, start, end, strand = window[:4]
+    found = []
+    for left in range(start - start % length, end, length):
+        right = min(left + length, reference.lengths[contig])
+        inside = edited(reference, contig, (max(left, start), min(right, end)), changes)
+        whole = inside
+        if left < start or end < right:
+            whole = edited(reference, contig, (left, right), changes)
+        share = bases(inside) / max(bases(whole), 1)
+        found.append(Chunk(reverse_complement(whole) if strand == "-" else whole, share))
+    return [chunk for chunk in found if chunk.share and bases(chunk.sequence)]
+
+
+def log_odds(logits: np.ndarray, marks: Sequence[MarkSpec]) -> np.ndarray:
+    """Log-odds of the calibrated probabilities of logits [n, marks], as float64.
+
+    Where a mark's calibration has steps, differences of probability say little, and the logits stay
+    as they are; see `scale_of`.
+    """
+    stepped = np.array([bool(mark.calibration.logits) for mark in marks])
+    slope = np.array([mark.calibration.slope for mark in marks])
+    intercept = np.array([mark.calibration.intercept for mark in marks])
+    found = logits.astype(float)
+    return np.where(stepped, found, slope * found + intercept)
+
+
+def scale_of(mark: MarkSpec) -> str:
+    """What `log_odds` gives for a mark: 'calibrated' log-odds, or the 'raw' score."""
+    return "raw" if mark.calibration.logits else "calibrated"
