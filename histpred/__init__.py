@@ -18,6 +18,7 @@ __all__ = [
     "predict",
     "to_anndata",
     "train",
+    "variants",
     "windows",
 ]
 

@@ -34,7 +34,7 @@ from histpred.core.log import logger
 @options.in_output(
     "--background",
     type=click.IntRange(0),
-    default=100,
+    default=50,
     metavar="N",
     help="Number of random substitutions of each window that effects are ranked among; 0: effects "
     "get no rank.",

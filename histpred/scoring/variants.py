@@ -64,7 +64,7 @@ from histpred.scoring.variants_resolution import (
 from histpred.scoring.variants_tables import header_with_tag, scale_line, write_tables
 from histpred.scoring.variants_windows import Outputs, first_rows, score_windows
 
-BACKGROUND = 100  # random substitutions of a window
+BACKGROUND = 50  # random substitutions of a window
 
 
 class VariantOptions(NamedTuple):
@@ -121,20 +121,8 @@ def variants(
         windows.ledger.write(work / LEDGER)
         more += _warnings(skipped, execution, outputs)
         tell([], more)
-        result = VariantsRun(
-            alleles=spool.count,
-            scored=scored,
-            skipped=skipped,
-            effects=spool.effects,
-            rows=windows.ledger.rows,
-            skipped_rows=windows.ledger.skipped,
-            past_end=windows.plan.past_end,
-            resolution=resolution,
-            warnings=warnings + more,
-            device=_device(outputs),
-            embedded=sum(one.alternatives.embedded for one in outputs.opened()),
-            reused=sum(one.alternatives.reused for one in outputs.opened()),
-        )
+        found = scored, skipped, resolution, warnings + more
+        result = _result(spool, windows, outputs, found)
         encoder = outputs.opened()[0].encoder
         files = encoder_identity(choice.spec, encoder)["files"]
         identity = identity_of(vcf, request, choice, execution, given, windows)
@@ -223,6 +211,30 @@ def _score(
     ]
     return resolution, score_windows(
         windows, spool, (each[0], each[1]), outputs, execution.progress
+    )
+
+
+def _result(
+    spool: AlleleSpool,
+    windows: OpenWindows,
+    outputs: Outputs,
+    found: tuple[int, dict[str, int], Resolution | None, list[str]],
+) -> VariantsRun:
+    """The result; `found`: scored alleles, the others by reason, the resolution, warnings."""
+    scored, skipped, resolution, warnings = found
+    return VariantsRun(
+        alleles=spool.count,
+        scored=scored,
+        skipped=skipped,
+        effects=spool.effects,
+        rows=windows.ledger.rows,
+        skipped_rows=windows.ledger.skipped,
+        past_end=windows.plan.past_end,
+        resolution=resolution,
+        warnings=warnings,
+        device=_device(outputs),
+        embedded=sum(one.alternatives.embedded for one in outputs.opened()),
+        reused=sum(one.alternatives.reused for one in outputs.opened()),
     )
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import json
-import random
 import shutil
 import subprocess
 from collections import defaultdict
@@ -14,67 +12,24 @@ import pysam
 import pytest
 
 from histpred.bundle.encoding import bundle_encoder
-from histpred.bundle.folder import load_bundle
 from histpred.core.errors import InputError, OutputError, UsageError
 from histpred.core.execution import Execution
 from histpred.genome.request import Request
-from histpred.scoring import effects as effects_module
 from histpred.scoring.frames import read_frame
 from histpred.scoring.predict import predict
 from histpred.scoring.tables import SCORES
-from histpred.scoring.variants import VariantOptions, variants
-from support import random_genome, write_bed, write_fasta
+
+pytest.importorskip("torch", reason="needs torch")
+
+from support import write_bed, write_fasta
 from support.command_line import contents
-from support.random_bundle import stated_bundle
-from support.variants import (
-    contig_lines,
-    random_variants,
-    read_effects,
-    read_variants_ledger,
-    vcf_text,
-)
-
-GENES = [
-    ("chr1", 900, 1500, "plus", 0, "+"),
-    ("chr1", 1000, 1400, "minus;x=1", 0, "-"),
-    ("chr1", 100, 900, "edge", 0, "+"),
-    ("chr2", 300, 700, "other", 0, "-"),
-]
-INFO = [
-    '##INFO=<ID=DP,Number=1,Type=Integer,Description="depth">',
-    '##INFO=<ID=X,Number=1,Type=String,Description="text">',
-]
-FILES = {
-    *("effects.tsv.gz", "effects.tsv.gz.tbi", "variants.vcf.gz", "variants.vcf.gz.tbi"),
-    *("variants.ledger.tsv", "ledger.tsv", "variants.json"),
-}
-KNOWN = "H3K27ac", "H3K4me3"  # of the bundle; it does not predict H3K27me3
-
-
-class Inputs:
-    """A genome, genes, a VCF and a bundle of k-mers in one folder."""
-
-    def __init__(self, folder):
-        rng = random.Random(4)
-        self.folder, self.bundle = folder, stated_bundle(folder / "bundle")
-        self.genome = random_genome(rng, {"chr2": 1200, "chr1": 2600})
-        self.variants = random_variants(rng, self.genome, 60, 3)
-        self.fasta, self.rows, self.vcf = (folder / name for name in ("g.fa", "rows.bed", "a.vcf"))
-        write_fasta(self.fasta, self.genome)
-        write_bed(self.rows, GENES)
-        self.header = [*INFO, *contig_lines(self.genome)]
-        self.vcf.write_text(vcf_text(self.variants, self.header))
-
-    def run(self, out, vcf=None, background=20, execution=Execution(), marks=(), anyway=False):
-        choice = bundle_encoder(load_bundle(self.folder / "bundle"))._replace(marks=marks)
-        request = Request(str(self.rows), str(self.fasta))
-        options = VariantOptions(background, anyway)
-        return variants(str(vcf or self.vcf), request, choice, out, options, execution)
+from support.variant_runs import FILES, GENES, KNOWN, VariantInputs
+from support.variants import read_effects, read_variants_ledger, vcf_text
 
 
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory):
-    return Inputs(tmp_path_factory.mktemp("inputs"))
+    return VariantInputs(tmp_path_factory.mktemp("inputs"))
 
 
 @pytest.fixture(scope="module")
@@ -252,13 +207,6 @@ def test_every_form_of_the_vcf_gives_the_same_effects(inputs, done, tmp_path):
             assert found[file] == expected[file], (name, file)
 
 
-def test_batches_do_not_change_the_bytes(inputs, done, tmp_path, monkeypatch):
-    monkeypatch.setattr(effects_module, "AT_ONCE", 7)
-    inputs.run(tmp_path / "out")
-    for name in FILES - {"variants.json"}:
-        assert contents(tmp_path / "out")[name] == contents(done[0])[name], name
-
-
 def test_parts_of_a_vcf_give_the_rows_of_the_whole(inputs, done, tmp_path):
     """Neither the background nor the order of windows depends on the other variants."""
     header, rows = [], []
@@ -271,20 +219,6 @@ def test_parts_of_a_vcf_give_the_rows_of_the_whole(inputs, done, tmp_path):
         inputs.run(tmp_path / str(number), part)
         found += read_effects(tmp_path / str(number) / "effects.tsv.gz")
     assert found == read_effects(done[0] / "effects.tsv.gz")
-
-
-def test_a_finished_folder_is_left_alone_and_another_request_refused(inputs, done, tmp_path):
-    out = tmp_path / "out"
-    first = inputs.run(out)
-    before = contents(out)
-    again = inputs.run(out)
-    assert (first.fresh, again.fresh) == (True, False)
-    assert again.model_copy(update={"fresh": True}) == first
-    with pytest.raises(OutputError, match=r"background \(20 -> 21\)"):
-        inputs.run(out, background=21)
-    assert contents(out) == before
-    inputs.run(out, background=21, execution=Execution(overwrite=True))
-    assert json.loads((out / "variants.json").read_text())["identity"]["background"] == 21
 
 
 def test_a_failed_run_publishes_nothing_and_the_next_one_all(inputs, done, tmp_path, monkeypatch):
