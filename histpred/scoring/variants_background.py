@@ -20,7 +20,7 @@ BASES = np.frombuffer(b"ACGT", np.uint8)
 def substitutions(window: Window, reference: Reference, count: int) -> list[Change]:
     """Draw up to `count` substitutions of known bases, uniformly; fewer if most of them are N.
 
-    They are of all bases that a window reads; of a tile, which reads far around, those of the tile
+    Fewer are the first ones of more. They are of all bases that a window reads; of a tile, which reads far around, those of the tile
     itself, in which the alleles lie.
     """
     contig, length = window.chrom, reference.lengths[window.chrom]
@@ -31,9 +31,9 @@ def substitutions(window: Window, reference: Reference, count: int) -> list[Chan
         return []
     starts, ends = np.array(blocks).T
     until = np.cumsum(ends - starts)
-    rng = np.random.default_rng(seed_of(window))
-    drawn = rng.integers(0, until[-1], DRAWS * count)
-    shifts = rng.integers(1, 4, DRAWS * count)
+    seed = seed_of(window)
+    drawn = np.random.default_rng([seed, 0]).integers(0, until[-1], DRAWS * count)
+    shifts = np.random.default_rng([seed, 1]).integers(1, 4, DRAWS * count)
     block = np.searchsorted(until, drawn, side="right")
     places = ends[block] - (until[block] - drawn)
     first, last = int(starts[0]), int(ends[-1])

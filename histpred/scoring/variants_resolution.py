@@ -22,7 +22,7 @@ from histpred.scoring.effects import Output
 from histpred.scoring.promise import Part
 from histpred.scoring.variants_background import substitutions
 
-WINDOWS, SUBSTITUTIONS = 8, 100  # that are measured
+WINDOWS, SUBSTITUTIONS = 8, 50  # that are measured; a background has as many
 PROMISED = 1e-5  # to which scores are the same in any batch
 ABOVE_NOISE = 10
 HARDLY = math.log(1.1)  # in log-odds

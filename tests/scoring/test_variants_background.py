@@ -70,6 +70,7 @@ def test_they_depend_on_the_place_of_the_window_alone(reference):
     one = window(0, 3000)
     named = one._replace(name="other", line=7)
     assert substitutions(one, reference, 50) == substitutions(named, reference, 50)
+    assert substitutions(one, reference, 50) == substitutions(one, reference, 70)[:50]
     assert substitutions(one, reference, 50) != substitutions(window(1, 3000), reference, 50)
 
 

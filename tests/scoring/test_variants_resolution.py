@@ -68,7 +68,7 @@ def run(tmp_path):
 
 def test_a_run_measures_what_random_substitutions_change(run, tmp_path):
     found = run(False).resolution
-    assert (found.windows, found.substitutions) == (1, 100)
+    assert (found.windows, found.substitutions) == (1, 50)
     deltas = [
         abs(float(row[f"{found.mark}.delta"]))
         for row in read_effects(tmp_path / "out" / "effects.tsv.gz")
