@@ -32,7 +32,7 @@ def reads_bases() {
 
 // Return the options that name the encoder of a sample. The folder of a bundle is staged.
 def source_of(sample) {
-    if (reads_bases()) {
+    if (reads_bases() && params.from == null) {
         return ''
     }
     if (sample.bundle) {
@@ -141,6 +141,9 @@ workflow {
         }
         VERSIONS()
         def own = params + [:] // the handler does not see params
-        workflow.onComplete { log.info(ended(own, about, all, finished)) }
+        // A preview (nextflow inspect, -preview) runs no task, so it has no outcome.
+        if (!workflow.preview) {
+            workflow.onComplete { log.info(ended(own, about, all, finished)) }
+        }
     }
 }

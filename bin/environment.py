@@ -184,6 +184,14 @@ def pip_install(root: Path, folder: Path, extras: frozenset[str], lock: int, *op
     run_logged(command, folder, root, lock, "pip install")
 
 
+def uncover_gpu(root: Path, folder: Path, lock: int) -> None:
+    """Install onnxruntime-gpu again: onnxruntime's files lie over its files, in one folder."""
+    command = [folder / "bin" / "python", "-I", "-m", "pip", "install", "--no-input"]
+    command += ["--no-compile", "--disable-pip-version-check", "--progress-bar", "off"]
+    command += ["--force-reinstall", "--no-deps", "--constraint", root / "constraints.txt"]
+    run_logged([*command, "onnxruntime-gpu"], folder, root, lock, "pip install")
+
+
 def compile_packages(root: Path, folder: Path, lock: int) -> None:
     """Compile all packages except the libraries' tests, which would double the time."""
     options = ["-q", "-j", "0", "-x", "/tests/"]
@@ -227,6 +235,8 @@ def prepare(root: Path, folder: Path, extras: frozenset[str]) -> None:
             if not (folder / "bin").exists():
                 make(root, folder, lock)
             pip_install(root, folder, wanted.extras, lock)
+            if "gpu" in wanted.extras:
+                uncover_gpu(root, folder, lock)
             compile_packages(root, folder, lock)
             partial.replace(folder / READY)
         except BaseException:

@@ -8,13 +8,24 @@ TYPE_CHECKING = False  # typing takes time to import
 if TYPE_CHECKING:
     from typing import Any
 
-    from histpred.api import embed, evaluate, experiment, predict, to_anndata, train, windows
+    from histpred.api import (
+        embed,
+        evaluate,
+        experiment,
+        explain,
+        predict,
+        to_anndata,
+        train,
+        variants,
+        windows,
+    )
 
 __all__ = [
     "__version__",
     "embed",
     "evaluate",
     "experiment",
+    "explain",
     "predict",
     "to_anndata",
     "train",

@@ -172,6 +172,117 @@ def predict(
         return (scores, called) if calls else scores
 
 
+class ExplainOptions(TypedDict, total=False):
+    """The options of `explain` that do not change what it returns, for type checkers."""
+
+    bundle: AnyPath
+    biotypes: str | Sequence[str]
+    genes: str | Sequence[str]
+    by: str | None
+    window: str | None
+    unstranded: bool
+    resolution: int | None
+    device: str
+    precision: str
+    weights: AnyPath | None
+    store: AnyPath | None
+    overwrite: bool
+    marks: str | Sequence[str]
+    threads: int | None
+
+
+@overload
+def explain(
+    annotation: Annotation | Sequences,
+    fasta: AnyPath | None = None,
+    out: AnyPath | None = None,
+    *,
+    bases: None = None,
+    **options: Unpack[ExplainOptions],
+) -> pandas.DataFrame: ...
+
+
+@overload
+def explain(
+    annotation: Annotation | Sequences,
+    fasta: AnyPath | None = None,
+    out: AnyPath | None = None,
+    *,
+    bases: str | Sequence[str],
+    **options: Unpack[ExplainOptions],
+) -> tuple[pandas.DataFrame, pandas.DataFrame]: ...
+
+
+def explain(
+    annotation: Annotation | Sequences,
+    fasta: AnyPath | None = None,
+    out: AnyPath | None = None,
+    *,
+    bundle: AnyPath = DEFAULT_BUNDLE,
+    biotypes: str | Sequence[str] = (),
+    genes: str | Sequence[str] = (),
+    by: str | None = None,
+    window: str | None = None,
+    unstranded: bool = False,
+    resolution: int | None = None,
+    bases: str | Sequence[str] | None = None,
+    device: str = "auto",
+    precision: str = "auto",
+    weights: AnyPath | None = None,
+    store: AnyPath | None = None,
+    overwrite: bool = False,
+    marks: str | Sequence[str] = (),
+    threads: int | None = None,
+) -> pandas.DataFrame | tuple[pandas.DataFrame, pandas.DataFrame]:
+    """What each stretch of a window contributes to each mark: contributions.tsv.gz.
+
+    Parameters
+    ----------
+    annotation, fasta, out, genes
+        As for `predict`; `out` is the folder for the files that `histpred explain` writes.
+    bases
+        Regions in which each base is replaced by the three others; None: none.
+    bundle, biotypes, by, window, unstranded, resolution, device, precision, weights, store,
+    overwrite, marks, threads
+        As the options of `histpred explain`.
+
+    Returns
+    -------
+    contributions : pandas.DataFrame
+        Columns chrom, start, end (0-based half-open), window, mark and contribution, sorted by
+        position. `attrs`: `scales`, 'calibrated' or 'raw' for each mark; `windows`, the windows
+        with their probabilities as a list of dictionaries; `bundle` and `warnings`.
+    effects : pandas.DataFrame
+        With `bases`: columns chrom, start, end, window, mark, ref, alt and effect.
+
+    Raises
+    ------
+    HistpredError
+        For inputs that cannot be used; nothing is written then.
+    """
+    from histpred.scoring.explain_frames import read_explanation
+    from histpred.scoring.substitutions import bases_text
+
+    loaded, regions = load_bundle(bundle), regions_text(annotation, fasta)
+    sequences = fasta is None
+    if sequences:
+        window = window or window_of_sequences(loaded)
+    elif regions and not window:
+        window = window_of_regions(loaded)
+    source = SEQUENCES if sequences else REGIONS if regions else FILE
+    choice = bundle_encoder(loaded, window, None, _path(weights))._replace(marks=_names(marks))
+    execution = Execution(device, precision, _path(store), overwrite)
+    given = sequences_file(annotation) if sequences else annotation_file(regions or annotation)
+    with _threads(threads), given as rows, output_path(out, "out") as folder:
+        genome = rows if fasta is None else path_text(fasta, "fasta")
+        request = Request(rows, genome, by, _names(biotypes), unstranded)
+        request = request._replace(genes=_names(genes), source=source)
+        replaced = bases_text(" ".join(_names(bases or ())), genome)
+        verbs.explain(request, choice, folder, execution, resolution, replaced)
+        contributions, effects = read_explanation(folder)
+        return contributions if effects is None else (contributions, effects)
+
+
 def variants(
     vcf: AnyPath,
     annotation: Annotation,
@@ -336,6 +447,9 @@ def train(
 ) -> Path:
     """Train a bundle; returns its folder, which `predict` and `evaluate` take.
 
+    Raises HistpredError for inputs that cannot be used; nothing is written then. What is not
+    listed is as the options of `histpred train`.
+
     Parameters
     ----------
     annotation
@@ -350,9 +464,6 @@ def train(
         Fields of `histpred.training.settings.Recipe`: model, parent (`--from`), hidden, dropout,
         members, mark_dimension, loss, prior, split, block, test_chromosomes,
         validation_chromosomes, marks, calls.
-
-    The others are as the options of `histpred train`. Raises HistpredError for inputs that cannot
-    be used; nothing is written then.
     """
     from histpred.training.parent import like_parent
     from histpred.training.recipe import choose_source

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from histpred.labels.peaks import PeakRule
     from histpred.reports.convert import convert
     from histpred.reports.evaluate import evaluate
+    from histpred.reports.explanation import write_explanation as explanation
     from histpred.reports.prediction import write_report as report
     from histpred.reports.summary import summarise as summary
     from histpred.scoring.embed import EmbeddedRun
@@ -35,18 +36,21 @@ if TYPE_CHECKING:
     from histpred.scoring.record import Prediction
     from histpred.scoring.scatter import scatter
     from histpred.scoring.variants import variants
+    from histpred.tracks.explained import explain
     from histpred.tracks.hub import Hub
     from histpred.tracks.hub import write_hub as tracks
     from histpred.training.train import train
 
 STAGES = {
     "windows": "histpred.genome.extract:extract",
+    "explain": "histpred.tracks.explained:explain",
     "scatter": "histpred.scoring.scatter:scatter",
     "gather": "histpred.scoring.gather:gather",
     "train": "histpred.training.train:train",
     "variants": "histpred.scoring.variants:variants",
     "evaluate": "histpred.reports.evaluate:evaluate",
     "experiment": "histpred.experiments.run:experiment",
+    "explanation": "histpred.reports.explanation:write_explanation",
     "tracks": "histpred.tracks.hub:write_hub",
     "report": "histpred.reports.prediction:write_report",
     "convert": "histpred.reports.convert:convert",

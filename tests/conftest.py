@@ -14,6 +14,7 @@ NO_SKIP = os.environ.get("HISTPRED_NO_SKIP") == "1"
 MAY_BE_SKIPPED = (
     "apptainer",
     "browser",
+    "drill",
     "gpu",
     "nextflow",
     "podman",

@@ -175,6 +175,25 @@ def test_embeddings_of_regions_and_of_genes_are_those_of_their_rows(inputs, rows
     pandas.testing.assert_frame_equal(bundled, expected)
 
 
+def test_explain_gives_what_the_command_line_writes(inputs):
+    options = ("--genes", "G1,G2", "--bases", "chr1:5000-5003", "--marks", "H3K4me3,H3K9me3")
+    arguments = (inputs / "genes.gtf", inputs / "genome.fa")
+    assert command_line("explain", *arguments, *options, "-o", inputs / "explained").code == 0
+    marks = ["H3K4me3", "H3K9me3"]
+    found, effects = histpred.explain(
+        *arguments, genes=["G1", "G2"], bases="chr1:5,000-5,003", marks=marks
+    )
+    for table, name in ((found, "contributions.tsv.gz"), (effects, "bases.tsv.gz")):
+        written = pandas.read_csv(inputs / "explained" / name, sep="\t", skiprows=1)
+        written = written.rename(columns={"#chrom": "chrom"})
+        pandas.testing.assert_frame_equal(table, written, check_dtype=False)
+        assert len(table)
+    assert found.attrs["scales"] == dict.fromkeys(marks, "calibrated")
+    assert {window["name"] for window in found.attrs["windows"]} == {"G1", "G2"}
+    alone = histpred.explain(*arguments, genes=["G1", "G2"], marks=marks)
+    pandas.testing.assert_frame_equal(alone, found)
+
+
 def test_windows_are_those_of_predict(inputs):
     for annotation, options in (
         ("rows.bed", {"window": "interval"}),
@@ -357,7 +376,8 @@ def test_paths_may_be_text(inputs):
 
 
 def test_the_package_offers_what_it_says():
-    verbs = {"embed", "evaluate", "experiment", "predict", "to_anndata", "train", "windows"}
+    verbs = {"embed", "evaluate", "experiment", "explain", "predict"}
+    verbs |= {"to_anndata", "train", "windows"}
     assert set(histpred.__all__) == verbs | {"__version__"}
     assert dir(histpred) == sorted(histpred.__all__)
     assert all(callable(getattr(histpred, verb)) for verb in verbs)

@@ -28,6 +28,7 @@ from histpred.core.errors import (
     TemporaryError,
     UsageError,
 )
+from histpred.core.extras import how_to_install
 from support.command_line import environment, histpred, process, read_scores
 from support.state import unchanged_state
 
@@ -334,7 +335,7 @@ def test_a_verb_whose_packages_are_missing_says_which_and_how(verb, tmp_path, mo
     done = histpred(verb, *arguments, "-o", tmp_path / "out")
     assert done.code == 2
     assert "torch, sklearn, scipy and 4 more, which is not installed" in done.err
-    assert "HISTPRED_EXTRAS=train bin/histpred" in done.err
+    assert how_to_install("train") in done.err
 
 
 STEERING = "a\x1b[31m\x9b2J\u202e"

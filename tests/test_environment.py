@@ -277,6 +277,19 @@ def test_failed_installation_leaves_only_its_log(environment, checkout, monkeypa
     assert sorted(os.listdir(folder)) == [environment.LOCK, environment.LOG]
 
 
+def test_onnxruntime_gpu_is_installed_last(environment, checkout, monkeypatch) -> None:
+    """onnxruntime installs into the same folder, and pip installs it after onnxruntime-gpu."""
+    commands: list[list[str]] = []
+    monkeypatch.setattr(
+        environment, "run_logged", lambda command, *rest: commands.append([*map(str, command)])
+    )
+    environment.prepare(checkout, checkout / ".venv", frozenset({"gpu"}))
+    _, extras, last = [command for command in commands if "compileall" not in command]
+    assert extras[-1] == ".[gpu]"
+    assert {"--force-reinstall", "--no-deps"} <= set(last)
+    assert last[-1] == "onnxruntime-gpu"
+
+
 # The tests below make real environments.
 
 

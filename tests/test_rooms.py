@@ -18,7 +18,7 @@ MOST_LINES = 300
 MOST_LINES_OF_A_FUNCTION = 60
 MOST_PARAMETERS = 8
 
-SOURCES = ("histpred", "training", "benchmarks", "docs", "nextflow", "test-data", "bin")
+SOURCES = ("histpred", "training", "benchmarks", "docs", "nextflow", "release", "test-data", "bin")
 FOLDERS_BESIDE_THE_ROOMS = {
     "benchmarks": "of the scripts in benchmarks/",
     "browsers": "tracks and reports in genome browsers",
@@ -29,6 +29,7 @@ FOLDERS_BESIDE_THE_ROOMS = {
     "malformed": "broken inputs",
     "nextflow": "the pipeline",
     "property": "windows against bedtools",
+    "release": "of the scripts in release/, and what a release is made of",
     "support": "what several tests share",
 }
 
@@ -41,6 +42,7 @@ TESTED_ELSEWHERE = {
     "commands/demo": "tests/golden/test_demo.py",
     "commands/evaluate": "tests/reports/test_evaluation.py",
     "commands/experiment": "tests/experiments/test_run.py",
+    "commands/explain": "tests/scoring/test_explain.py",
     "commands/gather": "tests/scoring/test_gather.py",
     "commands/predict": "tests/scoring/test_predict.py",
     "commands/windows": "tests/genome/test_extract.py",
@@ -70,6 +72,8 @@ TESTED_ELSEWHERE = {
     "labels/rnainter_table": "tests/labels/test_rnainter.py",
     "reports/browser": "tests/commands/test_report.py",
     "reports/evaluate": "tests/reports/test_evaluation.py",
+    "reports/explained": "tests/reports/test_explanation.py",
+    "reports/explained_shapes": "tests/reports/test_explanation.py",
     "reports/figures": "tests/reports/test_evaluation_figures.py",
     "reports/label_figures": "tests/reports/test_evaluation_figures.py",
     "reports/marks_table": "tests/commands/test_report.py",
@@ -80,9 +84,16 @@ TESTED_ELSEWHERE = {
     "reports/vectors": "tests/reports/test_convert.py",
     "scoring/derived": "tests/tracks/test_hub.py",
     "scoring/domain": "tests/scoring/test_predict.py",
+    "scoring/explain_frames": "tests/test_api.py",
+    "scoring/explain_record": "tests/scoring/test_explain.py",
+    "scoring/explain_tables": "tests/scoring/test_explain.py",
+    "scoring/profile": "tests/scoring/test_explain.py",
+    "scoring/sorted_table": "tests/scoring/test_explain.py",
+    "scoring/substitutions": "tests/scoring/test_explain.py",
     "scoring/embed": "tests/commands/test_embed.py",
     "scoring/frames": "tests/test_api.py",
     "tracks/about": "tests/tracks/test_hub.py",
+    "tracks/explained": "tests/tracks/test_contributions.py",
     "tracks/validate": "tests/tracks/test_binary.py",
     "training/data": "tests/commands/test_train.py",
     "training/members": "tests/commands/test_train.py",

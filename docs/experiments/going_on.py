@@ -29,9 +29,10 @@ import histpred
 from histpred.bundle.folder import load_bundle
 from histpred.core.execution import Execution
 from histpred.evaluation.baselines import KMERS, fit_baselines
+from histpred.genome.genomes import one_genome
 from histpred.genome.request import Request
 from histpred.labels.examples import FEWEST, Examples
-from histpred.labels.matrix import read_labels
+from histpred.labels.genomes import read_genome_labels
 from histpred.labels.splits import TEST, TRAIN, UNUSED, VALIDATION
 from histpred.training.data import WINDOWS, Dataset, gather
 from histpred.training.fitting import logits_of
@@ -137,10 +138,10 @@ def rows_for(parent: Path, annotation: Path, fasta: Path, labels: Path) -> tuple
     choice = choose_source(recipe)
     source = choice and Source(choice, choice.open())
     window = choice.window if choice else WINDOWS[recipe.model]
-    request = Request(str(annotation), str(fasta))
+    genomes = one_genome(Request(str(annotation), str(fasta)), labels)
     work = parent.with_name(f"{parent.name}-windows")
     work.mkdir(exist_ok=True)
-    given = request, window, source, work, Execution(), recipe, read_labels(labels), labels
+    given = genomes, window, source, work, Execution(), recipe, read_genome_labels(genomes)
     dataset = gather(*given)
     shutil.rmtree(work)
     return recipe, dataset

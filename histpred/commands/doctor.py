@@ -11,7 +11,7 @@ from histpred.commands import machine
 from histpred.commands.help_pages import verb
 from histpred.commands.machine import NOTE, PROBLEM, Finding
 from histpred.core.errors import HistpredError, first_line
-from histpred.core.extras import how_to_install
+from histpred.core.extras import hides_gpu, how_to_install, how_to_use_gpu
 from histpred.core.text import say
 
 Check = Callable[[], list[Finding]]
@@ -124,12 +124,14 @@ def scoring(used: dict[str, str]) -> list[Finding]:
     """List onnxruntime's providers, and run the shipped scorer on the CPU and on `auto`."""
     import numpy as np
 
-    from histpred.core.runtime import CUDA, DRIVER_HINT, load_onnxruntime
+    from histpred.core.runtime import CUDA, DRIVER_HINT, HIDES_GPU, load_onnxruntime
     from histpred.scoring.scorer import Scorer
     from histpred.scoring.verify import TOLERANCE
 
     providers = load_onnxruntime().get_available_providers()
     findings = [Finding("onnxruntime's providers", ", ".join(providers))]
+    if hides_gpu(providers):
+        findings.append(Finding("onnxruntime-gpu", HIDES_GPU, NOTE, how_to_use_gpu()))
     bundle = load_bundle()
     shape = (8, bundle.manifest.encoder.dimension)
     vectors = np.random.default_rng(0).normal(size=shape).astype(np.float32)

@@ -23,7 +23,8 @@ class SectionedOption(click.Option):
     """An option that the help shows in a section, with its default unless the text states it."""
 
     def __init__(self, *args: Any, section: str, **attributes: Any) -> None:
-        stated = attributes.get("is_flag") or "[default: " in attributes.get("help", "")
+        flag = attributes.get("is_flag") or "flag_value" in attributes
+        stated = flag or "[default: " in attributes.get("help", "")
         super().__init__(*args, **{"show_default": not stated} | attributes)
         self.section = section
 

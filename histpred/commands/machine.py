@@ -106,10 +106,6 @@ def versions() -> list[Finding]:
         version = version_of(package)
         missing = f"not installed; {how_to_install(extra)}"
         findings.append(Finding(package, version or missing, OK if version else NOTE))
-    if gpu and version_of("onnxruntime"):
-        twice = "onnxruntime and onnxruntime-gpu are both installed, into the same folder"
-        hint = "pip uninstall onnxruntime onnxruntime-gpu, then install the one that you want"
-        findings.append(Finding("onnxruntime twice", twice, NOTE, hint))
     return findings
 
 

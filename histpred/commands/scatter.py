@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 @options.selection
 @inputs.genes
 @inputs.sequences
+@inputs.transcripts
 @options.tile
 @options.in_output(
     "--shard-bases",
@@ -83,16 +85,18 @@ def scatter(
         f"{out}: {result.windows:,} windows of {result.rows:,} rows, {result.bases:,} bp, "
         f"in {result.shards} shards{skipped(result.skipped)}"
     )
-    if needed := _needed(choice):
-        logger.info(f"give histpred predict the option {needed} on each shard")
+    if needed := _needed(choice, request.transcripts):
+        logger.info(f"give histpred predict {needed} on each shard")
     check_strict(strict, result.skipped, result.past_end, out / "ledger.tsv")
 
 
-def _needed(choice: EncoderChoice) -> str:
-    """The option without which predict would score a shard as other windows; '' if there is none.
+def _needed(choice: EncoderChoice, transcripts: tuple[str, ...]) -> str:
+    """The options that predict needs to score the windows of a shard; '' if it needs none.
 
     A table of windows does not tell whether its rows are genes.
     """
+    if transcripts:
+        return shlex.join(word for path in transcripts for word in ("--transcripts", path))
     if choice.window.tile:
         return f"--tile {choice.window.tile}"
     usual = choice.bundle and choice.bundle.manifest.window.kind

@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterable
 from itertools import islice
 
+from histpred.core.interruption import EXIT_INTERRUPTED
 from histpred.core.text import visible, visible_line
 
 SHOWN = 3
@@ -18,6 +19,16 @@ EXIT_DATA = 1
 EXIT_USAGE = 2
 EXIT_STRICT = 3
 EXIT_TEMPORARY = 75  # EX_TEMPFAIL of sysexits.h: worth another try
+EXIT_CODES = {
+    0: "done",
+    EXIT_DATA: "an error in the data, the bundle or the device",
+    EXIT_USAGE: "wrong usage",
+    EXIT_STRICT: "done, but rows were skipped or clipped at the end of their contig "
+    "(only with `--strict`)",
+    EXIT_TEMPORARY: "temporary: disk full or out of memory; run the same command again",
+    EXIT_INTERRUPTED: "interrupted",
+}
+"""Exit code -> what it means, as the documentation shows it."""
 MORE_MEMORY = "give more memory and run the same command again"
 MORE_ROOM = "nothing was published; make room and run the same command again"
 OUT_OF_MEMORY = (

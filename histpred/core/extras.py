@@ -1,17 +1,22 @@
 """The extras of histpred: the packages that some verbs need, and how to install them.
 
-Only this module says how to install one. histpred is on no package index: it is installed from a
-checkout.
+Only this module says how to install one. The command names what histpred was installed from, so it
+is true before and after a release: a checkout, an address, or a package index.
 """
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
+import json
 import os
 import sys
 import tempfile
+from collections.abc import Sequence
+from importlib import metadata
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from histpred.core.errors import UsageError, first_few
 
@@ -32,9 +37,51 @@ def how_to_install(extra: str, checkout: Path = CHECKOUT) -> str:
     "in a checkout of histpred: pip install '.[train]'"
     """
     install = f"pip install '.[{extra}]'"
-    if not (checkout / "bin" / "histpred").exists():
+    if (checkout / "bin" / "histpred").exists():
+        return f"HISTPRED_EXTRAS={extra} bin/histpred ..., or in your own environment: {install}"
+    origin = _origin(checkout)
+    if origin is None:
         return f"in a checkout of histpred: {install}"
-    return f"HISTPRED_EXTRAS={extra} bin/histpred ..., or in your own environment: {install}"
+    return f"pip install 'histpred[{extra}]{f' @ {origin}' if origin else ''}'"
+
+
+def _origin(folder: Path) -> str | None:
+    """What pip installed histpred in `folder` from: an address, '' for a package index.
+
+    None: unknown, or a local file or folder that is gone.
+    """
+    found = list(metadata.distributions(name="histpred", path=[str(folder)]))
+    if not found:
+        return None
+    recorded = found[0].read_text("direct_url.json")  # pip writes it, except from an index
+    if recorded is None:
+        return ""
+    record = json.loads(recorded)
+    url = str(record["url"])
+    if url.startswith("file:") and not Path(url2pathname(urlsplit(url).path)).exists():
+        return None
+    control = record.get("vcs_info")
+    return f"{control['vcs']}+{url}@{control['commit_id']}" if control else url
+
+
+def how_to_use_gpu() -> str:
+    """The command that makes onnxruntime the one that knows CUDA.
+
+    onnxruntime and onnxruntime-gpu install into the same folder, and pip and uv may install either
+    last. The last one counts.
+    """
+    try:
+        version = metadata.version("onnxruntime-gpu")
+    except metadata.PackageNotFoundError:
+        return how_to_install("gpu")
+    return f"pip install --force-reinstall --no-deps onnxruntime-gpu=={version}"
+
+
+def hides_gpu(providers: Sequence[str]) -> bool:
+    """True if onnxruntime-gpu is installed, but onnxruntime's files lie over its files."""
+    if "CUDAExecutionProvider" in providers:
+        return False
+    return any(metadata.distributions(name="onnxruntime-gpu"))
 
 
 def need(extra: str, but: str | None = None) -> None:

@@ -27,6 +27,7 @@ from histpred.core.errors import (
     first_line,
     is_memory,
 )
+from histpred.core.extras import hides_gpu, how_to_use_gpu
 from histpred.core.graph import check_graph
 
 if TYPE_CHECKING:
@@ -46,10 +47,7 @@ DRIVER_HINT = (
     "is there an NVIDIA GPU, with a driver for the CUDA that onnxruntime-gpu was built for "
     "(nvidia-smi), and are CUDA and cuDNN installed? Or use --device cpu"
 )
-CUDA_HINT = (
-    "replace onnxruntime with onnxruntime-gpu (pip install onnxruntime-gpu) and install the CUDA "
-    "and cuDNN that it was built for; or use --device cpu"
-)
+HIDES_GPU = "onnxruntime lies over onnxruntime-gpu, in the same folder"
 
 
 def load_onnxruntime() -> ModuleType:
@@ -93,10 +91,15 @@ def open_session(
         raise UsageError(f"cannot run {threads} threads", "use 1 or more")
 
     onnxruntime = load_onnxruntime()
-    has_cuda = CUDA in onnxruntime.get_available_providers()
+    providers = onnxruntime.get_available_providers()
+    has_cuda = CUDA in providers
+    hidden = hides_gpu(providers)
     if name == "cuda" and not has_cuda:
-        reason = f"device {device!r} was asked for: this onnxruntime has no CUDA"
-        raise DeviceError(reason, CUDA_HINT)
+        why = HIDES_GPU if hidden else "this onnxruntime has no CUDA"
+        reason = f"device {device!r} was asked for: {why}"
+        raise DeviceError(reason, f"{how_to_use_gpu()}; or use --device cpu")
+    if name == "auto" and hidden:
+        logger.warning("scoring on the CPU: %s: %s", HIDES_GPU, how_to_use_gpu())
     if name in ("auto", "cuda") and has_cuda:
         # TF32 rounds matrices to ten bits; CPU and GPU would differ by more than 1e-4.
         options = {"device_id": str(number), "use_tf32": "0"}

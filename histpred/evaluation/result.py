@@ -110,7 +110,8 @@ class Result(NamedTuple):
     sentence that says why there are none, empty if there is nothing to say. validation: the rows
     that chose the thresholds of the paper's reading; or a sentence that says why there is none.
     no_vectors: why the bundle has no mark vectors, as a sentence; empty if it has some, or if its
-    kind of network has none.
+    kind of network has none. sources: what DNA contributes by distance from the TSS, see
+    `histpred.scoring.profile`; None for windows without one.
     """
 
     title: str
@@ -129,3 +130,4 @@ class Result(NamedTuple):
     kinds: pandas.DataFrame | str = ""
     validation: ValidationRows | str = ""
     no_vectors: str = ""
+    sources: pandas.DataFrame | None = None

@@ -14,7 +14,7 @@ from histpred.bundle.folder import SPLIT, Bundle
 from histpred.core.errors import InputError, UsageError, first_few
 from histpred.evaluation.blocks import Blocks
 from histpred.evaluation.scores import COPY, SAME_ROW, ScoredWindows, Target
-from histpred.genome.genomes import GENOME, GenomeInput, within
+from histpred.genome.genomes import GENOME, GenomeInput, local_name
 from histpred.genome.regions import BLOCK
 from histpred.labels.examples import LabelledWindows, choose_marks
 from histpred.labels.genomes import absent_marks, labelled_genomes
@@ -196,10 +196,8 @@ def _sets(bundle: Bundle, windows: pandas.DataFrame) -> np.ndarray:
 
 def _looked_up(known: Mapping[str, str], genome: str, units: Sequence[str]) -> np.ndarray:
     """The sets of units of one genome, by id or else by id without its version."""
-    prefix = within(genome, "")
-    these = {
-        unit.removeprefix(prefix): name for unit, name in known.items() if unit.startswith(prefix)
-    }
+    own = ((local_name(genome, unit), name) for unit, name in known.items())
+    these = {unit: name for unit, name in own if unit is not None}
     bare = {without_version(unit): name for unit, name in these.items()}
     return np.array([these.get(unit, bare.get(without_version(unit), "")) for unit in units])
 

@@ -22,7 +22,7 @@ from histpred.core.errors import InputError, UsageError, first_few
 from histpred.core.finished import finished, is_ours, refuse_other
 from histpred.core.output import file_digest, input_digest, output_folder, sweep
 from histpred.core.version import __version__
-from histpred.experiments.sheet import Sheet
+from histpred.experiments.sheet import WORDS, Sheet
 from histpred.experiments.tasks import Task
 from histpred.genome.genomes import GenomeInput, naming, placed
 from histpred.genome.windows import WindowSpec
@@ -113,15 +113,18 @@ def make_plan(sheet: Sheet, tasks: Sequence[Task], out: Path, overwrite: bool = 
 
 
 def identify(sheet: Sheet, tasks: Sequence[Task]) -> dict[str, JsonValue]:
-    """Everything that decides an experiment, with digests in place of paths."""
+    """Everything that decides an experiment, with digests in place of paths.
+
+    What only the report says (the title, remarks, and rows of the paper) decides nothing.
+    """
     genomes = genomes_identity(tasks[0].genomes, tasks[0].window.kind)
     configurations = {
-        one.name: one.configuration.model_dump(mode="json", exclude={"weights", "name"})
+        one.name: one.configuration.model_dump(mode="json", exclude={"weights", "name", *WORDS})
         for one in tasks
     }
     whole = {
         "histpred": __version__,
-        **sheet.model_dump(mode="json", include={"title", "marks", "splits", "seed"}),
+        **sheet.model_dump(mode="json", include={"marks", "splits", "seed"}),
         "genomes": genomes["genomes"],
         "biotypes": genomes["biotypes"],
         "transcripts": [input_digest(path) for path in sheet.transcripts],

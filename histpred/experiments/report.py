@@ -19,7 +19,7 @@ from histpred.core.version import __version__
 from histpred.experiments import figures, page_tables, tables
 from histpred.experiments.plan import FOLDER, GENES, Plan
 from histpred.experiments.results import Trained, read_trained
-from histpred.experiments.sheet import Sheet
+from histpred.experiments.sheet import WORDS, Sheet
 from histpred.experiments.tables import Results
 from histpred.labels.folder import CATEGORIES
 from histpred.reports.page import listed, render
@@ -38,10 +38,14 @@ TABLES = {
 
 
 class ExperimentRecord(BaseModel):
-    """What experiment.json holds: the experiment, why what is missing, and the files' sha256."""
+    """What experiment.json holds: the experiment, why what is missing, and the files' sha256.
+
+    words: what only the report says: see `_words`.
+    """
 
     histpred: str
     identity: dict[str, JsonValue]
+    words: dict[str, JsonValue]
     missing: dict[str, str]
     outputs: dict[str, str]
 
@@ -80,6 +84,7 @@ def write_report(sheet: Sheet, plan: Plan, missing: Mapping[str, str], out: Path
         record = ExperimentRecord(
             histpred=__version__,
             identity=plan.record.identity,
+            words=_words(sheet),
             missing=dict(missing),
             outputs={name: file_digest(work / name) for name in (REPORT, *TABLES)},
         )
@@ -87,14 +92,20 @@ def write_report(sheet: Sheet, plan: Plan, missing: Mapping[str, str], out: Path
         (work / RECORD).write_text(text + "\n", encoding="utf-8")
 
 
-def is_finished(plan: Plan, out: Path) -> bool:
-    """True if `out` holds the whole report of a plan, with unchanged files."""
+def _words(sheet: Sheet) -> dict[str, JsonValue]:
+    """What of a sheet is only shown: the title, and words on configurations in their order."""
+    each = [one.model_dump(mode="json", include={"name", *WORDS}) for one in sheet.configurations]
+    return {"title": sheet.title, "configurations": [*each]}
+
+
+def is_finished(sheet: Sheet, plan: Plan, out: Path) -> bool:
+    """True if `out` holds the whole report of a sheet and its plan, with unchanged files."""
     try:
         record = ExperimentRecord.model_validate(parse((out / RECORD).read_bytes()))
     except (OSError, ValueError):
         return False
-    same = record.identity == plan.record.identity and not record.missing
-    return same and not altered(out, record.outputs)
+    same = (record.identity, record.words) == (plan.record.identity, _words(sheet))
+    return same and not record.missing and not altered(out, record.outputs)
 
 
 def read_results(sheet: Sheet, plan: Plan, missing: Mapping[str, str], out: Path) -> Results:

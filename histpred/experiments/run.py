@@ -76,7 +76,7 @@ def experiment(
     names = tuple(task.name for task in tasks)
     if stage.plan_only:
         return Outcome((), {})
-    if not stage.only and not execution.overwrite and is_finished(plan, out):
+    if not stage.only and not execution.overwrite and is_finished(sheet, plan, out):
         logger.info(f"{out} holds this experiment already: nothing to do")
         return Outcome(names, {})
     chosen = [task for task in tasks if task.name in stage.only or not stage.only]

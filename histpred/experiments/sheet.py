@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, get_args, get_type_hints
 
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Discriminator,
     Field,
@@ -39,6 +40,7 @@ LEFT_OUT = (
 )
 HINT_TRAIN = "'histpred train --help' says what a key of a configuration can be"
 HINT_SHEET = "docs/reproduce-the-paper.md describes the sheet"
+WORDS = ("paper", "summary")  # keys of a configuration that only the report reads
 UNKNOWN = "extra_forbidden"  # pydantic's word
 FILE, LIST = "file", "list"
 CHOICES = {"model": MODELS, "loss": LOSSES}
@@ -50,6 +52,21 @@ def _from_folder(path: Path, info: ValidationInfo) -> Path:
 
 
 FilePath = Annotated[Path, AfterValidator(_from_folder)]
+
+
+class NamedFile(NamedTuple):
+    """A file or folder as the sheet names it, and its path from here."""
+
+    written: Path
+    path: Path
+
+
+def _named(value: object, info: ValidationInfo) -> NamedFile:
+    if not isinstance(value, str):
+        raise ValueError("should be the path of a file or folder")
+    return NamedFile(Path(value), _from_folder(Path(value), info))
+
+
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 Split = Literal[*METHODS]  # type: ignore[valid-type]
 Positive = Annotated[int, Field(ge=1)]
@@ -84,15 +101,15 @@ Genomes = Annotated[
 class Common(Part):
     """The keys of a configuration that are no fields of a recipe.
 
-    paper: the row of the paper's tables beside which the configuration is shown. summary: a
-    sentence for the card and the report. The others are options of `histpred train`.
+    paper: the row of the paper's tables beside which the configuration is shown. summary: a remark
+    for the report. The others are options of `histpred train`.
     """
 
     name: Name
     paper: Literal[*ROWS] | None = None  # type: ignore[valid-type]
     summary: str = ""
     encoder: str | None = None
-    weights: FilePath | None = None
+    weights: Annotated[NamedFile, BeforeValidator(_named)] | None = None
     chunks: str | None = None
     window: str | None = None
     by: Literal["gene", "transcript"] | None = None

@@ -14,7 +14,7 @@ from histpred.encoders import is_expensive
 from histpred.encoders.installed import ABSENT, state_of
 from histpred.encoders.published import default_folder
 from histpred.evaluation.rows import EvaluationOptions
-from histpred.experiments.sheet import Common, Sheet, SheetGenome
+from histpred.experiments.sheet import Common, NamedFile, Sheet, SheetGenome
 from histpred.genome.genomes import GenomeInput, read_genomes
 from histpred.genome.request import Request
 from histpred.genome.transcripts import fitting
@@ -102,7 +102,7 @@ def run_task(
     """
     expensive = task.choice is not None and is_expensive(task.choice.spec.kind)
     execution = execution._replace(store=execution.store if expensive else None)
-    about = About(task.name, task.configuration.summary)
+    about = About(task.name)
     recipe = task.recipe._replace(split=str(split))
     bundle = train(
         *(task.genomes, out / BUNDLE, recipe, about, task.choice, execution),
@@ -110,7 +110,8 @@ def run_task(
     )
     options = EvaluationOptions(seed=recipe.settings.seed)
     weights = task.configuration.weights
-    evaluate(bundle, task.genomes, out / EVALUATION, options, execution, weights)
+    path = weights.path if weights else None
+    evaluate(bundle, task.genomes, out / EVALUATION, options, execution, path)
 
 
 def _task(sheet: Sheet, configuration: Common, genomes: Sequence[GenomeInput]) -> Task:
@@ -120,7 +121,8 @@ def _task(sheet: Sheet, configuration: Common, genomes: Sequence[GenomeInput]) -
     try:
         check(recipe, About(configuration.name), genomes)
         encoder = configuration.encoder, configuration.chunks, configuration.window
-        choice = choose_source(recipe, None, *encoder, configuration.weights)
+        weights = configuration.weights
+        choice = choose_source(recipe, None, *encoder, weights.path if weights else None)
     except HistpredError as error:
         error.message = f"configuration {configuration.name}: {error.message}"
         raise
@@ -131,7 +133,7 @@ def _task(sheet: Sheet, configuration: Common, genomes: Sequence[GenomeInput]) -
         one._replace(request=fitting(request, window.kind))
         for one, request in zip(genomes, requests, strict=True)
     )
-    missing = _missing(choice)
+    missing = _missing(choice, weights)
     return Task(configuration.name, configuration, recipe, choice, window, selected, missing)
 
 
@@ -139,13 +141,13 @@ def _of(record: type[Recipe] | type[Settings], given: dict[str, Any]) -> dict[st
     return {name: given[name] for name in record._fields if name in given}
 
 
-def _missing(choice: EncoderChoice | None) -> str:
+def _missing(choice: EncoderChoice | None, weights: NamedFile | None) -> str:
     """Why an encoder cannot be opened, as far as that is seen without reading its weights."""
     if choice is None:
         return ""
-    if choice.weights and not choice.weights.exists():
-        return f"no weights at {choice.weights}"
-    if choice.published and not choice.weights:
+    if weights and not weights.path.exists():
+        return f"no weights at {weights.written}, which the sheet names"
+    if choice.published and not weights:
         folder = default_folder(choice.published.name)
         if state_of(choice.published, folder) == ABSENT:
             name = choice.published.name

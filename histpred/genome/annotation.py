@@ -134,7 +134,7 @@ class Annotation:
                 return  # sequences only
             if table.is_table(self.name, number, line):
                 self.format = TABLE
-                yield from table.read_windows(self.name, numbered)
+                yield from table.read_windows(self.name, numbered, line)
                 return
             if bed.is_header(line):
                 continue

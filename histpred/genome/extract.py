@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
@@ -13,7 +14,8 @@ from histpred.core.output import output_files, refuse_inputs, temporary_faults
 from histpred.genome.naming import BED, FASTA, TSV
 from histpred.genome.plan import open_windows, scorable
 from histpred.genome.request import Request
-from histpred.genome.table import TABLE_HEADER, table_row
+from histpred.genome.table import table_row
+from histpred.genome.transcripts import table_writer
 from histpred.genome.windows import Row, WindowSpec, reads_around
 
 BUFFER = 1 << 20
@@ -39,8 +41,8 @@ def extract(request: Request, spec: WindowSpec, out: Path, overwrite: bool = Fal
     for spliced windows), or `.fa` and `.fasta` (`>name::contig:start-end(strand)`, as bedtools
     getfasta -name -s writes). Raises UsageError for another suffix.
     """
-    formats = {
-        ".tsv": (_tsv, TSV),
+    formats: dict[str, tuple[Callable[[Row], str], str]] = {
+        ".tsv": (table_row, TSV),
         ".bed": (_bed, BED),
         ".fa": (_fasta, FASTA),
         ".fasta": (_fasta, FASTA),
@@ -58,20 +60,17 @@ def extract(request: Request, spec: WindowSpec, out: Path, overwrite: bool = Fal
         tell(planned.notices, planned.warnings)
         written = 0
         with open(work / outputs[0].name, "wb", buffering=BUFFER) as target:
-            if out.suffix == ".tsv":
-                target.write(f"{TABLE_HEADER}\n".encode())
+            if form == TSV:
+                header, line_of = table_writer(transcripts)
+                target.write(f"{header}\n".encode())
             for batch in scorable(ledger, reference, spec, transcripts):
-                target.writelines(map(line_of, batch))
+                target.writelines(line_of(row).encode() for row in batch)
                 written += len(batch)
         ledger.write(work / outputs[1].name)
         return Extraction(ledger.rows, written, ledger.skipped, planned.past_end, outputs[1])
 
 
-def _tsv(row: Row) -> bytes:
-    return table_row(row).encode()
-
-
-def _bed(row: Row) -> bytes:
+def _bed(row: Row) -> str:
     window = row.window
     chrom, start, end, strand, name, *_ = window
     line = f"{chrom}\t{start}\t{end}\t{name}\t0\t{strand}"
@@ -79,10 +78,9 @@ def _bed(row: Row) -> bytes:
         sizes = ",".join(str(right - left) for left, right in window.blocks)
         starts = ",".join(str(left - start) for left, _ in window.blocks)
         line += f"\t{start}\t{end}\t0\t{len(window.blocks)}\t{sizes}\t{starts}"
-    return f"{line}\n".encode()
+    return f"{line}\n"
 
 
-def _fasta(row: Row) -> bytes:
+def _fasta(row: Row) -> str:
     chrom, start, end, strand, name = row.window[:5]
-    header = f">{name}::{chrom}:{start}-{end}({strand})\n"
-    return b"%b%b\n" % (header.encode(), row.sequence)
+    return f">{name}::{chrom}:{start}-{end}({strand})\n{row.sequence.decode()}\n"

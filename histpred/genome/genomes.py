@@ -143,6 +143,16 @@ def within(genome: str, name: str) -> str:
     return f"{genome}:{name}" if genome else name
 
 
+def local_name(genome: str, name: str) -> str | None:
+    """The inverse of `within`: the name in its own genome; None for a name of another genome.
+
+    >>> local_name("human", "human:chr1"), local_name("", "chr1"), local_name("human", "mouse:chr1")
+    ('chr1', 'chr1', None)
+    """
+    prefix = within(genome, "")
+    return name.removeprefix(prefix) if name.startswith(prefix) else None
+
+
 def placed(windows: pandas.DataFrame, genome: str) -> pandas.DataFrame:
     """Windows on contigs that no other genome has, with the column GENOME if it has a name."""
     if not genome:

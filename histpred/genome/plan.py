@@ -18,7 +18,7 @@ from histpred.genome.reference import Reference
 from histpred.genome.regions import INTERVAL, PROMOTER, Feature
 from histpred.genome.request import SEQUENCES, Request
 from histpred.genome.sources import open_inputs
-from histpred.genome.transcripts import Transcripts, check_request
+from histpred.genome.transcripts import Transcripts, check_request, with_sequence
 from histpred.genome.windows import Row, WindowSpec
 
 NAME_LIMIT = 255
@@ -130,8 +130,8 @@ def plan(
                     faults.strandless.add(feature)
             if feature.end > length:
                 feature = past_end(feature, contig, length, annotation, faults)
-        if transcripts and contig and not feature.problem:
-            feature = transcripts.find(feature, is_window)
+        if contig and not feature.problem:
+            feature = with_sequence(feature, transcripts, annotation.name, is_window)
         if spec.tile and contig and not feature.problem and feature.start < length:
             _add_tiles(feature, contig, length, spec, annotation, ledger)
         elif is_window and contig:

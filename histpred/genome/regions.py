@@ -28,7 +28,7 @@ class Feature(NamedTuple):
     to make it usable, else ''. `outside`: in a table of windows, as of a `Window`; else 0.
     `gene_name` is the name of a transcript's gene, '.' if it has none or is not known, and
     `gene_line` the line of that gene, 0 if it has none. `transcript` is the ID of the transcript
-    whose exons a gene has, '.' if the feature is no gene or has none.
+    whose exons a gene has, or whose sequence a row of a table of windows has; else '.'.
     """
 
     line: int

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from histpred.core.output import input_digest
 from histpred.genome.annotation import level_for
 from histpred.genome.biotypes import normalise
+from histpred.genome.kept import remembered_digest
 from histpred.genome.mistaken import refuse_missing
 
 if TYPE_CHECKING:
@@ -66,7 +69,7 @@ def request_identity(
     genes: list[JsonValue] = [*sorted(set(request.genes))]
     for path in request.transcripts:
         refuse_missing(path, is_fasta=True)
-    transcripts: list[JsonValue] = [input_digest(path) for path in request.transcripts]
+    transcripts: list[JsonValue] = [_large_digest(request, path) for path in request.transcripts]
     return {
         "annotation sha256": annotation,
         "FASTA sha256": fasta,
@@ -82,7 +85,16 @@ def request_identity(
 
 def _digests(request: Request) -> tuple[str, str]:
     refuse_missing(request.fasta, is_fasta=True)
+    fasta = _large_digest(request, request.fasta)
     if request.source == REGIONS:
-        return text_digest(request.annotation), input_digest(request.fasta)
+        return text_digest(request.annotation), fasta
     refuse_missing(request.annotation, is_fasta=False)
-    return input_digest(request.annotation), input_digest(request.fasta)
+    return input_digest(request.annotation), fasta
+
+
+def _large_digest(request: Request, path: str) -> str:
+    """The sha256 of a FASTA, which a cache that is there remembers."""
+    if request.cache and request.cache.is_dir() and os.path.isfile(path):
+        with suppress(OSError):
+            return remembered_digest(Path(path), request.cache)
+    return input_digest(path)

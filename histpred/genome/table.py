@@ -3,7 +3,8 @@
 The columns are those of a prediction without marks, then `blocks`: the genomic intervals that are
 read, as `start-end`, ascending, separated by commas; '.' if that is the window itself. A single
 block may extend past the window, and past the contig (`-150-850`). `outside` is the number of bases
-that were to be read too, but lie outside the contig and were cut off.
+that were to be read too, but lie outside the contig and were cut off. If the sequences are those of
+`--transcripts`, a last column `transcript` has the ID of each in there.
 """
 
 from __future__ import annotations
@@ -21,40 +22,46 @@ from histpred.genome.spool import pack_blocks
 from histpred.genome.windows import Row
 
 _BLOCK = re.compile(r"(-?[0-9]{1,10})-([0-9]{1,10})", re.ASCII)
+TRANSCRIPT = "transcript"
 FIELDS = (*NAMES, "blocks", "outside")
 HINT = "write the table again with histpred windows"
 TABLE_HEADER = "\t".join((HEADER[0], *FIELDS[1:]))
+OF_TRANSCRIPTS = f"{TABLE_HEADER}\t{TRANSCRIPT}"
 EARLIER_HEADERS = ("\t".join((*HEADER[:8], "blocks")),)  # of the first release
 
 
-def table_row(row: Row) -> str:
-    """A row as a line of the table."""
+def table_row(row: Row, transcript: str = "") -> str:
+    """A row as a line of the table; `transcript`: the ID of its sequence in `--transcripts`."""
     blocks = row.window.blocks
     packed = pack_blocks(blocks) if blocks else "."
-    return f"{LAYOUT % row.values}\t{packed}\t{row.window.outside}\n"
+    last = f"\t{transcript}" if transcript else ""
+    return f"{LAYOUT % row.values}\t{packed}\t{row.window.outside}{last}\n"
 
 
 def is_table(name: str, number: int, line: str) -> bool:
     """True if a line is the header of such a table; InputError if it is that of another release."""
     if line in EARLIER_HEADERS:
         raise InputError(name, "a table of windows of an earlier release", HINT, number)
-    return line == TABLE_HEADER
+    return line in (TABLE_HEADER, OF_TRANSCRIPTS)
 
 
-def read_windows(name: str, lines: Iterable[tuple[int, str]]) -> Iterator[Feature]:
-    """Yield the windows of the numbered lines after the header, as features.
+def read_windows(
+    name: str, lines: Iterable[tuple[int, str]], header: str = TABLE_HEADER
+) -> Iterator[Feature]:
+    """Yield the windows of the numbered lines after the `header`, as features.
 
     `name` is the file's name, for errors. Raises InputError with the line number for a bad row.
     """
+    columns = (*FIELDS, TRANSCRIPT) if header == OF_TRANSCRIPTS else FIELDS
     for number, line in lines:
         if not line.strip():
             continue
         fields = line.split("\t")
-        if len(fields) != len(FIELDS):
-            found = f"{len(fields)} columns where the header has {len(FIELDS)}"
+        if len(fields) != len(columns):
+            found = f"{len(fields)} columns where the header has {len(columns)}"
             hint = "its header is that of a table of windows: write it again with histpred windows"
             raise InputError(name, found, hint, number)
-        row = dict(zip(FIELDS, fields, strict=True))
+        row = dict(zip(columns, fields, strict=True))
         chrom, strand = row["chrom"], row["strand"]
         start = parse_position(name, number, "start", row["start"], HINT)
         end = parse_position(name, number, "end", row["end"], HINT)
@@ -69,7 +76,7 @@ def read_windows(name: str, lines: Iterable[tuple[int, str]]) -> Iterator[Featur
             found = f"an empty name, gene_id or biotype: {', '.join(map(repr, names))}"
             raise InputError(name, found, f"write '.' for what is unknown, or {HINT}", number)
         feature = Feature(number, chrom, start, end, strand, *names, blocks, problem)
-        yield feature._replace(outside=outside)
+        yield feature._replace(outside=outside, transcript=row.get(TRANSCRIPT) or ".")
 
 
 def _blocks(name: str, number: int, text: str, start: int, end: int) -> Blocks:

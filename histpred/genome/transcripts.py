@@ -8,7 +8,7 @@ A transcript is found by its ID, with or without version, at the beginning of a 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
@@ -19,7 +19,9 @@ from histpred.genome.reasons import NO_SEQUENCE, OTHER_LENGTH
 from histpred.genome.reference import Reference
 from histpred.genome.regions import SPLICED, Feature, Window
 from histpred.genome.request import FILE, Request
+from histpred.genome.table import OF_TRANSCRIPTS, TABLE_HEADER, table_row
 from histpred.genome.transcript_headers import transcript_id
+from histpred.genome.windows import Row
 
 MOST_OTHER = 0.2  # share of transcripts of another length from which the release must be another
 FEWEST_OTHER = 10  # as many may have another length in any case
@@ -73,20 +75,14 @@ class Transcripts:
             record = self._records.setdefault(identifier, Record(file, name))
             self._bare.setdefault(without_version(identifier), record)
 
-    def find(self, feature: Feature, is_window: bool = False) -> Feature:
-        """The feature, with a problem if its transcript is in no file, or of another length.
-
-        Raises UsageError for a row of a table of windows, which does not name its transcript.
-        """
-        if is_window:
-            what = "--transcripts was given, but the annotation is a table of windows"
-            raise UsageError(what, "give the annotation that the table was made from")
+    def find(self, feature: Feature) -> Feature:
+        """The feature, with a problem if its transcript is in no file, or of another length."""
         name = feature.transcript if feature.transcript != "." else feature.name
         record = self._records.get(name) or self._bare.get(without_version(name))
         if record is None:
             self._missing.append(name)
             return feature._replace(problem=NO_SEQUENCE)
-        length = sum(end - start for start, end in feature.exons or ())
+        length = sum(end - start for start, end in feature.exons or ()) + feature.outside
         if feature.exons and length != record.length:
             self._differing.append(name)
             found = f"{record.length} bp in the FASTA, {length} bp in the annotation"
@@ -99,6 +95,10 @@ class Transcripts:
         """The sequence of a window whose feature was found: upper case, with T for U."""
         file, name = self._of[window.line, window.name]
         return file.fetch(name, 0, file.lengths[name])
+
+    def identifier(self, window: Window) -> str:
+        """The ID of the sequence of a window whose feature was found, as the file has it."""
+        return transcript_id(self._of[window.line, window.name].name)
 
     def check(self, annotation: str) -> None:
         """Raise InputError if no transcript was found, or too many of them had another length."""
@@ -114,6 +114,32 @@ class Transcripts:
                 f"exons in {annotation}: {first_few(self._differing)}"
             )
             raise InputError(self.name, message, hint)
+
+
+def with_sequence(
+    feature: Feature, transcripts: Transcripts | None, annotation: str, is_window: bool
+) -> Feature:
+    """The feature as `Transcripts.find` gives it; unchanged if there are no transcripts.
+
+    Raises UsageError for a row of a table of windows (`is_window`) that names a transcript if there
+    are none, and for one that names none if there are.
+    """
+    if is_window and (feature.transcript != ".") != (transcripts is not None):
+        if transcripts:
+            what = f"--transcripts was given, but the windows of {annotation} name no transcripts"
+            hint = "omit it, or give the annotation that the table was made from"
+        else:
+            what = f"the windows of {annotation} are transcripts, whose sequences lie elsewhere"
+            hint = "give --transcripts with the files that the table was made with"
+        raise UsageError(what, hint)
+    return transcripts.find(feature) if transcripts else feature
+
+
+def table_writer(transcripts: Transcripts | None) -> tuple[str, Callable[[Row], str]]:
+    """The header of a table of windows, and what makes the line of a row."""
+    if transcripts is None:
+        return TABLE_HEADER, table_row
+    return OF_TRANSCRIPTS, lambda row: table_row(row, transcripts.identifier(row.window))
 
 
 def check_request(request: Request, kind: str) -> None:

@@ -33,6 +33,7 @@ from histpred.evaluation.result import MACRO, MICRO, PAPER_METRICS, Result
 from histpred.evaluation.result import METRICS as METRIC_HEADS
 from histpred.evaluation.rows import EvaluationOptions
 from histpred.evaluation.scores import score
+from histpred.evaluation.sources import sources_of
 from histpred.genome.annotation import level_for
 from histpred.genome.genomes import GenomeInput, all_files
 from histpred.genome.regions import SPLICED
@@ -43,6 +44,7 @@ from histpred.reports.evaluation_figures import FIGURE_NAMES, draw
 from histpred.reports.evaluation_tables import PREDICTIONS, READINGS, write_tables
 from histpred.reports.page import counted
 from histpred.reports.readings import PAPER
+from histpred.scoring.profile import PROFILE
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +52,7 @@ METRICS, REPORT, FIGURES = "metrics.json", "report.html", "figures"
 OUTPUTS = (
     *(f"{FIGURES}/{name}.{suffix}" for name in FIGURE_NAMES for suffix in ("png", "svg")),
     *("summary.tsv", "marks.tsv", "groups.tsv", "kinds.tsv", "similarity.tsv", "co_targeting.tsv"),
-    *(PREDICTIONS, READINGS, REPORT, METRICS),
+    *(PREDICTIONS, READINGS, PROFILE, REPORT, METRICS),
 )
 
 
@@ -106,6 +108,8 @@ def evaluate(
             score(each, genomes, options.target, weights, work, execution) for each in bundles
         ]
         result = compare(scored, genomes, labels, options, work)
+        found = sources_of(scored[0], genomes, result.windows, options, work, execution, weights)
+        result = result._replace(sources=found)
         return _write(result, work, identity)
 
 

@@ -14,6 +14,8 @@ from pydantic import JsonValue
 from histpred.evaluation.blocks import FOLDS, GAP
 from histpred.evaluation.result import MACRO, METRICS, MICRO, ModelResult, Result
 from histpred.reports import findings as said
+from histpred.reports.explained_shapes import panels_of
+from histpred.reports.explanation import zone_table
 from histpred.reports.kinds import kind_findings, kind_tables, nested_kinds
 from histpred.reports.page import (
     MOST_GROUPS,
@@ -95,8 +97,13 @@ def write_report(result: Result, figures: Mapping[str, Drawing], path: Path) -> 
     The page loads nothing and works without JavaScript, which only sorts tables by a click on a
     column's head. The same result gives the same bytes.
     """
+    sources = result.sources
+    panels, biotypes = ([], []) if sources is None else panels_of(sources)
     page = render(
         "reports/evaluation.html.j2",
+        panels=panels,
+        biotypes=biotypes,
+        zones=None if sources is None else zone_table(sources),
         result=result,
         facts=_facts(result),
         figures=figures,

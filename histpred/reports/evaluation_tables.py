@@ -8,8 +8,9 @@ import numpy as np
 import pandas
 
 from histpred.evaluation.result import METRICS, MICRO, Result
-from histpred.genome.genomes import GENOME, within
+from histpred.genome.genomes import GENOME, local_name
 from histpred.reports.readings import AREAS, COUNTS, HISTPRED, PAPER, TABLE_1, figures_of
+from histpred.scoring.profile import PROFILE
 
 EVALUATED, VALIDATION = "evaluated", "validation"
 PREDICTIONS, READINGS = "predictions.tsv.gz", "readings.tsv.gz"
@@ -24,7 +25,8 @@ def write_tables(result: Result, folder: Path) -> None:
     with all its digits, and each metric with its low and high end. groups.tsv: `Result.groups`.
     kinds.tsv, if genes of several kinds are told apart: `Result.kinds`. similarity.tsv and
     co_targeting.tsv, if defined: one row and one column per mark. predictions.tsv.gz:
-    `predictions_table`. readings.tsv.gz, if there are validation rows: `readings_table`. Scores
+    `predictions_table`. profile.tsv, if windows have a TSS: `Result.sources`. readings.tsv.gz, if
+    there are validation rows: `readings_table`. Scores
     have all their digits, other numbers six. Undefined figures are empty. The same result gives the
     same bytes.
     """
@@ -38,6 +40,8 @@ def write_tables(result: Result, folder: Path) -> None:
         if matrix is not None:
             _write_tsv(matrix.rename_axis("mark").reset_index(), folder / f"{name}.tsv")
     _write_tsv(predictions_table(result), folder / PREDICTIONS, digits=None)
+    if result.sources is not None:
+        _write_tsv(result.sources, folder / PROFILE)
     if not isinstance(result.validation, str):
         _write_tsv(readings_table(result), folder / READINGS, digits=None)
 
@@ -127,7 +131,7 @@ def _with_genomes(windows: pandas.DataFrame) -> pandas.DataFrame:
         return windows
     genome = windows[GENOME]
     pairs = zip(genome, windows["chrom"], strict=True)
-    contigs = [chrom.removeprefix(within(one, "")) for one, chrom in pairs]
+    contigs = [local_name(one, chrom) for one, chrom in pairs]
     windows = windows.drop(columns=GENOME).assign(chrom=contigs)
     if genome.nunique() > 1:
         windows.insert(0, GENOME, genome)

@@ -144,10 +144,10 @@ def overview(landscape: Landscape) -> Overview | None:
     sums = np.add.reduceat(scaled, starts)
     means = sums / np.diff([*starts, len(scaled)])[:, None]
     marks = tuple(name for name, used in zip(names, kept, strict=True) if used)
-    return Overview(marks, _address(means / SPREAD), len(scaled), together)
+    return Overview(marks, picture_address(means / SPREAD), len(scaled), together)
 
 
-def _address(values: np.ndarray) -> str:
+def picture_address(values: np.ndarray) -> str:
     """Values from -1 to 1 as a PNG in a data URL: a pixel each, transparent at 0."""
     colours = np.where(values[..., None] > 0, ABOVE, BELOW)
     strength = np.abs(values).clip(0, 1)[..., None] * 255

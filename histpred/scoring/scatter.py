@@ -30,8 +30,9 @@ from histpred.genome.plan import OpenWindows, open_windows, refuse_nothing, scor
 from histpred.genome.regions import SPLICED
 from histpred.genome.request import Request
 from histpred.genome.runs import RunReader, loaded, runs_in
-from histpred.genome.table import TABLE_HEADER, table_row
+from histpred.genome.table import table_row
 from histpred.genome.tiles import Block, tile_blocks
+from histpred.genome.transcripts import table_writer
 from histpred.scoring.costs import Costs, cuts
 from histpred.scoring.domain import Surroundings, domain_warnings
 from histpred.scoring.promise import Part
@@ -135,7 +136,8 @@ def scatter(
         tell([], lacking)
         with open(spool, encoding="utf-8", newline="\n") as lines:
             take = _taker(lines, windows, choice)
-            shards = list(_write_shards(take, work, costs, shard_bases))
+            header, _ = table_writer(windows.transcripts)
+            shards = list(_write_shards(header, take, work, costs, shard_bases))
         spool.unlink()
         windows.ledger.write(work / LEDGER)
 
@@ -181,13 +183,15 @@ def _result(windows: OpenWindows, costs: Costs, shards: Sequence[Shard]) -> Scat
 def _spool(spool: Path, windows: OpenWindows, choice: EncoderChoice, costs: Costs) -> list[str]:
     """Write the windows that will be scored to one table, add up what they cost; warnings."""
     around = Surroundings(windows.annotation.format)
+    _, line_of = table_writer(windows.transcripts)
+    batches = scorable(windows.ledger, windows.reference, choice.window, windows.transcripts)
     with open(spool, "w", encoding="utf-8", newline="\n") as target:
-        for batch in scorable(windows.ledger, windows.reference, choice.window):
+        for batch in batches:
             around.add(batch)
             for row in batch:
                 if row.window.blocks:  # a row of a table
                     check_window(choice.chunks, SPLICED)
-                target.write(table_row(row))
+                target.write(line_of(row))
                 costs.add(row.window)
     return around.warnings()
 
@@ -249,7 +253,7 @@ def _shards_in(out: Path) -> list[Path]:
 
 
 def _write_shards(
-    take: Callable[[int], Iterable[str]], work: Path, costs: Costs, shard_bases: int
+    header: str, take: Callable[[int], Iterable[str]], work: Path, costs: Costs, shard_bases: int
 ) -> Iterator[Shard]:
     """Write the windows that `take` returns, cut at `cuts`; yields a record of each shard."""
     ends = cuts(costs.work, shard_bases, costs.counts)
@@ -258,7 +262,7 @@ def _write_shards(
     for number, (start, end) in enumerate(pairwise([0, *ends]), 1):
         name = f"{SHARDS}/{number:0{digits}}.tsv"
         with open(work / name, "w", encoding="utf-8", newline="\n") as target:
-            target.write(f"{TABLE_HEADER}\n")
+            target.write(f"{header}\n")
             target.writelines(take(end - start))
         bases, seen = next(spent)
         yield Shard(

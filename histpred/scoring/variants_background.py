@@ -20,8 +20,8 @@ BASES = np.frombuffer(b"ACGT", np.uint8)
 def substitutions(window: Window, reference: Reference, count: int) -> list[Change]:
     """Draw up to `count` substitutions of known bases, uniformly; fewer if most of them are N.
 
-    Fewer are the first ones of more. They are of all bases that a window reads; of a tile, which reads far around, those of the tile
-    itself, in which the alleles lie.
+    Fewer are the first ones of more. They are of all bases that a window reads; of a tile, which
+    reads far around, those of the tile itself, in which the alleles lie.
     """
     contig, length = window.chrom, reference.lengths[window.chrom]
     within = ((window.start, window.end),) if of_tile(window) else blocks_of(window)

@@ -54,7 +54,8 @@ def _height(track: Track) -> int:
 def _igv_track(track: Track) -> dict[str, object]:
     shown: dict[str, object] = {"type": "annotation", "format": "bigbed"}
     if track.signal:
-        shown = {"type": "wig", "format": "bigwig", "min": 0, "max": 1}
+        shown = {"type": "wig", "format": "bigwig"}
+        shown |= {"min": track.limits[0], "max": track.limits[1]}
         shown |= {"color": f"rgb({track.rgb})"}
     elif track.kind in ITEMS:
         shown |= {"displayMode": "EXPANDED", "margin": 2}
@@ -87,7 +88,8 @@ def igv_xml(tracks: Sequence[Track], assembly: str, sizes: str, locus: str) -> s
         panel = calls if track.kind == CALLED else marks
         element = ElementTree.SubElement(panel, "Track", shown)
         if track.signal:
-            limits = {"minimum": "0.0", "baseline": "0.0", "maximum": "1.0", "type": "LINEAR"}
+            least, most = (str(float(limit)) for limit in track.limits)
+            limits = {"minimum": least, "baseline": "0.0", "maximum": most, "type": "LINEAR"}
             ElementTree.SubElement(element, "DataRange", limits)
     ElementTree.indent(session)
     head = '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -122,7 +124,8 @@ def _jbrowse_track(track: Track, assembly: str) -> dict[str, object]:
         kind, display = "QuantitativeTrack", "LinearWiggleDisplay"
         adapter = {"type": "BigWigAdapter", "bigWigLocation": _location(track.path)}
         plot = {"type": "XYPlotRenderer", "color": f"rgb({track.rgb})"}
-        look: dict[str, object] = {"minScore": 0, "maxScore": 1}
+        least, most = track.limits
+        look: dict[str, object] = {"minScore": least, "maxScore": most}
         look |= {"renderers": {"XYPlotRenderer": plot}}
     else:
         kind, display = "FeatureTrack", "LinearBasicDisplay"

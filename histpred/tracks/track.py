@@ -9,7 +9,9 @@ from typing import NamedTuple
 from histpred.core.colours import Colour
 from histpred.core.marks import CLASS_COLOURS, CORE_MARKS, by_class, mark
 
-ANNOTATION, CALLED, CLASS, MARK = "annotation", "calls", "class", "mark"  # kinds of tracks
+# Kinds of tracks
+ANNOTATION, CALLED, CLASS, MARK = "annotation", "calls", "class", "mark"
+CONTRIBUTION = "contribution"
 MOST_SHOWN = 6  # marks
 
 
@@ -17,8 +19,9 @@ class Track(NamedTuple):
     """A binary track.
 
     path: relative to the hub's folder. kind: ANNOTATION (the rows), CALLED (the calls of all
-    marks), CLASS (the mean probability of a class's marks, its `members`) or MARK. mark_class: ''
-    unless it is of one. signal: bigWig, else bigBed. shown: when a session opens.
+    marks), CLASS (the mean probability of a class's marks, its `members`), MARK or CONTRIBUTION
+    (what speaks for a mark). mark_class: '' unless it is of one. signal: bigWig, else bigBed.
+    shown: when a session opens. limits: of the axis of a signal.
     """
 
     name: str
@@ -29,6 +32,7 @@ class Track(NamedTuple):
     members: tuple[str, ...] = ()
     signal: bool = False
     shown: bool = True
+    limits: tuple[float, float] = (0, 1)
 
     @property
     def rgb(self) -> str:

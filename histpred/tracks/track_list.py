@@ -13,7 +13,7 @@ from pathlib import Path
 
 from histpred.core.marks import CLASS_COLOURS
 from histpred.scoring.derived import PAGE
-from histpred.tracks.track import ANNOTATION, CALLED, CLASS, Track
+from histpred.tracks.track import ANNOTATION, CALLED, CLASS, CONTRIBUTION, Track
 
 SUPER_TRACK = """\
 track histpred
@@ -51,10 +51,11 @@ shortLabel {name}
 longLabel {about} in each {each} ({title})
 visibility {visibility}
 {look}"""
+VALUES = {CLASS: "mean probability", CONTRIBUTION: "contribution, log-odds,"}
 SIGNAL_LOOK = """\
 color {colour}
-type bigWig 0 1
-viewLimits 0:1
+type bigWig {least:g} {most:g}
+viewLimits {least:g}:{most:g}
 maxHeightPixels 100:32:8
 """
 # With a color here, IGV would ignore the colours of the windows.
@@ -100,6 +101,9 @@ def _composite(
     label, about = mark_class, f"Marks of class {mark_class}: probability"
     if kind == CLASS:
         label, about = "classes of marks", "Mean probability of the marks of a class"
+    if kind == CONTRIBUTION:
+        group, label = f"histpredFor{word_of(mark_class)}", f"for {mark_class}"
+        about = f"Marks of class {mark_class}: what speaks for them, the strongest of all windows"
     whole = {"label": label, "about": about, "visibility": usual if any_shown else "hide"}
     colour = CLASS_COLOURS.get("" if kind == CLASS else mark_class, (0, 0, 0))
     look = _look(members[0]._replace(colour=colour))
@@ -111,7 +115,7 @@ def _composite(
             "switch": "on" if track.shown or not any_shown else "off",
             "url": _url(track, folder),
             "name": track.mark_class if kind == CLASS else track.name,
-            "about": f"{track.name}: {'mean ' if kind == CLASS else ''}probability",
+            "about": f"{track.name}: {VALUES.get(kind, 'probability')}",
             "visibility": usual,
             "look": _look(track),
         }
@@ -125,7 +129,9 @@ def _place(track: Track) -> tuple[str, str]:
 
 
 def _look(track: Track) -> str:
-    return SIGNAL_LOOK.format(colour=track.rgb) if track.signal else WINDOW_LOOK
+    if not track.signal:
+        return WINDOW_LOOK
+    return SIGNAL_LOOK.format(colour=track.rgb, least=track.limits[0], most=track.limits[1])
 
 
 def _url(track: Track, folder: str) -> str:

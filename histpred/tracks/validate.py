@@ -39,8 +39,14 @@ def check_bigbed(
         raise no_room(path)
 
 
-def check_bigwig(path: Path, lengths: Mapping[str, int], contigs: Collection[str], bp: int) -> None:
-    """Raise OutputError unless a bigWig has a value from 0 to 1 at `bp` bases, all on `contigs`.
+def check_bigwig(
+    path: Path,
+    lengths: Mapping[str, int],
+    contigs: Collection[str],
+    bp: int,
+    limits: tuple[float, float] = (0, 1),
+) -> None:
+    """Raise OutputError unless a bigWig has a value in `limits` at `bp` bases, all on `contigs`.
 
     Of many contigs it reads as `check_bigbed` does.
     Raises TemporaryError for a file that was cut short: unreadable, or with fewer values.
@@ -48,7 +54,7 @@ def check_bigwig(path: Path, lengths: Mapping[str, int], contigs: Collection[str
     found = 0
     for contig, start, end, value in _entries(path, lengths, contigs):
         found += end - start
-        if not 0 <= value <= 1:
+        if not limits[0] <= value <= limits[1]:
             raise _broken(path, f"{contig}:{start}-{end} has the value {value}")
     if len(contigs) <= CONTIGS and found != bp:
         raise no_room(path)

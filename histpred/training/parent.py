@@ -17,7 +17,7 @@ from histpred.bundle.organisms import Species
 from histpred.bundle.outputs import assembly_of
 from histpred.core.errors import UsageError, first_few
 from histpred.encoders.chunks import parse_chunks
-from histpred.genome.genomes import within
+from histpred.genome.genomes import local_name
 from histpred.genome.naming import chromosome
 from histpred.genome.windows import parse_window
 from histpred.labels.loci import overlapping
@@ -206,10 +206,9 @@ def _seen_places(
 
 def _of_genome(places: pandas.DataFrame, genome: str) -> pandas.DataFrame:
     """The places of a genome, on chromosomes as `histpred.genome.naming.chromosome` writes them."""
-    prefix = within(genome, "")
-    own = places[places["chrom"].str.startswith(prefix)]
-    contigs = own["chrom"].str.removeprefix(prefix)
-    return own.assign(chrom=contigs.map(chromosome))
+    contigs = [local_name(genome, contig) for contig in places["chrom"]]
+    own = places.assign(chrom=contigs).dropna(subset="chrom")
+    return own.assign(chrom=own["chrom"].map(chromosome))
 
 
 def _overlapping(here: pandas.DataFrame, there: pandas.DataFrame) -> np.ndarray:

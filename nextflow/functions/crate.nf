@@ -21,17 +21,48 @@ def input_entity(path, what) {
         : entity + ['@type': 'File', encodingFormat: path.name.endsWith('gz') ? 'application/gzip' : 'text/plain']
 }
 
+// Return the licence that the manifest of a bundle states, as {license: text}, or nothing.
+def licence_of(folder) {
+    try {
+        def licence = new groovy.json.JsonSlurper().parse(folder.resolve('bundle.json')).licence
+        return licence && licence != 'not stated' ? [license: licence] : [:]
+    }
+    catch (Exception _fault) {
+        return [:] // a sample whose bundle is damaged has failed
+    }
+}
+
+// Return the bundle of a sample as an entity, or none. Its origin names the one that is used by default.
+def bundle_of(sample) {
+    if (sample.bundle instanceof Path) {
+        return [input_entity(sample.bundle, 'Bundle') + licence_of(sample.bundle)]
+    }
+    if (!sample.origin.startsWith('--bundle ')) {
+        return []
+    }
+    def name = sample.origin - '--bundle '
+    def shipped = file("${workflow.projectDir}/histpred/bundle/shipped/${name}", glob: false)
+    def entity = ['@id': "#bundle-${name}".toString(), '@type': 'CreativeWork', name: name, description: 'Bundle that ships with histpred']
+    return [entity + licence_of(shipped)]
+}
+
 // Return the inputs of samples as entities, each once.
 def inputs_of(samples) {
-    def kinds = [annotation: 'Annotation of the genes', fasta: 'Genome', labels: 'Labels of marks', bundle: 'Bundle']
+    def kinds = [annotation: 'Annotation of the genes', fasta: 'Genome', labels: 'Labels of marks']
     def found = samples.collectMany { sample ->
-        kinds.findAll { column, _what -> sample[column] }.collect { column, what ->
-            sample[column] instanceof Path
-                ? input_entity(sample[column], what)
-                : ['@id': "#bundle-${sample[column]}".toString(), '@type': 'CreativeWork', name: sample[column], description: 'Bundle that ships with histpred']
-        }
+        kinds.findAll { column, _what -> sample[column] }.collect { column, what -> input_entity(sample[column], what) } + bundle_of(sample)
     }
     return found.unique { entity -> entity['@id'] }
+}
+
+// Return the licence of the results as an entity. A crate must have one.
+def licence_entity(stated, inputs) {
+    def bundles = inputs.findAll { entity -> entity.license }.collect { entity -> "${entity.name} (${entity.license})".toString() }
+    def known = bundles ? "Bundles that were used: ${bundles.unique().join(', ')}. " : ''
+    return [
+        '@id': '#licence', '@type': 'CreativeWork', name: stated,
+        description: "${known}Who ran the pipeline decides on the licence of the results.".toString(),
+    ]
 }
 
 // Return the folders of results as entities. `mode`, `tracks`: parameters of the run; `finished`: names of samples.
@@ -114,7 +145,7 @@ def crate_of(launch, finished, inputs, results, images, error) {
     def run = run_entity(launch, inputs + parameters, results, images, error) + [instrument: ['@id': software[0]['@id']]]
     def profile = ['@id': 'https://w3id.org/ro/wfrun/process/0.5', '@type': 'CreativeWork', name: 'Process Run Crate', version: '0.5']
     def user = ['@id': '#user', '@type': 'Person', name: workflow.userName]
-    def licence = ['@id': '#licence', '@type': 'CreativeWork', name: 'not stated', description: 'Who ran the pipeline decides.']
+    def licence = licence_entity(launch.parameters.licence ?: 'not stated', inputs)
     def root = [
         '@id': './', '@type': 'Dataset', name: "histpred: ${finished.toSorted().join(', ')}".toString(),
         description: "Results of the pipeline ${launch.pipeline} ${launch.version}".toString(),

@@ -9,7 +9,7 @@ process CONFIGURATION {
     input:
     val name
     path plan, stageAs: 'experiment/plan'
-    path sheet, stageAs: 'sheet/*'
+    tuple path(sheet, stageAs: 'sheet/*'), val(links), path(named, stageAs: 'named??/*')
     tuple val(genomes), path(annotation, stageAs: 'annotation??/*'), path(fasta, stageAs: 'fasta??/*'),
         path(labels, stageAs: 'labels??/*')
     path kept
@@ -23,6 +23,7 @@ process CONFIGURATION {
     def write_genomes = "cat > genomes.csv <<'END'\n${genomes}\nEND"
     """
     ${write_genomes}
+    ${links}
     kept=\$(dirname "\$(readlink -f ${kept ?: 'none'})")
     histpred experiment ${sheet} genomes.csv -o experiment -t ${task.cpus} --only ${name} ${flags} \\
         --cache "\$kept/genomes" --store "\$kept/embeddings/experiment" || test \$? -eq 1

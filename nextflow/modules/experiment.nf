@@ -6,7 +6,7 @@ process EXPERIMENT {
     input:
     path plan, stageAs: 'experiment/plan'
     path configurations, stageAs: 'experiment/configurations/*'
-    path sheet, stageAs: 'sheet/*'
+    tuple path(sheet, stageAs: 'sheet/*'), val(links), path(named, stageAs: 'named??/*')
     tuple val(genomes), path(annotation, stageAs: 'annotation??/*'), path(fasta, stageAs: 'fasta??/*'),
         path(labels, stageAs: 'labels??/*')
     path kept
@@ -20,6 +20,7 @@ process EXPERIMENT {
     def write_genomes = "cat > genomes.csv <<'END'\n${genomes}\nEND"
     """
     ${write_genomes}
+    ${links}
     kept=\$(dirname "\$(readlink -f ${kept ?: 'none'})")
     histpred experiment ${sheet} genomes.csv -o experiment -t ${task.cpus} ${flags} \\
         --cache "\$kept/genomes" --store "\$kept/embeddings/experiment" || test \$? -eq 1

@@ -4,7 +4,7 @@ process PLAN {
     container "histpred:${workflow.manifest.version}-train"
 
     input:
-    path sheet, stageAs: 'sheet/*'
+    tuple path(sheet, stageAs: 'sheet/*'), val(links), path(named, stageAs: 'named??/*')
     tuple val(genomes), path(annotation, stageAs: 'annotation??/*'), path(fasta, stageAs: 'fasta??/*'),
         path(labels, stageAs: 'labels??/*')
     path kept
@@ -17,6 +17,7 @@ process PLAN {
     def write_genomes = "cat > genomes.csv <<'END'\n${genomes}\nEND"
     """
     ${write_genomes}
+    ${links}
     kept=\$(dirname "\$(readlink -f ${kept ?: 'none'})")
     histpred experiment ${sheet} genomes.csv -o experiment -t ${task.cpus} --plan --cache "\$kept/genomes"
     """

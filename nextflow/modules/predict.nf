@@ -2,7 +2,8 @@
 process PREDICT {
     tag "${meta.id} ${meta.shard} ${meta.bases} bp"
     label 'process_gpu'
-    container "histpred:${workflow.manifest.version}${meta.expensive ? '-train' : ''}"
+    // `nextflow inspect` has no sample.
+    container "histpred:${workflow.manifest.version}${meta?.expensive ? '-train' : ''}"
 
     input:
     tuple val(meta), path(shard, stageAs: 'shard/*'), path(fasta, stageAs: 'genome/*'),

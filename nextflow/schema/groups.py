@@ -35,7 +35,8 @@ GROUPS: dict[str, tuple[str, str, dict[str, Property]]] = {
                 "x-value": "FILE.yaml",
                 "x-modes": ["experiment"],
                 "description": "Sheet of the experiment, as 'histpred experiment' reads it. The "
-                "rows of the samplesheet are its genomes. Weights in it need absolute paths.",
+                "rows of the samplesheet are its genomes. Files that it names are in its folder or "
+                "have absolute paths.",
             },
             "input": {
                 "type": "string",
@@ -129,6 +130,15 @@ GROUPS: dict[str, tuple[str, str, dict[str, Property]]] = {
                 "description": "Bundle that predicts or is evaluated: name of a shipped one, or "
                 "a folder. For training, the bundle that names encoder, chunks and windows.",
                 "help_text": "Default: human-promoter for predict; --encoder for train.",
+            },
+            "from": {
+                "type": "string",
+                "x-value": "NAME|DIR",
+                "x-modes": ["train"],
+                "description": "Bundle of 'histpred train' whose weights are the start "
+                "(fine-tuning), for all samples. It fixes model, members, hidden widths, encoder, "
+                "chunks and window. Marks that it does not have start anew.",
+                "help_text": "Default: train anew.",
             },
             "encoder": {
                 "type": "string",

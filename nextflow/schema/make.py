@@ -12,7 +12,8 @@ x-names      all values that there are
 x-made       a folder that is made if it does not exist
 x-kept       tasks reach the folder through a staged file
 x-staged     if the value is a file or folder, it is staged, and the flag gets its staged name;
-             'if there': a value that is no file stands for itself
+             'if there': a value that is no file stands for itself; 'each': files, separated by
+             commas, each with a flag of its own
 """
 
 from __future__ import annotations
@@ -40,7 +41,13 @@ SCHEMA = FOLDER / "nextflow_schema.json"
 CONFIG = FOLDER.parent / "conf" / "params.config"
 
 VERBS = ("scatter", "predict", "embed", "train", "evaluate", "experiment")
-STAGED = {"weights": True, "split": True, "prior": True, "genes": "if there"}
+STAGED = {
+    "weights": True,
+    "split": True,
+    "prior": True,
+    "genes": "if there",
+    "transcripts": "each",
+}
 
 # Options of those verbs that are not parameters, and why.
 LEFT_OUT = {
@@ -53,12 +60,11 @@ LEFT_OUT = {
     "no_table": "the tables of the shards are joined, and the tracks are made from them",
     "no_report": "shards have none; gather makes that of the whole prediction",
     "name": "a trained bundle has the name of its sample",
-    "from": "a bundle to go on from is of one sample: train it with the command line",
+    "from": "a parameter of the pipeline: its folder is staged as that of a bundle",
     "beside": "each sample has one bundle; the summary shows them side by side",
     "bundle": "a parameter of the pipeline: samples may differ in it, and a folder is staged",
     "encoder": "a parameter of the pipeline, in place of a bundle",
     "store": "a parameter of the pipeline: all tasks share it",
-    "transcripts": "the pipeline joins exons: it stages no further FASTA",
     "only": "each configuration of an experiment is a task of its own",
     "plan": "so is the plan of an experiment",
     "recorded_as": "the pipeline names the sample's own files",
@@ -69,6 +75,9 @@ MODES = {"genes": ["predict"], "sequences": ["predict"]}  # train and evaluate r
 # Options whose help texts differ between verbs, with a text for all of them.
 KNOWN = {
     "seed": "Random seed of the split, the training and the bootstrap of the evaluation.",
+    "transcripts": "Read the sequences of transcripts from these files, by transcript ID, in place "
+    "of joining their exons from the genome; for spliced windows. Separated by commas, for all "
+    "samples. Headers of Ensembl (cdna, ncrna), GENCODE or the ID alone.",
     "block": "Length in bp of the blocks of the genome: those of --split block, and those by which "
     "an evaluation fits baselines if no row trained the bundle.",
 }
@@ -136,12 +145,14 @@ def property_of(option: click.Option) -> Property:
             found["exists"] = True
     shown = option.metavar or (kind.name if "NAME" in kind.name else None)
     if shown:
-        found["x-value"] = shown
+        found["x-value"] = f"{shown}[,{shown}...]" if option.multiple else shown
     name = parameter_name(option)
     if pattern := NAMES if isinstance(kind, (NameList, Genes)) else PATTERNS.get(name):
         found["pattern"] = pattern
     if name in STAGED:
         found["x-staged"] = STAGED[name]
+    if STAGED.get(name) == "each":
+        found["format"] = "file-path"
     if name in MODES:
         found["x-modes"] = MODES[name]
 

@@ -1,5 +1,8 @@
 // The pipeline's parameters: help, checks, samples, and the options of histpred's verbs. make.py writes the schema.
 
+include { named_in } from './named'
+include { outside  } from './named'
+
 // Return {name: property} of all groups of the schema.
 def properties_of(schema) {
     return schema['$defs'].values().collectEntries { group -> group.properties }
@@ -112,13 +115,23 @@ def names_a_file(value, property) {
     return !(value.toString() in words) && !is_number(value.toString())
 }
 
+// Return the texts of a value: several, if it names files that are separated by commas.
+def texts_of(value, property) {
+    return property['x-staged'] == 'each' ? value.toString().tokenize(',')*.trim() : [value]
+}
+
 // Return true if a value that may be a file or stand for itself is no file.
 def is_no_file(value, property) {
     def path = property['x-staged'] == 'if there' ? path_of(value) : null
     return path != null && (path instanceof String || !path.exists() || path.isDirectory())
 }
 
-// Return the file or folder that a value names, or null.
+// Return the files and folders that a value names.
+def all_staged(value, property) {
+    return value == null ? [] : texts_of(value, property).collect { text -> staged(text, property) }.findAll { path -> path != null }
+}
+
+// Return the file or folder that one text of a value names, or null.
 def staged(value, property) {
     if (value == null || !property['x-staged'] || !names_a_file(value, property) || is_no_file(value, property)) {
         return null
@@ -141,16 +154,17 @@ def told(parameters, schema, verb) {
 // Return the files and folders that a verb's options name. They are staged in the folder `given`.
 def given(parameters, schema, verb) {
     return told(parameters, schema, verb)
-        .collect { _flag, value, property -> staged(value, property) }
-        .findAll { path -> path != null }
+        .collectMany { _flag, value, property -> all_staged(value, property) }
 }
 
 // Return the options of a verb, quoted for bash.
 def flags(parameters, schema, verb) {
     return told(parameters, schema, verb)
-        .collect { flag, value, property ->
-            def path = staged(value, property)
-            property.type == 'boolean' ? flag : "${flag} ${quoted(path == null ? value : "given/${path.name}")}"
+        .collectMany { flag, value, property ->
+            property.type == 'boolean' ? [flag] : texts_of(value, property).collect { text ->
+                def path = staged(text, property)
+                "${flag} ${quoted(path == null ? text : "given/${path.name}")}"
+            }
         }
         .join(' ')
 }
@@ -171,6 +185,10 @@ def fault_of(value, property) {
     }
     if (value instanceof Map || value instanceof Collection) {
         return "'${text}' is not one value; separate names by commas"
+    }
+    if (property['x-staged'] == 'each') {
+        def one = property + ['x-staged': true]
+        return texts_of(value, property) ? texts_of(value, property).findResult { part -> fault_of(part, one) } : 'no value is given'
     }
     if (property.type == 'integer' && !(text ==~ /[+-]?\d+/)) {
         return "'${text}' is not a whole number"
@@ -264,10 +282,11 @@ def conflicts(parameters) {
             .findAll { name -> is_set(parameters[name]) }
             .collect { name -> "--${name}: not together with --sequences, which have no genome" }
     }
-    if (parameters.mode == 'experiment' && parameters.sheet == null) {
-        found << '--sheet: needed with --mode experiment'
+    if (parameters.mode == 'experiment') {
+        found += parameters.sheet == null ? ['--sheet: needed with --mode experiment'] : sheet_faults(path_of(parameters.sheet))
     }
     if (parameters.mode == 'train') {
+        found += parent_conflicts(parameters)
         def model = parameters.model.toString()
         if ((parameters.prior != null) != (parameters.loss.toString() == 'nnpu')) {
             found << (parameters.prior == null ? '--prior: needed with --loss nnpu' : '--prior: only with --loss nnpu')
@@ -284,6 +303,27 @@ def conflicts(parameters) {
         }
     }
     return found
+}
+
+// Return the problems with the files that the sheet of an experiment names. One that does not exist is no problem here: the
+// report says that its configuration is missing.
+def sheet_faults(sheet) {
+    if (path_fault(sheet, 'file-path')) {
+        return []
+    }
+    def faults = outside(sheet) + named_in(sheet)*.getAt(1).findAll { path -> path.exists() }.collect { path -> staging_fault(path) }
+    return faults.findAll { fault -> fault }.collect { fault -> "--sheet: ${fault}".toString() }
+}
+
+// Return the problems of a parent, and of parameters that are the parent's.
+def parent_conflicts(parameters) {
+    if (parameters.from == null) {
+        return []
+    }
+    def fault = bundle_of(parameters.from.toString(), { text -> path_of(text) })[1]
+    return (fault ? ["--from: ${fault}"] : []) + ['encoder', 'chunks', 'window']
+        .findAll { name -> parameters[name] != null }
+        .collect { name -> "--${name}: not together with --from, whose bundle has its own" }
 }
 
 // End the run with all problems, or return warnings of parameters without effect.
@@ -306,8 +346,7 @@ def check(parameters, schema) {
     if (!faults.mode) {
         def paths = known
             .findAll { _name, property -> has_effect(property, parameters.mode) }
-            .collect { name, property -> staged(parameters[name], property) }
-            .findAll { path -> path != null }
+            .collectMany { name, property -> all_staged(parameters[name], property) }
         problems += paths.unique()
             .groupBy { path -> path.name }
             .findAll { _name, same -> same.size() > 1 }
@@ -354,6 +393,20 @@ def read_samples(parameters) {
     return [samples: [read.sample], problems: problems]
 }
 
+// Return the property of a name of a sample or bundle.
+def of_name() {
+    return [pattern: '[A-Za-z0-9][A-Za-z0-9._+-]*']
+}
+
+// Return the folder of a bundle, or the name of one that ships with histpred; and the problem with it, or null.
+def bundle_of(text, resolve) {
+    def folder = resolve.call(text)
+    def fault = path_fault(folder, 'directory-path')
+    return fault && !text.contains('/')
+        ? [text, fault_of(text, of_name() + ['x-names': shipped_bundles()])]
+        : [folder, fault]
+}
+
 // Return one sample from {column: text}, and its {column: problem}.
 def sample_of(cells, parameters, resolve) {
     def instead = parameters.mode == 'predict' ? ['regions', 'sequences', 'tile'].findAll { name -> is_set(parameters[name]) } : []
@@ -367,25 +420,26 @@ def sample_of(cells, parameters, resolve) {
         problems.annotation = "not together with --${(instead - 'tile')[0]}"
     }
 
-    def name = [pattern: '[A-Za-z0-9][A-Za-z0-9._+-]*']
-    def formats = [annotation: 'file-path', fasta: 'file-path', labels: 'path', bundle: 'directory-path']
+    def formats = [annotation: 'file-path', fasta: 'file-path', labels: 'path']
     def paths = formats.collectEntries { column, _format ->
         [column, cells[column] ? resolve.call(cells[column]) : null]
     }
-    if (paths.bundle && !cells.bundle.contains('/') && path_fault(paths.bundle, 'directory-path')) {
-        paths.bundle = cells.bundle // the name of a shipped bundle
-        formats.bundle = null
-        problems.bundle = fault_of(cells.bundle, name + ['x-names': shipped_bundles()])
-    }
     problems = formats
-        .findAll { column, format -> format && paths[column] != null }
+        .findAll { column, _format -> paths[column] != null }
         .collectEntries { column, format -> [column, path_fault(paths[column], format)] } + problems
-    if (cells.sample && fault_of(cells.sample, name)) {
-        problems.sample = fault_of(cells.sample, name)
+    def (bundle, fault) = cells.bundle ? bundle_of(cells.bundle, resolve) : [null, null]
+    problems = [bundle: fault] + problems
+    if (cells.sample && fault_of(cells.sample, of_name())) {
+        problems.sample = fault_of(cells.sample, of_name())
     }
-    if (cells.bundle && parameters.encoder && parameters.mode == 'train') {
-        problems.bundle = 'not together with --encoder'
+    if (cells.bundle && parameters.mode == 'train') {
+        def other = ['encoder', 'from'].find { name -> parameters[name] != null }
+        problems.bundle = other ? "not together with --${other}".toString() : problems.bundle
     }
+    if (parameters.mode == 'train' && parameters.from != null) {
+        bundle = bundle_of(parameters.from.toString(), { text -> path_of(text) })[0]
+    }
+    paths.bundle = bundle
     def stated = stated_columns(parameters).collectEntries { column -> [column, cells[column] ?: ''] }
     def more = stated ? [stated: stated] : [:]
     return [sample: [id: cells.sample] + more + paths, problems: problems.findAll { _column, problem -> problem }]

@@ -9,7 +9,14 @@ workflow TRAINING {
     flags   // [verb: its options]
 
     main:
-    TRAIN(samples, kept, given.train, flags.train)
+    TRAIN(
+        samples.map { meta, annotation, fasta, labels, bundle, identity ->
+            [meta + [source: params.from == null ? meta.source : "--from ${meta.source - '--bundle '}".toString()], annotation, fasta, labels, bundle, identity]
+        },
+        kept,
+        given.train,
+        flags.train,
+    )
 
     trained = samples
         .map { meta, annotation, fasta, labels, _bundle, _identity -> [meta.id, annotation, fasta, labels] }

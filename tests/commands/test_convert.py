@@ -15,6 +15,7 @@ import pytest
 
 import histpred as package
 from histpred.core.errors import InputError
+from histpred.core.extras import how_to_install
 from support import random_genome, write_bed, write_fasta
 from support.command_line import COLUMNS, environment, histpred, read_scores, said_well, tree
 
@@ -367,7 +368,7 @@ def test_what_is_not_installed_is_said_before_any_work(genes, tmp_path, monkeypa
     done = histpred("convert", tmp_path, "-o", tmp_path / "a.h5ad")
     assert done.code == 2
     assert "this needs anndata, which is not installed" in done.err
-    assert "HISTPRED_EXTRAS=anndata bin/histpred" in done.err
+    assert how_to_install("anndata") in done.err
     run("convert", genes[0], "-o", tmp_path / "a.parquet")
 
     lacking.add("pyarrow")

@@ -11,6 +11,7 @@ from histpred.commands import doctor, machine
 from histpred.commands.machine import NOTE, OK, PROBLEM, Finding
 from histpred.core import runtime
 from histpred.core.errors import BundleError
+from histpred.core.extras import how_to_install
 from histpred.scoring import verify
 from support.command_line import histpred, process, said_well
 
@@ -43,7 +44,7 @@ def test_this_machine():
 def test_without_torch_it_works_and_says_what_to_install(no_torch):
     done = histpred("doctor")
     assert done.code == 0, done.out + done.err
-    assert "for large encoders none: they need torch (HISTPRED_EXTRAS=encoders" in done.out
+    assert f"for large encoders none: they need torch ({how_to_install('encoders')})" in done.out
 
 
 def test_a_torch_that_cannot_be_imported_is_a_note(monkeypatch):

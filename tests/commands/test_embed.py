@@ -26,6 +26,7 @@ pytest.importorskip("tokenizers", reason=REASON)
 pytest.importorskip("onnx", reason="needs the package onnx")
 parquet = pytest.importorskip("pyarrow.parquet", reason=REASON)
 
+from histpred.core.extras import how_to_install  # noqa: E402
 from histpred.core.output import scratch_folder  # noqa: E402
 from histpred.encoders import build  # noqa: E402
 from histpred.encoders.chunks import ChunkPolicy  # noqa: E402
@@ -707,7 +708,7 @@ def test_a_missing_package_says_what_to_install(verb, inputs, tmp_path, monkeypa
     done = histpred(verb, *inputs.arguments(), *options)
     assert done.code == 1
     assert "the encoder 'dnabert2' needs the package torch, which is not installed" in done.err
-    assert "HISTPRED_EXTRAS=encoders bin/histpred" in done.err
+    assert how_to_install("encoders") in done.err
     assert said_well(done.err), done.err
     assert not list(tmp_path.iterdir())
 

@@ -56,6 +56,11 @@ def test_every_verb_has_examples_in_lines_that_fit(words: str) -> None:
             assert f"    {line}\n" in page
 
 
+@pytest.mark.parametrize("words", COMMANDS)
+def test_a_flag_that_turns_something_off_shows_no_default(words: str) -> None:
+    assert "[default: True]" not in " ".join(histpred(*words.split(), "--help").out.split())
+
+
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_every_example_can_be_typed(example: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(click.Path, "convert", lambda self, value, param, ctx: Path(value))

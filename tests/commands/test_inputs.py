@@ -166,7 +166,7 @@ def test_shards_agree_with_a_single_prediction(files, words, fasta, bundle, need
     done = histpred("scatter", *given, "--shard-bases", "9000", "-o", "shards")
     assert done.code == 0, done.err
     option = ["--window", needed] if needed else []
-    assert ("give histpred predict the option --window" in done.err) == bool(needed)
+    assert ("give histpred predict --window" in done.err) == bool(needed)
     for shard in sorted(Path("shards/shards").iterdir()):
         part = ("--bundle", bundle, *option, "-o", f"part{shard.stem}")
         done = histpred("predict", shard, fasta, *part)

@@ -14,6 +14,7 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 from histpred.core.errors import OutputError, TemporaryError, UsageError, WeightsError
+from histpred.core.extras import how_to_install
 from histpred.encoders.download import get
 from histpred.encoders.installed import (
     INCOMPLETE,
@@ -269,7 +270,7 @@ def test_without_the_package_the_steps_that_do_without_are_told(tmp_path, monkey
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     with pytest.raises(WeightsError, match="needs the package huggingface_hub") as caught:
         get(PINNED, tmp_path / "pinned")
-    assert "HISTPRED_EXTRAS=encoders bin/histpred" in caught.value.hint
+    assert how_to_install("encoders") in caught.value.hint
     assert PINNED.url(PINNED.files[0]) in caught.value.hint
 
 

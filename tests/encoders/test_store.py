@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from histpred.core.errors import OutputError
+from histpred.core.extras import how_to_install
 from histpred.encoders import Embedded
 from histpred.encoders.store import Store, chunk_key, encoder_identity
 from support.command_line import environment
@@ -437,7 +438,7 @@ def test_without_pyarrow_it_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(OutputError, match="pyarrow") as raised:
         Store(tmp_path, IDENTITY)
-    assert "HISTPRED_EXTRAS=encoders bin/histpred" in raised.value.hint
+    assert how_to_install("encoders") in raised.value.hint
 
 
 def test_a_partial_file_that_is_finished_while_the_store_is_opened(tmp_path, monkeypatch):

@@ -120,7 +120,9 @@ def test_only_the_marks_of_the_sheet_are_used(tmp_path):
     assert rows_of(folder / "genes.tsv.gz")[0].keys() == {"id", "biotype", "H3K27me3"}
 
 
-@pytest.mark.parametrize("change", [("seed: 3", "seed: 4"), ("A small", "Another")])
+@pytest.mark.parametrize(
+    "change", [("seed: 3", "seed: 4"), ("name: narrow, encoder: kmer", "name: narrow, epochs: 5")]
+)
 def test_a_plan_of_another_sheet_is_refused(tmp_path, change):
     write_labelled(tmp_path)
     plan(tmp_path, NESTED)

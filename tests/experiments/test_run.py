@@ -61,6 +61,35 @@ def test_another_sheet_in_the_same_folder_is_refused_by_what_differs(experiment,
     assert tree(experiment.out) == before
 
 
+def test_other_words_in_the_sheet_make_a_new_report_of_the_same_experiment(experiment, tmp_path):
+    """Title, remarks and rows of the paper change no bundle and no evaluation."""
+    out, sheet = tmp_path / "out", experiment.sheet.parent / "words.yaml"
+    shutil.copytree(experiment.out, out)
+    text = experiment.sheet.read_text()
+    changes = {
+        "title: A small experiment": "title: Other words",
+        "summary: k-mers stand for DNABERT-2.": "summary: A better remark.",
+        "paper: RNA-FM": "paper: DeepHistone (Vanilla)",
+    }
+    for before, after in changes.items():
+        assert before in text
+        text = text.replace(before, after)
+    sheet.write_text(text)
+    done = histpred("experiment", sheet, "-o", out)
+    assert done.code == 0, done.err
+    assert done.err.count("holds this bundle already") == len(NAMES) * len(SPLITS)
+    page = (out / "report.html").read_text()
+    assert "Other words" in page
+    assert "A better remark." in page
+    assert "k-mers stand for" not in page
+    assert "DeepHistone (Vanilla)" in (out / "table2.tsv").read_text()
+    for part in ("plan", "configurations"):
+        assert contents(out / part) == contents(experiment.out / part)
+    assert "nothing to do" in histpred("experiment", sheet, "-o", out).err
+    assert histpred("experiment", experiment.sheet, "-o", out).code == 0
+    assert contents(out) == contents(experiment.out)
+
+
 def test_an_experiment_in_parts_has_the_same_bytes(experiment, tmp_path):
     """Plan, each configuration and the report may be commands of their own, as in the pipeline."""
     out, sheet = tmp_path / "out", experiment.sheet

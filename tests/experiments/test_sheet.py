@@ -42,7 +42,9 @@ def test_defaults_hold_for_all_configurations_that_do_not_state_their_own(tmp_pa
 def test_relative_paths_start_at_the_folder_of_the_sheet(tmp_path):
     sheet = read_sheet(write_sheet(tmp_path, "  - {name: a, weights: w/x.bin}\n"))
     assert sheet.genomes[0].fasta == tmp_path / "genome.fa"
-    assert sheet.configurations[0].weights == tmp_path / "w" / "x.bin"
+    weights = sheet.configurations[0].weights
+    assert weights.path == tmp_path / "w" / "x.bin"
+    assert weights.written == Path("w/x.bin")
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -76,6 +78,7 @@ MISTAKES = {
     "an unknown split": ("splits: [random, locs]\n" + WHOLE, 1, "did you mean locus?"),
     "an unknown model": (WHOLE + "  - {name: b, model: mpl}\n", 3, "did you mean mlp?"),
     "a number out of range": (WHOLE + "  - {name: b, epochs: 0}\n", 3, "found '0'"),
+    "a number for a file": (WHOLE + "  - {name: b, weights: 3}\n", 3, "should be the path"),
     "a word for a number": (WHOLE + "  - {name: b, epochs: many}\n", 3, "found 'many'"),
     "two configurations of one name": (WHOLE + "  - {name: A}\n", 3, "in line 2"),
     "two rows of one name in the paper": (

@@ -157,6 +157,7 @@ BED = (
     _bed("chr1 100 200 a 0 + 7.5 -1 3.2 50"),
     _bed("chr1 100 200 EH1 EH2 pELS"),
     _table(blocks="5-20,70-90"),
+    _table(blocks="5-20,70-90").replace(b"\n", b"\ttranscript\n", 1),
     _table(blocks="-50-300") + _table(chrom="chrM", strand=".")[len(TABLE_HEADER) + 1 :],
 )
 GTF = tuple(

@@ -14,6 +14,7 @@ import pytest
 
 from histpred.genome import kept as module
 from histpred.genome.kept import SETTLED, private_files, remembered_digest
+from histpred.genome.request import Request, request_identity
 from support import random_genome, write_bed, write_fasta
 from support.annotations import write
 from support.command_line import command, environment, histpred
@@ -55,6 +56,24 @@ def test_a_digest_is_worked_out_once(settled, monkeypatch):
     assert reads == [settled]
     (kept,) = (settled.parent / "cache").iterdir()
     assert kept.read_text()[:64] == expected
+
+
+def test_the_record_of_a_run_takes_the_digest_of_the_genome_from_the_cache(settled, monkeypatch):
+    """An experiment asks for it once for each training and each evaluation."""
+    reads = count_reads(monkeypatch)
+    rows = write(settled.with_name("rows.bed"), "a\t0\t2\n")
+    rna = write(settled.with_name("rna.fa"), ">t\nGG\n")
+    request = Request(str(rows), str(settled), transcripts=(str(rna),))
+    expected = request_identity(request, "spliced")
+    assert reads == []  # without a cache, they are read in any case
+    for cache in (settled.parent / "cache", settled.parent / "none"):
+        for _ in range(2):
+            assert request_identity(request._replace(cache=cache), "spliced") == expected
+    assert sorted(reads) == [settled, rna]
+    assert not (settled.parent / "none").exists()
+    write(settled, ">a\nACGTACGT\n")
+    cached = request._replace(cache=settled.parent / "cache")
+    assert request_identity(cached, "spliced") == request_identity(request, "spliced") != expected
 
 
 def test_other_bytes_of_the_same_size_and_time_are_noticed(settled, monkeypatch):

@@ -14,7 +14,7 @@ from histpred.genome.extract import extract
 from histpred.genome.plan import open_windows, scorable
 from histpred.genome.regions import KINDS, Window
 from histpred.genome.request import Request
-from histpred.genome.table import FIELDS, TABLE_HEADER, read_windows, table_row
+from histpred.genome.table import FIELDS, OF_TRANSCRIPTS, TABLE_HEADER, read_windows, table_row
 from histpred.genome.windows import WindowSpec, place_unchanged, row_of
 from support import write_fasta
 from support.annotations import tabbed, write
@@ -78,6 +78,20 @@ def test_a_row_is_what_the_documentation_says():
         table_row(row_of(window._replace(blocks=None, outside=9), b"ACG", 0))
         == "chr1\t5\t90\tLINC 1\t-\tG\tlncRNA\t0\t0.25\t.\t9\n"
     )
+
+
+def test_a_row_of_a_transcript_has_a_column_more(tmp_path):
+    row = row_of(Window("chr1", 5, 90, "-", "a", "g", "b", 3, ((5, 20), (70, 90))), b"AC", 0)
+    path = write(tmp_path / "w.tsv", f"{OF_TRANSCRIPTS}\n{table_row(row, 'ENST1.2')}")
+    with open_annotation(path, tmp_path, "spliced", None, ()) as annotation:
+        (feature,) = annotation
+    assert (feature.transcript, feature.exons, feature.line) == ("ENST1.2", ((5, 20), (70, 90)), 2)
+    path.write_text(f"{OF_TRANSCRIPTS}\n{table_row(row)}")
+    with (
+        open_annotation(path, tmp_path, "spliced", None, ()) as annotation,
+        pytest.raises(InputError, match="11 columns where the header has 12"),
+    ):
+        list(annotation)
 
 
 def test_a_table_of_the_first_release_is_refused_not_read_as_a_bed(tmp_path):

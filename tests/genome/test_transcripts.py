@@ -217,15 +217,51 @@ def test_other_windows_have_no_transcripts(tmp_path, genome, sequences, kind):
     assert fitting(request, "spliced") == request
 
 
-def test_a_table_of_windows_has_no_transcripts(tmp_path, genome, sequences):
+@pytest.mark.parametrize("level", ["gene", "transcript"])
+def test_a_table_of_windows_names_its_transcripts(tmp_path, genome, sequences, level):
+    """The sequences of its rows are found again, under the version that the file has."""
+    rna = fasta(tmp_path / "rna.fa", {f"{name}.7": bases for name, bases in sequences.items()})
+    table, again = tmp_path / "windows.tsv", tmp_path / "again.tsv"
+    request = Request(str(gtf(tmp_path)), str(genome), level, transcripts=(rna,))
+    extract(request, parse_window("spliced"), table)
+    with open(table) as lines:
+        found = [row["transcript"] for row in csv.DictReader(lines, delimiter="\t")]
+    numbers = {"gene": (11, 13), "transcript": (12, 11, 13)}[level]
+    assert found == [f"{transcript(number)}.7" for number in numbers]
+    here, _ = windows(tmp_path, genome, rna, level=level)
+    there, ledger = windows(tmp_path, genome, rna, annotation=str(table))
+    assert here == there
+    assert {row["note"] for row in ledger} == {""}
+    extract(request._replace(annotation=str(table)), parse_window("spliced"), again)
+    assert again.read_bytes() == table.read_bytes()
+
+
+def test_a_table_with_transcripts_is_not_read_without_them(tmp_path, genome, sequences):
+    """Its exons would be joined from the genome: other sequences, which nothing would tell."""
+    rna = fasta(tmp_path / "rna.fa", sequences)
+    with_them, without = tmp_path / "with.tsv", tmp_path / "without.tsv"
+    request = Request(str(gtf(tmp_path)), str(genome), transcripts=(rna,))
+    extract(request, parse_window("spliced"), with_them)
+    extract(request._replace(transcripts=()), parse_window("spliced"), without)
+    for table, files, said in (
+        (with_them, (), "with.tsv are transcripts, whose sequences lie elsewhere"),
+        (without, (rna,), "without.tsv name no transcripts"),
+    ):
+        wrong = request._replace(annotation=str(table), transcripts=files)
+        with pytest.raises(UsageError, match=said):
+            extract(wrong, parse_window("spliced"), tmp_path / "a.tsv")
+
+
+def test_a_row_of_a_table_has_the_length_of_its_transcript(tmp_path, genome, sequences):
     rna = fasta(tmp_path / "rna.fa", sequences)
     table = tmp_path / "windows.tsv"
     request = Request(str(gtf(tmp_path)), str(genome), transcripts=(rna,))
     extract(request, parse_window("spliced"), table)
-    with pytest.raises(UsageError, match="annotation is a table of windows"):
-        extract(
-            request._replace(annotation=str(table)), parse_window("spliced"), tmp_path / "a.tsv"
-        )
+    longer = {**sequences, transcript(13): sequences[transcript(13)] + "A"}
+    other = fasta(tmp_path / "other.fa", longer)
+    found, ledger = windows(tmp_path, genome, other, annotation=str(table))
+    assert found.keys() == {f"{transcript(number)}.1" for number in (11, 12)}
+    assert ledger[-1]["reason"] == "transcript-of-another-length"
 
 
 def test_a_missing_file(tmp_path, genome):

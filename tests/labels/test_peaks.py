@@ -21,6 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from histpred.core.errors import InputError, TemporaryError, UsageError
+from histpred.core.extras import how_to_install
 from histpred.genome.request import Request
 from histpred.genome.windows import WindowSpec, parse_window
 from histpred.labels import peaks as labels_from_peaks
@@ -582,7 +583,7 @@ def test_without_pybedtools(here, work, monkeypatch):
     monkeypatch.setitem(sys.modules, "pybedtools", None)
     with pytest.raises(UsageError, match="need the package pybedtools") as caught:
         from_peaks(peaks([]), bed("1 0 50 A"), work, INTERVAL)
-    assert "HISTPRED_EXTRAS=labels" in caught.value.hint
+    assert how_to_install("labels") in caught.value.hint
 
 
 def test_the_module_does_not_import_pybedtools():

@@ -54,6 +54,13 @@ def test_a_module_is_one_process_with_all_its_parts(path: Path) -> None:
     assert "params" not in text  # a task gets its settings as inputs
 
 
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+def test_a_container_is_known_without_a_sample(path: Path) -> None:
+    """`nextflow inspect` lists the images before there is a sample."""
+    (container,) = re.findall(r"^    container (.+)$", read(path), re.MULTILINE)
+    assert "meta." not in container
+
+
 def commands() -> list[tuple[str, str, str]]:
     """Return module, verb and rest of the line of each call of histpred in a script."""
     found = []

@@ -248,6 +248,8 @@ def files(folder: Path) -> None:
     (folder / "odd").mkdir()
     for name in ODD:
         (folder / "odd" / f"{name}.bed").write_text("x")
+    for name, sheet in EXPERIMENTS.items():
+        (below / f"{name}.yaml").write_text(sheet.replace("FOLDER", str(folder)))
     for name, sheet in SHEETS.items():
         (below / f"{name}.csv").write_bytes(sheet if isinstance(sheet, bytes) else sheet.encode())
 
@@ -294,6 +296,12 @@ SHEETS: dict[str, str | bytes] = {
     "one,labels.tsv,genes.gtf.gz,genome.fa,Homo sapiens,9606\n",
     "named": "name,annotation,fasta,labels\none,genes.gtf.gz,genome.fa,labels.tsv\n",
     "long": HEADER + f'one,"{"x" * 100_000}",genome.fa\n',
+}
+EXPERIMENTS = {
+    "experiment": "transcripts: [genome.fa]\ndefaults: {weights: my bundle}\nconfigurations:\n"
+    "  - {name: a, weights: nowhere}\n  - {name: b, weights: my bundle/genome.fa}\n",
+    "elsewhere": "transcripts: [../genome.fa]\n"
+    "configurations: [{name: a, weights: FOLDER/odd/a$b.bed}]\n",
 }
 
 SINGLE = {"annotation": "genes.gtf.gz", "fasta": "genome.fa"}
@@ -364,6 +372,14 @@ GOOD: dict[str, tuple[dict[str, Any], list[str]]] = {
         [],
     ),
     "sheet to train": ({"input": "däta one/labelled.csv", "mode": "train"}, []),
+    "transcripts": (
+        {**TRAIN, "window": "spliced", "transcripts": "genome.fa, däta one/it's.bed"},
+        [],
+    ),
+    "from a folder": ({**TRAIN, "from": "my bundle"}, []),
+    "from a shipped bundle": ({**TRAIN, "from": "yeast", "model": "spectra"}, []),
+    "from in another mode": ({**SINGLE, "from": "yeast"}, ["--from"]),
+    "an experiment": ({**TRAIN, "mode": "experiment", "sheet": "däta one/experiment.yaml"}, []),
     "sheet of genomes": ({"input": "däta one/named.csv", "mode": "train", "pool": "both"}, []),
     "pooled sheet": ({"input": "däta one/stated.csv", "mode": "train", "pool": "both"}, []),
 }
@@ -469,6 +485,39 @@ BAD: dict[str, tuple[dict[str, Any], list[str]]] = {
     "no such bundle": (
         {**SINGLE, "bundle": "human-promter"},
         ["--bundle: 'human-promter' is none of human-promoter, yeast; did you mean human-promoter"],
+    ),
+    "no such parent": (
+        {**TRAIN, "from": "no/bundle", "encoder": "kmer", "chunks": "grid:5", "window": "body"},
+        ["--from: there is no /"]
+        + [
+            f"--{n}: not together with --from, whose bundle"
+            for n in ("encoder", "chunks", "window")
+        ],
+    ),
+    "a parent that is not shipped": (
+        {**TRAIN, "from": "yaest", "bundle": "yeast"},
+        ["--from: 'yaest' is none of human-promoter, yeast", "--bundle: not together with --from"],
+    ),
+    "a parent and bundles": (
+        {"input": "däta one/labelled.csv", "mode": "train", "from": "yeast"},
+        ["labelled.csv:2: bundle: not together with --from"],
+    ),
+    "transcripts not there": (
+        {**SINGLE, "transcripts": "genome.fa,no.fa"},
+        ["--transcripts: there is no /"],
+    ),
+    "transcripts in a folder": ({**SINGLE, "transcripts": "other"}, ["is a folder, not a file"]),
+    "two transcripts of one name": (
+        {**SINGLE, "transcripts": "genome.fa,other/genome.fa"},
+        ["files beside each other cannot all be called genome.fa"],
+    ),
+    "no transcripts": ({**SINGLE, "transcripts": ","}, ["--transcripts: no value is given"]),
+    "an experiment with files elsewhere": (
+        {**TRAIN, "mode": "experiment", "sheet": "däta one/elsewhere.yaml"},
+        [
+            "elsewhere.yaml names ../genome.fa, which is outside its folder: give an absolute path",
+            "/odd/a$b.bed has '$' in its path",
+        ],
     ),
     "no such encoder": ({**TRAIN, "encoder": "dnbert2"}, ["did you mean dnabert2?"]),
     "a bundle that is a file": ({**SINGLE, "bundle": "./genome.fa"}, ["--bundle: /"]),
@@ -709,6 +758,8 @@ def test_samples_are_paths_and_names(done: tuple[Path, dict[str, Any]]) -> None:
         }
     ]
     labels = path(below / "labels.tsv")
+    assert samples("from a folder")[0]["bundle"] == path(folder / "my bundle")
+    assert samples("from a shipped bundle")[0]["bundle"] == "yeast"
     one = {"id": "one", **there, "labels": labels, "bundle": path(below / "my bundle")}
     assert samples("sheet labelled") == [
         one,
@@ -780,6 +831,15 @@ def test_files_that_flags_name_are_staged(done: tuple[Path, dict[str, Any]]) -> 
     for verb in ("scatter", "embed", "evaluate"):
         assert outcome["given"][verb] == [str(folder / "my bundle")]
         assert words(outcome["flags"][verb]) == ["--weights", "given/my bundle"]
+    outcome = found["outcomes"]["good transcripts"]
+    for verb in ("scatter", "embed", "train", "evaluate"):
+        assert outcome["given"][verb] == [
+            str(folder / name) for name in ("genome.fa", "däta one/it's.bed")
+        ]
+        assert words(outcome["flags"][verb]) == [
+            *("--window", "spliced", "--transcripts", "given/genome.fa"),
+            *("--transcripts", "given/it's.bed"),
+        ]
     # A file called 'random' is not what --split random means.
     assert found["outcomes"]["good train"]["given"]["train"] == []
     outcome = found["outcomes"]["good genes in a file"]

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import shutil
-import stat
 import subprocess
 import sys
 import threading
@@ -19,63 +18,22 @@ from typing import Any
 import pytest
 
 from histpred import __version__
-from support.command_line import ROOT, contents, histpred, tables
-from support.containers import built_image
+from support.command_line import ROOT, contents, histpred
+from support.containers import built_image, podman
 from support.crates import problems
 from support.nextflow import needs_nextflow, run_nextflow
+from support.pipeline import DATA, INPUTS, PREDICTIONS, assert_same, launch, succeed, tasks, wrapper
 
 pytestmark = [pytest.mark.slow, pytest.mark.nextflow, pytest.mark.timeout(600), needs_nextflow]
 
-DATA = ROOT / "test-data" / "human-chr22-20M"
-INPUTS = (DATA / "genes.gtf.gz", DATA / "genome.fa.gz")
 LABELS = DATA / "labels.tsv"
 TWO_SHARDS = ("--shard_bases", "500000")
-PREDICTIONS = Path("results/predictions/chr22-20M")
-
-
-def launch(
-    folder: Path,
-    *arguments: str | Path,
-    profile: str = "test",
-    main: Path = ROOT / "main.nf",
-    **environment: str,
-) -> subprocess.CompletedProcess[str]:
-    """Run the pipeline in `folder`, with this Python's histpred before the checkout's own."""
-    path = os.pathsep.join([environment.pop("first", ""), str(Path(sys.executable).parent)])
-    return run_nextflow(
-        ["run", main, "-profile", profile, *arguments],
-        cwd=folder,
-        env={"PATH": os.pathsep.join([path.strip(os.pathsep), os.environ["PATH"]]), **environment},
-    )
-
-
-def succeed(folder: Path, *arguments: str | Path, **more: Any) -> str:
-    done = launch(folder, *arguments, **more)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-def tasks(output: str, how: str = "Submitted") -> list[str]:
-    """Return the processes of the submitted or cached tasks, sorted."""
-    return sorted(re.findall(rf"{how} process > (?:\w+:)*(\w+)", output))
 
 
 def trace_of(folder: Path) -> list[dict[str, str]]:
     newest = max((folder / "results" / "pipeline_info").glob("trace_*.txt"))
     with open(newest, encoding="utf-8", newline="") as lines:
         return list(csv.DictReader(lines, delimiter="\t"))
-
-
-@pytest.fixture(scope="session")
-def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The output of one `histpred predict`."""
-    out = tmp_path_factory.mktemp("plain") / "scores"
-    assert histpred("predict", *INPUTS, "-o", out).code == 0
-    return out
-
-
-def assert_same(found: Path, expected: Path) -> None:
-    assert tables(found) == tables(expected)
 
 
 def assert_published(folder: Path, name: str) -> None:
@@ -93,14 +51,15 @@ def assert_published(folder: Path, name: str) -> None:
     assert found == snapshot.read_text(encoding="utf-8").splitlines()
 
 
-def wrapper(folder: Path, body: str) -> Path:
-    """Make a folder with a `histpred` that runs `body` (bash). $REAL is the real histpred."""
-    real = Path(sys.executable).with_name("histpred")
-    program = folder / "histpred"
-    folder.mkdir()
-    program.write_text(f'#!/usr/bin/env bash\nREAL={real}\n{body}\nexec $REAL "$@"\n')
-    program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    return folder
+def assert_report(found: Path, expected: Path, shards: int) -> None:
+    """Compare reports: they differ only in what launched the run, and when and where it ran."""
+    piped, plain = (page.read_text().splitlines() for page in (found, expected))
+    (launched,) = [line for line in piped if line.startswith("<dt>pipeline</dt>")]
+    assert f"histpred {__version__}, " in launched
+    piped.remove(launched)
+    differing = [pair for pair in zip(plain, piped, strict=True) if pair[0] != pair[1]]
+    assert len(differing) == 1
+    assert f"joined from {shards} shards" in differing[0][1]
 
 
 def test_the_test_profile_writes_what_predict_writes(tmp_path: Path, plain: Path) -> None:
@@ -108,6 +67,7 @@ def test_the_test_profile_writes_what_predict_writes(tmp_path: Path, plain: Path
     assert tasks(said) == ["BUNDLE", "GATHER", *["PREDICT"] * 7, "SCATTER", "SUMMARY", "TRACKS"]
     assert_same(tmp_path / PREDICTIONS, plain)
     assert not (tmp_path / PREDICTIONS / "scores.tsv.gz").is_symlink()
+    assert_report(tmp_path / PREDICTIONS / "report.html", plain / "report.html", shards=7)
     done = histpred("tracks", plain, INPUTS[1], "-o", tmp_path / "hub")
     assert done.code == 0, done.err
     assert contents(tmp_path / "results" / "tracks" / "chr22-20M") == contents(tmp_path / "hub")
@@ -154,27 +114,28 @@ def run_of(entities: dict[str, dict[str, Any]]) -> dict[str, Any]:
     return next(entity for entity in entities.values() if entity["@type"] == "CreateAction")
 
 
-def test_results_come_as_a_research_object(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    sheet = three_samples(tmp_path)
-    options = ["--skip_failed", "--tile", "200", "--marks", "H3K27ac"]
-    done = launch(tmp_path, "--input", sheet, *options, profile="standard")
-    assert done.returncode == 1
-    results = tmp_path / "results"
+def assert_research_object(folder: Path) -> None:
+    """Check the crate of a run of `three_samples`, two of which failed."""
+    results = folder / "results"
     entities = entities_of(results)
     run = run_of(entities)
     used = [one["@id"] for one in run["object"]]
-    bundle = f"{(tmp_path / 'damaged').as_uri()}/"
+    licence = entities[entities["./"]["license"]["@id"]]
+    assert licence["name"] == "not stated"
+    assert "damaged (MIT)" in licence["description"]
+    assert entities["#bundle-human-promoter"]["license"] == "MIT"
+    bundle = f"{(folder / 'damaged').as_uri()}/"
     assert {*(path.as_uri() for path in INPUTS), bundle} <= {*used}
     parameters = {entities[one]["name"]: entities[one]["value"] for one in used if "#param" in one}
-    assert parameters.items() >= {"tile": "200", "marks": "H3K27ac", "skip_failed": True}.items()
+    given = {"shard_bases": "600000", "tracks": True, "skip_failed": True}
+    assert parameters.items() >= given.items()
     made = [one["@id"] for one in run["result"]]
-    assert made == ["predictions/good/", "multiqc/", "pipeline_info/"]
+    assert made == ["predictions/good/", "tracks/good/", "multiqc/", "pipeline_info/"]
     assert all((results / one).is_dir() for one in made)
     assert run["error"] == "2 of 3 samples failed"
     pipeline = entities[run["instrument"]["@id"]]
     assert pipeline["softwareVersion"].startswith(__version__)
     assert entities[pipeline["softwareRequirements"]["@id"]]["name"] == "Nextflow"
-    assert problems(results, monkeypatch) == []
 
 
 def test_tiles_and_some_marks_in_shards_are_what_predict_writes(tmp_path: Path) -> None:
@@ -194,25 +155,12 @@ def test_tiles_and_some_marks_in_shards_are_what_predict_writes(tmp_path: Path) 
     assert max(sizes) <= 150_200
 
 
-def test_a_sample_has_its_report(tmp_path: Path) -> None:
-    done = histpred("predict", *INPUTS, "-o", tmp_path / "plain", report=True)
-    assert done.code == 0, done.err
-    succeed(tmp_path, *TWO_SHARDS)
-    pages = [tmp_path / "plain" / "report.html", tmp_path / PREDICTIONS / "report.html"]
-    plain, piped = (page.read_text().splitlines() for page in pages)
-    (launched,) = [line for line in piped if line.startswith("<dt>pipeline</dt>")]
-    assert f"histpred {__version__}, " in launched
-    piped.remove(launched)
-    differing = [pair for pair in zip(plain, piped, strict=True) if pair[0] != pair[1]]
-    assert len(differing) == 1  # when, for how long and where it ran
-    assert "joined from 2 shards" in differing[0][1]
-
-
+FILES = ("--annotation", INPUTS[0], "--fasta", INPUTS[1])
 # What goes in, and how histpred predict is told the same.
 ROWS: dict[str, tuple[list[str | Path], list[str | Path]]] = {
     "genes": (
-        ["--annotation", INPUTS[0], "--fasta", INPUTS[1], "--genes", "MED15,MIR185,LINC00896"],
-        [*INPUTS, "--genes", "MED15,MIR185,LINC00896"],
+        [*FILES, "--genes", "MED15,MIR185,LINC00896", "--call_precision", "0.9"],
+        [*INPUTS, "--genes", "MED15,MIR185,LINC00896", "--call-precision", "0.9"],
     ),
     "regions": (
         ["--regions", "chr22:20,100,000-20,104,000 chr22:20,300,001-20,300,200:-"],
@@ -220,10 +168,6 @@ ROWS: dict[str, tuple[list[str | Path], list[str | Path]]] = {
     ),
     "a contig": (["--regions", "chr22", "--tile", "2000"], ["chr22", INPUTS[1], "--tile", "2000"]),
     "all contigs": (["--tile", "2000"], [INPUTS[1], "--tile", "2000"]),
-    "a precision": (
-        ["--annotation", INPUTS[0], "--call_precision", "0.9"],
-        [*INPUTS, "--call-precision", "0.9"],
-    ),
 }
 
 
@@ -246,47 +190,89 @@ def test_other_rows_are_what_predict_writes(kind: str, tmp_path: Path) -> None:
         assert records[0][name] == records[1][name]
 
 
-@pytest.mark.parametrize("bundle", ["human-promoter", "yeast"])
-def test_sequences_are_what_predict_writes(bundle: str, tmp_path: Path) -> None:
-    fasta = tmp_path / "rna.fa"
+def test_sequences_are_what_predict_writes(tmp_path: Path) -> None:
+    fasta, sheet = tmp_path / "rna.fa", tmp_path / "samples.csv"
     fasta.write_text("".join(f">t{i}\n{'ACGUUGCA' * 90 * i}\n" for i in range(1, 9)))
-    words = (fasta, "--sequences", "--bundle", bundle)
-    assert histpred("predict", *words, "-o", tmp_path / "plain").code == 0
-    given = ("--fasta", fasta, "--sequences", "--bundle", bundle, "--shard_bases", "50000")
+    bundles = ("human-promoter", "yeast")
+    rows = "".join(f"{bundle},,rna.fa,{bundle}\n" for bundle in bundles)
+    sheet.write_text(f"sample,annotation,fasta,bundle\n{rows}")
+    given = ("--input", sheet, "--sequences", "--shard_bases", "50000")
     said = succeed(tmp_path, *given, profile="standard")
+    for bundle in bundles:
+        words = (fasta, "--sequences", "--bundle", bundle)
+        assert histpred("predict", *words, "-o", tmp_path / bundle).code == 0
+        assert len(re.findall(rf"PREDICT \({bundle} ", said)) > 1
+        folder = tmp_path / "results" / "predictions" / bundle
+        assert_same(folder, tmp_path / bundle)
+        assert "nothing to do" in histpred("predict", *words, "-o", folder).err
+
+
+def transcripts_of(folder: Path) -> tuple[Path, Path]:
+    """Two FASTA files with sequences that the genome does not have, each of some transcripts."""
+    spliced = folder / "spliced.fa"
+    assert histpred("windows", *INPUTS, "--window", "spliced", "-o", spliced).code == 0
+    lines = spliced.read_text().splitlines()
+    records = dict(zip((line[1:].split("::")[0] for line in lines[::2]), lines[1::2], strict=True))
+    files = folder / "cdna.fa", folder / "ncrna.fa"
+    for path, kind in zip(files, ("NM_", "NR_"), strict=True):
+        own = {name: bases for name, bases in records.items() if name.startswith(kind)}
+        # The complement is as long, and another sequence.
+        swapped = {
+            name: bases.translate(str.maketrans("ACGT", "TGCA")) for name, bases in own.items()
+        }
+        path.write_text("".join(f">{name} cdna\n{bases}\n" for name, bases in swapped.items()))
+    return files
+
+
+@pytest.mark.parametrize("by", ["gene", "transcript"])
+def test_sequences_of_transcripts_are_what_predict_reads(tmp_path: Path, by: str) -> None:
+    cdna, ncrna = transcripts_of(tmp_path)
+    options = ["--window", "spliced", "--by", by]
+    words = [*INPUTS, *options, "--transcripts", cdna, "--transcripts", ncrna]
+    out, joined = tmp_path / "out", tmp_path / "joined"
+    assert histpred("predict", *words, "-o", out).code == 0
+    assert histpred("predict", *INPUTS, *options, "-o", joined).code == 0
+    assert tables(out) != tables(joined)
+    given = [*options, "--transcripts", f"{cdna},{ncrna}", "--shard_bases", "20000"]
+    said = succeed(tmp_path, *given)
     assert tasks(said).count("PREDICT") > 1
-    folder = tmp_path / "results" / "predictions" / "rna"
-    assert_same(folder, tmp_path / "plain")
-    assert "nothing to do" in histpred("predict", *words, "-o", folder).err
+    assert_same(tmp_path / PREDICTIONS, out)
+    again = histpred("predict", *words, "-o", tmp_path / PREDICTIONS)
+    assert "nothing to do" in again.err
 
 
 def test_a_wrong_parameter_ends_the_run_before_any_task(tmp_path: Path) -> None:
     odd = tmp_path / "a $HOME; b.gtf.gz"
     shutil.copy(INPUTS[0], odd)
-    done = launch(tmp_path, "--window", "abc", "--annotation", odd)
+    wrong = ("--window", "abc", "--annotation", odd, "--mode", "train", "--batch", "ten")
+    done = launch(tmp_path, *wrong)
     assert done.returncode != 0
+    assert "--labels" in done.stdout
+    assert "--batch: 'ten' is not a whole number" in done.stdout
     assert "--window: 'abc' is not KIND[:UP[:DOWN]]; see --help" in done.stdout + done.stderr
     assert f"{odd} has '$' in its path, which tasks cannot read" in done.stdout + done.stderr
     assert tasks(done.stdout) == []
 
 
-def test_paths_that_need_quotes_are_recorded_as_given(tmp_path: Path) -> None:
+def test_paths_that_need_quotes_are_recorded_as_given(tmp_path: Path, plain: Path) -> None:
+    """In one shard, under the strict parser."""
     folder = tmp_path / 'it\'s a; "folder" & #1 [x]'
     folder.mkdir()
     for path in INPUTS:
         shutil.copy(path, folder)
     annotation, fasta = (folder / path.name for path in INPUTS)
-    succeed(tmp_path, "--annotation", annotation, "--fasta", fasta)
+    given = ("--annotation", annotation, "--fasta", fasta, "--shard_bases", str(10**9))
+    said = succeed(tmp_path, *given, NXF_SYNTAX_PARSER="v2")
+    assert tasks(said).count("PREDICT") == 1
+    assert_same(tmp_path / PREDICTIONS, plain)
     record = json.loads((tmp_path / PREDICTIONS / "run.json").read_text())
     assert [record[one]["path"] for one in ("annotation", "fasta")] == [str(annotation), str(fasta)]
 
 
-def test_any_number_of_shards_gives_the_same_bytes(tmp_path: Path, plain: Path) -> None:
-    for shard_bases, shards in ((1, 28), (10**9, 1)):
-        said = succeed(tmp_path, "--shard_bases", str(shard_bases))
-        assert tasks(said).count("PREDICT") == shards
-        assert_same(tmp_path / PREDICTIONS, plain)
-        shutil.rmtree(tmp_path / "results")
+def test_a_shard_for_each_gene_gives_the_same_bytes(tmp_path: Path, plain: Path) -> None:
+    said = succeed(tmp_path, "--shard_bases", "1")
+    assert tasks(said).count("PREDICT") == 28
+    assert_same(tmp_path / PREDICTIONS, plain)
 
 
 @pytest.mark.skipif(shutil.which("multiqc") is None, reason="needs multiqc on PATH")
@@ -300,16 +286,11 @@ def test_multiqc_makes_a_page_of_all_samples(tmp_path: Path) -> None:
     assert "MultiQC: 1" in (tmp_path / "results/pipeline_info/versions.yml").read_text()
 
 
-@pytest.mark.parametrize("mode", ["predict", "train", "evaluate"])
-def test_stubs_run_under_the_strict_parser(tmp_path: Path, mode: str) -> None:
-    more = ["--labels", LABELS, "--bundle", "human-promoter"] if mode != "predict" else []
-    said = succeed(tmp_path, "-stub-run", "--mode", mode, *more, NXF_SYNTAX_PARSER="v2")
-    expected = {
-        "predict": ["BUNDLE", "GATHER", "PREDICT", "PREDICT", "SCATTER", "SUMMARY"],
-        "train": ["BUNDLE", "EMBED", "EMBED", "EVALUATE", "SCATTER", "SUMMARY", "TRAIN"],
-        "evaluate": ["BUNDLE", "EMBED", "EMBED", "EVALUATE", "SCATTER", "SUMMARY"],
-    }
-    assert tasks(said) == expected[mode]
+def test_stubs_run_under_the_strict_parser(tmp_path: Path) -> None:
+    said = succeed(
+        tmp_path, "-stub-run", "--mode", "train", "--labels", LABELS, NXF_SYNTAX_PARSER="v2"
+    )
+    assert tasks(said) == ["BUNDLE", "EMBED", "EMBED", "EVALUATE", "SCATTER", "SUMMARY", "TRAIN"]
 
 
 def test_it_runs_from_the_address_of_a_repository(tmp_path: Path) -> None:
@@ -359,6 +340,41 @@ def test_an_experiment_is_what_the_command_writes(tmp_path: Path) -> None:
     assert done.returncode == 1
     shutil.rmtree(out / "kept", ignore_errors=True)
     assert contents(tmp_path / "results" / "experiment") == contents(out)
+
+
+def test_an_experiment_finds_the_files_that_its_sheet_names(tmp_path: Path) -> None:
+    """Weights and transcripts beside the sheet, or elsewhere under an absolute path."""
+    pytest.importorskip("torch", reason="needs the extra train")
+    from support.rnafm import random_state, write_official
+
+    folder, elsewhere = tmp_path / "my sheet", tmp_path / "elsewhere"
+    for path in (folder / "weights", elsewhere):
+        path.mkdir(parents=True)
+        write_official(path, random_state())
+    transcripts_of(folder)
+    sheet, genomes = folder / "sheet.yaml", tmp_path / "genomes.csv"
+    sheet.write_text(
+        "transcripts: [cdna.fa, ./ncrna.fa]\n"
+        "defaults: {encoder: rnafm, weights: weights, chunks: window:1000, window: spliced,"
+        " epochs: 1, hidden: [4], by: gene}\n"
+        f"configurations:\n  - {{name: a}}\n  - {{name: b, weights: {elsewhere}}}\n"
+        "  - {name: lost, weights: weights/nowhere}\n"
+    )
+    genomes.write_text(
+        f"name,annotation,fasta,labels\nchr22-20M,{','.join(map(str, [*INPUTS, LABELS]))}\n"
+    )
+    succeed(tmp_path, "--mode", "experiment", "--labels", LABELS, "--sheet", sheet)
+    out = tmp_path / "plain"
+    command = [sys.executable, "-m", "histpred", "experiment", sheet, genomes, "-o", out]
+    done = subprocess.run([*command, "-t", "2"], check=False, capture_output=True, cwd=ROOT)
+    assert done.returncode == 1
+    record = json.loads((out / "experiment.json").read_text())
+    assert record["missing"] == {"lost": "no weights at weights/nowhere, which the sheet names"}
+    shutil.rmtree(out / "kept", ignore_errors=True)
+    assert contents(tmp_path / "results" / "experiment") == contents(out)
+    assert {path.name for path in folder.iterdir()} <= {
+        *("weights", "cdna.fa", "ncrna.fa", "spliced.fa", "spliced.fa.ledger.tsv", "sheet.yaml")
+    }
 
 
 def test_after_a_killed_task_resume_goes_on(tmp_path: Path, plain: Path) -> None:
@@ -478,15 +494,12 @@ def test_nextflow_s_linter_finds_nothing(tmp_path: Path) -> None:
 
 
 # The strict parser would fetch the plugins. The linter is that parser and reads these files too.
-@pytest.mark.parametrize(
-    ("profile", "executor"),
-    [("awsbatch", "awsbatch"), ("googlebatch", "google-batch"), ("kubernetes", "k8s")],
-)
-def test_profiles_of_clouds_are_read(tmp_path: Path, profile: str, executor: str) -> None:
-    config = run_nextflow(["config", ROOT, "-profile", f"{profile},gpu", "-flat"], cwd=tmp_path)
+def test_profiles_of_clouds_are_read(tmp_path: Path) -> None:
+    config = run_nextflow(["config", ROOT, "-show-profiles", "-flat"], cwd=tmp_path)
     assert config.returncode == 0, config.stdout + config.stderr
-    assert f"process.executor = '{executor}'" in config.stdout
-    assert "process.'withLabel:process_gpu'.accelerator = 1" in config.stdout
+    executors = {"awsbatch": "awsbatch", "googlebatch": "google-batch", "kubernetes": "k8s"}
+    for profile, executor in executors.items():
+        assert f"profiles.{profile}.process.executor = '{executor}'" in config.stdout
 
 
 @pytest.mark.parametrize("parser", ["v1", "v2"])
@@ -502,8 +515,20 @@ def test_what_a_gpu_task_gets(tmp_path: Path, parser: str) -> None:
         "process.'withLabel:process_high'.memory = { 32.GB * task.attempt }",
         "params.shard_bases = 400000000",
         "process.executor = 'slurm'",
+        "process.'withLabel:process_gpu'.accelerator = 1",
     ):
         assert setting in config, config
+
+
+def test_inspect_lists_the_images_and_no_failure(tmp_path: Path) -> None:
+    done = run_nextflow(["inspect", ROOT / "main.nf", "-profile", "test,docker"], cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    listed = json.loads(done.stdout)["processes"]
+    images = {one["name"]: one["container"] for one in listed}
+    assert {path.stem.upper() for path in (ROOT / "nextflow" / "modules").iterdir()} == {*images}
+    assert images["PREDICT"] == images["BUNDLE"] == f"histpred:{__version__}"
+    assert images["EMBED"] == f"histpred:{__version__}-train"
+    assert not (tmp_path / "results" / "pipeline_info" / "failed_samples.tsv").exists()
 
 
 def test_another_bundle_is_not_served_from_the_cache(tmp_path: Path) -> None:
@@ -592,6 +617,14 @@ def test_one_bad_sample_does_not_cost_the_others(
     assert others == "The results of the other samples are in results."
     assert "-resume" in again
     assert "Results are in" not in done.stdout
+    if not site:
+        assert_research_object(tmp_path)
+        # The last: it skips the test if no registry has the validator.
+        results = tmp_path / "results"
+        assert problems(results) == []
+        crate = results / "ro-crate-metadata.json"
+        crate.write_text(crate.read_text().replace('"license": {', '"licence": {'))
+        assert "license" in " ".join(problems(results))
 
 
 def test_a_failed_sample_that_was_corrected_leaves_no_table(tmp_path: Path, plain: Path) -> None:
@@ -616,14 +649,6 @@ def test_a_sample_with_a_killed_shard_is_left_out(tmp_path: Path) -> None:
     assert first.startswith("1 of 1 samples failed")
     assert sample == "  chr22-20M: killed by signal 9, most often for memory"
     assert len(trace_of(tmp_path)) == 6  # BUNDLE, SCATTER, two shards, and two retries
-
-
-def test_wrong_parameters_are_refused_before_any_task(tmp_path: Path) -> None:
-    done = launch(tmp_path, "--mode", "train", "--batch", "ten")
-    assert done.returncode != 0
-    assert "--labels" in done.stdout
-    assert "--batch: 'ten' is not a whole number" in done.stdout
-    assert not tasks(done.stdout)
 
 
 def test_a_samplesheet_runs_several_samples(tmp_path: Path) -> None:
@@ -661,8 +686,33 @@ def test_training_makes_the_bundle_that_train_makes(tmp_path: Path) -> None:
     subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
     assert (bundle / "scorer.onnx").read_bytes() == (out / "scorer.onnx").read_bytes()
 
-    said = succeed(tmp_path, "--mode", "evaluate", "--labels", LABELS, "--bundle", bundle)
+    given = ("--mode", "evaluate", "--labels", LABELS, "--bundle", bundle)
+    said = succeed(tmp_path, *given, NXF_SYNTAX_PARSER="v2")
     assert tasks(said) == ["BUNDLE", "EVALUATE", "SCATTER", "SUMMARY"]
+
+
+def test_training_goes_on_from_a_bundle(tmp_path: Path) -> None:
+    """With sequences of transcripts, so that all tasks read them."""
+    pytest.importorskip("torch", reason="needs the extra train")
+    files = transcripts_of(tmp_path)
+    given = [word for path in files for word in ("--transcripts", path)]
+    parent = tmp_path / "parent"
+    first = ["--hidden", "16", "--epochs", "2", "--window", "spliced", "--by", "gene"]
+    command = [sys.executable, "-m", "histpred"]
+    train = partial(subprocess.run, check=True, capture_output=True, cwd=ROOT)
+    train([*command, "train", *INPUTS, LABELS, "-o", parent, *first, *given])
+
+    options = ["--epochs", "2", "--by", "gene", "--seed", "1"]
+    more = ["--from", parent, "--transcripts", ",".join(map(str, files))]
+    said = succeed(tmp_path, "--mode", "train", "--labels", LABELS, *options, *more)
+    assert tasks(said) == ["BUNDLE", "EVALUATE", "SCATTER", "SUMMARY", "TRAIN"]
+    found = tmp_path / "results" / "bundles" / "chr22-20M"
+    manifest = json.loads((found / "bundle.json").read_text())
+    assert manifest["training"]["parent"]["name"] == "parent"
+    out = tmp_path / "chr22-20M"
+    options += ["-t", "2"]
+    train([*command, "train", *INPUTS, LABELS, "-o", out, "--from", parent, *options, *given])
+    assert (found / "scorer.onnx").read_bytes() == (out / "scorer.onnx").read_bytes()
 
 
 def test_a_pool_is_the_bundle_that_train_makes_of_the_sheet(tmp_path: Path) -> None:
@@ -741,9 +791,17 @@ def test_on_slurm(tmp_path: Path, plain: Path) -> None:
 
 @pytest.mark.podman
 def test_in_containers_without_network(tmp_path: Path, plain: Path) -> None:
-    built_image()
+    image = built_image()
     succeed(tmp_path, *TWO_SHARDS, profile="test,podman,offline")
     assert_same(tmp_path / PREDICTIONS, plain)
+    listed = json.loads(podman("images", "--format", "json").stdout)
+    (digest,) = [one["Digest"] for one in listed if f"localhost/{image}" in one.get("Names", [])]
+    assert re.fullmatch("sha256:[0-9a-f]{64}", digest)
+    record = json.loads((tmp_path / PREDICTIONS / "run.json").read_text())["launch"]
+    assert (record["container"], record["container_digest"]) == (image, digest)
+    entities = entities_of(tmp_path / "results")
+    used = entities[run_of(entities)["containerImage"]["@id"]]
+    assert (used["name"], used["sha256"]) == (image, digest.removeprefix("sha256:"))
     (run,) = tmp_path.glob("work/*/*/predictions/../.command.run")
     assert re.search(r"podman run .*--network none .*histpred:", run.read_text())
 

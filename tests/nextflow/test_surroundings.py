@@ -69,7 +69,7 @@ def stub_run(folder: Path, *options: str | Path) -> str:
 @pytest.mark.slow
 @pytest.mark.nextflow
 @needs_nextflow
-def test_each_task_gets_the_environment_of_its_image(tmp_path: Path) -> None:
+def test_each_task_gets_the_environment_of_its_image_and_the_end_is_mailed(tmp_path: Path) -> None:
     """With a `conda` that makes empty environments and writes down what it was asked for."""
     conda = (
         f'echo "$@" >> {tmp_path}/asked\n'
@@ -79,7 +79,8 @@ def test_each_task_gets_the_environment_of_its_image(tmp_path: Path) -> None:
     program(tmp_path / "bin", "conda", conda)
     program(tmp_path / "bin", "activate", "true")
     program(tmp_path / "bin", "multiqc", "echo multiqc, version 1.35")
-    options = ["--mode", "train", "--labels", LABELS, "--multiqc"]
+    program(tmp_path / "bin", "sendmail", f"cat > {tmp_path}/mail")
+    options = ["--mode", "train", "--labels", LABELS, "--multiqc", "-N", "you@example.org"]
     stub_run(tmp_path, "-profile", "test,conda", *options)
 
     asked = (tmp_path / "asked").read_text()
@@ -98,14 +99,6 @@ def test_each_task_gets_the_environment_of_its_image(tmp_path: Path) -> None:
         **dict.fromkeys(["EMBED", "TRAIN", "EVALUATE"], "histpred-train.yml"),
         "MULTIQC": "another",
     }
-
-
-@pytest.mark.slow
-@pytest.mark.nextflow
-@needs_nextflow
-def test_the_end_of_a_run_can_be_mailed(tmp_path: Path) -> None:
-    program(tmp_path / "bin", "sendmail", f"cat > {tmp_path}/mail")
-    stub_run(tmp_path, "-profile", "test", "-N", "you@example.org")
     mail = (tmp_path / "mail").read_text()
     assert "To: you@example.org" in mail
     assert "Execution completed successfully" in mail

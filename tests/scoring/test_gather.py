@@ -44,7 +44,7 @@ ODD_ROWS = [
 
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory) -> Path:
-    """rows.bed, genes.gtf and none.bed (no rows) on genome.fa, with a stretch of N."""
+    """rows.bed, genes.gtf with rna.fa, and none.bed (no rows) on genome.fa, with a stretch of N."""
     folder = tmp_path_factory.mktemp("inputs")
     rng = random.Random(4)
     genome = random_genome(rng, {"chr1": 9000, "chr2": 4000, "chr10": 3000}, n_fraction=0.35)
@@ -53,16 +53,30 @@ def inputs(tmp_path_factory) -> Path:
     rows = [*random_bed_rows(rng, genome, 70), *ODD_ROWS]
     rng.shuffle(rows)
     write_bed(folder / "rows.bed", rows)
-    write_gtf(folder / "genes.gtf", random_transcripts(rng, genome, 20))
+    transcripts = random_transcripts(rng, genome, 20)
+    write_gtf(folder / "genes.gtf", transcripts)
+    # Sequences that are not in the genome; that of T3 is missing.
+    rna = {
+        one.transcript_id: "".join(rng.choices("ACGT", k=sum(b - a for a, b in one.exons)))
+        for one in transcripts
+        if one.transcript_id != "T3"
+    }
+    write_fasta(folder / "rna.fa", rna)
     (folder / "none.bed").write_text("# nothing\n")
     return folder
+
+
+def request_of(inputs: Path, name: str, transcripts: tuple[str, ...] = (), **changes) -> Request:
+    files = tuple(str(inputs / name) for name in transcripts)
+    fasta = str(inputs / "genome.fa")
+    return Request(str(inputs / name), fasta, transcripts=files, **changes)
 
 
 def whole(inputs: Path, out: Path, name: str = "rows.bed", window: str | None = None, **changes):
     """One plain prediction."""
     choice = bundle_encoder(load_bundle(BUNDLE), window)
     execution = Execution("cpu", changes.pop("precision", "auto"))
-    request = Request(str(inputs / name), str(inputs / "genome.fa"), **changes)
+    request = request_of(inputs, name, **changes)
     return predict(request, choice, out, execution)
 
 
@@ -77,7 +91,7 @@ def scattered(
     """The shards of a scattering; none before."""
     choice = choose_encoder(BUNDLE, window=window)
     changes.pop("precision", None)
-    request = Request(str(inputs / name), str(inputs / "genome.fa"), **changes)
+    request = request_of(inputs, name, **changes)
     scatter(request, choice, out, shard_bases)
     return sorted((out / "shards").iterdir())
 
@@ -91,8 +105,8 @@ def part(inputs: Path, shard: Path, out: Path, **options) -> Path:
 def parts_of(inputs: Path, folder: Path, shard_bases: int, **options) -> list[Path]:
     """Scatter to folder/scattered, and predict each shard."""
     shards = scattered(inputs, folder / "scattered", shard_bases, **options)
-    window = options.get("window")
-    return [part(inputs, shard, folder / shard.stem, window=window) for shard in shards]
+    same = {name: options[name] for name in ("window", "transcripts") if name in options}
+    return [part(inputs, shard, folder / shard.stem, **same) for shard in shards]
 
 
 def shard_bases_for(inputs: Path, count: int, folder: Path, **options) -> int:
@@ -110,6 +124,17 @@ CASES = {
     "GTF": {"name": "genes.gtf"},
     "GTF, some biotypes": {"name": "genes.gtf", "biotypes": ("lncRNA", "miRNA")},
     "spliced transcripts": {"name": "genes.gtf", "window": "spliced"},
+    "sequences of transcripts": {
+        "name": "genes.gtf",
+        "window": "spliced",
+        "transcripts": ("rna.fa",),
+    },
+    "a sequence for each gene": {
+        "name": "genes.gtf",
+        "window": "spliced",
+        "level": "gene",
+        "transcripts": ("rna.fa",),
+    },
     "transcripts with context": {
         "name": "genes.gtf",
         "window": "context:700",

@@ -15,6 +15,7 @@ from histpred.bundle.mark_spec import MarkSpec
 from histpred.bundle.outputs import encoder_for
 from histpred.core import runtime as module
 from histpred.core.errors import BundleError, DeviceError, ModelError, TemporaryError, UsageError
+from histpred.core.extras import how_to_install
 from histpred.scoring import scorer
 from histpred.scoring.scorer import BLOCK, NotFiniteError, Scorer, _check_fits
 
@@ -179,7 +180,20 @@ def test_cuda_that_is_not_installed_says_what_to_install(bundle, device, monkeyp
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [module.CPU])
     with pytest.raises(DeviceError, match="has no CUDA") as caught:
         Scorer(bundle, device)
-    assert "onnxruntime-gpu" in caught.value.hint
+    assert how_to_install("gpu") in caught.value.hint
+
+
+def test_cuda_that_lies_under_onnxruntime_says_what_to_run(bundle, monkeypatch, caplog):
+    """As after 'pip install .[gpu]': onnxruntime's files lie over those of onnxruntime-gpu."""
+    monkeypatch.setattr(module, "hides_gpu", lambda providers: True)
+    monkeypatch.setattr(module, "how_to_use_gpu", lambda: "run this")
+    with pytest.raises(DeviceError, match="onnxruntime lies over onnxruntime-gpu") as caught:
+        Scorer(bundle, "cuda")
+    assert caught.value.hint == "run this; or use --device cpu"
+    with Scorer(bundle, "auto") as scorer:
+        assert scorer.device == "cpu"
+    assert "scoring on the CPU: onnxruntime lies over onnxruntime-gpu" in caplog.text
+    assert "run this" in caplog.text
 
 
 def claim_cuda(monkeypatch):

@@ -1,43 +1,49 @@
-"""RO-Crates as roc-validator reads them, offline (https://pypi.org/project/roc-validator)."""
+"""RO-Crates as roc-validator reads them, offline (https://pypi.org/project/roc-validator).
+
+Its packages disagree with those of histpred's environment, so it has an environment of its own.
+"""
 
 from __future__ import annotations
 
+import fcntl
+import functools
+import json
+import os
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-RO_CRATE = "https://w3id.org/ro/crate/1.1/context"
-WORKFLOW_RUN = "https://w3id.org/ro/terms/workflow-run"
-# What crates of the pipeline use of the two contexts, which are on the web.
-CONTEXTS: dict[str, dict[str, Any]] = {
-    RO_CRATE: {
-        "@vocab": "http://schema.org/",
-        "File": "http://schema.org/MediaObject",
-        "conformsTo": "http://purl.org/dc/terms/conformsTo",
-    },
-    f"{WORKFLOW_RUN}/context": {
-        name: f"{WORKFLOW_RUN}#{name}" for name in ("ContainerImage", "containerImage", "sha256")
-    },
-}
-FETCHED = ["ro-crate-1.1_3.1", "ro-crate-1.1_3.2"]  # checks that fetch the contexts
+VALIDATOR = "roc-validator==0.13.0"
+SCRIPT = Path(__file__).with_name("validate_crate.py")
 
 
-def problems(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Return where a folder is no Process Run Crate; skip the test without the validator."""
-    services = pytest.importorskip("rocrate_validator.services", reason="needs roc-validator")
-    from rocrate_validator.utils import document_loader
+@functools.cache
+def validator() -> Path:
+    """Return a Python with the validator, or skip the test where no package registry answers.
 
-    def fetch(address: str) -> dict[str, Any]:
-        return {"@context": CONTEXTS[address]}
+    Its environment is kept in the folder for temporary files. Tests in other processes wait for it.
+    """
+    folder = Path(tempfile.gettempdir()) / f"histpred-{VALIDATOR.replace('==', '-')}-{os.getuid()}"
+    python, ready = folder / "bin" / "python", folder / "ready"
+    with Path(f"{folder}.lock").open("w") as locked:
+        fcntl.flock(locked, fcntl.LOCK_EX)
+        if not ready.exists():
+            subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
+            install = [python, "-m", "pip", "install", "--quiet", "--retries=1", VALIDATOR]
+            done = subprocess.run(install, capture_output=True, encoding="utf-8", check=False)
+            if done.returncode:
+                pytest.skip(f"pip cannot install {VALIDATOR}: {done.stderr.strip()[-200:]}")
+            ready.touch()
+    return python
 
-    monkeypatch.setattr(document_loader, "_fetch_json_ld", fetch)
-    result = services.validate(
-        {
-            "rocrate_uri": str(folder),
-            "profile_identifier": "process-run-crate-0.5",
-            "skip_checks": FETCHED,
-            "skip_availability_check": True,
-        }
+
+def problems(folder: Path) -> list[str]:
+    """Return where a folder is no Process Run Crate."""
+    done = subprocess.run(
+        [validator(), SCRIPT, folder], capture_output=True, encoding="utf-8", check=False
     )
-    return [f"{issue.check.identifier}: {issue.message}" for issue in result.get_issues()]
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])

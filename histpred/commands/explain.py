@@ -1,0 +1,125 @@
+"""histpred explain: where in its window a prediction comes from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from histpred.commands import inputs, options
+from histpred.commands.help_pages import verb
+from histpred.commands.progress import Progress, check_strict, skipped
+from histpred.core.log import logger
+
+
+@verb(
+    examples=[
+        (
+            "See which DNA speaks for the marks of two genes",
+            "histpred explain genes.gtf.gz genome.fa --genes XIST,MALAT1 -o explained",
+        ),
+        (
+            "Replace every base of a promoter by the three others",
+            "histpred explain genes.gtf.gz genome.fa --genes XIST \\\n"
+            "    --bases chrX:73,072,400-73,072,700 -o explained",
+        ),
+        (
+            "Average over all lncRNAs by the distance from the TSS",
+            "histpred explain genes.gtf.gz genome.fa --biotype lncRNA -o explained",
+        ),
+    ]
+)
+@inputs.annotation_or_regions
+@options.out("OUT", "Output folder.", options.PATH)
+@options.bundle
+@options.selection
+@inputs.genes
+@inputs.sequences
+@options.in_rows(
+    "--resolution",
+    type=click.IntRange(1),
+    metavar="BP",
+    help="Length of the stretches that are replaced by N, one after another. [default: the bins or "
+    "chunks of the bundle's encoder; a 20th of the window if it has neither]",
+)
+@options.in_rows(
+    "--bases",
+    default="",
+    metavar="REGION",
+    help="Also replace each base of these regions by the three others, such as "
+    "chr22:20,100,001-20,100,300 (10,000 bases at most). [default: no base]",
+)
+@options.in_output(
+    "--tracks", is_flag=True, help="Also write a bigWig for each mark, as a hub in OUT/hub."
+)
+@options.in_output(
+    "--no-report",
+    "report",
+    flag_value=False,
+    default=True,
+    help="Leave out OUT/report.html, which draws the windows or their profile.",
+)
+@options.marks
+@options.threads
+@options.embedding
+@options.store
+@options.running
+def explain(
+    out: Path,
+    tracks: bool,
+    report: bool,
+    marks: tuple[str, ...],
+    resolution: int | None,
+    bases: str,
+    strict: bool,
+    quiet: bool,
+    **given: Any,
+) -> None:
+    """Show which stretches of DNA the predictions for ANNOTATION come from.
+
+    For each window of histpred predict, explain replaces one stretch after another by N, which
+    every encoder reads as "not known". A contribution is by how much the log-odds of a mark fall:
+    it is positive where the stretch speaks for the mark. It says what the bundle uses, not what the
+    cell uses. ANNOTATION, FASTA and typed regions are as for predict.
+
+    OUT holds contributions.tsv.gz (a row for each stretch, window and mark), windows.tsv.gz (the
+    windows and their probabilities), profile.tsv (mean contribution by distance from the TSS),
+    bases.tsv.gz (with --bases), ledger.tsv, run.json and report.html.
+    """
+    from histpred import verbs
+    from histpred.bundle.encoding import bundle_encoder
+    from histpred.bundle.folder import load_bundle
+    from histpred.core.execution import Execution
+    from histpred.genome.request import Request
+    from histpred.scoring.derived import FOLDER, HUB, REPORT
+    from histpred.scoring.substitutions import bases_text
+
+    given = inputs.read_inputs(given)
+    request = options.filled(Request, given)
+    bundle = load_bundle(given["bundle"])
+    choice = bundle_encoder(bundle, given["kind"], None, given["weights"])
+    choice = choice._replace(marks=marks)
+    replaced = bases_text(bases, request.fasta)
+    with (
+        Progress("explaining windows", quiet) as progress,
+        Progress("writing tracks", quiet) as drawn,
+    ):
+        execution = options.filled(Execution, given, progress=progress)
+        shown = drawn if tracks else None
+        result = verbs.explain(request, choice, out, execution, resolution, replaced, shown)
+
+    if not result.fresh:
+        logger.info(f"{out} already holds this explanation: nothing to do")
+    logger.info(
+        f"{out}: {result.explained:,} of {result.rows:,} rows explained by {result.stretches:,} "
+        f"stretches on {result.device}{skipped(result.skipped)}"
+    )
+    for sentence in result.first_words:
+        logger.info(sentence)
+    if tracks:
+        logger.info(f"{out / FOLDER / HUB}: what speaks for each mark, as bigWig")
+    if report and result.explained and not (out / REPORT).exists():
+        page = verbs.explanation(out)
+        logger.info(f"{page}: where the predictions come from, for any browser")
+    check_strict(strict, result.skipped, result.past_end, out / "ledger.tsv")

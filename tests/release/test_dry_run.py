@@ -1,0 +1,84 @@
+"""release/dry_run.py: what it refuses. .ci/run runs all of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from support.command_line import ROOT
+from support.scripts import load_script
+
+
+@pytest.fixture
+def dry_run() -> ModuleType:
+    return load_script("release/dry_run.py")
+
+
+def test_the_changelog_of_this_checkout(dry_run: ModuleType) -> None:
+    assert dry_run.changelog().endswith("and what is unreleased")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("# Changelog\n\n## 1.0.0 - 2026-12-31\n", "does not begin with '## Unreleased'"),
+        ("## Unreleased\n\n## 1.0 - 2026-12-31\n", "is not '## 1.2.3 - 2026-12-31'"),
+        ("## Unreleased\n\n## 1.0.0 - 31.12.2026\n", "is not '## 1.2.3 - 2026-12-31'"),
+        ("## Unreleased\n\n## 0.9.0 - 2026-12-31\n\n## 0.10.0 - 2026-12-30\n", "do not descend"),
+        ("## Unreleased\n\n## 0.9.0 - 2026-12-31\n\n## 0.9.0 - 2026-12-30\n", "do not descend"),
+    ],
+)
+def test_a_changelog_out_of_form_fails(
+    dry_run: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    text: str,
+    message: str,
+) -> None:
+    (tmp_path / "CHANGELOG.md").write_text(text)
+    monkeypatch.setattr(dry_run, "ROOT", tmp_path)
+    with pytest.raises(dry_run.Failure, match=message):
+        dry_run.changelog()
+
+
+def test_a_version_that_differs_fails(dry_run: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dry_run.version, "different", lambda: ["CITATION.cff: 0.0.9"])
+    with pytest.raises(dry_run.Failure, match=r"but CITATION\.cff: 0\.0\.9"):
+        dry_run.versions()
+
+
+def test_a_command_that_fails_shows_its_output(dry_run: ModuleType) -> None:
+    code = "import sys; print('out'); sys.exit('err')"
+    with pytest.raises(dry_run.Failure, match=r"(?s)python -c .*\nout\nerr"):
+        dry_run.run("python", "-c", code)
+
+
+def test_a_failed_check_is_shown_and_sets_the_exit_code(
+    dry_run: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*rest: object) -> str:
+        raise dry_run.Failure("all wrong")
+
+    for name in ("versions", "metadata", "recipe", "packages", "installed", "documentation"):
+        monkeypatch.setattr(dry_run, name, lambda *rest: "fine")
+    monkeypatch.setattr(dry_run, "build", lambda folder: "fine")
+    assert dry_run.main([]) == 0
+    monkeypatch.setattr(dry_run, "packages", fail)
+    assert dry_run.main([]) == 1
+    assert "FAILED  packages        all wrong" in capsys.readouterr().out
+    monkeypatch.setattr(dry_run, "build", fail)
+    assert dry_run.main([]) == 1
+    assert "installed" not in capsys.readouterr().out.split("Before a release")[0]
+
+
+def test_addresses_of_example_org_are_an_open_point(dry_run: ModuleType) -> None:
+    placeholders = "example.org" in (ROOT / "pyproject.toml").read_text()
+    assert any("example.org" in point for point in dry_run.open_points()) == placeholders
+
+
+def test_the_plan_has_the_images_that_the_pipeline_expects(dry_run: ModuleType) -> None:
+    pushed = [line.split(":")[-1] for line in dry_run.plan() if line.startswith("docker push")]
+    version = dry_run.version.current()
+    assert pushed == [version, f"{version}-train", f"{version}-gpu"]

@@ -1,0 +1,53 @@
+"""Every file names the version of histpred/core/version.py, and one command changes all of them."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import histpred
+from support.command_line import ROOT
+from support.scripts import load_script
+
+
+@pytest.fixture(scope="module")
+def version() -> ModuleType:
+    return load_script("release/version.py")
+
+
+@pytest.fixture
+def copy(version: ModuleType, tmp_path: Path) -> Path:
+    """The files that name the version, elsewhere."""
+    for name in version.PLACES:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    return tmp_path
+
+
+def test_every_file_names_the_same_version(version: ModuleType) -> None:
+    assert version.current() == histpred.__version__
+    assert version.different() == []
+
+
+def test_a_new_version_reaches_every_place(version: ModuleType, copy: Path) -> None:
+    before = sum((copy / name).read_text().count(histpred.__version__) for name in version.PLACES)
+    version.write("12.3.4", copy)
+    texts = [(copy / name).read_text() for name in version.PLACES]
+    assert version.different(copy) == []
+    assert sum(text.count("12.3.4") for text in texts) == before
+    assert not any(histpred.__version__ in text for text in texts)
+
+
+def test_a_place_that_was_forgotten_is_named(version: ModuleType, copy: Path) -> None:
+    citation = copy / "CITATION.cff"
+    citation.write_text(citation.read_text().replace(histpred.__version__, "0.0.9"))
+    (copy / "recipes/recipe.yaml").write_text("no version\n")
+    assert version.different(copy) == ["CITATION.cff: 0.0.9", "recipes/recipe.yaml: none"]
+
+
+def test_what_is_no_version_is_refused(version: ModuleType, copy: Path) -> None:
+    with pytest.raises(SystemExit, match="v2: not a version"):
+        version.write("v2", copy)
