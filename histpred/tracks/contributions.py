@@ -37,7 +37,8 @@ from histpred.tracks.track import ANNOTATION, CONTRIBUTION, Track, shown_marks
 from histpred.tracks.track_list import track_list
 from histpred.tracks.validate import check_bigwig
 
-AT_ONCE = 1 << 16  # lines that are read
+READ_AT_ONCE = 1 << 12  # stretches of the table: of eight marks, some 20 MB of text
+AT_ONCE = 1 << 16  # stretches of a mark
 PLACE = 3  # int64 for each stretch: number of the contig, start, end
 AROUND = 20_000  # bp to each side of the middle stretch, where a browser opens
 
@@ -168,7 +169,7 @@ def spread_of(table: Path, marks: tuple[str, ...], folder: Path) -> Spread:
             stack.enter_context(open(folder / f"{number}.f4", "wb")) for number in range(len(marks))
         ]
         rows = (line.rstrip("\n").split("\t") for line in lines if not line.startswith("#"))
-        while some := list(islice(rows, AT_ONCE * len(marks))):
+        while some := list(islice(rows, READ_AT_ONCE * len(marks))):
             values = np.array([row[5] for row in some], np.float32).reshape(-1, len(marks))
             firsts = some[:: len(marks)]
             found = [

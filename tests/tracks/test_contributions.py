@@ -46,6 +46,7 @@ def write_table(path: Path, rows: list[tuple[str, int, int, float, float]]) -> N
 def test_each_base_has_the_strongest_contribution(at_once, tmp_path, monkeypatch):
     """The oracle looks at every base alone."""
     monkeypatch.setattr(contributions, "AT_ONCE", at_once)
+    monkeypatch.setattr(contributions, "READ_AT_ONCE", at_once)
     rows = random_rows(at_once)
     write_table(tmp_path / "c.tsv.gz", rows)
     spread = spread_of(tmp_path / "c.tsv.gz", ("A", "B"), tmp_path)
