@@ -17,6 +17,8 @@ import pytest
 pytest.importorskip("onnx")
 
 from histpred.bundle.folder import load_bundle
+from histpred.scoring import explain
+from histpred.scoring.explain_tables import ExplainTables
 from support import random_genome, reverse_complement, write_bed, write_fasta
 from support.command_line import Done, contents, histpred, read_scores, said_well, with_file_limit
 from support.counting_bundle import (
@@ -448,3 +450,43 @@ def test_a_chunk_of_n_is_left_out_so_each_chunk_is_embedded_once(policy, case, t
     assert result["reused"] == len(read)
     for name in ("contributions.tsv.gz", "windows.tsv.gz", "profile.tsv"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def test_a_killed_run_with_a_large_encoder_goes_on_with_its_embeddings(case, tmp_path, monkeypatch):
+    pytest.importorskip("torch")
+    pytest.importorskip("tokenizers")
+    from histpred.encoders.chunks import ChunkPolicy
+    from support.dnabert2 import write_dnabert2
+    from support.random_bundle import random_bundle
+
+    write_dnabert2(tmp_path / "weights", scale=0.3)
+    files = sorted(path.name for path in (tmp_path / "weights").iterdir())
+    window = {"kind": "promoter", "upstream": 200, "downstream": 200}
+    chunks = ChunkPolicy("window", 100)
+    weights = tmp_path / "weights"
+    random_bundle(tmp_path / "large", "dnabert2", weights, files, chunks=chunks, window=window)
+    words = ("explain", case.bed, case.fasta, "--bundle", tmp_path / "large", "--no-report")
+    words = (*words, "--weights", weights, "--device", "cpu", "-o")
+    assert histpred(*words, tmp_path / "whole").code == 0
+    whole = json.loads((tmp_path / "whole" / "run.json").read_text())["result"]
+    assert not (tmp_path / "whole" / ".histpred-resume").exists()
+
+    monkeypatch.setattr(explain, "AT_ONCE", 1)  # every window is a call of its own
+    written: list[object] = []
+
+    def write(tables: ExplainTables, one: object) -> None:
+        if len(written) == 3:
+            raise KeyboardInterrupt
+        written.append(one)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ExplainTables, "write", write)
+        killed = histpred(*words, tmp_path / "out")
+    assert killed.code == 130
+    assert "goes on with the embeddings that are finished" in killed.err
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {".histpred-resume"}
+    assert histpred(*words, tmp_path / "out").code == 0
+    again = json.loads((tmp_path / "out" / "run.json").read_text())["result"]
+    assert 0 < again["embedded"] < whole["embedded"]
+    for name in ("contributions.tsv.gz", "windows.tsv.gz", "profile.tsv", "ledger.tsv"):
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
