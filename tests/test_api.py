@@ -377,7 +377,7 @@ def test_paths_may_be_text(inputs):
 
 def test_the_package_offers_what_it_says():
     verbs = {"embed", "evaluate", "experiment", "explain", "predict"}
-    verbs |= {"to_anndata", "train", "windows"}
+    verbs |= {"to_anndata", "train", "variants", "windows"}
     assert set(histpred.__all__) == verbs | {"__version__"}
     assert dir(histpred) == sorted(histpred.__all__)
     assert all(callable(getattr(histpred, verb)) for verb in verbs)
