@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         predict,
         to_anndata,
         train,
+        variants,
         windows,
     )
 
@@ -28,6 +29,7 @@ __all__ = [
     "predict",
     "to_anndata",
     "train",
+    "variants",
     "windows",
 ]
 

@@ -283,6 +283,57 @@ def explain(
         return contributions if effects is None else (contributions, effects)
 
 
+def variants(
+    vcf: AnyPath,
+    annotation: Annotation,
+    fasta: AnyPath,
+    out: AnyPath | None = None,
+    *,
+    bundle: AnyPath = DEFAULT_BUNDLE,
+    background: int | None = None,
+    anyway: bool = False,
+    biotypes: str | Sequence[str] = (),
+    genes: str | Sequence[str] = (),
+    by: str | None = None,
+    window: str | None = None,
+    unstranded: bool = False,
+    device: str = "auto",
+    precision: str = "auto",
+    weights: AnyPath | None = None,
+    store: AnyPath | None = None,
+    overwrite: bool = False,
+    marks: str | Sequence[str] = (),
+    threads: int | None = None,
+) -> pandas.DataFrame:
+    """The effects of the alleles of a VCF or BCF, as `histpred variants` writes them.
+
+    A row for each allele and window, in the order of the VCF: the columns of effects.tsv.gz, with
+    `chrom` the FASTA's name and `pos` as in the VCF. What a window lacks is NaN. `attrs` has what
+    `histpred.scoring.frames.read_effects` says.
+
+    `annotation` may be a list of regions and `genes` names of genes, as for `predict`. out: a
+    folder for the files that `histpred variants` writes; None: they are not kept. background:
+    number of random substitutions; None: the usual one. The others are as its options. Raises
+    HistpredError for inputs that cannot be used; nothing is written then.
+    """
+    from histpred.scoring.frames import read_effects
+    from histpred.scoring.variants import BACKGROUND, VariantOptions
+
+    loaded, regions = load_bundle(bundle), regions_text(annotation, fasta)
+    if regions and not window:
+        window = window_of_regions(loaded)
+    choice = bundle_encoder(loaded, window, None, _path(weights))._replace(marks=_names(marks))
+    options = VariantOptions(BACKGROUND if background is None else background, anyway)
+    execution = Execution(device, precision, _path(store), overwrite)
+    given = annotation_file(regions or annotation)
+    with _threads(threads), given as rows, output_path(out, "out") as folder:
+        request = Request(rows, path_text(fasta, "fasta"), by, _names(biotypes), unstranded)
+        source = REGIONS if regions else FILE
+        request = request._replace(genes=_names(genes), source=source)
+        verbs.variants(path_text(vcf, "vcf"), request, choice, folder, options, execution)
+        return read_effects(folder)
+
+
 def windows(
     annotation: Annotation,
     fasta: AnyPath,

@@ -40,6 +40,7 @@ SECTIONS = {
     },
     "Predict": {
         "predict": "Score genes or intervals: from annotation and genome to marks.",
+        "variants": "Score what each allele of a VCF changes.",
         "windows": "Write the windows that predict reads, without scoring them.",
         "explain": "Show which DNA of its window a prediction comes from.",
         "scatter": "Split one prediction into shards that run side by side.",

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from histpred.scoring.gather import gather
     from histpred.scoring.record import Prediction
     from histpred.scoring.scatter import scatter
+    from histpred.scoring.variants import variants
     from histpred.tracks.explained import explain
     from histpred.tracks.hub import Hub
     from histpred.tracks.hub import write_hub as tracks
@@ -46,6 +47,7 @@ STAGES = {
     "scatter": "histpred.scoring.scatter:scatter",
     "gather": "histpred.scoring.gather:gather",
     "train": "histpred.training.train:train",
+    "variants": "histpred.scoring.variants:variants",
     "evaluate": "histpred.reports.evaluate:evaluate",
     "experiment": "histpred.experiments.run:experiment",
     "explanation": "histpred.reports.explanation:write_explanation",

@@ -22,6 +22,8 @@ PAGES = {
     "CONTRIBUTING.md": "project/contributing.md",
     "KNOWN_ISSUES.md": "project/known-issues.md",
     "README.md": "index.md",
+    "RELEASING.md": "project/releasing.md",
+    "SECURITY.md": "project/security.md",
     "benchmarks/README.md": "project/benchmarks.md",
     "containers/README.md": "containers.md",
     NOTEBOOK: "notebook.md",

@@ -82,6 +82,33 @@ class ComparingEncoder(Encoder, Protocol):
         """
 
 
+class Substituted(NamedTuple):
+    """A window, and the bases that replace one of its own in copies of it, one in each.
+
+    places: of these bases in the sequence, int [copies]. bases: the new ones, in upper case.
+    """
+
+    sequence: bytes
+    places: np.ndarray
+    bases: bytes
+
+
+@runtime_checkable
+class SubstitutingEncoder(Encoder, Protocol):
+    """An encoder that embeds copies with one other base by the bin that it lies in.
+
+    substitutes: False if its settings make a base count beyond its bin.
+    """
+
+    substitutes: bool
+
+    def embed_substituted(self, given: Sequence[Substituted]) -> list[np.ndarray]:
+        """Vectors, float32 [1 + copies, dimension], of each window and then of its copies.
+
+        They equal those of `embed` to 1e-5. A copy has the same bits whatever else is `given`.
+        """
+
+
 class Sharing(NamedTuple):
     """What such an encoder shares, by its settings; see `SharingEncoder`."""
 

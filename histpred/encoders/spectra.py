@@ -16,7 +16,8 @@ sums over all stretches (`embed_along`). `histpred.training.onnx_spectra` writes
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ from histpred.core.cores import usable_cores
 from histpred.core.errors import BundleError
 from histpred.core.graph import BINS, HEADS
 from histpred.core.runtime import open_session, run_session
-from histpred.encoders import CALLS_AT_ONCE, Along, Embedded, Sharing, check_settings
+from histpred.encoders import CALLS_AT_ONCE, Along, Embedded, Substituted
 from histpred.encoders.bins import (
     CODONS,
     STOPS,
@@ -37,18 +38,12 @@ from histpred.encoders.bins import (
 )
 from histpred.encoders.chunks import bases, known_part
 from histpred.encoders.onnx import codes_of
+from histpred.encoders.spectra_settings import is_length, places_of, stretches_of
+from histpred.encoders.spectra_settings import sharing_of as sharing_of  # of the kind
 
-SETTINGS = {
-    "bin_length": int,
-    "stretches": list,
-    "both_strands": bool,
-    "frames": bool,
-    "places": list,
-}
 WINDOWS_AT_ONCE = 8  # so that their units fit into the cache of a core
 OTHERS_AT_ONCE = 64  # changed copies, for memory
-MOST_STRETCHES, MOST_PLACES = 1_000, 1_000  # more than any network has
-FARTHEST = 10_000_000  # bp
+ROWS = 128  # copies in a call: always as many, so that a copy has the same bits in any company
 
 
 class SpectraEncoder:
@@ -63,13 +58,14 @@ class SpectraEncoder:
 
     def __init__(self, settings: Mapping[str, object], directory: Path, device: str) -> None:
         self.grid, self.reach, self.symmetric = sharing_of(settings)
-        self._bin, stretches = _stretches(settings)
+        self._bin, stretches = stretches_of(settings)
         self._ends = [tuple((self.reach + at) // self._bin for at in ends) for ends in stretches]
-        places = _places(settings, self._bin) or [0]
+        places = places_of(settings, self._bin) or [0]
         self._margin = max(map(abs, places))
         self._wanted = (np.array(places, int) + self._margin) // self._bin
         self._columns = four_mer_columns(bool(settings.get("both_strands")))
         self._frames = bool(settings.get("frames"))
+        self.substitutes = not self._frames  # a stop codon counts beyond its bin
         self.files = directory / BINS, directory / HEADS
         for path in self.files:
             if not path.is_file():  # else onnxruntime would raise an exception of its own
@@ -130,6 +126,43 @@ class SpectraEncoder:
                 of = numbers == number
                 sums[start + number] += inside[:, bins[of]] @ gained[of]
         return self._vectors(sums.astype(np.float32))
+
+    def embed_substituted(self, given: Sequence[Substituted]) -> list[np.ndarray]:
+        """See `SubstitutingEncoder`: a window's own bases are a copy in which no base is read."""
+        windows = [self._around_middle(one.sequence) for one in given]
+        codes = codes_of(windows, len(windows[0])).reshape(len(given), -1, self._bin)
+        values = [np.concatenate(self._values(one.reshape(1, -1)), axis=2)[0] for one in codes]
+        own = [sums_over(one[None], self._around_places())[0] for one in values]
+        inside = bins_inside(self._around_places(), codes.shape[1]).T
+
+        of = np.repeat(np.arange(len(given)), [1 + len(one.places) for one in given])
+        shifts = [len(windows[0]) // 2 - len(one.sequence) // 2 for one in given]
+        places = [
+            np.append(-1, one.places + shift) for one, shift in zip(given, shifts, strict=True)
+        ]
+        place = np.concatenate(places)
+        read = (place >= 0) & (place < codes[0].size)
+        bins, inner = np.divmod(np.where(read, place, 0), self._bin)
+        cut = codes[of, bins]
+        new = codes_of([b"".join(b"N" + one.bases for one in given)], len(of))[0]
+        cut[read, inner[read]] = new[read]
+        counts = count_four_mers(cut, self._columns)
+        gained = np.hstack([_in_blocks(self._units, counts), counts])
+        gained -= np.stack(
+            [values[window][number] for window, number in zip(of, bins, strict=True)]
+        )
+        gained[~read] = 0
+
+        def vectors(start: int) -> np.ndarray:
+            some = slice(start, start + ROWS)
+            sums = np.stack([own[window] for window in of[some]])
+            sums += inside[bins[some]][:, :, None] * gained[some][:, None, :]
+            return _in_blocks(self._vectors, sums.astype(np.float32))
+
+        with ThreadPoolExecutor(min(CALLS_AT_ONCE, usable_cores())) as workers:
+            found = np.concatenate([*workers.map(vectors, range(0, len(of), ROWS))])
+        ends = np.cumsum([1 + len(one.places) for one in given])
+        return np.split(found, ends[:-1])
 
     def embed_along(self, parts: Sequence[Along], step: int) -> np.ndarray:
         """See `SharingEncoder`."""
@@ -217,10 +250,21 @@ class SpectraEncoder:
         names = [(name, kind, shape[1:]) for name, kind, shape in found]
         width = found[-1][2][-1:]
         kind = "tensor(float)"
-        if names != [(taken[0], kind, taken[1]), (given, kind, width)] or not _is_length(*width):
+        if names != [(taken[0], kind, taken[1]), (given, kind, width)] or not is_length(*width):
             what = f"takes and gives {found}, not {taken[0]} {taken[1]} and {given}"
             raise BundleError(f"{self.files[number]}: {what}", "get the bundle again")
         return int(width[0])
+
+
+def _in_blocks(function: Callable[[np.ndarray], np.ndarray], rows: np.ndarray) -> np.ndarray:
+    """What a function gives for rows, called with `ROWS` of them each time, the last ones zeros."""
+    found = []
+    for start in range(0, len(rows), ROWS):
+        some = rows[start : start + ROWS]
+        block = np.zeros((ROWS, *rows.shape[1:]), rows.dtype)
+        block[: len(some)] = some
+        found.append(function(block)[: len(some)])
+    return np.concatenate(found)
 
 
 def from_settings(
@@ -234,55 +278,3 @@ def from_settings(
     ValueError for others.
     """
     return SpectraEncoder(settings, directory, device)
-
-
-def sharing_of(settings: Mapping[str, object]) -> Sharing:
-    """What such an encoder shares; ValueError for settings that it does not have."""
-    check_settings(settings, SETTINGS)
-    length, stretches = _stretches(settings)
-    reach = max(max(-start, end) for start, end in stretches)
-    mirrored = {(-end, -start) for start, end in stretches} == set(stretches)
-    frames = bool(settings.get("frames"))
-    symmetric = mirrored and bool(settings.get("both_strands")) and not frames
-    # An open reading frame reaches beyond its bin, and ends where its window ends.
-    alone = frames or bool(_places(settings, length))
-    return Sharing(None if alone else length, reach, symmetric)
-
-
-def _places(settings: Mapping[str, object], length: int) -> list[int]:
-    """The places, none if the middle is the only one; ValueError unless whole bins lie between."""
-    places = settings.get("places", [])
-    if not isinstance(places, list) or len(places) > MOST_PLACES:
-        raise ValueError(f"'places' must be a list of at most {MOST_PLACES} numbers")
-    for place in places:
-        if type(place) is not int or abs(place) > FARTHEST or place % length:
-            raise ValueError(
-                f"a place must be whole bins of {length} bp from the middle: {place!r}"
-            )
-    if places and settings.get("frames"):
-        raise ValueError("'places' and 'frames' do not go together")
-    return places
-
-
-def _stretches(settings: Mapping[str, object]) -> tuple[int, list[tuple[int, int]]]:
-    """The length of a bin and the stretches; ValueError unless these consist of whole bins."""
-    length, stretches = settings.get("bin_length"), settings.get("stretches")
-    if not isinstance(length, int) or not _is_length(length) or not isinstance(stretches, list):
-        raise ValueError("settings must have 'bin_length' (1 bp or more) and 'stretches'")
-    if not 0 < len(stretches) <= MOST_STRETCHES:
-        raise ValueError(f"{len(stretches)} stretches, where 1 to {MOST_STRETCHES} are possible")
-    found = []
-    for ends in stretches:
-        if not (isinstance(ends, list) and [type(end) for end in ends] == [int, int]):
-            raise ValueError(f"a stretch must be two whole numbers, found {ends!r}")
-        if not -FARTHEST <= ends[0] < ends[1] <= FARTHEST:
-            raise ValueError(f"no stretch within {FARTHEST} bp: {ends}")
-        found.append((ends[0], ends[1]))
-    reach = max(max(-start, end) for start, end in found)
-    if any((reach + end) % length for ends in found for end in (*ends, reach)):
-        raise ValueError(f"the stretches do not consist of whole bins of {length} bp")
-    return length, found
-
-
-def _is_length(value: object = None) -> bool:
-    return type(value) is int and 0 < value <= FARTHEST

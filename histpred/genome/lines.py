@@ -98,7 +98,7 @@ class Lines:
             if stored.peek().startswith(GZIP_MAGIC):
                 self._compressed = True
                 self._stream = io.BufferedReader(gzip.GzipFile(fileobj=stored), PEEK)
-            self._refuse_foreign(self._stream.peek())
+            self.refuse_foreign(self._stream.peek())
             for number, raw in enumerate(iter(partial(self._stream.readline, LONGEST), b""), 1):
                 self.number = number
                 if len(raw) == LONGEST:
@@ -136,7 +136,8 @@ class Lines:
         hint = "a text file has lines: is this another format, or are its line ends lost?"
         raise InputError(self.name, found, hint, self.number)
 
-    def _refuse_foreign(self, head: bytes) -> None:
+    def refuse_foreign(self, head: bytes) -> None:
+        """Raise InputError if a file that begins with `head` is of another format."""
         if other := foreign(head):
             raise InputError(self.name, f"this is {other[0]}", other[1])
         if head.startswith(b">"):
@@ -152,15 +153,15 @@ class Lines:
 
 
 @contextmanager
-def open_lines(path: str | os.PathLike[str]) -> Iterator[Lines]:
-    """Open an annotation for one pass; '-' is standard input.
+def open_lines(path: str | os.PathLike[str], kind: type[Lines] = Lines) -> Iterator[Lines]:
+    """Open an annotation for one pass; '-' is standard input. kind: for a file of another format.
 
     Raises InputError if the path is missing, a directory or unreadable.
     """
     if os.fspath(path) == "-":
         if sys.stdin is None:
             raise InputError("<stdin>", "standard input is closed", "pipe the rows into it")
-        yield Lines(path, cast(io.BufferedReader, sys.stdin.buffer))
+        yield kind(path, cast(io.BufferedReader, sys.stdin.buffer))
         return
     if os.path.isdir(path):
         raise InputError(path, "is a directory", "give a file")
@@ -169,7 +170,7 @@ def open_lines(path: str | os.PathLike[str]) -> Iterator[Lines]:
             source = stack.enter_context(open(path, "rb"))
         except OSError as error:
             raise InputError(path, f"cannot be read: {error.strerror}", "check the path") from error
-        yield Lines(path, source)
+        yield kind(path, source)
 
 
 def parse_position(name: str, number: int, what: str, text: str, hint: str) -> int:

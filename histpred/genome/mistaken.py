@@ -28,7 +28,8 @@ UNREADABLE = (
     (b"<", "a web page or XML", "the download may have failed: look at the file"),
 )
 _VARIANTS = (
-    "histpred scores genes and intervals, not variants. To score the loci of variants, write a BED "
+    "histpred variants scores what its alleles change: histpred variants FILE ANNOTATION FASTA -o "
+    "OUT. To score the loci of variants themselves, write a BED "
     "and add --window interval: bcftools query -f '%CHROM\\t%POS0\\t%END\\n' FILE > loci.bed"
 )
 _SIGNAL = (

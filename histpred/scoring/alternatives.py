@@ -14,11 +14,17 @@ import numpy as np
 from histpred.bundle.encoding import EncoderChoice
 from histpred.bundle.mark_spec import MarkSpec
 from histpred.core.sequence import reverse_complement
-from histpred.encoders import ComparingEncoder, Encoder
+from histpred.encoders import ComparingEncoder, Encoder, Substituted, SubstitutingEncoder
 from histpred.encoders.chunks import GRID, Chunk, bases, chunks_of, pool
 from histpred.encoders.embedder import embed_chunks
 from histpred.encoders.store import Store, chunk_key
-from histpred.genome.changes import Change, UnplaceableError, changed_sequence, edited
+from histpred.genome.changes import (
+    Change,
+    UnplaceableError,
+    blocks_of,
+    changed_sequence,
+    edited,
+)
 from histpred.genome.reference import Reference
 from histpred.genome.windows import Row, Window
 from histpred.scoring.scorer import Scorer
@@ -59,17 +65,12 @@ class Alternatives:
         than one by one. Raises NotFiniteError, and UnplaceableError for an alternative that
         `reason_against` names a reason for.
         """
+        if not given:
+            return []
         if isinstance(self._encoder, ComparingEncoder) and self._policy is None:
-            vectors = [
-                self._encoder.embed_beside(
-                    row.sequence, [self._changed(row.window, changes) for changes in others]
-                )
-                for row, others in given
-            ]
+            vectors = self._compared(self._encoder, given)
         else:
             vectors = self._pooled(given)
-        if not vectors:
-            return []
         logits = self._scorer.logits(np.concatenate(vectors))
         return np.split(logits, np.cumsum([len(some) for some in vectors])[:-1])
 
@@ -82,6 +83,41 @@ class Alternatives:
         except UnplaceableError as error:
             return error.reason
         return ""
+
+    def _compared(
+        self, encoder: ComparingEncoder, given: Sequence[tuple[Row, Sequence[Alternative]]]
+    ) -> list[np.ndarray]:
+        """Vectors of windows by what differs from them.
+
+        An encoder that can takes copies with one other base at once; each other copy has a call of
+        its own, so that it has the same bits in any company.
+        """
+        if not (isinstance(encoder, SubstitutingEncoder) and encoder.substitutes):
+            return [
+                encoder.embed_beside(
+                    row.sequence, [self._changed(row.window, changes) for changes in others]
+                )
+                for row, others in given
+            ]
+        plain = [
+            [is_substitution(row.window, changes) for changes in others] for row, others in given
+        ]
+        copies = [
+            substituted_in(row, [c for c, alone in zip(others, kept, strict=True) if alone])
+            for (row, others), kept in zip(given, plain, strict=True)
+        ]
+        found = []
+        for (row, others), kept, some in zip(
+            given, plain, encoder.embed_substituted(copies), strict=True
+        ):
+            vectors = np.empty((1 + len(others), some.shape[1]), np.float32)
+            vectors[np.flatnonzero([True, *kept])] = some
+            for number, changes in enumerate(others, 1):
+                if not kept[number - 1]:
+                    changed = self._changed(row.window, changes)
+                    vectors[number] = encoder.embed_beside(row.sequence, [changed])[1]
+            found.append(vectors)
+        return found
 
     def _changed(self, window: Window, changes: Alternative) -> bytes:
         return changed_sequence(window, self._spec, changes, self._reference)
@@ -129,6 +165,24 @@ class Alternatives:
         found, tokens = zip(*(self._known[key] for key, _ in plan), strict=True)
         shares = np.array([share for _, share in plan])
         return pool(np.stack(found), np.array(tokens), shares, self._policy)
+
+
+def is_substitution(window: Window, changes: Alternative) -> bool:
+    """True if one base takes the place of another, in a window that is read in one piece."""
+    if len(changes) != 1 or len(blocks_of(window)) > 1:
+        return False
+    start, end, bases = changes[0]
+    return end - start == len(bases) == 1
+
+
+def substituted_in(row: Row, others: Sequence[Alternative]) -> Substituted:
+    """A window and the bases that take the place of its own in each alternative."""
+    window, ((start, end),) = row.window, blocks_of(row.window)
+    places = np.array([change.start for (change,) in others], int) - start
+    bases = b"".join(change.bases for (change,) in others)
+    if window.strand == "-":
+        places, bases = end - start - 1 - places, reverse_complement(bases)[::-1]
+    return Substituted(row.sequence, places, bases)
 
 
 def _changed_bins(

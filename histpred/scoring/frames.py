@@ -233,6 +233,40 @@ def read_prediction(folder: Path) -> tuple[pandas.DataFrame, pandas.DataFrame]:
     return scores, calls
 
 
+def read_effects(folder: Path) -> pandas.DataFrame:
+    """The effects in a folder of variants, with NaN for NA.
+
+    `attrs`: scales ('calibrated' or 'raw', of the differences by mark), resolution (one sentence;
+    None if nothing was scored), skipped (alleles by reason) and warnings.
+    """
+    import pandas
+
+    from histpred.scoring.variants_record import RECORD, VariantsRecord
+    from histpred.scoring.variants_tables import EFFECTS
+
+    texts = "chrom", "id", "ref", "alt", "window"
+    table = pandas.read_csv(
+        folder / EFFECTS,
+        sep="\t",
+        skiprows=1,
+        keep_default_na=False,
+        dtype=str,
+        quoting=csv.QUOTE_NONE,
+    )
+    table = table.rename(columns={HEADER[0]: NAMES[0]})
+    numbers = table.columns.difference(texts, sort=False)
+    table[numbers] = table[numbers].replace(NA, "nan").astype(float)
+    record = written(folder / RECORD, VariantsRecord)
+    found = record.result.resolution
+    table.attrs = {
+        "scales": record.scales,
+        "resolution": found and found.sentence(),
+        "skipped": record.result.skipped,
+        "warnings": [*record.result.warnings],
+    }
+    return table.astype({"pos": int})
+
+
 def attributes_of(run: RunRecord) -> dict[str, Any]:
     """What a reader of scores must know of them, as values that JSON can hold.
 

@@ -17,7 +17,7 @@ from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -31,6 +31,7 @@ from histpred.genome.windows import Row
 
 # bp from which on a .tbi cannot address (SAM specification, section 5.2); a .csi can.
 TBI_LIMIT = 1 << 29
+Preset = Literal["bed", "vcf"] | None
 BED_NAME_LIMIT = 255
 SCORES, CALLS = "scores.tsv.gz", "calls.bed.gz"
 FORMATS = (TSV, BED, TABIX)  # of the two
@@ -253,16 +254,19 @@ def bed_name(name: str, mark: str) -> str:
     return f"{name[: BED_NAME_LIMIT - len(mark) - 1]}|{mark}"
 
 
-def index(path: Path, longest: int) -> None:
+def index(path: Path, longest: int, preset: Preset = "bed") -> None:
     """Write a tabix index beside a bgzip table.
 
-    A .tbi, or a .csi if `longest`, the last position (bp), is beyond what a .tbi can hold.
+    A .tbi, or a .csi if `longest`, the last position (bp), is beyond what a .tbi can hold. preset:
+    the format of the table; None: chrom and a 1-based position are its first columns.
     """
     import pysam
 
     csi = longest >= TBI_LIMIT
     try:
-        pysam.tabix_index(os.path.abspath(path), force=True, preset="bed", csi=csi)
+        pysam.tabix_index(
+            os.path.abspath(path), True, 0, 1, 1, preset, meta_char="#", zerobased=False, csi=csi
+        )
     except OSError as error:
         check_open_files(path)
         raise no_room(path) from error

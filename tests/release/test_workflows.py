@@ -26,7 +26,9 @@ def test_a_workflow_has_no_more_rights_than_it_states(name: str) -> None:
 
 
 def test_the_scripts_that_workflows_run_exist() -> None:
-    named = set(re.findall(r"(?<![\w./])(?:bin|release|containers)/[\w.]+", "".join(TEXTS.values())))
+    named = set(
+        re.findall(r"(?<![\w./])(?:bin|release|containers)/[\w.]+", "".join(TEXTS.values()))
+    )
     assert {"bin/test", "release/dry_run.py", "release/matrix.py"} <= named
     assert [name for name in named if not (ROOT / name).exists()] == []
 

@@ -1,0 +1,123 @@
+"""How fast `histpred variants` is: the figures in docs/variants.md.
+
+    python benchmarks/variants.py speed GENES.gtf.gz GENOME.fa.gz [--count 20000]
+    python benchmarks/variants.py chunks
+
+speed: made-up SNVs at random known bases of one contig, with the default bundle; CPU time and the
+largest memory of the process. chunks: a random DNABERT-2 of the true architecture, but small, on
+windows with 30 kb upstream: the chunks that it embeds, beside those of scoring the whole window of
+each allele. Both make what they need; the second needs torch. No network.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pysam
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+
+from histpred.bundle.encoding import bundle_encoder  # noqa: E402
+from histpred.bundle.folder import load_bundle  # noqa: E402
+from histpred.encoders.chunks import ChunkPolicy  # noqa: E402
+from histpred.genome.request import Request  # noqa: E402
+from histpred.scoring.variants import VariantOptions, variants  # noqa: E402
+
+UPSTREAM, BODY, CHUNK = 30_000, 3_000, 1_000  # bp
+GENES, SNVS = 5, 4_000
+
+
+def write_snvs(path: Path, chrom: str, bases: str, count: int, rng: random.Random) -> None:
+    """Write SNVs at known bases of a contig as a VCF."""
+    places: set[int] = set()
+    while len(places) < count:
+        place = rng.randrange(len(bases))
+        if bases[place] in "ACGT":
+            places.add(place)
+    lines = ["##fileformat=VCFv4.2", "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO"]
+    for place in sorted(places):
+        other = rng.choice("ACGT".replace(bases[place], ""))
+        lines.append(f"{chrom}\t{place + 1}\t.\t{bases[place]}\t{other}\t.\t.\t.")
+    path.write_text("\n".join(lines) + "\n")
+
+
+def speed(gtf: Path, genome: Path, count: int, background: int) -> None:
+    """Print how long SNVs take."""
+    with pysam.FastaFile(str(genome)) as fasta, tempfile.TemporaryDirectory() as scratch:
+        (chrom,) = fasta.references
+        vcf = Path(scratch, "a.vcf")
+        write_snvs(vcf, chrom, fasta.fetch(chrom).upper(), count, random.Random(0))
+        request, choice = Request(str(gtf), str(genome)), bundle_encoder(load_bundle())
+        options = VariantOptions(background)
+        started, used = time.time(), time.process_time()
+        result = variants(str(vcf), request, choice, Path(scratch, "out"), options)
+        wall, used = time.time() - started, time.process_time() - used
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(
+        f"{count:,} SNVs of {chrom}, {result.effects:,} effects, background {background}: "
+        f"{used:.0f} s of CPU time, {wall:.0f} s on {os.cpu_count()} cores (load "
+        f"{os.getloadavg()[0]:.1f}), {peak:.0f} MiB"
+    )
+
+
+def chunks() -> None:
+    """Print how many chunks are embedded."""
+    from support import random_genome, write_bed, write_fasta
+    from support.dnabert2 import write_dnabert2
+    from support.random_bundle import random_bundle
+
+    rng = random.Random(1)
+    window = {"kind": "context", "upstream": UPSTREAM}
+    files = ["pytorch_model.bin", "config.json", "tokenizer.json"]
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        write_dnabert2(folder / "weights", scale=0.3)
+        genome = random_genome(rng, {"chr1": 2 * GENES * UPSTREAM})
+        write_fasta(folder / "genome.fa", genome)
+        starts = [(2 * gene + 1) * UPSTREAM for gene in range(GENES)]
+        rows = [("chr1", at, at + BODY, f"gene{at}", 0, "+") for at in starts]
+        write_bed(folder / "genes.bed", rows)
+        write_snvs(folder / "a.vcf", "chr1", genome["chr1"], SNVS, rng)
+        request = Request(str(folder / "genes.bed"), str(folder / "genome.fa"))
+        for policy in ("window", "grid"):
+            made = folder / policy
+            random_bundle(
+                *(made, "dnabert2", folder / "weights", files),
+                chunks=ChunkPolicy(policy, CHUNK),
+                window=window,
+            )
+            choice = bundle_encoder(load_bundle(made), weights=folder / "weights")
+            out = folder / f"{policy}-out"
+            result = variants(str(folder / "a.vcf"), request, choice, out, VariantOptions(0))
+            whole = (result.effects + GENES) * (UPSTREAM + BODY) // CHUNK
+            print(
+                f"{policy} chunks of {CHUNK} bp, {UPSTREAM + BODY:,} bp read: {result.effects} "
+                f"effects, {result.embedded:,} chunks embedded; whole windows have {whole:,}: "
+                f"{whole / result.embedded:.0f} times as many"
+            )
+
+
+def main() -> None:
+    """Measure what was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", choices=["speed", "chunks"])
+    parser.add_argument("inputs", nargs="*", type=Path)
+    parser.add_argument("--count", type=int, default=20_000)
+    parser.add_argument("--background", type=int, default=50)
+    given = parser.parse_args()
+    if given.what == "chunks":
+        chunks()
+    else:
+        speed(*given.inputs, given.count, given.background)
+
+
+if __name__ == "__main__":
+    main()

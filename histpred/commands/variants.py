@@ -1,0 +1,91 @@
+"""histpred variants: what each allele of a VCF changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from histpred.commands import inputs, options
+from histpred.commands.help_pages import verb
+from histpred.commands.progress import Progress, check_strict, skipped
+from histpred.core.log import logger
+
+
+@verb(
+    examples=[
+        (
+            "Score the variants of a VCF in the promoters of genes",
+            "histpred variants calls.vcf.gz genes.gtf.gz genome.fa -o effects",
+        ),
+        (
+            "Look at the largest effects on one mark",
+            "bcftools view -H effects/variants.vcf.gz | grep HISTPRED= | less -S",
+        ),
+    ]
+)
+@click.argument("vcf", metavar="VCF", type=options.INPUT)
+@inputs.annotation_or_regions
+@options.out("OUT", "Output folder.", options.PATH)
+@options.bundle
+@options.selection
+@inputs.genes
+@options.in_output(
+    "--background",
+    type=click.IntRange(0),
+    default=50,
+    metavar="N",
+    help="Number of random substitutions of each window that effects are ranked among; 0: effects "
+    "get no rank.",
+)
+@options.marks
+@options.threads
+@options.embedding
+@options.store
+@options.running
+@options.in_running(
+    "--anyway",
+    is_flag=True,
+    help="Also use a bundle whose effects are within the noise of its numbers. "
+    "[default: refuse it]",
+)
+def variants(out: Path, vcf: str, strict: bool, quiet: bool, **given: Any) -> None:
+    """Score each allele of VCF in the windows of ANNOTATION that read it.
+
+    VCF may be compressed, or a BCF; it must be sorted. ANNOTATION and FASTA are those of predict,
+    and of the assembly that VCF was called on. Each ALT is scored alone, in every window that reads
+    its place and, if the bundle scores intervals, in the tile that it lies in. Genotypes are not
+    read.
+
+    OUT holds effects.tsv.gz (for each allele and window: the probabilities of each mark with both
+    alleles, the difference in log-odds, and its rank among random substitutions of the window),
+    variants.vcf.gz (VCF with the largest effect of each ALT in INFO/HISTPRED), variants.ledger.tsv
+    (each ALT once: scored, or skipped and why), ledger.tsv (the rows of ANNOTATION) and
+    variants.json (versions, digests and options).
+    """
+    from histpred import verbs
+    from histpred.bundle.encoding import bundle_encoder
+    from histpred.bundle.folder import load_bundle
+    from histpred.core.execution import Execution
+    from histpred.genome.request import Request
+    from histpred.scoring.variants import VariantOptions
+
+    given = inputs.read_inputs(given)
+    request = options.filled(Request, given)
+    choice = bundle_encoder(load_bundle(given["bundle"]), given["kind"], None, given["weights"])
+    choice = choice._replace(marks=given["marks"])
+    chosen = VariantOptions(given["background"], given["anyway"])
+    with Progress("scoring variants", quiet) as progress:
+        execution = options.filled(Execution, given, progress=progress)
+        result = verbs.variants(vcf, request, choice, out, chosen, execution)
+
+    if not result.fresh:
+        logger.info(f"{out} already holds these effects: nothing to do")
+    logger.info(
+        f"{out}: {result.scored:,} of {result.alleles:,} alleles scored, {result.effects:,} "
+        f"effects in windows, on {result.device}{skipped(result.skipped)}"
+    )
+    if result.resolution:
+        logger.info(result.resolution.sentence())
+    check_strict(strict, result.skipped, result.past_end, out / "variants.ledger.tsv")

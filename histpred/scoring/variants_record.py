@@ -1,0 +1,150 @@
+"""variants.json: the inputs of a run of `histpred variants`, its result, and the files' digests."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import Field
+
+from histpred.bundle.encoding import EncoderChoice
+from histpred.core.execution import Execution
+from histpred.core.finished import refuse_other, write_record, written
+from histpred.core.journal import file_digest
+from histpred.core.output import input_digest
+from histpred.genome.ledger import LEDGER
+from histpred.genome.plan import OpenWindows
+from histpred.genome.request import Request
+from histpred.scoring.promise import Part
+from histpred.scoring.record import (
+    AnnotationRecord,
+    Count,
+    EncoderRecord,
+    FastaRecord,
+    OutputFile,
+    Tools,
+    WindowsIdentity,
+    input_records,
+    windows_identity,
+)
+from histpred.scoring.variants_resolution import Resolution
+from histpred.scoring.variants_tables import ANNOTATED, EFFECTS, VARIANTS
+
+RECORD = "variants.json"
+OUTPUTS = (
+    *(f"{table}{suffix}" for table in (EFFECTS, ANNOTATED) for suffix in ("", ".tbi", ".csi")),
+    VARIANTS,
+    LEDGER,
+    RECORD,
+)
+
+
+class VariantsIdentity(WindowsIdentity):
+    """What fixes the bytes. background: number of random substitutions of a window."""
+
+    vcf_sha256: str = Field(alias="VCF sha256")
+    precision: str
+    marks: tuple[str, ...]
+    background: int
+
+
+class VariantsRun(Part):
+    """How a run went.
+
+    alleles: ALT alleles of the VCF. scored: of them, in a window or more. skipped: the others, by
+    reason. effects: pairs of allele and window. rows: of the annotation; skipped_rows: of them, by
+    reason; past_end: clipped because they end past their contig. resolution: what the bundle can
+    resolve; None if no window was scored. The others: see `histpred.scoring.record.Prediction`.
+    """
+
+    alleles: Count
+    scored: Count
+    skipped: dict[str, Count]
+    effects: Count
+    rows: Count
+    skipped_rows: dict[str, Count]
+    past_end: Count
+    resolution: Resolution | None
+    warnings: list[str]
+    device: str
+    fresh: bool = True
+    embedded: int = 0
+    reused: int = 0
+
+
+class VariantsRecord(Part):
+    """All of variants.json. scales: of the differences of each mark, 'calibrated' or 'raw'."""
+
+    schema_version: str = "1.0"
+    identity: VariantsIdentity
+    result: VariantsRun
+    scales: dict[str, str]
+    vcf: str
+    annotation: AnnotationRecord
+    fasta: FastaRecord
+    encoder: EncoderRecord
+    versions: dict[str, str]
+    started: str
+    seconds: float
+    outputs: dict[str, OutputFile]
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """sha256 of the output files, by name."""
+        return {name: file.sha256 for name, file in self.outputs.items()}
+
+
+def identity_of(
+    vcf: str,
+    request: Request,
+    choice: EncoderChoice,
+    execution: Execution,
+    given: tuple[tuple[str, ...], int],
+    windows: OpenWindows | None = None,
+) -> VariantsIdentity:
+    """What fixes the bytes of a run; `given`: the names of the marks, and the background."""
+    fields = windows_identity(request, choice, windows)
+    marks, background = given
+    own = {"VCF sha256": input_digest(vcf), "marks": marks, "background": background}
+    own["precision"] = execution.precision
+    return VariantsIdentity.model_validate(fields | own)
+
+
+def held(folder: Path, now: VariantsIdentity) -> VariantsRun:
+    """The result in a folder whose record is ours; OutputError if it is not the requested one."""
+    record = written(folder / RECORD, VariantsRecord)
+    refuse_other(folder, "other variants", record.identity.shown(), now.shown(), record.digests)
+    return record.result.model_copy(update={"fresh": False})
+
+
+def write_variants_record(
+    work: Path,
+    started: float,
+    identity: VariantsIdentity,
+    result: VariantsRun,
+    scales: dict[str, str],
+    inputs: tuple[str, Request, OpenWindows],
+    tools: Tools,
+) -> None:
+    """Write the record beside the other outputs in `work`; `started`: seconds since the epoch."""
+    vcf, request, windows = inputs
+    annotation, fasta = input_records(request.files, windows)
+    paths = [work / name for name in OUTPUTS if (work / name).exists()]
+    record = VariantsRecord(
+        identity=identity,
+        result=result,
+        scales=scales,
+        vcf=vcf,
+        annotation=annotation,
+        fasta=fasta,
+        encoder=tools.encoder,
+        versions=tools.versions,
+        started=datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
+        seconds=round(time.time() - started, 3),
+        outputs={
+            path.name: OutputFile(bytes=path.stat().st_size, sha256=file_digest(path))
+            for path in paths
+        },
+    )
+    write_record(work / RECORD, record)

@@ -1,0 +1,145 @@
+"""The files of `histpred variants`: effects, the annotated VCF, and the ledger of variants.
+
+All are in the order of the VCF. In the VCF, only the field INFO of records that are scored gets one
+entry more; VCF 4.3 (section 1.2) says how characters are escaped that an entry may not have.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from histpred.bundle.mark_spec import MarkSpec
+from histpred.core.errors import InputError
+from histpred.core.hts import BgzipWriter
+from histpred.core.version import __version__
+from histpred.genome.pending import SCORED, SKIPPED
+from histpred.genome.vcf import Variants
+from histpred.genome.vcf_alleles import NO_WINDOW
+from histpred.genome.vcf_spool import AlleleSpool, Fate, Noted
+from histpred.scoring.alternatives import scale_of
+from histpred.scoring.effects import DIFFERENCE, RANK, header_of
+from histpred.scoring.tables import index
+
+EFFECTS, ANNOTATED, VARIANTS = "effects.tsv.gz", "variants.vcf.gz", "variants.ledger.tsv"
+TAG = "HISTPRED"
+LEDGER_COLUMNS = (*("record", "chrom", "pos", "id", "ref", "alt", "status", "reason", "note"),)
+NOT_IN_INFO = '%:;=,|"&'
+MISSING = "."
+
+
+def write_tables(
+    spool: AlleleSpool, variants: Variants, work: Path, columns: Sequence[str], scales: str
+) -> tuple[int, dict[str, int]]:
+    """Write the three files into `work`; the number of scored alleles, and of others by reason.
+
+    scales: the line about the scale of differences.
+    """
+    skipped: Counter[str] = Counter()
+    scored = longest = 0
+    with ExitStack() as stack:
+        effects = stack.enter_context(BgzipWriter(work / EFFECTS))
+        annotated = stack.enter_context(BgzipWriter(work / ANNOTATED))
+        ledger = stack.enter_context(open(work / VARIANTS, "w", encoding="utf-8", newline="\n"))
+        effects.write(f"{scales}\n{header_of(columns)}\n".encode())
+        annotated.write(header_with_tag(variants).encode())
+        ledger.write("\t".join(LEDGER_COLUMNS) + "\n")
+        noted = spool.noted()
+        for record in variants:
+            entries = []
+            for _ in record.alts:
+                allele = next(noted)
+                fates = [fate for fate in allele.fates if not fate.reason]
+                effects.write("".join(_effects(allele, fates)).encode())
+                entries.append(info_entry(fates))
+                status, reason, note = _outcome(allele, fates)
+                ledger.write(_ledger_line(allele, status, reason, note))
+                scored += status == SCORED
+                if status == SKIPPED:
+                    skipped[reason] += 1
+            info = record.info
+            if any(entry != MISSING for entry in entries):
+                entry = f"{TAG}={','.join(entries)}"
+                info = entry if info in (MISSING, "") else f"{info.rstrip(';')};{entry}"
+            behind = f"\t{record.after}" if record.after else ""
+            annotated.write(f"{record.before}\t{info}{behind}\n".encode())
+            longest = max(longest, record.pos + len(record.ref))
+    index(work / EFFECTS, longest, None)
+    index(work / ANNOTATED, longest, "vcf")
+    return scored, dict(sorted(skipped.items()))
+
+
+def scale_line(marks: Iterable[MarkSpec]) -> str:
+    """What the differences of each mark are, as a comment of the table of effects."""
+    scales = {mark.name: scale_of(mark) for mark in marks if not mark.unpredicted}
+    raw = [name for name, scale in scales.items() if scale != "calibrated"]
+    text = "## delta: difference in log-odds of the calibrated probability, alt - ref"
+    if raw:
+        text += f"; of the score before calibration for {', '.join(raw)}, whose calibration has "
+        text += "steps"
+    return text
+
+
+def header_with_tag(variants: Variants) -> str:
+    """The header of a VCF with a line for the entry in INFO; InputError if it has one already."""
+    *lines, columns = variants.header
+    if any(line.startswith(f"##INFO=<ID={TAG},") for line in lines):
+        hint = f"remove it first: bcftools annotate -x INFO/{TAG}"
+        raise InputError(variants.name, f"INFO/{TAG} is there already", hint)
+    about = (
+        "Largest effect of each ALT as window|mark|delta|rank: delta is the difference in "
+        "log-odds, rank the share of random substitutions of the window with a smaller one"
+    )
+    line = f'##INFO=<ID={TAG},Number=A,Type=String,Description="{about}",Source="histpred",'
+    return "".join(f"{one}\n" for one in (*lines, f'{line}Version="{__version__}">', columns))
+
+
+def info_entry(fates: Sequence[Fate]) -> str:
+    """The largest effect of an allele as a value of INFO; '.' if there is none."""
+    known = [fate for fate in fates if fate.mark]
+    if not known:
+        return MISSING
+    largest = max(known, key=lambda fate: abs(fate.delta))  # the first of equal ones
+    rank = MISSING if largest.rank is None else RANK % largest.rank
+    window = escaped(largest.text.partition("\t")[0])
+    return "|".join((window, escaped(largest.mark), DIFFERENCE % largest.delta, rank))
+
+
+def escaped(text: str) -> str:
+    """A text as an entry of INFO may have it.
+
+    >>> escaped("a b;c|d,50%")
+    'a%20b%3Bc%7Cd%2C50%25'
+    """
+    return "".join(
+        character
+        if "!" <= character <= "~" and character not in NOT_IN_INFO
+        else "".join(f"%{byte:02X}" for byte in character.encode())
+        for character in text
+    )
+
+
+def _effects(allele: Noted, fates: Sequence[Fate]) -> Iterator[str]:
+    names = f"{allele.contig}\t{allele.pos}\t{allele.id}\t{allele.ref}\t{allele.alt}\t"
+    return (f"{names}{fate.text}\n" for fate in fates)
+
+
+def _outcome(allele: Noted, fates: Sequence[Fate]) -> tuple[str, str, str]:
+    """Status, reason and note of an allele."""
+    if allele.reason:
+        return SKIPPED, allele.reason, allele.note
+    reasons = Counter(fate.reason for fate in allele.fates if fate.reason)
+    counted = "; ".join(f"{reason} in {count} windows" for reason, count in reasons.items())
+    if fates:
+        return SCORED, "", counted
+    if reasons:
+        return SKIPPED, reasons.most_common(1)[0][0], counted
+    return SKIPPED, NO_WINDOW, ""
+
+
+def _ledger_line(allele: Noted, status: str, reason: str, note: str) -> str:
+    record, chrom, pos, id_, ref, alt = allele[1:7]
+    cells = record, chrom, pos, id_, ref, alt, status, reason, note
+    return "\t".join(map(str, cells)) + "\n"
