@@ -22,15 +22,29 @@ PAGES = {
     "CONTRIBUTING.md": "project/contributing.md",
     "KNOWN_ISSUES.md": "project/known-issues.md",
     "README.md": "index.md",
+    "RELEASING.md": "project/releasing.md",
+    "SECURITY.md": "project/security.md",
     "benchmarks/README.md": "project/benchmarks.md",
     "containers/README.md": "containers.md",
     NOTEBOOK: "notebook.md",
 }
 """A file of the repository -> its page in the site."""
+COMMANDS = "reference/commands/index.md"
 PICTURES = {"benchmarks/cluster.svg": "project/cluster.svg"}
 LINK = re.compile(r"(?<=\]\()([^)#:\s]+)(?=[)#])")
 FENCE = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
 HTML_STYLE = re.compile(r"<style.*?</style>", re.DOTALL)
+
+
+def on_config(config: MkDocsConfig) -> None:
+    """Put the page of each command into the navigation, below the page that lists them."""
+    text = (ROOT / "docs" / COMMANDS).read_text(encoding="utf-8")
+    listed = [
+        posixpath.join("reference/commands", name) for name in re.findall(r"\((\w+\.md)\)", text)
+    ]
+    (reference,) = (part["Reference"] for part in config.nav if "Reference" in part)
+    (commands,) = (item for item in reference if item.get("Commands") == COMMANDS)
+    commands["Commands"] = [{"All commands": COMMANDS}, *listed]
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:

@@ -40,8 +40,8 @@ from histpred.core.log import logger
     "--resolution",
     type=click.IntRange(1),
     metavar="BP",
-    help="Length of the stretches that are replaced by N, one after another. [default: the bins or "
-    "chunks of the bundle's encoder; a 20th of the window if it has neither]",
+    help="Length in bp of the stretches that are replaced by N, one after another. [default: bins "
+    "or chunks of the bundle's encoder; a 20th of the window if it has neither]",
 )
 @options.in_rows(
     "--bases",

@@ -97,7 +97,8 @@ def open_session(
     if name == "cuda" and not has_cuda:
         why = HIDES_GPU if hidden else "this onnxruntime has no CUDA"
         reason = f"device {device!r} was asked for: {why}"
-        raise DeviceError(reason, f"{how_to_use_gpu()}; or use --device cpu")
+        libraries = "install the CUDA and cuDNN that onnxruntime-gpu was built for"
+        raise DeviceError(reason, f"{how_to_use_gpu()}, and {libraries}; or use --device cpu")
     if name == "auto" and hidden:
         logger.warning("scoring on the CPU: %s: %s", HIDES_GPU, how_to_use_gpu())
     if name in ("auto", "cuda") and has_cuda:

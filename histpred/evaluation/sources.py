@@ -19,7 +19,7 @@ from histpred.evaluation.rows import EvaluationOptions
 from histpred.evaluation.scores import ScoredWindows
 from histpred.genome.genomes import GenomeInput, naming, within
 from histpred.genome.plan import open_windows, scorable
-from histpred.genome.regions import SPLICED
+from histpred.genome.regions import INTERVAL, SPLICED
 from histpred.genome.transcripts import fitting
 from histpred.scoring.alternatives import Alternatives
 from histpred.scoring.explain import explained_windows
@@ -41,10 +41,10 @@ def sources_of(
 ) -> pandas.DataFrame | None:
     """The profile of at most `MOST_WINDOWS` evaluated windows, drawn with the seed of the options.
 
-    Its columns are those of `histpred.scoring.profile`. None for tiles and transcripts, which have
-    no TSS, and if no window has one. work: a private folder for temporary files.
+    Its columns are those of `histpred.scoring.profile`. None for intervals and spliced windows, and
+    if no window has a known TSS. work: a private folder for temporary files.
     """
-    if options.target.tile or scored.window.kind == SPLICED or windows.empty:
+    if scored.window.kind in (INTERVAL, SPLICED) or windows.empty:
         return None
     rng = np.random.default_rng(options.seed)
     drawn = rng.choice(len(windows), min(MOST_WINDOWS, len(windows)), replace=False)

@@ -24,6 +24,7 @@ LOGO_BASES, LOGO_HEIGHT, LOGO_MARKS = 150, 70, 3
 PANEL_WIDTH, PANEL_HEIGHT = 300, 110
 LINES = 3  # biotypes in a panel
 TICKS = 5
+TSS, MIDDLE = "TSS", "middle"  # of a gene, of an interval
 
 Values = TypeVar("Values", float, pandas.Series)
 
@@ -203,17 +204,20 @@ def _logo(
     return Logo(mark, letters, place, f"{top:.2g}", middle)
 
 
-def panels_of(profile: pandas.DataFrame) -> tuple[list[Panel], list[str]]:
-    """A panel for each mark, and the biotypes whose means are drawn too."""
+def panels_of(profile: pandas.DataFrame, anchor: str = TSS) -> tuple[list[Panel], list[str]]:
+    """A panel for each mark, and the biotypes whose means are drawn too.
+
+    anchor: what distances are counted from.
+    """
     biotypes = largest_biotypes(profile, LINES)
     found = []
     for name in by_class(dict.fromkeys(profile["mark"])):
         of_mark = profile[profile["mark"] == name]
-        found.append(_panel(name, of_mark, biotypes))
+        found.append(_panel(name, of_mark, biotypes, anchor))
     return found, biotypes
 
 
-def _panel(name: str, of_mark: pandas.DataFrame, biotypes: Sequence[str]) -> Panel:
+def _panel(name: str, of_mark: pandas.DataFrame, biotypes: Sequence[str], anchor: str) -> Panel:
     whole = of_mark[of_mark["biotype"] == ALL]
     lines = [of_mark[of_mark["biotype"] == biotype] for biotype in biotypes]
     first, last = int(whole["start"].min()), int(whole["end"].max())
@@ -235,7 +239,7 @@ def _panel(name: str, of_mark: pandas.DataFrame, biotypes: Sequence[str]) -> Pan
 
     step = 10_000 if last - first > 20_000 else 5_000 if last - first > 10_000 else 1_000
     ticks = [
-        Tick(float(across(at)), f"{at // 1000:+d} kb" if at else "TSS")
+        Tick(float(across(at)), f"{at // 1000:+d} kb" if at else anchor)
         for at in range(-(-first // step) * step, last + 1, step)
     ]
     others = [

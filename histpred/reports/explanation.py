@@ -9,8 +9,9 @@ import pandas
 
 from histpred.core.marks import by_class
 from histpred.core.output import output_files, temporary_faults
+from histpred.genome.regions import INTERVAL
 from histpred.reports.explained import FEW, few_windows, read_profile
-from histpred.reports.explained_shapes import map_of, panels_of
+from histpred.reports.explained_shapes import MIDDLE, TSS, map_of, panels_of
 from histpred.reports.page import Cell, Row, Table, counted, render
 from histpred.scoring.derived import REPORT
 from histpred.scoring.explain_record import ExplainRecord, read_explained
@@ -39,7 +40,8 @@ def _page(folder: Path, run: ExplainRecord) -> str:
     marks = run.identity.marks
     windows = few_windows(folder, run)
     profile = None if windows else read_profile(folder)
-    panels, biotypes = ([], []) if profile is None else panels_of(profile)
+    anchor = MIDDLE if run.identity.window.kind == INTERVAL else TSS
+    panels, biotypes = ([], []) if profile is None else panels_of(profile, anchor)
     bundle = (run.identity.bundle or "").rpartition(" ")[0]
     return render(
         "reports/explanation.html.j2",
@@ -48,6 +50,7 @@ def _page(folder: Path, run: ExplainRecord) -> str:
         bundle=bundle,
         few=FEW,
         maps=[map_of(one, marks) for one in windows],
+        anchor=anchor,
         panels=panels,
         biotypes=biotypes,
         zones=None if profile is None else zone_table(profile),

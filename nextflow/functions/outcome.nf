@@ -30,7 +30,7 @@ def message_of(row) {
     def start = lines.findLastIndexOf { line -> line ==~ /(?i)(histpred: )?error: .*/ }
     def said = start < 0 ? lines.takeRight(3) : lines.drop(start)
     return said*.trim().join('; ').replaceFirst(/(?i)^(histpred: )?error: /, '').replaceAll(/\s+/, ' ')
-        ?: "no message, exit status ${row.exit}; .nextflow.log may say why".toString()
+        ?: "no message, exit status ${row.exit}; is the disk full? .nextflow.log may say why".toString()
 }
 
 // Return a message with the sample's own files in place of the links that its tasks read.

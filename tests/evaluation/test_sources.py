@@ -69,13 +69,11 @@ def test_of_many_windows_some_are_drawn_with_the_seed(inputs, tmp_path, monkeypa
     assert "Stretches of 7 evaluated windows, drawn at random, were replaced by N" in page
 
 
-def test_tiles_have_no_start(inputs, tmp_path):
-    from histpred.bundle.folder import load_bundle
-    from histpred.evaluation.rows import EvaluationOptions
-    from histpred.evaluation.scores import ScoredWindows, Target
-
-    bundle = load_bundle(inputs / "counting")
-    windows = pandas.DataFrame({"chrom": ["chr1"]})
-    scored = ScoredWindows(bundle, None, (), windows, None)  # type: ignore[arg-type]
-    options = EvaluationOptions(target=Target(None, 200))
-    assert sources.sources_of(scored, [], windows, options, tmp_path, None) is None  # type: ignore[arg-type]
+def test_intervals_have_no_start(inputs, tmp_path):
+    files = (inputs / "rows.bed", inputs / "genome.fa", inputs / "labels.tsv")
+    words = ("evaluate", inputs / "counting", *files, "--window", "interval:200:200")
+    result = histpred(*words, "-o", tmp_path / "out")
+    assert result.code == 0, result.err
+    assert not (tmp_path / "out" / "profile.tsv").exists()
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "Where predictions come from" not in page

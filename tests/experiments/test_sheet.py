@@ -9,7 +9,7 @@ import pytest
 from histpred.core.errors import HistpredError, InputError, UsageError
 from histpred.experiments.sheet import SHIPPED, read_sheet
 from histpred.training.settings import Recipe, Settings
-from support.command_line import said_well
+from support.command_line import ROOT, said_well
 from support.experiments import write_sheet
 
 WHOLE = "configurations:\n  - {name: a}\n"
@@ -50,6 +50,11 @@ def test_relative_paths_start_at_the_folder_of_the_sheet(tmp_path):
 @pytest.mark.parametrize("name", SHIPPED)
 def test_a_shipped_sheet_is_read_by_its_name(name):
     assert read_sheet(Path(name)).configurations
+
+
+@pytest.mark.parametrize("name", ["two-chromosomes", "arms"])
+def test_a_sheet_of_the_documents_is_read(name):
+    assert read_sheet(ROOT / "docs" / "experiments" / f"{name}.yaml").configurations
 
 
 def test_the_sheet_of_the_paper_has_a_configuration_for_each_row_of_its_tables():

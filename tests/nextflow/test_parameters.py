@@ -6,7 +6,9 @@ parameters.nf; both of Nextflow's parsers read it.
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import re
 import subprocess
 import sys
@@ -648,16 +650,23 @@ for name, lines in SHEET_FAULTS.items():
 def done(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, dict[str, Any]]:
-    """The folder of the cases, and the driver's output for them."""
-    folder = tmp_path_factory.mktemp("parameters")
-    driver(folder)
-    files(folder)
-    cases = {f"good {name}": case for name, (case, _) in GOOD.items()}
-    cases |= {f"bad {name}": case for name, (case, _) in BAD.items()}
-    (folder / "cases.json").write_text(json.dumps(cases))
-    ran = run_nextflow(["run", "main.nf"], folder, {"NXF_SYNTAX_PARSER": request.param})
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    return folder, json.loads((folder / "outcomes.json").read_text())
+    """The folder of the cases, and the driver's output for them, once for all workers of xdist."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder = shared / f"parameters-{request.param}"
+    outcomes = folder / "outcomes.json"
+    with (shared / f"{folder.name}.lock").open("w") as locked:
+        fcntl.flock(locked, fcntl.LOCK_EX)
+        if not outcomes.exists():
+            folder.mkdir()
+            driver(folder)
+            files(folder)
+            cases = {f"good {name}": case for name, (case, _) in GOOD.items()}
+            cases |= {f"bad {name}": case for name, (case, _) in BAD.items()}
+            (folder / "cases.json").write_text(json.dumps(cases))
+            ran = run_nextflow(["run", "main.nf"], folder, {"NXF_SYNTAX_PARSER": request.param})
+            assert ran.returncode == 0, ran.stdout + ran.stderr
+    return folder, json.loads(outcomes.read_text())
 
 
 def starts_nextflow(function: Any) -> Any:

@@ -166,3 +166,8 @@ def test_a_profile_without_intervals_is_drawn_without_a_band():
     table[["low", "high"]] = np.nan
     (panel,), _ = panels_of(table)
     assert "nan" not in panel.band
+
+
+def test_distances_of_intervals_are_from_their_middle():
+    (panel,), _ = panels_of(profile(), "middle")
+    assert [tick.text for tick in panel.ticks] == ["-5 kb", "middle", "+5 kb"]

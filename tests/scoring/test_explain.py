@@ -18,7 +18,7 @@ pytest.importorskip("onnx")
 
 from histpred.bundle.folder import load_bundle
 from support import random_genome, reverse_complement, write_bed, write_fasta
-from support.command_line import Done, contents, histpred, read_scores, said_well
+from support.command_line import Done, contents, histpred, read_scores, said_well, with_file_limit
 from support.counting_bundle import (
     BIN,
     INTERCEPT,
@@ -293,6 +293,14 @@ def test_longer_stretches_hold_the_words_of_the_shorter_ones(case, done, tmp_pat
         assert sums[tmp_path / "out"][key] == pytest.approx(value, abs=1e-5)
     longest = max(line.end - line.start for line in contributions(tmp_path / "out"))
     assert longest == 2 * BIN
+
+
+def test_a_full_disk_leaves_nothing(case, tmp_path):
+    words = ("explain", case.bed, case.fasta, "--bundle", case.folder / "counting")
+    result = with_file_limit(2_000, *words, "--no-report", "-o", tmp_path / "out")
+    assert result.code == 75
+    assert "disk is full" in result.err
+    assert not (tmp_path / "out").exists()
 
 
 # Base by base

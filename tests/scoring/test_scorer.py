@@ -189,7 +189,7 @@ def test_cuda_that_lies_under_onnxruntime_says_what_to_run(bundle, monkeypatch, 
     monkeypatch.setattr(module, "how_to_use_gpu", lambda: "run this")
     with pytest.raises(DeviceError, match="onnxruntime lies over onnxruntime-gpu") as caught:
         Scorer(bundle, "cuda")
-    assert caught.value.hint == "run this; or use --device cpu"
+    assert caught.value.hint.startswith("run this, and install the CUDA and cuDNN that ")
     with Scorer(bundle, "auto") as scorer:
         assert scorer.device == "cpu"
     assert "scoring on the CPU: onnxruntime lies over onnxruntime-gpu" in caplog.text
