@@ -133,7 +133,7 @@ class SpectraEncoder:
         codes = codes_of(windows, len(windows[0])).reshape(len(given), -1, self._bin)
         values = [np.concatenate(self._values(one.reshape(1, -1)), axis=2)[0] for one in codes]
         own = [sums_over(one[None], self._around_places())[0] for one in values]
-        inside = bins_inside(self._around_places(), codes.shape[1]).T
+        inside = bins_inside(self._around_places(), codes.shape[1]).T.astype(np.float32)
 
         of = np.repeat(np.arange(len(given)), [1 + len(one.places) for one in given])
         shifts = [len(windows[0]) // 2 - len(one.sequence) // 2 for one in given]
@@ -154,10 +154,14 @@ class SpectraEncoder:
         gained[~read] = 0
 
         def vectors(start: int) -> np.ndarray:
-            some = slice(start, start + ROWS)
-            sums = np.stack([own[window] for window in of[some]])
-            sums += inside[bins[some]][:, :, None] * gained[some][:, None, :]
-            return _in_blocks(self._vectors, sums.astype(np.float32))
+            some = of[start : start + ROWS]
+            here = slice(start, start + len(some))
+            change = inside[bins[here]][:, :, None] * gained[here][:, None, :]
+            sums = np.zeros((ROWS, *own[0].shape), np.float32)
+            for window in np.unique(some):
+                rows = slice(*np.searchsorted(some, [window, window + 1]))
+                np.add(own[window], change[rows], out=sums[rows], casting="same_kind")
+            return self._vectors(sums)[: len(some)]
 
         with ThreadPoolExecutor(min(CALLS_AT_ONCE, usable_cores())) as workers:
             found = np.concatenate([*workers.map(vectors, range(0, len(of), ROWS))])
