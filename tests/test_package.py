@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -34,7 +35,7 @@ def test_constraints_pin_everything_that_pyproject_names(repository: Path) -> No
     named = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
     pins = [line for line in (repository / "constraints.txt").read_text().splitlines() if line]
     pinned = {line.split("==")[0].lower() for line in pins if not line.startswith("#")}
-    assert {requirement.split(">=")[0] for requirement in named} <= pinned
+    assert {re.split(r"[\[>]", requirement)[0].lower() for requirement in named} <= pinned
 
 
 def test_version_is_said_once() -> None:
