@@ -34,6 +34,7 @@ NEED_EXTRAS = {
     "histpred.evaluation.ranking",
     "histpred.evaluation.rows",
     "histpred.evaluation.scores",
+    "histpred.evaluation.sources",
     "histpred.evaluation.vectors",
     "histpred.experiments.figures",
     "histpred.experiments.page_tables",

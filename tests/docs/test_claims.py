@@ -22,6 +22,7 @@ RESULTS = json.loads((ROOT / "benchmarks/results.json").read_text())["results"]
 ORIGINS = {"table", "manifest", "estimated", "measured"}
 CHECKED = ("README.md", "docs/index.md", "docs/trust.md", "docs/tracks.md", "docs/outputs.md")
 CHECKED += ("docs/encoders.md", "docs/report.md", "docs/explanation/*.md", "docs/how-to/*.md")
+CHECKED += ("docs/train-your-own.md", "docs/tutorials/*.md", "docs/stability.md")
 PAGES = sorted(path for pattern in CHECKED for path in ROOT.glob(pattern))
 
 UNIT = r"(?:%|ms|s|minutes?|hours?|[kMG]B|[kM]bp/s)"

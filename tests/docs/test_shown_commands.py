@@ -30,6 +30,8 @@ GENES, SPACING = 10, 6_000  # of each of six chromosomes; bp
 MARKS = ("H3K4me3", "H3K27me3")
 TRAINS = ("docs/labels.md", "docs/train-your-own.md", "docs/training.md")
 
+FAMOUS = {"RANBP1": "XIST", "LINC00896": "MALAT1", "TANGO2": "FOXA2", "LINC02891": "LINC00261"}
+
 # Commands that are not run, and why. An entry that fits no command fails a test.
 NOT_RUN = {
     r"labels rnainter ": "RNAInter's table cannot be downloaded here; its shape is tested",
@@ -41,6 +43,7 @@ NOT_RUN = {
     r"bundle show yeast$": "of the bundle that was trained on yeast",
     r".*--bundle yeast": "the yeast genome is not here",
     r"tracks scores sacCer3": "follows from a prediction on yeast",
+    r".*chr20": "human chromosome 20 is not here",
     r"experiment smoke": "a minute; tests/experiments runs it",
     r"experiment paper": "needs everything above",
     r"bundle (show|verify) NAME\|DIR": "a form, not a command",
@@ -50,12 +53,13 @@ console = load_script("docs/site/console.py")
 
 
 def human(folder: Path, demo_data: Path) -> None:
-    """Files of a user with a human genome: a real megabase, with two genes under famous names."""
+    """Files of a user with a human genome: a real megabase, with some genes under famous names."""
     with gzip.open(demo_data / "genome.fa.gz", "rt") as fasta:
         (folder / "genome.fa").write_text(fasta.read())
     with gzip.open(demo_data / "genes.gtf.gz", "rt") as genes:
         text = genes.read()
-    text = text.replace("RANBP1", "XIST").replace("LINC00896", "MALAT1")
+    for gene, famous in FAMOUS.items():
+        text = text.replace(gene, famous)
     (folder / "genes.gtf").write_text(text)
     with gzip.open(folder / "genes.gtf.gz", "wt") as genes:
         genes.write(text)
@@ -63,8 +67,31 @@ def human(folder: Path, demo_data: Path) -> None:
     (folder / "genes.bed").write_text(bed)
     rows = [line.split("\t")[:3] for line in bed.splitlines()]
     (folder / "peaks.bed").write_text("".join("\t".join(row) + "\n" for row in rows[:20]))
+    write_variants(folder)
     sequence = "".join("ACGT"[number * 7 % 11 % 4] for number in range(2_000))
     (folder / "transcripts.fa").write_text(f">transcript\n{sequence}\n")
+
+
+def write_variants(folder: Path) -> None:
+    """Write a variant beside the start of DGCR8, as VCF and as BCF."""
+    import pysam
+
+    with pysam.FastaFile(str(folder / "genome.fa")) as genome:
+        base = genome.fetch("chr22", 20_067_999, 20_068_000).upper()
+    lines = [
+        "##fileformat=VCFv4.2",
+        "##contig=<ID=chr22,length=51304566>",
+        "\t".join(("#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO")),
+        "\t".join(("chr22", "20068000", ".", base, "C" if base == "A" else "A", ".", ".", ".")),
+    ]
+    text = folder / "calls.vcf"
+    text.write_text("\n".join(lines) + "\n")
+    pysam.tabix_compress(str(text), str(folder / "calls.vcf.gz"))
+    with pysam.VariantFile(str(text)) as calls:
+        bcf = pysam.VariantFile(str(folder / "calls.bcf"), "wb", header=calls.header)
+        for record in calls:
+            bcf.write(record)
+        bcf.close()
 
 
 def labelled(folder: Path) -> None:
