@@ -245,7 +245,8 @@ def _write_all(
     ledger.write(work / LEDGER)
     refuse_nothing(windows.annotation, ledger, counts["windows"], "explained")
     if positions and not counts["substitutions"]:
-        raise UsageError("no window reads a base of --bases", "give a region in or near a window")
+        what = "no window reads a base of --bases that is known (not N)"
+        raise UsageError(what, "give a region in or near a window")
     profile.write(work / PROFILE)
     lacking = around.warnings()
     tell([], lacking)
