@@ -109,6 +109,8 @@ def evaluate(
         ]
         result = compare(scored, genomes, labels, options, work)
         found = sources_of(scored[0], genomes, result.windows, options, work, execution, weights)
+        if found is not None:
+            found = found[found["mark"].isin(result.marks)]
         result = result._replace(sources=found)
         return _write(result, work, identity)
 

@@ -77,3 +77,8 @@ def test_intervals_have_no_start(inputs, tmp_path):
     assert not (tmp_path / "out" / "profile.tsv").exists()
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert "Where predictions come from" not in page
+
+
+def test_marks_that_are_not_evaluated_are_left_out(inputs, tmp_path):
+    found = evaluate(inputs, tmp_path / "out", "--marks", "H3K27me3")
+    assert set(found["mark"]) == {"H3K27me3"}
