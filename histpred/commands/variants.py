@@ -36,8 +36,8 @@ from histpred.core.log import logger
     type=click.IntRange(0),
     default=50,
     metavar="N",
-    help="Number of random substitutions of each window that effects are ranked among; 0: effects "
-    "get no rank.",
+    help="Number of random substitutions of bases of each window that effects are ranked among; 0: "
+    "effects get no rank.",
 )
 @options.marks
 @options.threads
