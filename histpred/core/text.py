@@ -31,6 +31,15 @@ def visible_line(text: str) -> str:
     return visible(text).replace("\n", r"\u000a")
 
 
+def counted(number: int, noun: str) -> str:
+    """A number of things, in the singular or the plural.
+
+    >>> counted(1, "window"), counted(1_200, "REF allele")
+    ('1 window', '1,200 REF alleles')
+    """
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def say(text: object, err: bool = False) -> None:
     """Print a line for the user, on standard output or standard error."""
     import click

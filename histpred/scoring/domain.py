@@ -12,6 +12,7 @@ from histpred.bundle.outputs import UNSPECIFIED, interval_output, was_trained_on
 from histpred.bundle.species import contradiction
 from histpred.core.columns import NAMES
 from histpred.core.errors import first_few
+from histpred.core.text import counted
 from histpred.genome.misfits import Offenders
 from histpred.genome.plan import OpenWindows
 from histpred.genome.request import SEQUENCES
@@ -113,7 +114,8 @@ def _window_warnings(bundle: Bundle, window: WindowSpec, windows: OpenWindows) -
         count = windows.ledger.queued if window.tile > MANY_TIMES * size else 0
     remedy = "" if windows.annotation.format == SEQUENCES else f"; cut them with --tile {size}"
     long = (
-        f"{count:,} intervals are longer than {MANY_TIMES * size} bp: {first_few(names, count)}. A "
+        f"{counted(count, 'interval')} {'is' if count == 1 else 'are'} longer than "
+        f"{MANY_TIMES * size} bp: {first_few(names, count)}. A "
         f"probability is of the {size} bp at the middle{remedy}"
     )
     return [long] if count else []

@@ -27,6 +27,7 @@ from histpred.core.output import (
     sweep,
     temporary_faults,
 )
+from histpred.core.text import counted
 from histpred.encoders import is_expensive
 from histpred.encoders.chunks import check_window
 from histpred.encoders.store import Store, encoder_identity
@@ -243,7 +244,8 @@ def _warnings(skipped: dict[str, int], execution: Execution, outputs: Outputs) -
     found = []
     if wrong := skipped.get(OTHER_REF):
         found.append(
-            f"{wrong:,} REF alleles are not the genome's bases, and are not scored: see the ledger"
+            f"{counted(wrong, 'allele')} not scored, since REF is not what the genome has: see the "
+            "ledger"
         )
     output = outputs.opened()[0]
     expensive = is_expensive(output.choice.spec.kind)

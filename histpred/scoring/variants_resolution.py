@@ -14,6 +14,7 @@ import numpy as np
 from pydantic import Field
 
 from histpred.core.errors import UsageError
+from histpred.core.text import counted
 from histpred.encoders.embedder import Embedder
 from histpred.genome.reference import Reference
 from histpred.genome.windows import Row
@@ -50,8 +51,8 @@ class Resolution(Part):
     def sentence(self) -> str:
         """What the bundle can resolve, for the user."""
         measured = (
-            f"of {self.substitutions:,} random substitutions in {self.windows} windows, half "
-            f"change the odds of {self.mark} by more than {_percent(self.half)}, and one in a "
+            f"of {self.substitutions:,} random substitutions in {counted(self.windows, 'window')}, "
+            f"half change the odds of {self.mark} by more than {_percent(self.half)}, and one in a "
             f"hundred by more than {_percent(self.hundredth)}"
         )
         if not self.resolves:

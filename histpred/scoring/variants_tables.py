@@ -59,10 +59,7 @@ def write_tables(
                 scored += status == SCORED
                 if status == SKIPPED:
                     skipped[reason] += 1
-            info = record.info
-            if any(entry != MISSING for entry in entries):
-                entry = f"{TAG}={','.join(entries)}"
-                info = entry if info in (MISSING, "") else f"{info.rstrip(';')};{entry}"
+            info = with_entry(record.info, entries)
             behind = f"\t{record.after}" if record.after else ""
             annotated.write(f"{record.before}\t{info}{behind}\n".encode())
             longest = max(longest, record.pos + len(record.ref))
@@ -94,6 +91,20 @@ def header_with_tag(variants: Variants) -> str:
     )
     line = f'##INFO=<ID={TAG},Number=A,Type=String,Description="{about}",Source="histpred",'
     return "".join(f"{one}\n" for one in (*lines, f'{line}Version="{__version__}">', columns))
+
+
+def with_entry(info: str, entries: Sequence[str]) -> str:
+    """The field INFO with our entry, one value for each ALT; as it is if all values are missing.
+
+    An entry of this name that the header does not declare is replaced.
+
+    >>> with_entry("DP=3;HISTPRED=1;X", ["a", "."]), with_entry("DP=3;", ["."])
+    ('DP=3;X;HISTPRED=a,.', 'DP=3;')
+    """
+    if all(entry == MISSING for entry in entries):
+        return info
+    kept = [one for one in info.split(";") if one and one.partition("=")[0] not in (TAG, MISSING)]
+    return ";".join([*kept, f"{TAG}={','.join(entries)}"])
 
 
 def info_entry(fates: Sequence[Fate]) -> str:

@@ -701,7 +701,7 @@ def test_intervals_are_scored_at_their_middle_and_keep_their_place(small, tmp_pa
     annotation = write_bed(tmp_path / "rows.bed", rows)
     result = predict(annotation, fasta, tmp_path / "out", "--window", "interval")
     assert "calibrated" not in result.err
-    assert "1 intervals are longer than 1000 bp: long. A probability is of the 200 bp" in result.err
+    assert "1 interval is longer than 1000 bp: long. A probability is of the 200 bp" in result.err
     scores = read_scores(tmp_path / "out" / "scores.tsv.gz")
     sequences = [
         around(genome, chrom, (start + end) // 2, strand)

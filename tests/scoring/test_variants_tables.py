@@ -10,7 +10,13 @@ from histpred.bundle.mark_spec import Calibration, MarkSpec
 from histpred.core.errors import InputError
 from histpred.genome.vcf import open_variants
 from histpred.genome.vcf_spool import Fate
-from histpred.scoring.variants_tables import escaped, header_with_tag, info_entry, scale_line
+from histpred.scoring.variants_tables import (
+    escaped,
+    header_with_tag,
+    info_entry,
+    scale_line,
+    with_entry,
+)
 from support.variants import vcf_text
 
 
@@ -54,3 +60,10 @@ def test_the_table_says_which_differences_are_of_raw_scores():
     assert "before calibration" not in scale_line([plain])
     stepped = MarkSpec(name="H3K27ac", threshold=0.5, calibration=steps)
     assert "before calibration for H3K27ac," in scale_line([plain, stepped])
+
+
+def test_an_entry_of_the_name_is_replaced_and_others_are_kept():
+    assert with_entry("HISTPRED=1;HISTPREDX=2;DB", ["a"]) == "HISTPREDX=2;DB;HISTPRED=a"
+    assert with_entry("HISTPRED", ["a", "b"]) == "HISTPRED=a,b"
+    assert with_entry(".", ["a"]) == with_entry("", ["a"]) == "HISTPRED=a"
+    assert with_entry("DB", [".", "."]) == "DB"
