@@ -137,18 +137,19 @@ def refuse_other(
 def finished(record: Path, model: type[Model]) -> Model | None:
     """The record of a finished output folder; None if there is none from histpred.
 
-    Raises OutputError if another release wrote it.
+    Raises OutputError if another release or another command wrote it.
     """
     return written(record, model) if is_ours(record) else None
 
 
 def written(record: Path, model: type[Model]) -> Model:
-    """A record of ours; OutputError if another release wrote it."""
+    """A record of ours; OutputError if another release or another command wrote it."""
     try:
         return model.model_validate(parse(record.read_bytes()))
     except (OSError, ValueError) as error:
         raise OutputError(
-            f"{record} was not written by histpred {__version__}", "choose another folder for -o"
+            f"{record} was not written by histpred {__version__} and this command",
+            "choose another folder for -o",
         ) from error
 
 
