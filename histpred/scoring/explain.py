@@ -40,7 +40,7 @@ from histpred.genome.plan import OpenWindows, open_windows, refuse_nothing, scor
 from histpred.genome.reference import Reference
 from histpred.genome.request import Request
 from histpred.genome.windows import Row
-from histpred.scoring import explain_record, record
+from histpred.scoring import explain_record
 from histpred.scoring.alternatives import Alternatives, log_odds, scale_of
 from histpred.scoring.derived import remove_shown
 from histpred.scoring.domain import Surroundings, domain_warnings
@@ -48,6 +48,7 @@ from histpred.scoring.explain_record import OUTPUTS, Explanation, explain_identi
 from histpred.scoring.explain_tables import Explained, ExplainTables
 from histpred.scoring.predict import NO_GPU
 from histpred.scoring.profile import PROFILE, Profile
+from histpred.scoring.provenance import input_records, tools_of
 from histpred.scoring.record import RUN
 from histpred.scoring.scorer import Scorer
 from histpred.scoring.stretches import Resolution, known_stretches, resolution_of
@@ -116,8 +117,8 @@ def explain(
             reused=alternatives.reused,
         )
         identity = explain_identity(request, choice, execution, options, windows)
-        inputs = record.input_records(request.files, windows)
-        tools = record.tools_of(encoder, choice, encoder_is["files"])
+        inputs = input_records(request.files, windows)
+        tools = tools_of(encoder, choice, encoder_is["files"])
         explain_record.write_run(work, started, identity, result, inputs, tools)
         remove_shown(out)
     return result

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import Field
@@ -11,23 +9,21 @@ from pydantic import Field
 from histpred.bundle.encoding import EncoderChoice
 from histpred.core.execution import Execution
 from histpred.core.finished import read_record, refuse_altered, refuse_other, write_record, written
-from histpred.core.journal import file_digest
 from histpred.genome.ledger import LEDGER
 from histpred.genome.plan import OpenWindows
 from histpred.genome.request import Request
 from histpred.scoring.profile import PROFILE
 from histpred.scoring.promise import Part
-from histpred.scoring.record import (
-    RUN,
+from histpred.scoring.provenance import (
     AnnotationRecord,
-    Count,
     EncoderRecord,
     FastaRecord,
     OutputFile,
     Tools,
-    WindowsIdentity,
-    windows_identity,
+    digests_of,
+    provenance,
 )
+from histpred.scoring.record import RUN, Count, WindowsIdentity, windows_identity
 
 CONTRIBUTIONS, BASES, WINDOWS = "contributions.tsv.gz", "bases.tsv.gz", "windows.tsv.gz"
 OUTPUTS = (
@@ -95,7 +91,7 @@ class ExplainRecord(Part):
     @property
     def digests(self) -> dict[str, str]:
         """sha256 of the output files, by name."""
-        return {name: file.sha256 for name, file in self.outputs.items()}
+        return digests_of(self.outputs)
 
 
 def explain_identity(
@@ -140,19 +136,9 @@ def write_run(
     tools: Tools,
 ) -> None:
     """Write run.json beside the other outputs in `work`; `started`: seconds since the epoch."""
-    paths = [work / name for name in OUTPUTS if (work / name).exists()]
     record = ExplainRecord(
         identity=identity,
         result=result,
-        annotation=inputs[0],
-        fasta=inputs[1],
-        encoder=tools.encoder,
-        versions=tools.versions,
-        started=datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
-        seconds=round(time.time() - started, 3),
-        outputs={
-            path.name: OutputFile(bytes=path.stat().st_size, sha256=file_digest(path))
-            for path in paths
-        },
+        **provenance(work, OUTPUTS, started, inputs, tools),
     )
     write_record(work / RUN, record)

@@ -18,6 +18,7 @@ from histpred.genome.windows import WindowSpec
 from histpred.scoring.derived import remove_shown
 from histpred.scoring.launch import Launch
 from histpred.scoring.predict import NO_GPU
+from histpred.scoring.provenance import Tools
 from histpred.scoring.record import (
     OUTPUTS,
     RUN,
@@ -25,7 +26,6 @@ from histpred.scoring.record import (
     Prediction,
     RunRecord,
     ShardRecord,
-    Tools,
     WindowsIdentity,
     held,
     read_finished,

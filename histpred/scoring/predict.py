@@ -42,6 +42,7 @@ from histpred.scoring import record
 from histpred.scoring.derived import remove_shown
 from histpred.scoring.domain import Surroundings, domain_warnings
 from histpred.scoring.promise import mark_records
+from histpred.scoring.provenance import input_records, tools_of
 from histpred.scoring.record import OUTPUTS, RUN, Prediction, prediction_identity
 from histpred.scoring.scorer import NotFiniteError, Scorer
 from histpred.scoring.tables import FORMATS, Tables
@@ -115,8 +116,8 @@ def predict(
             reused=embedder.reused,
         )
         identity = prediction_identity(request, choice, execution, windows)
-        tools = record.tools_of(encoder, choice, encoder_is["files"])
-        inputs = record.input_records(request.files, windows)
+        tools = tools_of(encoder, choice, encoder_is["files"])
+        inputs = input_records(request.files, windows)
         marks = mark_records(choice.scored)
         record.write_run(work, started, identity, result, marks, inputs, tools)
         remove_shown(out)  # before publishing: no hub or report may show an earlier prediction

@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import platform
-import sys
-import time
-from collections.abc import Sequence
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 from pydantic import Field, JsonValue
 
@@ -17,16 +11,22 @@ from histpred.bundle.encoding import EncoderChoice
 from histpred.core.errors import InputError
 from histpred.core.execution import Execution
 from histpred.core.finished import read_record, refuse_altered, refuse_other, write_record, written
-from histpred.core.journal import file_digest
-from histpred.core.runtime import load_onnxruntime
 from histpred.core.version import __version__
-from histpred.encoders import Encoder
 from histpred.genome.ledger import LEDGER
 from histpred.genome.plan import OpenWindows
 from histpred.genome.request import FILE, Request, request_identity
 from histpred.genome.windows import WindowSpec
 from histpred.scoring.launch import Launch
 from histpred.scoring.promise import MarkRecord, Part
+from histpred.scoring.provenance import (
+    AnnotationRecord,
+    EncoderRecord,
+    FastaRecord,
+    OutputFile,
+    Tools,
+    digests_of,
+    provenance,
+)
 from histpred.scoring.tables import CALLS, SCORES
 
 RUN = "run.json"
@@ -100,39 +100,6 @@ class Prediction(Part):
     reused: int = 0
 
 
-class AnnotationRecord(Part):
-    """The annotation of a run, besides its digest."""
-
-    path: str
-    format: str
-    genome_build: str | None
-
-
-class FastaRecord(Part):
-    """The genome of a run, besides its digest; `renamed`: the FASTA's name by the annotation's."""
-
-    path: str
-    contigs: int
-    bases: int
-    renamed: dict[str, str]
-
-
-class EncoderRecord(Part):
-    """The encoder of a run; `files`: sha256 by name."""
-
-    device: str
-    precision: str
-    chunks: str | None
-    files: dict[str, str]
-
-
-class OutputFile(Part):
-    """A file of the output folder."""
-
-    bytes: int
-    sha256: str
-
-
 class ShardRecord(Part):
     """One of the predictions that were gathered."""
 
@@ -167,20 +134,12 @@ class RunRecord(Part):
     @property
     def digests(self) -> dict[str, str]:
         """sha256 of the output files, by name."""
-        return {name: file.sha256 for name, file in self.outputs.items()}
+        return digests_of(self.outputs)
 
     @property
     def unpredicted(self) -> dict[str, str]:
         """The marks whose probabilities are NA, and why."""
         return {mark.name: mark.unpredicted for mark in self.marks if mark.unpredicted}
-
-
-class Tools(NamedTuple):
-    """What a prediction was made with: see `RunRecord`."""
-
-    encoder: EncoderRecord
-    versions: dict[str, str]
-    launch: Launch | None = None
 
 
 def windows_identity(
@@ -230,31 +189,6 @@ def held(folder: Path, now: Identity) -> Prediction:
     return record.result.model_copy(update={"fresh": False})
 
 
-def input_records(
-    paths: Sequence[str], windows: OpenWindows
-) -> tuple[AnnotationRecord, FastaRecord]:
-    """What records say of the annotation and of the genome, by the paths that they are to show."""
-    given, lengths = windows.annotation, windows.reference.lengths.values()
-    annotation = AnnotationRecord(
-        path=paths[0], format=given.format, genome_build=given.genome_build
-    )
-    renamed = windows.reference.names.renamed
-    return annotation, FastaRecord(
-        path=paths[1], contigs=len(lengths), bases=sum(lengths), renamed=renamed
-    )
-
-
-def tools_of(encoder: Encoder, choice: EncoderChoice, files: dict[str, str]) -> Tools:
-    """What records say of an open encoder, whose `files` are sha256 by name, and of packages."""
-    used = EncoderRecord(
-        device=encoder.device,
-        precision=encoder.precision,
-        chunks=str(choice.chunks) if choice.chunks else None,
-        files=files,
-    )
-    return Tools(used, versions())
-
-
 def write_run(
     work: Path,
     started: float,
@@ -266,35 +200,13 @@ def write_run(
     parts: tuple[ShardRecord, ...] | None = None,
 ) -> None:
     """Write run.json beside the other outputs in `work`; `started`: seconds since the epoch."""
-    paths = [work / name for name in OUTPUTS if (work / name).exists()]
     record = RunRecord(
         identity=identity,
         result=result,
         marks=marks,
-        annotation=inputs[0],
-        fasta=inputs[1],
-        encoder=tools.encoder,
-        versions=tools.versions,
-        started=datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
-        seconds=round(time.time() - started, 3),
         parts=parts,
         launch=tools.launch,
-        outputs={
-            path.name: OutputFile(bytes=path.stat().st_size, sha256=file_digest(path))
-            for path in paths
-        },
+        **provenance(work, OUTPUTS, started, inputs, tools),
     )
     without = {name for name in ("parts", "launch") if getattr(record, name) is None}
     write_record(work / RUN, record, without)
-
-
-def versions() -> dict[str, str]:
-    """Versions of Python and of the packages whose release may change a score's last digits."""
-    packages = ["numpy", "pysam"]
-    packages += [name for name in ("tokenizers", "torch", "transformers") if name in sys.modules]
-    return {
-        "python": platform.python_version(),
-        # Its package may be onnxruntime-gpu.
-        "onnxruntime": load_onnxruntime().__version__,
-        **{name: version(name) for name in packages},
-    }

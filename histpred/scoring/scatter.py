@@ -36,13 +36,8 @@ from histpred.genome.transcripts import table_writer
 from histpred.scoring.costs import Costs, cuts
 from histpred.scoring.domain import Surroundings, domain_warnings
 from histpred.scoring.promise import Part
-from histpred.scoring.record import (
-    AnnotationRecord,
-    FastaRecord,
-    WindowsIdentity,
-    input_records,
-    windows_identity,
-)
+from histpred.scoring.provenance import AnnotationRecord, FastaRecord, input_records
+from histpred.scoring.record import WindowsIdentity, windows_identity
 from histpred.scoring.tables import FORMATS
 
 SCATTER, SHARDS = "scatter.json", "shards"

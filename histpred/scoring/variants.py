@@ -45,7 +45,7 @@ from histpred.scoring.alternatives import Alternatives, scale_of
 from histpred.scoring.domain import domain_warnings
 from histpred.scoring.effects import Effects, Output
 from histpred.scoring.predict import NO_GPU
-from histpred.scoring.record import tools_of
+from histpred.scoring.provenance import tools_of
 from histpred.scoring.scorer import Scorer
 from histpred.scoring.tables import FORMATS
 from histpred.scoring.variants_record import (

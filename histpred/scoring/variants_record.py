@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import Field
@@ -11,23 +9,22 @@ from pydantic import Field
 from histpred.bundle.encoding import EncoderChoice
 from histpred.core.execution import Execution
 from histpred.core.finished import refuse_other, write_record, written
-from histpred.core.journal import file_digest
 from histpred.core.output import input_digest
 from histpred.genome.ledger import LEDGER
 from histpred.genome.plan import OpenWindows
 from histpred.genome.request import Request
 from histpred.scoring.promise import Part
-from histpred.scoring.record import (
+from histpred.scoring.provenance import (
     AnnotationRecord,
-    Count,
     EncoderRecord,
     FastaRecord,
     OutputFile,
     Tools,
-    WindowsIdentity,
+    digests_of,
     input_records,
-    windows_identity,
+    provenance,
 )
+from histpred.scoring.record import Count, WindowsIdentity, windows_identity
 from histpred.scoring.variants_resolution import Resolution
 from histpred.scoring.variants_tables import ANNOTATED, EFFECTS, VARIANTS
 
@@ -92,7 +89,7 @@ class VariantsRecord(Part):
     @property
     def digests(self) -> dict[str, str]:
         """sha256 of the output files, by name."""
-        return {name: file.sha256 for name, file in self.outputs.items()}
+        return digests_of(self.outputs)
 
 
 def identity_of(
@@ -129,22 +126,11 @@ def write_variants_record(
 ) -> None:
     """Write the record beside the other outputs in `work`; `started`: seconds since the epoch."""
     vcf, request, windows = inputs
-    annotation, fasta = input_records(request.files, windows)
-    paths = [work / name for name in OUTPUTS if (work / name).exists()]
     record = VariantsRecord(
         identity=identity,
         result=result,
         scales=scales,
         vcf=vcf,
-        annotation=annotation,
-        fasta=fasta,
-        encoder=tools.encoder,
-        versions=tools.versions,
-        started=datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
-        seconds=round(time.time() - started, 3),
-        outputs={
-            path.name: OutputFile(bytes=path.stat().st_size, sha256=file_digest(path))
-            for path in paths
-        },
+        **provenance(work, OUTPUTS, started, input_records(request.files, windows), tools),
     )
     write_record(work / RECORD, record)

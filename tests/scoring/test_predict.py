@@ -28,7 +28,6 @@ from histpred.core.execution import Execution
 from histpred.encoders import build
 from histpred.genome.request import Request
 from histpred.scoring import predict as stage
-from histpred.scoring import record
 from histpred.scoring.scorer import Scorer
 from support import (
     random_bed_rows,
@@ -969,13 +968,3 @@ def test_the_control(done):
     ledger = list(csv.DictReader(io.StringIO((done / "ledger.tsv").read_text()), delimiter="\t"))
     assert len(ledger) > 700
     assert ROOT.joinpath("histpred").is_dir()
-
-
-def test_the_version_of_onnxruntime_is_told_whatever_package_it_came_as(monkeypatch):
-    def only_gpu(name: str) -> str:
-        if name == "onnxruntime":
-            raise importlib.metadata.PackageNotFoundError(name)
-        return "1.0"
-
-    monkeypatch.setattr(record, "version", only_gpu)
-    assert record.versions()["onnxruntime"][0].isdigit()
