@@ -124,12 +124,15 @@ def write_variants_record(
     identity: VariantsIdentity,
     result: VariantsRun,
     scales: dict[str, str],
-    inputs: tuple[str, Request, OpenWindows],
+    inputs: tuple[tuple[str, str, str], OpenWindows],
     tools: Tools,
 ) -> None:
-    """Write the record beside the other outputs in `work`; `started`: seconds since the epoch."""
-    vcf, request, windows = inputs
-    annotation, fasta = input_records(request.files, windows)
+    """Write the record beside the other outputs in `work`; `started`: seconds since the epoch.
+
+    inputs: the paths of VCF, annotation and FASTA that it shows, and the windows.
+    """
+    (vcf, *files), windows = inputs
+    annotation, fasta = input_records(files, windows)
     paths = [work / name for name in OUTPUTS if (work / name).exists()]
     record = VariantsRecord(
         identity=identity,
