@@ -43,7 +43,7 @@ from histpred.core.log import logger
     "--recorded-as",
     nargs=3,
     metavar="VCF ANNOTATION FASTA",
-    help="Paths of the inputs for variants.json, if the given ones are links or copies that will be "
+    help="Paths of the inputs for the record, if the given ones are links or copies that will be "
     "gone. [default: the given paths]",
 )
 @options.marks
