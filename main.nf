@@ -1,5 +1,5 @@
 #!/usr/bin/env nextflow
-// histpred: predict histone marks, train and evaluate bundles, or compare configurations. `--help` lists parameters.
+// histpred: predict histone marks, train and evaluate bundles, compare configurations, score variants. See `--help`.
 
 include { changed         } from './nextflow/schema/parameters'
 include { check           } from './nextflow/schema/parameters'
@@ -7,22 +7,22 @@ include { flags           } from './nextflow/schema/parameters'
 include { given           } from './nextflow/schema/parameters'
 include { help            } from './nextflow/schema/parameters'
 include { is_local        } from './nextflow/schema/parameters'
-include { quoted          } from './nextflow/schema/parameters'
 include { samples         } from './nextflow/schema/parameters'
 include { kept_in         } from './nextflow/functions/kept'
 include { ended           } from './nextflow/functions/outcome'
 include { launch          } from './nextflow/functions/launch'
+include { quoted          } from './nextflow/functions/quoted'
 include { pool            } from './nextflow/schema/sheet'
 include { BUNDLE          } from './nextflow/modules/bundle'
 include { MULTIQC         } from './nextflow/modules/multiqc'
 include { SUMMARY         } from './nextflow/modules/summary'
-include { TRACKS          } from './nextflow/modules/tracks'
 include { EMBEDDING       } from './nextflow/workflows/embed'
 include { EVALUATION      } from './nextflow/workflows/evaluate'
 include { EXPERIMENTATION } from './nextflow/workflows/experiment'
 include { PREDICTION      } from './nextflow/workflows/predict'
 include { SHARDS          } from './nextflow/workflows/shards'
 include { TRAINING        } from './nextflow/workflows/train'
+include { EFFECTS         } from './nextflow/workflows/variants'
 include { VERSIONS        } from './nextflow/workflows/versions'
 
 // DeepHistone and spectra read bases: they have no encoder, so nothing is embedded.
@@ -54,47 +54,43 @@ workflow HISTPRED {
     kept   // a file in the folder that is kept from run to run, or []
 
     main:
-    def verbs = ['scatter', 'predict', 'embed', 'train', 'evaluate']
+    def verbs = ['scatter', 'predict', 'embed', 'train', 'evaluate', 'variants']
     def options = verbs.collectEntries { verb -> [verb, flags(params, schema, verb)] }
     def files = verbs.collectEntries { verb -> [verb, given(params, schema, verb)] }
     named = channel.fromList(chosen).map { sample ->
         def source = source_of(sample).toString()
         def bundle = sample.bundle instanceof Path ? sample.bundle : []
-        def rows = params.mode == 'predict' && params.regions ? quoted(params.regions) : ''
+        def rows = params.mode in ['predict', 'variants'] && params.regions ? quoted(params.regions) : ''
         def fasta = quoted(sample.fasta.toUriString())
         def annotation = sample.annotation ? quoted(sample.annotation.toUriString()) : rows ?: fasta
-        def meta = [id: sample.id, source: source, rows: rows, inputs: "${annotation} ${fasta}".toString()]
+        def vcf = params.mode == 'variants' ? "${quoted(sample.vcf.toUriString())} " : ''
+        def meta = [id: sample.id, source: source, rows: rows, inputs: "${vcf}${annotation} ${fasta}".toString()]
         def pool = params.pool ? [pool: params.pool.toString(), stated: sample.stated] : [:]
-        [sample.origin, meta + pool, sample.annotation ?: [], sample.fasta, sample.labels, bundle]
+        def beside = params.mode == 'variants' ? sample.vcf : sample.labels
+        [sample.origin, meta + pool, sample.annotation ?: [], sample.fasta, beside, bundle]
     }
     BUNDLE(named.map { name, meta, _annotation, _fasta, _labels, bundle -> [name, meta.source, bundle] }.unique())
-    // [meta, annotation, fasta, labels, bundle, identity of the bundle]
+    // [meta, annotation, fasta, labels or VCF, bundle, identity of the bundle]
     inputs = named.combine(BUNDLE.out.identity, by: 0).map { sample -> sample.drop(1) }
 
     SHARDS(
         inputs
-            .filter { !reads_bases() }
+            .filter { params.mode != 'variants' && !reads_bases() }
             .map { meta, annotation, fasta, _labels, bundle, identity -> [meta, annotation, fasta, bundle, identity] },
         kept,
         files.scatter,
         options.scatter,
     )
-    if (params.mode == 'predict') {
-        PREDICTION(SHARDS.out.shards, SHARDS.out.scattered, kept, files.predict, options.predict, about)
+    if (params.mode == 'variants') {
+        EFFECTS(inputs, kept, files.variants, options.variants, schema['$defs'].models.properties.bundle['x-large'])
+        results = channel.empty() // SUMMARY knows nothing of variants
+        finished = EFFECTS.out.effects
+    }
+    else if (params.mode == 'predict') {
+        genomes = inputs.map { meta, _annotation, fasta, _labels, _bundle, _identity -> [meta.id, fasta] }
+        PREDICTION(SHARDS.out.shards, SHARDS.out.scattered, genomes, kept, files.predict, options.predict, about, params.tracks)
         results = PREDICTION.out.predictions
-        if (params.tracks) {
-            TRACKS(
-                results
-                    .map { meta, folder -> [meta.id, meta, folder] }
-                    .join(inputs.map { meta, _annotation, fasta, _labels, _bundle, _identity -> [meta.id, fasta] })
-                    .map { _id, meta, folder, fasta -> [meta, folder, fasta] },
-                kept,
-            )
-            finished = TRACKS.out.tracks
-        }
-        else {
-            finished = results
-        }
+        finished = PREDICTION.out.finished
     }
     else {
         EMBEDDING(inputs, SHARDS.out.shards, kept, files.embed, options.embed)

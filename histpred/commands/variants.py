@@ -39,6 +39,13 @@ from histpred.core.log import logger
     help="Number of random substitutions of bases of each window that effects are ranked among; 0: "
     "effects get no rank.",
 )
+@options.in_output(
+    "--recorded-as",
+    nargs=3,
+    metavar="VCF ANNOTATION FASTA",
+    help="Paths of the inputs for the record, if the given ones are links or copies that will be "
+    "gone. [default: the given paths]",
+)
 @options.marks
 @options.threads
 @options.embedding
@@ -50,7 +57,14 @@ from histpred.core.log import logger
     help="Also use a bundle whose effects are within the noise of its numbers. "
     "[default: refuse it]",
 )
-def variants(out: Path, vcf: str, strict: bool, quiet: bool, **given: Any) -> None:
+def variants(
+    out: Path,
+    vcf: str,
+    recorded_as: tuple[str, str, str] | None,
+    strict: bool,
+    quiet: bool,
+    **given: Any,
+) -> None:
     """Score each allele of VCF in the windows of ANNOTATION that read it.
 
     VCF may be compressed, or a BCF; it must be sorted. ANNOTATION and FASTA are those of predict,
@@ -68,14 +82,16 @@ def variants(out: Path, vcf: str, strict: bool, quiet: bool, **given: Any) -> No
     from histpred.bundle.encoding import bundle_encoder
     from histpred.bundle.folder import load_bundle
     from histpred.core.execution import Execution
-    from histpred.genome.request import Request
+    from histpred.genome.request import REGIONS, Request
     from histpred.scoring.variants import VariantOptions
 
     given = inputs.read_inputs(given)
+    if recorded_as and given["source"] == REGIONS:  # no file is read, so there is no link to it
+        recorded_as = (recorded_as[0], given["annotation"], recorded_as[2])
     request = options.filled(Request, given)
     choice = bundle_encoder(load_bundle(given["bundle"]), given["kind"], None, given["weights"])
     choice = choice._replace(marks=given["marks"])
-    chosen = VariantOptions(given["background"], given["anyway"])
+    chosen = VariantOptions(given["background"], given["anyway"], recorded_as)
     with Progress("scoring variants", quiet) as progress:
         execution = options.filled(Execution, given, progress=progress)
         result = verbs.variants(vcf, request, choice, out, chosen, execution)

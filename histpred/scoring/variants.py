@@ -71,11 +71,13 @@ BACKGROUND = 50  # random substitutions of a window
 class VariantOptions(NamedTuple):
     """background: number of random substitutions of a window that effects are ranked among.
 
-    anyway: use a bundle that resolves nothing, too.
+    anyway: use a bundle that resolves nothing, too. recorded_as: paths of VCF, annotation and FASTA
+    for the record; None: the given ones.
     """
 
     background: int = BACKGROUND
     anyway: bool = False
+    recorded_as: tuple[str, str, str] | None = None
 
 
 def variants(
@@ -128,7 +130,8 @@ def variants(
         files = encoder_identity(choice.spec, encoder)["files"]
         identity = identity_of(vcf, request, choice, execution, given, windows)
         scales = {mark.name: scale_of(mark) for mark in marks if not mark.unpredicted}
-        inputs, tools = (vcf, request, windows), tools_of(encoder, choice, files)
+        paths = options.recorded_as or (vcf, request.annotation, request.fasta)
+        inputs, tools = (paths, windows), tools_of(encoder, choice, files)
         write_variants_record(work, started, identity, result, scales, inputs, tools)
     return result
 

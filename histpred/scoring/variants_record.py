@@ -121,16 +121,19 @@ def write_variants_record(
     identity: VariantsIdentity,
     result: VariantsRun,
     scales: dict[str, str],
-    inputs: tuple[str, Request, OpenWindows],
+    inputs: tuple[tuple[str, str, str], OpenWindows],
     tools: Tools,
 ) -> None:
-    """Write the record beside the other outputs in `work`; `started`: seconds since the epoch."""
-    vcf, request, windows = inputs
+    """Write the record beside the other outputs in `work`; `started`: seconds since the epoch.
+
+    inputs: the paths of VCF, annotation and FASTA that it shows, and the windows.
+    """
+    (vcf, *files), windows = inputs
     record = VariantsRecord(
         identity=identity,
         result=result,
         scales=scales,
         vcf=vcf,
-        **provenance(work, OUTPUTS, started, input_records(request.files, windows), tools),
+        **provenance(work, OUTPUTS, started, input_records(files, windows), tools),
     )
     write_record(work / RECORD, record)

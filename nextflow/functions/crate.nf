@@ -18,7 +18,7 @@ def input_entity(path, what) {
     def entity = ['@id': address_of(path), name: path.name, description: what]
     return path.isDirectory()
         ? entity + ['@type': 'Dataset']
-        : entity + ['@type': 'File', encodingFormat: path.name.endsWith('gz') ? 'application/gzip' : 'text/plain']
+        : entity + ['@type': 'File', encodingFormat: path.name ==~ /.*(gz|\.bcf)/ ? 'application/gzip' : 'text/plain']
 }
 
 // Return the licence that the manifest of a bundle states, as {license: text}, or nothing.
@@ -48,7 +48,7 @@ def bundle_of(sample) {
 
 // Return the inputs of samples as entities, each once.
 def inputs_of(samples) {
-    def kinds = [annotation: 'Annotation of the genes', fasta: 'Genome', labels: 'Labels of marks']
+    def kinds = [annotation: 'Annotation of the genes', fasta: 'Genome', labels: 'Labels of marks', vcf: 'Variants']
     def found = samples.collectMany { sample ->
         kinds.findAll { column, _what -> sample[column] }.collect { column, what -> input_entity(sample[column], what) } + bundle_of(sample)
     }
@@ -71,6 +71,7 @@ def results_of(finished, mode, tracks) {
         predict: [predictions: 'Scores and calls of histone marks'] + (tracks ? [tracks: 'Tracks for genome browsers'] : [:]),
         train: [bundles: 'Trained bundle', evaluations: 'Evaluation of the trained bundle'],
         evaluate: [evaluations: 'Evaluation of a bundle'],
+        variants: [variants: 'Effects of variants'],
     ][mode]
     if (mode == 'experiment') {
         return [
@@ -83,10 +84,8 @@ def results_of(finished, mode, tracks) {
             ['@id': "${folder}/${id}/".toString(), '@type': 'Dataset', name: "${what}: ${id}".toString(), description: "${what} for the sample ${id}.".toString()]
         }
     }
-    return found + [
-        ['@id': 'multiqc/', '@type': 'Dataset', name: 'MultiQC', description: 'Sections for MultiQC of all samples.'],
-        pipeline_info(),
-    ]
+    def multiqc = ['@id': 'multiqc/', '@type': 'Dataset', name: 'MultiQC', description: 'Sections for MultiQC of all samples.']
+    return found + (mode == 'variants' ? [] : [multiqc]) + [pipeline_info()]
 }
 
 def pipeline_info() {

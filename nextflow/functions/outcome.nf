@@ -35,7 +35,7 @@ def message_of(row) {
 
 // Return a message with the sample's own files in place of the links that its tasks read.
 def with_own_files(message, sample) {
-    def links = [annotation: 'annotation', fasta: '(?:genome|fasta)', labels: 'labels']
+    def links = [annotation: 'annotation', fasta: '(?:genome|fasta)', labels: 'labels', vcf: 'vcf']
         .findAll { column, _folder -> sample[column] }
         .collectEntries { column, folder ->
             ["\\b${folder}(?:\\d\\d)?/${java.util.regex.Pattern.quote(sample[column].name)}".toString(), sample[column].toUriString()]

@@ -1,5 +1,5 @@
 include { launch_json } from '../functions/launch'
-include { quoted      } from '../schema/parameters'
+include { quoted      } from '../functions/quoted'
 
 // Join the predictions of a sample's shards into the files that one `histpred predict` writes.
 process GATHER {

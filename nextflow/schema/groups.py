@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from histpred.encoders import ENCODERS
+from histpred.encoders import ENCODERS, is_expensive
 from histpred.encoders.published import PUBLISHED
 
 SAFE_NAME = "^[A-Za-z0-9][A-Za-z0-9._+-]*$"
@@ -24,9 +24,10 @@ GROUPS: dict[str, tuple[str, str, dict[str, Property]]] = {
             "mode": {
                 "type": "string",
                 "default": "predict",
-                "enum": ["predict", "train", "evaluate", "experiment"],
+                "enum": ["predict", "train", "evaluate", "experiment", "variants"],
                 "description": "Predict histone marks, train a bundle and evaluate it, evaluate a "
-                "bundle, or compare configurations in an experiment.",
+                "bundle, compare configurations in an experiment, or score what each allele of a "
+                "VCF changes.",
             },
             "sheet": {
                 "type": "string",
@@ -44,10 +45,10 @@ GROUPS: dict[str, tuple[str, str, dict[str, Property]]] = {
                 "exists": True,
                 "mimetype": "text/csv",
                 "x-value": "FILE.csv",
-                "description": "Samplesheet of several samples, in place of the next four "
-                "parameters. Its header names the columns sample, annotation, fasta and, where "
-                "needed, labels and bundle. Each row is a sample. Relative paths start at the "
-                "samplesheet's folder.",
+                "description": "Samplesheet of several samples, in place of --annotation, --fasta, "
+                "--labels, --vcf and --sample. Its header names the columns sample, annotation, "
+                "fasta and, where needed, labels, vcf and bundle. Each row is a sample. Relative "
+                "paths start at the samplesheet's folder.",
             },
             "annotation": {
                 "type": "string",
@@ -60,7 +61,7 @@ GROUPS: dict[str, tuple[str, str, dict[str, Property]]] = {
             "regions": {
                 "type": "string",
                 "x-value": "REGION[ REGION...]",
-                "x-modes": ["predict"],
+                "x-modes": ["predict", "variants"],
                 "description": "Regions in place of the annotation, separated by blanks, such as "
                 "chr22:20,100,000-20,104,000. They are scored as intervals. Positions count from "
                 "1, and both ends belong to the region.",
@@ -82,12 +83,23 @@ GROUPS: dict[str, tuple[str, str, dict[str, Property]]] = {
                 "an id (gene_id or name of the annotation). Each further column is a mark: 1 = "
                 "present, 0 = absent, empty = unlabelled.",
             },
+            "vcf": {
+                "type": "string",
+                "format": "file-path",
+                "exists": True,
+                "x-value": "FILE",
+                "x-modes": ["variants"],
+                "description": "Variants: a sorted VCF, which may be compressed, or a BCF, of the "
+                "same assembly as the genome. A large one is best given as one for each "
+                "chromosome, each a sample.",
+            },
             "sample": {
                 "type": "string",
                 "pattern": SAFE_NAME,
                 "x-value": "NAME",
                 "description": "Name of the results.",
-                "help_text": "Default: the annotation's file name up to the first dot.",
+                "help_text": "Default: the file name of the annotation, or of the VCF, up to the "
+                "first dot.",
             },
             "pool": {
                 "type": "string",
@@ -115,6 +127,7 @@ GROUPS: dict[str, tuple[str, str, dict[str, Property]]] = {
             "multiqc": {
                 "type": "boolean",
                 "default": False,
+                "x-modes": ["predict", "train", "evaluate"],
                 "description": "Also write MultiQC's report of all samples. Without containers, "
                 "'multiqc' must be on PATH.",
             },
@@ -129,7 +142,9 @@ GROUPS: dict[str, tuple[str, str, dict[str, Property]]] = {
                 "x-value": "NAME|DIR",
                 "description": "Bundle that predicts or is evaluated: name of a shipped one, or "
                 "a folder. For training, the bundle that names encoder, chunks and windows.",
-                "help_text": "Default: human-promoter for predict; --encoder for train.",
+                "x-large": [kind for kind in ENCODERS if is_expensive(kind)],
+                "help_text": "Default: human-promoter for predict and variants; --encoder for "
+                "train.",
             },
             "from": {
                 "type": "string",
@@ -223,6 +238,7 @@ GROUPS: dict[str, tuple[str, str, dict[str, Property]]] = {
         "Options of --mode evaluate, and of the evaluation after a training.",
         {},
     ),
+    "variants": ("Variants", "Options of --mode variants.", {}),
     "other": (
         "Other",
         "Options of the pipeline itself.",

@@ -9,6 +9,7 @@ x-histpred   the verbs that take the parameter, each with its flag
 x-modes      the modes that use a parameter; without it, all modes, or those of its verbs
 x-value      how the help shows a value; lower-case words in it are never files
 x-names      all values that there are
+x-large      kinds of encoders that need torch; tasks with such a bundle get the image with it
 x-made       a folder that is made if it does not exist
 x-kept       tasks reach the folder through a staged file
 x-staged     if the value is a file or folder, it is staged, and the flag gets its staged name;
@@ -40,7 +41,7 @@ ROOT = FOLDER.parents[1]
 SCHEMA = FOLDER / "nextflow_schema.json"
 CONFIG = FOLDER.parent / "conf" / "params.config"
 
-VERBS = ("scatter", "predict", "embed", "train", "evaluate", "experiment")
+VERBS = ("scatter", "predict", "embed", "train", "evaluate", "experiment", "variants")
 STAGED = {
     "weights": True,
     "split": True,
@@ -69,9 +70,15 @@ LEFT_OUT = {
     "plan": "so is the plan of an experiment",
     "recorded_as": "the pipeline names the sample's own files",
 }
-# Only scatter reads the rows of the annotation. Later tasks never see a row that it skipped.
-ONLY_OF = {"strict": "scatter", "genes": "scatter", "sequences": "scatter"}
-MODES = {"genes": ["predict"], "sequences": ["predict"]}  # train and evaluate read annotations
+# With shards, only scatter reads the rows of the annotation. Later tasks never see a row that it
+# skipped.
+ONLY_OF = {
+    "strict": ("scatter", "variants"),
+    "genes": ("scatter", "variants"),
+    "sequences": ("scatter",),
+}
+# Train and evaluate read annotations.
+MODES = {"genes": ["predict", "variants"], "sequences": ["predict"]}
 # Options whose help texts differ between verbs, with a text for all of them.
 KNOWN = {
     "seed": "Random seed of the split, the training and the bootstrap of the evaluation.",
@@ -175,7 +182,7 @@ def collect() -> tuple[dict[str, Property], list[str]]:
             if not isinstance(option, click.Option):
                 continue
             name = parameter_name(option)
-            if name in LEFT_OUT or ONLY_OF.get(name, verb) != verb:
+            if name in LEFT_OUT or verb not in ONLY_OF.get(name, VERBS):
                 continue
             says = property_of(option)
             if name in KNOWN:
@@ -192,6 +199,8 @@ def group_of(name: str, verbs: dict[str, str]) -> str:
         return "computing"
     if name in MODELS:
         return "models"
+    if verbs.keys() == {"variants"}:
+        return "variants"
     if "scatter" in verbs:
         return "windows"
     return "training" if "train" in verbs else "evaluation"

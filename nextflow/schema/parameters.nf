@@ -2,6 +2,7 @@
 
 include { named_in } from './named'
 include { outside  } from './named'
+include { quoted   } from '../functions/quoted'
 
 // Return {name: property} of all groups of the schema.
 def properties_of(schema) {
@@ -83,9 +84,9 @@ def has_effect(property, mode) {
         return false
     }
     def verbs = property['x-histpred']?.keySet()
-    def ends = [predict: ['predict'], train: ['train', 'evaluate'], evaluate: ['evaluate'], experiment: ['experiment']][mode]
+    def ends = mode == 'train' ? ['train', 'evaluate'] : [mode]
     if (verbs) {
-        return verbs.any { verb -> verb in ends } || verbs.every { verb -> verb == 'scatter' }
+        return verbs.any { verb -> verb in ends } || 'scatter' in verbs && verbs.every { verb -> verb in ['scatter', 'variants'] }
     }
     return true
 }
@@ -167,11 +168,6 @@ def flags(parameters, schema, verb) {
             }
         }
         .join(' ')
-}
-
-def quoted(value) {
-    def text = value.toString()
-    return text ==~ /[A-Za-z0-9._:,\/+=-]+/ ? text : "'" + text.replace("'", "'\\''") + "'"
 }
 
 // Return the problem with a value, or null.
@@ -363,7 +359,7 @@ def check(parameters, schema) {
         .collect { name, _property -> "--${name} has no effect with --mode ${parameters.mode}".toString() }
 }
 
-// Return the samples as [id, annotation, fasta, labels, bundle]: paths, or the name of a bundle; null if not given.
+// Return the samples as [id, annotation, fasta, labels, vcf, bundle]: paths, or the name of a bundle; null if not given.
 def samples(parameters) {
     def read = read_samples(parameters)
     return read.problems ? error(read.problems.join('\n')) : read.samples
@@ -382,12 +378,14 @@ def read_samples(parameters) {
     if (parameters.annotation == null && parameters.fasta == null) {
         return [samples: [], problems: ['--annotation and --fasta are needed, or --input; --help says more']]
     }
-    def named = (parameters.annotation ?: parameters.fasta).toString().tokenize('/').last().tokenize('.')[0] ?: 'sample'
-    def cells = ['sample', 'annotation', 'fasta', 'labels', 'bundle']
+    def names = (parameters.mode == 'variants' ? ['vcf'] : []) + ['annotation', 'fasta']
+    def first = names.find { name -> parameters[name] }
+    def named = parameters[first].toString().tokenize('/').last().tokenize('.')[0] ?: 'sample'
+    def cells = ['sample', 'annotation', 'fasta', 'labels', 'vcf', 'bundle']
         .collectEntries { name -> [name, parameters[name]?.toString()] }
     def read = sample_of([sample: named] + cells.findAll { _name, text -> text }, parameters, { text -> path_of(text) })
     def problems = read.problems.collect { name, problem ->
-        def derived = name == 'sample' && parameters.sample == null ? ' (the name of --annotation): give --sample' : ''
+        def derived = name == 'sample' && parameters.sample == null ? " (the name of --${first}): give --sample" : ''
         "--${name}: ${problem}${derived}".toString()
     }
     return [samples: [read.sample], problems: problems]
@@ -409,9 +407,10 @@ def bundle_of(text, resolve) {
 
 // Return one sample from {column: text}, and its {column: problem}.
 def sample_of(cells, parameters, resolve) {
-    def instead = parameters.mode == 'predict' ? ['regions', 'sequences', 'tile'].findAll { name -> is_set(parameters[name]) } : []
+    def instead = ([predict: ['regions', 'sequences', 'tile'], variants: ['regions']][parameters.mode] ?: [])
+        .findAll { name -> is_set(parameters[name]) }
     def needed = ['sample', 'fasta'] + (instead ? [] : ['annotation'])
-    needed += parameters.mode == 'predict' ? [] : ['labels']
+    needed += parameters.mode == 'predict' ? [] : parameters.mode == 'variants' ? ['vcf'] : ['labels']
     needed += parameters.mode == 'evaluate' ? ['bundle'] : []
     def problems = needed
         .findAll { column -> !cells[column] }
@@ -420,7 +419,7 @@ def sample_of(cells, parameters, resolve) {
         problems.annotation = "not together with --${(instead - 'tile')[0]}"
     }
 
-    def formats = [annotation: 'file-path', fasta: 'file-path', labels: 'path']
+    def formats = [annotation: 'file-path', fasta: 'file-path', labels: 'path', vcf: 'file-path']
     def paths = formats.collectEntries { column, _format ->
         [column, cells[column] ? resolve.call(cells[column]) : null]
     }
@@ -447,7 +446,7 @@ def sample_of(cells, parameters, resolve) {
 
 // Read the samplesheet: CSV with a header. Cells may be quoted. Relative paths start at its folder.
 def read_sheet(parameters) {
-    def problems = ['annotation', 'fasta', 'labels', 'sample']
+    def problems = ['annotation', 'fasta', 'labels', 'vcf', 'sample']
         .findAll { name -> parameters[name] != null }
         .collect { name -> "--${name}: not together with --input, which has a column for it".toString() }
     def sheet = path_of(parameters.input)
@@ -505,7 +504,7 @@ def cells_of(line) {
 // Return the problem with a samplesheet's header, or that it has no rows.
 def header_faults(rows, text, more) {
     def needed = ['sample', 'annotation', 'fasta']
-    def columns = needed + ['labels', 'bundle'] + more
+    def columns = needed + ['labels', 'vcf', 'bundle'] + more
     if (text.contains('\uFFFD') || text.contains('\u0000')) {
         return ['not text in UTF-8']
     }
@@ -534,6 +533,8 @@ def help(schema) {
         '      --labels labels.tsv --encoder kmer',
         '  nextflow run main.nf --mode evaluate --annotation genes.gtf.gz --fasta genome.fa.gz \\',
         '      --labels labels.tsv --bundle results/bundles/genes',
+        '  nextflow run main.nf --mode variants --vcf calls.vcf.gz --annotation genes.gtf.gz \\',
+        '      --fasta genome.fa.gz',
         '  nextflow run main.nf --mode experiment --sheet experiment.yaml --input genomes.csv',
         '  nextflow run main.nf --input samples.csv -profile slurm,singularity -resume',
         '',

@@ -1,9 +1,9 @@
 include { CONFIGURATION } from '../modules/configuration'
 include { EXPERIMENT    } from '../modules/experiment'
 include { PLAN          } from '../modules/plan'
+include { quoted        } from '../functions/quoted'
 include { beside        } from '../schema/named'
 include { links_of      } from '../schema/named'
-include { quoted        } from '../schema/parameters'
 include { sheet_of      } from '../schema/sheet'
 
 workflow EXPERIMENTATION {

@@ -1,14 +1,17 @@
 include { PREDICT } from '../modules/predict'
 include { GATHER  } from '../modules/gather'
+include { TRACKS  } from '../modules/tracks'
 
 workflow PREDICTION {
     take:
     shards    // [meta, shard, fasta, bundle, identity]
     scattered // [meta, folder, bundle]
+    genomes   // [id, fasta]
     kept      // a file in the folder that is kept from run to run, or []
     given     // files that options name
     flags
     about     // what launched this run
+    tracks    // true: also make tracks
 
     main:
     PREDICT(shards, kept, given, flags)
@@ -26,7 +29,21 @@ workflow PREDICTION {
         about,
     )
     predictions = GATHER.out.prediction
+    if (tracks) {
+        TRACKS(
+            predictions
+                .map { meta, folder -> [meta.id, meta, folder] }
+                .join(genomes)
+                .map { _id, meta, folder, fasta -> [meta, folder, fasta] },
+            kept,
+        )
+        finished = TRACKS.out.tracks
+    }
+    else {
+        finished = predictions
+    }
 
     emit:
     predictions // [meta, folder]
+    finished    // those with their tracks, if there are any: [meta, folder]
 }

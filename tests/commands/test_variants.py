@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import pytest
@@ -101,3 +102,16 @@ def test_regions_may_be_typed_in_place_of_an_annotation(inputs, tmp_path):
     rows = read_effects(tmp_path / "out" / "effects.tsv.gz")
     assert {row["#chrom"] for row in rows} == {"chr1", "chr2"}
     assert all(int(row["pos"]) <= 802 for row in rows)
+
+
+@pytest.mark.parametrize("typed", [False, True])
+def test_the_record_names_the_paths_that_are_asked_for(inputs, tmp_path, typed):
+    """The pipeline's tasks read links, which say nothing to the user."""
+    paths = ["s3://my/a.vcf", "/my rows.bed", "s3://my/g.fa"]
+    rows = "chr1:1-800" if typed else inputs.rows
+    words = (inputs.vcf, rows, inputs.fasta, "-o", tmp_path / "out", "--window", "interval")
+    more = ("--bundle", inputs.folder / "bundle", "--background", "0", "--recorded-as", *paths)
+    assert histpred("variants", *words, *more).code == 0
+    record = json.loads((tmp_path / "out" / "variants.json").read_text())
+    found = [record["vcf"], record["annotation"]["path"], record["fasta"]["path"]]
+    assert found == [paths[0], "chr1:1-800" if typed else paths[1], paths[2]]

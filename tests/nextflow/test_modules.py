@@ -73,7 +73,9 @@ def commands() -> list[tuple[str, str, str]]:
     return found
 
 
-@pytest.mark.parametrize("verb", ["predict", "embed", "train", "evaluate", "experiment"])
+@pytest.mark.parametrize(
+    "verb", ["predict", "embed", "train", "evaluate", "experiment", "variants"]
+)
 def test_a_task_starts_as_many_threads_as_it_has_cores(verb: str) -> None:
     calls = [rest for _, found, rest in commands() if found == verb and "--help" not in rest]
     assert calls
@@ -89,7 +91,7 @@ def test_every_label_is_one_that_gets_something() -> None:
 def test_what_needs_torch_gets_the_image_with_it() -> None:
     with_torch = {path.stem for path in MODULES if "-train" in read(path)}
     of_experiments = {"plan", "configuration", "experiment"}
-    assert with_torch == {"predict", "embed", "train", "evaluate"} | of_experiments
+    assert with_torch == {"predict", "variants", "embed", "train", "evaluate"} | of_experiments
 
 
 def test_every_module_calls_histpred() -> None:
@@ -132,6 +134,17 @@ def test_every_include_exists(path: Path) -> None:
     for name, source in re.findall(r"include \{ (\w+) +\} from '([^']+)'", read(path)):
         target = (path.parent / source).with_suffix(".nf")
         assert re.search(rf"^(process|workflow|def) {name}\b", read(target), re.MULTILINE), name
+
+
+def test_a_file_of_functions_that_several_scripts_include_includes_none() -> None:
+    """Nextflow 25.04 runs it once for each under the strict parser, and then finds names twice."""
+    users: dict[Path, set[Path]] = {}
+    for path in SCRIPTS:
+        for source in re.findall(r"^include \{.*\} from '([^']+)'", read(path), re.MULTILINE):
+            users.setdefault((path.parent / source).with_suffix(".nf").resolve(), set()).add(path)
+    shared = [path for path, some in users.items() if len(some) > 1 and path not in MODULES]
+    assert shared
+    assert [path.name for path in shared if "\ninclude {" in "\n" + read(path)] == []
 
 
 # Object stores lack these, or answer otherwise than a file system: for local paths only.

@@ -35,7 +35,7 @@ PROPERTIES: dict[str, dict[str, Any]] = {
     name: says for group in SCHEMA["$defs"].values() for name, says in group["properties"].items()
 }
 DEFAULTS = {name: says.get("default") for name, says in PROPERTIES.items()}
-VERBS = ("scatter", "predict", "embed", "train", "evaluate", "experiment")
+VERBS = ("scatter", "predict", "embed", "train", "evaluate", "experiment", "variants")
 ARGUMENTS = {"labels": __file__}  # must exist; other files are not read while options are parsed
 
 
@@ -116,7 +116,7 @@ def test_every_option_is_a_parameter_or_left_out_for_a_reason(verb: str) -> None
         if verb in says.get("x-histpred", {})
     }
     left_out = {f"--{name.replace('_', '-')}" for name in made.LEFT_OUT} | {
-        f"--{name}" for name, only in made.ONLY_OF.items() if only != verb
+        f"--{name}" for name, only in made.ONLY_OF.items() if verb not in only
     }
     assert flags <= options(verb).keys()
     assert not flags & left_out
@@ -214,7 +214,7 @@ workflow {
     def schema = new groovy.json.JsonSlurper().parse(file('SCHEMA'))
     if (file('cases.json').exists()) {
         def cases = new groovy.json.JsonSlurper().parse(file('cases.json'))
-        def verbs = ['scatter', 'predict', 'embed', 'train', 'evaluate']
+        def verbs = ['scatter', 'predict', 'embed', 'train', 'evaluate', 'variants']
         def outcomes = cases.collectEntries { name, one ->
             [name, outcome_of(params + one, schema, verbs)]
         }
@@ -244,9 +244,18 @@ def files(folder: Path) -> None:
     below = folder / "däta one"
     for parent in (folder, below, folder / "other"):
         (parent / "my bundle").mkdir(parents=True)
-        for name in ("genes.gtf.gz", "genome.fa", "labels.tsv", "split.tsv", "it's.bed", "random"):
+        for name in (
+            "genes.gtf.gz",
+            "genome.fa",
+            "labels.tsv",
+            "split.tsv",
+            "it's.bed",
+            "random",
+            VCF,
+        ):
             (parent / name).write_text("x")
-    (folder / "gene s.gtf").write_text("x")
+    for name in ("gene s.gtf", "odd calls.vcf"):
+        (folder / name).write_text("x")
     (folder / "odd").mkdir()
     for name in ODD:
         (folder / "odd" / f"{name}.bed").write_text("x")
@@ -256,6 +265,7 @@ def files(folder: Path) -> None:
         (below / f"{name}.csv").write_bytes(sheet if isinstance(sheet, bytes) else sheet.encode())
 
 
+VCF = "calls.vcf.gz"
 HEADER = "sample,annotation,fasta\n"
 ROW = "one,genes.gtf.gz,genome.fa\n"
 LABELLED = "sample,labels,bundle,annotation,fasta\n"
@@ -296,6 +306,7 @@ SHEETS: dict[str, str | bytes] = {
     "three,genes.gtf.gz,genome.fa,human-promoter\n",
     "stated": "sample,labels,annotation,fasta,species,taxon_id\n"
     "one,labels.tsv,genes.gtf.gz,genome.fa,Homo sapiens,9606\n",
+    "calls": "sample,annotation,fasta,vcf\none,genes.gtf.gz,genome.fa,../calls.vcf.gz\n",
     "named": "name,annotation,fasta,labels\none,genes.gtf.gz,genome.fa,labels.tsv\n",
     "long": HEADER + f'one,"{"x" * 100_000}",genome.fa\n',
 }
@@ -309,6 +320,7 @@ EXPERIMENTS = {
 SINGLE = {"annotation": "genes.gtf.gz", "fasta": "genome.fa"}
 TRAIN = {**SINGLE, "mode": "train", "labels": "labels.tsv"}
 EVALUATE = {**TRAIN, "mode": "evaluate", "bundle": "human-promoter"}
+VARIANTS = {**SINGLE, "mode": "variants", "vcf": VCF}
 NASTY = 'it\'s $HOME `date` "x" \\ ; \n two é'
 
 # Valid parameters: (parameters, the beginnings of the warnings).
@@ -382,6 +394,33 @@ GOOD: dict[str, tuple[dict[str, Any], list[str]]] = {
     "from a shipped bundle": ({**TRAIN, "from": "yeast", "model": "spectra"}, []),
     "from in another mode": ({**SINGLE, "from": "yeast"}, ["--from"]),
     "an experiment": ({**TRAIN, "mode": "experiment", "sheet": "däta one/experiment.yaml"}, []),
+    "variants": (
+        {
+            **VARIANTS,
+            "background": "5",
+            "anyway": True,
+            "marks": "H3K4me3",
+            "genes": "random",
+            "by": "transcript",
+            "window": "body",
+            "strict": True,
+            "shard_bases": 5,
+        },
+        [],
+    ),
+    "variants of a sheet": ({"input": "däta one/calls.csv", "mode": "variants"}, []),
+    "variants in regions": (
+        {"mode": "variants", "vcf": VCF, "fasta": "genome.fa", "regions": "chr22:5-9"},
+        [],
+    ),
+    "variants without effect": (
+        {**VARIANTS, "tile": 200, "multiqc": True, "sequences": "false", "epochs": 3},
+        ["--multiqc", "--tile", "--epochs"],
+    ),
+    "a VCF in another mode": (
+        {**SINGLE, "vcf": VCF, "background": 5, "anyway": True},
+        ["--vcf", "--background", "--anyway"],
+    ),
     "sheet of genomes": ({"input": "däta one/named.csv", "mode": "train", "pool": "both"}, []),
     "pooled sheet": ({"input": "däta one/stated.csv", "mode": "train", "pool": "both"}, []),
 }
@@ -447,6 +486,23 @@ BAD: dict[str, tuple[dict[str, Any], list[str]]] = {
         {**TRAIN, "model": "deephistone", "members": 3, "mark_dimension": 4},
         ["--members: not together with --model deephistone", "--mark_dimension: not together"],
     ),
+    "variants without a VCF": (
+        {**SINGLE, "mode": "variants", "background": -1},
+        ["--vcf: needed with --mode variants", "--background: -1 is less than 0, the least"],
+    ),
+    "a VCF alone": (
+        {"mode": "variants", "vcf": VCF},
+        ["--annotation and --fasta are needed, or --input"],
+    ),
+    "variants of a sheet without a column for them": (
+        {"input": "däta one/plain.csv", "mode": "variants"},
+        ["däta one/plain.csv:2: vcf: needed with --mode variants"],
+    ),
+    "a VCF that is not there": ({**VARIANTS, "vcf": "no.vcf"}, ["--vcf: there is no /"]),
+    "a name from a VCF": (
+        {**VARIANTS, "vcf": "odd calls.vcf"},
+        ["with a letter or digit first (the name of --vcf): give --sample"],
+    ),
     "half": ({"fasta": "genome.fa"}, ["--annotation: needed with --mode predict"]),
     "train without labels": ({**SINGLE, "mode": "train"}, ["--labels: needed with --mode train"]),
     "evaluate without all": (
@@ -458,10 +514,10 @@ BAD: dict[str, tuple[dict[str, Any], list[str]]] = {
         ["--bundle: not together with --encoder"],
     ),
     "sheet and files": (
-        {**TRAIN, "input": "däta one/labelled.csv", "sample": "x"},
+        {**TRAIN, "input": "däta one/labelled.csv", "sample": "x", "vcf": VCF},
         [
             f"--{name}: not together with --input"
-            for name in ("annotation", "fasta", "labels", "sample")
+            for name in ("annotation", "fasta", "labels", "vcf", "sample")
         ],
     ),
     "not there": (
@@ -743,14 +799,20 @@ def test_samples_are_paths_and_names(done: tuple[Path, dict[str, Any]]) -> None:
 
     inputs = {"annotation": path(folder / "genes.gtf.gz"), "fasta": path(folder / "genome.fa")}
     there = {"annotation": path(below / "genes.gtf.gz"), "fasta": path(below / "genome.fa")}
-    no = {"labels": None, "bundle": None}
+    no = {"labels": None, "vcf": None, "bundle": None}
     assert samples("single") == [{"id": "genes", **inputs, **no}]
     assert samples("named") == [
         {"id": "H1-K562.v2+", **inputs, **no, "bundle": path(folder / "my bundle")}
     ]
     assert samples("number as a name")[0]["id"] == "7"
     assert samples("evaluate") == [
-        {"id": "genes", **inputs, "labels": path(folder / "labels.tsv"), "bundle": "human-promoter"}
+        {
+            "id": "genes",
+            **inputs,
+            "labels": path(folder / "labels.tsv"),
+            "vcf": None,
+            "bundle": "human-promoter",
+        }
     ]
     assert samples("sheet plain") == [{"id": "one", **there, **no}]
     assert samples("sheet bom-crlf-blank") == [
@@ -763,18 +825,23 @@ def test_samples_are_paths_and_names(done: tuple[Path, dict[str, Any]]) -> None:
             "annotation": path(below / "it's.bed"),
             "fasta": there["fasta"],
             "labels": None,
+            "vcf": None,
             "bundle": path(below / "my bundle"),
         }
     ]
     labels = path(below / "labels.tsv")
     assert samples("from a folder")[0]["bundle"] == path(folder / "my bundle")
     assert samples("from a shipped bundle")[0]["bundle"] == "yeast"
-    one = {"id": "one", **there, "labels": labels, "bundle": path(below / "my bundle")}
+    one = {"id": "one", **there, **no, "labels": labels, "bundle": path(below / "my bundle")}
     assert samples("sheet labelled") == [
         one,
         {**one, "id": "two", "bundle": path(folder / "my bundle")},  # --bundle, from here
     ]
     assert samples("sheet to train") == [one, {**one, "id": "two", "bundle": None}]
+    calls = {"id": "calls", **inputs, **no, "vcf": path(folder / VCF)}
+    assert samples("variants") == [calls]
+    assert samples("variants in regions") == [{**calls, "annotation": None}]
+    assert samples("variants of a sheet") == [{**calls, "id": "one", **there}]
 
 
 def words(flags: str) -> list[str]:
@@ -807,6 +874,11 @@ def test_flags_are_what_differs_and_what_bash_passes_on(done: tuple[Path, dict[s
         *("--batch", "128", "--learning-rate", "1e-3", "--summary", NASTY),
     ]
     assert words(flags("evaluate")["evaluate"]) == ["--seed", "3"]
+    assert words(flags("variants")["variants"]) == [
+        *("--marks", "H3K4me3", "--by", "transcript", "--window", "body"),
+        *("--genes", "given/random", "--strict", "--background", "5", "--anyway"),
+    ]
+    assert words(flags("variants without effect")["variants"]) == []
     assert words(flags("evaluate")["embed"]) == []  # or it would embed what evaluate does not read
     assert words(flags("no effect")["scatter"]) == ["--strict", "--shard-bases", "5"]
     assert words(flags("no effect")["predict"]) == []
@@ -853,6 +925,7 @@ def test_files_that_flags_name_are_staged(done: tuple[Path, dict[str, Any]]) -> 
     assert found["outcomes"]["good train"]["given"]["train"] == []
     outcome = found["outcomes"]["good genes in a file"]
     assert outcome["given"].pop("scatter") == [str(folder / "random")]
+    assert outcome["given"].pop("variants") == [str(folder / "random")]
     assert not any(outcome["given"].values())
     assert outcome["flags"]["scatter"] == "--genes given/random"
     outcome = found["outcomes"]["good a gene called as a folder"]
@@ -863,7 +936,8 @@ def test_files_that_flags_name_are_staged(done: tuple[Path, dict[str, Any]]) -> 
 def test_only_scatter_chooses_rows(done: tuple[Path, dict[str, Any]]) -> None:
     for name, flag in (("some genes", "--genes XIST,MALAT1"), ("sequences", "--sequences")):
         flags = done[1]["outcomes"][f"good {name}"]["flags"]
-        others = [verb for verb in VERBS[1:] if verb != "experiment"]
+        assert flags.pop("variants") == ("" if name == "sequences" else flag)  # it has no shards
+        others = [verb for verb in VERBS[1:] if verb not in ("experiment", "variants")]
         assert flags == {"scatter": flag} | dict.fromkeys(others, "")
     assert done[1]["outcomes"]["good genes to train"]["flags"]["scatter"] == ""
     for name in ("regions", "sequences", "whole contigs"):
@@ -889,6 +963,7 @@ def test_help_has_all_and_fits(done: tuple[Path, dict[str, Any]]) -> None:
     for mode in (
         "--mode train",
         "--mode evaluate",
+        "--mode variants",
         "--input samples.csv",
         "sample,annotation,fasta",
     ):

@@ -22,7 +22,19 @@ from support.command_line import ROOT, contents, histpred, tables
 from support.containers import built_image, podman
 from support.crates import problems
 from support.nextflow import needs_nextflow, run_nextflow
-from support.pipeline import DATA, INPUTS, PREDICTIONS, assert_same, launch, succeed, tasks, wrapper
+from support.pipeline import (
+    DATA,
+    INPUTS,
+    PREDICTIONS,
+    assert_published,
+    assert_same,
+    failed_samples,
+    launch,
+    said_last,
+    succeed,
+    tasks,
+    wrapper,
+)
 
 pytestmark = [pytest.mark.slow, pytest.mark.nextflow, pytest.mark.timeout(600), needs_nextflow]
 
@@ -34,21 +46,6 @@ def trace_of(folder: Path) -> list[dict[str, str]]:
     newest = max((folder / "results" / "pipeline_info").glob("trace_*.txt"))
     with open(newest, encoding="utf-8", newline="") as lines:
         return list(csv.DictReader(lines, delimiter="\t"))
-
-
-def assert_published(folder: Path, name: str) -> None:
-    """Compare the names of published files with the snapshot tests/nextflow/snapshots/NAME.txt.
-
-    A hub has a folder for the assembly. What is in there depends on the marks of the bundle.
-    """
-    results = folder / "results"
-    found = sorted(
-        re.sub(r"\d{4}(-\d\d){2}_\d\d(-\d\d){2}", "TIME", path.relative_to(results).as_posix())
-        for path in results.rglob("*")
-        if path.is_file() and path.parent.name != "hg19"
-    )
-    snapshot = Path(__file__).parent / "snapshots" / f"{name}.txt"
-    assert found == snapshot.read_text(encoding="utf-8").splitlines()
 
 
 def assert_report(found: Path, expected: Path, shards: int) -> None:
@@ -569,19 +566,6 @@ def three_samples(folder: Path) -> Path:
         f"damaged,{INPUTS[0]},{INPUTS[1]},damaged\n"
     )
     return sheet
-
-
-def failed_samples(folder: Path) -> dict[str, dict[str, str]]:
-    table = folder / "results" / "pipeline_info" / "failed_samples.tsv"
-    with open(table, encoding="utf-8", newline="") as lines:
-        return {row["sample"]: row for row in csv.DictReader(lines, delimiter="\t")}
-
-
-def said_last(output: str) -> list[str]:
-    """Return the lines after Nextflow's own."""
-    lines = output.strip().splitlines()
-    starts = [at for at, line in enumerate(lines) if re.match(r"\d+ of \d+ samples failed", line)]
-    return lines[starts[-1] :]
 
 
 @pytest.mark.parametrize(

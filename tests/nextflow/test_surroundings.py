@@ -66,35 +66,70 @@ def stub_run(folder: Path, *options: str | Path) -> str:
     return done.stdout
 
 
+def pretend_conda(folder: Path) -> None:
+    """Write a `conda` that makes empty environments and writes down what it was asked for."""
+    conda = (
+        f'echo "$@" >> {folder}/asked\n'
+        'if [ "$1" = env ]; then mkdir -p "$4"; fi\n'
+        f'if [ "$1" = info ]; then echo \'{{\'; echo \'"conda_prefix": "{folder}"\'; fi'
+    )
+    program(folder / "bin", "conda", conda)
+    program(folder / "bin", "activate", "true")
+
+
+def environments(folder: Path) -> dict[str, str]:
+    """Return the file of the environment of each task, by process or, for VARIANTS, by sample."""
+    made = re.findall(
+        r"env create --prefix (\S+) --file (\S+)", (folder / "asked").read_text(encoding="utf-8")
+    )
+    files = {Path(prefix).name: Path(file).name for prefix, file in made}
+    used = {}
+    for run in folder.glob("work/*/*/.command.run"):
+        text = run.read_text()
+        ((task, tag),) = re.findall(r"name: '(?:\w+:)*(\w+)(?: \((\w+)\))?", text)
+        (environment,) = re.findall(r"activate \S*/(env-[\w-]+)", text)
+        used[tag if task == "VARIANTS" else task] = files.get(environment, "another")
+    return used
+
+
+@pytest.mark.slow
+@pytest.mark.nextflow
+@needs_nextflow
+def test_variants_get_the_image_with_torch_for_a_large_encoder_only(tmp_path: Path) -> None:
+    pretend_conda(tmp_path)
+    data = ROOT / "test-data" / "human-chr22-20M"
+    (tmp_path / "calls.vcf").write_text("not read in a stub")
+    rows = []
+    for name in ("dnabert2", "rnafm", "hf", "kmer"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "bundle.json").write_text(f'{{"encoder": {{"kind": "{name}"}}}}')
+        rows.append((name, name))
+    rows.append(("default", ""))
+    lines = [
+        f"{sample},{data}/genes.gtf.gz,{data}/genome.fa.gz,calls.vcf,{bundle}\n"
+        for sample, bundle in rows
+    ]
+    sheet = tmp_path / "samples.csv"
+    sheet.write_text("sample,annotation,fasta,vcf,bundle\n" + "".join(lines))
+    stub_run(tmp_path, "-profile", "conda", "--mode", "variants", "--input", sheet)
+    assert environments(tmp_path) == {
+        **dict.fromkeys(["BUNDLE", "kmer", "default"], "histpred.yml"),
+        **dict.fromkeys(["dnabert2", "rnafm", "hf"], "histpred-train.yml"),
+    }
+
+
 @pytest.mark.slow
 @pytest.mark.nextflow
 @needs_nextflow
 def test_each_task_gets_the_environment_of_its_image_and_the_end_is_mailed(tmp_path: Path) -> None:
-    """With a `conda` that makes empty environments and writes down what it was asked for."""
-    conda = (
-        f'echo "$@" >> {tmp_path}/asked\n'
-        'if [ "$1" = env ]; then mkdir -p "$4"; fi\n'
-        f'if [ "$1" = info ]; then echo \'{{\'; echo \'"conda_prefix": "{tmp_path}"\'; fi'
-    )
-    program(tmp_path / "bin", "conda", conda)
-    program(tmp_path / "bin", "activate", "true")
+    pretend_conda(tmp_path)
     program(tmp_path / "bin", "multiqc", "echo multiqc, version 1.35")
     program(tmp_path / "bin", "sendmail", f"cat > {tmp_path}/mail")
     options = ["--mode", "train", "--labels", LABELS, "--multiqc", "-N", "you@example.org"]
     stub_run(tmp_path, "-profile", "test,conda", *options)
 
-    asked = (tmp_path / "asked").read_text()
-    made = re.findall(r"env create --prefix (\S+) --file (\S+)", asked)
-    files = {Path(prefix).name: Path(file).name for prefix, file in made}
-    assert set(files.values()) == {"histpred.yml", "histpred-train.yml"}
-    assert "bioconda::multiqc=1.35" in asked
-    used = {}
-    for run in tmp_path.glob("work/*/*/.command.run"):
-        text = run.read_text()
-        (task,) = re.findall(r"name: '(?:\w+:)*(\w+)", text)
-        (environment,) = re.findall(r"activate \S*/(env-[\w-]+)", text)
-        used[task] = files.get(environment, "another")
-    assert used == {
+    assert "bioconda::multiqc=1.35" in (tmp_path / "asked").read_text()
+    assert environments(tmp_path) == {
         **dict.fromkeys(["BUNDLE", "SCATTER", "SUMMARY"], "histpred.yml"),
         **dict.fromkeys(["EMBED", "TRAIN", "EVALUATE"], "histpred-train.yml"),
         "MULTIQC": "another",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import re
 import stat
@@ -47,6 +48,34 @@ def tasks(output: str, how: str = "Submitted") -> list[str]:
 
 def assert_same(found: Path, expected: Path) -> None:
     assert tables(found) == tables(expected)
+
+
+def assert_published(folder: Path, name: str) -> None:
+    """Compare the names of published files with the snapshot tests/nextflow/snapshots/NAME.txt.
+
+    A hub has a folder for the assembly. What is in there depends on the marks of the bundle.
+    """
+    results = folder / "results"
+    found = sorted(
+        re.sub(r"\d{4}(-\d\d){2}_\d\d(-\d\d){2}", "TIME", path.relative_to(results).as_posix())
+        for path in results.rglob("*")
+        if path.is_file() and path.parent.name != "hg19"
+    )
+    snapshot = ROOT / "tests" / "nextflow" / "snapshots" / f"{name}.txt"
+    assert found == snapshot.read_text(encoding="utf-8").splitlines()
+
+
+def failed_samples(folder: Path) -> dict[str, dict[str, str]]:
+    table = folder / "results" / "pipeline_info" / "failed_samples.tsv"
+    with open(table, encoding="utf-8", newline="") as lines:
+        return {row["sample"]: row for row in csv.DictReader(lines, delimiter="\t")}
+
+
+def said_last(output: str) -> list[str]:
+    """Return the lines after Nextflow's own."""
+    lines = output.strip().splitlines()
+    starts = [at for at, line in enumerate(lines) if re.match(r"\d+ of \d+ samples failed", line)]
+    return lines[starts[-1] :]
 
 
 def wrapper(folder: Path, body: str) -> Path:
