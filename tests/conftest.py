@@ -5,9 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
+
+from support import browsers
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 ROOT = Path(__file__).resolve().parent.parent
 NO_SKIP = os.environ.get("HISTPRED_NO_SKIP") == "1"
@@ -82,3 +88,20 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("needs the folder shared/data beside the checkout")
     return folder
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """A browser; one for each process, since playwright cannot be started twice in it."""
+    reason = browsers.why_no_browser()
+    if reason:
+        pytest.skip(reason)
+    with browsers.chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(chromium: Browser) -> Iterator[Page]:
+    """An empty page; what goes wrong in it fails the test (`browsers.watched_page`)."""
+    with browsers.watched_page(chromium) as page:
+        yield page

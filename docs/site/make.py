@@ -71,7 +71,7 @@ def commands_page() -> str:
 
 def command_page(verb: str) -> str:
     """One command, with those below it if it is a group."""
-    context = click.Context(cli.histpred, info_name="histpred")
+    context = click.Context(cli.histpred, info_name="histpred", **cli.histpred.context_settings)
     command = cli.histpred.get_command(context, verb)
     assert command is not None
     return "\n".join(described(command, click.Context(command, context, verb), "#")) + "\n"

@@ -1,20 +1,15 @@
-"""Hubs of the real megabase, as `histpred tracks` writes them, and Chromium."""
+"""Hubs of the real megabase, as `histpred tracks` writes them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import pytest
 
 from histpred.core.marks import CORE_MARKS, mark, mark_colour
 from histpred.scoring.tables import bed_shades
-from support import browsers
 from support.command_line import Scores, histpred, read_scores
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
 
 
 class Hub(NamedTuple):
@@ -46,22 +41,6 @@ class Hub(NamedTuple):
         shades = bed_shades(mark_colour(name))
         scores = [round(float(row[name]) * 1000) for row in rows]
         return [tuple(map(int, shades[score].split(","))) for score in scores]
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    reason = browsers.why_no_browser()
-    if reason:
-        pytest.skip(reason)
-    with browsers.chromium() as browser:
-        yield browser
-
-
-@pytest.fixture
-def page(chromium: Browser) -> Iterator[Page]:
-    """An empty page; what goes wrong in it fails the test (`browsers.watched_page`)."""
-    with browsers.watched_page(chromium) as page:
-        yield page
 
 
 def hub_of(annotation: Path, genome: Path, folder: Path, assembly: str, *options: str) -> Hub:

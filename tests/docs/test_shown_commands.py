@@ -86,7 +86,8 @@ def write_variants(folder: Path) -> None:
     ]
     text = folder / "calls.vcf"
     text.write_text("\n".join(lines) + "\n")
-    pysam.tabix_compress(str(text), str(folder / "calls.vcf.gz"))
+    for name in ("calls.vcf.gz", "part1.vcf.gz"):
+        pysam.tabix_compress(str(text), str(folder / name))
     with pysam.VariantFile(str(text)) as calls:
         bcf = pysam.VariantFile(str(folder / "calls.bcf"), "wb", header=calls.header)
         for record in calls:

@@ -9,15 +9,19 @@ import sys
 from html.parser import HTMLParser
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 import pytest
 
 from histpred.cli import VERBS
 from histpred.core.columns import HEADER
-from support.browsers import PHONE, SCREEN, chromium, watched_page, why_no_browser
+from support.browsers import PHONE, SCREEN
 from support.command_line import ROOT, histpred
 from support.scripts import load_script
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page as BrowserPage
 
 REFERENCE = ROOT / "docs" / "reference"
 make = load_script("docs/site/make.py")
@@ -120,18 +124,16 @@ def test_links_lead_to_pages_and_nothing_is_loaded_from_the_network(site: Path) 
 @pytest.mark.slow
 @pytest.mark.browser
 @needs_mkdocs
-@pytest.mark.skipif(bool(why_no_browser()), reason=why_no_browser())
 @pytest.mark.parametrize("screen", [SCREEN, PHONE], ids=["laptop", "phone"])
-def test_the_site_opens_from_disk_and_its_search_finds(site: Path, screen: dict[str, int]) -> None:
-    with chromium() as browser, watched_page(browser) as page:
-        page.set_viewport_size(screen)
-        for name in ("reference/commands/predict.html", "how-to/how-sure.html", "index.html"):
-            page.goto((site / name).as_uri())
-            assert page.evaluate("document.documentElement.scrollWidth") <= screen["width"]
-        if screen is PHONE:
-            page.locator("label.md-header__button[for=__search]").click()
-        page.locator("[data-md-component=search-query]").press_sequentially(
-            "contigs have other names"
-        )
-        found = page.locator(".md-search-result__item h1").first
-        assert found.inner_text() == "My contigs have other names"
+def test_the_site_opens_from_disk_and_its_search_finds(
+    site: Path, screen: dict[str, int], page: BrowserPage
+) -> None:
+    page.set_viewport_size(screen)
+    for name in ("reference/commands/predict.html", "how-to/how-sure.html", "index.html"):
+        page.goto((site / name).as_uri())
+        assert page.evaluate("document.documentElement.scrollWidth") <= screen["width"]
+    if screen is PHONE:
+        page.locator("label.md-header__button[for=__search]").click()
+    page.locator("[data-md-component=search-query]").press_sequentially("contigs have other names")
+    found = page.locator(".md-search-result__item h1").first
+    assert found.inner_text() == "My contigs have other names"

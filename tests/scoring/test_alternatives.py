@@ -8,22 +8,26 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from histpred.bundle.encoding import bundle_encoder
-from histpred.bundle.folder import load_bundle
-from histpred.bundle.mark_spec import Calibration, MarkSpec
-from histpred.encoders.chunks import ChunkPolicy
-from histpred.encoders.store import Store, encoder_identity
-from histpred.genome.changes import Change
-from histpred.genome.plan import open_windows, scorable
-from histpred.genome.request import Request
-from histpred.scoring.alternatives import Alternatives, log_odds, scale_of
-from histpred.scoring.frames import read_frame
-from histpred.scoring.predict import predict
-from histpred.scoring.scorer import Scorer
-from histpred.scoring.tables import FORMATS, SCORES
-from support import random_genome, write_fasta
-from support.dnabert2 import write_dnabert2
-from support.random_bundle import random_bundle
+REASON = "needs the extras encoders and train"
+pytest.importorskip("torch", reason=REASON)
+pytest.importorskip("tokenizers", reason=REASON)
+
+from histpred.bundle.encoding import bundle_encoder  # noqa: E402
+from histpred.bundle.folder import load_bundle  # noqa: E402
+from histpred.bundle.mark_spec import Calibration, MarkSpec  # noqa: E402
+from histpred.encoders.chunks import ChunkPolicy  # noqa: E402
+from histpred.encoders.store import Store, encoder_identity  # noqa: E402
+from histpred.genome.changes import Change  # noqa: E402
+from histpred.genome.plan import open_windows, scorable  # noqa: E402
+from histpred.genome.request import Request  # noqa: E402
+from histpred.scoring.alternatives import Alternatives, log_odds, scale_of  # noqa: E402
+from histpred.scoring.frames import read_frame  # noqa: E402
+from histpred.scoring.predict import predict  # noqa: E402
+from histpred.scoring.scorer import Scorer  # noqa: E402
+from histpred.scoring.tables import FORMATS, SCORES  # noqa: E402
+from support import random_genome, write_fasta  # noqa: E402
+from support.dnabert2 import write_dnabert2  # noqa: E402
+from support.random_bundle import random_bundle  # noqa: E402
 
 PROMOTER = {"kind": "promoter", "upstream": 700, "downstream": 300}
 LENGTH = 90_000
