@@ -11,6 +11,7 @@ import pytest
 REASON = "needs the extras encoders and train"
 pytest.importorskip("torch", reason=REASON)
 pytest.importorskip("tokenizers", reason=REASON)
+pytest.importorskip("onnx", reason=REASON)
 
 from histpred.bundle.encoding import bundle_encoder  # noqa: E402
 from histpred.bundle.folder import load_bundle  # noqa: E402
