@@ -106,10 +106,11 @@ class SpectraEncoder:
         inside = bins_inside(stretches, values.shape[1])
         sums = np.empty((len(windows), len(stretches), values.shape[2]))
         sums[:] = sums_over(values, stretches)
+        before = self._counts(own)[0] if self._frames else None
         for start in range(1, len(windows), OTHERS_AT_ONCE):
             codes = np.concatenate(each[start : start + OTHERS_AT_ONCE])
-            if self._frames:  # a stop codon that comes or goes changes bins far away
-                (given, added), (before, _) = self._counts(codes), self._counts(own)
+            if before is not None:  # a stop codon that comes or goes changes bins far away
+                given, added = self._counts(codes)
                 differ = given.reshape(len(codes), *before.shape) != before
                 numbers, bins = differ.any(axis=2).nonzero()
                 rows = numbers * len(before) + bins
