@@ -7,7 +7,6 @@ size, so that no gene hides what matters to another.
 from __future__ import annotations
 
 import gzip
-import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import islice
@@ -26,15 +25,13 @@ from histpred.genome.naming import HUB as HUB_FORMAT
 from histpred.genome.naming import refuse_names
 from histpred.genome.reference import Reference
 from histpred.scoring import derived
-from histpred.scoring.derived import GENOMES, HUB, ONE_FILE, SIZES, TRACKS
+from histpred.scoring.derived import HUB
 from histpred.scoring.explain_record import CONTRIBUTIONS, ExplainRecord, read_explained
 from histpred.tracks import bbi
 from histpred.tracks.annotation import write_annotation
 from histpred.tracks.binary import Lengths, write_track
-from histpred.tracks.hub import HUB_HEAD, likely_assembly
-from histpred.tracks.sessions import igv_json, igv_xml, jbrowse
+from histpred.tracks.hub import hub_texts, likely_assembly, title_of
 from histpred.tracks.track import ANNOTATION, CONTRIBUTION, Track, shown_marks
-from histpred.tracks.track_list import track_list
 from histpred.tracks.validate import check_bigwig
 
 READ_AT_ONCE = 1 << 12  # stretches of the table: of eight marks, some 20 MB of text
@@ -123,38 +120,14 @@ def _write_files(
         _write_signal(spread, spread.marks.index(name), lengths, work / track.path)
         tracks.append(track)
         progress(done, len(spread.marks))
-    bundle = (run.identity.bundle or "").rpartition(" ")[0]
-    title = re.sub("[^ -~]", "_", f"{bundle}, histpred {run.identity.histpred}")
-    texts = _texts(tracks, title, lengths, assembly, spread.middle)
+    contig, position = spread.middle
+    first, last = max(1, position - AROUND), min(position + AROUND, lengths[contig])
+    locus = f"{contig}:{first}-{last}"
+    title = title_of(run.identity)
+    texts = hub_texts(tracks, title, "stretch", lengths, (assembly, locus))
     for file, text in texts.items():
         (work / file).write_text(text, encoding="utf-8")
     return [*(track.path for track in tracks), *texts]
-
-
-def _texts(
-    tracks: list[Track],
-    title: str,
-    lengths: dict[str, int],
-    assembly: str,
-    middle: tuple[str, int],
-) -> dict[str, str]:
-    """The text files of the hub by their paths; hub.txt is the last."""
-    contig, position = middle
-    first, last = max(1, position - AROUND), min(position + AROUND, lengths[contig])
-    shown = (assembly, f"{assembly}/{SIZES}", f"{contig}:{first}-{last}")
-    head = HUB_HEAD.format(title=title, files="useOneFile on")
-    each, listed = "stretch", track_list(tracks, title, "stretch", f"{assembly}/")
-    return {
-        f"{assembly}/{SIZES}": "".join(f"{name}\t{length}\n" for name, length in lengths.items()),
-        f"{assembly}/{TRACKS}": track_list(tracks, title, each),
-        derived.IGV_JSON: igv_json([track for track in tracks if track.shown], *shown),
-        derived.IGV_ALL: igv_json(tracks, *shown),
-        derived.IGV_XML: igv_xml(tracks, *shown),
-        derived.JBROWSE: jbrowse(tracks, *shown),
-        GENOMES: f"genome {assembly}\ntrackDb {assembly}/{TRACKS}\n",
-        ONE_FILE: f"{head}\ngenome {assembly}\n\n{listed}",
-        HUB: HUB_HEAD.format(title=title, files=f"genomesFile {GENOMES}"),
-    }
 
 
 def spread_of(table: Path, marks: tuple[str, ...], folder: Path) -> Spread:

@@ -7,7 +7,7 @@ one setting per line, an empty line between two stanzas.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,7 +24,7 @@ from histpred.genome.naming import refuse_names
 from histpred.genome.reference import Reference
 from histpred.scoring import derived
 from histpred.scoring.derived import DESCRIPTION, GENOMES, HUB, ONE_FILE, SIZES, TRACKS
-from histpred.scoring.record import RunRecord, read_finished
+from histpred.scoring.record import RunRecord, WindowsIdentity, read_finished
 from histpred.scoring.tables import AGAIN, CALLS, SCORES
 from histpred.tracks.about import description
 from histpred.tracks.annotation import write_annotation
@@ -164,26 +164,46 @@ def _texts(
 ) -> dict[str, str]:
     """The text files of a hub by their paths; hub.txt is the last."""
     identity, tile = run.identity, run.identity.window.tile
-    bundle = (identity.bundle or "").rpartition(" ")[0]  # without its digest
-    # run.json can come from anywhere: no line of the hub's files may begin in a name.
-    title = re.sub("[^ -~]", "_", f"{bundle}, histpred {identity.histpred}")
+    title = title_of(identity)
     each = f"tile of {tile} bp" if tile else "window"
-    sizes = f"{assembly}/{SIZES}"
     signal = any(track.signal for track in tracks)
     locus = middle(table, 50 if signal else 10, lengths) if table.windows else next(iter(lengths))
-    shown = (assembly, sizes, locus)
+    return hub_texts(tracks, title, each, lengths, (assembly, locus), description(run, title))
+
+
+def title_of(identity: WindowsIdentity) -> str:
+    """What a hub is of: the bundle, without its digest, and the release."""
+    bundle = (identity.bundle or "").rpartition(" ")[0]
+    # run.json can come from anywhere: no line of the hub's files may begin in a name.
+    return re.sub("[^ -~]", "_", f"{bundle}, histpred {identity.histpred}")
+
+
+def hub_texts(
+    tracks: list[Track],
+    title: str,
+    each: str,
+    lengths: Mapping[str, int],
+    shown: tuple[str, str],
+    about: str = "",
+) -> dict[str, str]:
+    """The text files of a hub by their paths; hub.txt is the last.
+
+    each: what a row of the tracks is of. shown: the assembly, and the locus where browsers open.
+    about: the page about the tracks; '': none.
+    """
+    assembly, locus = shown
+    sizes, page = f"{assembly}/{SIZES}", DESCRIPTION if about else ""
+    opened = (assembly, sizes, locus)
     head = HUB_HEAD.format(title=title, files="useOneFile on")
-    about = description(run, title)
-    page = DESCRIPTION if about else ""
     listed = track_list(tracks, title, each, f"{assembly}/", page)
     return {
         sizes: "".join(f"{contig}\t{length}\n" for contig, length in lengths.items()),
         **({f"{assembly}/{page}": about} if about else {}),
         f"{assembly}/{TRACKS}": track_list(tracks, title, each, page=page),
-        derived.IGV_JSON: igv_json([track for track in tracks if track.shown], *shown),
-        derived.IGV_ALL: igv_json(tracks, *shown),
-        derived.IGV_XML: igv_xml(tracks, *shown),
-        derived.JBROWSE: jbrowse(tracks, *shown),
+        derived.IGV_JSON: igv_json([track for track in tracks if track.shown], *opened),
+        derived.IGV_ALL: igv_json(tracks, *opened),
+        derived.IGV_XML: igv_xml(tracks, *opened),
+        derived.JBROWSE: jbrowse(tracks, *opened),
         GENOMES: f"genome {assembly}\ntrackDb {assembly}/{TRACKS}\n",
         ONE_FILE: f"{head}\ngenome {assembly}\n\n{listed}",
         HUB: HUB_HEAD.format(title=title, files=f"genomesFile {GENOMES}"),
