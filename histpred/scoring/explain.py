@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from histpred.bundle.outputs import interval_output
 from histpred.bundle.probability import probabilities_of
 from histpred.core.errors import UsageError
 from histpred.core.execution import Execution
-from histpred.core.finished import is_ours
+from histpred.core.finished import held, is_ours
 from histpred.core.hts import quiet_htslib
 from histpred.core.log import tell
 from histpred.core.output import (
@@ -27,7 +28,6 @@ from histpred.core.output import (
     output_folder,
     refuse_inputs,
     store_is_kept,
-    sweep,
     temporary_faults,
 )
 from histpred.encoders import is_expensive
@@ -40,11 +40,16 @@ from histpred.genome.plan import OpenWindows, open_windows, refuse_nothing, scor
 from histpred.genome.reference import Reference
 from histpred.genome.request import Request
 from histpred.genome.windows import Row
-from histpred.scoring import explain_record
 from histpred.scoring.alternatives import Alternatives, log_odds, scale_of
 from histpred.scoring.derived import remove_shown
 from histpred.scoring.domain import Surroundings, domain_warnings
-from histpred.scoring.explain_record import OUTPUTS, Explanation, explain_identity
+from histpred.scoring.explain_record import (
+    OUTPUTS,
+    ExplainRecord,
+    Explanation,
+    explain_identity,
+    write_run,
+)
 from histpred.scoring.explain_tables import Explained, ExplainTables
 from histpred.scoring.predict import NO_GPU
 from histpred.scoring.profile import PROFILE, Profile
@@ -79,16 +84,14 @@ def explain(
     started = time.time()
     check_choice(choice, resolution)
     refuse_inputs([out / name for name in OUTPUTS], request.files)
-    options = (resolution, bases)
     with quiet_htslib(), temporary_faults(), store_is_kept(execution.store), ExitStack() as stack:
         expensive = is_expensive(choice.spec.kind)
         device = "cpu" if expensive else execution.device
         scorer = stack.enter_context(_scorer_of(choice, device))
-        if not execution.overwrite and is_ours(out / RUN):
-            now = explain_identity(request, choice, execution, options)
-            known = explain_record.held(out, now)
-            sweep(out)
-            return known
+        identify = partial(explain_identity, request, choice, execution, (resolution, bases))
+        what = "another explanation"
+        if known := held(out / RUN, ExplainRecord, what, identify, execution.overwrite):
+            return known.result.of_before()
 
         encoder = choice.open(execution.device, execution.precision)
         work = stack.enter_context(output_folder(out, OUTPUTS, is_ours))
@@ -116,10 +119,9 @@ def explain(
             embedded=alternatives.embedded,
             reused=alternatives.reused,
         )
-        identity = explain_identity(request, choice, execution, options, windows)
         inputs = input_records(request.files, windows)
         tools = tools_of(encoder, choice, encoder_is["files"])
-        explain_record.write_run(work, started, identity, result, inputs, tools)
+        write_run(work, started, identify(windows), result, inputs, tools)
         remove_shown(out)
     return result
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +19,7 @@ from histpred.bundle.encoding import EncoderChoice
 from histpred.bundle.outputs import interval_output
 from histpred.core.errors import ModelError
 from histpred.core.execution import Execution
-from histpred.core.finished import is_ours
+from histpred.core.finished import held, is_ours
 from histpred.core.hts import quiet_htslib
 from histpred.core.log import tell
 from histpred.core.output import (
@@ -26,7 +27,6 @@ from histpred.core.output import (
     output_folder,
     refuse_inputs,
     store_is_kept,
-    sweep,
     temporary_faults,
 )
 from histpred.encoders import is_expensive
@@ -38,12 +38,18 @@ from histpred.genome.plan import BATCH_WINDOWS, OpenWindows, open_windows, refus
 from histpred.genome.request import Request
 from histpred.genome.tiles import tile_blocks
 from histpred.genome.windows import Row, WindowSpec
-from histpred.scoring import record
 from histpred.scoring.derived import remove_shown
 from histpred.scoring.domain import Surroundings, domain_warnings
 from histpred.scoring.promise import mark_records
 from histpred.scoring.provenance import input_records, tools_of
-from histpred.scoring.record import OUTPUTS, RUN, Prediction, prediction_identity
+from histpred.scoring.record import (
+    OUTPUTS,
+    RUN,
+    Prediction,
+    RunRecord,
+    prediction_identity,
+    write_run,
+)
 from histpred.scoring.scorer import NotFiniteError, Scorer
 from histpred.scoring.tables import FORMATS, Tables
 
@@ -85,10 +91,10 @@ def predict(
         device = "cpu" if expensive else execution.device  # there the scorer takes no time
         interval, names = interval_output(bundle, window), [mark.name for mark in choice.scored]
         scorer = stack.enter_context(Scorer(bundle, device, None, interval, names))
-        if not execution.overwrite and is_ours(out / RUN):
-            known = record.held(out, prediction_identity(request, choice, execution))
-            sweep(out)
-            return known
+        identify = partial(prediction_identity, request, choice, execution)
+        what = "another prediction"
+        if known := held(out / RUN, RunRecord, what, identify, execution.overwrite):
+            return known.result.of_before()
 
         encoder = choice.open(execution.device, execution.precision)
         work = stack.enter_context(output_folder(out, OUTPUTS, is_ours))
@@ -115,11 +121,10 @@ def predict(
             embedded=embedder.embedded,
             reused=embedder.reused,
         )
-        identity = prediction_identity(request, choice, execution, windows)
         tools = tools_of(encoder, choice, encoder_is["files"])
         inputs = input_records(request.files, windows)
         marks = mark_records(choice.scored)
-        record.write_run(work, started, identity, result, marks, inputs, tools)
+        write_run(work, started, identify(windows), result, marks, inputs, tools)
         remove_shown(out)  # before publishing: no hub or report may show an earlier prediction
     return result
 

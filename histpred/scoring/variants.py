@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ from histpred.bundle.encoding import EncoderChoice, bundle_encoder
 from histpred.bundle.mark_spec import MarkSpec
 from histpred.bundle.outputs import interval_output, marks_of
 from histpred.core.execution import Execution
-from histpred.core.finished import is_ours
+from histpred.core.finished import held, is_ours
 from histpred.core.hts import quiet_htslib
 from histpred.core.log import tell
 from histpred.core.output import (
@@ -24,7 +25,6 @@ from histpred.core.output import (
     output_folder,
     refuse_inputs,
     store_is_kept,
-    sweep,
     temporary_faults,
 )
 from histpred.core.text import counted
@@ -51,8 +51,8 @@ from histpred.scoring.tables import FORMATS
 from histpred.scoring.variants_record import (
     OUTPUTS,
     RECORD,
+    VariantsRecord,
     VariantsRun,
-    held,
     identity_of,
     write_variants_record,
 )
@@ -104,10 +104,10 @@ def variants(
         given = tuple(mark.name for mark in marks), options.background
         file = stack.enter_context(open_variants(vcf))
         header_with_tag(file)
-        if not execution.overwrite and is_ours(out / RECORD):
-            known = held(out, identity_of(vcf, request, choice, execution, given))
-            sweep(out)
-            return known
+        identify = partial(identity_of, vcf, request, choice, execution, given)
+        what = "other variants"
+        if known := held(out / RECORD, VariantsRecord, what, identify, execution.overwrite):
+            return known.result.of_before()
 
         work = stack.enter_context(output_folder(out, OUTPUTS, is_ours))
         windows = stack.enter_context(open_windows(request, choice.window, work, FORMATS))
@@ -128,11 +128,10 @@ def variants(
         result = _result(spool, windows, outputs, found)
         encoder = outputs.opened()[0].encoder
         files = encoder_identity(choice.spec, encoder)["files"]
-        identity = identity_of(vcf, request, choice, execution, given, windows)
         scales = {mark.name: scale_of(mark) for mark in marks if not mark.unpredicted}
         paths = options.recorded_as or (vcf, request.annotation, request.fasta)
         inputs, tools = (paths, windows), tools_of(encoder, choice, files)
-        write_variants_record(work, started, identity, result, scales, inputs, tools)
+        write_variants_record(work, started, identify(windows), result, scales, inputs, tools)
     return result
 
 
