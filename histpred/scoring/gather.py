@@ -17,7 +17,7 @@ from histpred.genome.regions import INTERVAL
 from histpred.genome.windows import WindowSpec
 from histpred.scoring.derived import remove_shown
 from histpred.scoring.launch import Launch
-from histpred.scoring.predict import NO_GPU
+from histpred.scoring.opened import NO_GPU
 from histpred.scoring.provenance import Tools
 from histpred.scoring.record import (
     OUTPUTS,

@@ -23,7 +23,7 @@ from histpred.core.journal import file_digest
 from histpred.core.log import tell
 from histpred.core.output import output_folder, refuse_inputs, temporary_faults
 from histpred.core.version import __version__
-from histpred.encoders import is_expensive, sharing
+from histpred.encoders import sharing
 from histpred.encoders.chunks import check_window
 from histpred.encoders.embedder import alone_in, shares_bins
 from histpred.genome.ledger import LEDGER
@@ -35,7 +35,7 @@ from histpred.genome.table import table_row
 from histpred.genome.tiles import Block, tile_blocks
 from histpred.genome.transcripts import table_writer
 from histpred.scoring.costs import Costs, cuts
-from histpred.scoring.domain import Surroundings, domain_warnings
+from histpred.scoring.domain import Surroundings, input_warnings
 from histpred.scoring.promise import Part, Result
 from histpred.scoring.provenance import AnnotationRecord, FastaRecord, input_records
 from histpred.scoring.record import WindowsIdentity, windows_identity
@@ -120,10 +120,7 @@ def scatter(
         work = stack.enter_context(output_folder(out, names, is_ours))
         (work / SHARDS).mkdir()
         windows = stack.enter_context(open_windows(request, choice.window, work, FORMATS))
-        warnings = list(windows.plan.warnings)
-        if choice.bundle:
-            warnings += domain_warnings(choice.bundle, choice.window, windows)
-        tell(windows.plan.notices, warnings)
+        warnings = input_warnings(windows, choice)
 
         costs = Costs(choice.chunks)
         spool = work / "windows.tsv"
@@ -141,7 +138,7 @@ def scatter(
         annotation, fasta = input_records(recorded_as or request.files, windows)
         record = ScatterRecord(
             identity=identify(windows),
-            expensive=is_expensive(choice.spec.kind),
+            expensive=choice.is_expensive,
             result=_result(windows, costs, shards),
             warnings=warnings + lacking,
             annotation=annotation,
