@@ -15,7 +15,7 @@ from histpred.bundle.mark_spec import MarkSpec
 from histpred.core.sequence import reverse_complement
 from histpred.encoders import ComparingEncoder, Substituted, SubstitutingEncoder
 from histpred.encoders.chunks import GRID, Chunk, bases, chunks_of, pool
-from histpred.encoders.embedder import embed_chunks
+from histpred.encoders.embedder import Vectors, embed_kept
 from histpred.encoders.store import chunk_key
 from histpred.genome.changes import (
     Change,
@@ -32,8 +32,6 @@ LONGER_THAN_CHUNK = "longer-than-a-chunk"
 
 Alternative = Sequence[Change]
 """What is changed at once, ascending; usually one change."""
-
-Vectors = dict[bytes, tuple[np.ndarray, int]]  # key of a chunk -> vector and number of tokens
 
 
 class Alternatives:
@@ -146,10 +144,8 @@ class Alternatives:
         size = self._encoder.chunks_at_once
         for start in range(0, len(missing), size):
             keys = missing[start : start + size]
-            found = embed_chunks(self._encoder, [sequences[key] for key in keys])
-            if self._store is not None and np.isfinite(found.vectors).all():
-                self._store.add(keys, found)
-            known |= zip(keys, zip(found.vectors, found.tokens.tolist(), strict=True), strict=True)
+            chunks = {key: sequences[key] for key in keys}
+            known |= embed_kept(self._encoder, chunks, self._store)
         return known
 
     def _pool(self, plan: Sequence[tuple[bytes, float]]) -> np.ndarray:
