@@ -27,6 +27,7 @@ from histpred.genome.changes import (
 from histpred.genome.reference import Reference
 from histpred.genome.windows import Row, Window
 from histpred.scoring.opened import OpenBundle
+from histpred.scoring.scorer import NotFiniteError
 
 LONGER_THAN_CHUNK = "longer-than-a-chunk"
 
@@ -53,8 +54,8 @@ class Alternatives:
         """For each row, float32 [1 + alternatives, marks] before calibration: its own bases first.
 
         The first equals what a prediction gives, to 1e-5. Several windows in one call are quicker
-        than one by one. Raises NotFiniteError, and UnplaceableError for an alternative that
-        `reason_against` names a reason for.
+        than one by one. Raises ModelError for a window that gives NaN or infinity, and
+        UnplaceableError for an alternative that `reason_against` names a reason for.
         """
         if not given:
             return []
@@ -62,8 +63,13 @@ class Alternatives:
             vectors = self._compared(self._encoder, given)
         else:
             vectors = self._pooled(given)
-        logits = self.bundle.scorer.logits(np.concatenate(vectors))
-        return np.split(logits, np.cumsum([len(some) for some in vectors])[:-1])
+        ends = np.cumsum([len(some) for some in vectors])
+        try:
+            logits = self.bundle.scorer.logits(np.concatenate(vectors))
+        except NotFiniteError as error:
+            row, _ = given[int(np.searchsorted(ends, error.row, side="right"))]
+            raise error.in_window(row.window) from error
+        return np.split(logits, ends[:-1])
 
     def reason_against(self, row: Row, changes: Alternative) -> str:
         """Why a window cannot be scored with these changes, a word for a ledger; '' if it can."""

@@ -16,6 +16,7 @@ pytest.importorskip("onnx", reason=REASON)
 from histpred.bundle.encoding import bundle_encoder  # noqa: E402
 from histpred.bundle.folder import load_bundle  # noqa: E402
 from histpred.bundle.mark_spec import Calibration, MarkSpec  # noqa: E402
+from histpred.core.errors import ModelError  # noqa: E402
 from histpred.core.execution import Execution  # noqa: E402
 from histpred.encoders.chunks import ChunkPolicy  # noqa: E402
 from histpred.genome.changes import Change  # noqa: E402
@@ -25,7 +26,6 @@ from histpred.scoring.alternatives import Alternatives, log_odds, scale_of  # no
 from histpred.scoring.frames import read_frame  # noqa: E402
 from histpred.scoring.opened import open_bundle, scorer_of  # noqa: E402
 from histpred.scoring.predict import predict  # noqa: E402
-from histpred.scoring.scorer import NotFiniteError  # noqa: E402
 from histpred.scoring.tables import FORMATS, SCORES  # noqa: E402
 from support import random_genome, write_fasta  # noqa: E402
 from support.dnabert2 import write_dnabert2  # noqa: E402
@@ -213,10 +213,11 @@ def test_of_a_call_with_a_vector_that_is_not_finite_the_store_keeps_the_others(
     bundle, store = bundles["dnabert2 window"], tmp_path / "store"
     with alternatives_of(tmp_path / "broken", bundle, letters, store, Broken) as opened:
         rows, alternatives, _ = opened
+        assert rows[0].window.name == "plus"
         alternatives.bundle.encoder.bad = rows[0].sequence[:200]
-        with pytest.raises(NotFiniteError):
-            alternatives.logits([(rows[0], [])])
-        assert alternatives.embedded == 5
+        with pytest.raises(ModelError, match=r"^plus \(chr1:40300-41300\) gave NaN or infinity"):
+            alternatives.logits([(rows[1], []), (rows[0], [])])
+        assert alternatives.embedded == 10
     with alternatives_of(tmp_path / "mended", bundle, letters, store) as (rows, alternatives, _):
         alternatives.logits([(rows[0], [])])
         assert (alternatives.embedded, alternatives.reused) == (1, 4)
