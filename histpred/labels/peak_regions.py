@@ -18,6 +18,7 @@ import pandas
 
 from histpred.core.errors import InputError, first_few
 from histpred.genome.annotation import TRANSCRIPT, Annotation, level_for, open_annotation
+from histpred.genome.changes import blocks_of
 from histpred.genome.misfits import Offenders
 from histpred.genome.plan import printable
 from histpred.genome.regions import FARTHEST, INTERVAL, Feature
@@ -93,7 +94,7 @@ def _regions(
         name = gene_id(feature)
         genes.setdefault(name, feature)
         contig = contigs.setdefault(feature.chrom, len(contigs))
-        parts = placed.window.blocks or ((placed.window.start, placed.window.end),)
+        parts = blocks_of(placed.window)
         blocks += [(contig, start, end, len(gene)) for start, end in parts]
         bases.append(sum(end - start for start, end in parts))
         gene.append(numbers.setdefault(name, len(numbers)))
