@@ -83,19 +83,20 @@ class ComparingEncoder(Encoder, Protocol):
 
 
 class Substituted(NamedTuple):
-    """A window, and the bases that replace one of its own in copies of it, one in each.
+    """A window, and the bases that replace as many of its own in copies of it, a piece in each.
 
-    places: of these bases in the sequence, int [copies]. bases: the new ones, in upper case.
+    places: where the pieces begin in the sequence, int [copies]. pieces: the new bases, one or
+    more, in upper case.
     """
 
     sequence: bytes
     places: np.ndarray
-    bases: bytes
+    pieces: Sequence[bytes]
 
 
 @runtime_checkable
 class SubstitutingEncoder(Encoder, Protocol):
-    """An encoder that embeds copies with one other base by the bin that it lies in.
+    """An encoder that embeds copies with other bases by the bins that these lie in.
 
     substitutes: False if its settings make a base count beyond its bin.
     """

@@ -7,6 +7,7 @@ counts on torch, for training, are in `histpred.training.counting`.
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
@@ -87,6 +88,46 @@ def count_codons(codes: np.ndarray, bin_length: int) -> np.ndarray:
         found = np.bincount(row * CODONS + number[window, place], minlength=len(counts) * CODONS)
         counts[:, strand * CODONS : (strand + 1) * CODONS] = found.reshape(-1, CODONS)
     return counts.reshape(windows, bins, -1)
+
+
+class ChangedBins(NamedTuple):
+    """Bins of copies of windows in which bases are replaced: copies in order, each its bins too.
+
+    copies, bins: numbers of the copy and of the bin in its window, int [rows]. codes: uint8 [rows,
+    length], with the new bases.
+    """
+
+    copies: np.ndarray
+    bins: np.ndarray
+    codes: np.ndarray
+
+
+def changed_bins(
+    codes: np.ndarray,
+    of: np.ndarray,
+    starts: np.ndarray,
+    lengths: np.ndarray,
+    new: np.ndarray,
+) -> ChangedBins:
+    """The bins that change in copies of windows; bases beyond a window are left out.
+
+    codes: of the windows, uint8 [windows, bins, length]. of: the window of each copy. starts,
+    lengths: of the piece of each copy that is replaced, in bp; a length may be 0. new: the codes of
+    all pieces, joined.
+    """
+    _, bins, length = codes.shape
+    copies = np.repeat(np.arange(len(of)), lengths)
+    before = np.repeat(np.cumsum(lengths) - lengths, lengths)
+    places = np.repeat(starts, lengths) + np.arange(len(copies)) - before
+    inside = (places >= 0) & (places < bins * length)
+    copies, places, new = copies[inside], places[inside], new[inside]
+    bin_of, inner = np.divmod(places, length)
+    first = np.ones(len(copies), bool)
+    first[1:] = (np.diff(copies) != 0) | (np.diff(bin_of) != 0)
+    row_copies, row_bins = copies[first], bin_of[first]
+    changed = codes[of[row_copies], row_bins]
+    changed[np.cumsum(first) - 1, inner] = new
+    return ChangedBins(row_copies, row_bins, changed)
 
 
 def sums_over(values: np.ndarray, stretches: np.ndarray) -> np.ndarray:

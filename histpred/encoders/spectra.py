@@ -31,6 +31,7 @@ from histpred.encoders.bins import (
     CODONS,
     STOPS,
     bins_inside,
+    changed_bins,
     count_codons,
     count_four_mers,
     four_mer_columns,
@@ -129,35 +130,38 @@ class SpectraEncoder:
         return self._vectors(sums.astype(np.float32))
 
     def embed_substituted(self, given: Sequence[Substituted]) -> list[np.ndarray]:
-        """See `SubstitutingEncoder`: a window's own bases are a copy in which no base is read."""
+        """See `SubstitutingEncoder`: a window's own bases are a copy of which no bin changes."""
         windows = [self._around_middle(one.sequence) for one in given]
         codes = codes_of(windows, len(windows[0])).reshape(len(given), -1, self._bin)
         values = [np.concatenate(self._values(one.reshape(1, -1)), axis=2)[0] for one in codes]
         own = [sums_over(one[None], self._around_places())[0] for one in values]
         inside = bins_inside(self._around_places(), codes.shape[1]).T.astype(np.float32)
 
-        of = np.repeat(np.arange(len(given)), [1 + len(one.places) for one in given])
+        numbers = [1 + len(one.places) for one in given]
+        of = np.repeat(np.arange(len(given)), numbers)
         shifts = [len(windows[0]) // 2 - len(one.sequence) // 2 for one in given]
-        places = [
-            np.append(-1, one.places + shift) for one, shift in zip(given, shifts, strict=True)
-        ]
-        place = np.concatenate(places)
-        read = (place >= 0) & (place < codes[0].size)
-        bins, inner = np.divmod(np.where(read, place, 0), self._bin)
-        cut = codes[of, bins]
-        new = codes_of([b"".join(b"N" + one.bases for one in given)], len(of))[0]
-        cut[read, inner[read]] = new[read]
-        counts = count_four_mers(cut, self._columns)
-        gained = np.hstack([_in_blocks(self._units, counts), counts])
-        gained -= np.stack(
-            [values[window][number] for window, number in zip(of, bins, strict=True)]
-        )
-        gained[~read] = 0
+        starts = [np.append(0, one.places + by) for one, by in zip(given, shifts, strict=True)]
+        pieces = [piece for one in given for piece in (b"", *one.pieces)]
+        lengths = np.array([*map(len, pieces)])
+        bases_of = codes_of([b"".join(pieces)], int(lengths.sum()))[0]
+        changed = changed_bins(codes, of, np.concatenate(starts), lengths, bases_of)
+        counts = count_four_mers(changed.codes, self._columns)
+        new = np.hstack([_in_blocks(self._units, counts), counts])
+        pairs = zip(of[changed.copies], changed.bins, strict=True)
+        before = [values[window][number] for window, number in pairs]
+        gained = np.zeros((len(new) + 1, new.shape[1]), np.float32)  # the last: no bin changes
+        np.subtract(new, np.array(before).reshape(new.shape), out=gained[:-1])
+        firsts = np.searchsorted(changed.copies, np.arange(len(of) + 1))
+        bins = np.append(changed.bins, 0)
 
         def vectors(start: int) -> np.ndarray:
             some = of[start : start + ROWS]
-            here = slice(start, start + len(some))
-            change = inside[bins[here]][:, :, None] * gained[here][:, None, :]
+            first, last = firsts[start:][: len(some)], firsts[start + 1 :][: len(some)]
+            one = np.where(first < last, first, len(new))
+            change = inside[bins[one]][:, :, None] * gained[one][:, None, :]
+            for copy in np.flatnonzero(last - first > 1):
+                rows = slice(first[copy], last[copy])
+                change[copy] = inside[bins[rows]].T @ gained[rows]
             sums = np.zeros((ROWS, *own[0].shape), np.float32)
             for window in np.unique(some):
                 rows = slice(*np.searchsorted(some, [window, window + 1]))
@@ -166,8 +170,7 @@ class SpectraEncoder:
 
         with ThreadPoolExecutor(min(CALLS_AT_ONCE, usable_cores())) as workers:
             found = np.concatenate([*workers.map(vectors, range(0, len(of), ROWS))])
-        ends = np.cumsum([1 + len(one.places) for one in given])
-        return np.split(found, ends[:-1])
+        return np.split(found, np.cumsum(numbers)[:-1])
 
     def embed_along(self, parts: Sequence[Along], step: int) -> np.ndarray:
         """See `SharingEncoder`."""

@@ -89,8 +89,8 @@ class Alternatives:
     ) -> list[np.ndarray]:
         """Vectors of windows by what differs from them.
 
-        An encoder that can takes copies with one other base at once; each other copy has a call of
-        its own, so that it has the same bits in any company.
+        An encoder that can takes copies in which a piece is replaced by as many bases at once; each
+        other copy has a call of its own, so that it has the same bits in any company.
         """
         if not (isinstance(encoder, SubstitutingEncoder) and encoder.substitutes):
             return [
@@ -99,9 +99,7 @@ class Alternatives:
                 )
                 for row, others in given
             ]
-        plain = [
-            [is_substitution(row.window, changes) for changes in others] for row, others in given
-        ]
+        plain = [[replaces(row.window, changes) for changes in others] for row, others in given]
         copies = [
             substituted_in(row, [c for c, alone in zip(others, kept, strict=True) if alone])
             for (row, others), kept in zip(given, plain, strict=True)
@@ -167,22 +165,22 @@ class Alternatives:
         return pool(np.stack(found), np.array(tokens), shares, self._policy)
 
 
-def is_substitution(window: Window, changes: Alternative) -> bool:
-    """True if one base takes the place of another, in a window that is read in one piece."""
-    if len(changes) != 1 or len(blocks_of(window)) > 1:
-        return False
-    start, end, bases = changes[0]
-    return end - start == len(bases) == 1
+def replaces(window: Window, changes: Alternative) -> bool:
+    """True if bases take the place of as many, in one piece of a window that is read in one."""
+    return len(changes) == 1 and not changes[0].gain and len(blocks_of(window)) == 1
 
 
 def substituted_in(row: Row, others: Sequence[Alternative]) -> Substituted:
     """A window and the bases that take the place of its own in each alternative."""
     window, ((start, end),) = row.window, blocks_of(row.window)
-    places = np.array([change.start for (change,) in others], int) - start
-    bases = b"".join(change.bases for (change,) in others)
-    if window.strand == "-":
-        places, bases = end - start - 1 - places, reverse_complement(bases)[::-1]
-    return Substituted(row.sequence, places, bases)
+    minus = window.strand == "-"
+    places, pieces = [], []
+    for ((first, last, new),) in others:
+        left, right = max(first, start), min(last, end)
+        piece = new[left - first : right - first]
+        places.append(end - right if minus else left - start)
+        pieces.append(reverse_complement(piece) if minus else piece)
+    return Substituted(row.sequence, np.array(places, int), pieces)
 
 
 def _changed_bins(

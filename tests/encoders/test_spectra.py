@@ -234,21 +234,25 @@ def test_a_window_without_copies_has_one_vector(encoder, sequence):
 
 
 @pytest.mark.parametrize("shorter", [0, 1_234, 5_001])
-def test_copies_with_one_other_base_have_the_vectors_that_they_have_alone(shorter):
+@pytest.mark.parametrize("longest", [1, 700])
+def test_copies_with_other_bases_have_the_vectors_that_they_have_alone(shorter, longest):
     bundle = load_bundle(HUMAN)
     encoder = build(bundle.manifest.encoder, bundle.directory)
     length = bundle.manifest.window.upstream + bundle.manifest.window.downstream - shorter
     rng = np.random.default_rng(shorter)
     given, expected = [], []
     for number, own in enumerate(random_sequences(3, length, seed=6)):
-        places = np.append([0, length - 1], rng.integers(0, length, 70 * number))
-        bases = bytes(rng.choice(np.frombuffer(b"ACGTN", np.uint8), len(places)))
-        given.append(Substituted(own, places, bases))
-        copies = [own[:at] + bases[i : i + 1] + own[at + 1 :] for i, at in enumerate(places)]
+        places = np.append([0, length - longest], rng.integers(0, length - longest, 70 * number))
+        pieces = [rng.choice([*b"ACGTN"], rng.integers(1, longest + 1)) for _ in places]
+        pieces = [bytes(piece.tolist()) for piece in pieces]
+        given.append(Substituted(own, places, pieces))
+        copies = [
+            own[:at] + new + own[at + len(new) :] for at, new in zip(places, pieces, strict=True)
+        ]
         expected.append(encoder.embed([own, *copies]).vectors)
     found = encoder.embed_substituted(given)
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_allclose(one, other, atol=2e-5)
-    few = Substituted(given[2].sequence, given[2].places[:5], given[2].bases[:5])
+    few = Substituted(given[2].sequence, given[2].places[:5], given[2].pieces[:5])
     alone = encoder.embed_substituted([few])[0]
     assert np.array_equal(alone, found[2][:6])
