@@ -6,7 +6,7 @@
 speed: made-up SNVs at random known bases of one contig, with the default bundle; CPU time and the
 largest memory of the process. chunks: a random DNABERT-2 of the true architecture, but small, on
 windows with 30 kb upstream: the chunks that it embeds for SNVs and for indels, beside those of
-scoring the whole window of each allele. Both make what they need; the second needs torch. No network.
+scoring the whole window of each allele. Both make what they need; the second needs torch.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ import argparse
 import random
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import chain, islice
 from pathlib import Path
@@ -130,13 +130,10 @@ def measure(name: str, one: Opened) -> None:
     shared([(row, random_bases(row, one)[:1]) for row in one.rows[:1]], one)  # warm
     for title, alternatives_of in KINDS.items():
         given = [(row, alternatives_of(row, one)) for row in one.rows]
-        results: dict[str, Sequence[np.ndarray]] = {}
-
-        def keep(way: Callable[[Given, Opened], list[np.ndarray]], given: Given = given) -> None:
-            results[way.__name__] = way(given, one)
-
-        quick, slow = cpu_clock(keep, shared), cpu_clock(keep, whole)
-        pairs = zip(results["shared"], results["whole"], strict=True)
+        found: list[list[np.ndarray]] = []
+        quick = cpu_clock(lambda given=given, found=found: found.append(shared(given, one)))
+        slow = cpu_clock(lambda given=given, found=found: found.append(whole(given, one)))
+        pairs = zip(*found, strict=True)
         apart = max(float(np.abs(left - right).max()) for left, right in pairs)
         many = sum(len(others) for _, others in given)
         print(

@@ -45,14 +45,15 @@ class Strip(NamedTuple):
 class Speech(NamedTuple):
     """The strips of the best loci, by mark.
 
-    tops: what a bar of full height stands for, by mark. reason: why there are no strips, a clause.
-    lacking: loci that could not be explained.
+    tops: what a bar of full height stands for, by mark. longest: stretch, bp. reason: why there are
+    no strips, a clause. lacking: loci that could not be explained.
     """
 
     strips: Mapping[str, Sequence[Strip]]
     tops: Mapping[str, str]
     ticks: Sequence[Tick]
     anchor: str
+    longest: int = 0
     reason: str = ""
     lacking: int = 0
 
@@ -77,7 +78,7 @@ def speech_of(
         reason, found = _explained(scores, run, bundle, loci, work)
     anchor = "middle" if run.identity.window.kind == INTERVAL else "TSS"
     if not found:
-        return Speech({}, {}, (), anchor, reason or ELSEWHERE)
+        return Speech({}, {}, (), anchor, reason=reason or ELSEWHERE)
     predicted = {one.name: one for one in marks if not one.unpredicted}
     return drawn(landscape, predicted, found, anchor)._replace(lacking=len(loci) - len(found))
 
@@ -144,4 +145,5 @@ def drawn(
             )
             for one in some
         ]
-    return Speech(strips, tops, ticks_of(*axis, anchor), anchor)
+    longest = max(int((one.ends - one.starts).max()) for one in every)
+    return Speech(strips, tops, ticks_of(*axis, anchor), anchor, longest)
