@@ -11,13 +11,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from histpred.bundle.encoding import EncoderChoice
 from histpred.bundle.mark_spec import MarkSpec
 from histpred.core.sequence import reverse_complement
-from histpred.encoders import ComparingEncoder, Encoder, Substituted, SubstitutingEncoder
+from histpred.encoders import ComparingEncoder, Substituted, SubstitutingEncoder
 from histpred.encoders.chunks import GRID, Chunk, bases, chunks_of, pool
-from histpred.encoders.embedder import embed_chunks
-from histpred.encoders.store import Store, chunk_key
+from histpred.encoders.embedder import Vectors, embed_kept
+from histpred.encoders.store import chunk_key
 from histpred.genome.changes import (
     Change,
     UnplaceableError,
@@ -27,34 +26,27 @@ from histpred.genome.changes import (
 )
 from histpred.genome.reference import Reference
 from histpred.genome.windows import Row, Window
-from histpred.scoring.scorer import Scorer
+from histpred.scoring.opened import OpenBundle
+from histpred.scoring.scorer import NotFiniteError
 
 LONGER_THAN_CHUNK = "longer-than-a-chunk"
 
 Alternative = Sequence[Change]
 """What is changed at once, ascending; usually one change."""
 
-Vectors = dict[bytes, tuple[np.ndarray, int]]  # key of a chunk -> vector and number of tokens
-
 
 class Alternatives:
-    """An encoder and a scorer for windows and for what they would be with other bases.
+    """A bundle for windows, and for what they would be with other bases.
 
     embedded, reused: chunks that were computed, and those that were known, from the call before or
     from the store.
     """
 
-    def __init__(
-        self,
-        choice: EncoderChoice,
-        encoder: Encoder,
-        scorer: Scorer,
-        reference: Reference,
-        store: Store | None = None,
-    ) -> None:
-        self._spec, self._policy = choice.window, choice.chunks
-        self._encoder, self._scorer = encoder, scorer
-        self._reference, self._store = reference, store
+    def __init__(self, bundle: OpenBundle, reference: Reference) -> None:
+        self.bundle = bundle
+        self._reference = reference
+        self._spec, self._policy = bundle.choice.window, bundle.choice.chunks
+        self._encoder, self._store = bundle.encoder, bundle.store
         self._known: Vectors = {}
         self.embedded = self.reused = 0
 
@@ -62,8 +54,8 @@ class Alternatives:
         """For each row, float32 [1 + alternatives, marks] before calibration: its own bases first.
 
         The first equals what a prediction gives, to 1e-5. Several windows in one call are quicker
-        than one by one. Raises NotFiniteError, and UnplaceableError for an alternative that
-        `reason_against` names a reason for.
+        than one by one. Raises ModelError for a window that gives NaN or infinity, and
+        UnplaceableError for an alternative that `reason_against` names a reason for.
         """
         if not given:
             return []
@@ -71,8 +63,13 @@ class Alternatives:
             vectors = self._compared(self._encoder, given)
         else:
             vectors = self._pooled(given)
-        logits = self._scorer.logits(np.concatenate(vectors))
-        return np.split(logits, np.cumsum([len(some) for some in vectors])[:-1])
+        ends = np.cumsum([len(some) for some in vectors])
+        try:
+            logits = self.bundle.scorer.logits(np.concatenate(vectors))
+        except NotFiniteError as error:
+            row, _ = given[int(np.searchsorted(ends, error.row, side="right"))]
+            raise error.in_window(row.window) from error
+        return np.split(logits, ends[:-1])
 
     def reason_against(self, row: Row, changes: Alternative) -> str:
         """Why a window cannot be scored with these changes, a word for a ledger; '' if it can."""
@@ -153,10 +150,8 @@ class Alternatives:
         size = self._encoder.chunks_at_once
         for start in range(0, len(missing), size):
             keys = missing[start : start + size]
-            found = embed_chunks(self._encoder, [sequences[key] for key in keys])
-            if self._store is not None and np.isfinite(found.vectors).all():
-                self._store.add(keys, found)
-            known |= zip(keys, zip(found.vectors, found.tokens.tolist(), strict=True), strict=True)
+            chunks = {key: sequences[key] for key in keys}
+            known |= embed_kept(self._encoder, chunks, self._store)
         return known
 
     def _pool(self, plan: Sequence[tuple[bytes, float]]) -> np.ndarray:
