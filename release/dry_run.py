@@ -41,6 +41,8 @@ SCHEMAS = {
     "github-issue-config": [".github/ISSUE_TEMPLATE/config.yml"],
 }
 """A schema that check-jsonschema carries, and the files that must follow it."""
+GROUPS = ["Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"]
+"""The groups of a version in CHANGELOG.md, in the order of Keep a Changelog."""
 
 
 class Failure(Exception):
@@ -65,7 +67,7 @@ def versions() -> str:
 
 
 def changelog() -> str:
-    """CHANGELOG.md begins with what is unreleased; each version comes once, the newest first."""
+    """CHANGELOG.md has the form of Keep a Changelog: the newest version first, in groups."""
     text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     headings = re.findall(r"^## (.+)$", text, re.MULTILINE)
     if not headings or headings[0] != "Unreleased":
@@ -77,7 +79,22 @@ def changelog() -> str:
     numbers = [tuple(map(int, match.groups())) for match in found if match]
     if numbers != sorted(set(numbers), reverse=True):
         raise Failure("the versions of CHANGELOG.md do not descend")
+    bodies = re.split(r"^## .+$", text, flags=re.MULTILINE)[1:]
+    for heading, body in zip(headings, bodies, strict=True):
+        groups_in_order(heading, body)
     return f"{len(numbers)} version{'s' * (len(numbers) != 1)}, and what is unreleased"
+
+
+def groups_in_order(heading: str, body: str) -> None:
+    """Every change of a version is in a group of Keep a Changelog; Failure if not."""
+    groups = re.findall(r"^### (.+)$", body, re.MULTILINE)
+    listed = ", ".join(groups)
+    if unknown := [group for group in groups if group not in GROUPS]:
+        raise Failure(f"{heading}: {unknown[0]} is not one of {', '.join(GROUPS)}")
+    if groups != [group for group in GROUPS if group in groups]:
+        raise Failure(f"{heading}: {listed} are not in the order {', '.join(GROUPS)}")
+    if "\n- " in body.partition("### ")[0]:
+        raise Failure(f"{heading}: an item before the first group")
 
 
 def metadata() -> str:

@@ -28,6 +28,19 @@ def test_the_changelog_of_this_checkout(dry_run: ModuleType) -> None:
         ("## Unreleased\n\n## 1.0.0 - 31.12.2026\n", "is not '## 1.2.3 - 2026-12-31'"),
         ("## Unreleased\n\n## 0.9.0 - 2026-12-31\n\n## 0.10.0 - 2026-12-30\n", "do not descend"),
         ("## Unreleased\n\n## 0.9.0 - 2026-12-31\n\n## 0.9.0 - 2026-12-30\n", "do not descend"),
+        (
+            "## Unreleased\n\n### Speed\n\n- Fast.\n",
+            "Unreleased: Speed is not one of Added, Changed",
+        ),
+        (
+            "## Unreleased\n\n### Fixed\n\n### Added\n",
+            "Unreleased: Fixed, Added are not in the order",
+        ),
+        (
+            "## Unreleased\n\n### Added\n\n### Added\n",
+            "Unreleased: Added, Added are not in the order",
+        ),
+        ("## Unreleased\n\n- Fast.\n\n### Fixed\n", "Unreleased: an item before the first group"),
     ],
 )
 def test_a_changelog_out_of_form_fails(
