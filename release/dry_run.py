@@ -25,6 +25,7 @@ import tarfile
 import tempfile
 import time
 import tomllib
+import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -161,13 +162,15 @@ def digests(folder: Path) -> dict[str, str]:
 
 
 def packages(folder: Path) -> str:
-    """twine, check-wheel-contents and pyroma find no fault; the sdist is the checkout."""
+    """No tool finds a fault; the README has no relative links; the sdist is the checkout."""
     sdist, wheel = built(folder)
     run("python", "-m", "twine", "check", "--strict", sdist, wheel)
     run("python", "-m", "check_wheel_contents", wheel)
     rating = run("python", "-m", "pyroma", "--min", "10", folder / "source")
     if "Final rating: 10/10" not in rating:
         raise Failure(rating)
+    if relative := relative_links(wheel):
+        raise Failure(f"the README in the wheel has relative links: {', '.join(relative)}")
     with tarfile.open(sdist) as archive:
         found = {name.split("/", 1)[1] for name in archive.getnames() if "/" in name}
     tracked = set(run("git", "ls-tree", "-r", "--name-only", "HEAD").splitlines())
@@ -175,6 +178,14 @@ def packages(folder: Path) -> str:
         differ = sorted(found - {"PKG-INFO"} ^ tracked)
         raise Failure(f"the sdist and the files of git differ: {', '.join(differ[:3])}")
     return f"twine, check-wheel-contents, pyroma 10 of 10; the sdist has all {len(tracked)} files"
+
+
+def relative_links(wheel: Path) -> list[str]:
+    """The links in the README of a wheel that lead nowhere on a package index."""
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+        text = archive.read(name).decode()
+    return re.findall(r"\]\((?![a-z]+:|#)([^)]*)\)", text)
 
 
 def installed(folder: Path) -> str:
@@ -204,10 +215,13 @@ def documentation(folder: Path) -> str:
 
 def open_points() -> list[str]:
     """What a real release still needs."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    address = tomllib.loads(text)["tool"]["hatch"]["metadata"]["hooks"]["custom"]["address"]
     points = []
-    if any("example.org" in url for url in project["urls"].values()):
-        points.append("pyproject.toml and recipes/recipe.yaml: addresses at example.org")
+    if version.current()[0] != "0" and "Development Status :: 5" not in text:
+        points.append("pyproject.toml: the classifier Development Status is not 5")
+    if "example.org" in address:
+        points.append(f"pyproject.toml: the address of the repository is {address}")
     changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     if not re.search(rf"^## {re.escape(version.current())} - \d", changes, re.MULTILINE):
         points.append(f"CHANGELOG.md: {version.current()} has no date")
