@@ -216,12 +216,15 @@ def documentation(folder: Path) -> str:
 def open_points() -> list[str]:
     """What a real release still needs."""
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    address = tomllib.loads(text)["tool"]["hatch"]["metadata"]["hooks"]["custom"]["address"]
+    addresses = tomllib.loads(text)["tool"]["hatch"]["metadata"]["hooks"]["custom"]
     points = []
     if version.current()[0] != "0" and "Development Status :: 5" not in text:
         points.append("pyproject.toml: the classifier Development Status is not 5")
-    if "example.org" in address:
-        points.append(f"pyproject.toml: the address of the repository is {address}")
+    points += [
+        f"pyproject.toml: {name} is {addresses[name]}"
+        for name in ("address", "email")
+        if "example.org" in addresses[name]
+    ]
     changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     if not re.search(rf"^## {re.escape(version.current())} - \d", changes, re.MULTILINE):
         points.append(f"CHANGELOG.md: {version.current()} has no date")

@@ -1,7 +1,7 @@
 """The addresses of the package, and a README whose links lead to the repository.
 
-hatchling runs this when it builds. The address stands in pyproject.toml, at
-[tool.hatch.metadata.hooks.custom], and nowhere else.
+hatchling runs this when it builds. The addresses of the repository and of its authors stand in
+pyproject.toml, at [tool.hatch.metadata.hooks.custom], and nowhere else.
 """
 
 from __future__ import annotations
@@ -37,12 +37,13 @@ def absolute(readme: str, address: str, version: str) -> str:
 
 
 class Metadata(MetadataHookInterface):
-    """Adds `urls` and `readme`, which pyproject.toml calls dynamic."""
+    """Adds `authors`, `urls` and `readme`, which pyproject.toml calls dynamic."""
 
     def update(self, metadata: dict) -> None:
         """Add the fields."""
         address = self.config["address"]
         text = (Path(self.root) / "README.md").read_text(encoding="utf-8")
+        metadata["authors"] = [{"name": "The histpred developers", "email": self.config["email"]}]
         metadata["urls"] = urls(address)
         metadata["readme"] = {
             "content-type": "text/markdown",
