@@ -33,7 +33,7 @@ class SamplesType(click.ParamType):
             return value
         number, share = "1", "0"
         match str(value).split(","):
-            case [text] if text.strip().isdecimal() and int(text) > 1:
+            case [text] if text.strip().isdecimal() and text.strip() not in ("0", "1"):
                 number = text
             case [text]:
                 share = text

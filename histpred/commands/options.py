@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from functools import wraps
 from pathlib import Path
@@ -68,9 +69,10 @@ def widths(text: str) -> tuple[int, ...]:
     (64, 32)
     """
     parts = [part.strip() for part in text.split(",")]
-    if not all(part.isascii() and part.isdigit() and 0 < int(part) < 1 << 16 for part in parts):
-        raise click.BadParameter(f"not widths of layers: {text!r}", param_hint="--hidden")
-    return tuple(map(int, parts))
+    found = [int(part) for part in parts if re.fullmatch("[0-9]{1,9}", part)]
+    if len(found) < len(parts) or not all(0 < width < 1 << 16 for width in found):
+        raise click.BadParameter(f"not widths of layers: {text[:40]!r}", param_hint="--hidden")
+    return tuple(found)
 
 
 def filled(record: type[Record], given: Mapping[str, object], **others: object) -> Record:
