@@ -13,6 +13,7 @@ import click
 from histpred.bundle.folder import DEFAULT_BUNDLE
 from histpred.commands import completers
 from histpred.commands.help_pages import Decorator, option_in
+from histpred.commands.numbers import Whole
 from histpred.core.cores import limited_threads
 from histpred.genome.regions import KINDS
 
@@ -221,7 +222,7 @@ by = in_rows(
 )
 tile = in_rows(
     "--tile",
-    type=click.IntRange(1),
+    type=Whole(1),
     metavar="BP",
     help="Cut rows into tiles of BP bases that begin at multiples of BP, and score each tile as "
     "an interval. Without ANNOTATION, all of FASTA is cut. [default: rows are not cut]",
@@ -280,7 +281,7 @@ def threads(function: Callable[..., object]) -> Callable[..., object]:
     @in_running(
         "-t",
         "--threads",
-        type=click.IntRange(1),
+        type=Whole(1),
         metavar="N",
         help="Largest number of threads. [default: one for each core that the machine, its "
         "container or Slurm allows]",

@@ -13,6 +13,7 @@ import click
 
 from histpred.commands import inputs, options
 from histpred.commands.help_pages import verb
+from histpred.commands.numbers import Whole
 from histpred.commands.progress import check_strict, skipped
 from histpred.core.log import logger
 
@@ -46,14 +47,14 @@ from histpred.core.log import logger
 @options.tile
 @options.in_rows(
     "--upstream",
-    type=click.IntRange(min=0),
+    type=Whole(0),
     metavar="BP",
     help="Bases upstream of the TSS (promoter) or of the gene (context), in bp. "
     "[default: the bundle's, or the kind's]",
 )
 @options.in_rows(
     "--downstream",
-    type=click.IntRange(min=0),
+    type=Whole(0),
     metavar="BP",
     help="Bases downstream of the TSS (promoter), in bp. [default: the bundle's, or the kind's]",
 )

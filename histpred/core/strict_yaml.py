@@ -41,6 +41,9 @@ def read_yaml(path: Path) -> tuple[object, dict[Place, int]]:
         line = None if mark is None else mark.line + 1
         what = f"holds what is no plain data: {getattr(error, 'problem', error)}"
         raise InputError(path, what, "use text, numbers, lists and mappings", line) from error
+    except ValueError as error:  # such as 2026-02-30, or a number of 5,000 digits
+        hint = "is a date or a number wrong? quote what is meant as text"
+        raise InputError(path, f"holds a value that cannot be: {error}", hint) from error
 
 
 def line_of(lines: dict[Place, int], place: Place) -> int | None:

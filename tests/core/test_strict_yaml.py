@@ -54,6 +54,13 @@ def test_a_key_that_stands_twice_is_refused(tmp_path):
     assert "'seed' stands here and in line 1" in str(error)
 
 
+@pytest.mark.parametrize("value", ["2026-02-30", "9" * 5000])
+def test_a_date_or_number_that_cannot_be_is_refused(tmp_path, value):
+    error = refusal(written(tmp_path, f"title: {value}\n"))
+    assert "sheet.yaml: holds a value that cannot be: " in str(error)
+    assert "quote what is meant as text" in error.hint
+
+
 def test_an_alias_stands_for_its_anchor(tmp_path):
     value, _ = read_yaml(written(tmp_path, "a: &a {x: 1}\nb: *a\n"))
     assert value == {"a": {"x": 1}, "b": {"x": 1}}
