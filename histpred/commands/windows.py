@@ -93,6 +93,8 @@ def windows(
         window = window._replace(upstream=upstream, shown=0)
     if downstream is not None:
         window = window._replace(downstream=downstream, shown=0)
+    if window.kind == PROMOTER and not window.upstream + window.downstream:
+        raise UsageError("an empty window", "give at least one base upstream or downstream")
     if given["max_n_fraction"] is not None:
         window = window._replace(max_n_fraction=given["max_n_fraction"])
 

@@ -67,9 +67,9 @@ class Block(NamedTuple):
     """Tiles to score that are read together.
 
     sequence: all that is read for the tiles that the block can have, upper case, with N where they
-    read beyond the contig; its first base is at `first` (bp, may be negative). starts, ends: of the tiles to score,
-    in bp, int [n]. numbers: their places among those that the block can have. owners: their rows.
-    n_fraction, known_fraction: float64 [n], as in `histpred.core.columns`.
+    read beyond the contig; its first base is at `first` (bp, may be negative). starts, ends: of the
+    tiles to score, in bp, int [n]. numbers: their places among those that the block can have.
+    owners: their rows. n_fraction, known_fraction: float64 [n], as in `histpred.core.columns`.
     """
 
     spec: WindowSpec
