@@ -95,7 +95,7 @@ def _check_scalar(path: Path, node: yaml.ScalarNode) -> None:
     except ValueError as error:
         line = node.start_mark.line + 1
         shown = node.value if len(node.value) <= 40 else f"{node.value[:20]}..."
-        what = f"{shown!r} looks like a date or a number, but is none that can be read"
+        what = f"{shown!r} looks like a date or a number, but is none: {error}"
         raise InputError(path, what, f"write it in quotes: '{shown}'", line) from error
     except yaml.YAMLError:
         pass  # construct_document names it
