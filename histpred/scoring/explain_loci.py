@@ -14,7 +14,7 @@ import numpy as np
 
 from histpred.bundle.encoding import EncoderChoice, bundle_encoder
 from histpred.bundle.folder import Bundle
-from histpred.bundle.outputs import interval_output
+from histpred.core.execution import Execution
 from histpred.encoders import is_expensive
 from histpred.genome.annotation import TABLE
 from histpred.genome.changes import blocks_of
@@ -26,8 +26,8 @@ from histpred.genome.windows import Row, place, row_of, window_n_fraction, windo
 from histpred.scoring.alternatives import Alternatives
 from histpred.scoring.explain import explained_windows
 from histpred.scoring.explain_tables import Explained
+from histpred.scoring.opened import open_bundle, scorer_of
 from histpred.scoring.record import RunRecord
-from histpred.scoring.scorer import Scorer
 from histpred.scoring.stretches import coarse_resolution
 
 STRETCHES = 40  # of a window, about
@@ -112,8 +112,6 @@ def _explained(
         (sum(end - start for start, end in blocks_of(one)) for one in windows.values()), default=0
     )
     divided = coarse_resolution(choice, longest, STRETCHES)
-    bundle, marks = choice.required_bundle, [mark.name for mark in choice.scored]
-    interval = interval_output(bundle, choice.window)
-    with Scorer(bundle, "cpu", None, interval, marks) as scorer:
-        alternatives = Alternatives(choice, choice.open("cpu"), scorer, reference)
+    with scorer_of(choice, "cpu") as scorer:
+        alternatives = Alternatives(open_bundle(choice, scorer, Execution("cpu")), reference)
         yield from explained_windows(iter([list(rows)]), choice, alternatives, reference, divided)
