@@ -6,12 +6,13 @@ counts on torch, for training, are in `histpred.training.counting`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import NamedTuple
 
 import numpy as np
 
 from histpred.encoders.kmer import NOT_A_BASE, canonical_columns, number_of
+from histpred.encoders.onnx import codes_of
 
 K = 4
 KINDS = 4**K
@@ -90,46 +91,6 @@ def count_codons(codes: np.ndarray, bin_length: int) -> np.ndarray:
     return counts.reshape(windows, bins, -1)
 
 
-class ChangedBins(NamedTuple):
-    """Bins of copies of windows in which bases are replaced: copies in order, each its bins too.
-
-    copies, bins: numbers of the copy and of the bin in its window, int [rows]. codes: uint8 [rows,
-    length], with the new bases.
-    """
-
-    copies: np.ndarray
-    bins: np.ndarray
-    codes: np.ndarray
-
-
-def changed_bins(
-    codes: np.ndarray,
-    of: np.ndarray,
-    starts: np.ndarray,
-    lengths: np.ndarray,
-    new: np.ndarray,
-) -> ChangedBins:
-    """The bins that change in copies of windows; bases beyond a window are left out.
-
-    codes: of the windows, uint8 [windows, bins, length]. of: the window of each copy. starts,
-    lengths: of the piece of each copy that is replaced, in bp; a length may be 0. new: the codes of
-    all pieces, joined.
-    """
-    _, bins, length = codes.shape
-    copies = np.repeat(np.arange(len(of)), lengths)
-    before = np.repeat(np.cumsum(lengths) - lengths, lengths)
-    places = np.repeat(starts, lengths) + np.arange(len(copies)) - before
-    inside = (places >= 0) & (places < bins * length)
-    copies, places, new = copies[inside], places[inside], new[inside]
-    bin_of, inner = np.divmod(places, length)
-    first = np.ones(len(copies), bool)
-    first[1:] = (np.diff(copies) != 0) | (np.diff(bin_of) != 0)
-    row_copies, row_bins = copies[first], bin_of[first]
-    changed = codes[of[row_copies], row_bins]
-    changed[np.cumsum(first) - 1, inner] = new
-    return ChangedBins(row_copies, row_bins, changed)
-
-
 def sums_over(values: np.ndarray, stretches: np.ndarray) -> np.ndarray:
     """Sums of values [windows, bins, width] over stretches, float64 [windows, stretches, width]."""
     edges, numbers = np.unique(stretches, return_inverse=True)
@@ -147,6 +108,33 @@ def bins_inside(stretches: np.ndarray, bins: int) -> np.ndarray:
     places = np.arange(bins)
     inside = (stretches[:, :1] <= places) & (places < stretches[:, 1:])
     return inside.astype(float)
+
+
+def changed_bins(
+    own: np.ndarray, copies: Sequence[tuple[int, bytes]]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The bins of copies of a sequence that have other bases.
+
+    own: its codes, uint8 [bins, length]. copies: where the bases (ACGTN) of each begin that replace
+    as many; those outside the sequence are left out. Returns the number of the copy, ascending, and
+    the bin, int [n] each, and the codes of the bin, uint8 [n, length].
+    """
+    length = own.shape[1]
+    starts = np.array([max(0, place) for place, _ in copies], int)
+    read = [bases[max(0, -place) : max(0, own.size - place)] for place, bases in copies]
+    lengths = np.array([len(bases) for bases in read], int)
+    first = starts // length
+    many = np.where(lengths > 0, (starts + lengths - 1) // length - first + 1, 0)
+    before = np.cumsum(many) - many
+    numbers = np.repeat(np.arange(len(copies)), many)
+    bins = first[numbers] + np.arange(len(numbers)) - before[numbers]
+    codes = own[bins]
+    copy = np.repeat(np.arange(len(copies)), lengths)
+    place = np.arange(len(copy)) - (np.cumsum(lengths) - lengths)[copy] + starts[copy]
+    row = before[copy] + place // length - first[copy]
+    codes[row, place % length] = codes_of([b"".join(read)], len(copy))[0]
+    differ = (codes != own[bins]).any(axis=1)
+    return numbers[differ], bins[differ], codes[differ]
 
 
 def _long_runs(closed: np.ndarray) -> np.ndarray:
