@@ -140,7 +140,7 @@ def test_tiles_and_some_marks_in_shards_are_what_predict_writes(tmp_path: Path) 
     options = ("--tile", "200", "--marks", "H3K27ac,H3K4me3")
     done = histpred("predict", *INPUTS, "-o", tmp_path / "plain", *options)
     assert done.code == 0, done.err
-    said = succeed(tmp_path, *options, "--shard_bases", "80000")
+    said = succeed(tmp_path, *options, "--shard_bases", "40000")
     assert_same(tmp_path / PREDICTIONS, tmp_path / "plain")
     lines = (tmp_path / PREDICTIONS / "ledger.tsv").read_text().splitlines()
     record = json.loads((tmp_path / PREDICTIONS / "run.json").read_text())
@@ -149,7 +149,7 @@ def test_tiles_and_some_marks_in_shards_are_what_predict_writes(tmp_path: Path) 
     names = " ".join(row["name"] for row in trace_of(tmp_path))
     sizes = [int(bases) for bases in re.findall(r":PREDICT \([^)]* (\d+) bp\)", names)]
     assert 9 < len(sizes) == tasks(said).count("PREDICT")
-    assert max(sizes) <= 80_200
+    assert max(sizes) <= 40_200
 
 
 # What goes in, and how histpred predict is told the same.
