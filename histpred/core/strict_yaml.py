@@ -94,7 +94,8 @@ def _check_scalar(path: Path, node: yaml.ScalarNode) -> None:
         yaml.SafeLoader("").construct_object(node)
     except ValueError as error:
         line = node.start_mark.line + 1
-        what = f"{node.value!r} looks like a date or a number, but is none: {error}"
-        raise InputError(path, what, f"write it in quotes: '{node.value}'", line) from error
+        shown = node.value if len(node.value) <= 40 else f"{node.value[:20]}..."
+        what = f"{shown!r} looks like a date or a number, but is none: {error}"
+        raise InputError(path, what, f"write it in quotes: '{shown}'", line) from error
     except yaml.YAMLError:
         pass  # construct_document names it
