@@ -82,6 +82,7 @@ USAGE = [
     ["predict", "a.bed", "g.fa", "extra", "-o", "out"],
     ["windows", "a.bed", "g.fa", "-o", "out.tsv", "--upstream", "-1"],
     ["windows", "a.bed", "g.fa", "-o", "out.tsv", "--upstream", "1kb"],
+    ["windows", "a.bed", "g.fa", "-o", "out.tsv", "--upstream", "0", "--downstream", "0"],
     ["windows", "a.bed", "g.fa", "-o", "out.tsv", "--max-n", "1.5"],
     ["windows", "a.bed", "g.fa", "-o", "out.gtf"],
     ["windows", "a.bed", "g.fa", "-o", "out.tsv", "--window", "body", "--upstream", "9"],

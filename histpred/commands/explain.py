@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import click
-
 from histpred.commands import inputs, options
 from histpred.commands.help_pages import verb
+from histpred.commands.numbers import Whole
 from histpred.commands.progress import Progress, check_strict, skipped
 from histpred.core.log import logger
 from histpred.core.text import counted
@@ -39,7 +38,7 @@ from histpred.core.text import counted
 @inputs.sequences
 @options.in_rows(
     "--resolution",
-    type=click.IntRange(1),
+    type=Whole(1),
     metavar="BP",
     help="Length in bp of the stretches that are replaced by N, one after another. [default: bins "
     "or chunks of the bundle's encoder; a 20th of the window if it has neither]",

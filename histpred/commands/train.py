@@ -10,6 +10,7 @@ import click
 
 from histpred.commands import completers, inputs, options
 from histpred.commands.help_pages import option_in, verb
+from histpred.commands.numbers import Whole
 from histpred.commands.progress import Progress
 from histpred.core.extras import need
 from histpred.core.log import logger
@@ -72,7 +73,7 @@ RECIPE, SETTINGS, ABOUT = Recipe(), Settings(), About("")
 )
 @in_network(
     "--members",
-    type=click.IntRange(1),
+    type=Whole(1),
     default=RECIPE.members,
     metavar="N",
     help="Number of networks that differ in their seed and are averaged (mlp and spectra).",
@@ -83,7 +84,7 @@ RECIPE, SETTINGS, ABOUT = Recipe(), Settings(), About("")
 @options.marks
 @in_network(
     "--mark-dimension",
-    type=click.IntRange(1),
+    type=Whole(1),
     metavar="N",
     help="Length of the trainable mark vectors, in numbers. [default: one-hot marks]",
 )
@@ -112,7 +113,7 @@ RECIPE, SETTINGS, ABOUT = Recipe(), Settings(), About("")
 )
 @in_split(
     "--block",
-    type=click.IntRange(1),
+    type=Whole(1),
     default=RECIPE.block,
     metavar="BP",
     help="Length of the blocks of --split block, in bp.",
@@ -152,14 +153,14 @@ RECIPE, SETTINGS, ABOUT = Recipe(), Settings(), About("")
 )
 @in_fit(
     "--epochs",
-    type=click.IntRange(1),
+    type=Whole(1),
     default=SETTINGS.epochs,
     metavar="N",
     help="Largest number of epochs (passes over the training rows).",
 )
 @in_fit(
     "--batch",
-    type=click.IntRange(1),
+    type=Whole(1),
     default=SETTINGS.batch,
     metavar="N",
     help="Number of rows per batch.",

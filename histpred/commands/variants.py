@@ -9,6 +9,7 @@ import click
 
 from histpred.commands import inputs, options
 from histpred.commands.help_pages import verb
+from histpred.commands.numbers import Whole
 from histpred.commands.progress import Progress, check_strict, skipped
 from histpred.core.log import logger
 
@@ -33,7 +34,7 @@ from histpred.core.log import logger
 @inputs.genes
 @options.in_output(
     "--background",
-    type=click.IntRange(0),
+    type=Whole(0),
     default=50,
     metavar="N",
     help="Number of random substitutions of bases of each window that effects are ranked among; 0: "

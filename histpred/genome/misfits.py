@@ -35,9 +35,10 @@ class Offenders:
 
 
 class Faults:
-    """The rows that do not fit the genome, by fault."""
+    """The rows that do not fit the genome, by fault; rows: the number of all."""
 
     def __init__(self) -> None:
+        self.rows = 0
         self.strandless, self.past_end = Offenders(), Offenders()
         self.clipped, self.unknown = Offenders(), Offenders()
         self.unknown_contigs: dict[str, None] = {}
@@ -66,7 +67,7 @@ def refuse_misfits(
     faults: Faults, annotation: Annotation, reference: Reference, spec: WindowSpec, ledger: Ledger
 ) -> None:
     """Raise InputError if the annotation is of another assembly, or lacks strands it needs."""
-    name, rows = annotation.name, ledger.rows
+    name, rows = annotation.name, faults.rows
     unknown, past_end, strandless = faults.unknown, faults.past_end, faults.strandless
     selected = rows - sum(ledger.skipped.get(reason, 0) for reason in (*UNWANTED, GENE_NOT_FOUND))
     if unknown.count and unknown.count == selected:

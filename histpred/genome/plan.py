@@ -109,7 +109,7 @@ def plan(
     contigs: dict[str, None] = {}
     found: dict[str, tuple[str | None, int]] = {}
     centred = annotation.format == SEQUENCES and spec.kind == PROMOTER
-    for feature in annotation:
+    for faults.rows, feature in enumerate(annotation, 1):
         is_window = annotation.format == TABLE  # known once the first line has been read
         feature = printable(feature)
         chrom = feature.chrom

@@ -21,7 +21,8 @@ from histpred.core.text import agreeing, counted
 from histpred.genome.annotation import TRANSCRIPT, Annotation, level_for, open_annotation
 from histpred.genome.misfits import Offenders
 from histpred.genome.plan import printable
-from histpred.genome.regions import FARTHEST, INTERVAL, Feature
+from histpred.genome.reasons import OUTSIDE
+from histpred.genome.regions import FARTHEST, INTERVAL, Blocks, Feature, Window
 from histpred.genome.request import Request
 from histpred.genome.windows import WindowSpec, place, tile_name, whole_tiles
 from histpred.labels.matrix import CARRIED, carried, gene_id, gene_table
@@ -88,13 +89,14 @@ def _regions(
             strandless.add(feature)
         placed = place(feature, feature.chrom, FARTHEST, window)
         feature = feature._replace(strand=feature.strand if feature.strand in "+-" else ".")
-        if placed.window is None:
-            unjoined.append((feature.line, feature.gene_id, *carried(feature), placed.reason))
+        parts = _on_the_contig(placed.window) if placed.window else ()
+        if not parts:
+            reason = placed.reason or OUTSIDE
+            unjoined.append((feature.line, feature.gene_id, *carried(feature), reason))
             continue
         name = gene_id(feature)
         genes.setdefault(name, feature)
         contig = contigs.setdefault(feature.chrom, len(contigs))
-        parts = placed.window.blocks or ((placed.window.start, placed.window.end),)
         blocks += [(contig, start, end, len(gene)) for start, end in parts]
         bases.append(sum(end - start for start, end in parts))
         gene.append(numbers.setdefault(name, len(numbers)))
@@ -118,6 +120,12 @@ def _regions(
         annotation.aliases,
     )
     return regions, pandas.DataFrame(unjoined, columns=list(UNJOINED_COLUMNS))
+
+
+def _on_the_contig(window: Window) -> Blocks:
+    """What is read of a window from the start of its contig on: an interval may begin before it."""
+    parts = window.blocks or ((window.start, window.end),)
+    return tuple((max(start, 0), end) for start, end in parts if end > 0)
 
 
 def _cut(annotation: Annotation, tile: int) -> Iterator[Feature]:

@@ -658,12 +658,13 @@ def test_marks_that_hardly_differ_and_genes_without_a_window_are_named(data, tmp
         (("--split", "by-hand"), "no kind of split"),
         (("--window", "context:x"), "not a window"),
         (("--hidden", "12,"), "not widths of layers"),
+        (("--hidden", "9" * 5000), "not widths of layers"),
         (("--model", "deephistone"), "takes no encoder, chunks or window"),
         (("--test-chromosomes", "chr1"), "chromosomes are named"),
         (("--split", "chromosome", "--test-chromosomes", "chrX"), "has no contig chrX"),
         (("--encoder", "kmer", "--bundle", "human-promoter"), "either --bundle or --encoder"),
     ],
-    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+    ids=lambda value: " ".join(value)[:60] if isinstance(value, tuple) else "",
 )
 def test_options_that_do_not_fit(options, message, data, tmp_path):
     done = train(data, tmp_path / "b", *options)

@@ -25,11 +25,11 @@ GENOME = {
 }
 
 
-def planned(tmp_path, text, kind="body", unstranded=False, biotypes=(), genome=GENOME):
+def planned(tmp_path, text, kind="body", unstranded=False, biotypes=(), genome=GENOME, tile=0):
     """The plan, the ledger's rows and the scorable windows with their sequence."""
     path = write(tmp_path / "rows", text)
     fasta = write_fasta(tmp_path / "genome.fa", genome)
-    spec = WindowSpec(kind, 10, 5, 0.5)
+    spec = WindowSpec(kind, 10, 5, 0.5, tile=tile)
     with (
         open_annotation(path, tmp_path, kind, None, biotypes) as annotation,
         Reference(fasta, tmp_path) as reference,
@@ -141,6 +141,11 @@ def test_genes_past_their_contig_are_of_another_assembly(tmp_path):
         planned(tmp_path, text)
     assert "g1 (line 2), g2 (line 3), g3 (line 4) and 2 more" in str(caught.value)
     assert "wrong assembly?" in caught.value.hint
+
+
+def test_of_rows_that_are_cut_into_tiles_the_rows_are_counted(tmp_path):
+    with pytest.raises(InputError, match="1 of 2 rows end past their contig"):
+        planned(tmp_path, genes("chr1 1 100 +", "chr2 1 101 -"), kind="interval", tile=10)
 
 
 def test_a_gene_across_the_origin_of_a_circle_is_skipped(tmp_path):

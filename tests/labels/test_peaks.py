@@ -292,6 +292,22 @@ def test_files_without_a_peak(here, work, caplog, content):
     assert made.values.tolist() == [[0]]
 
 
+def test_an_interval_that_reaches_before_its_contig_is_clipped_there(here, work):
+    """bedtools refuses a row that begins before 0."""
+    genes = bed("1 100 300 A", "1 9000 9200 B")
+    window = parse_window("interval:500:1000")
+    for start, last, expected in ((0, 1, 1), (1199, 1200, 1), (1200, 1201, 0)):
+        made = from_peaks(peaks([("1", start, last)]), genes, work, window)
+        assert marked(made) == {"A": expected, "B": 0}
+    made = from_peaks(peaks([("1", 0, 600)]), genes, work, window, min_fraction=0.5)
+    assert marked(made) == {"A": 1, "B": 0}
+    made = from_peaks(
+        peaks([("1", 0, 1)]), bed("1 0 1 A", "1 90 92 B"), work, window._replace(downstream=0)
+    )
+    assert marked(made) == {"B": 1}
+    assert made.unjoined[["name", "reason"]].to_numpy().tolist() == [["A", "outside-the-contig"]]
+
+
 def test_peaks_of_no_base(here, work, caplog):
     made = from_peaks(peaks([("1", 0, 5), ("1", 105, 105)]), bed("1 100 110 A"), work, INTERVAL)
     assert made.values.tolist() == [[0]]
