@@ -14,6 +14,7 @@ from histpred.commands.numbers import Whole
 from histpred.commands.progress import Progress
 from histpred.core.extras import need
 from histpred.core.log import logger
+from histpred.core.text import counted
 from histpred.training.settings import LOSSES, MODELS, About, Recipe, Settings
 
 if TYPE_CHECKING:
@@ -241,6 +242,7 @@ def train(out: Path, hidden: str, name: str | None, quiet: bool, **given: Any) -
     rows += ["--by", given["level"]] if given["level"] else []
     rows += ["--biotype", ",".join(given["biotypes"])] if given["biotypes"] else []
     logger.info(
-        f"{out}: {len(trained.manifest.marks)} marks, trained on {counts['train']:,} rows; "
+        f"{out}: {counted(len(trained.manifest.marks), 'mark')}, trained on "
+        f"{counted(counts['train'], 'row')}; "
         f"next: {shlex.join(['histpred', 'evaluate', *files, *rows])}"
     )

@@ -130,7 +130,7 @@ def test_strict_writes_the_shards_and_ends_with_3(inputs, tmp_path):
     for _ in range(2):
         done = histpred("scatter", *arguments, "--strict")
         assert done.code == 3
-        assert "--strict: 1 rows were skipped and 0 end past" in done.err
+        assert "--strict: 1 row was skipped and 0 end past" in done.err
         assert str(tmp_path / "out" / "ledger.tsv") in done.err
     assert names(tmp_path / "out") == {"scatter.json", "ledger.tsv", "shards"}
 

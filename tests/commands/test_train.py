@@ -644,7 +644,7 @@ def test_marks_that_hardly_differ_and_genes_without_a_window_are_named(data, tmp
 
     done = train(data, tmp_path / "b", labels=changed(data, tmp_path, change))
     assert done.code == 0, done.err
-    assert "1 marks are left out" in done.err
+    assert "1 mark is left out" in done.err
     assert "H3K36me3 (1 positive" in done.err or "H3K36me3 (0 positive" in done.err
     assert "1 of 361 rows of" in done.err
     assert "elsewhere" in done.err

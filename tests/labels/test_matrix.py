@@ -64,7 +64,7 @@ def test_what_is_written_is_read_back_from_the_folder(tmp_path):
 def test_a_row_that_is_there_twice_is_one_row(tmp_path, caplog):
     labels = read_labels(written(tmp_path, HEADER + "a\t1\t.\t\nb\t0\t.\t1\na\t1\tother\t\n"))
     assert labels.ids == ("a", "b")
-    assert "1 rows of" in caplog.text
+    assert "1 row of" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -115,4 +115,4 @@ def test_a_name_that_several_genes_have_is_nobodys(tmp_path, caplog):
     labels = read_labels(written(tmp_path, "id\tH3K4me3\nY_RNA\t1\nA\t1\n"))
     table = windows(("g1", "Y_RNA"), ("g2", "Y_RNA"), ("g3", "A"), ("g3", "A"))
     assert rows_of(labels, table).tolist() == [-1, -1, 1, 1]
-    assert "1 labels are of a name that several genes have" in caplog.text
+    assert "1 label is not used, of a name that several genes have" in caplog.text
