@@ -8,7 +8,7 @@ after it was killed therefore makes exactly the remaining calls of an uninterrup
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -160,16 +160,9 @@ class Embedder:
             missing = [key for key in keys[start : start + size] if key not in stored]
             if missing:
                 self.embedded += len(missing)
-                calls.append(workers.submit(self._encode, missing, unit))
+                chunks = {key: unit.new[key] for key in missing}
+                calls.append(workers.submit(embed_kept, self.encoder, chunks, self._store))
         return unit, calls, stored
-
-    def _encode(self, keys: list[bytes], unit: Unit) -> Vectors:
-        vectors, tokens = embed_chunks(self.encoder, [unit.new[key] for key in keys])
-        if self._store is not None:
-            # NaN and infinity are errors for every user of the store: never keep them.
-            good = np.flatnonzero(np.isfinite(vectors).all(axis=1))
-            self._store.add([keys[i] for i in good], Embedded(vectors[good], tokens[good]))
-        return dict(zip(keys, zip(vectors, tokens.tolist(), strict=True), strict=True))
 
     def _finish(self, started: Started, before: Vectors) -> Vectors:
         """The vectors of all chunks of the unit."""
@@ -255,6 +248,17 @@ def embed_chunks(encoder: Encoder, chunks: Sequence[bytes]) -> Embedded:
         what = f"an encoder gave {found} for {len(chunks)} chunks of {encoder.dimension} numbers"
         raise ModelError(what, "check the encoder with 'histpred bundle verify'")
     return embedded
+
+
+def embed_kept(encoder: Encoder, chunks: Mapping[bytes, bytes], store: Store | None) -> Vectors:
+    """The vectors of chunks, given by key, from one call of the encoder; the store keeps them."""
+    keys = list(chunks)
+    vectors, tokens = embed_chunks(encoder, list(chunks.values()))
+    if store is not None:
+        # NaN and infinity are errors for every user of the store: never keep them.
+        good = np.flatnonzero(np.isfinite(vectors).all(axis=1))
+        store.add([keys[i] for i in good], Embedded(vectors[good], tokens[good]))
+    return dict(zip(keys, zip(vectors, tokens.tolist(), strict=True), strict=True))
 
 
 def embed_sequences(

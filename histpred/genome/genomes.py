@@ -68,6 +68,14 @@ def one_genome(request: Request, labels: Path | None = None) -> tuple[GenomeInpu
     return (GenomeInput("", request, labels),)
 
 
+def with_cache(genomes: Sequence[GenomeInput], folder: Path) -> tuple[GenomeInput, ...]:
+    """The genomes; those without a cache keep indexes in `folder` while a run reads them again."""
+    return tuple(
+        one._replace(request=one.request._replace(cache=one.request.cache or folder))
+        for one in genomes
+    )
+
+
 def is_sheet(path: str | os.PathLike[str]) -> bool:
     """True if a path is a .csv or .tsv whose header names an annotation or a fasta."""
     if not os.path.isfile(path) or Path(path).suffix.lower() not in SUFFIXES:

@@ -35,7 +35,7 @@ from histpred.evaluation.rows import EvaluationOptions
 from histpred.evaluation.scores import score
 from histpred.evaluation.sources import sources_of
 from histpred.genome.annotation import level_for
-from histpred.genome.genomes import GenomeInput, all_files
+from histpred.genome.genomes import GenomeInput, all_files, with_cache
 from histpred.genome.regions import SPLICED
 from histpred.genome.transcripts import check_request
 from histpred.labels.genomes import genomes_identity, read_genome_labels
@@ -103,6 +103,7 @@ def evaluate(
             sweep(out)
             return known.model_dump()
         work = stack.enter_context(output_folder(out, OUTPUTS, is_ours))
+        genomes = with_cache(genomes, work / ".genome")
         execution = execution._replace(store=execution.store or out / RESUME)
         scored = [
             score(each, genomes, options.target, weights, work, execution) for each in bundles

@@ -40,6 +40,7 @@ from histpred.reports.marks_table import marks_table, measured_of, rounded, shar
 from histpred.reports.opening import found, trust, unit_of
 from histpred.reports.page import Cell, Row, Table, count, counted, render, script_text
 from histpred.reports.shapes import POINTS, distributions, overview
+from histpred.reports.speech import speech_of
 from histpred.scoring.derived import REPORT
 from histpred.scoring.launch import launch_words
 from histpred.scoring.record import RUN, RunRecord, read_finished
@@ -118,6 +119,7 @@ def _page(
         groups=None if heat else group_heat(landscape, unit),
         overview=None if heat else overview(landscape),
         top=None if heat else _top_table(landscape),
+        speech=speech_of(scores, run, bundle, marks, landscape, work),
         rows=_rows(scores / LEDGER, run),
         facts=_facts(run, bundle, window),
         card=_as_html(card),

@@ -11,13 +11,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from histpred.bundle.encoding import EncoderChoice
 from histpred.bundle.mark_spec import MarkSpec
 from histpred.core.sequence import reverse_complement
-from histpred.encoders import ComparingEncoder, Encoder, Substituted, SubstitutingEncoder
+from histpred.encoders import ComparingEncoder, Copies
 from histpred.encoders.chunks import GRID, Chunk, bases, chunks_of, pool
-from histpred.encoders.embedder import embed_chunks
-from histpred.encoders.store import Store, chunk_key
+from histpred.encoders.embedder import Vectors, embed_kept
+from histpred.encoders.store import chunk_key
 from histpred.genome.changes import (
     Change,
     UnplaceableError,
@@ -27,34 +26,27 @@ from histpred.genome.changes import (
 )
 from histpred.genome.reference import Reference
 from histpred.genome.windows import Row, Window
-from histpred.scoring.scorer import Scorer
+from histpred.scoring.opened import OpenBundle
+from histpred.scoring.scorer import NotFiniteError
 
 LONGER_THAN_CHUNK = "longer-than-a-chunk"
 
 Alternative = Sequence[Change]
 """What is changed at once, ascending; usually one change."""
 
-Vectors = dict[bytes, tuple[np.ndarray, int]]  # key of a chunk -> vector and number of tokens
-
 
 class Alternatives:
-    """An encoder and a scorer for windows and for what they would be with other bases.
+    """A bundle for windows, and for what they would be with other bases.
 
     embedded, reused: chunks that were computed, and those that were known, from the call before or
     from the store.
     """
 
-    def __init__(
-        self,
-        choice: EncoderChoice,
-        encoder: Encoder,
-        scorer: Scorer,
-        reference: Reference,
-        store: Store | None = None,
-    ) -> None:
-        self._spec, self._policy = choice.window, choice.chunks
-        self._encoder, self._scorer = encoder, scorer
-        self._reference, self._store = reference, store
+    def __init__(self, bundle: OpenBundle, reference: Reference) -> None:
+        self.bundle = bundle
+        self._reference = reference
+        self._spec, self._policy = bundle.choice.window, bundle.choice.chunks
+        self._encoder, self._store = bundle.encoder, bundle.store
         self._known: Vectors = {}
         self.embedded = self.reused = 0
 
@@ -62,8 +54,8 @@ class Alternatives:
         """For each row, float32 [1 + alternatives, marks] before calibration: its own bases first.
 
         The first equals what a prediction gives, to 1e-5. Several windows in one call are quicker
-        than one by one. Raises NotFiniteError, and UnplaceableError for an alternative that
-        `reason_against` names a reason for.
+        than one by one. Raises ModelError for a window that gives NaN or infinity, and
+        UnplaceableError for an alternative that `reason_against` names a reason for.
         """
         if not given:
             return []
@@ -71,8 +63,13 @@ class Alternatives:
             vectors = self._compared(self._encoder, given)
         else:
             vectors = self._pooled(given)
-        logits = self._scorer.logits(np.concatenate(vectors))
-        return np.split(logits, np.cumsum([len(some) for some in vectors])[:-1])
+        ends = np.cumsum([len(some) for some in vectors])
+        try:
+            logits = self.bundle.scorer.logits(np.concatenate(vectors))
+        except NotFiniteError as error:
+            row, _ = given[int(np.searchsorted(ends, error.row, side="right"))]
+            raise error.in_window(row.window) from error
+        return np.split(logits, ends[:-1])
 
     def reason_against(self, row: Row, changes: Alternative) -> str:
         """Why a window cannot be scored with these changes, a word for a ledger; '' if it can."""
@@ -87,37 +84,27 @@ class Alternatives:
     def _compared(
         self, encoder: ComparingEncoder, given: Sequence[tuple[Row, Sequence[Alternative]]]
     ) -> list[np.ndarray]:
-        """Vectors of windows by what differs from them.
+        """Vectors of windows by what differs from them."""
+        copies = []
+        for row, others in given:
+            placed = [self._placed(row, changes) for changes in others]
+            places = np.array([place for place, _ in placed], int)
+            copies.append(Copies(row.sequence, places, [bases for _, bases in placed]))
+        return encoder.embed_copies(copies)
 
-        An encoder that can takes copies with one other base at once; each other copy has a call of
-        its own, so that it has the same bits in any company.
-        """
-        if not (isinstance(encoder, SubstitutingEncoder) and encoder.substitutes):
-            return [
-                encoder.embed_beside(
-                    row.sequence, [self._changed(row.window, changes) for changes in others]
-                )
-                for row, others in given
-            ]
-        plain = [
-            [is_substitution(row.window, changes) for changes in others] for row, others in given
-        ]
-        copies = [
-            substituted_in(row, [c for c, alone in zip(others, kept, strict=True) if alone])
-            for (row, others), kept in zip(given, plain, strict=True)
-        ]
-        found = []
-        for (row, others), kept, some in zip(
-            given, plain, encoder.embed_substituted(copies), strict=True
-        ):
-            vectors = np.empty((1 + len(others), some.shape[1]), np.float32)
-            vectors[np.flatnonzero([True, *kept])] = some
-            for number, changes in enumerate(others, 1):
-                if not kept[number - 1]:
-                    changed = self._changed(row.window, changes)
-                    vectors[number] = encoder.embed_beside(row.sequence, [changed])[1]
-            found.append(vectors)
-        return found
+    def _placed(self, row: Row, changes: Alternative) -> tuple[int, bytes]:
+        """Where new bases begin in a window and what they are; -1: they are all of it."""
+        window, (block, *others) = row.window, blocks_of(row.window)
+        if len(changes) == 1 and not changes[0].gain and not others:
+            change, (left, right) = changes[0], block
+            first, last = max(change.start, left), min(change.end, right)
+            if first >= last:
+                return 0, b""
+            bases = change.bases[first - change.start : last - change.start]
+            if window.strand == "-":
+                return right - first - len(bases), reverse_complement(bases)
+            return first - left, bases
+        return -1, self._changed(window, changes)
 
     def _changed(self, window: Window, changes: Alternative) -> bytes:
         return changed_sequence(window, self._spec, changes, self._reference)
@@ -153,10 +140,8 @@ class Alternatives:
         size = self._encoder.chunks_at_once
         for start in range(0, len(missing), size):
             keys = missing[start : start + size]
-            found = embed_chunks(self._encoder, [sequences[key] for key in keys])
-            if self._store is not None and np.isfinite(found.vectors).all():
-                self._store.add(keys, found)
-            known |= zip(keys, zip(found.vectors, found.tokens.tolist(), strict=True), strict=True)
+            chunks = {key: sequences[key] for key in keys}
+            known |= embed_kept(self._encoder, chunks, self._store)
         return known
 
     def _pool(self, plan: Sequence[tuple[bytes, float]]) -> np.ndarray:
@@ -165,24 +150,6 @@ class Alternatives:
         found, tokens = zip(*(self._known[key] for key, _ in plan), strict=True)
         shares = np.array([share for _, share in plan])
         return pool(np.stack(found), np.array(tokens), shares, self._policy)
-
-
-def is_substitution(window: Window, changes: Alternative) -> bool:
-    """True if one base takes the place of another, in a window that is read in one piece."""
-    if len(changes) != 1 or len(blocks_of(window)) > 1:
-        return False
-    start, end, bases = changes[0]
-    return end - start == len(bases) == 1
-
-
-def substituted_in(row: Row, others: Sequence[Alternative]) -> Substituted:
-    """A window and the bases that take the place of its own in each alternative."""
-    window, ((start, end),) = row.window, blocks_of(row.window)
-    places = np.array([change.start for (change,) in others], int) - start
-    bases = b"".join(change.bases for (change,) in others)
-    if window.strand == "-":
-        places, bases = end - start - 1 - places, reverse_complement(bases)[::-1]
-    return Substituted(row.sequence, places, bases)
 
 
 def _changed_bins(

@@ -47,6 +47,24 @@ def resolution_of(choice: EncoderChoice, wanted: int | None = None) -> Resolutio
     return Resolution(wanted or bins, shared.reach)
 
 
+def coarse_resolution(choice: EncoderChoice, bases: int, most: int) -> Resolution:
+    """A resolution at which a window of so many `bases` has about `most` stretches.
+
+    Stretches are whole bins or chunks. Bins lie alike on both sides of the middle: an odd number of
+    them is joined.
+    """
+    fine = resolution_of(choice)
+    if not fine.length:
+        return fine
+    together = max(1, -(-bases // (most * fine.length)))
+    if fine.reach is None:
+        return fine._replace(length=together * fine.length)
+    together += 1 - together % 2
+    bins = 2 * fine.reach // fine.length
+    more = next(number for number in range(together) if (bins + 2 * number) % together == 0)
+    return Resolution(together * fine.length, fine.reach + more * fine.length)
+
+
 def known_stretches(
     window: Window, reference: Reference, resolution: Resolution
 ) -> list[tuple[int, int]]:

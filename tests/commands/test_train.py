@@ -34,6 +34,7 @@ from histpred.bundle.encoding import bundle_encoder  # noqa: E402
 from histpred.bundle.folder import load_bundle  # noqa: E402
 from histpred.commands.train import evaluating  # noqa: E402
 from histpred.encoders.embedder import embed_sequences  # noqa: E402
+from histpred.genome import faidx, kept  # noqa: E402
 from histpred.scoring.scorer import Scorer  # noqa: E402
 from support.command_line import (  # noqa: E402
     command,
@@ -498,6 +499,37 @@ def test_every_way_of_training_gives_a_bundle_that_works(options, data, tmp_path
     learned = "--mark-dimension" in options
     assert (tmp_path / "b" / "mark_vectors.tsv").exists() == learned
     assert (tmp_path / "e" / "similarity.tsv").exists() == learned
+
+
+def test_a_genome_is_read_once_for_its_digest_and_indexed_once(data, tmp_path, monkeypatch):
+    """Without --cache, for each run: a genome of 3 GB takes seconds, and its index longer."""
+    fasta = tmp_path / "genome.fa"
+    fasta.write_bytes(data.fasta.read_bytes())
+    now, digest_of, index = time.time, kept.file_digest, faidx._build_index
+    monkeypatch.setattr(time, "time", lambda: now() + 60)  # the file has lain there for a while
+    seen: list[str] = []
+
+    def read(path):
+        seen.append("read") if Path(path) == fasta else None
+        return digest_of(path)
+
+    def build(stem, path, name):
+        seen.append("indexed")
+        return index(stem, path, name)
+
+    monkeypatch.setattr(kept, "file_digest", read)
+    monkeypatch.setattr(faidx, "_build_index", build)
+    files = data._replace(fasta=fasta)
+    for run in (
+        lambda: train(files, tmp_path / "mine", "--epochs", "1"),
+        lambda: evaluate(tmp_path / "mine", files, tmp_path / "evaluation"),
+    ):
+        kept._read_once.cache_clear()
+        seen.clear()
+        done = run()
+        assert done.code == 0, done.err
+        assert seen == ["read", "indexed"]
+    assert not list(tmp_path.rglob("*.fai"))
 
 
 def test_a_split_from_a_file_is_kept(data, bundle, tmp_path):

@@ -340,7 +340,7 @@ def test_an_experiment_is_what_the_command_writes(tmp_path: Path) -> None:
 
 
 def test_an_experiment_finds_the_files_that_its_sheet_names(tmp_path: Path) -> None:
-    """Weights and transcripts beside the sheet, or elsewhere under an absolute path."""
+    """Weights, transcripts and priors beside the sheet, or elsewhere under an absolute path."""
     pytest.importorskip("torch", reason="needs the extra train")
     from support.rnafm import random_state, write_official
 
@@ -356,7 +356,10 @@ def test_an_experiment_finds_the_files_that_its_sheet_names(tmp_path: Path) -> N
         " epochs: 1, hidden: [4], by: gene}\n"
         f"configurations:\n  - {{name: a}}\n  - {{name: b, weights: {elsewhere}}}\n"
         "  - {name: lost, weights: weights/nowhere}\n"
+        "  - {name: c, loss: nnpu, prior: p/priors.tsv}\n"
     )
+    (folder / "p").mkdir()
+    (folder / "p" / "priors.tsv").write_text("mark\tprior\nH3K4me3\t0.99\nH3K27me3\t0.99\n")
     genomes.write_text(
         f"name,annotation,fasta,labels\nchr22-20M,{','.join(map(str, [*INPUTS, LABELS]))}\n"
     )
@@ -370,7 +373,15 @@ def test_an_experiment_finds_the_files_that_its_sheet_names(tmp_path: Path) -> N
     shutil.rmtree(out / "kept", ignore_errors=True)
     assert contents(tmp_path / "results" / "experiment") == contents(out)
     assert {path.name for path in folder.iterdir()} <= {
-        *("weights", "cdna.fa", "ncrna.fa", "spliced.fa", "spliced.fa.ledger.tsv", "sheet.yaml")
+        *(
+            "weights",
+            "p",
+            "cdna.fa",
+            "ncrna.fa",
+            "spliced.fa",
+            "spliced.fa.ledger.tsv",
+            "sheet.yaml",
+        )
     }
 
 
