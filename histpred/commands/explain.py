@@ -10,6 +10,7 @@ from histpred.commands.help_pages import verb
 from histpred.commands.numbers import Whole
 from histpred.commands.progress import Progress, check_strict, skipped
 from histpred.core.log import logger
+from histpred.core.text import counted
 
 
 @verb(
@@ -106,8 +107,9 @@ def explain(
     if not result.fresh:
         logger.info(f"{out} already holds this explanation: nothing to do")
     logger.info(
-        f"{out}: {result.explained:,} of {result.rows:,} rows explained by {result.stretches:,} "
-        f"stretches on {result.device}{skipped(result.skipped)}"
+        f"{out}: {result.explained:,} of {counted(result.rows, 'row')} explained by "
+        f"{counted(result.stretches, 'stretch', 'stretches')} on "
+        f"{result.device}{skipped(result.skipped)}"
     )
     for sentence in result.first_words:
         logger.info(sentence)

@@ -11,6 +11,7 @@ from histpred.commands.progress import Progress, check_strict, skipped
 from histpred.commands.report import no_report, report_on
 from histpred.commands.tracks import tell_hub
 from histpred.core.log import logger
+from histpred.core.text import counted
 
 
 @verb(
@@ -99,9 +100,9 @@ def predict(
     if not result.fresh:
         logger.info(f"{out} already holds this prediction: nothing to do")
     logger.info(
-        f"{out}: {result.scored:,} of {result.rows:,} rows scored for "
-        f"{len(choice.scored)} marks on {result.device}, "
-        f"{result.calls:,} calls{skipped(result.skipped)}"
+        f"{out}: {result.scored:,} of {counted(result.rows, 'row')} scored for "
+        f"{counted(len(choice.scored), 'mark')} on {result.device}, "
+        f"{counted(result.calls, 'call')}{skipped(result.skipped)}"
     )
     for sentence in result.first_words:
         logger.info(sentence)

@@ -73,8 +73,8 @@ def speech_of(
     loci = best_loci(landscape)
     if not loci:
         return None
-    reason, found = why_not(run, bundle), {}
-    if not reason:
+    found: dict[Place, Explained] = {}
+    if not (reason := why_not(run, bundle)):
         reason, found = _explained(scores, run, bundle, loci, work)
     anchor = "middle" if run.identity.window.kind == INTERVAL else "TSS"
     if not found:
@@ -140,7 +140,8 @@ def drawn(
                 one.locus.name,
                 place_text(one.locus),
                 f"{one.locus.probabilities[column]:.2f}",
-                *(path_of(one, axis, top, sign) for sign in (1, -1)),
+                path_of(one, axis, top, 1),
+                path_of(one, axis, top, -1),
                 sentence_of(one, anchor, unit),
             )
             for one in some
