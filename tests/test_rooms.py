@@ -37,7 +37,6 @@ FOLDERS_BESIDE_THE_ROOMS = {
 TESTED_ELSEWHERE = {
     "bundle/encoding": "tests/commands/test_embed.py",
     "bundle/figures": "tests/bundle/test_publish.py",
-    "bundle/manifest": "tests/bundle/test_folder.py",
     "commands/bundle": "tests/bundle/test_folder.py",
     "commands/demo": "tests/golden/test_demo.py",
     "commands/evaluate": "tests/reports/test_evaluation.py",
@@ -83,7 +82,6 @@ TESTED_ELSEWHERE = {
     "reports/prediction": "tests/commands/test_report.py",
     "reports/vectors": "tests/reports/test_convert.py",
     "scoring/derived": "tests/tracks/test_hub.py",
-    "scoring/domain": "tests/scoring/test_predict.py",
     "scoring/explain_frames": "tests/test_api.py",
     "scoring/explain_record": "tests/scoring/test_explain.py",
     "scoring/explain_tables": "tests/scoring/test_explain.py",

@@ -49,19 +49,20 @@ class Surroundings:
 
     def warnings(self) -> list[str]:
         """The warning, if there are such windows."""
-        if not self._lacking.count:
+        count = self._lacking.count
+        if not count:
             return []
         if self._source == SEQUENCES:
-            what, missing = "sequences", "lie outside the sequence and count as unknown"
+            what, missing = "sequence", "lie outside the sequence and count as unknown"
             hint = "Give longer sequences with the place at their middle, or regions of a genome"
         else:
-            what, missing = "windows", "are N or lie outside the contig"
+            what, missing = "window", "are N or lie outside the contig"
             hint = "If the FASTA is a piece of a genome, give the whole genome"
         return [
-            f"{self._lacking.count:,} {what} have less than half of the bases that are read for "
-            f"them: {self._lacking}. The others {missing}, so these scores may be far off, and "
-            "calls lack their stated precision; the column known_fraction has each share. "
-            f"{hint}"
+            f"{counted(count, what)} {'has' if count == 1 else 'have'} less than half of the bases "
+            f"that are read for {'it' if count == 1 else 'them'}: {self._lacking}. The others "
+            f"{missing}, so these scores may be far off, and calls lack their stated precision; "
+            f"the column known_fraction has each share. {hint}"
         ]
 
 
