@@ -14,6 +14,7 @@ from pathlib import Path
 from histpred.bundle.mark_spec import MarkSpec
 from histpred.core.errors import InputError
 from histpred.core.hts import BgzipWriter
+from histpred.core.text import counted
 from histpred.core.version import __version__
 from histpred.genome.pending import SCORED, SKIPPED
 from histpred.genome.vcf import Variants
@@ -54,7 +55,7 @@ def write_tables(
                 fates = [fate for fate in allele.fates if not fate.reason]
                 effects.write("".join(_effects(allele, fates)).encode())
                 entries.append(info_entry(fates))
-                status, reason, note = _outcome(allele, fates)
+                status, reason, note = outcome_of(allele)
                 ledger.write(_ledger_line(allele, status, reason, note))
                 scored += status == SCORED
                 if status == SKIPPED:
@@ -136,16 +137,16 @@ def _effects(allele: Noted, fates: Sequence[Fate]) -> Iterator[str]:
     return (f"{names}{fate.text}\n" for fate in fates)
 
 
-def _outcome(allele: Noted, fates: Sequence[Fate]) -> tuple[str, str, str]:
-    """Status, reason and note of an allele."""
+def outcome_of(allele: Noted) -> tuple[str, str, str]:
+    """Status, reason and note of an allele in the ledger."""
     if allele.reason:
         return SKIPPED, allele.reason, allele.note
     reasons = Counter(fate.reason for fate in allele.fates if fate.reason)
-    counted = "; ".join(f"{reason} in {count} windows" for reason, count in reasons.items())
-    if fates:
-        return SCORED, "", counted
+    note = "; ".join(f"{reason} in {counted(count, 'window')}" for reason, count in reasons.items())
+    if reasons.total() < len(allele.fates):
+        return SCORED, "", note
     if reasons:
-        return SKIPPED, reasons.most_common(1)[0][0], counted
+        return SKIPPED, reasons.most_common(1)[0][0], note
     return SKIPPED, NO_WINDOW, ""
 
 
