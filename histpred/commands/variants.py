@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,6 +11,9 @@ from histpred.commands import inputs, options
 from histpred.commands.help_pages import verb
 from histpred.commands.progress import Progress, check_strict, skipped
 from histpred.core.log import logger
+
+if TYPE_CHECKING:
+    from histpred.scoring.variants_record import VariantsRun
 
 
 @verb(
@@ -96,6 +99,12 @@ def variants(
         execution = options.filled(Execution, given, progress=progress)
         result = verbs.variants(vcf, request, choice, out, chosen, execution)
 
+    say_effects(out, result)
+    check_strict(strict, result.skipped, result.past_end, out / "variants.ledger.tsv")
+
+
+def say_effects(out: Path, result: VariantsRun) -> None:
+    """Say what was scored, and what the bundle resolves."""
     if not result.fresh:
         logger.info(f"{out} already holds these effects: nothing to do")
     logger.info(
@@ -104,4 +113,3 @@ def variants(
     )
     if result.resolution:
         logger.info(result.resolution.sentence())
-    check_strict(strict, result.skipped, result.past_end, out / "variants.ledger.tsv")

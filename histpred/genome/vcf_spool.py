@@ -136,6 +136,20 @@ class AlleleSpool:
                 alleles = [Allele(number, Change(*change)) for _, number, *change in some]
                 yield contig, tile * length, alleles
 
+    def starts(self, parts: int) -> list[int]:
+        """The number of the first allele of each of so many parts with about the same number.
+
+        The alleles of a record stay together, so there may be fewer parts, but at least one.
+        """
+        self._store_alleles()
+        query = "select number from allele where number >= ? and record > (select record from "
+        query += "allele where number = ? - 1) order by number limit 1"
+        found = {1}
+        for part in range(1, parts):
+            first = 1 - (-part * self.count // parts)
+            found.update(number for (number,) in self._database.execute(query, (first, first)))
+        return sorted(found)
+
     def noted(self) -> Iterator[Noted]:
         """All alleles in the order of the VCF."""
         self._store_alleles()

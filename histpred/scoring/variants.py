@@ -27,7 +27,6 @@ from histpred.core.output import (
     sweep,
     temporary_faults,
 )
-from histpred.core.text import counted
 from histpred.encoders import is_expensive
 from histpred.encoders.chunks import check_window
 from histpred.encoders.store import Store, encoder_identity
@@ -38,14 +37,14 @@ from histpred.genome.reference import Reference
 from histpred.genome.regions import INTERVAL
 from histpred.genome.request import Request
 from histpred.genome.vcf import open_variants
-from histpred.genome.vcf_alleles import OTHER_REF
+from histpred.genome.vcf_note import ShardNote
 from histpred.genome.vcf_reading import read_variants
 from histpred.genome.vcf_spool import AlleleSpool
 from histpred.scoring.alternatives import Alternatives, scale_of
 from histpred.scoring.domain import domain_warnings
 from histpred.scoring.effects import Effects, Output
 from histpred.scoring.predict import NO_GPU
-from histpred.scoring.provenance import tools_of
+from histpred.scoring.provenance import input_records, tools_of
 from histpred.scoring.scorer import Scorer
 from histpred.scoring.tables import FORMATS
 from histpred.scoring.variants_record import (
@@ -62,8 +61,20 @@ from histpred.scoring.variants_resolution import (
     refuse_unresolved,
     resolution_of,
 )
-from histpred.scoring.variants_tables import header_with_tag, scale_line, write_tables
-from histpred.scoring.variants_windows import Outputs, first_rows, score_windows
+from histpred.scoring.variants_shard import measured_rows, refuse_other
+from histpred.scoring.variants_tables import (
+    Counts,
+    header_with_tag,
+    scale_line,
+    write_tables,
+    wrong_references,
+)
+from histpred.scoring.variants_windows import (
+    Outputs,
+    first_rows,
+    pass_windows,
+    score_windows,
+)
 
 BACKGROUND = 50  # random substitutions of a window
 
@@ -111,27 +122,31 @@ def variants(
 
         work = stack.enter_context(output_folder(out, OUTPUTS, is_ours))
         windows = stack.enter_context(open_windows(request, choice.window, work, FORMATS))
+        refuse_other(file, windows, choice)
         warnings = list(windows.plan.warnings)
         warnings += domain_warnings(choice.required_bundle, choice.window, windows)
         tell(windows.plan.notices, warnings)
         spool = stack.enter_context(AlleleSpool(work))
         contigs = read_variants(file, windows.reference, spool)
-        refuse_names(windows.reference.name, contigs, FORMATS)
+        refuse_names(windows.reference.name, [*filter(None, contigs.values())], FORMATS)
         outputs = _open(choices, windows.reference, out, execution, stack)
-        resolution, more = _score(outputs, windows, spool, given, options, execution)
+        resolution, more = _score(outputs, windows, spool, given, options, execution, file.shard)
+        if not outputs.windows:
+            pass_windows(windows, choice.window)
         tables = spool, file, work, given[0], scale_line(marks)
-        scored, skipped = write_tables(*tables)
+        counts = write_tables(*tables)
         windows.ledger.write(work / LEDGER)
-        more += _warnings(skipped, execution, outputs)
+        more += wrong_references(counts.skipped) + _warnings(execution, outputs)
         tell([], more)
-        found = scored, skipped, resolution, warnings + more
+        found = counts, resolution, warnings + more
         result = _result(spool, windows, outputs, found)
         encoder = outputs.opened()[0].encoder
         files = encoder_identity(choice.spec, encoder)["files"]
         identity = identity_of(vcf, request, choice, execution, given, windows)
         scales = {mark.name: scale_of(mark) for mark in marks if not mark.unpredicted}
         paths = options.recorded_as or (vcf, request.annotation, request.fasta)
-        inputs, tools = (paths, windows), tools_of(encoder, choice, files)
+        inputs = paths[0], *input_records(paths[1:], windows)
+        tools = tools_of(encoder, choice, files)
         write_variants_record(work, started, identity, result, scales, inputs, tools)
     return result
 
@@ -202,10 +217,14 @@ def _score(
     given: tuple[tuple[str, ...], int],
     options: VariantOptions,
     execution: Execution,
+    shard: ShardNote | None,
 ) -> tuple[Resolution | None, list[str]]:
     """Measure what the bundle resolves, and score all alleles; sentences to warn of."""
     reference = windows.reference
-    rows, output = first_rows(windows, spool, outputs, WINDOWS)
+    if shard:
+        rows, output = measured_rows(shard, reference, outputs)
+    else:
+        rows, output = first_rows(windows, spool, outputs, WINDOWS)
     resolution = resolution_of(rows, output, reference) if output else None
     bundle = outputs.opened()[0].choice.required_bundle
     refuse_unresolved(resolution, bundle.manifest.name, options.anyway)
@@ -222,14 +241,13 @@ def _result(
     spool: AlleleSpool,
     windows: OpenWindows,
     outputs: Outputs,
-    found: tuple[int, dict[str, int], Resolution | None, list[str]],
+    found: tuple[Counts, Resolution | None, list[str]],
 ) -> VariantsRun:
-    """The result; `found`: scored alleles, the others by reason, the resolution, warnings."""
-    scored, skipped, resolution, warnings = found
+    """The result; `found`: numbers of alleles, the resolution, warnings."""
+    counts, resolution, warnings = found
     return VariantsRun(
         alleles=spool.count,
-        scored=scored,
-        skipped=skipped,
+        **counts._asdict(),
         effects=spool.effects,
         rows=windows.ledger.rows,
         skipped_rows=windows.ledger.skipped,
@@ -242,19 +260,12 @@ def _result(
     )
 
 
-def _warnings(skipped: dict[str, int], execution: Execution, outputs: Outputs) -> list[str]:
-    """Sentences about REF alleles and the device."""
-    found = []
-    if wrong := skipped.get(OTHER_REF):
-        found.append(
-            f"{counted(wrong, 'allele')} not scored, since REF is not what the genome has: see the "
-            "ledger"
-        )
+def _warnings(execution: Execution, outputs: Outputs) -> list[str]:
+    """Sentences about the device."""
     output = outputs.opened()[0]
     expensive = is_expensive(output.choice.spec.kind)
-    if expensive and execution.device == "auto" and output.encoder.device == "cpu":
-        found.append(NO_GPU)
-    return found
+    slow = expensive and execution.device == "auto" and output.encoder.device == "cpu"
+    return [NO_GPU] if slow else []
 
 
 def _device(outputs: Outputs) -> str:

@@ -76,6 +76,12 @@ def score_windows(
     return around.warnings()
 
 
+def pass_windows(opened: OpenWindows, spec: WindowSpec) -> None:
+    """Skip the windows with too many N in the ledger, if no mark of theirs is scored."""
+    for _ in scorable(opened.ledger, opened.reference, spec):
+        pass
+
+
 def alleles_of(window: Window, spool: AlleleSpool) -> list[Allele]:
     """The alleles that change what a window reads."""
     blocks = blocks_of(window)
@@ -88,16 +94,20 @@ def tile_rows(
 ) -> Iterator[tuple[Row, list[Allele]]]:
     """The tiles in which alleles of a spool lie, with them; not those with too many N."""
     for contig, start, alleles in spool.by_tile(tile):
-        length = reference.lengths[contig]
-        name = tile_name(contig, start, tile)
-        feature = Feature(0, contig, start, min(start + tile, length), "+", name)
-        if feature.start < feature.end and (row := _row(feature, reference, spec)):
+        if row := tile_row(contig, start, reference, spec, tile):
             yield row, alleles
 
 
-def _row(feature: Feature, reference: Reference, spec: WindowSpec) -> Row | None:
-    length = reference.lengths[feature.chrom]
-    window = place(feature, feature.chrom, length, spec).window
+def tile_row(
+    contig: str, start: int, reference: Reference, spec: WindowSpec, tile: int
+) -> Row | None:
+    """The tile that begins at `start`; None if it is past its contig or has too many N."""
+    length = reference.lengths[contig]
+    name = tile_name(contig, start, tile)
+    feature = Feature(0, contig, start, min(start + tile, length), "+", name)
+    if feature.start >= feature.end:
+        return None
+    window = place(feature, contig, length, spec).window
     return window and row_with_bases(window, reference, spec)
 
 

@@ -28,7 +28,7 @@ workflow PREDICTION {
             .map { _id, meta, folder, bundle, found -> [meta, folder, bundle, found] },
         about,
     )
-    predictions = GATHER.out.prediction
+    predictions = GATHER.out.results
     if (tracks) {
         TRACKS(
             predictions

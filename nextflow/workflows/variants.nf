@@ -1,31 +1,31 @@
 include { VARIANTS } from '../modules/variants'
-
-// Return the kind of encoder that a bundle has. BUNDLE has read the manifest before.
-def encoder_of(source, bundle) {
-    def shipped = { name -> file("${workflow.projectDir}/histpred/bundle/shipped/${name}", glob: false) }
-    def folder = bundle instanceof Path ? bundle : shipped.call(source - '--bundle ')
-    return new groovy.json.JsonSlurper().parse(folder.resolve('bundle.json')).encoder.kind
-}
+include { GATHER   } from '../modules/gather'
 
 workflow EFFECTS {
     take:
-    samples // [meta, annotation, fasta, VCF, bundle, identity]
-    kept    // a file in the folder that is kept from run to run, or []
-    given   // files that options name
+    shards    // [meta, files of the shard, fasta, bundle, identity]
+    scattered // [meta, folder, bundle]
+    kept      // a file in the folder that is kept from run to run, or []
+    given     // files that options name
     flags
-    large   // kinds of encoders that need torch
+    about     // what launched this run
 
     main:
-    VARIANTS(
-        samples.map { sample ->
-            def meta = sample[0]
-            [meta + [expensive: encoder_of(meta.source, sample[4]) in large]] + sample.drop(1)
-        },
-        kept,
-        given,
-        flags,
+    VARIANTS(shards, kept, given, flags)
+
+    // Sorted by name, not by time of arrival: the gathering task is then the same at each -resume.
+    parts = VARIANTS.out.part
+        .map { meta, part -> [groupKey(meta.id, meta.shards), part] }
+        .groupTuple()
+        .map { id, parts -> [id.toString(), parts.toSorted { part -> part.name }] }
+    GATHER(
+        scattered
+            .map { meta, folder, bundle -> [meta.id, meta, folder, bundle] }
+            .join(parts)
+            .map { _id, meta, folder, bundle, found -> [meta, folder, bundle, found] },
+        about,
     )
-    effects = VARIANTS.out.effects
+    effects = GATHER.out.results
 
     emit:
     effects // [meta, folder]

@@ -117,6 +117,58 @@ def test_no_share_of_no_rows_and_no_calls_of_no_windows(tmp_path, out):
     assert "histpred_calls_mqc.json" not in {path.name for path in written}
 
 
+def variants_of(folder: Path, **result: object) -> Path:
+    """A folder as of variants, with a record alone."""
+    prediction(folder, {"m": 1})
+    record = read(folder / "run.json")
+    (folder / "run.json").unlink()
+    for name in ("rows", "calls"):
+        record["result"].pop(name)
+    record["identity"] |= {"VCF sha256": "v" * 64, "background": 50}
+    record["result"] |= {
+        "alleles": 9,
+        "scored": 6,
+        "skipped": {"symbolic": 2, "<odd>": 1},
+        "effects": 11,
+        **{"ranked": 5, "above_half": 4, "above_all": 1},
+        **{"rows": 3, "skipped_rows": {}, "resolution": None, "warnings": ["a <b>"]},
+    } | result
+    record |= {"schema_version": "1.1", "scales": {}, "vcf": "a.vcf"}
+    (folder / "variants.json").write_text(json.dumps(record))
+    return folder
+
+
+def test_variants_have_their_counts_and_what_is_larger_than_chance(tmp_path, out):
+    bare = variants_of(tmp_path / "bare", ranked=0, above_half=0, above_all=0, skipped={})
+    written = summarise([variants_of(tmp_path / "a"), bare], out)
+    assert {path.name for path in written} == {
+        *("histpred_variants_mqc.json", "histpred_alleles_mqc.json", GENERAL),
+    }
+    general = read(out / GENERAL)
+    assert general["data"]["a"] == {"alleles": 9, "alleles_scored": 6}
+    table = read(out / "histpred_variants_mqc.json")
+    row = table["data"]["a"]
+    assert row.keys() == table["headers"].keys()
+    assert (row["bundle"], row["alleles"], row["effects"]) == ("some-bundle 1.2", 9, 11)
+    assert (row["above_half"], row["above_all"], row["background"]) == (80.0, 20.0, 50)
+    assert (row["warnings"], row["resolution"]) == ("a &lt;b&gt;", "nothing")
+    assert table["data"]["bare"].keys() == row.keys() - {"above_half", "above_all"}
+    bars = read(out / "histpred_alleles_mqc.json")
+    assert bars["data"]["a"] == {"scored": 6, "symbolic": 2, "<odd>": 1}
+    assert bars["categories"]["<odd>"]["name"] == "&lt;odd&gt;"
+    assert bars["pconfig"]["id"] == "histpred_alleles_plot"
+
+
+def test_variants_beside_a_prediction_share_the_first_table(tmp_path, out):
+    summarise([prediction(tmp_path / "a", {"m": 2}), variants_of(tmp_path / "effects" / "a")], out)
+    general = read(out / GENERAL)
+    assert {"rows", "calls", "alleles"} <= general["data"]["a"].keys()
+    assert [name for header in general["headers"] for name in header][-2:] == [
+        "alleles",
+        "alleles_scored",
+    ]
+
+
 def test_each_row_of_the_annotation_is_scored_or_has_a_reason(tmp_path, out):
     skipped = {"too-many-n": 2, "biotype-not-selected": 3, "no-id": 1}
     folders = [
