@@ -28,7 +28,7 @@ def test_an_entry_names_the_largest_effect():
         Fate(1, 2, "d\t5\t0.5", "", 0, None),
     ]
     assert info_entry(largest_of(fates)) == "b%7C%3Bc|H3K27ac|-0.750000|0.99"
-    assert info_entry(largest_of([fates[0]._replace(rank=None))]) == "a|H3K4me3|0.250000|."
+    assert info_entry(largest_of([fates[0]._replace(rank=None)])) == "a|H3K4me3|0.250000|."
     assert info_entry(largest_of([fates[2]])) == info_entry(largest_of([])) == "."
 
 

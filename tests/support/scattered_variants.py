@@ -57,7 +57,7 @@ class ScatteredInputs:
         genome["chr1"] = f"{bases[:28_000]}{'N' * 5_000}{bases[33_000:]}"
         write_fasta(folder / "g.fa", genome)
         write_bed(folder / "rows.bed", GENES)
-        near = {"chr1": (8_500, 13_000), "chrM": (1_500, 2_500)}
+        near = {"chr1": (8_850, 10_050), "chrM": (1_700, 2_300)}
         inside = {name: genome[name][start:end] for name, (start, end) in near.items()}
         found = {
             (chrom, position + near[chrom][0], ref, alt)
@@ -65,11 +65,12 @@ class ScatteredInputs:
         }
         found |= set(random_variants(rng, genome, 20, 2))
         tail = genome["chr1"][-1]
-        found.add(("chr1", len(bases), tail, tail.translate(OTHER)))
+        found |= {("chr1", 29_000, "A", "C"), ("chr1", len(bases), tail, tail.translate(OTHER))}
         order = sorted(found, key=lambda one: (one[0] != "chrM", one[1:]))
         self.variants = [self._odd(number, *one) for number, one in enumerate(order)]
         header = [
-            '##INFO=<ID=X,Number=.,Type=String,Description="a ""quoted"" text">',
+            '##INFO=<ID=X,Number=.,Type=String,Description="a text, with <odd> signs">',
+            '##INFO=<ID=END,Number=1,Type=Integer,Description="last base">',
             "##contig=<ID=MT>",
             "##contig=<ID=1>",
             "##contig=<ID=decoy>",
