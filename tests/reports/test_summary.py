@@ -255,14 +255,15 @@ def test_undefined_figures_are_left_out(tmp_path, out):
 def test_a_prediction_and_an_evaluation_of_one_name_are_one_sample(tmp_path, out):
     folders = [prediction(tmp_path / "x" / "a", {"m": 2}), evaluation(tmp_path / "y" / "a")]
     written = summarise(folders, out)
-    assert {path.name for path in written} == set(OUTPUTS)
+    assert {path.name for path in written} == {*PREDICTIONS, EVALUATIONS, GENERAL}
     (sample,) = read(out / GENERAL)["data"].values()
     assert sample["rows"] == 8
     assert sample["auroc"] == pytest.approx(0.8)
 
 
 def test_the_sections_make_one_chapter_of_different_ids(tmp_path, out):
-    summarise([prediction(tmp_path / "a", {"m": 2}), evaluation(tmp_path / "b")], out)
+    made = [prediction(tmp_path / "a", {"m": 2}), evaluation(tmp_path / "b")]
+    summarise([*made, variants_of(tmp_path / "c")], out)
     sections = [read(out / name) for name in OUTPUTS]
     assert [f"{section['id']}_mqc.json" for section in sections] == list(OUTPUTS)
     assert {section.get("parent_id") for section in sections[:-1]} == {"histpred"}
@@ -273,7 +274,7 @@ def test_the_sections_make_one_chapter_of_different_ids(tmp_path, out):
 def test_neither_order_nor_place_nor_time_show(tmp_path, out):
     def made(place: Path, started: str) -> list[Path]:
         folders = [prediction(place / name, {"m": 2}) for name in ("b", "a", "c")]
-        folders.append(evaluation(place / "d"))
+        folders += [evaluation(place / "d"), variants_of(place / "e")]
         for folder in folders[:3]:
             changed(folder / "run.json", "started", value=started)
             changed(folder / "run.json", "annotation", "path", value=str(place))
