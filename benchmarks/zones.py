@@ -21,14 +21,15 @@ from scipy.stats import rankdata
 
 from histpred.bundle.encoding import EncoderChoice, bundle_encoder
 from histpred.bundle.folder import load_bundle
+from histpred.core.execution import Execution
 from histpred.genome.changes import Change, anchor_of, blocks_of
 from histpred.genome.plan import OpenWindows, open_windows, scorable
 from histpred.genome.regions import Window
 from histpred.genome.request import Request
 from histpred.labels.matrix import Labels, read_labels
 from histpred.scoring.alternatives import Alternatives, log_odds
+from histpred.scoring.opened import open_bundle, scorer_of
 from histpred.scoring.profile import TOGETHER
-from histpred.scoring.scorer import Scorer
 
 FAR = 1_000_000_000
 ZONES = {
@@ -90,11 +91,11 @@ def main(bundle: str, annotation: str, fasta: str, table: str, chromosomes: str 
     chosen = set(filter(None, chromosomes.split(",")))
     names = [mark.name for mark in choice.scored]
     with tempfile.TemporaryDirectory() as work, ExitStack() as stack:
-        encoder = choice.open("cpu")
-        scorer = stack.enter_context(Scorer(choice.required_bundle, "cpu"))
+        scorer = stack.enter_context(scorer_of(choice, "cpu"))
+        opened = open_bundle(choice, scorer, Execution("cpu"))
         request = Request(annotation, fasta)
         windows = stack.enter_context(open_windows(request, choice.window, Path(work)))
-        alternatives = Alternatives(choice, encoder, scorer, windows.reference)
+        alternatives = Alternatives(opened, windows.reference)
         found = list(scored(windows, choice, chosen, alternatives))
     rows = {name: number for number, name in enumerate(labels.ids)}
     pairs = [

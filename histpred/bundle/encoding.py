@@ -10,7 +10,7 @@ from histpred.bundle.folder import MANIFEST, Bundle, load_bundle
 from histpred.bundle.mark_spec import MarkSpec
 from histpred.bundle.outputs import encoder_for, interval_output, marks_of, window_for
 from histpred.core.errors import BundleError, UsageError, first_few
-from histpred.encoders import ENCODERS, Encoder, EncoderSpec, build
+from histpred.encoders import ENCODERS, Encoder, EncoderSpec, build, is_expensive
 from histpred.encoders.chunks import WINDOW, ChunkPolicy, parse_chunks
 from histpred.encoders.installed import WRONG, compare, locate
 from histpred.encoders.published import Published, default_folder, find, is_published
@@ -43,6 +43,11 @@ class EncoderChoice(NamedTuple):
         if self.bundle is None:
             raise UsageError(f"{self.name} is an encoder, not a bundle", "give --bundle")
         return self.bundle
+
+    @property
+    def is_expensive(self) -> bool:
+        """True if embeddings are worth keeping; see `histpred.encoders.is_expensive`."""
+        return is_expensive(self.spec.kind)
 
     def open(self, device: str = "cpu", precision: str = "auto") -> Encoder:
         """The encoder on a device, after its weights were compared with what is known of them.

@@ -7,7 +7,7 @@ the run, and the sha256 of each other file. A folder without a record is not fin
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Set
+from collections.abc import Callable, Mapping, Set
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from histpred.core.errors import InputError, OutputError, first_few
 from histpred.core.journal import file_digest
+from histpred.core.output import sweep
 from histpred.core.strict_json import parse
 from histpred.core.version import __version__
 
@@ -132,6 +133,33 @@ def refuse_other(
             f"{folder} holds {what}; what differs: {'; '.join(found)}",
             "choose another folder for -o, or add --overwrite to replace it",
         )
+
+
+def digests_of(record: BaseModel) -> dict[str, str]:
+    """sha256, by name, of the files in `outputs` of a record: each a text, or a model with it."""
+    files = record.model_dump(include={"outputs"})["outputs"]
+    return {
+        name: file["sha256"] if isinstance(file, dict) else file for name, file in files.items()
+    }
+
+
+def held(
+    path: Path, model: type[Model], what: str, now: Callable[[], BaseModel], overwrite: bool
+) -> Model | None:
+    """The record of a finished folder that holds the requested output.
+
+    None if no output of histpred is finished, or if it is to be replaced. What a killed run left
+    is removed. `what` and `now`, which is called only if it is needed, are as in `refuse_other`,
+    against the field `identity` of the record. Raises OutputError for another output, and if files
+    are missing or altered.
+    """
+    record = None if overwrite else finished(path, model)
+    if record is not None:
+        before = record.model_dump(mode="json", by_alias=True, include={"identity"})["identity"]
+        asked = now().model_dump(mode="json", by_alias=True)
+        refuse_other(path.parent, what, before, asked, digests_of(record))
+        sweep(path.parent)
+    return record
 
 
 def finished(record: Path, model: type[Model]) -> Model | None:

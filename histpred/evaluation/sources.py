@@ -9,12 +9,9 @@ import numpy as np
 import pandas
 
 from histpred.bundle.encoding import bundle_encoder
-from histpred.bundle.outputs import interval_output
 from histpred.core.columns import PLACE
 from histpred.core.execution import Execution
 from histpred.core.hts import quiet_htslib
-from histpred.encoders import is_expensive
-from histpred.encoders.store import Store, encoder_identity
 from histpred.evaluation.rows import EvaluationOptions
 from histpred.evaluation.scores import ScoredWindows
 from histpred.genome.genomes import GenomeInput, naming, within
@@ -23,8 +20,8 @@ from histpred.genome.regions import INTERVAL, SPLICED
 from histpred.genome.transcripts import fitting
 from histpred.scoring.alternatives import Alternatives
 from histpred.scoring.explain import explained_windows
+from histpred.scoring.opened import open_bundle, scorer_of
 from histpred.scoring.profile import Profile, profile_table
-from histpred.scoring.scorer import Scorer
 from histpred.scoring.stretches import resolution_of
 
 MOST_WINDOWS = 100  # that are explained
@@ -50,21 +47,17 @@ def sources_of(
     drawn = rng.choice(len(windows), min(MOST_WINDOWS, len(windows)), replace=False)
     chosen = {tuple(map(str, row)) for row in windows.iloc[drawn][list(PLACE)].to_numpy().tolist()}
     choice = bundle_encoder(scored.bundle, options.target.window, None, weights)
-    encoder = choice.open(execution.device, execution.precision)
-    expensive = is_expensive(choice.spec.kind)
-    store = None
-    if expensive and execution.store:
-        store = Store(execution.store, encoder_identity(choice.spec, encoder))
+    if not choice.is_expensive:
+        execution = execution._replace(store=None)
     divided = resolution_of(choice)
     profile = Profile(scored.names, choice.window, divided, options.seed)
-    interval, names = interval_output(scored.bundle, choice.window), [m.name for m in choice.scored]
-    device = "cpu" if expensive else execution.device
-    with quiet_htslib(), Scorer(scored.bundle, device, None, interval, names) as scorer:
+    with quiet_htslib(), scorer_of(choice, execution.device) as scorer:
+        bundle = open_bundle(choice, scorer, execution)
         for genome in genomes:
             request = fitting(genome.request, choice.window.kind)
             with naming(genome), open_windows(request, choice.window, work) as opened:
                 reference = opened.reference
-                alternatives = Alternatives(choice, encoder, scorer, reference, store)
+                alternatives = Alternatives(bundle, reference)
                 batches = (
                     [
                         row

@@ -11,13 +11,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from histpred.bundle.encoding import EncoderChoice
 from histpred.bundle.mark_spec import MarkSpec
 from histpred.core.sequence import reverse_complement
-from histpred.encoders import ComparingEncoder, Encoder, Substituted, SubstitutingEncoder
+from histpred.encoders import ComparingEncoder, Substituted, SubstitutingEncoder
 from histpred.encoders.chunks import GRID, Chunk, bases, chunks_of, pool
 from histpred.encoders.embedder import embed_chunks
-from histpred.encoders.store import Store, chunk_key
+from histpred.encoders.store import chunk_key
 from histpred.genome.changes import (
     Change,
     UnplaceableError,
@@ -27,7 +26,7 @@ from histpred.genome.changes import (
 )
 from histpred.genome.reference import Reference
 from histpred.genome.windows import Row, Window
-from histpred.scoring.scorer import Scorer
+from histpred.scoring.opened import OpenBundle
 
 LONGER_THAN_CHUNK = "longer-than-a-chunk"
 
@@ -38,23 +37,17 @@ Vectors = dict[bytes, tuple[np.ndarray, int]]  # key of a chunk -> vector and nu
 
 
 class Alternatives:
-    """An encoder and a scorer for windows and for what they would be with other bases.
+    """A bundle for windows, and for what they would be with other bases.
 
     embedded, reused: chunks that were computed, and those that were known, from the call before or
     from the store.
     """
 
-    def __init__(
-        self,
-        choice: EncoderChoice,
-        encoder: Encoder,
-        scorer: Scorer,
-        reference: Reference,
-        store: Store | None = None,
-    ) -> None:
-        self._spec, self._policy = choice.window, choice.chunks
-        self._encoder, self._scorer = encoder, scorer
-        self._reference, self._store = reference, store
+    def __init__(self, bundle: OpenBundle, reference: Reference) -> None:
+        self.bundle = bundle
+        self._reference = reference
+        self._spec, self._policy = bundle.choice.window, bundle.choice.chunks
+        self._encoder, self._store = bundle.encoder, bundle.store
         self._known: Vectors = {}
         self.embedded = self.reused = 0
 
@@ -71,7 +64,7 @@ class Alternatives:
             vectors = self._compared(self._encoder, given)
         else:
             vectors = self._pooled(given)
-        logits = self._scorer.logits(np.concatenate(vectors))
+        logits = self.bundle.scorer.logits(np.concatenate(vectors))
         return np.split(logits, np.cumsum([len(some) for some in vectors])[:-1])
 
     def reason_against(self, row: Row, changes: Alternative) -> str:

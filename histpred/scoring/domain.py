@@ -6,12 +6,14 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from histpred.bundle.encoding import EncoderChoice
 from histpred.bundle.folder import Bundle
 from histpred.bundle.organisms import in_words
 from histpred.bundle.outputs import UNSPECIFIED, interval_output, was_trained_on, window_for
 from histpred.bundle.species import contradiction
 from histpred.core.columns import NAMES
 from histpred.core.errors import first_few
+from histpred.core.log import tell
 from histpred.core.text import counted
 from histpred.genome.misfits import Offenders
 from histpred.genome.plan import OpenWindows
@@ -63,9 +65,17 @@ class Surroundings:
         ]
 
 
-def domain_warnings(bundle: Bundle, window: WindowSpec, windows: OpenWindows) -> list[str]:
-    """Warnings for inputs that differ from what the bundle was trained on."""
-    return [*_species_warnings(bundle, windows), *_window_warnings(bundle, window, windows)]
+def input_warnings(windows: OpenWindows, choice: EncoderChoice) -> list[str]:
+    """Log what a user must know of the inputs, and return the warnings.
+
+    Among them is what differs from the inputs that the bundle, if there is one, was trained on.
+    """
+    warnings = list(windows.plan.warnings)
+    if bundle := choice.bundle:
+        warnings += _species_warnings(bundle, windows)
+        warnings += _window_warnings(bundle, choice.window, windows)
+    tell(windows.plan.notices, warnings)
+    return warnings
 
 
 def _species_warnings(bundle: Bundle, windows: OpenWindows) -> list[str]:

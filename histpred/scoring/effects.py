@@ -7,16 +7,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from histpred.bundle.encoding import EncoderChoice
 from histpred.bundle.mark_spec import MarkSpec
 from histpred.core.columns import NA, PROBABILITY
-from histpred.encoders import Encoder
 from histpred.genome.changes import Change, distance_from
 from histpred.genome.reference import Reference
 from histpred.genome.vcf_spool import Allele, Fate
 from histpred.genome.windows import Row
 from histpred.scoring.alternatives import Alternatives, log_odds
-from histpred.scoring.scorer import Scorer
 from histpred.scoring.variants_background import ranks, substitutions
 
 AT_ONCE = 512  # alternatives that are scored together
@@ -24,20 +21,6 @@ DIGITS = 6  # decimals of a difference, beyond which there is only noise
 DIFFERENCE, RANK = f"%.{DIGITS}f", "%.4g"
 NOTHING = f"%.0s{NA}"
 PARTS = ("ref", "alt", "delta", "rank")  # the columns of a mark
-
-
-class Output(NamedTuple):
-    """An output of a bundle, opened: its marks are those of `scorer`, in its order."""
-
-    choice: EncoderChoice
-    encoder: Encoder
-    scorer: Scorer
-    alternatives: Alternatives
-
-    @property
-    def marks(self) -> tuple[MarkSpec, ...]:
-        """The specifications of the marks."""
-        return self.choice.scored
 
 
 class Job(NamedTuple):
@@ -62,7 +45,7 @@ class Effects:
 
     def __init__(
         self,
-        output: Output,
+        output: Alternatives,
         reference: Reference,
         columns: Sequence[str],
         background: int,
@@ -70,8 +53,9 @@ class Effects:
     ) -> None:
         self._output, self._reference = output, reference
         self._count, self._keep = background, keep
-        self._names = [mark.name for mark in output.marks]
-        self._layout = _layout(columns, output.marks, background > 0)
+        self._marks = output.bundle.marks
+        self._names = [mark.name for mark in self._marks]
+        self._layout = _layout(columns, self._marks, background > 0)
         self._order = [self._names.index(name) for name in columns if name in self._names]
         self._jobs: list[Job] = []
         self._waiting = 0
@@ -83,7 +67,7 @@ class Effects:
         for allele in alleles:
             reason = ""
             if allele.change.gain:
-                reason = self._output.alternatives.reason_against(row, [allele.change])
+                reason = self._output.reason_against(row, [allele.change])
             if reason:
                 refused.append(Fate(allele.number, place, "", "", 0, None, reason))
             else:
@@ -110,18 +94,18 @@ class Effects:
             )
             for job in self._jobs
         ]
-        found = self._output.alternatives.logits(given) if given else []
+        found = self._output.logits(given) if given else []
         for job, logits in zip(self._jobs, found, strict=True):
             self._keep(self._fates(job, logits))
         self._jobs, self._waiting = [], 0
 
     def _fates(self, job: Job, logits: np.ndarray) -> list[Fate]:
-        odds = log_odds(logits, self._output.marks)
+        odds = log_odds(logits, self._marks)
         differences = np.round(odds[1:] - odds[0], DIGITS) + 0.0  # no -0
         if job.background is not None:
             self._known = differences[: len(job.background)]
             differences = differences[len(job.background) :]
-        probabilities = self._output.scorer.calibrated(logits)
+        probabilities = self._output.bundle.scorer.calibrated(logits)
         alternative = probabilities[-len(job.alleles) :]
         own = np.broadcast_to(probabilities[0], alternative.shape)
         unknown = np.isnan(alternative)
@@ -137,7 +121,7 @@ class Effects:
         rows = values.reshape(len(values), -1).tolist()
         for allele, cells, mark, whole in zip(job.alleles, rows, largest, size, strict=True):
             place = min(allele.change.start, length - 1)
-            away = distance_from(window, self._output.choice.window, length, place)
+            away = distance_from(window, self._output.bundle.choice.window, length, place)
             text = f"{window.name}\t{NA if away is None else away}\t" + layout % tuple(cells)
             number = len(fates)
             rank = float(ranked[number, mark]) if len(self._known) else None

@@ -10,29 +10,20 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
 from histpred.bundle.calls import first_words
 from histpred.bundle.encoding import EncoderChoice
-from histpred.bundle.outputs import interval_output
 from histpred.bundle.probability import probabilities_of
 from histpred.core.errors import UsageError
 from histpred.core.execution import Execution
-from histpred.core.finished import is_ours
+from histpred.core.finished import held, is_ours
 from histpred.core.hts import quiet_htslib
 from histpred.core.log import tell
-from histpred.core.output import (
-    RESUME,
-    output_folder,
-    refuse_inputs,
-    store_is_kept,
-    sweep,
-    temporary_faults,
-)
-from histpred.encoders import is_expensive
+from histpred.core.output import output_folder, refuse_inputs, store_is_kept, temporary_faults
 from histpred.encoders.chunks import check_window
-from histpred.encoders.store import Store, encoder_identity
 from histpred.genome.changes import Change, anchor_of
 from histpred.genome.ledger import LEDGER
 from histpred.genome.naming import TABIX, TSV
@@ -40,17 +31,21 @@ from histpred.genome.plan import OpenWindows, open_windows, refuse_nothing, scor
 from histpred.genome.reference import Reference
 from histpred.genome.request import Request
 from histpred.genome.windows import Row
-from histpred.scoring import explain_record
 from histpred.scoring.alternatives import Alternatives, log_odds, scale_of
 from histpred.scoring.derived import remove_shown
-from histpred.scoring.domain import Surroundings, domain_warnings
-from histpred.scoring.explain_record import OUTPUTS, Explanation, explain_identity
+from histpred.scoring.domain import Surroundings, input_warnings
+from histpred.scoring.explain_record import (
+    OUTPUTS,
+    ExplainRecord,
+    Explanation,
+    explain_identity,
+    write_run,
+)
 from histpred.scoring.explain_tables import Explained, ExplainTables
-from histpred.scoring.predict import NO_GPU
+from histpred.scoring.opened import open_bundle, scorer_of
 from histpred.scoring.profile import PROFILE, Profile
-from histpred.scoring.provenance import input_records, tools_of
+from histpred.scoring.provenance import input_records
 from histpred.scoring.record import RUN
-from histpred.scoring.scorer import Scorer
 from histpred.scoring.stretches import Resolution, known_stretches, resolution_of
 from histpred.scoring.substitutions import (
     Positions,
@@ -79,26 +74,18 @@ def explain(
     started = time.time()
     check_choice(choice, resolution)
     refuse_inputs([out / name for name in OUTPUTS], request.files)
-    options = (resolution, bases)
     with quiet_htslib(), temporary_faults(), store_is_kept(execution.store), ExitStack() as stack:
-        expensive = is_expensive(choice.spec.kind)
-        device = "cpu" if expensive else execution.device
-        scorer = stack.enter_context(_scorer_of(choice, device))
-        if not execution.overwrite and is_ours(out / RUN):
-            now = explain_identity(request, choice, execution, options)
-            known = explain_record.held(out, now)
-            sweep(out)
-            return known
+        scorer = stack.enter_context(scorer_of(choice, execution.device))
+        identify = partial(explain_identity, request, choice, execution, (resolution, bases))
+        what = "another explanation"
+        if known := held(out / RUN, ExplainRecord, what, identify, execution.overwrite):
+            return known.result.of_before()
 
-        encoder = choice.open(execution.device, execution.precision)
         work = stack.enter_context(output_folder(out, OUTPUTS, is_ours))
+        bundle = open_bundle(choice, scorer, execution, out)
         windows = stack.enter_context(open_windows(request, choice.window, work, (TSV, TABIX)))
-        encoder_is = encoder_identity(choice.spec, encoder)
-        folder = execution.store or (out / RESUME if expensive else None)
-        store = Store(folder, encoder_is) if folder else None
-        alternatives = Alternatives(choice, encoder, scorer, windows.reference, store)
-        used = encoder.device if expensive else scorer.device
-        warnings = _warnings(windows, choice, execution, used)
+        alternatives = Alternatives(bundle, windows.reference)
+        warnings = input_warnings(windows, choice) + bundle.device_warnings(execution)
         given = resolution_of(choice, resolution), positions_of(bases, windows.reference)
         counts, lacking = _write_all(windows, choice, alternatives, *given, work, execution)
         result = Explanation(
@@ -112,39 +99,19 @@ def explain(
             past_end=windows.plan.past_end,
             first_words=tuple(first_words(choice.required_bundle.manifest, choice.scored)),
             warnings=warnings + lacking,
-            device=used,
+            device=bundle.device,
             embedded=alternatives.embedded,
             reused=alternatives.reused,
         )
-        identity = explain_identity(request, choice, execution, options, windows)
         inputs = input_records(request.files, windows)
-        tools = tools_of(encoder, choice, encoder_is["files"])
-        explain_record.write_run(work, started, identity, result, inputs, tools)
+        write_run(work, started, identify(windows), result, inputs, bundle.tools)
         remove_shown(out)
     return result
-
-
-def _scorer_of(choice: EncoderChoice, device: str) -> Scorer:
-    bundle = choice.required_bundle
-    names = [mark.name for mark in choice.scored]
-    return Scorer(bundle, device, None, interval_output(bundle, choice.window), names)
 
 
 def scales_of(choice: EncoderChoice) -> dict[str, str]:
     """The scale of the contributions to each mark that is predicted."""
     return {mark.name: scale_of(mark) for mark in choice.scored if not mark.unpredicted}
-
-
-def _warnings(
-    windows: OpenWindows, choice: EncoderChoice, execution: Execution, used: str
-) -> list[str]:
-    """What a user must know of the inputs and the device, which is also logged."""
-    bundle = choice.required_bundle
-    warnings = windows.plan.warnings + domain_warnings(bundle, choice.window, windows)
-    tell(windows.plan.notices, warnings)
-    if is_expensive(choice.spec.kind) and execution.device == "auto" and used == "cpu":
-        warnings.append(NO_GPU)  # logged when the device was chosen
-    return warnings
 
 
 def check_choice(choice: EncoderChoice, resolution: int | None) -> None:

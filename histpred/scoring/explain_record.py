@@ -8,19 +8,18 @@ from pydantic import Field
 
 from histpred.bundle.encoding import EncoderChoice
 from histpred.core.execution import Execution
-from histpred.core.finished import read_record, refuse_altered, refuse_other, write_record, written
+from histpred.core.finished import digests_of, read_record, refuse_altered, write_record
 from histpred.genome.ledger import LEDGER
 from histpred.genome.plan import OpenWindows
 from histpred.genome.request import Request
 from histpred.scoring.profile import PROFILE
-from histpred.scoring.promise import Part
+from histpred.scoring.promise import Part, Result
 from histpred.scoring.provenance import (
     AnnotationRecord,
     EncoderRecord,
     FastaRecord,
     OutputFile,
     Tools,
-    digests_of,
     provenance,
 )
 from histpred.scoring.record import RUN, Count, WindowsIdentity, windows_identity
@@ -48,7 +47,7 @@ class ExplainIdentity(WindowsIdentity):
     bases: str
 
 
-class Explanation(Part):
+class Explanation(Result):
     """How a run went.
 
     rows: of the annotation. explained: windows. stretches, substitutions: that were replaced, of
@@ -88,11 +87,6 @@ class ExplainRecord(Part):
     seconds: float
     outputs: dict[str, OutputFile] = Field(default_factory=dict)
 
-    @property
-    def digests(self) -> dict[str, str]:
-        """sha256 of the output files, by name."""
-        return digests_of(self.outputs)
-
 
 def explain_identity(
     request: Request,
@@ -115,16 +109,8 @@ def explain_identity(
 def read_explained(folder: Path) -> ExplainRecord:
     """The record of a folder that `histpred explain` wrote; InputError for other folders."""
     record = read_record(folder / RUN, ExplainRecord, "explain", AGAIN)
-    refuse_altered(folder, record.digests, AGAIN)
+    refuse_altered(folder, digests_of(record), AGAIN)
     return record
-
-
-def held(folder: Path, now: ExplainIdentity) -> Explanation:
-    """The result in a folder whose run.json is ours; OutputError if it is not the requested one."""
-    record = written(folder / RUN, ExplainRecord)
-    before = record.identity.shown()
-    refuse_other(folder, "another explanation", before, now.shown(), record.digests)
-    return record.result.model_copy(update={"fresh": False})
 
 
 def write_run(

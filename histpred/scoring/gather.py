@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from histpred.core.errors import InputError, UsageError
-from histpred.core.finished import is_ours, refuse_altered
+from histpred.core.finished import held, is_ours, refuse_altered
 from histpred.core.hts import quiet_htslib
 from histpred.core.output import output_folder, refuse_inputs, temporary_faults
 from histpred.genome.ledger import LEDGER
@@ -16,7 +16,7 @@ from histpred.genome.regions import INTERVAL
 from histpred.genome.windows import WindowSpec
 from histpred.scoring.derived import remove_shown
 from histpred.scoring.launch import Launch
-from histpred.scoring.predict import NO_GPU
+from histpred.scoring.opened import NO_GPU
 from histpred.scoring.provenance import Tools
 from histpred.scoring.record import (
     OUTPUTS,
@@ -26,7 +26,6 @@ from histpred.scoring.record import (
     RunRecord,
     ShardRecord,
     WindowsIdentity,
-    held,
     read_finished,
     write_run,
 )
@@ -77,8 +76,8 @@ def gather(
     own = {"histpred", "bundle", "precision", "marks", "call_precision"}
     shared = first.identity.model_dump(include=own)
     identity = Identity.model_validate(record.identity.model_dump() | shared)
-    if not overwrite and is_ours(out / RUN):
-        return held(out, identity)
+    if known := held(out / RUN, RunRecord, "another prediction", lambda: identity, overwrite):
+        return known.result.of_before()
 
     result = _joined(record, [run.result for run in runs])
     shards = tuple(

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from histpred.core.errors import InputError
-from histpred.core.finished import is_ours, read_record, refuse_altered
+from histpred.core.finished import digests_of, held, is_ours, read_record, refuse_altered
 from histpred.core.hts import quiet_htslib
 from histpred.core.output import output_folder, refuse_inputs, temporary_faults
 from histpred.genome.ledger import LEDGER
 from histpred.scoring.launch import Launch
-from histpred.scoring.predict import NO_GPU
+from histpred.scoring.opened import NO_GPU
 from histpred.scoring.provenance import Tools
 from histpred.scoring.scatter_variants_record import (
     ScatterVariantsIdentity,
@@ -29,7 +29,6 @@ from histpred.scoring.variants_record import (
     VariantsIdentity,
     VariantsRecord,
     VariantsRun,
-    held,
     write_variants_record,
 )
 from histpred.scoring.variants_tables import join_tables, wrong_references
@@ -67,8 +66,9 @@ def gather_variants(
     first, *_ = runs = [found[folder] for folder in ordered]
     shared = first.identity.model_dump(include={"histpred", "precision", "marks", "background"})
     identity = VariantsIdentity.model_validate(record.identity.model_dump() | shared)
-    if not overwrite and is_ours(out / RECORD):
-        return held(out, identity)
+    what = "other variants"
+    if known := held(out / RECORD, VariantsRecord, what, lambda: identity, overwrite):
+        return known.result.of_before()
 
     result = _joined(record, runs)
     about = tuple(
@@ -92,7 +92,7 @@ def gather_variants(
 def _read_part(folder: Path) -> VariantsRecord:
     """The record of a folder that `histpred variants` wrote; InputError for any other."""
     record = read_record(folder / RECORD, VariantsRecord, "variants", PARTS_AGAIN)
-    refuse_altered(folder, record.digests, PARTS_AGAIN)
+    refuse_altered(folder, digests_of(record), PARTS_AGAIN)
     return record
 
 

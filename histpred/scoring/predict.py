@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,43 +16,38 @@ import numpy as np
 
 from histpred.bundle.calls import first_words
 from histpred.bundle.encoding import EncoderChoice
-from histpred.bundle.outputs import interval_output
 from histpred.core.errors import ModelError
 from histpred.core.execution import Execution
-from histpred.core.finished import is_ours
+from histpred.core.finished import held, is_ours
 from histpred.core.hts import quiet_htslib
 from histpred.core.log import tell
-from histpred.core.output import (
-    RESUME,
-    output_folder,
-    refuse_inputs,
-    store_is_kept,
-    sweep,
-    temporary_faults,
-)
-from histpred.encoders import is_expensive
+from histpred.core.output import output_folder, refuse_inputs, store_is_kept, temporary_faults
 from histpred.encoders.chunks import check_window
 from histpred.encoders.embedder import EmbeddedWindows, Embedder
-from histpred.encoders.store import Store, encoder_identity
 from histpred.genome.ledger import LEDGER
 from histpred.genome.plan import BATCH_WINDOWS, OpenWindows, open_windows, refuse_nothing, scorable
 from histpred.genome.request import Request
 from histpred.genome.tiles import tile_blocks
 from histpred.genome.windows import Row, WindowSpec
-from histpred.scoring import record
 from histpred.scoring.derived import remove_shown
-from histpred.scoring.domain import Surroundings, domain_warnings
+from histpred.scoring.domain import Surroundings, input_warnings
+from histpred.scoring.opened import open_bundle, scorer_of
 from histpred.scoring.promise import mark_records
-from histpred.scoring.provenance import input_records, tools_of
-from histpred.scoring.record import OUTPUTS, RUN, Prediction, prediction_identity
+from histpred.scoring.provenance import input_records
+from histpred.scoring.record import (
+    OUTPUTS,
+    RUN,
+    Prediction,
+    RunRecord,
+    prediction_identity,
+    write_run,
+)
 from histpred.scoring.scorer import NotFiniteError, Scorer
 from histpred.scoring.tables import FORMATS, Tables
 
 Sink = Callable[[Sequence[Row], np.ndarray, np.ndarray], None]
 """Takes rows in genome order, their probabilities, float64 [rows, marks], and their logits before
 calibration, float32 [rows, marks]."""
-
-NO_GPU = "no GPU could be used: the encoder ran on the CPU"
 
 
 class Done(NamedTuple):
@@ -77,30 +73,21 @@ def predict(
     nothing then.
     """
     started = time.time()
-    bundle, window = choice.required_bundle, choice.window
     refuse_inputs([out / name for name in OUTPUTS], request.files)
     with quiet_htslib(), temporary_faults(), store_is_kept(execution.store), ExitStack() as stack:
-        check_window(choice.chunks, window.kind)
-        expensive = is_expensive(choice.spec.kind)
-        device = "cpu" if expensive else execution.device  # there the scorer takes no time
-        interval, names = interval_output(bundle, window), [mark.name for mark in choice.scored]
-        scorer = stack.enter_context(Scorer(bundle, device, None, interval, names))
-        if not execution.overwrite and is_ours(out / RUN):
-            known = record.held(out, prediction_identity(request, choice, execution))
-            sweep(out)
-            return known
+        check_window(choice.chunks, choice.window.kind)
+        scorer = stack.enter_context(scorer_of(choice, execution.device))
+        identify = partial(prediction_identity, request, choice, execution)
+        what = "another prediction"
+        if known := held(out / RUN, RunRecord, what, identify, execution.overwrite):
+            return known.result.of_before()
 
-        encoder = choice.open(execution.device, execution.precision)
         work = stack.enter_context(output_folder(out, OUTPUTS, is_ours))
-        windows = stack.enter_context(open_windows(request, window, work, FORMATS))
-        warnings = windows.plan.warnings + domain_warnings(bundle, window, windows)
-        tell(windows.plan.notices, warnings)
-        if expensive and execution.device == "auto" and encoder.device == "cpu":
-            warnings.append(NO_GPU)  # logged when the device was chosen
-        encoder_is = encoder_identity(choice.spec, encoder)
-        folder = execution.store or (out / RESUME if expensive else None)
-        embedder = Embedder(encoder, choice.chunks, Store(folder, encoder_is) if folder else None)
-        tell(embedder.notices(window), [])
+        bundle = open_bundle(choice, scorer, execution, out)
+        windows = stack.enter_context(open_windows(request, choice.window, work, FORMATS))
+        warnings = input_warnings(windows, choice) + bundle.device_warnings(execution)
+        embedder = Embedder(bundle.encoder, choice.chunks, bundle.store)
+        tell(embedder.notices(choice.window), [])
         done = _score_all(windows, choice, embedder, scorer, work, execution, also)
         windows.ledger.write(work / LEDGER)
         result = Prediction(
@@ -109,17 +96,15 @@ def predict(
             calls=done.calls,
             skipped=windows.ledger.skipped,
             past_end=windows.plan.past_end,
-            first_words=tuple(first_words(bundle.manifest, choice.scored)),
+            first_words=tuple(first_words(choice.required_bundle.manifest, choice.scored)),
             warnings=warnings + done.warnings,
-            device=encoder.device if expensive else scorer.device,
+            device=bundle.device,
             embedded=embedder.embedded,
             reused=embedder.reused,
         )
-        identity = prediction_identity(request, choice, execution, windows)
-        tools = tools_of(encoder, choice, encoder_is["files"])
         inputs = input_records(request.files, windows)
         marks = mark_records(choice.scored)
-        record.write_run(work, started, identity, result, marks, inputs, tools)
+        write_run(work, started, identify(windows), result, marks, inputs, bundle.tools)
         remove_shown(out)  # before publishing: no hub or report may show an earlier prediction
     return result
 

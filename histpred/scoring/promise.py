@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -14,6 +15,14 @@ class Part(BaseModel):
     """A part of a record."""
 
     model_config = ConfigDict(populate_by_name=True, frozen=True)
+
+
+class Result(Part):
+    """How a run went; all have a field `fresh`."""
+
+    def of_before(self) -> Self:
+        """The result of a run that found its output in the folder."""
+        return self.model_copy(update={"fresh": False})
 
 
 class MarkRecord(Part):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import platform
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -126,8 +126,3 @@ def provenance(
             for path in paths
         },
     }
-
-
-def digests_of(outputs: Mapping[str, OutputFile]) -> dict[str, str]:
-    """sha256 of output files, by name."""
-    return {name: file.sha256 for name, file in outputs.items()}

@@ -10,21 +10,20 @@ from pydantic import Field, JsonValue
 from histpred.bundle.encoding import EncoderChoice
 from histpred.core.errors import InputError
 from histpred.core.execution import Execution
-from histpred.core.finished import read_record, refuse_altered, refuse_other, write_record, written
+from histpred.core.finished import digests_of, read_record, refuse_altered, write_record
 from histpred.core.version import __version__
 from histpred.genome.ledger import LEDGER
 from histpred.genome.plan import OpenWindows
 from histpred.genome.request import FILE, Request, request_identity
 from histpred.genome.windows import WindowSpec
 from histpred.scoring.launch import Launch
-from histpred.scoring.promise import MarkRecord, Part
+from histpred.scoring.promise import MarkRecord, Part, Result
 from histpred.scoring.provenance import (
     AnnotationRecord,
     EncoderRecord,
     FastaRecord,
     OutputFile,
     Tools,
-    digests_of,
     provenance,
 )
 from histpred.scoring.tables import CALLS, SCORES
@@ -76,7 +75,7 @@ class Identity(WindowsIdentity):
     call_precision: float | None = Field(None, alias="call precision")
 
 
-class Prediction(Part):
+class Prediction(Result):
     """How a run went.
 
     rows: of the annotation. scored: windows. calls: windows and marks above the threshold. skipped:
@@ -132,11 +131,6 @@ class RunRecord(Part):
     outputs: dict[str, OutputFile]
 
     @property
-    def digests(self) -> dict[str, str]:
-        """sha256 of the output files, by name."""
-        return digests_of(self.outputs)
-
-    @property
     def unpredicted(self) -> dict[str, str]:
         """The marks whose probabilities are NA, and why."""
         return {mark.name: mark.unpredicted for mark in self.marks if mark.unpredicted}
@@ -177,16 +171,8 @@ def read_finished(folder: Path, remedy: str, with_table: bool = True) -> RunReco
     if with_table and not record.identity.table:
         found = f"was predicted with --no-table, so it has no {SCORES}"
         raise InputError(folder, found, "predict again without --no-table")
-    refuse_altered(folder, record.digests, remedy)
+    refuse_altered(folder, digests_of(record), remedy)
     return record
-
-
-def held(folder: Path, now: Identity) -> Prediction:
-    """The result in a folder whose run.json is ours; OutputError if it is not the requested one."""
-    record = written(folder / RUN, RunRecord)
-    before = record.identity.shown()
-    refuse_other(folder, "another prediction", before, now.shown(), record.digests)
-    return record.result.model_copy(update={"fresh": False})
 
 
 def write_run(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from functools import partial
 from itertools import islice, pairwise
 from pathlib import Path
 
@@ -16,13 +17,13 @@ import numpy as np
 from pydantic import Field
 
 from histpred.bundle.encoding import EncoderChoice
-from histpred.core.finished import finished, is_ours, read_record, refuse_other, write_record
+from histpred.core.finished import held, is_ours, read_record, write_record
 from histpred.core.hts import quiet_htslib
 from histpred.core.journal import file_digest
 from histpred.core.log import tell
 from histpred.core.output import output_folder, refuse_inputs, temporary_faults
 from histpred.core.version import __version__
-from histpred.encoders import is_expensive, sharing
+from histpred.encoders import sharing
 from histpred.encoders.chunks import check_window
 from histpred.encoders.embedder import alone_in, shares_bins
 from histpred.genome.ledger import LEDGER
@@ -34,8 +35,8 @@ from histpred.genome.table import table_row
 from histpred.genome.tiles import Block, tile_blocks
 from histpred.genome.transcripts import table_writer
 from histpred.scoring.costs import Costs, cuts
-from histpred.scoring.domain import Surroundings, domain_warnings
-from histpred.scoring.promise import Part
+from histpred.scoring.domain import Surroundings, input_warnings
+from histpred.scoring.promise import Part, Result
 from histpred.scoring.provenance import AnnotationRecord, FastaRecord, input_records
 from histpred.scoring.record import WindowsIdentity, windows_identity
 from histpred.scoring.tables import FORMATS
@@ -44,7 +45,7 @@ SCATTER, SHARDS = "scatter.json", "shards"
 SHARD_FILES = (".tsv", ".vcf.gz")
 
 
-class Scattered(Part):
+class Scattered(Result):
     """How a scattering went. bases: of all windows, in bp; the others: see `Prediction`.
 
     windows: each tile counts. bases: of tiles, those that the encoder must see.
@@ -111,18 +112,16 @@ def scatter(
     """
     check_window(choice.chunks, choice.window.kind)
     refuse_inputs([out / SCATTER, out / LEDGER, *shards_in(out)], request.files)
-    if not overwrite and (known := _held(request, choice, out, shard_bases)):
-        return known
+    identify = partial(_identity, request, choice, shard_bases)
+    if known := held(out / SCATTER, ScatterRecord, "other shards", identify, overwrite):
+        return known.result.of_before()
 
     names = [LEDGER, SCATTER]
     with quiet_htslib(), temporary_faults(), ExitStack() as stack:
         work = stack.enter_context(output_folder(out, names, is_ours))
         (work / SHARDS).mkdir()
         windows = stack.enter_context(open_windows(request, choice.window, work, FORMATS))
-        warnings = list(windows.plan.warnings)
-        if choice.bundle:
-            warnings += domain_warnings(choice.bundle, choice.window, windows)
-        tell(windows.plan.notices, warnings)
+        warnings = input_warnings(windows, choice)
 
         costs = Costs(choice.chunks)
         spool = work / "windows.tsv"
@@ -139,8 +138,8 @@ def scatter(
 
         annotation, fasta = input_records(recorded_as or request.files, windows)
         record = ScatterRecord(
-            identity=_identity(request, choice, shard_bases, windows),
-            expensive=is_expensive(choice.spec.kind),
+            identity=identify(windows),
+            expensive=choice.is_expensive,
             result=_result(windows, costs, shards),
             warnings=warnings + lacking,
             annotation=annotation,
@@ -153,16 +152,6 @@ def scatter(
         left = (f"{SHARDS}/{path.name}" for path in shards_in(out))
         names[:] = [*dict.fromkeys([*left, *record.outputs]), SCATTER]
     return record.result
-
-
-def _held(request: Request, choice: EncoderChoice, out: Path, shard_bases: int) -> Scattered | None:
-    """The result in `out`, None if there is none; OutputError if it is not the requested one."""
-    held = finished(out / SCATTER, ScatterRecord)
-    if held is None:
-        return None
-    now = _identity(request, choice, shard_bases, None)
-    refuse_other(out, "other shards", held.identity.shown(), now.shown(), held.outputs)
-    return held.result.model_copy(update={"fresh": False})
 
 
 def _result(windows: OpenWindows, costs: Costs, shards: Sequence[Shard]) -> Scattered:
@@ -235,7 +224,7 @@ def read_scattered(folder: Path) -> ScatterRecord:
 
 
 def _identity(
-    request: Request, choice: EncoderChoice, shard_bases: int, windows: OpenWindows | None
+    request: Request, choice: EncoderChoice, shard_bases: int, windows: OpenWindows | None = None
 ) -> ScatterIdentity:
     fields = windows_identity(request, choice, windows)
     return ScatterIdentity.model_validate(

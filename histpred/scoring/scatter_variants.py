@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -16,13 +17,12 @@ from typing import NamedTuple
 from histpred.bundle.encoding import EncoderChoice
 from histpred.bundle.outputs import window_for
 from histpred.core.errors import InputError
-from histpred.core.finished import finished, is_ours, refuse_other, write_record
+from histpred.core.finished import held, is_ours, write_record
 from histpred.core.hts import quiet_htslib
 from histpred.core.journal import file_digest
 from histpred.core.log import tell
 from histpred.core.output import output_folder, refuse_inputs, temporary_faults
 from histpred.core.version import __version__
-from histpred.encoders import is_expensive
 from histpred.encoders.chunks import check_window
 from histpred.genome.ledger import LEDGER
 from histpred.genome.naming import refuse_names
@@ -35,7 +35,7 @@ from histpred.genome.vcf_note import ShardNote
 from histpred.genome.vcf_reading import read_variants
 from histpred.genome.vcf_shards import part_of, write_parts
 from histpred.genome.vcf_spool import AlleleSpool
-from histpred.scoring.domain import Surroundings, domain_warnings
+from histpred.scoring.domain import Surroundings, input_warnings
 from histpred.scoring.provenance import input_records
 from histpred.scoring.scatter import SCATTER, SHARDS, shards_in
 from histpred.scoring.scatter_variants_record import (
@@ -98,18 +98,16 @@ def scatter_variants(
         file = stack.enter_context(open_variants(vcf))
         refuse_shard(file)
         header_with_tag(file)
-        if not overwrite and (held := finished(out / SCATTER, ScatterVariantsRecord)):
-            now = identity_of(vcf, request, choice, shard_alleles)
-            refuse_other(out, "other shards", held.identity.shown(), now.shown(), held.outputs)
-            return held.result.model_copy(update={"fresh": False})
+        identify = partial(identity_of, vcf, request, choice, shard_alleles)
+        path, what = out / SCATTER, "other shards"
+        if known := held(path, ScatterVariantsRecord, what, identify, overwrite):
+            return known.result.of_before()
 
         names = [LEDGER, SCATTER]
         work = stack.enter_context(output_folder(out, names, is_ours))
         (work / SHARDS).mkdir()
         windows = stack.enter_context(open_windows(request, choice.window, work, FORMATS))
-        warnings = list(windows.plan.warnings)
-        warnings += domain_warnings(choice.required_bundle, choice.window, windows)
-        tell(windows.plan.notices, warnings)
+        warnings = input_warnings(windows, choice)
         spool = stack.enter_context(AlleleSpool(work))
         contigs = read_variants(file, windows.reference, spool)
         refuse_names(windows.reference.name, [*filter(None, contigs.values())], FORMATS)
@@ -124,8 +122,8 @@ def scatter_variants(
         outputs = {one.table: one.table_sha256 for one in shards}
         outputs |= {one.file: one.sha256 for one in shards}
         record = ScatterVariantsRecord(
-            identity=identity_of(vcf, request, choice, shard_alleles, windows),
-            expensive=is_expensive(choice.spec.kind),
+            identity=identify(windows),
+            expensive=choice.is_expensive,
             result=_result(scattering, shards, tables.read),
             marks=tuple(mark.name for mark in choice.scored),
             warnings=warnings,
@@ -193,11 +191,11 @@ def _write_shards(given: _Scattering) -> tuple[list[VariantsShard], _Tables]:
             table=f"{SHARDS}/{table.name}",
             records=records,
             alleles=alleles,
-            windows=held,
+            windows=count,
             sha256=file_digest(part),
             table_sha256=digest,
         )
-        for part, table, digest, held, (records, alleles) in zip(
+        for part, table, digest, count, (records, alleles) in zip(
             parts, tables, digests, found.held, counts, strict=True
         )
     ]

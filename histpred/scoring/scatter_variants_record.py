@@ -13,13 +13,13 @@ from histpred.core.strict_json import parse
 from histpred.core.version import __version__
 from histpred.genome.plan import OpenWindows
 from histpred.genome.request import Request
-from histpred.scoring.promise import Part
+from histpred.scoring.promise import Part, Result
 from histpred.scoring.provenance import AnnotationRecord, FastaRecord
 from histpred.scoring.record import WindowsIdentity, windows_identity
 from histpred.scoring.scatter import SCATTER
 
 
-class ScatteredVariants(Part):
+class ScatteredVariants(Result):
     """How a scattering of a VCF went.
 
     records, alleles: of the VCF; windows: that read alleles; the others: see `VariantsRun`.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,20 +17,11 @@ from histpred.bundle.encoding import EncoderChoice, bundle_encoder
 from histpred.bundle.mark_spec import MarkSpec
 from histpred.bundle.outputs import interval_output, marks_of
 from histpred.core.execution import Execution
-from histpred.core.finished import is_ours
+from histpred.core.finished import held, is_ours
 from histpred.core.hts import quiet_htslib
 from histpred.core.log import tell
-from histpred.core.output import (
-    RESUME,
-    output_folder,
-    refuse_inputs,
-    store_is_kept,
-    sweep,
-    temporary_faults,
-)
-from histpred.encoders import is_expensive
+from histpred.core.output import output_folder, refuse_inputs, store_is_kept, temporary_faults
 from histpred.encoders.chunks import check_window
-from histpred.encoders.store import Store, encoder_identity
 from histpred.genome.ledger import LEDGER
 from histpred.genome.naming import refuse_names
 from histpred.genome.plan import OpenWindows, open_windows
@@ -41,17 +33,16 @@ from histpred.genome.vcf_note import ShardNote
 from histpred.genome.vcf_reading import read_variants
 from histpred.genome.vcf_spool import AlleleSpool
 from histpred.scoring.alternatives import Alternatives, scale_of
-from histpred.scoring.domain import domain_warnings
-from histpred.scoring.effects import Effects, Output
-from histpred.scoring.predict import NO_GPU
-from histpred.scoring.provenance import input_records, tools_of
-from histpred.scoring.scorer import Scorer
+from histpred.scoring.domain import input_warnings
+from histpred.scoring.effects import Effects
+from histpred.scoring.opened import open_bundle, scorer_of
+from histpred.scoring.provenance import input_records
 from histpred.scoring.tables import FORMATS
 from histpred.scoring.variants_record import (
     OUTPUTS,
     RECORD,
+    VariantsRecord,
     VariantsRun,
-    held,
     identity_of,
     write_variants_record,
 )
@@ -115,17 +106,15 @@ def variants(
         given = tuple(mark.name for mark in marks), options.background
         file = stack.enter_context(open_variants(vcf))
         header_with_tag(file)
-        if not execution.overwrite and is_ours(out / RECORD):
-            known = held(out, identity_of(vcf, request, choice, execution, given))
-            sweep(out)
-            return known
+        identify = partial(identity_of, vcf, request, choice, execution, given)
+        what = "other variants"
+        if known := held(out / RECORD, VariantsRecord, what, identify, execution.overwrite):
+            return known.result.of_before()
 
         work = stack.enter_context(output_folder(out, OUTPUTS, is_ours))
         windows = stack.enter_context(open_windows(request, choice.window, work, FORMATS))
         refuse_other(file, windows, choice)
-        warnings = list(windows.plan.warnings)
-        warnings += domain_warnings(choice.required_bundle, choice.window, windows)
-        tell(windows.plan.notices, warnings)
+        warnings = input_warnings(windows, choice)
         spool = stack.enter_context(AlleleSpool(work))
         contigs = read_variants(file, windows.reference, spool)
         refuse_names(windows.reference.name, [*filter(None, contigs.values())], FORMATS)
@@ -136,18 +125,17 @@ def variants(
         tables = spool, file, work, given[0], scale_line(marks)
         counts = write_tables(*tables)
         windows.ledger.write(work / LEDGER)
-        more += wrong_references(counts.skipped) + _warnings(execution, outputs)
+        more += wrong_references(counts.skipped)
         tell([], more)
-        found = counts, resolution, warnings + more
+        opened = outputs.opened()[0].bundle
+        warnings += more + opened.device_warnings(execution)
+        found = counts, resolution, warnings
         result = _result(spool, windows, outputs, found)
-        encoder = outputs.opened()[0].encoder
-        files = encoder_identity(choice.spec, encoder)["files"]
-        identity = identity_of(vcf, request, choice, execution, given, windows)
         scales = {mark.name: scale_of(mark) for mark in marks if not mark.unpredicted}
         paths = options.recorded_as or (vcf, request.annotation, request.fasta)
         inputs = paths[0], *input_records(paths[1:], windows)
-        tools = tools_of(encoder, choice, files)
-        write_variants_record(work, started, identity, result, scales, inputs, tools)
+        made = work, started, identify(windows), result
+        write_variants_record(*made, scales, inputs, opened.tools)
     return result
 
 
@@ -190,22 +178,18 @@ def _open(
     stack: ExitStack,
 ) -> Outputs:
     """Open encoders and scorers; outputs with the same encoder share it."""
-    found: list[Output | None] = []
+    found: list[Alternatives | None] = []
     for choice in choices:
         if choice is None:
             found.append(None)
             continue
-        expensive = is_expensive(choice.spec.kind)
-        same = [one.encoder for one in found if one and one.choice.spec == choice.spec]
-        encoder = same[0] if same else choice.open(execution.device, execution.precision)
-        folder = execution.store or (out / RESUME if expensive else None)
-        store = Store(folder, encoder_identity(choice.spec, encoder)) if folder else None
-        bundle, names = choice.required_bundle, [mark.name for mark in choice.scored]
-        device = "cpu" if expensive else execution.device
-        interval = interval_output(bundle, choice.window)
-        scorer = stack.enter_context(Scorer(bundle, device, None, interval, names))
-        alternatives = Alternatives(choice, encoder, scorer, reference, store)
-        found.append(Output(choice, encoder, scorer, alternatives))
+        scorer = stack.enter_context(scorer_of(choice, execution.device))
+        same = [one.bundle for one in found if one and one.bundle.choice.spec == choice.spec]
+        if same:
+            bundle = same[0]._replace(choice=choice, scorer=scorer)
+        else:
+            bundle = open_bundle(choice, scorer, execution, out)
+        found.append(Alternatives(bundle, reference))
     interval = choices[1].required_bundle.manifest.interval if choices[1] else None
     return Outputs(found[0], found[1], interval.resolution if interval else 0)
 
@@ -226,15 +210,14 @@ def _score(
     else:
         rows, output = first_rows(windows, spool, outputs, WINDOWS)
     resolution = resolution_of(rows, output, reference) if output else None
-    bundle = outputs.opened()[0].choice.required_bundle
+    bundle = outputs.opened()[0].bundle.choice.required_bundle
     refuse_unresolved(resolution, bundle.manifest.name, options.anyway)
-    each = [
-        one and Effects(one, reference, *given, spool.add_fates)
+    effects = [
+        None if one is None else Effects(one, reference, *given, spool.add_fates)
         for one in (outputs.windows, outputs.tiles)
     ]
-    return resolution, score_windows(
-        windows, spool, (each[0], each[1]), outputs, execution.progress
-    )
+    both = effects[0], effects[1]
+    return resolution, score_windows(windows, spool, both, outputs, execution.progress)
 
 
 def _result(
@@ -254,27 +237,7 @@ def _result(
         past_end=windows.plan.past_end,
         resolution=resolution,
         warnings=warnings,
-        device=_device(outputs),
-        embedded=sum(one.alternatives.embedded for one in outputs.opened()),
-        reused=sum(one.alternatives.reused for one in outputs.opened()),
-    )
-
-
-def _warnings(execution: Execution, outputs: Outputs) -> list[str]:
-    """Sentences about the device."""
-    output = outputs.opened()[0]
-    expensive = is_expensive(output.choice.spec.kind)
-    slow = expensive and execution.device == "auto" and output.encoder.device == "cpu"
-    return [NO_GPU] if slow else []
-
-
-def _device(outputs: Outputs) -> str:
-    """Where encoders ran, or scorers if those are always on the CPU."""
-    return ", ".join(
-        sorted(
-            {
-                one.encoder.device if is_expensive(one.choice.spec.kind) else one.scorer.device
-                for one in outputs.opened()
-            }
-        )
+        device=", ".join(sorted({one.bundle.device for one in outputs.opened()})),
+        embedded=sum(one.embedded for one in outputs.opened()),
+        reused=sum(one.reused for one in outputs.opened()),
     )

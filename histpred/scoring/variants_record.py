@@ -8,20 +8,19 @@ from pydantic import Field
 
 from histpred.bundle.encoding import EncoderChoice
 from histpred.core.execution import Execution
-from histpred.core.finished import refuse_other, write_record, written
+from histpred.core.finished import write_record
 from histpred.core.output import input_digest
 from histpred.genome.ledger import LEDGER
 from histpred.genome.plan import OpenWindows
 from histpred.genome.request import Request
 from histpred.scoring.launch import Launch
-from histpred.scoring.promise import Part
+from histpred.scoring.promise import Part, Result
 from histpred.scoring.provenance import (
     AnnotationRecord,
     EncoderRecord,
     FastaRecord,
     OutputFile,
     Tools,
-    digests_of,
     provenance,
 )
 from histpred.scoring.record import Count, WindowsIdentity, windows_identity
@@ -46,7 +45,7 @@ class VariantsIdentity(WindowsIdentity):
     background: int
 
 
-class VariantsRun(Part):
+class VariantsRun(Result):
     """How a run went.
 
     alleles: ALT alleles of the VCF. scored: of them, in a window or more. skipped: the others, by
@@ -105,11 +104,6 @@ class VariantsRecord(Part):
     launch: Launch | None = None
     outputs: dict[str, OutputFile]
 
-    @property
-    def digests(self) -> dict[str, str]:
-        """sha256 of the output files, by name."""
-        return digests_of(self.outputs)
-
 
 def identity_of(
     vcf: str,
@@ -125,13 +119,6 @@ def identity_of(
     own = {"VCF sha256": input_digest(vcf), "marks": marks, "background": background}
     own["precision"] = execution.precision
     return VariantsIdentity.model_validate(fields | own)
-
-
-def held(folder: Path, now: VariantsIdentity) -> VariantsRun:
-    """The result in a folder whose record is ours; OutputError if it is not the requested one."""
-    record = written(folder / RECORD, VariantsRecord)
-    refuse_other(folder, "other variants", record.identity.shown(), now.shown(), record.digests)
-    return record.result.model_copy(update={"fresh": False})
 
 
 def write_variants_record(

@@ -18,8 +18,7 @@ from histpred.core.text import counted
 from histpred.encoders.embedder import Embedder
 from histpred.genome.reference import Reference
 from histpred.genome.windows import Row
-from histpred.scoring.alternatives import log_odds
-from histpred.scoring.effects import Output
+from histpred.scoring.alternatives import Alternatives, log_odds
 from histpred.scoring.promise import Part
 from histpred.scoring.variants_background import substitutions
 
@@ -62,21 +61,23 @@ class Resolution(Part):
         return f"{measured}: read a difference beside its rank"
 
 
-def resolution_of(rows: Sequence[Row], output: Output, reference: Reference) -> Resolution | None:
+def resolution_of(
+    rows: Sequence[Row], output: Alternatives, reference: Reference
+) -> Resolution | None:
     """Measure what a bundle resolves in some windows; None if there are no known bases in them."""
-    marks = output.marks
+    bundle, marks = output.bundle, output.bundle.marks
     predicted = np.array([not mark.unpredicted for mark in marks])
     effects, noise = [], PROMISED
-    embedder = Embedder(output.encoder, output.choice.chunks, None)
+    embedder = Embedder(bundle.encoder, bundle.choice.chunks, None)
     for row in rows:
         changes = substitutions(row.window, reference, SUBSTITUTIONS)
         if not changes:
             continue
-        (logits,) = output.alternatives.logits([(row, [[change] for change in changes])])
+        (logits,) = output.logits([(row, [[change] for change in changes])])
         odds = log_odds(logits, marks)
         effects.append(np.abs(odds[1:] - odds[0])[:, predicted])
         (whole,) = embedder.embed(iter([[row]]), reference)
-        again = log_odds(output.scorer.logits(whole.vectors), marks)
+        again = log_odds(bundle.scorer.logits(whole.vectors), marks)
         noise = max(noise, float(np.abs(again[0] - odds[0])[predicted].max()))
     if not effects:
         return None

@@ -12,7 +12,7 @@ from histpred.genome.table import read_windows
 from histpred.genome.vcf import Variants
 from histpred.genome.vcf_note import ShardNote
 from histpred.genome.windows import Row, place_unchanged
-from histpred.scoring.effects import Output
+from histpred.scoring.alternatives import Alternatives
 from histpred.scoring.variants_windows import Outputs, row_with_bases, tile_row
 
 LIKE_SCATTER = (
@@ -51,18 +51,18 @@ def refuse_other(variants: Variants, windows: OpenWindows, choice: EncoderChoice
 
 def measured_rows(
     note: ShardNote, reference: Reference, outputs: Outputs
-) -> tuple[list[Row], Output | None]:
+) -> tuple[list[Row], Alternatives | None]:
     """The windows of the whole VCF that measure what a bundle resolves, and what scores them."""
     rows: list[Row | None] = []
     if outputs.windows and note.windows:
-        spec = outputs.windows.choice.window
+        spec = outputs.windows.bundle.choice.window
         for feature in read_windows("measured windows", enumerate(note.windows, 1)):
             length = reference.lengths[feature.chrom]
             window = place_unchanged(feature, feature.chrom, length).window
             rows.append(window and row_with_bases(window, reference, spec))
         return [row for row in rows if row], outputs.windows
     if outputs.tiles:
-        spec = outputs.tiles.choice.window
+        spec = outputs.tiles.bundle.choice.window
         for contig, start in note.tiles:
             rows.append(tile_row(contig, start, reference, spec, outputs.tile))
         return [row for row in rows if row], outputs.tiles

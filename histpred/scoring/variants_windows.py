@@ -21,8 +21,9 @@ from histpred.genome.windows import (
     window_n_fraction,
     window_sequence,
 )
+from histpred.scoring.alternatives import Alternatives
 from histpred.scoring.domain import Surroundings
-from histpred.scoring.effects import Effects, Output
+from histpred.scoring.effects import Effects
 
 BEHIND = 1 << 62  # the place of a tile, behind all windows
 
@@ -33,11 +34,11 @@ class Outputs(NamedTuple):
     windows: that of the annotation's windows. tiles: that of tiles, `tile` bp long.
     """
 
-    windows: Output | None
-    tiles: Output | None
+    windows: Alternatives | None
+    tiles: Alternatives | None
     tile: int
 
-    def opened(self) -> list[Output]:
+    def opened(self) -> list[Alternatives]:
         """Those that there are."""
         return [output for output in (self.windows, self.tiles) if output]
 
@@ -57,7 +58,7 @@ def score_windows(
     around = Surroundings(opened.annotation.format)
     ledger, done = opened.ledger, 0
     if windows and outputs.windows:
-        spec = outputs.windows.choice.window
+        spec = outputs.windows.bundle.choice.window
         for batch in scorable(ledger, opened.reference, spec):
             for number, row in enumerate(batch, done):
                 if alleles := alleles_of(row.window, spool):
@@ -67,7 +68,7 @@ def score_windows(
             progress(done, ledger.queued - ledger.passed + spool.usable)
         windows.flush()
     if tiles and outputs.tiles:
-        spec = outputs.tiles.choice.window
+        spec = outputs.tiles.bundle.choice.window
         for row, alleles in tile_rows(spool, opened.reference, spec, outputs.tile):
             tiles.add(row, BEHIND, alleles)
             done += len(alleles)
@@ -120,13 +121,13 @@ def row_with_bases(window: Window, reference: Reference, spec: WindowSpec) -> Ro
 
 def first_rows(
     opened: OpenWindows, spool: AlleleSpool, outputs: Outputs, count: int
-) -> tuple[list[Row], Output | None]:
+) -> tuple[list[Row], Alternatives | None]:
     """The first windows that read alleles, and the output that scores them; tiles if none do.
 
     Nothing is skipped in the ledger for it.
     """
     if outputs.windows:
-        spec = outputs.windows.choice.window
+        spec = outputs.windows.bundle.choice.window
         with_alleles: Iterable[Window] = (
             window for window, _ in opened.ledger.windows() if alleles_of(window, spool)
         )
@@ -134,7 +135,7 @@ def first_rows(
         if some := list(islice(filter(None, rows), count)):
             return some, outputs.windows
     if outputs.tiles:
-        spec = outputs.tiles.choice.window
+        spec = outputs.tiles.bundle.choice.window
         found = tile_rows(spool, opened.reference, spec, outputs.tile)
         return [row for row, _ in islice(found, count)], outputs.tiles
     return [], None

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from histpred.core.errors import InputError, OutputError
 from histpred.core.finished import (
     altered,
     differences,
+    digests_of,
     finished,
+    held,
     is_ours,
     read_record,
     refuse_altered,
     refuse_other,
 )
+from histpred.core.output import RESUME
 
 
 class Record(BaseModel):
@@ -26,6 +30,21 @@ class Record(BaseModel):
     number: int
 
 
+class Identity(BaseModel):
+    histpred: str
+    level: str = Field(alias="by")
+
+
+class File(BaseModel):
+    sha256: str
+
+
+class FolderRecord(BaseModel):
+    identity: Identity
+    outputs: dict[str, File | str]
+
+
+FILES = ("a.tsv", "b.tsv")
 OURS = '{"schema_version": "1.4", "histpred": "0.1", "number": 3}'
 
 
@@ -122,3 +141,47 @@ def test_a_damaged_or_other_folder_is_refused_by_name(tmp_path):
     with pytest.raises(OutputError, match="another prediction") as caught:
         refuse_other(tmp_path, "another prediction", {"by": 1}, {"by": 2}, digests)
     assert "by (1 -> 2); files missing or altered since: b.tsv" in str(caught.value)
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """A finished folder with two files, and what a killed run left."""
+    files = {name: hashlib.sha256(name.encode()).hexdigest() for name in FILES}
+    for name in files:
+        (tmp_path / name).write_text(name)
+    identity = {"histpred": "0.1", "by": "gene"}
+    outputs = {"a.tsv": {"sha256": files["a.tsv"]}, "b.tsv": files["b.tsv"]}
+    (tmp_path / "run.json").write_text(json.dumps({"identity": identity, "outputs": outputs}))
+    (tmp_path / RESUME).mkdir()
+    return tmp_path
+
+
+def asked(folder: Path, by: str = "gene", overwrite: bool = False) -> FolderRecord | None:
+    def now() -> Identity:
+        return Identity(histpred="0.1", by=by)
+
+    return held(folder / "run.json", FolderRecord, "another prediction", now, overwrite)
+
+
+def test_a_folder_that_holds_what_is_asked_for_gives_its_record_and_is_swept(folder):
+    record = asked(folder)
+    assert record is not None
+    assert record.identity.level == "gene"
+    assert digests_of(record) == {name: hashlib.sha256(name.encode()).hexdigest() for name in FILES}
+    assert {path.name for path in folder.iterdir()} == {*FILES, "run.json"}
+
+
+def test_a_folder_that_holds_something_else_is_refused_and_left_alone(folder):
+    (folder / "b.tsv").write_text("other")
+    with pytest.raises(OutputError, match=r"by \(gene -> exon\); files .* altered since: b.tsv"):
+        asked(folder, "exon")
+    assert (folder / RESUME).is_dir()
+
+
+def test_what_is_to_be_replaced_or_not_finished_is_not_looked_at(folder):
+    def now() -> Identity:
+        raise AssertionError("inputs were read")
+
+    for path, overwrite in ((folder / "run.json", True), (folder / "other.json", False)):
+        assert held(path, FolderRecord, "another prediction", now, overwrite) is None
+    assert (folder / RESUME).is_dir()

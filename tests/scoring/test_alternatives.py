@@ -16,15 +16,15 @@ pytest.importorskip("onnx", reason=REASON)
 from histpred.bundle.encoding import bundle_encoder  # noqa: E402
 from histpred.bundle.folder import load_bundle  # noqa: E402
 from histpred.bundle.mark_spec import Calibration, MarkSpec  # noqa: E402
+from histpred.core.execution import Execution  # noqa: E402
 from histpred.encoders.chunks import ChunkPolicy  # noqa: E402
-from histpred.encoders.store import Store, encoder_identity  # noqa: E402
 from histpred.genome.changes import Change  # noqa: E402
 from histpred.genome.plan import open_windows, scorable  # noqa: E402
 from histpred.genome.request import Request  # noqa: E402
 from histpred.scoring.alternatives import Alternatives, log_odds, scale_of  # noqa: E402
 from histpred.scoring.frames import read_frame  # noqa: E402
+from histpred.scoring.opened import open_bundle, scorer_of  # noqa: E402
 from histpred.scoring.predict import predict  # noqa: E402
-from histpred.scoring.scorer import Scorer  # noqa: E402
 from histpred.scoring.tables import FORMATS, SCORES  # noqa: E402
 from support import random_genome, write_fasta  # noqa: E402
 from support.dnabert2 import write_dnabert2  # noqa: E402
@@ -91,20 +91,20 @@ def written(folder, genome, genes):
 
 
 @contextmanager
-def opened(folder, bundle, letters, store=None):
+def alternatives_of(folder, bundle, letters, store=None):
     """The rows of the genes, what scores their alternatives, and the scorer."""
     choice = choice_of(bundle)
     genes = [("chr1", a, b, name, strand) for name, (a, b, strand) in GENES.items()]
-    request, encoder = written(folder, {"chr1": letters}, genes), choice.open()
-    kept = Store(store, encoder_identity(choice.spec, encoder)) if store else None
+    request = written(folder, {"chr1": letters}, genes)
     with (
-        Scorer(bundle, "cpu") as scorer,
+        scorer_of(choice, "cpu") as scorer,
         open_windows(request, choice.window, folder, FORMATS) as windows,
     ):
         reference = windows.reference
+        opened = open_bundle(choice, scorer, Execution("cpu", store=store))
         batches = scorable(windows.ledger, reference, choice.window, windows.transcripts)
         rows = [row for batch in batches for row in batch]
-        yield rows, Alternatives(choice, encoder, scorer, reference, kept), scorer
+        yield rows, Alternatives(opened, reference), scorer
 
 
 def choice_of(bundle):
@@ -146,7 +146,7 @@ def compare(rows, found, expected, numbers):
 def test_alternatives_score_like_a_genome_that_has_them(name, bundles, letters, tmp_path):
     bundle = bundles[name]
     expected = predicted(tmp_path / "expected", bundle, letters, CHANGES)
-    with opened(tmp_path / "opened", bundle, letters) as (rows, alternatives, scorer):
+    with alternatives_of(tmp_path / "opened", bundle, letters) as (rows, alternatives, scorer):
         each = [[change] for change in CHANGES]
         assert not any(alternatives.reason_against(row, one) for row in rows for one in each)
         logits = alternatives.logits([(row, each) for row in rows])
@@ -160,7 +160,7 @@ def test_alternatives_score_like_a_genome_that_has_them(name, bundles, letters, 
 def test_on_a_grid_bins_stay_where_they_are(bundles, letters, tmp_path):
     bundle = bundles["dnabert2 grid"]
     expected = predicted(tmp_path / "expected", bundle, letters, SUBSTITUTIONS)
-    with opened(tmp_path / "opened", bundle, letters) as (rows, alternatives, scorer):
+    with alternatives_of(tmp_path / "opened", bundle, letters) as (rows, alternatives, scorer):
         logits = alternatives.logits([(row, [[change] for change in CHANGES]) for row in rows])
         embedded = alternatives.embedded
         found = [scorer.calibrated(some) for some in logits]
@@ -179,19 +179,23 @@ def test_on_a_grid_bins_stay_where_they_are(bundles, letters, tmp_path):
 def test_one_base_costs_one_chunk_and_known_chunks_nothing(bundles, letters, tmp_path):
     bundle, store = bundles["dnabert2 window"], tmp_path / "store"
     changes = [[Change(40_990, 40_991, base)] for base in (b"N", b"A", b"C", b"G", b"T")]
-    with opened(tmp_path / "first", bundle, letters, store) as (rows, alternatives, _):
+    with alternatives_of(tmp_path / "first", bundle, letters, store) as (rows, alternatives, _):
         alternatives.logits([(rows[0], [])])
         assert (alternatives.embedded, alternatives.reused) == (5, 0)
         first = alternatives.logits([(rows[0], changes)])
         assert (alternatives.embedded, alternatives.reused) == (9, 5)  # one is the genome's base
-    with opened(tmp_path / "again", bundle, letters, store) as (rows, alternatives, _):
+    with alternatives_of(tmp_path / "again", bundle, letters, store) as (rows, alternatives, _):
         again = alternatives.logits([(rows[0], changes)])
         assert (alternatives.embedded, alternatives.reused) == (0, 9)
     assert np.array_equal(first[0], again[0])
 
 
 def test_what_cannot_be_scored_has_a_reason(bundles, letters, tmp_path):
-    with opened(tmp_path / "opened", bundles["kmer window"], letters) as (rows, alternatives, _):
+    with alternatives_of(tmp_path / "opened", bundles["kmer window"], letters) as (
+        rows,
+        alternatives,
+        _,
+    ):
         gone = [Change(40_990, 41_010, b"")]
         assert alternatives.reason_against(rows[0], gone) == "removes-the-tss"
         assert alternatives.reason_against(rows[1], gone) == ""

@@ -19,7 +19,8 @@ from histpred.core.execution import Execution
 from histpred.genome.request import Request
 from histpred.genome.table import TABLE_HEADER
 from histpred.scoring.gather import gather
-from histpred.scoring.predict import NO_GPU, predict
+from histpred.scoring.opened import NO_GPU
+from histpred.scoring.predict import predict
 from histpred.scoring.scatter import scatter
 from support import (
     random_bed_rows,

@@ -13,7 +13,7 @@ import pytest
 
 from histpred.core.errors import HistpredError, InputError, OutputError, UsageError
 from histpred.scoring.gather_variants import gather_variants
-from histpred.scoring.predict import NO_GPU
+from histpred.scoring.opened import NO_GPU
 
 pytest.importorskip("torch", reason="needs torch")
 
