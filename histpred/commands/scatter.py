@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from histpred.bundle.encoding import EncoderChoice
     from histpred.genome.request import Request
 
+ONLY_OF_VCF = ("shard_alleles", "vcf_recorded_as")
 NOT_OF_VCF = ("encoder_name", "chunks", "sequences", "tile", "transcripts", "shard_bases")
 
 
@@ -119,7 +120,8 @@ def scatter(
     _refuse_others(given, vcf)
     choice = choose_encoder(**options.encoder_of(given), tile=given["tile"])
     if vcf:
-        paths = vcf_recorded_as or vcf, *(recorded_as or request.files[:2])
+        given_files = recorded_as or (request.annotation, request.fasta)
+        paths = vcf_recorded_as or vcf, *given_files
         _scatter_vcf(vcf, request, choice, out, (shard_alleles, overwrite, paths), strict)
         return
     result = verbs.scatter(request, choice, out, shard_bases, overwrite, recorded_as)
@@ -138,7 +140,7 @@ def _refuse_others(given: Mapping[str, Any], vcf: str | None) -> None:
     """Raise UsageError for options that do not go with --vcf, or that only go with it."""
     typed = options.typed(click.get_current_context().params)
     if not vcf:
-        if others := [name for name in ("shard_alleles", "vcf_recorded_as") if name in typed]:
+        if others := [name for name in ONLY_OF_VCF if name in typed]:
             raise UsageError(f"{_flag(others[0])} needs --vcf", "give the VCF that is to be split")
         return
     if others := [name for name in NOT_OF_VCF if name in typed]:

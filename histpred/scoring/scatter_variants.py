@@ -40,6 +40,7 @@ from histpred.scoring.provenance import input_records
 from histpred.scoring.scatter import SCATTER, SHARDS, shards_in
 from histpred.scoring.scatter_variants_record import (
     ScatteredVariants,
+    ScatterVariantsIdentity,
     ScatterVariantsRecord,
     VariantsShard,
     identity_of,
@@ -118,22 +119,8 @@ def scatter_variants(
         windows.ledger.write(work / LEDGER)
 
         paths = recorded_as or (vcf, request.annotation, request.fasta)
-        annotation, fasta = input_records(paths[1:], windows)
-        outputs = {one.table: one.table_sha256 for one in shards}
-        outputs |= {one.file: one.sha256 for one in shards}
-        record = ScatterVariantsRecord(
-            identity=identify(windows),
-            expensive=choice.is_expensive,
-            result=_result(scattering, shards, tables.read),
-            marks=tuple(mark.name for mark in choice.scored),
-            warnings=warnings,
-            warnings_of_windows=tables.warnings,
-            vcf=paths[0],
-            annotation=annotation,
-            fasta=fasta,
-            shards=shards,
-            outputs=outputs | {LEDGER: file_digest(work / LEDGER)},
-        )
+        made = shards, tables, warnings
+        record = _record(scattering, identify(windows), made, paths)
         write_record(work / SCATTER, record)
         # Remove what an earlier scattering into other shards left, even if it was killed.
         left = (f"{SHARDS}/{path.name}" for path in shards_in(out))
@@ -145,6 +132,32 @@ def refuse_shard(file: Variants) -> None:
     """Raise InputError for a VCF that is a part already."""
     if file.shard:
         raise InputError(file.name, "is a shard of a VCF already", "scatter the whole VCF")
+
+
+def _record(
+    given: _Scattering,
+    identity: ScatterVariantsIdentity,
+    made: tuple[list[VariantsShard], _Tables, list[str]],
+    paths: tuple[str, str, str],
+) -> ScatterVariantsRecord:
+    """What scatter.json holds; `made`: shards, their tables, and warnings."""
+    (shards, tables, warnings), choice = made, given.choice
+    annotation, fasta = input_records(paths[1:], given.windows)
+    outputs = {one.table: one.table_sha256 for one in shards}
+    outputs |= {one.file: one.sha256 for one in shards}
+    return ScatterVariantsRecord(
+        identity=identity,
+        expensive=choice.is_expensive,
+        result=_result(given, shards, tables.read),
+        marks=tuple(mark.name for mark in choice.scored),
+        warnings=warnings,
+        warnings_of_windows=tables.warnings,
+        vcf=paths[0],
+        annotation=annotation,
+        fasta=fasta,
+        shards=shards,
+        outputs=outputs | {LEDGER: file_digest(given.work / LEDGER)},
+    )
 
 
 def _result(given: _Scattering, shards: Sequence[VariantsShard], read: int) -> ScatteredVariants:
