@@ -73,7 +73,7 @@ def variants(
     VCF may be compressed, or a BCF; it must be sorted. ANNOTATION and FASTA are those of predict,
     and of the assembly that VCF was called on. Each ALT is scored alone, in every window that reads
     its place and, if the bundle scores intervals, in the tile that it lies in. Genotypes are not
-    read.
+    read. For a shard of scatter --vcf, ANNOTATION is the table beside it.
 
     OUT holds effects.tsv.gz (for each allele and window: the probabilities of each mark with both
     alleles, the difference in log-odds, and its rank among random substitutions of the window),

@@ -123,18 +123,19 @@ class AlleleSpool:
         return [Allele(number, Change(*change)) for number, *change in sorted(found)]
 
     def by_tile(self, length: int) -> Iterator[tuple[str, int, list[Allele]]]:
-        """Contig and start of each tile of `length` bp with alleles, and those that begin in it.
+        """Contig and start of each tile of `length` bp with alleles, and those that meet it.
 
-        Contigs are in the order of their names.
+        An allele meets the tiles of its first and of its last base; those in between have none of
+        their own bases left. Contigs are in the order of their names.
         """
         self._store_alleles()
         for index, condition in (("place", "<="), ("wide", ">")):
             query = f"select contig, {_FIELDS} from allele indexed by {index} where contig is not "
             query += f"null and end - start {condition} {LONG} order by contig, start"
-            rows = self._database.execute(query)
-            for (contig, tile), some in groupby(rows, lambda row: (row[0], row[2] // length)):
-                alleles = [Allele(number, Change(*change)) for _, number, *change in some]
-                yield contig, tile * length, alleles
+            for contig, rows in groupby(self._database.execute(query), itemgetter(0)):
+                alleles = (Allele(number, Change(*change)) for _, number, *change in rows)
+                for tile, some in _tiles(alleles, length):
+                    yield contig, tile * length, some
 
     def starts(self, parts: int) -> list[int]:
         """The number of the first allele of each of so many parts with about the same number.
@@ -178,3 +179,20 @@ class AlleleSpool:
         cells = ", ".join("?" * len(Fate._fields))
         self._database.executemany(f"insert into fate values ({cells})", self._fates)
         self._fates = []
+
+
+def _tiles(alleles: Iterable[Allele], length: int) -> Iterator[tuple[int, list[Allele]]]:
+    """The numbers of the tiles of a contig with the alleles that meet them, which are by start."""
+    waiting: dict[int, list[Allele]] = {}  # by the tile in which they end
+    for tile, some in groupby(alleles, lambda allele: allele.change.start // length):
+        for earlier in sorted(end for end in waiting if end < tile):
+            yield earlier, sorted(waiting.pop(earlier))
+        found = waiting.pop(tile, [])
+        for allele in some:
+            start, end, _ = allele.change
+            found.append(allele)
+            if (last := max(start, end - 1) // length) > tile:
+                waiting.setdefault(last, []).append(allele)
+        yield tile, sorted(found)
+    for later in sorted(waiting):
+        yield later, sorted(waiting[later])

@@ -25,7 +25,7 @@ from histpred.scoring.alternatives import Alternatives
 from histpred.scoring.domain import Surroundings
 from histpred.scoring.effects import Effects
 
-BEHIND = 1 << 62  # the place of a tile, behind all windows
+BEHIND = 1 << 62  # the places of tiles, behind all windows
 
 
 class Outputs(NamedTuple):
@@ -70,7 +70,7 @@ def score_windows(
     if tiles and outputs.tiles:
         spec = outputs.tiles.bundle.choice.window
         for row, alleles in tile_rows(spool, opened.reference, spec, outputs.tile):
-            tiles.add(row, BEHIND, alleles)
+            tiles.add(row, BEHIND + row.window.start, alleles)
             done += len(alleles)
             progress(done, ledger.queued - ledger.passed + spool.usable)
         tiles.flush()
@@ -93,7 +93,7 @@ def alleles_of(window: Window, spool: AlleleSpool) -> list[Allele]:
 def tile_rows(
     spool: AlleleSpool, reference: Reference, spec: WindowSpec, tile: int
 ) -> Iterator[tuple[Row, list[Allele]]]:
-    """The tiles in which alleles of a spool lie, with them; not those with too many N."""
+    """The tiles in which alleles of a spool begin or end, with them; not those with too many N."""
     for contig, start, alleles in spool.by_tile(tile):
         if row := tile_row(contig, start, reference, spec, tile):
             yield row, alleles
