@@ -19,10 +19,9 @@ include { SUMMARY         } from './nextflow/modules/summary'
 include { EMBEDDING       } from './nextflow/workflows/embed'
 include { EVALUATION      } from './nextflow/workflows/evaluate'
 include { EXPERIMENTATION } from './nextflow/workflows/experiment'
-include { PREDICTION      } from './nextflow/workflows/predict'
+include { SCORING         } from './nextflow/workflows/scoring'
 include { SHARDS          } from './nextflow/workflows/shards'
 include { TRAINING        } from './nextflow/workflows/train'
-include { EFFECTS         } from './nextflow/workflows/variants'
 include { VERSIONS        } from './nextflow/workflows/versions'
 
 // DeepHistone and spectra read bases: they have no encoder, so nothing is embedded.
@@ -85,16 +84,22 @@ workflow HISTPRED {
         files.scatter,
         options.scatter,
     )
-    if (params.mode == 'variants') {
-        EFFECTS(SHARDS.out.shards, SHARDS.out.scattered, kept, files.variants, options.variants, about)
-        results = EFFECTS.out.effects
-        finished = results
-    }
-    else if (params.mode == 'predict') {
+    if (params.mode in ['predict', 'variants']) {
+        def of_vcf = params.mode == 'variants'
         genomes = inputs.map { meta, _annotation, fasta, _labels, _bundle, _identity -> [meta.id, fasta] }
-        PREDICTION(SHARDS.out.shards, SHARDS.out.scattered, genomes, kept, files.predict, options.predict, about, params.tracks)
-        results = PREDICTION.out.predictions
-        finished = PREDICTION.out.finished
+        SCORING(
+            SHARDS.out.shards,
+            SHARDS.out.scattered,
+            genomes,
+            kept,
+            files[params.mode],
+            options[params.mode],
+            about,
+            of_vcf,
+            params.tracks && !of_vcf,
+        )
+        results = SCORING.out.results
+        finished = SCORING.out.finished
     }
     else {
         EMBEDDING(inputs, SHARDS.out.shards, kept, files.embed, options.embed)
