@@ -88,15 +88,9 @@ workflow HISTPRED {
         def of_vcf = params.mode == 'variants'
         genomes = inputs.map { meta, _annotation, fasta, _labels, _bundle, _identity -> [meta.id, fasta] }
         SCORING(
-            SHARDS.out.shards,
-            SHARDS.out.scattered,
-            genomes,
-            kept,
-            files[params.mode],
-            options[params.mode],
-            about,
-            of_vcf,
-            params.tracks && !of_vcf,
+            SHARDS.out.shards, SHARDS.out.scattered, genomes,
+            kept, files[params.mode], options[params.mode], about,
+            of_vcf, params.tracks && !of_vcf,
         )
         results = SCORING.out.results
         finished = SCORING.out.finished

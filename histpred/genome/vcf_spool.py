@@ -26,7 +26,7 @@ create table allele (number integer primary key, record int, chrom text, pos int
 create index place on allele (contig, start) where contig is not null and end - start <= {LONG};
 create index wide on allele (contig, start) where contig is not null and end - start > {LONG};
 create table fate (number int, place int, text text, mark text, delta real, rank real, reason text,
-                   primary key (number, place)) without rowid;
+                   beyond real, primary key (number, place)) without rowid;
 """
 _FIELDS = "number, start, end, bases"
 
@@ -43,7 +43,8 @@ class Fate(NamedTuple):
 
     place: of the window among those that read the allele, in ascending order. text: its columns of
     the table of effects. mark, delta, rank: of the largest effect; mark is '' if all are NA.
-    reason: why the window cannot be read with the allele; '' if it is scored.
+    reason: why the window cannot be read with the allele; '' if it is scored. beyond: the share of
+    random substitutions of the window whose largest effect is smaller; None if there are none.
     """
 
     number: int
@@ -53,6 +54,7 @@ class Fate(NamedTuple):
     delta: float
     rank: float | None
     reason: str = ""
+    beyond: float | None = None
 
 
 class Noted(NamedTuple):

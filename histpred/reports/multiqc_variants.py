@@ -35,17 +35,14 @@ def general(one: VariantsRecord) -> dict[str, int]:
 def effects(runs: VariantSamples) -> Section:
     """One row per sample: what was scored, and how its effects compare with random ones."""
     above_half = (
-        "Share of the alleles with a rank whose largest effect is larger than half of the random "
-        "substitutions of its window. About 50 % is expected by chance"
+        "Share of the effects (an allele in a window) whose largest difference over the marks is "
+        "above that of half of the window's random substitutions. By chance it is about 50 %"
     )
-    above_all = (
-        "The same, larger than all of the random substitutions. By chance it is about one in as "
-        "many as there are"
-    )
+    above_all = "The same, above all of them. With a background of 50, it is 2 % by chance"
     return CHAPTER | {
         "section_name": "Variants",
-        "description": "How many alleles were scored, and how their largest effects compare with "
-        "random substitutions of the same windows.",
+        "description": "How many alleles were scored, and how their effects compare with random "
+        "substitutions of the same windows.",
         "plot_type": "table",
         "pconfig": plot("variants_table", "variants", col1_header="Sample", no_violin=True),
         "headers": {
@@ -76,9 +73,9 @@ def _row(one: VariantsRecord) -> dict[str, float | str]:
         "device": escape(result.device),
         "warnings": escape("; ".join(result.warnings) or "none"),
     }
-    if result.ranked:
-        row["above_half"] = 100 * result.above_half / result.ranked
-        row["above_all"] = 100 * result.above_all / result.ranked
+    if result.compared:
+        row["above_half"] = 100 * result.above_half / result.compared
+        row["above_all"] = 100 * result.above_all / result.compared
     return row
 
 

@@ -113,7 +113,7 @@ def _joined(record: ScatterVariantsRecord, runs: Sequence[VariantsRecord]) -> Va
         scored=sum(result.scored for result in results),
         skipped=reasons,
         effects=sum(result.effects for result in results),
-        ranked=sum(result.ranked for result in results),
+        compared=sum(result.compared for result in results),
         above_half=sum(result.above_half for result in results),
         above_all=sum(result.above_all for result in results),
         rows=record.result.rows,

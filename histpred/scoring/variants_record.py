@@ -49,10 +49,11 @@ class VariantsRun(Result):
     """How a run went.
 
     alleles: ALT alleles of the VCF. scored: of them, in a window or more. skipped: the others, by
-    reason. effects: pairs of allele and window. ranked: scored alleles whose largest effect has a
-    rank; above_half, above_all: of them, those whose rank is above 0.5, and is 1. rows: of the
-    annotation; skipped_rows: of them, by reason; past_end: clipped because they end past their
-    contig. resolution: what the bundle can resolve; None if no window was scored. The others: see
+    reason. effects: pairs of allele and window. compared: of them, those with random
+    substitutions of the window; above_half, above_all: of these, those whose largest difference
+    over the marks is above that of half, and of all, of the random ones. rows: of the annotation;
+    skipped_rows: of them, by reason; past_end: clipped because they end past their contig.
+    resolution: what the bundle can resolve; None if no window was scored. The others: see
     `histpred.scoring.record.Prediction`.
     """
 
@@ -60,7 +61,7 @@ class VariantsRun(Result):
     scored: Count
     skipped: dict[str, Count]
     effects: Count
-    ranked: Count
+    compared: Count
     above_half: Count
     above_all: Count
     rows: Count

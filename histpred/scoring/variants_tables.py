@@ -32,16 +32,16 @@ TAG = "HISTPRED"
 LEDGER_COLUMNS = (*("record", "chrom", "pos", "id", "ref", "alt", "status", "reason", "note"),)
 NOT_IN_INFO = '%:;=,|"&'
 MISSING = "."
-HALF = 0.5  # the rank of a median random substitution
-RANKS = ("ranked", "above_half", "above_all")
+HALF = 0.5  # of the random substitutions
+COMPARED = ("compared", "above_half", "above_all")
 
 
 class Counts(NamedTuple):
-    """Numbers of alleles; see `histpred.scoring.variants_record.VariantsRun`."""
+    """Numbers of alleles and effects; see `histpred.scoring.variants_record.VariantsRun`."""
 
     scored: int
     skipped: dict[str, int]
-    ranked: int
+    compared: int
     above_half: int
     above_all: int
 
@@ -54,7 +54,7 @@ def write_tables(
     scales: the line about the scale of differences.
     """
     skipped: Counter[str] = Counter()
-    ranks: Counter[str] = Counter()
+    compared: Counter[str] = Counter()
     scored = longest = 0
     with ExitStack() as stack:
         effects = stack.enter_context(BgzipWriter(work / EFFECTS))
@@ -70,9 +70,8 @@ def write_tables(
                 allele = next(noted)
                 fates = [fate for fate in allele.fates if not fate.reason]
                 effects.write("".join(_effects(allele, fates)).encode())
-                largest = largest_of(fates)
-                entries.append(info_entry(largest))
-                ranks.update(_ranks(largest))
+                entries.append(info_entry(fates))
+                compared.update(name for fate in fates for name in _compared(fate))
                 status, reason, note = _outcome(allele, fates)
                 ledger.write(_ledger_line(allele, status, reason, note))
                 scored += status == SCORED
@@ -83,7 +82,9 @@ def write_tables(
             longest = max(longest, record.pos + len(record.ref))
     index(work / EFFECTS, longest, None)
     index(work / ANNOTATED, longest, "vcf")
-    return Counts(scored, dict(sorted(skipped.items())), **{name: ranks[name] for name in RANKS})
+    return Counts(
+        scored, dict(sorted(skipped.items())), **{name: compared[name] for name in COMPARED}
+    )
 
 
 def join_tables(parts: Sequence[Path], work: Path) -> None:
@@ -161,26 +162,22 @@ def with_entry(info: str, entries: Sequence[str]) -> str:
     return ";".join([*kept, f"{TAG}={','.join(entries)}"])
 
 
-def largest_of(fates: Sequence[Fate]) -> Fate | None:
-    """The fate with the largest effect, the first of equal ones; None if no mark is predicted."""
-    known = [fate for fate in fates if fate.mark]
-    return max(known, key=lambda fate: abs(fate.delta)) if known else None
-
-
-def _ranks(largest: Fate | None) -> Iterator[str]:
-    """The names of the counts of `RANKS` that an allele adds to."""
-    if largest and largest.rank is not None:
-        passed = (True, largest.rank > HALF, largest.rank == 1)
-        yield from (name for name, does in zip(RANKS, passed, strict=True) if does)
-
-
-def info_entry(largest: Fate | None) -> str:
+def info_entry(fates: Sequence[Fate]) -> str:
     """The largest effect of an allele as a value of INFO; '.' if there is none."""
-    if largest is None:
+    known = [fate for fate in fates if fate.mark]
+    if not known:
         return MISSING
+    largest = max(known, key=lambda fate: abs(fate.delta))  # the first of equal ones
     rank = MISSING if largest.rank is None else RANK % largest.rank
     window = escaped(largest.text.partition("\t")[0])
     return "|".join((window, escaped(largest.mark), DIFFERENCE % largest.delta, rank))
+
+
+def _compared(fate: Fate) -> Iterator[str]:
+    """The names of the counts of `COMPARED` that an effect adds to."""
+    if fate.beyond is not None:
+        passed = (True, fate.beyond > HALF, fate.beyond == 1)
+        yield from (name for name, does in zip(COMPARED, passed, strict=True) if does)
 
 
 def escaped(text: str) -> str:

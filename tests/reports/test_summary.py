@@ -130,7 +130,7 @@ def variants_of(folder: Path, **result: object) -> Path:
         "scored": 6,
         "skipped": {"symbolic": 2, "<odd>": 1},
         "effects": 11,
-        **{"ranked": 5, "above_half": 4, "above_all": 1},
+        **{"compared": 5, "above_half": 4, "above_all": 1},
         **{"rows": 3, "skipped_rows": {}, "resolution": None, "warnings": ["a <b>"]},
     } | result
     record |= {"schema_version": "1.1", "scales": {}, "vcf": "a.vcf"}
@@ -139,7 +139,7 @@ def variants_of(folder: Path, **result: object) -> Path:
 
 
 def test_variants_have_their_counts_and_what_is_larger_than_chance(tmp_path, out):
-    bare = variants_of(tmp_path / "bare", ranked=0, above_half=0, above_all=0, skipped={})
+    bare = variants_of(tmp_path / "bare", compared=0, above_half=0, above_all=0, skipped={})
     written = summarise([variants_of(tmp_path / "a"), bare], out)
     assert {path.name for path in written} == {
         *("histpred_variants_mqc.json", "histpred_alleles_mqc.json", GENERAL),

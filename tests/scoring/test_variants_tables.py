@@ -14,7 +14,6 @@ from histpred.scoring.variants_tables import (
     escaped,
     header_with_tag,
     info_entry,
-    largest_of,
     scale_line,
     with_entry,
 )
@@ -27,9 +26,9 @@ def test_an_entry_names_the_largest_effect():
         Fate(1, 1, "b|;c\t5\t0.5", "H3K27ac", -0.75, 0.99),
         Fate(1, 2, "d\t5\t0.5", "", 0, None),
     ]
-    assert info_entry(largest_of(fates)) == "b%7C%3Bc|H3K27ac|-0.750000|0.99"
-    assert info_entry(largest_of([fates[0]._replace(rank=None)])) == "a|H3K4me3|0.250000|."
-    assert info_entry(largest_of([fates[2]])) == info_entry(largest_of([])) == "."
+    assert info_entry(fates) == "b%7C%3Bc|H3K27ac|-0.750000|0.99"
+    assert info_entry([fates[0]._replace(rank=None)]) == "a|H3K4me3|0.250000|."
+    assert info_entry([fates[2]]) == info_entry([]) == "."
 
 
 def test_whatever_a_name_holds_can_be_read_back():
