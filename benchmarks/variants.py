@@ -5,8 +5,8 @@
 
 speed: made-up SNVs at random known bases of one contig, with the default bundle; CPU time and the
 largest memory of the process. chunks: a random DNABERT-2 of the true architecture, but small, on
-windows with 30 kb upstream: the chunks that it embeds, beside those of scoring the whole window of
-each allele. Both make what they need; the second needs torch. No network.
+windows with 30 kb upstream: the chunks that it embeds for SNVs and for indels, beside those of
+scoring the whole window of each allele. Both make what they need; the second needs torch.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ from histpred.genome.request import Request  # noqa: E402
 from histpred.scoring.variants import VariantOptions, variants  # noqa: E402
 
 UPSTREAM, BODY, CHUNK = 30_000, 3_000, 1_000  # bp
-GENES, SNVS = 5, 4_000
+GENES, SNVS, INDELS = 5, 4_000, 400
+LONGEST = 10  # bp that an indel adds or takes
 
 
 def write_snvs(path: Path, chrom: str, bases: str, count: int, rng: random.Random) -> None:
@@ -42,10 +43,26 @@ def write_snvs(path: Path, chrom: str, bases: str, count: int, rng: random.Rando
         place = rng.randrange(len(bases))
         if bases[place] in "ACGT":
             places.add(place)
+    pairs = [(at, bases[at], rng.choice("ACGT".replace(bases[at], ""))) for at in sorted(places)]
+    write_vcf(path, chrom, pairs)
+
+
+def write_indels(path: Path, chrom: str, bases: str, count: int, rng: random.Random) -> None:
+    """Write short insertions and deletions on a contig without N as a VCF."""
+    pairs = []
+    for at in sorted(rng.sample(range(len(bases) - LONGEST - 1), count)):
+        more = rng.randint(1, LONGEST)
+        if rng.random() < 0.5:
+            pairs.append((at, bases[at : at + 1 + more], bases[at]))
+        else:
+            pairs.append((at, bases[at], bases[at] + "".join(rng.choices("ACGT", k=more))))
+    write_vcf(path, chrom, pairs)
+
+
+def write_vcf(path: Path, chrom: str, alleles: list[tuple[int, str, str]]) -> None:
+    """Write alleles of one contig: 0-based position, REF and ALT, by position."""
     lines = ["##fileformat=VCFv4.2", "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO"]
-    for place in sorted(places):
-        other = rng.choice("ACGT".replace(bases[place], ""))
-        lines.append(f"{chrom}\t{place + 1}\t.\t{bases[place]}\t{other}\t.\t.\t.")
+    lines += [f"{chrom}\t{at + 1}\t.\t{ref}\t{alt}\t.\t.\t." for at, ref, alt in alleles]
     path.write_text("\n".join(lines) + "\n")
 
 
@@ -85,7 +102,8 @@ def chunks() -> None:
         starts = [(2 * gene + 1) * UPSTREAM for gene in range(GENES)]
         rows = [("chr1", at, at + BODY, f"gene{at}", 0, "+") for at in starts]
         write_bed(folder / "genes.bed", rows)
-        write_snvs(folder / "a.vcf", "chr1", genome["chr1"], SNVS, rng)
+        write_snvs(folder / "SNVs.vcf", "chr1", genome["chr1"], SNVS, rng)
+        write_indels(folder / "indels.vcf", "chr1", genome["chr1"], INDELS, rng)
         request = Request(str(folder / "genes.bed"), str(folder / "genome.fa"))
         for policy in ("window", "grid"):
             made = folder / policy
@@ -95,14 +113,17 @@ def chunks() -> None:
                 window=window,
             )
             choice = bundle_encoder(load_bundle(made), weights=folder / "weights")
-            out = folder / f"{policy}-out"
-            result = variants(str(folder / "a.vcf"), request, choice, out, VariantOptions(0))
-            whole = (result.effects + GENES) * (UPSTREAM + BODY) // CHUNK
-            print(
-                f"{policy} chunks of {CHUNK} bp, {UPSTREAM + BODY:,} bp read: {result.effects} "
-                f"effects, {result.embedded:,} chunks embedded; whole windows have {whole:,}: "
-                f"{whole / result.embedded:.0f} times as many"
-            )
+            for kind in ("SNVs", "indels"):
+                out = folder / f"{policy}-{kind}"
+                vcf = str(folder / f"{kind}.vcf")
+                result = variants(vcf, request, choice, out, VariantOptions(0))
+                whole = (result.effects + GENES) * (UPSTREAM + BODY) // CHUNK
+                print(
+                    f"{policy} chunks of {CHUNK} bp, {UPSTREAM + BODY:,} bp read: {result.effects} "
+                    f"effects of {kind}, {result.embedded:,} chunks embedded "
+                    f"({result.embedded / result.effects:.2f} for each); whole windows have "
+                    f"{whole:,}: {whole / result.embedded:.1f} times as many"
+                )
 
 
 def main() -> None:

@@ -37,7 +37,8 @@ def main(scores: Path, out: Path) -> None:
         with watched_page(browser) as page:
             open_igv(page, address, genomes=[{"id": "sacCer3", "name": "sacCer3", **sizes}])
             igv_goes_to(page, LOCUS)
-            page.screenshot(path=out / "tracks-igv.png")
+            clip = {"x": 0, "y": 0, "width": 1366, "height": 660}  # the tracks end there
+            page.screenshot(path=out / "tracks-igv.png", clip=clip)
         with watched_page(browser) as page:
             open_jbrowse(page, address, LOCUS)
             page.screenshot(path=out / "tracks-jbrowse.png")

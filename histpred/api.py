@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, Unpack, overload
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, overload
 
 from histpred import verbs
+from histpred.arguments import inputs_of, names_of, path_of, selection_of, text_of, threads_of
 from histpred.bundle.encoding import bundle_encoder, choose_encoder
 from histpred.bundle.folder import DEFAULT_BUNDLE, load_bundle
-from histpred.bundle.outputs import window_for, window_of_regions, window_of_sequences
-from histpred.core.cores import limited_threads
+from histpred.bundle.outputs import window_for
 from histpred.core.errors import UsageError
 from histpred.core.execution import Execution, Progress, no_progress
-from histpred.genome.regions import BLOCK, INTERVAL
-from histpred.genome.request import FILE, REGIONS, SEQUENCES, Request
-from histpred.scoring.frames import (
-    annotation_file,
-    data_set,
-    output_path,
-    path_text,
-    read_frame,
-    read_prediction,
-    regions_text,
-    sequences_file,
-)
+from histpred.genome.regions import BLOCK
+from histpred.genome.request import REGIONS
+from histpred.scoring.frames import data_set, output_path, path_text, read_frame, read_prediction
 from histpred.training.settings import About, Recipe, Settings
 
 SETTINGS = Settings()
@@ -36,11 +25,8 @@ if TYPE_CHECKING:
     import numpy
     import pandas
 
+    from histpred.arguments import Annotation, AnyPath, Sequences
     from histpred.genome.genomes import GenomeInput
-
-    AnyPath: TypeAlias = str | os.PathLike[str]
-    Annotation: TypeAlias = AnyPath | pandas.DataFrame | Sequence[str]
-    Sequences: TypeAlias = Mapping[str, str]
 
 
 class PredictOptions(TypedDict, total=False):
@@ -150,23 +136,17 @@ def predict(
     """
     if tracks and out is None:
         raise UsageError("tracks need a folder", "give out=")
-    loaded, regions = load_bundle(bundle), regions_text(annotation, fasta)
-    sequences = fasta is None and not tile
-    if sequences:
-        window = window or window_of_sequences(loaded)
-    elif regions and not (window or tile):
-        window = window_of_regions(loaded)
-    source = SEQUENCES if sequences else REGIONS if regions else FILE
-    choice = bundle_encoder(loaded, window, tile, _path(weights))
-    choice = choice._replace(marks=_names(marks), call_precision=call_precision)
-    execution = Execution(device, precision, _path(store), overwrite)
-    given = sequences_file(annotation) if sequences else annotation_file(regions or annotation)
-    with _threads(threads), given as rows, output_path(out, "out") as folder:
-        genome = rows if fasta is None else path_text(fasta, "fasta")
-        request = Request(rows, genome, by, _names(biotypes), unstranded)
-        request = request._replace(
-            genes=_names(genes), source=source, transcripts=_paths(transcripts)
-        )
+    loaded, inputs = load_bundle(bundle), inputs_of(annotation, fasta, tiles=bool(tile))
+    window = window if tile else inputs.window(loaded, window)
+    choice = bundle_encoder(loaded, window, tile, path_of(weights))
+    choice = choice._replace(marks=names_of(marks), call_precision=call_precision)
+    execution = Execution(device, precision, path_of(store), overwrite)
+    rows = selection_of(by, biotypes, unstranded, genes=genes, transcripts=transcripts)
+    with (
+        threads_of(threads),
+        inputs.request(rows) as request,
+        output_path(out, "out") as folder,
+    ):
         verbs.predict(request, choice, folder, execution, tracks)
         scores, called = read_prediction(folder)
         return (scores, called) if calls else scores
@@ -263,21 +243,17 @@ def explain(
     from histpred.scoring.explain_frames import read_explanation
     from histpred.scoring.substitutions import bases_text
 
-    loaded, regions = load_bundle(bundle), regions_text(annotation, fasta)
-    sequences = fasta is None
-    if sequences:
-        window = window or window_of_sequences(loaded)
-    elif regions and not window:
-        window = window_of_regions(loaded)
-    source = SEQUENCES if sequences else REGIONS if regions else FILE
-    choice = bundle_encoder(loaded, window, None, _path(weights))._replace(marks=_names(marks))
-    execution = Execution(device, precision, _path(store), overwrite)
-    given = sequences_file(annotation) if sequences else annotation_file(regions or annotation)
-    with _threads(threads), given as rows, output_path(out, "out") as folder:
-        genome = rows if fasta is None else path_text(fasta, "fasta")
-        request = Request(rows, genome, by, _names(biotypes), unstranded)
-        request = request._replace(genes=_names(genes), source=source)
-        replaced = bases_text(" ".join(_names(bases or ())), genome)
+    loaded, inputs = load_bundle(bundle), inputs_of(annotation, fasta)
+    choice = bundle_encoder(loaded, inputs.window(loaded, window), None, path_of(weights))
+    choice = choice._replace(marks=names_of(marks))
+    execution = Execution(device, precision, path_of(store), overwrite)
+    rows = selection_of(by, biotypes, unstranded, genes=genes)
+    with (
+        threads_of(threads),
+        inputs.request(rows) as request,
+        output_path(out, "out") as folder,
+    ):
+        replaced = bases_text(" ".join(names_of(bases or ())), request.fasta)
         verbs.explain(request, choice, folder, execution, resolution, replaced)
         contributions, effects = read_explanation(folder)
         return contributions if effects is None else (contributions, effects)
@@ -319,17 +295,17 @@ def variants(
     from histpred.scoring.frames import read_effects
     from histpred.scoring.variants import BACKGROUND, VariantOptions
 
-    loaded, regions = load_bundle(bundle), regions_text(annotation, fasta)
-    if regions and not window:
-        window = window_of_regions(loaded)
-    choice = bundle_encoder(loaded, window, None, _path(weights))._replace(marks=_names(marks))
+    loaded, inputs = load_bundle(bundle), inputs_of(annotation, path_text(fasta, "fasta"))
+    choice = bundle_encoder(loaded, inputs.window(loaded, window), None, path_of(weights))
+    choice = choice._replace(marks=names_of(marks))
     options = VariantOptions(BACKGROUND if background is None else background, anyway)
-    execution = Execution(device, precision, _path(store), overwrite)
-    given = annotation_file(regions or annotation)
-    with _threads(threads), given as rows, output_path(out, "out") as folder:
-        request = Request(rows, path_text(fasta, "fasta"), by, _names(biotypes), unstranded)
-        source = REGIONS if regions else FILE
-        request = request._replace(genes=_names(genes), source=source)
+    execution = Execution(device, precision, path_of(store), overwrite)
+    rows = selection_of(by, biotypes, unstranded, genes=genes)
+    with (
+        threads_of(threads),
+        inputs.request(rows) as request,
+        output_path(out, "out") as folder,
+    ):
         verbs.variants(path_text(vcf, "vcf"), request, choice, folder, options, execution)
         return read_effects(folder)
 
@@ -347,17 +323,10 @@ def windows(
     unstranded: bool = False,
 ) -> pandas.DataFrame:
     """The windows that `predict` would score: its arguments, and its columns but for the marks."""
-    regions = regions_text(annotation, fasta)
-    if regions and not window:
-        window = window_of_regions(load_bundle(bundle))
-    spec = window_for(load_bundle(bundle), window)
-    with annotation_file(regions or annotation) as rows, output_path(None, "windows.tsv") as table:
-        request = Request(rows, path_text(fasta, "fasta"), by, _names(biotypes), unstranded)
-        request = request._replace(
-            genes=_names(genes),
-            source=REGIONS if regions else FILE,
-            transcripts=_paths(transcripts),
-        )
+    loaded, inputs = load_bundle(bundle), inputs_of(annotation, path_text(fasta, "fasta"))
+    spec = window_for(loaded, inputs.window(loaded, window))
+    rows = selection_of(by, biotypes, unstranded, genes=genes, transcripts=transcripts)
+    with inputs.request(rows) as request, output_path(None, "windows.tsv") as table:
         verbs.windows(request, spec, table)
         return read_frame(table).drop(columns=["blocks", "outside"])
 
@@ -401,19 +370,17 @@ def embed(
     """
     from histpred.scoring.embed import read_table
 
-    regions = regions_text(annotation, fasta)
-    if regions and not window:
-        window = window_of_regions(load_bundle(bundle)) if bundle else INTERVAL
-    choice = choose_encoder(_text(bundle), encoder, chunks, window, _path(weights))
-    given, written = annotation_file(regions or annotation), output_path(None, "windows.parquet")
-    with _threads(threads), given as rows, written as table:
-        request = Request(rows, path_text(fasta, "fasta"), by, _names(biotypes), unstranded)
-        request = request._replace(
-            genes=_names(genes),
-            source=REGIONS if regions else FILE,
-            transcripts=_paths(transcripts),
-        )
-        folder = _path(store) or table.with_name("store")
+    inputs = inputs_of(annotation, path_text(fasta, "fasta"))
+    loaded = load_bundle(bundle) if bundle and inputs.source == REGIONS else None
+    window = inputs.window(loaded, window)
+    choice = choose_encoder(text_of(bundle), encoder, chunks, window, path_of(weights))
+    rows = selection_of(by, biotypes, unstranded, genes=genes, transcripts=transcripts)
+    with (
+        threads_of(threads),
+        inputs.request(rows) as request,
+        output_path(None, "windows.parquet") as table,
+    ):
+        folder = path_of(store) or table.with_name("store")
         verbs.embed(request, choice, table, Execution(device, precision, folder))
         return read_table(table)
 
@@ -473,11 +440,11 @@ def train(
     if out is None:
         raise UsageError("a bundle needs a folder", "give out=")
     folder = Path(out)
-    choice = choose_source(chosen, _text(bundle), encoder, chunks, window, _path(weights))
-    execution = Execution(device, precision, _path(store), overwrite)
+    choice = choose_source(chosen, text_of(bundle), encoder, chunks, window, path_of(weights))
+    execution = Execution(device, precision, path_of(store), overwrite)
     about = About(name or folder.resolve().name)
-    selection = Request("", "", by, _names(biotypes), unstranded, transcripts=_paths(transcripts))
-    with _threads(threads), data_set(annotation, fasta, labels, selection) as genomes:
+    selection = selection_of(by, biotypes, unstranded, transcripts=transcripts)
+    with threads_of(threads), data_set(annotation, fasta, labels, selection) as genomes:
         verbs.train(genomes, folder, chosen, about, choice, execution)
     return folder
 
@@ -519,14 +486,13 @@ def evaluate(
 
     others = tuple(load_bundle(other) for other in beside)
     target = Target(window, tile or 0)
-    options = EvaluationOptions(others, rows, _names(marks), seed, target, block)
-    execution = Execution(device, "auto", _path(store), overwrite, progress)
-    selection = Request("", "", by, _names(biotypes), unstranded, _path(cache))
-    selection = selection._replace(transcripts=_paths(transcripts))
+    options = EvaluationOptions(others, rows, names_of(marks), seed, target, block)
+    execution = Execution(device, "auto", path_of(store), overwrite, progress)
+    selection = selection_of(by, biotypes, unstranded, transcripts=transcripts, cache=cache)
     given = data_set(annotation, fasta, labels, selection)
-    with _threads(threads), given as genomes, output_path(out, "out") as folder:
+    with threads_of(threads), given as genomes, output_path(out, "out") as folder:
         loaded = load_bundle(bundle)
-        return verbs.evaluate(loaded, genomes, folder, options, execution, _path(weights))
+        return verbs.evaluate(loaded, genomes, folder, options, execution, path_of(weights))
 
 
 def experiment(
@@ -550,10 +516,10 @@ def experiment(
     """
     from histpred.experiments.run import Stage
 
-    execution = Execution(device, precision, _path(store), overwrite)
-    stage = Stage(_names(only))
+    execution = Execution(device, precision, path_of(store), overwrite)
+    stage = Stage(names_of(only))
     outcome = verbs.experiment(
-        Path(sheet), _path(genomes), Path(out), stage, execution, _path(cache)
+        Path(sheet), path_of(genomes), Path(out), stage, execution, path_of(cache)
     )
     return outcome.missing
 
@@ -567,28 +533,4 @@ def to_anndata(scores: AnyPath, embeddings: AnyPath | None = None) -> anndata.An
     """
     from histpred.reports import convert as stage
 
-    return stage.to_anndata(Path(scores), _path(embeddings))
-
-
-def _threads(threads: int | None) -> AbstractContextManager[None]:
-    """Limit the threads of the calculation; UsageError for fewer than one."""
-    if threads is not None and threads < 1:
-        raise UsageError(f"threads={threads}", "give 1 or more; None: all that are allowed")
-    return limited_threads(threads)
-
-
-def _path(path: AnyPath | None) -> Path | None:
-    return None if path is None else Path(path)
-
-
-def _text(path: AnyPath | None) -> str | None:
-    return None if path is None else os.fspath(path)
-
-
-def _paths(paths: AnyPath | Sequence[AnyPath]) -> tuple[str, ...]:
-    some = (paths,) if isinstance(paths, str | os.PathLike) else paths
-    return tuple(os.fspath(path) for path in some)
-
-
-def _names(names: str | Sequence[str]) -> tuple[str, ...]:
-    return (names,) if isinstance(names, str) else tuple(names)
+    return stage.to_anndata(Path(scores), path_of(embeddings))

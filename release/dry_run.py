@@ -25,6 +25,7 @@ import tarfile
 import tempfile
 import time
 import tomllib
+import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -41,6 +42,8 @@ SCHEMAS = {
     "github-issue-config": [".github/ISSUE_TEMPLATE/config.yml"],
 }
 """A schema that check-jsonschema carries, and the files that must follow it."""
+GROUPS = ["Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"]
+"""The groups of a version in CHANGELOG.md, in the order of Keep a Changelog."""
 
 
 class Failure(Exception):
@@ -65,7 +68,7 @@ def versions() -> str:
 
 
 def changelog() -> str:
-    """CHANGELOG.md begins with what is unreleased; each version comes once, the newest first."""
+    """CHANGELOG.md has the form of Keep a Changelog: the newest version first, in groups."""
     text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     headings = re.findall(r"^## (.+)$", text, re.MULTILINE)
     if not headings or headings[0] != "Unreleased":
@@ -77,7 +80,22 @@ def changelog() -> str:
     numbers = [tuple(map(int, match.groups())) for match in found if match]
     if numbers != sorted(set(numbers), reverse=True):
         raise Failure("the versions of CHANGELOG.md do not descend")
+    bodies = re.split(r"^## .+$", text, flags=re.MULTILINE)[1:]
+    for heading, body in zip(headings, bodies, strict=True):
+        groups_in_order(heading, body)
     return f"{len(numbers)} version{'s' * (len(numbers) != 1)}, and what is unreleased"
+
+
+def groups_in_order(heading: str, body: str) -> None:
+    """Every change of a version is in a group of Keep a Changelog; Failure if not."""
+    groups = re.findall(r"^### (.+)$", body, re.MULTILINE)
+    listed = ", ".join(groups)
+    if unknown := [group for group in groups if group not in GROUPS]:
+        raise Failure(f"{heading}: {unknown[0]} is not one of {', '.join(GROUPS)}")
+    if groups != [group for group in GROUPS if group in groups]:
+        raise Failure(f"{heading}: {listed} are not in the order {', '.join(GROUPS)}")
+    if "\n- " in body.partition("### ")[0]:
+        raise Failure(f"{heading}: an item before the first group")
 
 
 def metadata() -> str:
@@ -144,13 +162,15 @@ def digests(folder: Path) -> dict[str, str]:
 
 
 def packages(folder: Path) -> str:
-    """twine, check-wheel-contents and pyroma find no fault; the sdist is the checkout."""
+    """No tool finds a fault; the README has no relative links; the sdist is the checkout."""
     sdist, wheel = built(folder)
     run("python", "-m", "twine", "check", "--strict", sdist, wheel)
     run("python", "-m", "check_wheel_contents", wheel)
     rating = run("python", "-m", "pyroma", "--min", "10", folder / "source")
     if "Final rating: 10/10" not in rating:
         raise Failure(rating)
+    if relative := relative_links(wheel):
+        raise Failure(f"the README in the wheel has relative links: {', '.join(relative)}")
     with tarfile.open(sdist) as archive:
         found = {name.split("/", 1)[1] for name in archive.getnames() if "/" in name}
     tracked = set(run("git", "ls-tree", "-r", "--name-only", "HEAD").splitlines())
@@ -158,6 +178,14 @@ def packages(folder: Path) -> str:
         differ = sorted(found - {"PKG-INFO"} ^ tracked)
         raise Failure(f"the sdist and the files of git differ: {', '.join(differ[:3])}")
     return f"twine, check-wheel-contents, pyroma 10 of 10; the sdist has all {len(tracked)} files"
+
+
+def relative_links(wheel: Path) -> list[str]:
+    """The links in the README of a wheel that lead nowhere on a package index."""
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+        text = archive.read(name).decode()
+    return re.findall(r"\]\((?![a-z]+:|#)([^)]*)\)", text)
 
 
 def installed(folder: Path) -> str:
@@ -187,10 +215,16 @@ def documentation(folder: Path) -> str:
 
 def open_points() -> list[str]:
     """What a real release still needs."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    addresses = tomllib.loads(text)["tool"]["hatch"]["metadata"]["hooks"]["custom"]
     points = []
-    if any("example.org" in url for url in project["urls"].values()):
-        points.append("pyproject.toml and recipes/recipe.yaml: addresses at example.org")
+    if version.current()[0] != "0" and "Development Status :: 5" not in text:
+        points.append("pyproject.toml: the classifier Development Status is not 5")
+    points += [
+        f"pyproject.toml: {name} is {addresses[name]}"
+        for name in ("address", "email")
+        if "example.org" in addresses[name]
+    ]
     changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     if not re.search(rf"^## {re.escape(version.current())} - \d", changes, re.MULTILINE):
         points.append(f"CHANGELOG.md: {version.current()} has no date")

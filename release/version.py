@@ -27,6 +27,7 @@ PLACES = {
     "containers/README.md": IMAGE,
     "containers/apptainer.def": rf"(?:\bVersion |\bhistpred:){VERSION}",
     "docs/pipeline.md": IMAGE,
+    "docs/tutorials/cluster.md": IMAGE,
     "nextflow.config": rf"version +=\s*'{VERSION}'",
     "nextflow/conda/histpred-train.yml": rf"- histpred={VERSION}",
     "nextflow/conda/histpred.yml": rf"- histpred={VERSION}",

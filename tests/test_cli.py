@@ -82,6 +82,7 @@ USAGE = [
     ["predict", "a.bed", "g.fa", "extra", "-o", "out"],
     ["windows", "a.bed", "g.fa", "-o", "out.tsv", "--upstream", "-1"],
     ["windows", "a.bed", "g.fa", "-o", "out.tsv", "--upstream", "1kb"],
+    ["windows", "a.bed", "g.fa", "-o", "out.tsv", "--upstream", "0", "--downstream", "0"],
     ["windows", "a.bed", "g.fa", "-o", "out.tsv", "--max-n", "1.5"],
     ["windows", "a.bed", "g.fa", "-o", "out.gtf"],
     ["windows", "a.bed", "g.fa", "-o", "out.tsv", "--window", "body", "--upstream", "9"],
@@ -290,7 +291,7 @@ def test_messages_go_to_standard_error_and_quiet_means_quiet(tmp_path):
     arguments = ("predict", tmp_path / "rows.bed", tmp_path / "genome.fa", "-o")
     said = histpred(*arguments, tmp_path / "one")
     assert said.out == ""
-    assert "1 of 1 rows scored" in said.err
+    assert "1 of 1 row scored" in said.err
     assert "\r" not in said.err  # a progress bar is for terminals
     assert histpred(*arguments, tmp_path / "two", "--quiet") == (0, "", "")
 

@@ -101,6 +101,7 @@ TESTED_ELSEWHERE = {
     "scoring/variants_shard": "tests/scoring/test_gather_variants.py",
     "tracks/about": "tests/tracks/test_hub.py",
     "tracks/explained": "tests/tracks/test_contributions.py",
+    "tracks/hub_folder": "tests/tracks/test_hub.py",
     "tracks/validate": "tests/tracks/test_binary.py",
     "training/data": "tests/commands/test_train.py",
     "training/members": "tests/commands/test_train.py",

@@ -9,6 +9,7 @@ import click
 
 from histpred.commands import completers, inputs, options
 from histpred.commands.help_pages import verb
+from histpred.commands.numbers import Whole
 from histpred.commands.progress import Progress
 from histpred.core.extras import need
 from histpred.core.log import logger
@@ -55,7 +56,7 @@ OF_GENOMES = ("annotation", "fasta", "labels", "level", "biotypes", "unstranded"
 @options.tile
 @options.in_rows(
     "--block",
-    type=click.IntRange(1),
+    type=Whole(1),
     default=BLOCK,
     metavar="BP",
     help="Length of the blocks of the genome, in bp. If no row here trained the bundle, the rows "

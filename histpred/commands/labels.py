@@ -9,6 +9,7 @@ import click
 
 from histpred.commands import options
 from histpred.commands.help_pages import VerbGroup, option_in
+from histpred.commands.numbers import Whole
 from histpred.core.errors import UsageError
 from histpred.core.extras import need
 from histpred.core.log import logger
@@ -33,7 +34,7 @@ class SamplesType(click.ParamType):
             return value
         number, share = "1", "0"
         match str(value).split(","):
-            case [text] if text.strip().isdecimal() and int(text) > 1:
+            case [text] if text.strip().isdecimal() and text.strip() not in ("0", "1"):
                 number = text
             case [text]:
                 share = text
@@ -92,7 +93,7 @@ def labels() -> None:
 )
 @in_labels(
     "--top",
-    type=click.IntRange(1),
+    type=Whole(1),
     metavar="N",
     help="Number of marks to keep: those with most pairs (50 in the paper). [default: all]",
 )
@@ -166,7 +167,7 @@ def rnainter(table: Path, out: Path, overwrite: bool, **given: Any) -> None:
 )
 @options.in_rows(
     "--tile",
-    type=click.IntRange(1),
+    type=Whole(1),
     metavar="BP",
     help="Cut rows into tiles of BP bases that begin at multiples of BP, and label each tile, for "
     "evaluate --tile. [default: rows are not cut]",

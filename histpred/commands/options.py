@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from functools import wraps
 from pathlib import Path
@@ -12,6 +13,7 @@ import click
 from histpred.bundle.folder import DEFAULT_BUNDLE
 from histpred.commands import completers
 from histpred.commands.help_pages import Decorator, option_in
+from histpred.commands.numbers import Whole
 from histpred.core.cores import limited_threads
 from histpred.genome.regions import KINDS
 
@@ -68,9 +70,10 @@ def widths(text: str) -> tuple[int, ...]:
     (64, 32)
     """
     parts = [part.strip() for part in text.split(",")]
-    if not all(part.isascii() and part.isdigit() and 0 < int(part) < 1 << 16 for part in parts):
-        raise click.BadParameter(f"not widths of layers: {text!r}", param_hint="--hidden")
-    return tuple(map(int, parts))
+    found = [int(part) for part in parts if re.fullmatch("[0-9]{1,9}", part)]
+    if len(found) < len(parts) or not all(0 < width < 1 << 16 for width in found):
+        raise click.BadParameter(f"not widths of layers: {text[:40]!r}", param_hint="--hidden")
+    return tuple(found)
 
 
 def filled(record: type[Record], given: Mapping[str, object], **others: object) -> Record:
@@ -219,7 +222,7 @@ by = in_rows(
 )
 tile = in_rows(
     "--tile",
-    type=click.IntRange(1),
+    type=Whole(1),
     metavar="BP",
     help="Cut rows into tiles of BP bases that begin at multiples of BP, and score each tile as "
     "an interval. Without ANNOTATION, all of FASTA is cut. [default: rows are not cut]",
@@ -278,7 +281,7 @@ def threads(function: Callable[..., object]) -> Callable[..., object]:
     @in_running(
         "-t",
         "--threads",
-        type=click.IntRange(1),
+        type=Whole(1),
         metavar="N",
         help="Largest number of threads. [default: one for each core that the machine, its "
         "container or Slurm allows]",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +11,11 @@ import click
 
 from histpred.commands import completers, inputs, options
 from histpred.commands.help_pages import option_in, verb
+from histpred.commands.numbers import Whole
 from histpred.commands.progress import Progress
 from histpred.core.extras import need
 from histpred.core.log import logger
+from histpred.core.text import counted
 from histpred.training.settings import LOSSES, MODELS, About, Recipe, Settings
 
 if TYPE_CHECKING:
@@ -71,7 +74,7 @@ RECIPE, SETTINGS, ABOUT = Recipe(), Settings(), About("")
 )
 @in_network(
     "--members",
-    type=click.IntRange(1),
+    type=Whole(1),
     default=RECIPE.members,
     metavar="N",
     help="Number of networks that differ in their seed and are averaged (mlp and spectra).",
@@ -82,7 +85,7 @@ RECIPE, SETTINGS, ABOUT = Recipe(), Settings(), About("")
 @options.marks
 @in_network(
     "--mark-dimension",
-    type=click.IntRange(1),
+    type=Whole(1),
     metavar="N",
     help="Length of the trainable mark vectors, in numbers. [default: one-hot marks]",
 )
@@ -111,7 +114,7 @@ RECIPE, SETTINGS, ABOUT = Recipe(), Settings(), About("")
 )
 @in_split(
     "--block",
-    type=click.IntRange(1),
+    type=Whole(1),
     default=RECIPE.block,
     metavar="BP",
     help="Length of the blocks of --split block, in bp.",
@@ -151,14 +154,14 @@ RECIPE, SETTINGS, ABOUT = Recipe(), Settings(), About("")
 )
 @in_fit(
     "--epochs",
-    type=click.IntRange(1),
+    type=Whole(1),
     default=SETTINGS.epochs,
     metavar="N",
     help="Largest number of epochs (passes over the training rows).",
 )
 @in_fit(
     "--batch",
-    type=click.IntRange(1),
+    type=Whole(1),
     default=SETTINGS.batch,
     metavar="N",
     help="Number of rows per batch.",
@@ -234,12 +237,19 @@ def train(out: Path, hidden: str, name: str | None, quiet: bool, **given: Any) -
         execution = options.filled(Execution, given, progress=embedded)
         trained = verbs.train(genomes, out, recipe, about, choice, execution, progress=tell)
     counts = trained.manifest.training.counts
-    named = filter(None, (given[name] for name in ("annotation", "fasta", "labels")))
-    files = [str(out), *map(str, named), "-o", f"{out}-evaluation"]
-    rows = [word for path in given["transcripts"] for word in ("--transcripts", path)]
-    rows += ["--by", given["level"]] if given["level"] else []
-    rows += ["--biotype", ",".join(given["biotypes"])] if given["biotypes"] else []
     logger.info(
-        f"{out}: {len(trained.manifest.marks)} marks, trained on {counts['train']:,} rows; "
-        f"next: {shlex.join(['histpred', 'evaluate', *files, *rows])}"
+        f"{out}: {counted(len(trained.manifest.marks), 'mark')}, trained on "
+        f"{counted(counts['train'], 'row')}; next: {evaluating(out, given)}"
     )
+
+
+def evaluating(out: Path, given: Mapping[str, Any]) -> str:
+    """The command that evaluates a new bundle on the rows that it was trained on."""
+    named = filter(None, (given[name] for name in ("annotation", "fasta", "labels")))
+    words = ["histpred", "evaluate", str(out), *map(str, named), "-o", f"{out}-evaluation"]
+    words += [word for path in given["transcripts"] for word in ("--transcripts", path)]
+    words += ["--by", given["level"]] if given["level"] else []
+    words += ["--biotype", ",".join(given["biotypes"])] if given["biotypes"] else []
+    words += ["--unstranded"] if given["unstranded"] else []
+    words += ["--weights", str(given["weights"])] if given["weights"] else []
+    return shlex.join(words)

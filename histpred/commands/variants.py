@@ -9,6 +9,7 @@ import click
 
 from histpred.commands import inputs, options
 from histpred.commands.help_pages import verb
+from histpred.commands.numbers import Whole
 from histpred.commands.progress import Progress, check_strict, skipped
 from histpred.core.log import logger
 
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 @inputs.genes
 @options.in_output(
     "--background",
-    type=click.IntRange(0),
+    type=Whole(0),
     default=50,
     metavar="N",
     help="Number of random substitutions of bases of each window that effects are ranked among; 0: "
@@ -82,8 +83,6 @@ def variants(
     variants.json (versions, digests and options).
     """
     from histpred import verbs
-    from histpred.bundle.encoding import bundle_encoder
-    from histpred.bundle.folder import load_bundle
     from histpred.core.execution import Execution
     from histpred.genome.request import REGIONS, Request
     from histpred.scoring.variants import VariantOptions
@@ -92,8 +91,7 @@ def variants(
     if recorded_as and given["source"] == REGIONS:  # no file is read, so there is no link to it
         recorded_as = (recorded_as[0], given["annotation"], recorded_as[2])
     request = options.filled(Request, given)
-    choice = bundle_encoder(load_bundle(given["bundle"]), given["kind"], None, given["weights"])
-    choice = choice._replace(marks=given["marks"])
+    choice = inputs.choice_of(given)
     chosen = VariantOptions(given["background"], given["anyway"], recorded_as)
     with Progress("scoring variants", quiet) as progress:
         execution = options.filled(Execution, given, progress=progress)

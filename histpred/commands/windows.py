@@ -13,8 +13,10 @@ import click
 
 from histpred.commands import inputs, options
 from histpred.commands.help_pages import verb
+from histpred.commands.numbers import Whole
 from histpred.commands.progress import check_strict, skipped
 from histpred.core.log import logger
+from histpred.core.text import counted
 
 
 @verb(
@@ -46,14 +48,14 @@ from histpred.core.log import logger
 @options.tile
 @options.in_rows(
     "--upstream",
-    type=click.IntRange(min=0),
+    type=Whole(0),
     metavar="BP",
     help="Bases upstream of the TSS (promoter) or of the gene (context), in bp. "
     "[default: the bundle's, or the kind's]",
 )
 @options.in_rows(
     "--downstream",
-    type=click.IntRange(min=0),
+    type=Whole(0),
     metavar="BP",
     help="Bases downstream of the TSS (promoter), in bp. [default: the bundle's, or the kind's]",
 )
@@ -92,6 +94,8 @@ def windows(
         window = window._replace(upstream=upstream, shown=0)
     if downstream is not None:
         window = window._replace(downstream=downstream, shown=0)
+    if window.kind == PROMOTER and not window.upstream + window.downstream:
+        raise UsageError("an empty window", "give at least one base upstream or downstream")
     if given["max_n_fraction"] is not None:
         window = window._replace(max_n_fraction=given["max_n_fraction"])
 
@@ -108,6 +112,7 @@ def windows(
                 shutil.copyfileobj(source, sys.stdout.buffer)
     logger.log(
         logging.WARNING if result.rows and not result.written else logging.INFO,
-        f"{out}: {result.written:,} windows of {result.rows:,} rows{skipped(result.skipped)}",
+        f"{out}: {counted(result.written, 'window')} of "
+        f"{counted(result.rows, 'row')}{skipped(result.skipped)}",
     )
     check_strict(strict, result.skipped, result.past_end, ledger)

@@ -85,6 +85,10 @@ class OutputError(HistpredError):
     """The output cannot be written: it is in use, or holds files that are not histpred's."""
 
 
+class InUseError(OutputError):
+    """The output is being written by another run."""
+
+
 class UsageError(HistpredError):
     """Options contradict each other or do not apply to the input."""
 

@@ -26,6 +26,7 @@ from histpred.core.errors import (
     MORE_MEMORY,
     MORE_ROOM,
     InputError,
+    InUseError,
     OutputError,
     TemporaryError,
     UsageError,
@@ -241,7 +242,7 @@ def _private(work: Path, busy: str) -> Iterator[Path]:
 
 @contextmanager
 def _locked(work: Path, busy: str) -> Iterator[None]:
-    """Create the folder `work` if needed and lock it; raise OutputError(busy) if it is locked."""
+    """Create the folder `work` if needed and lock it; raise InUseError(busy) if it is locked."""
     for _ in range(ATTEMPTS):
         try:
             work.mkdir(parents=True, exist_ok=True)
@@ -257,7 +258,7 @@ def _locked(work: Path, busy: str) -> Iterator[None]:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise OutputError(busy, "wait for it, or choose another place") from None
+                raise InUseError(busy, "wait for it, or choose another place") from None
             except OSError:  # no locks on this file system: users must avoid a second run
                 pass
             if _is_at(lock.fileno(), work / LOCK):

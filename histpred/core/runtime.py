@@ -68,9 +68,9 @@ def parse_device(device: str) -> tuple[str, int]:
 
     Raises UsageError unless the device is auto, cpu, cuda, cuda:N or mps.
     """
-    name, _, index = device.partition(":")
+    name, colon, index = device.partition(":")
     numbered = name == "cuda" and index.isdecimal()
-    if name not in {"auto", "cpu", "cuda", "mps"} or (index and not numbered):
+    if name not in {"auto", "cpu", "cuda", "mps"} or (colon and not numbered):
         raise UsageError(f"unknown device {device!r}", "use auto, cpu, cuda, cuda:N or mps")
     return name, int(index or 0)
 

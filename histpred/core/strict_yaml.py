@@ -9,6 +9,8 @@ import yaml
 
 from histpred.core.errors import InputError
 
+HINT = "indent with blanks, write 'key: value', and quote text that holds a colon"
+PLAIN = "use text, numbers, lists and mappings"
 Place = tuple[str | int, ...]
 """Keys and numbers of items that lead to a value."""
 
@@ -24,23 +26,32 @@ def read_yaml(path: Path) -> tuple[object, dict[Place, int]]:
         node = yaml.compose(text, yaml.SafeLoader)
     except OSError as error:
         raise InputError(path, f"cannot be read: {error.strerror}", "check the path") from error
-    except (yaml.YAMLError, ValueError) as error:
-        mark = getattr(error, "problem_mark", None)
-        line = None if mark is None else mark.line + 1
-        what = getattr(error, "problem", None) or "is not UTF-8 text"
-        hint = "indent with blanks, write 'key: value', and quote text that holds a colon"
-        raise InputError(path, f"cannot be read as YAML: {what}", hint, line) from error
+    except UnicodeDecodeError as error:
+        raise InputError(path, "cannot be read as YAML: is not UTF-8 text", HINT) from error
+    except yaml.YAMLError as error:
+        what = f"cannot be read as YAML: {_problem(error)}"
+        raise InputError(path, what, HINT, _line(error)) from error
+    except RecursionError as error:
+        what = "cannot be read as YAML: its lists and mappings are nested too deep"
+        raise InputError(path, what, PLAIN) from error
     if node is None:
         return None, {}
     lines = dict(_places(path, node, (), set()))
     try:
-        loader = yaml.SafeLoader("")
-        return loader.construct_document(node), lines
+        return yaml.SafeLoader("").construct_document(node), lines
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = None if mark is None else mark.line + 1
-        what = f"holds what is no plain data: {getattr(error, 'problem', error)}"
-        raise InputError(path, what, "use text, numbers, lists and mappings", line) from error
+        what = f"holds what is no plain data: {_problem(error)}"
+        raise InputError(path, what, PLAIN, _line(error)) from error
+
+
+def _problem(error: yaml.YAMLError) -> str:
+    """What is wrong; an error of the reader has a reason, all others have a problem."""
+    return str(getattr(error, "problem", None) or getattr(error, "reason", error))
+
+
+def _line(error: yaml.YAMLError) -> int | None:
+    mark = getattr(error, "problem_mark", None)
+    return None if mark is None else mark.line + 1
 
 
 def line_of(lines: dict[Place, int], place: Place) -> int | None:
@@ -58,13 +69,16 @@ def _places(
     if id(node) in above:
         return
     above.add(id(node))
-    if isinstance(node, yaml.SequenceNode):
+    if isinstance(node, yaml.ScalarNode):
+        _check_scalar(path, node)
+    elif isinstance(node, yaml.SequenceNode):
         for number, item in enumerate(node.value):
             yield (*place, number), item.start_mark.line + 1
             yield from _places(path, item, (*place, number), above)
     elif isinstance(node, yaml.MappingNode):
         keys: dict[str, int] = {}
         for key, value in node.value:
+            yield from _places(path, key, place, above)
             name, line = str(key.value), key.start_mark.line + 1
             if name in keys:
                 message = f"the key {name!r} stands here and in line {keys[name]}"
@@ -72,3 +86,16 @@ def _places(
             keys[name] = line
             yield (*place, name), line
             yield from _places(path, value, (*place, name), above)
+
+
+def _check_scalar(path: Path, node: yaml.ScalarNode) -> None:
+    """Raise InputError for text that has the form of a date or a number, and is none."""
+    try:
+        yaml.SafeLoader("").construct_object(node)
+    except ValueError as error:
+        line = node.start_mark.line + 1
+        shown = node.value if len(node.value) <= 40 else f"{node.value[:20]}..."
+        what = f"{shown!r} looks like a date or a number, but is none: {error}"
+        raise InputError(path, what, f"write it in quotes: '{shown}'", line) from error
+    except yaml.YAMLError:
+        pass  # construct_document names it

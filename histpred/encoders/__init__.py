@@ -71,38 +71,23 @@ class SharingEncoder(Encoder, Protocol):
         """
 
 
-@runtime_checkable
-class ComparingEncoder(Encoder, Protocol):
-    """An encoder that embeds changed copies of a window by what differs."""
+class Copies(NamedTuple):
+    """A window, and copies of it in which some bases are others.
 
-    def embed_beside(self, sequence: bytes, others: Sequence[bytes]) -> np.ndarray:
-        """Vectors, float32 [1 + others, dimension], of a window and then of changed copies.
-
-        They equal those of `embed` to 1e-5.
-        """
-
-
-class Substituted(NamedTuple):
-    """A window, and the bases that replace one of its own in copies of it, one in each.
-
-    places: of these bases in the sequence, int [copies]. bases: the new ones, in upper case.
+    places: where the new bases of each copy begin in the sequence, int [copies]; -1: they are all
+    of the copy, of any length. bases: these bases, in upper case; as many drop out.
     """
 
     sequence: bytes
     places: np.ndarray
-    bases: bytes
+    bases: Sequence[bytes]
 
 
 @runtime_checkable
-class SubstitutingEncoder(Encoder, Protocol):
-    """An encoder that embeds copies with one other base by the bin that it lies in.
+class ComparingEncoder(Encoder, Protocol):
+    """An encoder that embeds changed copies of a window by what differs."""
 
-    substitutes: False if its settings make a base count beyond its bin.
-    """
-
-    substitutes: bool
-
-    def embed_substituted(self, given: Sequence[Substituted]) -> list[np.ndarray]:
+    def embed_copies(self, given: Sequence[Copies]) -> list[np.ndarray]:
         """Vectors, float32 [1 + copies, dimension], of each window and then of its copies.
 
         They equal those of `embed` to 1e-5. A copy has the same bits whatever else is `given`.

@@ -6,11 +6,13 @@ counts on torch, for training, are in `histpred.training.counting`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
 
 from histpred.encoders.kmer import NOT_A_BASE, canonical_columns, number_of
+from histpred.encoders.onnx import codes_of
 
 K = 4
 KINDS = 4**K
@@ -106,6 +108,33 @@ def bins_inside(stretches: np.ndarray, bins: int) -> np.ndarray:
     places = np.arange(bins)
     inside = (stretches[:, :1] <= places) & (places < stretches[:, 1:])
     return inside.astype(float)
+
+
+def changed_bins(
+    own: np.ndarray, copies: Sequence[tuple[int, bytes]]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The bins of copies of a sequence that have other bases.
+
+    own: its codes, uint8 [bins, length]. copies: where the bases (ACGTN) of each begin that replace
+    as many; those outside the sequence are left out. Returns the number of the copy, ascending, and
+    the bin, int [n] each, and the codes of the bin, uint8 [n, length].
+    """
+    length = own.shape[1]
+    starts = np.array([max(0, place) for place, _ in copies], int)
+    read = [bases[max(0, -place) : max(0, own.size - place)] for place, bases in copies]
+    lengths = np.array([len(bases) for bases in read], int)
+    first = starts // length
+    many = np.where(lengths > 0, (starts + lengths - 1) // length - first + 1, 0)
+    before = np.cumsum(many) - many
+    numbers = np.repeat(np.arange(len(copies)), many)
+    bins = first[numbers] + np.arange(len(numbers)) - before[numbers]
+    codes = own[bins]
+    copy = np.repeat(np.arange(len(copies)), lengths)
+    place = np.arange(len(copy)) - (np.cumsum(lengths) - lengths)[copy] + starts[copy]
+    row = before[copy] + place // length - first[copy]
+    codes[row, place % length] = codes_of([b"".join(read)], len(copy))[0]
+    differ = (codes != own[bins]).any(axis=1)
+    return numbers[differ], bins[differ], codes[differ]
 
 
 def _long_runs(closed: np.ndarray) -> np.ndarray:

@@ -11,11 +11,14 @@ import fcntl
 import logging
 import os
 import shutil
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import ModuleType
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 from histpred.core.errors import OutputError, UsageError, WeightsError, first_line
 from histpred.core.interruption import goes_on_with
@@ -29,6 +32,7 @@ logger = logging.getLogger(__name__)
 
 YES = ("1", "on", "true", "yes")
 WORTH_KEEPING = 4096  # bytes of an interrupted download
+HUB = "https://huggingface.co"
 DISK_FAULTS = (*NO_ROOM, errno.EROFS)
 HUB_SETTINGS = {  # read when huggingface_hub is imported
     "HF_HUB_DISABLE_TELEMETRY": "1",
@@ -53,8 +57,7 @@ def get(encoder: Published, folder: Path, revision: str | None = None) -> list[P
         raise UsageError(
             f"{encoder.name}: histpred knows no revision of it, and without one nobody could get "
             "the same weights again",
-            f"choose a commit at https://huggingface.co/{encoder.repository}/commits/main and "
-            "add --revision COMMIT",
+            f"choose a commit at {HUB}/{encoder.repository}/commits/main and add --revision COMMIT",
         )
     meant = encoder._replace(revision=revision or encoder.revision)
     if folder.exists() and not folder.is_dir():
@@ -108,6 +111,8 @@ def _download(encoder: Published, file: File, folder: Path, partial: Path) -> Pa
     if os.environ.get("HF_HUB_OFFLINE", "").lower() in YES:
         raise _offline(encoder, folder, "HF_HUB_OFFLINE is set")
     with _hub(encoder, folder) as hub:
+        if reason := _unknown_host():
+            raise _offline(encoder, folder, reason)
         fetch, revision = hub.hf_hub_download, encoder.revision or "main"
         try:
             return Path(fetch(encoder.repository, file.name, revision=revision, local_dir=partial))
@@ -119,7 +124,7 @@ def _download(encoder: Published, file: File, folder: Path, partial: Path) -> Pa
             hub.errors.EntryNotFoundError,
         ) as error:
             what = f"{encoder.url(file)}: does not exist or is not public: {first_line(error)}"
-            look = f"https://huggingface.co/{encoder.repository}"
+            look = f"{HUB}/{encoder.repository}"
             hint = f"check --revision, if you gave one, and look at {look}"
             raise WeightsError(what, hint) from error
         except Exception as error:  # those of requests, httpx or hf_xet, depending on the version
@@ -128,6 +133,21 @@ def _download(encoder: Published, file: File, folder: Path, partial: Path) -> Pa
             if os.strerror(errno.ENOSPC) in str(error):  # hf_xet raises no OSError
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
             raise _offline(encoder, folder, first_line(error)) from error
+
+
+def _unknown_host() -> str:
+    """Why the host of the downloads has no address; '' if it has one, or if a proxy looks it up.
+
+    huggingface_hub would ask six times in 23 s.
+    """
+    host = urlsplit(os.environ.get("HF_ENDPOINT") or HUB).hostname
+    if getproxies().keys() & {"https", "http", "all"}:
+        return ""
+    try:
+        socket.getaddrinfo(host, None)
+    except OSError as error:
+        return f"no address of {host} ({error.strerror})"
+    return ""
 
 
 @contextmanager

@@ -8,7 +8,7 @@ after it was killed therefore makes exactly the remaining calls of an uninterrup
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -27,13 +27,14 @@ WINDOWS_AT_ONCE = 4096
 BASES_AT_ONCE = 1 << 20  # of blocks of tiles
 
 Vectors = dict[bytes, tuple[np.ndarray, int]]  # key of a chunk -> vector and number of tokens
+Plan = list[tuple[bytes, float]]  # keys and shares of the chunks of a window
 
 
 class Unit(NamedTuple):
     """Windows that are embedded together."""
 
     rows: list[Row]
-    plans: list[list[tuple[bytes, float]]]  # for each window, the keys and shares of its chunks
+    plans: list[Plan]  # of each window
     new: dict[bytes, bytes]  # key -> bases of the chunks that the previous unit lacks
     keys: set[bytes]  # of all chunks
 
@@ -160,16 +161,9 @@ class Embedder:
             missing = [key for key in keys[start : start + size] if key not in stored]
             if missing:
                 self.embedded += len(missing)
-                calls.append(workers.submit(self._encode, missing, unit))
+                chunks = {key: unit.new[key] for key in missing}
+                calls.append(workers.submit(embed_kept, self.encoder, chunks, self._store))
         return unit, calls, stored
-
-    def _encode(self, keys: list[bytes], unit: Unit) -> Vectors:
-        vectors, tokens = embed_chunks(self.encoder, [unit.new[key] for key in keys])
-        if self._store is not None:
-            # NaN and infinity are errors for every user of the store: never keep them.
-            good = np.flatnonzero(np.isfinite(vectors).all(axis=1))
-            self._store.add([keys[i] for i in good], Embedded(vectors[good], tokens[good]))
-        return dict(zip(keys, zip(vectors, tokens.tolist(), strict=True), strict=True))
 
     def _finish(self, started: Started, before: Vectors) -> Vectors:
         """The vectors of all chunks of the unit."""
@@ -180,18 +174,23 @@ class Embedder:
         return known
 
     def _pool(self, unit: Unit, known: Vectors) -> EmbeddedWindows:
-        vectors = np.zeros((len(unit.rows), self.encoder.dimension), np.float32)
+        vectors = np.empty((len(unit.rows), self.encoder.dimension), np.float32)
         for row, plan in enumerate(unit.plans):
-            if len(plan) == 1:  # the mean of one
-                ((key, share),) = plan
-                vector, tokens = known[key]
-                if share * tokens:
-                    vectors[row] = vector
-            elif plan:
-                shares = np.array([share for _, share in plan])
-                found, counts = zip(*(known[key] for key, _ in plan), strict=True)
-                vectors[row] = pool(np.stack(found), np.array(counts), shares, self._chunks)
+            vectors[row] = pooled(plan, known, self.encoder.dimension, self._chunks)
         return EmbeddedWindows(unit.rows, vectors)
+
+
+def pooled(plan: Plan, known: Vectors, dimension: int, chunks: ChunkPolicy | None) -> np.ndarray:
+    """The vector of a window from those of its chunks; zeros if it has none with a token."""
+    if len(plan) == 1:  # the mean of one
+        ((key, share),) = plan
+        vector, tokens = known[key]
+        return vector if share * tokens else np.zeros(dimension, np.float32)
+    if not plan:
+        return np.zeros(dimension, np.float32)
+    shares = np.array([share for _, share in plan])
+    found, counts = zip(*(known[key] for key, _ in plan), strict=True)
+    return pool(np.stack(found), np.array(counts), shares, chunks)
 
 
 def _together(blocks: Iterator[Block]) -> Iterator[list[Block]]:
@@ -255,6 +254,17 @@ def embed_chunks(encoder: Encoder, chunks: Sequence[bytes]) -> Embedded:
         what = f"an encoder gave {found} for {len(chunks)} chunks of {encoder.dimension} numbers"
         raise ModelError(what, "check the encoder with 'histpred bundle verify'")
     return embedded
+
+
+def embed_kept(encoder: Encoder, chunks: Mapping[bytes, bytes], store: Store | None) -> Vectors:
+    """The vectors of chunks, given by key, from one call of the encoder; the store keeps them."""
+    keys = list(chunks)
+    vectors, tokens = embed_chunks(encoder, list(chunks.values()))
+    if store is not None:
+        # NaN and infinity are errors for every user of the store: never keep them.
+        good = np.flatnonzero(np.isfinite(vectors).all(axis=1))
+        store.add([keys[i] for i in good], Embedded(vectors[good], tokens[good]))
+    return dict(zip(keys, zip(vectors, tokens.tolist(), strict=True), strict=True))
 
 
 def embed_sequences(

@@ -16,8 +16,9 @@ sums over all stretches (`embed_along`). `histpred.training.onnx_spectra` writes
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -26,11 +27,12 @@ from histpred.core.cores import usable_cores
 from histpred.core.errors import BundleError
 from histpred.core.graph import BINS, HEADS
 from histpred.core.runtime import open_session, run_session
-from histpred.encoders import CALLS_AT_ONCE, Along, Embedded, Substituted
+from histpred.encoders import CALLS_AT_ONCE, Along, Copies, Embedded
 from histpred.encoders.bins import (
     CODONS,
     STOPS,
     bins_inside,
+    changed_bins,
     count_codons,
     count_four_mers,
     four_mer_columns,
@@ -42,7 +44,6 @@ from histpred.encoders.spectra_settings import is_length, places_of, stretches_o
 from histpred.encoders.spectra_settings import sharing_of as sharing_of  # of the kind
 
 WINDOWS_AT_ONCE = 8  # so that their units fit into the cache of a core
-OTHERS_AT_ONCE = 64  # changed copies, for memory
 ROWS = 128  # copies in a call: always as many, so that a copy has the same bits in any company
 
 
@@ -65,7 +66,6 @@ class SpectraEncoder:
         self._wanted = (np.array(places, int) + self._margin) // self._bin
         self._columns = four_mer_columns(bool(settings.get("both_strands")))
         self._frames = bool(settings.get("frames"))
-        self.substitutes = not self._frames  # a stop codon counts beyond its bin
         self.files = directory / BINS, directory / HEADS
         for path in self.files:
             if not path.is_file():  # else onnxruntime would raise an exception of its own
@@ -97,77 +97,74 @@ class SpectraEncoder:
                 place = columns.stop
         return Embedded(self._vectors(sums), tokens)
 
-    def embed_beside(self, sequence: bytes, others: Sequence[bytes]) -> np.ndarray:
+    def embed_copies(self, given: Sequence[Copies]) -> list[np.ndarray]:
         """See `ComparingEncoder`: only bins that differ are given to the network again."""
-        windows = [self._around_middle(one) for one in (sequence, *others)]
         stretches = self._around_places()
-        own, *_ = each = [codes_of([window], len(window)) for window in windows]
-        values = np.concatenate(self._values(own), axis=2)
-        inside = bins_inside(stretches, values.shape[1])
-        sums = np.empty((len(windows), len(stretches), values.shape[2]))
-        sums[:] = sums_over(values, stretches)
-        before = self._counts(own)[0] if self._frames else None
-        for start in range(1, len(windows), OTHERS_AT_ONCE):
-            codes = np.concatenate(each[start : start + OTHERS_AT_ONCE])
-            if before is not None:  # a stop codon that comes or goes changes bins far away
-                given, added = self._counts(codes)
-                differ = given.reshape(len(codes), *before.shape) != before
-                numbers, bins = differ.any(axis=2).nonzero()
-                rows = numbers * len(before) + bins
-                new_given, new_added = given[rows], added[rows]
-            else:
-                cut = codes.reshape(len(codes), -1, self._bin)
-                numbers, bins = (cut != own.reshape(-1, self._bin)).any(axis=2).nonzero()
-                new_given = new_added = count_four_mers(cut[numbers, bins], self._columns)
-            if not len(bins):
-                continue
-            new = np.hstack([self._units(new_given), new_added])
-            gained = new - values[0, bins].astype(float)
-            for number in np.unique(numbers):
-                of = numbers == number
-                sums[start + number] += inside[:, bins[of]] @ gained[of]
-        return self._vectors(sums.astype(np.float32))
-
-    def embed_substituted(self, given: Sequence[Substituted]) -> list[np.ndarray]:
-        """See `SubstitutingEncoder`: a window's own bases are a copy in which no base is read."""
-        windows = [self._around_middle(one.sequence) for one in given]
-        codes = codes_of(windows, len(windows[0])).reshape(len(given), -1, self._bin)
-        values = [np.concatenate(self._values(one.reshape(1, -1)), axis=2)[0] for one in codes]
-        own = [sums_over(one[None], self._around_places())[0] for one in values]
-        inside = bins_inside(self._around_places(), codes.shape[1]).T.astype(np.float32)
-
-        of = np.repeat(np.arange(len(given)), [1 + len(one.places) for one in given])
-        shifts = [len(windows[0]) // 2 - len(one.sequence) // 2 for one in given]
-        places = [
-            np.append(-1, one.places + shift) for one, shift in zip(given, shifts, strict=True)
-        ]
-        place = np.concatenate(places)
-        read = (place >= 0) & (place < codes[0].size)
-        bins, inner = np.divmod(np.where(read, place, 0), self._bin)
-        cut = codes[of, bins]
-        new = codes_of([b"".join(b"N" + one.bases for one in given)], len(of))[0]
-        cut[read, inner[read]] = new[read]
-        counts = count_four_mers(cut, self._columns)
-        gained = np.hstack([_in_blocks(self._units, counts), counts])
-        gained -= np.stack(
-            [values[window][number] for window, number in zip(of, bins, strict=True)]
-        )
-        gained[~read] = 0
+        own = [self._around_middle(one.sequence) for one in given]
+        inside = bins_inside(stretches, len(own[0]) // self._bin) if given else np.empty(0)
+        sums: list[np.ndarray] = []  # of a window
+        copies: list[tuple[int, np.ndarray, np.ndarray]] = []  # window, changed bins, their gain
+        for number, (window, one) in enumerate(zip(own, given, strict=True)):
+            codes = codes_of([window], len(window))
+            values = np.concatenate(self._values(codes), axis=2)
+            sums.append(sums_over(values, stretches)[0])
+            of, bins, changed = self._differing(codes, one)
+            gained = changed - values[0, bins]
+            ends = np.searchsorted(of, np.arange(-1, len(one.places)), "right")
+            copies.append((number, bins[:0], gained[:0]))
+            copies += ((number, bins[a:b], gained[a:b]) for a, b in pairwise(ends))
 
         def vectors(start: int) -> np.ndarray:
-            some = of[start : start + ROWS]
-            here = slice(start, start + len(some))
-            change = inside[bins[here]][:, :, None] * gained[here][:, None, :]
-            sums = np.zeros((ROWS, *own[0].shape), np.float32)
-            for window in np.unique(some):
-                rows = slice(*np.searchsorted(some, [window, window + 1]))
-                np.add(own[window], change[rows], out=sums[rows], casting="same_kind")
-            return self._vectors(sums)[: len(some)]
+            some = np.zeros((ROWS, *sums[0].shape), np.float32)
+            taken = copies[start : start + ROWS]
+            for row, (number, bins, gained) in zip(some, taken, strict=False):
+                of = inside[:, bins]
+                change = of * gained if len(bins) == 1 else of @ gained
+                np.add(sums[number], change, out=row, casting="same_kind")
+            return self._vectors(some)[: len(taken)]
 
         with ThreadPoolExecutor(min(CALLS_AT_ONCE, usable_cores())) as workers:
-            found = np.concatenate([*workers.map(vectors, range(0, len(of), ROWS))])
+            found = [*workers.map(vectors, range(0, len(copies), ROWS))]
         ends = np.cumsum([1 + len(one.places) for one in given])
-        return np.split(found, ends[:-1])
+        return np.split(np.concatenate(found), ends[:-1]) if given else []
+
+    def _differing(self, own: np.ndarray, one: Copies) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The bins of copies that differ from the window's.
+
+        own: its codes, uint8 [1, length]. Returns the number of the copy, ascending, and the bin,
+        int [bins] each, and units and counts of the bin, float32 [bins, width].
+        """
+        shift = own.size // 2 - len(one.sequence) // 2
+        read = [
+            (0, self._around_middle(bases)) if place < 0 else (place + shift, bases)
+            for place, bases in zip(one.places.tolist(), one.bases, strict=True)
+        ]
+        numbers, bins, cut = changed_bins(own.reshape(-1, self._bin), read)
+        if self._frames:
+            numbers, bins, given, added = self._with_codons(own, len(read), numbers, bins, cut)
+        else:
+            given = added = count_four_mers(cut, self._columns)
+        units = np.empty((len(given), self._widths[0]), np.float32)
+        for start in range(0, len(given), ROWS):
+            some = np.zeros((ROWS, given.shape[1]), np.float32)
+            some[: len(given) - start] = given[start : start + ROWS]
+            units[start : start + ROWS] = self._units(some)[: len(given) - start]
+        return numbers, bins, np.hstack([units, added])
+
+    def _with_codons(
+        self, own: np.ndarray, copies: int, numbers: np.ndarray, bins: np.ndarray, cut: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Counts of all bins that differ: a stop codon that comes or goes changes bins far away."""
+        before = self._counts(own)[0]
+        found = [(numbers[:0], bins[:0], before[:0], before[:0])]
+        for number in range(copies):
+            codes, mine = own.reshape(-1, self._bin).copy(), numbers == number
+            codes[bins[mine]] = cut[mine]
+            given, added = self._counts(codes.reshape(1, -1))
+            (differ,) = (given != before).any(axis=1).nonzero()
+            found.append((np.full(len(differ), number), differ, given[differ], added[differ]))
+        numbers, bins, given, added = map(np.concatenate, zip(*found, strict=True))
+        return numbers, bins, given, added
 
     def embed_along(self, parts: Sequence[Along], step: int) -> np.ndarray:
         """See `SharingEncoder`."""
@@ -259,17 +256,6 @@ class SpectraEncoder:
             what = f"takes and gives {found}, not {taken[0]} {taken[1]} and {given}"
             raise BundleError(f"{self.files[number]}: {what}", "get the bundle again")
         return int(width[0])
-
-
-def _in_blocks(function: Callable[[np.ndarray], np.ndarray], rows: np.ndarray) -> np.ndarray:
-    """What a function gives for rows, called with `ROWS` of them each time, the last ones zeros."""
-    found = []
-    for start in range(0, len(rows), ROWS):
-        some = rows[start : start + ROWS]
-        block = np.zeros((ROWS, *rows.shape[1:]), rows.dtype)
-        block[: len(some)] = some
-        found.append(function(block)[: len(some)])
-    return np.concatenate(found)
 
 
 def from_settings(

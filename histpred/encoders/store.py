@@ -1,14 +1,17 @@
 """Embeddings on disk: a chunk that was embedded once is read, not computed again.
 
 A store has a subfolder for each encoder, named by a digest of everything that fixes a vector, which
-its `encoder.json` lists. It holds one Parquet file, a shard, for each call of the encoder: `piece`
+its `encoder.json` lists. It holds a Parquet file, a shard, for each call of the encoder: `piece`
 (digest of the chunk, 16 bytes), `tokens`, `vector`. A shard is named by the sha256 of its content,
 appears when it is complete, and never changes: runs may share a store, and a killed run continues.
+Small shards are joined to larger ones. A run whose shards another run has joined reads the folder
+again.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import importlib
 import io
@@ -37,6 +40,9 @@ DESCRIPTION = "encoder.json"
 SUFFIX = ".parquet"
 PARTIAL = ".partial"
 NAME_LENGTH = 32
+JOINED = 1024  # chunks; smaller shards are joined when they hold as many together
+JOINING = ".joining"  # the lock of the run that joins shards
+ATTEMPTS = 5  # to read a folder whose shards another run is joining
 KEPT_OPEN = 8  # shards in memory; windows come in the order in which their chunks were stored
 LEFT_BEHIND = 24 * 3600  # seconds after which no run still writes a partial file
 
@@ -96,11 +102,8 @@ class Store:
         self.folder = folder / f"{identity['kind']}-{digest}"
         self._dimension = identity["dimension"]
         self._lock = threading.Lock()
-        self._shards: list[Path] = []
+        self._joins = True
         self._load = lru_cache(KEPT_OPEN)(partial(_read_shard, dimension=self._dimension))
-        # Sorted by the first half of the key; the whole key is checked in the shard.
-        self._halves = np.zeros(0, np.uint64)
-        self._places = np.zeros((0, 2), np.int32)  # shard and row
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             if not (self.folder / DESCRIPTION).exists():
@@ -114,8 +117,8 @@ class Store:
                 raise
             what = f"cannot write to the store {folder}: {error.strerror}"
             raise OutputError(what, "choose another --store") from error
-        for path in sorted(self.folder.glob(f"*{SUFFIX}")):
-            self._enter(path, _read_keys(path))
+        self._scan()
+        self._join()
 
     def __len__(self) -> int:
         return len(self._halves)
@@ -123,26 +126,41 @@ class Store:
     def find(self, keys: Sequence[bytes]) -> dict[bytes, tuple[np.ndarray, int]]:
         """Vector [dimension] and number of tokens of each stored key among `keys`."""
         with self._lock:
-            wanted = _halves(_as_array(keys))
-            at = np.searchsorted(self._halves, wanted)
-            there = np.flatnonzero(at < len(self._halves))
-            there = there[self._halves[at[there]] == wanted[there]]
-            places = self._places[at[there]]
-            found = {}
-            for number in np.argsort(places[:, 0], kind="stable"):  # shard by shard
-                shard_number, row = (int(value) for value in places[number])
-                shard, key = self._load(self._shards[shard_number]), keys[there[number]]
-                if shard.keys[row].tobytes() == key:
-                    found[key] = (shard.vectors[row], int(shard.tokens[row]))
-            return found
+            for _ in range(ATTEMPTS):
+                with contextlib.suppress(FileNotFoundError):  # another run has joined shards
+                    return self._find(keys)
+                self._scan()
+        raise self._unsteady()
+
+    def _find(self, keys: Sequence[bytes]) -> dict[bytes, tuple[np.ndarray, int]]:
+        wanted = _halves(_as_array(keys))
+        at = np.searchsorted(self._halves, wanted)
+        there = np.flatnonzero(at < len(self._halves))
+        there = there[self._halves[at[there]] == wanted[there]]
+        places = self._places[at[there]]
+        found = {}
+        for number in np.argsort(places[:, 0], kind="stable"):  # shard by shard
+            shard_number, row = (int(value) for value in places[number])
+            shard, key = self._load(self._shards[shard_number]), keys[there[number]]
+            if shard.keys[row].tobytes() == key:
+                found[key] = (shard.vectors[row], int(shard.tokens[row]))
+        return found
 
     def add(self, keys: Sequence[bytes], embedded: Embedded) -> None:
         """Write one shard; on return it is on disk."""
+        if not keys:
+            return
+        path = self._write(keys, embedded)
+        with self._lock:
+            if path not in self._shards[-KEPT_OPEN:]:
+                self._enter(path, _as_array(keys))
+            self._join()
+
+    def _write(self, keys: Sequence[bytes], embedded: Embedded) -> Path:
+        """Write a shard and return its path."""
         import pyarrow as arrow
         from pyarrow import parquet
 
-        if not keys:
-            return
         pieces = arrow.array(list(keys), arrow.binary(16))
         values = arrow.array(embedded.vectors.reshape(-1))
         vectors = arrow.FixedSizeListArray.from_arrays(values, self._dimension)
@@ -153,9 +171,7 @@ class Store:
         )
         name = hashlib.sha256(content.getbuffer()).hexdigest()[:NAME_LENGTH] + SUFFIX
         self._publish(name, content.getvalue())
-        with self._lock:
-            if self.folder / name not in self._shards[-KEPT_OPEN:]:
-                self._enter(self.folder / name, _as_array(keys))
+        return self.folder / name
 
     def _publish(self, name: str, content: bytes) -> None:
         unfinished = self.folder / f"{name}.{os.getpid()}-{threading.get_ident()}{PARTIAL}"
@@ -165,8 +181,66 @@ class Store:
         finally:
             unfinished.unlink(missing_ok=True)
 
+    def _scan(self) -> None:
+        """Make the index from the shards in the folder, in the order in which they came."""
+        for _ in range(ATTEMPTS):
+            self._shards: list[Path] = []
+            self._small: dict[int, int] = {}  # chunks of the shards to join, by number
+            # Sorted by the first half of the key; the whole key is checked in the shard.
+            self._halves = np.zeros(0, np.uint64)
+            self._places = np.zeros((0, 2), np.int32)  # shard and row
+            with contextlib.suppress(FileNotFoundError):  # another run has joined shards
+                found = self.folder.glob(f"*{SUFFIX}")
+                for path in sorted(found, key=lambda path: (path.stat().st_mtime_ns, path.name)):
+                    self._enter(path, _read_keys(path))
+                return
+        raise self._unsteady()
+
+    def _unsteady(self) -> OutputError:
+        what = f"the shards of {self.folder} vanish while they are read"
+        return OutputError(what, "run the same command again")
+
+    def _join(self) -> None:
+        """Join small shards that hold enough chunks; if that fails, this run joins no more."""
+        while self._joins and sum(self._small.values()) >= JOINED:
+            numbers, count = [], 0
+            for number, chunks in self._small.items():
+                numbers.append(number)
+                if (count := count + chunks) >= JOINED:
+                    break
+            try:
+                with open(self.folder / JOINING, "w") as lock:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    self._join_these(numbers)
+            except BlockingIOError:  # another run is joining
+                return
+            except FileNotFoundError:  # another run has joined some of these
+                self._scan()
+            except (OSError, OutputError):
+                self._joins = False
+
+    def _join_these(self, numbers: list[int]) -> None:
+        """Replace some shards by one that holds their chunks, on disk and in the index."""
+        paths = [self._shards[number] for number in numbers]
+        parts = [_read_shard(path, self._dimension) for path in paths]
+        keys, vectors, tokens = map(np.concatenate, zip(*parts, strict=True))
+        joined = self._write([key.tobytes() for key in keys], Embedded(vectors, tokens))
+        first = 0
+        for number, part in zip(numbers, parts, strict=True):
+            here = self._places[:, 0] == number
+            self._places[here] = np.column_stack(
+                [np.full(here.sum(), len(self._shards)), self._places[here, 1] + first]
+            )
+            first += len(part.keys)
+            del self._small[number]
+        self._shards.append(joined)
+        for path in paths:
+            path.unlink(missing_ok=True)
+
     def _enter(self, path: Path, keys: np.ndarray) -> None:
         """Add the chunks of a shard to the index, after those of earlier shards."""
+        if len(keys) < JOINED:
+            self._small[len(self._shards)] = len(keys)
         halves = _halves(keys)
         places = np.empty((len(halves), 2), np.int32)
         places[:, 0], places[:, 1] = len(self._shards), np.arange(len(halves))
@@ -217,6 +291,8 @@ def _damage_named(path: Path) -> Iterator[None]:
 
     try:
         yield
+    except FileNotFoundError:
+        raise
     except (OSError, ArrowException, KeyError, TypeError, ValueError) as error:
         hint = "remove this file: its embeddings are computed again"
         raise OutputError(f"{path}: a damaged shard of the store of embeddings", hint) from error

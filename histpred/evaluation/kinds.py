@@ -32,6 +32,9 @@ NO_BIOTYPES = (
     "The annotation states no biotypes, so coding and non-coding genes are not told apart."
 )
 NO_CODING = "The annotation has no protein-coding gene, so coding and non-coding are not compared."
+NO_STARTS = (
+    "A table of windows does not tell where genes start, so coding and non-coding are not compared."
+)
 COLUMNS = ["kind", "windows", "model", "mark", "auroc", "probability", "rate", "bias", "ece"]
 
 
@@ -40,9 +43,9 @@ def kinds_of(
 ) -> dict[str, np.ndarray] | str:
     """The rows of each of KINDS, bool [n]; or a sentence that says why they are not known.
 
-    A far gene is non-coding as well. windows: evaluated rows, with COPY; kind: that of the windows.
-    The sentence is empty for intervals, which are no genes. All rows of the annotation count as
-    neighbours, of whatever biotype.
+    A far gene is non-coding as well; one whose TSS is not known is not far. windows: evaluated
+    rows, with COPY; kind: that of the windows. The sentence is empty for intervals, which are no
+    genes. All rows of the annotation count as neighbours, of whatever biotype.
     """
     if kind == INTERVAL:
         return ""
@@ -54,15 +57,18 @@ def kinds_of(
     except InputError as error:  # in rows that --biotype leaves out
         return f"Coding and non-coding genes are not compared: {error.message}."
     starts = pandas.concat(each, ignore_index=True)
+    if starts.empty:
+        return NO_STARTS
     coding = windows["biotype"].map(is_coding).to_numpy(bool)
     all_coding = starts[starts["biotype"].map(is_coding).to_numpy(bool)]
     if all_coding.empty:
         return NO_CODING
     keys = [*SAME_ROW, COPY]
     tss = windows[keys].merge(starts[[*keys, "start"]], how="left", on=keys)["start"].to_numpy()
-    away = np.full(len(windows), np.inf)
+    known = ~np.isnan(tss)  # a gene in parts may have a spliced window and no TSS
+    away = np.where(known, np.inf, 0)
     for chrom, places in all_coding.groupby("chrom")["start"]:
-        here = np.flatnonzero((windows["chrom"] == chrom).to_numpy())
+        here = np.flatnonzero((windows["chrom"] == chrom).to_numpy() & known)
         away[here] = distances(tss[here], places.to_numpy())
     noncoding = stated & ~coding
     return dict(zip(KINDS, (coding, noncoding, noncoding & (away > FAR)), strict=True))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -18,11 +19,12 @@ import numpy as np
 import pandas
 from pydantic import BaseModel, JsonValue
 
-from histpred.core.errors import InputError, UsageError, first_few
+from histpred.core.errors import InputError, InUseError, UsageError, first_few
 from histpred.core.finished import finished, is_ours, refuse_other
 from histpred.core.output import file_digest, input_digest, output_folder, sweep
+from histpred.core.text import agreeing, counted
 from histpred.core.version import __version__
-from histpred.experiments.sheet import WORDS, Sheet
+from histpred.experiments.sheet import PRIOR, WORDS, Sheet
 from histpred.experiments.tasks import Task
 from histpred.genome.genomes import GenomeInput, naming, placed
 from histpred.genome.windows import WindowSpec
@@ -31,11 +33,13 @@ from histpred.labels.genomes import genomes_identity, labelled_genomes, read_gen
 from histpred.labels.splits import UNUSED, write_split
 from histpred.labels.splitting import split
 from histpred.scoring.embed import map_windows
+from histpred.training.recipe import files_of
 
 logger = logging.getLogger(__name__)
 
 FOLDER, GENES, RECORD = "plan", "genes.tsv.gz", "plan.json"
 PLACE = ["chrom", "start", "end"]
+PAUSE = 0.5  # seconds between two looks at a plan that another run is writing
 
 Cut = tuple[WindowSpec, tuple[GenomeInput, ...]]
 """What decides the windows of a task."""
@@ -70,20 +74,40 @@ def make_plan(sheet: Sheet, tasks: Sequence[Task], out: Path, overwrite: bool = 
     Files: a table of each split (id, chrom, start, end, set; see `histpred.labels.splits`), in
     which genes that a configuration cannot score are unused; genes.tsv.gz, the labels of the other
     genes; categories.tsv, how many entries of RNAInter joined by kind of RNA, if the labels say so;
-    and plan.json. Raises OutputError if `out` holds another experiment, InputError if no
-    configuration has a row, and UsageError if they have no gene in common or a split cannot be made
-    of their genes.
+    and plan.json. If another run is writing the plan, this one waits for it. Raises OutputError if
+    `out` holds another experiment, InputError if no configuration has a row, and UsageError if they
+    have no gene in common or a split cannot be made of their genes.
     """
     identity = identify(sheet, tasks)
-    names = [*(f"{name}.tsv" for name in sheet.splits), GENES, CATEGORIES]
     paths = {name: out / f"{name}.tsv" for name in sheet.splits}
-    known = None if overwrite else finished(out / RECORD, PlanRecord)
-    if known:
-        outputs = {f"{out.name}/{name}": digest for name, digest in known.outputs.items()}
-        refuse_other(out.parent, "another experiment", known.identity, identity, outputs)
-        sweep(out)
-        return Plan(paths, known)
-    with output_folder(out, (*names, RECORD), is_ours) as work:
+    waiting = False
+    while True:
+        known = None if overwrite else finished(out / RECORD, PlanRecord)
+        if known:
+            outputs = {f"{out.name}/{name}": digest for name, digest in known.outputs.items()}
+            refuse_other(out.parent, "another experiment", known.identity, identity, outputs)
+            sweep(out)
+            return Plan(paths, known)
+        try:
+            return Plan(paths, _write_plan(sheet, tasks, out, identity, overwrite))
+        except InUseError as error:
+            if overwrite:
+                raise
+            if not waiting:
+                logger.info(f"{error.message}: waiting for its plan")
+            waiting = True
+            time.sleep(PAUSE)
+
+
+def _write_plan(
+    sheet: Sheet,
+    tasks: Sequence[Task],
+    out: Path,
+    identity: dict[str, JsonValue],
+    overwrite: bool,
+) -> PlanRecord:
+    names = [*(f"{name}.tsv" for name in sheet.splits), GENES, CATEGORIES]
+    with output_folder(out, (*names, RECORD), is_ours, overwrite) as work:
         tables, unserved = _labelled_windows(sheet, tasks, work)
         common = _common_units(tables)
         windows = pandas.concat(tables.values(), ignore_index=True)
@@ -109,7 +133,7 @@ def make_plan(sheet: Sheet, tasks: Sequence[Task], out: Path, overwrite: bool = 
         )
         text = json.dumps(record.model_dump(), indent=1, allow_nan=False)
         (work / RECORD).write_text(text + "\n", encoding="utf-8")
-    return Plan(paths, record)
+    return record
 
 
 def identify(sheet: Sheet, tasks: Sequence[Task]) -> dict[str, JsonValue]:
@@ -120,6 +144,7 @@ def identify(sheet: Sheet, tasks: Sequence[Task]) -> dict[str, JsonValue]:
     genomes = genomes_identity(tasks[0].genomes, tasks[0].window.kind)
     configurations = {
         one.name: one.configuration.model_dump(mode="json", exclude={"weights", "name", *WORDS})
+        | {what: file_digest(path) for what, path in files_of(one.recipe).items() if what == PRIOR}
         for one in tasks
     }
     whole = {
@@ -185,7 +210,8 @@ def _common_units(tables: Mapping[str, pandas.DataFrame]) -> set[str]:
         message = f"the configurations have no labelled gene in common: {first_few(counts)}"
         raise UsageError(message, "read the same genes in all of them (by, biotypes, window)")
     if lost := len(set.union(*units.values())) - len(common):
-        logger.info(f"{lost:,} genes are left out, since not every configuration can score them")
+        are = agreeing(lost, "is", "are")
+        logger.info(f"{counted(lost, 'gene')} {are} left out: not every configuration scores them")
     return common
 
 

@@ -41,6 +41,7 @@ LEFT_OUT = (
 HINT_TRAIN = "'histpred train --help' says what a key of a configuration can be"
 HINT_SHEET = "docs/reproduce-the-paper.md describes the sheet"
 WORDS = ("paper", "summary")  # keys of a configuration that only the report reads
+PRIOR = "prior"
 UNKNOWN = "extra_forbidden"  # pydantic's word
 FILE, LIST = "file", "list"
 CHOICES = {"model": MODELS, "loss": LOSSES}
@@ -65,6 +66,18 @@ def _named(value: object, info: ValidationInfo) -> NamedFile:
     if not isinstance(value, str):
         raise ValueError("should be the path of a file or folder")
     return NamedFile(Path(value), _from_folder(Path(value), info))
+
+
+def _prior(value: object, info: ValidationInfo) -> object:
+    """A share as text, or the path of a table of priors, which starts at the sheet's folder."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    if isinstance(value, str) and value:
+        try:
+            float(value)
+        except ValueError:
+            return str(_from_folder(Path(value), info))
+    return value
 
 
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
@@ -131,6 +144,8 @@ def _bounded(name: str, hint: Any) -> Any:
     """The type of a field, with the values that it can have."""
     if name in CHOICES:
         return Literal[CHOICES[name]]
+    if name == PRIOR:
+        return Annotated[hint, BeforeValidator(_prior)]
     if float in (hint, *get_args(hint)):
         return Number
     if int in (hint, *get_args(hint)):

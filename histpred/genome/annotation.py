@@ -33,7 +33,7 @@ GENE, TRANSCRIPT = gff.GENE, gff.TRANSCRIPT
 TABLE = "windows"
 GFF = "GTF or GFF3"
 LOOK_AHEAD = 1000  # lines in which the attributes must tell GTF from GFF3
-_TAXON = re.compile(r"^##species .*[?&]id=(\d+)")
+_TAXON = re.compile(r"^##species .*[?&]id=([0-9]{1,9})(?![0-9])")
 _VERSION = re.compile(r"##gff-version\s+(\d)")
 _BUILD = re.compile(r"^#!genome-build (.+)")
 

@@ -16,7 +16,7 @@ from operator import attrgetter
 from pathlib import Path
 
 from histpred.genome import representative
-from histpred.genome.feature_types import CODING, EXON, GENE, TRANSCRIPT, kind_of
+from histpred.genome.feature_types import CODING, EXON, GENE, TRANSCRIPT
 from histpred.genome.gff import Record, exon_number
 from histpred.genome.levels import (
     IS_LINKED,
@@ -32,13 +32,12 @@ from histpred.genome.loci import Place, Portion, agree, share
 from histpred.genome.reasons import (
     AMBIGUOUS,
     EXONS_OUTSIDE,
-    NO_GENE,
     NO_ID,
     NO_TRANSCRIPT,
-    UNKNOWN_TYPE,
 )
 from histpred.genome.regions import Feature, merge
 from histpred.genome.spool import open_spool, pack_blocks
+from histpred.genome.unused import store_coding, unused
 
 RECENT = 10_000
 
@@ -73,7 +72,7 @@ def assemble(
             else:
                 yield from _transcripts(database, with_exons)
                 yield from _genes_without_transcript(database)
-            yield from _unknown(database)
+            yield from unused(database)
     finally:
         path.unlink(missing_ok=True)
 
@@ -100,6 +99,9 @@ def _fill(
                 run = []
             run.append(record)
             run_of = belongs_to
+            continue
+        if record.kind == CODING:
+            store_coding(database, record)
             continue
         place = (record.chrom, record.strand)
         if record.kind == TRANSCRIPT:
@@ -288,13 +290,3 @@ def _genes_without_transcript(database: sqlite3.Connection) -> Iterator[Feature]
         names = (name or f"{chrom}:{start}-{end}", gene_id or ".", biotype or ".")
         place = (line, chrom, start, end, strand)
         yield Feature(*place, *names, None, problem or NO_TRANSCRIPT, note, biotype or ".")
-
-
-def _unknown(database: sqlite3.Connection) -> Iterator[Feature]:
-    """Yield the features of unknown types, which are not used."""
-    rows = database.execute("select line, chrom, start, end, strand, name, type from unknown")
-    for line, chrom, start, end, strand, name, feature in rows:
-        name = name or f"{chrom}:{start}-{end}"
-        place = (line, chrom, start, end, strand)
-        problem = NO_GENE if kind_of(feature) == CODING else UNKNOWN_TYPE
-        yield Feature(*place, name, problem=problem, note=f"type {feature}")

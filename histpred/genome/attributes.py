@@ -36,6 +36,9 @@ _QUOTED = re.compile(r"""=\s*("[^"]*"|'[^']*')\s*(?=;|$)""")
 _ID = re.compile(r"(?:^|;)\s*ID\s*=")
 _LINK = re.compile(r"(?:^|;)\s*(?:Parent|Derives_from|gene_id|transcript_id)\s*[= ]")
 _LINKS = ("Parent", "Derives_from")
+_PARENT = re.compile(r"(?:^|;)\s*(?:Parent|Derives_from)\s*=\s*([^;]+)")
+_OF_TRANSCRIPT = re.compile(r"""(?:^|;)\s*transcript_id[\s=]\s*"?([^";]+)""")
+_OF_GENE = re.compile(r"""(?:^|;)\s*gene_id[\s=]\s*"?([^";]+)""")
 
 
 def gtf_attributes(text: str) -> dict[str, str]:
@@ -112,6 +115,18 @@ def linked(text: str) -> tuple[str, ...]:
     ('a,1', 'b', 'c')
     """
     return tuple(unquote(part.strip(' "')) for part in text.split(",") if part)
+
+
+def coding_links(text: str) -> tuple[str, ...]:
+    """The IDs that a CDS names, of its transcript or else of its gene; none for a bare ID.
+
+    >>> coding_links("ID=c;Parent=t1,t2"), coding_links('gene_id "g"; transcript_id "t"')
+    (('t1', 't2'), ('t',))
+    """
+    if above := _PARENT.search(text):
+        return linked(above[1])
+    own = _OF_TRANSCRIPT.search(text) or _OF_GENE.search(text)
+    return (own[1],) if own else ()
 
 
 def refuse_other(format_: str, name: str, number: int, text: str) -> None:

@@ -30,6 +30,7 @@ SAMPLE = "sample"  # the pipeline's word for a name
 COLUMNS = (NAME, ANNOTATION, FASTA, LABELS, SPECIES, TAXON, ASSEMBLY)
 SUFFIXES = (".csv", ".tsv")
 PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+NUMBER = re.compile("[0-9]{1,9}")  # of a taxon
 EVERY_ROW = Request("", "")
 EXAMPLE = "the header must name name, annotation and fasta"
 
@@ -65,6 +66,14 @@ class GenomeInput(NamedTuple):
 def one_genome(request: Request, labels: Path | None = None) -> tuple[GenomeInput]:
     """The data set of one genome without a sheet."""
     return (GenomeInput("", request, labels),)
+
+
+def with_cache(genomes: Sequence[GenomeInput], folder: Path) -> tuple[GenomeInput, ...]:
+    """The genomes; those without a cache keep indexes in `folder` while a run reads them again."""
+    return tuple(
+        one._replace(request=one.request._replace(cache=one.request.cache or folder))
+        for one in genomes
+    )
 
 
 def is_sheet(path: str | os.PathLike[str]) -> bool:
@@ -107,9 +116,9 @@ def read_genomes(
             if column in row
         }
         taxon = row.get(TAXON, "")
-        if taxon and not (taxon.isascii() and taxon.isdigit()):
+        if taxon and not NUMBER.fullmatch(taxon):
             hint = "give NCBI's number, such as 9606, or leave it empty"
-            raise InputError(path, f"the taxon_id {taxon!r} of {name}", hint, number)
+            raise InputError(path, f"the taxon_id {taxon[:40]!r} of {name}", hint, number)
         genomes[name] = GenomeInput(
             name,
             selection._replace(annotation=str(files[ANNOTATION]), fasta=str(files[FASTA])),
@@ -219,5 +228,8 @@ def _delimiter(header: str) -> str:
 
 
 def _fields(line: str, delimiter: str, lower: bool = False) -> list[str]:
-    fields = [field.strip() for field in next(csv.reader([line], delimiter=delimiter))]
+    try:
+        fields = [field.strip() for field in next(csv.reader([line], delimiter=delimiter))]
+    except csv.Error:  # a field longer than 128 KiB: no sheet has one
+        return [line]
     return [field.lower() for field in fields] if lower else fields

@@ -4,13 +4,13 @@ Both formats are tab-delimited with nine columns and 1-based inclusive coordinat
 0-based half-open here. NCBI writes gene rows of a GTF with an empty transcript_id. A GFF3 is linked
 by ID and Parent. Supported dialects: GENCODE, Ensembl, NCBI RefSeq, UCSC (genePredToGtf: no gene
 rows, no biotypes) and exon-only files. Lines of other features (UTR, codons) are ignored. So are
-those of CDS, except for a GFF3 CDS that belongs to no gene (Prodigal, Prokka).
+those of CDS that follow their transcript or gene.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from functools import partial
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -20,6 +20,7 @@ from histpred.genome.attributes import (
     GFF3,
     GTF,
     bare_id,
+    coding_links,
     gff3_attributes,
     gtf_attributes,
     is_unlinked,
@@ -46,17 +47,19 @@ _UNKNOWN_TRANSCRIPT = re.compile(r"(unknown|unassigned)_transcript_\d+$")
 _TRANSCRIPT_ID = re.compile(r'(?:^|;)\s*transcript_id[\s=]+"?([^";\s]+)')
 # NCBI: each line of a gene that lies in several places has its number, 1/2 or 1.
 _PART = re.compile(r"\d+(?:/(?!1$)\d+)?")
+RECENT = 10_000  # IDs that are kept to see which CDS follow their transcript
 _EXON_NUMBER = re.compile(r"(?:^|;)\s*exon_number[ =]\s*[\"']?0*([1-9][0-9]{0,8})\b")
 
 
 class Record(NamedTuple):
-    """One gene, transcript or exon line, or one of an unknown type.
+    """One gene, transcript, exon or CDS line, or one of an unknown type.
 
     `key` identifies the record for its children; it is '' for exons and for lines without ID.
-    `parents` are the keys of a transcript's gene or of an exon's transcripts. `gene_id` and
-    `gene_name` may be '' if only the parent states them. `name` is the name of the gene or the
-    transcript; an exon has that of its transcript. `source` and `attributes` are columns 2 and 9.
-    `feature` is column 3. `problem` is the reason why the record cannot be used, else ''.
+    `parents` are the keys of a transcript's gene or of the transcripts of an exon or a CDS.
+    `gene_id` and `gene_name` may be '' if only the parent states them. `name` is the name of the
+    gene or the transcript; an exon has that of its transcript. `source` and `attributes` are
+    columns 2 and 9. `feature` is column 3. `problem` is the reason why the record cannot be used,
+    else ''.
     """
 
     kind: str
@@ -120,6 +123,7 @@ def _read(
     record_of: Callable[..., Record | None],
     on_other: Callable[[str], None],
 ) -> Iterator[Record]:
+    recent: set[str] = set()
     for number, line in lines:
         if line.startswith((">", "##FASTA")):
             return
@@ -131,10 +135,10 @@ def _read(
             raise InputError(name, f"{len(fields)} columns, found {line[:40]!r}", hint, number)
         kind = kind_of(fields[2])
         if kind == CODING:
-            alone = format_ == GFF3 and is_unlinked("".join(fields[8:9]))
-            kind = UNKNOWN if alone else IGNORED
-        if not kind:
+            kind = _kind_of_coding(format_, "".join(fields[8:9]), recent)
+        if kind in (IGNORED, CODING):
             on_other(fields[2])
+        if not kind:
             continue
         _refuse_columns(name, number, fields)
         refuse_other(format_, name, number, fields[8])
@@ -145,7 +149,24 @@ def _read(
             raise InputError(name, found, "it must be '+', '-', '.' or '?'", number)
         record = record_of(kind, number, fields, start, end)
         if record is not None:
+            if len(recent) > RECENT:
+                recent.clear()
+            recent.update(_ids_of(record))
             yield record
+
+
+def _ids_of(record: Record) -> Iterable[str]:
+    """The IDs by which the CDS of a record may name its transcript or gene."""
+    keys = record.parents if record.kind == EXON else (record.key,)
+    return [key.rpartition("\t")[2] for key in keys]
+
+
+def _kind_of_coding(format_: str, attributes: str, recent: Container[str]) -> str:
+    """UNKNOWN for a CDS that names neither gene nor transcript, IGNORED if it follows its own."""
+    if format_ == GFF3 and is_unlinked(attributes):
+        return UNKNOWN
+    links = coding_links(attributes)
+    return IGNORED if not links or all(link in recent for link in links) else CODING
 
 
 def _refuse_columns(name: str, number: int, fields: list[str]) -> None:
@@ -202,7 +223,7 @@ def _gtf_record(kind: str, number: int, fields: list[str], start: int, end: int)
     biotype = attributes.get("transcript_biotype") or attributes.get("transcript_type")
     biotype = biotype or gene_biotype or _class_of(kind, fields[2])
     rest = (gene_id, gene_name, transcript_id or gene_id, _coding(biotype))
-    if kind == EXON:
+    if kind in (EXON, CODING):
         return Record(*place, "", (key,), *rest, *columns, problem)
     problem = NO_ID if kind == TRANSCRIPT and not key else problem
     key = "" if kind == UNKNOWN else key  # transcript_id names the transcript that it is part of
@@ -229,7 +250,7 @@ def _gff3_record(
     if not key and attributes.keys() <= {"Parent"}:
         key = bare_id(fields[8])
     # Without ID and Parent, the attributes may be those of a GTF (AGAT, rtracklayer).
-    if kind == EXON and not parents:
+    if kind in (EXON, CODING) and not parents:
         parents = tuple(map(unquote, _TRANSCRIPT_ID.findall(fields[8])[:1]))
     elif kind == TRANSCRIPT:
         key = key or attributes.get("transcript_id", "")
@@ -246,7 +267,7 @@ def _gff3_record(
         name = gene_name or gene_id
     else:
         name = attributes.get("transcript_id") or attributes.get("Name") or _plain_id(key)
-    name = "" if kind == EXON else name or attributes.get("locus_tag", "")
+    name = "" if kind in (EXON, CODING) else name or attributes.get("locus_tag", "")
     place = (kind, number, fields[0], start, end, fields[6])
     rest = (gene_id, gene_name, name, biotype, fields[1], fields[2], fields[8])
     return Record(*place, key, parents, *rest, _trans_splicing(kind, attributes))

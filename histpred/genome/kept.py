@@ -12,6 +12,7 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +22,9 @@ from histpred.core.output import scratch_folder
 
 SETTLED = 2  # seconds; a younger file may change again without a new modification time
 SMALL = 1 << 26  # bytes; the digest of a larger private file is remembered
+
+State = tuple[str, int, int, int]
+"""Real path, size in bytes, and times of modification and change in ns of a file."""
 
 
 class Kept(NamedTuple):
@@ -76,21 +80,38 @@ def remembered_digest(path: Path, directory: Path) -> str:
     A genome is large, and every shard of a run needs its digest. If the kept one cannot be read or
     written, or is damaged, the digest is computed again.
     """
-    found = path.stat()
-    fixed = (os.path.realpath(path), found.st_size, found.st_mtime_ns, found.st_ctime_ns)
-    name = hashlib.sha256(repr(fixed).encode()).hexdigest()
+    state, settled = _state(path)
+    name = hashlib.sha256(repr(state).encode()).hexdigest()
     kept = directory / f"{name}.sha256"
     with suppress(OSError, UnicodeDecodeError):
         known = kept.read_text(encoding="ascii")
         if known == _with_check(name, known[:64]):
             return known[:64]
 
-    digest = file_digest(path)
-    if time.time() - max(found.st_mtime, found.st_ctime) > SETTLED:
+    digest = known_digest(path)
+    if settled:
         with suppress(OSError, OutputError), scratch_folder(directory) as scratch:
             (scratch / kept.name).write_text(_with_check(name, digest), encoding="ascii")
             publish(scratch / kept.name, kept)
     return digest
+
+
+def known_digest(path: Path) -> str:
+    """The sha256 of a file, which a process reads once while its size and times stay the same."""
+    state, settled = _state(path)
+    return _read_once(state) if settled else file_digest(path)
+
+
+def _state(path: Path) -> tuple[State, bool]:
+    """What changes with the bytes of a file, and True if the file is old enough to rely on that."""
+    found = path.stat()
+    state = os.path.realpath(path), found.st_size, found.st_mtime_ns, found.st_ctime_ns
+    return state, time.time() - max(found.st_mtime, found.st_ctime) > SETTLED
+
+
+@lru_cache(maxsize=1 << 6)
+def _read_once(state: State) -> str:
+    return file_digest(state[0])
 
 
 def _undamaged(directory: Path, key: str, suffix: str) -> tuple[Path | None, list[Path]]:

@@ -11,16 +11,18 @@ import sqlite3
 from collections.abc import Iterator
 from itertools import groupby
 
-from histpred.genome.feature_types import CODING, TRANSCRIPT, UNKNOWN, kind_of
+from histpred.genome.feature_types import TRANSCRIPT, UNKNOWN
 from histpred.genome.gff import Record
 from histpred.genome.loci import Place, Run, loci, share
 from histpred.genome.reasons import AMBIGUOUS, TRANS_SPLICED
 from histpred.genome.spool import unpack_blocks
+from histpred.genome.unused import SCHEMA as UNUSED
+from histpred.genome.unused import drop_coding
 
 BATCH = 10_000
 DEEPEST = 10  # transcripts within transcripts
 
-SCHEMA = """
+SCHEMA = f"""{UNUSED}
 create table gene (key text, line int, chrom text, start int, end int, strand text, source text,
                    parent text, id text, name text, biotype text, problem text, note text);
 create table transcript (key text, line int, chrom text, start int, end int, strand text,
@@ -34,6 +36,7 @@ create table repeated (key text primary key) without rowid;
 create table trans_spliced (key text primary key) without rowid;
 create table shared (line int primary key) without rowid;
 create index gene_key on gene (key, chrom, start, end);
+create index gene_place on gene (chrom, start, end);
 create index gene_parent on gene (parent) where parent is not null;
 create index transcript_key on transcript (key);
 create index transcript_gene on transcript (gene, chrom, strand, start);
@@ -87,8 +90,10 @@ def settle(database: sqlite3.Connection) -> None:
     _demote_genes(database)
     _promote_unknown(database)
     _adopt(database)
+    _find_by_place(database)
     _keep_once(database)
     _imply_transcripts(database)
+    drop_coding(database)
     database.execute(
         """update transcript set problem = ?, note = ?
            where problem = '' and key in (select key from trans_spliced)""",
@@ -137,15 +142,6 @@ def _promote_unknown(database: sqlite3.Connection) -> None:
         """delete from unknown where exists (select 1 from transcript where key = unknown.key)
            or exists (select 1 from gene where key = unknown.key)"""
     )
-    _drop_coding(database)
-
-
-def _drop_coding(database: sqlite3.Connection) -> None:
-    """Drop the CDS without Parent of a file with genes: they are those of the genes."""
-    if database.execute("select 1 from gene limit 1").fetchone():
-        types = database.execute("select distinct type from unknown").fetchall()
-        coding = [found for found in types if kind_of(*found) == CODING]
-        database.executemany("delete from unknown where type = ?", coding)
 
 
 def _adopt(database: sqlite3.Connection) -> None:
@@ -169,6 +165,18 @@ def _adopt(database: sqlite3.Connection) -> None:
         )
         if not adopted.rowcount:
             break
+
+
+def _find_by_place(database: sqlite3.Connection) -> None:
+    """Give a transcript that names no gene the one gene at its place, if that has no transcript."""
+    place = """gene.chrom = transcript.chrom and gene.start = transcript.start
+               and gene.end = transcript.end and gene.strand = transcript.strand
+               and gene.key is not null and gene.problem = ''
+               and not exists (select 1 from transcript other where other.gene = gene.key)"""
+    database.execute(
+        f"""update transcript set gene = (select key from gene where {place})
+            where gene = key and problem = '' and 1 = (select count(*) from gene where {place})"""
+    )
 
 
 def _keep_once(database: sqlite3.Connection) -> None:

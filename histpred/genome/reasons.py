@@ -47,7 +47,7 @@ MEANINGS = {
     "its parent has several genes",
     EXONS_OUTSIDE: "an exon lies outside its transcript or gene",
     UNKNOWN_TYPE: "its type (column 3) is not known, and it has neither exons nor transcripts",
-    NO_GENE: "a CDS of no gene or transcript, in a GFF3 without genes",
+    NO_GENE: "a CDS whose gene or transcript has no other line",
     NO_SEQUENCE: "--transcripts has no sequence of its ID",
     OTHER_LENGTH: "its sequence in --transcripts is not as long as its exons",
     GENE_NOT_SELECTED: "--genes does not name it",

@@ -20,16 +20,19 @@ class Reference:
     `lengths` maps contig names to bp in file order. `organism` is the species in the first header,
     or None. `digest` is the file's sha256. Private indexes and the digest are kept in `directory`.
     `rna`: read U as T. About 1 Mbp is read at once, so overlapping windows cost one read.
+    `known`: the digest, if it is known; else the file is read for it.
     """
 
-    def __init__(self, path: str | os.PathLike[str], directory: Path, rna: bool = False) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], directory: Path, rna: bool = False, known: str = ""
+    ) -> None:
         import pysam
 
         self.rna = rna
         self.name = os.fspath(path)
         fasta.check_fasta(Path(path))
         make_folder(directory)
-        self.digest = remembered_digest(Path(path), directory)
+        self.digest = known or remembered_digest(Path(path), directory)
         self._indexed = faidx.prepare(path, self.digest, directory)
         self.notices, self.warnings = self._indexed.notices, self._indexed.warnings
         try:

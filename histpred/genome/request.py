@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from histpred.core.output import input_digest
 from histpred.genome.annotation import level_for
 from histpred.genome.biotypes import normalise
-from histpred.genome.kept import remembered_digest
+from histpred.genome.kept import known_digest, remembered_digest
 from histpred.genome.mistaken import refuse_missing
 
 if TYPE_CHECKING:
@@ -93,8 +93,10 @@ def _digests(request: Request) -> tuple[str, str]:
 
 
 def _large_digest(request: Request, path: str) -> str:
-    """The sha256 of a FASTA, which a cache that is there remembers."""
-    if request.cache and request.cache.is_dir() and os.path.isfile(path):
+    """The sha256 of a FASTA, which this process and a cache that is there remember."""
+    if os.path.isfile(path):
         with suppress(OSError):
-            return remembered_digest(Path(path), request.cache)
+            if request.cache and request.cache.is_dir():
+                return remembered_digest(Path(path), request.cache)
+            return known_digest(Path(path))
     return input_digest(path)

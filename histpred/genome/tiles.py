@@ -66,10 +66,10 @@ Piece = tuple[Owner, int, int]
 class Block(NamedTuple):
     """Tiles to score that are read together.
 
-    sequence: all that is read for the tiles that the block can have, upper case, with N beyond the
-    contig; its first base is at `first` (bp, may be negative). starts, ends: of the tiles to score,
-    in bp, int [n]. numbers: their places among those that the block can have. owners: their rows.
-    n_fraction, known_fraction: float64 [n], as in `histpred.core.columns`.
+    sequence: all that is read for the tiles that the block can have, upper case, with N where they
+    read beyond the contig; its first base is at `first` (bp, may be negative). starts, ends: of the
+    tiles to score, in bp, int [n]. numbers: their places among those that the block can have.
+    owners: their rows. n_fraction, known_fraction: float64 [n], as in `histpred.core.columns`.
     """
 
     spec: WindowSpec
@@ -105,7 +105,7 @@ class Block(NamedTuple):
         """
         offset = self.spec.tile // 2
         read = self.spec.upstream + self.spec.downstream + (AT_ONCE - 1) * self.spec.tile
-        return self.sequence[offset : offset + read]
+        return self.sequence[offset : offset + read].ljust(read, b"N")
 
     def without(self, left_out: np.ndarray) -> Block:
         """The block without some tiles, bool [n]."""
@@ -238,8 +238,8 @@ def _read(pieces: list[Piece], reference: Reference, spec: WindowSpec) -> tuple[
     starts = np.concatenate([np.arange(start, end, spec.tile) for _, start, end in pieces])
     ends = np.minimum(starts + spec.tile, length)
     owners = [owner.window for owner, start, end in pieces for _ in range(start, end, spec.tile)]
-    first, stop = begin - max(spec.upstream, spec.downstream), begin + size
-    stop += max(spec.upstream, spec.downstream)
+    reach = max(spec.upstream, spec.downstream)
+    first, stop = begin - reach, min(begin + size, length) + reach
     left, right = clip(first, stop, length)
     bases = reference.fetch(contig, left, right)
     sequence = b"N" * (left - first) + bases + b"N" * (stop - right)

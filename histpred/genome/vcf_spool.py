@@ -128,7 +128,8 @@ class AlleleSpool:
         """Contig and start of each tile of `length` bp with alleles, and those that meet it.
 
         An allele meets the tiles of its first and of its last base; those in between have none of
-        their own bases left. Contigs are in the order of their names.
+        their own bases left. Contigs are in the order of their names; then come the tiles of
+        alleles longer than LONG, so a tile may come twice.
         """
         self._store_alleles()
         for index, condition in (("place", "<="), ("wide", ">")):

@@ -17,10 +17,12 @@ import numpy as np
 import pandas
 
 from histpred.core.errors import InputError, first_few
+from histpred.core.text import agreeing, counted
 from histpred.genome.annotation import TRANSCRIPT, Annotation, level_for, open_annotation
 from histpred.genome.misfits import Offenders
 from histpred.genome.plan import printable
-from histpred.genome.regions import FARTHEST, INTERVAL, Feature
+from histpred.genome.reasons import OUTSIDE
+from histpred.genome.regions import FARTHEST, INTERVAL, Blocks, Feature, Window
 from histpred.genome.request import Request
 from histpred.genome.windows import WindowSpec, place, tile_name, whole_tiles
 from histpred.labels.matrix import CARRIED, carried, gene_id, gene_table
@@ -64,8 +66,8 @@ def read_regions(
         expected = window.tile or level_for(window.kind, level) == TRANSCRIPT
         logger.log(
             logging.INFO if expected else logging.WARNING,
-            f"{repeated} rows of {annotation.name} have the id of an earlier row and are one gene "
-            "with it",
+            f"{counted(repeated, 'row')} of {annotation.name} {agreeing(repeated, 'has', 'have')} "
+            f"the id of an earlier row and {agreeing(repeated, 'is', 'are')} one gene with it",
         )
     return regions, unjoined
 
@@ -87,13 +89,14 @@ def _regions(
             strandless.add(feature)
         placed = place(feature, feature.chrom, FARTHEST, window)
         feature = feature._replace(strand=feature.strand if feature.strand in "+-" else ".")
-        if placed.window is None:
-            unjoined.append((feature.line, feature.gene_id, *carried(feature), placed.reason))
+        parts = _on_the_contig(placed.window) if placed.window else ()
+        if not parts:
+            reason = placed.reason or OUTSIDE
+            unjoined.append((feature.line, feature.gene_id, *carried(feature), reason))
             continue
         name = gene_id(feature)
         genes.setdefault(name, feature)
         contig = contigs.setdefault(feature.chrom, len(contigs))
-        parts = placed.window.blocks or ((placed.window.start, placed.window.end),)
         blocks += [(contig, start, end, len(gene)) for start, end in parts]
         bases.append(sum(end - start for start, end in parts))
         gene.append(numbers.setdefault(name, len(numbers)))
@@ -101,8 +104,8 @@ def _regions(
     if strandless.count:
         raise InputError(
             annotation.name,
-            f"{strandless.count} rows have no strand, which {window.kind} regions need: "
-            f"{strandless}",
+            f"{counted(strandless.count, 'row')} {agreeing(strandless.count, 'has', 'have')} no "
+            f"strand, which {window.kind} regions need: {strandless}",
             "give strands (column 6 of a BED), use each row as its own region with --window "
             "interval, or read '.' as '+' with --unstranded",
         )
@@ -117,6 +120,12 @@ def _regions(
         annotation.aliases,
     )
     return regions, pandas.DataFrame(unjoined, columns=list(UNJOINED_COLUMNS))
+
+
+def _on_the_contig(window: Window) -> Blocks:
+    """What is read of a window from the start of its contig on: an interval may begin before it."""
+    parts = window.blocks or ((window.start, window.end),)
+    return tuple((max(start, 0), end) for start, end in parts if end > 0)
 
 
 def _cut(annotation: Annotation, tile: int) -> Iterator[Feature]:
@@ -137,7 +146,8 @@ def _none(annotation: str, reasons: list[str]) -> InputError:
         message = "holds no row, so there is nothing to label"
         return InputError(annotation, message, "give an annotation")
     counts = ", ".join(f"{reason} {count}" for reason, count in Counter(reasons).most_common())
-    message = f"none of its {len(reasons)} rows has a region: {counts}"
+    none = f"none of its {len(reasons):,} rows has a region"
+    message = f"{agreeing(len(reasons), 'its only row has no region', none)}: {counts}"
     return InputError(annotation, message, "give other rows or another kind of window")
 
 
@@ -155,8 +165,8 @@ def without_peaks(regions: Regions, with_peaks: set[int]) -> np.ndarray:
 def unjoined_genes(genes: pandas.DataFrame) -> pandas.DataFrame:
     """Genes on contigs without peaks as rows of unjoined.tsv; a warning names the contigs."""
     logger.warning(
-        f"{len(genes)} genes lie on contigs where no file has a peak "
-        f"({first_few(genes['chrom'].unique())}): they are left unlabelled"
+        f"{counted(len(genes), 'gene')} {agreeing(len(genes), 'lies', 'lie')} on contigs where no "
+        f"file has a peak ({first_few(genes['chrom'].unique())}), unlabelled"
     )
     rows = genes.rename(columns={"id": "gene_id"}).assign(line="", reason=NO_PEAKS)
     return rows[list(UNJOINED_COLUMNS)]

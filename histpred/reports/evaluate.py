@@ -26,6 +26,7 @@ from histpred.core.output import (
     sweep,
     temporary_faults,
 )
+from histpred.core.text import counted
 from histpred.core.version import __version__
 from histpred.evaluation.baselines import INPUTS
 from histpred.evaluation.compare import compare
@@ -35,14 +36,13 @@ from histpred.evaluation.rows import EvaluationOptions
 from histpred.evaluation.scores import score
 from histpred.evaluation.sources import sources_of
 from histpred.genome.annotation import level_for
-from histpred.genome.genomes import GenomeInput, all_files
+from histpred.genome.genomes import GenomeInput, all_files, with_cache
 from histpred.genome.regions import SPLICED
 from histpred.genome.transcripts import check_request
 from histpred.labels.genomes import genomes_identity, read_genome_labels
 from histpred.reports.evaluation import metrics_of, write_report
 from histpred.reports.evaluation_figures import FIGURE_NAMES, draw
 from histpred.reports.evaluation_tables import PREDICTIONS, READINGS, write_tables
-from histpred.reports.page import counted
 from histpred.reports.readings import PAPER
 from histpred.scoring.profile import PROFILE
 
@@ -103,6 +103,7 @@ def evaluate(
             sweep(out)
             return known.model_dump()
         work = stack.enter_context(output_folder(out, OUTPUTS, is_ours))
+        genomes = with_cache(genomes, work / ".genome")
         execution = execution._replace(store=execution.store or out / RESUME)
         scored = [
             score(each, genomes, options.target, weights, work, execution) for each in bundles

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from histpred.core.errors import HistpredError
 from histpred.genome import faidx, fasta
 from histpred.genome.ledger import LEDGER, SCORED
 from histpred.genome.lines import GZIP_MAGIC, is_bgzf
+from histpred.genome.reference import Reference
 from histpred.reports.landscape import Locus
 from histpred.scoring.record import RunRecord
 
@@ -57,17 +59,14 @@ def bases_of(
 ) -> list[tuple[str, int, str]]:
     """The bases of stretches, as contig, start and text, while there are at most MOST_BASES.
 
-    Nothing is read if the FASTA is gone, has been changed since the run, or has no index beside it
-    and would take long without one. A private index lies in `work`.
+    Nothing is read if the genome is not at hand. A private index lies in `work`.
     """
     import pysam
 
     path = Path(run.fasta.path)
-    if not (path.is_file() and _is_unchanged(path, run)):
-        return []
     found: list[tuple[str, int, str]] = []
     try:
-        if not _is_quick(path):
+        if not _is_at_hand(path, run):
             return []
         indexed = faidx.prepare(path, run.identity.fasta_sha256, work)
         index = {"filepath_index": str(indexed.fai)}
@@ -85,6 +84,27 @@ def bases_of(
     except (OSError, ValueError, KeyError, HistpredError):  # a page without bases is whole too
         return []
     return found
+
+
+@contextmanager
+def genome_at_hand(run: RunRecord, work: Path) -> Iterator[Reference | None]:
+    """The genome of a run; None if it is gone or was changed since, or would take long to read.
+
+    That is so without an index beside a large file. Raises HistpredError if it cannot be read.
+    """
+    path = Path(run.fasta.path)
+    if not _is_at_hand(path, run):
+        yield None
+        return
+    with Reference(path, work, known=run.identity.fasta_sha256) as reference:
+        yield reference if sum(reference.lengths.values()) == run.fasta.bases else None
+
+
+def _is_at_hand(path: Path, run: RunRecord) -> bool:
+    try:
+        return path.is_file() and _is_unchanged(path, run) and _is_quick(path)
+    except OSError:
+        return False
 
 
 def _is_unchanged(path: Path, run: RunRecord) -> bool:

@@ -7,15 +7,15 @@ bin grows or shrinks, and no end of the window gives way.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from histpred.bundle.mark_spec import MarkSpec
 from histpred.core.sequence import reverse_complement
-from histpred.encoders import ComparingEncoder, Substituted, SubstitutingEncoder
-from histpred.encoders.chunks import GRID, Chunk, bases, chunks_of, pool
-from histpred.encoders.embedder import embed_chunks
+from histpred.encoders import ComparingEncoder, Copies
+from histpred.encoders.chunks import GRID, Chunk, bases, chunks_of
+from histpred.encoders.embedder import Plan, Vectors, embed_kept, pooled
 from histpred.encoders.store import chunk_key
 from histpred.genome.changes import (
     Change,
@@ -27,13 +27,13 @@ from histpred.genome.changes import (
 from histpred.genome.reference import Reference
 from histpred.genome.windows import Row, Window
 from histpred.scoring.opened import OpenBundle
+from histpred.scoring.scorer import NotFiniteError
 
+CALIBRATED, RAW = "calibrated", "raw"  # scales of differences
 LONGER_THAN_CHUNK = "longer-than-a-chunk"
 
 Alternative = Sequence[Change]
 """What is changed at once, ascending; usually one change."""
-
-Vectors = dict[bytes, tuple[np.ndarray, int]]  # key of a chunk -> vector and number of tokens
 
 
 class Alternatives:
@@ -55,8 +55,8 @@ class Alternatives:
         """For each row, float32 [1 + alternatives, marks] before calibration: its own bases first.
 
         The first equals what a prediction gives, to 1e-5. Several windows in one call are quicker
-        than one by one. Raises NotFiniteError, and UnplaceableError for an alternative that
-        `reason_against` names a reason for.
+        than one by one. Raises ModelError for a window that gives NaN or infinity, and
+        UnplaceableError for an alternative that `reason_against` names a reason for.
         """
         if not given:
             return []
@@ -64,8 +64,13 @@ class Alternatives:
             vectors = self._compared(self._encoder, given)
         else:
             vectors = self._pooled(given)
-        logits = self.bundle.scorer.logits(np.concatenate(vectors))
-        return np.split(logits, np.cumsum([len(some) for some in vectors])[:-1])
+        ends = np.cumsum([len(some) for some in vectors])
+        try:
+            logits = self.bundle.scorer.logits(np.concatenate(vectors))
+        except NotFiniteError as error:
+            row, _ = given[int(np.searchsorted(ends, error.row, side="right"))]
+            raise error.in_window(row.window) from error
+        return np.split(logits, ends[:-1])
 
     def reason_against(self, row: Row, changes: Alternative) -> str:
         """Why a window cannot be scored with these changes, a word for a ledger; '' if it can."""
@@ -80,37 +85,27 @@ class Alternatives:
     def _compared(
         self, encoder: ComparingEncoder, given: Sequence[tuple[Row, Sequence[Alternative]]]
     ) -> list[np.ndarray]:
-        """Vectors of windows by what differs from them.
+        """Vectors of windows by what differs from them."""
+        copies = []
+        for row, others in given:
+            placed = [self._placed(row, changes) for changes in others]
+            places = np.array([place for place, _ in placed], int)
+            copies.append(Copies(row.sequence, places, [bases for _, bases in placed]))
+        return encoder.embed_copies(copies)
 
-        An encoder that can takes copies with one other base at once; each other copy has a call of
-        its own, so that it has the same bits in any company.
-        """
-        if not (isinstance(encoder, SubstitutingEncoder) and encoder.substitutes):
-            return [
-                encoder.embed_beside(
-                    row.sequence, [self._changed(row.window, changes) for changes in others]
-                )
-                for row, others in given
-            ]
-        plain = [
-            [is_substitution(row.window, changes) for changes in others] for row, others in given
-        ]
-        copies = [
-            substituted_in(row, [c for c, alone in zip(others, kept, strict=True) if alone])
-            for (row, others), kept in zip(given, plain, strict=True)
-        ]
-        found = []
-        for (row, others), kept, some in zip(
-            given, plain, encoder.embed_substituted(copies), strict=True
-        ):
-            vectors = np.empty((1 + len(others), some.shape[1]), np.float32)
-            vectors[np.flatnonzero([True, *kept])] = some
-            for number, changes in enumerate(others, 1):
-                if not kept[number - 1]:
-                    changed = self._changed(row.window, changes)
-                    vectors[number] = encoder.embed_beside(row.sequence, [changed])[1]
-            found.append(vectors)
-        return found
+    def _placed(self, row: Row, changes: Alternative) -> tuple[int, bytes]:
+        """Where new bases begin in a window and what they are; -1: they are all of it."""
+        window, (block, *others) = row.window, blocks_of(row.window)
+        if len(changes) == 1 and not changes[0].gain and not others:
+            change, (left, right) = changes[0], block
+            first, last = max(change.start, left), min(change.end, right)
+            if first >= last:
+                return 0, b""
+            bases = change.bases[first - change.start : last - change.start]
+            if window.strand == "-":
+                return right - first - len(bases), reverse_complement(bases)
+            return first - left, bases
+        return -1, self._changed(window, changes)
 
     def _changed(self, window: Window, changes: Alternative) -> bytes:
         return changed_sequence(window, self._spec, changes, self._reference)
@@ -124,7 +119,7 @@ class Alternatives:
     def _pooled(self, given: Sequence[tuple[Row, Sequence[Alternative]]]) -> list[np.ndarray]:
         """Vectors of windows from those of their chunks, each chunk embedded once."""
         sequences: dict[bytes, bytes] = {}
-        plans: list[list[list[tuple[bytes, float]]]] = []
+        plans: list[list[Plan]] = []
         for row, others in given:
             own = chunks_of(row.window, row.sequence, self._reference, self._policy)
             plans.append([])
@@ -133,7 +128,11 @@ class Alternatives:
                 sequences |= zip(keys, (chunk.sequence for chunk in chunks), strict=True)
                 plans[-1].append(list(zip(keys, (c.share for c in chunks), strict=True)))
         self._known = self._embed(sequences)
-        return [np.stack([self._pool(plan) for plan in some]) for some in plans]
+        dimension = self._encoder.dimension
+        return [
+            np.stack([pooled(plan, self._known, dimension, self._policy) for plan in some])
+            for some in plans
+        ]
 
     def _embed(self, sequences: dict[bytes, bytes]) -> Vectors:
         known = {key: self._known[key] for key in sequences if key in self._known}
@@ -146,36 +145,9 @@ class Alternatives:
         size = self._encoder.chunks_at_once
         for start in range(0, len(missing), size):
             keys = missing[start : start + size]
-            found = embed_chunks(self._encoder, [sequences[key] for key in keys])
-            if self._store is not None and np.isfinite(found.vectors).all():
-                self._store.add(keys, found)
-            known |= zip(keys, zip(found.vectors, found.tokens.tolist(), strict=True), strict=True)
+            chunks = {key: sequences[key] for key in keys}
+            known |= embed_kept(self._encoder, chunks, self._store)
         return known
-
-    def _pool(self, plan: Sequence[tuple[bytes, float]]) -> np.ndarray:
-        if not plan:
-            return np.zeros(self._encoder.dimension, np.float32)
-        found, tokens = zip(*(self._known[key] for key, _ in plan), strict=True)
-        shares = np.array([share for _, share in plan])
-        return pool(np.stack(found), np.array(tokens), shares, self._policy)
-
-
-def is_substitution(window: Window, changes: Alternative) -> bool:
-    """True if one base takes the place of another, in a window that is read in one piece."""
-    if len(changes) != 1 or len(blocks_of(window)) > 1:
-        return False
-    start, end, bases = changes[0]
-    return end - start == len(bases) == 1
-
-
-def substituted_in(row: Row, others: Sequence[Alternative]) -> Substituted:
-    """A window and the bases that take the place of its own in each alternative."""
-    window, ((start, end),) = row.window, blocks_of(row.window)
-    places = np.array([change.start for (change,) in others], int) - start
-    bases = b"".join(change.bases for (change,) in others)
-    if window.strand == "-":
-        places, bases = end - start - 1 - places, reverse_complement(bases)[::-1]
-    return Substituted(row.sequence, places, bases)
 
 
 def _changed_bins(
@@ -199,7 +171,7 @@ def log_odds(logits: np.ndarray, marks: Sequence[MarkSpec]) -> np.ndarray:
     """Log-odds of the calibrated probabilities of logits [n, marks], as float64.
 
     Where a mark's calibration has steps, differences of probability say little, and the logits stay
-    as they are; see `scale_of`.
+    as they are; see `scales_of`.
     """
     stepped = np.array([bool(mark.calibration.logits) for mark in marks])
     slope = np.array([mark.calibration.slope for mark in marks])
@@ -208,6 +180,10 @@ def log_odds(logits: np.ndarray, marks: Sequence[MarkSpec]) -> np.ndarray:
     return np.where(stepped, found, slope * found + intercept)
 
 
-def scale_of(mark: MarkSpec) -> str:
-    """What `log_odds` gives for a mark: 'calibrated' log-odds, or the 'raw' score."""
-    return "raw" if mark.calibration.logits else "calibrated"
+def scales_of(marks: Iterable[MarkSpec]) -> dict[str, str]:
+    """What `log_odds` gives for each mark that is predicted: `CALIBRATED`, or the `RAW` score."""
+    return {
+        mark.name: RAW if mark.calibration.logits else CALIBRATED
+        for mark in marks
+        if not mark.unpredicted
+    }

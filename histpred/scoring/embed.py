@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
@@ -12,7 +12,7 @@ import numpy as np
 
 from histpred.bundle.encoding import EncoderChoice
 from histpred.core.columns import COLUMNS, NAMES
-from histpred.core.errors import ModelError, UsageError
+from histpred.core.errors import UsageError
 from histpred.core.execution import Execution
 from histpred.core.hts import quiet_htslib
 from histpred.core.log import tell
@@ -31,6 +31,7 @@ from histpred.genome.plan import open_windows, refuse_nothing, scorable
 from histpred.genome.request import Request
 from histpred.genome.windows import WindowSpec
 from histpred.scoring.domain import Surroundings
+from histpred.scoring.scorer import not_finite
 
 if TYPE_CHECKING:
     import pandas
@@ -166,11 +167,8 @@ def read_table(path: Path) -> tuple[pandas.DataFrame, np.ndarray]:
 def _check_finite(windows: EmbeddedWindows) -> None:
     bad = np.flatnonzero(~np.isfinite(windows.vectors).all(axis=1))
     if bad.size:
-        window = windows.rows[bad[0]].window
-        raise ModelError(
-            f"{window.name} ({window.chrom}:{window.start}-{window.end}) gave NaN or infinity",
-            "the weights are broken or the precision too low: try histpred encoders verify",
-        )
+        hint = "the weights are broken or the precision too low: try histpred encoders verify"
+        raise not_finite(windows.rows[bad[0]].window, hint)
 
 
 def embed_windows(
@@ -188,6 +186,13 @@ def embed_windows(
             f"{run.embedded:,} chunks embedded on {run.device}, {run.reused:,} found in the store"
         )
     return read_table(table)
+
+
+def window_sequences(request: Request, window: WindowSpec, work: Path) -> Generator[list[bytes]]:
+    """Yield the sequences of windows in batches, 5' to 3' and cleaned; nothing is logged."""
+    with quiet_htslib(), open_windows(request, window, work) as opened:
+        for batch in scorable(opened.ledger, opened.reference, window, opened.transcripts):
+            yield [row.sequence for row in batch]
 
 
 def map_windows(

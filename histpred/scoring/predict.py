@@ -16,7 +16,6 @@ import numpy as np
 
 from histpred.bundle.calls import first_words
 from histpred.bundle.encoding import EncoderChoice
-from histpred.core.errors import ModelError
 from histpred.core.execution import Execution
 from histpred.core.finished import held, is_ours
 from histpred.core.hts import quiet_htslib
@@ -170,8 +169,4 @@ def _logits(batch: EmbeddedWindows, scorer: Scorer) -> np.ndarray:
     try:
         return scorer.logits(batch.vectors)
     except NotFiniteError as error:
-        window = batch.rows[error.row].window
-        raise ModelError(
-            f"{window.name} ({window.chrom}:{window.start}-{window.end}) gave NaN or infinity",
-            error.hint,
-        ) from error
+        raise error.in_window(batch.rows[error.row].window) from error

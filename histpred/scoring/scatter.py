@@ -46,9 +46,10 @@ SHARD_FILES = (".tsv", ".vcf.gz")
 
 
 class Scattered(Result):
-    """How a scattering went. bases: of all windows, in bp; the others: see `Prediction`.
+    """How a scattering went.
 
-    windows: each tile counts. bases: of tiles, those that the encoder must see.
+    windows: each tile counts. bases: of all windows, in bp; of tiles, those that the encoder must
+    see. The others: see `Prediction`.
     """
 
     rows: int

@@ -20,6 +20,7 @@ from histpred.bundle.probability import probabilities_of
 from histpred.core.errors import BundleError, ModelError
 from histpred.core.runtime import open_session, run_session
 from histpred.core.strict_json import parse
+from histpred.genome.regions import Window
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -37,6 +38,16 @@ class NotFiniteError(ModelError):
             f"the {what} of row {self.row} is NaN or infinite ({len(rows)} of {total} rows)",
             "an encoder or a bundle is broken: check it with 'histpred bundle verify'",
         )
+
+    def in_window(self, window: Window) -> ModelError:
+        """The error of the window that the row stands for."""
+        return not_finite(window, self.hint)
+
+
+def not_finite(window: Window, hint: str) -> ModelError:
+    """The error for a window whose vector or scores are not finite."""
+    where = f"{window.name} ({window.chrom}:{window.start}-{window.end})"
+    return ModelError(f"{where} gave NaN or infinity", hint)
 
 
 class Scorer:

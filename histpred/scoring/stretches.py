@@ -12,6 +12,7 @@ from typing import NamedTuple
 from histpred.bundle.encoding import EncoderChoice
 from histpred.encoders import sharing
 from histpred.encoders.chunks import GRID, bases
+from histpred.genome.changes import blocks_of
 from histpred.genome.reference import Reference
 from histpred.genome.regions import CONTEXT, PROMOTER, Window, clip
 from histpred.genome.windows import WindowSpec
@@ -47,6 +48,24 @@ def resolution_of(choice: EncoderChoice, wanted: int | None = None) -> Resolutio
     return Resolution(wanted or bins, shared.reach)
 
 
+def coarse_resolution(choice: EncoderChoice, bases: int, most: int) -> Resolution:
+    """A resolution at which a window of so many `bases` has about `most` stretches.
+
+    Stretches are whole bins or chunks. Bins lie alike on both sides of the middle: an odd number of
+    them is joined.
+    """
+    fine = resolution_of(choice)
+    if not fine.length:
+        return fine
+    together = max(1, -(-bases // (most * fine.length)))
+    if fine.reach is None:
+        return fine._replace(length=together * fine.length)
+    together += 1 - together % 2
+    bins = 2 * fine.reach // fine.length
+    more = next(number for number in range(together) if (bins + 2 * number) % together == 0)
+    return Resolution(together * fine.length, fine.reach + more * fine.length)
+
+
 def known_stretches(
     window: Window, reference: Reference, resolution: Resolution
 ) -> list[tuple[int, int]]:
@@ -62,7 +81,7 @@ def stretches_of(window: Window, length: int, resolution: Resolution) -> list[tu
     >>> stretches_of(window, 100, Resolution(20))
     [(10, 20), (20, 40)]
     """
-    blocks = window.blocks or ((window.start, window.end),)
+    blocks = blocks_of(window)
     total = sum(end - start for start, end in blocks)
     step = resolution.length or max(1, -(-total // PARTS))
     first = 0 if resolution.reach is None else total // 2 - resolution.reach

@@ -15,22 +15,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from histpred.core.errors import InputError
 from histpred.core.execution import Progress, no_progress
-from histpred.core.hts import quiet_htslib
 from histpred.core.marks import by_class, mark
-from histpred.core.output import output_folder, temporary_faults
 from histpred.genome.ledger import LEDGER
 from histpred.genome.naming import HUB as HUB_FORMAT
 from histpred.genome.naming import refuse_names
-from histpred.genome.reference import Reference
-from histpred.scoring import derived
-from histpred.scoring.derived import HUB
 from histpred.scoring.explain_record import CONTRIBUTIONS, ExplainRecord, read_explained
 from histpred.tracks import bbi
 from histpred.tracks.annotation import write_annotation
 from histpred.tracks.binary import Lengths, write_track
 from histpred.tracks.hub import hub_texts, likely_assembly, title_of
+from histpred.tracks.hub_folder import contig_lengths, hub_folder
 from histpred.tracks.track import ANNOTATION, CONTRIBUTION, Track, shown_marks
 from histpred.tracks.validate import check_bigwig
 
@@ -67,22 +62,11 @@ def write_contributions(
     fasta: the genome. Raises InputError if that is another genome.
     """
     run = read_explained(explained)
-    names = [HUB]
-    with (
-        quiet_htslib(),
-        temporary_faults(),
-        output_folder(out, names, derived.is_hub, overwrite) as work,
-    ):
-        with Reference(fasta, cache or work / ".genome") as reference:
-            if reference.digest != run.identity.fasta_sha256:
-                problem = f"is not the genome of {explained}"
-                raise InputError(fasta, problem, "give the FASTA of that explanation")
-            lengths = dict(reference.lengths)
+    with hub_folder(out, overwrite) as (work, files):
+        genome = run.identity.fasta_sha256
+        lengths = contig_lengths(fasta, genome, explained, cache or work / ".genome")
         assembly = likely_assembly(lengths.values(), fasta)
-        files = _write_files(explained, run, lengths, assembly, work, progress)
-        before = derived.hub_files(out)
-        names[:] = [*(name for name in before if name not in files), *files]
-    derived.remove_empty(out, before)
+        files[:] = _write_files(explained, run, lengths, assembly, work, progress)
     return len(run.identity.marks)
 
 

@@ -13,15 +13,13 @@ from typing import NamedTuple
 
 from histpred.bundle.folder import MANIFEST, SHIPPED, parse_manifest, shipped_bundles
 from histpred.bundle.outputs import assembly_of
-from histpred.core.errors import InputError, UsageError
+from histpred.core.errors import UsageError
 from histpred.core.execution import Progress, no_progress
-from histpred.core.hts import quiet_htslib
 from histpred.core.marks import by_class
-from histpred.core.output import output_folder, refuse_inputs, temporary_faults
+from histpred.core.output import refuse_inputs
 from histpred.genome.ledger import LEDGER
 from histpred.genome.naming import HUB as HUB_FORMAT
 from histpred.genome.naming import refuse_names
-from histpred.genome.reference import Reference
 from histpred.scoring import derived
 from histpred.scoring.derived import DESCRIPTION, GENOMES, HUB, ONE_FILE, SIZES, TRACKS
 from histpred.scoring.record import RunRecord, WindowsIdentity, read_finished
@@ -31,6 +29,7 @@ from histpred.tracks.annotation import write_annotation
 from histpred.tracks.binary import write_probabilities
 from histpred.tracks.calls import write_calls
 from histpred.tracks.columns import ScoreColumns, middle, split_columns
+from histpred.tracks.hub_folder import contig_lengths, hub_folder
 from histpred.tracks.sessions import igv_json, igv_xml, jbrowse
 from histpred.tracks.track import (
     ANNOTATION,
@@ -100,22 +99,11 @@ def write_hub(
         )
     run = read_finished(scores, AGAIN, with_table=tiles is None)
     refuse_inputs([out], [scores])
-    names = [HUB]
-    with (
-        quiet_htslib(),
-        temporary_faults(),
-        output_folder(out, names, derived.is_hub, overwrite) as work,
-    ):
-        with Reference(fasta, cache or work / ".genome") as reference:
-            if reference.digest != run.identity.fasta_sha256:
-                problem = f"is not the genome of {scores}"
-                raise InputError(fasta, problem, "give the FASTA of that prediction")
-            lengths = dict(reference.lengths)
+    with hub_folder(out, overwrite) as (work, files):
+        genome = run.identity.fasta_sha256
+        lengths = contig_lengths(fasta, genome, scores, cache or work / ".genome")
         assembly = assembly or likely_assembly(lengths.values(), fasta)
-        hub, files = _write_files(scores, run, lengths, assembly, work, progress, tiles)
-        before = derived.hub_files(out)  # those that the new hub lacks are removed
-        names[:] = [*(name for name in before if name not in files), *files]
-    derived.remove_empty(out, before)
+        hub, files[:] = _write_files(scores, run, lengths, assembly, work, progress, tiles)
     return hub
 
 

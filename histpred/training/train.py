@@ -45,7 +45,7 @@ from histpred.core.output import (
 from histpred.encoders import is_expensive
 from histpred.encoders.devices import BF16, choose_device, choose_training_precision
 from histpred.evaluation.calibration import calibrate
-from histpred.genome.genomes import GenomeInput, all_files
+from histpred.genome.genomes import GenomeInput, all_files, with_cache
 from histpred.genome.regions import INTERVAL
 from histpred.labels.genomes import absent_marks, read_genome_labels
 from histpred.labels.loci import locus_numbers
@@ -112,6 +112,7 @@ def train(
         expensive = choice is not None and is_expensive(choice.spec.kind)
         kept = execution.store or (resume / "store" if expensive else None)
         how = execution._replace(store=kept)
+        genomes = with_cache(genomes, work / ".genome")
         dataset = gather(genomes, window, source, work, how, recipe, labels)
         told = describe_parent(parent, dataset) if parent else None
         run = TrainingRun(recipe, about, window, identity, dataset, genomes, told)

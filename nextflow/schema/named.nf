@@ -4,7 +4,8 @@
 def named_in(sheet) {
     def content = content_of(sheet)
     def parts = [content.defaults, content.configurations].flatten().findAll { part -> part instanceof Map }
-    def texts = (parts*.weights + [content.transcripts].flatten()).findAll { text -> text instanceof CharSequence }
+    def texts = (parts*.weights + parts*.prior + [content.transcripts].flatten())
+        .findAll { text -> text instanceof CharSequence && !text.isNumber() }
     return texts.unique().collect { text -> [text, place_of(sheet, text)] }
 }
 

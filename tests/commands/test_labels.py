@@ -677,7 +677,7 @@ def test_bad_windows_and_shares(peaks, tmp_path):
     assert "nowhere" in refused(2, *line, "--window", "nowhere")
     assert "an empty window" in refused(2, *line, "--window", "promoter:0:0")
     assert "no mark has the 25 samples" in refused(2, *line, "--min-samples", "25")
-    for text in ("1.5", "-1", "0.25,2", "2,0.25,3", "two", "nan"):
+    for text in ("1.5", "-1", "0.25,2", "2,0.25,3", "two", "nan", "9" * 5000):
         done = histpred(*line, "--min-samples", text)
         assert done.code == 2
         assert "'--min-samples'" in done.err

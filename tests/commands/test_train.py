@@ -32,7 +32,9 @@ from sklearn.metrics import (  # noqa: E402
 
 from histpred.bundle.encoding import bundle_encoder  # noqa: E402
 from histpred.bundle.folder import load_bundle  # noqa: E402
+from histpred.commands.train import evaluating  # noqa: E402
 from histpred.encoders.embedder import embed_sequences  # noqa: E402
+from histpred.genome import faidx, kept  # noqa: E402
 from histpred.scoring.scorer import Scorer  # noqa: E402
 from support.command_line import (  # noqa: E402
     command,
@@ -499,6 +501,37 @@ def test_every_way_of_training_gives_a_bundle_that_works(options, data, tmp_path
     assert (tmp_path / "e" / "similarity.tsv").exists() == learned
 
 
+def test_a_genome_is_read_once_for_its_digest_and_indexed_once(data, tmp_path, monkeypatch):
+    """Without --cache, for each run: a genome of 3 GB takes seconds, and its index longer."""
+    fasta = tmp_path / "genome.fa"
+    fasta.write_bytes(data.fasta.read_bytes())
+    now, digest_of, index = time.time, kept.file_digest, faidx._build_index
+    monkeypatch.setattr(time, "time", lambda: now() + 60)  # the file has lain there for a while
+    seen: list[str] = []
+
+    def read(path):
+        seen.append("read") if Path(path) == fasta else None
+        return digest_of(path)
+
+    def build(stem, path, name):
+        seen.append("indexed")
+        return index(stem, path, name)
+
+    monkeypatch.setattr(kept, "file_digest", read)
+    monkeypatch.setattr(faidx, "_build_index", build)
+    files = data._replace(fasta=fasta)
+    for run in (
+        lambda: train(files, tmp_path / "mine", "--epochs", "1"),
+        lambda: evaluate(tmp_path / "mine", files, tmp_path / "evaluation"),
+    ):
+        kept._read_once.cache_clear()
+        seen.clear()
+        done = run()
+        assert done.code == 0, done.err
+        assert seen == ["read", "indexed"]
+    assert not list(tmp_path.rglob("*.fai"))
+
+
 def test_a_split_from_a_file_is_kept(data, bundle, tmp_path):
     done = train(data, tmp_path / "b", "--split", bundle / "split.tsv")
     assert done.code == 0, done.err
@@ -593,9 +626,10 @@ def cut(line: str, column: int, text: str) -> str:
             "no mark can be called '../../../evil'",
         ),
         (lambda rows: [cut(rows[0], 1, "calls"), *rows[1:]], 1, "no mark can be called 'calls'"),
+        (lambda rows: [cut(rows[0], 1, "micro"), *rows[1:]], 1, "no mark can be called 'micro'"),
         (lambda rows: [rows[0], *(row.replace("\t0", "\t") for row in rows[1:])], 1, "--loss nnpu"),
     ],
-    ids=range(12),
+    ids=range(13),
 )
 def test_labels_that_cannot_be_used(change, code, message, data, tmp_path):
     done = train(data, tmp_path / "b", labels=changed(data, tmp_path, change))
@@ -612,10 +646,23 @@ def test_marks_that_hardly_differ_and_genes_without_a_window_are_named(data, tmp
 
     done = train(data, tmp_path / "b", labels=changed(data, tmp_path, change))
     assert done.code == 0, done.err
-    assert "1 marks are left out" in done.err
+    assert "1 mark is left out" in done.err
     assert "H3K36me3 (1 positive" in done.err or "H3K36me3 (0 positive" in done.err
     assert "1 of 361 rows of" in done.err
     assert "elsewhere" in done.err
+
+
+def test_the_command_that_comes_next_selects_the_same_rows():
+    given = {"annotation": "a.bed", "fasta": "g.fa", "labels": Path("my labels"), "level": "gene"}
+    given |= {"transcripts": ("t.fa",), "biotypes": ("lncRNA", "miRNA"), "unstranded": True}
+    assert evaluating(Path("mine"), {**given, "weights": Path("w")}) == (
+        "histpred evaluate mine a.bed g.fa 'my labels' -o mine-evaluation --transcripts t.fa "
+        "--by gene --biotype lncRNA,miRNA --unstranded --weights w"
+    )
+    given |= {"level": None, "transcripts": (), "biotypes": (), "unstranded": False}
+    assert evaluating(Path("mine"), {**given, "weights": None}) == (
+        "histpred evaluate mine a.bed g.fa 'my labels' -o mine-evaluation"
+    )
 
 
 @pytest.mark.parametrize(
@@ -626,12 +673,13 @@ def test_marks_that_hardly_differ_and_genes_without_a_window_are_named(data, tmp
         (("--split", "by-hand"), "no kind of split"),
         (("--window", "context:x"), "not a window"),
         (("--hidden", "12,"), "not widths of layers"),
+        (("--hidden", "9" * 5000), "not widths of layers"),
         (("--model", "deephistone"), "takes no encoder, chunks or window"),
         (("--test-chromosomes", "chr1"), "chromosomes are named"),
         (("--split", "chromosome", "--test-chromosomes", "chrX"), "has no contig chrX"),
         (("--encoder", "kmer", "--bundle", "human-promoter"), "either --bundle or --encoder"),
     ],
-    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+    ids=lambda value: " ".join(value)[:60] if isinstance(value, tuple) else "",
 )
 def test_options_that_do_not_fit(options, message, data, tmp_path):
     done = train(data, tmp_path / "b", *options)

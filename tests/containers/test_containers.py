@@ -129,7 +129,8 @@ def test_context_has_what_makes_the_package_and_no_more() -> None:
     rules = [line for line in lines if line and not line.startswith("#")]
     project = PROJECT["project"]
     included = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["only-include"]
-    needed = {project["readme"], *project["license-files"], *included}
+    hook = PROJECT["tool"]["hatch"]["metadata"]["hooks"]["custom"]["path"]
+    needed = {"README.md", hook, *project["license-files"], *included}
     assert rules[0] == "*"
     assert {rule.removeprefix("!") for rule in rules if rule.startswith("!")} == {
         "containers/locks",

@@ -7,6 +7,7 @@ They run where a Docker daemon answers. In a container, start it with
 from __future__ import annotations
 
 import functools
+import json
 import re
 import shutil
 import subprocess
@@ -69,3 +70,7 @@ def test_the_pipeline_runs_without_network(image: str, demo_data: Path, tmp_path
     scripts = [path.read_text() for path in tmp_path.glob("work/*/*/.command.run")]
     assert len(scripts) == 6
     assert all(re.search(rf"docker run .*--network none .*{image} ", text) for text in scripts)
+    launched = json.loads((found / "run.json").read_text())["launch"]
+    digest = docker("image", "inspect", "--format", "{{.Id}}", image).stdout.strip()
+    assert digest.startswith("sha256:")
+    assert (launched["container"], launched["container_digest"]) == (image, digest)

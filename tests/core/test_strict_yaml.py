@@ -77,6 +77,31 @@ def test_what_is_no_yaml_is_refused(tmp_path, text):
     assert "cannot be read as YAML" in str(refusal(written(tmp_path, text)))
 
 
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        (
+            "seed: 1\ntitle: 2001-13-45\n",
+            "'2001-13-45' looks like a date or a number, but is none: month",
+        ),
+        ("seed: 1\ntitle: 0x_\n", "'0x_' looks like"),
+        ("seed: 1\n? !!int x\n: 2\n", "'x' looks like"),
+    ],
+)
+def test_a_value_that_looks_like_a_date_or_a_number_and_is_none_is_refused(tmp_path, text, what):
+    error = refusal(written(tmp_path, text))
+    assert error.line == 2
+    assert what in str(error)
+
+
+def test_lists_that_are_nested_too_deep_are_refused(tmp_path):
+    assert "nested too deep" in str(refusal(written(tmp_path, "a: " + "[" * 3000 + "]" * 3000)))
+
+
+def test_a_character_that_yaml_does_not_have_is_named(tmp_path):
+    assert "special characters are not allowed" in str(refusal(written(tmp_path, "a: \x01\n")))
+
+
 def test_an_empty_file_holds_nothing(tmp_path):
     assert read_yaml(written(tmp_path, "# nothing\n")) == (None, {})
 

@@ -1,8 +1,9 @@
-"""The measured figures that pages state are results that benchmarks/results.json has.
+"""The measured figures that pages state are results that benchmarks/ has as JSON.
 
-An entry says what a figure is, the command that measures it, and where it comes from: a cell of a
-table that a benchmark or a training wrote, the metrics in a bundle's manifest, an estimate, or a
-single measurement. Tables and manifests are read here, and the figure must be their value, rounded.
+results.json has single figures. An entry says what a figure is, the command that measures it, and
+where it comes from: a cell of a table that a benchmark or a training wrote, the metrics in a
+bundle's manifest, an estimate, or a single measurement. Tables and manifests are read here, and the
+figure must be their value, rounded. tables.json has the whole tables of the pages that measure.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from statistics import mean
 
@@ -19,22 +21,27 @@ import pytest
 from support.command_line import ROOT, parse
 
 RESULTS = json.loads((ROOT / "benchmarks/results.json").read_text())["results"]
+TABLES = json.loads((ROOT / "benchmarks/tables.json").read_text())["tables"]
 ORIGINS = {"table", "manifest", "estimated", "measured"}
 CHECKED = ("README.md", "docs/index.md", "docs/trust.md", "docs/tracks.md", "docs/outputs.md")
 CHECKED += ("docs/encoders.md", "docs/report.md", "docs/explanation/*.md", "docs/how-to/*.md")
 CHECKED += ("docs/train-your-own.md", "docs/tutorials/*.md", "docs/stability.md")
-PAGES = sorted(path for pattern in CHECKED for path in ROOT.glob(pattern))
+MEASURING = ("benchmarks/README.md", "docs/experiments/README.md")
+MEASURING += ("docs/explain.md", "docs/variants.md")
+PAGES = sorted(path for pattern in (*CHECKED, *MEASURING) for path in ROOT.glob(pattern))
 
 UNIT = r"(?:%|ms|s|minutes?|hours?|[kMG]B|[kM]bp/s)"
 FIGURE = re.compile(rf"(?<![\w.,])(?:\d[\d,]*(?:\.\d+)? {UNIT}(?![\w/])|[+-]?0\.\d\d+)")
+TABLE = re.compile(r"(?:^\|.*\n)+", re.MULTILINE)
 
 
 def figures(text: str) -> Iterator[str]:
     """Numbers with a unit of measurement, and shares with two digits or more.
 
-    Commands, their outputs and the targets of links are left out.
+    Commands, their outputs, the targets of links and goals in brackets are left out.
     """
-    for ignored in (r"^```.*?^```", r"^    .*?$", r"`[^`\n]*`", r"\]\([^)]*\)"):
+    code, others = (r"^```.*?^```", r"^    .*?$", r"`[^`\n]*`"), (r"\]\([^)]*\)", r"\(goal[^)]*\)")
+    for ignored in (*code, *others):
         text = re.sub(ignored, "", text, flags=re.DOTALL | re.MULTILINE)
     yield from FIGURE.findall(text)
 
@@ -47,15 +54,28 @@ def value(figure: str) -> tuple[float, float]:
     return float(number.replace(",", "")) * scale, 0.5 * 10**-digits * scale
 
 
+def read_table(text: str) -> list[list[str]]:
+    """The cells of a table, without the line below the header."""
+    header, _, *rows = [
+        [part.strip() for part in line.strip("|").split("|")] for line in text.splitlines()
+    ]
+    return [header, *rows]
+
+
+def measurements(text: str) -> list[list[list[str]]]:
+    """The tables of a page with a cell that begins with a number."""
+    number = re.compile(r"\**[+-]?\d")
+    found = map(read_table, TABLE.findall(text))
+    return [cells for cells in found if any(map(number.match, chain(*cells[1:])))]
+
+
 def cell(page: str, after: str, row: list[str], column: str, number: int = 0) -> float:
     """A number in the first table after some words, in the row with these cells."""
     _, found, rest = (ROOT / page).read_text().partition(after)
     assert found, f"{page} has no {after!r}"
-    lines = re.search(r"(?:^\|.*\n)+", rest, re.MULTILINE)
+    lines = TABLE.search(rest)
     assert lines, f"{page} has no table after {after!r}"
-    header, _, *rows = [
-        [part.strip() for part in line.strip("|").split("|")] for line in lines[0].splitlines()
-    ]
+    header, *rows = read_table(lines[0])
     (match,) = [cells for cells in rows if set(row) <= set(cells)]
     numbers = re.findall(r"[+-]?\d[\d,]*(?:\.\d+)?(?:e-?\d+)?", match[header.index(column)])
     return float(numbers[number].replace(",", ""))
@@ -77,13 +97,33 @@ def test_figures_are_told_from_other_numbers() -> None:
     assert list(figures(text)) == ["0.87", "20 s", "0.05 %", "3.4 MB", "-0.03", "85 %", "9 s"]
     assert value("85 %") == pytest.approx((0.85, 0.005))
     assert value("1,200 MB") == (1200, 0.5)
+    assert list(figures("5 s (goal: 4 s), 6 s (goals: 3 s and 2 MB)")) == ["5 s", "6 s"]
+
+
+def test_a_table_of_measurements_is_told_from_others() -> None:
+    table = "| a | b |\n|---|---|\n| x | **+1.5** s |\n"
+    other = "| a | b |\n|---|---|\n| x | up to 5 |\n"
+    assert measurements(f"{table}\n{other}") == [[["a", "b"], ["x", "**+1.5** s"]]]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_figure_of_a_page_is_a_result(page: Path) -> None:
+    name, text = str(page.relative_to(ROOT)), page.read_text(encoding="utf-8")
     known = {figure for result in RESULTS for figure in result["figures"]}
-    unknown = sorted(set(figures(page.read_text(encoding="utf-8"))) - known)
+    if name in MEASURING:  # tables are compared as a whole, and sentences repeat their cells
+        rows = chain.from_iterable(table["rows"] for table in TABLES if table["page"] == name)
+        known |= {figure for found in chain(*rows) for figure in FIGURE.findall(found)}
+        text = TABLE.sub("", text)
+    unknown = sorted(figure for figure in {*figures(text)} if not {figure, f"+{figure}"} & known)
     assert unknown == [], "add them to benchmarks/results.json, with what measured them"
+
+
+@pytest.mark.parametrize("name", MEASURING)
+def test_the_tables_of_a_page_are_results(name: str) -> None:
+    shown = measurements((ROOT / name).read_text(encoding="utf-8"))
+    stated = [[table["columns"], *table["rows"]] for table in TABLES if table["page"] == name]
+    assert [cells for cells in shown if cells not in stated] == [], "not in benchmarks/tables.json"
+    assert [cells for cells in stated if cells not in shown] == [], f"not on {name}"
 
 
 def test_every_result_is_stated_on_a_page() -> None:
@@ -108,7 +148,7 @@ def test_a_figure_is_the_value_of_its_origin(result: dict) -> None:
         assert abs(stated - found) <= half + 1e-9, f"{figure} is stated, {found} was found"
 
 
-@pytest.mark.parametrize("command", sorted({result["command"] for result in RESULTS}))
+@pytest.mark.parametrize("command", sorted({result["command"] for result in [*RESULTS, *TABLES]}))
 def test_the_command_of_a_result_exists(command: str) -> None:
     program, *arguments = shlex.split(command)
     if program == "histpred":

@@ -7,6 +7,7 @@ import fcntl
 import hashlib
 import logging
 import os
+import socket
 import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -15,6 +16,7 @@ import pytest
 
 from histpred.core.errors import OutputError, TemporaryError, UsageError, WeightsError
 from histpred.core.extras import how_to_install
+from histpred.encoders import download
 from histpred.encoders.download import get
 from histpred.encoders.installed import (
     INCOMPLETE,
@@ -128,6 +130,10 @@ def hub(monkeypatch):
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     monkeypatch.setenv("HF_HUB_DISABLE_TELEMETRY", "0")
     monkeypatch.delenv("HF_HUB_DISABLE_XET", raising=False)
+    for name in ("HF_ENDPOINT", *(f"{scheme}_proxy" for scheme in ("http", "https", "all"))):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setattr(download.socket, "getaddrinfo", lambda host, port: [])
     return hub
 
 
@@ -255,6 +261,36 @@ def test_without_a_network_the_steps_that_do_without_are_told(hub, tmp_path, err
     assert str(folder) in said
     assert f"histpred encoders verify pinned {folder}" in said
     assert not names(tmp_path)  # nothing that came is nothing to keep
+
+
+@pytest.mark.parametrize(
+    ("settings", "host"),
+    [
+        ({}, "huggingface.co"),
+        ({"HF_ENDPOINT": "https://mirror.example:8443/hf"}, "mirror.example"),
+        ({"https_proxy": "http://127.0.0.1:9"}, None),
+        ({"ALL_PROXY": "socks5://127.0.0.1:9"}, None),
+    ],
+)
+def test_a_host_without_an_address_is_not_asked_for_23_seconds(
+    hub, tmp_path, monkeypatch, settings, host
+):
+    """A machine behind a proxy need not know addresses, so there the package tries."""
+
+    def unknown(name, port):
+        assert name == host
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(download.socket, "getaddrinfo", unknown)
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    if host is None:
+        assert get(PINNED, tmp_path / "pinned")
+        return
+    with pytest.raises(WeightsError, match=f"no address of {host}") as caught:
+        get(PINNED, tmp_path / "pinned")
+    assert PINNED.url(PINNED.files[0]) in caught.value.hint
+    assert not hub.calls
 
 
 def test_offline_by_choice_asks_nobody(hub, tmp_path, monkeypatch):

@@ -15,7 +15,7 @@ from histpred.bundle.folder import SHIPPED, load_bundle
 from histpred.bundle.outputs import encoder_for
 from histpred.core.errors import BundleError
 from histpred.core.sequence import reverse_complement
-from histpred.encoders import Substituted, build
+from histpred.encoders import Copies, build
 from support.kmers import random_sequences, with_open_frames
 
 HUMAN, YEAST = "human-promoter", "yeast"
@@ -221,7 +221,8 @@ def test_changed_copies_have_the_vectors_that_they_have_alone(name):
     length = bundle.manifest.window.upstream + bundle.manifest.window.downstream
     for own in (*random_sequences(3, length, seed=5), with_open_frames(length, [700])[0]):
         copies = changed(own, 1)
-        found = encoder.embed_beside(own, copies)
+        places = np.full(len(copies), -1)
+        (found,) = encoder.embed_copies([Copies(own, places, copies)])
         expected = encoder.embed([own, *copies]).vectors
         assert np.ptp(expected, axis=0).max() > 0.1
         np.testing.assert_allclose(found, expected, atol=2e-5)
@@ -230,25 +231,32 @@ def test_changed_copies_have_the_vectors_that_they_have_alone(name):
 
 def test_a_window_without_copies_has_one_vector(encoder, sequence):
     own = sequence[: 2 * encoder.reach]
-    assert np.array_equal(encoder.embed_beside(own, []), encoder.embed([own]).vectors)
+    (found,) = encoder.embed_copies([Copies(own, np.empty(0, int), [])])
+    np.testing.assert_allclose(found, encoder.embed([own]).vectors, atol=2e-5)
+    assert encoder.embed_copies([]) == []
 
 
 @pytest.mark.parametrize("shorter", [0, 1_234, 5_001])
-def test_copies_with_one_other_base_have_the_vectors_that_they_have_alone(shorter):
-    bundle = load_bundle(HUMAN)
+@pytest.mark.parametrize("name", [HUMAN, YEAST])
+def test_copies_with_other_bases_have_the_vectors_that_they_have_alone(name, shorter):
+    bundle = load_bundle(name)
     encoder = build(bundle.manifest.encoder, bundle.directory)
     length = bundle.manifest.window.upstream + bundle.manifest.window.downstream - shorter
     rng = np.random.default_rng(shorter)
     given, expected = [], []
     for number, own in enumerate(random_sequences(3, length, seed=6)):
-        places = np.append([0, length - 1], rng.integers(0, length, 70 * number))
-        bases = bytes(rng.choice(np.frombuffer(b"ACGTN", np.uint8), len(places)))
-        given.append(Substituted(own, places, bases))
-        copies = [own[:at] + bases[i : i + 1] + own[at + 1 :] for i, at in enumerate(places)]
+        places = np.append([0, length - 1, 0], rng.integers(0, length - 1_000, 30 * number))
+        lengths = np.append([1, 1, length], rng.choice([1, 1, 1, 3, 200, 777], 30 * number))
+        bases = [bytes(rng.choice(np.frombuffer(b"ACGTN", np.uint8), some)) for some in lengths]
+        given.append(Copies(own, places, bases))
+        copies = [
+            own[:at] + new + own[at + len(new) :] for at, new in zip(places, bases, strict=True)
+        ]
         expected.append(encoder.embed([own, *copies]).vectors)
-    found = encoder.embed_substituted(given)
+    found = encoder.embed_copies(given)
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_allclose(one, other, atol=2e-5)
-    few = Substituted(given[2].sequence, given[2].places[:5], given[2].bases[:5])
-    alone = encoder.embed_substituted([few])[0]
-    assert np.array_equal(alone, found[2][:6])
+    few = Copies(given[2].sequence, given[2].places[2:7], given[2].bases[2:7])
+    alone = encoder.embed_copies([few])[0]
+    assert np.array_equal(alone[0], found[2][0])
+    assert np.array_equal(alone[1:], found[2][3:8])

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import contextlib
+import errno
+import fcntl
 import hashlib
 import os
 import subprocess
@@ -248,13 +251,124 @@ def test_a_strangers_parquet_file_is_named(columns, tmp_path):
         Store(tmp_path, IDENTITY).find(keys_of(range(5)))
 
 
-def test_a_shard_that_vanishes_under_a_run_is_named(tmp_path):
+def test_the_chunks_of_a_shard_that_vanishes_under_a_run_are_not_there(tmp_path):
+    """They are computed again."""
     path, _ = damaged_file(tmp_path)
     store = Store(tmp_path, IDENTITY)
     path.unlink()
-    with pytest.raises(OutputError, match=path.name):
-        store.find(keys_of([0]))
+    assert store.find(keys_of([0])) == {}
     holds(store, range(6, 12))
+
+
+def test_a_store_whose_shards_keep_vanishing_is_told(tmp_path, monkeypatch):
+    fill(Store(tmp_path, IDENTITY), range(3))
+
+    def vanished(path):
+        raise FileNotFoundError(path)
+
+    monkeypatch.setattr("histpred.encoders.store._read_keys", vanished)
+    with pytest.raises(OutputError, match="vanish while they are read"):
+        Store(tmp_path, IDENTITY)
+
+
+# Joining small shards
+
+
+@pytest.fixture
+def joined_at_ten(monkeypatch):
+    monkeypatch.setattr("histpred.encoders.store.JOINED", 10)
+
+
+def sizes(store: Store) -> list[int]:
+    return sorted(parquet.read_metadata(path).num_rows for path in shards(store))
+
+
+@pytest.mark.usefixtures("joined_at_ten")
+def test_small_shards_are_joined_when_they_hold_enough(tmp_path):
+    store = Store(tmp_path, IDENTITY)
+    fill(store, range(4), range(4, 8))
+    assert sizes(store) == [4, 4]
+    fill(store, range(8, 12), range(12, 16), range(16, 40))
+    assert sizes(store) == [4, 12, 24]
+    holds(store, range(40))
+    fill(store, range(40, 46))
+    assert sizes(store) == [10, 12, 24]
+    holds(store, range(46))
+    holds(Store(tmp_path, IDENTITY), range(46))
+    assert len(Store(tmp_path, IDENTITY)) == 46
+
+
+def test_the_small_shards_of_an_earlier_release_are_joined_when_a_store_is_opened(
+    tmp_path, monkeypatch
+):
+    fill(Store(tmp_path, IDENTITY), *([number] for number in range(35)))
+    monkeypatch.setattr("histpred.encoders.store.JOINED", 10)
+    store = Store(tmp_path, IDENTITY)
+    assert sizes(store) == [1] * 5 + [10] * 3
+    holds(store, range(35))
+    joined = [path for path in shards(store) if parquet.read_metadata(path).num_rows == 10]
+    pieces = {key.as_py() for path in joined for key in parquet.read_table(path)["piece"]}
+    assert pieces == set(keys_of(range(30)))  # the oldest
+
+
+@pytest.mark.usefixtures("joined_at_ten")
+def test_a_run_finds_what_another_one_joined(tmp_path):
+    fill(Store(tmp_path, IDENTITY), range(4), range(4, 8))
+    reading, writing = (Store(tmp_path, IDENTITY) for _ in range(2))
+    fill(writing, range(8, 12))
+    assert sizes(writing) == [12]
+    holds(reading, range(12))
+    fill(reading, range(12, 22))
+    holds(writing, range(12))  # it does not know of the others
+    holds(Store(tmp_path, IDENTITY), range(22))
+
+
+@pytest.mark.usefixtures("joined_at_ten")
+def test_two_runs_that_join_at_once_lose_nothing(tmp_path):
+    stores = [Store(tmp_path, IDENTITY) for _ in range(3)]
+    for start in range(0, 120, 3):
+        fill(stores[start // 3 % 3], range(start, start + 3))
+    holds(Store(tmp_path, IDENTITY), range(120))
+    assert max(sizes(stores[0])) >= 10
+    assert len(shards(stores[0])) < 20  # of 40 that were written
+    for store in stores:
+        own = [number for number in range(120) if stores[number // 3 % 3] is store]
+        holds(store, own)
+
+
+@pytest.mark.usefixtures("joined_at_ten")
+def test_while_another_run_joins_this_one_leaves_it_to_that(tmp_path):
+    store = Store(tmp_path, IDENTITY)
+    with open(store.folder / ".joining", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        fill(store, range(6), range(6, 12))
+        assert sizes(store) == [6, 6]
+    fill(store, range(12, 14))
+    assert sizes(store) == [2, 12]
+    holds(store, range(14))
+
+
+@pytest.mark.usefixtures("joined_at_ten")
+def test_where_nothing_can_be_joined_the_small_shards_stay(tmp_path, monkeypatch):
+    """A disk that is nearly full, or a damaged shard; what was embedded counts."""
+    store = Store(tmp_path, IDENTITY)
+    fill(store, range(6))
+    write = store._publish
+
+    def full(name, content):
+        if len(shards(store)) > 1:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(name, content)
+
+    monkeypatch.setattr(store, "_publish", full)
+    fill(store, range(6, 12))
+    assert sizes(store) == [6, 6]
+    holds(store, range(12))
+    monkeypatch.setattr(store, "_publish", write)
+    shards(store)[0].write_bytes(b"damaged")
+    with contextlib.suppress(OutputError):
+        Store(tmp_path, IDENTITY)
+    assert len(shards(store)) == 2
 
 
 # What broken-off writers leave

@@ -12,11 +12,13 @@ pytest.importorskip("sklearn", reason="needs the extra train")
 
 from sklearn.metrics import roc_auc_score
 
-from histpred.evaluation.kinds import NO_BIOTYPES, NO_CODING, by_kind, kinds_of
+from histpred.evaluation.kinds import NO_BIOTYPES, NO_CODING, NO_STARTS, by_kind, kinds_of
 from histpred.evaluation.result import MODEL, ModelResult
 from histpred.evaluation.scores import COPY
+from histpred.genome.extract import extract
 from histpred.genome.genomes import one_genome
 from histpred.genome.request import Request
+from histpred.genome.windows import usual
 from support.rankings import made_up
 from support.synthetic import (
     Transcript,
@@ -117,6 +119,39 @@ def test_what_is_not_known_is_said(genes, tmp_path):
     assert (
         kinds_of(windows.assign(biotype="."), one_genome(bed), "promoter", tmp_path) == NO_BIOTYPES
     )
+
+
+def test_a_table_of_windows_is_not_said_to_lack_coding_genes(genes, tmp_path):
+    all_genes, request = genes
+    table = tmp_path / "windows.tsv"
+    extract(request, usual("promoter"), table)
+    asked = one_genome(request._replace(annotation=str(table)))
+    assert kinds_of(windows_of(all_genes), asked, "promoter", tmp_path) == NO_STARTS
+
+
+def test_a_gene_in_parts_has_no_known_start_and_is_not_far(genes, tmp_path):
+    """NCBI's part= stands on its gene line, so its promoter is not known; its exons are joined."""
+    all_genes, request = genes
+    lncrna = next(gene for gene in all_genes if gene.biotype == "lncRNA")
+    path = write_gtf(tmp_path / "genes.gtf", all_genes)
+    lines = path.read_text().splitlines(keepends=True)
+    part = f'gene_id "{lncrna.gene_id}"'
+    changed = [
+        line.replace("\n", ' part "1/2";\n') if "\tgene\t" in line and part in line else line
+        for line in lines
+    ]
+    assert changed != lines
+    path.write_text("".join(changed))
+    found = kinds_of(
+        windows_of(all_genes),
+        one_genome(request._replace(annotation=str(path), level="gene")),
+        "spliced",
+        tmp_path,
+    )
+    number = all_genes.index(lncrna)
+    assert found["non-coding"][number]
+    assert not found["far non-coding"][number]
+    assert found["far non-coding"].any()
 
 
 def test_figures_of_kinds_are_scikit_learns(rng):

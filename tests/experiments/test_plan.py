@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import pandas
 import pytest
 
+from histpred.core.journal import LOCK
+from histpred.core.output import WORK
+from histpred.experiments import plan as planning
 from support.command_line import ROOT, histpred
 from support.experiments import write_sheet
 from support.labelled import write_labelled
@@ -142,3 +148,75 @@ def test_a_plan_whose_files_were_changed_is_refused(tmp_path):
     done = histpred("experiment", sheet, "-o", tmp_path / "out", "--plan")
     assert done.code == 1
     assert "files missing or altered since: plan/random.tsv" in done.err
+
+
+def test_another_table_of_priors_is_another_experiment(tmp_path, monkeypatch):
+    """The table is found from any folder, and its content counts, not its path."""
+    write_labelled(tmp_path)
+    priors = tmp_path / "priors.tsv"
+    marks = ["H3K4me3", "H3K27me3", "H3K9me3", "H3K36me3"]
+    priors.write_text("mark\tprior\n" + "".join(f"{mark}\t0.9\n" for mark in marks))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    configuration = "  - {{name: a, encoder: kmer, loss: nnpu, prior: {}}}\n"
+    folder = plan(tmp_path, configuration.format("priors.tsv"))
+    record = (folder / "plan.json").read_text()
+    assert record.count(hashlib.sha256(priors.read_bytes()).hexdigest()) == 1
+    assert "priors.tsv" not in record
+    plan(tmp_path, configuration.format(priors))  # the same
+    priors.write_text(priors.read_text().replace("0.9", "0.8"))
+    done = histpred("experiment", tmp_path / "sheet.yaml", "-o", tmp_path / "out", "--plan")
+    assert done.code == 1
+    assert "another experiment" in done.err
+    assert "prior" in done.err
+
+
+def test_a_command_waits_for_the_plan_that_another_one_is_writing(tmp_path, monkeypatch):
+    """Two commands `--only NAME` for one new folder, at one time."""
+    write_labelled(tmp_path)
+    sheet, out = write_sheet(tmp_path, NESTED), tmp_path / "out"
+    command = ("experiment", sheet, "-o", out, "--plan")
+    pauses: list[float] = []
+    work = out / "plan" / WORK
+    work.mkdir(parents=True)
+    with (work / LOCK).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+
+        def other_run_ends(seconds):
+            pauses.append(seconds)
+            if len(pauses) == 2:  # it leaves a plan, and its lock is gone
+                elsewhere = histpred("experiment", sheet, "-o", tmp_path / "other", "--plan")
+                assert elsewhere.code == 0, elsewhere.err
+                shutil.copytree(tmp_path / "other" / "plan", out / "plan", dirs_exist_ok=True)
+
+        monkeypatch.setattr(planning.time, "sleep", other_run_ends)
+        done = histpred(*command)
+        assert done.code == 0, done.err
+        assert len(pauses) == 2
+        assert done.err.count("waiting for its plan") == 1
+        refused = histpred(*command, "--overwrite")
+        assert refused.code == 1
+        assert "is being written by another histpred" in refused.err
+
+
+def test_a_plan_of_another_experiment_that_was_waited_for_is_refused(tmp_path, monkeypatch):
+    write_labelled(tmp_path)
+    sheet, out = write_sheet(tmp_path, NESTED), tmp_path / "out"
+    finished = planning.finished
+
+    def just_before(record, model):
+        """The other run ends between the look at its plan and the lock of its folder."""
+        found = finished(record, model)
+        if found is None:
+            text = sheet.read_text()
+            sheet.write_text(text.replace("seed: 3", "seed: 4"))
+            monkeypatch.setattr(planning, "finished", finished)
+            assert histpred("experiment", sheet, "-o", out, "--plan").code == 0
+            sheet.write_text(text)
+        return found
+
+    monkeypatch.setattr(planning, "finished", just_before)
+    done = histpred("experiment", sheet, "-o", out, "--plan")
+    assert done.code == 1
+    assert "holds another output" in done.err
+    assert '"seed": 4' in (out / "plan" / "plan.json").read_text()

@@ -47,6 +47,18 @@ def test_relative_paths_start_at_the_folder_of_the_sheet(tmp_path):
     assert weights.written == Path("w/x.bin")
 
 
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [("0.5", "0.5"), ("'0.5'", "0.5"), ("1", "1"), ("p/x.tsv", "FOLDER/p/x.tsv"), ("/x", "/x")],
+)
+def test_a_table_of_priors_starts_at_the_folder_of_the_sheet_and_a_share_stays(
+    tmp_path, written, read
+):
+    sheet = read_sheet(write_sheet(tmp_path, f"  - {{name: a, loss: nnpu, prior: {written}}}\n"))
+    expected = read.replace("FOLDER", str(tmp_path))
+    assert sheet.configurations[0].model_dump()["prior"] == expected
+
+
 @pytest.mark.parametrize("name", SHIPPED)
 def test_a_shipped_sheet_is_read_by_its_name(name):
     assert read_sheet(Path(name)).configurations
@@ -84,6 +96,7 @@ MISTAKES = {
     "an unknown model": (WHOLE + "  - {name: b, model: mpl}\n", 3, "did you mean mlp?"),
     "a number out of range": (WHOLE + "  - {name: b, epochs: 0}\n", 3, "found '0'"),
     "a number for a file": (WHOLE + "  - {name: b, weights: 3}\n", 3, "should be the path"),
+    "a list for a prior": (WHOLE + "  - {name: b, prior: [1]}\n", 3, "found '[1]'"),
     "a word for a number": (WHOLE + "  - {name: b, epochs: many}\n", 3, "found 'many'"),
     "two configurations of one name": (WHOLE + "  - {name: A}\n", 3, "in line 2"),
     "two rows of one name in the paper": (

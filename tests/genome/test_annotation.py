@@ -94,6 +94,17 @@ def test_what_is_known_of_the_file(tmp_path, dialect):
 
 
 @pytest.mark.parametrize(
+    ("number", "taxon"), [("9606", 9606), ("9606&x=1", 9606), ("9" * 5000, None), ("man", None)]
+)
+def test_the_taxon_of_a_header_is_a_number_that_one_can_be(tmp_path, number, taxon):
+    text = f"##gff-version 3\n##species https://x/wwwtax.cgi?id={number}\n"
+    path = write(tmp_path / "a.gff3", text + tabbed("1 x gene 1 9 . + . ID=a"))
+    with open_annotation(path, tmp_path, "body", None, ()) as annotation:
+        assert len(list(annotation)) == 1
+    assert annotation.taxon_id == taxon
+
+
+@pytest.mark.parametrize(
     ("row", "format_"),
     [
         ("chr1 0 10", "BED3"),

@@ -66,6 +66,11 @@ def test_a_sheet_may_have_tabs_quotes_blank_lines_and_the_pipelines_sample(folde
             "name,annotation,fasta,labels,taxon_id\n" + HUMAN[:-1] + ",man\n",
             ":2: the taxon_id 'man'",
         ),
+        (
+            "name,annotation,fasta,labels,taxon_id\n" + HUMAN[:-1] + f",{'9' * 5000}\n",
+            f":2: the taxon_id '{'9' * 40}'",
+        ),
+        (HEADER + "h" * 200_000 + ",h.gtf,h.fa,h.tsv\n", ":2: 1 columns where the header has 4"),
     ],
 )
 def test_an_unusable_sheet_is_refused_with_its_line(folder, text, words):
@@ -86,6 +91,7 @@ def test_only_a_csv_or_tsv_with_such_a_header_is_a_sheet(folder):
     assert not is_sheet(sheet(folder, "id\tH3K4me3\n", "labels.tsv"))
     assert not is_sheet(sheet(folder, HEADER, "genomes.txt"))
     assert not is_sheet(sheet(folder, "", "empty.csv"))
+    assert not is_sheet(sheet(folder, "annotation," + "x" * 200_000, "long.csv"))
     assert not is_sheet(folder / "missing.csv")
 
 

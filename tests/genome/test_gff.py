@@ -98,13 +98,13 @@ def test_missing_attributes_are_not_called_a_tab_too_many(tmp_path):
     [
         ("ID=c", ["unknown"]),
         ("ID=c;gene=dnaA", ["unknown"]),
-        ("ID=c;Parent=t", []),
-        ("ID=c;Derives_from=t", []),
-        ("ID=c;transcript_id=t", []),
+        ("ID=c;Parent=t", ["coding"]),
+        ("ID=c;Derives_from=t", ["coding"]),
+        ("ID=c;transcript_id=t", ["coding"]),
         (".", []),
     ],
 )
-def test_a_cds_is_read_only_if_it_belongs_to_no_gene(attributes, kinds):
+def test_a_cds_names_its_transcript_or_is_of_an_unknown_type(attributes, kinds):
     for feature in ("CDS", "SO:0000316"):
         records = gff3(f"chr1 x {feature} 1 9 . + 0 {attributes}")
         assert [record.kind for record in records] == kinds
@@ -113,10 +113,11 @@ def test_a_cds_is_read_only_if_it_belongs_to_no_gene(attributes, kinds):
 def test_the_types_of_lines_that_are_not_read_are_told():
     seen: list[str] = []
     lines = tabbed('chr1 x CDS 1 9 . + 0 gene_id "g"\nchr1 x intron 1 9 . + . gene_id "g"')
-    assert list(read_gtf("a.gtf", enumerate(lines.splitlines(), 1), seen.append)) == []
+    rows = enumerate(lines.splitlines(), 1)
+    assert [record.feature for record in read_gtf("a.gtf", rows, seen.append)] == ["CDS"]
     lines = tabbed("chr1 x CDS 1 9 . + 0 Parent=g\nchr1 x match 1 9 . + . ID=g")
     rows = enumerate(lines.splitlines(), 1)
-    assert list(read_gff3("a.gff3", rows, on_other=seen.append)) == []
+    assert [one.feature for one in read_gff3("a.gff3", rows, on_other=seen.append)] == ["CDS"]
     assert seen == ["CDS", "intron", "CDS", "match"]
 
 

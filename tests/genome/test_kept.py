@@ -35,11 +35,12 @@ def settled(tmp_path, monkeypatch) -> Path:
 
 
 def count_reads(monkeypatch) -> list[Path]:
-    """The files that are read for their digest from now on."""
+    """The files that are read for their digest from now on, as by a new process."""
+    module._read_once.cache_clear()
     reads: list[Path] = []
 
     def spy(path):
-        reads.append(path)
+        reads.append(Path(path))
         return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
     monkeypatch.setattr(module, "file_digest", spy)
@@ -52,6 +53,7 @@ def test_a_digest_is_worked_out_once(settled, monkeypatch):
     link = settled.with_name("link.fa")
     link.symlink_to(settled)
     for path in (settled, settled, link):
+        module._read_once.cache_clear()  # as in another process
         assert remembered_digest(path, settled.parent / "cache") == expected
     assert reads == [settled]
     (kept,) = (settled.parent / "cache").iterdir()
@@ -65,15 +67,27 @@ def test_the_record_of_a_run_takes_the_digest_of_the_genome_from_the_cache(settl
     rna = write(settled.with_name("rna.fa"), ">t\nGG\n")
     request = Request(str(rows), str(settled), transcripts=(str(rna),))
     expected = request_identity(request, "spliced")
-    assert reads == []  # without a cache, they are read in any case
+    assert sorted(reads) == [settled, rna]
+    reads.clear()
     for cache in (settled.parent / "cache", settled.parent / "none"):
         for _ in range(2):
+            module._read_once.cache_clear()  # as in another process
             assert request_identity(request._replace(cache=cache), "spliced") == expected
-    assert sorted(reads) == [settled, rna]
+    assert sorted(reads) == sorted(3 * [settled, rna])  # twice where there is no cache
     assert not (settled.parent / "none").exists()
     write(settled, ">a\nACGTACGT\n")
     cached = request._replace(cache=settled.parent / "cache")
     assert request_identity(cached, "spliced") == request_identity(request, "spliced") != expected
+
+
+def test_a_process_reads_a_file_once_while_it_stays_the_same(settled, monkeypatch):
+    reads = count_reads(monkeypatch)
+    first = hashlib.sha256(settled.read_bytes()).hexdigest()
+    assert [module.known_digest(settled) for _ in range(2)] == [first, first]
+    assert len(reads) == 1
+    write(settled, ">a\nACGTACGT\n")
+    assert module.known_digest(settled) == hashlib.sha256(settled.read_bytes()).hexdigest()
+    assert len(reads) == 2
 
 
 def test_other_bytes_of_the_same_size_and_time_are_noticed(settled, monkeypatch):

@@ -129,6 +129,35 @@ def test_coding_sequences_of_no_gene_are_in_the_ledger(tmp_path):
     ]
 
 
+def test_a_transcript_that_names_no_gene_is_of_the_gene_at_its_place(tmp_path):
+    """It was a second gene there. A gene that has transcripts, or lies elsewhere, is another."""
+    text = """
+        chr1 x gene 11 60 . + . ID=g;Name=a;biotype=lncRNA
+        chr1 x lnc_RNA 11 60 . + . ID=t
+        chr1 x exon 11 20 . + . Parent=t
+        chr1 x exon 41 60 . + . Parent=t
+        chr1 x gene 101 160 . - . ID=h;Name=b
+        chr1 x lnc_RNA 101 160 . - . ID=u;Parent=h
+        chr1 x snoRNA 101 160 . - . ID=v
+        chr1 x snoRNA 11 50 . + . ID=w
+        chr1 x snoRNA 11 60 . - . ID=x"""
+    others = ["v v snoRNA 100-160", "w w snoRNA 10-50", "x x snoRNA 10-60"]
+    assert rows(tmp_path, text) == ["a g lncRNA 10-60", "b h lnc_RNA 100-160", *others]
+    assert sorted(rows(tmp_path, text, "body", "transcript")) == sorted(
+        ["t g lnc_RNA 10-60", "u h lnc_RNA 100-160", *others]
+    )
+    (first, *_) = features(tmp_path / "genes.gff3", "spliced")
+    assert (first.name, first.exons) == ("t", ((10, 20), (40, 60)))
+
+
+def test_of_two_genes_at_its_place_a_transcript_is_of_neither(tmp_path):
+    text = """
+        chr1 x gene 11 60 . + . ID=g
+        chr1 x gene 11 60 . + . ID=h
+        chr1 x tRNA 11 60 . + . ID=t"""
+    assert rows(tmp_path, text) == ["g g . 10-60", "h h . 10-60", "t t tRNA 10-60"]
+
+
 def test_a_feature_of_an_unknown_type_with_exons_is_a_transcript(tmp_path):
     text = """
         chr1 x gene 11 60 . + . ID=g;Name=a

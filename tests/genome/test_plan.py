@@ -25,11 +25,11 @@ GENOME = {
 }
 
 
-def planned(tmp_path, text, kind="body", unstranded=False, biotypes=(), genome=GENOME):
+def planned(tmp_path, text, kind="body", unstranded=False, biotypes=(), genome=GENOME, tile=0):
     """The plan, the ledger's rows and the scorable windows with their sequence."""
     path = write(tmp_path / "rows", text)
     fasta = write_fasta(tmp_path / "genome.fa", genome)
-    spec = WindowSpec(kind, 10, 5, 0.5)
+    spec = WindowSpec(kind, 10, 5, 0.5, tile=tile)
     with (
         open_annotation(path, tmp_path, kind, None, biotypes) as annotation,
         Reference(fasta, tmp_path) as reference,
@@ -85,7 +85,7 @@ def test_every_row_is_in_the_ledger_once_with_its_reason(tmp_path):
     assert [row["line"] for row in rows] == list("12345678")
     assert len(windows) == 4
     remarks = " ".join(result.warnings)
-    assert "1 rows lie on contigs that" in remarks
+    assert "1 row lies on a contig that" in remarks
     assert "chrX" in remarks
 
 
@@ -143,6 +143,11 @@ def test_genes_past_their_contig_are_of_another_assembly(tmp_path):
     assert "wrong assembly?" in caught.value.hint
 
 
+def test_of_rows_that_are_cut_into_tiles_the_rows_are_counted(tmp_path):
+    with pytest.raises(InputError, match="1 of 2 rows end past their contig"):
+        planned(tmp_path, genes("chr1 1 100 +", "chr2 1 101 -"), kind="interval", tile=10)
+
+
 def test_a_gene_across_the_origin_of_a_circle_is_skipped(tmp_path):
     _, rows, _ = planned(tmp_path, genes("chrM 20 40 +", "chr1 1 9 +"))
     assert [row["reason"] for row in rows] == ["crosses-the-origin", ""]
@@ -166,7 +171,7 @@ def test_past_end_counts_the_rows_that_were_clipped(tmp_path):
     "text", [bed("chr1 1 9 a 0 +", "chr1 1 9 b 0 ."), genes("chr1 1 9 +", "chr1 2 9 .")]
 )
 def test_no_strand_is_refused_where_strand_matters(tmp_path, kind, text):
-    with pytest.raises(InputError, match="1 of 2 rows have no strand") as caught:
+    with pytest.raises(InputError, match="1 of 2 rows has no strand") as caught:
         planned(tmp_path, text, kind)
     assert "--unstranded" in caught.value.hint
     _, rows, windows = planned(tmp_path, text, kind, unstranded=True)

@@ -122,6 +122,20 @@ def test_a_block_reads_the_same_bases_whichever_tiles_are_wanted(tmp_path):
     assert one.items() <= every.items()
 
 
+def test_tiles_longer_than_their_contig_need_no_more_memory_than_it(tmp_path):
+    """A block held its 128 tiles with N beyond the contig: 256 GB of tiles of 2 Gbp."""
+    genome = {"a": "ACGTN" * 100}
+    fasta = write_fasta(tmp_path / "g.fa", genome)
+    annotation = write_bed(tmp_path / "r.bed", [("a", 5, 9, "x", 0, "+")])
+    spec = WindowSpec("interval", REACH, REACH, 0.5, whole=True, tile=2_000_000_000)
+    with open_windows(Request(str(annotation), str(fasta)), spec, tmp_path) as opened:
+        (block,) = tile_blocks(opened.ledger, opened.reference, spec)
+        (row,) = block.rows()
+    assert row.window[:3] == ("a", 0, 500)
+    assert row.sequence.decode() == bases_read(genome, "a", 0, 500, spec)
+    assert len(block.sequence) == 500 + 2 * REACH
+
+
 def test_windows_of_a_table_are_tiles_or_refused(tmp_path):
     genome = genome_of(1)
     fasta = write_fasta(tmp_path / "g.fa", genome)

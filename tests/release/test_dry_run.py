@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import zipfile
 from pathlib import Path
 from types import ModuleType
 
@@ -28,6 +30,19 @@ def test_the_changelog_of_this_checkout(dry_run: ModuleType) -> None:
         ("## Unreleased\n\n## 1.0.0 - 31.12.2026\n", "is not '## 1.2.3 - 2026-12-31'"),
         ("## Unreleased\n\n## 0.9.0 - 2026-12-31\n\n## 0.10.0 - 2026-12-30\n", "do not descend"),
         ("## Unreleased\n\n## 0.9.0 - 2026-12-31\n\n## 0.9.0 - 2026-12-30\n", "do not descend"),
+        (
+            "## Unreleased\n\n### Speed\n\n- Fast.\n",
+            "Unreleased: Speed is not one of Added, Changed",
+        ),
+        (
+            "## Unreleased\n\n### Fixed\n\n### Added\n",
+            "Unreleased: Fixed, Added are not in the order",
+        ),
+        (
+            "## Unreleased\n\n### Added\n\n### Added\n",
+            "Unreleased: Added, Added are not in the order",
+        ),
+        ("## Unreleased\n\n- Fast.\n\n### Fixed\n", "Unreleased: an item before the first group"),
     ],
 )
 def test_a_changelog_out_of_form_fails(
@@ -73,9 +88,38 @@ def test_a_failed_check_is_shown_and_sets_the_exit_code(
     assert "installed" not in capsys.readouterr().out.split("Before a release")[0]
 
 
-def test_addresses_of_example_org_are_an_open_point(dry_run: ModuleType) -> None:
-    placeholders = "example.org" in (ROOT / "pyproject.toml").read_text()
-    assert any("example.org" in point for point in dry_run.open_points()) == placeholders
+def test_a_stable_version_is_not_classified_as_beta(
+    dry_run: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beta = "pyproject.toml: the classifier Development Status is not 5"
+    monkeypatch.setattr(dry_run.version, "current", lambda: "0.9.0")
+    assert beta not in dry_run.open_points()
+    monkeypatch.setattr(dry_run.version, "current", lambda: "1.0.0")
+    text = (ROOT / "pyproject.toml").read_text()
+    assert (beta in dry_run.open_points()) == ("4 - Beta" in text)
+
+
+@pytest.mark.parametrize("host", ["example.org", "github.com"])
+def test_an_address_at_example_org_is_an_open_point(
+    dry_run: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    text = (ROOT / "pyproject.toml").read_text()
+    address = re.search(r'^address = "(.+)"$', text, re.MULTILINE)[1]
+    (tmp_path / "pyproject.toml").write_text(text.replace(address, f"https://{host}/histpred"))
+    (tmp_path / "CHANGELOG.md").write_text("")
+    monkeypatch.setattr(dry_run, "ROOT", tmp_path)
+    monkeypatch.setattr(dry_run, "run", lambda *rest: "")
+    assert any(host in point for point in dry_run.open_points()) == (host == "example.org")
+
+
+def test_relative_links_in_the_readme_of_a_wheel_are_found(
+    dry_run: ModuleType, tmp_path: Path
+) -> None:
+    wheel = tmp_path / "histpred-1.0.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        text = "Name: histpred\n\n[a](docs/a.md) [b](https://c.d/e) ![f](g.png) [h](#i)\n"
+        archive.writestr("histpred-1.0.0.dist-info/METADATA", text)
+    assert dry_run.relative_links(wheel) == ["docs/a.md", "g.png"]
 
 
 def test_the_plan_has_the_images_that_the_pipeline_expects(dry_run: ModuleType) -> None:

@@ -23,6 +23,5 @@ def test_the_recipe_describes_the_project() -> None:
     about = RECIPE["about"]
     assert about["summary"] == PROJECT["description"]
     assert about["license"] == PROJECT["license"]
-    assert about["homepage"] == PROJECT["urls"]["Homepage"]
     ((name, target),) = PROJECT["scripts"].items()
     assert RECIPE["build"]["python"]["entry_points"] == [f"{name} = {target}"]

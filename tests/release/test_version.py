@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from types import ModuleType
@@ -11,6 +12,9 @@ import pytest
 import histpred
 from support.command_line import ROOT
 from support.scripts import load_script
+
+FOLDERS = ("containers", "docs", "nextflow", "recipes", "training")
+"""Where people and programs read how images and packages are called."""
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +43,15 @@ def test_a_new_version_reaches_every_place(version: ModuleType, copy: Path) -> N
     assert version.different(copy) == []
     assert sum(text.count("12.3.4") for text in texts) == before
     assert not any(histpred.__version__ in text for text in texts)
+
+
+def test_no_page_or_setting_names_an_image_beyond_the_table(version: ModuleType) -> None:
+    image = re.compile(rf"\bhistpred[:=-]{re.escape(histpred.__version__)}\b")
+    files = [*ROOT.glob("*"), *(path for name in FOLDERS for path in (ROOT / name).rglob("*"))]
+    texts = {path: path.read_bytes().decode(errors="replace") for path in files if path.is_file()}
+    naming = {str(path.relative_to(ROOT)) for path, text in texts.items() if image.search(text)}
+    assert naming - version.PLACES.keys() == set()
+    assert "docs/tutorials/cluster.md" in naming
 
 
 def test_a_place_that_was_forgotten_is_named(version: ModuleType, copy: Path) -> None:

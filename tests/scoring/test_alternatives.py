@@ -16,12 +16,13 @@ pytest.importorskip("onnx", reason=REASON)
 from histpred.bundle.encoding import bundle_encoder  # noqa: E402
 from histpred.bundle.folder import load_bundle  # noqa: E402
 from histpred.bundle.mark_spec import Calibration, MarkSpec  # noqa: E402
+from histpred.core.errors import ModelError  # noqa: E402
 from histpred.core.execution import Execution  # noqa: E402
 from histpred.encoders.chunks import ChunkPolicy  # noqa: E402
 from histpred.genome.changes import Change  # noqa: E402
 from histpred.genome.plan import open_windows, scorable  # noqa: E402
 from histpred.genome.request import Request  # noqa: E402
-from histpred.scoring.alternatives import Alternatives, log_odds, scale_of  # noqa: E402
+from histpred.scoring.alternatives import Alternatives, log_odds, scales_of  # noqa: E402
 from histpred.scoring.frames import read_frame  # noqa: E402
 from histpred.scoring.opened import open_bundle, scorer_of  # noqa: E402
 from histpred.scoring.predict import predict  # noqa: E402
@@ -91,7 +92,7 @@ def written(folder, genome, genes):
 
 
 @contextmanager
-def alternatives_of(folder, bundle, letters, store=None):
+def alternatives_of(folder, bundle, letters, store=None, wrap=lambda encoder: encoder):
     """The rows of the genes, what scores their alternatives, and the scorer."""
     choice = choice_of(bundle)
     genes = [("chr1", a, b, name, strand) for name, (a, b, strand) in GENES.items()]
@@ -102,9 +103,25 @@ def alternatives_of(folder, bundle, letters, store=None):
     ):
         reference = windows.reference
         opened = open_bundle(choice, scorer, Execution("cpu", store=store))
+        opened = opened._replace(encoder=wrap(opened.encoder))
         batches = scorable(windows.ledger, reference, choice.window, windows.transcripts)
         rows = [row for batch in batches for row in batch]
         yield rows, Alternatives(opened, reference), scorer
+
+
+class Broken:
+    """An encoder that gives NaN for the chunk `bad`."""
+
+    def __init__(self, encoder):
+        self.encoder, self.bad = encoder, None
+
+    def __getattr__(self, name):
+        return getattr(self.encoder, name)
+
+    def embed(self, chunks):
+        found = self.encoder.embed(chunks)
+        found.vectors[[chunk == self.bad for chunk in chunks]] = np.nan
+        return found
 
 
 def choice_of(bundle):
@@ -190,6 +207,22 @@ def test_one_base_costs_one_chunk_and_known_chunks_nothing(bundles, letters, tmp
     assert np.array_equal(first[0], again[0])
 
 
+def test_of_a_call_with_a_vector_that_is_not_finite_the_store_keeps_the_others(
+    bundles, letters, tmp_path
+):
+    bundle, store = bundles["dnabert2 window"], tmp_path / "store"
+    with alternatives_of(tmp_path / "broken", bundle, letters, store, Broken) as opened:
+        rows, alternatives, _ = opened
+        assert rows[0].window.name == "plus"
+        alternatives.bundle.encoder.bad = rows[0].sequence[:200]
+        with pytest.raises(ModelError, match=r"^plus \(chr1:40300-41300\) gave NaN or infinity"):
+            alternatives.logits([(rows[1], []), (rows[0], [])])
+        assert alternatives.embedded == 10
+    with alternatives_of(tmp_path / "mended", bundle, letters, store) as (rows, alternatives, _):
+        alternatives.logits([(rows[0], [])])
+        assert (alternatives.embedded, alternatives.reused) == (1, 4)
+
+
 def test_what_cannot_be_scored_has_a_reason(bundles, letters, tmp_path):
     with alternatives_of(tmp_path / "opened", bundles["kmer window"], letters) as (
         rows,
@@ -210,4 +243,5 @@ def test_differences_are_of_log_odds_unless_the_calibration_has_steps():
     stepped = MarkSpec(name="b", threshold=0.5, calibration=Calibration(**knots))
     found = log_odds(np.array([[0.5, 3.0]], np.float32), [platt, stepped])
     assert found.tolist() == [[0.0, 3.0]]
-    assert [scale_of(platt), scale_of(stepped)] == ["calibrated", "raw"]
+    unpredicted = MarkSpec(name="c", threshold=1, unpredicted="too few genes")
+    assert scales_of([platt, stepped, unpredicted]) == {"a": "calibrated", "b": "raw"}

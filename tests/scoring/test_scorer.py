@@ -164,7 +164,9 @@ def test_the_device_used_is_recorded(bundle):
         assert scorer.device == "cpu"
 
 
-@pytest.mark.parametrize("device", ["gpu", "cuda:x", "cpu:1", "auto:0", "", "cuda:-1"])
+@pytest.mark.parametrize(
+    "device", ["gpu", "cuda:x", "cpu:1", "auto:0", "", "cuda:-1", "cuda:", "cpu:"]
+)
 def test_a_device_that_is_none_is_a_usage_error(bundle, device):
     with pytest.raises(UsageError, match="unknown device"):
         Scorer(bundle, device)

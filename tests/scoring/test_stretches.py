@@ -10,7 +10,13 @@ from histpred.bundle.encoding import bundle_encoder, choose_encoder
 from histpred.bundle.folder import load_bundle
 from histpred.genome.regions import Window
 from histpred.genome.windows import parse_window
-from histpred.scoring.stretches import Resolution, resolution_of, stretches_of, width_of
+from histpred.scoring.stretches import (
+    Resolution,
+    coarse_resolution,
+    resolution_of,
+    stretches_of,
+    width_of,
+)
 
 
 def window(start: int, end: int, strand: str, blocks=None) -> Window:
@@ -82,3 +88,38 @@ def test_steps_of_a_profile():
     assert width_of(Resolution(200), parse_window("promoter:1000:1000")) == 200
     assert width_of(Resolution(None), parse_window("promoter:1000:1000")) == 100
     assert width_of(Resolution(None), parse_window("body")) == 500
+
+
+@pytest.mark.parametrize("bundle", ["human-promoter", "yeast"])
+def test_coarse_stretches_are_whole_bins_and_lie_alike_on_both_sides_of_the_tss(bundle):
+    choice = bundle_encoder(load_bundle(bundle))
+    reach = choice.window.upstream
+    read = window(49_000, 51_000, "+", ((50_000 - reach, 50_000 + reach),))
+    fine = stretches_of(read, 100_000, resolution_of(choice))
+    coarse = stretches_of(read, 100_000, coarse_resolution(choice, 2 * reach, 40))
+    assert len(coarse) <= 40 < len(fine)
+    assert {place for one in coarse for place in one} <= {place for one in fine for place in one}
+    assert [(100_000 - end, 100_000 - start) for start, end in coarse[::-1]] == coarse
+    assert len({end - start for start, end in coarse[1:-1]}) == 1
+
+
+@pytest.mark.parametrize("bins", range(1, 30))
+def test_coarse_stretches_of_any_number_of_bins_lie_alike_on_both_sides(bins):
+    """A bundle of this many bins of 20 bp, one of which may be around the middle."""
+    choice = bundle_encoder(load_bundle())
+    settings = {"bin_length": 20, "stretches": [[-10 * bins, 10 * bins]]}
+    choice = choice._replace(spec=choice.spec.model_copy(update={"settings": settings}))
+    for most in range(1, 12):
+        resolution = coarse_resolution(choice, 20 * bins, most)
+        read = window(1_000 - 10 * bins, 1_000 + 10 * bins, "+")
+        found = stretches_of(read, 9_000, resolution)
+        assert [(2_000 - end, 2_000 - start) for start, end in found[::-1]] == found
+        assert all((start - 1_000 + 10 * bins) % 20 == 0 for start, _ in found)
+        assert len(found) <= most + 2
+
+
+def test_coarse_stretches_of_chunks_are_whole_chunks():
+    choice = choose_encoder(None, "kmer", "grid:300", "body")
+    assert coarse_resolution(choice, 30_000, 40) == Resolution(900, grid=True)
+    assert coarse_resolution(choice, 3_000, 40) == Resolution(300, grid=True)
+    assert coarse_resolution(choose_encoder(None, "kmer", None, "body"), 9_000, 40).length is None
