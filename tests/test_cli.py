@@ -291,7 +291,7 @@ def test_messages_go_to_standard_error_and_quiet_means_quiet(tmp_path):
     arguments = ("predict", tmp_path / "rows.bed", tmp_path / "genome.fa", "-o")
     said = histpred(*arguments, tmp_path / "one")
     assert said.out == ""
-    assert "1 of 1 rows scored" in said.err
+    assert "1 of 1 row scored" in said.err
     assert "\r" not in said.err  # a progress bar is for terminals
     assert histpred(*arguments, tmp_path / "two", "--quiet") == (0, "", "")
 

@@ -9,6 +9,7 @@ from histpred.commands.help_pages import verb
 from histpred.commands.progress import Progress
 from histpred.core.extras import need
 from histpred.core.log import logger
+from histpred.core.text import counted
 
 
 @verb(
@@ -44,4 +45,6 @@ def convert(scores: Path, out: Path, embeddings: Path | None, overwrite: bool, q
     with Progress("converting windows", quiet) as progress:
         result = verbs.convert(scores, out, embeddings, overwrite=overwrite, progress=progress)
     vectors = f", vectors of {result.dimension}" if result.dimension else ""
-    logger.info(f"{out}: {result.windows:,} windows, {result.marks} marks{vectors}")
+    logger.info(
+        f"{out}: {counted(result.windows, 'window')}, {counted(result.marks, 'mark')}{vectors}"
+    )

@@ -10,6 +10,7 @@ from histpred.commands.help_pages import verb
 from histpred.commands.progress import Progress, check_strict, skipped
 from histpred.core.errors import UsageError
 from histpred.core.log import logger
+from histpred.core.text import counted
 
 if TYPE_CHECKING:
     from histpred.genome.genomes import GenomeInput
@@ -74,8 +75,8 @@ def embed(out: Path | None, strict: bool, quiet: bool, **given: Any) -> None:
             result = verbs.embed(genome.request, choice, out, execution)
         logger.info(
             f"{out or given['store']}: {genome.name}{': ' if genome.name else ''}"
-            f"{result.windows:,} windows of {result.rows:,} rows on "
-            f"{result.device} in {result.precision}; {result.embedded:,} chunks embedded, "
+            f"{counted(result.windows, 'window')} of {counted(result.rows, 'row')} on "
+            f"{result.device} in {result.precision}; {counted(result.embedded, 'chunk')} embedded, "
             f"{result.reused:,} found in the store{skipped(result.skipped)}"
         )
         results.append(result)

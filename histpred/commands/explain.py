@@ -10,6 +10,7 @@ from histpred.commands.help_pages import verb
 from histpred.commands.numbers import Whole
 from histpred.commands.progress import Progress, check_strict, skipped
 from histpred.core.log import logger
+from histpred.core.text import counted
 
 
 @verb(
@@ -68,7 +69,6 @@ def explain(
     out: Path,
     tracks: bool,
     report: bool,
-    marks: tuple[str, ...],
     resolution: int | None,
     bases: str,
     strict: bool,
@@ -87,8 +87,6 @@ def explain(
     bases.tsv.gz (with --bases), ledger.tsv, run.json and report.html.
     """
     from histpred import verbs
-    from histpred.bundle.encoding import bundle_encoder
-    from histpred.bundle.folder import load_bundle
     from histpred.core.execution import Execution
     from histpred.genome.request import Request
     from histpred.scoring.derived import FOLDER, HUB, REPORT
@@ -96,9 +94,7 @@ def explain(
 
     given = inputs.read_inputs(given)
     request = options.filled(Request, given)
-    bundle = load_bundle(given["bundle"])
-    choice = bundle_encoder(bundle, given["kind"], None, given["weights"])
-    choice = choice._replace(marks=marks)
+    choice = inputs.choice_of(given)
     replaced = bases_text(bases, request.fasta)
     with (
         Progress("explaining windows", quiet) as progress,
@@ -111,8 +107,9 @@ def explain(
     if not result.fresh:
         logger.info(f"{out} already holds this explanation: nothing to do")
     logger.info(
-        f"{out}: {result.explained:,} of {result.rows:,} rows explained by {result.stretches:,} "
-        f"stretches on {result.device}{skipped(result.skipped)}"
+        f"{out}: {result.explained:,} of {counted(result.rows, 'row')} explained by "
+        f"{counted(result.stretches, 'stretch', 'stretches')} on "
+        f"{result.device}{skipped(result.skipped)}"
     )
     for sentence in result.first_words:
         logger.info(sentence)

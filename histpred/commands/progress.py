@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from histpred.core.errors import StrictError
 from histpred.core.log import logger
+from histpred.core.text import agreeing, counted
 from histpred.genome.reasons import UNWANTED
 
 BAR = 30  # characters
@@ -33,7 +34,8 @@ def check_strict(strict: bool, reasons: dict[str, int], past_end: int, ledger: o
     lost = sum(count for reason, count in reasons.items() if reason not in UNWANTED)
     if strict and (lost or past_end):
         raise StrictError(
-            f"--strict: {lost:,} rows were skipped and {past_end:,} end past their contig",
+            f"--strict: {counted(lost, 'row')} {agreeing(lost, 'was', 'were')} skipped and "
+            f"{past_end:,} {agreeing(past_end, 'ends past its', 'end past their')} contig",
             f"the outputs are written; {ledger} states the reason for each row",
         )
 

@@ -9,6 +9,7 @@ from histpred.commands import options
 from histpred.commands.help_pages import verb
 from histpred.commands.progress import Progress
 from histpred.core.log import logger
+from histpred.core.text import counted
 
 if TYPE_CHECKING:
     from histpred.tracks.hub import Hub
@@ -50,6 +51,6 @@ def tell_hub(hub: Hub, out: Path) -> None:
     from histpred.scoring.derived import HUB
 
     logger.info(
-        f"{out / HUB}: {len(hub.marks)} marks in {hub.windows:,} windows of {hub.assembly} as "
-        f"{'bigWig' if hub.signal else 'bigBed'}, {hub.calls:,} calls"
+        f"{out / HUB}: {counted(len(hub.marks), 'mark')} in {counted(hub.windows, 'window')} of "
+        f"{hub.assembly} as {'bigWig' if hub.signal else 'bigBed'}, {counted(hub.calls, 'call')}"
     )

@@ -16,6 +16,7 @@ from histpred.commands.help_pages import verb
 from histpred.commands.numbers import Whole
 from histpred.commands.progress import check_strict, skipped
 from histpred.core.log import logger
+from histpred.core.text import counted
 
 
 @verb(
@@ -111,6 +112,7 @@ def windows(
                 shutil.copyfileobj(source, sys.stdout.buffer)
     logger.log(
         logging.WARNING if result.rows and not result.written else logging.INFO,
-        f"{out}: {result.written:,} windows of {result.rows:,} rows{skipped(result.skipped)}",
+        f"{out}: {counted(result.written, 'window')} of "
+        f"{counted(result.rows, 'row')}{skipped(result.skipped)}",
     )
     check_strict(strict, result.skipped, result.past_end, ledger)

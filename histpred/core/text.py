@@ -31,13 +31,22 @@ def visible_line(text: str) -> str:
     return visible(text).replace("\n", r"\u000a")
 
 
-def counted(number: int, noun: str) -> str:
-    """A number of things, in the singular or the plural.
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """A number of things, in the singular or the plural ('': with an s).
 
-    >>> counted(1, "window"), counted(1_200, "REF allele")
-    ('1 window', '1,200 REF alleles')
+    >>> counted(1, "window"), counted(1_200, "REF allele"), counted(2, "box", "boxes")
+    ('1 window', '1,200 REF alleles', '2 boxes')
     """
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
+
+
+def agreeing(number: int, singular: str, plural: str) -> str:
+    """The form of a word that fits a number of things.
+
+    >>> agreeing(1, "is", "are"), agreeing(0, "is", "are")
+    ('is', 'are')
+    """
+    return singular if number == 1 else plural
 
 
 def say(text: object, err: bool = False) -> None:

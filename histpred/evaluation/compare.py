@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,11 +32,12 @@ from histpred.evaluation.vectors import similarity_of, why_no_vectors
 from histpred.genome.genomes import GENOME, GenomeInput
 from histpred.genome.regions import INTERVAL
 from histpred.genome.transcripts import fitting
+from histpred.genome.windows import WindowSpec
 from histpred.labels.examples import Examples
 from histpred.labels.loci import locus_numbers
 from histpred.labels.matrix import Labels
 from histpred.labels.splits import TRAIN
-from histpred.scoring.embed import map_windows
+from histpred.scoring.embed import window_sequences
 
 
 class EvaluatedRows(NamedTuple):
@@ -183,23 +185,16 @@ def _baseline_results(
 
     `models`: those of the bundles, the evaluated one first.
     """
-    window = scored.window
-    parts: list[np.ndarray] = []
-    for genome in genomes:
-        request = fitting(genome.request, window.kind)
-        _, more, _ = map_windows(
-            request, window, work, lambda batch: sequence_features(batch, window), quiet=True
-        )
-        parts += more
     _, windows, units, labels = rows.labelled
     wanted = _wanted(scored)
-    features = np.concatenate(parts)[rows.labelled.rows]
-    if (rows.sets == TRAIN).any():
+    trained = (rows.sets == TRAIN).any()
+    needed = rows.labelled.rows if trained else rows.labelled.rows[rows.evaluated]
+    features = _features(genomes, scored.window, needed, work)
+    if trained:
         score = fit_baselines(Examples(windows, units, features, labels, rows.known_sets), wanted)
         scores = score(evaluated.windows, features[rows.evaluated])
         validation = score(windows[rows.validation], features[rows.validation])
     else:
-        features = features[rows.evaluated]
         scores = out_of_fold(evaluated.windows, features, evaluated.truth, rows.blocks, wanted)
         validation = {}
     bundle = next(iter(models.values()))
@@ -210,6 +205,24 @@ def _baseline_results(
             one = evaluated.read_by_paper(one, validation[name][0])
         results[name] = one
     return results
+
+
+def _features(
+    genomes: Sequence[GenomeInput], window: WindowSpec, rows: np.ndarray, work: Path
+) -> np.ndarray:
+    """The baselines' input, float32 [rows, f]; `rows` number the windows of all genomes."""
+    features, first = np.empty((len(rows), 0), np.float32), 0
+    for genome in genomes:
+        request = fitting(genome.request, window.kind)
+        with closing(window_sequences(request, window, work)) as batches:
+            for batch in batches:
+                found = sequence_features(batch, window)
+                if not features.shape[1]:
+                    features = np.empty((len(rows), found.shape[1]), np.float32)
+                here = np.flatnonzero((rows >= first) & (rows < first + len(batch)))
+                features[here] = found[rows[here] - first]
+                first += len(batch)
+    return features
 
 
 def _correlation(

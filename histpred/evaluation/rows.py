@@ -12,6 +12,7 @@ import pandas
 
 from histpred.bundle.folder import SPLIT, Bundle
 from histpred.core.errors import InputError, UsageError, first_few
+from histpred.core.text import agreeing, counted
 from histpred.evaluation.blocks import Blocks
 from histpred.evaluation.scores import COPY, SAME_ROW, ScoredWindows, Target
 from histpred.genome.genomes import GENOME, GenomeInput, local_name
@@ -114,7 +115,8 @@ def label_rows(
             "use one level for all of them, --by gene or --by transcript",
         )
     if lost := int((chosen & ~everywhere).sum()):
-        warnings.append(f"{lost} rows are left out, since not every bundle can score them")
+        are = agreeing(lost, "is", "are")
+        warnings.append(f"{counted(lost, 'row')} {are} left out: not every bundle can score them")
     chosen &= everywhere
     if not chosen.any():
         raise UsageError(

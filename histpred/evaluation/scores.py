@@ -75,10 +75,11 @@ def score(
     scores: list[np.ndarray] = []
     execution = execution._replace(overwrite=True, table=False)
     for genome in genomes:
-        windows: list[tuple[object, ...]] = []
+        windows = [pandas.DataFrame([], columns=NAMES)]
 
         def keep(rows: Sequence[Row], probabilities: np.ndarray, before: np.ndarray) -> None:
-            windows.extend(row.values for row in rows)  # noqa: B023 - called within this turn
+            these = pandas.DataFrame([row.values for row in rows], columns=NAMES)
+            windows.append(these)  # noqa: B023 - called within this turn
             logits.append(before)
             scores.append(probabilities)
 
@@ -91,7 +92,7 @@ def score(
                 f"{run.embedded:,} chunks embedded on {run.device}, {run.reused:,} found in the "
                 "store"
             )
-        table = pandas.DataFrame(windows, columns=NAMES)
+        table = pandas.concat(windows[1:] or windows, ignore_index=True)
         if window.tile:
             places = zip(table["chrom"], table["start"], strict=True)
             table["name"] = [tile_name(chrom, start, window.tile) for chrom, start in places]
@@ -100,7 +101,10 @@ def score(
     table = pandas.concat(tables, ignore_index=True)
     nothing = np.empty((0, len(choice.scored)))
     columns = np.concatenate([nothing, *scores])
-    raw = expit(np.concatenate([nothing, *logits]))
+    scores.clear()  # all tiles of a chromosome may be here
+    raw = np.concatenate([nothing, *logits])
+    logits.clear()
+    expit(raw, out=raw)
     predicted = np.array([not mark.unpredicted for mark in choice.scored])
     marks = tuple(mark for mark in choice.scored if not mark.unpredicted)
     values = pandas.DataFrame(columns[:, predicted], columns=[mark.name for mark in marks])

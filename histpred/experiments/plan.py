@@ -22,6 +22,7 @@ from pydantic import BaseModel, JsonValue
 from histpred.core.errors import InputError, InUseError, UsageError, first_few
 from histpred.core.finished import finished, is_ours, refuse_other
 from histpred.core.output import file_digest, input_digest, output_folder, sweep
+from histpred.core.text import agreeing, counted
 from histpred.core.version import __version__
 from histpred.experiments.sheet import PRIOR, WORDS, Sheet
 from histpred.experiments.tasks import Task
@@ -209,7 +210,8 @@ def _common_units(tables: Mapping[str, pandas.DataFrame]) -> set[str]:
         message = f"the configurations have no labelled gene in common: {first_few(counts)}"
         raise UsageError(message, "read the same genes in all of them (by, biotypes, window)")
     if lost := len(set.union(*units.values())) - len(common):
-        logger.info(f"{lost:,} genes are left out, since not every configuration can score them")
+        are = agreeing(lost, "is", "are")
+        logger.info(f"{counted(lost, 'gene')} {are} left out: not every configuration scores them")
     return common
 
 

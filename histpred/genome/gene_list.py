@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 
 from histpred.core.errors import InputError
 from histpred.core.spelling import nearest
+from histpred.core.text import agreeing, counted
 from histpred.genome.bed import is_header
 from histpred.genome.lines import open_lines
 from histpred.genome.reasons import GENE_NOT_FOUND, GENE_NOT_SELECTED, NOT_SELECTED
@@ -85,7 +86,8 @@ class GeneList:
         """The names that no row of `source` has, as a sentence for the user."""
         if not (missing := self.missing()):
             return []
-        number = f"{len(missing)} of {len(self.names)} genes are not in {source}"
+        are = agreeing(len(missing), "is", "are")
+        number = f"{len(missing)} of {counted(len(self.names), 'gene')} {are} not in {source}"
         return [f"{number}: {self._listed(missing)}"]
 
     def notices(self) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from histpred.core.errors import SHOWN, InputError, first_few
+from histpred.core.text import agreeing, counted
 from histpred.genome.annotation import TABLE, Annotation
 from histpred.genome.ledger import Ledger
 from histpred.genome.naming import MITOCHONDRION, chromosome
@@ -80,15 +81,17 @@ def refuse_misfits(
         found = f"none of its contigs is in {reference.name}: {here} here, {there} there"
         raise InputError(name, found, hint)
     if past_end.count:
-        where = f"end past their contig in {reference.name}"
-        found = f"{past_end.count} of {rows} rows {where}: {past_end}"
+        where = agreeing(past_end.count, "ends past its", "end past their")
+        where = f"{where} contig in {reference.name}"
+        found = f"{past_end.count} of {counted(rows, 'row')} {where}: {past_end}"
         hint = "wrong assembly? annotation and FASTA must be of the same one"
         raise InputError(name, found, hint)
     if strandless.count:
-        need = f"have no strand, which {spec.kind} windows need"
+        have = agreeing(strandless.count, "has", "have")
+        need = f"{have} no strand, which {spec.kind} windows need"
         raise InputError(
             name,
-            f"{strandless.count} of {rows} rows {need}: {strandless}",
+            f"{strandless.count} of {counted(rows, 'row')} {need}: {strandless}",
             "genes need their strands (column 6 of a BED). --unstranded reads '.' as '+', so that "
             "genes of the other strand are scored at their 3' end. --window interval is for peaks "
             "and other places without a strand: it scores the middle of each row",
@@ -106,8 +109,10 @@ def warnings_of(faults: Faults, annotation: Annotation, reference: Reference) ->
     if annotation.genes:
         warnings += annotation.genes.warnings(annotation.name)
     if unknown := faults.unknown.count:
-        where = f"lie on contigs that {reference.name} does not have"
-        warnings.append(f"{unknown} rows {where}: {first_few(faults.unknown_contigs)}")
+        where = agreeing(unknown, "lies on a contig", "lie on contigs")
+        where = f"{where} that {reference.name} does not have"
+        warnings.append(f"{counted(unknown, 'row')} {where}: {first_few(faults.unknown_contigs)}")
     if clipped := faults.clipped.count:
-        warnings.append(f"{clipped} rows end past their contig and were clipped: {faults.clipped}")
+        how = agreeing(clipped, "ends past its contig and was", "end past their contig and were")
+        warnings.append(f"{counted(clipped, 'row')} {how} clipped: {faults.clipped}")
     return warnings

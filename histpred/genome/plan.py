@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from histpred.core.errors import InputError, first_few
+from histpred.core.text import agreeing
 from histpred.genome import windows
 from histpred.genome.annotation import TABLE, Annotation
 from histpred.genome.ledger import Ledger
@@ -83,7 +84,8 @@ def refuse_nothing(annotation: Annotation, ledger: Ledger, done: int, what: str)
     """
     if ledger.rows and not done:
         reasons = ", ".join(f"{reason} {count}" for reason, count in ledger.skipped.items())
-        found = f"none of its {ledger.rows} rows can be {what}: {reasons}"
+        none = f"none of its {ledger.rows:,} rows can be"
+        found = f"{agreeing(ledger.rows, 'its only row cannot be', none)} {what}: {reasons}"
         hint = "for the reason of each row, see the ledger that histpred windows writes"
         raise InputError(annotation.name, found, hint)
 

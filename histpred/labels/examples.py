@@ -12,6 +12,7 @@ import pandas
 from histpred.core.errors import InputError, UsageError, first_few
 from histpred.core.marks import canonical
 from histpred.core.spelling import did_you_mean
+from histpred.core.text import agreeing, counted
 from histpred.labels.matrix import Labels, check_mark_name, rows_of, unit_ids
 
 logger = logging.getLogger(__name__)
@@ -72,11 +73,14 @@ def labelled(windows: pandas.DataFrame, labels: Labels, path: Path) -> LabelledW
         )
     if absent.size:
         logger.warning(
-            f"{len(absent)} of {len(labels.ids)} rows of {path} have no window and are not used: "
+            f"{len(absent)} of {counted(len(labels.ids), 'row')} of {path} "
+            f"{agreeing(len(absent), 'has no window and is', 'have no window and are')} not used: "
             f"{first_few(labels.ids[i] for i in absent)}"
         )
     if len(rows) < len(windows):
-        logger.info(f"{len(windows) - len(rows)} of {len(windows)} windows have no label")
+        bare = len(windows) - len(rows)
+        have = agreeing(bare, "has", "have")
+        logger.info(f"{bare} of {counted(len(windows), 'window')} {have} no label")
     chosen = windows.iloc[rows].reset_index(drop=True)
     return LabelledWindows(rows, chosen, np.array(unit_ids(chosen)), labels.values[found[rows]])
 
@@ -119,7 +123,7 @@ def learnable(marks: tuple[str, ...], train: np.ndarray, path: Path | str) -> np
         )
     if few:
         logger.warning(
-            f"{len(few)} marks are left out, as they have too few positive or negative training "
-            f"rows: {first_few(few)}"
+            f"{counted(len(few), 'mark')} {agreeing(len(few), 'is', 'are')} left out, with too "
+            f"few positive or negative training rows: {first_few(few)}"
         )
     return enough

@@ -22,6 +22,7 @@ import pandas
 from histpred.bundle.mark_spec import NAME_PATTERN, RESERVED
 from histpred.core.errors import InputError, first_few
 from histpred.core.marks import canonical
+from histpred.core.text import agreeing, counted
 from histpred.genome.regions import Feature
 from histpred.labels.table import read_rows
 
@@ -113,7 +114,8 @@ def read_labels(path: Path) -> Labels:
     if not genes:
         raise InputError(path, "no row below the header", "add a row for each gene")
     if repeated:
-        logger.warning(f"{repeated} rows of {path} repeat an earlier one")
+        repeat = agreeing(repeated, "repeats", "repeat")
+        logger.warning(f"{counted(repeated, 'row')} of {path} {repeat} an earlier one")
     matrix = np.array([values for _, values in genes.values()], np.float32)
     return Labels(tuple(genes), marks, matrix)
 
@@ -183,7 +185,8 @@ def rows_of(labels: Labels, windows: pandas.DataFrame) -> np.ndarray:
         rows.append(next((row for row in found if row is not None), -1))
     if ambiguous := sorted(shared.intersection(labels.ids)):
         logger.warning(
-            f"{len(ambiguous)} labels are of a name that several genes have, and are not used: "
+            f"{counted(len(ambiguous), 'label')} {agreeing(len(ambiguous), 'is', 'are')} not used, "
+            "of a name that several genes have: "
             f"{first_few(ambiguous)}"
         )
     return np.array(rows, np.int64)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from histpred.core.errors import InputError, UsageError, first_few
 from histpred.core.marks import ALIASES, canonical, is_mark
+from histpred.core.text import agreeing, counted
 from histpred.genome.bed import read_bed
 from histpred.genome.lines import Lines, open_lines
 from histpred.genome.mistaken import refuse_foreign
@@ -60,7 +61,8 @@ def peak_files(paths: Sequence[Path], sheet: Path | None) -> list[PeakFile]:
         for file in files:
             refuse_foreign(file.path)
         raise UsageError(
-            f"{len(strange)} of {len(files)} names of files do not begin with a histone mark: "
+            f"{len(strange)} of {counted(len(files), 'file name')} "
+            f"{agreeing(len(strange), 'does', 'do')} not begin with a histone mark: "
             f"{first_few(strange)}",
             "name them MARK.SAMPLE.bed.gz (H3K4me3.K562.bed.gz), or give a sheet with the mark and "
             "sample of each",
@@ -157,9 +159,12 @@ class PeakReader:
             pairs = first_few(f"{name} = {other}" for name, other in self._renamed.items())
             logger.info(f"contigs under another name in the peaks: {pairs}")
         if self._empty:
-            logger.warning(f"{len(self._empty)} files of peaks are empty: {first_few(self._empty)}")
+            are = agreeing(len(self._empty), "file of peaks is", "files of peaks are")
+            logger.warning(f"{len(self._empty)} {are} empty: {first_few(self._empty)}")
         if self._zero_length:
-            logger.warning(f"{self._zero_length} peaks are 0 bp long and were left out")
+            number = self._zero_length
+            how = agreeing(number, "is 0 bp long and was", "are 0 bp long and were")
+            logger.warning(f"{counted(number, 'peak')} {how} left out")
 
 
 def _intervals(lines: Lines) -> Iterator[tuple[str, int, int]]:

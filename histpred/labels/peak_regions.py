@@ -17,6 +17,7 @@ import numpy as np
 import pandas
 
 from histpred.core.errors import InputError, first_few
+from histpred.core.text import agreeing, counted
 from histpred.genome.annotation import TRANSCRIPT, Annotation, level_for, open_annotation
 from histpred.genome.misfits import Offenders
 from histpred.genome.plan import printable
@@ -65,8 +66,8 @@ def read_regions(
         expected = window.tile or level_for(window.kind, level) == TRANSCRIPT
         logger.log(
             logging.INFO if expected else logging.WARNING,
-            f"{repeated} rows of {annotation.name} have the id of an earlier row and are one gene "
-            "with it",
+            f"{counted(repeated, 'row')} of {annotation.name} {agreeing(repeated, 'has', 'have')} "
+            f"the id of an earlier row and {agreeing(repeated, 'is', 'are')} one gene with it",
         )
     return regions, unjoined
 
@@ -103,8 +104,8 @@ def _regions(
     if strandless.count:
         raise InputError(
             annotation.name,
-            f"{strandless.count} rows have no strand, which {window.kind} regions need: "
-            f"{strandless}",
+            f"{counted(strandless.count, 'row')} {agreeing(strandless.count, 'has', 'have')} no "
+            f"strand, which {window.kind} regions need: {strandless}",
             "give strands (column 6 of a BED), use each row as its own region with --window "
             "interval, or read '.' as '+' with --unstranded",
         )
@@ -145,7 +146,8 @@ def _none(annotation: str, reasons: list[str]) -> InputError:
         message = "holds no row, so there is nothing to label"
         return InputError(annotation, message, "give an annotation")
     counts = ", ".join(f"{reason} {count}" for reason, count in Counter(reasons).most_common())
-    message = f"none of its {len(reasons)} rows has a region: {counts}"
+    none = f"none of its {len(reasons):,} rows has a region"
+    message = f"{agreeing(len(reasons), 'its only row has no region', none)}: {counts}"
     return InputError(annotation, message, "give other rows or another kind of window")
 
 
@@ -163,8 +165,8 @@ def without_peaks(regions: Regions, with_peaks: set[int]) -> np.ndarray:
 def unjoined_genes(genes: pandas.DataFrame) -> pandas.DataFrame:
     """Genes on contigs without peaks as rows of unjoined.tsv; a warning names the contigs."""
     logger.warning(
-        f"{len(genes)} genes lie on contigs where no file has a peak "
-        f"({first_few(genes['chrom'].unique())}): they are left unlabelled"
+        f"{counted(len(genes), 'gene')} {agreeing(len(genes), 'lies', 'lie')} on contigs where no "
+        f"file has a peak ({first_few(genes['chrom'].unique())}), unlabelled"
     )
     rows = genes.rename(columns={"id": "gene_id"}).assign(line="", reason=NO_PEAKS)
     return rows[list(UNJOINED_COLUMNS)]

@@ -19,6 +19,7 @@ import pandas
 from histpred.core.errors import HistpredError, UsageError, first_few, first_line
 from histpred.core.extras import how_to_install
 from histpred.core.hts import has_room, no_room
+from histpred.core.text import agreeing, counted
 from histpred.genome.regions import PROMOTER
 from histpred.genome.request import Request
 from histpred.genome.windows import WindowSpec
@@ -138,7 +139,8 @@ def _samples(files: list[PeakFile], fewest: int) -> dict[str, dict[str, list[Pat
         )
     if few:
         logger.warning(
-            f"{len(few)} marks are left out, as they have fewer than {fewest} samples: "
+            f"{counted(len(few), 'mark')} {agreeing(len(few), 'is', 'are')} left out, with fewer "
+            f"than {fewest} samples: "
             f"{first_few(few)}"
         )
     return {mark: each for mark, each in samples.items() if len(each) >= fewest}

@@ -25,6 +25,7 @@ from typing import NamedTuple
 import numpy as np
 
 from histpred.core.errors import InputError, UsageError, first_few
+from histpred.core.text import agreeing, counted
 from histpred.genome.lines import PEEK, Lines, open_lines
 from histpred.labels.rnainter_marks import NOT_AVAILABLE, Marks
 from histpred.labels.table import ragged
@@ -101,7 +102,9 @@ def read_pairs(path: Path, min_score: float | None) -> Pairs:
     counts = {"rows read": rows}
     if strangers:
         counts["rows without a histone mark"] = total = strangers.total()
-        logger.warning(f"{total} rows of {path} name no histone mark: {first_few(strangers)}")
+        name = agreeing(total, "names", "name")
+        rows_of = f"{counted(total, 'row')} of {path} {name}"
+        logger.warning(f"{rows_of} no histone mark: {first_few(strangers)}")
     if min_score is not None:
         counts["rows below the least score"] = below
     if renamed := marks.renamed():

@@ -15,6 +15,7 @@ import numpy as np
 import pandas
 
 from histpred.core.errors import InputError, first_few
+from histpred.core.text import agreeing, counted
 from histpred.genome.bed import read_bed
 from histpred.genome.lines import open_lines
 from histpred.labels.loci import against_regions, overlapping
@@ -89,11 +90,14 @@ def sets_from_table(path: str, names: np.ndarray) -> np.ndarray:
     used = [name for name, its_set in found.items() if its_set != UNUSED]
     if strange := [name for name in used if name not in known]:
         logger.warning(
-            f"{len(strange)} of {len(used)} ids of {path} have no window: {first_few(strange)}"
+            f"{len(strange)} of {counted(len(used), 'id')} of {path} "
+            f"{agreeing(len(strange), 'has', 'have')} no window: "
+            f"{first_few(strange)}"
         )
     if unnamed := [name for name in names if name not in found]:
         logger.warning(
-            f"{len(unnamed)} of {len(names)} genes are not named in {path} and are not used: "
+            f"{len(unnamed)} of {counted(len(names), 'gene')} "
+            f"{agreeing(len(unnamed), 'is', 'are')} not named in {path} and not used: "
             f"{first_few(unnamed)}"
         )
     return np.array([found.get(name, UNUSED) for name in names], dtype="<U10")
@@ -113,7 +117,7 @@ def sets_from_bed(path: str, windows: pandas.DataFrame, unit: np.ndarray) -> np.
     strange = {row[0] for rows in regions.values() for row in rows} - set(windows["chrom"])
     if strange:
         names = first_few(sorted(strange))
-        logger.warning(f"no window lies on {len(strange)} contigs of {path}: {names}")
+        logger.warning(f"no window lies on {counted(len(strange), 'contig')} of {path}: {names}")
 
     sets = np.full(len(windows), UNUSED, dtype="<U10")
     touched = np.zeros(len(windows), int)

@@ -25,6 +25,7 @@ import pandas
 
 from histpred.core.errors import UsageError, first_few
 from histpred.core.spelling import did_you_mean
+from histpred.core.text import agreeing, counted
 from histpred.genome.regions import BLOCK as BLOCK_LENGTH
 from histpred.labels.loci import components, on_one_axis, overlapping
 from histpred.labels.splits import (
@@ -148,8 +149,9 @@ def _by_chromosome(
     straddling = in_several_sets(unit, sets)
     if straddling.any():
         logger.warning(
-            f"{straddling.sum()} genes have windows on chromosomes of different sets and are not "
-            "used"
+            f"{counted(straddling.sum(), 'gene')} "
+            f"{agreeing(straddling.sum(), 'has', 'have')} windows on chromosomes of different sets "
+            f"and {agreeing(straddling.sum(), 'is', 'are')} not used"
         )
     sets[straddling[unit]] = UNUSED
     parts = "; ".join(f"{name} {', '.join(present[drawn == name])}" for name in (TEST, VALIDATION))

@@ -26,6 +26,7 @@ from histpred.core.output import (
     sweep,
     temporary_faults,
 )
+from histpred.core.text import counted
 from histpred.core.version import __version__
 from histpred.evaluation.baselines import INPUTS
 from histpred.evaluation.compare import compare
@@ -42,7 +43,6 @@ from histpred.labels.genomes import genomes_identity, read_genome_labels
 from histpred.reports.evaluation import metrics_of, write_report
 from histpred.reports.evaluation_figures import FIGURE_NAMES, draw
 from histpred.reports.evaluation_tables import PREDICTIONS, READINGS, write_tables
-from histpred.reports.page import counted
 from histpred.reports.readings import PAPER
 from histpred.scoring.profile import PROFILE
 

@@ -9,10 +9,11 @@ import pandas
 
 from histpred.core.marks import by_class
 from histpred.core.output import output_files, temporary_faults
+from histpred.core.text import counted
 from histpred.genome.regions import INTERVAL
 from histpred.reports.explained import FEW, few_windows, read_profile
 from histpred.reports.explained_shapes import MIDDLE, TSS, map_of, panels_of
-from histpred.reports.page import Cell, Row, Table, counted, render
+from histpred.reports.page import Cell, Row, Table, render
 from histpred.scoring.derived import REPORT
 from histpred.scoring.explain_record import ExplainRecord, read_explained
 from histpred.scoring.profile import ALL

@@ -14,9 +14,10 @@ from typing import NamedTuple
 import numpy as np
 import pandas
 
+from histpred.core.text import counted
 from histpred.evaluation.analysis import off_diagonal_summary
 from histpred.evaluation.result import BASELINE, MACRO, MICRO, ModelResult, Result
-from histpred.reports.page import counted, listed, number, percent
+from histpred.reports.page import listed, number, percent
 
 MISCALIBRATED = 0.05  # an ECE above this is reported
 UNRELATED = 0.2  # a correlation below this counts as none

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 from histpred.bundle.calls import NEVER, expected_of, why_never
 from histpred.bundle.mark_spec import MarkSpec
 from histpred.core.marks import by_class
+from histpred.core.text import counted
 from histpred.genome.request import SEQUENCES
 from histpred.genome.windows import WindowSpec
 from histpred.reports.landscape import Landscape
-from histpred.reports.page import counted, listed
+from histpred.reports.page import listed
 
 MOST_NAMED = 6  # marks in a sentence; more are counted
 

@@ -16,6 +16,7 @@ import jinja2
 from markupsafe import Markup
 
 from histpred.core.marks import hex_colour, mark
+from histpred.core.text import counted
 from histpred.core.version import __version__
 
 
@@ -139,15 +140,6 @@ def number(value: float, sign: bool = False) -> str:
 def percent(share: float) -> str:
     """Format a share from 0 to 1 as a percentage; 'undefined' for NaN."""
     return "undefined" if math.isnan(share) else f"{100 * share:.1f}\N{NO-BREAK SPACE}%"
-
-
-def counted(count: int, word: str) -> str:
-    """A number of things.
-
-    >>> counted(1, "window"), counted(1_200, "window")
-    ('1 window', '1,200 windows')
-    """
-    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
 
 
 def listed(names: Iterable[object]) -> str:

@@ -22,6 +22,7 @@ from histpred.bundle.outputs import marks_of, was_trained_on
 from histpred.core.errors import BundleError, InputError, first_few
 from histpred.core.marks import by_class
 from histpred.core.output import output_files, refuse_inputs, temporary_faults
+from histpred.core.text import counted
 from histpred.genome.ledger import LEDGER, SKIPPED
 from histpred.genome.reasons import MEANINGS, UNWANTED
 from histpred.genome.windows import WindowSpec
@@ -38,7 +39,7 @@ from histpred.reports.heat import group_heat, window_heat
 from histpred.reports.landscape import NOT_STATED, TOP, Landscape, read_landscape
 from histpred.reports.marks_table import marks_table, measured_of, rounded, share_of
 from histpred.reports.opening import found, trust, unit_of
-from histpred.reports.page import Cell, Row, Table, count, counted, render, script_text
+from histpred.reports.page import Cell, Row, Table, count, render, script_text
 from histpred.reports.shapes import POINTS, distributions, overview
 from histpred.reports.speech import speech_of
 from histpred.scoring.derived import REPORT

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas
 
+from histpred.core.text import counted
 from histpred.evaluation.paper import one_class
 from histpred.evaluation.result import (
     BASELINE,
@@ -19,7 +20,7 @@ from histpred.evaluation.result import (
     Result,
 )
 from histpred.reports.findings import interval
-from histpred.reports.page import Cell, Row, Table, counted, figure, number
+from histpred.reports.page import Cell, Row, Table, figure, number
 
 HISTPRED, PAPER = "histpred", "paper"
 COUNTS = ("positives", "negatives")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
@@ -186,6 +186,13 @@ def embed_windows(
             f"{run.embedded:,} chunks embedded on {run.device}, {run.reused:,} found in the store"
         )
     return read_table(table)
+
+
+def window_sequences(request: Request, window: WindowSpec, work: Path) -> Generator[list[bytes]]:
+    """Yield the sequences of windows in batches, 5' to 3' and cleaned; nothing is logged."""
+    with quiet_htslib(), open_windows(request, window, work) as opened:
+        for batch in scorable(opened.ledger, opened.reference, window, opened.transcripts):
+            yield [row.sequence for row in batch]
 
 
 def map_windows(

@@ -743,7 +743,7 @@ def test_strict_counts_for_embed_too(inputs, filled, tmp_path):
     arguments = [gtf, *inputs.arguments()[1:], "--store", store]
     done = histpred("embed", *arguments, "--strict")
     assert done.code == 3, done.err
-    assert "--strict: 1 rows were skipped" in done.err
+    assert "--strict: 1 row was skipped" in done.err
 
 
 def test_embed_is_quiet_when_told_to(inputs, filled):

@@ -124,7 +124,7 @@ def test_what_is_wrong_with_the_words_is_said(files, arguments, code, words):
 def test_genes_are_chosen_by_name(files):
     done = histpred("predict", "genes.bed", "genome.fa", "--genes", "linc2,LINC3", "-o", "out")
     assert done.code == 0
-    assert "1 of 2 genes are not in genes.bed: LINC3 (nearest: LINC2, LINC1)" in done.err
+    assert "1 of 2 genes is not in genes.bed: LINC3 (nearest: LINC2, LINC1)" in done.err
     assert [row["name"] for row in read_scores(Path("out/scores.tsv.gz")).rows] == ["LINC2"]
     ledger = [(row["name"], row["status"], row["reason"]) for row in read_ledger("out/ledger.tsv")]
     assert ledger == [
@@ -191,7 +191,7 @@ def test_embed_takes_regions_too(files):
     options = ("--encoder", "kmer", "--store", "store")
     done = histpred("embed", "chr1:30,001-31,000", "genome.fa", *options)
     assert done.code == 0, done.err
-    assert "1 windows of 1 rows" in done.err
+    assert "1 window of 1 row" in done.err
 
 
 def record(genome: dict[str, str], name: str, start: int, end: int) -> str:
@@ -239,7 +239,7 @@ def test_u_of_a_transcript_is_read_as_t(files):
     assert Path("rna.windows.fa").read_text() == ">t::t:0-10(+)\nACGTTTACGA\n"
     assert Path("dna.windows.fa").read_text() == Path("rna.windows.fa").read_text()
     embedded = ("embed", "rna.fa", "--sequences", "--encoder", "kmer", "--store", "store")
-    assert "1 windows of 1 rows" in histpred(*embedded).err
+    assert "1 window of 1 row" in histpred(*embedded).err
 
 
 def test_many_sequences_say_nothing_of_their_species(files):

@@ -54,7 +54,7 @@ def test_windows_go_to_standard_output(to: str, suffix: str, rows, tmp_path: Pat
     (tmp_path / "here").mkdir()
     done = process("windows", *rows, "-o", to, cwd=tmp_path / "here")
     assert (done.code, done.out) == (0, file.read_text())
-    assert done.err.splitlines()[-1] == "standard output: 1 windows of 1 rows"
+    assert done.err.splitlines()[-1] == "standard output: 1 window of 1 row"
     assert list((tmp_path / "here").iterdir()) == []
 
 

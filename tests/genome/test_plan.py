@@ -85,7 +85,7 @@ def test_every_row_is_in_the_ledger_once_with_its_reason(tmp_path):
     assert [row["line"] for row in rows] == list("12345678")
     assert len(windows) == 4
     remarks = " ".join(result.warnings)
-    assert "1 rows lie on contigs that" in remarks
+    assert "1 row lies on a contig that" in remarks
     assert "chrX" in remarks
 
 
@@ -171,7 +171,7 @@ def test_past_end_counts_the_rows_that_were_clipped(tmp_path):
     "text", [bed("chr1 1 9 a 0 +", "chr1 1 9 b 0 ."), genes("chr1 1 9 +", "chr1 2 9 .")]
 )
 def test_no_strand_is_refused_where_strand_matters(tmp_path, kind, text):
-    with pytest.raises(InputError, match="1 of 2 rows have no strand") as caught:
+    with pytest.raises(InputError, match="1 of 2 rows has no strand") as caught:
         planned(tmp_path, text, kind)
     assert "--unstranded" in caught.value.hint
     _, rows, windows = planned(tmp_path, text, kind, unstranded=True)

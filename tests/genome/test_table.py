@@ -241,7 +241,7 @@ def test_a_table_of_another_assembly_is_refused(contig, end, tmp_path):
         tmp_path / "w.tsv", f"{TABLE_HEADER}\n{contig}\t0\t{end}\ta\t+\t.\t.\t0\t1\t.\t0\n"
     )
     fasta = write_fasta(tmp_path / "genome.fa", GENOME | {"chrM": "ACGTA" * 6})
-    with pytest.raises(InputError, match=r"1 of 1 rows end past their contig .*: a \(line 2\)"):
+    with pytest.raises(InputError, match=r"1 of 1 row ends past its contig .*: a \(line 2\)"):
         extract(Request(str(path), str(fasta)), WindowSpec("body", 0, 0, 1), tmp_path / "out.tsv")
 
 

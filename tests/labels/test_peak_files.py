@@ -37,7 +37,9 @@ def test_files_without_a_sample_are_samples_of_their_own():
 
 def test_names_without_a_mark():
     paths = [Path(name) for name in ("ENCFF1.bed.gz", "H3K4me3.a.bed", "K562.H3K4me3.bed")]
-    with pytest.raises(UsageError, match=r"2 of 3 names .*: ENCFF1\.bed\.gz, K562\.H3K4me3") as e:
+    with pytest.raises(
+        UsageError, match=r"2 of 3 file names .*: ENCFF1\.bed\.gz, K562\.H3K4me3"
+    ) as e:
         peak_files(paths, None)
     assert "sheet" in e.value.hint
 

@@ -146,7 +146,7 @@ def test_a_number_and_a_share_of_samples(here, work, caplog):
         assert made.marks == ("H3K9ac",)
         assert list(marked(made, "H3K9ac").values()) == expected
         assert (made.counts["peak files"], made.counts["samples"]) == (10, 10)
-    assert "1 marks are left out, as they have fewer than 2 samples: H3F3A (1)" in caplog.text
+    assert "1 mark is left out, with fewer than 2 samples: H3F3A (1)" in caplog.text
     with pytest.raises(UsageError, match="no mark has the 11 samples"):
         from_peaks(files, genes, work, INTERVAL, fewest_samples=11)
     with pytest.raises(UsageError, match="at least 0 samples"):
@@ -245,7 +245,7 @@ def test_contigs_under_another_name(here, work, caplog, here_named, there_named)
     assert marked(made) == {"A": 1, "B": 1}
     assert list(made.genes["chrom"]) == [here_named, here_named]
     assert made.unjoined[["name", "reason"]].to_numpy().tolist() == [["C", "no-peak-on-the-contig"]]
-    assert "1 genes lie on contigs where no file has a peak (chrUn)" in caplog.text
+    assert "1 gene lies on contigs where no file has a peak (chrUn)" in caplog.text
     assert f"another name in the peaks: {here_named} = {there_named}" in caplog.text
 
 
@@ -287,7 +287,7 @@ def test_files_without_a_peak(here, work, caplog, content):
     write(files[1].path, content)
     made = from_peaks(files, bed("chr1 0 50 A"), work, INTERVAL)
     assert made.values.tolist() == [[1, 0]]
-    assert "1 files of peaks are empty: H3K9ac.a.bed" in caplog.text
+    assert "1 file of peaks is empty: H3K9ac.a.bed" in caplog.text
     made = from_peaks(files[1:], bed("chr1 0 50 A"), work, INTERVAL)
     assert made.values.tolist() == [[0]]
 
@@ -311,7 +311,7 @@ def test_an_interval_that_reaches_before_its_contig_is_clipped_there(here, work)
 def test_peaks_of_no_base(here, work, caplog):
     made = from_peaks(peaks([("1", 0, 5), ("1", 105, 105)]), bed("1 100 110 A"), work, INTERVAL)
     assert made.values.tolist() == [[0]]
-    assert "1 peaks are 0 bp long and were left out" in caplog.text
+    assert "1 peak is 0 bp long and was left out" in caplog.text
 
 
 def test_only_three_columns_are_read(here, work):
@@ -447,7 +447,7 @@ def test_a_gene_in_two_places_has_a_mark_if_either_has(here, work, caplog):
     made = from_peaks(files, genes, work, INTERVAL, min_samples=1.0)
     assert marked(made) == {"A": 1, "B": 0}
     assert list(made.genes["chrom"]) == ["X", "X"]
-    assert "1 rows of genes.bed have the id of an earlier row" in caplog.text
+    assert "1 row of genes.bed has the id of an earlier row" in caplog.text
 
 
 def test_strands_that_are_missing(here, work):

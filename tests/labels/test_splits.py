@@ -122,9 +122,9 @@ def test_a_table_of_the_users(tmp_path, caplog):
         sets, _ = split(windows, windows["gene_id"], str(path), 0)
     assert sets.tolist() == [TRAIN, TRAIN, TEST, VALIDATION, UNUSED, UNUSED]
     assert "1 of 4 ids of" in caplog.text
-    assert "have no window: ZZ" in caplog.text
+    assert "has no window: ZZ" in caplog.text
     assert "2 of 5 genes are not named in" in caplog.text
-    assert "are not used: D, E" in caplog.text
+    assert "and not used: D, E" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def test_regions_of_a_bed(tmp_path, caplog):
         sets, _ = split(windows, windows["gene_id"], str(path), 0)
     assert dict(zip(windows["gene_id"], sets, strict=True)) == {c[3]: c[4] for c in cases}
     assert sets[10:].tolist() == [UNUSED] * 4
-    assert "no window lies on 1 contigs of" in caplog.text
+    assert "no window lies on 1 contig of" in caplog.text
     assert "9 of 14 windows are not used: 6 do not lie within" in caplog.text
 
 

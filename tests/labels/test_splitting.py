@@ -140,7 +140,7 @@ def test_a_gene_on_chromosomes_of_two_sets_is_not_used(caplog):
         validation_chromosomes=("Z",),
     )
     assert sets.tolist() == [TRAIN] * 5 + [TEST] * 5 + [VALIDATION] * 5 + [UNUSED] * 2
-    assert "1 genes have windows on chromosomes of different sets" in caplog.text
+    assert "1 gene has windows on chromosomes of different sets" in caplog.text
 
 
 @pytest.mark.parametrize(

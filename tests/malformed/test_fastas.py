@@ -375,7 +375,7 @@ def test_n_is_counted_and_limited(row, folder):
 def test_50_nothing_but_n_is_an_error(folder, refused):
     annotation = write_bed(folder / "rows.bed", [("n", 0, 50, "a", 0, "+")])
     fasta = write_fasta(folder / "input" / "n.fa", {"n": "N" * 100})
-    words = (f"{annotation}: none of its 1 rows can be scored: too-many-n 1",)
+    words = (f"{annotation}: its only row cannot be scored: too-many-n 1",)
     refused("predict", annotation, fasta, "-o", folder / "out", "--window", "body", words=words)
 
 

@@ -549,7 +549,7 @@ def test_an_ambiguous_name_is_not_guessed(tmp_path):
     fasta = write_fasta(tmp_path / "genome.fa", genome)
     rows = [("1", 1000, 1500, "a", 0, "+"), ("2", 1000, 1500, "b", 0, "-")]
     result = predict(write_bed(tmp_path / "rows.bed", rows), fasta, tmp_path / "out")
-    assert "1 rows lie on contigs that" in result.err
+    assert "1 row lies on a contig that" in result.err
     assert [row["name"] for row in read_scores(tmp_path / "out" / "scores.tsv.gz").rows] == ["b"]
 
 
