@@ -581,7 +581,7 @@ def test_bad_samples_do_not_cost_the_others(tmp_path: Path, plain: Path) -> None
     sheet = three_samples(tmp_path)
     shutil.copy(INPUTS[1], tmp_path / "killed.fa.gz")
     with sheet.open("a") as rows:
-        rows.write(f"killed,{DATA / 'genes.bed'},killed.fa.gz,\n")
+        rows.write(f"killed,{INPUTS[0]},killed.fa.gz,\n")
     body = '[[ "$*" != "predict shard/0002.tsv genome/killed"* ]] || kill -9 $$'
     options = ["--skip_failed", "--tracks", "--shard_bases", "600000"]
     done = launch(
