@@ -31,7 +31,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from histpred.bundle.encoding import EncoderChoice, bundle_encoder  # noqa: E402
 from histpred.bundle.folder import load_bundle  # noqa: E402
-from histpred.encoders import Encoder  # noqa: E402
+from histpred.core.execution import Execution  # noqa: E402
 from histpred.encoders.chunks import ChunkPolicy  # noqa: E402
 from histpred.encoders.embedder import embed_sequences  # noqa: E402
 from histpred.genome.changes import Change, changed_sequence  # noqa: E402
@@ -40,7 +40,7 @@ from histpred.genome.reference import Reference  # noqa: E402
 from histpred.genome.request import Request  # noqa: E402
 from histpred.genome.windows import Row  # noqa: E402
 from histpred.scoring.alternatives import Alternative, Alternatives  # noqa: E402
-from histpred.scoring.scorer import Scorer  # noqa: E402
+from histpred.scoring.opened import OpenBundle, open_bundle, scorer_of  # noqa: E402
 from histpred.scoring.stretches import known_stretches, resolution_of  # noqa: E402
 from histpred.scoring.variants_background import substitutions  # noqa: E402
 
@@ -54,9 +54,7 @@ Given = list[tuple[Row, list[Alternative]]]
 class Opened(NamedTuple):
     """A bundle and a genome, ready to score."""
 
-    choice: EncoderChoice
-    encoder: Encoder
-    scorer: Scorer
+    bundle: OpenBundle
     reference: Reference
     rows: list[Row]
 
@@ -65,40 +63,39 @@ class Opened(NamedTuple):
 def opened(choice: EncoderChoice, request: Request, count: int) -> Iterator[Opened]:
     """Open a bundle and the first windows of a request."""
     with tempfile.TemporaryDirectory() as work, ExitStack() as stack:
-        encoder = choice.open("cpu")
-        scorer = stack.enter_context(Scorer(choice.required_bundle, "cpu"))
+        scorer = stack.enter_context(scorer_of(choice, "cpu"))
+        bundle = open_bundle(choice, scorer, Execution("cpu"))
         windows = stack.enter_context(open_windows(request, choice.window, Path(work)))
         batches = scorable(windows.ledger, windows.reference, choice.window)
         rows = list(islice(chain.from_iterable(batches), count))
-        yield Opened(choice, encoder, scorer, windows.reference, rows)
+        yield Opened(bundle, windows.reference, rows)
 
 
 def shared(given: Given, one: Opened) -> list[np.ndarray]:
     """Logits with only what changes embedded again."""
-    alternatives = Alternatives(one.choice, one.encoder, one.scorer, one.reference)
-    return alternatives.logits(given)
+    return Alternatives(one.bundle, one.reference).logits(given)
 
 
 def whole(given: Given, one: Opened) -> list[np.ndarray]:
     """Logits of every changed window, embedded whole."""
-    found = []
+    choice, encoder, found = one.bundle.choice, one.bundle.encoder, []
     for row, others in given:
         sequences = [
-            changed_sequence(row.window, one.choice.window, changes, one.reference)
+            changed_sequence(row.window, choice.window, changes, one.reference)
             for changes in others
         ]
         sequences.insert(0, row.sequence)
-        if one.choice.chunks is None:
-            vectors = one.encoder.embed(sequences).vectors
+        if choice.chunks is None:
+            vectors = encoder.embed(sequences).vectors
         else:
-            vectors = embed_sequences(one.encoder, one.choice.chunks, sequences)
-        found.append(one.scorer.logits(vectors))
+            vectors = embed_sequences(encoder, choice.chunks, sequences)
+        found.append(one.bundle.scorer.logits(vectors))
     return found
 
 
 def stretches(row: Row, one: Opened) -> list[Alternative]:
     """Each stretch as N."""
-    every = known_stretches(row.window, one.reference, resolution_of(one.choice))
+    every = known_stretches(row.window, one.reference, resolution_of(one.bundle.choice))
     return [[Change(start, end, b"N" * (end - start))] for start, end in every]
 
 

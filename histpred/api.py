@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, overload
 
 from histpred import verbs
-from histpred.arguments import given_of, names_of, path_of, selection_of, text_of, threads_of
+from histpred.arguments import inputs_of, names_of, path_of, selection_of, text_of, threads_of
 from histpred.bundle.encoding import bundle_encoder, choose_encoder
 from histpred.bundle.folder import DEFAULT_BUNDLE, load_bundle
 from histpred.bundle.outputs import window_for
@@ -136,15 +136,15 @@ def predict(
     """
     if tracks and out is None:
         raise UsageError("tracks need a folder", "give out=")
-    loaded, given = load_bundle(bundle), given_of(annotation, fasta, tiles=bool(tile))
-    window = window if tile else given.window(loaded, window)
+    loaded, inputs = load_bundle(bundle), inputs_of(annotation, fasta, tiles=bool(tile))
+    window = window if tile else inputs.window(loaded, window)
     choice = bundle_encoder(loaded, window, tile, path_of(weights))
     choice = choice._replace(marks=names_of(marks), call_precision=call_precision)
     execution = Execution(device, precision, path_of(store), overwrite)
     rows = selection_of(by, biotypes, unstranded, genes=genes, transcripts=transcripts)
     with (
         threads_of(threads),
-        given.request(rows) as request,
+        inputs.request(rows) as request,
         output_path(out, "out") as folder,
     ):
         verbs.predict(request, choice, folder, execution, tracks)
@@ -243,14 +243,14 @@ def explain(
     from histpred.scoring.explain_frames import read_explanation
     from histpred.scoring.substitutions import bases_text
 
-    loaded, given = load_bundle(bundle), given_of(annotation, fasta)
-    choice = bundle_encoder(loaded, given.window(loaded, window), None, path_of(weights))
+    loaded, inputs = load_bundle(bundle), inputs_of(annotation, fasta)
+    choice = bundle_encoder(loaded, inputs.window(loaded, window), None, path_of(weights))
     choice = choice._replace(marks=names_of(marks))
     execution = Execution(device, precision, path_of(store), overwrite)
     rows = selection_of(by, biotypes, unstranded, genes=genes)
     with (
         threads_of(threads),
-        given.request(rows) as request,
+        inputs.request(rows) as request,
         output_path(out, "out") as folder,
     ):
         replaced = bases_text(" ".join(names_of(bases or ())), request.fasta)
@@ -295,15 +295,15 @@ def variants(
     from histpred.scoring.frames import read_effects
     from histpred.scoring.variants import BACKGROUND, VariantOptions
 
-    loaded, given = load_bundle(bundle), given_of(annotation, path_text(fasta, "fasta"))
-    choice = bundle_encoder(loaded, given.window(loaded, window), None, path_of(weights))
+    loaded, inputs = load_bundle(bundle), inputs_of(annotation, path_text(fasta, "fasta"))
+    choice = bundle_encoder(loaded, inputs.window(loaded, window), None, path_of(weights))
     choice = choice._replace(marks=names_of(marks))
     options = VariantOptions(BACKGROUND if background is None else background, anyway)
     execution = Execution(device, precision, path_of(store), overwrite)
     rows = selection_of(by, biotypes, unstranded, genes=genes)
     with (
         threads_of(threads),
-        given.request(rows) as request,
+        inputs.request(rows) as request,
         output_path(out, "out") as folder,
     ):
         verbs.variants(path_text(vcf, "vcf"), request, choice, folder, options, execution)
@@ -323,10 +323,10 @@ def windows(
     unstranded: bool = False,
 ) -> pandas.DataFrame:
     """The windows that `predict` would score: its arguments, and its columns but for the marks."""
-    loaded, given = load_bundle(bundle), given_of(annotation, path_text(fasta, "fasta"))
-    spec = window_for(loaded, given.window(loaded, window))
+    loaded, inputs = load_bundle(bundle), inputs_of(annotation, path_text(fasta, "fasta"))
+    spec = window_for(loaded, inputs.window(loaded, window))
     rows = selection_of(by, biotypes, unstranded, genes=genes, transcripts=transcripts)
-    with given.request(rows) as request, output_path(None, "windows.tsv") as table:
+    with inputs.request(rows) as request, output_path(None, "windows.tsv") as table:
         verbs.windows(request, spec, table)
         return read_frame(table).drop(columns=["blocks", "outside"])
 
@@ -370,14 +370,14 @@ def embed(
     """
     from histpred.scoring.embed import read_table
 
-    given = given_of(annotation, path_text(fasta, "fasta"))
-    loaded = load_bundle(bundle) if bundle and given.source == REGIONS else None
-    window = given.window(loaded, window)
+    inputs = inputs_of(annotation, path_text(fasta, "fasta"))
+    loaded = load_bundle(bundle) if bundle and inputs.source == REGIONS else None
+    window = inputs.window(loaded, window)
     choice = choose_encoder(text_of(bundle), encoder, chunks, window, path_of(weights))
     rows = selection_of(by, biotypes, unstranded, genes=genes, transcripts=transcripts)
     with (
         threads_of(threads),
-        given.request(rows) as request,
+        inputs.request(rows) as request,
         output_path(None, "windows.parquet") as table,
     ):
         folder = path_of(store) or table.with_name("store")

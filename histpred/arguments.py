@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Sequences: TypeAlias = Mapping[str, str]
 
 
-class Given(NamedTuple):
+class Inputs(NamedTuple):
     """An annotation and its FASTA, as a user gave them.
 
     annotation: the text of regions, or anything that `annotation_file` or `sequences_file` takes.
@@ -52,17 +52,17 @@ class Given(NamedTuple):
             yield selection._replace(annotation=rows, fasta=fasta, source=self.source)
 
 
-def given_of(
+def inputs_of(
     annotation: Annotation | Sequences, fasta: AnyPath | None, tiles: bool = False
-) -> Given:
+) -> Inputs:
     """What a user means by an annotation and a FASTA.
 
     Without a FASTA, the annotation is sequences; with `tiles`, it is a genome of which all is used.
     """
     regions = regions_text(annotation, fasta)
     if fasta is None and not tiles:
-        return Given(annotation, fasta, SEQUENCES)
-    return Given(regions, fasta, REGIONS) if regions else Given(annotation, fasta, FILE)
+        return Inputs(annotation, fasta, SEQUENCES)
+    return Inputs(regions, fasta, REGIONS) if regions else Inputs(annotation, fasta, FILE)
 
 
 def selection_of(

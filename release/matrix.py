@@ -2,6 +2,7 @@
 
     release/matrix.py                                              # each Python that is found here
     release/matrix.py --python python3.12 --dependencies oldest -- tests/core
+    release/matrix.py --extra labels --extra anndata -- tests/labels tests/reports
 
 Each environment is made from scratch in a temporary folder and has no checkout on its path. The
 oldest dependencies are the lower bounds of pyproject.toml, or the first release with a wheel for
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -42,8 +44,10 @@ def found_pythons() -> list[str]:
     return [name for name, starts in zip(names, works, strict=True) if starts]
 
 
-def environment(folder: Path, python: str, dependencies: str, wheel: Path) -> Path:
-    """Make an environment with the wheel and its dependencies; return its Python."""
+def environment(
+    folder: Path, python: str, dependencies: str, extras: Sequence[str], wheel: Path
+) -> Path:
+    """Make an environment with the wheel, its dependencies and extras; return its Python."""
     base = subprocess.check_output([python, "-c", "import sys; print(sys.executable)"], text=True)
     uv("venv", "--quiet", "--python", base.strip(), folder)
     binary = folder / "bin" / "python"
@@ -51,17 +55,20 @@ def environment(folder: Path, python: str, dependencies: str, wheel: Path) -> Pa
     resolution = "lowest-direct" if dependencies == "oldest" else "highest"
     options = ["--quiet", "--python", binary, "--only-binary", ":all:"]
     compiled = ["pip", "compile", *options, "--resolution", resolution, "--output-file", pins]
-    uv(*compiled, ROOT / "pyproject.toml")
+    uv(*compiled, *(f"--extra={name}" for name in extras), ROOT / "pyproject.toml")
     uv("pip", "install", *options, "--requirements", pins)
     uv("pip", "install", *options, "--no-deps", wheel)
     uv("pip", "install", *options, "--constraints", pins, *TEST_PACKAGES)
     return binary
 
 
-def versions(python: Path) -> str:
-    """The versions of the packages that pyproject.toml names."""
+def versions(python: Path, extras: Sequence[str] = ()) -> str:
+    """The versions of the packages that pyproject.toml names, and those of extras."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    names = [requirement.split(">=")[0] for requirement in project["dependencies"]]
+    requirements = list(project["dependencies"])
+    for name in extras:
+        requirements += project["optional-dependencies"][name]
+    names = sorted({re.split(r"[>\[]", requirement)[0] for requirement in requirements})
     code = "import sys; from importlib.metadata import version as v; "
     code += "print(*(f'{name} {v(name)}' for name in sys.argv[1:]), sep=', ')"
     return subprocess.check_output([python, "-c", code, *names], text=True).strip()
@@ -85,6 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--python", action="append", help="an interpreter (default: all found)")
     parser.add_argument("--dependencies", choices=["oldest", "newest"], help="(default: both)")
+    parser.add_argument("--extra", action="append", default=[], help="an extra (default: none)")
     parser.add_argument("tests", nargs="*", default=QUICK, help="what pytest gets")
     given = parser.parse_args(arguments)
     failed = 0
@@ -98,8 +106,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             ):
                 started = time.monotonic()
                 place = folder / f"{Path(python).name}-{dependencies}"
-                binary = environment(place, python, dependencies, wheel)
-                print(f"== {python}, {dependencies}: {versions(binary)}", flush=True)
+                binary = environment(place, python, dependencies, given.extra, wheel)
+                print(f"== {python}, {dependencies}: {versions(binary, given.extra)}", flush=True)
                 passed = tests(binary, given.tests)
                 failed += not passed
                 verdict = "passed" if passed else "FAILED"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import hypothesis
 import pytest
 
-from support import browsers
+from support import browsers, repetition
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -35,6 +35,18 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # No deadline, since machines may be slow. The same examples each time, so failures are repeatable.
 hypothesis.settings.register_profile("histpred", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("histpred")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    note = os.environ.get("HISTPRED_NOTE")
+    if note:
+        config.pluginmanager.register(repetition.Notes(Path(note)))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    noted = os.environ.get("HISTPRED_LEAVE_OUT")
+    if noted:
+        repetition.leave_out(Path(noted), config, items)
 
 
 def forbid_skip(report: pytest.TestReport | pytest.CollectReport) -> None:

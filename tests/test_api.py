@@ -22,7 +22,7 @@ from histpred.core.cores import usable_cores
 from histpred.core.errors import HistpredError, InputError, OutputError, UsageError
 from histpred.scoring.frames import labels_table
 from support import random_bed_rows, random_genome, random_transcripts, write_fasta, write_gtf
-from support.command_line import COLUMNS, FILES, read_scores
+from support.command_line import COLUMNS, FILES, ROOT, read_scores
 from support.command_line import histpred as command_line
 
 MARKS = list(load_bundle().manifest.mark_names)
@@ -280,18 +280,23 @@ def test_a_mark_that_is_not_predicted_has_no_calls_and_a_reason(tmp_path):
     assert set(calls["mark"]) <= {"H3K27ac"}
 
 
-def test_type_checkers_know_what_predict_returns(tmp_path):
-    """The options of the overloads are those of the function."""
+def test_the_options_of_the_overloads_are_those_of_predict():
     options = set(inspect.signature(histpred.predict).parameters)
     assert options == {"annotation", "fasta", "out", "calls", *PredictOptions.__annotations__}
+
+
+@pytest.mark.slow
+def test_type_checkers_know_what_predict_returns(tmp_path, monkeypatch):
+    """With the settings and the cache of the checkout, as its own check of types has them."""
     mypy = pytest.importorskip("mypy.api", reason="needs mypy")
+    monkeypatch.chdir(ROOT)
     (tmp_path / "use.py").write_text(
         "import histpred\n"
         "reveal_type(histpred.predict('a', 'b'))\n"
         "reveal_type(histpred.predict('a', 'b', calls=True, tile=200))\n"
         "histpred.predict('a', 'b', tiles=200)\n"
     )
-    said, _, _ = mypy.run([str(tmp_path / "use.py"), "--cache-dir", str(tmp_path / "cache")])
+    said, _, _ = mypy.run([str(tmp_path / "use.py")])
     first, second, third, *_ = [
         line for line in said.splitlines() if "note:" in line or "error" in line
     ]

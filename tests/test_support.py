@@ -18,6 +18,7 @@ from support import (
     write_fasta,
     write_gtf,
 )
+from support.once import made_once
 
 LENGTHS = {"chr1": 1000, "chr2": 61, "chrM": 20}
 
@@ -74,3 +75,36 @@ def test_written_annotations(tmp_path: Path) -> None:
     assert kinds == ["gene", "transcript", *["exon"] * len(transcript.exons)]
     assert rows[0].split("\t")[3:5] == [str(transcript.start + 1), str(transcript.end)]
     assert len(transcript.spliced(genome)) == sum(end - start for start, end in transcript.exons)
+
+
+def test_a_folder_is_made_once_for_all_workers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Factory:
+        """The folders that pytest gives to a worker; xdist's workers have theirs side by side."""
+
+        def __init__(self, worker: str) -> None:
+            self.base = tmp_path / worker
+            self.base.mkdir()
+
+        def getbasetemp(self) -> Path:
+            return self.base
+
+    def fill(folder: Path) -> None:
+        fills.append(folder)
+        (folder / "half").touch()
+        if len(fills) == 1:
+            raise RuntimeError("the first one fails")
+        (folder / "whole").touch(exist_ok=False)
+
+    fills: list[Path] = []
+    monkeypatch.setenv("PYTEST_XDIST_WORKER", "gw0")
+    first, second, third = map(Factory, ("gw0", "gw1", "gw2"))
+    with pytest.raises(RuntimeError):
+        made_once(first, "data", fill)
+    made = {made_once(factory, "data", fill) for factory in (second, third, first)}
+    assert made == {tmp_path / "data"}
+    assert len(fills) == 2
+    assert {path.name for path in fills[1].iterdir()} == {"half", "whole"}
+    monkeypatch.delenv("PYTEST_XDIST_WORKER")
+    assert made_once(second, "data", fill) == tmp_path / "gw1" / "data"

@@ -11,7 +11,10 @@ from pydantic import Field, model_validator
 from histpred.bundle.figures import Fraction, Record
 from histpred.core.columns import NAMES
 
-RESERVED = (*NAMES, "calls", "genome", "vector", "windows")  # names of columns and tracks
+RESERVED = (
+    *(*NAMES, "anchor", "genome", "id", "unit", "vector", "window", "windows"),  # columns
+    *("annotation", "calls", "macro", "mean", "micro"),  # tracks, and rows of figures
+)
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._+-]*$"
 Name = Annotated[str, Field(min_length=1, pattern=NAME_PATTERN)]
 

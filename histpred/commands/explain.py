@@ -69,7 +69,6 @@ def explain(
     out: Path,
     tracks: bool,
     report: bool,
-    marks: tuple[str, ...],
     resolution: int | None,
     bases: str,
     strict: bool,
@@ -88,8 +87,6 @@ def explain(
     bases.tsv.gz (with --bases), ledger.tsv, run.json and report.html.
     """
     from histpred import verbs
-    from histpred.bundle.encoding import bundle_encoder
-    from histpred.bundle.folder import load_bundle
     from histpred.core.execution import Execution
     from histpred.genome.request import Request
     from histpred.scoring.derived import FOLDER, HUB, REPORT
@@ -97,9 +94,7 @@ def explain(
 
     given = inputs.read_inputs(given)
     request = options.filled(Request, given)
-    bundle = load_bundle(given["bundle"])
-    choice = bundle_encoder(bundle, given["kind"], None, given["weights"])
-    choice = choice._replace(marks=marks)
+    choice = inputs.choice_of(given)
     replaced = bases_text(bases, request.fasta)
     with (
         Progress("explaining windows", quiet) as progress,

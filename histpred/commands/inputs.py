@@ -15,6 +15,7 @@ from histpred.core.log import logger
 from histpred.genome.regions import BODY, INTERVAL, PROMOTER
 
 if TYPE_CHECKING:
+    from histpred.bundle.encoding import EncoderChoice
     from histpred.genome.genomes import GenomeInput
 
 REGION = "chr22:20,100,000-20,104,000"
@@ -99,6 +100,16 @@ def read_inputs(given: Mapping[str, Any]) -> dict[str, Any]:
             f"give one, or join them with cat; or type regions, such as {REGION}",
         )
     return {**given, "annotation": words[0], "source": FILE}
+
+
+def choice_of(given: Mapping[str, Any]) -> EncoderChoice:
+    """Return the encoder of the bundle, for the windows and marks that the options name."""
+    from histpred.bundle.encoding import bundle_encoder
+    from histpred.bundle.folder import load_bundle
+
+    bundle = load_bundle(given["bundle"])
+    choice = bundle_encoder(bundle, given["kind"], given.get("tile"), given["weights"])
+    return choice._replace(marks=given["marks"], call_precision=given.get("call_precision"))
 
 
 def genomes_of(given: Mapping[str, Any]) -> tuple[GenomeInput, ...]:

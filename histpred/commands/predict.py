@@ -65,7 +65,6 @@ def predict(
     out: Path,
     tracks: bool,
     report: bool,
-    marks: tuple[str, ...],
     strict: bool,
     quiet: bool,
     **given: Any,
@@ -84,17 +83,13 @@ def predict(
     """
     from histpred import verbs
     from histpred.bundle.calls import promise_of
-    from histpred.bundle.encoding import bundle_encoder
-    from histpred.bundle.folder import load_bundle
     from histpred.core.execution import Execution
     from histpred.genome.request import Request
     from histpred.scoring.derived import FOLDER
 
     given = inputs.read_inputs(given)
     request = options.filled(Request, given)
-    bundle = load_bundle(given["bundle"])
-    choice = bundle_encoder(bundle, given["kind"], given["tile"], given["weights"])
-    choice = choice._replace(marks=marks, call_precision=given["call_precision"])
+    choice = inputs.choice_of(given)
     with (
         Progress("scoring windows", quiet) as progress,
         Progress("writing tracks", quiet) as tracks_progress,
@@ -117,5 +112,5 @@ def predict(
     if hub:
         tell_hub(hub, out / FOLDER)
     if report and execution.table:
-        report_on(out, bundle, result)
+        report_on(out, choice.bundle, result)
     check_strict(strict, result.skipped, result.past_end, out / "ledger.tsv")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -236,13 +237,19 @@ def train(out: Path, hidden: str, name: str | None, quiet: bool, **given: Any) -
         execution = options.filled(Execution, given, progress=embedded)
         trained = verbs.train(genomes, out, recipe, about, choice, execution, progress=tell)
     counts = trained.manifest.training.counts
-    named = filter(None, (given[name] for name in ("annotation", "fasta", "labels")))
-    files = [str(out), *map(str, named), "-o", f"{out}-evaluation"]
-    rows = [word for path in given["transcripts"] for word in ("--transcripts", path)]
-    rows += ["--by", given["level"]] if given["level"] else []
-    rows += ["--biotype", ",".join(given["biotypes"])] if given["biotypes"] else []
     logger.info(
         f"{out}: {counted(len(trained.manifest.marks), 'mark')}, trained on "
-        f"{counted(counts['train'], 'row')}; "
-        f"next: {shlex.join(['histpred', 'evaluate', *files, *rows])}"
+        f"{counted(counts['train'], 'row')}; next: {evaluating(out, given)}"
     )
+
+
+def evaluating(out: Path, given: Mapping[str, Any]) -> str:
+    """The command that evaluates a new bundle on the rows that it was trained on."""
+    named = filter(None, (given[name] for name in ("annotation", "fasta", "labels")))
+    words = ["histpred", "evaluate", str(out), *map(str, named), "-o", f"{out}-evaluation"]
+    words += [word for path in given["transcripts"] for word in ("--transcripts", path)]
+    words += ["--by", given["level"]] if given["level"] else []
+    words += ["--biotype", ",".join(given["biotypes"])] if given["biotypes"] else []
+    words += ["--unstranded"] if given["unstranded"] else []
+    words += ["--weights", str(given["weights"])] if given["weights"] else []
+    return shlex.join(words)

@@ -80,8 +80,6 @@ def variants(
     variants.json (versions, digests and options).
     """
     from histpred import verbs
-    from histpred.bundle.encoding import bundle_encoder
-    from histpred.bundle.folder import load_bundle
     from histpred.core.execution import Execution
     from histpred.genome.request import REGIONS, Request
     from histpred.scoring.variants import VariantOptions
@@ -90,8 +88,7 @@ def variants(
     if recorded_as and given["source"] == REGIONS:  # no file is read, so there is no link to it
         recorded_as = (recorded_as[0], given["annotation"], recorded_as[2])
     request = options.filled(Request, given)
-    choice = bundle_encoder(load_bundle(given["bundle"]), given["kind"], None, given["weights"])
-    choice = choice._replace(marks=given["marks"])
+    choice = inputs.choice_of(given)
     chosen = VariantOptions(given["background"], given["anyway"], recorded_as)
     with Progress("scoring variants", quiet) as progress:
         execution = options.filled(Execution, given, progress=progress)

@@ -27,13 +27,14 @@ WINDOWS_AT_ONCE = 4096
 BASES_AT_ONCE = 1 << 20  # of blocks of tiles
 
 Vectors = dict[bytes, tuple[np.ndarray, int]]  # key of a chunk -> vector and number of tokens
+Plan = list[tuple[bytes, float]]  # keys and shares of the chunks of a window
 
 
 class Unit(NamedTuple):
     """Windows that are embedded together."""
 
     rows: list[Row]
-    plans: list[list[tuple[bytes, float]]]  # for each window, the keys and shares of its chunks
+    plans: list[Plan]  # of each window
     new: dict[bytes, bytes]  # key -> bases of the chunks that the previous unit lacks
     keys: set[bytes]  # of all chunks
 
@@ -173,18 +174,23 @@ class Embedder:
         return known
 
     def _pool(self, unit: Unit, known: Vectors) -> EmbeddedWindows:
-        vectors = np.zeros((len(unit.rows), self.encoder.dimension), np.float32)
+        vectors = np.empty((len(unit.rows), self.encoder.dimension), np.float32)
         for row, plan in enumerate(unit.plans):
-            if len(plan) == 1:  # the mean of one
-                ((key, share),) = plan
-                vector, tokens = known[key]
-                if share * tokens:
-                    vectors[row] = vector
-            elif plan:
-                shares = np.array([share for _, share in plan])
-                found, counts = zip(*(known[key] for key, _ in plan), strict=True)
-                vectors[row] = pool(np.stack(found), np.array(counts), shares, self._chunks)
+            vectors[row] = pooled(plan, known, self.encoder.dimension, self._chunks)
         return EmbeddedWindows(unit.rows, vectors)
+
+
+def pooled(plan: Plan, known: Vectors, dimension: int, chunks: ChunkPolicy | None) -> np.ndarray:
+    """The vector of a window from those of its chunks; zeros if it has none with a token."""
+    if len(plan) == 1:  # the mean of one
+        ((key, share),) = plan
+        vector, tokens = known[key]
+        return vector if share * tokens else np.zeros(dimension, np.float32)
+    if not plan:
+        return np.zeros(dimension, np.float32)
+    shares = np.array([share for _, share in plan])
+    found, counts = zip(*(known[key] for key, _ in plan), strict=True)
+    return pool(np.stack(found), np.array(counts), shares, chunks)
 
 
 def _together(blocks: Iterator[Block]) -> Iterator[list[Block]]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
+from histpred.core.errors import first_few
 from histpred.genome.reasons import AMBIGUOUS, EXONS_OUTSIDE, TRANS_SPLICED
 from histpred.genome.regions import Blocks
 
@@ -102,7 +103,7 @@ def share(places: Sequence[Place], runs: Sequence[Run]) -> list[Portion]:
             _give(places, portions, near or shelf.agreeing(run.strand), run, (start, end))
     for place, portion in zip(places, portions, strict=True):
         if portion.copies > 1 and not _is_repeated(portion):
-            lines = ", ".join(str(other.line) for other in places if other[1:5] == place[1:5])
+            lines = first_few(other.line for other in places if other[1:5] == place[1:5])
             portion.refuse(AMBIGUOUS, f"lines {lines} have the same ID and place")
         portion.blocks = sorted(set(portion.blocks))
     return portions
@@ -167,7 +168,7 @@ def _give(
             place = f"{places[i].start}-{places[i].end}"
             portion.refuse(EXONS_OUTSIDE, f"exon {start}-{end} is not within {place}")
         elif not alike:
-            lines = ", ".join(str(places[i].line) for i in chosen)
+            lines = first_few((places[i].line for i in chosen), len(chosen))
             portion.refuse(AMBIGUOUS, f"exon {start}-{end} fits lines {lines}, which share an ID")
         else:
             portion.blocks.append(block)

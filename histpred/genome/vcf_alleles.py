@@ -34,7 +34,7 @@ MEANINGS = {
     REF_IS_N: "the genome has N there",
     NO_WINDOW: "no window that is scored reads it",
 }
-"""Why alleles are skipped, besides the reasons of `histpred.genome.changes.Unplaceable`."""
+"""Why alleles are skipped, besides those of `histpred.genome.changes`."""
 
 SHOWN = 20  # bases of an allele in a note
 DNA = re.compile(r"[ACGTacgt]+")

@@ -125,7 +125,8 @@ class AlleleSpool:
     def by_tile(self, length: int) -> Iterator[tuple[str, int, list[Allele]]]:
         """Contig and start of each tile of `length` bp with alleles, and those that begin in it.
 
-        Contigs are in the order of their names.
+        Contigs are in the order of their names; then come the tiles of alleles longer than LONG, so
+        a tile may come twice.
         """
         self._store_alleles()
         for index, condition in (("place", "<="), ("wide", ">")):

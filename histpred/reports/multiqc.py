@@ -28,7 +28,7 @@ CHAPTER = {
 }
 SCORED = "scored"
 SCORED_COLOUR = "#3b7dae"
-REASON_COLOURS = (  # as many as there are reasons
+REASON_COLOURS = (  # in turn: more reasons than these are rarely in one plot
     *("#e0a13c", "#b5533c", "#7b6aa8", "#6f9e5a", "#8c8c8c"),
     *("#c98fb5", "#4fa3a0", "#8a6d3b", "#d8c24a", "#4a4a6a"),
 )

@@ -21,9 +21,9 @@ from histpred.reports.browser import place_text
 from histpred.reports.landscape import TOP, Landscape, Locus
 from histpred.reports.strips import Bars, Tick, bars_of, path_of, sentence_of, ticks_of
 from histpred.reports.surroundings import genome_at_hand
-from histpred.scoring.alternatives import scale_of
+from histpred.scoring.alternatives import RAW, scales_of
 from histpred.scoring.explain_loci import Place, explain_loci, why_not
-from histpred.scoring.explain_tables import RAW, Explained
+from histpred.scoring.explain_tables import Explained
 from histpred.scoring.record import RunRecord
 
 MOST = 40  # windows that are explained, so that more marks do not take longer
@@ -73,8 +73,8 @@ def speech_of(
     loci = best_loci(landscape)
     if not loci:
         return None
-    reason, found = why_not(run, bundle), {}
-    if not reason:
+    found: dict[Place, Explained] = {}
+    if not (reason := why_not(run, bundle)):
         reason, found = _explained(scores, run, bundle, loci, work)
     anchor = "middle" if run.identity.window.kind == INTERVAL else "TSS"
     if not found:
@@ -129,18 +129,19 @@ def drawn(
         bars |= {name: some} if some else {}
     every = [one for some in bars.values() for one in some]
     axis = min(int(one.starts[0]) for one in every), max(int(one.ends[-1]) for one in every)
-    strips, tops = {}, {}
+    strips, tops, scales = {}, {}, scales_of(marks.values())
     for name, some in bars.items():
         column = landscape.marks.index(name)
         top = max(float(np.abs(one.values).max()) for one in some) or 1.0
-        unit = "of the raw score" if scale_of(marks[name]) == RAW else "log-odds"
+        unit = "of the raw score" if scales[name] == RAW else "log-odds"
         tops[name] = f"{top:.2g} {unit}"
         strips[name] = [
             Strip(
                 one.locus.name,
                 place_text(one.locus),
                 f"{one.locus.probabilities[column]:.2f}",
-                *(path_of(one, axis, top, sign) for sign in (1, -1)),
+                path_of(one, axis, top, 1),
+                path_of(one, axis, top, -1),
                 sentence_of(one, anchor, unit),
             )
             for one in some

@@ -47,8 +47,10 @@ def bars_of(locus: Locus, explained: Explained, column: int) -> Bars:
     anchor = explained.anchor or 0
     if locus.strand == "-":
         places, values = places[::-1], values[::-1]
-        return Bars(locus, places, *(anchor + 1 - places[:, ::-1]).T, values)
-    return Bars(locus, places, *(places - anchor).T, values)
+        starts, ends = (anchor + 1 - places[:, ::-1]).T
+    else:
+        starts, ends = (places - anchor).T
+    return Bars(locus, places, starts, ends, values)
 
 
 def path_of(bars: Bars, axis: tuple[int, int], top: float, sign: int) -> str:

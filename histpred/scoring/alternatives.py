@@ -7,15 +7,15 @@ bin grows or shrinks, and no end of the window gives way.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from histpred.bundle.mark_spec import MarkSpec
 from histpred.core.sequence import reverse_complement
 from histpred.encoders import ComparingEncoder, Copies
-from histpred.encoders.chunks import GRID, Chunk, bases, chunks_of, pool
-from histpred.encoders.embedder import Vectors, embed_kept
+from histpred.encoders.chunks import GRID, Chunk, bases, chunks_of
+from histpred.encoders.embedder import Plan, Vectors, embed_kept, pooled
 from histpred.encoders.store import chunk_key
 from histpred.genome.changes import (
     Change,
@@ -29,6 +29,7 @@ from histpred.genome.windows import Row, Window
 from histpred.scoring.opened import OpenBundle
 from histpred.scoring.scorer import NotFiniteError
 
+CALIBRATED, RAW = "calibrated", "raw"  # scales of differences
 LONGER_THAN_CHUNK = "longer-than-a-chunk"
 
 Alternative = Sequence[Change]
@@ -118,7 +119,7 @@ class Alternatives:
     def _pooled(self, given: Sequence[tuple[Row, Sequence[Alternative]]]) -> list[np.ndarray]:
         """Vectors of windows from those of their chunks, each chunk embedded once."""
         sequences: dict[bytes, bytes] = {}
-        plans: list[list[list[tuple[bytes, float]]]] = []
+        plans: list[list[Plan]] = []
         for row, others in given:
             own = chunks_of(row.window, row.sequence, self._reference, self._policy)
             plans.append([])
@@ -127,7 +128,11 @@ class Alternatives:
                 sequences |= zip(keys, (chunk.sequence for chunk in chunks), strict=True)
                 plans[-1].append(list(zip(keys, (c.share for c in chunks), strict=True)))
         self._known = self._embed(sequences)
-        return [np.stack([self._pool(plan) for plan in some]) for some in plans]
+        dimension = self._encoder.dimension
+        return [
+            np.stack([pooled(plan, self._known, dimension, self._policy) for plan in some])
+            for some in plans
+        ]
 
     def _embed(self, sequences: dict[bytes, bytes]) -> Vectors:
         known = {key: self._known[key] for key in sequences if key in self._known}
@@ -143,13 +148,6 @@ class Alternatives:
             chunks = {key: sequences[key] for key in keys}
             known |= embed_kept(self._encoder, chunks, self._store)
         return known
-
-    def _pool(self, plan: Sequence[tuple[bytes, float]]) -> np.ndarray:
-        if not plan:
-            return np.zeros(self._encoder.dimension, np.float32)
-        found, tokens = zip(*(self._known[key] for key, _ in plan), strict=True)
-        shares = np.array([share for _, share in plan])
-        return pool(np.stack(found), np.array(tokens), shares, self._policy)
 
 
 def _changed_bins(
@@ -173,7 +171,7 @@ def log_odds(logits: np.ndarray, marks: Sequence[MarkSpec]) -> np.ndarray:
     """Log-odds of the calibrated probabilities of logits [n, marks], as float64.
 
     Where a mark's calibration has steps, differences of probability say little, and the logits stay
-    as they are; see `scale_of`.
+    as they are; see `scales_of`.
     """
     stepped = np.array([bool(mark.calibration.logits) for mark in marks])
     slope = np.array([mark.calibration.slope for mark in marks])
@@ -182,6 +180,10 @@ def log_odds(logits: np.ndarray, marks: Sequence[MarkSpec]) -> np.ndarray:
     return np.where(stepped, found, slope * found + intercept)
 
 
-def scale_of(mark: MarkSpec) -> str:
-    """What `log_odds` gives for a mark: 'calibrated' log-odds, or the 'raw' score."""
-    return "raw" if mark.calibration.logits else "calibrated"
+def scales_of(marks: Iterable[MarkSpec]) -> dict[str, str]:
+    """What `log_odds` gives for each mark that is predicted: `CALIBRATED`, or the `RAW` score."""
+    return {
+        mark.name: RAW if mark.calibration.logits else CALIBRATED
+        for mark in marks
+        if not mark.unpredicted
+    }

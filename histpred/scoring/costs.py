@@ -10,6 +10,7 @@ from operator import mul
 import numpy as np
 
 from histpred.encoders.chunks import GRID, ChunkPolicy
+from histpred.genome.changes import blocks_of
 from histpred.genome.regions import Window
 
 
@@ -48,8 +49,7 @@ class Costs:
 
     def add(self, window: Window) -> None:
         """The next window."""
-        blocks = window.blocks or ((window.start, window.end),)
-        bases = sum(end - start for start, end in blocks)
+        bases = sum(end - start for start, end in blocks_of(window))
         place = (window.chrom, window.strand == "-")  # '.' is read as '+'
         reached = self._reached.get(place, 0)
         new = max(0, window.end - max(window.start, reached))

@@ -14,12 +14,12 @@ from histpred.genome.reference import Reference
 from histpred.genome.vcf_spool import Allele, Fate
 from histpred.genome.windows import Row
 from histpred.scoring.alternatives import Alternatives, log_odds
+from histpred.scoring.tables import NOTHING
 from histpred.scoring.variants_background import ranks, substitutions
 
 AT_ONCE = 512  # alternatives that are scored together
 DIGITS = 6  # decimals of a difference, beyond which there is only noise
 DIFFERENCE, RANK = f"%.{DIGITS}f", "%.4g"
-NOTHING = f"%.0s{NA}"
 PARTS = ("ref", "alt", "delta", "rank")  # the columns of a mark
 
 

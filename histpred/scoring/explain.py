@@ -31,7 +31,7 @@ from histpred.genome.plan import OpenWindows, open_windows, refuse_nothing, scor
 from histpred.genome.reference import Reference
 from histpred.genome.request import Request
 from histpred.genome.windows import Row
-from histpred.scoring.alternatives import Alternatives, log_odds, scale_of
+from histpred.scoring.alternatives import Alternatives, log_odds, scales_of
 from histpred.scoring.derived import remove_shown
 from histpred.scoring.domain import Surroundings, input_warnings
 from histpred.scoring.explain_record import (
@@ -94,7 +94,7 @@ def explain(
             stretches=counts["stretches"],
             substitutions=counts["substitutions"],
             divided=str(given[0]),
-            scales=scales_of(choice),
+            scales=scales_of(choice.scored),
             skipped=windows.ledger.skipped,
             past_end=windows.plan.past_end,
             first_words=tuple(first_words(choice.required_bundle.manifest, choice.scored)),
@@ -107,11 +107,6 @@ def explain(
         write_run(work, started, identify(windows), result, inputs, bundle.tools)
         remove_shown(out)
     return result
-
-
-def scales_of(choice: EncoderChoice) -> dict[str, str]:
-    """The scale of the contributions to each mark that is predicted."""
-    return {mark.name: scale_of(mark) for mark in choice.scored if not mark.unpredicted}
 
 
 def check_choice(choice: EncoderChoice, resolution: int | None) -> None:

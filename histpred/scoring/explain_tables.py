@@ -19,7 +19,7 @@ from histpred.core.columns import HEADER, LAYOUT, NA, PROBABILITY
 from histpred.core.hts import BgzipWriter
 from histpred.genome.regions import Window
 from histpred.genome.windows import Row, WindowSpec
-from histpred.scoring.alternatives import scale_of
+from histpred.scoring.alternatives import RAW, scales_of
 from histpred.scoring.explain_record import BASES, CONTRIBUTIONS, WINDOWS
 from histpred.scoring.sorted_table import SortedTable
 from histpred.scoring.substitutions import Substitution
@@ -28,7 +28,6 @@ from histpred.scoring.tables import index
 CONTRIBUTION_COLUMNS = ("#chrom", "start", "end", "window", "mark", "contribution")
 BASE_COLUMNS = ("#chrom", "start", "end", "window", "mark", "ref", "alt", "effect")
 WINDOW_COLUMNS = (*HEADER, "window", "anchor")
-RAW = "raw"
 DECIMALS = 6  # float32 logits have no more
 
 
@@ -123,7 +122,7 @@ class ExplainTables:
 
 def scale_line(what: str, marks: Sequence[MarkSpec]) -> str:
     """The first line of a table: what its values are, and on which scale."""
-    raw = [mark.name for mark in marks if scale_of(mark) == RAW]
+    raw = [name for name, scale in scales_of(marks).items() if scale == RAW]
     scale = "natural log-odds of the calibrated probability"
     if len(raw) == len(marks):
         scale = "the raw score, because the calibration has steps"

@@ -45,9 +45,10 @@ SCATTER, SHARDS = "scatter.json", "shards"
 
 
 class Scattered(Result):
-    """How a scattering went. bases: of all windows, in bp; the others: see `Prediction`.
+    """How a scattering went.
 
-    windows: each tile counts. bases: of tiles, those that the encoder must see.
+    windows: each tile counts. bases: of all windows, in bp; of tiles, those that the encoder must
+    see. The others: see `Prediction`.
     """
 
     rows: int

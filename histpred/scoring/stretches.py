@@ -12,6 +12,7 @@ from typing import NamedTuple
 from histpred.bundle.encoding import EncoderChoice
 from histpred.encoders import sharing
 from histpred.encoders.chunks import GRID, bases
+from histpred.genome.changes import blocks_of
 from histpred.genome.reference import Reference
 from histpred.genome.regions import CONTEXT, PROMOTER, Window, clip
 from histpred.genome.windows import WindowSpec
@@ -80,7 +81,7 @@ def stretches_of(window: Window, length: int, resolution: Resolution) -> list[tu
     >>> stretches_of(window, 100, Resolution(20))
     [(10, 20), (20, 40)]
     """
-    blocks = window.blocks or ((window.start, window.end),)
+    blocks = blocks_of(window)
     total = sum(end - start for start, end in blocks)
     step = resolution.length or max(1, -(-total // PARTS))
     first = 0 if resolution.reach is None else total // 2 - resolution.reach

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from histpred.core.errors import UsageError, first_few
-from histpred.genome.changes import Change
+from histpred.genome.changes import Change, blocks_of
 from histpred.genome.reference import Reference
 from histpred.genome.regions import Window, clip, merge
 from histpred.genome.typed_regions import canonical, names_contig, parse_regions
@@ -66,9 +66,8 @@ def substitutions_of(
 ) -> list[Substitution]:
     """The substitutions of the bases that a window reads, in order; N are left out."""
     found = []
-    blocks = window.blocks or ((window.start, window.end),)
     for first, last in positions.get(window.chrom, ()):
-        for start, end in blocks:
+        for start, end in blocks_of(window):
             left, right = max(first, start), min(last, end)
             if left >= right:
                 continue

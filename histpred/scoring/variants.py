@@ -33,7 +33,7 @@ from histpred.genome.vcf import open_variants
 from histpred.genome.vcf_alleles import OTHER_REF
 from histpred.genome.vcf_reading import read_variants
 from histpred.genome.vcf_spool import AlleleSpool
-from histpred.scoring.alternatives import Alternatives, scale_of
+from histpred.scoring.alternatives import Alternatives, scales_of
 from histpred.scoring.domain import input_warnings
 from histpred.scoring.effects import Effects
 from histpred.scoring.opened import open_bundle, scorer_of
@@ -116,11 +116,10 @@ def variants(
         warnings += more + opened.device_warnings(execution)
         found = scored, skipped, resolution, warnings
         result = _result(spool, windows, outputs, found)
-        scales = {mark.name: scale_of(mark) for mark in marks if not mark.unpredicted}
         paths = options.recorded_as or (vcf, request.annotation, request.fasta)
         inputs = paths, windows
         made = work, started, identify(windows), result
-        write_variants_record(*made, scales, inputs, opened.tools)
+        write_variants_record(*made, scales_of(marks), inputs, opened.tools)
     return result
 
 

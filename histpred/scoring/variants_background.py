@@ -15,6 +15,7 @@ from histpred.genome.regions import Window, clip
 
 DRAWS = 4  # times as many places as are wanted, since bases may be unknown
 BASES = np.frombuffer(b"ACGT", np.uint8)
+COMPARED = 1 << 20  # pairs of effects at once, for memory
 
 
 def substitutions(window: Window, reference: Reference, count: int) -> list[Change]:
@@ -68,7 +69,8 @@ def ranks(effects: np.ndarray, background: np.ndarray) -> np.ndarray:
     [[0.75], [0.0]]
     """
     found = np.empty(effects.shape)
-    for mark in range(effects.shape[1]):
-        ordered = np.sort(np.abs(background[:, mark]))
-        found[:, mark] = np.searchsorted(ordered, np.abs(effects[:, mark]), side="left")
-    return found / len(background)
+    sizes, at_once = np.abs(background), max(1, COMPARED // background.size)
+    for start in range(0, len(effects), at_once):
+        some = slice(start, start + at_once)
+        found[some] = (sizes < np.abs(effects[some, None])).sum(axis=1) / len(sizes)
+    return found

@@ -19,7 +19,7 @@ from histpred.genome.pending import SCORED, SKIPPED
 from histpred.genome.vcf import Variants
 from histpred.genome.vcf_alleles import NO_WINDOW
 from histpred.genome.vcf_spool import AlleleSpool, Fate, Noted
-from histpred.scoring.alternatives import scale_of
+from histpred.scoring.alternatives import RAW, scales_of
 from histpred.scoring.effects import DIFFERENCE, RANK, header_of
 from histpred.scoring.tables import index
 
@@ -70,8 +70,7 @@ def write_tables(
 
 def scale_line(marks: Iterable[MarkSpec]) -> str:
     """What the differences of each mark are, as a comment of the table of effects."""
-    scales = {mark.name: scale_of(mark) for mark in marks if not mark.unpredicted}
-    raw = [name for name, scale in scales.items() if scale != "calibrated"]
+    raw = [name for name, scale in scales_of(marks).items() if scale == RAW]
     text = "## delta: difference in log-odds of the calibrated probability, alt - ref"
     if raw:
         text += f"; of the score before calibration for {', '.join(raw)}, whose calibration has "

@@ -22,7 +22,7 @@ from histpred.encoders import Encoder
 from histpred.genome.genomes import ASSEMBLY, SPECIES, TAXON, GenomeInput
 from histpred.genome.windows import WindowSpec
 from histpred.labels.genomes import genomes_identity
-from histpred.labels.splits import CHROMOSOME
+from histpred.labels.splits import CHROMOSOME, METHODS
 from histpred.labels.splitting import refuse_unknown
 from histpred.training.parent import choose_source_of
 from histpred.training.settings import MLP, NNPU, SPECTRA, About, Recipe
@@ -145,7 +145,9 @@ def prior_share(given: str | None) -> float | None:
 
 def files_of(recipe: Recipe) -> dict[str, Path]:
     """Files that a recipe names: the split, the priors, and the manifest of the parent."""
-    named = {"split": Path(recipe.split), "prior": Path(recipe.prior or "")}
+    named = {"prior": Path(recipe.prior or "")}
+    if recipe.split not in METHODS:
+        named["split"] = Path(recipe.split)
     if recipe.parent:
         named["parent"] = find_bundle(recipe.parent) / MANIFEST
     return {what: path for what, path in named.items() if path.is_file()}

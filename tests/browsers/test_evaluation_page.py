@@ -6,7 +6,7 @@ import pytest
 
 from support.browsers import AXE, PHONE, SCREEN, assert_accessible
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 def path(tmp_path_factory):
     for package in ("torch", "matplotlib", "sklearn", "yaml"):
         pytest.importorskip(package, reason="needs the extra train")
-    from support.experiments import make_experiment
+    from support.experiments import finished_experiment
 
-    made = make_experiment(tmp_path_factory.mktemp("experiment"))
+    made = finished_experiment(tmp_path_factory)
     assert made.done.code == 0, made.done.err
     return made.out / "report.html"
 

@@ -12,6 +12,7 @@ from support.command_line import histpred
 
 pytestmark = [
     pytest.mark.browser,
+    pytest.mark.slow,
     pytest.mark.skipif(not AXE.is_file(), reason="needs what tests/browsers/get.sh fetches"),
 ]
 

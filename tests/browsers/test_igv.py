@@ -9,6 +9,7 @@ from support.browsers import IGV, colours, igv_goes_to, open_igv, served, why_no
 
 pytestmark = [
     pytest.mark.browser,
+    pytest.mark.slow,
     pytest.mark.skipif(bool(why_no_browser(IGV)), reason=why_no_browser(IGV)),
 ]
 

@@ -13,6 +13,7 @@ MISSING = [program for program in ("igv", "xvfb-run") if shutil.which(program) i
 
 pytestmark = [
     pytest.mark.browser,
+    pytest.mark.slow,
     pytest.mark.skipif(bool(MISSING), reason=f"needs {' and '.join(MISSING)} on PATH"),
     pytest.mark.skipif(bool(why_no_browser()), reason=why_no_browser()),
 ]

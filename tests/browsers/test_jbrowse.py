@@ -20,6 +20,7 @@ from support.browsers import (
 
 pytestmark = [
     pytest.mark.browser,
+    pytest.mark.slow,
     pytest.mark.skipif(bool(why_no_browser(JBROWSE)), reason=why_no_browser(JBROWSE)),
 ]
 

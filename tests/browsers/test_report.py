@@ -14,7 +14,7 @@ from histpred.core.marks import mark_colour
 from support.browsers import AXE, PHONE, SCREEN, colours, faults_of
 from support.command_line import histpred
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module", params=["genes", "tiles"])

@@ -347,7 +347,7 @@ def test_gather_writes_the_page_of_an_unsharded_run(demo_data, genome, tmp_path)
     inputs = (demo_data / "genes.bed", genome, "--bundle", "human-promoter")
     whole, scattered, parts = (tmp_path / name for name in ("whole", "scattered", "parts"))
     assert histpred("predict", *inputs, "-o", whole, report=True).code == 0
-    assert histpred("scatter", *inputs, "--shard-bases", "99999", "-o", scattered).code == 0
+    assert histpred("scatter", *inputs, "--shard-bases", "400000", "-o", scattered).code == 0
     for shard in sorted((scattered / "shards").iterdir()):
         assert histpred("predict", shard, genome, "-o", parts / shard.stem).code == 0
     gather = ("gather", scattered, *sorted(parts.iterdir()), "-o")

@@ -32,6 +32,7 @@ from sklearn.metrics import (  # noqa: E402
 
 from histpred.bundle.encoding import bundle_encoder  # noqa: E402
 from histpred.bundle.folder import load_bundle  # noqa: E402
+from histpred.commands.train import evaluating  # noqa: E402
 from histpred.encoders.embedder import embed_sequences  # noqa: E402
 from histpred.genome import faidx, kept  # noqa: E402
 from histpred.scoring.scorer import Scorer  # noqa: E402
@@ -625,9 +626,10 @@ def cut(line: str, column: int, text: str) -> str:
             "no mark can be called '../../../evil'",
         ),
         (lambda rows: [cut(rows[0], 1, "calls"), *rows[1:]], 1, "no mark can be called 'calls'"),
+        (lambda rows: [cut(rows[0], 1, "micro"), *rows[1:]], 1, "no mark can be called 'micro'"),
         (lambda rows: [rows[0], *(row.replace("\t0", "\t") for row in rows[1:])], 1, "--loss nnpu"),
     ],
-    ids=range(12),
+    ids=range(13),
 )
 def test_labels_that_cannot_be_used(change, code, message, data, tmp_path):
     done = train(data, tmp_path / "b", labels=changed(data, tmp_path, change))
@@ -648,6 +650,19 @@ def test_marks_that_hardly_differ_and_genes_without_a_window_are_named(data, tmp
     assert "H3K36me3 (1 positive" in done.err or "H3K36me3 (0 positive" in done.err
     assert "1 of 361 rows of" in done.err
     assert "elsewhere" in done.err
+
+
+def test_the_command_that_comes_next_selects_the_same_rows():
+    given = {"annotation": "a.bed", "fasta": "g.fa", "labels": Path("my labels"), "level": "gene"}
+    given |= {"transcripts": ("t.fa",), "biotypes": ("lncRNA", "miRNA"), "unstranded": True}
+    assert evaluating(Path("mine"), {**given, "weights": Path("w")}) == (
+        "histpred evaluate mine a.bed g.fa 'my labels' -o mine-evaluation --transcripts t.fa "
+        "--by gene --biotype lncRNA,miRNA --unstranded --weights w"
+    )
+    given |= {"level": None, "transcripts": (), "biotypes": (), "unstranded": False}
+    assert evaluating(Path("mine"), {**given, "weights": None}) == (
+        "histpred evaluate mine a.bed g.fa 'my labels' -o mine-evaluation"
+    )
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from support.synthetic import write_bed, write_fasta
 
 pytestmark = [
     pytest.mark.browser,
+    pytest.mark.slow,
     pytest.mark.skipif(bool(why_no_browser(IGV, JBROWSE)), reason=why_no_browser(IGV, JBROWSE)),
 ]
 

@@ -127,7 +127,10 @@ def prepared(command: str, folder: Path) -> str:
     command = re.sub(r"\s+#.*$", "", command)
     if out := re.search(r" -o ([\w./-]+)", command):
         shutil.rmtree(folder / out[1], ignore_errors=True)
-    return f"{command} --epochs 1" if command.startswith("train ") else command
+    if not command.startswith("train "):
+        return command
+    own = any(option in command for option in ("--from ", "--model "))  # a network of their own
+    return f"{command} --epochs 1{'' if own else ' --hidden 64'}"
 
 
 def reason(command: str) -> str | None:

@@ -7,9 +7,9 @@ import pytest
 for package in ("torch", "sklearn", "matplotlib", "jinja2", "onnx", "pyarrow", "yaml"):
     pytest.importorskip(package, reason="needs the extra train")
 
-from support.experiments import Experiment, make_experiment  # noqa: E402
+from support.experiments import Experiment, finished_experiment  # noqa: E402
 
 
 @pytest.fixture(scope="session")
 def experiment(tmp_path_factory) -> Experiment:
-    return make_experiment(tmp_path_factory.mktemp("experiment"))
+    return finished_experiment(tmp_path_factory)

@@ -91,6 +91,16 @@ def test_two_transcripts_at_one_place_with_different_exons_are_not_mixed():
     assert found[0].note == "lines 1, 9 have the same ID and place"
 
 
+def test_a_note_names_three_lines_and_how_many_there_are():
+    """The notes of 4,000 lines with one ID made a ledger of 94 MB."""
+    places = [Place(line, "1", 0, 90, "+", "A") for line in range(1, 41)]
+    alike = share(places, [Run(50, "1", "+", "A", ((0, 9), (5, 20)))])
+    assert {one.note for one in alike} == {"lines 1, 2, 3 and 37 more have the same ID and place"}
+    places[-1] = places[-1]._replace(end=95)
+    (note,) = {one.note for one in share(places, [Run(50, "1", "+", "A", ((0, 9),))])}
+    assert note == "exon 0-9 fits lines 1, 2, 3 and 37 more, which share an ID"
+
+
 @pytest.mark.parametrize(
     ("own", "exons", "expected"),
     [("+", ".", "+"), ("-", "?", "-"), (".", "-", "-"), ("?", "+", "+"), (".", ".", ".")],

@@ -9,6 +9,7 @@ import pytest
 from histpred.core.errors import InputError
 from histpred.labels.matrix import (
     LabelMatrix,
+    check_mark_name,
     labels_file,
     read_labels,
     rows_of,
@@ -116,3 +117,13 @@ def test_a_name_that_several_genes_have_is_nobodys(tmp_path, caplog):
     table = windows(("g1", "Y_RNA"), ("g2", "Y_RNA"), ("g3", "A"), ("g3", "A"))
     assert rows_of(labels, table).tolist() == [-1, -1, 1, 1]
     assert "1 label is not used, of a name that several genes have" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "name", ["annotation", "calls", "micro", "mean", "anchor", "unit", "Chrom"]
+)
+def test_a_mark_is_not_called_like_a_column_a_track_or_a_row_of_figures(name, tmp_path):
+    """The track of a mark 'annotation' took the place of that of the annotation's rows."""
+    with pytest.raises(InputError, match=f"no mark can be called '{name}'"):
+        check_mark_name(tmp_path / "labels.tsv", name)
+    check_mark_name(tmp_path / "labels.tsv", f"{name}1")

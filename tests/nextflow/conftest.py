@@ -7,12 +7,15 @@ from pathlib import Path
 import pytest
 
 from support.command_line import histpred
+from support.once import made_once
 from support.pipeline import INPUTS
 
 
 @pytest.fixture(scope="session")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The output of one `histpred predict`."""
-    out = tmp_path_factory.mktemp("plain") / "scores"
-    assert histpred("predict", *INPUTS, "-o", out, report=True).code == 0
-    return out
+
+    def predict(folder: Path) -> None:
+        assert histpred("predict", *INPUTS, "-o", folder / "scores", report=True).code == 0
+
+    return made_once(tmp_path_factory, "plain", predict) / "scores"

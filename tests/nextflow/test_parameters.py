@@ -6,9 +6,7 @@ parameters.nf; both of Nextflow's parsers read it.
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import re
 import subprocess
 import sys
@@ -27,6 +25,7 @@ from histpred.encoders.chunks import parse_chunks
 from histpred.genome.windows import parse_window
 from support.command_line import ROOT
 from support.nextflow import needs_nextflow, run_nextflow
+from support.once import made_once
 from support.scripts import load_script
 
 FOLDER = ROOT / "nextflow" / "schema"
@@ -707,22 +706,18 @@ def done(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, dict[str, Any]]:
     """The folder of the cases, and the driver's output for them, once for all workers of xdist."""
-    base = tmp_path_factory.getbasetemp()
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    folder = shared / f"parameters-{request.param}"
-    outcomes = folder / "outcomes.json"
-    with (shared / f"{folder.name}.lock").open("w") as locked:
-        fcntl.flock(locked, fcntl.LOCK_EX)
-        if not outcomes.exists():
-            folder.mkdir()
-            driver(folder)
-            files(folder)
-            cases = {f"good {name}": case for name, (case, _) in GOOD.items()}
-            cases |= {f"bad {name}": case for name, (case, _) in BAD.items()}
-            (folder / "cases.json").write_text(json.dumps(cases))
-            ran = run_nextflow(["run", "main.nf"], folder, {"NXF_SYNTAX_PARSER": request.param})
-            assert ran.returncode == 0, ran.stdout + ran.stderr
-    return folder, json.loads(outcomes.read_text())
+
+    def run(folder: Path) -> None:
+        driver(folder)
+        files(folder)
+        cases = {f"good {name}": case for name, (case, _) in GOOD.items()}
+        cases |= {f"bad {name}": case for name, (case, _) in BAD.items()}
+        (folder / "cases.json").write_text(json.dumps(cases))
+        ran = run_nextflow(["run", "main.nf"], folder, {"NXF_SYNTAX_PARSER": request.param})
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+
+    folder = made_once(tmp_path_factory, f"parameters-{request.param}", run)
+    return folder, json.loads((folder / "outcomes.json").read_text())
 
 
 def starts_nextflow(function: Any) -> Any:

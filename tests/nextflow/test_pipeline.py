@@ -112,7 +112,7 @@ def run_of(entities: dict[str, dict[str, Any]]) -> dict[str, Any]:
 
 
 def assert_research_object(folder: Path) -> None:
-    """Check the crate of a run of `three_samples`, two of which failed."""
+    """Check the crate of a run of which only the sample `good` was finished, with tracks."""
     results = folder / "results"
     entities = entities_of(results)
     run = run_of(entities)
@@ -129,18 +129,18 @@ def assert_research_object(folder: Path) -> None:
     made = [one["@id"] for one in run["result"]]
     assert made == ["predictions/good/", "tracks/good/", "multiqc/", "pipeline_info/"]
     assert all((results / one).is_dir() for one in made)
-    assert run["error"] == "2 of 3 samples failed"
+    assert run["error"] == "3 of 4 samples failed"
     pipeline = entities[run["instrument"]["@id"]]
     assert pipeline["softwareVersion"].startswith(__version__)
     assert entities[pipeline["softwareRequirements"]["@id"]]["name"] == "Nextflow"
 
 
 def test_tiles_and_some_marks_in_shards_are_what_predict_writes(tmp_path: Path) -> None:
-    """A shard holds runs of tiles; its work is that of all its tiles."""
+    """A shard holds runs of tiles; its work is that of all its tiles. Here are more than nine."""
     options = ("--tile", "200", "--marks", "H3K27ac,H3K4me3")
     done = histpred("predict", *INPUTS, "-o", tmp_path / "plain", *options)
     assert done.code == 0, done.err
-    said = succeed(tmp_path, *options, "--shard_bases", "150000")
+    said = succeed(tmp_path, *options, "--shard_bases", "40000")
     assert_same(tmp_path / PREDICTIONS, tmp_path / "plain")
     lines = (tmp_path / PREDICTIONS / "ledger.tsv").read_text().splitlines()
     record = json.loads((tmp_path / PREDICTIONS / "run.json").read_text())
@@ -148,22 +148,16 @@ def test_tiles_and_some_marks_in_shards_are_what_predict_writes(tmp_path: Path) 
     assert len(lines) < record["result"]["scored"]  # one for each run of tiles
     names = " ".join(row["name"] for row in trace_of(tmp_path))
     sizes = [int(bases) for bases in re.findall(r":PREDICT \([^)]* (\d+) bp\)", names)]
-    assert 2 < len(sizes) == tasks(said).count("PREDICT")
-    assert max(sizes) <= 150_200
+    assert 9 < len(sizes) == tasks(said).count("PREDICT")
+    assert max(sizes) <= 40_200
 
 
-FILES = ("--annotation", INPUTS[0], "--fasta", INPUTS[1])
 # What goes in, and how histpred predict is told the same.
 ROWS: dict[str, tuple[list[str | Path], list[str | Path]]] = {
-    "genes": (
-        [*FILES, "--genes", "MED15,MIR185,LINC00896", "--call_precision", "0.9"],
-        [*INPUTS, "--genes", "MED15,MIR185,LINC00896", "--call-precision", "0.9"],
-    ),
     "regions": (
         ["--regions", "chr22:20,100,000-20,104,000 chr22:20,300,001-20,300,200:-"],
         ["chr22:20,100,000-20,104,000", "chr22:20,300,001-20,300,200:-", INPUTS[1]],
     ),
-    "a contig": (["--regions", "chr22", "--tile", "2000"], ["chr22", INPUTS[1], "--tile", "2000"]),
     "all contigs": (["--tile", "2000"], [INPUTS[1], "--tile", "2000"]),
 }
 
@@ -173,8 +167,8 @@ def test_other_rows_are_what_predict_writes(kind: str, tmp_path: Path) -> None:
     given, words = ROWS[kind]
     done = histpred("predict", *words, "-o", tmp_path / "plain")
     assert done.code == 0, done.err
-    more = [] if "--fasta" in given else ["--fasta", INPUTS[1]]
-    more += ["--sample", "some", "--shard_bases", "500000" if "--tile" in given else "40000"]
+    more = ["--fasta", INPUTS[1], "--sample", "some"]
+    more += ["--shard_bases", "500000" if "--tile" in given else "40000"]
     # The test profile has an annotation of its own.
     said = succeed(tmp_path, *given, *more, profile="standard")
     assert tasks(said).count("PREDICT") > 1
@@ -182,7 +176,11 @@ def test_other_rows_are_what_predict_writes(kind: str, tmp_path: Path) -> None:
     assert_same(folder, tmp_path / "plain")
     again = histpred("predict", *words, "-o", folder)
     assert "nothing to do" in again.err
-    records = [json.loads((one / "run.json").read_text()) for one in (folder, tmp_path / "plain")]
+    assert_same_inputs(folder, tmp_path / "plain")
+
+
+def assert_same_inputs(found: Path, expected: Path) -> None:
+    records = [json.loads((one / "run.json").read_text()) for one in (found, expected)]
     for name in ("annotation", "fasta", "marks"):
         assert records[0][name] == records[1][name]
 
@@ -221,21 +219,32 @@ def transcripts_of(folder: Path) -> tuple[Path, Path]:
     return files
 
 
-@pytest.mark.parametrize("by", ["gene", "transcript"])
-def test_sequences_of_transcripts_are_what_predict_reads(tmp_path: Path, by: str) -> None:
+@pytest.mark.parametrize(
+    ("options", "shard_bases"),
+    [
+        (["--by", "transcript"], "20000"),
+        (["--by", "gene", "--genes", "MED15,MIR185,LINC00896", "--call-precision", "0.9"], "1000"),
+    ],
+    ids=["transcripts", "some genes"],
+)
+def test_sequences_of_transcripts_are_what_predict_reads(
+    tmp_path: Path, options: list[str], shard_bases: str
+) -> None:
     cdna, ncrna = transcripts_of(tmp_path)
-    options = ["--window", "spliced", "--by", by]
+    options = ["--window", "spliced", *options]
     words = [*INPUTS, *options, "--transcripts", cdna, "--transcripts", ncrna]
     out, joined = tmp_path / "out", tmp_path / "joined"
     assert histpred("predict", *words, "-o", out).code == 0
     assert histpred("predict", *INPUTS, *options, "-o", joined).code == 0
     assert tables(out) != tables(joined)
-    given = [*options, "--transcripts", f"{cdna},{ncrna}", "--shard_bases", "20000"]
+    given = [option.replace("--call-precision", "--call_precision") for option in options]
+    given += ["--transcripts", f"{cdna},{ncrna}", "--shard_bases", shard_bases]
     said = succeed(tmp_path, *given)
     assert tasks(said).count("PREDICT") > 1
     assert_same(tmp_path / PREDICTIONS, out)
     again = histpred("predict", *words, "-o", tmp_path / PREDICTIONS)
     assert "nothing to do" in again.err
+    assert_same_inputs(tmp_path / PREDICTIONS, out)
 
 
 def test_a_wrong_parameter_ends_the_run_before_any_task(tmp_path: Path) -> None:
@@ -251,25 +260,23 @@ def test_a_wrong_parameter_ends_the_run_before_any_task(tmp_path: Path) -> None:
     assert tasks(done.stdout) == []
 
 
-def test_paths_that_need_quotes_are_recorded_as_given(tmp_path: Path, plain: Path) -> None:
-    """In one shard, under the strict parser."""
+def test_any_names_of_files_are_recorded_as_given(tmp_path: Path, plain: Path) -> None:
+    """In one shard, under the strict parser.
+
+    The paths need quotes. The names could collide with outputs, with one another or with other
+    files of a task.
+    """
     folder = tmp_path / 'it\'s a; "folder" & #1 [x]'
-    folder.mkdir()
-    for path in INPUTS:
-        shutil.copy(path, folder)
-    annotation, fasta = (folder / path.name for path in INPUTS)
+    annotation, fasta = (folder / name / "scatter" for name in "ab")
+    for path, source in zip((annotation, fasta), INPUTS, strict=True):
+        path.parent.mkdir(parents=True)
+        shutil.copy(source, path)
     given = ("--annotation", annotation, "--fasta", fasta, "--shard_bases", str(10**9))
     said = succeed(tmp_path, *given, NXF_SYNTAX_PARSER="v2")
     assert tasks(said).count("PREDICT") == 1
     assert_same(tmp_path / PREDICTIONS, plain)
     record = json.loads((tmp_path / PREDICTIONS / "run.json").read_text())
     assert [record[one]["path"] for one in ("annotation", "fasta")] == [str(annotation), str(fasta)]
-
-
-def test_more_than_nine_shards_give_the_same_bytes(tmp_path: Path, plain: Path) -> None:
-    said = succeed(tmp_path, "--shard_bases", "70000")
-    assert tasks(said).count("PREDICT") == 14
-    assert_same(tmp_path / PREDICTIONS, plain)
 
 
 @pytest.mark.skipif(shutil.which("multiqc") is None, reason="needs multiqc on PATH")
@@ -319,28 +326,10 @@ def test_stubs_of_an_experiment_run_under_the_strict_parser(tmp_path: Path) -> N
 
 
 def test_an_experiment_is_what_the_command_writes(tmp_path: Path) -> None:
-    """One configuration fails, since it has no weights: the report says so in both."""
-    pytest.importorskip("torch", reason="needs the extra train")
-    sheet, genomes = tmp_path / "sheet.yaml", tmp_path / "genomes.csv"
-    small = "encoder: kmer, epochs: 1, hidden: [4], window: promoter"
-    sheet.write_text(
-        f"configurations:\n  - {{name: a, {small}}}\n  - {{name: b, {small}, mark_dimension: 2}}\n"
-        f"  - {{name: lost, encoder: rnafm, weights: {tmp_path}/nowhere, by: gene}}\n"
-    )
-    genomes.write_text(
-        f"name,annotation,fasta,labels\nchr22-20M,{','.join(map(str, [*INPUTS, LABELS]))}\n"
-    )
-    succeed(tmp_path, "--mode", "experiment", "--labels", LABELS, "--sheet", sheet)
-    out = tmp_path / "plain"
-    command = [sys.executable, "-m", "histpred", "experiment", sheet, genomes, "-o", out]
-    done = subprocess.run([*command, "-t", "2"], check=False, capture_output=True, cwd=ROOT)
-    assert done.returncode == 1
-    shutil.rmtree(out / "kept", ignore_errors=True)
-    assert contents(tmp_path / "results" / "experiment") == contents(out)
+    """Weights, transcripts and priors lie beside the sheet, or elsewhere under an absolute path.
 
-
-def test_an_experiment_finds_the_files_that_its_sheet_names(tmp_path: Path) -> None:
-    """Weights, transcripts and priors beside the sheet, or elsewhere under an absolute path."""
+    Two configurations fail, since they have no weights: the report says so in both.
+    """
     pytest.importorskip("torch", reason="needs the extra train")
     from support.rnafm import random_state, write_official
 
@@ -355,8 +344,10 @@ def test_an_experiment_finds_the_files_that_its_sheet_names(tmp_path: Path) -> N
         "defaults: {encoder: rnafm, weights: weights, chunks: window:1000, window: spliced,"
         " epochs: 1, hidden: [4], by: gene}\n"
         f"configurations:\n  - {{name: a}}\n  - {{name: b, weights: {elsewhere}}}\n"
+        "  - {name: c, encoder: kmer, weights: null, chunks: null, mark_dimension: 2}\n"
         "  - {name: lost, weights: weights/nowhere}\n"
-        "  - {name: c, loss: nnpu, prior: p/priors.tsv}\n"
+        "  - {name: d, loss: nnpu, prior: p/priors.tsv}\n"
+        f"  - {{name: gone, weights: {tmp_path}/nowhere}}\n"
     )
     (folder / "p").mkdir()
     (folder / "p" / "priors.tsv").write_text("mark\tprior\nH3K4me3\t0.99\nH3K27me3\t0.99\n")
@@ -369,7 +360,10 @@ def test_an_experiment_finds_the_files_that_its_sheet_names(tmp_path: Path) -> N
     done = subprocess.run([*command, "-t", "2"], check=False, capture_output=True, cwd=ROOT)
     assert done.returncode == 1
     record = json.loads((out / "experiment.json").read_text())
-    assert record["missing"] == {"lost": "no weights at weights/nowhere, which the sheet names"}
+    assert record["missing"] == {
+        "lost": "no weights at weights/nowhere, which the sheet names",
+        "gone": f"no weights at {tmp_path}/nowhere, which the sheet names",
+    }
     shutil.rmtree(out / "kept", ignore_errors=True)
     assert contents(tmp_path / "results" / "experiment") == contents(out)
     assert {path.name for path in folder.iterdir()} <= {
@@ -401,6 +395,7 @@ def test_after_a_killed_task_resume_goes_on(tmp_path: Path, plain: Path) -> None
     assert tasks(said, "Cached") == [*["PREDICT"] * 6, "SCATTER"]
     assert_same(tmp_path / PREDICTIONS, plain)
 
+    shutil.rmtree(tmp_path / "work" / "histpred")  # the store, which no finished task needs
     said = succeed(tmp_path, "-resume")
     assert tasks(said) == ["BUNDLE"]
     assert_same(tmp_path / PREDICTIONS, plain)
@@ -424,28 +419,6 @@ def test_after_a_killed_launcher_resume_goes_on(tmp_path: Path, plain: Path) -> 
     assert_same(tmp_path / PREDICTIONS, plain)
 
 
-def test_a_task_that_ran_out_of_memory_is_tried_again(tmp_path: Path, plain: Path) -> None:
-    second = '[[ "$*" = "predict shard/0002.tsv"* ]]'
-    once = f"if {second} && mkdir {tmp_path}/once 2>/dev/null; then exit 75; fi"
-    said = succeed(tmp_path, *TWO_SHARDS, first=str(wrapper(tmp_path / "short", once)))
-    assert "Execution is retried (1)" in said
-    assert_same(tmp_path / PREDICTIONS, plain)
-
-
-def test_an_emptied_store_and_any_names_of_files(tmp_path: Path, plain: Path) -> None:
-    # Names that could collide with outputs, with one another or with other files of a task.
-    names = {"--annotation": tmp_path / "a" / "scatter", "--fasta": tmp_path / "b" / "scatter"}
-    for path, source in zip(names.values(), INPUTS, strict=True):
-        path.parent.mkdir()
-        shutil.copy(source, path)
-    options = [word for pair in names.items() for word in pair]
-    succeed(tmp_path, *options, *TWO_SHARDS)
-    assert_same(tmp_path / PREDICTIONS, plain)
-    shutil.rmtree(tmp_path / "work" / "histpred")
-    said = succeed(tmp_path, *options, *TWO_SHARDS, "-resume")
-    assert tasks(said) == ["BUNDLE"]
-
-
 def test_another_histpred_than_the_pipeline_s_is_refused(tmp_path: Path) -> None:
     old = wrapper(tmp_path / "old", 'if [ "$1" = --version ]; then echo histpred 0.0.9; exit; fi')
     done = launch(tmp_path, first=str(old))
@@ -453,17 +426,24 @@ def test_another_histpred_than_the_pipeline_s_is_refused(tmp_path: Path) -> None
     assert f"this is the pipeline of histpred {__version__}, the tasks have" in done.stdout
 
 
-def test_inputs_may_be_on_a_web_server(tmp_path: Path, plain: Path) -> None:
+def test_inputs_may_be_on_a_web_server_and_a_task_without_memory_is_tried_again(
+    tmp_path: Path, plain: Path
+) -> None:
     """A web server is a file system that is not POSIX, as object stores are."""
+    second = '[[ "$*" = "predict shard/0002.tsv"* ]]'
+    once = f"if {second} && mkdir {tmp_path}/once 2>/dev/null; then exit 75; fi"
+    short = wrapper(tmp_path / "short", once)
     handler = partial(SimpleHTTPRequestHandler, directory=str(DATA))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{server.server_port}"
         annotation, fasta = (f"{address}/{path.name}" for path in INPUTS)
         try:
-            succeed(tmp_path, "--annotation", annotation, "--fasta", fasta, *TWO_SHARDS)
+            given = ("--annotation", annotation, "--fasta", fasta, *TWO_SHARDS)
+            said = succeed(tmp_path, *given, first=str(short))
         finally:
             server.shutdown()
+    assert "Execution is retried (1)" in said
     assert_same(tmp_path / PREDICTIONS, plain)
     record = json.loads((tmp_path / PREDICTIONS / "run.json").read_text())
     assert [record[one]["path"] for one in ("annotation", "fasta")] == [annotation, fasta]
@@ -588,135 +568,143 @@ def three_samples(folder: Path) -> Path:
     return sheet
 
 
+def assert_only_good(folder: Path, plain: Path, said: str, bad: tuple[str, ...]) -> list[str]:
+    """Check results and last words of a run of which only the sample `good` was finished.
+
+    Return the lines on the others.
+    """
+    assert_same(folder / "results" / "predictions" / "good", plain)
+    assert [path.name for path in (folder / "results" / "predictions").iterdir()] == ["good"]
+    first, *lines, others, again = said_last(said)
+    table = failed_samples(folder)
+    assert first.startswith(f"{len(bad)} of {len(bad) + 1} samples failed")
+    assert tuple(table) == bad
+    assert lines == [f"  {row['sample']}: {row['message']}" for row in table.values()]
+    assert others == "The results of the other samples are in results."
+    assert "-resume" in again
+    assert "Results are in" not in said
+    return lines
+
+
+def assert_told_why(folder: Path, lines: list[str]) -> None:
+    """Check what is said of the samples of `three_samples`, from the folders of their tasks."""
+    said = "\n".join(lines)
+    assert f"{folder}/bad.bed: none of its contigs is in {INPUTS[1]}: chr1 here" in said
+    assert f"{folder}/damaged/scorer.onnx: altered or damaged" in said
+    table = failed_samples(folder)
+    assert (Path(table["bad"]["folder"]) / ".command.err").exists()
+    assert (table["bad"]["task"], table["damaged"]["task"]) == ("SCATTER", "BUNDLE")
+
+
+def test_bad_samples_do_not_cost_the_others(tmp_path: Path, plain: Path) -> None:
+    """Beside those of `three_samples`, one of which a task is killed each time."""
+    sheet = three_samples(tmp_path)
+    shutil.copy(INPUTS[1], tmp_path / "killed.fa.gz")
+    with sheet.open("a") as rows:
+        rows.write(f"killed,{DATA / 'genes.bed'},killed.fa.gz,\n")
+    body = '[[ "$*" != "predict shard/0002.tsv genome/killed"* ]] || kill -9 $$'
+    options = ["--skip_failed", "--tracks", "--shard_bases", "600000"]
+    done = launch(
+        tmp_path, "--input", sheet, *options,
+        profile="standard", first=str(wrapper(tmp_path / "killing", body)),
+    )  # fmt: skip
+    assert done.returncode == 1, done.stdout
+    lines = assert_only_good(tmp_path, plain, done.stdout, ("bad", "damaged", "killed"))
+    assert_told_why(tmp_path, lines)
+    assert lines[2] == "  killed: killed by signal 9, most often for memory"
+    names = [row["name"] for row in trace_of(tmp_path) if "killed" in row["name"]]
+    assert len(names) == 5  # SCATTER, two shards, and two retries
+    assert_research_object(tmp_path)
+    # The last: it skips the test if no registry has the validator.
+    results = tmp_path / "results"
+    assert problems(results) == []
+    crate = results / "ro-crate-metadata.json"
+    crate.write_text(crate.read_text().replace('"license": {', '"licence": {'))
+    assert "license" in " ".join(problems(results))
+
+
 @pytest.mark.parametrize(
     ("options", "site", "code"),
     [
-        (["--skip_failed"], "", 1),
         ([], "process { withName: 'SCATTER|BUNDLE' { errorStrategy = 'ignore' } }", 1),
         (["--skip_failed"], "workflow.failOnIgnore = false\ntrace.enabled = false", 0),
     ],
 )
-def test_one_bad_sample_does_not_cost_the_others(
+def test_a_site_decides_what_bad_samples_are(
     tmp_path: Path, plain: Path, options: list[str], site: str, code: int
 ) -> None:
     sheet = three_samples(tmp_path)
     (tmp_path / "site.config").write_text(site)
-    options = [*options, "-c", "site.config", "--tracks", "--shard_bases", "600000"]
+    options = [*options, "-c", "site.config", "--shard_bases", "600000"]
     done = launch(tmp_path, "--input", sheet, *options, profile="standard")
     assert done.returncode == code, done.stdout
-    assert_same(tmp_path / "results" / "predictions" / "good", plain)
-    assert not (tmp_path / "results" / "predictions" / "bad").exists()
-
-    first, bad, damaged, others, again = said_last(done.stdout)
-    table = failed_samples(tmp_path)
-    assert first.startswith("2 of 3 samples failed")
-    assert list(table) == ["bad", "damaged"]
-    for line, row in zip((bad, damaged), table.values(), strict=True):
-        assert line == f"  {row['sample']}: {row['message']}"
-    if "trace" not in site:  # the messages are in the folders that the trace names
-        assert f"{tmp_path}/bad.bed: none of its contigs is in {INPUTS[1]}: chr1 here" in bad
-        assert f"{tmp_path}/damaged/scorer.onnx: altered or damaged" in damaged
-        assert (Path(table["bad"]["folder"]) / ".command.err").exists()
-        assert (table["bad"]["task"], table["damaged"]["task"]) == ("SCATTER", "BUNDLE")
-    assert others == "The results of the other samples are in results."
-    assert "-resume" in again
-    assert "Results are in" not in done.stdout
-    if not site:
-        assert_research_object(tmp_path)
-        # The last: it skips the test if no registry has the validator.
-        results = tmp_path / "results"
-        assert problems(results) == []
-        crate = results / "ro-crate-metadata.json"
-        crate.write_text(crate.read_text().replace('"license": {', '"licence": {'))
-        assert "license" in " ".join(problems(results))
+    lines = assert_only_good(tmp_path, plain, done.stdout, ("bad", "damaged"))
+    if "trace" not in site:  # it names the folders with the messages
+        assert_told_why(tmp_path, lines)
 
 
 def test_a_failed_sample_that_was_corrected_leaves_no_table(tmp_path: Path, plain: Path) -> None:
+    """The corrected sheet has two samples, one of them in a folder whose name needs quotes."""
     sheet = three_samples(tmp_path)
     options = ["--input", sheet, "--shard_bases", "600000"]
     done = launch(tmp_path, *options, profile="standard")
     assert done.returncode == 1
     assert "Failed: see the error above." in done.stdout
     assert failed_samples(tmp_path)
-    lines = sheet.read_text().splitlines(keepends=True)
-    sheet.write_text("".join(line for line in lines if not line.startswith(("bad", "damaged"))))
+    genes = tmp_path / "my files" / "a gene's.bed"
+    genes.parent.mkdir()
+    shutil.copy(DATA / "genes.bed", genes)
+    sheet.write_text(
+        "sample,annotation,fasta,bundle\n"
+        f"good,{INPUTS[0]},{INPUTS[1]},\n"
+        f'transcripts,"my files/{genes.name}",{INPUTS[1]},human-promoter\n'
+    )
     done = launch(tmp_path, *options, "-resume", profile="standard")
     assert done.stdout.splitlines()[-1] == "Results are in results."
     assert not (tmp_path / "results" / "pipeline_info" / "failed_samples.tsv").exists()
+    out = tmp_path / "plain"
+    assert histpred("predict", genes, INPUTS[1], "-o", out).code == 0
+    for sample, expected in (("good", plain), ("transcripts", out)):
+        assert_same(tmp_path / "results" / "predictions" / sample, expected)
 
 
-def test_a_sample_with_a_killed_shard_is_left_out(tmp_path: Path) -> None:
-    killed = wrapper(tmp_path / "killed", '[[ "$*" != "predict shard/0002.tsv"* ]] || kill -9 $$')
-    done = launch(tmp_path, "--skip_failed", *TWO_SHARDS, first=str(killed))
-    assert done.returncode == 1
-    first, sample, _ = said_last(done.stdout)
-    assert first.startswith("1 of 1 samples failed")
-    assert sample == "  chr22-20M: killed by signal 9, most often for memory"
-    assert len(trace_of(tmp_path)) == 6  # BUNDLE, SCATTER, two shards, and two retries
-
-
-def test_a_samplesheet_runs_several_samples(tmp_path: Path) -> None:
-    folder = tmp_path / "my files"
-    folder.mkdir()
-    genes = folder / "a gene's.bed"
-    shutil.copy(DATA / "genes.bed", genes)
-    sheet = folder / "samples.csv"
-    sheet.write_text(
-        "sample,annotation,fasta,bundle\n"
-        f"genes,{INPUTS[0]},{INPUTS[1]},\n"
-        f'transcripts,"{genes.name}",{INPUTS[1]},human-promoter\n'
-    )
-    # The test profile's own inputs are for one sample.
-    done = launch(tmp_path, "--input", sheet, "--shard_bases", "600000", profile="standard")
-    assert done.returncode == 0, done.stdout
-    for sample, annotation in (("genes", INPUTS[0]), ("transcripts", genes)):
-        out = tmp_path / sample
-        assert histpred("predict", annotation, INPUTS[1], "-o", out).code == 0
-        assert_same(tmp_path / "results" / "predictions" / sample, out)
-
-
-def test_training_makes_the_bundle_that_train_makes(tmp_path: Path) -> None:
-    pytest.importorskip("torch", reason="needs the extra train")
-    options = ["--hidden", "16", "--epochs", "2", "--window", "promoter"]
-    said = succeed(tmp_path, "--mode", "train", "--labels", LABELS, *options)
-    assert tasks(said) == ["BUNDLE", "EVALUATE", "SCATTER", "SUMMARY", "TRAIN"]
-    bundle = tmp_path / "results" / "bundles" / "chr22-20M"
-    assert histpred("bundle", "verify", bundle).code == 0
-    assert_published(tmp_path, "train")
-
-    out = tmp_path / "chr22-20M"
-    options += ["-t", "2"]  # as many threads as the task has: they decide on the last digits
-    command = [sys.executable, "-m", "histpred", "train", *INPUTS, LABELS, "-o", out, *options]
-    subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
-    assert (bundle / "scorer.onnx").read_bytes() == (out / "scorer.onnx").read_bytes()
-
-    given = ("--mode", "evaluate", "--labels", LABELS, "--bundle", bundle)
-    said = succeed(tmp_path, *given, NXF_SYNTAX_PARSER="v2")
-    assert tasks(said) == ["BUNDLE", "EVALUATE", "SCATTER", "SUMMARY"]
-
-
-def test_training_goes_on_from_a_bundle(tmp_path: Path) -> None:
+def test_training_makes_the_bundle_that_train_makes_and_goes_on_from_it(tmp_path: Path) -> None:
     """With sequences of transcripts, so that all tasks read them."""
     pytest.importorskip("torch", reason="needs the extra train")
     files = transcripts_of(tmp_path)
     given = [word for path in files for word in ("--transcripts", path)]
-    parent = tmp_path / "parent"
-    first = ["--hidden", "16", "--epochs", "2", "--window", "spliced", "--by", "gene"]
-    command = [sys.executable, "-m", "histpred"]
-    train = partial(subprocess.run, check=True, capture_output=True, cwd=ROOT)
-    train([*command, "train", *INPUTS, LABELS, "-o", parent, *first, *given])
+    piped = ["--labels", LABELS, "--transcripts", ",".join(map(str, files))]
+    trained = tmp_path / "results" / "bundles" / "chr22-20M"
 
-    options = ["--epochs", "2", "--by", "gene", "--seed", "1"]
-    more = ["--from", parent, "--transcripts", ",".join(map(str, files))]
-    said = succeed(tmp_path, "--mode", "train", "--labels", LABELS, *options, *more)
+    def train(out: Path, *options: str | Path) -> bytes:
+        """The scorer that the command makes, with as many threads as the task has.
+
+        They decide on the last digits.
+        """
+        command = [sys.executable, "-m", "histpred", "train", *INPUTS, LABELS, "-o", out, *given]
+        subprocess.run([*command, "-t", "2", *options], check=True, capture_output=True, cwd=ROOT)
+        return (out / "scorer.onnx").read_bytes()
+
+    options = ["--hidden", "16", "--epochs", "2", "--window", "spliced", "--by", "gene"]
+    said = succeed(tmp_path, "--mode", "train", *piped, *options)
     assert tasks(said) == ["BUNDLE", "EVALUATE", "SCATTER", "SUMMARY", "TRAIN"]
-    found = tmp_path / "results" / "bundles" / "chr22-20M"
-    manifest = json.loads((found / "bundle.json").read_text())
-    assert manifest["training"]["parent"]["name"] == "parent"
-    out = tmp_path / "chr22-20M"
-    options += ["-t", "2"]
-    train([*command, "train", *INPUTS, LABELS, "-o", out, "--from", parent, *options, *given])
-    assert (found / "scorer.onnx").read_bytes() == (out / "scorer.onnx").read_bytes()
+    assert histpred("bundle", "verify", trained).code == 0
+    assert_published(tmp_path, "train")
+    assert (trained / "scorer.onnx").read_bytes() == train(tmp_path / "chr22-20M", *options)
+
+    parent = tmp_path / "parent"
+    shutil.copytree(trained, parent)
+    options = ["--epochs", "2", "--by", "gene", "--seed", "1", "--from", parent]
+    said = succeed(tmp_path, "--mode", "train", *piped, *options)
+    assert tasks(said) == ["BUNDLE", "EVALUATE", "SCATTER", "SUMMARY", "TRAIN"]
+    manifest = json.loads((trained / "bundle.json").read_text())
+    assert manifest["training"]["parent"]["name"] == "chr22-20M"
+    assert (trained / "scorer.onnx").read_bytes() == train(tmp_path / "on/chr22-20M", *options)
+
+    said = succeed(
+        tmp_path, "--mode", "evaluate", *piped, "--bundle", parent, NXF_SYNTAX_PARSER="v2"
+    )
+    assert tasks(said) == ["BUNDLE", "EVALUATE", "SCATTER", "SUMMARY"]
 
 
 def test_a_pool_is_the_bundle_that_train_makes_of_the_sheet(tmp_path: Path) -> None:

@@ -30,3 +30,11 @@ def test_versions_are_those_of_the_project(matrix: ModuleType) -> None:
     found = matrix.versions(Path(sys.executable))
     assert found.startswith("click 8.")
     assert ", onnxruntime 1." in found
+
+
+def test_versions_of_an_extra_are_shown_with_them(matrix: ModuleType) -> None:
+    pytest.importorskip("pyarrow", reason="needs the extra anndata")
+    pytest.importorskip("anndata", reason="needs the extra anndata")
+    found = matrix.versions(Path(sys.executable), ["anndata"])
+    assert found.startswith("anndata 0.")
+    assert ", pyarrow " in found

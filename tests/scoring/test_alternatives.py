@@ -22,7 +22,7 @@ from histpred.encoders.chunks import ChunkPolicy  # noqa: E402
 from histpred.genome.changes import Change  # noqa: E402
 from histpred.genome.plan import open_windows, scorable  # noqa: E402
 from histpred.genome.request import Request  # noqa: E402
-from histpred.scoring.alternatives import Alternatives, log_odds, scale_of  # noqa: E402
+from histpred.scoring.alternatives import Alternatives, log_odds, scales_of  # noqa: E402
 from histpred.scoring.frames import read_frame  # noqa: E402
 from histpred.scoring.opened import open_bundle, scorer_of  # noqa: E402
 from histpred.scoring.predict import predict  # noqa: E402
@@ -243,4 +243,5 @@ def test_differences_are_of_log_odds_unless_the_calibration_has_steps():
     stepped = MarkSpec(name="b", threshold=0.5, calibration=Calibration(**knots))
     found = log_odds(np.array([[0.5, 3.0]], np.float32), [platt, stepped])
     assert found.tolist() == [[0.0, 3.0]]
-    assert [scale_of(platt), scale_of(stepped)] == ["calibrated", "raw"]
+    unpredicted = MarkSpec(name="c", threshold=1, unpredicted="too few genes")
+    assert scales_of([platt, stepped, unpredicted]) == {"a": "calibrated", "b": "raw"}

@@ -143,6 +143,7 @@ CASES = {
     },
     "no row": {"name": "none.bed"},
 }
+ALONE = ("BED", "GTF, some biotypes", "sequences of transcripts")  # also each window as a part
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -150,7 +151,7 @@ def test_any_number_of_parts_in_any_order_is_one_prediction(case, inputs, tmp_pa
     options = CASES[case]
     expected = whole(inputs, tmp_path / "whole", **options)
     found = set()
-    for count in (1, 2, 3, 7, 10**9):
+    for count in (1, 2, 3, *((7, 10**9) if case in ALONE else ())):
         folder = tmp_path / str(count)
         bases = shard_bases_for(inputs, count, folder, **options)
         parts = parts_of(inputs, folder, bases, **options)
@@ -163,7 +164,7 @@ def test_any_number_of_parts_in_any_order_is_one_prediction(case, inputs, tmp_pa
         assert_recorded_like(folder / "out", tmp_path / "whole")
     most = expected.scored or 1
     assert found >= ({1} if most == 1 else {1, 2, 3})
-    assert max(found) == most
+    assert max(found) == (most if case in ALONE else min(most, 3))
 
 
 def assert_recorded_like(out: Path, plain: Path) -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
+
 from support.command_line import Done, histpred
-from support.labelled import Labelled, write_labelled
+from support.labelled import write_labelled
+from support.once import made_once
 
 SHEET = """\
 title: A small experiment
@@ -31,11 +36,10 @@ CONFIGURATIONS = """\
 
 
 class Experiment(NamedTuple):
-    """The folder of a finished experiment, its sheet, its data, and how the command ended."""
+    """The folder of a finished experiment, its sheet, and how the command ended."""
 
     out: Path
     sheet: Path
-    data: Labelled
     done: Done
 
 
@@ -50,9 +54,16 @@ def write_sheet(folder: Path, configurations: str = CONFIGURATIONS, **changes: s
     return path
 
 
-def make_experiment(folder: Path) -> Experiment:
+def make_experiment(folder: Path) -> None:
     """Run the experiment of `SHEET` and `CONFIGURATIONS` in a folder."""
-    data = write_labelled(folder)
-    sheet = write_sheet(folder)
-    out = folder / "out"
-    return Experiment(out, sheet, data, histpred("experiment", sheet, "-o", out))
+    write_labelled(folder)
+    done = histpred("experiment", write_sheet(folder), "-o", folder / "out")
+    (folder / "done.json").write_text(json.dumps(done))
+
+
+def finished_experiment(factory: pytest.TempPathFactory) -> Experiment:
+    """Return a copy of the experiment of `make_experiment`, which runs once for all workers."""
+    folder = factory.mktemp("copy") / "experiment"
+    shutil.copytree(made_once(factory, "experiment", make_experiment), folder)
+    done = Done(*json.loads((folder / "done.json").read_text()))
+    return Experiment(folder / "out", folder / "sheet.yaml", done)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -113,6 +114,14 @@ def test_a_parent_of_an_earlier_release_has_the_defaults_of_that_time(tmp_path):
 
 def test_the_parents_manifest_is_an_input(parent):
     assert files_of(recipe_of(parent)) == {"parent": parent.directory / "bundle.json"}
+
+
+def test_a_file_named_like_a_method_is_not_the_split(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("random", "sets.tsv"):
+        Path(name).write_text("")
+    assert files_of(Recipe()) == {}
+    assert files_of(Recipe(split="sets.tsv")) == {"split": Path("sets.tsv")}
 
 
 def test_marks_are_in_the_parents_order_and_new_ones_follow(parent, caplog):
