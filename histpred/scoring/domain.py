@@ -14,7 +14,7 @@ from histpred.bundle.species import contradiction
 from histpred.core.columns import NAMES
 from histpred.core.errors import first_few
 from histpred.core.log import tell
-from histpred.core.text import counted
+from histpred.core.text import agreeing, counted
 from histpred.genome.misfits import Offenders
 from histpred.genome.plan import OpenWindows
 from histpred.genome.request import SEQUENCES
@@ -49,8 +49,7 @@ class Surroundings:
 
     def warnings(self) -> list[str]:
         """The warning, if there are such windows."""
-        count = self._lacking.count
-        if not count:
+        if not self._lacking.count:
             return []
         if self._source == SEQUENCES:
             what, missing = "sequence", "lie outside the sequence and count as unknown"
@@ -58,11 +57,13 @@ class Surroundings:
         else:
             what, missing = "window", "are N or lie outside the contig"
             hint = "If the FASTA is a piece of a genome, give the whole genome"
+        count = self._lacking.count
         return [
-            f"{counted(count, what)} {'has' if count == 1 else 'have'} less than half of the bases "
-            f"that are read for {'it' if count == 1 else 'them'}: {self._lacking}. The others "
-            f"{missing}, so these scores may be far off, and calls lack their stated precision; "
-            f"the column known_fraction has each share. {hint}"
+            f"{counted(count, what)} {agreeing(count, 'has', 'have')} less than half of the bases "
+            f"that are read for {agreeing(count, 'it', 'them')}: {self._lacking}. "
+            f"The others {missing}, so these scores may be far off, and "
+            "calls lack their stated precision; the column known_fraction has each share. "
+            f"{hint}"
         ]
 
 
@@ -125,7 +126,7 @@ def _window_warnings(bundle: Bundle, window: WindowSpec, windows: OpenWindows) -
         count = windows.ledger.queued if window.tile > MANY_TIMES * size else 0
     remedy = "" if windows.annotation.format == SEQUENCES else f"; cut them with --tile {size}"
     long = (
-        f"{counted(count, 'interval')} {'is' if count == 1 else 'are'} longer than "
+        f"{counted(count, 'interval')} {agreeing(count, 'is', 'are')} longer than "
         f"{MANY_TIMES * size} bp: {first_few(names, count)}. A "
         f"probability is of the {size} bp at the middle{remedy}"
     )
