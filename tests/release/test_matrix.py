@@ -19,7 +19,7 @@ def matrix() -> ModuleType:
 
 def test_it_refuses_to_test_the_checkout(matrix: ModuleType) -> None:
     with pytest.raises(SystemExit, match=r"would import .*histpred/__init__\.py"):
-        matrix.tests(Path(sys.executable), ["tests/core"])
+        matrix.tests(Path(sys.executable), "newest", ["tests/core"])
 
 
 def test_its_tests_exist(matrix: ModuleType) -> None:
