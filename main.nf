@@ -8,6 +8,7 @@ include { given           } from './nextflow/schema/parameters'
 include { help            } from './nextflow/schema/parameters'
 include { is_local        } from './nextflow/schema/parameters'
 include { samples         } from './nextflow/schema/parameters'
+include { refuse_ignored  } from './nextflow/schema/parameters'
 include { kept_in         } from './nextflow/functions/kept'
 include { ended           } from './nextflow/functions/outcome'
 include { launch          } from './nextflow/functions/launch'
@@ -123,6 +124,7 @@ workflow {
         println(help(schema))
     }
     else {
+        refuse_ignored(params, schema)
         check(params, schema).each { warning -> log.warn(warning) }
         def all = samples(params).collect { sample -> sample + [origin: origin(sample)] }
         def about = launch(changed(params, schema))

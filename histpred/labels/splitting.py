@@ -180,10 +180,11 @@ def _by_block(windows: pandas.DataFrame, unit: np.ndarray, block: int, seed: int
 
 def refuse_unknown(how: str) -> None:
     """Raise UsageError if `how` is neither a method nor a file."""
-    if how not in METHODS and not Path(how).exists():
+    if how not in METHODS and (Path(how).is_dir() or not Path(how).exists()):
         usual = f"use {', '.join(METHODS)}, or the path of a table or BED that names the sets"
+        what = "a folder" if Path(how).is_dir() else "no such file exists"
         raise UsageError(
-            f"{how!r} is no kind of split, and no such file exists",
+            f"{how!r} is no kind of split, and {what}",
             did_you_mean([how], METHODS, usual),
         )
 

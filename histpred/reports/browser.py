@@ -24,6 +24,7 @@ from histpred.genome.naming import TABIX, refuse_names
 from histpred.genome.request import REGIONS
 from histpred.reports.landscape import Landscape, Locus
 from histpred.reports.surroundings import bases_of, features_of, stretches_around
+from histpred.scoring.explain_record import ExplainRecord
 from histpred.scoring.record import RunRecord
 from histpred.scoring.tables import PALEST, SCORES
 
@@ -95,7 +96,7 @@ def _windows(
     return list(rows), covered
 
 
-def annotation_name(run: RunRecord) -> str:
+def annotation_name(run: RunRecord | ExplainRecord) -> str:
     """The name of the annotation's file, or the first typed regions."""
     path = run.annotation.path
     if run.identity.source == REGIONS:

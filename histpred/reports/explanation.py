@@ -11,6 +11,7 @@ from histpred.core.marks import by_class
 from histpred.core.output import output_files, temporary_faults
 from histpred.core.text import counted
 from histpred.genome.regions import INTERVAL
+from histpred.reports.browser import annotation_name, file_name
 from histpred.reports.explained import FEW, few_windows, read_profile
 from histpred.reports.explained_shapes import MIDDLE, TSS, map_of, panels_of
 from histpred.reports.page import Cell, Row, Table, render
@@ -46,7 +47,7 @@ def _page(folder: Path, run: ExplainRecord) -> str:
     bundle = (run.identity.bundle or "").rpartition(" ")[0]
     return render(
         "reports/explanation.html.j2",
-        title=Path(run.annotation.path).name if run.identity.source == "file" else "typed regions",
+        title=annotation_name(run),
         run=run,
         bundle=bundle,
         few=FEW,
@@ -99,9 +100,9 @@ def scale_words(run: ExplainRecord) -> str:
 def _facts(run: ExplainRecord, bundle: str) -> dict[str, str]:
     identity, result = run.identity, run.result
     return {
-        "annotation": f"{Path(run.annotation.path).name} ({run.annotation.format}), "
+        "annotation": f"{annotation_name(run)} ({run.annotation.format}), "
         f"{counted(result.rows, 'row')}",
-        "genome": f"{Path(run.fasta.path).name}, {counted(run.fasta.contigs, 'contig')}",
+        "genome": f"{file_name(run.fasta.path)}, {counted(run.fasta.contigs, 'contig')}",
         "bundle": bundle,
         "windows": str(identity.window),
         "stretches": f"{run.result.divided}: {result.stretches:,} were replaced",

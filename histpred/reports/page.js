@@ -19,6 +19,32 @@ for (const table of document.querySelectorAll("table.sortable")) {
     });
   });
 }
+async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch { // a page from disk may not be let in
+    const box = document.createElement("textarea");
+    box.value = text;
+    document.body.append(box);
+    box.select();
+    document.execCommand("copy");
+    box.remove();
+  }
+}
+for (const table of document.querySelectorAll("table")) {
+  if (!table.caption) continue;
+  const button = document.createElement("button");
+  button.className = "link no-print";
+  button.textContent = "Copy";
+  button.addEventListener("click", async () => {
+    const rows = [...table.rows].filter(row => !row.hidden);
+    const text = cell => cell.textContent.trim().replace(/\s+/g, " ");
+    await copy(rows.map(row => [...row.cells].map(text).join("\t")).join("\n") + "\n");
+    button.textContent = "Copied";
+    setTimeout(() => { button.textContent = "Copy"; }, 2000);
+  });
+  table.caption.append(" ", button);
+}
 for (const input of document.querySelectorAll("input[data-for]")) {
   const rows = document.getElementById(input.dataset.for).tBodies[0].rows;
   input.addEventListener("input", () => {

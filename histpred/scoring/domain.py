@@ -14,7 +14,7 @@ from histpred.bundle.species import contradiction
 from histpred.core.columns import NAMES
 from histpred.core.errors import first_few
 from histpred.core.log import tell
-from histpred.core.text import counted
+from histpred.core.text import agreeing, counted
 from histpred.genome.misfits import Offenders
 from histpred.genome.plan import OpenWindows
 from histpred.genome.request import SEQUENCES
@@ -52,14 +52,16 @@ class Surroundings:
         if not self._lacking.count:
             return []
         if self._source == SEQUENCES:
-            what, missing = "sequences", "lie outside the sequence and count as unknown"
+            what, missing = "sequence", "lie outside the sequence and count as unknown"
             hint = "Give longer sequences with the place at their middle, or regions of a genome"
         else:
-            what, missing = "windows", "are N or lie outside the contig"
+            what, missing = "window", "are N or lie outside the contig"
             hint = "If the FASTA is a piece of a genome, give the whole genome"
+        count = self._lacking.count
         return [
-            f"{self._lacking.count:,} {what} have less than half of the bases that are read for "
-            f"them: {self._lacking}. The others {missing}, so these scores may be far off, and "
+            f"{counted(count, what)} {agreeing(count, 'has', 'have')} less than half of the bases "
+            f"that are read for {agreeing(count, 'it', 'them')}: {self._lacking}. "
+            f"The others {missing}, so these scores may be far off, and "
             "calls lack their stated precision; the column known_fraction has each share. "
             f"{hint}"
         ]
@@ -124,7 +126,7 @@ def _window_warnings(bundle: Bundle, window: WindowSpec, windows: OpenWindows) -
         count = windows.ledger.queued if window.tile > MANY_TIMES * size else 0
     remedy = "" if windows.annotation.format == SEQUENCES else f"; cut them with --tile {size}"
     long = (
-        f"{counted(count, 'interval')} {'is' if count == 1 else 'are'} longer than "
+        f"{counted(count, 'interval')} {agreeing(count, 'is', 'are')} longer than "
         f"{MANY_TIMES * size} bp: {first_few(names, count)}. A "
         f"probability is of the {size} bp at the middle{remedy}"
     )

@@ -359,6 +359,19 @@ def check(parameters, schema) {
         .collect { name, _property -> "--${name} has no effect with --mode ${parameters.mode}".toString() }
 }
 
+// Refuse what Nextflow 25.04 does not pass on: its strict parser gives the configuration the defaults of parameters.
+def refuse_ignored(parameters, schema) {
+    if (System.getenv('NXF_SYNTAX_PARSER') != 'v2' || !nextflow.version.toString().startsWith('25.04.')) {
+        return
+    }
+    def names = ['outdir', 'registry', 'queue', 'cluster_options', 'gpus', 'gpu_queue', 'gres', 'skip_failed']
+    def lost = properties_of(schema).findAll { name, property -> name in names && is_given(parameters[name], property) }
+    if (lost) {
+        def flags = lost.keySet().collect { name -> "--${name}".toString() }.join(', ')
+        error("Nextflow ${nextflow.version} ignores ${flags} under NXF_SYNTAX_PARSER=v2: unset that variable, or take a later Nextflow")
+    }
+}
+
 // Return the samples as [id, annotation, fasta, labels, vcf, bundle]: paths, or the name of a bundle; null if not given.
 def samples(parameters) {
     def read = read_samples(parameters)

@@ -196,6 +196,33 @@ def test_tables_sort_and_search(report):
     assert rows.count() == count
 
 
+@pytest.mark.parametrize("let_in", [True, False])
+def test_a_table_is_copied_as_one_sees_it(report, let_in):
+    """With tabs, for a spreadsheet; from disk, a browser may not let the page in by itself."""
+    if let_in:
+        report.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    else:
+        report.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject() }")
+    report.evaluate(
+        """() => { window.copied = '';
+            document.addEventListener('copy', () => {
+                window.copied = document.activeElement.value ?? '' }) }"""
+    )
+    report.locator("input[data-for=mark-table]").fill("promoter h3k4")
+    report.locator("#mark-table caption button").click()
+    report.wait_for_function(
+        "document.querySelector('#mark-table caption button').textContent === 'Copied'"
+    )
+    read = "navigator.clipboard.readText()" if let_in else "window.copied"
+    lines = [line.split("\t") for line in report.evaluate(read).splitlines()]
+    heads = report.locator("#mark-table thead th").all_text_contents()
+    names = report.locator("#mark-table tbody tr:visible th").all_text_contents()
+    assert lines[0] == [head.strip() for head in heads]
+    assert [line[0] for line in lines[1:]] == [name.strip() for name in names]
+    assert {len(line) for line in lines} == {len(heads)}
+    report.locator("input[data-for=mark-table]").fill("")
+
+
 def test_marks_are_light_in_a_dark_browser(opened):
     """Each is drawn as the squares beside its name, which are lighter on a dark page."""
     page = opened("dark")

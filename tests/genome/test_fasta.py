@@ -318,6 +318,31 @@ def test_an_error_in_a_compressed_fasta_names_the_file_of_the_user(
     assert str(private) not in str(caught.value)
 
 
+@pytest.mark.parametrize("bases", [60, 3_000, 70_000])
+@pytest.mark.parametrize("place", [1, 2])
+@pytest.mark.parametrize("compressed", [False, True])
+def test_a_second_copy_of_a_contig_is_noticed_beside_an_index_that_lacks_it(
+    folder, private, compressed, place, bases
+):
+    """`samtools faidx` leaves it out with a warning. Copies within and across bgzip blocks."""
+    records = [(b"chr1", 2_000), (b"chr2", 100)]
+    records.insert(place, (b"chr1", bases))
+    text = b"".join(
+        b">" + name + b"\n" + b"".join(b"ACGT" * 15 + b"\n" for _ in range(0, size, 60))
+        for name, size in records
+    )
+    path = folder / ("genome.fa.gz" if compressed else "genome.fa")
+    if compressed:
+        with pysam.BGZFile(str(path), "wb") as target:
+            target.write(text)
+    else:
+        path.write_bytes(text)
+    pysam.faidx(str(path))
+    assert Path(f"{path}.fai").read_text().count("chr1") == 1
+    with pytest.raises(InputError, match="contig name 'chr1' appears twice"):
+        read(path, private)
+
+
 @pytest.mark.parametrize("name", ["missing.fa", ".", "pipe"])
 def test_what_cannot_be_read_at_random(tmp_path, name):
     os.mkfifo(tmp_path / "pipe")

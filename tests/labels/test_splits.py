@@ -22,7 +22,7 @@ from histpred.labels.splits import (
     warn_of_leaks,
     write_split,
 )
-from histpred.labels.splitting import split
+from histpred.labels.splitting import refuse_unknown, split
 from support.extraction import bedtools, needs_bedtools
 from support.splits import (
     ALL,
@@ -165,6 +165,14 @@ def test_neither_a_kind_nor_a_file():
     with pytest.raises(UsageError, match="'loci' is no kind of split") as caught:
         split(windows, windows["gene_id"], "loci", 0)
     assert "random, chromosome, block, locus" in caught.value.hint
+
+
+def test_a_folder_is_no_split(tmp_path):
+    with pytest.raises(UsageError, match="is no kind of split, and a folder"):
+        refuse_unknown(str(tmp_path))
+    table_of_sets = tmp_path / "split.tsv"
+    table_of_sets.write_text("id\tset\n")
+    refuse_unknown(str(table_of_sets))
 
 
 REGIONS = """\

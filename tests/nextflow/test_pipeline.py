@@ -507,6 +507,15 @@ def test_what_a_gpu_task_gets(tmp_path: Path, parser: str) -> None:
         assert setting in config, config
 
 
+def test_what_the_strict_parser_would_ignore_is_refused(tmp_path: Path) -> None:
+    """Predictions went to `results`, and tasks to the default queue, whatever was given."""
+    given = ("--outdir", "elsewhere", "--queue", "long", "--tile", "200")
+    done = launch(tmp_path, *given, NXF_SYNTAX_PARSER="v2")
+    assert done.returncode != 0
+    assert "ignores --outdir, --queue under NXF_SYNTAX_PARSER=v2" in done.stdout + done.stderr
+    assert tasks(done.stdout) == []
+
+
 def test_inspect_lists_the_images_and_no_failure(tmp_path: Path) -> None:
     done = run_nextflow(["inspect", ROOT / "main.nf", "-profile", "test,docker"], cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -56,6 +56,26 @@ def test_few_windows_have_a_map_each_and_a_logo_where_bases_were_replaced(inputs
     assert not re.search(r'(?:src|href)="(?!data:|#)', found)  # it loads nothing
 
 
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        (["few.bed", "genome.fa"], "few.bed"),
+        (["-", "genome.fa"], "standard input"),
+        (["chr1:2001-2350:+", "genome.fa", "--window", "promoter"], "chr1:2001-2350:+"),
+        (["--sequences", "genome.fa"], "genome.fa"),
+    ],
+)
+def test_the_page_says_what_was_explained(words, name, inputs, tmp_path, monkeypatch):
+    """It said 'typed regions' of sequences, and '-' of standard input."""
+    monkeypatch.chdir(inputs)
+    rows = Path("few.bed").read_bytes()
+    done = histpred("explain", *words, "--bundle", "counting", "-o", tmp_path / "out", stdin=rows)
+    assert done.code == 0, done.err
+    found = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert f"<h1>Where the predictions for {name} come from</h1>" in found
+    assert f"<dt>annotation</dt><dd>{name} (" in found
+
+
 def test_many_windows_have_a_profile(inputs, tmp_path):
     found = page(inputs, "many.bed", tmp_path / "out")
     assert "By distance from the TSS" in found
