@@ -20,10 +20,9 @@ include { SUMMARY         } from './nextflow/modules/summary'
 include { EMBEDDING       } from './nextflow/workflows/embed'
 include { EVALUATION      } from './nextflow/workflows/evaluate'
 include { EXPERIMENTATION } from './nextflow/workflows/experiment'
-include { PREDICTION      } from './nextflow/workflows/predict'
+include { SCORING         } from './nextflow/workflows/scoring'
 include { SHARDS          } from './nextflow/workflows/shards'
 include { TRAINING        } from './nextflow/workflows/train'
-include { EFFECTS         } from './nextflow/workflows/variants'
 include { VERSIONS        } from './nextflow/workflows/versions'
 
 // DeepHistone and spectra read bases: they have no encoder, so nothing is embedded.
@@ -64,11 +63,13 @@ workflow HISTPRED {
         def rows = params.mode in ['predict', 'variants'] && params.regions ? quoted(params.regions) : ''
         def fasta = quoted(sample.fasta.toUriString())
         def annotation = sample.annotation ? quoted(sample.annotation.toUriString()) : rows ?: fasta
-        def vcf = params.mode == 'variants' ? "${quoted(sample.vcf.toUriString())} " : ''
-        def meta = [id: sample.id, source: source, rows: rows, inputs: "${vcf}${annotation} ${fasta}".toString()]
+        def meta = [id: sample.id, source: source, rows: rows, inputs: "${annotation} ${fasta}".toString()]
+        def results = params.mode == 'variants'
+            ? [results: 'variants', vcf: quoted(sample.vcf.toUriString())]
+            : [results: 'predictions']
         def pool = params.pool ? [pool: params.pool.toString(), stated: sample.stated] : [:]
         def beside = params.mode == 'variants' ? sample.vcf : sample.labels
-        [sample.origin, meta + pool, sample.annotation ?: [], sample.fasta, beside, bundle]
+        [sample.origin, meta + results + pool, sample.annotation ?: [], sample.fasta, beside, bundle]
     }
     BUNDLE(named.map { name, meta, _annotation, _fasta, _labels, bundle -> [name, meta.source, bundle] }.unique())
     // [meta, annotation, fasta, labels or VCF, bundle, identity of the bundle]
@@ -76,22 +77,24 @@ workflow HISTPRED {
 
     SHARDS(
         inputs
-            .filter { params.mode != 'variants' && !reads_bases() }
-            .map { meta, annotation, fasta, _labels, bundle, identity -> [meta, annotation, fasta, bundle, identity] },
+            .filter { !reads_bases() }
+            .map { meta, annotation, fasta, beside, bundle, identity ->
+                [meta, annotation, fasta, params.mode == 'variants' ? beside : [], bundle, identity]
+            },
         kept,
         files.scatter,
         options.scatter,
     )
-    if (params.mode == 'variants') {
-        EFFECTS(inputs, kept, files.variants, options.variants, schema['$defs'].models.properties.bundle['x-large'])
-        results = channel.empty() // SUMMARY knows nothing of variants
-        finished = EFFECTS.out.effects
-    }
-    else if (params.mode == 'predict') {
+    if (params.mode in ['predict', 'variants']) {
+        def of_vcf = params.mode == 'variants'
         genomes = inputs.map { meta, _annotation, fasta, _labels, _bundle, _identity -> [meta.id, fasta] }
-        PREDICTION(SHARDS.out.shards, SHARDS.out.scattered, genomes, kept, files.predict, options.predict, about, params.tracks)
-        results = PREDICTION.out.predictions
-        finished = PREDICTION.out.finished
+        SCORING(
+            SHARDS.out.shards, SHARDS.out.scattered, genomes,
+            kept, files[params.mode], options[params.mode], about,
+            of_vcf, params.tracks && !of_vcf,
+        )
+        results = SCORING.out.results
+        finished = SCORING.out.finished
     }
     else {
         EMBEDDING(inputs, SHARDS.out.shards, kept, files.embed, options.embed)

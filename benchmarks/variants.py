@@ -120,8 +120,7 @@ def chunks() -> None:
                 whole = (result.effects + GENES) * (UPSTREAM + BODY) // CHUNK
                 print(
                     f"{policy} chunks of {CHUNK} bp, {UPSTREAM + BODY:,} bp read: {result.effects} "
-                    f"effects of {kind}, {result.embedded:,} chunks embedded "
-                    f"({result.embedded / result.effects:.2f} for each); whole windows have "
+                    f"effects of {kind}, {result.embedded:,} chunks embedded; whole windows have "
                     f"{whole:,}: {whole / result.embedded:.1f} times as many"
                 )
 

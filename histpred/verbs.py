@@ -33,8 +33,10 @@ if TYPE_CHECKING:
     from histpred.reports.summary import summarise as summary
     from histpred.scoring.embed import EmbeddedRun
     from histpred.scoring.gather import gather
+    from histpred.scoring.gather_variants import gather_variants
     from histpred.scoring.record import Prediction
     from histpred.scoring.scatter import scatter
+    from histpred.scoring.scatter_variants import scatter_variants
     from histpred.scoring.variants import variants
     from histpred.tracks.explained import explain
     from histpred.tracks.hub import Hub
@@ -45,7 +47,9 @@ STAGES = {
     "windows": "histpred.genome.extract:extract",
     "explain": "histpred.tracks.explained:explain",
     "scatter": "histpred.scoring.scatter:scatter",
+    "scatter_variants": "histpred.scoring.scatter_variants:scatter_variants",
     "gather": "histpred.scoring.gather:gather",
+    "gather_variants": "histpred.scoring.gather_variants:gather_variants",
     "train": "histpred.training.train:train",
     "variants": "histpred.scoring.variants:variants",
     "evaluate": "histpred.reports.evaluate:evaluate",

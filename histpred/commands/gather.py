@@ -1,4 +1,4 @@
-"""histpred gather: what predict made of the shards, as one prediction."""
+"""histpred gather: what predict or variants made of the shards, as one output."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from histpred.commands import options
 from histpred.commands.help_pages import verb
 from histpred.commands.progress import skipped
 from histpred.commands.report import bundle_of_scores, no_report, report_on
+from histpred.commands.variants import say_effects
 from histpred.core.log import logger
 
 _existing = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -18,17 +19,18 @@ _existing = click.Path(exists=True, file_okay=False, path_type=Path)
 @verb(
     examples=[
         ("Join the predictions of all shards", "histpred gather scattered parts/* -o scores"),
+        ("Join the effects of all shards of a VCF", "histpred gather scattered parts/* -o effects"),
     ]
 )
 @click.argument("scattered", metavar="SCATTERED", type=_existing)
 @click.argument("parts", metavar="PART...", nargs=-1, required=True, type=_existing)
-@options.out("OUT", "Output folder, with the files that predict writes.")
+@options.out("OUT", "Output folder, with the files that predict or variants writes.")
 @no_report
 @bundle_of_scores
 @options.in_output(
     "--launched-by",
     metavar="JSON",
-    help="Description of the run of the pipeline, for run.json and the report. "
+    help="Description of the run of the pipeline, for the record and the report. "
     "[default: without a pipeline, none]",
 )
 @options.overwrite
@@ -47,13 +49,21 @@ def gather(
 
     Each PART is the output folder of predict for one shard. Their order does not matter. OUT holds,
     byte for byte, the tables that a single predict on the whole annotation writes, and its report.
+
+    If a VCF was scattered, each PART is the output folder of variants for one shard, and OUT holds
+    the files that a single variants on the whole VCF writes. They have no report.
     """
     from histpred import verbs
     from histpred.bundle.folder import load_bundle
     from histpred.scoring.launch import parse_launch
+    from histpred.scoring.scatter_variants_record import is_of_vcf
 
     loaded = load_bundle(bundle) if bundle else None
     launch = parse_launch(launched_by) if launched_by else None
+    if is_of_vcf(scattered):
+        joined = verbs.gather_variants(scattered, parts, out, overwrite=overwrite, launch=launch)
+        say_effects(out, joined)
+        return
     result = verbs.gather(scattered, parts, out, overwrite=overwrite, launch=launch)
     if not result.fresh:
         logger.info(f"{out} already holds this prediction: nothing to do")

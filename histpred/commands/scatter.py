@@ -1,8 +1,9 @@
-"""histpred scatter: one prediction as several that run side by side."""
+"""histpred scatter: one prediction, or the effects of one VCF, as several that run side by side."""
 
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +12,17 @@ import click
 from histpred.commands import inputs, options
 from histpred.commands.help_pages import verb
 from histpred.commands.progress import check_strict, skipped
+from histpred.core.errors import UsageError
 from histpred.core.log import logger
+from histpred.core.text import counted
 from histpred.genome.regions import INTERVAL
 
 if TYPE_CHECKING:
     from histpred.bundle.encoding import EncoderChoice
+    from histpred.genome.request import Request
+
+ONLY_OF_VCF = ("shard_alleles", "vcf_recorded_as")
+NOT_OF_VCF = ("encoder_name", "chunks", "sequences", "tile", "transcripts", "shard_bases")
 
 
 @verb(
@@ -28,6 +35,13 @@ if TYPE_CHECKING:
             "done\n"
             "histpred gather scattered parts/* -o scores",
         ),
+        (
+            "Split a VCF, and score the first shard",
+            "histpred scatter genes.gtf.gz genome.fa --bundle human-promoter --vcf calls.vcf.gz "
+            "-o scattered\n"
+            "histpred variants scattered/shards/0001.vcf.gz scattered/shards/0001.tsv genome.fa "
+            "-o parts/0001",
+        ),
     ]
 )
 @inputs.annotation_or_regions
@@ -38,6 +52,13 @@ if TYPE_CHECKING:
 @inputs.sequences
 @inputs.transcripts
 @options.tile
+@inputs.in_rows(
+    "--vcf",
+    type=options.INPUT,
+    metavar="VCF",
+    help="Split this VCF or BCF for histpred variants, in place of the windows for predict. Its "
+    "shards are parts of the VCF, each with a table of the windows that read its alleles.",
+)
 @options.in_output(
     "--shard-bases",
     type=click.IntRange(1),
@@ -47,18 +68,34 @@ if TYPE_CHECKING:
     "get about the same number of bases.",
 )
 @options.in_output(
+    "--shard-alleles",
+    type=click.IntRange(1),
+    default=100_000,
+    metavar="N",
+    help="With --vcf: largest number of ALT alleles in one shard, give or take those of one "
+    "record. All shards get about the same number.",
+)
+@options.in_output(
     "--recorded-as",
     nargs=2,
     metavar="ANNOTATION FASTA",
     help="Paths of the inputs for the records, if the given ones are links or copies that will be "
     "gone. [default: the given paths]",
 )
+@options.in_output(
+    "--vcf-recorded-as",
+    metavar="VCF",
+    help="Path of the VCF for the records. [default: the given path]",
+)
 @options.weights
 @options.running
 def scatter(
     out: Path,
+    vcf: str | None,
     shard_bases: int,
+    shard_alleles: int,
     recorded_as: tuple[str, str] | None,
+    vcf_recorded_as: str | None,
     strict: bool,
     overwrite: bool,
     **given: Any,
@@ -68,6 +105,9 @@ def scatter(
     Each of DIR/shards/*.tsv is an annotation. Run predict or embed on it with the same FASTA and
     bundle, on any machine. Then histpred gather joins the predictions. Its files are those of a
     single predict, byte for byte.
+
+    With --vcf, each of DIR/shards/*.vcf.gz is a part of the VCF, and the .tsv beside it is its
+    annotation. Run variants on both, with the same FASTA and bundle. Then gather joins the effects.
     """
     from histpred import verbs
     from histpred.bundle.encoding import choose_encoder
@@ -77,7 +117,13 @@ def scatter(
     if recorded_as and given["source"] == REGIONS:  # no file is read, so there is no link to it
         recorded_as = (given["annotation"], recorded_as[1])
     request = options.filled(Request, given)
+    _refuse_others(given, vcf)
     choice = choose_encoder(**options.encoder_of(given), tile=given["tile"])
+    if vcf:
+        given_files = recorded_as or (request.annotation, request.fasta)
+        paths = vcf_recorded_as or vcf, *given_files
+        _scatter_vcf(vcf, request, choice, out, (shard_alleles, overwrite, paths), strict)
+        return
     result = verbs.scatter(request, choice, out, shard_bases, overwrite, recorded_as)
     if not result.fresh:
         logger.info(f"{out} already holds these shards: nothing to do")
@@ -88,6 +134,48 @@ def scatter(
     if needed := _needed(choice, request.transcripts):
         logger.info(f"give histpred predict {needed} on each shard")
     check_strict(strict, result.skipped, result.past_end, out / "ledger.tsv")
+
+
+def _refuse_others(given: Mapping[str, Any], vcf: str | None) -> None:
+    """Raise UsageError for options that do not go with --vcf, or that only go with it."""
+    typed = options.typed(click.get_current_context().params)
+    if not vcf:
+        if others := [name for name in ONLY_OF_VCF if name in typed]:
+            raise UsageError(f"{_flag(others[0])} needs --vcf", "give the VCF that is to be split")
+        return
+    if others := [name for name in NOT_OF_VCF if name in typed]:
+        hint = "omit it; the shards of a VCF have as many alleles as --shard-alleles says"
+        raise UsageError(f"--vcf and {_flag(others[0])} exclude each other", hint)
+    if not given["bundle"]:
+        raise UsageError("--vcf needs a bundle", "give --bundle, as to histpred variants")
+
+
+def _flag(name: str) -> str:
+    return f"--{name.removesuffix('_name').replace('_', '-')}"
+
+
+def _scatter_vcf(
+    vcf: str,
+    request: Request,
+    choice: EncoderChoice,
+    out: Path,
+    how: tuple[int, bool, tuple[str, str, str]],
+    strict: bool,
+) -> None:
+    """Split a VCF, and say so; `how`: alleles of a shard, overwrite, and paths for the record."""
+    from histpred import verbs
+
+    result = verbs.scatter_variants(vcf, request, choice, out, *how)
+    if not result.fresh:
+        logger.info(f"{out} already holds these shards: nothing to do")
+    logger.info(
+        f"{out}: {counted(result.alleles, 'allele')} of {counted(result.records, 'record')}, read "
+        f"by {counted(result.windows, 'window')} of {counted(result.rows, 'row')}, in "
+        f"{counted(result.shards, 'shard')}{skipped(result.skipped_rows)}"
+    )
+    if needed := _needed(choice, ()):
+        logger.info(f"give histpred variants {needed} on each shard")
+    check_strict(strict, {}, result.past_end, out / "ledger.tsv")
 
 
 def _needed(choice: EncoderChoice, transcripts: tuple[str, ...]) -> str:

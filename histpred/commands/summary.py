@@ -25,7 +25,7 @@ from histpred.core.log import logger
 @options.overwrite
 @options.quiet
 def summary(folders: tuple[Path, ...], out: Path, overwrite: bool, quiet: bool) -> None:
-    """Write MultiQC sections for the outputs of predict and evaluate in each FOLDER.
+    """Write MultiQC sections for the outputs of predict, variants and evaluate in each FOLDER.
 
     Sample names are taken from the folder names. Then run: multiqc DIR
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +12,9 @@ from histpred.commands.help_pages import verb
 from histpred.commands.numbers import Whole
 from histpred.commands.progress import Progress, check_strict, skipped
 from histpred.core.log import logger
+
+if TYPE_CHECKING:
+    from histpred.scoring.variants_record import VariantsRun
 
 
 @verb(
@@ -71,7 +74,7 @@ def variants(
     VCF may be compressed, or a BCF; it must be sorted. ANNOTATION and FASTA are those of predict,
     and of the assembly that VCF was called on. Each ALT is scored alone, in every window that reads
     its place and, if the bundle scores intervals, in the tile that it lies in. Genotypes are not
-    read.
+    read. For a shard of scatter --vcf, ANNOTATION is the table beside it.
 
     OUT holds effects.tsv.gz (for each allele and window: the probabilities of each mark with both
     alleles, the difference in log-odds, and its rank among random substitutions of the window),
@@ -94,6 +97,12 @@ def variants(
         execution = options.filled(Execution, given, progress=progress)
         result = verbs.variants(vcf, request, choice, out, chosen, execution)
 
+    say_effects(out, result)
+    check_strict(strict, result.skipped, result.past_end, out / "variants.ledger.tsv")
+
+
+def say_effects(out: Path, result: VariantsRun) -> None:
+    """Say what was scored, and what the bundle resolves."""
     if not result.fresh:
         logger.info(f"{out} already holds these effects: nothing to do")
     logger.info(
@@ -102,4 +111,3 @@ def variants(
     )
     if result.resolution:
         logger.info(result.resolution.sentence())
-    check_strict(strict, result.skipped, result.past_end, out / "variants.ledger.tsv")

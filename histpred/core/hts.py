@@ -92,7 +92,7 @@ def no_room(path: Path) -> TemporaryError:
 
 
 def _give_up(failure: OSError, path: Path) -> NoReturn:
-    """Raise the error for a failed write, before the first of which libdeflate is imported."""
+    """Raise the error for a failed write. The first one imports libdeflate, which opens a file."""
     if failure.errno == errno.EMFILE:
         raise failure
     raise no_room(path) from failure

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from histpred.encoders import Embedded
+from histpred.encoders.chunks import bases
 
 WHOLE = 0
 LONGEST_K = 8  # 4^8 counters per sequence and stretch; of longer k-mers most counts are zero
@@ -57,8 +58,8 @@ class KmerEncoder:
 
     def embed(self, chunks: Sequence[bytes]) -> Embedded:
         """Spectra of chunks; a token is a base."""
-        bases = [len(chunk) - chunk.count(b"N") for chunk in chunks]
-        return Embedded(self.spectra(chunks), np.array(bases, np.int64))
+        tokens = np.array([bases(chunk) for chunk in chunks], np.int64)
+        return Embedded(self.spectra(chunks), tokens)
 
     def spectra(self, sequences: Sequence[bytes]) -> np.ndarray:
         """Spectra, float32 [n, dimension]."""

@@ -16,7 +16,6 @@ from histpred.bundle.folder import Bundle
 from histpred.bundle.mark_spec import MarkSpec
 from histpred.core.columns import NAMES
 from histpred.core.execution import Execution
-from histpred.encoders import is_expensive
 from histpred.genome.genomes import GenomeInput, naming, placed
 from histpred.genome.transcripts import fitting
 from histpred.genome.windows import Row, WindowSpec, tile_name
@@ -68,7 +67,7 @@ def score(
     choice = bundle_encoder(bundle, target.window, target.tile or None, weights)
     window, name = choice.window, bundle.manifest.name
     logger.info(f"{name}: embedding {described(window)}")
-    if not is_expensive(choice.spec.kind):
+    if not choice.is_expensive:
         execution = execution._replace(store=None)
     tables: list[pandas.DataFrame] = []
     logits: list[np.ndarray] = []

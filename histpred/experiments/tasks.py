@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 from histpred.bundle.encoding import EncoderChoice
 from histpred.core.errors import HistpredError, UsageError
 from histpred.core.execution import Execution
-from histpred.encoders import is_expensive
 from histpred.encoders.installed import ABSENT, state_of
 from histpred.encoders.published import default_folder
 from histpred.evaluation.rows import EvaluationOptions
@@ -100,7 +99,7 @@ def run_task(
     What is finished there stays. `progress` is called after each epoch. Raises HistpredError if the
     task cannot be trained or evaluated.
     """
-    expensive = task.choice is not None and is_expensive(task.choice.spec.kind)
+    expensive = task.choice is not None and task.choice.is_expensive
     execution = execution._replace(store=execution.store if expensive else None)
     about = About(task.name)
     recipe = task.recipe._replace(split=str(split))

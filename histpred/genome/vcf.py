@@ -17,6 +17,7 @@ from histpred.core.errors import InputError
 from histpred.core.output import refuse_streams
 from histpred.genome.lines import PEEK, Lines, lacks_eof_block, open_lines, parse_position
 from histpred.genome.mistaken import FOREIGN, refuse_missing
+from histpred.genome.vcf_note import split_header
 
 COLUMNS = ("#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO")
 BCF = b"BCF\x02"
@@ -30,8 +31,8 @@ SORT = "sort it: bcftools sort -Oz -o sorted.vcf.gz"
 class Record(NamedTuple):
     """A line of a VCF. number: counted from 1, without the header; line: that of the file.
 
-    pos: as it is written, 1-based. before: the text before INFO. after: the text behind it. In a
-    BCF, `line` is `number`.
+    pos: as it is written, 1-based. before: the text before INFO. after: the text behind it, with
+    its tab. In a BCF, `line` is `number`.
     """
 
     number: int
@@ -45,22 +46,33 @@ class Record(NamedTuple):
     info: str
     after: str
 
+    @property
+    def text(self) -> str:
+        """The whole line."""
+        return self.with_info(self.info)
+
+    def with_info(self, info: str) -> str:
+        """The line with another field INFO."""
+        return f"{self.before}\t{info}{self.after}"
+
 
 class Variants:
     """The records of a file, in order; iterate as often as needed.
 
-    header: its lines, the last of which names the columns.
+    header: its lines, the last of which names the columns. shard: the note of a part of a VCF,
+    which is not in the header then; records are counted as in the whole.
     """
 
     def __init__(self, path: str, header: list[str]) -> None:
         self.name = path
-        self.header = header
+        self.header, self.shard = split_header(path, header)
 
     def __iter__(self) -> Iterator[Record]:
         columns = self.header[-1].count("\t") + 1
         done: set[str] = set()
         chrom, pos = "", -1
-        for number, (line, text) in enumerate(self._lines(), 1):
+        first = self.shard.first if self.shard else 1
+        for number, (line, text) in enumerate(self._lines(), first):
             record = self._record(number, line, text, columns)
             if record.chrom != chrom:
                 if record.chrom in done:
@@ -91,7 +103,7 @@ class Variants:
         if not (chrom and ref and alts):
             raise InputError(self.name, "CHROM, REF or ALT is empty", VALIDATE, line)
         before = f"{chrom}\t{pos}\t{id_}\t{ref}\t{alts}\t{qual}\t{filters}"
-        texts = before, info, "".join(after)
+        texts = before, info, "".join(f"\t{one}" for one in after)
         return Record(number, line, chrom, place, id_, ref, tuple(alts.split(",")), *texts)
 
     def _sort(self) -> str:

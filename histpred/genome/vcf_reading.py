@@ -12,18 +12,28 @@ MOST_WRONG = 0.2  # of the REF alleles, beyond which the VCF is of another assem
 FEWEST_WRONG = 3
 
 
-def read_variants(variants: Variants, reference: Reference, spool: AlleleSpool) -> list[str]:
-    """Put every ALT allele of a VCF into the spool; the FASTA's names of the contigs with some.
+def read_variants(
+    variants: Variants, reference: Reference, spool: AlleleSpool
+) -> dict[str, str | None]:
+    """Put every ALT allele of a VCF into the spool; the FASTA's names of its contigs.
+
+    A contig that the FASTA does not have is None.
 
     Raises InputError if none of its contigs is in the FASTA, if too many REF alleles are not the
-    genome's, and if two of its contigs are one in the FASTA.
+    genome's, and if two of its contigs are one in the FASTA. For a part of a VCF, this was judged
+    before for the whole.
     """
     resolved: dict[str, str | None] = {}
+    note = variants.shard
     unknown = wrong = 0
     first: list[str] = []
     for record in variants:
         if record.chrom not in resolved:
-            resolved[record.chrom] = _resolve(record, resolved, reference, variants.name)
+            resolved[record.chrom] = (
+                note.contigs.get(record.chrom, record.chrom)
+                if note
+                else _resolve(record, resolved, reference, variants.name)
+            )
         contig = resolved[record.chrom]
         for alt in record.alts:
             judged = judge(record, alt, contig, reference)
@@ -34,6 +44,8 @@ def read_variants(variants: Variants, reference: Reference, spool: AlleleSpool) 
                 if len(first) < SHOWN:
                     place = f"{record.chrom}:{record.pos} has {record.ref[:20]}"
                     first.append(f"{place} (line {record.line}), {judged.note}")
+    if note:
+        return resolved
     if unknown and unknown == spool.count:
         here, there = first_few(resolved), first_few(reference.lengths)
         found = f"none of its contigs is in {reference.name}: {here} here, {there} there"
@@ -44,7 +56,7 @@ def read_variants(variants: Variants, reference: Reference, spool: AlleleSpool) 
         hint = "wrong assembly? VCF and FASTA must be of the same one; bcftools norm --check-ref w "
         hint += "-f FASTA lists the records"
         raise InputError(variants.name, found, hint)
-    return [contig for contig in resolved.values() if contig]
+    return resolved
 
 
 def _resolve(

@@ -26,7 +26,7 @@ create table allele (number integer primary key, record int, chrom text, pos int
 create index place on allele (contig, start) where contig is not null and end - start <= {LONG};
 create index wide on allele (contig, start) where contig is not null and end - start > {LONG};
 create table fate (number int, place int, text text, mark text, delta real, rank real, reason text,
-                   primary key (number, place)) without rowid;
+                   beyond real, primary key (number, place)) without rowid;
 """
 _FIELDS = "number, start, end, bases"
 
@@ -43,7 +43,8 @@ class Fate(NamedTuple):
 
     place: of the window among those that read the allele, in ascending order. text: its columns of
     the table of effects. mark, delta, rank: of the largest effect; mark is '' if all are NA.
-    reason: why the window cannot be read with the allele; '' if it is scored.
+    reason: why the window cannot be read with the allele; '' if it is scored. beyond: the share of
+    random substitutions of the window whose largest effect is smaller; None if there are none.
     """
 
     number: int
@@ -53,6 +54,7 @@ class Fate(NamedTuple):
     delta: float
     rank: float | None
     reason: str = ""
+    beyond: float | None = None
 
 
 class Noted(NamedTuple):
@@ -123,19 +125,34 @@ class AlleleSpool:
         return [Allele(number, Change(*change)) for number, *change in sorted(found)]
 
     def by_tile(self, length: int) -> Iterator[tuple[str, int, list[Allele]]]:
-        """Contig and start of each tile of `length` bp with alleles, and those that begin in it.
+        """Contig and start of each tile of `length` bp with alleles, and those that meet it.
 
-        Contigs are in the order of their names; then come the tiles of alleles longer than LONG, so
-        a tile may come twice.
+        An allele meets the tiles of its first and of its last base; those in between have none of
+        their own bases left. Contigs are in the order of their names; then come the tiles of
+        alleles longer than LONG, so a tile may come twice.
         """
         self._store_alleles()
         for index, condition in (("place", "<="), ("wide", ">")):
             query = f"select contig, {_FIELDS} from allele indexed by {index} where contig is not "
             query += f"null and end - start {condition} {LONG} order by contig, start"
-            rows = self._database.execute(query)
-            for (contig, tile), some in groupby(rows, lambda row: (row[0], row[2] // length)):
-                alleles = [Allele(number, Change(*change)) for _, number, *change in some]
-                yield contig, tile * length, alleles
+            for contig, rows in groupby(self._database.execute(query), itemgetter(0)):
+                alleles = (Allele(number, Change(*change)) for _, number, *change in rows)
+                for tile, some in _tiles(alleles, length):
+                    yield contig, tile * length, some
+
+    def starts(self, parts: int) -> list[int]:
+        """The number of the first allele of each of so many parts with about the same number.
+
+        The alleles of a record stay together, so there may be fewer parts, but at least one.
+        """
+        self._store_alleles()
+        query = "select number from allele where number >= ? and record > (select record from "
+        query += "allele where number = ? - 1) order by number limit 1"
+        found = {1}
+        for part in range(1, parts):
+            first = 1 - (-part * self.count // parts)
+            found.update(number for (number,) in self._database.execute(query, (first, first)))
+        return sorted(found)
 
     def noted(self) -> Iterator[Noted]:
         """All alleles in the order of the VCF."""
@@ -165,3 +182,20 @@ class AlleleSpool:
         cells = ", ".join("?" * len(Fate._fields))
         self._database.executemany(f"insert into fate values ({cells})", self._fates)
         self._fates = []
+
+
+def _tiles(alleles: Iterable[Allele], length: int) -> Iterator[tuple[int, list[Allele]]]:
+    """The numbers of the tiles of a contig with the alleles that meet them, which are by start."""
+    waiting: dict[int, list[Allele]] = {}  # by the tile in which they end
+    for tile, some in groupby(alleles, lambda allele: allele.change.start // length):
+        for earlier in sorted(end for end in waiting if end < tile):
+            yield earlier, sorted(waiting.pop(earlier))
+        found = waiting.pop(tile, [])
+        for allele in some:
+            start, end, _ = allele.change
+            found.append(allele)
+            if (last := max(start, end - 1) // length) > tile:
+                waiting.setdefault(last, []).append(allele)
+        yield tile, sorted(found)
+    for later in sorted(waiting):
+        yield later, sorted(waiting[later])

@@ -1,4 +1,4 @@
-"""The sections of a MultiQC report on predictions and evaluations: its "custom content".
+"""The sections of a MultiQC report on predictions, variants and evaluations: "custom content".
 
 https://docs.seqera.io/multiqc/custom_content: a file named *_mqc.json holds the data of one plot or
 table and how to show it; files with the same `parent_id` become one chapter. Sample names are taken
@@ -9,36 +9,37 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from html import escape  # MultiQC reads the cells of a table as HTML
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from histpred.genome.reasons import UNWANTED
+from histpred.reports.multiqc_layout import (
+    CHAPTER,
+    COUNT,
+    FRACTION,
+    PERCENTAGE,
+    SCORED,
+    Section,
+    column,
+    fates,
+    plot,
+)
+from histpred.reports.multiqc_variants import (
+    GENERAL_COLUMNS,
+    VariantSamples,
+    alleles,
+    effects,
+    general,
+)
 from histpred.scoring.record import RunRecord
 
 GENERAL = "histpred_general"
 SECTIONS = (
-    *("histpred_predictions", "histpred_rows", "histpred_calls", "histpred_evaluations"),
+    *("histpred_predictions", "histpred_rows", "histpred_calls"),
+    *("histpred_variants", "histpred_alleles", "histpred_evaluations"),
     GENERAL,  # always there, and so marks the folder as finished
 )
-CHAPTER = {
-    "parent_id": "histpred",
-    "parent_name": "histpred",
-    "parent_description": "predicts the histone marks of non-coding RNA genes from sequence.",
-}
-SCORED = "scored"
-SCORED_COLOUR = "#3b7dae"
-REASON_COLOURS = (  # in turn: more reasons than these are rarely in one plot
-    *("#e0a13c", "#b5533c", "#7b6aa8", "#6f9e5a", "#8c8c8c"),
-    *("#c98fb5", "#4fa3a0", "#8a6d3b", "#d8c24a", "#4a4a6a"),
-)
-UNWANTED_COLOUR = "#d9d9d9"
-
-COUNT: dict[str, Any] = {"format": "{:,d}"}
-FRACTION: dict[str, Any] = {"min": 0, "max": 1, "format": "{:,.3f}"}
-PERCENTAGE: dict[str, Any] = {"min": 0, "max": 100, "suffix": "%", "format": "{:,.1f}"}
-
-Section = dict[str, Any]
 
 
 class _Part(BaseModel):
@@ -100,16 +101,19 @@ Predictions = Mapping[str, PredictionSample]
 Evaluations = Mapping[str, EvaluationSample]
 
 
-def sections(predictions: Predictions, evaluations: Evaluations) -> dict[str, Section]:
+def sections(
+    predictions: Predictions, variants: VariantSamples, evaluations: Evaluations
+) -> dict[str, Section]:
     """The sections by name, in the order of SECTIONS; samples by name."""
     found = (
         *(_predictions(predictions), _rows(predictions), _calls(predictions)),
-        *(_evaluations(evaluations), _general(predictions, evaluations)),
+        *(effects(variants), alleles(variants), _evaluations(evaluations)),
+        _general(predictions, variants, evaluations),
     )
     return dict(zip(SECTIONS, found, strict=True))
 
 
-def _general(runs: Predictions, metrics: Evaluations) -> Section:
+def _general(runs: Predictions, variants: VariantSamples, metrics: Evaluations) -> Section:
     """Columns of MultiQC's first table, which has those of other tools too."""
     data: dict[str, dict[str, float]] = {}
     columns: Section = {}
@@ -118,10 +122,10 @@ def _general(runs: Predictions, metrics: Evaluations) -> Section:
         unscored = "Share of the selected rows that could not be scored"
         called = "Windows called for a mark, summed over marks"
         columns = {
-            "rows": _column("Rows", "Rows of the annotation that were selected", "Blues", **whole),
-            "scored": _column("Scored", "Rows with a probability for each mark", "Greens", **whole),
-            "skipped": _column("Skipped", unscored, "OrRd", **PERCENTAGE),
-            "calls": _column("Calls", called, "Purples", **whole),
+            "rows": column("Rows", "Rows of the annotation that were selected", "Blues", **whole),
+            "scored": column("Scored", "Rows with a probability for each mark", "Greens", **whole),
+            "skipped": column("Skipped", unscored, "OrRd", **PERCENTAGE),
+            "calls": column("Calls", called, "Purples", **whole),
         }
     for name, (run, _) in runs.items():
         result = run.result
@@ -129,11 +133,15 @@ def _general(runs: Predictions, metrics: Evaluations) -> Section:
         data[name] = {"rows": rows, "scored": result.scored, "calls": result.calls}
         if rows:
             data[name]["skipped"] = 100 * (rows - result.scored) / rows
+    if variants:
+        columns |= GENERAL_COLUMNS
+    for name, one in variants.items():
+        data.setdefault(name, {}).update(general(one))
     if metrics:
         described = "Macro-averaged AUROC of the evaluated bundle"
-        columns["auroc"] = _column("Macro AUROC", described, "Greens", **FRACTION)
-    for name, one in metrics.items():
-        value = next(iter(one.models.values())).figures.macro.auroc.value
+        columns["auroc"] = column("Macro AUROC", described, "Greens", **FRACTION)
+    for name, evaluated in metrics.items():
+        value = next(iter(evaluated.models.values())).figures.macro.auroc.value
         data.setdefault(name, {}).update({} if value is None else {"auroc": value})
     headers = [{name: column} for name, column in columns.items()]
     return {"plot_type": "generalstats", "namespace": "histpred", "headers": headers, "data": data}
@@ -158,16 +166,16 @@ def _predictions(runs: Predictions) -> Section:
         "section_name": "Predictions",
         "description": "What was scored with which bundle, and what to know when reading it.",
         "plot_type": "table",
-        "pconfig": _plot("predictions_table", "predictions", col1_header="Sample", no_violin=True),
+        "pconfig": plot("predictions_table", "predictions", col1_header="Sample", no_violin=True),
         "headers": {
-            "bundle": _column("Bundle", "The trained model, and its version"),
-            "marks": _column("Marks", "Marks that the bundle predicts", **COUNT),
-            "windows": _column("Windows", "Kind of window, bp upstream and downstream"),
-            "by": _column("One for each", "What has a window of its own"),
-            "biotypes": _column("Biotypes", "Those selected, in small letters and digits only"),
-            "device": _column("Device", "Where it ran"),
-            "past_end": _column("Past end", past_end, **COUNT),
-            "warnings": _column("Warnings", "As in run.json"),
+            "bundle": column("Bundle", "The trained model, and its version"),
+            "marks": column("Marks", "Marks that the bundle predicts", **COUNT),
+            "windows": column("Windows", "Kind of window, bp upstream and downstream"),
+            "by": column("One for each", "What has a window of its own"),
+            "biotypes": column("Biotypes", "Those selected, in small letters and digits only"),
+            "device": column("Device", "Where it ran"),
+            "past_end": column("Past end", past_end, **COUNT),
+            "warnings": column("Warnings", "As in run.json"),
         },
         "data": data,
     }
@@ -178,21 +186,10 @@ def _rows(runs: Predictions) -> Section:
         name: {SCORED: run.result.scored, **dict(sorted(run.result.skipped.items()))}
         for name, (run, _) in runs.items()
     }
-    reasons = sorted({reason for row in data.values() for reason in row} - {SCORED, *UNWANTED})
-    layout = {"ylab": "rows", "cpswitch_counts_label": "Rows"}
-    categories = {SCORED: {"name": SCORED, "color": SCORED_COLOUR}}
-    for number, reason in enumerate(reasons):
-        colour = REASON_COLOURS[number % len(REASON_COLOURS)]
-        categories[reason] = {"name": escape(reason), "color": colour}
-    unwanted = [reason for reason in UNWANTED if any(reason in row for row in data.values())]
-    categories |= {reason: {"name": reason, "color": UNWANTED_COLOUR} for reason in unwanted}
     return CHAPTER | {
         "section_name": "Rows of the annotation",
         "description": "What became of each row: scored, or skipped and why (as in ledger.tsv).",
-        "plot_type": "bargraph",
-        "categories": categories,
-        "pconfig": _plot("rows_plot", "rows of the annotation", **layout),
-        "data": data,
+        **fates(data, "rows", "rows of the annotation", UNWANTED),
     }
 
 
@@ -250,18 +247,18 @@ def _evaluations(metrics: Evaluations) -> Section:
         "baselines fitted on the same training rows. A bundle is better than another only where "
         "the interval of its lead is above 0.",
         "plot_type": "table",
-        "pconfig": _plot("evaluations_table", "evaluations", **layout),
+        "pconfig": plot("evaluations_table", "evaluations", **layout),
         "headers": {
-            "windows": _column("Windows", "Windows that were evaluated", **COUNT),
-            "macro_auroc": _column("Macro AUROC", "Mean of the marks' AUROC", "Greens", **FRACTION),
-            "macro_interval": _column("interval", f"Macro AUROC: {interval}"),
-            "micro_auroc": _column("Micro AUROC", auroc, "Greens", **FRACTION),
-            "micro_interval": _column("interval", f"Micro AUROC: {interval}"),
-            "macro_auprc": _column("Macro AUPRC", "Mean of the marks' AUPRC", "Blues", **FRACTION),
-            "micro_auprc": _column("Micro AUPRC", auprc, "Blues", **FRACTION),
-            "ece": _column("ECE", error, "OrRd", **FRACTION),
-            "ahead": _column("Bundle's lead", f"Macro AUROC of the bundle above this; {interval}"),
-            "inputs": _column("Reads", "What the model or baseline sees") | {"hidden": True},
+            "windows": column("Windows", "Windows that were evaluated", **COUNT),
+            "macro_auroc": column("Macro AUROC", "Mean of the marks' AUROC", "Greens", **FRACTION),
+            "macro_interval": column("interval", f"Macro AUROC: {interval}"),
+            "micro_auroc": column("Micro AUROC", auroc, "Greens", **FRACTION),
+            "micro_interval": column("interval", f"Micro AUROC: {interval}"),
+            "macro_auprc": column("Macro AUPRC", "Mean of the marks' AUPRC", "Blues", **FRACTION),
+            "micro_auprc": column("Micro AUPRC", auprc, "Blues", **FRACTION),
+            "ece": column("ECE", error, "OrRd", **FRACTION),
+            "ahead": column("Bundle's lead", f"Macro AUROC of the bundle above this; {interval}"),
+            "inputs": column("Reads", "What the model or baseline sees") | {"hidden": True},
         },
         "data": data,
     }
@@ -290,11 +287,3 @@ def _evaluation(model: Model, windows: int) -> dict[str, float | str]:
 def _interval(low: float | None, high: float | None, layout: str = ".3f") -> str:
     """Both ends as text, '' if one is undefined."""
     return "" if low is None or high is None else f"{low:{layout}} to {high:{layout}}"
-
-
-def _plot(name: str, title: str, **layout: str | bool) -> Section:
-    return {"id": f"histpred_{name}", "title": f"histpred: {title}", **layout}
-
-
-def _column(title: str, text: str, scale: str | bool = False, **layout: str | float) -> Section:
-    return {"title": title, "description": text, **layout, "scale": scale}

@@ -17,28 +17,29 @@ from histpred.core.strict_json import parse
 from histpred.reports import multiqc
 from histpred.scoring.record import RUN, RunRecord
 from histpred.scoring.tables import CALLS
+from histpred.scoring.variants_record import RECORD, VariantsRecord
 
 METRICS = "metrics.json"  # of an evaluation
+MADE_BY = {RUN: "predict", RECORD: "variants", METRICS: "evaluate"}
 REMEDY = "give a finished output of this release of histpred {verb}, or run that again"
 OUTPUTS = tuple(f"{section}_mqc.json" for section in multiqc.SECTIONS)
 
 
 def summarise(folders: Sequence[Path], out: Path, *, overwrite: bool = False) -> list[Path]:
-    """Write MultiQC sections on finished predictions and evaluations into the folder `out`.
+    """Write MultiQC sections on finished outputs into the folder `out`.
 
-    folders: those of `histpred predict` and `histpred evaluate`, in any order. The last part of a
-    folder's path is the name of its sample, which no two predictions or evaluations may share.
-    Returns the files written: those of `OUTPUTS` that have something to show. The same content of
-    the folders under the same names gives the same bytes.
+    folders: those of `histpred predict`, `variants` and `evaluate`, in any order. The last part of
+    a folder's path is the name of its sample, which no two of the same command may share. Returns
+    the files written: those of `OUTPUTS` that have something to show. The same content of the
+    folders under the same names gives the same bytes.
 
     Raises InputError if a folder is not a finished output or has another schema, two have the same
     name, or calls and run.json disagree; OutputError if `out` holds another summary, without
     `overwrite`, or anything else.
     """
-    predictions: dict[str, Path] = {}
-    evaluations: dict[str, Path] = {}
+    kinds: dict[str, dict[str, Path]] = {record: {} for record in MADE_BY}
     for folder in folders:
-        known = predictions if _is_prediction(folder) else evaluations
+        known = kinds[_record_of(folder)]
         name = sample_name(folder)
         if name in known:
             raise InputError(
@@ -49,10 +50,11 @@ def summarise(folders: Sequence[Path], out: Path, *, overwrite: bool = False) ->
         known[name] = folder
     refuse_inputs([out], folders)
 
-    runs = {name: _prediction(folder) for name, folder in sorted(predictions.items())}
-    metrics = {name: _evaluation(folder) for name, folder in sorted(evaluations.items())}
+    runs = {name: _prediction(folder) for name, folder in sorted(kinds[RUN].items())}
+    effects = {name: _variants(folder) for name, folder in sorted(kinds[RECORD].items())}
+    metrics = {name: _evaluation(folder) for name, folder in sorted(kinds[METRICS].items())}
     with temporary_faults(), output_folder(out, OUTPUTS, _is_ours, overwrite) as work:
-        for name, section in multiqc.sections(runs, metrics).items():
+        for name, section in multiqc.sections(runs, effects, metrics).items():
             if section["data"]:
                 text = json.dumps({"id": name, **section}, indent=1, allow_nan=False)
                 (work / f"{name}_mqc.json").write_text(text + "\n", encoding="utf-8")
@@ -69,22 +71,23 @@ def sample_name(folder: Path) -> str:
     return os.fsencode(name).decode("utf-8", "replace")
 
 
-def _is_prediction(folder: Path) -> bool:
-    """True for a prediction, False for an evaluation; InputError for anything else."""
+def _record_of(folder: Path) -> str:
+    """The name of the record that a finished output has; InputError for anything else."""
     if not folder.is_dir():
         problem = "is not a folder" if folder.exists() else "does not exist"
-        raise InputError(folder, problem, "give folders of histpred predict or evaluate")
-    found = [name for name in (RUN, METRICS) if (folder / name).exists()]
+        raise InputError(folder, problem, "give folders of histpred predict, variants or evaluate")
+    found = [name for name in MADE_BY if (folder / name).exists()]
     if len(found) == 1:
-        return found == [RUN]
+        return found[0]
     if found:
         raise InputError(
-            folder, f"holds both {RUN} and {METRICS}", "move each output to a folder of its own"
+            folder, f"holds both {' and '.join(found)}", "move each output to a folder of its own"
         )
     here = first_few(sorted(path.name for path in folder.iterdir())) or "nothing"
+    known = " nor ".join(f"{name} (of {verb})" for name, verb in MADE_BY.items())
     raise InputError(
         folder,
-        f"holds neither {RUN} (of predict) nor {METRICS} (of evaluate), but {here}",
+        f"holds neither {known}, but {here}",
         "give finished outputs; the same command again finishes an interrupted run",
     )
 
@@ -109,6 +112,12 @@ def _prediction(folder: Path) -> multiqc.PredictionSample:
             "the files are not of one run, or were changed since: predict again",
         )
     return multiqc.PredictionSample(run, calls)
+
+
+def _variants(folder: Path) -> VariantsRecord:
+    """A finished run of variants; InputError if its record is damaged."""
+    remedy = REMEDY.format(verb="variants")
+    return read_record(folder / RECORD, VariantsRecord, "variants", remedy)
 
 
 def _evaluation(folder: Path) -> multiqc.EvaluationSample:

@@ -29,12 +29,12 @@ ENOUGH = 0.5  # the known fraction of a window below which a warning names it
 class Surroundings:
     """The windows of a run that lack most of the bases that are read for them.
 
-    rows: the format of the annotation; sequences have no genome around them.
+    source: the format of the annotation; `SEQUENCES` have no genome around them.
     """
 
-    def __init__(self, rows: str) -> None:
+    def __init__(self, source: str) -> None:
         self._lacking = Offenders()
-        self._rows = rows
+        self._source = source
 
     def add(self, rows: Iterable[Row]) -> None:
         """Count the rows whose known fraction is below a half."""
@@ -51,7 +51,7 @@ class Surroundings:
         """The warning, if there are such windows."""
         if not self._lacking.count:
             return []
-        if self._rows == SEQUENCES:
+        if self._source == SEQUENCES:
             what, missing = "sequence", "lie outside the sequence and count as unknown"
             hint = "Give longer sequences with the place at their middle, or regions of a genome"
         else:

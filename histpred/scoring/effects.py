@@ -115,6 +115,7 @@ class Effects:
         values = np.stack([own, alternative, differences, ranked], axis=2)[:, self._order]
         size = np.where(unknown, -1.0, np.abs(differences))
         largest = size.argmax(axis=1)
+        beyond = _beyond(size, self._known)
         layout = self._layout if len(self._known) else _without_ranks(self._layout)
         window, length = job.row.window, self._reference.lengths[job.row.window.chrom]
         fates: list[Fate] = []
@@ -127,8 +128,21 @@ class Effects:
             rank = float(ranked[number, mark]) if len(self._known) else None
             name = self._names[mark] if whole[mark] >= 0 else ""
             delta = float(differences[number, mark])
-            fates.append(Fate(allele.number, job.place, text, name, delta, rank))
+            share = float(beyond[number]) if name and rank is not None else None
+            fates.append(Fate(allele.number, job.place, text, name, delta, rank, "", share))
         return fates
+
+
+def _beyond(size: np.ndarray, background: np.ndarray) -> np.ndarray:
+    """The share of a background whose largest effect is smaller, for each allele; 0 without one.
+
+    size: [alleles, marks], of effects, -1 for marks that are not predicted. background:
+    [substitutions, marks]. A random substitution among its like is as often above as below.
+    """
+    if not len(background):
+        return np.zeros(len(size))
+    known = np.abs(background)[:, size[0] >= 0]
+    return ranks(size.max(axis=1, keepdims=True), known.max(axis=1, keepdims=True, initial=0))[:, 0]
 
 
 def header_of(columns: Sequence[str]) -> str:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from histpred.core.errors import InputError, UsageError, first_few
-from histpred.core.finished import differences, held, is_ours, refuse_altered
+from histpred.core.errors import InputError, UsageError
+from histpred.core.finished import held, is_ours, refuse_altered
 from histpred.core.hts import quiet_htslib
 from histpred.core.output import output_folder, refuse_inputs, temporary_faults
 from histpred.genome.ledger import LEDGER
@@ -31,8 +30,16 @@ from histpred.scoring.record import (
     write_run,
 )
 from histpred.scoring.scatter import ScatterRecord, read_scattered
+from histpred.scoring.shard_parts import Kind, in_order
 from histpred.scoring.tables import CALLS, SCORES, join
 
+PREDICTIONS = Kind(
+    "predict",
+    "prediction",
+    "annotation",
+    "the --window or --tile that scatter was given, and with the --marks, --call-precision and "
+    "--precision of the other parts",
+)
 PARTS_AGAIN = "give the folders of histpred predict, one a shard; or make this part again"
 
 
@@ -108,39 +115,20 @@ def _joined(record: ScatterRecord, results: Sequence[Prediction]) -> Prediction:
 
 
 def _in_order(scattered: Path, record: ScatterRecord, parts: dict[Path, RunRecord]) -> list[Path]:
-    """The folders in the order of their shards, after checking that they belong together.
-
-    Shards with the same bytes, of rows that repeat, share their parts.
-    """
-    shards = {shard.sha256: shard for shard in record.shards}
-    wanted = Counter(shard.sha256 for shard in record.shards)
-    found: dict[str, list[Path]] = {}
+    """The folders in the order of their shards, after checking that they belong together."""
+    shards = [(shard.file, shard.sha256) for shard in record.shards]
+    made = {
+        folder: (run.identity.annotation_sha256, _made_with(run.identity, run))
+        for folder, run in parts.items()
+    }
     expected = _made_with(record.identity, next(iter(parts.values())))
-    for folder, run in parts.items():
-        digest = run.identity.annotation_sha256
-        if digest not in shards:
-            problem = f"not a prediction of a shard in {scattered}"
-            raise InputError(folder, problem, "scatter, predict and gather the same annotation")
-        same = found.setdefault(digest, [])
-        same.append(folder)
-        if len(same) > wanted[digest]:
-            problem = f"{' and '.join(map(str, same))} are both of {shards[digest].file}"
-            raise UsageError(problem, "give each shard's prediction once")
-        if different := differences(_made_with(run.identity, run), expected):
-            problem = f"does not belong to the other parts; what differs: {'; '.join(different)}"
-            hint = (
-                "make this part again, with the --window or --tile that scatter was given, and "
-                "with the --marks, --call-precision and --precision of the other parts"
-            )
-            raise InputError(folder, problem, hint)
-        scored, windows = run.result.scored, shards[digest].windows
+    ordered = in_order(scattered, shards, made, expected, PREDICTIONS)
+    for folder, shard in zip(ordered, record.shards, strict=True):
+        scored, windows = parts[folder].result.scored, shard.windows
         if scored != windows:
-            problem = f"scored {scored:,} of the {windows:,} windows of {shards[digest].file}"
+            problem = f"scored {scored:,} of the {windows:,} windows of {shard.file}"
             raise InputError(folder, problem, "make this part again, without --biotype and --genes")
-    if missing := [shard.file for digest, shard in shards.items() if digest not in found]:
-        hint = f"run histpred predict on each of {scattered / 'shards'}"
-        raise UsageError(f"no part is the prediction of {first_few(missing)}", hint)
-    return [found[shard.sha256][0] for shard in record.shards]
+    return ordered
 
 
 def _scored(window: WindowSpec) -> str:

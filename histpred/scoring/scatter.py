@@ -42,6 +42,7 @@ from histpred.scoring.record import WindowsIdentity, windows_identity
 from histpred.scoring.tables import FORMATS
 
 SCATTER, SHARDS = "scatter.json", "shards"
+SHARD_FILES = (".tsv", ".vcf.gz")
 
 
 class Scattered(Result):
@@ -111,7 +112,7 @@ def scatter(
     nothing is published then.
     """
     check_window(choice.chunks, choice.window.kind)
-    refuse_inputs([out / SCATTER, out / LEDGER, *_shards_in(out)], request.files)
+    refuse_inputs([out / SCATTER, out / LEDGER, *shards_in(out)], request.files)
     identify = partial(_identity, request, choice, shard_bases)
     if known := held(out / SCATTER, ScatterRecord, "other shards", identify, overwrite):
         return known.result.of_before()
@@ -149,7 +150,7 @@ def scatter(
         )
         write_record(work / SCATTER, record)
         # Remove what an earlier scattering into other shards left, even if it was killed.
-        left = (f"{SHARDS}/{path.name}" for path in _shards_in(out))
+        left = (f"{SHARDS}/{path.name}" for path in shards_in(out))
         names[:] = [*dict.fromkeys([*left, *record.outputs]), SCATTER]
     return record.result
 
@@ -232,9 +233,10 @@ def _identity(
     )
 
 
-def _shards_in(out: Path) -> list[Path]:
-    """The files below `out` that are named as shards are."""
-    return [path for path in (out / SHARDS).glob("*.tsv") if path.stem.isdecimal()]
+def shards_in(out: Path) -> list[Path]:
+    """The files below `out` that are named as shards of an annotation or of a VCF are."""
+    found = [path for ending in SHARD_FILES for path in (out / SHARDS).glob(f"*{ending}")]
+    return [path for path in found if path.name.partition(".")[0].isdecimal()]
 
 
 def _write_shards(

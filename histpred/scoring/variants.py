@@ -21,7 +21,6 @@ from histpred.core.finished import held, is_ours
 from histpred.core.hts import quiet_htslib
 from histpred.core.log import tell
 from histpred.core.output import output_folder, refuse_inputs, store_is_kept, temporary_faults
-from histpred.core.text import counted
 from histpred.encoders.chunks import check_window
 from histpred.genome.ledger import LEDGER
 from histpred.genome.naming import refuse_names
@@ -30,13 +29,14 @@ from histpred.genome.reference import Reference
 from histpred.genome.regions import INTERVAL
 from histpred.genome.request import Request
 from histpred.genome.vcf import open_variants
-from histpred.genome.vcf_alleles import OTHER_REF
+from histpred.genome.vcf_note import ShardNote
 from histpred.genome.vcf_reading import read_variants
 from histpred.genome.vcf_spool import AlleleSpool
 from histpred.scoring.alternatives import Alternatives, scales_of
 from histpred.scoring.domain import input_warnings
 from histpred.scoring.effects import Effects
 from histpred.scoring.opened import open_bundle, scorer_of
+from histpred.scoring.provenance import input_records
 from histpred.scoring.tables import FORMATS
 from histpred.scoring.variants_record import (
     OUTPUTS,
@@ -52,8 +52,20 @@ from histpred.scoring.variants_resolution import (
     refuse_unresolved,
     resolution_of,
 )
-from histpred.scoring.variants_tables import header_with_tag, scale_line, write_tables
-from histpred.scoring.variants_windows import Outputs, first_rows, score_windows
+from histpred.scoring.variants_shard import measured_rows, refuse_other
+from histpred.scoring.variants_tables import (
+    Counts,
+    header_with_tag,
+    scale_line,
+    write_tables,
+    wrong_references,
+)
+from histpred.scoring.variants_windows import (
+    Outputs,
+    first_rows,
+    pass_windows,
+    score_windows,
+)
 
 BACKGROUND = 50  # random substitutions of a window
 
@@ -101,23 +113,26 @@ def variants(
 
         work = stack.enter_context(output_folder(out, OUTPUTS, is_ours))
         windows = stack.enter_context(open_windows(request, choice.window, work, FORMATS))
+        refuse_other(file, windows, choice)
         warnings = input_warnings(windows, choice)
         spool = stack.enter_context(AlleleSpool(work))
         contigs = read_variants(file, windows.reference, spool)
-        refuse_names(windows.reference.name, contigs, FORMATS)
+        refuse_names(windows.reference.name, [*filter(None, contigs.values())], FORMATS)
         outputs = _open(choices, windows.reference, out, execution, stack)
-        resolution, more = _score(outputs, windows, spool, given, options, execution)
+        resolution, more = _score(outputs, windows, spool, given, options, execution, file.shard)
+        if not outputs.windows:
+            pass_windows(windows, choice.window)
         tables = spool, file, work, given[0], scale_line(marks)
-        scored, skipped = write_tables(*tables)
+        counts = write_tables(*tables)
         windows.ledger.write(work / LEDGER)
-        more += _warnings(skipped)
+        more += wrong_references(counts.skipped)
         tell([], more)
         opened = outputs.opened()[0].bundle
         warnings += more + opened.device_warnings(execution)
-        found = scored, skipped, resolution, warnings
+        found = counts, resolution, warnings
         result = _result(spool, windows, outputs, found)
         paths = options.recorded_as or (vcf, request.annotation, request.fasta)
-        inputs = paths, windows
+        inputs = paths[0], *input_records(paths[1:], windows)
         made = work, started, identify(windows), result
         write_variants_record(*made, scales_of(marks), inputs, opened.tools)
     return result
@@ -185,10 +200,14 @@ def _score(
     given: tuple[tuple[str, ...], int],
     options: VariantOptions,
     execution: Execution,
+    shard: ShardNote | None,
 ) -> tuple[Resolution | None, list[str]]:
     """Measure what the bundle resolves, and score all alleles; sentences to warn of."""
     reference = windows.reference
-    rows, output = first_rows(windows, spool, outputs, WINDOWS)
+    if shard:
+        rows, output = measured_rows(shard, reference, outputs)
+    else:
+        rows, output = first_rows(windows, spool, outputs, WINDOWS)
     resolution = resolution_of(rows, output, reference) if output else None
     bundle = outputs.opened()[0].bundle.choice.required_bundle
     refuse_unresolved(resolution, bundle.manifest.name, options.anyway)
@@ -204,14 +223,13 @@ def _result(
     spool: AlleleSpool,
     windows: OpenWindows,
     outputs: Outputs,
-    found: tuple[int, dict[str, int], Resolution | None, list[str]],
+    found: tuple[Counts, Resolution | None, list[str]],
 ) -> VariantsRun:
-    """The result; `found`: scored alleles, the others by reason, the resolution, warnings."""
-    scored, skipped, resolution, warnings = found
+    """The result; `found`: numbers of alleles, the resolution, warnings."""
+    counts, resolution, warnings = found
     return VariantsRun(
         alleles=spool.count,
-        scored=scored,
-        skipped=skipped,
+        **counts._asdict(),
         effects=spool.effects,
         rows=windows.ledger.rows,
         skipped_rows=windows.ledger.skipped,
@@ -222,10 +240,3 @@ def _result(
         embedded=sum(one.embedded for one in outputs.opened()),
         reused=sum(one.reused for one in outputs.opened()),
     )
-
-
-def _warnings(skipped: dict[str, int]) -> list[str]:
-    """A sentence about REF alleles, if some are not those of the genome."""
-    wrong = skipped.get(OTHER_REF)
-    what = "not scored, since REF is not what the genome has: see the ledger"
-    return [f"{counted(wrong, 'allele')} {what}"] if wrong else []

@@ -13,6 +13,7 @@ from histpred.core.output import input_digest
 from histpred.genome.ledger import LEDGER
 from histpred.genome.plan import OpenWindows
 from histpred.genome.request import Request
+from histpred.scoring.launch import Launch
 from histpred.scoring.promise import Part, Result
 from histpred.scoring.provenance import (
     AnnotationRecord,
@@ -20,7 +21,6 @@ from histpred.scoring.provenance import (
     FastaRecord,
     OutputFile,
     Tools,
-    input_records,
     provenance,
 )
 from histpred.scoring.record import Count, WindowsIdentity, windows_identity
@@ -49,15 +49,21 @@ class VariantsRun(Result):
     """How a run went.
 
     alleles: ALT alleles of the VCF. scored: of them, in a window or more. skipped: the others, by
-    reason. effects: pairs of allele and window. rows: of the annotation; skipped_rows: of them, by
-    reason; past_end: clipped because they end past their contig. resolution: what the bundle can
-    resolve; None if no window was scored. The others: see `histpred.scoring.record.Prediction`.
+    reason. effects: pairs of allele and window. compared: of them, those with random
+    substitutions of the window; above_half, above_all: of these, those whose largest difference
+    over the marks is above that of half, and of all, of the random ones. rows: of the annotation;
+    skipped_rows: of them, by reason; past_end: clipped because they end past their contig.
+    resolution: what the bundle can resolve; None if no window was scored. The others: see
+    `histpred.scoring.record.Prediction`.
     """
 
     alleles: Count
     scored: Count
     skipped: dict[str, Count]
     effects: Count
+    compared: Count
+    above_half: Count
+    above_all: Count
     rows: Count
     skipped_rows: dict[str, Count]
     past_end: Count
@@ -69,10 +75,22 @@ class VariantsRun(Result):
     reused: int = 0
 
 
-class VariantsRecord(Part):
-    """All of variants.json. scales: of the differences of each mark, 'calibrated' or 'raw'."""
+class PartRecord(Part):
+    """One of the parts of a VCF whose effects were gathered."""
 
-    schema_version: str = "1.0"
+    alleles: int
+    effects: int
+    device: str
+    seconds: float
+
+
+class VariantsRecord(Part):
+    """All of variants.json. scales: of the differences of each mark, 'calibrated' or 'raw'.
+
+    parts, launch: as of `histpred.scoring.record.RunRecord`.
+    """
+
+    schema_version: str = "1.1"
     identity: VariantsIdentity
     result: VariantsRun
     scales: dict[str, str]
@@ -83,6 +101,8 @@ class VariantsRecord(Part):
     versions: dict[str, str]
     started: str
     seconds: float
+    parts: tuple[PartRecord, ...] | None = None
+    launch: Launch | None = None
     outputs: dict[str, OutputFile]
 
 
@@ -108,19 +128,22 @@ def write_variants_record(
     identity: VariantsIdentity,
     result: VariantsRun,
     scales: dict[str, str],
-    inputs: tuple[tuple[str, str, str], OpenWindows],
+    inputs: tuple[str, AnnotationRecord, FastaRecord],
     tools: Tools,
+    parts: tuple[PartRecord, ...] | None = None,
 ) -> None:
     """Write the record beside the other outputs in `work`; `started`: seconds since the epoch.
 
-    inputs: the paths of VCF, annotation and FASTA that it shows, and the windows.
+    inputs: the path of the VCF that it shows, and what it says of annotation and FASTA.
     """
-    (vcf, *files), windows = inputs
     record = VariantsRecord(
         identity=identity,
         result=result,
         scales=scales,
-        vcf=vcf,
-        **provenance(work, OUTPUTS, started, input_records(files, windows), tools),
+        vcf=inputs[0],
+        parts=parts,
+        launch=tools.launch,
+        **provenance(work, OUTPUTS, started, inputs[1:], tools),
     )
-    write_record(work / RECORD, record)
+    without = {name for name in ("parts", "launch") if getattr(record, name) is None}
+    write_record(work / RECORD, record, without)

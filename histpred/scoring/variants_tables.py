@@ -6,38 +6,55 @@ entry more; VCF 4.3 (section 1.2) says how characters are escaped that an entry 
 
 from __future__ import annotations
 
+import gzip
+import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import NamedTuple
 
 from histpred.bundle.mark_spec import MarkSpec
 from histpred.core.errors import InputError
 from histpred.core.hts import BgzipWriter
+from histpred.core.text import counted
 from histpred.core.version import __version__
 from histpred.genome.pending import SCORED, SKIPPED
 from histpred.genome.vcf import Variants
-from histpred.genome.vcf_alleles import NO_WINDOW
+from histpred.genome.vcf_alleles import NO_WINDOW, OTHER_REF
 from histpred.genome.vcf_spool import AlleleSpool, Fate, Noted
 from histpred.scoring.alternatives import RAW, scales_of
 from histpred.scoring.effects import DIFFERENCE, RANK, header_of
-from histpred.scoring.tables import index
+from histpred.scoring.tables import JOIN_BUFFER, TBI_LIMIT, Preset, index
 
 EFFECTS, ANNOTATED, VARIANTS = "effects.tsv.gz", "variants.vcf.gz", "variants.ledger.tsv"
 TAG = "HISTPRED"
 LEDGER_COLUMNS = (*("record", "chrom", "pos", "id", "ref", "alt", "status", "reason", "note"),)
 NOT_IN_INFO = '%:;=,|"&'
 MISSING = "."
+HALF = 0.5  # of the random substitutions
+COMPARED = ("compared", "above_half", "above_all")
+
+
+class Counts(NamedTuple):
+    """Numbers of alleles and effects; see `histpred.scoring.variants_record.VariantsRun`."""
+
+    scored: int
+    skipped: dict[str, int]
+    compared: int
+    above_half: int
+    above_all: int
 
 
 def write_tables(
     spool: AlleleSpool, variants: Variants, work: Path, columns: Sequence[str], scales: str
-) -> tuple[int, dict[str, int]]:
-    """Write the three files into `work`; the number of scored alleles, and of others by reason.
+) -> Counts:
+    """Write the three files into `work`, and count alleles.
 
     scales: the line about the scale of differences.
     """
     skipped: Counter[str] = Counter()
+    compared: Counter[str] = Counter()
     scored = longest = 0
     with ExitStack() as stack:
         effects = stack.enter_context(BgzipWriter(work / EFFECTS))
@@ -54,18 +71,56 @@ def write_tables(
                 fates = [fate for fate in allele.fates if not fate.reason]
                 effects.write("".join(_effects(allele, fates)).encode())
                 entries.append(info_entry(fates))
+                compared.update(name for fate in fates for name in _compared(fate))
                 status, reason, note = _outcome(allele, fates)
                 ledger.write(_ledger_line(allele, status, reason, note))
                 scored += status == SCORED
                 if status == SKIPPED:
                     skipped[reason] += 1
             info = with_entry(record.info, entries)
-            behind = f"\t{record.after}" if record.after else ""
-            annotated.write(f"{record.before}\t{info}{behind}\n".encode())
+            annotated.write(f"{record.with_info(info)}\n".encode())
             longest = max(longest, record.pos + len(record.ref))
     index(work / EFFECTS, longest, None)
     index(work / ANNOTATED, longest, "vcf")
-    return scored, dict(sorted(skipped.items()))
+    return Counts(
+        scored, dict(sorted(skipped.items())), **{name: compared[name] for name in COMPARED}
+    )
+
+
+def join_tables(parts: Sequence[Path], work: Path) -> None:
+    """Write the three files of several folders, in this order, into `work` as one.
+
+    The result is what `write_tables` would have written of the whole VCF.
+    """
+    tables: tuple[tuple[str, Preset], ...] = ((EFFECTS, None), (ANNOTATED, "vcf"))
+    for name, preset in tables:
+        with BgzipWriter(work / name) as target:
+            for number, part in enumerate(parts):
+                with gzip.open(part / name) as source:
+                    for line in source:
+                        if not line.startswith(b"#"):
+                            target.write(line)
+                            break
+                        if not number:
+                            target.write(line)
+                    while text := source.read(JOIN_BUFFER):
+                        target.write(text)
+        wide = any((part / f"{name}.csi").exists() for part in parts)
+        index(work / name, TBI_LIMIT if wide else 0, preset)
+    with open(work / VARIANTS, "wb") as target:
+        for number, part in enumerate(parts):
+            with open(part / VARIANTS, "rb") as source:
+                header = source.readline()
+                target.write(b"" if number else header)
+                shutil.copyfileobj(source, target, JOIN_BUFFER)
+
+
+def wrong_references(skipped: Mapping[str, int]) -> list[str]:
+    """The sentence about REF alleles that are not the genome's, if there are such."""
+    if wrong := skipped.get(OTHER_REF):
+        what = f"{counted(wrong, 'allele')} not scored, since REF is not what the genome has"
+        return [f"{what}: see the ledger"]
+    return []
 
 
 def scale_line(marks: Iterable[MarkSpec]) -> str:
@@ -117,6 +172,13 @@ def info_entry(fates: Sequence[Fate]) -> str:
     return "|".join((window, escaped(largest.mark), DIFFERENCE % largest.delta, rank))
 
 
+def _compared(fate: Fate) -> Iterator[str]:
+    """The names of the counts of `COMPARED` that an effect adds to."""
+    if fate.beyond is not None:
+        passed = (True, fate.beyond > HALF, fate.beyond == 1)
+        yield from (name for name, does in zip(COMPARED, passed, strict=True) if does)
+
+
 def escaped(text: str) -> str:
     """A text as an entry of INFO may have it.
 
@@ -141,11 +203,11 @@ def _outcome(allele: Noted, fates: Sequence[Fate]) -> tuple[str, str, str]:
     if allele.reason:
         return SKIPPED, allele.reason, allele.note
     reasons = Counter(fate.reason for fate in allele.fates if fate.reason)
-    counted = "; ".join(f"{reason} in {count} windows" for reason, count in reasons.items())
+    told = "; ".join(f"{reason} in {count} windows" for reason, count in reasons.items())
     if fates:
-        return SCORED, "", counted
+        return SCORED, "", told
     if reasons:
-        return SKIPPED, reasons.most_common(1)[0][0], counted
+        return SKIPPED, reasons.most_common(1)[0][0], told
     return SKIPPED, NO_WINDOW, ""
 
 

@@ -25,7 +25,7 @@ from histpred.scoring.alternatives import Alternatives
 from histpred.scoring.domain import Surroundings
 from histpred.scoring.effects import Effects
 
-BEHIND = 1 << 62  # the place of a tile, behind all windows
+BEHIND = 1 << 62  # the places of tiles, behind all windows
 
 
 class Outputs(NamedTuple):
@@ -70,11 +70,17 @@ def score_windows(
     if tiles and outputs.tiles:
         spec = outputs.tiles.bundle.choice.window
         for row, alleles in tile_rows(spool, opened.reference, spec, outputs.tile):
-            tiles.add(row, BEHIND, alleles)
+            tiles.add(row, BEHIND + row.window.start, alleles)
             done += len(alleles)
             progress(done, ledger.queued - ledger.passed + spool.usable)
         tiles.flush()
     return around.warnings()
+
+
+def pass_windows(opened: OpenWindows, spec: WindowSpec) -> None:
+    """Skip the windows with too many N in the ledger, if no mark of theirs is scored."""
+    for _ in scorable(opened.ledger, opened.reference, spec):
+        pass
 
 
 def alleles_of(window: Window, spool: AlleleSpool) -> list[Allele]:
@@ -87,18 +93,22 @@ def alleles_of(window: Window, spool: AlleleSpool) -> list[Allele]:
 def tile_rows(
     spool: AlleleSpool, reference: Reference, spec: WindowSpec, tile: int
 ) -> Iterator[tuple[Row, list[Allele]]]:
-    """The tiles in which alleles of a spool lie, with them; not those with too many N."""
+    """The tiles in which alleles of a spool begin or end, with them; not those with too many N."""
     for contig, start, alleles in spool.by_tile(tile):
-        length = reference.lengths[contig]
-        name = tile_name(contig, start, tile)
-        feature = Feature(0, contig, start, min(start + tile, length), "+", name)
-        if feature.start < feature.end and (row := _row(feature, reference, spec)):
+        if row := tile_row(contig, start, reference, spec, tile):
             yield row, alleles
 
 
-def _row(feature: Feature, reference: Reference, spec: WindowSpec) -> Row | None:
-    length = reference.lengths[feature.chrom]
-    window = place(feature, feature.chrom, length, spec).window
+def tile_row(
+    contig: str, start: int, reference: Reference, spec: WindowSpec, tile: int
+) -> Row | None:
+    """The tile that begins at `start`; None if it is past its contig or has too many N."""
+    length = reference.lengths[contig]
+    name = tile_name(contig, start, tile)
+    feature = Feature(0, contig, start, min(start + tile, length), "+", name)
+    if feature.start >= feature.end:
+        return None
+    window = place(feature, contig, length, spec).window
     return window and row_with_bases(window, reference, spec)
 
 

@@ -42,7 +42,6 @@ from histpred.core.output import (
     sweep,
     temporary_faults,
 )
-from histpred.encoders import is_expensive
 from histpred.encoders.devices import BF16, choose_device, choose_training_precision
 from histpred.evaluation.calibration import calibrate
 from histpred.genome.genomes import GenomeInput, all_files, with_cache
@@ -109,7 +108,7 @@ def train(
         work = stack.enter_context(output_folder(out, names, _is_ours))
         resume = out / RESUME
         warn_of_faults(resume, fixing(identity, device))
-        expensive = choice is not None and is_expensive(choice.spec.kind)
+        expensive = choice is not None and choice.is_expensive
         kept = execution.store or (resume / "store" if expensive else None)
         how = execution._replace(store=kept)
         genomes = with_cache(genomes, work / ".genome")

@@ -85,7 +85,7 @@ def results_of(finished, mode, tracks) {
         }
     }
     def multiqc = ['@id': 'multiqc/', '@type': 'Dataset', name: 'MultiQC', description: 'Sections for MultiQC of all samples.']
-    return found + (mode == 'variants' ? [] : [multiqc]) + [pipeline_info()]
+    return found + [multiqc, pipeline_info()]
 }
 
 def pipeline_info() {

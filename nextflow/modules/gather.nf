@@ -1,7 +1,7 @@
 include { launch_json } from '../functions/launch'
 include { quoted      } from '../functions/quoted'
 
-// Join the predictions of a sample's shards into the files that one `histpred predict` writes.
+// Join the outputs of a sample's shards into the files that one `histpred predict` or `histpred variants` writes.
 process GATHER {
     tag "${meta.id}"
     label 'process_single'
@@ -12,18 +12,18 @@ process GATHER {
     val about
 
     output:
-    tuple val(meta), path("predictions/${meta.id}"), emit: prediction
+    tuple val(meta), path("${meta.results}/${meta.id}"), emit: results
     tuple val('histpred'), eval('histpred --version'), topic: versions
 
     script:
     def launch = quoted(launch_json(about, task.container))
     """
-    histpred gather ${scattered} parts/* -o predictions/${meta.id} ${meta.source} --launched-by ${launch}
+    histpred gather ${scattered} parts/* -o ${meta.results}/${meta.id} ${meta.source} --launched-by ${launch}
     """
 
     stub:
     """
-    mkdir -p predictions/${meta.id}
-    touch predictions/${meta.id}/scores.tsv.gz
+    mkdir -p ${meta.results}/${meta.id}
+    touch ${meta.results}/${meta.id}/ledger.tsv
     """
 }

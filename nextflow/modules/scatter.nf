@@ -1,4 +1,5 @@
-// Check the annotation against the genome and write shards of windows of about equal work.
+// Check the annotation against the genome and write shards of about equal work: of windows, or of a VCF and the windows that
+// read its alleles.
 process SCATTER {
     tag "${meta.id}"
     label 'process_single'
@@ -6,7 +7,7 @@ process SCATTER {
 
     input:
     tuple val(meta), path(annotation, stageAs: 'annotation/*'), path(fasta, stageAs: 'genome/*'),
-        path(bundle, stageAs: 'bundle'), val(identity)
+        path(vcf, stageAs: 'vcf/*'), path(bundle, stageAs: 'bundle'), val(identity)
     path kept
     path given, stageAs: 'given/*'
     val flags
@@ -16,8 +17,9 @@ process SCATTER {
     tuple val('histpred'), eval('histpred --version'), topic: versions
 
     script:
+    def parts = vcf ? "--vcf ${vcf} --vcf-recorded-as ${meta.vcf}" : ''
     """
-    histpred scatter ${meta.rows} ${annotation} ${fasta} -o scatter ${meta.source} ${flags} --recorded-as ${meta.inputs} \\
+    histpred scatter ${meta.rows} ${annotation} ${fasta} ${parts} -o scatter ${meta.source} ${flags} --recorded-as ${meta.inputs} \\
         --cache "\$(dirname "\$(readlink -f ${kept ?: 'none'})")/genomes"
     """
 

@@ -1,32 +1,31 @@
-// Score what each allele of a VCF changes.
+// Score what each allele of one shard of a VCF changes in the windows that read it.
 process VARIANTS {
-    tag "${meta.id}"
+    tag "${meta.id} ${meta.shard} ${meta.alleles} alleles"
     label 'process_gpu'
     // `nextflow inspect` has no sample.
     container "histpred:${workflow.manifest.version}${meta?.expensive ? '-train' : ''}"
 
     input:
-    tuple val(meta), path(annotation, stageAs: 'annotation/*'), path(fasta, stageAs: 'genome/*'),
-        path(vcf, stageAs: 'vcf/*'), path(bundle, stageAs: 'bundle'), val(identity)
+    tuple val(meta), path(shard, stageAs: 'shard/*'), path(fasta, stageAs: 'genome/*'),
+        path(bundle, stageAs: 'bundle'), val(identity)
     path kept
     path given, stageAs: 'given/*'
     val flags
 
     output:
-    tuple val(meta), path("variants/${meta.id}"), emit: effects
+    tuple val(meta), path("${meta.name}"), emit: part
     tuple val('histpred'), eval('histpred --version'), topic: versions
 
     script:
-    def store = meta.expensive ? '--store "$kept/embeddings/variants"' : ''
+    def store = meta.expensive ? "--store \"\$kept/embeddings/${meta.genome}\"" : ''
     """
     kept=\$(dirname "\$(readlink -f ${kept ?: 'none'})")
-    histpred variants ${vcf} ${meta.rows} ${annotation} ${fasta} -o variants/${meta.id} -t ${task.cpus} ${meta.source} ${flags} \\
-        --recorded-as ${meta.inputs} --cache "\$kept/genomes" ${store}
+    histpred variants shard/${meta.name}.vcf.gz shard/${meta.name}.tsv ${fasta} -o ${meta.name} -t ${task.cpus} ${meta.source} ${meta.window} ${flags} --cache "\$kept/genomes" ${store}
     """
 
     stub:
     """
-    mkdir -p variants/${meta.id}
-    touch variants/${meta.id}/effects.tsv.gz
+    mkdir ${meta.name}
+    touch ${meta.name}/effects.tsv.gz
     """
 }

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from histpred.encoders import ENCODERS, is_expensive
+from histpred.encoders import ENCODERS
 from histpred.encoders.published import PUBLISHED
 
 SAFE_NAME = "^[A-Za-z0-9][A-Za-z0-9._+-]*$"
@@ -90,8 +90,7 @@ GROUPS: dict[str, tuple[str, str, dict[str, Property]]] = {
                 "x-value": "FILE",
                 "x-modes": ["variants"],
                 "description": "Variants: a sorted VCF, which may be compressed, or a BCF, of the "
-                "same assembly as the genome. A large one is best given as one for each "
-                "chromosome, each a sample.",
+                "same assembly as the genome.",
             },
             "sample": {
                 "type": "string",
@@ -127,7 +126,7 @@ GROUPS: dict[str, tuple[str, str, dict[str, Property]]] = {
             "multiqc": {
                 "type": "boolean",
                 "default": False,
-                "x-modes": ["predict", "train", "evaluate"],
+                "x-modes": ["predict", "train", "evaluate", "variants"],
                 "description": "Also write MultiQC's report of all samples. Without containers, "
                 "'multiqc' must be on PATH.",
             },
@@ -142,7 +141,6 @@ GROUPS: dict[str, tuple[str, str, dict[str, Property]]] = {
                 "x-value": "NAME|DIR",
                 "description": "Bundle that predicts or is evaluated: name of a shipped one, or "
                 "a folder. For training, the bundle that names encoder, chunks and windows.",
-                "x-large": [kind for kind in ENCODERS if is_expensive(kind)],
                 "help_text": "Default: human-promoter for predict and variants; --encoder for "
                 "train.",
             },

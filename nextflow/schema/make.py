@@ -9,7 +9,6 @@ x-histpred   the verbs that take the parameter, each with its flag
 x-modes      the modes that use a parameter; without it, all modes, or those of its verbs
 x-value      how the help shows a value; lower-case words in it are never files
 x-names      all values that there are
-x-large      kinds of encoders that need torch; tasks with such a bundle get the image with it
 x-made       a folder that is made if it does not exist
 x-kept       tasks reach the folder through a staged file
 x-staged     if the value is a file or folder, it is staged, and the flag gets its staged name;
@@ -69,16 +68,23 @@ LEFT_OUT = {
     "only": "each configuration of an experiment is a task of its own",
     "plan": "so is the plan of an experiment",
     "recorded_as": "the pipeline names the sample's own files",
+    "vcf_recorded_as": "so it does for the VCF",
+    "vcf": "a parameter of the pipeline: each sample has its own",
 }
 # With shards, only scatter reads the rows of the annotation. Later tasks never see a row that it
 # skipped.
 ONLY_OF = {
     "strict": ("scatter", "variants"),
-    "genes": ("scatter", "variants"),
+    "genes": ("scatter",),
     "sequences": ("scatter",),
 }
 # Train and evaluate read annotations.
-MODES = {"genes": ["predict", "variants"], "sequences": ["predict"]}
+MODES = {
+    "genes": ["predict", "variants"],
+    "sequences": ["predict"],
+    "shard_bases": ["predict", "train", "evaluate"],
+    "shard_alleles": ["variants"],
+}
 # Options whose help texts differ between verbs, with a text for all of them.
 KNOWN = {
     "seed": "Random seed of the split, the training and the bootstrap of the evaluation.",
@@ -101,7 +107,7 @@ PATTERNS = {
 }
 NAMES = r"^.*[^,\s].*$"
 
-COMPUTING = ("shard_bases", "device", "precision", "weights")
+COMPUTING = ("shard_bases", "shard_alleles", "device", "precision", "weights")
 MODELS = ("marks", "call_precision")
 
 

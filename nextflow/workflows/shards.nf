@@ -1,7 +1,8 @@
 include { SCATTER } from '../modules/scatter'
 
-// Return a sample's shards from scatter.json: [meta with shard, shards, bases, genome, expensive and window, the shard's
-// file]. A table of windows does not tell that regions and sequences are intervals, so predict is told.
+// Return a sample's shards from scatter.json: [meta with name, shard, shards, bases or alleles, genome, expensive and window,
+// the shard's files]. A table of windows does not tell that regions and sequences are intervals, so predict is told. A shard
+// of a VCF has such a table beside it.
 def shards_of(meta, folder) {
     def record = new groovy.json.JsonSlurper().parse(folder.resolve('scatter.json'))
     def common = meta + [
@@ -11,13 +12,19 @@ def shards_of(meta, folder) {
         window: record.identity.window?.first() == 'interval' ? '--window interval' : '',
     ]
     return record.shards.withIndex(1).collect { shard, number ->
-        [common + [shard: "${number}/${common.shards}".toString(), bases: shard.bases], folder.resolve(shard.file)]
+        def own = [
+            name: shard.file.tokenize('/').last().tokenize('.').first(),
+            shard: "${number}/${common.shards}".toString(),
+        ]
+        def size = shard.table ? [alleles: shard.alleles] : [bases: shard.bases]
+        def file = folder.resolve(shard.file)
+        [common + own + size, shard.table ? [file, folder.resolve(shard.table)] : file]
     }
 }
 
 workflow SHARDS {
     take:
-    samples // [meta, annotation, fasta, bundle, identity]
+    samples // [meta, annotation, fasta, VCF or [], bundle, identity]
     kept    // a file in the folder that is kept from run to run, or []
     given   // files that options name
     flags
@@ -26,15 +33,15 @@ workflow SHARDS {
     SCATTER(samples, kept, given, flags)
     scattered = SCATTER.out.shards
         .map { meta, folder -> [meta.id, meta, folder] }
-        .join(samples.map { meta, _annotation, _fasta, bundle, _identity -> [meta.id, bundle] })
+        .join(samples.map { meta, _annotation, _fasta, _vcf, bundle, _identity -> [meta.id, bundle] })
         .map { _id, meta, folder, bundle -> [meta, folder, bundle] }
     shards = SCATTER.out.shards
         .flatMap { meta, folder -> shards_of(meta, folder) }
         .map { meta, shard -> [meta.id, meta, shard] }
-        .combine(samples.map { meta, _annotation, fasta, bundle, identity -> [meta.id, fasta, bundle, identity] }, by: 0)
+        .combine(samples.map { meta, _annotation, fasta, _vcf, bundle, identity -> [meta.id, fasta, bundle, identity] }, by: 0)
         .map { _id, meta, shard, fasta, bundle, identity -> [meta, shard, fasta, bundle, identity] }
 
     emit:
-    shards    // [meta, shard, fasta, bundle, identity]
+    shards    // [meta, files of the shard, fasta, bundle, identity]
     scattered // [meta, folder, bundle]
 }

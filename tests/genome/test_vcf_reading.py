@@ -48,7 +48,7 @@ def test_contigs_of_another_style_are_found(tmp_path, genome):
     ]
     variants = [("MT" if chrom == "M" else chrom, *rest) for chrom, *rest in variants]
     contigs, found = reasons(tmp_path, genome, [*variants, ("decoy", 5, "A", "C")])
-    assert contigs == ["chr1", "chrM"]
+    assert contigs == {"1": "chr1", "MT": "chrM", "decoy": None}
     assert found == [""] * 50 + ["unknown-contig"]
 
 

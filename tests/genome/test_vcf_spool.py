@@ -50,15 +50,21 @@ def test_alleles_are_found_by_what_they_change(spool):
         assert spool.between(contig, start, end) == expected
 
 
-def test_every_allele_is_in_the_tile_where_it_begins(spool):
+def test_every_allele_is_in_the_tiles_where_it_begins_and_ends(spool):
     changes = filled(spool, random.Random(2), 300)
     found = {}
     for contig, start, alleles in spool.by_tile(200):
+        assert alleles == sorted(alleles)
         for number, change in alleles:
-            assert number not in found
-            found[number] = contig, change
-            assert start == change.start // 200 * 200
-    assert found == changes
+            assert (contig, change) == changes[number]
+            assert start not in found.setdefault(number, [])
+            found[number].append(start)
+    expected = {}
+    for number, (_, change) in changes.items():
+        touched = range(change.start // 200, max(change.start, change.end - 1) // 200 + 1)
+        expected[number] = sorted({200 * touched[0], 200 * touched[-1]})
+    assert found == expected
+    assert {len(tiles) for tiles in found.values()} == {1, 2}
 
 
 def test_fates_come_back_with_their_alleles_in_the_order_of_the_vcf(spool):

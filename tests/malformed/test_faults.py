@@ -85,7 +85,7 @@ def names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-def wait_for(condition, seconds: float = 30) -> None:
+def wait_for(condition, seconds: float = 100) -> None:
     until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until

@@ -403,7 +403,7 @@ GOOD: dict[str, tuple[dict[str, Any], list[str]]] = {
             "by": "transcript",
             "window": "body",
             "strict": True,
-            "shard_bases": 5,
+            "shard_alleles": 5,
         },
         [],
     ),
@@ -413,8 +413,8 @@ GOOD: dict[str, tuple[dict[str, Any], list[str]]] = {
         [],
     ),
     "variants without effect": (
-        {**VARIANTS, "tile": 200, "multiqc": True, "sequences": "false", "epochs": 3},
-        ["--multiqc", "--tile", "--epochs"],
+        {**VARIANTS, "tile": 200, "sequences": "false", "shard_bases": 5, "epochs": 3},
+        ["--tile", "--shard_bases", "--epochs"],
     ),
     "a VCF in another mode": (
         {**SINGLE, "vcf": VCF, "background": 5, "anyway": True},
@@ -871,7 +871,11 @@ def test_flags_are_what_differs_and_what_bash_passes_on(done: tuple[Path, dict[s
     assert words(flags("evaluate")["evaluate"]) == ["--seed", "3"]
     assert words(flags("variants")["variants"]) == [
         *("--marks", "H3K4me3", "--by", "transcript", "--window", "body"),
-        *("--genes", "given/random", "--strict", "--background", "5", "--anyway"),
+        *("--strict", "--background", "5", "--anyway"),
+    ]
+    assert words(flags("variants")["scatter"]) == [
+        *("--by", "transcript", "--window", "body", "--genes", "given/random"),
+        *("--strict", "--shard-alleles", "5"),
     ]
     assert words(flags("variants without effect")["variants"]) == []
     assert words(flags("evaluate")["embed"]) == []  # or it would embed what evaluate does not read
@@ -920,7 +924,6 @@ def test_files_that_flags_name_are_staged(done: tuple[Path, dict[str, Any]]) -> 
     assert found["outcomes"]["good train"]["given"]["train"] == []
     outcome = found["outcomes"]["good genes in a file"]
     assert outcome["given"].pop("scatter") == [str(folder / "random")]
-    assert outcome["given"].pop("variants") == [str(folder / "random")]
     assert not any(outcome["given"].values())
     assert outcome["flags"]["scatter"] == "--genes given/random"
     outcome = found["outcomes"]["good a gene called as a folder"]
@@ -931,8 +934,7 @@ def test_files_that_flags_name_are_staged(done: tuple[Path, dict[str, Any]]) -> 
 def test_only_scatter_chooses_rows(done: tuple[Path, dict[str, Any]]) -> None:
     for name, flag in (("some genes", "--genes XIST,MALAT1"), ("sequences", "--sequences")):
         flags = done[1]["outcomes"][f"good {name}"]["flags"]
-        assert flags.pop("variants") == ("" if name == "sequences" else flag)  # it has no shards
-        others = [verb for verb in VERBS[1:] if verb not in ("experiment", "variants")]
+        others = [verb for verb in VERBS[1:] if verb != "experiment"]
         assert flags == {"scatter": flag} | dict.fromkeys(others, "")
     assert done[1]["outcomes"]["good genes to train"]["flags"]["scatter"] == ""
     for name in ("regions", "sequences", "whole contigs"):

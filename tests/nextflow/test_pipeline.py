@@ -223,7 +223,7 @@ def transcripts_of(folder: Path) -> tuple[Path, Path]:
     ("options", "shard_bases"),
     [
         (["--by", "transcript"], "20000"),
-        (["--by", "gene", "--genes", "MED15,MIR185,LINC00896", "--call-precision", "0.9"], "1000"),
+        (["--by", "gene", "--genes", "MED15,MIR185,LINC00896"], "1000"),
     ],
     ids=["transcripts", "some genes"],
 )
@@ -237,8 +237,7 @@ def test_sequences_of_transcripts_are_what_predict_reads(
     assert histpred("predict", *words, "-o", out).code == 0
     assert histpred("predict", *INPUTS, *options, "-o", joined).code == 0
     assert tables(out) != tables(joined)
-    given = [option.replace("--call-precision", "--call_precision") for option in options]
-    given += ["--transcripts", f"{cdna},{ncrna}", "--shard_bases", shard_bases]
+    given = [*options, "--transcripts", f"{cdna},{ncrna}", "--shard_bases", shard_bases]
     said = succeed(tmp_path, *given)
     assert tasks(said).count("PREDICT") > 1
     assert_same(tmp_path / PREDICTIONS, out)
@@ -529,17 +528,24 @@ def test_inspect_lists_the_images_and_no_failure(tmp_path: Path) -> None:
 
 
 def test_another_bundle_is_not_served_from_the_cache(tmp_path: Path) -> None:
+    """With some genes, called at another precision."""
     bundle = tmp_path / "my bundle"
     shutil.copytree(ROOT / "histpred" / "bundle" / "shipped" / "human-promoter", bundle)
-    succeed(tmp_path, "--bundle", bundle, *TWO_SHARDS)
+    chosen = ("--bundle", bundle, "--genes", "MED15,MIR185,LINC00896")
+    given = (*chosen, "--call_precision", "0.9", "--shard_bases", "40000")
+    out = tmp_path / "plain"
+    assert histpred("predict", *INPUTS, *chosen, "--call-precision", "0.9", "-o", out).code == 0
+    assert tasks(succeed(tmp_path, *given)).count("PREDICT") == 3
+    assert_same(tmp_path / PREDICTIONS, out)
+    assert_same_inputs(tmp_path / PREDICTIONS, out)
     before = os.stat(bundle)
     manifest = json.loads((bundle / "bundle.json").read_text())
     manifest["marks"][0]["threshold"] = 0.0
     (bundle / "bundle.json").write_text(json.dumps(manifest))
     os.utime(bundle, ns=(before.st_atime_ns, before.st_mtime_ns))  # as a folder, it is as it was
 
-    said = succeed(tmp_path, "--bundle", bundle, "-resume", *TWO_SHARDS)
-    assert tasks(said).count("PREDICT") == 2
+    said = succeed(tmp_path, *given, "-resume")
+    assert tasks(said).count("PREDICT") == 3
 
 
 def test_wrong_inputs_end_the_run_with_their_message(tmp_path: Path) -> None:
@@ -601,7 +607,7 @@ def test_bad_samples_do_not_cost_the_others(tmp_path: Path, plain: Path) -> None
     sheet = three_samples(tmp_path)
     shutil.copy(INPUTS[1], tmp_path / "killed.fa.gz")
     with sheet.open("a") as rows:
-        rows.write(f"killed,{DATA / 'genes.bed'},killed.fa.gz,\n")
+        rows.write(f"killed,{INPUTS[0]},killed.fa.gz,\n")
     body = '[[ "$*" != "predict shard/0002.tsv genome/killed"* ]] || kill -9 $$'
     options = ["--skip_failed", "--tracks", "--shard_bases", "600000"]
     done = launch(

@@ -78,7 +78,7 @@ def pretend_conda(folder: Path) -> None:
 
 
 def environments(folder: Path) -> dict[str, str]:
-    """Return the file of the environment of each task, by process or, for VARIANTS, by sample."""
+    """Return the file of the environment of each task, by process."""
     made = re.findall(
         r"env create --prefix (\S+) --file (\S+)", (folder / "asked").read_text(encoding="utf-8")
     )
@@ -86,35 +86,24 @@ def environments(folder: Path) -> dict[str, str]:
     used = {}
     for run in folder.glob("work/*/*/.command.run"):
         text = run.read_text()
-        ((task, tag),) = re.findall(r"name: '(?:\w+:)*(\w+)(?: \((\w+)\))?", text)
+        (task,) = re.findall(r"name: '(?:\w+:)*(\w+)", text)
         (environment,) = re.findall(r"activate \S*/(env-[\w-]+)", text)
-        used[tag if task == "VARIANTS" else task] = files.get(environment, "another")
+        used[task] = files.get(environment, "another")
     return used
 
 
 @pytest.mark.slow
 @pytest.mark.nextflow
 @needs_nextflow
-def test_variants_get_the_image_with_torch_for_a_large_encoder_only(tmp_path: Path) -> None:
+def test_only_shards_of_variants_get_the_image_with_torch(tmp_path: Path) -> None:
+    """In a stub, scatter says that the encoder is a large one."""
     pretend_conda(tmp_path)
-    data = ROOT / "test-data" / "human-chr22-20M"
     (tmp_path / "calls.vcf").write_text("not read in a stub")
-    rows = []
-    for name in ("dnabert2", "rnafm", "hf", "kmer"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "bundle.json").write_text(f'{{"encoder": {{"kind": "{name}"}}}}')
-        rows.append((name, name))
-    rows.append(("default", ""))
-    lines = [
-        f"{sample},{data}/genes.gtf.gz,{data}/genome.fa.gz,calls.vcf,{bundle}\n"
-        for sample, bundle in rows
-    ]
-    sheet = tmp_path / "samples.csv"
-    sheet.write_text("sample,annotation,fasta,vcf,bundle\n" + "".join(lines))
-    stub_run(tmp_path, "-profile", "conda", "--mode", "variants", "--input", sheet)
+    words = ["--mode", "variants", "--vcf", "calls.vcf"]
+    stub_run(tmp_path, "-profile", "test,conda", *words)
     assert environments(tmp_path) == {
-        **dict.fromkeys(["BUNDLE", "kmer", "default"], "histpred.yml"),
-        **dict.fromkeys(["dnabert2", "rnafm", "hf"], "histpred-train.yml"),
+        **dict.fromkeys(["BUNDLE", "SCATTER", "GATHER", "SUMMARY"], "histpred.yml"),
+        "VARIANTS": "histpred-train.yml",
     }
 
 

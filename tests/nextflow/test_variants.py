@@ -1,4 +1,4 @@
-"""--mode variants: each sample has the files that `histpred variants` writes."""
+"""--mode variants: each sample has the files that one `histpred variants` writes."""
 
 from __future__ import annotations
 
@@ -82,10 +82,11 @@ def test_each_sample_is_what_variants_writes_and_a_bad_one_costs_no_other(
     sheet.write_text("\n".join(["sample,annotation,fasta,vcf", *rows]) + "\n")
 
     given = ("--background", "5", "--by", "transcript", "--biotype", "protein_coding,lncRNA")
-    options = ("--mode", "variants", "--input", sheet, "--skip_failed", *given)
-    done = launch(tmp_path, *options, profile="standard")
+    options = ("--mode", "variants", "--input", sheet, "--skip_failed", "--shard_alleles", "3")
+    done = launch(tmp_path, *options, *given, profile="standard")
     assert done.returncode == 1, done.stdout + done.stderr
-    assert tasks(done.stdout) == ["BUNDLE", *["VARIANTS"] * 3]
+    expected = ["BUNDLE", *["SCATTER"] * 3, *["VARIANTS"] * 4, *["GATHER"] * 2, "SUMMARY"]
+    assert sorted(tasks(done.stdout)) == sorted(expected)
     for name, vcf in (("one", first), ("two", second)):
         plain = tmp_path / "plain" / name
         assert histpred("variants", vcf, *INPUTS, "-o", plain, *given).code == 0
@@ -101,7 +102,10 @@ def test_each_sample_is_what_variants_writes_and_a_bad_one_costs_no_other(
     entities = {entity["@id"]: entity for entity in crate["@graph"]}
     (run,) = [one for one in entities.values() if one["@type"] == "CreateAction"]
     made = [one["@id"] for one in run["result"]]
-    assert made == ["variants/one/", "variants/two/", "pipeline_info/"]
+    assert made == ["variants/one/", "variants/two/", "multiqc/", "pipeline_info/"]
+    record = json.loads((tmp_path / RESULTS / "two" / "variants.json").read_text())
+    assert [part["alleles"] for part in record["parts"]] == [3, 3]
+    assert record["launch"]["parameters"]["mode"] == "variants"
     assert entities[second.as_uri()]["encodingFormat"] == "application/gzip"
     assert {one["@id"] for one in run["object"]} >= {second.as_uri(), INPUTS[0].as_uri()}
 
@@ -115,7 +119,7 @@ def test_regions_are_what_variants_reads_under_the_strict_parser(
     given = ("--background", "0", "--marks", "H3K4me3,H3K27ac")
     words = ("--mode", "variants", "--vcf", vcf, "--fasta", INPUTS[1], "--regions", region, *given)
     said = succeed(tmp_path, *words, profile="standard", NXF_SYNTAX_PARSER="v2")
-    assert tasks(said) == ["BUNDLE", "VARIANTS"]
+    assert sorted(tasks(said)) == ["BUNDLE", "GATHER", "SCATTER", "SUMMARY", "VARIANTS"]
     plain = tmp_path / "plain"
     assert histpred("variants", vcf, region, INPUTS[1], "-o", plain, *given).code == 0
     windows = {row["window"] for row in read_effects(plain / "effects.tsv.gz")}
@@ -143,9 +147,9 @@ def test_a_large_encoder_keeps_embeddings_in_the_store(tmp_path: Path, chromosom
     plain = tmp_path / "plain"
     assert histpred("variants", vcf, *INPUTS, "-o", plain, *given).code == 0
     options = ("--mode", "variants", "--vcf", vcf, "--store", tmp_path / "kept", *given)
-    succeed(tmp_path, *options)
+    succeed(tmp_path, *options, "--shard_alleles", "2")
     found = tmp_path / RESULTS / "chr22-20M"  # the profile names the sample
     ours = contents(found)
     for name, content in contents(plain).items():
         assert name == "variants.json" or ours[name] == content, name
-    assert list((tmp_path / "kept" / "embeddings" / "variants").rglob("*.parquet"))
+    assert list((tmp_path / "kept" / "embeddings").rglob("*.parquet"))

@@ -117,6 +117,58 @@ def test_no_share_of_no_rows_and_no_calls_of_no_windows(tmp_path, out):
     assert "histpred_calls_mqc.json" not in {path.name for path in written}
 
 
+def variants_of(folder: Path, **result: object) -> Path:
+    """A folder as of variants, with a record alone."""
+    prediction(folder, {"m": 1})
+    record = read(folder / "run.json")
+    (folder / "run.json").unlink()
+    for name in ("rows", "calls"):
+        record["result"].pop(name)
+    record["identity"] |= {"VCF sha256": "v" * 64, "background": 50}
+    record["result"] |= {
+        "alleles": 9,
+        "scored": 6,
+        "skipped": {"symbolic": 2, "<odd>": 1},
+        "effects": 11,
+        **{"compared": 5, "above_half": 4, "above_all": 1},
+        **{"rows": 3, "skipped_rows": {}, "resolution": None, "warnings": ["a <b>"]},
+    } | result
+    record |= {"schema_version": "1.1", "scales": {}, "vcf": "a.vcf"}
+    (folder / "variants.json").write_text(json.dumps(record))
+    return folder
+
+
+def test_variants_have_their_counts_and_what_is_larger_than_chance(tmp_path, out):
+    bare = variants_of(tmp_path / "bare", compared=0, above_half=0, above_all=0, skipped={})
+    written = summarise([variants_of(tmp_path / "a"), bare], out)
+    assert {path.name for path in written} == {
+        *("histpred_variants_mqc.json", "histpred_alleles_mqc.json", GENERAL),
+    }
+    general = read(out / GENERAL)
+    assert general["data"]["a"] == {"alleles": 9, "alleles_scored": 6}
+    table = read(out / "histpred_variants_mqc.json")
+    row = table["data"]["a"]
+    assert row.keys() == table["headers"].keys()
+    assert (row["bundle"], row["alleles"], row["effects"]) == ("some-bundle 1.2", 9, 11)
+    assert (row["above_half"], row["above_all"], row["background"]) == (80.0, 20.0, 50)
+    assert (row["warnings"], row["resolution"]) == ("a &lt;b&gt;", "nothing")
+    assert table["data"]["bare"].keys() == row.keys() - {"above_half", "above_all"}
+    bars = read(out / "histpred_alleles_mqc.json")
+    assert bars["data"]["a"] == {"scored": 6, "symbolic": 2, "<odd>": 1}
+    assert bars["categories"]["<odd>"]["name"] == "&lt;odd&gt;"
+    assert bars["pconfig"]["id"] == "histpred_alleles_plot"
+
+
+def test_variants_beside_a_prediction_share_the_first_table(tmp_path, out):
+    summarise([prediction(tmp_path / "a", {"m": 2}), variants_of(tmp_path / "effects" / "a")], out)
+    general = read(out / GENERAL)
+    assert {"rows", "calls", "alleles"} <= general["data"]["a"].keys()
+    assert [name for header in general["headers"] for name in header][-2:] == [
+        "alleles",
+        "alleles_scored",
+    ]
+
+
 def test_each_row_of_the_annotation_is_scored_or_has_a_reason(tmp_path, out):
     skipped = {"too-many-n": 2, "biotype-not-selected": 3, "no-id": 1}
     folders = [
@@ -203,14 +255,15 @@ def test_undefined_figures_are_left_out(tmp_path, out):
 def test_a_prediction_and_an_evaluation_of_one_name_are_one_sample(tmp_path, out):
     folders = [prediction(tmp_path / "x" / "a", {"m": 2}), evaluation(tmp_path / "y" / "a")]
     written = summarise(folders, out)
-    assert {path.name for path in written} == set(OUTPUTS)
+    assert {path.name for path in written} == {*PREDICTIONS, EVALUATIONS, GENERAL}
     (sample,) = read(out / GENERAL)["data"].values()
     assert sample["rows"] == 8
     assert sample["auroc"] == pytest.approx(0.8)
 
 
 def test_the_sections_make_one_chapter_of_different_ids(tmp_path, out):
-    summarise([prediction(tmp_path / "a", {"m": 2}), evaluation(tmp_path / "b")], out)
+    made = [prediction(tmp_path / "a", {"m": 2}), evaluation(tmp_path / "b")]
+    summarise([*made, variants_of(tmp_path / "c")], out)
     sections = [read(out / name) for name in OUTPUTS]
     assert [f"{section['id']}_mqc.json" for section in sections] == list(OUTPUTS)
     assert {section.get("parent_id") for section in sections[:-1]} == {"histpred"}
@@ -221,7 +274,7 @@ def test_the_sections_make_one_chapter_of_different_ids(tmp_path, out):
 def test_neither_order_nor_place_nor_time_show(tmp_path, out):
     def made(place: Path, started: str) -> list[Path]:
         folders = [prediction(place / name, {"m": 2}) for name in ("b", "a", "c")]
-        folders.append(evaluation(place / "d"))
+        folders += [evaluation(place / "d"), variants_of(place / "e")]
         for folder in folders[:3]:
             changed(folder / "run.json", "started", value=started)
             changed(folder / "run.json", "annotation", "path", value=str(place))

@@ -22,7 +22,7 @@ pytest.importorskip("torch", reason="needs torch")
 from support.dnabert2 import write_dnabert2
 from support.random_bundle import random_bundle
 from support.variant_runs import FILES, VariantInputs
-from support.variants import random_variants, vcf_text
+from support.variants import random_variants, read_effects, vcf_text
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +37,24 @@ def test_batches_do_not_change_the_bytes(inputs, tmp_path, monkeypatch, at_once)
     inputs.run(tmp_path / "parts")
     for name in FILES - {"variants.json"}:
         assert contents(tmp_path / "parts")[name] == contents(tmp_path / "whole")[name], name
+
+
+def test_random_variants_are_as_often_above_the_random_ones_as_below(inputs, tmp_path):
+    """So a share above half says something. The largest of several ranks is higher by chance."""
+    bases = inputs.genome["chr1"]
+    rng = random.Random(3)
+    places = [place for place in range(700, 1100) if bases[place] != "N"]  # the window of one gene
+    others = [rng.choice("ACGT".replace(bases[place], "")) for place in places]
+    given = [("chr1", at + 1, bases[at], alt) for at, alt in zip(places, others, strict=True)]
+    (tmp_path / "a.vcf").write_text(vcf_text(given))
+    result = inputs.run(tmp_path / "out", tmp_path / "a.vcf", background=300)
+    assert result.compared == result.effects == len(given)
+    assert 0.4 < result.above_half / result.compared < 0.6
+    assert result.above_all < 0.02 * result.compared
+    largest = [float(row["H3K4me3.rank"]) for row in read_effects(tmp_path / "out/effects.tsv.gz")]
+    assert 0.4 < sum(rank > 0.5 for rank in largest) / len(largest) < 0.6
+    none = inputs.run(tmp_path / "none", tmp_path / "a.vcf", background=0)
+    assert (none.effects, none.compared, none.above_half) == (len(given), 0, 0)
 
 
 @pytest.fixture(scope="module")

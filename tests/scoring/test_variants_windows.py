@@ -70,17 +70,25 @@ def scored(folder, bases, rows):
     return read_frame(folder / "out" / SCORES).set_index("name")
 
 
-def test_an_allele_is_scored_in_the_tile_where_it_lies(inputs, done, tmp_path):
+def test_an_allele_is_scored_in_the_tiles_where_it_begins_and_ends(inputs, done, tmp_path):
     _, bases = inputs
     rows = [row for row in read_effects(done[0] / "effects.tsv.gz") if ":" in row["window"]]
-    places, changed = {}, 0
+    places, changed, over = {}, 0, set()
     for row in rows:
-        start = (int(row["pos"]) - (len(row["ref"]) == len(row["alt"]))) // TILE * TILE
+        first = int(row["pos"]) - (len(row["ref"]) == len(row["alt"]))
+        last = max(first, int(row["pos"]) + len(row["ref"]) - 2)
+        start = first // TILE * TILE
+        if row["window"] != f"chr1:{start}-{start + TILE}":
+            start = last // TILE * TILE
+            over.add(row["id"])
         assert row["window"] == f"chr1:{start}-{start + TILE}"
         end = min(start + TILE, LENGTH)
         if len(row["ref"]) == len(row["alt"]):
             assert int(row["distance"]) == int(row["pos"]) - 1 - (start + end) // 2
         places[row["window"]] = ("chr1", start, end, row["window"], 0, "+")
+    (deletion,) = over
+    both = [row for row in rows if row["id"] == deletion]
+    assert [int(row["distance"]) for row in both] == [50, -150]
     own = scored(tmp_path / "own", bases, list(places.values()))
     for number, row in enumerate(rows):
         at, name = int(row["pos"]) - 1, row["window"]
