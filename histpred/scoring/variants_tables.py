@@ -203,7 +203,7 @@ def _outcome(allele: Noted, fates: Sequence[Fate]) -> tuple[str, str, str]:
     if allele.reason:
         return SKIPPED, allele.reason, allele.note
     reasons = Counter(fate.reason for fate in allele.fates if fate.reason)
-    told = "; ".join(f"{reason} in {count} windows" for reason, count in reasons.items())
+    told = "; ".join(f"{why} in {counted(count, 'window')}" for why, count in reasons.items())
     if fates:
         return SCORED, "", told
     if reasons:
