@@ -210,3 +210,19 @@ def test_files_and_functions_are_small() -> None:
     large = long_files() | large_functions()
     assert {name: size for name, size in large.items() if name not in ALLOWED} == {}
     assert ALLOWED.keys() - large.keys() == set(), "take these out of ALLOWED"
+
+
+def test_text_is_read_and_written_as_utf8_in_any_locale() -> None:
+    """A name such as 'é' could not be written where the locale has no such letter."""
+    silent = []
+    for path in sorted((ROOT / "histpred").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+                continue
+            stated = {keyword.arg for keyword in node.keywords} | {
+                part.value for part in node.args if isinstance(part, ast.Constant)
+            }
+            named = stated & {"encoding", "utf-8", "direct_url.json"}  # the last: of importlib
+            if node.func.attr in ("read_text", "write_text") and not named:
+                silent.append(str(path.relative_to(ROOT)))
+    assert silent == ["histpred/commands/help_pages.py"]  # click's formatter
