@@ -29,7 +29,7 @@ from histpred.scoring.tables import JOIN_BUFFER, TBI_LIMIT, Preset, index
 
 EFFECTS, ANNOTATED, VARIANTS = "effects.tsv.gz", "variants.vcf.gz", "variants.ledger.tsv"
 TAG = "HISTPRED"
-LEDGER_COLUMNS = (*("record", "chrom", "pos", "id", "ref", "alt", "status", "reason", "note"),)
+LEDGER_COLUMNS = ("record", "chrom", "pos", "id", "ref", "alt", "status", "reason", "note")
 NOT_IN_INFO = '%:;=,|"&'
 MISSING = "."
 HALF = 0.5  # of the random substitutions
