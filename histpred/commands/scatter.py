@@ -37,10 +37,10 @@ NOT_OF_VCF = ("encoder_name", "chunks", "sequences", "tile", "transcripts", "sha
         ),
         (
             "Split a VCF, and score the first shard",
-            "histpred scatter genes.gtf.gz genome.fa --bundle human-promoter --vcf calls.vcf.gz "
-            "-o scattered\n"
-            "histpred variants scattered/shards/0001.vcf.gz scattered/shards/0001.tsv genome.fa "
-            "-o parts/0001",
+            "bundle=human-promoter\n"
+            "histpred scatter genes.gtf genome.fa --bundle $bundle --vcf a.vcf -o cut\n"
+            "shard=cut/shards/0001\n"
+            "histpred variants $shard.vcf.gz $shard.tsv genome.fa -o parts/0001",
         ),
     ]
 )
