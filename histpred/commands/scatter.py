@@ -11,6 +11,7 @@ import click
 
 from histpred.commands import inputs, options
 from histpred.commands.help_pages import verb
+from histpred.commands.numbers import Whole
 from histpred.commands.progress import check_strict, skipped
 from histpred.core.errors import UsageError
 from histpred.core.log import logger
@@ -69,7 +70,7 @@ NOT_OF_VCF = ("encoder_name", "chunks", "sequences", "tile", "transcripts", "sha
 )
 @options.in_output(
     "--shard-alleles",
-    type=click.IntRange(1),
+    type=Whole(1),
     default=100_000,
     metavar="N",
     help="With --vcf: largest number of ALT alleles in one shard, give or take those of one "
