@@ -3,7 +3,7 @@
     python benchmarks/variants.py speed GENES.gtf.gz GENOME.fa.gz [--count 20000]
     python benchmarks/variants.py chunks
 
-speed: made-up SNVs at random known bases of one contig, with the default bundle; CPU time and the
+speed: made-up SNVs at random known bases of a genome, with the default bundle; CPU time and the
 largest memory of the process. chunks: a random DNABERT-2 of the true architecture, but small, on
 windows with 30 kb upstream: the chunks that it embeds for SNVs and for indels, beside those of
 scoring the whole window of each allele. Both make what they need; the second needs torch.
@@ -36,15 +36,29 @@ GENES, SNVS, INDELS = 5, 4_000, 400
 LONGEST = 10  # bp that an indel adds or takes
 
 
-def write_snvs(path: Path, chrom: str, bases: str, count: int, rng: random.Random) -> None:
-    """Write SNVs at known bases of a contig as a VCF."""
-    places: set[int] = set()
+def write_snvs(path: Path, genome: dict[str, str], count: int, rng: random.Random) -> None:
+    """Write SNVs at known bases of contigs, all bases alike, as a VCF."""
+    places: set[tuple[str, int]] = set()
+    total = sum(map(len, genome.values()))
     while len(places) < count:
-        place = rng.randrange(len(bases))
-        if bases[place] in "ACGT":
-            places.add(place)
-    pairs = [(at, bases[at], rng.choice("ACGT".replace(bases[at], ""))) for at in sorted(places)]
-    write_vcf(path, chrom, pairs)
+        contig, at = place_in(genome, rng.randrange(total))
+        if genome[contig][at] in "ACGT":
+            places.add((contig, at))
+    alleles = [
+        (contig, at, base, rng.choice("ACGT".replace(base, "")))
+        for contig, at in sorted(places)
+        for base in genome[contig][at]
+    ]
+    write_vcf(path, alleles)
+
+
+def place_in(genome: dict[str, str], number: int) -> tuple[str, int]:
+    """The contig and the position of a base of a genome, counted from its first."""
+    for contig, bases in genome.items():
+        if number < len(bases):
+            return contig, number
+        number -= len(bases)
+    raise IndexError(number)
 
 
 def write_indels(path: Path, chrom: str, bases: str, count: int, rng: random.Random) -> None:
@@ -53,25 +67,26 @@ def write_indels(path: Path, chrom: str, bases: str, count: int, rng: random.Ran
     for at in sorted(rng.sample(range(len(bases) - LONGEST - 1), count)):
         more = rng.randint(1, LONGEST)
         if rng.random() < 0.5:
-            pairs.append((at, bases[at : at + 1 + more], bases[at]))
+            pairs.append((chrom, at, bases[at : at + 1 + more], bases[at]))
         else:
-            pairs.append((at, bases[at], bases[at] + "".join(rng.choices("ACGT", k=more))))
-    write_vcf(path, chrom, pairs)
+            longer = bases[at] + "".join(rng.choices("ACGT", k=more))
+            pairs.append((chrom, at, bases[at], longer))
+    write_vcf(path, pairs)
 
 
-def write_vcf(path: Path, chrom: str, alleles: list[tuple[int, str, str]]) -> None:
-    """Write alleles of one contig: 0-based position, REF and ALT, by position."""
+def write_vcf(path: Path, alleles: list[tuple[str, int, str, str]]) -> None:
+    """Write alleles: contig, 0-based position, REF and ALT, by position."""
     lines = ["##fileformat=VCFv4.2", "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO"]
-    lines += [f"{chrom}\t{at + 1}\t.\t{ref}\t{alt}\t.\t.\t." for at, ref, alt in alleles]
+    lines += [f"{name}\t{at + 1}\t.\t{ref}\t{alt}\t.\t.\t." for name, at, ref, alt in alleles]
     path.write_text("\n".join(lines) + "\n")
 
 
 def speed(gtf: Path, genome: Path, count: int, background: int) -> None:
     """Print how long SNVs take."""
     with pysam.FastaFile(str(genome)) as fasta, tempfile.TemporaryDirectory() as scratch:
-        (chrom,) = fasta.references
+        contigs = {name: fasta.fetch(name).upper() for name in fasta.references}
         vcf = Path(scratch, "a.vcf")
-        write_snvs(vcf, chrom, fasta.fetch(chrom).upper(), count, random.Random(0))
+        write_snvs(vcf, contigs, count, random.Random(0))
         request, choice = Request(str(gtf), str(genome)), bundle_encoder(load_bundle())
         options = VariantOptions(background)
         started, used = time.time(), time.process_time()
@@ -79,7 +94,8 @@ def speed(gtf: Path, genome: Path, count: int, background: int) -> None:
         wall, used = time.time() - started, time.process_time() - used
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
-        f"{count:,} SNVs of {chrom}, {result.effects:,} effects, background {background}: "
+        f"{count:,} SNVs of {' and '.join(contigs)}, {result.effects:,} effects, background "
+        f"{background}: "
         f"{used:.0f} s of CPU time, {wall:.0f} s on {os.cpu_count()} cores (load "
         f"{os.getloadavg()[0]:.1f}), {peak:.0f} MiB"
     )
@@ -102,7 +118,7 @@ def chunks() -> None:
         starts = [(2 * gene + 1) * UPSTREAM for gene in range(GENES)]
         rows = [("chr1", at, at + BODY, f"gene{at}", 0, "+") for at in starts]
         write_bed(folder / "genes.bed", rows)
-        write_snvs(folder / "SNVs.vcf", "chr1", genome["chr1"], SNVS, rng)
+        write_snvs(folder / "SNVs.vcf", genome, SNVS, rng)
         write_indels(folder / "indels.vcf", "chr1", genome["chr1"], INDELS, rng)
         request = Request(str(folder / "genes.bed"), str(folder / "genome.fa"))
         for policy in ("window", "grid"):

@@ -119,6 +119,7 @@ def run(folder: Path, **variables: str) -> set[str]:
     return {word.split("::")[1] for line in words for word in line if "::" in word}
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_what_looked_for_nothing_is_left_out(tmp_path: Path) -> None:
     program, folder, noted = tmp_path / "bedtools", tmp_path / "tests", tmp_path / "noted"

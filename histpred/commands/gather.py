@@ -12,6 +12,7 @@ from histpred.commands.progress import skipped
 from histpred.commands.report import bundle_of_scores, no_report, report_on
 from histpred.commands.variants import say_effects
 from histpred.core.log import logger
+from histpred.core.text import counted
 
 _existing = click.Path(exists=True, file_okay=False, path_type=Path)
 
@@ -68,8 +69,8 @@ def gather(
     if not result.fresh:
         logger.info(f"{out} already holds this prediction: nothing to do")
     logger.info(
-        f"{out}: {result.scored:,} of {result.rows:,} rows scored in {len(parts)} parts, "
-        f"{result.calls:,} calls{skipped(result.skipped)}"
+        f"{out}: {result.scored:,} of {counted(result.rows, 'row')} scored in "
+        f"{counted(len(parts), 'part')}, {counted(result.calls, 'call')}{skipped(result.skipped)}"
     )
     for sentence in result.first_words:
         logger.info(sentence)

@@ -128,8 +128,8 @@ def scatter(
     if not result.fresh:
         logger.info(f"{out} already holds these shards: nothing to do")
     logger.info(
-        f"{out}: {result.windows:,} windows of {result.rows:,} rows, {result.bases:,} bp, "
-        f"in {result.shards} shards{skipped(result.skipped)}"
+        f"{out}: {counted(result.windows, 'window')} of {counted(result.rows, 'row')}, "
+        f"{result.bases:,} bp, in {counted(result.shards, 'shard')}{skipped(result.skipped)}"
     )
     if needed := _needed(choice, request.transcripts):
         logger.info(f"give histpred predict {needed} on each shard")

@@ -12,6 +12,7 @@ from histpred.commands.help_pages import verb
 from histpred.commands.numbers import Whole
 from histpred.commands.progress import Progress, check_strict, skipped
 from histpred.core.log import logger
+from histpred.core.text import counted
 
 if TYPE_CHECKING:
     from histpred.scoring.variants_record import VariantsRun
@@ -106,8 +107,9 @@ def say_effects(out: Path, result: VariantsRun) -> None:
     if not result.fresh:
         logger.info(f"{out} already holds these effects: nothing to do")
     logger.info(
-        f"{out}: {result.scored:,} of {result.alleles:,} alleles scored, {result.effects:,} "
-        f"effects in windows, on {result.device}{skipped(result.skipped)}"
+        f"{out}: {result.scored:,} of {counted(result.alleles, 'allele')} scored, "
+        f"{counted(result.effects, 'effect')} in windows, on "
+        f"{result.device}{skipped(result.skipped)}"
     )
     if result.resolution:
         logger.info(result.resolution.sentence())

@@ -46,7 +46,7 @@ class Speech(NamedTuple):
     """The strips of the best loci, by mark.
 
     tops: what a bar of full height stands for, by mark. longest: stretch, bp. reason: why there are
-    no strips, a clause. lacking: loci that could not be explained.
+    no strips, a clause. lacking: windows that could not be explained. further: those beyond `MOST`.
     """
 
     strips: Mapping[str, Sequence[Strip]]
@@ -56,6 +56,7 @@ class Speech(NamedTuple):
     longest: int = 0
     reason: str = ""
     lacking: int = 0
+    further: int = 0
 
 
 def speech_of(
@@ -70,7 +71,8 @@ def speech_of(
 
     work: a folder for temporary files.
     """
-    loci = best_loci(landscape)
+    every = best_loci(landscape)
+    loci = dict(list(every.items())[:MOST])
     if not loci:
         return None
     found: dict[Place, Explained] = {}
@@ -80,17 +82,18 @@ def speech_of(
     if not found:
         return Speech({}, {}, (), anchor, reason=reason or ELSEWHERE)
     predicted = {one.name: one for one in marks if not one.unpredicted}
-    return drawn(landscape, predicted, found, anchor)._replace(lacking=len(loci) - len(found))
+    speech = drawn(landscape, predicted, found, anchor)
+    return speech._replace(lacking=len(loci) - len(found), further=len(every) - len(loci))
 
 
 def best_loci(landscape: Landscape) -> dict[Place, Locus]:
-    """The best loci of all marks, the first of each mark first; `MOST` at most."""
+    """The best loci of all marks, the first of each mark first."""
     found: dict[Place, Locus] = {}
     for rank in range(TOP):
         for name in by_class(landscape.top):
             for locus in landscape.top[name][rank : rank + 1]:
                 found.setdefault(place_key(locus), locus)
-    return dict(list(found.items())[:MOST])
+    return found
 
 
 def place_key(locus: Locus) -> Place:

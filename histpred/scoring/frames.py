@@ -84,7 +84,8 @@ def sequences_file(sequences: object) -> Iterator[str]:
     if not sequences:
         raise UsageError("no sequences were given", "give a mapping of names to sequences")
     with output_path(None, "sequences.fa") as path:
-        path.write_text("".join(f">{name}\n{one}\n" for name, one in sequences.items()))
+        records = (f">{name}\n{one}\n" for name, one in sequences.items())
+        path.write_text("".join(records), encoding="utf-8")
         with _named(path, SEQUENCES):
             yield str(path)
 

@@ -29,7 +29,7 @@ from histpred.scoring.tables import JOIN_BUFFER, TBI_LIMIT, Preset, index
 
 EFFECTS, ANNOTATED, VARIANTS = "effects.tsv.gz", "variants.vcf.gz", "variants.ledger.tsv"
 TAG = "HISTPRED"
-LEDGER_COLUMNS = (*("record", "chrom", "pos", "id", "ref", "alt", "status", "reason", "note"),)
+LEDGER_COLUMNS = ("record", "chrom", "pos", "id", "ref", "alt", "status", "reason", "note")
 NOT_IN_INFO = '%:;=,|"&'
 MISSING = "."
 HALF = 0.5  # of the random substitutions
@@ -72,7 +72,7 @@ def write_tables(
                 effects.write("".join(_effects(allele, fates)).encode())
                 entries.append(info_entry(fates))
                 compared.update(name for fate in fates for name in _compared(fate))
-                status, reason, note = _outcome(allele, fates)
+                status, reason, note = outcome_of(allele)
                 ledger.write(_ledger_line(allele, status, reason, note))
                 scored += status == SCORED
                 if status == SKIPPED:
@@ -198,16 +198,16 @@ def _effects(allele: Noted, fates: Sequence[Fate]) -> Iterator[str]:
     return (f"{names}{fate.text}\n" for fate in fates)
 
 
-def _outcome(allele: Noted, fates: Sequence[Fate]) -> tuple[str, str, str]:
-    """Status, reason and note of an allele."""
+def outcome_of(allele: Noted) -> tuple[str, str, str]:
+    """Status, reason and note of an allele in the ledger."""
     if allele.reason:
         return SKIPPED, allele.reason, allele.note
     reasons = Counter(fate.reason for fate in allele.fates if fate.reason)
-    told = "; ".join(f"{reason} in {count} windows" for reason, count in reasons.items())
-    if fates:
-        return SCORED, "", told
+    note = "; ".join(f"{reason} in {counted(count, 'window')}" for reason, count in reasons.items())
+    if reasons.total() < len(allele.fates):
+        return SCORED, "", note
     if reasons:
-        return SKIPPED, reasons.most_common(1)[0][0], told
+        return SKIPPED, reasons.most_common(1)[0][0], note
     return SKIPPED, NO_WINDOW, ""
 
 

@@ -69,6 +69,14 @@ def test_a_local_folder_of_a_shipped_name_is_never_guessed(bundle_folder, tmp_pa
     assert load_bundle("./tiny").manifest.name == "tiny"
 
 
+def test_a_file_that_onnxruntime_could_not_read_is_not_read(bundle_folder, monkeypatch):
+    size = (bundle_folder / "scorer.onnx").stat().st_size
+    monkeypatch.setattr(module, "LARGEST", size - 1)
+    what = rf"scorer\.onnx: {size:,} bytes; a bundle's file has at most {size - 1:,}"
+    with pytest.raises(BundleError, match=what):
+        load_bundle(bundle_folder)
+
+
 @pytest.mark.parametrize("name", ["bundle.json", "scorer.onnx", "card.md"])
 def test_a_missing_file(bundle_folder, name):
     (bundle_folder / name).unlink()

@@ -30,6 +30,7 @@ EXIT_CODES = {
     "ModelError": 1,
     "DeviceError": 1,
     "OutputError": 1,
+    "InUseError": 1,
     "WeightsError": 1,
     "UsageError": 2,
     "StrictError": 3,

@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from histpred.core.errors import ModelError
 from histpred.encoders import Embedded
 from histpred.encoders import embedder as stage
 from histpred.encoders.chunks import GRID, WINDOW, ChunkPolicy
-from histpred.encoders.embedder import EmbeddedWindows, Embedder, embed_sequences
+from histpred.encoders.embedder import EmbeddedWindows, Embedder, embed_chunks, embed_sequences
 from histpred.encoders.store import Store, chunk_key
 from histpred.genome.regions import Window
 from histpred.genome.windows import Row, row_of
@@ -439,6 +440,21 @@ def test_what_is_not_finite_comes_out_but_is_never_stored(genome, places, folder
 
     mended, _, _ = embed(Fake(), genome, places, chunks, folder)
     np.testing.assert_array_equal(mended, embed(Fake(), genome, places, chunks)[0])
+
+
+@pytest.mark.parametrize(
+    ("vectors", "tokens", "found"),
+    [
+        ((2, DIMENSION + 1), 2, r"vectors \[2, 7\] and tokens \[2\] for 2 chunks of 6 numbers"),
+        ((1, DIMENSION), 2, r"vectors \[1, 6\] and tokens \[2\]"),
+        ((2, DIMENSION), 3, r"vectors \[2, 6\] and tokens \[3\]"),
+    ],
+)
+def test_an_encoder_that_gives_other_shapes_is_refused(vectors, tokens, found, monkeypatch):
+    wrong = Embedded(np.zeros(vectors, np.float32), np.ones(tokens, int))
+    monkeypatch.setattr(Fake, "embed", lambda self, pieces: wrong)
+    with pytest.raises(ModelError, match=found):
+        embed_chunks(Fake(), [b"ACGT", b"GGCC"])
 
 
 # Sequences on no genome

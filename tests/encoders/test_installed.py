@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from histpred.core.errors import WeightsError
-from histpred.encoders import ENCODERS
+from histpred.core.errors import HistpredError, WeightsError
+from histpred.encoders import ENCODERS, Embedded, installed
 from histpred.encoders.installed import (
     ABSENT,
     INCOMPLETE,
@@ -191,3 +192,34 @@ def test_without_a_package_loading_is_not_tried(tmp_path, monkeypatch):
         "loading was not tried: the encoder 'dnabert2' needs the package missing_package, which is "
         "not installed; install it with HISTPRED_EXTRAS=encoders bin/histpred"
     )
+
+
+class Loaded:
+    """An encoder that gives lower case other numbers than upper case, all of them times `scale`."""
+
+    dimension, longest = 3, 60
+    files = ()
+
+    def __init__(self, scale: float) -> None:
+        self.scale = scale
+
+    def embed(self, chunks):
+        upper = [chunk.count(b"A") + 1.0 for chunk in chunks]
+        vectors = self.scale * np.array(upper)[:, None].repeat(3, axis=1)
+        return Embedded(vectors, np.array([len(chunk) for chunk in chunks]))
+
+
+@pytest.mark.parametrize(
+    ("scale", "why"),
+    [
+        (0, "a made-up sequence of 60 letters gives NaN, infinity or zeros"),
+        (np.nan, "a made-up sequence of 60 letters gives NaN, infinity or zeros"),
+        (1, "lower case changes the vector by up to"),
+    ],
+)
+def test_an_encoder_that_gives_nothing_or_reads_case_fails_its_trial(
+    scale, why, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(installed, "build", lambda *given: Loaded(scale))
+    with pytest.raises(HistpredError, match=why):
+        try_out(PINNED, tmp_path)

@@ -13,7 +13,7 @@ import pytest
 pytest.importorskip("onnx")
 
 from histpred.reports.landscape import Locus
-from histpred.reports.speech import MOST, best_loci
+from histpred.reports.speech import best_loci
 from support import random_genome, write_bed, write_fasta
 from support.command_line import histpred
 from support.counting_bundle import WORD, counting_bundle
@@ -106,21 +106,27 @@ def test_a_prediction_without_calls_has_no_such_chapter(inputs, tmp_path):
     assert HEAD not in page(inputs, tmp_path / "scores", tmp_path / "page.html")
 
 
-def test_the_best_of_every_mark_come_first_and_no_more_than_a_page_holds():
+def test_the_best_of_every_mark_come_first_and_each_window_once():
     def locus(number: int) -> Locus:
         return Locus("chr1", number, number + 9, f"g{number}", "+", ".", np.zeros(2), np.ones(2))
 
-    marks = [f"H3K{number}me3" for number in range(4, 4 + 2 * MOST)]
+    marks = ("H3K4me3", "H3K9ac", "H3K27me3")
     top = {
         name: tuple(locus(100 * row + rank) for rank in range(5)) for row, name in enumerate(marks)
     }
-    few = landscape_of([[0.9, 0.9]])._replace(top={name: top[name] for name in marks[:3]})
-    assert [one.start for one in best_loci(few).values()][:4] == [0, 100, 200, 1]
-    assert len(best_loci(few)) == 15
-    shared = landscape_of([[0.9, 0.9]])._replace(
-        top={"H3K4me3": (locus(1),), "H3K9ac": (locus(1),)}
-    )
-    assert len(best_loci(shared)) == 1
-    many = best_loci(landscape_of([[0.9, 0.9]])._replace(top=top))
-    assert len(many) == MOST
-    assert all(one.start % 100 == 0 for one in many.values())
+    top["H3K27ac"] = (locus(0), locus(7))
+    found = best_loci(landscape_of([[0.9, 0.9]])._replace(top=top))
+    assert {one.start for one in list(found.values())[:3]} == {0, 100, 200}
+    assert len(found) == 16
+
+
+def test_a_page_explains_no_more_windows_than_it_can_quickly(inputs, tmp_path, monkeypatch):
+    scores = predict(inputs, "many.bed", tmp_path / "scores")
+    whole = page(inputs, scores, tmp_path / "whole.html")
+    assert "left out" not in whole
+    monkeypatch.setattr("histpred.reports.speech.MOST", 3)
+    some = page(inputs, scores, tmp_path / "some.html")
+    every = {re.findall("at (g[0-9]+),", strip)[0] for strip in STRIP.findall(whole)}
+    kept = {re.findall("at (g[0-9]+),", strip)[0] for strip in STRIP.findall(some)}
+    assert len(kept) == 3
+    assert f"{len(every) - 3} further windows of the best five of each mark are left out" in some

@@ -16,7 +16,10 @@ import pytest
 
 pytest.importorskip("onnx")
 
+from histpred.bundle.encoding import bundle_encoder
 from histpred.bundle.folder import load_bundle
+from histpred.core.errors import UsageError
+from histpred.genome.request import Request
 from histpred.scoring import explain
 from histpred.scoring.explain_tables import ExplainTables
 from support import random_genome, reverse_complement, write_bed, write_fasta
@@ -490,3 +493,12 @@ def test_a_killed_run_with_a_large_encoder_goes_on_with_its_embeddings(case, tmp
     assert 0 < again["embedded"] < whole["embedded"]
     for name in ("contributions.tsv.gz", "windows.tsv.gz", "profile.tsv", "ledger.tsv"):
         assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+def test_tiles_and_stretches_of_nothing_are_refused_before_any_work(tmp_path):
+    request = Request(str(tmp_path / "none.bed"), str(tmp_path / "none.fa"))
+    tiles, genes = (bundle_encoder(load_bundle(), None, tile) for tile in (200, None))
+    with pytest.raises(UsageError, match="tiles are not explained"):
+        explain.explain(request, tiles, tmp_path / "out")
+    with pytest.raises(UsageError, match="stretches of 0 bp"):
+        explain.explain(request, genes, tmp_path / "out", resolution=0)

@@ -1,99 +1,76 @@
-"""Which window and which marks a bundle means."""
+"""run.json of a prediction: what fixes its bytes, and what a reader of the folder is refused."""
 
 from __future__ import annotations
 
-import dataclasses
+import random
+from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
 
-from histpred.bundle.folder import Bundle, load_bundle
-from histpred.bundle.manifest import Manifest
-from histpred.bundle.outputs import interval_output, was_trained_on, window_for
-from histpred.core.errors import UsageError
-from histpred.genome.windows import WindowSpec
-
-GENES = {"kind": "promoter", "upstream": 300, "downstream": 300, "whole": True}
-INTERVALS = {"kind": "interval", "upstream": 250, "downstream": 350, "whole": True}
-
-
-def bundle(**changes) -> Bundle:
-    """The default bundle with two outputs of made-up windows; `changes` to its fields."""
-    loaded = load_bundle()
-    fields = loaded.manifest.model_dump()
-    marks = [{**mark, "threshold": 0.123, "calls": None} for mark in fields["marks"]]
-    fields["window"] = {**GENES, "max_n_fraction": 0.9}
-    fields["interval"] = {
-        "window": {**INTERVALS, "max_n_fraction": 0.4},
-        "resolution": 200,
-        "marks": marks,
-    }
-    return dataclasses.replace(loaded, manifest=Manifest.model_validate({**fields, **changes}))
+from histpred.bundle.encoding import EncoderChoice, bundle_encoder
+from histpred.bundle.folder import load_bundle
+from histpred.core.errors import InputError
+from histpred.core.execution import Execution
+from histpred.genome.request import Request
+from histpred.scoring.predict import predict
+from histpred.scoring.record import prediction_identity, read_finished
+from support import random_genome, write_bed, write_fasta
 
 
-@pytest.mark.parametrize(
-    ("wanted", "tile", "expected"),
-    [
-        (None, None, ("promoter", 300, 300, 0.9, True, 0, 0)),
-        ("promoter", None, ("promoter", 300, 300, 0.9, True, 0, 0)),
-        ("promoter:5:7", None, ("promoter", 5, 7, 0.9, True, 0, 0)),
-        ("interval", None, ("interval", 250, 350, 0.4, True, 0, 0)),
-        ("interval:5:7", None, ("interval", 5, 7, 0.4, True, 0, 0)),
-        ("body", None, ("body", 0, 0, 0.9, False, 0, 0)),
-        (None, 50, ("interval", 250, 350, 0.4, True, 0, 50)),
-        ("interval", 50, ("interval", 250, 350, 0.4, True, 0, 50)),
-    ],
-)
-def test_the_window_of_a_bundle_with_two_outputs(wanted, tile, expected):
-    assert window_for(bundle(), wanted, tile) == WindowSpec(*expected)
+@pytest.fixture
+def request_(tmp_path) -> Request:
+    genome = random_genome(random.Random(8), {"chr1": 6000})
+    write_fasta(tmp_path / "g.fa", genome)
+    write_bed(tmp_path / "rows.bed", [("chr1", 2000, 3000, "a", 0, "+")])
+    return Request(
+        str(tmp_path / "rows.bed"), str(tmp_path / "g.fa"), biotypes=("lncRNA", "lncRNA")
+    )
 
 
-def test_a_bundle_with_one_output_takes_intervals_as_they_are():
-    alone = bundle(interval=None)
-    assert window_for(alone, "interval") == WindowSpec("interval", 0, 0, 0.9)
-    assert window_for(alone, None, 200) == WindowSpec("interval", 0, 0, 0.9, tile=200)
-    assert interval_output(alone, window_for(alone, "interval")) is None
-    assert not was_trained_on(alone, window_for(alone, "interval"))
+def choice_of(tile: int | None = None) -> EncoderChoice:
+    choice = bundle_encoder(load_bundle(), "interval", tile)
+    return choice._replace(marks=("H3K27ac", "H3K4me3"))
 
 
-def test_the_output_goes_with_the_window():
-    both = bundle()
-    assert interval_output(both, window_for(both, "interval")) == both.manifest.interval
-    assert interval_output(both, window_for(both)) is None
-    assert was_trained_on(both, window_for(both, None, 7))
-    assert was_trained_on(both, window_for(both))
-    assert not was_trained_on(both, window_for(both, "interval:5:7"))
+def prediction(request: Request, out: Path, tile: int | None = None, table: bool = True) -> Path:
+    everything = request._replace(biotypes=())
+    predict(everything, choice_of(tile), out, Execution("cpu", table=table))
+    return out
 
 
-def test_tiles_are_of_intervals():
-    with pytest.raises(UsageError, match="--tile is for interval windows, not for body"):
-        window_for(bundle(), "body", 200)
+def test_what_is_asked_for_is_known_before_it_is_made(request_, tmp_path):
+    out = prediction(request_, tmp_path / "out")
+    everything = request_._replace(biotypes=())
+    asked = prediction_identity(everything, choice_of(), Execution("cpu"))
+    assert read_finished(out, "").identity == asked
+    others = (
+        prediction_identity(request_, choice_of(), Execution("cpu")),
+        prediction_identity(everything, choice_of(200), Execution("cpu")),
+        prediction_identity(everything, choice_of(), Execution("cpu", "fp32")),
+        prediction_identity(everything, choice_of()._replace(marks=()), Execution("cpu")),
+    )
+    assert asked not in others
+    assert others[0].biotypes == ("lncrna",)
 
 
-IMPOSSIBLE = {
-    "an interval without reach": {"window": {"kind": "interval", "max_n_fraction": 0.5}},
-    "a window of another kind": {"window": {**GENES, "max_n_fraction": 0.5}},
-    "a mark twice": {"marks": [{"name": "H3K9me3", "threshold": 0.5}] * 2},
-    "no resolution": {"resolution": 0},
-}
+def test_marks_stand_in_the_order_of_the_bundle(request_):
+    marks = prediction_identity(request_, choice_of(), Execution()).marks
+    known = load_bundle().manifest.interval.marks
+    assert marks == tuple(mark.name for mark in known if mark.name in ("H3K4me3", "H3K27ac"))
 
 
-@pytest.mark.parametrize("what", IMPOSSIBLE)
-def test_an_interval_output_that_cannot_be_is_refused(what):
-    interval = bundle().manifest.interval.model_dump()
-    with pytest.raises(ValidationError):
-        bundle(interval={**interval, **IMPOSSIBLE[what]})
+def test_a_prediction_without_its_table_is_refused_where_that_is_needed(request_, tmp_path):
+    out = prediction(request_, tmp_path / "out", 200, table=False)
+    assert not (out / "scores.tsv.gz").exists()
+    with pytest.raises(InputError, match=r"so it has no scores\.tsv\.gz") as caught:
+        read_finished(out, "")
+    assert caught.value.hint == "predict again without --no-table"
+    assert read_finished(out, "", with_table=False).result.scored == 5
 
 
-@pytest.mark.parametrize(
-    "window",
-    [
-        {"kind": "context", "whole": True},
-        {"kind": "interval", "whole": True},
-        {"kind": "interval", "upstream": 5},
-        {"kind": "promoter", "upstream": 5, "shown": 2},
-    ],
-)
-def test_a_window_that_cannot_be_whole_is_refused(window):
-    with pytest.raises(ValidationError, match="whole"):
-        bundle(window={**window, "max_n_fraction": 0.5})
+def test_a_prediction_that_was_altered_is_refused_with_the_remedy(request_, tmp_path):
+    out = prediction(request_, tmp_path / "out")
+    (out / "ledger.tsv").write_text("")
+    with pytest.raises(InputError, match=r"altered since: ledger\.tsv") as caught:
+        read_finished(out, "make it again")
+    assert caught.value.hint == "make it again"

@@ -9,11 +9,12 @@ import pytest
 from histpred.bundle.mark_spec import Calibration, MarkSpec
 from histpred.core.errors import InputError
 from histpred.genome.vcf import open_variants
-from histpred.genome.vcf_spool import Fate
+from histpred.genome.vcf_spool import Fate, Noted
 from histpred.scoring.variants_tables import (
     escaped,
     header_with_tag,
     info_entry,
+    outcome_of,
     scale_line,
     with_entry,
 )
@@ -67,3 +68,16 @@ def test_an_entry_of_the_name_is_replaced_and_others_are_kept():
     assert with_entry("HISTPRED", ["a", "b"]) == "HISTPRED=a,b"
     assert with_entry(".", ["a"]) == with_entry("", ["a"]) == "HISTPRED=a"
     assert with_entry("DB", [".", "."]) == "DB"
+
+
+def test_an_allele_is_scored_if_a_window_can_be_read_and_the_note_counts_the_others():
+    long, gone = "longer-than-a-chunk", "removes-the-tss"
+    unread = [Fate(1, place, "", "", 0, None, why) for place, why in enumerate((long, gone, gone))]
+    scored = Fate(1, 3, "a\t5\t0.5", "H3K4me3", 0.25, 0.5)
+    allele = Noted(1, 1, "chr1", 5, ".", "A", "C", "chr1", "", "", (*unread, scored))
+    note = f"{long} in 1 window; {gone} in 2 windows"
+    assert outcome_of(allele) == ("scored", "", note)
+    assert outcome_of(allele._replace(fates=tuple(unread))) == ("skipped", gone, note)
+    assert outcome_of(allele._replace(fates=())) == ("skipped", "outside-all-windows", "")
+    other = allele._replace(reason="symbolic", note="<DEL>")
+    assert outcome_of(other) == ("skipped", "symbolic", "<DEL>")
