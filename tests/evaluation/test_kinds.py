@@ -194,4 +194,4 @@ def test_rows_that_were_not_chosen_and_do_not_fit_stop_nothing(genes, tmp_path):
     lncrnas = [gene for gene in all_genes if gene.biotype == "lncRNA"]
     said = kinds_of(windows_of(lncrnas), one_genome(asked), "promoter", tmp_path)
     assert said.startswith("Coding and non-coding genes are not compared: ")
-    assert "end past their contig" in said
+    assert "ends past its contig" in said
