@@ -58,7 +58,8 @@ NOT_OF_VCF = ("encoder_name", "chunks", "sequences", "tile", "transcripts", "sha
     type=options.INPUT,
     metavar="VCF",
     help="Split this VCF or BCF for histpred variants, in place of the windows for predict. Its "
-    "shards are parts of the VCF, each with a table of the windows that read its alleles.",
+    "shards are parts of the VCF, each with a table of the windows that read its alleles. "
+    "[default: no VCF]",
 )
 @options.in_output(
     "--shard-bases",

@@ -12,7 +12,7 @@ from support.command_line import commands
 # A help text says what the option is or does. It does not begin in the middle of a sentence.
 NO_BEGINNINGS = ("Of ", "Whether ", "That ", "For ", "As ")
 UNITS = re.compile(
-    r"\b(bp|bases|threads|epochs|networks|rows per batch|units|numbers|marks|from 0 to 1"
+    r"\b(bp|bases|alleles|threads|epochs|networks|rows per batch|units|numbers|marks|from 0 to 1"
     r"|share of (hidden )?units|confidence score|random seed|learning rate|NCBI taxonomy ID)\b",
     re.IGNORECASE,
 )

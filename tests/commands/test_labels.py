@@ -667,7 +667,7 @@ def test_no_peaks_or_both_kinds(peaks, tmp_path):
     assert "no peaks were given" in refused(2, "labels", "peaks", annotation, *out)
     strange = write(tmp_path / "K562.bed", "chr1\t1\t2\n")
     said = refused(2, "labels", "peaks", annotation, strange, *out)
-    assert "do not begin with a histone mark: K562.bed" in said
+    assert "does not begin with a histone mark: K562.bed" in said
     assert not (tmp_path / "out").exists()
 
 

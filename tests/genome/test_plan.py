@@ -144,7 +144,7 @@ def test_genes_past_their_contig_are_of_another_assembly(tmp_path):
 
 
 def test_of_rows_that_are_cut_into_tiles_the_rows_are_counted(tmp_path):
-    with pytest.raises(InputError, match="1 of 2 rows end past their contig"):
+    with pytest.raises(InputError, match="1 of 2 rows ends past its contig"):
         planned(tmp_path, genes("chr1 1 100 +", "chr2 1 101 -"), kind="interval", tile=10)
 
 

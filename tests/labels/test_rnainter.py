@@ -855,6 +855,7 @@ def genomes_of(tmp_path: Path, species: dict[str, str]) -> list[GenomeInput]:
 
 
 def label_both(tmp_path: Path, species: dict[str, str], **options) -> dict[str, list[dict]]:
+    pytest.importorskip("matplotlib", reason="needs the extra labels")
     table = write(tmp_path / "table.txt", text(BOTH))
     genomes = genomes_of(tmp_path, species)
     out = tmp_path / "labels"
