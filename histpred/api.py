@@ -7,8 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, overload
 
 from histpred import verbs
-from histpred.arguments import inputs_of, names_of, path_of, selection_of, text_of, threads_of
-from histpred.bundle.encoding import bundle_encoder, choose_encoder
+from histpred.arguments import (
+    choice_of,
+    inputs_of,
+    names_of,
+    path_of,
+    selection_of,
+    text_of,
+    threads_of,
+)
+from histpred.bundle.encoding import choose_encoder
 from histpred.bundle.folder import DEFAULT_BUNDLE, load_bundle
 from histpred.bundle.outputs import window_for
 from histpred.core.errors import UsageError
@@ -138,8 +146,8 @@ def predict(
         raise UsageError("tracks need a folder", "give out=")
     loaded, inputs = load_bundle(bundle), inputs_of(annotation, fasta, tiles=bool(tile))
     window = window if tile else inputs.window(loaded, window)
-    choice = bundle_encoder(loaded, window, tile, path_of(weights))
-    choice = choice._replace(marks=names_of(marks), call_precision=call_precision)
+    choice = choice_of(loaded, window, weights, marks, tile)
+    choice = choice._replace(call_precision=call_precision)
     execution = Execution(device, precision, path_of(store), overwrite)
     rows = selection_of(by, biotypes, unstranded, genes=genes, transcripts=transcripts)
     with (
@@ -244,8 +252,7 @@ def explain(
     from histpred.scoring.substitutions import bases_text
 
     loaded, inputs = load_bundle(bundle), inputs_of(annotation, fasta)
-    choice = bundle_encoder(loaded, inputs.window(loaded, window), None, path_of(weights))
-    choice = choice._replace(marks=names_of(marks))
+    choice = choice_of(loaded, inputs.window(loaded, window), weights, marks)
     execution = Execution(device, precision, path_of(store), overwrite)
     rows = selection_of(by, biotypes, unstranded, genes=genes)
     with (
@@ -296,8 +303,7 @@ def variants(
     from histpred.scoring.variants import BACKGROUND, VariantOptions
 
     loaded, inputs = load_bundle(bundle), inputs_of(annotation, path_text(fasta, "fasta"))
-    choice = bundle_encoder(loaded, inputs.window(loaded, window), None, path_of(weights))
-    choice = choice._replace(marks=names_of(marks))
+    choice = choice_of(loaded, inputs.window(loaded, window), weights, marks)
     options = VariantOptions(BACKGROUND if background is None else background, anyway)
     execution = Execution(device, precision, path_of(store), overwrite)
     rows = selection_of(by, biotypes, unstranded, genes=genes)

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from histpred.bundle.encoding import EncoderChoice, bundle_encoder
 from histpred.bundle.folder import Bundle
 from histpred.bundle.outputs import window_of_regions, window_of_sequences
 from histpred.core.cores import limited_threads
@@ -81,6 +82,17 @@ def selection_of(
         genes=names_of(genes),
         transcripts=paths_of(transcripts),
     )
+
+
+def choice_of(
+    bundle: Bundle,
+    window: str | None,
+    weights: AnyPath | None,
+    marks: str | Sequence[str],
+    tile: int | None = None,
+) -> EncoderChoice:
+    """The encoder of a bundle, for a kind of window or for tiles, and the marks that are meant."""
+    return bundle_encoder(bundle, window, tile, path_of(weights))._replace(marks=names_of(marks))
 
 
 def threads_of(threads: int | None) -> AbstractContextManager[None]:

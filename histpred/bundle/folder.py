@@ -42,6 +42,11 @@ class Bundle:
     digest: str
 
     @property
+    def identity(self) -> str:
+        """Name, version and digest, as records state them."""
+        return f"{self.manifest.name} {self.manifest.version} {self.digest}"
+
+    @property
     def scorer_path(self) -> Path:
         return self.directory / SCORER
 

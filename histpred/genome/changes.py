@@ -6,7 +6,7 @@ drop out, an end of a fixed reach gives way; the end of a gene, an interval or a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from histpred.core.sequence import reverse_complement
@@ -88,6 +88,18 @@ def _meets(start: int, end: int, left: int, right: int) -> bool:
 def substituted(window: Window, sequence: bytes, changes: Sequence[Change]) -> bytes:
     """The window's `sequence` with changes that replace bases by as many."""
     found = bytearray(sequence)
+    for place, bases in pieces_of(window, len(sequence), changes):
+        found[place : place + len(bases)] = bases
+    return bytes(found)
+
+
+def pieces_of(
+    window: Window, length: int, changes: Sequence[Change]
+) -> Iterator[tuple[int, bytes]]:
+    """Where changes that replace bases by as many begin in a window's sequence, and their bases.
+
+    length: of the sequence. What the window does not read is left out.
+    """
     offset = 0
     for left, right in blocks_of(window):
         for change in changes:
@@ -97,10 +109,9 @@ def substituted(window: Window, sequence: bytes, changes: Sequence[Change]) -> b
             bases = change.bases[first - change.start : last - change.start]
             place = offset + first - left
             if window.strand == "-":
-                bases, place = reverse_complement(bases), len(sequence) - place - len(bases)
-            found[place : place + len(bases)] = bases
+                bases, place = reverse_complement(bases), length - place - len(bases)
+            yield place, bases
         offset += right - left
-    return bytes(found)
 
 
 def changed_sequence(

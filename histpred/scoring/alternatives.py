@@ -20,9 +20,9 @@ from histpred.encoders.store import chunk_key
 from histpred.genome.changes import (
     Change,
     UnplaceableError,
-    blocks_of,
     changed_sequence,
     edited,
+    pieces_of,
 )
 from histpred.genome.reference import Reference
 from histpred.genome.windows import Row, Window
@@ -95,17 +95,11 @@ class Alternatives:
 
     def _placed(self, row: Row, changes: Alternative) -> tuple[int, bytes]:
         """Where new bases begin in a window and what they are; -1: they are all of it."""
-        window, (block, *others) = row.window, blocks_of(row.window)
-        if len(changes) == 1 and not changes[0].gain and not others:
-            change, (left, right) = changes[0], block
-            first, last = max(change.start, left), min(change.end, right)
-            if first >= last:
-                return 0, b""
-            bases = change.bases[first - change.start : last - change.start]
-            if window.strand == "-":
-                return right - first - len(bases), reverse_complement(bases)
-            return first - left, bases
-        return -1, self._changed(window, changes)
+        if not any(change.gain for change in changes):
+            pieces = [*pieces_of(row.window, len(row.sequence), changes)] or [(0, b"")]
+            if len(pieces) == 1:
+                return pieces[0]
+        return -1, self._changed(row.window, changes)
 
     def _changed(self, window: Window, changes: Alternative) -> bytes:
         return changed_sequence(window, self._spec, changes, self._reference)

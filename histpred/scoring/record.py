@@ -142,8 +142,7 @@ def windows_identity(
     """The fields of `WindowsIdentity`; without open `windows`, both inputs are read for them."""
     digests = windows and (windows.annotation.digest, windows.reference.digest)
     known = request_identity(request, choice.window.kind, digests)
-    bundle = choice.bundle
-    name = bundle and f"{bundle.manifest.name} {bundle.manifest.version} {bundle.digest}"
+    name = choice.bundle and choice.bundle.identity
     return {**known, "bundle": name, "window": choice.window}
 
 

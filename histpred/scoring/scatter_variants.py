@@ -47,7 +47,6 @@ from histpred.scoring.scatter_variants_record import (
 )
 from histpred.scoring.tables import FORMATS
 from histpred.scoring.variants_resolution import WINDOWS
-from histpred.scoring.variants_shard import bundle_of
 from histpred.scoring.variants_tables import header_with_tag
 from histpred.scoring.variants_windows import alleles_of, tile_rows
 
@@ -180,7 +179,7 @@ def _write_shards(given: _Scattering) -> tuple[list[VariantsShard], _Tables]:
     parts = [given.work / SHARDS / f"{name}.vcf.gz" for name in names]
     found = _write_tables(given, tables)
     digests = [file_digest(table) for table in tables]
-    reference, bundle = given.windows.reference, bundle_of(given.choice)
+    reference, bundle = given.windows.reference, given.choice.required_bundle.identity
     tiles = _measured_tiles(given)
     renamed = {name: contig for name, contig in given.contigs.items() if contig != name}
 

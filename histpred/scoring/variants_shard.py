@@ -21,12 +21,6 @@ LIKE_SCATTER = (
 )
 
 
-def bundle_of(choice: EncoderChoice) -> str:
-    """Name, version and digest of a bundle."""
-    bundle = choice.required_bundle
-    return f"{bundle.manifest.name} {bundle.manifest.version} {bundle.digest}"
-
-
 def refuse_other(variants: Variants, windows: OpenWindows, choice: EncoderChoice) -> None:
     """Raise InputError if a part of a VCF comes with other inputs than scatter made it for."""
     if note := variants.shard:
@@ -41,7 +35,7 @@ def refuse_other(variants: Variants, windows: OpenWindows, choice: EncoderChoice
             "histpred": __version__,
             "annotation sha256": windows.annotation.digest,
             "FASTA sha256": windows.reference.digest,
-            "bundle": bundle_of(choice),
+            "bundle": choice.required_bundle.identity,
             "window": str(choice.window),
         }
         if found := differences(made, now):

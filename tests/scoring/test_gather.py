@@ -31,6 +31,7 @@ from support import (
     write_gtf,
 )
 from support.command_line import tables, tree
+from support.records import assert_recorded_like
 
 BUNDLE = str(load_bundle().directory)
 ODD_ROWS = [
@@ -161,23 +162,16 @@ def test_any_number_of_parts_in_any_order_is_one_prediction(case, inputs, tmp_pa
         assert tables(folder / "out") == tables(tmp_path / "whole")
         same = {"embedded": result.embedded, "reused": result.reused}
         assert result == expected.model_copy(update=same)
-        assert_recorded_like(folder / "out", tmp_path / "whole")
+        assert_same_record(folder / "out", tmp_path / "whole")
     most = expected.scored or 1
     assert found >= ({1} if most == 1 else {1, 2, 3})
     assert max(found) == (most if case in ALONE else min(most, 3))
 
 
-def assert_recorded_like(out: Path, plain: Path) -> None:
+def assert_same_record(out: Path, plain: Path) -> None:
     """run.json is that of a plain prediction, but for times, parts and what is counted in them."""
-    found, expected = (json.loads((folder / "run.json").read_text()) for folder in (out, plain))
-    for record in (found, expected):
-        for name in ("started", "seconds"):
-            record.pop(name)
-        for name in ("embedded", "reused"):
-            record["result"].pop(name)
-    parts = found.pop("parts")
-    assert found == expected
-    assert sum(each["windows"] for each in parts) == expected["result"]["scored"]
+    parts, result = assert_recorded_like("run.json", out, plain)
+    assert sum(each["windows"] for each in parts) == result["scored"]
 
 
 def test_the_control(inputs, tmp_path):
@@ -201,7 +195,7 @@ def test_rows_that_repeat_make_shards_with_the_same_bytes(inputs, tmp_path):
     for number, some in enumerate([parts, parts[:1], parts[1:]]):
         gather(tmp_path / "scattered", some, tmp_path / f"out{number}")
         assert tables(tmp_path / f"out{number}") == tables(tmp_path / "whole")
-        assert_recorded_like(tmp_path / f"out{number}", tmp_path / "whole")
+        assert_same_record(tmp_path / f"out{number}", tmp_path / "whole")
     more = part(tmp_path, tmp_path / "scattered" / "shards" / "0001.tsv", tmp_path / "more")
     with pytest.raises(UsageError, match="are both of shards/"):
         gather(tmp_path / "scattered", [*parts, more], tmp_path / "refused")
@@ -225,7 +219,7 @@ def test_what_is_known_of_another_species_is_said_as_by_predict(where, inputs, t
     assert len(parts) > 1
     assert "extrapolation" in expected.warnings[0]
     assert result.warnings == expected.warnings
-    assert_recorded_like(tmp_path / "out", tmp_path / "whole")
+    assert_same_record(tmp_path / "out", tmp_path / "whole")
 
 
 def test_that_no_gpu_could_be_used_is_said_once(inputs, tmp_path):
@@ -304,7 +298,7 @@ def test_runs_of_tiles_are_cut_anywhere_and_are_one_prediction(tile, name, tiled
         assert result == expected.model_copy(
             update={"embedded": result.embedded, "reused": result.reused}
         )
-        assert_recorded_like(folder / "out", tmp_path / "whole")
+        assert_same_record(folder / "out", tmp_path / "whole")
 
 
 @pytest.fixture(scope="module")
@@ -347,7 +341,7 @@ def test_a_part_with_other_marks_is_refused_and_all_may_have_them(tiled, tiled_p
     scored_tiles(tiled, "rows.bed", tmp_path / "whole", 200, ("H3K4me3",))
     gather(scattering, few, tmp_path / "out")
     assert tables(tmp_path / "out") == tables(tmp_path / "whole")
-    assert_recorded_like(tmp_path / "out", tmp_path / "whole")
+    assert_same_record(tmp_path / "out", tmp_path / "whole")
 
 
 def test_a_part_without_its_table_is_refused(tiled, tiled_parts, tmp_path):
@@ -468,7 +462,7 @@ def test_all_parts_may_have_a_precision_of_their_own(made, inputs, tmp_path):
     result = gather(scattering, parts, tmp_path / "out")
     assert (result.rows, result.scored) == (expected.rows, expected.scored)
     assert result.calls == expected.calls
-    assert_recorded_like(tmp_path / "out", tmp_path / "whole")
+    assert_same_record(tmp_path / "out", tmp_path / "whole")
 
 
 def test_a_part_that_lost_windows_is_refused(inputs, tmp_path):

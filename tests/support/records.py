@@ -1,4 +1,4 @@
-"""A run.json as predict writes it, for tests that make up the tables beside it."""
+"""Records: a run.json as predict writes it, and that of parts beside that of one run."""
 
 from __future__ import annotations
 
@@ -49,3 +49,19 @@ def run_json(folder: Path, names: tuple[str, ...], windows: int) -> None:
         },
     }
     (folder / "run.json").write_text(json.dumps(record), encoding="utf-8")
+
+
+def assert_recorded_like(record: str, out: Path, plain: Path) -> tuple[list[dict], dict]:
+    """The record of gathered parts is that of one run, but for times and what is counted in parts.
+
+    Returns the parts, and the result of the one run.
+    """
+    found, expected = (json.loads((folder / record).read_text()) for folder in (out, plain))
+    for one in (found, expected):
+        for name in ("started", "seconds"):
+            one.pop(name)
+        for name in ("embedded", "reused"):
+            one["result"].pop(name)
+    parts = found.pop("parts")
+    assert found == expected
+    return parts, expected["result"]

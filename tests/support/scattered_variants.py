@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +17,7 @@ from histpred.scoring.variants import VariantOptions, variants
 from histpred.scoring.variants_record import VariantsRun
 from support import random_genome, write_bed, write_fasta
 from support.command_line import contents
+from support.records import assert_recorded_like
 from support.variants import COLUMNS, Variant, random_variants
 
 GENES = [
@@ -143,12 +143,5 @@ def assert_same_run(out: Path, plain: Path) -> None:
     ours, theirs = contents(out), contents(plain)
     assert ours.keys() == theirs.keys()
     assert [n for n in theirs if n != "variants.json" and ours[n] != theirs[n]] == []
-    found, expected = (json.loads(files["variants.json"]) for files in (ours, theirs))
-    for record in (found, expected):
-        for name in ("started", "seconds"):
-            record.pop(name)
-        for name in ("embedded", "reused"):
-            record["result"].pop(name)
-    parts = found.pop("parts")
-    assert found == expected
-    assert sum(each["alleles"] for each in parts) == expected["result"]["alleles"]
+    parts, result = assert_recorded_like("variants.json", out, plain)
+    assert sum(each["alleles"] for each in parts) == result["alleles"]
