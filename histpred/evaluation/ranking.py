@@ -6,10 +6,11 @@ in which the rows lie: pairs of a locus are added up once, for all samples.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, vstack
 
 BINS = 10  # of the expected calibration error
 MOST_ENDS = 1 << 14  # distinct probabilities of a ranking by locus
@@ -34,14 +35,15 @@ def rank(labels: np.ndarray, probabilities: np.ndarray, rows: np.ndarray) -> Ran
     order = known[np.argsort(-probabilities[known], kind="stable")]
     scores = probabilities[order].astype(np.float64)
     last = np.append(scores[1:] != scores[:-1], True)[: len(scores)]
-    return Ranking(rows[order], labels[order].astype(np.float64), scores, np.flatnonzero(last))
+    return Ranking(rows[order], labels[order], scores, np.flatnonzero(last))
 
 
-def rankings(labels: np.ndarray, probabilities: np.ndarray) -> list[Ranking]:
+def rankings(labels: np.ndarray, probabilities: np.ndarray) -> Iterator[Ranking]:
     """The ranking of all pairs, then that of each mark; both inputs are [n, marks]."""
-    rows, marks = np.arange(labels.shape[0]), labels.shape[1]
-    pooled = rank(labels.ravel(), probabilities.ravel(), np.repeat(rows, marks))
-    return [pooled, *(rank(labels[:, i], probabilities[:, i], rows) for i in range(marks))]
+    rows, marks = np.arange(labels.shape[0], dtype=np.int32), labels.shape[1]
+    yield rank(labels.ravel(), probabilities.ravel(), np.repeat(rows, marks))
+    for i in range(marks):
+        yield rank(labels[:, i], probabilities[:, i], rows)
 
 
 def weighted_figures(ranking: Ranking, weights: np.ndarray) -> np.ndarray:
@@ -65,12 +67,12 @@ def by_locus(ranking: Ranking, loci: np.ndarray) -> csr_array:
     ends = ranking.ends
     if len(ends) > MOST_ENDS:
         ends = ends[np.linspace(0, len(ends) - 1, MOST_ENDS).astype(np.int64)]
-    place = np.searchsorted(ends, np.arange(len(ranking.rows)))
-    values = (np.ones(len(place)), ranking.truth, ranking.scores)
-    rows = np.concatenate([number * len(ends) + place for number in range(len(values))])
-    columns = np.tile(loci[ranking.rows], len(values))
-    shape = (len(values) * len(ends), int(loci.max(initial=-1)) + 1)
-    return csr_array((np.concatenate(values), (rows, columns)), shape=shape)
+    before = np.diff(ends, prepend=-1)
+    place = np.repeat(np.arange(len(ends), dtype=np.int32), before)
+    columns = loci.astype(np.int32)[ranking.rows]
+    shape = (len(ends), int(loci.max(initial=-1)) + 1)
+    numbers = (np.ones(len(place)), ranking.truth.astype(np.float64), ranking.scores)
+    return vstack([csr_array((one, (place, columns)), shape=shape) for one in numbers], "csr")
 
 
 def drawn_figures(sums: csr_array, weights: np.ndarray) -> np.ndarray:
