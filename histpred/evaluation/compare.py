@@ -216,7 +216,7 @@ def _features(
 
     They are in ascending order. The file is in `work`.
     """
-    features, first = SpooledRows(work / "features"), 0
+    features, first = SpooledRows(work / ".features"), 0
     for genome in genomes:
         request = fitting(genome.request, window.kind)
         with closing(window_sequences(request, window, work)) as batches:

@@ -39,21 +39,22 @@ class SpooledRows:
     def __getitem__(self, numbers: np.ndarray) -> np.ndarray:
         """A copy of the rows with some numbers, int [m], in ascending order."""
         found = np.empty((len(numbers), *self.shape), self.dtype)
-        size = int(np.prod(self.shape, dtype=np.int64))  # numbers of a row
-        many = max(AT_ONCE // max(size * self.dtype.itemsize, 1), 1)
-        for first in range(0, self.count, many):
-            begin, end = np.searchsorted(numbers, [first, first + many])
-            if begin < end:
-                count, offset = min(many, self.count - first), first * size * self.dtype.itemsize
-                block = np.fromfile(self.path, self.dtype, count * size, offset=offset)
-                found[begin:end] = block.reshape(-1, *self.shape)[numbers[begin:end] - first]
+        size = int(np.prod(self.shape, dtype=np.int64))  # numbers in a row
+        many, begin = max(AT_ONCE // max(size * self.dtype.itemsize, 1), 1), 0
+        while begin < len(numbers):
+            first = int(numbers[begin])
+            end = int(np.searchsorted(numbers, first + many))
+            count, offset = int(numbers[end - 1]) + 1 - first, first * size * self.dtype.itemsize
+            block = np.fromfile(self.path, self.dtype, count * size, offset=offset)
+            found[begin:end] = block.reshape(count, *self.shape)[numbers[begin:end] - first]
+            begin = end
         return found
 
     def mapped(self) -> np.ndarray:
         """All rows, mapped: the system reads and drops them as memory allows.
 
-        What is written into the array is written to the file.
+        What is written into the array does not reach the file.
         """
         if not self.count:
             return np.empty((0, *self.shape), self.dtype)
-        return np.memmap(self.path, self.dtype, "r+", shape=(self.count, *self.shape))
+        return np.asarray(np.memmap(self.path, self.dtype, "c", shape=(self.count, *self.shape)))
