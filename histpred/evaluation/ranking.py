@@ -32,8 +32,10 @@ class Ranking(NamedTuple):
 def rank(labels: np.ndarray, probabilities: np.ndarray, rows: np.ndarray) -> Ranking:
     """Rank pairs, given as three arrays [pairs]; pairs without a label (NaN) are left out."""
     known = np.flatnonzero(~np.isnan(labels))
-    order = known[np.argsort(-probabilities[known], kind="stable")]
-    scores = probabilities[order].astype(np.float64)
+    descending = np.negative(probabilities[known])
+    order = known[np.argsort(descending, kind="stable")]
+    del known, descending  # all pairs of a genome's tiles may be here
+    scores = probabilities[order].astype(np.float64, copy=False)
     last = np.append(scores[1:] != scores[:-1], True)[: len(scores)]
     return Ranking(rows[order], labels[order], scores, np.flatnonzero(last))
 
@@ -100,7 +102,8 @@ def running_sums(ranking: Ranking, weights: np.ndarray) -> RunningSums:
     drawn = np.take(weights, ranking.rows, axis=1)
     tied = len(ranking.ends) < len(ranking.rows)
     sums = []
-    for values in (drawn, drawn * ranking.truth, drawn * ranking.scores):
+    for factor in (None, ranking.truth, ranking.scores):
+        values = drawn if factor is None else drawn * factor
         running = np.zeros((len(weights), 1 + len(ranking.rows)))
         np.cumsum(values, axis=1, out=running[:, 1:])
         sums.append(running[:, np.append(0, ranking.ends + 1)] if tied else running)
