@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -42,3 +44,20 @@ def test_rows_of_another_shape_or_type_are_refused(tmp_path):
     for other in (np.zeros((2, 4), np.float32), np.zeros((2, 3))):
         with pytest.raises(ValueError, match=r"rows of float.*, not float32 \(3,\)"):
             rows.append(other)
+
+
+def test_rows_are_not_held_in_memory(tmp_path):
+    """Several genomes were joined in memory, which needed room for all of them twice."""
+    part = np.arange(1 << 20, dtype=np.float32).reshape(-1, 1_024)
+    tracemalloc.start()
+    try:
+        rows = SpooledRows(tmp_path / "rows")
+        for _ in range(16):
+            rows.append(part)
+        mapped = rows.mapped()
+        assert mapped.nbytes == 16 * part.nbytes
+        assert float(mapped[-1, -1]) == float(part[-1, -1])
+        np.testing.assert_array_equal(rows[np.arange(3, len(rows), 4_096)], part[[3] * 4])
+        assert tracemalloc.get_traced_memory()[1] < 2 * spooled.AT_ONCE
+    finally:
+        tracemalloc.stop()
