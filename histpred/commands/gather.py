@@ -48,11 +48,8 @@ def gather(
 ) -> None:
     """Join the predictions of all shards in SCATTERED, the folder that histpred scatter wrote.
 
-    Each PART is the output folder of predict for one shard. Their order does not matter. OUT holds,
-    byte for byte, the tables that a single predict on the whole annotation writes, and its report.
-
-    If a VCF was scattered, each PART is the output folder of variants for one shard, and OUT holds
-    the files that a single variants on the whole VCF writes. They have no report.
+    Each PART is the output folder of predict, or of variants, for one shard, in any order. OUT
+    holds, byte for byte, the files of a single run.
     """
     from histpred import verbs
     from histpred.bundle.folder import load_bundle

@@ -22,14 +22,14 @@ bundle_of_scores = options.in_model(
     "--bundle",
     metavar="NAME|DIR",
     shell_complete=completers.bundles,
-    help="Bundle that made the scores, for the report. [default: the shipped bundle of that name]",
+    help="Bundle that made the scores. [default: the shipped bundle of that name]",
 )
 no_report = options.in_output(
     "--no-report",
     "report",
     flag_value=False,
     default=True,
-    help="Leave out OUT/report.html, which tells what was found.",
+    help="Leave out OUT/report.html.",
 )
 
 
@@ -54,8 +54,7 @@ def report(
 ) -> None:
     """Write an HTML report on SCORES, a folder of predict: what was found, how far to trust it.
 
-    predict and gather write the same report into their folder, unless it has more than 100,000
-    windows. The report is one self-contained file. It opens without a network.
+    predict and gather write the same report, unless there are more than 100,000 windows.
     """
     from histpred import verbs
     from histpred.bundle.folder import load_bundle
