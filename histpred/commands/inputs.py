@@ -51,13 +51,13 @@ genes = in_rows(
     "--genes",
     type=Genes(),
     default=(),
-    help="Read only genes with these names or IDs, separated by commas, or one a line in a file. "
-    "[default: all genes]",
+    help="Read only genes with these names or IDs, or with those in a file, one a line. [default: "
+    "all genes]",
 )
 sequences = in_rows(
     "--sequences",
     is_flag=True,
-    help="Without ANNOTATION: read each record of FASTA as a sequence of its own, not as a genome.",
+    help="Without ANNOTATION: read each record of FASTA as a sequence, not as a genome.",
 )
 
 
@@ -66,8 +66,8 @@ transcripts = in_rows(
     multiple=True,
     type=INPUT,
     metavar="FASTA",
-    help="Take the sequences of spliced windows from this file, by transcript ID, not from the "
-    "genome. May be repeated. [default: exons are joined]",
+    help="Take the sequences of spliced windows from this file, by transcript ID. May be "
+    "repeated. [default: exons are joined]",
 )
 
 

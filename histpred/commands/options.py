@@ -115,8 +115,8 @@ def window_or(default: str | None) -> Decorator:
         default=default,
         metavar="KIND[:UP[:DOWN]]",
         shell_complete=completers.one_of(KINDS),
-        help=f"Window kind ({', '.join(KINDS)}) and its lengths in bp: context:UP, "
-        f"promoter:UP:DOWN around the TSS, interval:UP:DOWN around the middle. [default: {shown}]",
+        help=f"Window kind ({', '.join(KINDS)}) and lengths in bp: context:UP, "
+        f"promoter:UP:DOWN, interval:UP:DOWN. [default: {shown}]",
     )
 
 
@@ -183,9 +183,9 @@ encoder = several(
     in_model(
         "--chunks",
         metavar="window:BP|grid:BP",
-        help="Chunks of BP bases that windows are cut into: from their 5' end (window), or at "
-        "bins of the genome that overlapping windows share (grid). [default: the bundle's, or "
-        "window chunks of the encoder's usual length]",
+        help="How windows are cut into chunks of BP bases: from their 5' end, or at bins of the "
+        "genome that windows share. [default: the bundle's, or window:BP of the encoder's usual "
+        "length]",
     ),
 )
 marks = in_model(
@@ -208,15 +208,15 @@ biotype = in_rows(
     type=NameList("biotype"),
     shell_complete=completers.biotypes,
     default=(),
-    help="Read only these biotypes. 'ncRNA' and 'lncRNA' stand for all their classes. [default: "
+    help="Read only these biotypes; 'ncRNA' and 'lncRNA' stand for all their classes. [default: "
     "all biotypes]",
 )
 by = in_rows(
     "--by",
     "level",
     type=click.Choice(["gene", "transcript"]),
-    help="Make one window for each gene, or for each transcript, of a GTF or GFF3. [default: "
-    "gene; transcript for spliced windows]",
+    help="Make one window for each gene, or each transcript. [default: gene; transcript for "
+    "spliced windows]",
 )
 tile = in_rows(
     "--tile",
@@ -239,15 +239,14 @@ precision = in_running(
     "--precision",
     type=click.Choice(["auto", "fp32", "fp16", "bf16", "int8"]),
     default="auto",
-    help="Numerical precision of torch encoders: fp32, int8 or bf16 on a CPU; fp16, bf16 or fp32 "
-    "on CUDA. auto: fp32 on a CPU, fp16 on CUDA.",
+    help="Numerical precision of torch encoders. auto: fp32 on a CPU, fp16 on CUDA.",
 )
 store = in_running(
     "--store",
     type=FOLDER,
     metavar="DIR",
-    help="Folder that keeps embeddings for later runs. [default: embeddings of a large encoder "
-    "stay with the output until the run succeeds]",
+    help="Folder that keeps embeddings for later runs. [default: with the output, until the run "
+    "succeeds]",
 )
 weights = in_running(
     "--weights",
@@ -259,7 +258,7 @@ weights = in_running(
 strict = in_running(
     "--strict",
     is_flag=True,
-    help="End with exit code 3 if a row is skipped or ends past its contig.",
+    help="End with exit code 3 if a row is skipped or clipped.",
 )
 overwrite = in_output("--overwrite", is_flag=True, help="Replace an existing output of histpred.")
 cache = in_running(
@@ -267,7 +266,7 @@ cache = in_running(
     type=FOLDER,
     envvar="HISTPRED_CACHE",
     metavar="DIR",
-    help="Folder that keeps private FASTA indexes and copies for later runs; also HISTPRED_CACHE. "
+    help="Folder that keeps FASTA indexes and copies for later runs; also HISTPRED_CACHE. "
     "[default: a temporary folder, removed at the end]",
 )
 quiet = in_running("-q", "--quiet", is_flag=True, help="Show only warnings and errors.")
@@ -281,8 +280,8 @@ def threads(function: Callable[..., object]) -> Callable[..., object]:
         "--threads",
         type=Whole(1),
         metavar="N",
-        help="Largest number of threads. [default: all cores that the machine, its container or "
-        "Slurm allows]",
+        help="Largest number of threads. [default: all cores that the machine, container or Slurm "
+        "allows]",
     )
     @wraps(function)
     def limited(*arguments: object, threads: int | None, **given: object) -> object:

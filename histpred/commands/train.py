@@ -194,13 +194,11 @@ RECIPE, SETTINGS, ABOUT = Recipe(), Settings(), About("")
 def train(out: Path, hidden: str, name: str | None, quiet: bool, **given: Any) -> None:
     """Train a bundle on the LABELS of the rows of ANNOTATION, or on several genomes.
 
-    LABELS is a folder that 'histpred labels' wrote, or a TSV. Its first column is an id (gene_id or
-    name of the annotation). Each further column is a mark: 1 = present, 0 = absent, empty =
-    unlabelled.
+    LABELS is a folder that 'histpred labels' wrote, or a TSV: an id (gene_id or name of the
+    annotation), then a column for each mark (1 = present, 0 = absent, empty = unlabelled).
 
-    SHEET is a CSV, or a TSV, with a row for each genome, and the columns name, annotation, fasta
-    and labels, and optionally species, taxon_id and assembly. Chromosomes and genes are told apart
-    as human:chr1 and human:ENSG00000130538.
+    SHEET is a CSV, or a TSV, with a row for each genome: name, annotation, fasta, labels and,
+    optionally, species, taxon_id and assembly.
 
     If train is killed, run it again: it resumes and ends with the same weights. With --precision
     bf16, the network is trained in bf16 too.

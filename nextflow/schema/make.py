@@ -88,8 +88,7 @@ MODES = {
 # Options whose help texts differ between verbs, with a text for all of them.
 KNOWN = {
     "seed": "Random seed of the split, the training and the bootstrap of the evaluation.",
-    "transcripts": "Take the sequences of spliced windows from these files, by transcript ID, not "
-    "from the genome. Separated by commas, for all samples.",
+    "transcripts": "Take the sequences of spliced windows from these files, by transcript ID.",
     "block": "Length of the blocks of --split block, and of those by which baselines are fitted if "
     "no row trained the bundle, in bp.",
 }
