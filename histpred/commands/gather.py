@@ -38,6 +38,7 @@ _existing = click.Path(exists=True, file_okay=False, path_type=Path)
 @options.overwrite
 @options.cache
 @options.quiet
+@options.threads
 def gather(
     scattered: Path,
     parts: tuple[Path, ...],

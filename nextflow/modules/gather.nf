@@ -23,7 +23,7 @@ process GATHER {
     def genome = fasta ? "--fasta ${fasta}" : ''
     """
     kept=\$(dirname "\$(readlink -f ${kept ?: 'none'})")
-    histpred gather ${scattered} parts/* -o ${meta.results}/${meta.id} ${meta.source} ${genome} \\
+    histpred gather ${scattered} parts/* -o ${meta.results}/${meta.id} -t ${task.cpus} ${meta.source} ${genome} \\
         --cache "\$kept/genomes" --launched-by ${launch}
     """
 
