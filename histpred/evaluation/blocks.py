@@ -26,7 +26,7 @@ from histpred.labels.loci import overlapping
 FOLDS = 5
 GAP = 100_000  # bp
 ENOUGH = 50_000  # rows that baselines are fitted on; more change nothing but the time
-AT_ONCE = 10_000  # rows that are scored at once
+AT_ONCE = 20_000  # rows that are scored at once
 
 
 class Blocks:
