@@ -13,7 +13,8 @@ from itertools import groupby
 
 from histpred.genome.feature_types import TRANSCRIPT, UNKNOWN
 from histpred.genome.gff import Record
-from histpred.genome.loci import Place, Run, loci, share
+from histpred.genome.exon_owners import Place, share
+from histpred.genome.loci import Run, loci
 from histpred.genome.reasons import AMBIGUOUS, TRANS_SPLICED
 from histpred.genome.spool import unpack_blocks
 from histpred.genome.unused import SCHEMA as UNUSED
