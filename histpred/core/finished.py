@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from histpred.core.errors import InputError, OutputError, first_few
 from histpred.core.journal import file_digest
+from histpred.core.makers import made_otherwise
 from histpred.core.output import sweep
 from histpred.core.strict_json import parse
 from histpred.core.version import __version__
@@ -44,22 +45,27 @@ def read_record(path: Path, model: type[Model], verb: str, remedy: str) -> Model
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise InputError(
-            path.parent,
-            f"no finished output of histpred {verb}: {path.name} cannot be read ({error.strerror})",
-            remedy,
-        ) from error
+        _refuse_other_maker(path.parent, verb, remedy)
+        unread = f"{path.name} cannot be read ({error.strerror})"
+        found = f"no finished output of histpred {verb}: {unread}"
+        raise InputError(path.parent, found, remedy) from error
     try:
         fields = parse(content)
         _check_schema(path, fields, model, remedy)
         return model.model_validate(fields)
     except ValidationError as error:
+        _refuse_other_maker(path.parent, verb, remedy)
         places = ((".".join(map(str, one["loc"])), one["msg"]) for one in error.errors())
         problems = first_few([": ".join(filter(None, place)) for place in places])
         raise InputError(path, f"not written by histpred {verb}: {problems}", remedy) from error
     except ValueError as error:
         message = f"not written by histpred {verb}: Invalid JSON: {error}"
         raise InputError(path, message, remedy) from error
+
+
+def _refuse_other_maker(folder: Path, verb: str, remedy: str) -> None:
+    if other := made_otherwise(folder, verb):
+        raise InputError(folder, f"is {other}", remedy)
 
 
 def write_record(path: Path, record: BaseModel, without: Set[str] = frozenset()) -> None:
