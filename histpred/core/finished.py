@@ -23,6 +23,8 @@ from histpred.core.version import __version__
 LONGEST = 70  # characters of a value in a message
 
 Model = TypeVar("Model", bound=BaseModel)
+Identity = BaseModel | Mapping[str, object]
+"""What determines an output: a model, or values as JSON has them."""
 
 
 def is_ours(record: Path) -> bool:
@@ -150,20 +152,29 @@ def digests_of(record: BaseModel) -> dict[str, str]:
 
 
 def held(
-    path: Path, model: type[Model], what: str, now: Callable[[], BaseModel], overwrite: bool
+    path: Path,
+    model: type[Model],
+    what: str,
+    now: Callable[[], Identity],
+    overwrite: bool,
+    below: str = "",
 ) -> Model | None:
     """The record of a finished folder that holds the requested output.
 
     None if no output of histpred is finished, or if it is to be replaced. What a killed run left
     is removed. `what` and `now`, which is called only if it is needed, are as in `refuse_other`,
-    against the field `identity` of the record. Raises OutputError for another output, and if files
-    are missing or altered.
+    against the `identity` of the record. below: the name of the record's folder, if it is only a
+    part of the output. Raises OutputError for another output, and if files are missing or altered.
     """
     record = None if overwrite else finished(path, model)
     if record is not None:
+        folder = path.parent.parent if below else path.parent
+        outputs = {str(Path(below, name)): digest for name, digest in digests_of(record).items()}
         before = record.model_dump(mode="json", by_alias=True, include={"identity"})["identity"]
-        asked = now().model_dump(mode="json", by_alias=True)
-        refuse_other(path.parent, what, before, asked, digests_of(record))
+        asked = now()
+        if isinstance(asked, BaseModel):
+            asked = asked.model_dump(mode="json", by_alias=True)
+        refuse_other(folder, what, before, asked, outputs)
         sweep(path.parent)
     return record
 
