@@ -17,7 +17,7 @@ from histpred.bundle.folder import load_bundle  # noqa: E402
 from histpred.scoring.verify import verify  # noqa: E402
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "training"
-LENGTH, FIRST, END, BIN = 240_000, 20_000, 220_000, 200  # bp
+LENGTH, FIRST, END, BIN = 160_000, 20_000, 140_000, 200  # bp
 SAMPLES = 4
 CHROMOSOMES = ("chr22", "chr20")
 
@@ -108,8 +108,8 @@ def test_the_script_makes_a_bundle_that_can_be_loaded(scripts, tmp_path, monkeyp
 
     write_human(tmp_path / "human", MARKS, FURTHER)
     folds = tuple(
-        tuple(Block(name, start, start + 100_000) for name in CHROMOSOMES)
-        for start in (20_000, 120_000)
+        tuple(Block(name, start, start + 60_000) for name in CHROMOSOMES)
+        for start in (20_000, 80_000)
     )
     plan = Plan(
         folds=folds,
