@@ -72,9 +72,8 @@ def windows(
 ) -> None:
     """Write the windows of ANNOTATION on FASTA as TSV, BED or FASTA, and their ledger beside it.
 
-    The windows are those that predict would score with the same bundle, unless --window,
-    --upstream or --downstream changes them. As in predict, regions may be typed in place of
-    ANNOTATION: chr22:20,100,000-20,104,000. Standard output gets no ledger.
+    They are those of predict with the same bundle, unless --window, --upstream or --downstream
+    changes them. Standard output gets no ledger.
     """
     from histpred import verbs
     from histpred.bundle.folder import load_bundle

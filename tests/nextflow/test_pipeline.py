@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -285,6 +286,8 @@ def test_any_names_of_files_are_recorded_as_given_by_tasks_that_work_alone(
     for path, source in zip((annotation, fasta), INPUTS, strict=True):
         path.parent.mkdir(parents=True)
         shutil.copy(source, path)
+    tomorrow = time.time() + 86_400
+    os.utime(fasta, (tomorrow, tomorrow))  # newer than the prediction: not what it read
     main = without_shared_folder(tmp_path)
     given = ("--annotation", annotation, "--fasta", fasta, *TWO_SHARDS)
     said = succeed(tmp_path, *given, main=main, NXF_SYNTAX_PARSER="v2")
@@ -293,6 +296,13 @@ def test_any_names_of_files_are_recorded_as_given_by_tasks_that_work_alone(
     record = json.loads((tmp_path / PREDICTIONS / "run.json").read_text())
     assert [record[one]["path"] for one in ("annotation", "fasta")] == [str(annotation), str(fasta)]
     assert not (tmp_path / "work" / "histpred").exists()
+
+    # The report shows what speaks for a call: the task that joins the shards names the genome.
+    strips = re.findall(r'<div class="strip">.*', (plain / "report.html").read_text())
+    page = (tmp_path / PREDICTIONS / "report.html").read_text()
+    assert re.findall(r'<div class="strip">.*', page) == strips != []
+    assert histpred("report", tmp_path / PREDICTIONS, "-o", tmp_path / "page.html").code == 0
+    assert '<div class="strip">' not in (tmp_path / "page.html").read_text()
 
 
 @pytest.mark.skipif(shutil.which("multiqc") is None, reason="needs multiqc on PATH")
