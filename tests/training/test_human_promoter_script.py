@@ -123,6 +123,7 @@ def test_the_script_makes_a_bundle_that_can_be_loaded(scripts, tmp_path, monkeyp
     )
     # The labels are made from GC.
     monkeypatch.setattr("held_out.TO_BEAT", ())
+    monkeypatch.setattr("tables.DRAWS", 5)
     work = tmp_path / "work"
     human_promoter.make(tmp_path / "human", tmp_path / "human-promoter", plan, work)
 
