@@ -18,9 +18,9 @@ from histpred.bundle.figures import Evaluation, Fraction, Record
 from histpred.bundle.mark_spec import RESERVED, Marks, Name
 from histpred.bundle.organisms import Species as Species  # a part of the manifest
 from histpred.bundle.organisms import SpeciesList
+from histpred.genome.regions import LONGEST_REACH
 
 SCHEMA_VERSION = "1.6"
-LONGEST_REACH = 10_000_000  # bp to one side; no sequence model reads a tenth of it
 LARGEST_DIMENSION = 1 << 20
 
 Reach = Annotated[int, Field(ge=0, le=LONGEST_REACH)]

@@ -17,6 +17,7 @@ from histpred.commands.numbers import Whole
 from histpred.commands.progress import check_strict, skipped
 from histpred.core.log import logger
 from histpred.core.text import counted
+from histpred.genome.regions import LONGEST_REACH
 
 
 @verb(
@@ -48,14 +49,14 @@ from histpred.core.text import counted
 @options.tile
 @options.in_rows(
     "--upstream",
-    type=Whole(0),
+    type=Whole(0, LONGEST_REACH),
     metavar="BP",
     help="Bases upstream of the TSS (promoter) or of the gene (context), in bp. "
     "[default: the bundle's, or the kind's]",
 )
 @options.in_rows(
     "--downstream",
-    type=Whole(0),
+    type=Whole(0, LONGEST_REACH),
     metavar="BP",
     help="Bases downstream of the TSS (promoter), in bp. [default: the bundle's, or the kind's]",
 )

@@ -82,7 +82,8 @@ def out_of_fold(
                 values = found.setdefault(name, np.full(labels.shape, np.nan))
                 values[part] = predict(these, read)
     if several(windows):
-        found[OF_GENOME] = shares_by_genome(windows, labels, shares)(windows, features)
+        predict = shares_by_genome(windows, labels, shares)  # which reads no features
+        found[OF_GENOME] = predict(windows, np.empty(0))
     return {
         name: (found[name], call_thresholds(labels, found[name], wanted))
         for name in INPUTS

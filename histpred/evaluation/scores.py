@@ -61,7 +61,7 @@ class ScoredWindows(NamedTuple):
 
         A raw score is the sigmoid of the logit.
         """
-        chosen = np.ix_(rows, [self.names.index(mark) for mark in marks])
+        chosen = np.ix_(rows, np.array([self.names.index(mark) for mark in marks]))
         raw = self.logits[chosen].astype(np.float64)
         return self.probabilities[chosen], expit(raw, out=raw)
 

@@ -22,6 +22,7 @@ import pandas
 
 from histpred.bundle.mark_spec import NAME_PATTERN, RESERVED
 from histpred.core.errors import InputError, first_few
+from histpred.core.makers import made_otherwise
 from histpred.core.marks import canonical
 from histpred.core.text import agreeing, counted
 from histpred.genome.regions import Feature
@@ -81,7 +82,12 @@ def gene_table(features: Iterable[Feature]) -> pandas.DataFrame:
 
 def labels_file(path: Path) -> Path:
     """The table at `path`: the file itself, or the one in a folder from `histpred labels`."""
-    return path / LABELS if path.is_dir() else path
+    if not path.is_dir():
+        return path
+    if not (path / LABELS).exists():
+        found = made_otherwise(path, "labels") or f"a folder without {LABELS}"
+        raise InputError(path, f"is {found}", "give a table of labels, or its folder")
+    return path / LABELS
 
 
 def read_labels(path: Path) -> Labels:

@@ -16,14 +16,13 @@ from histpred.bundle.folder import Bundle
 from histpred.bundle.outputs import window_for
 from histpred.core.errors import UsageError, first_few
 from histpred.core.execution import Execution
-from histpred.core.finished import finished, is_ours, refuse_other
+from histpred.core.finished import held, is_ours
 from histpred.core.output import (
     RESUME,
     file_digest,
     output_folder,
     refuse_inputs,
     refuse_streams,
-    sweep,
     temporary_faults,
 )
 from histpred.core.text import counted
@@ -96,11 +95,9 @@ def evaluate(
     labels = read_genome_labels(genomes, options.marks)  # before any embedding
     with temporary_faults(), ExitStack() as stack:
         identity = _identity(bundles, genomes, options)
-        known = None if execution.overwrite else finished(out / METRICS, EvaluationRecord)
-        if known:
-            refuse_other(out, "another evaluation", known.identity, identity, known.outputs)
+        what, overwrite = "another evaluation", execution.overwrite
+        if known := held(out / METRICS, EvaluationRecord, what, lambda: identity, overwrite):
             logger.info("%s holds this evaluation already: nothing to do", out)
-            sweep(out)
             return known.model_dump()
         work = stack.enter_context(output_folder(out, OUTPUTS, is_ours))
         genomes = with_cache(genomes, work / ".genome")

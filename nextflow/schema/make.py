@@ -94,7 +94,7 @@ KNOWN = {
 }
 
 # What the command line parses itself, so that a wrong value ends the run before its first task.
-BP, WIDTH = "[0-9]{1,8}", "0*[1-9][0-9]{0,4}"
+BP, WIDTH = "0*([0-9]{1,7}|10000000)", "0*[1-9][0-9]{0,4}"
 PATTERNS = {
     "window": rf"^(?!\w+:0+:0+$)({'|'.join(KINDS)}|{CONTEXT}:{BP}"
     rf"|({PROMOTER}|{INTERVAL}):{BP}:{BP})$",
