@@ -99,6 +99,18 @@ def write_chromosome(
     return bases, gc
 
 
+def once(function):
+    """Return a function that calls this one once, and then returns the same again."""
+    found = []
+
+    def returned(*arguments):
+        if not found:
+            found.append(function(*arguments))
+        return found[0]
+
+    return returned
+
+
 def test_the_script_makes_a_bundle_that_can_be_loaded(scripts, tmp_path, monkeypatch):
     import human_promoter
     from blocks import Block
@@ -124,6 +136,8 @@ def test_the_script_makes_a_bundle_that_can_be_loaded(scripts, tmp_path, monkeyp
     # The labels are made from GC.
     monkeypatch.setattr("held_out.TO_BEAT", ())
     monkeypatch.setattr("tables.DRAWS", 5)
+    # Pictures take a while. Those of the first run are used again.
+    monkeypatch.setattr("human_promoter.pictures_of", once(human_promoter.pictures_of))
     work = tmp_path / "work"
     human_promoter.make(tmp_path / "human", tmp_path / "human-promoter", plan, work)
 
