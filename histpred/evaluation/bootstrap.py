@@ -10,7 +10,6 @@ from itertools import chain
 
 import numpy as np
 import pandas
-from scipy.sparse import csr_array
 
 from histpred.evaluation.metrics import COLUMNS, macro_average
 from histpred.evaluation.ranking import by_locus, drawn_figures, rankings
@@ -40,20 +39,21 @@ def intervals(
         empty = pandas.DataFrame(np.nan, index=index, columns=COLUMNS)
         return empty, empty.copy()
 
-    ranked_pairs = _by_locus(labels, probabilities, numbers)
     called = probabilities >= thresholds
     indicators = [  # of TP, FP, FN, TN
         _sums(chosen & (labels == truth), numbers)
         for chosen in (called, ~called)
         for truth in (1, 0)
     ]
-    tables = []
-    for weights in draws(len(names), samples, seed, _at_once(ranked_pairs)):
+    figures = np.stack(_drawn(labels, probabilities, numbers, samples, seed), axis=1)
+    tables, first = [], 0
+    for weights in draws(len(names), samples, seed, CELLS // len(names)):
         outcomes = np.stack([weights @ indicator for indicator in indicators], axis=2)
         outcomes = np.concatenate([outcomes.sum(axis=1, keepdims=True), outcomes], axis=1)
         hits, false, missed, right = np.moveaxis(outcomes, 2, 0)
         counts = np.stack([hits + missed, false + right], axis=2)
-        ranked = np.stack([drawn_figures(each, weights) for each in ranked_pairs], axis=1)
+        ranked = figures[first : first + len(weights)]
+        first += len(weights)
         table = np.concatenate([counts, ranked[..., :2], _rates(outcomes), ranked[..., 2:]], axis=2)
         macro = np.concatenate([counts[:, 0], macro_average(table[:, 1:])], axis=1)
         tables.append(np.concatenate([table[:, :1], macro[:, None], table[:, 1:]], axis=1))
@@ -80,20 +80,22 @@ def lead(
     loci.
     """
 
-    def averages(ranked_pairs: list[csr_array], weights: np.ndarray) -> np.ndarray:
+    def averages(areas: list[np.ndarray]) -> np.ndarray:
         """Micro and macro AUROC [samples, 2]."""
-        micro, *each = (drawn_figures(ranking, weights)[:, 0] for ranking in ranked_pairs)
+        micro, *each = areas
         return np.column_stack([micro, pandas.DataFrame(each).mean()])
 
     names, numbers = np.unique(loci, return_inverse=True)
-    size = len(names)
-    first, second = (_by_locus(labels, values, numbers) for values in (a, b))
-    weights = draws(size, samples if size > 1 else 0, seed, _at_once(first + second))
-    (difference,), *drawn = (
-        averages(first, each) - averages(second, each)
-        for each in chain([np.ones((1, size))], weights)
-    )
-    differences = np.concatenate(drawn) if drawn else np.full((1, 2), np.nan)
+    drawn = samples if len(names) > 1 else 0
+    ends = []  # of all rows, then of the samples
+    for values in (a, b):
+        areas = [each[:, 0] for each in _drawn(labels, values, numbers, drawn, seed, whole=True)]
+        ends.append(
+            [averages([each[rows] for each in areas]) for rows in (slice(1), slice(1, None))]
+        )
+    (difference,), differences = (first - second for first, second in zip(*ends, strict=True))
+    if not drawn:
+        differences = np.full((1, 2), np.nan)
     low, high = pandas.DataFrame(differences).quantile(INTERVAL).to_numpy()
     return pandas.DataFrame(
         {"difference": difference, "low": low, "high": high}, index=[MICRO, MACRO]
@@ -115,14 +117,25 @@ def draws(size: int, samples: int, seed: int, block: int) -> Iterator[np.ndarray
         yield np.array(drawn, np.float64)
 
 
-def _by_locus(labels: np.ndarray, probabilities: np.ndarray, loci: np.ndarray) -> list[csr_array]:
-    return [by_locus(ranking, loci) for ranking in rankings(labels, probabilities)]
+def _drawn(
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    loci: np.ndarray,
+    samples: int,
+    seed: int,
+    whole: bool = False,
+) -> list[np.ndarray]:
+    """The figures of samples of loci, [samples, 3]: of all pairs, then of each mark.
 
-
-def _at_once(ranked: list[csr_array]) -> int:
-    """The number of samples to work on at once."""
-    largest: int = max(max(each.shape) for each in ranked)
-    return CELLS // max(largest, 1)
+    `whole`: all rows, once each, come first. One ranking is held at a time.
+    """
+    size, figures = int(loci.max(initial=-1)) + 1, []
+    for ranking in rankings(labels, probabilities):
+        sums = by_locus(ranking, loci)
+        weights = draws(size, samples, seed, CELLS // max(sums.shape))
+        every = chain([np.ones((1, size))] if whole else [], weights)
+        figures.append(np.concatenate([drawn_figures(sums, each) for each in every]))
+    return figures
 
 
 def _sums(rows: np.ndarray, loci: np.ndarray) -> np.ndarray:
