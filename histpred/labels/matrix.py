@@ -181,13 +181,13 @@ def rows_of(labels: Labels, windows: pandas.DataFrame) -> np.ndarray:
     counts = pairs["name"].value_counts()
     shared = set(counts.index[counts > 1])
     exact = {name: i for i, name in enumerate(labels.ids)}
-    short = [without_version(name) for name in labels.ids]
+    short = [ensembl_without_version(name) for name in labels.ids]
     several = Counter(short)
     bare = {name: i for i, name in enumerate(short) if several[name] == 1}
     rows = []
     for gene, name in zip(windows["gene_id"], windows["name"], strict=True):
         keys = [gene] if name in shared else [gene, name]
-        found = [*map(exact.get, keys), *(bare.get(without_version(key)) for key in keys)]
+        found = [*map(exact.get, keys), *(bare.get(ensembl_without_version(key)) for key in keys)]
         rows.append(next((row for row in found if row is not None), -1))
     if ambiguous := sorted(shared.intersection(labels.ids)):
         logger.warning(
@@ -198,10 +198,10 @@ def rows_of(labels: Labels, windows: pandas.DataFrame) -> np.ndarray:
     return np.array(rows, np.int64)
 
 
-def without_version(name: str) -> str:
+def ensembl_without_version(name: str) -> str:
     """An Ensembl id without its version; any other name unchanged.
 
-    >>> without_version("ENSG00000228630.5"), without_version("AC004.1")
+    >>> ensembl_without_version("ENSG00000228630.5"), ensembl_without_version("AC004.1")
     ('ENSG00000228630', 'AC004.1')
     """
     stem, dot, version = name.partition(".")
