@@ -99,7 +99,7 @@ class Parent(Record):
     """The bundle whose networks a training went on from; `sha256` is that of its bundle.json.
 
     marks: those whose outputs went on. test_rows_seen, validation_rows_seen: rows of these sets
-    that the parent was trained or validated on, by their id or a shared base; seen_by_id and
+    that the parent was trained or validated on, by their id or their place; seen_by_id and
     seen_by_place: how many test rows by either. None if the parent does not say.
     """
 

@@ -28,8 +28,8 @@ genome_of_scores = options.in_output(
     "--fasta",
     metavar="FASTA",
     type=options.INPUT,
-    help="Genome that the scores were made with, for the report: it shows the sequence and which "
-    "stretches speak for the calls. [default: the FASTA where predict read it, if it is there]",
+    help="Genome of the scores, for the report's sequence and for what speaks for the calls. "
+    "[default: the FASTA where predict read it, if it is there]",
 )
 no_report = options.in_output(
     "--no-report",

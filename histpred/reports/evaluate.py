@@ -31,7 +31,7 @@ from histpred.evaluation.baselines import INPUTS
 from histpred.evaluation.compare import compare
 from histpred.evaluation.result import MACRO, MICRO, PAPER_METRICS, Result
 from histpred.evaluation.result import METRICS as METRIC_HEADS
-from histpred.evaluation.rows import EvaluationOptions
+from histpred.evaluation.rows import EvaluationOptions, label_rows
 from histpred.evaluation.scores import score
 from histpred.evaluation.sources import sources_of
 from histpred.genome.annotation import level_for
@@ -105,7 +105,9 @@ def evaluate(
         scored = [
             score(each, genomes, options.target, weights, work, execution) for each in bundles
         ]
-        result = compare(scored, genomes, labels, options, work)
+        chosen = label_rows(scored, genomes, labels, options)
+        del labels  # there may be one row for each tile of a genome
+        result = compare(scored, genomes, chosen, options, work)
         found = sources_of(scored[0], genomes, result.windows, options, work, execution, weights)
         if found is not None:
             found = found[found["mark"].isin(result.marks)]
