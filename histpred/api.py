@@ -11,6 +11,7 @@ from histpred.arguments import (
     choice_of,
     inputs_of,
     names_of,
+    opened,
     path_of,
     selection_of,
     text_of,
@@ -150,11 +151,7 @@ def predict(
     choice = choice._replace(call_precision=call_precision)
     execution = Execution(device, precision, path_of(store), overwrite)
     rows = selection_of(by, biotypes, unstranded, genes=genes, transcripts=transcripts)
-    with (
-        threads_of(threads),
-        inputs.request(rows) as request,
-        output_path(out, "out") as folder,
-    ):
+    with opened(inputs, rows, threads, out) as (request, folder):
         verbs.predict(request, choice, folder, execution, tracks)
         scores, called = read_prediction(folder)
         return (scores, called) if calls else scores
@@ -255,11 +252,7 @@ def explain(
     choice = choice_of(loaded, inputs.window(loaded, window), weights, marks)
     execution = Execution(device, precision, path_of(store), overwrite)
     rows = selection_of(by, biotypes, unstranded, genes=genes)
-    with (
-        threads_of(threads),
-        inputs.request(rows) as request,
-        output_path(out, "out") as folder,
-    ):
+    with opened(inputs, rows, threads, out) as (request, folder):
         replaced = bases_text(" ".join(names_of(bases or ())), request.fasta)
         verbs.explain(request, choice, folder, execution, resolution, replaced)
         contributions, effects = read_explanation(folder)
@@ -307,11 +300,7 @@ def variants(
     options = VariantOptions(BACKGROUND if background is None else background, anyway)
     execution = Execution(device, precision, path_of(store), overwrite)
     rows = selection_of(by, biotypes, unstranded, genes=genes)
-    with (
-        threads_of(threads),
-        inputs.request(rows) as request,
-        output_path(out, "out") as folder,
-    ):
+    with opened(inputs, rows, threads, out) as (request, folder):
         verbs.variants(path_text(vcf, "vcf"), request, choice, folder, options, execution)
         return read_effects(folder)
 
@@ -381,11 +370,7 @@ def embed(
     window = inputs.window(loaded, window)
     choice = choose_encoder(text_of(bundle), encoder, chunks, window, path_of(weights))
     rows = selection_of(by, biotypes, unstranded, genes=genes, transcripts=transcripts)
-    with (
-        threads_of(threads),
-        inputs.request(rows) as request,
-        output_path(None, "windows.parquet") as table,
-    ):
+    with opened(inputs, rows, threads, None, "windows.parquet") as (request, table):
         folder = path_of(store) or table.with_name("store")
         verbs.embed(request, choice, table, Execution(device, precision, folder))
         return read_table(table)

@@ -15,7 +15,13 @@ from histpred.core.cores import limited_threads
 from histpred.core.errors import UsageError
 from histpred.genome.regions import INTERVAL
 from histpred.genome.request import FILE, REGIONS, SEQUENCES, Request
-from histpred.scoring.frames import annotation_file, path_text, regions_text, sequences_file
+from histpred.scoring.frames import (
+    annotation_file,
+    output_path,
+    path_text,
+    regions_text,
+    sequences_file,
+)
 
 if TYPE_CHECKING:
     import pandas
@@ -64,6 +70,23 @@ def inputs_of(
     if fasta is None and not tiles:
         return Inputs(annotation, fasta, SEQUENCES)
     return Inputs(regions, fasta, REGIONS) if regions else Inputs(annotation, fasta, FILE)
+
+
+@contextmanager
+def opened(
+    inputs: Inputs,
+    selection: Request,
+    threads: int | None,
+    out: AnyPath | None,
+    name: str = "out",
+) -> Iterator[tuple[Request, Path]]:
+    """The request and the output of a verb, while its threads are limited; see `output_path`."""
+    with (
+        threads_of(threads),
+        inputs.request(selection) as request,
+        output_path(out, name) as path,
+    ):
+        yield request, path
 
 
 def selection_of(

@@ -66,7 +66,7 @@ def test_wheel_holds_the_package_its_bundles_and_the_demo_data(wheel: Path, repo
 def test_installed_wheel_runs_the_demo_anywhere(wheel, repository, tmp_path) -> None:
     venv.create(tmp_path / "venv", with_pip=True)
     binaries = tmp_path / "venv" / "bin"
-    install = [binaries / "python", "-m", "pip", "install", "--quiet", wheel]
+    install = [binaries / "python", "-m", "pip", "install", "--quiet", "--no-compile", wheel]
     subprocess.run([*install, "--constraint", repository / "constraints.txt"], check=True)
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()

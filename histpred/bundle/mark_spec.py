@@ -10,10 +10,12 @@ from pydantic import Field, model_validator
 
 from histpred.bundle.figures import Fraction, Record
 from histpred.core.columns import NAMES
+from histpred.core.marks import CLASS_COLOURS, class_track
 
 RESERVED = (
     *(*NAMES, "anchor", "genome", "id", "unit", "vector", "window", "windows"),  # columns
     *("annotation", "calls", "macro", "mean", "micro"),  # tracks, and rows of figures
+    *map(class_track, CLASS_COLOURS),
 )
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._+-]*$"
 Name = Annotated[str, Field(min_length=1, pattern=NAME_PATTERN)]

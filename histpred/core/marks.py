@@ -167,3 +167,12 @@ def html_colour(colour: Colour) -> str:
     '#ff000a'
     """
     return "#{:02x}{:02x}{:02x}".format(*colour)
+
+
+def class_track(mark_class: str) -> str:
+    """The name of a class's track, without its suffix; no mark may have it.
+
+    >>> class_track("active promoter")
+    'class-active-promoter'
+    """
+    return f"class-{mark_class.replace(' ', '-')}"

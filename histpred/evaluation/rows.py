@@ -19,7 +19,7 @@ from histpred.genome.genomes import GENOME, GenomeInput, local_name
 from histpred.genome.regions import BLOCK
 from histpred.labels.examples import LabelledWindows, choose_marks
 from histpred.labels.genomes import absent_marks, labelled_genomes
-from histpred.labels.matrix import Labels, unit_ids, without_version
+from histpred.labels.matrix import Labels, ensembl_without_version, unit_ids
 from histpred.labels.splits import LEAKY, TEST, TRAIN, UNUSED, VALIDATION, read_split, warn_of_leaks
 
 logger = logging.getLogger(__name__)
@@ -199,8 +199,10 @@ def _looked_up(known: Mapping[str, str], genome: str, units: Sequence[str]) -> n
     """The sets of units of one genome, by id or else by id without its version."""
     own = ((local_name(genome, unit), name) for unit, name in known.items())
     these = {unit: name for unit, name in own if unit is not None}
-    bare = {without_version(unit): name for unit, name in these.items()}
-    return np.array([these.get(unit, bare.get(without_version(unit), "")) for unit in units])
+    bare = {ensembl_without_version(unit): name for unit, name in these.items()}
+    return np.array(
+        [these.get(unit, bare.get(ensembl_without_version(unit), "")) for unit in units]
+    )
 
 
 def _choose(sets: np.ndarray, rows: str, bundle: Bundle) -> tuple[np.ndarray, list[str]]:

@@ -203,20 +203,17 @@ def scorable(
     batch: list[Row] = []
     bases = 0
     for window, entry in ledger.windows():
-        if transcripts:
-            sequence = transcripts.sequence(window)
-        else:
-            sequence = windows.window_sequence(window, reference)
-        fraction = windows.window_n_fraction(window, sequence, reference)
-        if fraction > spec.max_n_fraction:
-            note = f"{fraction:.4g} of the window is N, the limit is {spec.max_n_fraction:g}"
+        sequence = transcripts.sequence(window) if transcripts else None
+        row = windows.read_row(window, reference, sequence)
+        if row.n_fraction > spec.max_n_fraction:
+            note = f"{row.n_fraction:.4g} of the window is N, the limit is {spec.max_n_fraction:g}"
             ledger.skip(window, entry, TOO_MANY_N, note)
             continue
-        if batch and (len(batch) == BATCH_WINDOWS or bases + len(sequence) > BATCH_BASES):
+        if batch and (len(batch) == BATCH_WINDOWS or bases + len(row.sequence) > BATCH_BASES):
             yield batch
             batch, bases = [], 0
-        batch.append(windows.row_of(window, sequence, fraction))
-        bases += len(sequence)
+        batch.append(row)
+        bases += len(row.sequence)
     if batch:
         yield batch
 

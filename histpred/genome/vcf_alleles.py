@@ -6,6 +6,7 @@ import re
 from typing import NamedTuple
 
 from histpred.genome.changes import Change
+from histpred.genome.reasons import OUTSIDE, UNKNOWN_CONTIG
 from histpred.genome.reference import Reference
 from histpred.genome.vcf import Record
 
@@ -15,8 +16,6 @@ BREAKEND = "breakend"
 OVERLAPPED = "overlapping-deletion"
 NOT_DNA = "not-acgt"
 SAME = "same-as-ref"
-UNKNOWN_CONTIG = "unknown-contig"
-OUTSIDE = "outside-the-contig"
 OTHER_REF = "ref-not-in-the-genome"
 REF_IS_N = "genome-is-n"
 NO_WINDOW = "outside-all-windows"

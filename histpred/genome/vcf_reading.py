@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from histpred.core.errors import SHOWN, InputError, first_few
+from histpred.genome.reasons import UNKNOWN_CONTIG
 from histpred.genome.reference import Reference
 from histpred.genome.vcf import Record, Variants
-from histpred.genome.vcf_alleles import OTHER_REF, UNKNOWN_CONTIG, judge
+from histpred.genome.vcf_alleles import OTHER_REF, judge
 from histpred.genome.vcf_spool import AlleleSpool
 
 MOST_WRONG = 0.2  # of the REF alleles, beyond which the VCF is of another assembly

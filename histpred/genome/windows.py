@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from histpred.core.columns import Value
+from histpred.core.columns import NAMES, Value
 from histpred.core.errors import UsageError
 from histpred.core.sequence import count_n, n_fraction, reverse_complement
 from histpred.core.spelling import did_you_mean
@@ -40,6 +40,7 @@ from histpred.genome.regions import (
 )
 
 MAX_N_FRACTION = 0.5
+N_FRACTION = NAMES.index("n_fraction")
 REACH = {CONTEXT: (30_000, 0), PROMOTER: (1_000, 1_000)}
 
 
@@ -258,6 +259,18 @@ class Row(NamedTuple):
     window: Window
     sequence: bytes
     values: tuple[Value, ...]
+
+    @property
+    def n_fraction(self) -> float:
+        """The fraction of N in the window."""
+        return float(self.values[N_FRACTION])
+
+
+def read_row(window: Window, reference: Reference, sequence: bytes | None = None) -> Row:
+    """Read the sequence of a window, unless it is given, and make its row."""
+    if sequence is None:
+        sequence = window_sequence(window, reference)
+    return row_of(window, sequence, window_n_fraction(window, sequence, reference))
 
 
 def row_of(window: Window, sequence: bytes, n_fraction: float) -> Row:

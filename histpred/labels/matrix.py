@@ -188,13 +188,15 @@ def rows_of(labels: Labels, windows: pandas.DataFrame) -> np.ndarray:
     counts = pairs["name"].value_counts()
     shared = set(counts.index[counts > 1])
     exact = {name: i for i, name in enumerate(labels.ids)}
-    short = [(i, without_version(name)) for i, name in enumerate(labels.ids) if is_ensembl(name)]
+    short = [
+        (i, ensembl_without_version(name)) for i, name in enumerate(labels.ids) if is_ensembl(name)
+    ]
     several = Counter(name for _, name in short)
     bare = {name: i for i, name in short if several[name] == 1}
     rows = array("q")
     for gene, name in zip(windows["gene_id"], windows["name"], strict=True):
         keys = [gene] if name in shared else [gene, name]
-        found = [*map(exact.get, keys), *(bare.get(without_version(key)) for key in keys)]
+        found = [*map(exact.get, keys), *(bare.get(ensembl_without_version(key)) for key in keys)]
         rows.append(next((row for row in found if row is not None), -1))
     if ambiguous := sorted(shared.intersection(labels.ids)):
         logger.warning(
@@ -210,10 +212,10 @@ def is_ensembl(name: str) -> bool:
     return name.startswith("ENS")
 
 
-def without_version(name: str) -> str:
+def ensembl_without_version(name: str) -> str:
     """An Ensembl id without its version; any other name unchanged.
 
-    >>> without_version("ENSG00000228630.5"), without_version("AC004.1")
+    >>> ensembl_without_version("ENSG00000228630.5"), ensembl_without_version("AC004.1")
     ('ENSG00000228630', 'AC004.1')
     """
     stem, dot, version = name.partition(".")

@@ -20,7 +20,7 @@ from histpred.genome.annotation import GENE, Annotation
 from histpred.genome.lines import open_lines
 from histpred.genome.plan import printable
 from histpred.genome.regions import INTERVAL, Feature
-from histpred.labels.matrix import gene_id, without_version
+from histpred.labels.matrix import ensembl_without_version, gene_id
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ class Genes:
 
     def add(self, feature: Feature, stated: Stated) -> None:
         """Add a gene, or the names of another place of a gene that is here already."""
-        name = without_version(gene_id(feature))
+        name = ensembl_without_version(gene_id(feature))
         gene = self._by_id.get(name)
         if gene is None and stated.ncbi:
             gene = self._by_ncbi.get(stated.ncbi)
@@ -189,9 +189,9 @@ def _ids(symbol: str, raw_id: str) -> tuple[list[str], list[str], list[str]]:
         source, _, name = text.rpartition(":")
         source = re.sub(r"[^a-z]", "", source.lower())
         if source.startswith("ensembl") or _ENSEMBL.fullmatch(name):
-            ensembl.append(without_version(name))
+            ensembl.append(ensembl_without_version(name))
         elif name.isdigit() and (source in _NCBI or not source):
             ncbi.append(name)
     if _ENSEMBL.fullmatch(symbol):
-        ensembl.append(without_version(symbol))
+        ensembl.append(ensembl_without_version(symbol))
     return ensembl, ncbi, accessions

@@ -26,6 +26,10 @@ KNOWN = NAMES.index("known_fraction")
 ENOUGH = 0.5  # the known fraction of a window below which a warning names it
 
 
+SCORED = "these scores may be far off, and calls lack their stated precision"
+EMBEDDED = "these vectors tell little of the genome there"
+
+
 class Surroundings:
     """The windows of a run that lack most of the bases that are read for them.
 
@@ -47,8 +51,8 @@ class Surroundings:
         for tile in np.flatnonzero(block.known_fraction < ENOUGH).tolist():
             self._lacking.add_name(block.owners[tile].name)
 
-    def warnings(self) -> list[str]:
-        """The warning, if there are such windows."""
+    def warnings(self, so: str = SCORED) -> list[str]:
+        """The warning, if there are such windows; `so`: what follows for the output."""
         if not self._lacking.count:
             return []
         if self._source == SEQUENCES:
@@ -61,9 +65,7 @@ class Surroundings:
         return [
             f"{counted(count, what)} {agreeing(count, 'has', 'have')} less than half of the bases "
             f"that are read for {agreeing(count, 'it', 'them')}: {self._lacking}. "
-            f"The others {missing}, so these scores may be far off, and "
-            "calls lack their stated precision; the column known_fraction has each share. "
-            f"{hint}"
+            f"The others {missing}, so {so}; the column known_fraction has each share. {hint}"
         ]
 
 

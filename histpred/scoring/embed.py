@@ -30,7 +30,7 @@ from histpred.encoders.store import Store, encoder_identity, read_parquet
 from histpred.genome.plan import open_windows, refuse_nothing, scorable
 from histpred.genome.request import Request
 from histpred.genome.windows import WindowSpec
-from histpred.scoring.domain import Surroundings
+from histpred.scoring.domain import EMBEDDED, Surroundings
 from histpred.scoring.scorer import not_finite
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def embed(
             done += len(windows.rows)
             execution.progress(done, ledger.queued - ledger.passed)
         refuse_nothing(annotation, ledger, done, "embedded")
-        tell([], around.warnings())
+        tell([], around.warnings(EMBEDDED))
         if outputs:
             ledger.write(work / outputs[1].name)
         return EmbeddedRun(

@@ -22,7 +22,7 @@ from histpred.genome.ledger import LEDGER, SCORED
 from histpred.genome.reference import Reference
 from histpred.genome.regions import INTERVAL, SPLICED, Feature, Window
 from histpred.genome.request import SEQUENCES
-from histpred.genome.windows import Row, place, row_of, window_n_fraction, window_sequence
+from histpred.genome.windows import Row, place, read_row
 from histpred.scoring.alternatives import Alternatives
 from histpred.scoring.explain import explained_windows
 from histpred.scoring.explain_tables import Explained
@@ -70,7 +70,7 @@ def explain_loci(
         if (window := place(feature, contig, reference.lengths[contig], spec).window)
     }
     chosen = {key: windows[key] for key in loci if key in windows}
-    rows = (_row(window, reference) for window in chosen.values())
+    rows = (read_row(window, reference) for window in chosen.values())
     return {
         key: one
         for key, one in zip(chosen, _explained(rows, choice, reference, chosen), strict=True)
@@ -94,11 +94,6 @@ def _features(folder: Path, run: RunRecord, loci: Iterable[Place]) -> Iterator[t
                 ends = int(row["start"]), int(row["end"])
                 contig = run.fasta.renamed.get(row["chrom"], row["chrom"])
                 yield Feature(0, contig, *ends, row["strand"], row["name"]), contig
-
-
-def _row(window: Window, reference: Reference) -> Row:
-    sequence = window_sequence(window, reference)
-    return row_of(window, sequence, window_n_fraction(window, sequence, reference))
 
 
 def _explained(

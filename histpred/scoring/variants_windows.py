@@ -16,10 +16,8 @@ from histpred.genome.windows import (
     Row,
     WindowSpec,
     place,
-    row_of,
+    read_row,
     tile_name,
-    window_n_fraction,
-    window_sequence,
 )
 from histpred.scoring.alternatives import Alternatives
 from histpred.scoring.domain import Surroundings
@@ -114,9 +112,8 @@ def tile_row(
 
 def row_with_bases(window: Window, reference: Reference, spec: WindowSpec) -> Row | None:
     """A window with its sequence; None if it has too many N."""
-    sequence = window_sequence(window, reference)
-    fraction = window_n_fraction(window, sequence, reference)
-    return None if fraction > spec.max_n_fraction else row_of(window, sequence, fraction)
+    row = read_row(window, reference)
+    return None if row.n_fraction > spec.max_n_fraction else row
 
 
 def first_rows(

@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from histpred.core.colours import Colour
-from histpred.core.marks import CLASS_COLOURS, CORE_MARKS, by_class, mark
+from histpred.core.marks import CLASS_COLOURS, CORE_MARKS, by_class, class_track, mark
 
 # Kinds of tracks
 ANNOTATION, CALLED, CLASS, MARK = "annotation", "calls", "class", "mark"
@@ -69,7 +69,7 @@ def class_tracks(tracks: Iterable[Track], assembly: str) -> list[Track]:
             found.append(
                 Track(
                     f"{mark_class} ({len(members)} marks)",
-                    f"{assembly}/class-{mark_class.replace(' ', '-')}.{suffix}",
+                    f"{assembly}/{class_track(mark_class)}.{suffix}",
                     CLASS,
                     CLASS_COLOURS[mark_class],
                     mark_class,

@@ -21,7 +21,7 @@ from histpred.genome.genomes import local_name
 from histpred.genome.naming import chromosome
 from histpred.genome.windows import parse_window
 from histpred.labels.loci import overlapping
-from histpred.labels.matrix import without_version
+from histpred.labels.matrix import ensembl_without_version
 from histpred.labels.splits import TEST, TRAIN, VALIDATION
 from histpred.labels.table import read_records
 from histpred.training.settings import MLP, SPECTRA, Recipe
@@ -187,7 +187,7 @@ def _trained_recipe(parent: Bundle) -> dict[str, Any]:
 def _bare(unit: str, genomes: Collection[str]) -> str:
     """A unit without the genome before it, and without the version of its id."""
     genome, colon, rest = unit.partition(":")
-    return without_version(rest if colon and genome in genomes else unit)
+    return ensembl_without_version(rest if colon and genome in genomes else unit)
 
 
 def _test_chromosomes(parent: Bundle) -> tuple[str, ...]:

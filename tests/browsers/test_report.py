@@ -7,12 +7,16 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from histpred.core.marks import mark_colour
 from support.browsers import AXE, PHONE, SCREEN, colours, faults_of
 from support.command_line import histpred
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -42,21 +46,29 @@ def screen(request):
     return request.param
 
 
+@pytest.fixture(scope="module")
+def pages(path) -> Iterator[dict[tuple[int, str], Page]]:
+    """The open pages by the width of their screen and their theme."""
+    found: dict[tuple[int, str], Page] = {}
+    yield found
+    for page in found.values():
+        page.close()
+
+
 @pytest.fixture
-def opened(path, chromium, screen):
-    """Opens the page on a screen, in a theme."""
-    pages = []
+def opened(path, pages, chromium, screen):
+    """Opens the page on a screen, in a theme, once for all tests: they only look at it."""
 
     def open_in(theme):
-        page = chromium.new_page(viewport=screen, color_scheme=theme, bypass_csp=True)
-        pages.append(page)
-        page.goto(path.as_uri())
-        page.wait_for_selector("#browser[data-ready=yes]")
-        return page
+        key = screen["width"], theme
+        if key not in pages:
+            page = chromium.new_page(viewport=screen, color_scheme=theme, bypass_csp=True)
+            pages[key] = page
+            page.goto(path.as_uri())
+            page.wait_for_selector("#browser[data-ready=yes]")
+        return pages[key]
 
-    yield open_in
-    for page in pages:
-        page.close()
+    return open_in
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -228,11 +240,13 @@ def test_marks_are_light_in_a_dark_browser(opened):
     page = opened("dark")
     shown = page.evaluate(
         """() => { const box = document.createElement('span'); document.body.append(box);
-            return view.marks.map(mark => {
+            const shown = view.marks.map(mark => {
                 box.className = 'mark hued';
                 box.style.setProperty('--mark', `rgb(${mark.colour})`);
                 const colour = getComputedStyle(box).backgroundColor;
-                return [lifted(mark.colour), colour.match(/[\\d.]+/g).map(Number)] }) }"""
+                return [lifted(mark.colour), colour.match(/[\\d.]+/g).map(Number)] });
+            box.remove();
+            return shown }"""
     )
     for drawn, square in shown:
         scale = 255 if max(square) <= 1 else 1  # color(srgb r g b)

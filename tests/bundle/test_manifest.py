@@ -77,6 +77,10 @@ def test_tiles_are_of_intervals():
         ({"window": {**GENES, "max_n_fraction": 0.5}}, "no interval with a reach"),
         ({"marks": [{"name": "H3K9me3", "threshold": 0.5}] * 2}, "same mark is listed twice"),
         ({"marks": [{"name": "windows", "threshold": 0.5}]}, "no mark may be called 'windows'"),
+        (
+            {"marks": [{"name": "class-active-promoter", "threshold": 0.5}]},
+            "no mark may be called 'class-active-promoter'",
+        ),
         ({"resolution": 0}, "greater than 0"),
     ],
 )

@@ -36,7 +36,7 @@ def test_every_whole_number_has_an_end():
     [
         ("predict", "a.bed", "g.fa", "-o", "out", "--tile", LARGE),
         ("explain", "a.bed", "g.fa", "-o", "out", "--resolution", LARGE),
-        ("windows", "a.bed", "g.fa", "-o", "out.tsv", "--upstream", LARGE),
+        ("variants", "a.vcf", "a.bed", "g.fa", "-o", "out", "--background", LARGE),
         ("predict", "a.bed", "g.fa", "-o", "out", "-t", LARGE),
     ],
 )
@@ -46,3 +46,12 @@ def test_a_number_that_no_package_holds_is_wrong_usage(words, tmp_path, monkeypa
     assert done.code == 2
     assert "a number larger than 2,147,483,647" in done.err
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("option", ["--upstream", "--downstream"])
+@pytest.mark.parametrize("number", ["10000001", LARGE])
+def test_a_window_ends_where_that_of_a_bundle_does(option, number, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = histpred("windows", "a.bed", "g.fa", "-o", "out.tsv", option, number)
+    assert done.code == 2
+    assert f"{number} is not in the range 0<=x<=10000000" in done.err

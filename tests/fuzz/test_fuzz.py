@@ -15,7 +15,7 @@ import pytest
 from fuzz.readers import READERS
 
 RUN = Path(__file__).parent / "run.py"
-SECONDS = 6  # for each reader; with their start, about a minute in all
+SECONDS = 3  # for each reader; with their start, about half a minute in all
 
 # What fuzzing found, and histpred once read wrongly.
 FOUND: dict[str, list[bytes]] = {

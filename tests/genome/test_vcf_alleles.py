@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from histpred.genome import vcf_alleles
+from histpred.genome.reasons import UNKNOWN_CONTIG
 from histpred.genome.reference import Reference
 from histpred.genome.vcf import Record
 from histpred.genome.vcf_alleles import MEANINGS, judge, trimmed
@@ -66,7 +66,7 @@ def test_swapped_alleles_are_named(reference):
 
 
 def test_an_unknown_contig_is_no_error(reference):
-    assert judge(record(1, "A", "C"), "C", None, reference).reason == vcf_alleles.UNKNOWN_CONTIG
+    assert judge(record(1, "A", "C"), "C", None, reference).reason == UNKNOWN_CONTIG
 
 
 def test_a_change_makes_the_allele_from_the_genome():

@@ -7,7 +7,7 @@ import pytest
 from histpred.genome.regions import Window
 from histpred.genome.request import SEQUENCES
 from histpred.genome.windows import row_of
-from histpred.scoring.domain import Surroundings
+from histpred.scoring.domain import EMBEDDED, Surroundings
 
 WHOLE, HALF, BARE = b"ACGT" * 5, b"ACGT" * 5 + b"N" * 20, b"A" + b"N" * 39
 
@@ -36,3 +36,14 @@ def test_a_warning_counts_and_names_the_windows(source, sequences, words):
 
 def test_half_of_the_bases_is_enough():
     assert warnings("BED", WHOLE, HALF) == []
+
+
+def test_a_run_without_scores_and_calls_says_neither():
+    """embed warned of scores and of calls."""
+    around = Surroundings("BED")
+    window = Window("chr1", 0, len(BARE), "+", "w", ".", ".", 1)
+    around.add([row_of(window, BARE, 0.0)])
+    (warning,) = around.warnings(EMBEDDED)
+    assert "these vectors tell little of the genome there; the column known_fraction" in warning
+    assert "score" not in warning
+    assert "call" not in warning

@@ -1,9 +1,19 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from histpred.bundle.mark_spec import RESERVED
 from histpred.core.marks import CORE_MARKS, MARKS, by_class
 from histpred.tracks.track import CLASS, class_tracks, mark_tracks, shown_marks
+
+
+def test_no_mark_has_the_file_of_a_class():
+    """The track of a mark class-acetylation would take the place of that of the class."""
+    tracks = class_tracks(mark_tracks(MARKS, {}, "hg19", signal=True), "hg19")
+    assert {Path(track.path).stem for track in tracks} <= set(RESERVED)
+    assert len({track.path for track in tracks}) == len(tracks) > 5
 
 
 @pytest.mark.parametrize(
