@@ -1,4 +1,4 @@
-"""How fast `histpred variants` is: the figures in docs/variants.md.
+"""How fast `histpred variants` is: the figures in benchmarks/README.md.
 
     python benchmarks/variants.py speed GENES.gtf.gz GENOME.fa.gz [--count 20000]
     python benchmarks/variants.py chunks

@@ -132,7 +132,10 @@ def python_page() -> str:
 def parameters_page() -> str:
     """The parameters of the pipeline, from its schema."""
     schema = json.loads(PARAMETERS.read_text(encoding="utf-8"))
-    start = "Options of `nextflow run main.nf`. [The pipeline](../pipeline.md) says how it runs."
+    start = (
+        "Options of `nextflow run main.nf` ([the pipeline](../pipeline.md)). Those of the command "
+        "line are in short; [its pages](commands/index.md) explain their values."
+    )
     lines = ["# Parameters of the pipeline", "", start, ""]
     for group in schema["$defs"].values():
         lines += [f"## {group['title']}", "", group["description"], ""]
@@ -150,8 +153,14 @@ def value_of(says: dict[str, Any]) -> list[str]:
 
 
 def text_of(says: dict[str, Any]) -> str:
-    """What a parameter does, its default, and the modes that use it."""
-    sentences = [plain(says["description"]), plain(says.get("help_text", ""))]
+    """What a parameter does, its default, and the modes that use it.
+
+    Of an option of the command line, the first sentence.
+    """
+    about = says["description"]
+    if "x-histpred" in says:
+        about = about.split(". ")[0].rstrip(".") + "."
+    sentences = [plain(about), plain(says.get("help_text", ""))]
     if says.get("default") not in (None, False, ""):
         sentences.append(f"Default: {says['default']}.")
     if "x-modes" in says:

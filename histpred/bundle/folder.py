@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from histpred.core.errors import BundleError, first_few
 from histpred.core.graph import ENCODER_GRAPHS, check_graph
+from histpred.core.makers import made_otherwise
 from histpred.core.shipped import LFS_POINTER
 from histpred.core.spelling import did_you_mean
 from histpred.core.strict_json import parse
@@ -173,6 +174,9 @@ def _read(directory: Path, name: str) -> bytes:
             raise BundleError(f"{path}: {what}", "get the bundle again")
         content = path.read_bytes()
     except OSError as error:
+        if other := made_otherwise(directory, "train"):
+            hint = "give a folder of histpred train, or a name that histpred bundle list shows"
+            raise BundleError(f"{directory}: {other}", hint) from error
         what = f"{path}: cannot be read: {error.strerror}"
         raise BundleError(what, "get the bundle again") from error
     if content.startswith(LFS_POINTER):

@@ -18,9 +18,9 @@ from histpred.bundle.figures import Evaluation, Fraction, Record
 from histpred.bundle.mark_spec import RESERVED, Marks, Name
 from histpred.bundle.organisms import Species as Species  # a part of the manifest
 from histpred.bundle.organisms import SpeciesList
+from histpred.genome.regions import LONGEST_REACH
 
 SCHEMA_VERSION = "1.6"
-LONGEST_REACH = 10_000_000  # bp to one side; no sequence model reads a tenth of it
 LARGEST_DIMENSION = 1 << 20
 
 Reach = Annotated[int, Field(ge=0, le=LONGEST_REACH)]
@@ -99,7 +99,7 @@ class Parent(Record):
     """The bundle whose networks a training went on from; `sha256` is that of its bundle.json.
 
     marks: those whose outputs went on. test_rows_seen, validation_rows_seen: rows of these sets
-    that the parent was trained or validated on, by their id or a shared base; seen_by_id and
+    that the parent was trained or validated on, by their id or their place; seen_by_id and
     seen_by_place: how many test rows by either. None if the parent does not say.
     """
 

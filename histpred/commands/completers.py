@@ -5,8 +5,8 @@ A completer takes a command's context, a parameter and the beginning of a word, 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
@@ -14,6 +14,7 @@ from click.shell_completion import CompletionItem
 from histpred.bundle.folder import DEFAULT_BUNDLE, MANIFEST, find_bundle, shipped_bundles
 from histpred.core.errors import HistpredError
 from histpred.core.marks import MARKS
+from histpred.core.strict_json import parse
 from histpred.genome.biotypes import GROUPS
 
 Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
@@ -69,7 +70,7 @@ def marks(
 def _marks_of(bundle: str) -> list[str]:
     """The marks in a bundle's manifest, which is not checked; none if it cannot be read."""
     try:
-        fields = json.loads((find_bundle(bundle) / MANIFEST).read_text(encoding="utf-8"))
+        fields: Any = parse((find_bundle(bundle) / MANIFEST).read_bytes())
         found = [*fields["marks"], *(fields.get("interval") or {"marks": []})["marks"]]
         return list(dict.fromkeys(str(mark["name"]) for mark in found))
     except (HistpredError, OSError, ValueError, KeyError, TypeError):

@@ -28,8 +28,8 @@ from histpred.core.text import counted
     "--embeddings",
     metavar="EMBEDDED.parquet",
     type=options.PATH,
-    help="Table of the same windows' embeddings to add. Make it with embed and the options of "
-    "predict. [default: no embeddings]",
+    help="Table of embeddings to add, made by embed with the options of predict. [default: no "
+    "embeddings]",
 )
 @options.overwrite
 @options.quiet

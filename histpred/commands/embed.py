@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     required=True,
     type=options.FOLDER,
     metavar="DIR",
-    help="Folder of embeddings. Embeddings that it already holds are not computed again.",
+    help="Folder of embeddings. Those that it holds are not computed again.",
 )
 @options.out(
     "OUT.parquet",
@@ -56,10 +56,8 @@ if TYPE_CHECKING:
 def embed(out: Path | None, strict: bool, quiet: bool, **given: Any) -> None:
     """Embed the windows of ANNOTATION on FASTA, for predict --store and for training.
 
-    In place of ANNOTATION and FASTA, a sheet of genomes names several: see 'histpred train'.
-
-    If embed is killed, run it again: it resumes where it stopped. Several processes may fill one
-    store at the same time.
+    A sheet of genomes can take the place of ANNOTATION and FASTA: see 'histpred train'. If embed is
+    killed, run it again: it resumes. Several processes may fill one store.
     """
     from histpred import verbs
     from histpred.bundle.encoding import choose_encoder

@@ -65,7 +65,7 @@ def list_encoders() -> None:
 @click.option(
     "--revision",
     metavar="COMMIT",
-    help="Commit of the repository at huggingface.co. [default: the one that histpred knows]",
+    help="Commit of the repository at huggingface.co. [default: the known one]",
 )
 def get(name: str, folder: Path | None, revision: str | None) -> None:
     """Download the weights of the encoder NAME and check their digests.

@@ -40,15 +40,13 @@ OF_GENOMES = ("annotation", "fasta", "labels", "level", "biotypes", "unstranded"
     multiple=True,
     metavar="BUNDLE",
     shell_complete=completers.bundles,
-    help="Another bundle to compare, in the same tables and on the same rows. May be repeated. "
-    "[default: none]",
+    help="Another bundle to compare on the same rows. May be repeated. [default: none]",
 )
 @options.in_rows(
     "--rows",
     type=click.Choice(["test", "validation", "all"]),
     default="test",
-    help="Set of the bundle's split to evaluate. If no row belongs to the split, all rows are "
-    "evaluated.",
+    help="Set of the bundle's split to evaluate; all rows, if none belongs to the split.",
 )
 @options.marks
 @options.selection
@@ -59,8 +57,8 @@ OF_GENOMES = ("annotation", "fasta", "labels", "level", "biotypes", "unstranded"
     type=Whole(1),
     default=BLOCK,
     metavar="BP",
-    help="Length of the blocks of the genome, in bp. If no row here trained the bundle, the rows "
-    "of each fifth of the blocks are compared with baselines fitted on the other blocks.",
+    help="Length of the blocks of the genome by which baselines are fitted if no row here trained "
+    "the bundle, in bp.",
 )
 @options.in_running(
     "--seed",
@@ -84,10 +82,8 @@ def evaluate(out: Path, kind: str | None, quiet: bool, **given: Any) -> None:
     With --tile, each tile of a row is evaluated, on the labels of histpred labels peaks --tile;
     with --window interval, each row as an interval.
 
-    The result has micro- and macro-averaged metrics with bootstrap intervals, by the thresholds of
-    the bundle and by the paper's rule; metrics of each mark, genome, biotype and chromosome;
-    calibration; and baselines fitted on the bundle's own training rows or, if there are none here,
-    on other blocks of the genome.
+    Metrics have bootstrap intervals and stand beside baselines, by the thresholds of the bundle and
+    by the paper's rule.
     """
     need("train")
     from histpred import api

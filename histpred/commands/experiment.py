@@ -41,8 +41,8 @@ in_stage = option_in("Stages")
     "--only",
     type=options.NameList("configuration"),
     default=(),
-    help="Run only these configurations, separated by commas, and write no report. [default: run "
-    "all configurations, then write the report]",
+    help="Run only these configurations, and write no report. [default: run all configurations, "
+    "then write the report]",
 )
 @in_stage(
     "--plan",
@@ -68,13 +68,12 @@ def experiment(
 ) -> None:
     """Train and evaluate the configurations of SHEET, and report on them as the paper does.
 
-    SHEET is a YAML file, or 'paper' or 'smoke', which come with histpred. It names genomes with
-    labels, splits, and configurations with the words of 'histpred train'. GENOMES is a samplesheet
-    with the columns name, annotation, fasta and labels. It takes the place of the sheet's genomes.
+    SHEET is a YAML file, or one of those that come with histpred: 'paper' or 'smoke'. GENOMES, a
+    samplesheet with the columns name, annotation, fasta and labels, takes the place of the sheet's
+    genomes.
 
-    All configurations have the same genes and splits. If the command is stopped, run it again: it
-    resumes where it stopped. A configuration that fails does not stop the others. The exit code is
-    then 1.
+    If the command is stopped, run it again: it resumes. A configuration that fails does not stop
+    the others; the exit code is then 1.
     """
     need("train")
     from histpred import verbs

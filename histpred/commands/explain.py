@@ -40,15 +40,15 @@ from histpred.core.text import counted
     "--resolution",
     type=Whole(1),
     metavar="BP",
-    help="Length in bp of the stretches that are replaced by N, one after another. [default: bins "
-    "or chunks of the bundle's encoder; a 20th of the window if it has neither]",
+    help="Length of the stretches that are replaced by N, in bp. [default: bins or chunks of the "
+    "bundle's encoder, else a 20th of the window]",
 )
 @options.in_rows(
     "--bases",
     default="",
     metavar="REGION",
-    help="Also replace each base of these regions by the three others, such as "
-    "chr22:20,100,001-20,100,300 (10,000 bases at most). [default: no base]",
+    help="Also replace each base of these regions (at most 10,000 bases) by the three others. "
+    "[default: no base]",
 )
 @options.in_output(
     "--tracks", is_flag=True, help="Also write a bigWig for each mark, as a hub in OUT/hub."
@@ -58,7 +58,7 @@ from histpred.core.text import counted
     "report",
     flag_value=False,
     default=True,
-    help="Leave out OUT/report.html, which draws the windows or their profile.",
+    help="Leave out OUT/report.html, the picture of the windows.",
 )
 @options.marks
 @options.threads
@@ -77,14 +77,12 @@ def explain(
 ) -> None:
     """Show which stretches of DNA the predictions for ANNOTATION come from.
 
-    For each window of histpred predict, explain replaces one stretch after another by N, which
-    every encoder reads as "not known". A contribution is by how much the log-odds of a mark fall:
-    it is positive where the stretch speaks for the mark. It says what the bundle uses, not what the
-    cell uses. ANNOTATION, FASTA and typed regions are as for predict.
+    In each window of histpred predict, explain replaces one stretch after another by N ("not
+    known"). The contribution of a stretch is the fall of a mark's log-odds: positive where it
+    speaks for the mark. It says what the bundle uses, not what the cell uses.
 
-    OUT holds contributions.tsv.gz (a row for each stretch, window and mark), windows.tsv.gz (the
-    windows and their probabilities), profile.tsv (mean contribution by distance from the TSS),
-    bases.tsv.gz (with --bases), ledger.tsv, run.json and report.html.
+    OUT holds contributions.tsv.gz, windows.tsv.gz, profile.tsv (mean contribution by distance from
+    the TSS), bases.tsv.gz (with --bases), ledger.tsv, run.json and report.html.
     """
     from histpred import verbs
     from histpred.core.execution import Execution

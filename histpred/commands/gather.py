@@ -9,7 +9,7 @@ import click
 from histpred.commands import options
 from histpred.commands.help_pages import verb
 from histpred.commands.progress import skipped
-from histpred.commands.report import bundle_of_scores, no_report, report_on
+from histpred.commands.report import bundle_of_scores, genome_of_scores, no_report, report_on
 from histpred.commands.variants import say_effects
 from histpred.core.log import logger
 from histpred.core.text import counted
@@ -27,6 +27,7 @@ _existing = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.argument("parts", metavar="PART...", nargs=-1, required=True, type=_existing)
 @options.out("OUT", "Output folder, with the files that predict or variants writes.")
 @no_report
+@genome_of_scores
 @bundle_of_scores
 @options.in_output(
     "--launched-by",
@@ -35,24 +36,25 @@ _existing = click.Path(exists=True, file_okay=False, path_type=Path)
     "[default: without a pipeline, none]",
 )
 @options.overwrite
+@options.cache
 @options.quiet
+@options.threads
 def gather(
     scattered: Path,
     parts: tuple[Path, ...],
     out: Path,
     report: bool,
+    fasta: str | None,
     bundle: str | None,
     launched_by: str | None,
     overwrite: bool,
+    cache: Path | None,
     quiet: bool,
 ) -> None:
     """Join the predictions of all shards in SCATTERED, the folder that histpred scatter wrote.
 
-    Each PART is the output folder of predict for one shard. Their order does not matter. OUT holds,
-    byte for byte, the tables that a single predict on the whole annotation writes, and its report.
-
-    If a VCF was scattered, each PART is the output folder of variants for one shard, and OUT holds
-    the files that a single variants on the whole VCF writes. They have no report.
+    Each PART is the output folder of predict, or of variants, for one shard, in any order. OUT
+    holds, byte for byte, the files of a single run.
     """
     from histpred import verbs
     from histpred.bundle.folder import load_bundle
@@ -75,4 +77,4 @@ def gather(
     for sentence in result.first_words:
         logger.info(sentence)
     if report:
-        report_on(out, loaded, result)
+        report_on(out, loaded, result, fasta, cache)

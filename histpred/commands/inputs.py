@@ -51,14 +51,13 @@ genes = in_rows(
     "--genes",
     type=Genes(),
     default=(),
-    help="Read only genes with these names or IDs: separated by commas, or in a file with one name "
-    "a line. [default: all genes]",
+    help="Read only genes with these names or IDs, or with those in a file, one a line. [default: "
+    "all genes]",
 )
 sequences = in_rows(
     "--sequences",
     is_flag=True,
-    help="Without ANNOTATION: read FASTA as sequences, not as a genome. Each record is one window "
-    "around its middle, or all of it where transcripts are scored. U is read as T.",
+    help="Without ANNOTATION: read each record of FASTA as a sequence, not as a genome.",
 )
 
 
@@ -67,9 +66,8 @@ transcripts = in_rows(
     multiple=True,
     type=INPUT,
     metavar="FASTA",
-    help="Read the sequences of transcripts from this file, by transcript ID, in place of joining "
-    "their exons from the genome; for spliced windows. Headers of Ensembl (cdna, ncrna), GENCODE "
-    "or the ID alone. May be repeated. [default: exons are joined]",
+    help="Take the sequences of spliced windows from this file, by transcript ID. May be "
+    "repeated. [default: exons are joined]",
 )
 
 

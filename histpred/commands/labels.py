@@ -82,8 +82,7 @@ def labels() -> None:
     "--unobserved",
     type=click.Choice(["negative", "unlabelled"]),
     default="negative",
-    help="Label of a pair that is not in the table: negative, as in the paper, or unlabelled (for "
-    "train --loss nnpu).",
+    help="Label of a pair that is not in the table. Unlabelled is for train --loss nnpu.",
 )
 @in_labels(
     "--min-score",
@@ -103,12 +102,12 @@ def labels() -> None:
 def rnainter(table: Path, out: Path, overwrite: bool, **given: Any) -> None:
     """Label the genes of ANNOTATION from RNAInter's table of RNA-histone pairs.
 
-    In place of ANNOTATION, a sheet of genomes names several: see 'histpred train'. Each gets a
-    folder of its name in LABELS, all with the same marks. RNAs join within a species: that of the
-    sheet's column species or, without it, --species.
+    A sheet of genomes can take the place of ANNOTATION: see 'histpred train'. Each genome gets a
+    folder of its name in LABELS. RNAs join within the species of the sheet's column species or,
+    without it, of --species.
 
-    Genes are looked up by Ensembl ID, then by NCBI gene ID, then by miRBase accession, then by
-    symbol or the name of a miRNA. RNAs that are not in the annotation are listed in unjoined.tsv.
+    Genes are looked up by Ensembl ID, NCBI gene ID, miRBase accession, then symbol. RNAs without a
+    gene are listed in unjoined.tsv.
     """
     need("labels", but="pybedtools")  # for peaks alone
     from histpred import verbs
@@ -146,8 +145,8 @@ def rnainter(table: Path, out: Path, overwrite: bool, **given: Any) -> None:
     "--sheet",
     type=_existing,
     metavar="TSV",
-    help="Table of the peak files, in place of PEAKS, with the columns mark, file and, if a mark "
-    "has several samples, sample. [default: PEAKS]",
+    help="Table of the peak files, in place of PEAKS, with the columns mark, file and, where "
+    "needed, sample. [default: PEAKS]",
 )
 @options.annotation_rows
 @options.window_or(WINDOW)
@@ -169,8 +168,8 @@ def rnainter(table: Path, out: Path, overwrite: bool, **given: Any) -> None:
     "--tile",
     type=Whole(1),
     metavar="BP",
-    help="Cut rows into tiles of BP bases that begin at multiples of BP, and label each tile, for "
-    "evaluate --tile. [default: rows are not cut]",
+    help="Label tiles of BP bases in place of rows, for evaluate --tile. [default: rows are not "
+    "cut]",
 )
 @options.overwrite
 @options.quiet
@@ -180,8 +179,7 @@ def peaks(
     """Label the genes of ANNOTATION from ChIP-seq peaks (BED, narrowPeak, broadPeak).
 
     Name the files of PEAKS MARK.SAMPLE.bed.gz or MARK.bed. A gene has a mark if a peak lies in its
-    window. The window is around the gene's TSS unless you set --window. With --tile, each tile of a
-    row has labels of its own.
+    window.
     """
     need("labels")
     from histpred import verbs

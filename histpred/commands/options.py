@@ -115,9 +115,8 @@ def window_or(default: str | None) -> Decorator:
         default=default,
         metavar="KIND[:UP[:DOWN]]",
         shell_complete=completers.one_of(KINDS),
-        help=f"Window kind ({', '.join(KINDS)}) and its lengths in bp: context:UP, UP bp upstream "
-        "of the gene; promoter:UP:DOWN, around the TSS; interval:UP:DOWN, around the middle of a "
-        f"row. [default: {shown}]",
+        help=f"Window kind ({', '.join(KINDS)}) and lengths in bp: context:UP, "
+        f"promoter:UP:DOWN, interval:UP:DOWN. [default: {shown}]",
     )
 
 
@@ -164,7 +163,7 @@ bundle = in_model(
     default=DEFAULT_BUNDLE,
     metavar="NAME|DIR",
     shell_complete=completers.bundles,
-    help="Name of a shipped bundle (histpred bundle list), or the folder of a bundle.",
+    help="Shipped bundle (histpred bundle list), or the folder of a bundle.",
 )
 encoder = several(
     in_model(
@@ -178,15 +177,15 @@ encoder = several(
         "encoder_name",
         metavar="NAME",
         shell_complete=completers.encoders,
-        help="Published encoder (histpred encoders list) or kind of encoder such as 'kmer', in "
-        "place of a bundle. [default: the bundle's]",
+        help="Published encoder (histpred encoders list) or a kind such as 'kmer', in place of a "
+        "bundle. [default: the bundle's]",
     ),
     in_model(
         "--chunks",
         metavar="window:BP|grid:BP",
-        help="How windows are cut into chunks of BP bases: from their 5' end (window), or at bins "
-        "of the genome that overlapping windows share (grid). [default: the bundle's, or window "
-        "chunks of the encoder's usual length]",
+        help="How windows are cut into chunks of BP bases: from their 5' end, or at bins of the "
+        "genome that windows share. [default: the bundle's, or window:BP of the encoder's usual "
+        "length]",
     ),
 )
 marks = in_model(
@@ -194,14 +193,14 @@ marks = in_model(
     type=NameList("mark"),
     shell_complete=completers.marks,
     default=(),
-    help="Use only these marks, separated by commas. [default: all marks]",
+    help="Use only these marks. [default: all marks]",
 )
 call_precision = in_model(
     "--call-precision",
     type=click.FloatRange(0, 1, min_open=True),
     metavar="SHARE",
-    help="Precision that calls should have, from 0 to 1: sets each mark's threshold. Marks that "
-    "cannot reach it are not called. [default: the bundle's thresholds]",
+    help="Precision that calls should have, from 0 to 1. Marks that cannot reach it are not "
+    "called. [default: the bundle's thresholds]",
 )
 biotype = in_rows(
     "--biotype",
@@ -209,23 +208,22 @@ biotype = in_rows(
     type=NameList("biotype"),
     shell_complete=completers.biotypes,
     default=(),
-    help="Read only rows of these biotypes. 'ncRNA' and 'lncRNA' stand for all their names in "
-    "GENCODE, Ensembl and NCBI. [default: all biotypes]",
+    help="Read only these biotypes; 'ncRNA' and 'lncRNA' stand for all their classes. [default: "
+    "all biotypes]",
 )
 by = in_rows(
     "--by",
     "level",
     type=click.Choice(["gene", "transcript"]),
-    help="Make one window for each gene, or for each transcript, of a GTF or GFF3. The spliced "
-    "window of a gene is that of its transcript tagged Ensembl_canonical, else MANE_Select, else "
-    "APPRIS principal, else of its longest. [default: gene; transcript for spliced windows]",
+    help="Make one window for each gene, or each transcript. [default: gene; transcript for "
+    "spliced windows]",
 )
 tile = in_rows(
     "--tile",
     type=Whole(1),
     metavar="BP",
-    help="Cut rows into tiles of BP bases that begin at multiples of BP, and score each tile as "
-    "an interval. Without ANNOTATION, all of FASTA is cut. [default: rows are not cut]",
+    help="Cut rows, or all of FASTA, into tiles of BP bases, and score each as an interval. "
+    "[default: rows are not cut]",
 )
 unstranded = in_rows(
     "--unstranded", is_flag=True, help="Read rows with strand '.' as '+'. [default: refuse them]"
@@ -235,33 +233,32 @@ device = in_running(
     default="auto",
     metavar="auto|cpu|cuda|cuda:N|mps",
     shell_complete=completers.one_of(["auto", "cpu", "cuda", "mps"]),
-    help="Device that embeds and scores. It is an error if the device you name is missing.",
+    help="Device that embeds and scores.",
 )
 precision = in_running(
     "--precision",
     type=click.Choice(["auto", "fp32", "fp16", "bf16", "int8"]),
     default="auto",
-    help="Numerical precision of torch encoders: fp32 or int8 on a CPU, or bf16 if it has bf16 "
-    "arithmetic; fp16, bf16 or fp32 on CUDA. auto is fp32 on a CPU and fp16 on CUDA.",
+    help="Numerical precision of torch encoders. auto: fp32 on a CPU, fp16 on CUDA.",
 )
 store = in_running(
     "--store",
     type=FOLDER,
     metavar="DIR",
-    help="Folder that keeps embeddings for later runs, which do not compute them again. "
-    "[default: embeddings of a large encoder stay with the output until the run succeeds]",
+    help="Folder that keeps embeddings for later runs. [default: with the output, until the run "
+    "succeeds]",
 )
 weights = in_running(
     "--weights",
     type=EXISTING,
     metavar="PATH",
-    help="Folder, or single file, of the encoder's weights. "
-    "[default: the bundle's folder, or where 'histpred encoders get' puts them]",
+    help="Folder or file of the encoder's weights. [default: the bundle's folder, or that of "
+    "'histpred encoders get']",
 )
 strict = in_running(
     "--strict",
     is_flag=True,
-    help="End with exit code 3 if a row is skipped or ends past its contig.",
+    help="End with exit code 3 if a row is skipped or clipped.",
 )
 overwrite = in_output("--overwrite", is_flag=True, help="Replace an existing output of histpred.")
 cache = in_running(
@@ -269,8 +266,8 @@ cache = in_running(
     type=FOLDER,
     envvar="HISTPRED_CACHE",
     metavar="DIR",
-    help="Folder that keeps private FASTA indexes and copies for later runs. HISTPRED_CACHE sets "
-    "it too. [default: a temporary folder beside the output, removed at the end]",
+    help="Folder that keeps FASTA indexes and copies for later runs; also HISTPRED_CACHE. "
+    "[default: a temporary folder, removed at the end]",
 )
 quiet = in_running("-q", "--quiet", is_flag=True, help="Show only warnings and errors.")
 
@@ -283,8 +280,8 @@ def threads(function: Callable[..., object]) -> Callable[..., object]:
         "--threads",
         type=Whole(1),
         metavar="N",
-        help="Largest number of threads. [default: one for each core that the machine, its "
-        "container or Slurm allows]",
+        help="Largest number of threads. [default: all cores that the machine, container or Slurm "
+        "allows]",
     )
     @wraps(function)
     def limited(*arguments: object, threads: int | None, **given: object) -> object:

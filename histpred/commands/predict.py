@@ -45,14 +45,14 @@ from histpred.core.text import counted
 @inputs.transcripts
 @options.tile
 @options.in_output(
-    "--tracks", is_flag=True, help="Also write the tracks of histpred tracks into OUT/hub."
+    "--tracks", is_flag=True, help="Also write tracks for genome browsers, into OUT/hub."
 )
 @options.in_output(
     "--no-table",
     "table",
     flag_value=False,
     default=True,
-    help="With --tile and --tracks: leave out scores.tsv.gz, which is 5 GB for a human genome.",
+    help="With --tile and --tracks: leave out scores.tsv.gz (5 GB for a human genome).",
 )
 @no_report
 @options.marks
@@ -71,15 +71,14 @@ def predict(
 ) -> None:
     """Predict histone marks for the genes of ANNOTATION from the sequence in FASTA.
 
-    ANNOTATION is BED, GTF or GFF3 ('-': standard input). FASTA is the genome of the same assembly.
-    Both may be compressed. In place of ANNOTATION, you may type regions, which are scored as
-    intervals: chr22:20,100,000-20,104,000, with :+ or :- for a strand. Their positions count from
-    1, and both ends belong to the region, as in samtools and the UCSC browser. With --tile, predict
-    makes a continuous track along ANNOTATION's rows, a contig (chr22), or all of FASTA.
+    ANNOTATION is BED, GTF or GFF3 ('-': standard input), FASTA the genome of the same assembly.
+    Both may be compressed. Regions in place of ANNOTATION are scored as intervals:
+    chr22:20,100,000-20,104,000, with :+ or :- for a strand; positions count from 1, and both ends
+    belong to the region. With --tile, predict makes a continuous track along ANNOTATION's rows, a
+    contig (chr22), or all of FASTA.
 
-    OUT holds scores.tsv.gz (a probability for each window and mark), calls.bed.gz (windows and
-    marks above the thresholds), ledger.tsv (one row for each input row: scored, or skipped
-    and why), run.json (versions, digests and options) and report.html (what was found).
+    OUT holds scores.tsv.gz (probabilities), calls.bed.gz (called marks), ledger.tsv (each input
+    row: scored, or skipped and why), run.json (versions, digests, options) and report.html.
     """
     from histpred import verbs
     from histpred.bundle.calls import promise_of

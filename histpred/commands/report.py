@@ -22,20 +22,31 @@ bundle_of_scores = options.in_model(
     "--bundle",
     metavar="NAME|DIR",
     shell_complete=completers.bundles,
-    help="Bundle that made the scores, for the report. [default: the shipped bundle of that name]",
+    help="Bundle that made the scores. [default: the shipped bundle of that name]",
+)
+genome_of_scores = options.in_output(
+    "--fasta",
+    metavar="FASTA",
+    type=options.INPUT,
+    help="Genome of the scores, for the report's sequence and for what speaks for the calls. "
+    "[default: the FASTA where predict read it, if it is there]",
 )
 no_report = options.in_output(
     "--no-report",
     "report",
     flag_value=False,
     default=True,
-    help="Leave out OUT/report.html, which tells what was found.",
+    help="Leave out OUT/report.html.",
 )
 
 
 @verb(
     examples=[
         ("Write scores/report.html", "histpred report scores"),
+        (
+            "The same, if the prediction read the genome elsewhere",
+            "histpred report scores --fasta genome.fa",
+        ),
     ]
 )
 @options.scores
@@ -46,30 +57,44 @@ no_report = options.in_output(
     required=False,
     writes="an HTML file",
 )
+@genome_of_scores
 @bundle_of_scores
 @options.overwrite
+@options.cache
 @options.quiet
 def report(
-    scores: Path, out: Path | None, bundle: str | None, overwrite: bool, quiet: bool
+    scores: Path,
+    out: Path | None,
+    fasta: str | None,
+    bundle: str | None,
+    overwrite: bool,
+    cache: Path | None,
+    quiet: bool,
 ) -> None:
     """Write an HTML report on SCORES, a folder of predict: what was found, how far to trust it.
 
-    predict and gather write the same report into their folder, unless it has more than 100,000
-    windows. The report is one self-contained file. It opens without a network.
+    predict and gather write the same report, unless there are more than 100,000 windows.
     """
     from histpred import verbs
     from histpred.bundle.folder import load_bundle
 
     loaded = load_bundle(bundle) if bundle else None
-    page = verbs.report(scores, out, loaded, overwrite=overwrite)
+    page = verbs.report(scores, out, loaded, fasta=fasta, cache=cache, overwrite=overwrite)
     logger.info(f"{page}: {page.stat().st_size / 1e6:.1f} MB, for any browser")
 
 
-def report_on(out: Path, bundle: Bundle | None, result: Prediction) -> None:
+def report_on(
+    out: Path,
+    bundle: Bundle | None,
+    result: Prediction,
+    fasta: str | None = None,
+    cache: Path | None = None,
+) -> None:
     """Write the report of a new prediction into its folder, and say where it is.
 
     bundle: that of the prediction; None: a shipped one, and no report if it does not ship. A file
-    of that name stays: it is the report of this very prediction, or the user's own.
+    of that name stays: it is the report of this very prediction, or the user's own. fasta, cache:
+    see `histpred.reports.prediction.write_report`.
     """
     from histpred import verbs
     from histpred.scoring.derived import REPORT
@@ -82,7 +107,7 @@ def report_on(out: Path, bundle: Bundle | None, result: Prediction) -> None:
         logger.info(f"no report is written on {many}; histpred report {out} writes one")
         return
     try:
-        verbs.report(out, None, bundle)
+        verbs.report(out, None, bundle, fasta=fasta, cache=cache)
     except BundleError as error:
         if bundle:
             raise

@@ -57,32 +57,28 @@ NOT_OF_VCF = ("encoder_name", "chunks", "sequences", "tile", "transcripts", "sha
     "--vcf",
     type=options.INPUT,
     metavar="VCF",
-    help="Split this VCF or BCF for histpred variants, in place of the windows for predict. Its "
-    "shards are parts of the VCF, each with a table of the windows that read its alleles. "
-    "[default: no VCF]",
+    help="VCF or BCF to split for histpred variants. Each shard is a part of it, with a table of "
+    "the windows that read its alleles. [default: no VCF]",
 )
 @options.in_output(
     "--shard-bases",
     type=click.IntRange(1),
     default=100_000_000,
     metavar="BP",
-    help="Largest number of bases in the windows of one shard, give or take one window. All shards "
-    "get about the same number of bases.",
+    help="Largest number of bases in the windows of one shard, give or take one window.",
 )
 @options.in_output(
     "--shard-alleles",
     type=Whole(1),
     default=100_000,
     metavar="N",
-    help="With --vcf: largest number of ALT alleles in one shard, give or take those of one "
-    "record. All shards get about the same number.",
+    help="With --vcf: largest number of ALT alleles in one shard, give or take one record.",
 )
 @options.in_output(
     "--recorded-as",
     nargs=2,
     metavar="ANNOTATION FASTA",
-    help="Paths of the inputs for the records, if the given ones are links or copies that will be "
-    "gone. [default: the given paths]",
+    help="Paths for the records, if the given ones are links or copies. [default: the given paths]",
 )
 @options.in_output(
     "--vcf-recorded-as",
@@ -104,12 +100,10 @@ def scatter(
 ) -> None:
     """Check ANNOTATION against FASTA and write its windows as shards of about equal work.
 
-    Each of DIR/shards/*.tsv is an annotation. Run predict or embed on it with the same FASTA and
-    bundle, on any machine. Then histpred gather joins the predictions. Its files are those of a
-    single predict, byte for byte.
+    Run predict or embed on each of DIR/shards/*.tsv with the same FASTA and bundle, on any machine.
+    Then histpred gather joins the predictions.
 
-    With --vcf, each of DIR/shards/*.vcf.gz is a part of the VCF, and the .tsv beside it is its
-    annotation. Run variants on both, with the same FASTA and bundle. Then gather joins the effects.
+    With --vcf, run variants on each of DIR/shards/*.vcf.gz and the .tsv beside it.
     """
     from histpred import verbs
     from histpred.bundle.encoding import choose_encoder

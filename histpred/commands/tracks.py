@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 def tracks(out: Path, quiet: bool, **given: Any) -> None:
     """Write genome-browser tracks of SCORES, a folder that predict made with FASTA.
 
-    HUB holds bigBeds of the annotation, of the calls, of each class of marks and of each mark. If
-    SCORES are of tiles, classes and marks are bigWigs. Open it with hub.txt (UCSC's genome browser,
-    IGV), the IGV sessions or the JBrowse 2 configuration. They show six marks at first.
+    HUB holds bigBeds (bigWigs for tiles) of the annotation, the calls, the classes of marks and the
+    marks. Open it with hub.txt (UCSC's genome browser, IGV), the IGV sessions or the JBrowse 2
+    configuration.
     """
     from histpred import verbs
 

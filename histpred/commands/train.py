@@ -58,26 +58,25 @@ RECIPE, SETTINGS, ABOUT = Recipe(), Settings(), About("")
     "--model",
     type=click.Choice(MODELS),
     default=RECIPE.model,
-    help="Network to train. mlp: the marker-conditioned perceptron on embeddings. The others read "
-    "the bases around the TSS. spectra: a small network over k-mer spectra and reading "
-    "frames (10,000 bp to each side). deephistone: as published (500 bp to each side). "
-    "deephistone-adapted: with global pooling (11,000 bp upstream, 1,000 bp downstream).",
+    help="Network to train. mlp: the marker-conditioned perceptron on embeddings. spectra: a "
+    "small network over k-mers and reading frames within 10,000 bp of the TSS. deephistone: as "
+    "published, on 500 bp to each side. deephistone-adapted: with global pooling, on 11,000 bp "
+    "upstream and 1,000 bp downstream.",
 )
 @in_network(
     "--from",
     "parent",
     metavar="NAME|DIR",
     shell_complete=completers.bundles,
-    help="Bundle of 'histpred train' whose weights are the start (fine-tuning). It fixes model, "
-    "members, hidden widths, encoder and window (mlp and spectra). Marks that it does not have "
-    "start anew. [default: train anew]",
+    help="Bundle of 'histpred train' to start from (fine-tuning; mlp and spectra). It fixes the "
+    "network, the encoder and the window. [default: train anew]",
 )
 @in_network(
     "--members",
     type=Whole(1),
     default=RECIPE.members,
     metavar="N",
-    help="Number of networks that differ in their seed and are averaged (mlp and spectra).",
+    help="Number of networks that are averaged (mlp and spectra).",
 )
 @options.encoder
 @options.selection
@@ -107,10 +106,9 @@ RECIPE, SETTINGS, ABOUT = Recipe(), Settings(), About("")
     default=RECIPE.split,
     metavar="random|chromosome|block|locus|FILE",
     shell_complete=completers.one_of(["random", "chromosome", "block", "locus"], "file"),
-    help="How rows are split into training, validation and test sets. random: by gene, as in the "
-    "paper. chromosome: whole chromosomes. block: blocks of the genome. locus: windows of "
-    "different sets never overlap. FILE: a TSV of id and set, or a BED named train, "
-    "validation and test.",
+    help="Training, validation and test sets. random: by gene, as in the paper. chromosome: whole "
+    "chromosomes. block: blocks of the genome. locus: windows of different sets never overlap. "
+    "FILE: a TSV of id and set, or a BED named train, validation and test.",
 )
 @in_split(
     "--block",
@@ -135,29 +133,28 @@ RECIPE, SETTINGS, ABOUT = Recipe(), Settings(), About("")
     "--loss",
     type=click.Choice(LOSSES),
     default=RECIPE.loss,
-    help="Loss function. weighted: cross-entropy with positives weighted up. undersampled: "
-    "cross-entropy on equal numbers of both classes. nnpu: positive-unlabelled learning. plain: "
-    "cross-entropy.",
+    help="Loss function. weighted: cross-entropy with positives weighted up. undersampled: on "
+    "equal numbers of both classes. nnpu: positive-unlabelled learning. plain: cross-entropy.",
 )
 @in_fit(
     "--prior",
     metavar="SHARE|FILE",
-    help="Share of the true positives that are labelled, from 0 to 1, or a TSV of mark and prior. "
-    "--loss nnpu needs it. [default: none]",
+    help="With --loss nnpu: share of the true positives that are labelled, from 0 to 1, or a TSV "
+    "of mark and prior. [default: none]",
 )
 @in_fit(
     "--calls",
     metavar="precision:SHARE|youden",
-    help="How each mark's threshold is chosen on the validation rows. precision: the lowest whose "
-    "calls have that precision, such as precision:0.9. youden: the highest Youden's J, as in the "
-    "paper. [default: precision:0.8, for intervals precision:0.5]",
+    help="Rule for each mark's threshold, on the validation rows. precision: the lowest with that "
+    "precision. youden: the highest Youden's J, as in the paper. [default: precision:0.8, for "
+    "intervals precision:0.5]",
 )
 @in_fit(
     "--epochs",
     type=Whole(1),
     default=SETTINGS.epochs,
     metavar="N",
-    help="Largest number of epochs (passes over the training rows).",
+    help="Largest number of epochs.",
 )
 @in_fit(
     "--batch",
@@ -197,20 +194,14 @@ RECIPE, SETTINGS, ABOUT = Recipe(), Settings(), About("")
 def train(out: Path, hidden: str, name: str | None, quiet: bool, **given: Any) -> None:
     """Train a bundle on the LABELS of the rows of ANNOTATION, or on several genomes.
 
-    LABELS is a folder that 'histpred labels' wrote, or a TSV. Its first column is an id (gene_id or
-    name of the annotation). Each further column is a mark: 1 = present, 0 = absent, empty =
-    unlabelled.
+    LABELS is a folder that 'histpred labels' wrote, or a TSV: an id (gene_id or name of the
+    annotation), then a column for each mark (1 = present, 0 = absent, empty = unlabelled).
 
-    SHEET is a CSV, or a TSV, with a row for each genome. Its columns are name, annotation, fasta
-    and labels and, if you like, species, taxon_id and assembly. One bundle is trained on all
-    genomes. Their chromosomes and genes are told apart as human:chr1 and human:ENSG00000130538.
+    SHEET is a CSV, or a TSV, with a row for each genome: name, annotation, fasta, labels and,
+    optionally, species, taxon_id and assembly.
 
-    If train is killed, run it again: it resumes where it stopped and ends with the same weights.
-
-    With --precision bf16, the network is trained in bf16 too.
-
-    With --from BUNDLE, training goes on from the weights of a bundle. The card names it, and says
-    how many test rows it was trained on.
+    If train is killed, run it again: it resumes and ends with the same weights. With --precision
+    bf16, the network is trained in bf16 too.
     """
     need("train")
     from histpred import verbs

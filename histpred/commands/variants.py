@@ -41,15 +41,15 @@ if TYPE_CHECKING:
     type=Whole(0),
     default=50,
     metavar="N",
-    help="Number of random substitutions of bases of each window that effects are ranked among; 0: "
-    "effects get no rank.",
+    help="Number of random substitutions (bases) in each window that effects are ranked among; 0: "
+    "no ranks.",
 )
 @options.in_output(
     "--recorded-as",
     nargs=3,
     metavar="VCF ANNOTATION FASTA",
-    help="Paths of the inputs for the record, if the given ones are links or copies that will be "
-    "gone. [default: the given paths]",
+    help="Paths for the record of the inputs, if the given ones are links or copies. [default: "
+    "the given paths]",
 )
 @options.marks
 @options.threads
@@ -59,8 +59,7 @@ if TYPE_CHECKING:
 @options.in_running(
     "--anyway",
     is_flag=True,
-    help="Also use a bundle whose effects are within the noise of its numbers. "
-    "[default: refuse it]",
+    help="Also use a bundle whose effects are within its numerical noise. [default: refuse it]",
 )
 def variants(
     out: Path,
@@ -72,16 +71,14 @@ def variants(
 ) -> None:
     """Score each allele of VCF in the windows of ANNOTATION that read it.
 
-    VCF may be compressed, or a BCF; it must be sorted. ANNOTATION and FASTA are those of predict,
-    and of the assembly that VCF was called on. Each ALT is scored alone, in every window that reads
-    its place and, if the bundle scores intervals, in the tile that it lies in. Genotypes are not
-    read. For a shard of scatter --vcf, ANNOTATION is the table beside it.
+    VCF (or BCF) must be sorted, and of the assembly of ANNOTATION and FASTA. Each ALT is scored
+    alone, in every window that reads its place and, if the bundle scores intervals, in its tile.
+    Genotypes are not read. For a shard of scatter --vcf, ANNOTATION is the table beside it.
 
     OUT holds effects.tsv.gz (for each allele and window: the probabilities of each mark with both
-    alleles, the difference in log-odds, and its rank among random substitutions of the window),
-    variants.vcf.gz (VCF with the largest effect of each ALT in INFO/HISTPRED), variants.ledger.tsv
-    (each ALT once: scored, or skipped and why), ledger.tsv (the rows of ANNOTATION) and
-    variants.json (versions, digests and options).
+    alleles, the difference in log-odds, and its rank among random substitutions), variants.vcf.gz
+    (with the largest effect of each ALT in INFO/HISTPRED), variants.ledger.tsv (each ALT: scored,
+    or skipped and why), ledger.tsv and variants.json.
     """
     from histpred import verbs
     from histpred.core.execution import Execution

@@ -17,6 +17,7 @@ from histpred.commands.numbers import Whole
 from histpred.commands.progress import check_strict, skipped
 from histpred.core.log import logger
 from histpred.core.text import counted
+from histpred.genome.regions import LONGEST_REACH
 
 
 @verb(
@@ -48,14 +49,14 @@ from histpred.core.text import counted
 @options.tile
 @options.in_rows(
     "--upstream",
-    type=Whole(0),
+    type=Whole(0, LONGEST_REACH),
     metavar="BP",
     help="Bases upstream of the TSS (promoter) or of the gene (context), in bp. "
     "[default: the bundle's, or the kind's]",
 )
 @options.in_rows(
     "--downstream",
-    type=Whole(0),
+    type=Whole(0, LONGEST_REACH),
     metavar="BP",
     help="Bases downstream of the TSS (promoter), in bp. [default: the bundle's, or the kind's]",
 )
@@ -72,9 +73,8 @@ def windows(
 ) -> None:
     """Write the windows of ANNOTATION on FASTA as TSV, BED or FASTA, and their ledger beside it.
 
-    The windows are those that predict would score with the same bundle, unless --window,
-    --upstream or --downstream changes them. As in predict, regions may be typed in place of
-    ANNOTATION: chr22:20,100,000-20,104,000. Standard output gets no ledger.
+    They are those of predict with the same bundle, unless --window, --upstream or --downstream
+    changes them. Standard output gets no ledger.
     """
     from histpred import verbs
     from histpred.bundle.folder import load_bundle

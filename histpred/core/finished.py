@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from histpred.core.errors import InputError, OutputError, first_few
 from histpred.core.journal import file_digest
+from histpred.core.makers import made_otherwise
 from histpred.core.output import sweep
 from histpred.core.strict_json import parse
 from histpred.core.version import __version__
@@ -22,6 +23,8 @@ from histpred.core.version import __version__
 LONGEST = 70  # characters of a value in a message
 
 Model = TypeVar("Model", bound=BaseModel)
+Identity = BaseModel | Mapping[str, object]
+"""What determines an output: a model, or values as JSON has them."""
 
 
 def is_ours(record: Path) -> bool:
@@ -44,22 +47,27 @@ def read_record(path: Path, model: type[Model], verb: str, remedy: str) -> Model
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise InputError(
-            path.parent,
-            f"no finished output of histpred {verb}: {path.name} cannot be read ({error.strerror})",
-            remedy,
-        ) from error
+        _refuse_other_maker(path.parent, verb, remedy)
+        unread = f"{path.name} cannot be read ({error.strerror})"
+        found = f"no finished output of histpred {verb}: {unread}"
+        raise InputError(path.parent, found, remedy) from error
     try:
         fields = parse(content)
         _check_schema(path, fields, model, remedy)
         return model.model_validate(fields)
     except ValidationError as error:
+        _refuse_other_maker(path.parent, verb, remedy)
         places = ((".".join(map(str, one["loc"])), one["msg"]) for one in error.errors())
         problems = first_few([": ".join(filter(None, place)) for place in places])
         raise InputError(path, f"not written by histpred {verb}: {problems}", remedy) from error
     except ValueError as error:
         message = f"not written by histpred {verb}: Invalid JSON: {error}"
         raise InputError(path, message, remedy) from error
+
+
+def _refuse_other_maker(folder: Path, verb: str, remedy: str) -> None:
+    if other := made_otherwise(folder, verb):
+        raise InputError(folder, f"is {other}", remedy)
 
 
 def write_record(path: Path, record: BaseModel, without: Set[str] = frozenset()) -> None:
@@ -144,20 +152,29 @@ def digests_of(record: BaseModel) -> dict[str, str]:
 
 
 def held(
-    path: Path, model: type[Model], what: str, now: Callable[[], BaseModel], overwrite: bool
+    path: Path,
+    model: type[Model],
+    what: str,
+    now: Callable[[], Identity],
+    overwrite: bool,
+    below: str = "",
 ) -> Model | None:
     """The record of a finished folder that holds the requested output.
 
     None if no output of histpred is finished, or if it is to be replaced. What a killed run left
     is removed. `what` and `now`, which is called only if it is needed, are as in `refuse_other`,
-    against the field `identity` of the record. Raises OutputError for another output, and if files
-    are missing or altered.
+    against the `identity` of the record. below: the name of the record's folder, if it is only a
+    part of the output. Raises OutputError for another output, and if files are missing or altered.
     """
     record = None if overwrite else finished(path, model)
     if record is not None:
+        folder = path.parent.parent if below else path.parent
+        outputs = {str(Path(below, name)): digest for name, digest in digests_of(record).items()}
         before = record.model_dump(mode="json", by_alias=True, include={"identity"})["identity"]
-        asked = now().model_dump(mode="json", by_alias=True)
-        refuse_other(path.parent, what, before, asked, digests_of(record))
+        asked = now()
+        if isinstance(asked, BaseModel):
+            asked = asked.model_dump(mode="json", by_alias=True)
+        refuse_other(folder, what, before, asked, outputs)
         sweep(path.parent)
     return record
 

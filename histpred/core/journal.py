@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePath
 
 from histpred.core.errors import OutputError
+from histpred.core.strict_json import parse
 
 JOURNAL = "journal.json"
 LOCK = ".lock"
@@ -40,8 +41,9 @@ class Journal:
         self._work = work
         self._path = work / JOURNAL
         self._known: dict[str, list[str]] = {}
-        with contextlib.suppress(OSError, ValueError, AttributeError):
-            for name, digests in json.loads(self._path.read_bytes()).items():
+        with contextlib.suppress(OSError, ValueError):
+            noted = parse(self._path.read_bytes())
+            for name, digests in noted.items() if isinstance(noted, dict) else ():
                 if isinstance(digests, list) and _is_below(PurePath(name)):
                     self._known[name] = digests
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 
 MOST_DIGITS = 40  # of a whole number; a seed has up to 39, and a float holds 308
 DEEPEST = 100  # levels of lists and objects
+TEXT_OR_BRACKET = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[{]|[]}]', re.DOTALL)
 
 
 def parse(content: str | bytes) -> object:
@@ -19,19 +21,23 @@ def parse(content: str | bytes) -> object:
     Traceback (most recent call last):
     ValueError: the key 'a' occurs twice in an object
     """
-    try:
-        value: object = json.loads(content, object_pairs_hook=_object, parse_int=_whole_number)
-    except RecursionError:
-        raise ValueError(_TOO_DEEP) from None
-    level = [value]
-    for _ in range(DEEPEST + 1):
-        level = [part for inner in level for part in _parts(inner)]
-        if not level:
-            return value
-    raise ValueError(_TOO_DEEP)
+    if isinstance(content, bytes):
+        content = content.decode(json.detect_encoding(content), "surrogatepass")
+    _check_depth(content)
+    value: object = json.loads(content, object_pairs_hook=_object, parse_int=_whole_number)
+    return value
 
 
-_TOO_DEEP = f"lists and objects are nested more than {DEEPEST} deep"
+def _check_depth(content: str) -> None:
+    """Raise ValueError for deep nesting, which Python's parser meets with its stack."""
+    depth = 0
+    for found in TEXT_OR_BRACKET.finditer(content):
+        if found[0] in "[{":
+            depth += 1
+        elif found[0] in "]}":
+            depth -= 1
+        if depth > DEEPEST:
+            raise ValueError(f"lists and objects are nested more than {DEEPEST} deep")
 
 
 def _object(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
@@ -48,9 +54,3 @@ def _whole_number(text: str) -> int:
     if digits > MOST_DIGITS:
         raise ValueError(f"a whole number of {digits:,} digits, {MOST_DIGITS} are read")
     return int(text)
-
-
-def _parts(value: object) -> list[object]:
-    if isinstance(value, dict):
-        return list(value.values())
-    return value if isinstance(value, list) else []

@@ -8,6 +8,7 @@ from pathlib import Path
 import yaml
 
 from histpred.core.errors import InputError
+from histpred.core.strict_json import DEEPEST
 
 HINT = "indent with blanks, write 'key: value', and quote text that holds a colon"
 PLAIN = "use text, numbers, lists and mappings"
@@ -23,7 +24,7 @@ def read_yaml(path: Path) -> tuple[object, dict[Place, int]]:
     """
     try:
         text = path.read_text(encoding="utf-8")
-        node = yaml.compose(text, yaml.SafeLoader)
+        node = yaml.compose(text, _Loader)
     except OSError as error:
         raise InputError(path, f"cannot be read: {error.strerror}", "check the path") from error
     except UnicodeDecodeError as error:
@@ -31,9 +32,6 @@ def read_yaml(path: Path) -> tuple[object, dict[Place, int]]:
     except yaml.YAMLError as error:
         what = f"cannot be read as YAML: {_problem(error)}"
         raise InputError(path, what, HINT, _line(error)) from error
-    except RecursionError as error:
-        what = "cannot be read as YAML: its lists and mappings are nested too deep"
-        raise InputError(path, what, PLAIN) from error
     if node is None:
         return None, {}
     lines = dict(_places(path, node, (), set()))
@@ -42,6 +40,25 @@ def read_yaml(path: Path) -> tuple[object, dict[Place, int]]:
     except yaml.YAMLError as error:
         what = f"holds what is no plain data: {_problem(error)}"
         raise InputError(path, what, PLAIN, _line(error)) from error
+
+
+class _Loader(yaml.SafeLoader):
+    """Composes nodes that are nested as deep as JSON may be; PyYAML's own limit is the stack."""
+
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """Return the next node, or raise ComposerError if it is nested too deep."""
+        event = self.peek_event()
+        if not isinstance(event, yaml.CollectionStartEvent):
+            return super().compose_node(parent, index)
+        if self.depth == DEEPEST:
+            problem = f"lists and mappings are nested more than {DEEPEST} deep"
+            raise yaml.composer.ComposerError(None, None, problem, event.start_mark)
+        self.depth += 1
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
 
 
 def _problem(error: yaml.YAMLError) -> str:

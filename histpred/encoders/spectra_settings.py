@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from histpred.encoders import Sharing, check_settings
+from histpred.genome.regions import LONGEST_REACH
 
 SETTINGS = {
     "bin_length": int,
@@ -14,7 +15,6 @@ SETTINGS = {
     "places": list,
 }
 MOST_STRETCHES, MOST_PLACES = 1_000, 1_000  # more than any network has
-FARTHEST = 10_000_000  # bp
 
 
 def sharing_of(settings: Mapping[str, object]) -> Sharing:
@@ -36,7 +36,7 @@ def places_of(settings: Mapping[str, object], length: int) -> list[int]:
     if not isinstance(places, list) or len(places) > MOST_PLACES:
         raise ValueError(f"'places' must be a list of at most {MOST_PLACES} numbers")
     for place in places:
-        if type(place) is not int or abs(place) > FARTHEST or place % length:
+        if type(place) is not int or abs(place) > LONGEST_REACH or place % length:
             raise ValueError(
                 f"a place must be whole bins of {length} bp from the middle: {place!r}"
             )
@@ -56,8 +56,8 @@ def stretches_of(settings: Mapping[str, object]) -> tuple[int, list[tuple[int, i
     for ends in stretches:
         if not (isinstance(ends, list) and [type(end) for end in ends] == [int, int]):
             raise ValueError(f"a stretch must be two whole numbers, found {ends!r}")
-        if not -FARTHEST <= ends[0] < ends[1] <= FARTHEST:
-            raise ValueError(f"no stretch within {FARTHEST} bp: {ends}")
+        if not -LONGEST_REACH <= ends[0] < ends[1] <= LONGEST_REACH:
+            raise ValueError(f"no stretch within {LONGEST_REACH} bp: {ends}")
         found.append((ends[0], ends[1]))
     reach = max(max(-start, end) for start, end in found)
     if any((reach + end) % length for ends in found for end in (*ends, reach)):
@@ -66,4 +66,4 @@ def stretches_of(settings: Mapping[str, object]) -> tuple[int, list[tuple[int, i
 
 
 def is_length(value: object = None) -> bool:
-    return type(value) is int and 0 < value <= FARTHEST
+    return type(value) is int and 0 < value <= LONGEST_REACH

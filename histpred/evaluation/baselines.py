@@ -164,8 +164,9 @@ def _logistic(
     slopes, intercepts = np.zeros((values.shape[1], len(shares))), logit(shares)
     if not len(values):
         return lambda these: expit(these @ slopes + intercepts)
-    scaler = StandardScaler().fit(values.astype(np.float64))
-    scaled = scaler.transform(values.astype(np.float64))
+    scaled = values.astype(np.float64)
+    scaler = StandardScaler(copy=False).fit(scaled)
+    scaled = scaler.transform(scaled)  # where it is
     # The systems are small: several BLAS threads are slower than one, above all on shared cores.
     with threadpool_limits(1, user_api="blas"):
         for i, truth in enumerate(labels.T):
@@ -173,7 +174,7 @@ def _logistic(
             if len(np.unique(truth[known])) < 2:
                 continue
             model = LogisticRegression(C=strength, solver="newton-cholesky", max_iter=1000)
-            model.fit(scaled[known], truth[known] == 1)
+            model.fit(scaled if known.all() else scaled[known], truth[known] == 1)
             slopes[:, i] = model.coef_[0] / scaler.scale_
             intercepts[i] = model.intercept_[0] - scaler.mean_ @ slopes[:, i]
     return lambda these: expit(these.astype(np.float64) @ slopes + intercepts)

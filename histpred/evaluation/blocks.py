@@ -20,11 +20,13 @@ from histpred.evaluation.baselines import (
     shares_of,
 )
 from histpred.evaluation.calibration import call_thresholds
+from histpred.evaluation.spooled import SpooledRows
 from histpred.labels.loci import overlapping
 
 FOLDS = 5
 GAP = 100_000  # bp
 ENOUGH = 50_000  # rows that baselines are fitted on; more change nothing but the time
+AT_ONCE = 20_000  # rows that are scored at once
 
 
 class Blocks:
@@ -53,7 +55,7 @@ class Blocks:
 
 def out_of_fold(
     windows: pandas.DataFrame,
-    features: np.ndarray,
+    features: np.ndarray | SpooledRows,
     labels: np.ndarray,
     blocks: Blocks,
     wanted: float | None = None,
@@ -73,12 +75,15 @@ def out_of_fold(
         train = train[:: max(1, -(-len(train) // ENOUGH))]
         rows = windows.iloc[train].reset_index(drop=True)
         predictors = fit_predictors(rows, features[train], labels[train], shares)
-        these = windows[held_out].reset_index(drop=True)
-        for name, predict in predictors.items():
-            values = found.setdefault(name, np.full(labels.shape, np.nan))
-            values[held_out] = predict(these, features[held_out])
+        scored = np.flatnonzero(held_out)
+        for part in np.array_split(scored, -(-len(scored) // AT_ONCE)):
+            these, read = windows.iloc[part].reset_index(drop=True), features[part]
+            for name, predict in predictors.items():
+                values = found.setdefault(name, np.full(labels.shape, np.nan))
+                values[part] = predict(these, read)
     if several(windows):
-        found[OF_GENOME] = shares_by_genome(windows, labels, shares)(windows, features)
+        predict = shares_by_genome(windows, labels, shares)  # which reads no features
+        found[OF_GENOME] = predict(windows, np.empty(0))
     return {
         name: (found[name], call_thresholds(labels, found[name], wanted))
         for name in INPUTS

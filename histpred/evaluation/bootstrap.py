@@ -16,7 +16,7 @@ from histpred.evaluation.metrics import COLUMNS, macro_average
 from histpred.evaluation.ranking import by_locus, drawn_figures, rankings
 from histpred.evaluation.result import MACRO, MICRO
 
-CELLS = 1 << 22  # of resampled sums that are worked on at once
+CELLS = 1 << 20  # of resampled sums that are worked on at once
 INTERVAL = [0.025, 0.975]
 SAMPLES = 200
 

@@ -26,8 +26,9 @@ from histpred.evaluation.result import (
     Result,
     ValidationRows,
 )
-from histpred.evaluation.rows import EvaluationOptions, LabelledRows, label_rows
+from histpred.evaluation.rows import EvaluationOptions, LabelledRows
 from histpred.evaluation.scores import ScoredWindows, described
+from histpred.evaluation.spooled import SpooledRows
 from histpred.evaluation.vectors import similarity_of, why_no_vectors
 from histpred.genome.genomes import GENOME, GenomeInput
 from histpred.genome.regions import INTERVAL
@@ -35,7 +36,6 @@ from histpred.genome.transcripts import fitting
 from histpred.genome.windows import WindowSpec
 from histpred.labels.examples import Examples
 from histpred.labels.loci import locus_numbers
-from histpred.labels.matrix import Labels
 from histpred.labels.splits import TRAIN
 from histpred.scoring.embed import window_sequences
 
@@ -83,19 +83,19 @@ class EvaluatedRows(NamedTuple):
 
 
 def compare(
-    scored: Sequence[ScoredWindows],
+    scored: list[ScoredWindows],
     genomes: Sequence[GenomeInput],
-    labels: Sequence[Labels],
+    chosen: LabelledRows,
     options: EvaluationOptions,
     work: Path,
 ) -> Result:
     """Evaluate the first of the bundles, with the others and the baselines beside it.
 
-    labels: those of each genome. work: a private folder for temporary files. Raises what
-    `histpred.evaluation.rows.label_rows` raises.
+    chosen: the rows that `histpred.evaluation.rows.label_rows` chose. work: a private folder for
+    temporary files. The windows of `scored` are dropped as soon as they are not needed: there may
+    be all tiles of a genome.
     """
     bundle, window = scored[0].bundle, scored[0].window
-    chosen = label_rows(scored, genomes, labels, options)
     labelled, blocks = chosen.labelled, chosen.blocks
     windows, truth = chosen.of(chosen.evaluated)
     # Neighbouring intervals are alike even where they do not overlap.
@@ -106,6 +106,7 @@ def compare(
     validation = ValidationRows(*chosen.of(chosen.validation))
     evaluated = EvaluatedRows(windows, truth, chosen.marks, loci, options.seed, validation.labels)
     models = _bundle_results(scored, chosen, evaluated)
+    scored[:] = [each.without_windows() for each in scored]
     training = labelled.labels[chosen.sets == TRAIN]
     by_block = not len(training) and len(blocks.names) > 1
     if len(training) or by_block:
@@ -149,7 +150,7 @@ def _groupings(windows: pandas.DataFrame, blocks: Blocks | None) -> dict[str, Se
         **({GENOME: windows[GENOME]} if several(windows) else {}),
         "biotype": windows["biotype"],
         "chromosome": windows["chrom"],
-        **({"block": np.array(blocks.names)[blocks.numbers]} if blocks else {}),
+        **({"block": np.array(blocks.names, object)[blocks.numbers]} if blocks else {}),
     }
 
 
@@ -160,16 +161,16 @@ def _bundle_results(
     for each, place in zip(scored, rows.places, strict=True):
         manifest = each.bundle.manifest
         thresholds = {mark.name: mark.threshold for mark in each.marks}
+        probabilities, raw = each.columns(rows.marks, place[rows.evaluated])
         one = evaluated.assess(
             MODEL,
             f"{described(each.window)}, {manifest.encoder.published or manifest.encoder.kind}",
-            each.table[list(rows.marks)].to_numpy()[place[rows.evaluated]],
+            probabilities,
             np.array([thresholds[mark] for mark in rows.marks]),
             next(iter(models.values()), None),
         )
-        raw = each.raw[:, [each.names.index(mark) for mark in rows.marks]]
-        one = one._replace(raw=raw[place[rows.evaluated]])
-        models[manifest.name] = evaluated.read_by_paper(one, raw[place[rows.validation]])
+        _, validation = each.columns(rows.marks, place[rows.validation])
+        models[manifest.name] = evaluated.read_by_paper(one._replace(raw=raw), validation)
     return models
 
 
@@ -189,13 +190,14 @@ def _baseline_results(
     wanted = _wanted(scored)
     trained = (rows.sets == TRAIN).any()
     needed = rows.labelled.rows if trained else rows.labelled.rows[rows.evaluated]
-    features = _features(genomes, scored.window, needed, work)
+    spooled = _features(genomes, scored.window, needed, work)
     if trained:
+        features = spooled[np.arange(len(spooled))]
         score = fit_baselines(Examples(windows, units, features, labels, rows.known_sets), wanted)
         scores = score(evaluated.windows, features[rows.evaluated])
         validation = score(windows[rows.validation], features[rows.validation])
     else:
-        scores = out_of_fold(evaluated.windows, features, evaluated.truth, rows.blocks, wanted)
+        scores = out_of_fold(evaluated.windows, spooled, evaluated.truth, rows.blocks, wanted)
         validation = {}
     bundle = next(iter(models.values()))
     results = {}
@@ -209,18 +211,20 @@ def _baseline_results(
 
 def _features(
     genomes: Sequence[GenomeInput], window: WindowSpec, rows: np.ndarray, work: Path
-) -> np.ndarray:
-    """The baselines' input, float32 [rows, f]; `rows` number the windows of all genomes."""
-    features, first = np.empty((len(rows), 0), np.float32), 0
+) -> SpooledRows:
+    """The baselines' input, float32 [rows, f]; `rows` number the windows of all genomes.
+
+    They are in ascending order. The file is in `work`.
+    """
+    features, first = SpooledRows(work / ".features"), 0
     for genome in genomes:
         request = fitting(genome.request, window.kind)
         with closing(window_sequences(request, window, work)) as batches:
             for batch in batches:
-                found = sequence_features(batch, window)
-                if not features.shape[1]:
-                    features = np.empty((len(rows), found.shape[1]), np.float32)
-                here = np.flatnonzero((rows >= first) & (rows < first + len(batch)))
-                features[here] = found[rows[here] - first]
+                begin, end = np.searchsorted(rows, [first, first + len(batch)])
+                chosen = [batch[row - first] for row in rows[begin:end]]
+                if chosen:
+                    features.append(sequence_features(chosen, window))
                 first += len(batch)
     return features
 

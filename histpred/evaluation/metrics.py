@@ -116,7 +116,7 @@ def reliability(
     `labels` and `probabilities` are [n]. The order of rows does not matter: a bin that ends among
     pairs of one probability has their mean label. With fewer pairs than bins, each pair is a bin.
     """
-    ranking = rank(labels, probabilities, np.arange(len(labels)))
+    ranking = rank(labels, probabilities, np.arange(len(labels), dtype=np.int32))
     sums = binned(running_sums(ranking, np.ones((1, len(labels)))), bins)
     count, hits, scores = (values[0] for values in sums)
     filled = count > 0

@@ -6,10 +6,11 @@ in which the rows lie: pairs of a locus are added up once, for all samples.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, vstack
 
 BINS = 10  # of the expected calibration error
 MOST_ENDS = 1 << 14  # distinct probabilities of a ranking by locus
@@ -31,17 +32,20 @@ class Ranking(NamedTuple):
 def rank(labels: np.ndarray, probabilities: np.ndarray, rows: np.ndarray) -> Ranking:
     """Rank pairs, given as three arrays [pairs]; pairs without a label (NaN) are left out."""
     known = np.flatnonzero(~np.isnan(labels))
-    order = known[np.argsort(-probabilities[known], kind="stable")]
-    scores = probabilities[order].astype(np.float64)
+    descending = np.negative(probabilities[known])
+    order = known[np.argsort(descending, kind="stable")]
+    del known, descending  # all pairs of a genome's tiles may be here
+    scores = probabilities[order].astype(np.float64, copy=False)
     last = np.append(scores[1:] != scores[:-1], True)[: len(scores)]
-    return Ranking(rows[order], labels[order].astype(np.float64), scores, np.flatnonzero(last))
+    return Ranking(rows[order], labels[order], scores, np.flatnonzero(last))
 
 
-def rankings(labels: np.ndarray, probabilities: np.ndarray) -> list[Ranking]:
+def rankings(labels: np.ndarray, probabilities: np.ndarray) -> Iterator[Ranking]:
     """The ranking of all pairs, then that of each mark; both inputs are [n, marks]."""
-    rows, marks = np.arange(labels.shape[0]), labels.shape[1]
-    pooled = rank(labels.ravel(), probabilities.ravel(), np.repeat(rows, marks))
-    return [pooled, *(rank(labels[:, i], probabilities[:, i], rows) for i in range(marks))]
+    rows, marks = np.arange(labels.shape[0], dtype=np.int32), labels.shape[1]
+    yield rank(labels.ravel(), probabilities.ravel(), np.repeat(rows, marks))
+    for i in range(marks):
+        yield rank(labels[:, i], probabilities[:, i], rows)
 
 
 def weighted_figures(ranking: Ranking, weights: np.ndarray) -> np.ndarray:
@@ -65,12 +69,12 @@ def by_locus(ranking: Ranking, loci: np.ndarray) -> csr_array:
     ends = ranking.ends
     if len(ends) > MOST_ENDS:
         ends = ends[np.linspace(0, len(ends) - 1, MOST_ENDS).astype(np.int64)]
-    place = np.searchsorted(ends, np.arange(len(ranking.rows)))
-    values = (np.ones(len(place)), ranking.truth, ranking.scores)
-    rows = np.concatenate([number * len(ends) + place for number in range(len(values))])
-    columns = np.tile(loci[ranking.rows], len(values))
-    shape = (len(values) * len(ends), int(loci.max(initial=-1)) + 1)
-    return csr_array((np.concatenate(values), (rows, columns)), shape=shape)
+    before = np.diff(ends, prepend=-1)
+    place = np.repeat(np.arange(len(ends), dtype=np.int32), before)
+    columns = loci.astype(np.int32)[ranking.rows]
+    shape = (len(ends), int(loci.max(initial=-1)) + 1)
+    numbers = (np.ones(len(place)), ranking.truth.astype(np.float64), ranking.scores)
+    return vstack([csr_array((one, (place, columns)), shape=shape) for one in numbers], "csr")
 
 
 def drawn_figures(sums: csr_array, weights: np.ndarray) -> np.ndarray:
@@ -98,7 +102,8 @@ def running_sums(ranking: Ranking, weights: np.ndarray) -> RunningSums:
     drawn = np.take(weights, ranking.rows, axis=1)
     tied = len(ranking.ends) < len(ranking.rows)
     sums = []
-    for values in (drawn, drawn * ranking.truth, drawn * ranking.scores):
+    for factor in (None, ranking.truth, ranking.scores):
+        values = drawn if factor is None else drawn * factor
         running = np.zeros((len(weights), 1 + len(ranking.rows)))
         np.cumsum(values, axis=1, out=running[:, 1:])
         sums.append(running[:, np.append(0, ranking.ends + 1)] if tied else running)

@@ -76,8 +76,8 @@ class LabelledRows(NamedTuple):
 
     def of(self, chosen: np.ndarray) -> tuple[pandas.DataFrame, np.ndarray]:
         """Windows without COPY, and labels [n, marks], of the rows chosen by a mask."""
-        windows = self.labelled.windows[chosen].reset_index(drop=True).drop(columns=COPY)
-        return windows, self.labelled.labels[chosen]
+        windows = self.labelled.windows.loc[chosen, self.labelled.windows.columns != COPY]
+        return windows.reset_index(drop=True), self.labelled.labels[chosen]
 
     @property
     def known_sets(self) -> np.ndarray:
@@ -102,12 +102,11 @@ def label_rows(
     bundle = scored[0].bundle
     path = genomes[0].labels_path
     labels = [_common_marks(scored, these, path, options.marks) for these in labels]
-    windows = scored[0].table.drop(columns=list(scored[0].names))
-    found = labelled_genomes(genomes, _by_genome(genomes, windows), labels)
+    found = labelled_genomes(genomes, _by_genome(genomes, scored[0].table), labels)
     sets = _sets(bundle, found.windows)
     chosen, warnings = _choose(sets, options.rows, bundle)
     warnings += absent_marks(genomes, labels)
-    places = _places(scored, found.windows)
+    places = [found.rows, *_places(scored[1:], found.windows)]
     everywhere = np.all([place >= 0 for place in places], axis=0)
     if not everywhere.any():
         raise UsageError(
@@ -232,6 +231,8 @@ def _choose(sets: np.ndarray, rows: str, bundle: Bundle) -> tuple[np.ndarray, li
 
 
 def _places(scored: Sequence[ScoredWindows], windows: pandas.DataFrame) -> list[np.ndarray]:
+    if not scored:
+        return []
     keys, *indexes = (
         pandas.MultiIndex.from_frame(table[[*SAME_ROW, COPY]])
         for table in (windows, *(each.table for each in scored))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+from array import array
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas
@@ -14,7 +15,7 @@ from scipy.special import expit
 from histpred.bundle.encoding import bundle_encoder
 from histpred.bundle.folder import Bundle
 from histpred.bundle.mark_spec import MarkSpec
-from histpred.core.columns import NAMES
+from histpred.core.columns import COLUMNS, NAMES
 from histpred.core.execution import Execution
 from histpred.genome.genomes import GenomeInput, naming, placed
 from histpred.genome.transcripts import fitting
@@ -38,21 +39,62 @@ class ScoredWindows(NamedTuple):
     """All windows of some genomes, scored by a bundle.
 
     table: windows in genome order with the columns of `histpred.core.columns`, GENOME where genomes
-    have names, COPY, and a column of probabilities for each mark. A tile is called by its place
-    (`tile_name`) and has no gene_id. marks: those that the bundle predicts for such windows. raw:
-    float64 [windows, marks], the scores before calibration: the sigmoid of each logit.
+    have names, and COPY. A tile is called by its place (`tile_name`) and has no gene_id. marks:
+    those that the bundle predicts for such windows. probabilities: float64 [windows, marks].
+    logits: float32 [windows, marks], before calibration.
     """
 
     bundle: Bundle
     window: WindowSpec
     marks: tuple[MarkSpec, ...]
     table: pandas.DataFrame
-    raw: np.ndarray
+    probabilities: np.ndarray
+    logits: np.ndarray
 
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the marks."""
         return tuple(mark.name for mark in self.marks)
+
+    def columns(self, marks: Sequence[str], rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Probabilities and raw scores, float64 [n, marks], of some rows and marks.
+
+        A raw score is the sigmoid of the logit.
+        """
+        chosen = np.ix_(rows, np.array([self.names.index(mark) for mark in marks]))
+        raw = self.logits[chosen].astype(np.float64)
+        return self.probabilities[chosen], expit(raw, out=raw)
+
+    def without_windows(self) -> ScoredWindows:
+        """What is known without any window."""
+        none = slice(0)
+        return self._replace(
+            table=self.table[none].copy(),
+            probabilities=self.probabilities[none].copy(),
+            logits=self.logits[none].copy(),
+        )
+
+
+class _Columns:
+    """Windows that grow where they are; many small tables would take twice the memory to join."""
+
+    def __init__(self) -> None:
+        self.columns: list[Any] = [
+            [] if column.type is str else array("q" if column.type is int else "d")
+            for column in COLUMNS
+        ]
+
+    def add(self, row: Row) -> None:
+        for column, value in zip(self.columns, row.values, strict=True):
+            column.append(value)
+
+    def table(self, window: WindowSpec) -> pandas.DataFrame:
+        named = dict(zip(NAMES, self.columns, strict=True))
+        if window.tile:
+            starts = zip(named["chrom"], named["start"], strict=True)
+            named["name"] = [tile_name(chrom, start, window.tile) for chrom, start in starts]
+            named["gene_id"] = "."
+        return pandas.DataFrame(named)
 
 
 def score(
@@ -69,18 +111,19 @@ def score(
     logger.info(f"{name}: embedding {described(window)}")
     if not choice.is_expensive:
         execution = execution._replace(store=None)
+    marks = tuple(mark for mark in choice.scored if not mark.unpredicted)
+    predicted = np.array([not mark.unpredicted for mark in choice.scored])
     tables: list[pandas.DataFrame] = []
-    logits: list[np.ndarray] = []
-    scores: list[np.ndarray] = []
+    logits, probabilities = bytearray(), bytearray()
     execution = execution._replace(overwrite=True, table=False)
     for genome in genomes:
-        windows = [pandas.DataFrame([], columns=NAMES)]
+        windows = _Columns()
 
-        def keep(rows: Sequence[Row], probabilities: np.ndarray, before: np.ndarray) -> None:
-            these = pandas.DataFrame([row.values for row in rows], columns=NAMES)
-            windows.append(these)  # noqa: B023 - called within this turn
-            logits.append(before)
-            scores.append(probabilities)
+        def keep(rows: Sequence[Row], calibrated: np.ndarray, before: np.ndarray) -> None:
+            for row in rows:
+                windows.add(row)  # noqa: B023 - called within this turn
+            probabilities.extend(calibrated[:, predicted].astype(np.float64).tobytes())
+            logits.extend(before[:, predicted].astype(np.float32).tobytes())
 
         # Of bundles side by side, some may be of transcripts.
         request = fitting(genome.request, window.kind)
@@ -91,25 +134,17 @@ def score(
                 f"{run.embedded:,} chunks embedded on {run.device}, {run.reused:,} found in the "
                 "store"
             )
-        table = pandas.concat(windows[1:] or windows, ignore_index=True)
-        if window.tile:
-            places = zip(table["chrom"], table["start"], strict=True)
-            table["name"] = [tile_name(chrom, start, window.tile) for chrom, start in places]
-            table["gene_id"] = "."
-        tables.append(placed(table, genome.name))
-    table = pandas.concat(tables, ignore_index=True)
-    nothing = np.empty((0, len(choice.scored)))
-    columns = np.concatenate([nothing, *scores])
-    scores.clear()  # all tiles of a chromosome may be here
-    raw = np.concatenate([nothing, *logits])
-    logits.clear()
-    expit(raw, out=raw)
-    predicted = np.array([not mark.unpredicted for mark in choice.scored])
-    marks = tuple(mark for mark in choice.scored if not mark.unpredicted)
-    values = pandas.DataFrame(columns[:, predicted], columns=[mark.name for mark in marks])
-    values.insert(0, COPY, table.groupby(SAME_ROW).cumcount())
-    table = pandas.concat([table, values], axis=1)
-    return ScoredWindows(bundle, window, marks, table, raw[:, predicted])
+        tables.append(placed(windows.table(window), genome.name))
+    table = tables[0] if len(tables) == 1 else pandas.concat(tables, ignore_index=True)
+    table[COPY] = 0 if window.tile else table.groupby(SAME_ROW).cumcount()  # a tile is there once
+    return ScoredWindows(
+        bundle,
+        window,
+        marks,
+        table,
+        np.frombuffer(probabilities, np.float64).reshape(-1, len(marks)),
+        np.frombuffer(logits, np.float32).reshape(-1, len(marks)),
+    )
 
 
 def described(window: WindowSpec) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import pandas
 
 from histpred.bundle.folder import MARK_VECTORS, Bundle
+from histpred.bundle.mark_vectors import mark_vectors_of
 from histpred.evaluation.analysis import cosine_similarity_of
 
 PERCEPTRON = "mlp"  # the model whose marks are one-hot or have vectors
@@ -23,10 +22,7 @@ def similarity_of(bundle: Bundle, marks: Sequence[str]) -> pandas.DataFrame | No
     """Cosine similarity of the bundle's mark vectors, [marks, marks]; None if it learned none."""
     if MARK_VECTORS not in bundle.manifest.files or why_no_vectors(bundle):
         return None
-    with open(bundle.directory / MARK_VECTORS, encoding="utf-8", newline="") as lines:
-        rows = csv.reader(lines, "excel-tab")
-        vectors = {mark: [float(number) for number in numbers] for mark, *numbers in rows}
-    return cosine_similarity_of(np.array([vectors[mark] for mark in marks]), marks)
+    return cosine_similarity_of(mark_vectors_of(bundle, marks), marks)
 
 
 def why_no_vectors(bundle: Bundle) -> str:

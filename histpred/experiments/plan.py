@@ -20,8 +20,8 @@ import pandas
 from pydantic import BaseModel, JsonValue
 
 from histpred.core.errors import InputError, InUseError, UsageError, first_few
-from histpred.core.finished import finished, is_ours, refuse_other
-from histpred.core.output import file_digest, input_digest, output_folder, sweep
+from histpred.core.finished import held, is_ours
+from histpred.core.output import file_digest, input_digest, output_folder
 from histpred.core.text import agreeing, counted
 from histpred.core.version import __version__
 from histpred.experiments.sheet import PRIOR, WORDS, Sheet
@@ -82,11 +82,8 @@ def make_plan(sheet: Sheet, tasks: Sequence[Task], out: Path, overwrite: bool = 
     paths = {name: out / f"{name}.tsv" for name in sheet.splits}
     waiting = False
     while True:
-        known = None if overwrite else finished(out / RECORD, PlanRecord)
-        if known:
-            outputs = {f"{out.name}/{name}": digest for name, digest in known.outputs.items()}
-            refuse_other(out.parent, "another experiment", known.identity, identity, outputs)
-            sweep(out)
+        path, what = out / RECORD, "another experiment"
+        if known := held(path, PlanRecord, what, lambda: identity, overwrite, out.name):
             return Plan(paths, known)
         try:
             return Plan(paths, _write_plan(sheet, tasks, out, identity, overwrite))

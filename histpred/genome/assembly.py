@@ -16,6 +16,7 @@ from operator import attrgetter
 from pathlib import Path
 
 from histpred.genome import representative
+from histpred.genome.exon_owners import Place, Portion, agree, share
 from histpred.genome.feature_types import CODING, EXON, GENE, TRANSCRIPT
 from histpred.genome.gff import Record, exon_number
 from histpred.genome.levels import (
@@ -28,7 +29,6 @@ from histpred.genome.levels import (
     settle,
     store_feature,
 )
-from histpred.genome.loci import Place, Portion, agree, share
 from histpred.genome.reasons import (
     AMBIGUOUS,
     EXONS_OUTSIDE,

@@ -11,9 +11,10 @@ import sqlite3
 from collections.abc import Iterator
 from itertools import groupby
 
+from histpred.genome.exon_owners import Place, share
 from histpred.genome.feature_types import TRANSCRIPT, UNKNOWN
 from histpred.genome.gff import Record
-from histpred.genome.loci import Place, Run, loci, share
+from histpred.genome.loci import Run, loci
 from histpred.genome.reasons import AMBIGUOUS, TRANS_SPLICED
 from histpred.genome.spool import unpack_blocks
 from histpred.genome.unused import SCHEMA as UNUSED
@@ -234,6 +235,9 @@ def _below_genes(
 ) -> Iterator[tuple[tuple[int, str, int, int, str], str, str, str]]:
     """Yield what the exons right below each gene make: place, name, problem and note."""
     portions = share([Place(*row[:6]) for row in genes], runs)
+    lines: dict[tuple[str, tuple[int, int]], int] = {}
+    for run in sorted(runs, reverse=True):
+        lines.update(((run.chrom, block), run.line) for block in run.blocks)
     for row, portion in zip(genes, portions, strict=True):
         line, chrom, start, end, _, _, name, problem, note = row
         if problem:
@@ -241,7 +245,7 @@ def _below_genes(
         if portion.blocks and not portion.problem:
             start = min(block[0] for block in portion.blocks)
             end = max(block[1] for block in portion.blocks)
-            line = min(run.line for run in runs if run.blocks[0] in portion.blocks)
+            line = min(lines[chrom, block] for block in portion.blocks)
         if portion.blocks or portion.problem:
             place = (line, chrom, start, end, portion.strand)
             yield place, name, portion.problem, portion.note

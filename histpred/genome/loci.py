@@ -1,36 +1,17 @@
-"""Which exons belong to which of the transcripts with one ID, and the loci that exons alone make.
-
-An ID names a feature only together with its place: files that were joined, and sequences that align
-twice, repeat it. An exon belongs to the transcript with its ID that covers it on its strand, and
-that has the same source if several cover it. If an exon fits more than one, none of them is used.
-"""
+"""The loci that the exons of one ID make, if there is no line of a transcript."""
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from itertools import accumulate, pairwise
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
-from histpred.core.errors import first_few
-from histpred.genome.reasons import AMBIGUOUS, EXONS_OUTSIDE, TRANS_SPLICED
+from histpred.genome.reasons import AMBIGUOUS, TRANS_SPLICED
 from histpred.genome.regions import Blocks
 
 FAR = 10_000  # bp; exons that are farther apart get a note, if their transcript has no line
 UNSTRANDED = (".", "?")
-
-
-class Place(NamedTuple):
-    """Where a transcript (or a gene with exons right below it) lies, and who annotated it."""
-
-    line: int
-    chrom: str
-    start: int
-    end: int
-    strand: str
-    source: str
 
 
 class Run(NamedTuple):
@@ -44,22 +25,6 @@ class Run(NamedTuple):
     numbers: tuple[int, ...] = ()
 
 
-@dataclass
-class Portion:
-    """The exons of one transcript. `strand` is that of its exons if its own is not stated."""
-
-    strand: str
-    blocks: list[tuple[int, int]] = field(default_factory=list)
-    problem: str = ""
-    note: str = ""
-    copies: int = 1
-
-    def refuse(self, problem: str, note: str) -> None:
-        """Keep the first problem that is found."""
-        if not self.problem:
-            self.problem, self.note = problem, note
-
-
 class Locus(NamedTuple):
     """A transcript that is known from its exons only."""
 
@@ -71,125 +36,6 @@ class Locus(NamedTuple):
     blocks: tuple[tuple[int, int], ...]
     problem: str = ""
     note: str = ""
-
-
-def agree(one: str, other: str) -> bool:
-    """True unless the strands contradict each other; '.' and '?' agree with both."""
-    return one == other or one in UNSTRANDED or other in UNSTRANDED
-
-
-def share(places: Sequence[Place], runs: Sequence[Run]) -> list[Portion]:
-    """Return the exons of each of the transcripts at `places`, which have one ID.
-
-    >>> two = [Place(1, "1", 0, 90, "+", "A"), Place(4, "1", 200, 290, "+", "A")]
-    >>> [found.blocks for found in share(two, [Run(2, "1", "+", "A", ((0, 9), (200, 290)), ())])]
-    [[(0, 9)], [(200, 290)]]
-    """
-    if len(places) == 1 and _all_within(places[0], runs):
-        return [Portion(places[0].strand, [block for run in runs for block in run.blocks])]
-    portions = [Portion(place.strand) for place in places]
-    by_contig: dict[str, list[int]] = {}
-    for i, place in enumerate(places):
-        by_contig.setdefault(place.chrom, []).append(i)
-    shelves = {chrom: _Shelf(places, members) for chrom, members in by_contig.items()}
-    for run in runs:
-        shelf = shelves.get(run.chrom)
-        if shelf is None or not shelf.has(run.strand):
-            for portion in portions:
-                portion.refuse(TRANS_SPLICED, f"line {run.line}: {run.chrom}, strand {run.strand}")
-            return portions
-        for start, end in run.blocks:
-            near = sorted(i for i in shelf.over(start, end) if agree(places[i].strand, run.strand))
-            _give(places, portions, near or shelf.agreeing(run.strand), run, (start, end))
-    for place, portion in zip(places, portions, strict=True):
-        if portion.copies > 1 and not _is_repeated(portion):
-            lines = first_few(other.line for other in places if other[1:5] == place[1:5])
-            portion.refuse(AMBIGUOUS, f"lines {lines} have the same ID and place")
-        portion.blocks = sorted(set(portion.blocks))
-    return portions
-
-
-def _all_within(place: Place, runs: Sequence[Run]) -> bool:
-    """True if no exon contradicts the only transcript with its ID."""
-    _, chrom, first, last, strand, _ = place
-    for run in runs:
-        if run.chrom != chrom or run.strand != strand:
-            return False
-        for start, end in run.blocks:
-            if start < first or end > last:
-                return False
-    return True
-
-
-class _Shelf:
-    """The transcripts on one contig, by start."""
-
-    def __init__(self, places: Sequence[Place], members: list[int]) -> None:
-        self._places = places
-        self._order = sorted(members, key=lambda i: places[i].start)
-        self._starts = [places[i].start for i in self._order]
-        self._farthest = list(accumulate((places[i].end for i in self._order), max))
-        self._strands = {places[i].strand for i in self._order}
-
-    def has(self, strand: str) -> bool:
-        return any(agree(strand, own) for own in self._strands)
-
-    def over(self, start: int, end: int) -> Iterator[int]:
-        """Yield the transcripts that overlap [start, end)."""
-        at = bisect_left(self._starts, end) - 1
-        while at >= 0 and self._farthest[at] > start:
-            if self._places[self._order[at]].end > start:
-                yield self._order[at]
-            at -= 1
-
-    def agreeing(self, strand: str) -> list[int]:
-        return [i for i in self._order if agree(self._places[i].strand, strand)]
-
-
-def _give(
-    places: Sequence[Place],
-    portions: list[Portion],
-    near: list[int],
-    run: Run,
-    block: tuple[int, int],
-) -> None:
-    """Add an exon to the transcript among `near` that it belongs to, or note why it has none."""
-    start, end = block
-    covering = [i for i in near if places[i].start <= start and end <= places[i].end]
-    same = [i for i in near if places[i].source == run.source]
-    chosen = [i for i in covering if places[i].source == run.source]
-    if not chosen:
-        chosen = sorted({*covering, *same}) or near
-    first = places[chosen[0]]
-    alike = all(places[i][1:5] == first[1:5] for i in chosen)
-    for i in chosen:
-        portion = portions[i]
-        if not covering:
-            place = f"{places[i].start}-{places[i].end}"
-            portion.refuse(EXONS_OUTSIDE, f"exon {start}-{end} is not within {place}")
-        elif not alike:
-            lines = first_few((places[i].line for i in chosen), len(chosen))
-            portion.refuse(AMBIGUOUS, f"exon {start}-{end} fits lines {lines}, which share an ID")
-        else:
-            portion.blocks.append(block)
-            portion.copies = len(chosen)
-        if run.strand not in UNSTRANDED and run.strand != portion.strand:
-            if portion.strand not in UNSTRANDED:
-                portion.refuse(TRANS_SPLICED, "its own strand is not stated")
-            portion.strand = run.strand
-
-
-def _is_repeated(portion: Portion) -> bool:
-    """True if the lines of a transcript that is there several times, and its exons, are repeated.
-
-    Exons that are there once and do not overlap belong to each of the lines, too.
-    """
-    counts = Counter(portion.blocks)
-    if set(counts.values()) == {portion.copies}:
-        return True
-    blocks = sorted(counts)
-    apart = all(one[1] <= other[0] for one, other in pairwise(blocks))
-    return apart and set(counts.values()) == {1}
 
 
 class _Exon(NamedTuple):

@@ -138,7 +138,7 @@ def missing_hint(path: str | os.PathLike[str], is_fasta: bool) -> str:
     if near := _near_file(Path(word)):
         return f"did you mean {near}?"
     if is_fasta:
-        return "check the path: the last argument is the FASTA of the genome"
+        return "check the path of the FASTA of the genome"
     if re.fullmatch(r"(chr)?([0-9]{1,2}|[XYM]|MT)", word):
         return f"for a region of a contig, write its start and end: {word}:20,100,000-20,104,000"
     if _GENE.fullmatch(word):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from histpred.core.errors import InputError
@@ -75,6 +77,10 @@ class Reference:
         """Like `fetch` on '+', but no more than these bases are read, and '?' is not an error."""
         return self._read(contig, start, end)[1]
 
+    def written(self, contig: str, start: int, end: int) -> str:
+        """Bases [start, end) as the file has them, in upper case, ambiguity codes and all."""
+        return self._read(contig, start, end)[0].upper()
+
     def _read(self, contig: str, start: int, end: int) -> tuple[str, bytes]:
         """Bases as they are in the file, and cleaned."""
         try:
@@ -114,3 +120,18 @@ class Reference:
     def descriptions(self) -> dict[str, str]:
         """The rest of each contig's header after its name; reads the whole file."""
         return {name: description for name, description, _ in fasta.headers(self._indexed.path)}
+
+
+@contextmanager
+def same_genome(
+    fasta: str | os.PathLike[str], sha256: str, tables: Path, directory: Path
+) -> Iterator[Reference]:
+    """The genome that `tables`, a folder, were made with; InputError if the FASTA is another.
+
+    sha256: that of their genome. directory: for private indexes.
+    """
+    with Reference(fasta, directory) as reference:
+        if reference.digest != sha256:
+            hint = f"give the FASTA that {tables} was made with"
+            raise InputError(fasta, f"is not the genome of {tables}", hint)
+        yield reference

@@ -16,6 +16,7 @@ KINDS = ("context", "body", "promoter", "spliced", "interval")
 CONTEXT, BODY, PROMOTER, SPLICED, INTERVAL = KINDS
 
 BLOCK = 1_000_000  # bp; usual length of the blocks that a genome is divided into
+LONGEST_REACH = 10_000_000  # bp to one side of a window; no sequence model reads a tenth of it
 FARTHEST = 2**31 - 1  # bp; the largest position that htslib and genome browsers support
 
 

@@ -17,7 +17,7 @@ from histpred.core.errors import InputError
 from histpred.genome.bed import STRANDS
 from histpred.genome.lines import parse_position
 from histpred.genome.reasons import ZERO_LENGTH
-from histpred.genome.regions import Blocks, Feature, is_too_far
+from histpred.genome.regions import LONGEST_REACH, Blocks, Feature, is_too_far
 from histpred.genome.spool import pack_blocks
 from histpred.genome.windows import Row
 
@@ -83,6 +83,10 @@ def _blocks(name: str, number: int, text: str, start: int, end: int) -> Blocks:
     if block := _BLOCK.fullmatch(text):
         left, right = int(block[1]), int(block[2])
         if left < right and not is_too_far(block[2]):
+            if max(start - left, right - end) > LONGEST_REACH:
+                found = f"the window {start}-{end} is to be read with the bases {left}-{right}"
+                most = f"a window is read with at most {LONGEST_REACH:,} bp to each side"
+                raise InputError(name, found, f"{most}: {HINT}", number)
             return ((left, right),)
     edges: list[int] = []
     if all(block.count("-") == 1 for block in text.split(",")):

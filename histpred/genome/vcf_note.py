@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from histpred.core.errors import InputError
+from histpred.core.strict_json import parse
 
 PREFIX = "##histpred_shard="
 SCATTER_AGAIN = "use the files as histpred scatter wrote them, or scatter again"
@@ -55,7 +56,7 @@ def split_header(name: str, header: Sequence[str]) -> tuple[list[str], ShardNote
         found = f"{len(notes)} lines {PREFIX}...: parts of a VCF that were joined"
         raise InputError(name, found, "join the outputs of its parts: histpred gather")
     try:
-        note = ShardNote.model_validate(json.loads(notes[0].removeprefix(PREFIX)))
+        note = ShardNote.model_validate(parse(notes[0].removeprefix(PREFIX)))
     except (ValueError, ValidationError) as error:
         found = f"the line {PREFIX}... of its header is not that of histpred scatter"
         number = list(header).index(notes[0]) + 1

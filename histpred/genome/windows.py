@@ -28,6 +28,7 @@ from histpred.genome.regions import (
     CONTEXT,
     INTERVAL,
     KINDS,
+    LONGEST_REACH,
     PROMOTER,
     SPLICED,
     Blocks,
@@ -85,7 +86,11 @@ def parse_window(text: str) -> WindowSpec:
         raise UsageError(f"unknown window kind {kind!r}", hint)
     if not reach:
         return usual(kind)
-    lengths = [int(part) for part in reach if part.isascii() and part.isdigit() and len(part) < 9]
+    numbers = [part for part in reach if part.isascii() and part.isdigit()]
+    if too_long := [part for part in numbers if len(part) > 999 or int(part) > LONGEST_REACH]:
+        found = f"a window that reads {too_long[0][:20]} bp to one side: {text[:60]!r}"
+        raise UsageError(found, f"give at most {LONGEST_REACH:,} bp upstream and downstream")
+    lengths = [*map(int, numbers)]
     expected = {CONTEXT: 1, PROMOTER: 2, INTERVAL: 2}.get(kind)
     if not len(lengths) == len(reach) == expected:
         raise UsageError(

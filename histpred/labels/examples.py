@@ -82,7 +82,9 @@ def labelled(windows: pandas.DataFrame, labels: Labels, path: Path) -> LabelledW
         have = agreeing(bare, "has", "have")
         logger.info(f"{bare} of {counted(len(windows), 'window')} {have} no label")
     chosen = windows.iloc[rows].reset_index(drop=True)
-    return LabelledWindows(rows, chosen, np.array(unit_ids(chosen)), labels.values[found[rows]])
+    return LabelledWindows(
+        rows, chosen, np.array(unit_ids(chosen), object), labels.values[found[rows]]
+    )
 
 
 def choose_marks(labels: Labels, names: tuple[str, ...], path: Path) -> Labels:

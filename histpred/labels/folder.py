@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pandas
-from pydantic import BaseModel, JsonValue
+from pydantic import BaseModel, JsonValue, computed_field
 
-from histpred.core.finished import finished, is_ours, refuse_other
+from histpred.core.finished import held, is_ours
 from histpred.core.hts import quiet_htslib
 from histpred.core.marks import mark
 from histpred.core.output import (
@@ -20,7 +20,6 @@ from histpred.core.output import (
     output_folder,
     refuse_inputs,
     refuse_streams,
-    sweep,
     temporary_faults,
 )
 from histpred.core.version import __version__
@@ -44,6 +43,12 @@ class LabelsRecord(BaseModel):
     inputs: dict[str, str]
     outputs: dict[str, str]
     counts: dict[str, int]
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def identity(self) -> dict[str, JsonValue]:
+        """What determines the labels."""
+        return {"histpred": self.histpred, "options": self.options, "inputs": {**self.inputs}}
 
 
 def make_folder(
@@ -71,12 +76,8 @@ def make_folder(
         digests = {str(path): input_digest(path) for path in inputs}
         identity = {"histpred": __version__, "options": options, "inputs": digests}
         identity = json.loads(json.dumps(identity))
-        known = None if overwrite else finished(out / RECORD, LabelsRecord)
-        if known:
-            before = known.model_dump(exclude={"outputs", "counts"})
-            refuse_other(out, "other labels", before, identity, known.outputs)
+        if known := held(out / RECORD, LabelsRecord, "other labels", lambda: identity, overwrite):
             logger.info(f"{out} holds these labels already: nothing to do")
-            sweep(out)
             return known.counts
         with output_folder(out, OUTPUTS, is_ours) as work:
             matrix = make(work)

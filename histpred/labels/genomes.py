@@ -82,7 +82,8 @@ def labelled_genomes(
             one = labelled(windows, these, genome.labels_path)
         if genome.name:
             logger.info(f"genome {genome.name}: {len(one.rows):,} windows have a label")
-            one = one._replace(units=np.array([within(genome.name, unit) for unit in one.units]))
+            units = [within(genome.name, unit) for unit in one.units]
+            one = one._replace(units=np.array(units, object))
         found.append(one)
     if len(found) == 1:
         return found[0]

@@ -11,6 +11,7 @@ import csv
 import gzip
 import logging
 import re
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -21,6 +22,7 @@ import pandas
 
 from histpred.bundle.mark_spec import NAME_PATTERN, RESERVED
 from histpred.core.errors import InputError, first_few
+from histpred.core.makers import made_otherwise
 from histpred.core.marks import canonical
 from histpred.core.text import agreeing, counted
 from histpred.genome.regions import Feature
@@ -80,7 +82,12 @@ def gene_table(features: Iterable[Feature]) -> pandas.DataFrame:
 
 def labels_file(path: Path) -> Path:
     """The table at `path`: the file itself, or the one in a folder from `histpred labels`."""
-    return path / LABELS if path.is_dir() else path
+    if not path.is_dir():
+        return path
+    if not (path / LABELS).exists():
+        found = made_otherwise(path, "labels") or f"a folder without {LABELS}"
+        raise InputError(path, f"is {found}", "give a table of labels, or its folder")
+    return path / LABELS
 
 
 def read_labels(path: Path) -> Labels:
@@ -94,7 +101,10 @@ def read_labels(path: Path) -> Labels:
     rows = read_rows(path)
     columns, marks = _header(path, rows)
     marked = [i for i, mark in enumerate(columns) if mark]
-    genes: dict[str, tuple[int, tuple[float, ...]]] = {}
+    genes: dict[str, int] = {}
+    first_lines = array("q")
+    found: list[tuple[float, ...]] = []
+    distinct: dict[tuple[float, ...], tuple[float, ...]] = {}  # few, however many rows there are
     repeated = 0
     for number, fields in rows:
         name = fields[0]
@@ -106,18 +116,21 @@ def read_labels(path: Path) -> Labels:
             raise InputError(path, message, hint, number) from None
         if not name:
             raise InputError(path, "a row without an id", "give its gene_id or name", number)
-        line, known = genes.setdefault(name, (number, values))
-        if line != number and not np.array_equal(known, values, equal_nan=True):
-            message = f"{name} has other labels here than in line {line}"
+        row = genes.setdefault(name, len(found))
+        if row == len(found):
+            first_lines.append(number)
+            found.append(distinct.setdefault(values, values))
+            continue
+        if not np.array_equal(found[row], values, equal_nan=True):
+            message = f"{name} has other labels here than in line {first_lines[row]}"
             raise InputError(path, message, "keep one row for each gene", number)
-        repeated += line != number
+        repeated += 1
     if not genes:
         raise InputError(path, "no row below the header", "add a row for each gene")
     if repeated:
         repeat = agreeing(repeated, "repeats", "repeat")
         logger.warning(f"{counted(repeated, 'row')} of {path} {repeat} an earlier one")
-    matrix = np.array([values for _, values in genes.values()], np.float32)
-    return Labels(tuple(genes), marks, matrix)
+    return Labels(tuple(genes), marks, np.array(found, np.float32))
 
 
 def _header(path: Path, rows: Iterator[tuple[int, list[str]]]) -> tuple[list[str], tuple[str, ...]]:
@@ -175,10 +188,10 @@ def rows_of(labels: Labels, windows: pandas.DataFrame) -> np.ndarray:
     counts = pairs["name"].value_counts()
     shared = set(counts.index[counts > 1])
     exact = {name: i for i, name in enumerate(labels.ids)}
-    short = [without_version(name) for name in labels.ids]
-    several = Counter(short)
-    bare = {name: i for i, name in enumerate(short) if several[name] == 1}
-    rows = []
+    short = [(i, without_version(name)) for i, name in enumerate(labels.ids) if is_ensembl(name)]
+    several = Counter(name for _, name in short)
+    bare = {name: i for i, name in short if several[name] == 1}
+    rows = array("q")
     for gene, name in zip(windows["gene_id"], windows["name"], strict=True):
         keys = [gene] if name in shared else [gene, name]
         found = [*map(exact.get, keys), *(bare.get(without_version(key)) for key in keys)]
@@ -192,6 +205,11 @@ def rows_of(labels: Labels, windows: pandas.DataFrame) -> np.ndarray:
     return np.array(rows, np.int64)
 
 
+def is_ensembl(name: str) -> bool:
+    """True for an Ensembl id, which may have a version."""
+    return name.startswith("ENS")
+
+
 def without_version(name: str) -> str:
     """An Ensembl id without its version; any other name unchanged.
 
@@ -199,4 +217,4 @@ def without_version(name: str) -> str:
     ('ENSG00000228630', 'AC004.1')
     """
     stem, dot, version = name.partition(".")
-    return stem if dot and stem.startswith("ENS") and version[:1].isdigit() else name
+    return stem if dot and is_ensembl(stem) and version[:1].isdigit() else name

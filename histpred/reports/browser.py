@@ -21,6 +21,7 @@ from histpred.core.columns import NAMES, place_of
 from histpred.core.errors import first_few
 from histpred.core.marks import by_class, mark
 from histpred.genome.naming import TABIX, refuse_names
+from histpred.genome.reference import Reference
 from histpred.genome.request import REGIONS
 from histpred.reports.landscape import Landscape, Locus
 from histpred.reports.surroundings import bases_of, features_of, stretches_around
@@ -34,7 +35,11 @@ NO_WINDOWS = ("interval", "body")  # kinds of windows that are rows of the annot
 
 
 def browser_view(
-    folder: Path, run: RunRecord, landscape: Landscape, loci: Sequence[Locus], work: Path
+    folder: Path,
+    run: RunRecord,
+    landscape: Landscape,
+    loci: Sequence[Locus],
+    reference: Reference | None,
 ) -> dict[str, JsonValue]:
     """The data of the browser: what lies around the first of `loci`, as MOST_SHOWN allows.
 
@@ -42,13 +47,13 @@ def browser_view(
     continuous signal. annotation: its file's name. features: contig, start, end, name, strand,
     whether the row was scored. windows: contig, start, end, name, strand, and a probability for
     each mark. cover: windows are more than the rows of the annotation. bases: contig, start, text.
-    loci: how many of the loci are covered. work: a folder for temporary files.
+    loci: how many of the loci are covered. reference: the genome, if it is at hand.
     """
     windows, covered = _windows(folder / SCORES, landscape, loci)
     around = stretches_around(loci[:covered], AROUND)
     window = run.identity.window
     features = features_of(folder, run.fasta.renamed, around)
-    bases = bases_of(run, stretches_around(loci[:covered], 0), work)
+    bases = bases_of(reference, stretches_around(loci[:covered], 0))
     return {
         "contigs": {plain_contig(contig): end for contig, end in landscape.ends.items()},
         "signal": bool(window.tile),

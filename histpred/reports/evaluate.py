@@ -16,14 +16,13 @@ from histpred.bundle.folder import Bundle
 from histpred.bundle.outputs import window_for
 from histpred.core.errors import UsageError, first_few
 from histpred.core.execution import Execution
-from histpred.core.finished import finished, is_ours, refuse_other
+from histpred.core.finished import held, is_ours
 from histpred.core.output import (
     RESUME,
     file_digest,
     output_folder,
     refuse_inputs,
     refuse_streams,
-    sweep,
     temporary_faults,
 )
 from histpred.core.text import counted
@@ -32,7 +31,7 @@ from histpred.evaluation.baselines import INPUTS
 from histpred.evaluation.compare import compare
 from histpred.evaluation.result import MACRO, MICRO, PAPER_METRICS, Result
 from histpred.evaluation.result import METRICS as METRIC_HEADS
-from histpred.evaluation.rows import EvaluationOptions
+from histpred.evaluation.rows import EvaluationOptions, label_rows
 from histpred.evaluation.scores import score
 from histpred.evaluation.sources import sources_of
 from histpred.genome.annotation import level_for
@@ -96,11 +95,9 @@ def evaluate(
     labels = read_genome_labels(genomes, options.marks)  # before any embedding
     with temporary_faults(), ExitStack() as stack:
         identity = _identity(bundles, genomes, options)
-        known = None if execution.overwrite else finished(out / METRICS, EvaluationRecord)
-        if known:
-            refuse_other(out, "another evaluation", known.identity, identity, known.outputs)
+        what, overwrite = "another evaluation", execution.overwrite
+        if known := held(out / METRICS, EvaluationRecord, what, lambda: identity, overwrite):
             logger.info("%s holds this evaluation already: nothing to do", out)
-            sweep(out)
             return known.model_dump()
         work = stack.enter_context(output_folder(out, OUTPUTS, is_ours))
         genomes = with_cache(genomes, work / ".genome")
@@ -108,7 +105,9 @@ def evaluate(
         scored = [
             score(each, genomes, options.target, weights, work, execution) for each in bundles
         ]
-        result = compare(scored, genomes, labels, options, work)
+        chosen = label_rows(scored, genomes, labels, options)
+        del labels  # there may be one row for each tile of a genome
+        result = compare(scored, genomes, chosen, options, work)
         found = sources_of(scored[0], genomes, result.windows, options, work, execution, weights)
         if found is not None:
             found = found[found["mark"].isin(result.marks)]

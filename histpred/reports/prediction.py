@@ -42,6 +42,7 @@ from histpred.reports.opening import found, trust, unit_of
 from histpred.reports.page import Cell, Row, Table, count, render, script_text
 from histpred.reports.shapes import POINTS, distributions, overview
 from histpred.reports.speech import speech_of
+from histpred.reports.surroundings import GenomeAtHand, genome_of
 from histpred.scoring.derived import REPORT
 from histpred.scoring.launch import launch_words
 from histpred.scoring.record import RUN, RunRecord, read_finished
@@ -51,13 +52,21 @@ EXAMPLES = 3  # names of skipped rows
 
 
 def write_report(
-    scores: Path, out: Path | None = None, bundle: Bundle | None = None, *, overwrite: bool = False
+    scores: Path,
+    out: Path | None = None,
+    bundle: Bundle | None = None,
+    *,
+    fasta: str | None = None,
+    cache: Path | None = None,
+    overwrite: bool = False,
 ) -> Path:
     """Write the report of a finished prediction to `out`, by default report.html beside its tables.
 
     scores: the folder of a finished `histpred predict`. bundle: that of the prediction; None: a
-    shipped one. Raises InputError if the folder is not a finished prediction or no window was
-    scored, BundleError if another bundle made it, OutputError if `out` exists, without `overwrite`.
+    shipped one. fasta: its genome; None: where the prediction read it, if it is there. cache: a
+    folder for private indexes. Raises InputError if the folder is not a finished prediction, no
+    window was scored, or the FASTA is another genome; BundleError if another bundle made it;
+    OutputError if `out` exists, without `overwrite`.
     """
     run = read_finished(scores, AGAIN)
     bundle = _bundle_of(run, bundle)
@@ -72,7 +81,8 @@ def write_report(
         landscape = read_landscape(scores, thresholds, run.result.scored)
         if landscape.marks != tuple(one.name for one in marks if not one.unpredicted):
             raise InputError(scores / SCORES, "its marks are not the bundle's", AGAIN)
-        page = _page(scores, run, bundle, marks, landscape, work)
+        with genome_of(run, scores, fasta, cache or work / ".genome") as genome:
+            page = _page(scores, run, bundle, marks, landscape, genome)
         (work / target.name).write_text(page, encoding="utf-8")
     return target
 
@@ -83,7 +93,7 @@ def _page(
     bundle: Bundle,
     marks: tuple[MarkSpec, ...],
     landscape: Landscape,
-    work: Path,
+    genome: GenomeAtHand,
 ) -> str:
     window = run.identity.window
     unit = unit_of(window, run.identity.level, run.annotation.format)
@@ -93,7 +103,7 @@ def _page(
     evaluations = dict.fromkeys(name for name, *_ in measured.values())
     heat = window_heat(landscape, marks, unit)
     loci = list(heat.loci) if heat else [one for top in landscape.top.values() for one in top]
-    view = browser_view(scores, run, landscape, loci, work)
+    view = browser_view(scores, run, landscape, loci, genome.reference)
     card = bundle.card_path.read_text(encoding="utf-8")
     species = bundle.manifest.species
     return render(
@@ -120,7 +130,7 @@ def _page(
         groups=None if heat else group_heat(landscape, unit),
         overview=None if heat else overview(landscape),
         top=None if heat else _top_table(landscape),
-        speech=speech_of(scores, run, bundle, marks, landscape, work),
+        speech=speech_of(scores, run, bundle, marks, landscape, genome),
         rows=_rows(scores / LEDGER, run),
         facts=_facts(run, bundle, window),
         card=_as_html(card),

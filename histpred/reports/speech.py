@@ -1,7 +1,7 @@
 """What speaks for the best calls of a prediction: the strips of its page.
 
-The best loci of each mark are explained when the page is made, if the genome is where the
-prediction read it, so the same prediction gives the same page at any time.
+The best loci of each mark are explained when the page is made, if the genome is at hand, so the
+same prediction and genome give the same page at any time.
 """
 
 from __future__ import annotations
@@ -20,14 +20,13 @@ from histpred.genome.regions import INTERVAL
 from histpred.reports.browser import place_text
 from histpred.reports.landscape import TOP, Landscape, Locus
 from histpred.reports.strips import Bars, Tick, bars_of, path_of, sentence_of, ticks_of
-from histpred.reports.surroundings import genome_at_hand
+from histpred.reports.surroundings import GenomeAtHand
 from histpred.scoring.alternatives import RAW, scales_of
 from histpred.scoring.explain_loci import Place, explain_loci, why_not
 from histpred.scoring.explain_tables import Explained
 from histpred.scoring.record import RunRecord
 
 MOST = 40  # windows that are explained, so that more marks do not take longer
-AWAY = "the FASTA is not where it was, has changed since, or has no index"
 ELSEWHERE = "none of them could be placed as the prediction placed it"
 
 
@@ -65,19 +64,16 @@ def speech_of(
     bundle: Bundle,
     marks: Sequence[MarkSpec],
     landscape: Landscape,
-    work: Path,
+    genome: GenomeAtHand,
 ) -> Speech | None:
-    """What speaks for the best loci of each mark of a prediction; None without calls.
-
-    work: a folder for temporary files.
-    """
+    """What speaks for the best loci of each mark of a prediction; None without calls."""
     every = best_loci(landscape)
     loci = dict(list(every.items())[:MOST])
     if not loci:
         return None
     found: dict[Place, Explained] = {}
     if not (reason := why_not(run, bundle)):
-        reason, found = _explained(scores, run, bundle, loci, work)
+        reason, found = _explained(scores, run, bundle, loci, genome)
     anchor = "middle" if run.identity.window.kind == INTERVAL else "TSS"
     if not found:
         return Speech({}, {}, (), anchor, reason=reason or ELSEWHERE)
@@ -102,15 +98,18 @@ def place_key(locus: Locus) -> Place:
 
 
 def _explained(
-    scores: Path, run: RunRecord, bundle: Bundle, loci: Mapping[Place, Locus], work: Path
+    scores: Path,
+    run: RunRecord,
+    bundle: Bundle,
+    loci: Mapping[Place, Locus],
+    genome: GenomeAtHand,
 ) -> tuple[str, dict[Place, Explained]]:
     """Why nothing could be explained, and what could."""
+    if genome.reference is None:
+        return genome.reason, {}
     known = {key: locus.probabilities for key, locus in loci.items()}
     try:
-        with genome_at_hand(run, work) as reference:
-            if reference is None:
-                return AWAY, {}
-            found = explain_loci(scores, run, bundle, reference, known)
+        found = explain_loci(scores, run, bundle, genome.reference, known)
     except HistpredError as error:  # a page without strips is whole too
         return error.message, {}
     kept = ((key, one) for key, one in found.items() if one.anchor is not None and one.stretches)

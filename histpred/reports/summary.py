@@ -12,6 +12,7 @@ from pathlib import Path
 
 from histpred.core.errors import InputError, first_few
 from histpred.core.finished import read_record
+from histpred.core.makers import maker_of
 from histpred.core.output import output_folder, refuse_inputs, temporary_faults
 from histpred.core.strict_json import parse
 from histpred.reports import multiqc
@@ -22,6 +23,7 @@ from histpred.scoring.variants_record import RECORD, VariantsRecord
 METRICS = "metrics.json"  # of an evaluation
 MADE_BY = {RUN: "predict", RECORD: "variants", METRICS: "evaluate"}
 REMEDY = "give a finished output of this release of histpred {verb}, or run that again"
+WANTED = "give folders of histpred predict, variants or evaluate"
 OUTPUTS = tuple(f"{section}_mqc.json" for section in multiqc.SECTIONS)
 
 
@@ -75,8 +77,12 @@ def _record_of(folder: Path) -> str:
     """The name of the record that a finished output has; InputError for anything else."""
     if not folder.is_dir():
         problem = "is not a folder" if folder.exists() else "does not exist"
-        raise InputError(folder, problem, "give folders of histpred predict, variants or evaluate")
+        raise InputError(folder, problem, WANTED)
     found = [name for name in MADE_BY if (folder / name).exists()]
+    maker = maker_of(folder)
+    if maker and maker not in MADE_BY.values():
+        what = f"is the output of histpred {maker}, of which there is no summary"
+        raise InputError(folder, what, WANTED)
     if len(found) == 1:
         return found[0]
     if found:

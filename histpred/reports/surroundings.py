@@ -5,23 +5,35 @@ from __future__ import annotations
 import csv
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from histpred.core.errors import HistpredError
-from histpred.genome import faidx, fasta
+from histpred.genome import fasta as fasta_file
 from histpred.genome.ledger import LEDGER, SCORED
 from histpred.genome.lines import GZIP_MAGIC, is_bgzf
-from histpred.genome.reference import Reference
+from histpred.genome.reference import Reference, same_genome
 from histpred.reports.landscape import Locus
 from histpred.scoring.record import RunRecord
 
 MOST_BASES = 300_000  # in a page
 LARGEST = 1 << 24  # bytes of a FASTA without an index beside it that is read
+AWAY = (
+    "the FASTA is not where it was, has changed since, or has no index; "
+    "histpred report --fasta takes it from elsewhere"
+)
 
 Stretch = tuple[str, int, int]  # contig, start, end; 0-based half-open
 Feature = tuple[str, int, int, str, str, bool]  # contig, start, end, name, strand, scored
+
+
+class GenomeAtHand(NamedTuple):
+    """The genome of a prediction; None, and the reason as a clause, if it is not at hand."""
+
+    reference: Reference | None
+    reason: str
 
 
 def stretches_around(loci: Iterable[Locus], beside: int) -> list[Stretch]:
@@ -55,49 +67,50 @@ def features_of(
 
 
 def bases_of(
-    run: RunRecord, stretches: Iterable[Stretch], work: Path
+    reference: Reference | None, stretches: Iterable[Stretch]
 ) -> list[tuple[str, int, str]]:
-    """The bases of stretches, as contig, start and text, while there are at most MOST_BASES.
-
-    Nothing is read if the genome is not at hand. A private index lies in `work`.
-    """
-    import pysam
-
-    path = Path(run.fasta.path)
+    """The bases of stretches, as contig, start and text, while there are at most MOST_BASES."""
     found: list[tuple[str, int, str]] = []
-    try:
-        if not _is_at_hand(path, run):
+    if reference is None:
+        return found
+    total = 0
+    for contig, start, end in stretches:
+        total += end - start
+        if total > MOST_BASES:
+            break
+        try:
+            found.append((contig, start, reference.written(contig, start, end)))
+        except HistpredError:  # a page without bases is whole too
             return []
-        indexed = faidx.prepare(path, run.identity.fasta_sha256, work)
-        index = {"filepath_index": str(indexed.fai)}
-        if indexed.gzi:
-            index["filepath_index_compressed"] = str(indexed.gzi)
-        with pysam.FastaFile(str(indexed.path), **index) as genome:
-            if sum(genome.lengths) != run.fasta.bases:
-                return []
-            total = 0
-            for contig, start, end in stretches:
-                total += end - start
-                if total > MOST_BASES:
-                    break
-                found.append((contig, start, genome.fetch(contig, start, end).upper()))
-    except (OSError, ValueError, KeyError, HistpredError):  # a page without bases is whole too
-        return []
     return found
 
 
 @contextmanager
-def genome_at_hand(run: RunRecord, work: Path) -> Iterator[Reference | None]:
-    """The genome of a run; None if it is gone or was changed since, or would take long to read.
+def genome_of(
+    run: RunRecord, scores: Path, fasta: str | None, indexes: Path
+) -> Iterator[GenomeAtHand]:
+    """The genome of a run: `fasta`, or the file that the run read, if it is at hand.
 
-    That is so without an index beside a large file. Raises HistpredError if it cannot be read.
+    That file is not if it is gone or was changed since, or would take long to read because it is
+    large and has no index beside it. scores: the folder of the run. indexes: a folder for private
+    ones. Raises InputError if `fasta` is another genome.
     """
-    path = Path(run.fasta.path)
-    if not _is_at_hand(path, run):
-        yield None
-        return
-    with Reference(path, work, known=run.identity.fasta_sha256) as reference:
-        yield reference if sum(reference.lengths.values()) == run.fasta.bases else None
+    with ExitStack() as stack:
+        if fasta:
+            given = same_genome(fasta, run.identity.fasta_sha256, scores, indexes)
+            found = GenomeAtHand(stack.enter_context(given), "")
+        else:
+            found = GenomeAtHand(None, AWAY)
+            try:
+                if _is_at_hand(Path(run.fasta.path), run):
+                    known = run.identity.fasta_sha256
+                    reference = Reference(run.fasta.path, indexes, known=known)
+                    stack.enter_context(reference)
+                    if sum(reference.lengths.values()) == run.fasta.bases:
+                        found = GenomeAtHand(reference, "")
+            except HistpredError as error:  # a page without a genome is whole too
+                found = GenomeAtHand(None, error.message)
+        yield found
 
 
 def _is_at_hand(path: Path, run: RunRecord) -> bool:
@@ -117,5 +130,5 @@ def _is_quick(path: Path) -> bool:
     """True if the FASTA has an index, or is small and needs no copy that has random access."""
     if Path(f"{path}.fai").exists():
         return True
-    head = fasta.check_fasta(path)
+    head = fasta_file.check_fasta(path)
     return path.stat().st_size <= LARGEST and (is_bgzf(head) or not head.startswith(GZIP_MAGIC))

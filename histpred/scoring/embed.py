@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 SUFFIX, VECTOR = ".parquet", "vector"
+VECTORS_AT_ONCE = 1024
 
 Computed = TypeVar("Computed")
 
@@ -172,20 +173,30 @@ def _check_finite(windows: EmbeddedWindows) -> None:
 
 
 def embed_windows(
-    request: Request, choice: EncoderChoice, encoder: Encoder, work: Path, execution: Execution
-) -> tuple[pandas.DataFrame, np.ndarray]:
-    """The windows in genome order and their vectors, float32 [windows, dimension].
+    request: Request,
+    choice: EncoderChoice,
+    encoder: Encoder,
+    work: Path,
+    execution: Execution,
+    add: Callable[[np.ndarray], None],
+) -> pandas.DataFrame:
+    """The windows in genome order; `add` gets their vectors, float32 [n, dimension], in batches.
 
-    The columns of the windows are those of `histpred.core.columns`.
-    Raises HistpredError for inputs that cannot be used, and ModelError for vectors with NaN.
+    The columns of the windows are those of `histpred.core.columns`. Raises HistpredError for inputs
+    that cannot be used, and ModelError for vectors with NaN.
     """
+    from pyarrow import parquet
+
     table = work / "windows.parquet"
     run = embed(request, choice, encoder, table, execution._replace(overwrite=True))
     if execution.store:
         logger.info(
             f"{run.embedded:,} chunks embedded on {run.device}, {run.reused:,} found in the store"
         )
-    return read_table(table)
+    with parquet.ParquetFile(table) as file:
+        for batch in file.iter_batches(VECTORS_AT_ONCE, columns=[VECTOR], use_threads=False):
+            add(batch[VECTOR].flatten().to_numpy().reshape(-1, encoder.dimension))
+    return read_parquet(table, list(NAMES)).to_pandas()
 
 
 def window_sequences(request: Request, window: WindowSpec, work: Path) -> Generator[list[bytes]]:

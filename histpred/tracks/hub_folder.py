@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from histpred.core.errors import InputError
 from histpred.core.hts import quiet_htslib
 from histpred.core.output import output_folder, temporary_faults
-from histpred.genome.reference import Reference
+from histpred.genome.reference import same_genome
 from histpred.scoring import derived
 from histpred.scoring.derived import HUB
 
@@ -39,8 +38,5 @@ def contig_lengths(fasta: str, sha256: str, tables: Path, indexes: Path) -> dict
     sha256: of that genome. indexes: a folder for those of the FASTA. Raises InputError if the FASTA
     is another genome.
     """
-    with Reference(fasta, indexes) as reference:
-        if reference.digest != sha256:
-            hint = f"give the FASTA that {tables} was made with"
-            raise InputError(fasta, f"is not the genome of {tables}", hint)
+    with same_genome(fasta, sha256, tables, indexes) as reference:
         return dict(reference.lengths)

@@ -17,6 +17,7 @@ from histpred.core.spelling import did_you_mean
 from histpred.encoders.chunks import GRID, ChunkPolicy, check_window
 from histpred.encoders.onnx import codes_of
 from histpred.evaluation.baselines import sequence_features
+from histpred.evaluation.spooled import SpooledRows
 from histpred.genome.genomes import GenomeInput, naming, placed, within
 from histpred.genome.reference import Reference
 from histpred.genome.regions import PROMOTER
@@ -41,7 +42,7 @@ WINDOWS = {
 }
 """Windows of the models that read bases (DeepHistone's: paper, appendix D)."""
 
-ROWS_AT_ONCE = 256  # moved in memory
+ROWS_AT_ONCE = 256  # read of a file
 
 
 class Dataset(NamedTuple):
@@ -59,10 +60,9 @@ class Dataset(NamedTuple):
 
 
 class GenomeWindows(NamedTuple):
-    """All windows of a genome, what a network and the baselines take of each, and its organism."""
+    """All windows of a genome, what the baselines take of each, and its organism."""
 
     windows: pandas.DataFrame
-    values: np.ndarray
     features: np.ndarray
     genome: Genome
 
@@ -78,34 +78,40 @@ def gather(
 ) -> Dataset:
     """Read all windows, embed them if there is a source of embeddings, and split those with labels.
 
-    `labels` are those of each genome. Raises InputError if no window of a genome has a label or no
-    mark can be learned.
+    `labels` are those of each genome. What the network takes of all windows is a file in the
+    private folder `work`, which is mapped. Raises InputError if no window of a genome has a label
+    or no mark can be learned.
     """
     _refuse_unknown_chromosomes(genomes, recipe, work)
-    read = []
+    read, values = [], SpooledRows(work / ".windows")
     for genome in genomes:
         with naming(genome):
-            read.append(_read(genome, window, source, work, execution, recipe.model))
-    all_windows, all_values, features, facts = zip(*read, strict=True)
+            read.append(_read(genome, window, source, work, execution, recipe.model, values))
+    all_windows, features, facts = zip(*read, strict=True)
     rows, windows, units, targets = labelled_genomes(genomes, all_windows, labels)
     sets, how = _split(windows, units, recipe, source.choice.chunks if source else None)
     if recipe.loss == NNPU:  # pairs without a label are unlabelled for the loss, negative elsewhere
         targets = np.nan_to_num(targets)
     paths = first_few(genome.labels_path for genome in genomes)
     enough = learnable(labels[0].marks, targets[sets == TRAIN], paths)
-    values = _joined(all_values)
-    values = values[rows] if source else _keep(values, rows)
-    examples = Examples(windows, units, values, targets[:, enough], sets)
+    inputs = _of_rows(values, rows, work / ".labelled")
+    examples = Examples(windows, units, inputs, targets[:, enough], sets)
     marks = tuple(np.array(labels[0].marks)[enough])
     names = (genome.name for genome in genomes)
     return Dataset(
-        examples, _joined(features)[rows], marks, how, dict(zip(names, facts, strict=True))
+        examples, np.concatenate(features)[rows], marks, how, dict(zip(names, facts, strict=True))
     )
 
 
-def _joined(parts: Sequence[np.ndarray]) -> np.ndarray:
-    """The rows of all parts; no copy of a single one."""
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+def _of_rows(values: SpooledRows, rows: np.ndarray, path: Path) -> np.ndarray:
+    """Some rows, in ascending order, mapped; they are written to `path` if there are others."""
+    if len(rows) == len(values):
+        return values.mapped()
+    chosen = SpooledRows(path)
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        chosen.append(values[rows[start : start + ROWS_AT_ONCE]])
+    values.path.unlink()
+    return chosen.mapped()
 
 
 def _read(
@@ -115,21 +121,33 @@ def _read(
     work: Path,
     execution: Execution,
     model: str,
+    values: SpooledRows,
 ) -> GenomeWindows:
-    """Read the windows of one genome; `work` is a private folder for temporary files."""
+    """Read the windows of one genome, and append what the network takes of each to `values`."""
     request = genome.request
     if source:
         check_window(source.choice.chunks, window.kind)
-        windows, values = embed_windows(request, source.choice, source.encoder, work, execution)
+        before = len(values)
+        windows = embed_windows(
+            request, source.choice, source.encoder, work, execution, values.append
+        )
         _refuse_none(windows, request)
-        _check_varied(values)
+        _check_varied(values.mapped()[before:])
         _, features, facts = map_windows(
             request, window, work, lambda batch: sequence_features(batch, window), quiet=True
         )
     else:
-        windows, values, features, facts = _read_bases(request, window, work, model)
+        read = reader(model)
+        length = window.upstream + window.downstream
+
+        def add(batch: Sequence[bytes]) -> np.ndarray:
+            values.append(read(codes_of(batch, length)))
+            return sequence_features(batch, window)
+
+        windows, features, facts = map_windows(request, window, work, add)
+        _refuse_none(windows, request)
     _refuse_other_taxon(genome, facts)
-    return GenomeWindows(placed(windows, genome.name), values, np.concatenate(features), facts)
+    return GenomeWindows(placed(windows, genome.name), np.concatenate(features), facts)
 
 
 def _refuse_other_taxon(genome: GenomeInput, facts: Genome) -> None:
@@ -156,35 +174,6 @@ def _refuse_unknown_chromosomes(genomes: Sequence[GenomeInput], recipe: Recipe, 
             raise UsageError(f"{files} has no contig {first_few(unknown)}", hint)
 
 
-def _read_bases(
-    request: Request, window: WindowSpec, work: Path, model: str
-) -> tuple[pandas.DataFrame, np.ndarray, list[np.ndarray], Genome]:
-    """All windows, what the network of a model reads of each, and the baselines' input."""
-    length = window.upstream + window.downstream
-    read = reader(model)
-    shape: tuple[int, ...] = ()
-    joined = bytearray()  # grows where it is: a list of arrays would be copied in the end
-
-    def add(batch: Sequence[bytes]) -> np.ndarray:
-        nonlocal shape
-        values = read(codes_of(batch, length))
-        shape = values.shape[1:]
-        joined.extend(values.data)
-        return sequence_features(batch, window)
-
-    windows, features, facts = map_windows(request, window, work, add)
-    _refuse_none(windows, request)
-    return windows, np.frombuffer(joined, np.uint8).reshape(-1, *shape), features, facts
-
-
-def _keep(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Move some rows, in ascending order, to the start of `values`, and return that part."""
-    for start in range(0, len(rows), ROWS_AT_ONCE):
-        chosen = rows[start : start + ROWS_AT_ONCE]
-        values[start : start + len(chosen)] = values[chosen]
-    return values[: len(rows)]
-
-
 def reader(model: str) -> Callable[[np.ndarray], np.ndarray]:
     """From codes, uint8 [n, length], to what the network of a model is trained on."""
     if model != SPECTRA:
@@ -199,7 +188,9 @@ def _refuse_none(windows: pandas.DataFrame, request: Request) -> None:
 
 
 def _check_varied(embeddings: np.ndarray) -> None:
-    constant = (embeddings == embeddings[:1]).all(axis=0)
+    constant = np.ones(embeddings.shape[1], bool)
+    for start in range(0, len(embeddings), ROWS_AT_ONCE):
+        constant &= (embeddings[start : start + ROWS_AT_ONCE] == embeddings[0]).all(axis=0)
     if constant.all() and len(embeddings) > 1:
         raise ModelError(
             f"all {len(embeddings)} windows have the same embedding",

@@ -178,7 +178,7 @@ def _seen(run: TrainingRun, parent: Parent) -> str:
         return f"it is not known whether {parent.name} was trained on some of the {test} test rows"
     return (
         f"{parent.name} was trained or validated on {parent.test_rows_seen:,} of the {test} test "
-        f"rows ({parent.seen_by_id:,} by their id, {parent.seen_by_place:,} by a shared base) and "
+        f"rows ({parent.seen_by_id:,} by their id, {parent.seen_by_place:,} by their place) and "
         f"on {parent.validation_rows_seen:,} of the {validation} validation rows"
     )
 
@@ -195,7 +195,8 @@ def _thresholds(recipe: Recipe, window: WindowSpec) -> str:
 
 def _caveats(run: TrainingRun) -> tuple[str, ...]:
     """What a user of the bundle must read first."""
-    trained = run.dataset.examples.of(TRAIN).windows
+    examples = run.dataset.examples
+    trained = examples.windows[examples.sets == TRAIN]  # without a copy of the inputs
     places = first_few(sorted(set(trained["chrom"])))
     if GENOME in trained:
         counts = trained[GENOME].value_counts(sort=False)

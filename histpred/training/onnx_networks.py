@@ -8,7 +8,6 @@ back, standardisation and batch norms pass their values on unchanged.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,7 +17,8 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
 
-from histpred.bundle.folder import MARK_VECTORS, Bundle
+from histpred.bundle.folder import Bundle
+from histpred.bundle.mark_vectors import mark_vectors_of
 from histpred.core.errors import BundleError
 from histpred.core.graph import BINS, HEADS
 from histpred.encoders import build
@@ -103,13 +103,15 @@ def _perceptrons(bundle: Bundle, recipe: Recipe) -> list[MarkNetwork]:
     graph, hidden, length = _constants(bundle.scorer_path), recipe.hidden, recipe.mark_dimension
     dimension, marks = bundle.manifest.encoder.dimension, len(bundle.manifest.marks)
     layers = [(graph[f"layer{i}.weight"], graph[f"layer{i}.bias"]) for i in range(len(hidden))]
+    names = [mark.name for mark in bundle.manifest.marks]
+    of_all = mark_vectors_of(bundle, names) if length else np.empty((marks, 0))
     networks = []
     for member in range(recipe.members):
         network = MarkNetwork(dimension, marks, hidden, length, recipe.dropout).eval()
         own = [slice(member * width, (member + 1) * width) for width in hidden]
         of_marks = graph["mark_part"][0][:, own[0]]
         if length:
-            vectors = _mark_vectors(bundle)[:, member * length : (member + 1) * length]
+            vectors = of_all[:, member * length : (member + 1) * length]
             set_values(network.mark_vectors, vectors)
             of_marks = np.linalg.lstsq(vectors, of_marks, rcond=None)[0]
         weight = np.vstack([graph["shared.weight"][:, own[0]], of_marks]).T
@@ -184,13 +186,6 @@ def _constants(path: Path) -> Constants:
         name: value.astype(float) if value.dtype.kind == "f" else value
         for name, value in arrays.items()
     }
-
-
-def _mark_vectors(bundle: Bundle) -> np.ndarray:
-    """The trainable mark vectors of all members, float64 [marks, members x length]."""
-    with open(bundle.directory / MARK_VECTORS, encoding="utf-8") as lines:
-        rows = list(csv.reader(lines, delimiter="\t"))
-    return np.array([row[1:] for row in rows], dtype=float)
 
 
 def _foreign(bundle: Bundle, found: str) -> BundleError:

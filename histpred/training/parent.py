@@ -118,27 +118,40 @@ def describe_parent(parent: Bundle, dataset: Dataset) -> Parent:
     """What a manifest says of the parent; a warning says what it has seen of the test rows.
 
     A test row was seen if the parent was trained or validated on a row of its id or, in the same
-    assembly, on one that shares a base with it.
+    assembly, on one that shares a base with it. A parent without a split.tsv whose recipe names its
+    test chromosomes has seen the others.
     """
     manifest, examples = parent.manifest, dataset.examples
     shared = tuple(mark for mark in dataset.marks if mark in manifest.mark_names)
     record = Parent(
         name=manifest.name, version=manifest.version, sha256=parent.digest, marks=shared
     )
-    path = parent.directory / SPLIT
-    if SPLIT not in manifest.files:
+    compared = _compared(dataset.genomes, manifest.species)
+    if SPLIT in manifest.files:
+        path = parent.directory / SPLIT
+        _warn_of_other_assemblies(parent, dataset.genomes, compared)
+        rows = (row for _, row in read_records(path, ("id", "set")))
+        learned = [row for row in rows if row["set"] in (TRAIN, VALIDATION)]
+        named = [*dataset.genomes, *(one.genome for one in manifest.species)]
+        ids = {_bare(row["id"], named) for row in learned}
+        by_id = np.array([_bare(unit, named) in ids for unit in examples.units], bool)
+        by_place = _seen_places(examples.windows, compared, learned)
+        how = f"To keep its sets, give --split {path}"
+    elif (tested := _test_chromosomes(parent)) and compared:
+        by_place = _on_other_chromosomes(examples.windows, compared, tested)
+        by_id = np.zeros_like(by_place)
+        how = (
+            f"It has no {SPLIT}, and its recipe says that all chromosomes but {first_few(tested)} "
+            "were for training and validation. To keep to that, give --split chromosome and "
+            "--test-chromosomes"
+        )
+    else:
         logger.warning(
             "%s has no %s, so it is not known which of the test rows it was trained on",
             manifest.name,
             SPLIT,
         )
         return record
-    rows = (row for _, row in read_records(path, ("id", "set")))
-    learned = [row for row in rows if row["set"] in (TRAIN, VALIDATION)]
-    named = [*dataset.genomes, *(one.genome for one in manifest.species)]
-    ids = {_bare(row["id"], named) for row in learned}
-    by_id = np.array([_bare(unit, named) in ids for unit in examples.units], bool)
-    by_place = _seen_places(examples.windows, dataset.genomes, manifest.species, learned)
     test, validation = (examples.sets == name for name in (TEST, VALIDATION))
     seen = by_id | by_place
     counts = {
@@ -149,11 +162,11 @@ def describe_parent(parent: Bundle, dataset: Dataset) -> Parent:
     }
     if (seen & (test | validation)).any():
         logger.warning(
-            "%s was trained or validated on %d of the %d test rows (%d by their id, %d by a shared "
-            "base) and on %d of the %d validation rows: their figures flatter the model, and its "
-            "probabilities may be too sure. To keep its sets, give --split %s",
+            "%s was trained or validated on %d of the %d test rows (%d by their id, %d by their "
+            "place) and on %d of the %d validation rows: their figures flatter the model, and its "
+            "probabilities may be too sure. %s",
             *(manifest.name, counts["test_rows_seen"], test.sum(), counts["seen_by_id"]),
-            *(counts["seen_by_place"], counts["validation_rows_seen"], validation.sum(), path),
+            *(counts["seen_by_place"], counts["validation_rows_seen"], validation.sum(), how),
         )
     return record.model_copy(update=counts)
 
@@ -177,16 +190,47 @@ def _bare(unit: str, genomes: Collection[str]) -> str:
     return without_version(rest if colon and genome in genomes else unit)
 
 
+def _test_chromosomes(parent: Bundle) -> tuple[str, ...]:
+    """The chromosomes that tested a bundle, if its recipe names them."""
+    recipe = parent.manifest.training.recipe.get("recipe")
+    named = recipe.get("test_chromosomes") if isinstance(recipe, dict) else None
+    return tuple(map(str, named)) if isinstance(named, list) else ()
+
+
+def _compared(
+    genomes: Mapping[str, Genome], species: Sequence[Species]
+) -> list[tuple[str, Species]]:
+    """The names of the genomes that have an assembly in common with a species, and that species."""
+    return [
+        (name, one)
+        for name, genome in genomes.items()
+        for one in species
+        if assembly_of(genome.lengths, [one])
+    ]
+
+
+def _warn_of_other_assemblies(
+    parent: Bundle, genomes: Mapping[str, Genome], compared: list[tuple[str, Species]]
+) -> None:
+    """Warn of genomes that are not of another species, and whose places are not compared."""
+    taxa = {one.taxon_id for one in parent.manifest.species}
+    for name in sorted(genomes.keys() - {name for name, _ in compared}):
+        taxon = genomes[name].taxon_id
+        if taxon is None or None in taxa or taxon in taxa:
+            logger.warning(
+                "%s has no contig length in common with those that %s was trained on: test rows "
+                "that it has seen are known by their id only",
+                f"genome {name}" if name else "the genome",
+                parent.manifest.name,
+            )
+
+
 def _seen_places(
     windows: pandas.DataFrame,
-    genomes: Mapping[str, Genome],
-    species: Sequence[Species],
+    compared: list[tuple[str, Species]],
     learned: list[dict[str, str]],
 ) -> np.ndarray:
-    """True, bool [n], for windows that share a base with a row of the parent's split.
-
-    Only genomes that have an assembly in common with a species of the parent are compared.
-    """
+    """True, bool [n], for windows that share a base with a row of the parent's split."""
     rows = [(row.get("chrom", ""), row.get("start"), row.get("end")) for row in learned]
     places = [
         (chrom, int(start), int(end))
@@ -196,11 +240,23 @@ def _seen_places(
     theirs = pandas.DataFrame(places, columns=PLACE)
     ours = windows[PLACE].reset_index(drop=True)
     seen = np.zeros(len(ours), bool)
-    for name, genome in genomes.items():
-        for one in species:
-            if assembly_of(genome.lengths, [one]):
-                here = _of_genome(ours, name)
-                seen[here.index] |= _overlapping(here, _of_genome(theirs, one.genome))
+    for name, one in compared:
+        here = _of_genome(ours, name)
+        seen[here.index] |= _overlapping(here, _of_genome(theirs, one.genome))
+    return seen
+
+
+def _on_other_chromosomes(
+    windows: pandas.DataFrame, compared: list[tuple[str, Species]], tested: Sequence[str]
+) -> np.ndarray:
+    """True, bool [n], for windows on chromosomes of the parent's genomes that did not test it."""
+    ours = windows[PLACE].reset_index(drop=True)
+    seen = np.zeros(len(ours), bool)
+    for name, one in compared:
+        here = _of_genome(ours, name)
+        names = (local_name(one.genome, contig) for contig in tested)
+        held_out = {chromosome(contig) for contig in names if contig is not None}
+        seen[here.index] |= ~here["chrom"].isin(held_out).to_numpy()
     return seen
 
 

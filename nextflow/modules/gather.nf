@@ -8,7 +8,9 @@ process GATHER {
     container "histpred:${workflow.manifest.version}"
 
     input:
-    tuple val(meta), path(scattered), path(bundle, stageAs: 'bundle'), path(parts, stageAs: 'parts/*')
+    tuple val(meta), path(scattered), path(bundle, stageAs: 'bundle'), path(parts, stageAs: 'parts/*'),
+        path(fasta, stageAs: 'genome/*')
+    path kept
     val about
 
     output:
@@ -17,8 +19,12 @@ process GATHER {
 
     script:
     def launch = quoted(launch_json(about, task.container))
+    // Effects of variants have no report, which needs the genome.
+    def genome = fasta ? "--fasta ${fasta}" : ''
     """
-    histpred gather ${scattered} parts/* -o ${meta.results}/${meta.id} ${meta.source} --launched-by ${launch}
+    kept=\$(dirname "\$(readlink -f ${kept ?: 'none'})")
+    histpred gather ${scattered} parts/* -o ${meta.results}/${meta.id} -t ${task.cpus} ${meta.source} ${genome} \\
+        --cache "\$kept/genomes" --launched-by ${launch}
     """
 
     stub:

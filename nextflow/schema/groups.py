@@ -25,9 +25,8 @@ GROUPS: dict[str, tuple[str, str, dict[str, Property]]] = {
                 "type": "string",
                 "default": "predict",
                 "enum": ["predict", "train", "evaluate", "experiment", "variants"],
-                "description": "Predict histone marks, train a bundle and evaluate it, evaluate a "
-                "bundle, compare configurations in an experiment, or score what each allele of a "
-                "VCF changes.",
+                "description": "What to do: predict marks, train a bundle, evaluate one, run an "
+                "experiment, or score variants.",
             },
             "sheet": {
                 "type": "string",
@@ -35,9 +34,8 @@ GROUPS: dict[str, tuple[str, str, dict[str, Property]]] = {
                 "exists": True,
                 "x-value": "FILE.yaml",
                 "x-modes": ["experiment"],
-                "description": "Sheet of the experiment, as 'histpred experiment' reads it. The "
-                "rows of the samplesheet are its genomes. Files that it names are in its folder or "
-                "have absolute paths.",
+                "description": "Sheet of 'histpred experiment'; its genomes are the rows of the "
+                "samplesheet. Files that it names are in its folder or have absolute paths.",
             },
             "input": {
                 "type": "string",
@@ -45,17 +43,15 @@ GROUPS: dict[str, tuple[str, str, dict[str, Property]]] = {
                 "exists": True,
                 "mimetype": "text/csv",
                 "x-value": "FILE.csv",
-                "description": "Samplesheet of several samples, in place of --annotation, --fasta, "
-                "--labels, --vcf and --sample. Its header names the columns sample, annotation, "
-                "fasta and, where needed, labels, vcf and bundle. Each row is a sample. Relative "
-                "paths start at the samplesheet's folder.",
+                "description": "Samplesheet with the columns sample, annotation, fasta and, where "
+                "needed, labels, vcf and bundle. Relative paths start at its folder.",
             },
             "annotation": {
                 "type": "string",
                 "format": "file-path",
                 "exists": True,
                 "x-value": "FILE",
-                "description": "Annotation of the genes: BED, GTF or GFF3. It may be compressed.",
+                "description": "Annotation of the genes: BED, GTF or GFF3.",
                 "help_text": "Not needed with --regions, --sequences, or --tile on whole contigs.",
             },
             "regions": {
@@ -63,15 +59,14 @@ GROUPS: dict[str, tuple[str, str, dict[str, Property]]] = {
                 "x-value": "REGION[ REGION...]",
                 "x-modes": ["predict", "variants"],
                 "description": "Regions in place of the annotation, separated by blanks, such as "
-                "chr22:20,100,000-20,104,000. They are scored as intervals. Positions count from "
-                "1, and both ends belong to the region.",
+                "chr22:20,100,000-20,104,000; scored as intervals.",
             },
             "fasta": {
                 "type": "string",
                 "format": "file-path",
                 "exists": True,
                 "x-value": "FILE",
-                "description": "Genome of the same assembly. It may be compressed.",
+                "description": "Genome of the same assembly.",
             },
             "labels": {
                 "type": "string",
@@ -79,9 +74,7 @@ GROUPS: dict[str, tuple[str, str, dict[str, Property]]] = {
                 "exists": True,
                 "x-value": "PATH",
                 "x-modes": ["train", "evaluate", "experiment"],
-                "description": "Folder that 'histpred labels' wrote, or a TSV. Its first column is "
-                "an id (gene_id or name of the annotation). Each further column is a mark: 1 = "
-                "present, 0 = absent, empty = unlabelled.",
+                "description": "Folder of 'histpred labels', or a table of genes and marks.",
             },
             "vcf": {
                 "type": "string",
@@ -89,8 +82,7 @@ GROUPS: dict[str, tuple[str, str, dict[str, Property]]] = {
                 "exists": True,
                 "x-value": "FILE",
                 "x-modes": ["variants"],
-                "description": "Variants: a sorted VCF, which may be compressed, or a BCF, of the "
-                "same assembly as the genome.",
+                "description": "Variants: a sorted VCF or BCF of the same assembly.",
             },
             "sample": {
                 "type": "string",
@@ -105,9 +97,8 @@ GROUPS: dict[str, tuple[str, str, dict[str, Property]]] = {
                 "pattern": SAFE_NAME,
                 "x-value": "NAME",
                 "x-modes": ["train", "evaluate"],
-                "description": "Train one bundle of this name on all samples of the samplesheet, "
-                "each a genome, or evaluate a bundle on all of them together. The samplesheet may "
-                "then have the columns species, taxon_id and assembly.",
+                "description": "Train one bundle of this name on all samples, each a genome, or "
+                "evaluate a bundle on all of them together.",
             },
             "outdir": {
                 "type": "string",
@@ -127,8 +118,8 @@ GROUPS: dict[str, tuple[str, str, dict[str, Property]]] = {
                 "type": "boolean",
                 "default": False,
                 "x-modes": ["predict", "train", "evaluate", "variants"],
-                "description": "Also write MultiQC's report of all samples. Without containers, "
-                "'multiqc' must be on PATH.",
+                "description": "Also write MultiQC's report of all samples; needs 'multiqc' on "
+                "PATH or a container.",
             },
         },
     ),
@@ -140,7 +131,7 @@ GROUPS: dict[str, tuple[str, str, dict[str, Property]]] = {
                 "type": "string",
                 "x-value": "NAME|DIR",
                 "description": "Bundle that predicts or is evaluated: name of a shipped one, or "
-                "a folder. For training, the bundle that names encoder, chunks and windows.",
+                "a folder. For training, it names encoder, chunks and windows.",
                 "help_text": "Default: human-promoter for predict and variants; --encoder for "
                 "train.",
             },
@@ -148,9 +139,8 @@ GROUPS: dict[str, tuple[str, str, dict[str, Property]]] = {
                 "type": "string",
                 "x-value": "NAME|DIR",
                 "x-modes": ["train"],
-                "description": "Bundle of 'histpred train' whose weights are the start "
-                "(fine-tuning), for all samples. It fixes model, members, hidden widths, encoder, "
-                "chunks and window. Marks that it does not have start anew.",
+                "description": "Bundle of 'histpred train' to start from (fine-tuning), for all "
+                "samples. It fixes the network, the encoder and the window.",
                 "help_text": "Default: train anew.",
             },
             "encoder": {
@@ -169,8 +159,7 @@ GROUPS: dict[str, tuple[str, str, dict[str, Property]]] = {
                 "x-value": "DIR",
                 "x-made": True,
                 "x-kept": True,
-                "description": "Folder that keeps embeddings for later runs, which do not compute "
-                "them again.",
+                "description": "Folder that keeps embeddings for later runs.",
                 "help_text": "Default: in the work directory.",
             },
         },
@@ -183,14 +172,14 @@ GROUPS: dict[str, tuple[str, str, dict[str, Property]]] = {
             "skip_failed": {
                 "type": "boolean",
                 "default": False,
-                "description": "If a sample fails, finish the others and publish their results. "
-                "The run still ends with an error, which names the samples that failed.",
+                "description": "If a sample fails, finish the others first. The run still ends "
+                "with an error.",
             },
             "registry": {
                 "type": "string",
                 "pattern": REGISTRY,
                 "x-value": "HOST/PATH",
-                "description": "With a container profile: registry that has the images, such as "
+                "description": "With a container profile: registry of the images, such as "
                 "registry.example.org/lab.",
                 "help_text": "Default: the images on this machine.",
             },
@@ -219,8 +208,8 @@ GROUPS: dict[str, tuple[str, str, dict[str, Property]]] = {
                 "type": "string",
                 "default": "gpu:1",
                 "x-value": "GRES",
-                "description": "With -profile slurm,gpu: resource that a GPU task requests: gpu:1, "
-                "gpu:a100:1, or shard:1 if the site lets tasks share a GPU.",
+                "description": "With -profile slurm,gpu: resource of a GPU task: gpu:1, "
+                "gpu:a100:1, or shard:1 if tasks may share a GPU.",
             },
             "cluster_options": {
                 "type": "string",

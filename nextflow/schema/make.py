@@ -88,15 +88,13 @@ MODES = {
 # Options whose help texts differ between verbs, with a text for all of them.
 KNOWN = {
     "seed": "Random seed of the split, the training and the bootstrap of the evaluation.",
-    "transcripts": "Read the sequences of transcripts from these files, by transcript ID, in place "
-    "of joining their exons from the genome; for spliced windows. Separated by commas, for all "
-    "samples. Headers of Ensembl (cdna, ncrna), GENCODE or the ID alone.",
-    "block": "Length in bp of the blocks of the genome: those of --split block, and those by which "
-    "an evaluation fits baselines if no row trained the bundle.",
+    "transcripts": "Take the sequences of spliced windows from these files, by transcript ID.",
+    "block": "Length of the blocks of --split block, and of those by which baselines are fitted if "
+    "no row trained the bundle, in bp.",
 }
 
 # What the command line parses itself, so that a wrong value ends the run before its first task.
-BP, WIDTH = "[0-9]{1,8}", "0*[1-9][0-9]{0,4}"
+BP, WIDTH = "0*([0-9]{1,7}|10000000)", "0*[1-9][0-9]{0,4}"
 PATTERNS = {
     "window": rf"^(?!\w+:0+:0+$)({'|'.join(KINDS)}|{CONTEXT}:{BP}"
     rf"|({PROMOTER}|{INTERVAL}):{BP}:{BP})$",

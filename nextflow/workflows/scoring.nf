@@ -35,7 +35,9 @@ workflow SCORING {
         scattered
             .map { meta, folder, bundle -> [meta.id, meta, folder, bundle] }
             .join(parts)
-            .map { _id, meta, folder, bundle, found -> [meta, folder, bundle, found] },
+            .join(genomes)
+            .map { _id, meta, folder, bundle, found, fasta -> [meta, folder, bundle, found, variants ? [] : fasta] },
+        kept,
         about,
     )
     results = GATHER.out.results

@@ -274,6 +274,13 @@ def test_a_file_of_terabytes_is_not_read(bundle_folder):
         load_bundle(bundle_folder)
 
 
+def test_a_folder_of_another_command_is_no_bundle(tmp_path):
+    (tmp_path / "metrics.json").write_text("{}")
+    with pytest.raises(BundleError, match="the output of histpred evaluate, not of") as caught:
+        load_bundle(tmp_path)
+    assert caught.value.hint.startswith("give a folder of histpred train")
+
+
 def test_a_card_is_text(bundle_folder):
     (bundle_folder / "card.md").write_bytes(b"caf\xe9")
     digest = hashlib.sha256(b"caf\xe9").hexdigest()

@@ -61,7 +61,7 @@ def test_training_takes_any_mark() -> None:
     assert set(offered("train", "--marks", "")) == set(MARKS)
 
 
-@pytest.mark.parametrize("content", [None, "", "[]", '{"marks": 3}'])
+@pytest.mark.parametrize("content", [None, "", "[]", '{"marks": 3}', "[" * 9999])
 def test_a_broken_bundle_offers_nothing(content: str | None, tmp_path: Path) -> None:
     if content is not None:
         (tmp_path / "bundle.json").write_text(content)

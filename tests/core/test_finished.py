@@ -112,6 +112,20 @@ def test_a_folder_without_a_record_is_not_finished(tmp_path):
         read_record(tmp_path / "run.json", Record, "predict", "run it again")
 
 
+@pytest.mark.parametrize("content", [None, '{"schema_version": "1.0", "result": {}}'])
+def test_a_folder_of_another_command_is_named(content, record):
+    """Of a folder of explain, summary and report said only "Field required"."""
+    other = record.with_name("run.json" if content else "labels.json")
+    record.unlink()
+    other.write_text(content or "{}")
+    path = other if content else record
+    with pytest.raises(InputError) as caught:
+        read_record(path, Record, "variants", "run it again")
+    maker = "predict" if content else "labels"
+    place, found = record.parent, f"the output of histpred {maker}, not of histpred variants"
+    assert caught.value.message == f"{place}: is {found}"
+
+
 def test_differences_are_named_with_both_values_however_deep():
     before = {"by": "gene", "recipe": {"seed": 0, "loss": "plain"}, "gone": 1, "same": [1, 2]}
     now = {"by": "transcript", "recipe": {"seed": 1, "loss": "plain"}, "new": 2, "same": [1, 2]}

@@ -56,6 +56,14 @@ def test_clearing_keeps_the_journal(work):
     assert Journal(work).clear() is True
 
 
+@pytest.mark.parametrize("content", [b"", b"[]", b'{"a.txt": 1}', b"[" * 9999, b"\xff"])
+def test_a_damaged_journal_knows_no_file(tmp_path, work, content):
+    (tmp_path / "a.txt").write_text("old")
+    (work / JOURNAL).write_bytes(content)
+    with pytest.raises(OutputError, match="exists"):
+        Journal(work).refuse_foreign(tmp_path, ["a.txt"], "hint")
+
+
 def test_a_link_is_never_taken_for_an_own_file(tmp_path, work):
     (tmp_path / "a.txt").symlink_to(tmp_path / "nowhere")
     with pytest.raises(OutputError, match="exists"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -94,8 +95,23 @@ def test_a_value_that_looks_like_a_date_or_a_number_and_is_none_is_refused(tmp_p
     assert what in str(error)
 
 
-def test_lists_that_are_nested_too_deep_are_refused(tmp_path):
-    assert "nested too deep" in str(refusal(written(tmp_path, "a: " + "[" * 3000 + "]" * 3000)))
+@pytest.mark.parametrize("limit", [0, 1_000_000])
+@pytest.mark.parametrize("inner", ["[" * 3000 + "]" * 3000, "[" * 9999, "{b: " * 100 + "}" * 100])
+def test_lists_that_are_nested_too_deep_are_refused(tmp_path, inner, limit):
+    """Also if a library has raised the limit of recursion."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(limit + before)
+    try:
+        error = str(refusal(written(tmp_path, f"# sheet\na: {inner}")))
+    finally:
+        sys.setrecursionlimit(before)
+    assert "nested more than 100 deep" in error
+    assert "sheet.yaml:2: " in error
+
+
+def test_a_hundred_levels_are_read(tmp_path):
+    content, _ = read_yaml(written(tmp_path, "a: " + "[" * 99 + "1" + "]" * 99))
+    assert str(content) == "{'a': " + "[" * 99 + "1" + "]" * 99 + "}"
 
 
 def test_a_character_that_yaml_does_not_have_is_named(tmp_path):

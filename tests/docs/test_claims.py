@@ -27,8 +27,8 @@ CHECKED = ("README.md", "docs/index.md", "docs/trust.md", "docs/tracks.md", "doc
 CHECKED += ("docs/encoders.md", "docs/report.md", "docs/explanation/*.md", "docs/how-to/*.md")
 CHECKED += ("docs/train-your-own.md", "docs/tutorials/*.md", "docs/stability.md")
 MEASURING = ("benchmarks/README.md", "docs/experiments/README.md")
-MEASURING += ("docs/explain.md", "docs/variants.md")
-PAGES = sorted(path for pattern in (*CHECKED, *MEASURING) for path in ROOT.glob(pattern))
+MEASURING += ("docs/explain.md", "docs/explanation/upstream-dna.md", "docs/variants.md")
+PAGES = sorted({path for pattern in (*CHECKED, *MEASURING) for path in ROOT.glob(pattern)})
 
 UNIT = r"(?:%|ms|s|minutes?|hours?|[kMG]B|[kM]bp/s)"
 FIGURE = re.compile(rf"(?<![\w.,])(?:\d[\d,]*(?:\.\d+)? {UNIT}(?![\w/])|[+-]?0\.\d\d+)")

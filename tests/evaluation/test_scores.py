@@ -141,4 +141,5 @@ def test_a_mark_that_is_not_predicted_is_left_out(genome, tmp_path):
     assert found.names == predicted
     assert len(predicted) < len(bundle.manifest.marks)
     assert found.table["copy #"].tolist() == [0, 1]
-    assert found.table[list(found.names)].notna().all(axis=None)
+    assert found.probabilities.shape == found.logits.shape == (2, len(predicted))
+    assert np.isfinite(found.probabilities).all()

@@ -202,20 +202,20 @@ def test_a_command_waits_for_the_plan_that_another_one_is_writing(tmp_path, monk
 def test_a_plan_of_another_experiment_that_was_waited_for_is_refused(tmp_path, monkeypatch):
     write_labelled(tmp_path)
     sheet, out = write_sheet(tmp_path, NESTED), tmp_path / "out"
-    finished = planning.finished
+    held = planning.held
 
-    def just_before(record, model):
+    def just_before(*given):
         """The other run ends between the look at its plan and the lock of its folder."""
-        found = finished(record, model)
+        found = held(*given)
         if found is None:
             text = sheet.read_text()
             sheet.write_text(text.replace("seed: 3", "seed: 4"))
-            monkeypatch.setattr(planning, "finished", finished)
+            monkeypatch.setattr(planning, "held", held)
             assert histpred("experiment", sheet, "-o", out, "--plan").code == 0
             sheet.write_text(text)
         return found
 
-    monkeypatch.setattr(planning, "finished", just_before)
+    monkeypatch.setattr(planning, "held", just_before)
     done = histpred("experiment", sheet, "-o", out, "--plan")
     assert done.code == 1
     assert "holds another output" in done.err

@@ -234,6 +234,20 @@ def test_exons_right_below_their_gene_are_its_transcript(tmp_path):
     assert (feature.name, feature.gene_id, feature.exons) == ("P", "P", ((10, 20), (40, 60)))
 
 
+def test_exons_right_below_two_genes_of_one_id_belong_to_the_gene_at_their_place(tmp_path):
+    """Consecutive exons are stored together; the second gene had no line, and the run ended."""
+    text = """chr1 x gene 11 60 . + . ID=g
+        chr1 x gene 111 160 . + . ID=g
+        chr1 x exon 11 20 . + . Parent=g
+        chr1 x exon 111 120 . + . Parent=g
+        chr1 x exon 141 160 . + . Parent=g"""
+    found = features(write(tmp_path / "genes.gff3", tabbed(text)), "spliced")
+    assert [(one.start, one.exons, one.problem) for one in found] == [
+        (10, ((10, 20),), ""),
+        (110, ((110, 120), (140, 160)), ""),
+    ]
+
+
 @pytest.mark.parametrize("parent", ["", ";Parent=gone"])
 def test_a_transcript_without_a_gene_is_its_own(tmp_path, parent):
     text = f"""chr1 x lnc_RNA 11 60 . + . ID=a{parent}

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from histpred.core.errors import InputError
 from histpred.genome import reference as module
-from histpred.genome.reference import Reference
+from histpred.genome.reference import Reference, same_genome
 from histpred.genome.regions import Window
 from histpred.genome.windows import window_sequence
 from support import random_genome, reverse_complement, write_fasta
@@ -58,6 +58,21 @@ def test_ambiguity_codes_become_n(tmp_path):
     with Reference(path, tmp_path) as reference:
         assert reference.fetch("a", 0, 26) == b"ACNNNNNNNNNNNACNNNNNNNNNNN"
         assert reference.fetch("a", 0, 4, "-") == b"NNGT"
+        assert reference.written("a", 13, 26) == "ACRYSWKMBDHVN"
+
+
+def test_the_genome_of_tables_is_told_by_its_digest(tmp_path):
+    path = write(tmp_path / "genome.fa", ">a\nACGT\n")
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    with same_genome(path, digest, tmp_path / "scores", tmp_path / "indexes") as reference:
+        assert reference.fetch("a", 0, 4) == b"ACGT"
+    path.write_text(">a\nACGA\n")
+    expected = f"is not the genome of {tmp_path / 'scores'}"
+    with (
+        pytest.raises(InputError, match=expected),
+        same_genome(path, digest, tmp_path / "scores", tmp_path / "indexes"),
+    ):
+        pass
 
 
 @pytest.mark.parametrize(

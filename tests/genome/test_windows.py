@@ -4,6 +4,7 @@ import random
 
 import pytest
 
+from histpred.core.errors import UsageError
 from histpred.genome.reference import Reference
 from histpred.genome.regions import KINDS, Feature
 from histpred.genome.table import read_windows, table_row
@@ -210,6 +211,17 @@ def test_a_window_reads_as_it_is_written(text):
 def test_an_interval_with_a_reach_is_whole():
     assert parse_window("interval:10:20") == WindowSpec("interval", 10, 20, 0.5, whole=True)
     assert not parse_window("interval").whole
+
+
+@pytest.mark.parametrize(
+    "text", ["context:10000001", "promoter:1:99999999", "context:" + "9" * 5000]
+)
+def test_a_window_without_end_is_refused(text):
+    """With N outside the contig, each window takes the memory that its reach says."""
+    with pytest.raises(UsageError, match="to one side") as caught:
+        parse_window(text)
+    assert caught.value.hint == "give at most 10,000,000 bp upstream and downstream"
+    assert len(str(caught.value)) < 300
 
 
 KNOWN = [

@@ -127,3 +127,13 @@ def test_a_mark_is_not_called_like_a_column_a_track_or_a_row_of_figures(name, tm
     with pytest.raises(InputError, match=f"no mark can be called '{name}'"):
         check_mark_name(tmp_path / "labels.tsv", name)
     check_mark_name(tmp_path / "labels.tsv", f"{name}1")
+
+
+def test_a_folder_without_labels_is_named(tmp_path):
+    (tmp_path / "run.json").write_text('{"result": {}}')
+    with pytest.raises(InputError, match="is the output of histpred predict, not of") as caught:
+        labels_file(tmp_path)
+    assert caught.value.hint == "give a table of labels, or its folder"
+    (tmp_path / "run.json").unlink()
+    with pytest.raises(InputError, match=r"is a folder without labels\.tsv\.gz"):
+        labels_file(tmp_path)

@@ -74,7 +74,7 @@ def commands() -> list[tuple[str, str, str]]:
 
 
 @pytest.mark.parametrize(
-    "verb", ["predict", "embed", "train", "evaluate", "experiment", "variants"]
+    "verb", ["predict", "embed", "train", "evaluate", "experiment", "variants", "gather"]
 )
 def test_a_task_starts_as_many_threads_as_it_has_cores(verb: str) -> None:
     calls = [rest for _, found, rest in commands() if found == verb and "--help" not in rest]

@@ -748,6 +748,7 @@ def test_what_is_wrong_is_all_said_at_once(done: tuple[Path, dict[str, Any]]) ->
 
 GIVEN = ["", "abc", "context", "body:5", "context:5", "context:x", "promoter:1:2", "promoter:0:00"]
 GIVEN += ["promoter:1", "interval:0:1", "interval", "spliced:1", "context:0", "context:123456789"]
+GIVEN += ["context:10000000", "interval:10000001:1", "interval:1:10000001", "promoter:0010:2"]
 CHUNKS = ["window:500", "grid:0", "grid:1", "500", "window:", "grid:-1", "grid:5000"]
 WIDTHS = ["64", " 64, 32 ", "64,", "0", "064", "65536", "x", "64;32", "99999"]
 

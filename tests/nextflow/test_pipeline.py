@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -376,6 +377,24 @@ def test_an_experiment_is_what_the_command_writes(tmp_path: Path) -> None:
             "sheet.yaml",
         )
     }
+
+
+def test_the_report_shows_what_speaks_for_a_call_wherever_the_genome_is(
+    tmp_path: Path, plain: Path
+) -> None:
+    genome = tmp_path / "genome.fa.gz"
+    shutil.copy(INPUTS[1], genome)
+    tomorrow = time.time() + 86_400
+    os.utime(genome, (tomorrow, tomorrow))  # newer than the prediction: not what it read
+    out = tmp_path / PREDICTIONS
+    given = ("--fasta", genome, *TWO_SHARDS)
+    assert "GATHER" in tasks(succeed(tmp_path, *given))
+    strips = re.findall(r'<div class="strip">.*', (plain / "report.html").read_text())
+    assert re.findall(r'<div class="strip">.*', (out / "report.html").read_text()) == strips != []
+    assert_same(out, plain)
+    assert histpred("report", out, "-o", tmp_path / "page.html").code == 0
+    assert '<div class="strip">' not in (tmp_path / "page.html").read_text()
+    assert tasks(succeed(tmp_path, *given, "-resume")) == ["BUNDLE"]
 
 
 def test_after_a_killed_task_resume_goes_on(tmp_path: Path, plain: Path) -> None:

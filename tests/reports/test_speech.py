@@ -15,7 +15,7 @@ pytest.importorskip("onnx")
 from histpred.reports.landscape import Locus
 from histpred.reports.speech import best_loci
 from support import random_genome, write_bed, write_fasta
-from support.command_line import histpred
+from support.command_line import histpred, said_well, tables
 from support.counting_bundle import WORD, counting_bundle
 from support.landscapes import landscape_of
 
@@ -94,8 +94,70 @@ def test_without_its_genome_the_page_names_histpred_explain(inputs, tmp_path):
     found = page(inputs, scores, tmp_path / "page.html")
     assert STRIP.findall(found) == []
     assert (
-        "the FASTA is not where it was, has changed since, or has no index. <code>histpred" in found
+        "the FASTA is not where it was, has changed since, or has no index; "
+        "histpred report --fasta takes it from elsewhere. <code>histpred" in found
     )
+
+
+def test_a_genome_that_was_moved_can_be_named(inputs, tmp_path):
+    there = page(inputs, predict(inputs, "few.bed", tmp_path / "there"), tmp_path / "there.html")
+    moved = tmp_path / "moved"
+    shutil.copytree(inputs, moved)
+    scores = predict(moved, "few.bed", tmp_path / "scores")
+    (moved / "genome.fa").rename(tmp_path / "elsewhere.fa")
+    words = ("report", scores, "--bundle", inputs / "counting", "-o", tmp_path / "page.html")
+    done = histpred(*words, "--fasta", tmp_path / "elsewhere.fa")
+    assert done.code == 0, done.err
+    found = (tmp_path / "page.html").read_text()
+    assert STRIP.findall(found) == STRIP.findall(there) != []
+    assert [*tmp_path.glob(".*")] == []
+
+
+def test_a_genome_that_is_named_is_read_without_an_index(inputs, tmp_path, monkeypatch):
+    scores = predict(inputs, "few.bed", tmp_path / "scores")
+    monkeypatch.setattr("histpred.reports.surroundings.LARGEST", 0)
+    assert STRIP.findall(page(inputs, scores, tmp_path / "without.html")) == []
+    words = ("report", scores, "--bundle", inputs / "counting", "-o", tmp_path / "page.html")
+    done = histpred(*words, "--fasta", inputs / "genome.fa", "--cache", tmp_path / "cache")
+    assert done.code == 0, done.err
+    assert STRIP.findall((tmp_path / "page.html").read_text())
+    assert [*(tmp_path / "cache").glob("*.fai")]
+
+
+@pytest.mark.parametrize("other", ["another genome", "nothing"])
+def test_another_genome_is_refused(inputs, tmp_path, other):
+    scores = predict(inputs, "few.bed", tmp_path / "scores")
+    if other == "another genome":
+        bases = (inputs / "genome.fa").read_text().replace(WORD, "GTTC", 1)
+        (tmp_path / "other.fa").write_text(bases)
+    words = ("report", scores, "--bundle", inputs / "counting", "-o", tmp_path / "page.html")
+    done = histpred(*words, "--fasta", tmp_path / "other.fa")
+    assert done.code == 1
+    assert said_well(done.err)
+    expected = f"is not the genome of {scores}" if other == "another genome" else "no such file"
+    assert expected in done.err
+    assert not (tmp_path / "page.html").exists()
+
+
+def test_gather_explains_on_the_genome_that_it_is_given(inputs, tmp_path):
+    whole = page(inputs, predict(inputs, "few.bed", tmp_path / "whole"), tmp_path / "whole.html")
+    away = tmp_path / "away"
+    shutil.copytree(inputs, away)
+    bundle = ("--bundle", inputs / "counting")
+    scattered, part, genome = tmp_path / "scattered", tmp_path / "part", away / "genome.fa"
+    assert histpred("scatter", away / "few.bed", genome, *bundle, "-o", scattered).code == 0
+    shard = scattered / "shards" / "0001.tsv"
+    assert histpred("predict", shard, genome, *bundle, "-o", part).code == 0
+    genome.unlink()
+    words = ("gather", scattered, part, *bundle, "-o")
+    assert histpred(*words, tmp_path / "without", report=True).code == 0
+    assert STRIP.findall((tmp_path / "without" / "report.html").read_text()) == []
+    given = ("--fasta", inputs / "genome.fa")
+    done = histpred(*words, tmp_path / "with", *given, report=True)
+    assert done.code == 0, done.err
+    found = (tmp_path / "with" / "report.html").read_text()
+    assert STRIP.findall(found) == STRIP.findall(whole) != []
+    assert tables(tmp_path / "with") == tables(tmp_path / "without")
 
 
 def test_a_prediction_without_calls_has_no_such_chapter(inputs, tmp_path):

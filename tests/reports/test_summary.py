@@ -440,3 +440,19 @@ def test_a_mark_that_is_not_predicted_is_empty_and_not_a_zero(tmp_path):
     assert section["data"]["a"] == {"H3K4me3": 25.0, "H3K9ac": 0.0, "H3K27me3": None}
     general = read(tmp_path / "out" / "histpred_predictions_mqc.json")
     assert general["data"]["a"]["marks"] == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "maker"),
+    [
+        ("run.json", '{"result": {"explained": 1}}', "explain"),
+        ("labels.json", "{}", "labels"),
+        ("bundle.json", "{}", "train"),
+        ("scatter.json", "{}", "scatter"),
+    ],
+)
+def test_a_folder_of_a_command_without_a_summary_is_named(tmp_path, name, content, maker):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(InputError, match=f"is the output of histpred {maker}, of which") as caught:
+        summarise([tmp_path], tmp_path / "out")
+    assert caught.value.hint == "give folders of histpred predict, variants or evaluate"

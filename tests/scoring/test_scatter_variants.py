@@ -173,6 +173,10 @@ def test_a_damaged_note_and_parts_that_were_joined_by_hand_are_refused(inputs, c
     for text, said in (
         ([lines[0], note, *lines[1:]], "2 lines ##histpred_shard="),
         ([line.replace('"first"', '"last"') for line in lines], "is not that of histpred scatter"),
+        (
+            [PREFIX + "[" * 9999 if line.startswith(PREFIX) else line for line in lines],
+            "is not that of histpred scatter",
+        ),
     ):
         (tmp_path / "a.vcf").write_text("\n".join(text) + "\n")
         with pytest.raises(InputError, match=said), open_variants(tmp_path / "a.vcf"):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,6 +12,8 @@ REASON = "needs torch and onnx: HISTPRED_EXTRAS=train bin/test"
 pytest.importorskip("torch", reason=REASON)
 pytest.importorskip("onnx", reason=REASON)
 
+from histpred.bundle.folder import SPLIT as SPLIT_FILE  # noqa: E402
+from histpred.bundle.folder import load_bundle  # noqa: E402
 from histpred.core.errors import UsageError  # noqa: E402
 from histpred.training.parent import (  # noqa: E402
     describe_parent,
@@ -139,7 +142,7 @@ def dataset(rows, lengths=(1000, 50)):
     ids, chrom, start, end, sets = zip(*rows, strict=True)
     windows = pandas.DataFrame({"chrom": chrom, "start": start, "end": end})
     examples = SimpleNamespace(units=np.array(ids), windows=windows, sets=np.array(sets))
-    genomes = {"": SimpleNamespace(lengths=lengths)}
+    genomes = {"": SimpleNamespace(lengths=lengths, taxon_id=None)}
     return SimpleNamespace(marks=("H3K9ac", "H4K20me1"), examples=examples, genomes=genomes)
 
 
@@ -161,26 +164,29 @@ def test_test_rows_that_the_parent_has_seen_are_counted_by_id_and_by_place(paren
     assert found.marks == ("H3K9ac",)
     assert (found.test_rows_seen, found.seen_by_id, found.seen_by_place) == (3, 2, 2)
     assert found.validation_rows_seen == 1
-    said = "parent was trained or validated on 3 of the 6 test rows (2 by their id, 2 by a shared "
-    assert f"{said}base) and on 1 of the 1 validation rows" in caplog.text
+    said = "parent was trained or validated on 3 of the 6 test rows (2 by their id, 2 by their "
+    assert f"{said}place) and on 1 of the 1 validation rows" in caplog.text
 
 
-def test_places_of_named_genomes_are_compared_genome_by_genome(parent):
+def test_places_of_named_genomes_are_compared_genome_by_genome(parent, caplog):
     """The rows as above, once as a genome of the parent's assembly, once of another."""
     named = [(f"human:{name}", f"human:{chrom}", *rest) for name, chrom, *rest in ROWS]
     mouse = [(f"mouse:m{name}", f"mouse:{chrom}", *rest) for name, chrom, *rest in ROWS]
     both = dataset([*named, *mouse])
     both.genomes = {
-        "human": SimpleNamespace(lengths=(1000, 50)),
-        "mouse": SimpleNamespace(lengths=(999,)),
+        "human": SimpleNamespace(lengths=(1000, 50), taxon_id=9606),
+        "mouse": SimpleNamespace(lengths=(999,), taxon_id=10090),
     }
     found = describe_parent(parent, both)
     assert (found.test_rows_seen, found.seen_by_id, found.seen_by_place) == (3, 2, 2)
+    assert "no contig length" not in caplog.text  # mouse is another species, not another assembly
 
 
-def test_places_of_another_assembly_are_not_compared(parent):
+def test_places_of_another_assembly_are_not_compared_and_a_warning_says_so(parent, caplog):
     found = describe_parent(parent, dataset(ROWS, lengths=(999,)))
     assert (found.test_rows_seen, found.seen_by_place) == (2, 0)
+    said = "the genome has no contig length in common with those that parent was trained on: test "
+    assert f"{said}rows that it has seen are known by their id only" in caplog.text
 
 
 def test_a_split_that_names_no_row_again_is_no_warning(parent, caplog):
@@ -188,8 +194,44 @@ def test_a_split_that_names_no_row_again_is_no_warning(parent, caplog):
     assert not caplog.text
 
 
-def test_a_parent_without_a_split_is_said_to_be_unknown(tmp_path, caplog):
-    parent = perceptron_bundle(tmp_path, perceptrons(1))
-    found = describe_parent(parent, dataset(ROWS))
+@pytest.mark.parametrize(
+    ("recipe", "lengths"),
+    [({}, (1000, 50)), ({"test_chromosomes": []}, (1000,)), ({"test_chromosomes": ["2"]}, (999,))],
+    ids=["nothing", "no chromosome", "another assembly"],
+)
+def test_a_parent_that_does_not_say_what_it_has_seen_is_said_to_be_unknown(
+    recipe, lengths, tmp_path, caplog
+):
+    parent = perceptron_bundle(tmp_path, perceptrons(1), {**PERCEPTRON, **recipe})
+    found = describe_parent(parent, dataset(ROWS, lengths))
     assert found.test_rows_seen is None
     assert "parent has no split.tsv, so it is not known which" in caplog.text
+
+
+def test_a_recipe_that_names_the_test_chromosomes_says_what_was_seen(tmp_path, caplog):
+    """As that of the shipped bundle for yeast, which has no split.tsv."""
+    recipe = {**PERCEPTRON, "split": "chromosome", "test_chromosomes": ["2", "chr3"]}
+    parent = perceptron_bundle(tmp_path, perceptrons(1), recipe)
+    found = describe_parent(parent, dataset(ROWS))
+    assert (found.test_rows_seen, found.seen_by_id, found.seen_by_place) == (5, 0, 5)
+    assert found.validation_rows_seen == 1
+    assert "all chromosomes but 2, chr3 were for training and validation" in caplog.text
+    assert "give --split chromosome and --test-chromosomes" in caplog.text
+
+
+def test_the_test_chromosomes_of_a_named_genome_are_its_own(tmp_path):
+    recipe = {**PERCEPTRON, "test_chromosomes": ["mouse:chr1", "chr2"]}
+    parent = perceptron_bundle(tmp_path, perceptrons(1), recipe)
+    found = describe_parent(parent, dataset(ROWS))
+    assert found.test_rows_seen == 5  # of six; chr1 tested it in another genome only
+
+
+def test_the_recipe_of_the_shipped_yeast_bundle_says_what_it_has_seen(caplog):
+    parent = load_bundle("yeast")
+    files = {name: digest for name, digest in parent.manifest.files.items() if name != SPLIT_FILE}
+    parent = replace(parent, manifest=parent.manifest.model_copy(update={"files": files}))
+    lengths = parent.manifest.species[0].chromosome_lengths["sacCer3"]
+    rows = [("YAL1", "chrI", 0, 9, "test"), ("YBR2", "II", 0, 9, "test")]
+    found = describe_parent(parent, dataset(rows, lengths))
+    assert (found.test_rows_seen, found.seen_by_place) == (1, 1)
+    assert "yeast was trained or validated on 1 of the 2 test rows" in caplog.text
