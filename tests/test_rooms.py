@@ -52,7 +52,6 @@ TESTED_ELSEWHERE = {
     "core/shipped": "tests/test_package.py",
     "core/version": "tests/test_package.py",
     "encoders/dnabert2_network": "tests/encoders/test_dnabert2.py",
-    "evaluation/compare": "tests/reports/test_evaluation.py",
     "evaluation/result": "tests/reports/test_evaluation.py",
     "evaluation/rows": "tests/reports/test_evaluation.py",
     "experiments/figures": "tests/experiments/test_report.py",
