@@ -34,13 +34,17 @@ gene_labels() {
     "$histpred" labels peaks genes.gtf "$data"/human/chr22/peaks/*.bed.gz --min-samples 0.25 -o genes.labels
 }
 
+few_tiles() {
+    awk 'NR == 1 || NR % 4 == 2' tiles.labels.tsv >tiles.few.labels.tsv
+}
+
 chr22() {
     local genome=$data/human/chr22/hg19.chr22.fa.gz genes=$data/human/chr22/genes.chr22.gtf.gz
     local split=(--split chr22.split.bed)
     experiment tiles-kmer tiles.bed "$genome" tiles.labels.tsv "${split[@]}" "${thin[@]}" \
         --window promoter:1000:1000
     # A quarter of the rows and few epochs. The metrics are on its card.
-    awk 'NR == 1 || NR % 4 == 2' tiles.labels.tsv >tiles.few.labels.tsv
+    few_tiles
     "$histpred" train tiles.bed "$genome" tiles.few.labels.tsv -o tiles-deephistone "${split[@]}" \
         --model deephistone --batch 20 --epochs 2
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from functools import reduce
 from operator import getitem
@@ -8,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from histpred.bundle.folder import load_bundle, parse_manifest
+from histpred.bundle.folder import MANIFEST, load_bundle, parse_manifest
 from histpred.bundle.manifest import Manifest
 from histpred.bundle.publish import render_card, write_bundle
 from histpred.core.errors import BundleError
+from support.scripts import load_script
 
 SCORER, ANOTHER = (
     load_bundle(name).scorer_path.read_bytes() for name in ("yeast", "human-promoter")
@@ -163,3 +165,45 @@ def test_a_card_of_marks_without_calibration_error_leaves_it_empty(manifest):
         figures["model"]["ece"] = None
     card = render_card(Manifest.model_validate(fields), NOTES)
     assert "| H3K4me3 | 2 | 0.2000 | 0.800 | 0.300 |  | 0.600 | 0.250 |" in card
+
+
+def changed_yeast(folder, **update):
+    """A copy of the shipped yeast with other baselines, and with `update` in its `training`."""
+    shipped = load_bundle("yeast")
+    shutil.copytree(shipped.directory, folder)
+    fields = json.loads((folder / MANIFEST).read_text())
+    fields["training"] |= update
+    for evaluation in fields["metrics"].values():
+        for mark in evaluation["marks"].values():
+            mark["baselines"] = {"GC": {"auroc": 0.6, "auprc": 0.3, "ece": None}}
+    (folder / MANIFEST).write_text(json.dumps(fields))
+    return folder
+
+
+def test_yeast_gets_the_baselines_of_a_training_on_its_rows_and_keeps_the_rest(tmp_path):
+    output = tmp_path / "shipped"
+    shutil.copytree(load_bundle("yeast").directory, output)
+    before = {path.name: path.read_bytes() for path in output.iterdir()}
+    arguments = ["baselines", str(changed_yeast(tmp_path / "trained")), "-o", str(output)]
+    load_script("training/yeast.py").main(arguments)
+    after = {path.name: path.read_bytes() for path in output.iterdir()}
+    assert {name for name in before if before[name] != after[name]} == {"bundle.json", "card.md"}
+    old, new = (json.loads(files["bundle.json"])["metrics"] for files in (before, after))
+    for name, evaluation in new.items():
+        for mark, figures in evaluation["marks"].items():
+            assert figures.pop("baselines") == {"GC": {"auroc": 0.6, "auprc": 0.3, "ece": None}}
+            assert figures.items() <= old[name]["marks"][mark].items()
+    card = after["card.md"].decode()
+    assert card.count("| GC AUROC | GC AUPRC |") == 2
+    assert card.count("\n## ") == before["card.md"].decode().count("\n## ")
+
+
+def test_yeast_refuses_the_baselines_of_other_rows(tmp_path):
+    output, shipped = tmp_path / "shipped", load_bundle("yeast").directory
+    shutil.copytree(shipped, output)
+    trained = changed_yeast(tmp_path / "trained", splits={"split": "random"})
+    with pytest.raises(SystemExit, match="was not trained and evaluated on the rows of"):
+        load_script("training/yeast.py").main(["baselines", str(trained), "-o", str(output)])
+    assert (output / MANIFEST).read_bytes() == (
+        load_bundle("yeast").directory / MANIFEST
+    ).read_bytes()

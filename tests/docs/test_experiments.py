@@ -145,6 +145,34 @@ def test_an_experiment_ends_in_a_table(
     assert "| regions | " in printed
 
 
+def test_baselines_are_measured_without_a_training(
+    data: Path, work: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    baselines = load_script("docs/experiments/baselines.py")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["baselines.py", str(data), str(work), "regions"])
+        baselines.main()
+    title, *lines = capsys.readouterr().out.strip().splitlines()
+    assert title == "regions.labels.tsv, spliced, regions.split.tsv: 30 rows"
+    figures = {name: values for name, *values in (line.split("\t") for line in lines)}
+    # The marks lie on GC-rich regions, or on the others.
+    assert figures["GC"][0] == "macro AUROC 1.000 (1.000-1.000)"
+    assert figures["prevalence"][0] == "macro AUROC 0.500 (0.500-0.500)"
+    assert "micro precision 1.000" in figures["GC"]
+    assert {"CpG o/e", "4-mers + logistic", "nearest neighbour"} < figures.keys()
+
+
+def test_every_part_of_baselines_has_files_and_windows_of_run(data: Path, work: Path) -> None:
+    baselines = load_script("docs/experiments/baselines.py")
+    run_sh = (FOLDER / "run.sh").read_text()
+    for part in baselines.PARTS:
+        for rows in baselines.rows_of(part, data, work):
+            for path in rows.files:
+                assert path.name in run_sh
+            for window in (rows.window, *rows.beside):
+                assert window in run_sh or window == "promoter:11000:1000"  # DeepHistone's
+
+
 @pytest.fixture(scope="module")
 def going_on() -> ModuleType:
     """Import docs/experiments/going_on.py."""
