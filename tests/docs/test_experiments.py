@@ -145,6 +145,7 @@ def test_an_experiment_ends_in_a_table(
     assert "| regions | " in printed
 
 
+@pytest.mark.skipif(lacks("train"), reason="needs the extra train")
 def test_baselines_are_measured_without_a_training(
     data: Path, work: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -162,6 +163,7 @@ def test_baselines_are_measured_without_a_training(
     assert {"CpG o/e", "4-mers + logistic", "nearest neighbour"} < figures.keys()
 
 
+@pytest.mark.skipif(lacks("train"), reason="needs the extra train")
 def test_every_part_of_baselines_has_files_and_windows_of_run(data: Path, work: Path) -> None:
     baselines = load_script("docs/experiments/baselines.py")
     run_sh = (FOLDER / "run.sh").read_text()
