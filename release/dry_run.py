@@ -3,11 +3,11 @@
     HISTPRED_EXTRAS="release test" bin/test --version     # makes the environment
     .venv/bin/python release/dry_run.py                   # or with a folder: --keep dist
 
-It checks the version at each place, the changelog, CITATION.cff, .zenodo.json, the workflows and
-the recipe; builds the sdist and, from it, the wheel, twice, from what is committed, and compares
-the bytes; checks both; runs the installed wheel; builds the documentation; and prints the commands
-that a release needs (RELEASING.md explains them). Exit code 1: a check failed. What only a real
-release needs, such as an address, is listed and does not fail.
+It checks the version at each place, the changelog, what must stay stable, CITATION.cff,
+.zenodo.json, the workflows and the recipe; builds the sdist and, from it, the wheel, twice, from
+what is committed, and compares the bytes; checks both; runs the installed wheel; builds the
+documentation; and prints the commands that a release needs (RELEASING.md explains them). Exit code
+1: a check failed. What only a real release needs, such as an address, is listed and does not fail.
 """
 
 from __future__ import annotations
@@ -96,6 +96,11 @@ def groups_in_order(heading: str, body: str) -> None:
         raise Failure(f"{heading}: {listed} are not in the order {', '.join(GROUPS)}")
     if "\n- " in body.partition("### ")[0]:
         raise Failure(f"{heading}: an item before the first group")
+
+
+def promises() -> str:
+    """Nothing of what docs/stability.md promises has gone since the last release."""
+    return run("python", "release/promises.py", environment={"PYTHONPATH": str(ROOT)}).strip()
 
 
 def metadata() -> str:
@@ -256,6 +261,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         steps: dict[str, Callable[[], str]] = {
             "version": versions,
             "changelog": changelog,
+            "promises": promises,
             "metadata": metadata,
             "conda recipe": recipe,
             "build": lambda: build(folder),
