@@ -142,8 +142,8 @@ def score(
         window,
         marks,
         table,
-        np.frombuffer(probabilities, np.float64).reshape(-1, len(marks)),
-        np.frombuffer(logits, np.float32).reshape(-1, len(marks)),
+        np.frombuffer(probabilities, np.float64).reshape(len(table), len(marks)),
+        np.frombuffer(logits, np.float32).reshape(len(table), len(marks)),
     )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from histpred.core.errors import InputError, first_few
 from histpred.core.finished import read_record
-from histpred.core.makers import maker_of
+from histpred.core.makers import MADE_BY, maker_of
 from histpred.core.output import output_folder, refuse_inputs, temporary_faults
 from histpred.core.strict_json import parse
 from histpred.reports import multiqc
@@ -21,7 +21,7 @@ from histpred.scoring.tables import CALLS
 from histpred.scoring.variants_record import RECORD, VariantsRecord
 
 METRICS = "metrics.json"  # of an evaluation
-MADE_BY = {RUN: "predict", RECORD: "variants", METRICS: "evaluate"}
+SUMMARISED = {name: MADE_BY[name] for name in (RUN, RECORD, METRICS)}
 REMEDY = "give a finished output of this release of histpred {verb}, or run that again"
 WANTED = "give folders of histpred predict, variants or evaluate"
 OUTPUTS = tuple(f"{section}_mqc.json" for section in multiqc.SECTIONS)
@@ -39,7 +39,7 @@ def summarise(folders: Sequence[Path], out: Path, *, overwrite: bool = False) ->
     name, or calls and run.json disagree; OutputError if `out` holds another summary, without
     `overwrite`, or anything else.
     """
-    kinds: dict[str, dict[str, Path]] = {record: {} for record in MADE_BY}
+    kinds: dict[str, dict[str, Path]] = {record: {} for record in SUMMARISED}
     for folder in folders:
         known = kinds[_record_of(folder)]
         name = sample_name(folder)
@@ -78,9 +78,9 @@ def _record_of(folder: Path) -> str:
     if not folder.is_dir():
         problem = "is not a folder" if folder.exists() else "does not exist"
         raise InputError(folder, problem, WANTED)
-    found = [name for name in MADE_BY if (folder / name).exists()]
+    found = [name for name in SUMMARISED if (folder / name).exists()]
     maker = maker_of(folder)
-    if maker and maker not in MADE_BY.values():
+    if maker and maker not in SUMMARISED.values():
         what = f"is the output of histpred {maker}, of which there is no summary"
         raise InputError(folder, what, WANTED)
     if len(found) == 1:
@@ -90,7 +90,7 @@ def _record_of(folder: Path) -> str:
             folder, f"holds both {' and '.join(found)}", "move each output to a folder of its own"
         )
     here = first_few(sorted(path.name for path in folder.iterdir())) or "nothing"
-    known = " nor ".join(f"{name} (of {verb})" for name, verb in MADE_BY.items())
+    known = " nor ".join(f"{name} (of {verb})" for name, verb in SUMMARISED.items())
     raise InputError(
         folder,
         f"holds neither {known}, but {here}",
